@@ -1,0 +1,1 @@
+//! What Clerk issues and answers: session tokens, keys, metadata.

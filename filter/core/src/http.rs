@@ -1,0 +1,208 @@
+//! What passes between the rules and the wire: header fields as bytes, callouts and their outcomes, local replies.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// The header fields of one message, in the order of the wire.
+///
+/// Names are in lower case, as Envoy hands them over, pseudo header fields (`:path`) among them. Values are bytes: a
+/// client may send any. All fields live in one buffer, so that reading a message's header costs one allocation or two.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    buffer: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+/// Where one header field's name and value stand in a [`HeaderMap`]'s buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The bytes of the name.
+    pub name: Range<usize>,
+    /// The bytes of the value.
+    pub value: Range<usize>,
+}
+
+impl HeaderMap {
+    /// The header whose fields stand in `buffer` at the places that `fields` names. A place outside of the buffer
+    /// reads as empty.
+    pub fn from_parts(buffer: Vec<u8>, fields: Vec<Field>) -> Self {
+        HeaderMap { buffer, fields }
+    }
+
+    /// A copy of the given fields. Names must already be in lower case.
+    pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut map = HeaderMap::default();
+        for (name, value) in fields {
+            let name = map.append(name);
+            let value = map.append(value);
+            map.fields.push(Field { name, value });
+        }
+        map
+    }
+
+    /// The value of the first field of that name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The values of all fields of that name.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Every field: name and value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|field| (self.slice(&field.name), self.slice(&field.value)))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        start..self.buffer.len()
+    }
+
+    fn slice(&self, place: &Range<usize>) -> &[u8] {
+        self.buffer.get(place.clone()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for HeaderMap {
+    /// Names only: values hold tokens and signatures.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name.escape_ascii().to_string())).finish()
+    }
+}
+
+/// A request to a cluster of Envoy's, made on behalf of a held request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    /// The cluster's name in Envoy's configuration.
+    pub cluster: String,
+    /// How long the whole exchange may take.
+    pub timeout: Duration,
+    /// What is sent.
+    pub request: Request,
+}
+
+/// What a [`Callout`] sends.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Request {
+    /// An HTTP request.
+    Http {
+        /// `GET`, `POST`, `PATCH` …
+        method: &'static str,
+        /// The `:authority`, which is also the name that the cluster's certificate is checked against.
+        authority: String,
+        /// Path and query.
+        path: String,
+        /// Further header fields, names in lower case.
+        headers: Vec<(&'static str, String)>,
+        /// Empty for none.
+        body: Vec<u8>,
+    },
+    /// A unary gRPC call.
+    Grpc {
+        /// Full name, as in `envoy.service.ratelimit.v3.RateLimitService`.
+        service: &'static str,
+        /// As in `ShouldRateLimit`.
+        method: &'static str,
+        /// The message in protobuf's encoding.
+        message: Vec<u8>,
+    },
+}
+
+impl std::fmt::Debug for Request {
+    /// Method and path only: header fields and bodies hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Request::Http { method, authority, path, .. } => write!(f, "{method} {authority}{path}"),
+            Request::Grpc { service, method, .. } => write!(f, "{service}/{method}"),
+        }
+    }
+}
+
+/// How a [`Callout`] ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// An HTTP answer of any status.
+    Answered {
+        /// The status code.
+        status: u16,
+        /// The header fields of the answer.
+        headers: &'a HeaderMap,
+        /// The whole body.
+        body: &'a [u8],
+    },
+    /// A gRPC answer with status OK: the message in protobuf's encoding.
+    Message(&'a [u8]),
+    /// A gRPC answer with another status.
+    Failed {
+        /// The gRPC status code.
+        grpc_status: u32,
+    },
+    /// No answer within the callout's time.
+    TimedOut,
+    /// The connection was refused, or broke before the answer was complete.
+    Reset,
+    /// The answer was larger than the host takes: see its `ANSWER_BYTES_MAX`.
+    TooLarge,
+    /// Envoy's configuration has no cluster of that name, or refused the callout.
+    ClusterUnknown,
+}
+
+/// An answer that the gateway gives itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// Header fields, `content-type` among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; empty for none.
+    pub body: Vec<u8>,
+    /// What Envoy's access log shows as `%RESPONSE_CODE_DETAILS%`.
+    pub details: &'static str,
+    /// What a gRPC client is told in place of `status`; see <https://grpc.io/docs/guides/status-codes/>.
+    pub grpc_status: Option<u8>,
+}
+
+/// How a request goes on to the upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forward {
+    /// Request header fields to remove, in the spelling in which they stand there.
+    pub remove: Vec<Vec<u8>>,
+    /// Request header fields to set; each replaces what the client may have sent under that name.
+    pub set: Vec<(&'static str, Vec<u8>)>,
+    /// Header fields to set on the upstream's response.
+    pub respond_with: Vec<(&'static str, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bytes_and_the_first_field_of_a_name_wins() {
+        let map = HeaderMap::from_fields([
+            (&b":path"[..], &b"/ask"[..]),
+            (b"x-odd", b"\xff\xfe"),
+            (b"cookie", b"a=1"),
+            (b"cookie", b"b=2"),
+        ]);
+        assert_eq!(map.get("x-odd"), Some(&b"\xff\xfe"[..]));
+        assert_eq!(map.get("cookie"), Some(&b"a=1"[..]));
+        assert_eq!(map.get_all("cookie").collect::<Vec<_>>(), [b"a=1", b"b=2"]);
+        assert_eq!(map.get("X-Odd"), None);
+    }
+
+    #[test]
+    fn a_place_outside_of_the_buffer_reads_as_empty() {
+        let map = HeaderMap::from_parts(b"a".to_vec(), vec![Field { name: 0..1, value: 5..9 }]);
+        assert_eq!(map.get("a"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn debug_output_shows_no_values() {
+        let map = HeaderMap::from_fields([(&b"authorization"[..], &b"Bearer secret"[..])]);
+        assert_eq!(format!("{map:?}"), r#"["authorization"]"#);
+    }
+}

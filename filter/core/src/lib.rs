@@ -1,0 +1,22 @@
+//! Tollgate's rules, without I/O: given the time and an input, what happens next.
+//!
+//! Nothing here names proxy-wasm, reads a clock, draws a random number or writes a log. A [`Machine`] takes an
+//! [`Input`] and returns a [`Step`]: one [`Action`] for its host to perform, and what there is to report. Three
+//! hosts drive the same machines: the two Envoy filters, the `tollgate` command, and the tests.
+#![forbid(unsafe_code)]
+
+pub mod clerk;
+pub mod config;
+pub mod gate;
+pub mod http;
+pub mod ids;
+pub mod machine;
+pub mod plan_table;
+pub mod problem;
+pub mod quota;
+pub mod report;
+pub mod stripe;
+pub mod time;
+pub mod webhook;
+
+pub use machine::{Action, CallId, Input, Machine, Step};

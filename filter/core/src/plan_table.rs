@@ -1,0 +1,139 @@
+//! The plans that are sold, lowest first, and what each allows. Says nothing about who has which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A plan's place in the [`PlanTable`]: a higher rank is a higher plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank(usize);
+
+/// All plans, lowest first; the first is the default. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanTable {
+    default_plan: Plan,
+    above: Vec<Plan>,
+}
+
+/// A plan, and how Stripe and Clerk Billing name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Its name, as it stands in Clerk's metadata.
+    pub name: String,
+    /// Ids of the Stripe prices that sell it, those of `PLAN_MAP` included.
+    pub prices: BTreeSet<String>,
+    /// Lookup keys of Stripe prices that sell it.
+    pub lookup_keys: BTreeSet<String>,
+    /// Ids of Stripe products that sell it.
+    pub products: BTreeSet<String>,
+    /// The features that it adds to those of the plans below it.
+    pub features: BTreeSet<String>,
+    /// The slug that Clerk Billing uses for it, where that is not its name.
+    pub clerk_plan: Option<String>,
+    /// What it allows, by the name of the limit.
+    pub limits: BTreeMap<String, Limit>,
+}
+
+/// How often something may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As often as one likes; nothing is counted.
+    Unlimited,
+    /// So often in each of these windows, all of which must have room. At most one of each [`Period`].
+    Windows(Vec<Window>),
+}
+
+/// So often in each calendar period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// How often; 0 forbids it.
+    pub max: u64,
+    /// In which period.
+    pub per: Period,
+}
+
+/// A calendar period, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// A second of the clock.
+    Second,
+    /// A minute of the clock.
+    Minute,
+    /// An hour of the clock.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Monday (ISO 8601).
+    Week,
+    /// From the first day of a month to the first of the next.
+    Month,
+}
+
+impl PlanTable {
+    /// A table of these plans, lowest first.
+    pub fn new(default_plan: Plan, above: Vec<Plan>) -> Self {
+        PlanTable { default_plan, above }
+    }
+
+    /// The plan of everyone who pays for none.
+    pub fn default_rank(&self) -> Rank {
+        Rank(0)
+    }
+
+    /// The plan of that rank. A rank of another table reads as the default plan.
+    pub fn get(&self, rank: Rank) -> &Plan {
+        match rank.0.checked_sub(1) {
+            Some(above) => self.above.get(above).unwrap_or(&self.default_plan),
+            None => &self.default_plan,
+        }
+    }
+
+    /// Every plan with its rank, lowest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Rank, &Plan)> {
+        std::iter::once(&self.default_plan)
+            .chain(&self.above)
+            .enumerate()
+            .map(|(place, plan)| (Rank(place), plan))
+    }
+
+    /// The rank of the plan of exactly that name.
+    pub fn rank_of(&self, name: &str) -> Option<Rank> {
+        self.iter().find(|(_, plan)| plan.name == name).map(|(rank, _)| rank)
+    }
+
+    /// Whether a plan, or one below it, has the feature.
+    pub fn has_feature(&self, rank: Rank, feature: &str) -> bool {
+        self.iter().take_while(|(r, _)| *r <= rank).any(|(_, plan)| plan.features.contains(feature))
+    }
+
+    /// The features of a plan and of those below it.
+    pub fn features(&self, rank: Rank) -> BTreeSet<&str> {
+        let plans = self.iter().take_while(|(r, _)| *r <= rank);
+        plans.flat_map(|(_, plan)| plan.features.iter().map(String::as_str)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(name: &str, features: &[&str]) -> Plan {
+        let features = features.iter().map(|f| (*f).to_owned()).collect();
+        Plan { name: name.to_owned(), features, ..Plan::default() }
+    }
+
+    #[test]
+    fn the_order_is_the_rank_and_features_are_inherited_upwards() {
+        let table = PlanTable::new(
+            plan("free", &[]),
+            vec![plan("pro", &["priority_support"]), plan("enterprise", &["sso"])],
+        );
+        let pro = table.rank_of("pro").unwrap();
+        let enterprise = table.rank_of("enterprise").unwrap();
+        assert!(table.default_rank() < pro && pro < enterprise);
+        assert_eq!(table.get(enterprise).name, "enterprise");
+        assert_eq!(table.rank_of("Pro"), None);
+        assert!(table.has_feature(enterprise, "priority_support"));
+        assert!(!table.has_feature(pro, "sso"));
+        assert_eq!(table.features(enterprise), BTreeSet::from(["priority_support", "sso"]));
+    }
+}

@@ -1,0 +1,1 @@
+//! How often: calendar windows and the counters of the local store.

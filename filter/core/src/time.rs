@@ -1,0 +1,72 @@
+//! A point in time, handed in from outside; nothing here reads a clock.
+
+use std::time::Duration;
+
+/// Microseconds since the Unix epoch, UTC. Differences are [`Duration`]s.
+///
+/// Wall clocks step back, so a difference that would be negative is zero: see [`Micros::since`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(u64);
+
+const MICROS_PER_SECOND: u64 = 1_000_000;
+
+impl Micros {
+    /// The latest time there is.
+    pub const MAX: Micros = Micros(u64::MAX);
+
+    /// A time in microseconds since the Unix epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Micros(micros)
+    }
+
+    /// A time in seconds since the Unix epoch, as Stripe and session tokens give it.
+    pub const fn from_secs(secs: u64) -> Self {
+        Micros(secs.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// Whole microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / MICROS_PER_SECOND
+    }
+
+    /// How long ago `earlier` was; zero if it is not in the past.
+    pub const fn since(self, earlier: Micros) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The time `span` later, or [`Micros::MAX`].
+    pub fn plus(self, span: Duration) -> Self {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Micros(self.0.saturating_add(micros))
+    }
+
+    /// The time `span` earlier, or the epoch.
+    pub fn minus(self, span: Duration) -> Self {
+        let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        Micros(self.0.saturating_sub(micros))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_steps_back_gives_no_negative_age() {
+        let (early, late) = (Micros::from_secs(10), Micros::from_secs(12));
+        assert_eq!(late.since(early), Duration::from_secs(2));
+        assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_ends_of_time_saturate() {
+        assert_eq!(Micros::MAX.plus(Duration::from_secs(1)), Micros::MAX);
+        assert_eq!(Micros::from_secs(1).minus(Duration::MAX), Micros::default());
+        assert_eq!(Micros::from_secs(u64::MAX), Micros::MAX);
+    }
+}

@@ -1,0 +1,1 @@
+//! The way of a Stripe event through the gateway.
