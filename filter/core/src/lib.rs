@@ -9,6 +9,7 @@ pub mod clerk;
 pub mod config;
 pub mod gate;
 pub mod http;
+pub mod identity;
 pub mod ids;
 pub mod machine;
 pub mod plan_table;
