@@ -1,0 +1,101 @@
+"""The service behind the gateway in tests and demo: it tells what reached it, and knows nothing of plans.
+
+Any path answers with the request as it arrived: method, path, query, header fields in order, body. Bytes become
+text as Latin-1, so none is lost. GET /__seen lists every other request since the start; DELETE /__seen forgets them.
+
+    python app.py            serves on a free port of the loopback, prints it as one line of JSON, and ends with
+                             its standard input; with TLS_CERTIFICATE and TLS_KEY (files) on an HTTPS port too
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+app = FastAPI(openapi_url=None)
+seen: list[dict] = []
+
+
+@app.get("/__seen")
+async def list_seen() -> JSONResponse:
+    return JSONResponse(seen)
+
+
+@app.delete("/__seen")
+async def forget_seen() -> JSONResponse:
+    seen.clear()
+    return JSONResponse([])
+
+
+async def echo(request: Request) -> dict:
+    """Notes the request on arrival, before its body, so that one whose body never comes is seen too."""
+    entry = {
+        "method": request.method,
+        "path": request.scope["raw_path"].decode("latin-1"),
+        "query": request.scope["query_string"].decode("latin-1"),
+        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in request.scope["headers"]],
+        "body": None,
+    }
+    seen.append(entry)
+    entry["body"] = (await request.body()).decode("latin-1")
+    return entry
+
+
+@app.api_route("/ask", methods=["GET", "POST"])
+async def ask(request: Request) -> JSONResponse:
+    return JSONResponse({"answer": "42", "request": await echo(request)})
+
+
+@app.get("/reports")
+async def reports(request: Request) -> JSONResponse:
+    return JSONResponse({"reports": ["2026-10", "2026-11"], "request": await echo(request)})
+
+
+@app.get("/search")
+async def search(request: Request) -> JSONResponse:
+    return JSONResponse({"results": [], "request": await echo(request)})
+
+
+@app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def anything(request: Request) -> JSONResponse:
+    return JSONResponse({"request": await echo(request)})
+
+
+def listen() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    return listener
+
+
+def server(**tls: str) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, **tls))
+
+
+async def serve() -> None:
+    plain = listen()
+    listening = {"port": plain.getsockname()[1]}
+    serving = [server().serve(sockets=[plain])]
+    if certificate := os.environ.get("TLS_CERTIFICATE"):
+        tls = listen()
+        listening["tls_port"] = tls.getsockname()[1]
+        serving.append(server(ssl_certfile=certificate, ssl_keyfile=os.environ["TLS_KEY"]).serve(sockets=[tls]))
+    print(json.dumps(listening), flush=True)
+    await asyncio.gather(*serving)
+
+
+def end_with_standard_input() -> None:
+    """So that nobody who is killed leaves a server behind."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_standard_input, daemon=True).start()
+    asyncio.run(serve())

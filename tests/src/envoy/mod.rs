@@ -1,0 +1,27 @@
+//! A real Envoy on the shipped configuration: found or installed, edited for a test, started, read, stopped.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use tollgate_tests::{envoy::Standalone, modules::Modules, upstream::Backend};
+//!
+//! let backend = Backend::start().await;
+//! let envoy = Standalone::load()
+//!     .modules(Modules::build())
+//!     .upstream_at("upstream", backend.address())
+//!     .env("STRIPE_WEBHOOK_SECRET", "whsec_test")
+//!     .start()
+//!     .await;
+//! let answer = reqwest::get(envoy.url("/ask")).await;
+//! # }
+//! ```
+
+mod launch;
+mod obtain;
+mod process;
+mod standalone;
+mod stats;
+
+pub use obtain::program;
+pub use process::Envoy;
+pub use standalone::{EXAMPLE_CLERK_JWT_KEY, Standalone};
+pub use stats::Stats;

@@ -1,0 +1,193 @@
+//! One Envoy process: started, polled until it serves, read through its admin interface, and killed on drop.
+
+use super::launch::Launch;
+use super::stats::Stats;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long anything awaited may take. Generous: machines that test are busy.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Between two looks at something awaited.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long the admin interface may take to answer.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A running Envoy. Dropping it kills it; when the test is failing, the end of its log is shown.
+#[derive(Debug)]
+pub struct Envoy {
+    process: Process,
+    admin: SocketAddr,
+    listener: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Envoy {
+    pub(super) async fn start(launch: Arc<Launch>) -> Envoy {
+        let client = admin_client();
+        let mut process = Process::spawn(launch);
+        match process.outcome(&client).await {
+            Outcome::Serving { admin, listener } => Envoy { process, admin, listener, client },
+            Outcome::Ended(status) => panic!("Envoy ended with {status} instead of serving"),
+        }
+    }
+
+    pub(super) async fn start_refused(launch: Arc<Launch>) -> String {
+        let mut process = Process::spawn(launch);
+        match process.outcome(&admin_client()).await {
+            Outcome::Ended(_) => process.launch.log(),
+            Outcome::Serving { .. } => panic!("Envoy serves a configuration that it should refuse"),
+        }
+    }
+
+    /// The listener's address.
+    pub fn address(&self) -> SocketAddr {
+        self.listener
+    }
+
+    /// The URL of a path on the listener.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.listener)
+    }
+
+    /// The URL of a path of the admin interface.
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
+    /// All that Envoy and the plugin have logged so far.
+    pub fn log(&self) -> String {
+        self.process.launch.log()
+    }
+
+    /// The access log so far, one JSON object a line. Envoy writes it with up to ten seconds of delay.
+    pub fn access_log(&self) -> String {
+        self.process.launch.access_log()
+    }
+
+    /// Reads all counters and gauges.
+    pub async fn stats(&self) -> Stats {
+        let body = get(&self.client, self.admin_url("/stats?format=json")).await;
+        let body = body.unwrap_or_else(|| panic!("Envoy's admin interface gives no stats"));
+        Stats::parse(&body).unwrap_or_else(|e| panic!("Envoy's stats are not what the harness reads: {e}"))
+    }
+
+    /// Waits until the stats are as wanted, and returns them.
+    pub async fn stats_until(&self, what: &str, wanted: impl Fn(&Stats) -> bool) -> Stats {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let stats = self.stats().await;
+            if wanted(&stats) {
+                return stats;
+            }
+            assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}");
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Waits until a line of the log holds `text`, and returns the first such line.
+    pub async fn log_line_with(&self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for a log line with {text:?}");
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Replaces the API key in a secret file as an operator does, by a rename while Envoy runs. Envoy reads it a moment
+    /// later; `sds.<name>.update_success` in the stats tells when.
+    pub fn rotate_secret(&self, name: &str, value: &str) {
+        self.process.launch.write_secret(name, value);
+    }
+
+    /// Kills Envoy at once (SIGKILL), as a crash or the loss of its machine would.
+    pub fn crash(&mut self) {
+        self.process.end();
+    }
+
+    /// Starts it again, after [`Envoy::crash`] or without, from the same files and on new ports. All that it held in
+    /// memory is gone.
+    pub async fn restart(&mut self) {
+        self.crash();
+        *self = Envoy::start(Arc::clone(&self.process.launch)).await;
+    }
+}
+
+/// What became of a start.
+enum Outcome {
+    Serving { admin: SocketAddr, listener: SocketAddr },
+    Ended(ExitStatus),
+}
+
+#[derive(Debug)]
+struct Process {
+    launch: Arc<Launch>,
+    child: Child,
+}
+
+impl Process {
+    fn spawn(launch: Arc<Launch>) -> Process {
+        let child = launch.spawn();
+        Process { launch, child }
+    }
+
+    async fn outcome(&mut self, client: &reqwest::Client) -> Outcome {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Outcome::Ended(status),
+                Ok(None) => {}
+                Err(e) => panic!("cannot wait for Envoy: {e}"),
+            }
+            if let Some((admin, listener)) = self.serving(client).await {
+                return Outcome::Serving { admin, listener };
+            }
+            assert!(Instant::now() < deadline, "Envoy neither serves nor ends after {DEADLINE:?}");
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// The addresses of the admin interface and of the listener, once Envoy says that it is ready.
+    async fn serving(&self, client: &reqwest::Client) -> Option<(SocketAddr, SocketAddr)> {
+        let admin: SocketAddr =
+            std::fs::read_to_string(self.launch.admin_file()).ok()?.trim().parse().ok()?;
+        get(client, format!("http://{admin}/ready")).await?;
+        let listeners = get(client, format!("http://{admin}/listeners?format=json")).await?;
+        let listeners: Value = serde_json::from_slice(&listeners).ok()?;
+        let socket = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
+        let port = u16::try_from(socket.get("port_value")?.as_u64()?).ok()?;
+        Some((admin, SocketAddr::new(socket.get("address")?.as_str()?.parse().ok()?, port)))
+    }
+
+    /// Kills it and waits until it is gone. Nothing to do for one that has ended.
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            eprintln!("{}", self.launch.log_tail());
+        }
+    }
+}
+
+/// Never through a proxy that the machine may be set up with.
+fn admin_client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().timeout(ADMIN_TIMEOUT).build();
+    client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
+}
+
+/// The body of a 200 answer, and nothing for anything else.
+async fn get(client: &reqwest::Client, url: String) -> Option<Vec<u8>> {
+    let answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
+    Some(answer.bytes().await.ok()?.to_vec())
+}

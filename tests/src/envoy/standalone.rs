@@ -1,0 +1,256 @@
+//! `envoy/standalone.yaml` with the few edits that a test needs, and nothing else of it changed.
+
+use super::launch::Launch;
+use super::process::Envoy;
+use crate::modules::Modules;
+use crate::workspace;
+use serde_norway::{Mapping, Value};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A public key that `CLERK_JWT_KEY` is set to unless a test sets its own. Nobody has kept the private one.
+pub const EXAMPLE_CLERK_JWT_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo3K57Iu1IBzxWGS2Vl5b
+EGQN0SQZjBPmE1j5UWLum1WT4IMkQhIt+xJPD5c7TT4yQF+pDxfzCKbww+1T5IXm
+Q5XTPN7nOWQNraFXg1ahNFQyHN/S/ixOswi1DLkcPck0GqrAwWoDiaYYxQzxdm2s
+JZ2AS73LsuugivrweVcQF6Zumu/vTreUI+VNjs+kfhx0SLtWIjVYVUyjXrtKW09L
+4SboinyjDYRFN0ucvkiejVbMWiX1scFaUFlqVvWQNFHTyC3Sju4HWUgAWl0IsBwL
+OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
+vwIDAQAB
+-----END PUBLIC KEY-----
+";
+
+/// The directory in the shipped file below which a user keeps modules and secrets.
+const SHIPPED_DIR: &str = "/etc/tollgate";
+
+/// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// The shipped configuration on its way to a started Envoy.
+///
+/// As loaded, it differs from the file only so far: the admin interface and the listener are on free ports of the
+/// loopback, the three clusters lead nowhere (in plain text, so that no test ever reaches the real services), the
+/// secret files are the shipped examples, and the environment holds examples of the two variables that must be set.
+#[derive(Debug, Clone)]
+pub struct Standalone {
+    config: Value,
+    shipped: Value,
+    secrets: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    concurrency: u32,
+}
+
+impl Standalone {
+    /// The shipped file, made fit for a test.
+    pub fn load() -> Standalone {
+        let path = workspace::file("envoy/standalone.yaml");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+        let shipped: Value =
+            serde_norway::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];
+        let mut standalone = Standalone {
+            config: shipped.clone(),
+            shipped,
+            secrets: BTreeMap::new(),
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            concurrency: 2,
+        };
+        for address in ["/admin", "/static_resources/listeners/0"] {
+            let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
+            set_address(socket, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
+        }
+        for cluster in ["upstream", "stripe_api", "clerk_api"] {
+            standalone = standalone.upstream_at(cluster, NOWHERE);
+        }
+        for secret in ["stripe_api_key", "clerk_secret_key"] {
+            standalone = standalone.secret(secret, "sk_test_example");
+        }
+        standalone
+    }
+
+    /// Loads these modules.
+    pub fn modules(mut self, modules: &Modules) -> Self {
+        for (filter, file) in [("stripe_webhook", &modules.stripe_webhook), ("plan_gate", &modules.plan_gate)]
+        {
+            let code = at(wasm_filter(&mut self.config, filter), "/vm_config/code/local/filename");
+            *code = file.display().to_string().into();
+        }
+        self
+    }
+
+    /// Cuts both plugin filters out: what is left is Envoy alone.
+    pub fn without_modules(self) -> Self {
+        self.without_filter("stripe_webhook").without_filter("plan_gate")
+    }
+
+    /// Cuts one HTTP filter out of the listener's chain.
+    pub fn without_filter(mut self, name: &str) -> Self {
+        let filters = http_filters(&mut self.config);
+        let before = filters.len();
+        filters.retain(|filter| filter["name"] != name);
+        assert_eq!(filters.len(), before - 1, "standalone.yaml has no HTTP filter {name:?} to cut out");
+        self
+    }
+
+    /// Edits the configuration document, for both filters alike.
+    pub fn document(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        let mut document = self.document_of("stripe_webhook");
+        assert_eq!(document, self.document_of("plan_gate"), "the two filters are given different documents");
+        edit(&mut document);
+        for filter in ["stripe_webhook", "plan_gate"] {
+            *at(wasm_filter(&mut self.config, filter), "/configuration/value") = document.clone();
+        }
+        self
+    }
+
+    /// The configuration document as one filter will get it.
+    pub fn document_of(&mut self, filter: &str) -> Value {
+        at(wasm_filter(&mut self.config, filter), "/configuration/value").clone()
+    }
+
+    /// Leads a cluster to `address`, in plain text: the shipped TLS settings are taken out.
+    pub fn upstream_at(mut self, cluster: &str, address: SocketAddr) -> Self {
+        let cluster = set_endpoint(&mut self.config, cluster, address);
+        cluster.as_mapping_mut().map(|fields| fields.remove("transport_socket"));
+        self
+    }
+
+    /// Leads a cluster to `address` over TLS exactly as shipped, except that `ca` stands for the system's authorities.
+    pub fn upstream_with_tls(mut self, cluster: &str, address: SocketAddr, ca: &Path) -> Self {
+        let tls =
+            at(named(at(&mut self.shipped, "/static_resources/clusters"), cluster), "/transport_socket")
+                .clone();
+        let cluster = set_endpoint(&mut self.config, cluster, address);
+        cluster["transport_socket"] = tls;
+        let context =
+            "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename";
+        *at(cluster, context) = ca.display().to_string().into();
+        self
+    }
+
+    /// The API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets an environment variable of Envoy. It has no other than those set here or by [`Standalone::load`].
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Takes back what [`Standalone::load`] or [`Standalone::env`] set.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// The number of worker threads: 2 unless set.
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// Edits anything else of Envoy's configuration.
+    pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        edit(&mut self.config);
+        self
+    }
+
+    /// Starts Envoy and waits until it serves.
+    ///
+    /// # Panics
+    /// With the end of Envoy's log, when it ends or does not serve in time.
+    pub async fn start(self) -> Envoy {
+        Envoy::start(self.launch()).await
+    }
+
+    /// Starts Envoy, which must refuse the configuration and end; its log says why.
+    ///
+    /// # Panics
+    /// When Envoy serves all the same, or does not end in time.
+    pub async fn start_refused(self) -> String {
+        Envoy::start_refused(self.launch()).await
+    }
+
+    /// Lays the files out in a directory of their own.
+    fn launch(mut self) -> Arc<Launch> {
+        let launch = Launch::new(self.env, self.concurrency);
+        for (name, value) in &self.secrets {
+            launch.write_secret(name, value);
+        }
+        relocate(&mut self.config, SHIPPED_DIR, &launch.dir().display().to_string());
+        // JSON, as YAML's plain words (yes, on, 1e3) mean different things to different readers.
+        let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
+            panic!("an edit has put something into the configuration that JSON has not: {e}")
+        });
+        launch.write_config(&json);
+        Arc::new(launch)
+    }
+}
+
+/// The value at a JSON Pointer (RFC 6901, without its escapes). Fields on the way must be there: an edit that finds
+/// nothing to edit would leave the test testing something else.
+pub(super) fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    pointer.split('/').skip(1).fold(value, |value, step| {
+        let found = match step.parse::<usize>() {
+            Ok(index) => value.get_mut(index),
+            Err(_) => value.get_mut(step),
+        };
+        found.unwrap_or_else(|| panic!("standalone.yaml has nothing at {step:?} of {pointer}"))
+    })
+}
+
+fn set_address(socket: &mut Value, address: SocketAddr) {
+    socket["address"] = address.ip().to_string().into();
+    socket["port_value"] = address.port().into();
+}
+
+fn named<'a>(list: &'a mut Value, name: &str) -> &'a mut Value {
+    let mut entries = list.as_sequence_mut().into_iter().flatten();
+    entries.find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("standalone.yaml has no {name:?}"))
+}
+
+fn http_filters(config: &mut Value) -> &mut Vec<Value> {
+    at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
+        .as_sequence_mut()
+        .unwrap_or_else(|| panic!("http_filters of standalone.yaml is not a list"))
+}
+
+fn wasm_filter<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
+    let filters =
+        at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
+    at(named(filters, name), "/typed_config/config")
+}
+
+fn set_endpoint<'a>(config: &'a mut Value, cluster: &str, address: SocketAddr) -> &'a mut Value {
+    let cluster = named(at(config, "/static_resources/clusters"), cluster);
+    let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+    set_address(at(cluster, endpoint), address);
+    cluster
+}
+
+/// Puts `to` in the place of `from` at the start of every path.
+fn relocate(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) => {
+            if let Some(rest) =
+                text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            {
+                *text = format!("{to}{rest}");
+            }
+        }
+        Value::Sequence(entries) => entries.iter_mut().for_each(|entry| relocate(entry, from, to)),
+        Value::Mapping(fields) => relocate_fields(fields, from, to),
+        _ => {}
+    }
+}
+
+fn relocate_fields(fields: &mut Mapping, from: &str, to: &str) {
+    fields.iter_mut().for_each(|(_, value)| relocate(value, from, to));
+}

@@ -1,0 +1,69 @@
+//! Envoy's counters and gauges as its admin interface gives them.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One reading of all counters and gauges. Histograms are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats(BTreeMap<String, u64>);
+
+#[derive(Deserialize)]
+struct Answer {
+    stats: Vec<Entry>,
+}
+
+/// A histogram's entry has neither of the two; a text's value is a string.
+#[derive(Deserialize)]
+struct Entry {
+    name: Option<String>,
+    value: Option<serde_json::Value>,
+}
+
+impl Stats {
+    /// Reads the answer to `/stats?format=json`.
+    pub(super) fn parse(json: &[u8]) -> serde_json::Result<Stats> {
+        let answer: Answer = serde_json::from_slice(json)?;
+        let numbers =
+            answer.stats.into_iter().filter_map(|entry| Some((entry.name?, entry.value?.as_u64()?)));
+        Ok(Stats(numbers.collect()))
+    }
+
+    /// The value under exactly that name; 0 where nothing was counted yet, as Envoy makes many counters on first use.
+    pub fn value(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// All that begin with `prefix`, in order of their names.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
+        self.0
+            .range(prefix.to_owned()..)
+            .take_while(move |(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// What the plugin itself counts under that name.
+    pub fn plugin(&self, metric: &str) -> u64 {
+        self.value(&format!("wasmcustom.{metric}"))
+    }
+
+    /// How often VMs of one filter crashed and were started anew: 0 unless something is wrong.
+    pub fn vm_reloads(&self, filter: &str) -> u64 {
+        self.value(&format!("wasm.{filter}.vm_reload"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_kept_and_texts_and_histograms_passed_over() {
+        let json =
+            br#"{"stats":[{"name":"a.b","value":3},{"name":"t","value":"text"},{"name":"a.c","value":0},
+            {"name":"ab","value":1},{"histograms":{"supported_quantiles":[0]}}]}"#;
+        let stats = Stats::parse(json).expect("valid");
+        assert_eq!(stats.value("a.b"), 3);
+        assert_eq!(stats.value("t"), 0);
+        assert_eq!(stats.with_prefix("a.").collect::<Vec<_>>(), [("a.b", 3), ("a.c", 0)]);
+    }
+}

@@ -1,0 +1,158 @@
+//! Builds the two modules as they ship, beside the build that is running, and holds them to their size.
+
+use crate::workspace;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// What Rust calls the platform of an Envoy plugin.
+const TARGET: &str = "wasm32-wasip1";
+/// What both modules together may weigh: each gateway loads them, and V8 compiles them at every start.
+pub const BYTES_MAX: u64 = 700_000;
+
+/// The two modules' files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modules {
+    /// `stripe_webhook.wasm`
+    pub stripe_webhook: PathBuf,
+    /// `plan_gate.wasm`
+    pub plan_gate: PathBuf,
+}
+
+impl Modules {
+    /// Builds both with the profile that ships, once per process; cargo makes further processes wait for each other.
+    ///
+    /// They go into `target/modules`, a build directory of their own: the one of the build that is running may be
+    /// locked, and has other flags.
+    ///
+    /// # Panics
+    /// With what cargo or rustup said, when one cannot be built; or when both together are too large.
+    pub fn build() -> &'static Modules {
+        static MODULES: OnceLock<Modules> = OnceLock::new();
+        MODULES.get_or_init(|| {
+            require_target();
+            let dir = workspace::target_dir().join("modules");
+            let mut cargo =
+                inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+            cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
+            cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(&dir);
+            run(&mut cargo, "see the compiler's messages above");
+            let built = dir.join(TARGET).join("module");
+            let modules = Modules {
+                stripe_webhook: built.join("stripe_webhook.wasm"),
+                plan_gate: built.join("plan_gate.wasm"),
+            };
+            require_size(modules.bytes());
+            modules
+        })
+    }
+
+    /// What both files weigh together.
+    pub fn bytes(&self) -> u64 {
+        bytes(&self.stripe_webhook).saturating_add(bytes(&self.plan_gate))
+    }
+}
+
+/// The size of a file.
+///
+/// # Panics
+/// When it is not there.
+pub fn bytes(file: &Path) -> u64 {
+    std::fs::metadata(file).unwrap_or_else(|e| panic!("{} was not built: {e}", file.display())).len()
+}
+
+fn require_size(bytes: u64) {
+    assert!(
+        bytes <= BYTES_MAX,
+        "the two modules weigh {bytes} bytes, more than the {BYTES_MAX} allowed: look for new dependencies, formatted \
+         floats and generics with many instances (`twiggy top` shows what weighs)"
+    );
+}
+
+/// Adds the target to the toolchain when it is missing: a `targets` line in rust-toolchain.toml alone does not.
+fn require_target() {
+    let mut rustc = inner_command("rustc".as_ref());
+    let out = run(rustc.args(["--print", "target-libdir", "--target", TARGET]), "install Rust by rustup");
+    if Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir() {
+        return;
+    }
+    workspace::progress(&format!("adding the target {TARGET} to the Rust toolchain"));
+    let cure = format!("add the target by hand: `rustup target add {TARGET}`");
+    run(inner_command("rustup".as_ref()).args(["target", "add", TARGET]), &cure);
+}
+
+/// A command in the repository's root, without what an outer cargo (`cargo test`, `cargo llvm-cov`, a build script)
+/// sets for its own build and what would leak into the modules: flags, wrappers, profiles, the description of a package.
+fn inner_command(program: &std::ffi::OsStr) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace::root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_the_outer_build) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn is_of_the_outer_build(variable: &str) -> bool {
+    const KEPT: [&str; 6] =
+        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
+    const REMOVED: [&str; 7] = [
+        "CARGO_",
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "LLVM_PROFILE_FILE",
+        "MAKEFLAGS",
+        "OUT_DIR",
+    ];
+    REMOVED.iter().any(|prefix| variable.starts_with(prefix))
+        && !KEPT.iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it cannot be started or fails: with the command, what it said, and the cure.
+fn run(command: &mut Command, cure: &str) -> Output {
+    let out = command
+        .output()
+        .unwrap_or_else(|e| panic!("{:?} did not start: {e}\ncure: {cure}", command.get_program()));
+    assert!(
+        out.status.success(),
+        "`{command:?}` ended with {}\n{}\ncure: {cure}",
+        out.status,
+        String::from_utf8_lossy(&out.stderr)
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_outer_build_sets_is_kept_from_the_modules() {
+        let cases = [
+            ("flags such as coverage's would be compiled in", "CARGO_ENCODED_RUSTFLAGS", true),
+            ("the same", "RUSTFLAGS", true),
+            ("clippy's driver is no compiler", "RUSTC_WORKSPACE_WRAPPER", true),
+            ("the profile is the shipped one", "CARGO_PROFILE_RELEASE_LTO", true),
+            ("the target directory is given", "CARGO_TARGET_DIR", true),
+            ("where crates are kept stays", "CARGO_HOME", false),
+            ("how crates are fetched stays", "CARGO_NET_OFFLINE", false),
+            ("the same", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL", false),
+            ("the toolchain stays the same", "RUSTUP_TOOLCHAIN", false),
+        ];
+        for (why, variable, removed) in cases {
+            assert_eq!(is_of_the_outer_build(variable), removed, "{why}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the two modules weigh 700001 bytes")]
+    fn modules_over_their_size_are_a_failure() {
+        require_size(BYTES_MAX);
+        require_size(BYTES_MAX + 1);
+    }
+}
