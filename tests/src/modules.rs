@@ -36,6 +36,7 @@ impl Modules {
                 inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
             cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
             cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(&dir);
+            workspace::progress("building the two modules as they ship");
             run(&mut cargo, "see the compiler's messages above");
             let built = dir.join(TARGET).join("module");
             let modules = Modules {

@@ -76,6 +76,9 @@ id!(
     /// A Clerk user.
     UserId, "user_");
 id!(
+    /// A session of a Clerk user.
+    SessionId, "sess_");
+id!(
     /// A Clerk organisation.
     OrganizationId, "org_");
 

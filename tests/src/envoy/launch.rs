@@ -56,6 +56,8 @@ impl Launch {
         let mut command = Command::new(obtain::program());
         command.arg("--config-path").arg(self.config()).args(["--mode", mode]);
         command.args(["--disable-hot-restart", "--concurrency", &self.concurrency.to_string()]);
+        // At `info`, `main` lists every extension that is compiled in.
+        command.args(["--component-log-level", "main:warning"]);
         command.arg("--admin-address-path").arg(self.admin_file());
         command.env_clear().envs(&self.env).stdin(Stdio::null());
         command

@@ -16,12 +16,14 @@
 //! ```
 
 mod launch;
+mod load_time;
 mod obtain;
 mod process;
 mod standalone;
 mod stats;
 
+pub use load_time::load_time;
 pub use obtain::program;
-pub use process::Envoy;
+pub use process::{Envoy, Validation};
 pub use standalone::{EXAMPLE_CLERK_JWT_KEY, Standalone};
 pub use stats::Stats;

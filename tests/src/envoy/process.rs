@@ -42,6 +42,17 @@ impl Envoy {
         }
     }
 
+    pub(super) async fn validate(launch: Arc<Launch>) -> Validation {
+        let mut command = tokio::process::Command::from(launch.command("validate"));
+        let output = tokio::time::timeout(DEADLINE, command.kill_on_drop(true).output()).await;
+        let output = output.unwrap_or_else(|_| panic!("`{command:?}` has not ended after {DEADLINE:?}"));
+        let output = output.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+        Validation {
+            accepted: output.status.success(),
+            log: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// The listener's address.
     pub fn address(&self) -> SocketAddr {
         self.listener
@@ -116,6 +127,15 @@ impl Envoy {
         self.crash();
         *self = Envoy::start(Arc::clone(&self.process.launch)).await;
     }
+}
+
+/// What `envoy --mode validate` says of a configuration.
+#[derive(Debug)]
+pub struct Validation {
+    /// Whether Envoy would start with it.
+    pub accepted: bool,
+    /// What Envoy and the plugin logged.
+    pub log: String,
 }
 
 /// What became of a start.

@@ -1,7 +1,7 @@
 //! `envoy/standalone.yaml` with the few edits that a test needs, and nothing else of it changed.
 
 use super::launch::Launch;
-use super::process::Envoy;
+use super::process::{Envoy, Validation};
 use crate::modules::Modules;
 use crate::workspace;
 use serde_norway::{Mapping, Value};
@@ -82,9 +82,11 @@ impl Standalone {
         self
     }
 
-    /// Cuts both plugin filters out: what is left is Envoy alone.
-    pub fn without_modules(self) -> Self {
-        self.without_filter("stripe_webhook").without_filter("plan_gate")
+    /// Cuts the plugin filters out, those that are still there: what is left is Envoy alone.
+    pub fn without_modules(mut self) -> Self {
+        http_filters(&mut self.config)
+            .retain(|filter| filter["name"] != "stripe_webhook" && filter["name"] != "plan_gate");
+        self
     }
 
     /// Cuts one HTTP filter out of the listener's chain.
@@ -132,6 +134,14 @@ impl Standalone {
         self
     }
 
+    /// Routes every request to that cluster.
+    pub fn route_all_to(mut self, cluster: &str) -> Self {
+        let route = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0\
+                     /routes/0/route/cluster";
+        *at(&mut self.config, route) = cluster.into();
+        self
+    }
+
     /// The API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
     pub fn secret(mut self, name: &str, value: &str) -> Self {
         self.secrets.insert(name.to_owned(), value.to_owned());
@@ -176,6 +186,11 @@ impl Standalone {
     /// When Envoy serves all the same, or does not end in time.
     pub async fn start_refused(self) -> String {
         Envoy::start_refused(self.launch()).await
+    }
+
+    /// Has Envoy check the configuration without serving. The modules are loaded and configured too.
+    pub async fn validate(self) -> Validation {
+        Envoy::validate(self.launch()).await
     }
 
     /// Lays the files out in a directory of their own.

@@ -1,0 +1,308 @@
+//! Requests to Clerk's Backend API and what their answers mean. Retries nothing: that is for whoever asks.
+
+use super::metadata::Record;
+use crate::http::{Callout, HeaderMap, Outcome, Request};
+use crate::ids::Subject;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The version of the API that the requests are written for.
+pub const API_VERSION: &str = "2026-05-12";
+
+const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
+
+/// The code with which Clerk says that a user or an organisation does not exist, or no longer.
+const NOT_FOUND: &str = "resource_not_found";
+
+/// How much of an error's code is kept.
+const ERROR_CODE_BYTES_MAX: usize = 64;
+
+/// Where the Backend API is, and as whom to speak to it.
+#[derive(Clone, Copy)]
+pub struct BackendApi<'a> {
+    /// The cluster's name in Envoy's configuration.
+    pub cluster: &'a str,
+    /// The host, as in `api.clerk.com`.
+    pub authority: &'a str,
+    /// What stands before the path of every resource, as in `/v1`.
+    pub base_path: &'a str,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// The secret key; `None` where Envoy itself adds it to what the cluster is sent.
+    pub secret_key: Option<&'a str>,
+}
+
+impl BackendApi<'_> {
+    /// Asks for a user or an organisation.
+    pub fn read(&self, subject: &Subject) -> Callout {
+        self.callout("GET", format!("{}/{}", self.base_path, resource(subject)), Vec::new())
+    }
+
+    /// Merges `patch` into the metadata (see [`Record::patch`]). The answer is the whole subject as it is then.
+    pub fn write(&self, subject: &Subject, patch: &Value) -> Callout {
+        // `PATCH /users/{id}`, without `/metadata`, would replace what others keep there.
+        let path = format!("{}/{}/metadata", self.base_path, resource(subject));
+        self.callout("PATCH", path, patch.to_string().into_bytes())
+    }
+
+    fn callout(&self, method: &'static str, path: String, body: Vec<u8>) -> Callout {
+        let mut headers =
+            vec![("clerk-api-version", API_VERSION.to_owned()), ("user-agent", USER_AGENT.to_owned())];
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        if let Some(key) = self.secret_key {
+            headers.push(("authorization", format!("Bearer {key}")));
+        }
+        let request = Request::Http { method, authority: self.authority.to_owned(), path, headers, body };
+        Callout { cluster: self.cluster.to_owned(), timeout: self.timeout, request }
+    }
+}
+
+fn resource(subject: &Subject) -> String {
+    match subject {
+        Subject::User(id) => format!("users/{id}"),
+        Subject::Organization(id) => format!("organizations/{id}"),
+    }
+}
+
+/// Why Clerk's record is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// Clerk has no such user or organisation.
+    #[error("Clerk has no such user or organization")]
+    Gone,
+    /// The secret key is missing, wrong, or may not do this.
+    #[error("Clerk refused the credentials with {status}: check the secret key")]
+    Credentials {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// 429.
+    #[error("Clerk is asked too often")]
+    TooOften {
+        /// How long to wait, if Clerk says it.
+        retry_after: Option<Duration>,
+    },
+    /// An answer of 5xx.
+    #[error("Clerk answered {status}")]
+    Down {
+        /// The status.
+        status: u16,
+    },
+    /// No answer, or not in time.
+    #[error("Clerk did not answer: {0}")]
+    NoAnswer(&'static str),
+    /// Any other status: the request was wrong.
+    #[error("Clerk refused the request with {status} {code}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// The first error's code, empty if there is none.
+        code: String,
+    },
+    /// An answer of 200 that is no user or organisation, or another than was asked for.
+    #[error(
+        "Clerk's answer is not the user or organization that was asked for: check authority and base_path"
+    )]
+    Unreadable,
+    /// The configuration names a cluster that Envoy does not know.
+    #[error("Envoy has no such cluster, or refused the request: check `cluster`")]
+    ClusterUnknown,
+}
+
+impl ApiError {
+    /// Whether the same request may well succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, ApiError::TooOften { .. } | ApiError::Down { .. } | ApiError::NoAnswer(_))
+    }
+}
+
+/// What is read of a user or an organisation.
+#[derive(Deserialize)]
+struct Answer {
+    id: String,
+    #[serde(default)]
+    public_metadata: Value,
+    #[serde(default)]
+    private_metadata: Value,
+}
+
+/// What is read of an error.
+#[derive(Deserialize)]
+struct Errors {
+    errors: Vec<ErrorEntry>,
+}
+
+#[derive(Deserialize)]
+struct ErrorEntry {
+    code: String,
+}
+
+/// Reads the answer to either request: the subject's record.
+///
+/// # Errors
+/// [`ApiError`].
+pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ApiError> {
+    let body = success(outcome)?;
+    let answer: Answer = serde_json::from_slice(body).map_err(|_| ApiError::Unreadable)?;
+    if answer.id != subject.as_str() {
+        return Err(ApiError::Unreadable);
+    }
+    Ok(Record::from_metadata(&answer.public_metadata, &answer.private_metadata, plan_key))
+}
+
+/// The body of a successful answer.
+fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ApiError> {
+    match *outcome {
+        Outcome::Answered { status: 200, body, .. } => Ok(body),
+        Outcome::Answered { status, headers, body } => Err(refusal(status, headers, body)),
+        Outcome::TimedOut => Err(ApiError::NoAnswer("it took too long")),
+        Outcome::Reset => Err(ApiError::NoAnswer("the connection was refused or broke")),
+        Outcome::ClusterUnknown => Err(ApiError::ClusterUnknown),
+        Outcome::TooLarge | Outcome::Message(_) | Outcome::Failed { .. } => Err(ApiError::Unreadable),
+    }
+}
+
+fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
+    match status {
+        401 | 403 => ApiError::Credentials { status },
+        429 => ApiError::TooOften { retry_after: headers.get("retry-after").and_then(seconds) },
+        500.. => ApiError::Down { status },
+        _ => match error_code(body) {
+            code if status == 404 && code == NOT_FOUND => ApiError::Gone,
+            code => ApiError::Refused { status, code },
+        },
+    }
+}
+
+/// The first error's code, if it looks like one: it will stand in a log line.
+fn error_code(body: &[u8]) -> String {
+    let plain = |code: &String| {
+        code.len() <= ERROR_CODE_BYTES_MAX
+            && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let errors = serde_json::from_slice::<Errors>(body).map(|errors| errors.errors).unwrap_or_default();
+    errors.into_iter().next().map(|error| error.code).filter(plain).unwrap_or_default()
+}
+
+/// A `Retry-After` in seconds; Clerk sends no dates.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let digits =
+        std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const API: BackendApi<'static> = BackendApi {
+        cluster: "clerk_api",
+        authority: "api.clerk.com",
+        base_path: "/v1",
+        timeout: Duration::from_millis(2000),
+        secret_key: Some("sk_test_x"),
+    };
+
+    fn subject(id: &str) -> Subject {
+        Subject::parse(id).unwrap()
+    }
+
+    fn answer(status: u16, headers: &HeaderMap, body: &str) -> Result<Record, ApiError> {
+        record(&Outcome::Answered { status, headers, body: body.as_bytes() }, &subject("user_1"), "plan")
+    }
+
+    #[test]
+    fn metadata_is_merged_never_replaced() {
+        let callout = API.write(&subject("org_1"), &json!({"public_metadata": {"plan": "pro"}}));
+        assert_eq!((callout.cluster.as_str(), callout.timeout), ("clerk_api", Duration::from_secs(2)));
+        let Request::Http { method, authority, path, headers, body } = callout.request else {
+            panic!("HTTP")
+        };
+        assert_eq!(
+            (method, authority.as_str(), path.as_str()),
+            ("PATCH", "api.clerk.com", "/v1/organizations/org_1/metadata")
+        );
+        assert_eq!(body, br#"{"public_metadata":{"plan":"pro"}}"#);
+        let want = [
+            ("clerk-api-version", "2026-05-12"),
+            ("user-agent", USER_AGENT),
+            ("content-type", "application/json"),
+            ("authorization", "Bearer sk_test_x"),
+        ];
+        assert_eq!(headers, want.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    #[test]
+    fn without_a_key_no_authorization_is_sent() {
+        let callout = BackendApi { secret_key: None, ..API }.read(&subject("user_1"));
+        let Request::Http { method, path, headers, body, .. } = callout.request else { panic!("HTTP") };
+        assert_eq!((method, path.as_str(), body.len()), ("GET", "/v1/users/user_1", 0));
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["clerk-api-version", "user-agent"]);
+    }
+
+    #[test]
+    fn an_answer_is_the_record_of_whom_was_asked_for() {
+        let none = HeaderMap::default();
+        let body = r#"{"object":"user","id":"user_1","public_metadata":{"plan":"pro"},"private_metadata":null,"x":[]}"#;
+        assert_eq!(answer(200, &none, body).unwrap().plan.as_deref(), Some("pro"));
+        assert_eq!(answer(200, &none, r#"{"id":"user_1"}"#), Ok(Record::default()), "no metadata yet");
+        for (why, body) in [
+            ("another user", r#"{"id":"user_2","public_metadata":{"plan":"pro"}}"#),
+            ("no id", r#"{"public_metadata":{"plan":"pro"}}"#),
+            ("a page", "<html>"),
+            ("empty", ""),
+        ] {
+            assert_eq!(answer(200, &none, body), Err(ApiError::Unreadable), "{why}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_what_helps() {
+        let none = HeaderMap::default();
+        let wait = HeaderMap::from_fields([(&b"retry-after"[..], &b"7"[..])]);
+        let date = HeaderMap::from_fields([(&b"retry-after"[..], &b"Mon, 01 Jan"[..])]);
+        let gone = r#"{"errors":[{"code":"resource_not_found","message":"not found","meta":{}}],"clerk_trace_id":"x"}"#;
+        let wrong = r#"{"errors":[{"code":"form_param_unknown","message":"x"},{"code":"b"}]}"#;
+        let odd = r#"{"errors":[{"code":"a\nb"}]}"#;
+        let refused = |status, code: &str| ApiError::Refused { status, code: code.to_owned() };
+        let seven = ApiError::TooOften { retry_after: Some(Duration::from_secs(7)) };
+        let cases = [
+            ("a deleted user", 404, &none, gone, ApiError::Gone, false),
+            ("a wrong path", 404, &none, "<html>", refused(404, ""), false),
+            ("not found, but not with 404", 400, &none, gone, refused(400, "resource_not_found"), false),
+            ("no key", 401, &none, "", ApiError::Credentials { status: 401 }, false),
+            ("not allowed", 403, &none, "", ApiError::Credentials { status: 403 }, false),
+            ("too often", 429, &wait, "", seven, true),
+            ("too often, until a date", 429, &date, "", ApiError::TooOften { retry_after: None }, true),
+            ("down", 500, &none, "", ApiError::Down { status: 500 }, true),
+            ("behind a proxy", 599, &none, "", ApiError::Down { status: 599 }, true),
+            ("a wrong body", 422, &none, wrong, refused(422, "form_param_unknown"), false),
+            ("a code that is none", 422, &none, odd, refused(422, ""), false),
+            ("a redirect", 302, &none, "", refused(302, ""), false),
+            ("success without content", 204, &none, "", refused(204, ""), false),
+        ];
+        for (why, status, headers, body, want, transient) in cases {
+            assert_eq!(want.is_transient(), transient, "{why}");
+            assert_eq!(answer(status, headers, body), Err(want), "{why}");
+        }
+    }
+
+    #[test]
+    fn no_answer_is_transient_and_a_wrong_cluster_is_not() {
+        let cases = [
+            (Outcome::TimedOut, true),
+            (Outcome::Reset, true),
+            (Outcome::ClusterUnknown, false),
+            (Outcome::TooLarge, false),
+        ];
+        for (outcome, transient) in cases {
+            let error = record(&outcome, &subject("user_1"), "plan").unwrap_err();
+            assert_eq!(error.is_transient(), transient, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The keys that session tokens may be signed with, and which of them to try for a token.
+
+use super::der::{MODULUS_BITS_MIN, RsaNumbers};
+
+/// How many keys a set holds. Clerk publishes one or two.
+pub const KEYS_MAX: usize = 16;
+
+/// An RSA public key that an RS256 signature can be checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    spki: Vec<u8>,
+    id: Option<String>,
+}
+
+impl PublicKey {
+    /// Takes the DER of a SubjectPublicKeyInfo or of a PKCS#1 RSAPublicKey. Such a key has no id.
+    ///
+    /// # Errors
+    /// [`KeyError`] if it is neither, or too weak.
+    pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        Ok(PublicKey { spki: RsaNumbers::from_der(der)?.to_spki(), id: None })
+    }
+
+    /// Takes the numbers of a key, unsigned and big-endian, and its `kid`.
+    ///
+    /// # Errors
+    /// [`KeyError`] if they are none of an RSA key, or too weak.
+    pub fn from_numbers(modulus: &[u8], exponent: &[u8], id: Option<String>) -> Result<Self, KeyError> {
+        Ok(PublicKey { spki: RsaNumbers::new(modulus, exponent)?.to_spki(), id })
+    }
+
+    /// The DER of its SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Its `kid`, if it is known.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+/// The keys in force, at most [`KEYS_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet {
+    keys: Vec<PublicKey>,
+}
+
+impl KeySet {
+    /// A set of these keys; those behind the first [`KEYS_MAX`] are left out.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
+    }
+
+    /// The keys to try for a token with that `kid`: those of that id, then those whose id is not known, as from a PEM.
+    /// Without a `kid` all. None is [`super::TokenError::UnknownKey`].
+    pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
+        let named =
+            self.keys.iter().filter(move |key| key.id().is_some_and(|id| kid.is_none_or(|kid| id == kid)));
+        named.chain(self.keys.iter().filter(|key| key.id().is_none()))
+    }
+
+    /// Whether the key is (still) in force.
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+/// Why something is no key that tokens can be checked with. Shows nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing is there.
+    #[error("no key: copy the JWKS Public Key (PEM) from the API keys page of the Clerk Dashboard")]
+    Empty,
+    /// A private key.
+    #[error(
+        "this is a private key, which must not be here: copy the public key (PEM) instead, and replace this one"
+    )]
+    PrivateKey,
+    /// An X.509 certificate.
+    #[error("this is a certificate: extract its public key with `openssl x509 -pubkey -noout`")]
+    Certificate,
+    /// A secret or publishable key of Clerk's.
+    #[error("this is an API key of Clerk's: copy the JWKS Public Key (PEM) from the API keys page instead")]
+    ApiKey,
+    /// A JSON Web Key Set.
+    #[error("this is JSON: give the public key as PEM, or configure `keys.jwks` to fetch the key set")]
+    Json,
+    /// Neither PEM nor base64.
+    #[error("this is not PEM: expected `-----BEGIN PUBLIC KEY-----`, base64 and `-----END PUBLIC KEY-----`")]
+    NotPem,
+    /// A key, but not RSA's.
+    #[error("this is not an RSA key: Clerk signs session tokens with RS256")]
+    OtherAlgorithm,
+    /// Too short to be safe.
+    #[error("an RSA key of {bits} bits is too weak: at least {MODULUS_BITS_MIN} are needed")]
+    Weak {
+        /// How long it is.
+        bits: usize,
+    },
+    /// Well-formed base64 or JSON, but no key in it.
+    #[error("this is not a public key: is it cut off, or are lines missing? Copy it again as a whole")]
+    NotAKey,
+    /// More keys than [`KEYS_MAX`], or a text longer than any such number of keys.
+    #[error("these are too many keys: at most {KEYS_MAX} are taken")]
+    TooMany,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clerk::token_factory::{own_key, stranger_key};
+
+    #[test]
+    fn a_token_is_tried_with_the_keys_of_its_id_and_then_those_without_one() {
+        let named = |id: &str| PublicKey { id: Some(id.to_owned()), ..own_key().public() };
+        let unnamed = stranger_key().public();
+        let set = KeySet::new([unnamed.clone(), named("a"), named("b")]);
+        let cases = [
+            ("a known id", Some("a"), vec![named("a"), unnamed.clone()]),
+            ("an unknown id", Some("c"), vec![unnamed.clone()]),
+            ("no id", None, vec![named("a"), named("b"), unnamed.clone()]),
+        ];
+        for (why, kid, want) in cases {
+            assert_eq!(set.candidates(kid).cloned().collect::<Vec<_>>(), want, "{why}");
+        }
+        assert_eq!(KeySet::new([named("a")]).candidates(Some("b")).count(), 0, "an unknown key");
+        assert!(set.contains(&named("b")) && !set.contains(&named("c")));
+        assert_eq!(KeySet::new((0..20).map(|_| named("a"))).candidates(None).count(), KEYS_MAX);
+    }
+}

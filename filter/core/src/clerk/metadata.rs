@@ -1,0 +1,239 @@
+//! What Tollgate keeps in Clerk about a user or an organisation, and the patch that turns one record into another.
+
+use super::plan_claim;
+use crate::ids::{CustomerId, SubscriptionId};
+use crate::time::Micros;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so that
+/// it differs from what should be there and is written over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// `public_metadata.<plan_key>`.
+    pub plan: Option<String>,
+    /// `public_metadata.subscription`.
+    pub subscription: SubscriptionNote,
+    /// `private_metadata.stripe_customers`: the keys of a map, for Clerk merges maps and replaces arrays.
+    pub customers: BTreeSet<CustomerId>,
+    /// `private_metadata.stripe_subscription`: the one that granted the plan.
+    pub granted_by: Option<SubscriptionId>,
+}
+
+/// What the frontend may show of the subscription that grants the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriptionNote {
+    /// Stripe's word for it: `active`, `past_due` …
+    pub status: Option<String>,
+    /// Until when it is paid.
+    pub current_period_end: Option<Micros>,
+    /// Whether it ends then.
+    pub cancel_at_period_end: Option<bool>,
+    /// Until when the plan is kept although a payment failed. What is no time reads as long past, for it must grant nothing.
+    pub grace_until: Option<Micros>,
+}
+
+impl Record {
+    /// Reads both metadata objects; null reads as empty.
+    pub(super) fn from_metadata(public: &Value, private: &Value, plan_key: &str) -> Self {
+        let public = public.as_object().cloned().unwrap_or_default();
+        let customers = private.get("stripe_customers").and_then(Value::as_object).into_iter().flatten();
+        let granted_by = private.get("stripe_subscription").and_then(Value::as_str);
+        Record {
+            plan: public.get(plan_key).and_then(Value::as_str).map(str::to_owned),
+            subscription: SubscriptionNote::read(&public),
+            customers: customers
+                .filter(|(_, value)| !value.is_null())
+                .filter_map(|(id, _)| CustomerId::parse(id).ok())
+                .collect(),
+            granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),
+        }
+    }
+
+    /// The body of the request that turns `self` into `target`, with only what differs in it; `None` if nothing does.
+    ///
+    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile stay.
+    pub fn patch(&self, target: &Record, plan_key: &str) -> Option<Value> {
+        let mut public = Map::new();
+        put(&mut public, plan_key, &self.plan, &target.plan);
+        put_object(&mut public, "subscription", self.subscription.patch(&target.subscription));
+        let mut private = Map::new();
+        let added = target.customers.difference(&self.customers).map(|id| (id, Value::Bool(true)));
+        let removed = self.customers.difference(&target.customers).map(|id| (id, Value::Null));
+        let customers = added.chain(removed).map(|(id, value)| (id.to_string(), value)).collect();
+        put_object(&mut private, "stripe_customers", customers);
+        let granted_by = |record: &Record| record.granted_by.as_ref().map(ToString::to_string);
+        put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
+        let mut body = Map::new();
+        put_object(&mut body, "public_metadata", public);
+        put_object(&mut body, "private_metadata", private);
+        (!body.is_empty()).then_some(Value::Object(body))
+    }
+}
+
+impl SubscriptionNote {
+    fn read(public: &Map<String, Value>) -> Self {
+        let note = public.get("subscription");
+        let member = |name: &str| note.and_then(|note| note.get(name));
+        SubscriptionNote {
+            status: member("status").and_then(Value::as_str).map(str::to_owned),
+            current_period_end: member("current_period_end").and_then(Value::as_u64).map(Micros::from_secs),
+            cancel_at_period_end: member("cancel_at_period_end").and_then(Value::as_bool),
+            grace_until: plan_claim::grace_until(public).unwrap_or(Some(Micros::default())),
+        }
+    }
+
+    fn patch(&self, target: &SubscriptionNote) -> Map<String, Value> {
+        let secs = |time: Option<Micros>| time.map(Micros::as_secs);
+        let mut patch = Map::new();
+        put(&mut patch, "status", &self.status, &target.status);
+        put(
+            &mut patch,
+            "current_period_end",
+            &secs(self.current_period_end),
+            &secs(target.current_period_end),
+        );
+        put(&mut patch, "cancel_at_period_end", &self.cancel_at_period_end, &target.cancel_at_period_end);
+        put(&mut patch, "grace_until", &secs(self.grace_until), &secs(target.grace_until));
+        patch
+    }
+}
+
+/// Adds the member if it differs; null where the target has none.
+fn put<T: PartialEq + Clone + Into<Value>>(
+    patch: &mut Map<String, Value>,
+    name: &str,
+    from: &Option<T>,
+    to: &Option<T>,
+) {
+    if from != to {
+        patch.insert(name.to_owned(), to.clone().map_or(Value::Null, Into::into));
+    }
+}
+
+fn put_object(patch: &mut Map<String, Value>, name: &str, object: Map<String, Value>) {
+    if !object.is_empty() {
+        patch.insert(name.to_owned(), Value::Object(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record() -> Record {
+        Record {
+            plan: Some("pro".to_owned()),
+            subscription: SubscriptionNote {
+                status: Some("past_due".to_owned()),
+                current_period_end: Some(Micros::from_secs(1_900_000_000)),
+                cancel_at_period_end: Some(false),
+                grace_until: Some(Micros::from_secs(1_800_000_000)),
+            },
+            customers: ["cus_1", "cus_2"].map(|id| CustomerId::parse(id).unwrap()).into(),
+            granted_by: Some(SubscriptionId::parse("sub_1").unwrap()),
+        }
+    }
+
+    fn full() -> Value {
+        json!({
+            "public_metadata": {"plan": "pro", "subscription": {"status": "past_due", "current_period_end": 1_900_000_000,
+                "cancel_at_period_end": false, "grace_until": 1_800_000_000}},
+            "private_metadata": {"stripe_customers": {"cus_1": true, "cus_2": true}, "stripe_subscription": "sub_1"},
+        })
+    }
+
+    fn read(metadata: &Value) -> Record {
+        Record::from_metadata(&metadata["public_metadata"], &metadata["private_metadata"], "plan")
+    }
+
+    /// What Clerk does with a patch: objects are merged, null removes (`PATCH …/metadata`).
+    fn merge(into: &mut Value, patch: &Value) {
+        let (Value::Object(object), Value::Object(members)) = (&mut *into, patch) else {
+            *into = patch.clone();
+            return;
+        };
+        for (name, value) in members {
+            if value.is_null() {
+                object.remove(name);
+            } else {
+                merge(object.entry(name.clone()).or_insert(json!({})), value);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        assert_eq!(Record::default().patch(&record(), "plan"), Some(full()));
+        assert_eq!(read(&full()), record());
+        assert_eq!(record().patch(&record(), "plan"), None);
+    }
+
+    #[test]
+    fn only_what_differs_is_written_and_what_ended_is_removed() {
+        let mut target = record();
+        target.plan = Some("free".to_owned());
+        target.subscription.grace_until = None;
+        target.customers = ["cus_2", "cus_3"].map(|id| CustomerId::parse(id).unwrap()).into();
+        target.granted_by = None;
+        let want = json!({
+            "public_metadata": {"plan": "free", "subscription": {"grace_until": null}},
+            "private_metadata": {"stripe_customers": {"cus_1": null, "cus_3": true}, "stripe_subscription": null},
+        });
+        assert_eq!(record().patch(&target, "plan"), Some(want));
+    }
+
+    #[test]
+    fn a_patch_applied_by_clerk_gives_the_target_whatever_stood_there() {
+        let cases = [
+            ("nothing", json!({"public_metadata": {}, "private_metadata": null})),
+            (
+                "what others keep there",
+                json!({"public_metadata": {"theme": "dark"}, "private_metadata": {"x": 1}}),
+            ),
+            (
+                "wrong types",
+                json!({
+                    "public_metadata": {"plan": 7, "subscription": {"grace_until": "soon", "status": 1}},
+                    "private_metadata": {"stripe_customers": ["cus_9"], "stripe_subscription": {}},
+                }),
+            ),
+            ("no object at all", json!({"public_metadata": {"subscription": "yes"}, "private_metadata": {}})),
+            (
+                "another customer",
+                json!({"public_metadata": {}, "private_metadata": {"stripe_customers": {"cus_9": true}}}),
+            ),
+        ];
+        for (why, mut metadata) in cases {
+            let patch = read(&metadata).patch(&record(), "plan").unwrap();
+            merge(&mut metadata, &patch);
+            assert_eq!(read(&metadata), record(), "{why}");
+            assert_eq!(read(&metadata).patch(&record(), "plan"), None, "{why}: a second write");
+        }
+    }
+
+    #[test]
+    fn a_grace_period_that_is_no_time_has_long_passed() {
+        let metadata = json!({"public_metadata": {"plan": "pro", "subscription": {"grace_until": "soon"}}});
+        assert_eq!(read(&metadata).subscription.grace_until, Some(Micros::default()));
+    }
+
+    #[test]
+    fn the_plans_key_is_configured() {
+        let metadata = json!({"tier": "pro", "plan": "free"});
+        assert_eq!(Record::from_metadata(&metadata, &Value::Null, "tier").plan, Some("pro".to_owned()));
+        let patch =
+            Record::default().patch(&Record { plan: Some("pro".to_owned()), ..Record::default() }, "tier");
+        assert_eq!(patch, Some(json!({"public_metadata": {"tier": "pro"}})));
+    }
+
+    #[test]
+    fn customers_are_keys_with_any_value_but_null_and_only_customers_ids() {
+        let private =
+            json!({"stripe_customers": {"cus_1": true, "cus_2": null, "cus_3": {"x": 1}, "cus/4": true}});
+        let record = Record::from_metadata(&Value::Null, &private, "plan");
+        let ids: Vec<&str> = record.customers.iter().map(CustomerId::as_str).collect();
+        assert_eq!(ids, ["cus_1", "cus_3"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! JSON objects in which no name stands twice, at any depth: of two, readers disagree which counts.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Reads one JSON object and nothing behind it; `None` if it is anything else, or a name in it stands twice.
+/// Depth is limited by `serde_json` (128), length by the caller.
+pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+    match serde_json::from_slice(bytes) {
+        Ok(Strict(Value::Object(object))) => Some(object),
+        _ => None,
+    }
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = access.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Strict(value))) = access.next_entry::<String, Strict>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name stands twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_object_without_a_name_twice_is_taken() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        let cases: [(&str, &[u8], bool); 14] = [
+            ("an object", br#" {"a":1,"b":[true,null,"x",-2,0.5,{"a":{}}]} "#, true),
+            ("an empty object", b"{}", true),
+            ("a name twice", br#"{"a":1,"a":1}"#, false),
+            ("a name twice, once escaped", br#"{"a":1,"\u0061":1}"#, false),
+            ("a name twice further in", br#"{"o":[{"x":{"a":1,"a":2}}]}"#, false),
+            ("the same name in two objects", br#"{"o":{"a":1},"p":{"a":1}}"#, true),
+            ("an array", b"[]", false),
+            ("something behind it", b"{} {}", false),
+            ("a comma too many", br#"{"a":1,}"#, false),
+            ("a byte order mark", b"\xef\xbb\xbf{}", false),
+            ("invalid UTF-8", b"{\"a\":\"\xff\"}", false),
+            ("half of a surrogate pair", br#"{"a":"\ud800"}"#, false),
+            ("a number beyond what is representable", br#"{"a":1e400}"#, false),
+            ("too deep", deep.as_bytes(), false),
+        ];
+        for (why, text, taken) in cases {
+            assert_eq!(object(text).is_some(), taken, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_what_stands_there() {
+        let text = br#"{"a":[1,-1,1.5,"x",true,null],"b":{"c":{}}}"#;
+        let plain: Value = serde_json::from_slice(text).unwrap();
+        assert_eq!(Value::Object(object(text).unwrap()), plain);
+    }
+}

@@ -1,0 +1,58 @@
+//! Who may use a session token here, and when. Cheap, for it is asked on every use of a token, cached or not.
+
+use super::TokenError;
+use super::claims::{Names, Session};
+use crate::time::Micros;
+use std::time::Duration;
+
+/// What is asked of a session beyond its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The Clerk instance: `iss` must be exactly this.
+    pub issuer: String,
+    /// The origins that may use a token here; empty for any.
+    pub authorized_parties: Vec<String>,
+    /// Whether a token must have `azp`. Those of native clients have none.
+    pub require_azp: bool,
+    /// `aud` must name one of these; empty for not asked.
+    pub audience: Vec<String>,
+    /// By how much clocks may differ.
+    pub clock_skew: Duration,
+}
+
+impl Rules {
+    /// Judges a session at the time `now`. In the order of `@clerk/backend`, with the issuer first and the status last.
+    ///
+    /// A token is expired from `exp` + skew on; `nbf` and `iat` of exactly now + skew pass.
+    ///
+    /// # Errors
+    /// [`TokenError`]: what is wrong.
+    pub fn check(&self, session: &Session, now: Micros) -> Result<(), TokenError> {
+        if session.issuer.as_ref() != Some(&self.issuer) {
+            return Err(TokenError::WrongIssuer);
+        }
+        if !self.audience.is_empty() && !names_one_of(&session.audience, &self.audience) {
+            return Err(TokenError::WrongAudience);
+        }
+        if !self.is_authorized(&session.authorized_party) {
+            return Err(TokenError::UnauthorizedParty);
+        }
+        if session.expires_at <= now.minus(self.clock_skew) {
+            return Err(TokenError::Expired);
+        }
+        let latest = now.plus(self.clock_skew);
+        if session.not_before.max(session.issued_at).is_some_and(|start| start > latest) {
+            return Err(TokenError::NotYetValid);
+        }
+        if session.active { Ok(()) } else { Err(TokenError::SessionPending) }
+    }
+
+    fn is_authorized(&self, party: &Names) -> bool {
+        let not_needed = *party == Names::Absent && !self.require_azp;
+        self.authorized_parties.is_empty() || not_needed || names_one_of(party, &self.authorized_parties)
+    }
+}
+
+fn names_one_of(claim: &Names, wanted: &[String]) -> bool {
+    matches!(claim, Names::Are(names) if names.iter().any(|name| wanted.contains(name)))
+}

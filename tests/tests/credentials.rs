@@ -1,0 +1,62 @@
+//! The callout clusters as shipped: who gets the API keys, and who never does.
+
+use std::path::Path;
+use tollgate_tests::envoy::{Envoy, Standalone};
+use tollgate_tests::upstream::{Backend, Certificate};
+
+/// Each cluster that holds a key, with its secret's name and the only name its peer may have.
+const CALLOUTS: [(&str, &str, &str); 2] =
+    [("stripe_api", "stripe_api_key", "api.stripe.com"), ("clerk_api", "clerk_secret_key", "api.clerk.com")];
+
+/// An Envoy whose listener leads straight to one callout cluster, which the plugin's callouts would use.
+async fn envoy_on(cluster: &str, secret: &str, peer: &Backend, ca: &Path) -> Envoy {
+    let standalone = Standalone::load().without_modules().upstream_with_tls(cluster, peer.tls_address(), ca);
+    standalone.secret(secret, "sk_test_first").route_all_to(cluster).start().await
+}
+
+async fn status(envoy: &Envoy) -> u16 {
+    // A caller's own authorization must not win over the gateway's.
+    let request = reqwest::Client::new().get(envoy.url("/v1/any")).header("authorization", "Bearer mine");
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test]
+async fn the_true_peer_gets_the_key_and_after_a_rotation_the_new_one() {
+    for (cluster, secret, name) in CALLOUTS {
+        let certificate = Certificate::for_names(&[name]);
+        let peer = Backend::start_with_tls(&certificate).await;
+        let envoy = envoy_on(cluster, secret, &peer, &certificate.authority()).await;
+
+        assert_eq!(status(&envoy).await, 200, "{name}");
+        assert_eq!(peer.seen().await[0].header("authorization"), ["Bearer sk_test_first"], "{name}");
+
+        let updates = format!("sds.{secret}.update_success");
+        let before = envoy.stats().await.value(&updates);
+        envoy.rotate_secret(secret, "sk_test_second");
+        envoy.stats_until("the new key", |stats| stats.value(&updates) > before).await;
+        peer.forget_seen().await;
+        assert_eq!(status(&envoy).await, 200, "{name}");
+        assert_eq!(peer.seen().await[0].header("authorization"), ["Bearer sk_test_second"], "{name}");
+        assert!(!envoy.log().contains("sk_test_"), "a key is in the log");
+    }
+}
+
+#[tokio::test]
+async fn an_impostor_sees_no_request_at_all() {
+    for (cluster, secret, name) in CALLOUTS {
+        let right = Certificate::for_names(&[name]);
+        let wrong_names =
+            ["api.example.com", "stripe.com", "clerk.com", "x.api.stripe.com", "x.api.clerk.com"];
+        let wrong = Certificate::for_names(&wrong_names);
+        let cases = [
+            ("a certificate for other names, of a trusted authority", &wrong, wrong.authority()),
+            ("the right name, of an authority that nobody trusts", &right, wrong.authority()),
+        ];
+        for (why, shown, trusted) in cases {
+            let impostor = Backend::start_with_tls(shown).await;
+            let envoy = envoy_on(cluster, secret, &impostor, &trusted).await;
+            assert_eq!(status(&envoy).await, 503, "{name}: {why}");
+            assert_eq!(impostor.seen().await, [], "{name}: {why}");
+        }
+    }
+}
