@@ -16,6 +16,8 @@ pub struct Record {
     pub subscription: SubscriptionNote,
     /// `private_metadata.stripe_customers`: the keys of a map, for Clerk merges maps and replaces arrays.
     pub customers: BTreeSet<CustomerId>,
+    /// `private_metadata.stripe_customers_removed`: those taken off the list lately, which are still looked at.
+    pub removed: BTreeSet<CustomerId>,
     /// `private_metadata.stripe_subscription`: the one that granted the plan.
     pub granted_by: Option<SubscriptionId>,
 }
@@ -37,15 +39,12 @@ impl Record {
     /// Reads both metadata objects; null reads as empty.
     pub(super) fn from_metadata(public: &Value, private: &Value, plan_key: &str) -> Self {
         let public = public.as_object().cloned().unwrap_or_default();
-        let customers = private.get("stripe_customers").and_then(Value::as_object).into_iter().flatten();
         let granted_by = private.get("stripe_subscription").and_then(Value::as_str);
         Record {
             plan: public.get(plan_key).and_then(Value::as_str).map(str::to_owned),
             subscription: SubscriptionNote::read(&public),
-            customers: customers
-                .filter(|(_, value)| !value.is_null())
-                .filter_map(|(id, _)| CustomerId::parse(id).ok())
-                .collect(),
+            customers: customers(private, "stripe_customers"),
+            removed: customers(private, "stripe_customers_removed"),
             granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),
         }
     }
@@ -58,10 +57,8 @@ impl Record {
         put(&mut public, plan_key, &self.plan, &target.plan);
         put_object(&mut public, "subscription", self.subscription.patch(&target.subscription));
         let mut private = Map::new();
-        let added = target.customers.difference(&self.customers).map(|id| (id, Value::Bool(true)));
-        let removed = self.customers.difference(&target.customers).map(|id| (id, Value::Null));
-        let customers = added.chain(removed).map(|(id, value)| (id.to_string(), value)).collect();
-        put_object(&mut private, "stripe_customers", customers);
+        put_object(&mut private, "stripe_customers", customers_patch(&self.customers, &target.customers));
+        put_object(&mut private, "stripe_customers_removed", customers_patch(&self.removed, &target.removed));
         let granted_by = |record: &Record| record.granted_by.as_ref().map(ToString::to_string);
         put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
         let mut body = Map::new();
@@ -69,6 +66,18 @@ impl Record {
         put_object(&mut body, "private_metadata", private);
         (!body.is_empty()).then_some(Value::Object(body))
     }
+}
+
+/// The keys of a map of customers; one whose value is null counts as deleted.
+fn customers(private: &Value, name: &str) -> BTreeSet<CustomerId> {
+    let map = private.get(name).and_then(Value::as_object).into_iter().flatten();
+    map.filter(|(_, value)| !value.is_null()).filter_map(|(id, _)| CustomerId::parse(id).ok()).collect()
+}
+
+fn customers_patch(from: &BTreeSet<CustomerId>, to: &BTreeSet<CustomerId>) -> Map<String, Value> {
+    let added = to.difference(from).map(|id| (id, Value::Bool(true)));
+    let removed = from.difference(to).map(|id| (id, Value::Null));
+    added.chain(removed).map(|(id, value)| (id.to_string(), value)).collect()
 }
 
 impl SubscriptionNote {

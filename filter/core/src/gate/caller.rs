@@ -1,0 +1,114 @@
+//! Who calls, and by which plan: what is kept of a verified session token.
+
+use crate::clerk::claims::Session;
+use crate::clerk::plan_claim::{self, PlanClaim};
+use crate::config::{Gate, SubjectKind};
+use crate::ids::Subject;
+use crate::plan_table::{PlanTable, Rank};
+use crate::time::Micros;
+use serde_json::Map;
+
+/// The bearer of a verified session token.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The token's claims, without those that are read only once.
+    pub(crate) session: Session,
+    /// Whose plan and whose counter it is; `None` if it would be an organisation's and none is active.
+    pub(crate) subject: Option<Subject>,
+    plan: Rank,
+    grace_until: Option<Micros>,
+    /// Features that Clerk Billing names beside the plan.
+    features: Vec<String>,
+}
+
+/// A plan that the token names and that is not in use as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFault {
+    /// No plan of that name is configured.
+    Unknown(String),
+    /// The claim is not of the form that it should have.
+    Unreadable(String),
+}
+
+impl Caller {
+    /// What a verified token says. What it says of the plan and is not understood counts as the default plan, and is
+    /// returned to be reported.
+    pub(crate) fn new(session: Session, gate: &Gate, plans: &PlanTable) -> (Self, Option<PlanFault>) {
+        let subject = subject(&session, gate.subject);
+        let (named, fault) = match &subject {
+            Some(subject) => named_plan(&session, subject, gate, plans),
+            None => (NamedPlan::default_of(plans), None),
+        };
+        let session = Session { claims: Map::new(), ..session };
+        let NamedPlan { plan, grace_until, features } = named;
+        (Caller { session, subject, plan, grace_until, features }, fault)
+    }
+
+    /// The plan in force: the one that the token names, or the default once its grace is over.
+    pub(crate) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
+        if self.grace_until.is_some_and(|end| end <= now) { plans.default_rank() } else { self.plan }
+    }
+
+    /// Whether a feature is the caller's: by the plan in force, or by Clerk Billing's own list.
+    pub(crate) fn has_feature(&self, feature: &str, plans: &PlanTable, now: Micros) -> bool {
+        plans.has_feature(self.plan(plans, now), feature) || self.features.iter().any(|own| own == feature)
+    }
+}
+
+fn subject(session: &Session, kind: SubjectKind) -> Option<Subject> {
+    let user = || Subject::User(session.user.clone());
+    let organization = session.organization.clone().map(Subject::Organization);
+    match kind {
+        SubjectKind::User => Some(user()),
+        SubjectKind::Organization => organization,
+        SubjectKind::OrganizationOrUser => Some(organization.unwrap_or_else(user)),
+    }
+}
+
+struct NamedPlan {
+    plan: Rank,
+    grace_until: Option<Micros>,
+    features: Vec<String>,
+}
+
+impl NamedPlan {
+    fn default_of(plans: &PlanTable) -> Self {
+        NamedPlan { plan: plans.default_rank(), grace_until: None, features: Vec::new() }
+    }
+}
+
+fn named_plan(
+    session: &Session,
+    subject: &Subject,
+    gate: &Gate,
+    plans: &PlanTable,
+) -> (NamedPlan, Option<PlanFault>) {
+    let sources = match subject {
+        Subject::User(_) => &gate.plan_claims.user,
+        Subject::Organization(_) => &gate.plan_claims.organization,
+    };
+    let none = NamedPlan::default_of(plans);
+    match plan_claim::read(sources, &session.claims, subject) {
+        Ok(PlanClaim::Absent) => (none, None),
+        Ok(PlanClaim::Named { plan, grace_until }) => match plans.rank_of(&plan) {
+            Some(rank) => (NamedPlan { plan: rank, grace_until, ..none }, None),
+            None => (none, Some(PlanFault::Unknown(plan))),
+        },
+        Ok(PlanClaim::Billing { plans: slugs, features }) => {
+            let ranks = slugs.iter().filter_map(|slug| rank_of_slug(plans, slug));
+            match ranks.max() {
+                Some(rank) => (NamedPlan { plan: rank, features, ..none }, None),
+                None => (NamedPlan { features, ..none }, Some(PlanFault::Unknown(slugs.join(",")))),
+            }
+        }
+        Err(error) => (none, Some(PlanFault::Unreadable(error.to_string()))),
+    }
+}
+
+/// The plan that Clerk Billing means by a slug.
+fn rank_of_slug(plans: &PlanTable, slug: &str) -> Option<Rank> {
+    let named = |(_, plan): &(Rank, &crate::plan_table::Plan)| {
+        plan.clerk_plan.as_deref().unwrap_or(&plan.name) == slug
+    };
+    plans.iter().find(named).map(|(rank, _)| rank)
+}

@@ -1,0 +1,146 @@
+//! What the gate counts: decisions by rule, refusals by code, and how its cache and its counters fare.
+
+use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
+
+/// What became of a request that a rule guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It went on to the upstream.
+    Allowed,
+    /// No token, or a bad one.
+    Unauthenticated,
+    /// The plan does not allow it.
+    PlanRequired,
+    /// The plan's limit is used up.
+    OverLimit,
+    /// Its path, its rule or its keys could not be judged.
+    Unjudged,
+    /// It would have been refused, and went on because the gate runs in shadow mode.
+    Shadowed,
+}
+
+const DECISIONS: [(Decision, &str); 6] = [
+    (Decision::Allowed, "allowed"),
+    (Decision::Unauthenticated, "unauthenticated"),
+    (Decision::PlanRequired, "plan_required"),
+    (Decision::OverLimit, "over_limit"),
+    (Decision::Unjudged, "unjudged"),
+    (Decision::Shadowed, "shadowed"),
+];
+
+/// What is counted whatever the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A token was found in the cache.
+    CacheHit,
+    /// A token's signature had to be checked.
+    CacheMiss,
+    /// A token named no plan that is sold.
+    PlanUnknown,
+    /// A counter was lost because its bucket was full.
+    Evicted,
+    /// A counter could not be stored.
+    StoreFailed,
+    /// A token was refused: its code's place in [`TOKEN_CODES`].
+    TokenRefused(usize),
+}
+
+const EVENTS: [(Event, &str); 5] = [
+    (Event::CacheHit, "token_cache.hits"),
+    (Event::CacheMiss, "token_cache.misses"),
+    (Event::PlanUnknown, "plan_unknown"),
+    (Event::Evicted, "counters.evicted"),
+    (Event::StoreFailed, "counters.store_failed"),
+];
+
+/// The codes of refused tokens.
+const TOKEN_CODES: [&str; 11] = [
+    "missing_token",
+    "malformed_token",
+    "token_expired",
+    "token_not_yet_valid",
+    "signature_mismatch",
+    "unknown_key",
+    "wrong_issuer",
+    "unauthorized_party",
+    "wrong_audience",
+    "unsupported_token",
+    "session_pending",
+];
+
+impl Event {
+    /// A token was refused with this code.
+    pub(crate) fn refused(code: &str) -> Option<Self> {
+        TOKEN_CODES.iter().position(|known| *known == code).map(Event::TokenRefused)
+    }
+}
+
+/// The names of the rules, after which decisions are counted. Those of no rule are counted as `unmatched`.
+#[derive(Clone, Debug)]
+pub(crate) struct GateMetrics {
+    rules: Vec<String>,
+}
+
+impl GateMetrics {
+    pub(crate) fn new(rules: impl IntoIterator<Item = String>) -> Self {
+        GateMetrics { rules: rules.into_iter().chain(["unmatched".to_owned()]).collect() }
+    }
+
+    /// Counts a decision. `rule` is the rule's place in the configuration; `None` if none guards the request.
+    pub(crate) fn decided(&self, rule: Option<usize>, decision: Decision) -> Report {
+        let rule = rule.unwrap_or(self.rules.len().saturating_sub(1));
+        let decision = DECISIONS.iter().position(|(known, _)| *known == decision).unwrap_or_default();
+        let place = rule.saturating_mul(DECISIONS.len()).saturating_add(decision);
+        Report::Count(MetricId(place.saturating_add(EVENTS.len()).saturating_add(TOKEN_CODES.len())))
+    }
+
+    /// Counts anything else.
+    pub(crate) fn happened(&self, event: Event) -> Report {
+        let place = match event {
+            Event::TokenRefused(code) => EVENTS.len().saturating_add(code),
+            event => EVENTS.iter().position(|(known, _)| *known == event).unwrap_or_default(),
+        };
+        Report::Count(MetricId(place))
+    }
+
+    /// All of them, in the order of their ids.
+    pub(crate) fn definitions(&self) -> Vec<MetricDefinition> {
+        let events = EVENTS.iter().map(|(_, name)| format!("tollgate.gate.{name}"));
+        let codes = TOKEN_CODES.iter().map(|code| format!("tollgate.gate.token_refused.{code}"));
+        let decisions = self.rules.iter().flat_map(|rule| {
+            DECISIONS.iter().map(move |(_, name)| format!("tollgate.gate.rule.{rule}.{name}"))
+        });
+        let names = events.chain(codes).chain(decisions);
+        names.map(|name| MetricDefinition { kind: MetricKind::Counter, name }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_has_the_name_of_what_it_counts() {
+        let metrics = GateMetrics::new(["ask".to_owned(), "reports".to_owned()]);
+        let names = metrics.definitions();
+        let name = |report: Report| match report {
+            Report::Count(MetricId(place)) => names[place].name.clone(),
+            other => panic!("{other:?}"),
+        };
+        for (report, want) in [
+            (metrics.happened(Event::CacheHit), "tollgate.gate.token_cache.hits"),
+            (metrics.happened(Event::StoreFailed), "tollgate.gate.counters.store_failed"),
+            (
+                metrics.happened(Event::refused("session_pending").unwrap()),
+                "tollgate.gate.token_refused.session_pending",
+            ),
+            (metrics.decided(Some(0), Decision::Allowed), "tollgate.gate.rule.ask.allowed"),
+            (metrics.decided(Some(1), Decision::OverLimit), "tollgate.gate.rule.reports.over_limit"),
+            (metrics.decided(None, Decision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
+        ] {
+            assert_eq!(name(report), want);
+        }
+        let unique: std::collections::BTreeSet<_> = names.iter().map(|metric| &metric.name).collect();
+        assert_eq!(unique.len(), names.len());
+    }
+}

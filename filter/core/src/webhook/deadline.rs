@@ -1,0 +1,53 @@
+//! How much time a sync has left.
+
+use super::trouble::Trouble;
+use crate::time::Micros;
+use std::time::Duration;
+
+/// The time for a whole sync. Checkout holds the customer's redirect for at most 10 s.
+const WHOLE: Duration = Duration::from_secs(8);
+
+/// No callout starts with less: it could not come to anything.
+const CALLOUT_MIN: Duration = Duration::from_millis(300);
+
+/// When a sync must have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline(Micros);
+
+impl Deadline {
+    /// The deadline of a sync that begins now.
+    pub(crate) fn from(now: Micros) -> Self {
+        Deadline(now.plus(WHOLE))
+    }
+
+    /// The time for one callout: what it may take at most, or what is left.
+    ///
+    /// # Errors
+    /// [`Trouble::OutOfTime`] if less than 300 ms are left.
+    pub(crate) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
+        let left = self.0.since(now);
+        if left < CALLOUT_MIN { Err(Trouble::OutOfTime) } else { Ok(left.min(at_most)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callout_gets_what_is_left_and_none_starts_too_late() {
+        let start = Micros::from_secs(100);
+        let deadline = Deadline::from(start);
+        let ms = Duration::from_millis;
+        for (after, want) in [
+            (ms(0), Ok(ms(2000))),
+            (ms(6000), Ok(ms(2000))),
+            (ms(6500), Ok(ms(1500))),
+            (ms(7700), Ok(ms(300))),
+            (ms(7701), Err(Trouble::OutOfTime)),
+            (ms(9000), Err(Trouble::OutOfTime)),
+        ] {
+            assert_eq!(deadline.allot(start.plus(after), ms(2000)), want, "{after:?}");
+        }
+    }
+}

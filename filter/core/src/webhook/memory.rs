@@ -1,0 +1,133 @@
+//! Which events were brought to their end lately, so that a duplicate costs no callout.
+//!
+//! Kept in Envoy's shared data, in a fixed number of buckets. Forgetting is harmless: the event is synced again, and
+//! changes nothing.
+
+use crate::ids::EventId;
+use crate::time::Micros;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// How long an event is remembered.
+pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Deliveries may be signed by a clock that runs this far ahead of ours.
+const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
+
+/// How many buckets there are: keys of shared data cannot be deleted, so their number is fixed.
+const BUCKETS: u16 = 256;
+
+/// How many events a bucket holds; one more forgets the oldest. 256 × 64 events in 400 KB.
+const ENTRIES_MAX: usize = 64;
+
+const FINGERPRINT_BYTES: usize = 16;
+const TIME_BYTES: usize = 8;
+const ENTRY_BYTES: usize = FINGERPRINT_BYTES + TIME_BYTES;
+
+/// An event's place in the memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The key in shared data.
+    pub(crate) key: String,
+    fingerprint: [u8; FINGERPRINT_BYTES],
+}
+
+impl Place {
+    /// Where the event is remembered.
+    pub(crate) fn of(event: &EventId, namespace: &str) -> Self {
+        let digest = Sha256::digest(event.as_str().as_bytes());
+        let fingerprint = digest.first_chunk().copied().unwrap_or_default();
+        let bucket = digest.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
+        Place { key: format!("tollgate/1/{namespace}/e/{bucket}"), fingerprint }
+    }
+
+    /// Whether the event had ended, by what the bucket holds, when this delivery of it was signed.
+    ///
+    /// One signed later is a retry or somebody's Resend: Stripe, or a person, believes that the work is not done.
+    pub(crate) fn ended_before(&self, bucket: &[u8], signed_at: Micros, now: Micros) -> bool {
+        entries(bucket)
+            .filter(|(fingerprint, _)| *fingerprint == self.fingerprint)
+            .any(|(_, ended)| now.since(ended) < REMEMBERED_FOR && signed_at <= ended.plus(CLOCK_ALLOWANCE))
+    }
+
+    /// The bucket's new content, once the event has ended.
+    pub(crate) fn remember(&self, bucket: &[u8], ended: Micros) -> Vec<u8> {
+        let mut kept: Vec<_> = entries(bucket)
+            .filter(|(fingerprint, at)| *fingerprint != self.fingerprint && ended.since(*at) < REMEMBERED_FOR)
+            .collect();
+        kept.push((self.fingerprint, ended));
+        kept.sort_by_key(|(_, at)| *at);
+        let surplus = kept.len().saturating_sub(ENTRIES_MAX);
+        kept.iter()
+            .skip(surplus)
+            .flat_map(|(fingerprint, at)| fingerprint.iter().copied().chain(at.as_micros().to_be_bytes()))
+            .collect()
+    }
+}
+
+fn entries(bucket: &[u8]) -> impl Iterator<Item = ([u8; FINGERPRINT_BYTES], Micros)> {
+    bucket.chunks_exact(ENTRY_BYTES).filter_map(|entry| {
+        let fingerprint = entry.first_chunk::<FINGERPRINT_BYTES>()?;
+        let time = entry.last_chunk::<TIME_BYTES>()?;
+        Some((*fingerprint, Micros::from_micros(u64::from_be_bytes(*time))))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    const NOW: Micros = Micros::from_secs(1_800_000_000);
+
+    fn place(id: &str) -> Place {
+        Place::of(&EventId::parse(id).unwrap(), "n")
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn only_what_was_signed_before_the_end_is_a_duplicate() {
+        let event = place("evt_1");
+        let bucket = event.remember(&[], NOW);
+        for (why, signed_at, duplicate) in [
+            ("signed before", NOW.minus(secs(5)), true),
+            ("by a clock a minute ahead", NOW.plus(secs(60)), true),
+            ("signed after: a retry or a Resend", NOW.plus(secs(61)), false),
+        ] {
+            assert_eq!(event.ended_before(&bucket, signed_at, NOW.plus(secs(100))), duplicate, "{why}");
+        }
+        assert!(!place("evt_2").ended_before(&bucket, NOW, NOW), "another event");
+    }
+
+    #[test]
+    fn an_event_is_forgotten_after_a_day() {
+        let event = place("evt_1");
+        let bucket = event.remember(&[], NOW);
+        assert!(event.ended_before(&bucket, NOW, NOW.plus(REMEMBERED_FOR - secs(1))));
+        assert!(!event.ended_before(&bucket, NOW, NOW.plus(REMEMBERED_FOR)));
+        let later = place("evt_2").remember(&bucket, NOW.plus(REMEMBERED_FOR));
+        assert_eq!(later.len(), ENTRY_BYTES);
+    }
+
+    #[test]
+    fn a_full_bucket_forgets_the_oldest() {
+        let mut bucket = Vec::new();
+        for n in 0..=u64::try_from(ENTRIES_MAX).unwrap() {
+            bucket = place(&format!("evt_{n}")).remember(&bucket, NOW.plus(secs(n)));
+        }
+        assert_eq!(bucket.len(), ENTRIES_MAX * ENTRY_BYTES);
+        assert!(!place("evt_0").ended_before(&bucket, NOW, NOW));
+        assert!(place("evt_1").ended_before(&bucket, NOW, NOW));
+    }
+
+    #[test]
+    fn whatever_a_bucket_holds_is_read() {
+        for garbage in [&[][..], &[1; 5], &[0xff; 100]] {
+            assert!(!place("evt_1").ended_before(garbage, NOW, NOW));
+            assert!(!place("evt_1").remember(garbage, NOW).is_empty());
+        }
+    }
+}
