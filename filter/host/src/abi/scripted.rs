@@ -1,0 +1,259 @@
+//! A host without Envoy, for native tests: it behaves by default, refuses what it is told to, or answers anything.
+//!
+//! One host per thread, so tests do not meet. What was asked of it stands in its list of events.
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "only tests look at what was asked and set what is answered")
+)]
+
+use super::{BufferType, GrpcCall, LocalResponse, MapType, Status};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Everything that the scripted host knows.
+#[derive(Default)]
+pub(crate) struct Host {
+    /// Serialised header maps.
+    pub(crate) maps: BTreeMap<MapType, Vec<u8>>,
+    pub(crate) buffers: BTreeMap<BufferType, Vec<u8>>,
+    pub(crate) time_ns: u64,
+    /// Values by path, its parts joined by zeros.
+    pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The answer of `verify_signature`, if there is that function, and the arguments it was last given.
+    pub(crate) signature: Option<Result<Vec<u8>, Status>>,
+    pub(crate) foreign_arguments: Vec<u8>,
+    /// The clusters that there are.
+    pub(crate) clusters: Vec<&'static str>,
+    /// What there is to say of the gRPC callout that has just ended.
+    pub(crate) grpc_status_message: Vec<u8>,
+    /// Functions of the ABI, without `proxy_`, that fail with a status.
+    pub(crate) refusals: BTreeMap<&'static str, Status>,
+    /// If not empty: the answers to all calls, in turn, over and over.
+    pub(crate) anything: Vec<Answer>,
+    calls_made: usize,
+    shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    last_version: u32,
+    last_token: u32,
+    last_metric: u32,
+    events: Vec<Event>,
+}
+
+/// An answer of a host that need not make sense.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u32,
+    pub(crate) number: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Something that was asked of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Logged(u32, String),
+    Set(MapType, String, Vec<u8>),
+    Removed(MapType, String),
+    Continued,
+    Replied { status: u16, details: Vec<u8>, body: Vec<u8>, headers: Vec<u8>, grpc_status: i32 },
+    HttpCalled { cluster: String, headers: Vec<u8>, body: Vec<u8>, timeout_ms: u32 },
+    GrpcCalled { cluster: String, method: String, message: Vec<u8>, timeout_ms: u32 },
+    ContextSet(u32),
+    Defined(u32, String),
+    Recorded(u32, u64),
+    Incremented(u32, i64),
+}
+
+thread_local! {
+    static HOST: RefCell<Host> = RefCell::default();
+}
+
+/// Begins with a host that knows nothing.
+pub(crate) fn reset() {
+    with(|host| *host = Host::default());
+}
+
+/// Looks at the host or changes it.
+pub(crate) fn with<T>(act: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(act)
+}
+
+/// What was asked of the host since the last look.
+pub(crate) fn events() -> Vec<Event> {
+    with(|host| std::mem::take(&mut host.events))
+}
+
+/// A call of one function: `behave` unless the script overrules it. Bytes and number are for those who want them.
+fn call<T>(
+    function: &'static str,
+    behave: impl FnOnce(&mut Host) -> Result<T, Status>,
+    overrule: impl FnOnce(Answer) -> T,
+) -> Result<T, Status> {
+    with(|host| {
+        if let Some(status) = host.refusals.get(function) {
+            return Err(*status);
+        }
+        let turn = host.calls_made.checked_rem(host.anything.len()).unwrap_or_default();
+        host.calls_made = host.calls_made.wrapping_add(1);
+        match host.anything.get(turn).cloned() {
+            Some(answer) => Status(answer.status).with(()).map(|()| overrule(answer)),
+            None => behave(host),
+        }
+    })
+}
+
+fn done(function: &'static str, behave: impl FnOnce(&mut Host)) -> Status {
+    let behave = |host: &mut Host| {
+        behave(host);
+        Ok(())
+    };
+    call(function, behave, |_| ()).err().unwrap_or(Status::OK)
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+fn next(last: &mut u32) -> u32 {
+    *last = last.wrapping_add(1);
+    *last
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "of an answer that need not make sense, any part will do")]
+fn low_half(answer: &Answer) -> u32 {
+    answer.number as u32
+}
+
+pub(crate) fn log(level: u32, message: &[u8]) -> Status {
+    let message = message.to_vec();
+    let line = String::from_utf8(message).unwrap_or_default();
+    done("log", |host| host.events.push(Event::Logged(level, line)))
+}
+
+pub(crate) fn current_time_nanoseconds() -> Result<u64, Status> {
+    call("get_current_time_nanoseconds", |host| Ok(host.time_ns), |answer| answer.number)
+}
+
+pub(crate) fn buffer_bytes(buffer: BufferType, start: usize, max: usize) -> Result<Vec<u8>, Status> {
+    let behave = |host: &mut Host| {
+        let bytes = host.buffers.get(&buffer).ok_or(Status::NOT_FOUND)?;
+        Ok(bytes.iter().skip(start).take(max).copied().collect())
+    };
+    call("get_buffer_bytes", behave, |answer| answer.bytes)
+}
+
+pub(crate) fn header_map_pairs(map: MapType) -> Result<Vec<u8>, Status> {
+    let behave = |host: &mut Host| host.maps.get(&map).cloned().ok_or(Status::NOT_FOUND);
+    call("get_header_map_pairs", behave, |answer| answer.bytes)
+}
+
+pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {
+    let event = Event::Set(map, text(name), value.to_vec());
+    done("replace_header_map_value", |host| host.events.push(event))
+}
+
+pub(crate) fn remove_header_map_value(map: MapType, name: &[u8]) -> Status {
+    let event = Event::Removed(map, text(name));
+    done("remove_header_map_value", |host| host.events.push(event))
+}
+
+pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
+    let behave = |host: &mut Host| host.properties.get(path).cloned().ok_or(Status::NOT_FOUND);
+    call("get_property", behave, |answer| answer.bytes)
+}
+
+pub(crate) fn shared_data(key: &[u8]) -> Result<(Vec<u8>, u32), Status> {
+    let behave = |host: &mut Host| host.shared.get(key).cloned().ok_or(Status::NOT_FOUND);
+    call("get_shared_data", behave, |answer| {
+        let version = low_half(&answer);
+        (answer.bytes, version)
+    })
+}
+
+/// As Envoy has it: the version is compared only where there is a value, and 0 overwrites whatever there is.
+pub(crate) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> Status {
+    let behave = |host: &mut Host| {
+        if host.shared.get(key).is_some_and(|(_, present)| version != 0 && version != *present) {
+            return Err(Status::CAS_MISMATCH);
+        }
+        let version = next(&mut host.last_version);
+        host.shared.insert(key.to_vec(), (value.to_vec(), version));
+        Ok(())
+    };
+    call("set_shared_data", behave, |_| ()).err().unwrap_or(Status::OK)
+}
+
+pub(crate) fn continue_request() -> Status {
+    done("continue_stream", |host| host.events.push(Event::Continued))
+}
+
+pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Status {
+    let event = Event::Replied {
+        status: response.status,
+        details: response.details.to_vec(),
+        body: response.body.to_vec(),
+        headers: response.headers.to_vec(),
+        grpc_status: response.grpc_status,
+    };
+    done("send_local_response", |host| host.events.push(event))
+}
+
+fn start(host: &mut Host, cluster: &[u8], unknown: Status, event: Event) -> Result<u32, Status> {
+    if !host.clusters.iter().any(|known| known.as_bytes() == cluster) {
+        return Err(unknown);
+    }
+    host.events.push(event);
+    Ok(next(&mut host.last_token))
+}
+
+pub(crate) fn http_call(cluster: &[u8], headers: &[u8], body: &[u8], timeout_ms: u32) -> Result<u32, Status> {
+    let (headers, body) = (headers.to_vec(), body.to_vec());
+    let event = Event::HttpCalled { cluster: text(cluster), headers, body, timeout_ms };
+    call("http_call", |host| start(host, cluster, Status::BAD_ARGUMENT, event), |answer| low_half(&answer))
+}
+
+pub(crate) fn grpc_call(call_: &GrpcCall<'_>) -> Result<u32, Status> {
+    let event = Event::GrpcCalled {
+        cluster: text(call_.cluster),
+        method: format!("{}/{}", text(call_.service), text(call_.method)),
+        message: call_.message.to_vec(),
+        timeout_ms: call_.timeout_ms,
+    };
+    let behave = |host: &mut Host| start(host, call_.cluster, Status::PARSE_FAILURE, event);
+    call("grpc_call", behave, |answer| low_half(&answer))
+}
+
+pub(crate) fn grpc_status_message() -> Result<Vec<u8>, Status> {
+    call("get_status", |host| Ok(host.grpc_status_message.clone()), |answer| answer.bytes)
+}
+
+pub(crate) fn set_effective_context(context_id: u32) -> Status {
+    done("set_effective_context", |host| host.events.push(Event::ContextSet(context_id)))
+}
+
+pub(crate) fn call_foreign_function(_name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {
+    let behave = |host: &mut Host| {
+        host.foreign_arguments = arguments.to_vec();
+        host.signature.clone().unwrap_or(Err(Status::NOT_FOUND))
+    };
+    call("call_foreign_function", behave, |answer| answer.bytes)
+}
+
+pub(crate) fn define_metric(kind: u32, name: &[u8]) -> Result<u32, Status> {
+    let event = Event::Defined(kind, text(name));
+    let behave = |host: &mut Host| {
+        host.events.push(event);
+        Ok(next(&mut host.last_metric))
+    };
+    call("define_metric", behave, |answer| low_half(&answer))
+}
+
+pub(crate) fn record_metric(id: u32, value: u64) -> Status {
+    done("record_metric", |host| host.events.push(Event::Recorded(id, value)))
+}
+
+pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
+    done("increment_metric", |host| host.events.push(Event::Incremented(id, offset)))
+}
+
+pub(crate) fn random_bytes() -> Result<[u8; 8], Status> {
+    call("random_get", |_| Ok([7; 8]), |answer| answer.number.to_le_bytes())
+}

@@ -1,0 +1,284 @@
+//! Callouts: started, and their ends told apart. Retries nothing.
+
+use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
+use crate::{body, headers};
+use std::time::Duration;
+use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
+
+/// The largest answer that is taken: 4 MiB.
+pub const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// What Envoy itself answers in the upstream's place when the callout's time is over (status 504).
+const TIMED_OUT_BODY: &[u8] = b"upstream request timeout";
+/// What it answers when it got no connection, or lost it before an answer began (status 503).
+const RESET_BODIES: [&[u8]; 2] =
+    [b"upstream connect error or disconnect/reset before headers", b"no healthy upstream"];
+
+const GRPC_DEADLINE_EXCEEDED: u32 = 4;
+const GRPC_UNAVAILABLE: u32 = 14;
+
+/// Envoy's number for a callout in flight. It numbers the two kinds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Token {
+    /// Of an HTTP callout.
+    Http(u32),
+    /// Of a gRPC callout.
+    Grpc(u32),
+}
+
+/// Starts a callout. If it cannot be started, how it ended.
+pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
+    let timeout_ms = milliseconds(callout.timeout);
+    let cluster = callout.cluster.as_bytes();
+    let token = match &callout.request {
+        Request::Http { method, authority, path, headers, body } => {
+            let mut fields = vec![(":method", *method), (":authority", authority), (":path", path)];
+            fields.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+            if fields.iter().any(|(_, value)| !headers::is_safe(value.as_bytes())) {
+                return Err(Outcome::ClusterUnknown);
+            }
+            abi::http_call(cluster, &headers::serialise(&fields), body, timeout_ms).map(Token::Http)
+        }
+        Request::Grpc { service, method, message } => {
+            let (service, method) = (service.as_bytes(), method.as_bytes());
+            abi::grpc_call(&GrpcCall { cluster, service, method, message, timeout_ms }).map(Token::Grpc)
+        }
+    };
+    token.map_err(|status| match status {
+        Status::BAD_ARGUMENT | Status::PARSE_FAILURE => Outcome::ClusterUnknown,
+        // Envoy's InternalFailure: the callout ended while it was being started, as with no healthy host. Other
+        // statuses it does not give; that no answer will come is true of them as well.
+        _ => Outcome::Reset,
+    })
+}
+
+/// Whole milliseconds, at least one: Envoy takes 0 for "no limit".
+fn milliseconds(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
+}
+
+/// What came of a callout, read from the host.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// An HTTP answer of the upstream's.
+    Http { status: u16, headers: HeaderMap, body: Vec<u8> },
+    /// A gRPC message.
+    Message(Vec<u8>),
+    /// gRPC: another status than OK.
+    Failed { grpc_status: u32 },
+    /// Its time was over.
+    TimedOut,
+    /// No answer, or not a whole one.
+    Reset,
+    /// More than [`ANSWER_BYTES_MAX`].
+    TooLarge,
+}
+
+impl Answer {
+    /// The answer to the HTTP callout whose callback is running, which told the two numbers.
+    pub(crate) fn read_http(field_count: usize, body_size: usize) -> Self {
+        if field_count == 0 {
+            return Answer::Reset;
+        }
+        if body_size > ANSWER_BYTES_MAX {
+            return Answer::TooLarge;
+        }
+        let answer = || {
+            let headers = headers::read(MapType::CALL_RESPONSE_HEADERS).ok()?;
+            let status = std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()?;
+            let body = body::read(BufferType::CALL_RESPONSE_BODY, body_size)?;
+            Some((status, headers, body))
+        };
+        match answer() {
+            Some((504, _, body)) if body == TIMED_OUT_BODY => Answer::TimedOut,
+            Some((503, _, body)) if RESET_BODIES.iter().any(|reset| body.starts_with(reset)) => Answer::Reset,
+            Some((status, headers, body)) => Answer::Http { status, headers, body },
+            None => Answer::Reset,
+        }
+    }
+
+    /// The message of the gRPC callout whose callback is running.
+    pub(crate) fn read_grpc_message(size: usize) -> Self {
+        if size > ANSWER_BYTES_MAX {
+            return Answer::TooLarge;
+        }
+        body::read(BufferType::GRPC_MESSAGE, size).map_or(Answer::Reset, Answer::Message)
+    }
+
+    /// The end of the gRPC callout whose callback is running and which had no message.
+    pub(crate) fn read_grpc_close(grpc_status: u32) -> Self {
+        match grpc_status {
+            GRPC_DEADLINE_EXCEEDED => Answer::TimedOut,
+            GRPC_UNAVAILABLE => match abi::grpc_status_message() {
+                Ok(message) if message == TIMED_OUT_BODY => Answer::TimedOut,
+                _ => Answer::Reset,
+            },
+            // A unary call that is well and has no message is no answer.
+            0 => Answer::Reset,
+            _ => Answer::Failed { grpc_status },
+        }
+    }
+
+    /// The same as the rules take it.
+    pub(crate) fn outcome(&self) -> Outcome<'_> {
+        match self {
+            Answer::Http { status, headers, body } => Outcome::Answered { status: *status, headers, body },
+            Answer::Message(message) => Outcome::Message(message),
+            Answer::Failed { grpc_status } => Outcome::Failed { grpc_status: *grpc_status },
+            Answer::TimedOut => Outcome::TimedOut,
+            Answer::Reset => Outcome::Reset,
+            Answer::TooLarge => Outcome::TooLarge,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::scripted::{self, Event};
+
+    fn http(cluster: &str) -> Callout {
+        Callout {
+            cluster: cluster.to_owned(),
+            timeout: Duration::from_millis(2_000),
+            request: Request::Http {
+                method: "GET",
+                authority: "api.example.com".to_owned(),
+                path: "/v1".to_owned(),
+                headers: vec![("accept", "*/*".to_owned())],
+                body: b"b".to_vec(),
+            },
+        }
+    }
+
+    fn grpc(cluster: &str) -> Callout {
+        let message = b"m".to_vec();
+        Callout { request: Request::Grpc { service: "a.S", method: "M", message }, ..http(cluster) }
+    }
+
+    #[test]
+    fn a_callout_is_started_as_the_rules_describe_it() {
+        scripted::reset();
+        scripted::with(|host| host.clusters = vec!["c"]);
+        assert!(matches!(start(&http("c")), Ok(Token::Http(1))));
+        assert!(matches!(start(&grpc("c")), Ok(Token::Grpc(2))));
+        let fields =
+            [(":method", "GET"), (":authority", "api.example.com"), (":path", "/v1"), ("accept", "*/*")];
+        let headers = headers::serialise(&fields);
+        let cluster = "c".to_owned();
+        let want = [
+            Event::HttpCalled { cluster: cluster.clone(), headers, body: b"b".to_vec(), timeout_ms: 2_000 },
+            Event::GrpcCalled {
+                cluster,
+                method: "a.S/M".to_owned(),
+                message: b"m".to_vec(),
+                timeout_ms: 2_000,
+            },
+        ];
+        assert_eq!(scripted::events(), want);
+    }
+
+    #[test]
+    fn a_callout_that_cannot_be_started_has_ended() {
+        scripted::reset();
+        assert!(matches!(start(&http("c")), Err(Outcome::ClusterUnknown)), "no such cluster");
+        assert!(matches!(start(&grpc("c")), Err(Outcome::ClusterUnknown)), "no such cluster");
+        for status in [6, 10, 12, 4_000_000_000] {
+            scripted::with(|host| {
+                host.refusals = [("http_call", Status(status)), ("grpc_call", Status(status))].into();
+            });
+            assert!(matches!(start(&http("c")), Err(Outcome::Reset)), "status {status}");
+            assert!(matches!(start(&grpc("c")), Err(Outcome::Reset)), "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_callout_whose_fields_would_break_apart_is_not_started() {
+        scripted::reset();
+        scripted::with(|host| host.clusters = vec!["c"]);
+        let mut broken = http("c");
+        if let Request::Http { path, .. } = &mut broken.request {
+            path.push_str("\r\nx: y");
+        }
+        assert!(matches!(start(&broken), Err(Outcome::ClusterUnknown)));
+        assert_eq!(scripted::events(), []);
+    }
+
+    #[test]
+    fn no_timeout_becomes_none_at_all() {
+        let cases = [
+            (Duration::ZERO, 1),
+            (Duration::from_micros(999), 1),
+            (Duration::from_millis(1_500), 1_500),
+            (Duration::MAX, i32::MAX.unsigned_abs()),
+        ];
+        for (timeout, want) in cases {
+            assert_eq!(milliseconds(timeout), want, "{timeout:?}");
+        }
+    }
+
+    /// The answer that is read when the host has these.
+    fn answer(status: &str, answer_body: &[u8]) -> Answer {
+        scripted::reset();
+        scripted::with(|host| {
+            host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", status)]));
+            host.buffers.insert(BufferType::CALL_RESPONSE_BODY, answer_body.to_vec());
+        });
+        Answer::read_http(1, answer_body.len())
+    }
+
+    #[test]
+    fn envoys_own_answers_are_told_from_the_upstreams() {
+        let body = b"upstream connect error or disconnect/reset before headers. reset reason: overflow";
+        assert_eq!(answer("503", body), Answer::Reset);
+        assert_eq!(answer("503", b"no healthy upstream"), Answer::Reset);
+        assert_eq!(answer("504", b"upstream request timeout"), Answer::TimedOut);
+        for (status, body) in
+            [(503, &b"{}"[..]), (504, b"{}"), (200, b"upstream request timeout"), (429, b"")]
+        {
+            let got = answer(&status.to_string(), body);
+            assert!(matches!(got, Answer::Http { status: s, .. } if s == status), "{status}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_whole_or_it_is_none() {
+        for status in ["", "2", "abc", "-1", "70000"] {
+            let got = answer(status, b"x");
+            assert!(got == Answer::Reset || status == "2", "{status}: {got:?}");
+        }
+        assert!(matches!(answer("200", b"x"), Answer::Http { status: 200, .. }));
+        assert_eq!(Answer::read_http(0, 0), Answer::Reset, "no fields: the stream was reset");
+        assert_eq!(Answer::read_http(1, 2), Answer::Reset, "fewer bytes than announced");
+        scripted::reset();
+        assert_eq!(Answer::read_http(1, 0), Answer::Reset, "header fields that cannot be read");
+    }
+
+    #[test]
+    fn the_largest_answer_is_taken_and_one_byte_more_is_not() {
+        assert!(matches!(answer("200", &vec![0; ANSWER_BYTES_MAX]), Answer::Http { .. }));
+        assert_eq!(answer("200", &vec![0; ANSWER_BYTES_MAX + 1]), Answer::TooLarge);
+        scripted::with(|host| host.buffers.insert(BufferType::GRPC_MESSAGE, vec![0; ANSWER_BYTES_MAX]));
+        assert!(matches!(Answer::read_grpc_message(ANSWER_BYTES_MAX), Answer::Message(_)));
+        assert_eq!(Answer::read_grpc_message(ANSWER_BYTES_MAX + 1), Answer::TooLarge);
+    }
+
+    #[test]
+    fn a_grpc_callout_ends_in_one_way() {
+        scripted::reset();
+        let cases = [
+            ("deadline exceeded", 4, "", Answer::TimedOut),
+            ("Envoy's own timeout", 14, "upstream request timeout", Answer::TimedOut),
+            ("no connection", 14, "no healthy upstream", Answer::Reset),
+            ("resource exhausted", 8, "", Answer::Failed { grpc_status: 8 }),
+            ("a number without a name", 99, "", Answer::Failed { grpc_status: 99 }),
+            ("OK and no message", 0, "", Answer::Reset),
+        ];
+        for (why, status, message, want) in cases {
+            scripted::with(|host| host.grpc_status_message = message.as_bytes().to_vec());
+            assert_eq!(Answer::read_grpc_close(status), want, "{why}");
+        }
+        assert_eq!(Answer::read_grpc_message(0), Answer::Message(Vec::new()), "an empty message is one");
+        assert_eq!(Answer::read_grpc_message(1), Answer::Reset, "a message that is not there");
+    }
+}

@@ -1,0 +1,178 @@
+//! The symbols that Envoy calls in a module: only those that a filter uses, since each costs an entry into the VM per
+//! request.
+
+use crate::dispatch::{Dispatch, Flow};
+use crate::filter::Filter;
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
+/// Where a module keeps its [`Dispatch`].
+pub type Cell<F> = LocalKey<RefCell<Dispatch<F>>>;
+
+/// Runs a callback. `refused` is the answer if another one is still running, which Envoy does not do.
+pub fn enter<F: Filter, T: Copy>(
+    cell: &'static Cell<F>,
+    refused: T,
+    callback: impl FnOnce(&mut Dispatch<F>) -> T,
+) -> T {
+    let run = |cell: &RefCell<Dispatch<F>>| match cell.try_borrow_mut() {
+        Ok(mut dispatch) => callback(&mut dispatch),
+        Err(_) => refused,
+    };
+    cell.try_with(run).unwrap_or(refused)
+}
+
+/// What a callback for header fields returns, by `held` if the request stays.
+pub fn headers_flow(flow: Flow, held: u32) -> u32 {
+    match flow {
+        Flow::Continue => 0,
+        Flow::Pause => held,
+    }
+}
+
+/// What a callback for a body or for trailers returns: 1 keeps and buffers them.
+pub fn data_flow(flow: Flow) -> u32 {
+    match flow {
+        Flow::Continue => 0,
+        Flow::Pause => 1,
+    }
+}
+
+/// Exports a [`Filter`] from a `cdylib`: what every module needs, and the callbacks that are named.
+///
+/// ```ignore
+/// tollgate_host::export_filter!(MyFilter; request_headers, request_body, request_trailers, http_call);
+/// ```
+///
+/// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call` and
+/// `grpc_call`. A filter that names `request_body` needs `allow_on_headers_stop_iteration: true` in its PluginConfig,
+/// or a request that it holds never gets its body. One that does not name it holds everything, whatever that says.
+///
+/// On other targets than wasm32 it only checks the types.
+#[macro_export]
+macro_rules! export_filter {
+    ($filter:ty; $($callback:ident),+ $(,)?) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
+        const _: () = {
+            ::std::thread_local! {
+                static DISPATCH: ::std::cell::RefCell<$crate::Dispatch<$filter>> =
+                    const { ::std::cell::RefCell::new($crate::Dispatch::new()) };
+            }
+            const HELD_HEADERS: u32 = $crate::__held_headers!($($callback),+);
+
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_context_create(context_id: u32, parent_id: u32) {
+                $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.context_create(context_id, parent_id));
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_vm_start(_context_id: u32, _configuration_size: usize) -> u32 {
+                1
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_configure(context_id: u32, document_size: usize) -> u32 {
+                let configure = |dispatch: &mut $crate::Dispatch<$filter>| {
+                    dispatch.configure(context_id, document_size)
+                };
+                u32::from($crate::export::enter(&DISPATCH, false, configure))
+            }
+            #[unsafe(no_mangle)]
+            extern "C" fn proxy_on_delete(context_id: u32) {
+                $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.delete(context_id));
+            }
+            $($crate::__export_callback!($callback);)+
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is_filter<F: $crate::Filter>() {}
+            is_filter::<$filter>();
+            $($crate::__known_callback!($callback);)+
+        };
+    };
+}
+
+/// How a module holds header fields: 1, `StopIteration`, lets Envoy go on with the body callbacks; without any,
+/// 4, `StopAllIterationAndWatermark`, so that a body cannot carry a held request past them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __held_headers {
+    () => { 4 };
+    (request_body $(, $rest:ident)*) => { 1 };
+    ($other:ident $(, $rest:ident)*) => { $crate::__held_headers!($($rest),*) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __known_callback {
+    (request_headers) => {};
+    (request_body) => {};
+    (request_trailers) => {};
+    (response_headers) => {};
+    (http_call) => {};
+    (grpc_call) => {};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_callback {
+    (request_headers) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_request_headers(context_id: u32, _fields: usize, end_of_stream: u32) -> u32 {
+            let flow = $crate::export::enter(&DISPATCH, $crate::dispatch::Flow::Pause, |dispatch| {
+                dispatch.request_headers(context_id, end_of_stream != 0)
+            });
+            $crate::export::headers_flow(flow, HELD_HEADERS)
+        }
+    };
+    (request_body) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_request_body(context_id: u32, size: usize, end_of_stream: u32) -> u32 {
+            $crate::export::data_flow($crate::export::enter(
+                &DISPATCH,
+                $crate::dispatch::Flow::Pause,
+                |dispatch| dispatch.request_body(context_id, size, end_of_stream != 0),
+            ))
+        }
+    };
+    (request_trailers) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_request_trailers(context_id: u32, _fields: usize) -> u32 {
+            $crate::export::data_flow($crate::export::enter(
+                &DISPATCH,
+                $crate::dispatch::Flow::Pause,
+                |dispatch| dispatch.request_trailers(context_id),
+            ))
+        }
+    };
+    (response_headers) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_response_headers(context_id: u32, _fields: usize, _end_of_stream: u32) -> u32 {
+            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.response_headers(context_id));
+            0
+        }
+    };
+    (http_call) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_http_call_response(
+            _root_id: u32,
+            token: u32,
+            fields: usize,
+            body_size: usize,
+            _trailers: usize,
+        ) {
+            $crate::export::enter(&DISPATCH, (), |dispatch| {
+                dispatch.http_call_response(token, fields, body_size)
+            });
+        }
+    };
+    (grpc_call) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_grpc_receive(_root_id: u32, token: u32, size: usize) {
+            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.grpc_receive(token, size));
+        }
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_grpc_close(_root_id: u32, token: u32, grpc_status: u32) {
+            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.grpc_close(token, grpc_status));
+        }
+    };
+}

@@ -1,0 +1,164 @@
+//! Header maps: read whole in one call, changed field by field. Names and values are bytes.
+
+use crate::abi::{self, MapType, Status};
+use tollgate_core::http::{Field, HeaderMap};
+
+/// How many bytes stand before the lengths: the number of fields.
+const COUNT_BYTES: usize = 4;
+/// How many bytes of lengths each field has: its name's and its value's.
+const LENGTHS_BYTES: usize = 8;
+
+/// Why a header map could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// The host has none, or did not hand it over.
+    Refused(Status),
+    /// What it handed over is not a serialised map.
+    Malformed,
+}
+
+/// All fields of a map of the host's.
+pub(crate) fn read(map: MapType) -> Result<HeaderMap, Unreadable> {
+    let serialised = abi::header_map_pairs(map).map_err(Unreadable::Refused)?;
+    deserialise(serialised).ok_or(Unreadable::Malformed)
+}
+
+/// Replaces all fields of that name by one. A value that could break the message apart is not set.
+pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> {
+    if !is_safe(value) {
+        return Err(Status::BAD_ARGUMENT);
+    }
+    abi::replace_header_map_value(map, name.as_bytes(), value).ok()
+}
+
+/// Removes all fields of that name; it is no error if there are none.
+pub(crate) fn remove(map: MapType, name: &[u8]) -> Result<(), Status> {
+    abi::remove_header_map_value(map, name).ok()
+}
+
+/// Whether a value stays one value on the wire. Envoy's release build does not check what a module sets.
+pub(crate) fn is_safe(value: &[u8]) -> bool {
+    !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+}
+
+/// The form in which the ABI passes a map: the number of fields, then all lengths, then each name and value with a
+/// zero behind it. Numbers are 32 bits, little-endian.
+pub(crate) fn serialise(fields: &[(&str, &str)]) -> Vec<u8> {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+    let text: usize = fields.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+    let overhead = fields.len().saturating_mul(LENGTHS_BYTES.saturating_add(2)).saturating_add(COUNT_BYTES);
+    let mut bytes = Vec::with_capacity(text.saturating_add(overhead));
+    bytes.extend(number(fields.len()));
+    for (name, value) in fields {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for part in fields.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend_from_slice(part.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// The fields of a serialised map, left where they stand. None if a length points outside.
+fn deserialise(buffer: Vec<u8>) -> Option<HeaderMap> {
+    if buffer.is_empty() {
+        return Some(HeaderMap::default());
+    }
+    let count = number_at(&buffer, 0)?;
+    let mut lengths = COUNT_BYTES;
+    let mut place = count.checked_mul(LENGTHS_BYTES)?.checked_add(COUNT_BYTES)?;
+    if place > buffer.len() {
+        return None;
+    }
+    let mut fields = Vec::with_capacity(count);
+    for _ in 0..count {
+        let name_ends = place.checked_add(number_at(&buffer, lengths)?)?;
+        let value_starts = name_ends.checked_add(1)?;
+        let value_length = number_at(&buffer, lengths.checked_add(COUNT_BYTES)?)?;
+        let value_ends = value_starts.checked_add(value_length)?;
+        fields.push(Field { name: place..name_ends, value: value_starts..value_ends });
+        lengths = lengths.checked_add(LENGTHS_BYTES)?;
+        place = value_ends.checked_add(1)?;
+        if place > buffer.len() {
+            return None;
+        }
+    }
+    Some(HeaderMap::from_parts(buffer, fields))
+}
+
+fn number_at(buffer: &[u8], place: usize) -> Option<usize> {
+    let bytes = buffer.get(place..)?.first_chunk::<4>()?;
+    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `:path: /` and `x: ` as the host serialises them.
+    const TWO: &[u8] = &[
+        2, 0, 0, 0, // fields
+        5, 0, 0, 0, 1, 0, 0, 0, // lengths of `:path` and `/`
+        1, 0, 0, 0, 0, 0, 0, 0, // lengths of `x` and nothing
+        b':', b'p', b'a', b't', b'h', 0, b'/', 0, b'x', 0, 0,
+    ];
+
+    #[test]
+    fn a_map_reads_as_it_is_serialised() {
+        assert_eq!(serialise(&[(":path", "/"), ("x", "")]), TWO);
+        let map = deserialise(TWO.to_vec()).unwrap();
+        assert_eq!(map.iter().collect::<Vec<_>>(), [(&b":path"[..], &b"/"[..]), (b"x", b"")]);
+    }
+
+    #[test]
+    fn values_need_not_be_text() {
+        let odd = [1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, b'x', 0, 0xff, 0xfe, 0];
+        assert_eq!(deserialise(odd.to_vec()).unwrap().get("x"), Some(&b"\xff\xfe"[..]));
+    }
+
+    #[test]
+    fn a_map_that_is_cut_short_is_malformed_and_none_is_empty() {
+        assert_eq!(deserialise(Vec::new()), Some(HeaderMap::default()), "no bytes at all");
+        assert_eq!(deserialise(vec![0; 4]), Some(HeaderMap::default()), "no fields");
+        for length in 1..TWO.len() {
+            assert_eq!(deserialise(TWO[..length].to_vec()), None, "cut to {length} bytes");
+        }
+        let count_too_large = [255, 255, 255, 255, 0, 0, 0, 0];
+        assert_eq!(deserialise(count_too_large.to_vec()), None, "a count that would exhaust the memory");
+        let length_too_large = [1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0];
+        assert_eq!(deserialise(length_too_large.to_vec()), None, "lengths beyond the buffer");
+    }
+
+    #[test]
+    fn a_value_that_would_end_the_line_is_not_set() {
+        for (value, safe) in
+            [("a b", true), ("\u{e4}", true), ("a\r\nx: y", false), ("a\n", false), ("\0", false)]
+        {
+            assert_eq!(is_safe(value.as_bytes()), safe, "{value:?}");
+        }
+        assert_eq!(set(MapType::REQUEST_HEADERS, "x", b"a\r\nb"), Err(Status::BAD_ARGUMENT));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_serialised_reads_the_same(
+            fields in proptest::collection::vec(("[a-z:-]{0,9}", "\\PC{0,9}"), 0..9),
+        ) {
+            let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let map = deserialise(serialise(&fields)).unwrap();
+            let want: Vec<_> = fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+            prop_assert_eq!(map.iter().collect::<Vec<_>>(), want);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(buffer in proptest::collection::vec(0u8..6, 0..64)) {
+            let length = buffer.len();
+            if let Some(map) = deserialise(buffer) {
+                prop_assert!(map.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= length);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Values that all workers of the process share, changed by compare-and-swap.
+
+use crate::abi;
+use tollgate_core::machine::Version;
+
+/// A version that no value has: the host numbers them from 1 upwards, one for each write to any key.
+///
+/// The host compares versions only where a value is already there. So a swap against this one writes if the key is
+/// new and fails if it is not, while the host's "no version" (0) would overwrite what another worker has just put
+/// there. After 2³² − 1 writes one value may have this number; until it is next written, a swap that believes it
+/// absent overwrites it.
+const NEVER: u32 = u32::MAX;
+
+/// A shared value at some time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    /// The value. An empty one reads as none: the host cannot remove a key.
+    pub(crate) value: Option<Vec<u8>>,
+    /// What to swap against.
+    pub(crate) version: Version,
+}
+
+/// Reads the value of a key. What the host does not hand over reads as absent.
+pub(crate) fn load(key: &str) -> Loaded {
+    match abi::shared_data(key.as_bytes()) {
+        Ok((value, version)) => {
+            Loaded { value: Some(value).filter(|value| !value.is_empty()), version: Version(version) }
+        }
+        Err(_) => Loaded { value: None, version: Version::ABSENT },
+    }
+}
+
+/// Writes the value of a key if its version is still that one. False if it is not, or if the host refused.
+pub(crate) fn swap(key: &str, value: &[u8], version: Version) -> bool {
+    let version = if version == Version::ABSENT { NEVER } else { version.0 };
+    abi::set_shared_data(key.as_bytes(), value, version).ok().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::scripted;
+
+    #[test]
+    fn of_two_workers_that_saw_the_same_version_one_wins() {
+        scripted::reset();
+        assert!(swap("k", b"first", Version::ABSENT));
+        let seen = load("k");
+        assert_eq!(seen.value.as_deref(), Some(&b"first"[..]));
+        assert!(swap("k", b"second", seen.version));
+        assert!(!swap("k", b"third", seen.version), "the version has moved on");
+        assert_eq!(load("k").value.as_deref(), Some(&b"second"[..]));
+    }
+
+    #[test]
+    fn of_two_workers_that_saw_nothing_one_wins_too() {
+        scripted::reset();
+        assert_eq!(load("k"), Loaded { value: None, version: Version::ABSENT });
+        assert!(swap("k", b"first", Version::ABSENT));
+        assert!(!swap("k", b"second", Version::ABSENT), "it is there by now");
+        assert_eq!(load("k").value.as_deref(), Some(&b"first"[..]));
+    }
+
+    #[test]
+    fn an_emptied_value_reads_as_none_but_keeps_its_version() {
+        scripted::reset();
+        assert!(swap("k", b"", Version::ABSENT));
+        let emptied = load("k");
+        assert_eq!(emptied.value, None);
+        assert!(swap("k", b"again", emptied.version));
+    }
+}
