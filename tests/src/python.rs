@@ -137,3 +137,54 @@ fn run(command: &mut Command, what: &str, cure: &str) -> Output {
         Err(e) => panic!("{what}: `{shown}` did not start: {e}\ncure: {cure}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No package: making the environment alone takes seconds already.
+    fn no_requirements(dir: &Path) -> PathBuf {
+        let file = dir.join("requirements.txt");
+        fs::write(&file, "# nothing\n").expect("a file");
+        file
+    }
+
+    #[test]
+    fn who_asks_while_another_installs_waits_and_shares_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let requirements = no_requirements(dir.path());
+        let marker = dir.path().join("python/venv/pyvenv.cfg");
+        let made_at = || {
+            let python = Python::in_dir(dir.path().join("python"), &requirements);
+            assert!(python.has_interpreter(), "answered before it was there");
+            fs::metadata(&marker).and_then(|made| made.modified()).expect("a time")
+        };
+        std::thread::scope(|scope| {
+            let first = scope.spawn(made_at);
+            while !marker.exists() && !first.is_finished() {
+                std::thread::yield_now();
+            }
+            // The first is half done now.
+            let second = made_at();
+            assert_eq!(first.join().expect("an environment"), second, "it was made twice");
+        });
+    }
+
+    #[test]
+    fn an_installation_that_was_interrupted_is_done_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let half = dir.path().join("python");
+        fs::create_dir_all(half.join("venv/bin")).expect("a directory");
+        fs::write(half.join("venv/bin/python"), "half").expect("a file");
+        assert!(Python::in_dir(half, &no_requirements(dir.path())).has_interpreter());
+    }
+
+    #[test]
+    #[should_panic(expected = "cure: see that pip reaches its package index")]
+    fn a_package_that_cannot_be_had_says_what_to_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let requirements = dir.path().join("requirements.txt");
+        fs::write(&requirements, "./no-such-package\n").expect("a file");
+        Python::in_dir(dir.path().join("python"), &requirements);
+    }
+}
