@@ -1,0 +1,1 @@
+//! A fake of Clerk's Backend API, and Clerk's tokens.
