@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 use crate::fake::{Answer, Request};
@@ -70,7 +71,7 @@ pub enum Fault {
 
 impl Fault {
     /// An answer of that status with that body, `content-type: application/json`.
-    pub fn status(status: u16, body: &serde_json::Value) -> Self {
+    pub fn status(status: u16, body: &Value) -> Self {
         Fault::Answer(Answer::json(status, body))
     }
 
@@ -83,26 +84,33 @@ impl Fault {
         })
     }
 
-    /// A 429 with `Retry-After` if seconds are given (Clerk sends it, Stripe does not).
-    pub fn too_many_requests(retry_after_s: Option<u32>) -> Self {
-        let body = serde_json::json!({"error": {"type": "invalid_request_error", "code": "rate_limit"}});
-        let answer = Answer::json(429, &body);
-        Fault::Answer(match retry_after_s {
-            Some(seconds) => answer.with_header("retry-after", &seconds.to_string()),
-            None => answer,
-        })
+    /// Stripe's 429, which does not say when to come again.
+    pub fn stripe_rate_limit() -> Self {
+        let message = "Request rate limit exceeded. Learn more about rate limits here \
+                       https://stripe.com/docs/rate-limits.";
+        let error = json!({"code": "rate_limit", "message": message, "type": "invalid_request_error"});
+        Fault::status(429, &json!({"error": error}))
+    }
+
+    /// Clerk's 429, which says after how many seconds to come again.
+    pub fn clerk_rate_limit(retry_after_s: u32) -> Self {
+        let text = "Too many requests. Please try again in a bit.";
+        let error =
+            json!({"code": "too_many_requests", "message": "Too many requests", "long_message": text});
+        let answer = Answer::json(429, &json!({"errors": [error]}));
+        Fault::Answer(answer.with_header("retry-after", &retry_after_s.to_string()))
     }
 
     /// A 200 that says it is JSON and is not.
     pub fn garbage() -> Self {
-        let mut answer = Answer::json(200, &serde_json::Value::Null);
+        let mut answer = Answer::json(200, &Value::Null);
         answer.body = b"{\"object\": \"list\", \"data\": [\xff\xfe\x00".to_vec();
         Fault::Answer(answer)
     }
 
     /// A 200 whose body, valid JSON, has at least so many bytes.
     pub fn huge(bytes: usize) -> Self {
-        Fault::status(200, &serde_json::json!({"object": "list", "data": "x".repeat(bytes)}))
+        Fault::status(200, &json!({"object": "list", "data": "x".repeat(bytes)}))
     }
 
     /// Its name, as the request log shows it.
@@ -266,3 +274,6 @@ impl SplitMix64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
+
+#[cfg(test)]
+mod tests;

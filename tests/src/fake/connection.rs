@@ -44,6 +44,14 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) {
     }
 }
 
+/// What a request came to.
+enum Outcome {
+    Answer(Answer),
+    /// Only half of the body is sent, then the connection breaks.
+    HalfAnAnswer(Answer),
+    BreakOff,
+}
+
 async fn respond(
     request: hyper::Request<Incoming>,
     shared: Shared,
@@ -51,6 +59,21 @@ async fn respond(
 ) -> Result<hyper::Response<Body>, Infallible> {
     let Some(request) = read(request).await else { return break_off(&reset).await };
     let entry = shared.log.arrived(&request);
+    let log = Arc::clone(&shared.log);
+    // A task of its own: a request that has arrived is carried out even when the caller has meanwhile given up.
+    let outcome = tokio::spawn(carry_out(request, entry, shared)).await;
+    match outcome {
+        Ok(Outcome::Answer(answer)) => {
+            log.answered(entry, answer.status);
+            Ok(write(&answer, None))
+        }
+        Ok(Outcome::HalfAnAnswer(answer)) => Ok(write(&answer, Some(reset))),
+        // An error is a panic of the fake, which the test's output shows.
+        Ok(Outcome::BreakOff) | Err(_) => break_off(&reset).await,
+    }
+}
+
+async fn carry_out(request: Request, entry: usize, shared: Shared) -> Outcome {
     let fault = shared.faults.next_for(&request);
     if let Some(fault) = &fault {
         shared.log.disturbed(entry, fault.name());
@@ -60,34 +83,29 @@ async fn respond(
         shared.log.carried_out(entry, answer.status);
         answer
     };
-    let answer = match fault {
-        None => carry_out(),
+    match fault {
+        None => Outcome::Answer(carry_out()),
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(delay).await;
-            carry_out()
+            Outcome::Answer(carry_out())
         }
         Some(Fault::HoldRequest(gate)) => {
             gate.pass().await;
-            carry_out()
+            Outcome::Answer(carry_out())
         }
         Some(Fault::HoldAnswer(gate)) => {
             let answer = carry_out();
             gate.pass().await;
-            answer
+            Outcome::Answer(answer)
         }
-        Some(Fault::Answer(answer)) => answer,
-        Some(Fault::Reset) => return break_off(&reset).await,
+        Some(Fault::Answer(answer)) => Outcome::Answer(answer),
+        Some(Fault::Reset) => Outcome::BreakOff,
         Some(Fault::LoseAnswer) => {
             carry_out();
-            return break_off(&reset).await;
+            Outcome::BreakOff
         }
-        Some(Fault::ResetMidBody) => {
-            let answer = carry_out();
-            return Ok(write(&answer, Some(reset)));
-        }
-    };
-    shared.log.answered(entry, answer.status);
-    Ok(write(&answer, None))
+        Some(Fault::ResetMidBody) => Outcome::HalfAnAnswer(carry_out()),
+    }
 }
 
 async fn break_off<T>(reset: &Notify) -> T {

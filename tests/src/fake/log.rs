@@ -79,6 +79,16 @@ impl RequestLog {
         self.wait(|log| answered(log) >= count, &format!("{count} answers {matcher:?}")).await;
     }
 
+    /// Waits until so many requests that match were carried out, whether or not anyone still wanted the answer.
+    ///
+    /// # Panics
+    /// If they were not after 20 seconds.
+    pub async fn wait_for_carried_out(&self, count: usize, matcher: &Matcher) {
+        let carried_out =
+            |log: &Self| log.matching(matcher).iter().filter(|e| e.carried_out.is_some()).count();
+        self.wait(|log| carried_out(log) >= count, &format!("{count} carried out {matcher:?}")).await;
+    }
+
     async fn wait(&self, done: impl Fn(&Self) -> bool, for_what: &str) {
         let mut changes = self.changes.subscribe();
         let waiting = async {

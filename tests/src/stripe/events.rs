@@ -1,6 +1,6 @@
 //! Events as Stripe sends them to a webhook endpoint: snapshots with a whole object, thin ones without.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{API_VERSION, sign};
 
@@ -108,6 +108,26 @@ impl Event {
     }
 }
 
+/// The old values of what changed: of metadata the changed keys (null for a new one), of all else the whole field.
+pub(super) fn previous_attributes(before: &Value, after: &Value) -> Value {
+    let mut previous = Map::new();
+    for (name, new) in after.as_object().into_iter().flatten() {
+        let old = &before[name];
+        if old == new {
+            continue;
+        }
+        let old = if name == "metadata" { previous_metadata(old, new) } else { old.clone() };
+        previous.insert(name.clone(), old);
+    }
+    Value::Object(previous)
+}
+
+fn previous_metadata(old: &Value, new: &Value) -> Value {
+    let keys = [old, new].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let changed = keys.filter(|key| old[key.as_str()] != new[key.as_str()]);
+    Value::Object(changed.map(|key| (key.clone(), old[key.as_str()].clone())).collect())
+}
+
 /// `2024-09-17T06:20:52.000Z`: the form in which thin events tell the time.
 fn rfc3339(unix_s: i64) -> String {
     let (days, second_of_day) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
@@ -128,6 +148,15 @@ fn rfc3339(unix_s: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn previous_attributes_hold_the_old_values_of_what_changed() {
+        let before = json!({"id": "sub_1", "status": "active", "metadata": {"a": "1", "b": "2", "c": "3"}});
+        let after = json!({"id": "sub_1", "status": "past_due", "metadata": {"a": "1", "b": "4", "d": "5"}});
+        let want = json!({"status": "active", "metadata": {"b": "2", "c": "3", "d": null}});
+        assert_eq!(previous_attributes(&before, &after), want);
+        assert_eq!(previous_attributes(&after, &after), json!({}));
+    }
 
     #[test]
     fn a_thin_event_names_its_object_and_tells_the_time_as_text() {

@@ -221,6 +221,24 @@ impl FakeStripe {
         Event::snapshot(&id, kind, now, self.stripe.settings.livemode, object)
     }
 
+    /// Changes an object, and tells of it as Stripe would: `customer.updated`, `customer.subscription.updated` … with
+    /// the old values in `previous_attributes`.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn update<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
+        let before = self.object(id);
+        self.change(id, change);
+        let after = self.object(id);
+        let kind = match after["object"].as_str() {
+            Some("subscription") => "customer.subscription.updated".to_owned(),
+            Some(kind) => format!("{kind}.updated"),
+            None => panic!("{id} has no kind"),
+        };
+        let previous = events::previous_attributes(&before, &after);
+        self.event_about(&kind, after).previous_attributes(previous)
+    }
+
     /// A thin event of that type (`v1.customer.subscription.updated`) about the object of that id.
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
         let (event, now) = self.stripe.state().next_event();

@@ -355,6 +355,11 @@ async fn events_carry_the_object_as_it_is_or_as_it_was() {
     let late = stripe.event_about("customer.subscription.updated", stale);
     assert_eq!(late.json["data"]["object"]["status"], "active");
     assert_ne!(event.event_id(), late.event_id());
+    let moved = stripe.update::<Customer>("cus_1", |c| {
+        c.metadata.insert("clerk_user_id".to_owned(), "user_2".to_owned());
+    });
+    assert_eq!(moved.json["type"], "customer.updated");
+    assert_eq!(moved.json["data"]["previous_attributes"], json!({"metadata": {"clerk_user_id": "user_1"}}));
     let thin = stripe.thin_event("v1.customer.subscription.deleted", "sub_1");
     assert!(thin.json.get("data").is_none());
     let changed = event.account("acct_1").previous_attributes(json!({"status": "active"}));
