@@ -1,7 +1,12 @@
-//! The test harness: a real Envoy on the shipped configuration, fake upstreams, and what starts and stops them.
+//! What the end-to-end tests and the demo are made of: a real Envoy on the shipped configuration, faithful fakes of
+//! Stripe and Clerk with their faults, and an upstream that is not Rust.
 
+pub mod clerk;
 pub mod envoy;
+pub mod fake;
+pub mod faults;
 pub mod modules;
 pub mod python;
+pub mod stripe;
 pub mod upstream;
 pub mod workspace;

@@ -1,0 +1,246 @@
+//! The endpoints of Stripe's API that Tollgate uses, each with the parameters that it takes.
+
+use serde_json::{Value, json};
+
+use super::account::{Account, Kept};
+use super::error::StripeError;
+use super::expand;
+use super::model::{Customer, Invoice, Metadata, Price, Product, Session, Subscription};
+use super::objects::Objects;
+use super::parameters::Parameters;
+
+/// What an endpoint needs to know.
+pub struct Call<'a> {
+    /// The account's objects.
+    pub account: &'a mut Account,
+    /// The mode of the account.
+    pub livemode: bool,
+    /// The key was one of the other mode: nothing of this mode is visible.
+    pub other_mode: bool,
+    /// Whether the list of a deleted customer's objects is empty or an error: Stripe does not document it.
+    pub deleted_customers_list: bool,
+    /// From the query and the form.
+    pub parameters: Parameters,
+}
+
+const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];
+
+/// Carries a request out.
+pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (method, segments.as_slice()) {
+        ("GET", ["v1", "customers", id]) => call.retrieve::<Customer>(id),
+        ("GET", ["v1", "products", id]) => call.retrieve::<Product>(id),
+        ("GET", ["v1", "prices", id]) => call.retrieve::<Price>(id),
+        ("GET", ["v1", "subscriptions", id]) => call.retrieve::<Subscription>(id),
+        ("GET", ["v1", "invoices", id]) => call.retrieve::<Invoice>(id),
+        ("GET", ["v1", "checkout", "sessions", id]) => call.retrieve::<Session>(id),
+        ("GET", ["v1", "subscriptions"]) => call.subscriptions(),
+        ("GET", ["v1", "invoices"]) => call.invoices(),
+        ("GET", ["v1", "checkout", "sessions"]) => call.sessions(),
+        ("POST", ["v1", "customers", id]) => call.update::<Customer>(id, |customer| &mut customer.metadata),
+        ("POST", ["v1", "subscriptions", id]) => {
+            call.update::<Subscription>(id, |subscription| &mut subscription.metadata)
+        }
+        _ => Err(StripeError::unrecognized_url(method, path)),
+    }
+}
+
+/// A kind of object as the API names it.
+trait Shown: Kept {
+    /// As in `No such customer`.
+    const NOUN: &'static str;
+    /// The value of its `object`.
+    const OBJECT: &'static str;
+    fn show(&self, objects: Objects<'_>) -> Value;
+    fn is_deleted(&self) -> bool {
+        false
+    }
+}
+
+macro_rules! shown {
+    ($kind:ident, $noun:literal, $object:literal, $show:ident) => {
+        impl Shown for $kind {
+            const NOUN: &'static str = $noun;
+            const OBJECT: &'static str = $object;
+            fn show(&self, objects: Objects<'_>) -> Value {
+                objects.$show(self)
+            }
+        }
+    };
+}
+shown!(Product, "product", "product", product);
+shown!(Price, "price", "price", price);
+shown!(Subscription, "subscription", "subscription", subscription);
+shown!(Session, "checkout.session", "checkout.session", session);
+shown!(Invoice, "invoice", "invoice", invoice);
+
+impl Shown for Customer {
+    const NOUN: &'static str = "customer";
+    const OBJECT: &'static str = "customer";
+    fn show(&self, objects: Objects<'_>) -> Value {
+        objects.customer(self)
+    }
+    fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+}
+
+impl Call<'_> {
+    fn objects(&self) -> Objects<'_> {
+        Objects { account: self.account, livemode: self.livemode }
+    }
+
+    fn find<T: Shown>(&self, id: &str, param: &str) -> Result<&T, StripeError> {
+        match self.account.find::<T>(id) {
+            Some(object) if !self.other_mode => Ok(object),
+            Some(_) => Err(StripeError::missing(T::NOUN, id, param, Some(!self.livemode))),
+            None => Err(StripeError::missing(T::NOUN, id, param, None)),
+        }
+    }
+
+    fn retrieve<T: Shown>(&self, id: &str) -> Result<Value, StripeError> {
+        self.parameters.only(&["expand"], &[])?;
+        let paths = self.parameters.expand();
+        expand::check(&paths, T::OBJECT, false)?;
+        let mut shown = self.find::<T>(id, "id")?.show(self.objects());
+        expand::apply(&paths, &mut shown, self.objects());
+        Ok(shown)
+    }
+
+    fn update<T: Shown>(
+        &mut self,
+        id: &str,
+        metadata: impl Fn(&mut T) -> &mut Metadata,
+    ) -> Result<Value, StripeError> {
+        let elsewhere = ["cancel_at", "cancel_at_period_end", "description", "email", "items", "name"];
+        self.parameters.only(&["expand", "metadata"], &elsewhere)?;
+        expand::check(&self.parameters.expand(), T::OBJECT, false)?;
+        if self.find::<T>(id, "id")?.is_deleted() {
+            return Err(StripeError::missing(T::NOUN, id, "id", None));
+        }
+        let object = self.account.find_mut::<T>(id).expect("it was just found");
+        self.parameters.merge_metadata(metadata(object))?;
+        let mut shown = self.find::<T>(id, "id")?.show(self.objects());
+        expand::apply(&self.parameters.expand(), &mut shown, self.objects());
+        Ok(shown)
+    }
+
+    fn subscriptions(&self) -> Result<Value, StripeError> {
+        let elsewhere = [
+            "automatic_tax",
+            "collection_method",
+            "created",
+            "current_period_end",
+            "current_period_start",
+            "customer_account",
+            "plan",
+            "test_clock",
+        ];
+        self.parameters.only(&[&PAGE[..], &["customer", "status", "price"]].concat(), &elsewhere)?;
+        let customer = self.customer_filter()?;
+        let price = self.parameters.get("price")?;
+        let status = self.parameters.get("status")?;
+        let one_of = "active, past_due, unpaid, canceled, incomplete, incomplete_expired, trialing, paused, all, ended";
+        self.check_one_of("status", status, one_of)?;
+        self.page("/v1/subscriptions", |s: &Subscription| {
+            let status_fits = match status {
+                None => s.status != "canceled",
+                Some("all") => true,
+                Some("ended") => matches!(s.status.as_str(), "canceled" | "incomplete_expired"),
+                Some(wanted) => s.status == wanted,
+            };
+            status_fits
+                && customer.is_none_or(|id| s.customer == id)
+                && price.is_none_or(|id| s.items.iter().any(|item| item.price == id))
+        })
+    }
+
+    fn invoices(&self) -> Result<Value, StripeError> {
+        let elsewhere = ["collection_method", "created", "customer_account", "due_date"];
+        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &elsewhere)?;
+        let customer = self.customer_filter()?;
+        let subscription = self.subscription_filter()?;
+        let status = self.parameters.get("status")?;
+        self.check_one_of("status", status, "draft, open, paid, uncollectible, void")?;
+        self.page("/v1/invoices", |i: &Invoice| {
+            status.is_none_or(|wanted| i.status == wanted)
+                && customer.is_none_or(|id| i.customer == id)
+                && subscription.is_none_or(|id| i.subscription.as_deref() == Some(id))
+        })
+    }
+
+    fn sessions(&self) -> Result<Value, StripeError> {
+        let elsewhere = ["created", "customer_account", "customer_details", "payment_intent", "payment_link"];
+        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &elsewhere)?;
+        let customer = self.customer_filter()?;
+        let subscription = self.subscription_filter()?;
+        let status = self.parameters.get("status")?;
+        self.check_one_of("status", status, "open, complete, expired")?;
+        self.page("/v1/checkout/sessions", |s: &Session| {
+            status.is_none_or(|wanted| s.status == wanted)
+                && customer.is_none_or(|id| s.customer.as_deref() == Some(id))
+                && subscription.is_none_or(|id| s.subscription.as_deref() == Some(id))
+        })
+    }
+
+    fn customer_filter(&self) -> Result<Option<&str>, StripeError> {
+        let Some(id) = self.parameters.get("customer")? else { return Ok(None) };
+        if self.find::<Customer>(id, "customer")?.deleted && !self.deleted_customers_list {
+            return Err(StripeError::missing("customer", id, "customer", None));
+        }
+        Ok(Some(id))
+    }
+
+    fn subscription_filter(&self) -> Result<Option<&str>, StripeError> {
+        let Some(id) = self.parameters.get("subscription")? else { return Ok(None) };
+        self.find::<Subscription>(id, "subscription").map(|_| Some(id))
+    }
+
+    fn check_one_of(&self, param: &str, value: Option<&str>, allowed: &str) -> Result<(), StripeError> {
+        match value {
+            Some(value) if !allowed.split(", ").any(|one| one == value) => {
+                let message = format!("Invalid {param}: must be one of {allowed}");
+                Err(StripeError::invalid_value(param, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One page of a list, newest first.
+    fn page<T: Shown>(&self, url: &str, wanted: impl Fn(&T) -> bool) -> Result<Value, StripeError> {
+        let limit = self.parameters.limit()?;
+        let paths = self.parameters.expand();
+        expand::check(&paths, T::OBJECT, true)?;
+        let all = self.account.newest_first(|_: &T| !self.other_mode);
+        let place = |param| -> Result<Option<usize>, StripeError> {
+            let Some(id) = self.parameters.get(param)? else { return Ok(None) };
+            self.find::<T>(id, param)?;
+            Ok(all.iter().position(|object| object.id() == id))
+        };
+        let matches = |object: &&T| wanted(object);
+        let (after, before) = (place("starting_after")?, place("ending_before")?);
+        let (shown, has_more): (Vec<&T>, bool) = match (after, before) {
+            (Some(_), Some(_)) => {
+                let message = "You cannot parameterize both `starting_after` and `ending_before`.";
+                return Err(StripeError::invalid_value("ending_before", message.to_owned()));
+            }
+            (_, None) => {
+                let rest = all.into_iter().skip(after.map_or(0, |place| place + 1)).filter(matches);
+                let mut shown: Vec<&T> = rest.take(limit + 1).collect();
+                let has_more = shown.len() > limit;
+                shown.truncate(limit);
+                (shown, has_more)
+            }
+            (None, Some(before)) => {
+                let newer: Vec<&T> = all.into_iter().take(before).filter(matches).collect();
+                let cut = newer.len().saturating_sub(limit);
+                (newer[cut..].to_vec(), cut > 0)
+            }
+        };
+        let data: Vec<Value> = shown.into_iter().map(|object| object.show(self.objects())).collect();
+        let mut list = json!({"object": "list", "data": data, "has_more": has_more, "url": url});
+        expand::apply(&paths, &mut list, self.objects());
+        Ok(list)
+    }
+}

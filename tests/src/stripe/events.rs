@@ -1,0 +1,177 @@
+//! Events as Stripe sends them to a webhook endpoint: snapshots with a whole object, thin ones without.
+
+use serde_json::{Map, Value, json};
+
+use super::{API_VERSION, sign};
+
+/// An event; `json` can be altered at will before it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What the body will be.
+    pub json: Value,
+}
+
+impl Event {
+    /// An event with the object as it was: <https://docs.stripe.com/api/events/object>. `created` in Unix seconds.
+    pub fn snapshot(id: &str, kind: &str, created: i64, livemode: bool, object: Value) -> Self {
+        let json = json!({
+            "id": id,
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": created,
+            "data": {"object": object},
+            "livemode": livemode,
+            "pending_webhooks": 1,
+            "request": {"id": null, "idempotency_key": null},
+            "type": kind,
+        });
+        Event { json }
+    }
+
+    /// An event that only names its object: <https://docs.stripe.com/event-destinations#thin-events>.
+    pub fn thin(id: &str, kind: &str, created: i64, livemode: bool, related: &str) -> Self {
+        let (related_kind, path) = match related.split('_').next() {
+            Some("cus") => ("customer", "customers"),
+            Some("in") => ("invoice", "invoices"),
+            _ => ("subscription", "subscriptions"),
+        };
+        let json = json!({
+            "id": id,
+            "object": "v2.core.event",
+            "created": rfc3339(created),
+            "livemode": livemode,
+            "context": null,
+            "reason": null,
+            "related_object": {"id": related, "type": related_kind, "url": format!("/v1/{path}/{related}")},
+            "type": kind,
+        });
+        Event { json }
+    }
+
+    /// The same with another id.
+    #[must_use]
+    pub fn id(self, id: &str) -> Self {
+        self.with("/id", json!(id))
+    }
+
+    /// The same made at another time (Unix seconds).
+    #[must_use]
+    pub fn created(self, at: i64) -> Self {
+        self.with("/created", json!(at))
+    }
+
+    /// The same of the other mode, or of this.
+    #[must_use]
+    pub fn livemode(self, livemode: bool) -> Self {
+        self.with("/livemode", json!(livemode))
+    }
+
+    /// The same of a connected account.
+    #[must_use]
+    pub fn account(mut self, id: &str) -> Self {
+        self.json["account"] = json!(id);
+        self
+    }
+
+    /// The same telling what the changed fields held before, as `*.updated` events do.
+    #[must_use]
+    pub fn previous_attributes(mut self, previous: Value) -> Self {
+        self.json["data"]["previous_attributes"] = previous;
+        self
+    }
+
+    /// The same with the value at this JSON pointer replaced.
+    ///
+    /// # Panics
+    /// If there is nothing at that place.
+    #[must_use]
+    pub fn with(mut self, pointer: &str, value: Value) -> Self {
+        *self.json.pointer_mut(pointer).unwrap_or_else(|| panic!("the event has no {pointer}")) = value;
+        self
+    }
+
+    /// Its id.
+    pub fn event_id(&self) -> &str {
+        self.json["id"].as_str().unwrap_or_default()
+    }
+
+    /// The body: indented, as Stripe's are.
+    pub fn body(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(&self.json).expect("a JSON value can be written")
+    }
+
+    /// The body and its `Stripe-Signature`, made with these secrets at that time (Unix seconds).
+    pub fn signed(&self, secrets: &[&str], timestamp: i64) -> (Vec<u8>, String) {
+        let body = self.body();
+        let header = sign(secrets, timestamp, &body);
+        (body, header)
+    }
+}
+
+/// The old values of what changed: of metadata the changed keys (null for a new one), of all else the whole field.
+pub(super) fn previous_attributes(before: &Value, after: &Value) -> Value {
+    let mut previous = Map::new();
+    for (name, new) in after.as_object().into_iter().flatten() {
+        let old = &before[name];
+        if old == new {
+            continue;
+        }
+        let old = if name == "metadata" { previous_metadata(old, new) } else { old.clone() };
+        previous.insert(name.clone(), old);
+    }
+    Value::Object(previous)
+}
+
+fn previous_metadata(old: &Value, new: &Value) -> Value {
+    let keys = [old, new].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let changed = keys.filter(|key| old[key.as_str()] != new[key.as_str()]);
+    Value::Object(changed.map(|key| (key.clone(), old[key.as_str()].clone())).collect())
+}
+
+/// `2024-09-17T06:20:52.000Z`: the form in which thin events tell the time.
+fn rfc3339(unix_s: i64) -> String {
+    let (days, second_of_day) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
+    // Days to civil date after https://howardhinnant.github.io/date_algorithms.html#civil_from_days
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previous_attributes_hold_the_old_values_of_what_changed() {
+        let before = json!({"id": "sub_1", "status": "active", "metadata": {"a": "1", "b": "2", "c": "3"}});
+        let after = json!({"id": "sub_1", "status": "past_due", "metadata": {"a": "1", "b": "4", "d": "5"}});
+        let want = json!({"status": "active", "metadata": {"b": "2", "c": "3", "d": null}});
+        assert_eq!(previous_attributes(&before, &after), want);
+        assert_eq!(previous_attributes(&after, &after), json!({}));
+    }
+
+    #[test]
+    fn a_thin_event_names_its_object_and_tells_the_time_as_text() {
+        let event = Event::thin("evt_1", "v1.customer.subscription.updated", 1_726_554_052, false, "sub_1");
+        let want = json!({
+            "id": "evt_1",
+            "object": "v2.core.event",
+            "created": "2024-09-17T06:20:52.000Z",
+            "livemode": false,
+            "context": null,
+            "reason": null,
+            "related_object": {"id": "sub_1", "type": "subscription", "url": "/v1/subscriptions/sub_1"},
+            "type": "v1.customer.subscription.updated",
+        });
+        assert_eq!(event.json, want);
+        assert_eq!(rfc3339(951_827_696), "2000-02-29T12:34:56.000Z", "a leap day");
+    }
+}

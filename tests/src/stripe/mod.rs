@@ -1,0 +1,338 @@
+//! A fake of Stripe's API that keeps state and checks what Stripe checks; and the events that Stripe would send.
+
+mod account;
+mod endpoints;
+mod error;
+pub mod events;
+mod expand;
+pub mod model;
+mod objects;
+mod parameters;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+pub use account::{Account, Kept};
+use endpoints::Call;
+use error::StripeError;
+use events::Event;
+use model::{Customer, Subscription};
+use objects::Objects;
+use parameters::Parameters;
+pub use signature::{Signature, sign};
+
+use crate::fake::{Answer, FakeServer, Request, RequestLog, Service};
+use crate::faults::Faults;
+
+/// The API version that the fake speaks unless a test says otherwise.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// How the fake behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The mode of its keys and objects.
+    pub livemode: bool,
+    /// Keys that it accepts.
+    pub keys: Vec<String>,
+    /// Keys of the same account's other mode: they are valid and see nothing of this one.
+    pub other_mode_keys: Vec<String>,
+    /// The only version that it knows.
+    pub version: String,
+    /// Whether lists filtered by a deleted customer are answered (with its ended objects), or refused as if there
+    /// were no such customer. Stripe's documentation does not say, so nothing should depend on it.
+    pub deleted_customers_list: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            livemode: false,
+            keys: vec!["sk_test_tollgate0001".to_owned(), "rk_test_tollgate0001".to_owned()],
+            other_mode_keys: vec!["sk_live_tollgate0001".to_owned()],
+            version: API_VERSION.to_owned(),
+            deleted_customers_list: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Live mode, with keys of live mode.
+    pub fn live() -> Self {
+        Settings {
+            livemode: true,
+            keys: vec!["sk_live_tollgate0001".to_owned(), "rk_live_tollgate0001".to_owned()],
+            other_mode_keys: vec!["sk_test_tollgate0001".to_owned()],
+            ..Settings::default()
+        }
+    }
+}
+
+/// A running fake; it stops when this is dropped.
+pub struct FakeStripe {
+    server: FakeServer,
+    stripe: Arc<Stripe>,
+}
+
+/// What the server and the handle share.
+struct Stripe {
+    settings: Settings,
+    state: Mutex<State>,
+}
+
+/// How many events all fakes of this process have made.
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Default)]
+struct State {
+    account: Account,
+    /// `None`: the clock of this machine.
+    fixed_now: Option<i64>,
+    requests: u64,
+    idempotent: HashMap<String, Kept24h>,
+}
+
+/// What is remembered under an idempotency key.
+struct Kept24h {
+    path: String,
+    parameters: Vec<(String, String)>,
+    answer: Answer,
+}
+
+impl FakeStripe {
+    /// An empty account in test mode, on a free port.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// An empty account with these settings, on a free port.
+    pub async fn start_with(settings: Settings) -> Self {
+        let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
+        let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
+        FakeStripe { server, stripe }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// A secret key that it accepts.
+    pub fn key(&self) -> &str {
+        &self.stripe.settings.keys[0]
+    }
+
+    /// Every request that came.
+    pub fn log(&self) -> &Arc<RequestLog> {
+        self.server.log()
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Arc<Faults> {
+        self.server.faults()
+    }
+
+    /// Fixes what is "now" for new objects and events (Unix seconds); requests do not depend on it.
+    pub fn set_now(&self, now: i64) {
+        self.stripe.state().fixed_now = Some(now);
+    }
+
+    /// Several changes as one atomic step.
+    pub fn account<R>(&self, change: impl FnOnce(&mut Account) -> R) -> R {
+        let mut state = self.stripe.state();
+        state.account.now = state.now();
+        change(&mut state.account)
+    }
+
+    /// Adds an object, or replaces the one of the same id. What it names must be there already, but a price's
+    /// product is made when it is missing.
+    pub fn put<T: Kept>(&self, object: T) {
+        self.account(|account| account.put(object));
+    }
+
+    /// The object of that kind and id as it is now.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn get<T: Kept>(&self, id: &str) -> T {
+        self.account(|account| account.find::<T>(id).cloned()).unwrap_or_else(|| panic!("Stripe has no {id}"))
+    }
+
+    /// Changes an object.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn change<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) {
+        let mut object = self.get::<T>(id);
+        change(&mut object);
+        self.put(object);
+    }
+
+    /// Deletes a customer, which cancels its subscriptions at once.
+    pub fn delete_customer(&self, id: &str) {
+        self.account(|account| account.delete_customer(id));
+    }
+
+    /// Ends a subscription at once.
+    pub fn cancel(&self, id: &str) {
+        self.account(|account| account.cancel(id));
+    }
+
+    /// The metadata of a customer or a subscription.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn metadata(&self, id: &str) -> model::Metadata {
+        if id.starts_with("cus_") {
+            self.get::<Customer>(id).metadata
+        } else {
+            self.get::<Subscription>(id).metadata
+        }
+    }
+
+    /// The object of that id as Stripe shows it now: an event can carry it later, when it is stale.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn object(&self, id: &str) -> Value {
+        let livemode = self.stripe.settings.livemode;
+        self.account(|account| Objects { account, livemode }.by_id(id))
+            .unwrap_or_else(|| panic!("Stripe has no {id}"))
+    }
+
+    /// An event of that type about an object as it is now.
+    ///
+    /// # Panics
+    /// If there is no object of that id.
+    pub fn event(&self, kind: &str, id: &str) -> Event {
+        self.event_about(kind, self.object(id))
+    }
+
+    /// An event of that type about any object, a stale one for instance.
+    pub fn event_about(&self, kind: &str, object: Value) -> Event {
+        let (id, now) = self.stripe.state().next_event();
+        Event::snapshot(&id, kind, now, self.stripe.settings.livemode, object)
+    }
+
+    /// Changes an object, and tells of it as Stripe would: `customer.updated`, `customer.subscription.updated` … with
+    /// the old values in `previous_attributes`.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn update<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
+        let before = self.object(id);
+        self.change(id, change);
+        let after = self.object(id);
+        let kind = match after["object"].as_str() {
+            Some("subscription") => "customer.subscription.updated".to_owned(),
+            Some(kind) => format!("{kind}.updated"),
+            None => panic!("{id} has no kind"),
+        };
+        let previous = events::previous_attributes(&before, &after);
+        self.event_about(&kind, after).previous_attributes(previous)
+    }
+
+    /// A thin event of that type (`v1.customer.subscription.updated`) about the object of that id.
+    pub fn thin_event(&self, kind: &str, id: &str) -> Event {
+        let (event, now) = self.stripe.state().next_event();
+        Event::thin(&event, kind, now, self.stripe.settings.livemode, id)
+    }
+}
+
+impl State {
+    fn now(&self) -> i64 {
+        self.fixed_now.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+            since.as_secs() as i64
+        })
+    }
+
+    fn next_event(&self) -> (String, i64) {
+        // Several fakes may feed one gateway, and tests run side by side: ids must differ between all of them.
+        let number = EVENTS.fetch_add(1, Ordering::Relaxed);
+        (format!("evt_{:x}t{number:08}", std::process::id()), self.now())
+    }
+}
+
+impl Stripe {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of a test that held the lock must not hide itself behind a second one here.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether the key is one of the other mode.
+    fn authenticate(&self, request: &Request) -> Result<bool, StripeError> {
+        let key = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let key = key.filter(|key| !key.is_empty()).ok_or_else(StripeError::missing_key)?;
+        match (
+            self.settings.keys.iter().any(|k| k == key),
+            self.settings.other_mode_keys.iter().any(|k| k == key),
+        ) {
+            (true, _) => Ok(false),
+            (_, true) => Ok(true),
+            _ => Err(StripeError::invalid_key(key)),
+        }
+    }
+
+    fn check_version(&self, request: &Request) -> Result<(), StripeError> {
+        match request.header("stripe-version") {
+            None => Err(StripeError::missing_version()),
+            Some(version) if version != self.settings.version => Err(StripeError::invalid_version(version)),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn call(&self, request: &Request, state: &mut State) -> Result<Answer, StripeError> {
+        let other_mode = self.authenticate(request)?;
+        self.check_version(request)?;
+        let mut parameters = request.query_pairs();
+        if request.is_write() && !request.body.is_empty() {
+            let kind = request.header("content-type").unwrap_or_default();
+            if kind.split(';').next() != Some("application/x-www-form-urlencoded") {
+                return Err(StripeError::not_a_form());
+            }
+            parameters.extend(request.form());
+        }
+        let key = request.header("idempotency-key").filter(|_| request.method == "POST").map(str::to_owned);
+        if let Some(kept) = key.as_ref().and_then(|key| state.idempotent.get(key)) {
+            let key = key.as_deref().unwrap_or_default();
+            if kept.path != request.path {
+                return Err(StripeError::idempotency_endpoint(key, &request.path, &kept.path));
+            }
+            if kept.parameters != parameters {
+                return Err(StripeError::idempotency_parameters(key));
+            }
+            return Ok(kept.answer.clone().with_header("idempotent-replayed", "true"));
+        }
+        let mut call = Call {
+            account: &mut state.account,
+            livemode: self.settings.livemode,
+            other_mode,
+            deleted_customers_list: self.settings.deleted_customers_list,
+            parameters: Parameters(parameters.clone()),
+        };
+        let answer = Answer::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
+        if let Some(key) = key {
+            let kept = Kept24h { path: request.path.clone(), parameters, answer: answer.clone() };
+            state.idempotent.insert(key, kept);
+        }
+        Ok(answer)
+    }
+}
+
+impl Service for Stripe {
+    fn carry_out(&self, request: &Request) -> Answer {
+        let mut state = self.state();
+        state.requests += 1;
+        let request_id = format!("req_{:014}", state.requests);
+        let answer = self.call(request, &mut state).unwrap_or_else(|error| error.answer());
+        answer.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
+    }
+}

@@ -1,0 +1,312 @@
+//! What Stripe keeps, as far as a test changes it: customers, products, prices, subscriptions, sessions, invoices.
+
+use std::collections::BTreeMap;
+
+/// Metadata of any object.
+pub type Metadata = BTreeMap<String, String>;
+
+/// 30 days, in seconds: how long a period lasts unless a test says otherwise.
+pub const PERIOD_S: i64 = 30 * 24 * 3600;
+
+macro_rules! has_metadata {
+    ($($kind:ident),*) => {$(
+        impl $kind {
+            /// The same with this metadata added.
+            #[must_use]
+            pub fn metadata(mut self, key: &str, value: &str) -> Self {
+                self.metadata.insert(key.to_owned(), value.to_owned());
+                self
+            }
+
+            /// The same created at this time (Unix seconds).
+            #[must_use]
+            pub fn created(mut self, at: i64) -> Self {
+                self.created = at;
+                self
+            }
+        }
+    )*};
+}
+has_metadata!(Customer, Product, Price, Subscription, Session, Invoice);
+
+/// A customer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Customer {
+    /// `cus_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// An address for receipts.
+    pub email: Option<String>,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// A deleted customer can still be retrieved, but shows nothing any more.
+    pub deleted: bool,
+}
+
+impl Customer {
+    /// A customer without metadata.
+    pub fn new(id: &str) -> Self {
+        Customer { id: id.to_owned(), ..Customer::default() }
+    }
+}
+
+/// A product.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Product {
+    /// `prod_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// Shown to customers.
+    pub name: String,
+    /// Whether it can still be bought.
+    pub active: bool,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+impl Product {
+    /// A product without metadata.
+    pub fn new(id: &str) -> Self {
+        Product { id: id.to_owned(), name: format!("Product {id}"), active: true, ..Product::default() }
+    }
+}
+
+/// A price of a product.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Price {
+    /// `price_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// The product's id.
+    pub product: String,
+    /// The name under which it can be looked up.
+    pub lookup_key: Option<String>,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// In cents of US dollars.
+    pub unit_amount: i64,
+}
+
+impl Price {
+    /// A monthly price of the product `prod_…`, named like the price, until [`Price::product`] says otherwise.
+    pub fn new(id: &str) -> Self {
+        let product = format!("prod_{}", id.trim_start_matches("price_"));
+        Price { id: id.to_owned(), product, unit_amount: 2000, ..Price::default() }
+    }
+
+    /// The same of another product.
+    #[must_use]
+    pub fn product(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.product);
+        self
+    }
+
+    /// The same with a lookup key.
+    #[must_use]
+    pub fn lookup_key(mut self, key: &str) -> Self {
+        self.lookup_key = Some(key.to_owned());
+        self
+    }
+}
+
+/// One line of a subscription.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Item {
+    /// `si_…`
+    pub id: String,
+    /// The price's id.
+    pub price: String,
+    /// How many.
+    pub quantity: u32,
+    /// Unix seconds. Since API version 2025-03-31 periods belong to items.
+    pub current_period_start: i64,
+    /// Unix seconds.
+    pub current_period_end: i64,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subscription {
+    /// `sub_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// The customer's id.
+    pub customer: String,
+    /// `active`, `past_due` …; any text, since Stripe may add one.
+    pub status: String,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// What is bought.
+    pub items: Vec<Item>,
+    /// Whether it ends with the running period.
+    pub cancel_at_period_end: bool,
+    /// When it will end, if that was set.
+    pub cancel_at: Option<i64>,
+    /// When it was cancelled.
+    pub canceled_at: Option<i64>,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// When its trial began.
+    pub trial_start: Option<i64>,
+    /// When its trial ends.
+    pub trial_end: Option<i64>,
+    /// The latest invoice's id.
+    pub latest_invoice: Option<String>,
+    /// `keep_as_draft`, `mark_uncollectible` or `void` while collection is paused.
+    pub pause_collection: Option<String>,
+}
+
+impl Subscription {
+    /// An active subscription of that customer, still without items.
+    pub fn new(id: &str, customer: &str) -> Self {
+        Subscription {
+            id: id.to_owned(),
+            customer: customer.to_owned(),
+            status: "active".to_owned(),
+            ..Subscription::default()
+        }
+    }
+
+    /// The same with one item more, of that price, for a period of 30 days from its creation.
+    #[must_use]
+    pub fn item(mut self, price: &str) -> Self {
+        let id = format!("si_{}_{}", self.id.trim_start_matches("sub_"), self.items.len() + 1);
+        self.items.push(Item { id, price: price.to_owned(), quantity: 1, ..Item::default() });
+        self
+    }
+
+    /// The same in that status.
+    #[must_use]
+    pub fn status(mut self, status: &str) -> Self {
+        status.clone_into(&mut self.status);
+        self
+    }
+
+    /// The same with this period for all of its items so far (Unix seconds).
+    #[must_use]
+    pub fn period(mut self, start: i64, end: i64) -> Self {
+        for item in &mut self.items {
+            (item.current_period_start, item.current_period_end) = (start, end);
+        }
+        self
+    }
+
+    /// The same in a trial (Unix seconds).
+    #[must_use]
+    pub fn trial(mut self, start: i64, end: i64) -> Self {
+        (self.trial_start, self.trial_end) = (Some(start), Some(end));
+        self.status("trialing")
+    }
+}
+
+/// A Checkout Session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Session {
+    /// `cs_test_…` or `cs_live_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// The customer's id, once there is one.
+    pub customer: Option<String>,
+    /// The subscription's id, once it is complete.
+    pub subscription: Option<String>,
+    /// `subscription`, `payment` or `setup`.
+    pub mode: String,
+    /// `open`, `complete` or `expired`.
+    pub status: String,
+    /// `paid`, `unpaid` or `no_payment_required`.
+    pub payment_status: String,
+    /// What the seller, or on a payment link the payer, gave it as reference.
+    pub client_reference_id: Option<String>,
+    /// Its metadata: not copied to the subscription.
+    pub metadata: Metadata,
+}
+
+impl Session {
+    /// A completed and paid session that led to that subscription of that customer.
+    pub fn new(id: &str, customer: &str, subscription: &str) -> Self {
+        Session {
+            id: id.to_owned(),
+            customer: Some(customer.to_owned()),
+            subscription: Some(subscription.to_owned()),
+            mode: "subscription".to_owned(),
+            status: "complete".to_owned(),
+            payment_status: "paid".to_owned(),
+            ..Session::default()
+        }
+    }
+
+    /// The same with a reference.
+    #[must_use]
+    pub fn client_reference_id(mut self, reference: &str) -> Self {
+        self.client_reference_id = Some(reference.to_owned());
+        self
+    }
+}
+
+/// An invoice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Invoice {
+    /// `in_…`
+    pub id: String,
+    /// Unix seconds; 0 becomes the time at which it is put.
+    pub created: i64,
+    /// The customer's id.
+    pub customer: String,
+    /// The subscription that it bills.
+    pub subscription: Option<String>,
+    /// `draft`, `open`, `paid`, `uncollectible` or `void`.
+    pub status: String,
+    /// `subscription_create`, `subscription_cycle`, `subscription_update`, `manual` …
+    pub billing_reason: String,
+    /// How often payment was attempted.
+    pub attempt_count: u32,
+    /// When it will be attempted again (Unix seconds); `None` once Stripe has given up.
+    pub next_payment_attempt: Option<i64>,
+    /// In cents of US dollars.
+    pub amount_due: i64,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+impl Invoice {
+    /// An open invoice of a subscription's renewal.
+    pub fn new(id: &str, customer: &str, subscription: &str) -> Self {
+        Invoice {
+            id: id.to_owned(),
+            customer: customer.to_owned(),
+            subscription: Some(subscription.to_owned()),
+            status: "open".to_owned(),
+            billing_reason: "subscription_cycle".to_owned(),
+            amount_due: 2000,
+            ..Invoice::default()
+        }
+    }
+
+    /// The same in that status.
+    #[must_use]
+    pub fn status(mut self, status: &str) -> Self {
+        status.clone_into(&mut self.status);
+        self
+    }
+
+    /// The same for that reason.
+    #[must_use]
+    pub fn billing_reason(mut self, reason: &str) -> Self {
+        reason.clone_into(&mut self.billing_reason);
+        self
+    }
+
+    /// The same after so many failed attempts, the next at that time.
+    #[must_use]
+    pub fn attempts(mut self, count: u32, next: Option<i64>) -> Self {
+        (self.attempt_count, self.next_payment_attempt) = (count, next);
+        self
+    }
+}
