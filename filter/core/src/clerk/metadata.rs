@@ -141,6 +141,7 @@ mod tests {
                 grace_until: Some(Micros::from_secs(1_800_000_000)),
             },
             customers: ["cus_1", "cus_2"].map(|id| CustomerId::parse(id).unwrap()).into(),
+            removed: BTreeSet::new(),
             granted_by: Some(SubscriptionId::parse("sub_1").unwrap()),
         }
     }

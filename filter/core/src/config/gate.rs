@@ -9,6 +9,7 @@ use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream};
 use super::{address, names};
+use crate::clerk::plan_claim::ClaimSource;
 use crate::plan_table::PlanTable;
 use std::time::Duration;
 
@@ -20,9 +21,6 @@ const AUDIENCES_MAX: usize = 16;
 
 /// The most claims that are looked at for a plan.
 const CLAIMS_MAX: usize = 16;
-
-/// The most parts of one claim's path.
-const CLAIM_PARTS_MAX: usize = 8;
 
 /// The longest path of a claim, in bytes.
 const CLAIM_BYTES_MAX: usize = 200;
@@ -98,15 +96,6 @@ pub struct PlanClaims {
     pub user: Vec<ClaimSource>,
     /// An organisation's.
     pub organization: Vec<ClaimSource>,
-}
-
-/// One place for a plan in a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimSource {
-    /// The claim at this path. At least one part, none empty.
-    Path(Vec<String>),
-    /// What Clerk Billing writes: `pla` and `fea`.
-    ClerkBilling,
 }
 
 /// Where it is counted.
@@ -272,21 +261,14 @@ fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSourc
         return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
     }
     let written = names::list(written, CLAIMS_MAX, path, claim)?;
-    let source = |text: String| match text.as_str() {
-        "clerk_billing" => ClaimSource::ClerkBilling,
-        path => ClaimSource::Path(path.split('.').map(str::to_owned).collect()),
-    };
-    Ok(written.into_iter().map(source).collect())
+    Ok(written.iter().filter_map(|text| text.parse().ok()).collect())
 }
 
-/// Checks a path of claims: parts separated by dots, none empty.
 fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
-    let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
-    if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
+    if text.len() <= CLAIM_BYTES_MAX && text.parse::<ClaimSource>().is_ok() {
         return Ok(text.to_owned());
     }
-    let cure =
-        format!("write at most {CLAIM_PARTS_MAX} parts with dots between, like `public_metadata.plan`");
+    let cure = "write `clerk_billing`, or at most 8 names with dots between, like `public_metadata.plan`";
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 

@@ -19,11 +19,12 @@ mod typed;
 mod upstream;
 mod webhook;
 
+pub use crate::clerk::plan_claim::ClaimSource;
 pub use document::gate::{OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
 pub use error::{ConfigError, ERRORS_MAX};
-pub use gate::{ClaimSource, Gate, Keys, PlanClaims, Store};
+pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
 pub use upstream::Upstream;

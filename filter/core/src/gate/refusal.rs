@@ -61,9 +61,8 @@ impl Refusal {
     /// The answer. `plan_required_status` is 402 or 403, as configured.
     pub(crate) fn problem(&self, plan_required_status: u16, upgrade_url: Option<&str>) -> Problem {
         match self {
-            Refusal::Token(error) => {
-                Problem::new(401, error.code(), error.to_string()).header("www-authenticate", challenge(*error))
-            }
+            Refusal::Token(error) => Problem::new(401, error.code(), error.to_string())
+                .header("www-authenticate", challenge(*error)),
             Refusal::AmbiguousPath => Problem::new(
                 400,
                 "ambiguous_path",
@@ -73,9 +72,11 @@ impl Refusal {
             Refusal::UnknownRule => {
                 Problem::new(500, "unknown_rule", "the gateway's route names a rule that is not configured")
             }
-            Refusal::OrganizationRequired => {
-                Problem::new(403, "organization_required", "choose an organization: its plan is what counts here")
-            }
+            Refusal::OrganizationRequired => Problem::new(
+                403,
+                "organization_required",
+                "choose an organization: its plan is what counts here",
+            ),
             Refusal::PlanRequired { plan, required } => {
                 let detail = match required {
                     Some(required) => format!("the plan {plan} does not include this; {required} does"),
@@ -95,8 +96,10 @@ impl Refusal {
             Refusal::SignaturesUnsupported => {
                 Problem::new(503, "keys_unavailable", "the gateway cannot check signatures at present")
             }
-            Refusal::StoreUnavailable => Problem::new(503, "store_unavailable", "usage could not be counted; try again")
-                .header("retry-after", "1"),
+            Refusal::StoreUnavailable => {
+                Problem::new(503, "store_unavailable", "usage could not be counted; try again")
+                    .header("retry-after", "1")
+            }
         }
     }
 }
@@ -167,6 +170,8 @@ mod tests {
         let challenge = |error| Reply::from(Refusal::Token(error).problem(403, None)).headers;
         assert!(challenge(TokenError::Missing).contains(&("www-authenticate", "Bearer".to_owned())));
         let bad = challenge(TokenError::Expired);
-        assert!(bad.iter().any(|(_, value)| value.contains("invalid_token") && value.contains("token_expired")));
+        assert!(
+            bad.iter().any(|(_, value)| value.contains("invalid_token") && value.contains("token_expired"))
+        );
     }
 }

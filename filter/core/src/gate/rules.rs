@@ -60,9 +60,11 @@ enum Strictness {
 impl Request<'_> {
     fn matches(&self, rule: &Rule, strictness: Strictness) -> bool {
         // A rule that says nothing of the request is there to be named by routes.
-        let says_something =
-            rule.path != PathMatch::Any || rule.host.is_some() || !rule.methods.is_empty();
-        says_something && self.host_matches(rule) && self.method_matches(rule) && self.path_matches(rule, strictness)
+        let says_something = rule.path != PathMatch::Any || rule.host.is_some() || !rule.methods.is_empty();
+        says_something
+            && self.host_matches(rule)
+            && self.method_matches(rule)
+            && self.path_matches(rule, strictness)
     }
 
     fn host_matches(&self, rule: &Rule) -> bool {

@@ -1,0 +1,92 @@
+//! Whether a caller's plan allows what a rule guards, before anything is counted.
+
+use super::caller::Caller;
+use super::refusal::Refusal;
+use super::worker::Worker;
+use crate::config::{Requirement, Rule, Spend};
+use crate::plan_table::{Limit, PlanTable, Rank, Window};
+use crate::time::Micros;
+
+/// What is left to do for a request that the plan allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Nothing.
+    Pass,
+    /// Count it: there must be room in each of these windows.
+    Count {
+        /// The limit's name.
+        limit: String,
+        /// How much the request counts.
+        cost: u64,
+        /// The plan's windows.
+        windows: Vec<Window>,
+    },
+}
+
+/// Judges a caller by the rule; without a rule, a valid token is enough.
+pub(super) fn of_caller(
+    worker: &Worker,
+    rule: Option<&Rule>,
+    caller: &Caller,
+    now: Micros,
+) -> Result<Judgement, Refusal> {
+    let Some(rule) = rule else { return Ok(Judgement::Pass) };
+    if caller.subject.is_none() && (rule.require.is_some() || rule.limit.is_some()) {
+        return Err(Refusal::OrganizationRequired);
+    }
+    let plan = caller.plan(&worker.plans, now);
+    by_plan(&worker.plans, rule, plan, |feature| caller.has_feature(feature, &worker.plans, now))
+}
+
+/// Judges somebody without a token by the plan that the rule gives such callers.
+pub(super) fn of_anonymous(worker: &Worker, rule: &Rule, plan: Rank) -> Result<Judgement, Refusal> {
+    by_plan(&worker.plans, rule, plan, |feature| worker.plans.has_feature(plan, feature))
+}
+
+fn by_plan(
+    plans: &PlanTable,
+    rule: &Rule,
+    plan: Rank,
+    has_feature: impl Fn(&str) -> bool,
+) -> Result<Judgement, Refusal> {
+    match &rule.require {
+        Some(Requirement::Plan(required)) if plan < *required => Err(Refusal::PlanRequired {
+            plan: plans.get(plan).name.clone(),
+            required: Some(plans.get(*required).name.clone()),
+        }),
+        Some(Requirement::Feature(feature)) if !has_feature(feature) => Err(Refusal::FeatureRequired {
+            plan: plans.get(plan).name.clone(),
+            feature: feature.clone(),
+            required: lowest(plans, plan, |rank| plans.has_feature(rank, feature)),
+        }),
+        _ => spend(plans, plan, rule.limit.as_ref()),
+    }
+}
+
+fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgement, Refusal> {
+    let Some(Spend { limit, cost }) = spend else { return Ok(Judgement::Pass) };
+    match plans.get(plan).limits.get(limit) {
+        Some(Limit::Unlimited) => Ok(Judgement::Pass),
+        Some(Limit::Windows(windows)) if windows.iter().all(|window| *cost <= window.max) => {
+            Ok(Judgement::Count { limit: limit.clone(), cost: *cost, windows: windows.clone() })
+        }
+        // It will not fit at any other time either, so waiting is no cure.
+        _ => {
+            let serves = |rank| match plans.get(rank).limits.get(limit) {
+                Some(Limit::Unlimited) => true,
+                Some(Limit::Windows(windows)) => windows.iter().all(|window| *cost <= window.max),
+                None => false,
+            };
+            Err(Refusal::PlanRequired {
+                plan: plans.get(plan).name.clone(),
+                required: lowest(plans, plan, serves),
+            })
+        }
+    }
+}
+
+/// The name of the lowest plan above `plan` that would do.
+fn lowest(plans: &PlanTable, plan: Rank, would_do: impl Fn(Rank) -> bool) -> Option<String> {
+    let mut above = plans.iter().filter(|(rank, _)| *rank > plan && would_do(*rank));
+    above.next().map(|(_, plan)| plan.name.clone())
+}

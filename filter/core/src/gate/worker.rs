@@ -1,0 +1,110 @@
+//! What the guarded requests of one worker thread share.
+
+use super::cache::TokenCache;
+use super::caller::Caller;
+use super::metrics::GateMetrics;
+use crate::clerk::keys::{KeyError, KeySet};
+use crate::clerk::pem;
+use crate::clerk::verify::Rules;
+use crate::config::{Configuration, Gate, Keys};
+use crate::plan_table::PlanTable;
+use crate::quota::{BucketTable, Callers, Seed};
+use crate::report::{MetricDefinition, Metrics};
+
+/// What the guarded requests of one worker thread share: configuration, keys, verified tokens, and where counters are.
+#[derive(Debug)]
+pub struct Worker {
+    pub(super) gate: Gate,
+    pub(super) plans: PlanTable,
+    pub(super) namespace: String,
+    pub(super) keys: KeySet,
+    pub(super) rules: Rules,
+    pub(super) tokens: TokenCache<Caller>,
+    pub(super) metrics: GateMetrics,
+    pub(super) counters: Option<Counters>,
+    pub(super) drawn_seed: Seed,
+}
+
+/// The tables of counters, once the seed that all workers share is known.
+#[derive(Debug)]
+pub(super) struct Counters {
+    pub(super) signed_in: BucketTable,
+    pub(super) anonymous: BucketTable,
+}
+
+impl Counters {
+    pub(super) fn new(namespace: &str, seed: &Seed) -> Self {
+        Counters {
+            signed_in: BucketTable::new(namespace, Callers::SignedIn, seed),
+            anonymous: BucketTable::new(namespace, Callers::Anonymous, seed),
+        }
+    }
+}
+
+/// Why the gate cannot be configured.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// `plan_gate.keys.pem` holds no usable key.
+    #[error("plan_gate.keys.pem: {0}")]
+    Key(#[from] KeyError),
+    /// What this version does not do yet. Refused, since leaving it out would change who gets in.
+    #[error("{path}: this version of Tollgate does not have it yet; {cure}")]
+    NotYet {
+        /// Where it stands in the document.
+        path: &'static str,
+        /// What to write instead.
+        cure: &'static str,
+    },
+}
+
+impl Worker {
+    /// A worker of this configuration. `seed` is drawn at random; only the first worker's is used.
+    ///
+    /// # Errors
+    /// [`GateError`] if the keys cannot be used, or something is configured that this version does not do.
+    pub fn new(configuration: Configuration<Gate>, seed: [u8; Seed::BYTES]) -> Result<Self, GateError> {
+        let Configuration { namespace, plans, section: gate, .. } = configuration;
+        let keys = keys(&gate.keys)?;
+        let rules = Rules {
+            issuer: gate.issuer.clone(),
+            authorized_parties: gate.authorized_parties.clone(),
+            require_azp: gate.require_azp,
+            audience: gate.audience.clone(),
+            clock_skew: gate.clock_skew,
+        };
+        let metrics = GateMetrics::new(gate.rules.iter().map(|rule| rule.name.clone()));
+        Ok(Worker {
+            gate,
+            plans,
+            namespace,
+            keys,
+            rules,
+            tokens: TokenCache::default(),
+            metrics,
+            counters: None,
+            drawn_seed: Seed::new(seed),
+        })
+    }
+}
+
+impl Metrics for Worker {
+    fn metrics(&self) -> Vec<MetricDefinition> {
+        self.metrics.definitions()
+    }
+}
+
+fn keys(keys: &Keys) -> Result<KeySet, GateError> {
+    match keys {
+        Keys::Pem(texts) => {
+            let mut parsed = Vec::new();
+            for text in texts {
+                parsed.extend(pem::parse(text)?);
+            }
+            Ok(KeySet::new(parsed))
+        }
+        Keys::Jwks { .. } => Err(GateError::NotYet {
+            path: "plan_gate.keys.jwks",
+            cure: "use `keys: {pem: {env: CLERK_JWT_KEY}}`",
+        }),
+    }
+}
