@@ -48,7 +48,7 @@ impl KeyPair {
         &self.private
     }
 
-    /// The public half as Clerk's dashboard shows it: SubjectPublicKeyInfo in PEM.
+    /// The public half as Clerk's dashboard shows it: `SubjectPublicKeyInfo` in PEM.
     pub fn pem(&self) -> String {
         let public = RsaPublicKey::from(&self.private);
         public.to_public_key_pem(LineEnding::LF).expect("an RSA key can be written")

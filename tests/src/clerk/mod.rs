@@ -12,7 +12,6 @@ pub mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -22,7 +21,7 @@ pub use model::{Member, Organization, User};
 use rate_limit::RateLimit;
 use tokens::Token;
 
-use crate::fake::{FakeServer, RequestLog, Service};
+use crate::fake::{FakeServer, RequestLog, Service, unix_now};
 use crate::faults::Faults;
 
 /// The version of the Backend API that the fake speaks unless a test says otherwise.
@@ -205,12 +204,6 @@ impl FakeClerk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.backend.state()
     }
-}
-
-/// The time by this machine's clock, in Unix seconds.
-pub fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
-    since.as_secs() as i64
 }
 
 /// As the API shows an empty object.

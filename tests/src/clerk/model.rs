@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{State, empty, unix_now};
+use super::{State, empty};
+use crate::fake::unix_now;
 
 /// The metadata of a user or an organisation.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ mod log;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -150,4 +151,10 @@ async fn accept(listener: TcpListener, shared: connection::Shared) {
             Some(_) = connections.join_next() => {}
         }
     }
+}
+
+/// The time by this machine's clock, in Unix seconds.
+pub fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    i64::try_from(since.as_secs()).expect("the clock is before the end of time")
 }

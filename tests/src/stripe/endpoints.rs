@@ -142,7 +142,7 @@ impl Call<'_> {
         let price = self.parameters.get("price")?;
         let status = self.parameters.get("status")?;
         let one_of = "active, past_due, unpaid, canceled, incomplete, incomplete_expired, trialing, paused, all, ended";
-        self.check_one_of("status", status, one_of)?;
+        check_one_of("status", status, one_of)?;
         self.page("/v1/subscriptions", |s: &Subscription| {
             let status_fits = match status {
                 None => s.status != "canceled",
@@ -162,7 +162,7 @@ impl Call<'_> {
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
-        self.check_one_of("status", status, "draft, open, paid, uncollectible, void")?;
+        check_one_of("status", status, "draft, open, paid, uncollectible, void")?;
         self.page("/v1/invoices", |i: &Invoice| {
             status.is_none_or(|wanted| i.status == wanted)
                 && customer.is_none_or(|id| i.customer == id)
@@ -176,7 +176,7 @@ impl Call<'_> {
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
-        self.check_one_of("status", status, "open, complete, expired")?;
+        check_one_of("status", status, "open, complete, expired")?;
         self.page("/v1/checkout/sessions", |s: &Session| {
             status.is_none_or(|wanted| s.status == wanted)
                 && customer.is_none_or(|id| s.customer.as_deref() == Some(id))
@@ -195,16 +195,6 @@ impl Call<'_> {
     fn subscription_filter(&self) -> Result<Option<&str>, StripeError> {
         let Some(id) = self.parameters.get("subscription")? else { return Ok(None) };
         self.find::<Subscription>(id, "subscription").map(|_| Some(id))
-    }
-
-    fn check_one_of(&self, param: &str, value: Option<&str>, allowed: &str) -> Result<(), StripeError> {
-        match value {
-            Some(value) if !allowed.split(", ").any(|one| one == value) => {
-                let message = format!("Invalid {param}: must be one of {allowed}");
-                Err(StripeError::invalid_value(param, message))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// One page of a list, newest first.
@@ -242,5 +232,14 @@ impl Call<'_> {
         let mut list = json!({"object": "list", "data": data, "has_more": has_more, "url": url});
         expand::apply(&paths, &mut list, self.objects());
         Ok(list)
+    }
+}
+
+fn check_one_of(param: &str, value: Option<&str>, allowed: &str) -> Result<(), StripeError> {
+    match value {
+        Some(value) if !allowed.split(", ").any(|one| one == value) => {
+            Err(StripeError::invalid_value(param, format!("Invalid {param}: must be one of {allowed}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -80,6 +80,27 @@ impl Event {
         self
     }
 
+    /// The same as an endpoint gets it that is pinned to a version before 2025-03-31: a subscription's period stands
+    /// on itself and not on its items, an invoice names its subscription itself.
+    #[must_use]
+    pub fn before_basil(mut self) -> Self {
+        self.json["api_version"] = json!("2024-06-20");
+        let object = &mut self.json["data"]["object"];
+        if object["object"] == "subscription" {
+            let mut period = [Value::Null, Value::Null];
+            for item in object["items"]["data"].as_array_mut().into_iter().flatten() {
+                let Value::Object(item) = item else { continue };
+                period = ["current_period_start", "current_period_end"]
+                    .map(|f| item.remove(f).unwrap_or_default());
+            }
+            [object["current_period_start"], object["current_period_end"]] = period;
+        } else if object["object"] == "invoice" {
+            object["subscription"] = object["parent"]["subscription_details"]["subscription"].clone();
+            object.as_object_mut().and_then(|invoice| invoice.remove("parent"));
+        }
+        self
+    }
+
     /// The same with the value at this JSON pointer replaced.
     ///
     /// # Panics

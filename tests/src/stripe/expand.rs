@@ -100,7 +100,9 @@ pub fn apply(paths: &[&str], answer: &mut Value, objects: Objects<'_>) {
 
 fn walk(value: &mut Value, names: &[&str], objects: Objects<'_>) {
     if let Value::Array(elements) = value {
-        elements.iter_mut().for_each(|element| walk(element, names, objects));
+        for element in elements {
+            walk(element, names, objects);
+        }
         return;
     }
     let Some((name, rest)) = names.split_first() else { return };

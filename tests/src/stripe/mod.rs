@@ -1,6 +1,7 @@
 //! A fake of Stripe's API that keeps state and checks what Stripe checks; and the events that Stripe would send.
 
 mod account;
+mod billing_objects;
 mod endpoints;
 mod error;
 pub mod events;
@@ -8,28 +9,24 @@ mod expand;
 pub mod model;
 mod objects;
 mod parameters;
+mod service;
 mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 pub use account::{Account, Kept};
-use endpoints::Call;
-use error::StripeError;
 use events::Event;
 use model::{Customer, Subscription};
 use objects::Objects;
-use parameters::Parameters;
+use service::Stripe;
 pub use signature::{Signature, sign};
 
-use crate::fake::{Answer, FakeServer, Request, RequestLog, Service};
+use crate::fake::{FakeServer, RequestLog, Service};
 use crate::faults::Faults;
 
 /// The API version that the fake speaks unless a test says otherwise.
@@ -79,31 +76,6 @@ impl Settings {
 pub struct FakeStripe {
     server: FakeServer,
     stripe: Arc<Stripe>,
-}
-
-/// What the server and the handle share.
-struct Stripe {
-    settings: Settings,
-    state: Mutex<State>,
-}
-
-/// How many events all fakes of this process have made.
-static EVENTS: AtomicU64 = AtomicU64::new(0);
-
-#[derive(Default)]
-struct State {
-    account: Account,
-    /// `None`: the clock of this machine.
-    fixed_now: Option<i64>,
-    requests: u64,
-    idempotent: HashMap<String, Kept24h>,
-}
-
-/// What is remembered under an idempotency key.
-struct Kept24h {
-    path: String,
-    parameters: Vec<(String, String)>,
-    answer: Answer,
 }
 
 impl FakeStripe {
@@ -243,96 +215,5 @@ impl FakeStripe {
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
         let (event, now) = self.stripe.state().next_event();
         Event::thin(&event, kind, now, self.stripe.settings.livemode, id)
-    }
-}
-
-impl State {
-    fn now(&self) -> i64 {
-        self.fixed_now.unwrap_or_else(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
-            since.as_secs() as i64
-        })
-    }
-
-    fn next_event(&self) -> (String, i64) {
-        // Several fakes may feed one gateway, and tests run side by side: ids must differ between all of them.
-        let number = EVENTS.fetch_add(1, Ordering::Relaxed);
-        (format!("evt_{:x}t{number:08}", std::process::id()), self.now())
-    }
-}
-
-impl Stripe {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic of a test that held the lock must not hide itself behind a second one here.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Whether the key is one of the other mode.
-    fn authenticate(&self, request: &Request) -> Result<bool, StripeError> {
-        let key = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let key = key.filter(|key| !key.is_empty()).ok_or_else(StripeError::missing_key)?;
-        match (
-            self.settings.keys.iter().any(|k| k == key),
-            self.settings.other_mode_keys.iter().any(|k| k == key),
-        ) {
-            (true, _) => Ok(false),
-            (_, true) => Ok(true),
-            _ => Err(StripeError::invalid_key(key)),
-        }
-    }
-
-    fn check_version(&self, request: &Request) -> Result<(), StripeError> {
-        match request.header("stripe-version") {
-            None => Err(StripeError::missing_version()),
-            Some(version) if version != self.settings.version => Err(StripeError::invalid_version(version)),
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn call(&self, request: &Request, state: &mut State) -> Result<Answer, StripeError> {
-        let other_mode = self.authenticate(request)?;
-        self.check_version(request)?;
-        let mut parameters = request.query_pairs();
-        if request.is_write() && !request.body.is_empty() {
-            let kind = request.header("content-type").unwrap_or_default();
-            if kind.split(';').next() != Some("application/x-www-form-urlencoded") {
-                return Err(StripeError::not_a_form());
-            }
-            parameters.extend(request.form());
-        }
-        let key = request.header("idempotency-key").filter(|_| request.method == "POST").map(str::to_owned);
-        if let Some(kept) = key.as_ref().and_then(|key| state.idempotent.get(key)) {
-            let key = key.as_deref().unwrap_or_default();
-            if kept.path != request.path {
-                return Err(StripeError::idempotency_endpoint(key, &request.path, &kept.path));
-            }
-            if kept.parameters != parameters {
-                return Err(StripeError::idempotency_parameters(key));
-            }
-            return Ok(kept.answer.clone().with_header("idempotent-replayed", "true"));
-        }
-        let mut call = Call {
-            account: &mut state.account,
-            livemode: self.settings.livemode,
-            other_mode,
-            deleted_customers_list: self.settings.deleted_customers_list,
-            parameters: Parameters(parameters.clone()),
-        };
-        let answer = Answer::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
-        if let Some(key) = key {
-            let kept = Kept24h { path: request.path.clone(), parameters, answer: answer.clone() };
-            state.idempotent.insert(key, kept);
-        }
-        Ok(answer)
-    }
-}
-
-impl Service for Stripe {
-    fn carry_out(&self, request: &Request) -> Answer {
-        let mut state = self.state();
-        state.requests += 1;
-        let request_id = format!("req_{:014}", state.requests);
-        let answer = self.call(request, &mut state).unwrap_or_else(|error| error.answer());
-        answer.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
     }
 }
