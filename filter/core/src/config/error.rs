@@ -72,7 +72,7 @@ impl Problems {
 /// A user's text within an error: in quotation marks, one line, not too long. What looks like a key that strayed
 /// into the document is not repeated.
 pub(super) fn quote(text: &str) -> String {
-    const KEYS: [&str; 5] = ["whsec_", "sk_", "rk_", "ek_", "-----BEGIN"];
+    const KEYS: [&str; 6] = ["whsec_", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "-----BEGIN"];
     if KEYS.iter().any(|key| text.contains(key)) {
         return "***".to_owned();
     }
@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(quote("a\n\"b"), r#""a\n\"b""#);
         assert_eq!(quote(&"x".repeat(80)), format!("\"{}\"", "x".repeat(80)));
         assert_eq!(quote(&"x".repeat(81)), format!("\"{}…\"", "x".repeat(80)));
+        assert_eq!(quote("clerk_user_id"), "\"clerk_user_id\"");
         for key in ["whsec_abc", "sk_live_abc", "a rk_test_abc", "-----BEGIN PRIVATE KEY-----"] {
             assert_eq!(quote(key), "***", "{key}");
         }

@@ -5,6 +5,7 @@ use super::error::{ConfigError, Problems, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most plans.
@@ -38,10 +39,13 @@ struct Sales(BTreeMap<(&'static str, String), String>);
 impl Sales {
     /// Notes that the thing of that kind is sold, or not, by `path`.
     fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Result<(), ConfigError> {
-        let place = self.0.entry((kind, id.to_owned())).or_insert_with(|| path.to_owned());
-        if place == path {
-            return Ok(());
-        }
+        let place = match self.0.entry((kind, id.to_owned())) {
+            Entry::Vacant(free) => {
+                free.insert(path.to_owned());
+                return Ok(());
+            }
+            Entry::Occupied(taken) => taken.into_mut(),
+        };
         let problem = format!("the {kind} {} stands in {place} too", quote(id));
         Err(ConfigError::new(path, problem, "it belongs to one place only: remove it from the other"))
     }
