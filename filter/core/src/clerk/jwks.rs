@@ -22,8 +22,8 @@ struct Document {
     keys: Vec<Value>,
 }
 
-/// Reads a key set. Keys of other kinds and broken entries are passed over, as RFC 7517 §5 asks; of the others the first
-/// [`KEYS_MAX`] are taken.
+/// Reads a key set. Keys of other kinds and broken entries are passed over, as RFC 7517 §5 asks; of the others the
+/// first [`KEYS_MAX`] are taken.
 ///
 /// # Errors
 /// [`JwksError`].

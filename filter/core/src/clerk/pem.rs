@@ -84,6 +84,7 @@ fn bare(text: &str) -> Result<Bare, KeyError> {
     if ["sk_test_", "sk_live_", "pk_test_", "pk_live_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(KeyError::ApiKey);
     }
+    let text = text.split_once(END).map_or(text, |(body, _)| body);
     let mut keys = Vec::new();
     for part in text.split(',') {
         let bytes = decode(part)?;
@@ -154,6 +155,7 @@ mod tests {
             ("the same on one line", body(&pem).replace('\n', "")),
             ("the same, escaped and quoted", format!("\"{}\"", body(&pem).replace('\n', "\\n"))),
             ("without the padding", body(&pem).trim_end_matches('=').to_owned()),
+            ("without the first line", pem.split_once("-----\n").unwrap().1.to_owned()),
             ("without the last line", pem.split("-----END").next().unwrap().to_owned()),
             ("PKCS#1", pkcs1.clone()),
             ("PKCS#1 without the lines round it", body(&pkcs1)),
