@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn an_answer_is_the_record_of_whom_was_asked_for() {
         let none = HeaderMap::default();
-        let body = r#"{"object":"user","id":"user_1","public_metadata":{"plan":"pro"},"private_metadata":null,"x":[]}"#;
+        let body = r#"{"id":"user_1","public_metadata":{"plan":"pro"},"private_metadata":null,"x":[]}"#;
         assert_eq!(answer(200, &none, body).unwrap().plan.as_deref(), Some("pro"));
         assert_eq!(answer(200, &none, r#"{"id":"user_1"}"#), Ok(Record::default()), "no metadata yet");
         for (why, body) in [
@@ -266,7 +266,7 @@ mod tests {
         let none = HeaderMap::default();
         let wait = HeaderMap::from_fields([(&b"retry-after"[..], &b"7"[..])]);
         let date = HeaderMap::from_fields([(&b"retry-after"[..], &b"Mon, 01 Jan"[..])]);
-        let gone = r#"{"errors":[{"code":"resource_not_found","message":"not found","meta":{}}],"clerk_trace_id":"x"}"#;
+        let gone = r#"{"errors":[{"code":"resource_not_found","message":"x"}],"clerk_trace_id":"x"}"#;
         let wrong = r#"{"errors":[{"code":"form_param_unknown","message":"x"},{"code":"b"}]}"#;
         let odd = r#"{"errors":[{"code":"a\nb"}]}"#;
         let refused = |status, code: &str| ApiError::Refused { status, code: code.to_owned() };

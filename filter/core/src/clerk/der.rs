@@ -139,3 +139,87 @@ fn next(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::clerk::token_tests::factory::own_key;
+    use proptest::prelude::*;
+    use rsa::pkcs8::EncodePublicKey;
+
+    fn spki() -> Vec<u8> {
+        own_key().private.to_public_key().to_public_key_der().unwrap().into_vec()
+    }
+
+    #[test]
+    fn what_is_written_is_what_another_library_writes() {
+        assert_eq!(RsaNumbers::from_der(&spki()).unwrap().to_spki(), spki());
+    }
+
+    #[test]
+    fn a_key_is_the_whole_of_its_bytes() {
+        let spki = spki();
+        for length in 0..spki.len() {
+            assert_eq!(RsaNumbers::from_der(&spki[..length]), Err(KeyError::NotAKey), "cut off at {length}");
+        }
+        assert_eq!(
+            RsaNumbers::from_der(&[spki, vec![0]].concat()),
+            Err(KeyError::NotAKey),
+            "something behind it"
+        );
+    }
+
+    #[test]
+    fn sizes_are_counted_in_bits_without_leading_zeros() {
+        let of_bits = |bits: usize| {
+            let mut number = vec![0xff; bits.div_ceil(8)];
+            number[0] >>= number.len() * 8 - bits;
+            number
+        };
+        let cases = [
+            ("the smallest", of_bits(2048), vec![3], Ok(())),
+            ("one bit less", of_bits(2047), vec![3], Err(KeyError::Weak { bits: 2047 })),
+            (
+                "zeros do not make it longer",
+                [vec![0; 8], of_bits(2047)].concat(),
+                vec![3],
+                Err(KeyError::Weak { bits: 2047 }),
+            ),
+            ("the largest", of_bits(16 * 1024), vec![3], Ok(())),
+            ("one bit more", of_bits(16 * 1024 + 1), vec![3], Err(KeyError::NotAKey)),
+            ("the largest exponent", of_bits(2048), of_bits(33), Ok(())),
+            ("one bit more of it", of_bits(2048), of_bits(34), Err(KeyError::NotAKey)),
+            ("an exponent of 1", of_bits(2048), vec![0, 1], Err(KeyError::NotAKey)),
+            ("an even exponent", of_bits(2048), vec![2], Err(KeyError::NotAKey)),
+            ("no exponent", of_bits(2048), vec![], Err(KeyError::NotAKey)),
+            ("no modulus", vec![], vec![3], Err(KeyError::NotAKey)),
+        ];
+        for (why, modulus, exponent, want) in cases {
+            assert_eq!(RsaNumbers::new(&modulus, &exponent).map(|_| ()), want, "{why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_survive_the_way_through_der(
+            mut modulus in proptest::collection::vec(any::<u8>(), 256..600),
+            exponent in (1..u64::from(u32::MAX)).prop_map(|half| half * 2 + 1),
+        ) {
+            modulus[0] |= 0x80;
+            *modulus.last_mut().unwrap() |= 1;
+            let exponent = exponent.to_be_bytes();
+            let numbers = RsaNumbers::new(&modulus, &exponent).unwrap();
+            let der = numbers.to_spki();
+            prop_assert_eq!(RsaNumbers::from_der(&der), Ok(numbers));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), place in 0..290_usize) {
+            let _ = RsaNumbers::from_der(&bytes);
+            let mut spki = spki();
+            spki.splice(place.min(spki.len()).., bytes);
+            let _ = RsaNumbers::from_der(&spki);
+        }
+    }
+}

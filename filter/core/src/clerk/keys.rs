@@ -114,7 +114,7 @@ pub enum KeyError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clerk::token_factory::{own_key, stranger_key};
+    use crate::clerk::token_tests::factory::{own_key, stranger_key};
 
     #[test]
     fn a_token_is_tried_with_the_keys_of_its_id_and_then_those_without_one() {

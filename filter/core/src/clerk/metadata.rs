@@ -6,8 +6,8 @@ use crate::time::Micros;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so that
-/// it differs from what should be there and is written over.
+/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so
+/// that it differs from what should be there and is written over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// `public_metadata.<plan_key>`.
@@ -31,7 +31,8 @@ pub struct SubscriptionNote {
     pub current_period_end: Option<Micros>,
     /// Whether it ends then.
     pub cancel_at_period_end: Option<bool>,
-    /// Until when the plan is kept although a payment failed. What is no time reads as long past, for it must grant nothing.
+    /// Until when the plan is kept although a payment failed. What is no time reads as long past: it must grant
+    /// nothing.
     pub grace_until: Option<Micros>,
 }
 
@@ -148,7 +149,8 @@ mod tests {
 
     fn full() -> Value {
         json!({
-            "public_metadata": {"plan": "pro", "subscription": {"status": "past_due", "current_period_end": 1_900_000_000,
+            "public_metadata": {"plan": "pro", "subscription": {
+                "status": "past_due", "current_period_end": 1_900_000_000,
                 "cancel_at_period_end": false, "grace_until": 1_800_000_000}},
             "private_metadata": {"stripe_customers": {"cus_1": true, "cus_2": true}, "stripe_subscription": "sub_1"},
         })

@@ -19,8 +19,6 @@ pub mod token_error;
 pub mod verify;
 
 #[cfg(test)]
-mod token_cases;
-#[cfg(test)]
-mod token_factory;
+mod token_tests;
 
 pub use token_error::TokenError;

@@ -4,13 +4,6 @@ use super::claims::numeric_date;
 use crate::ids::Subject;
 use crate::time::Micros;
 use serde_json::{Map, Value};
-use std::str::FromStr;
-
-/// How deep the plan may lie within the claims.
-pub const CLAIM_PATH_SEGMENTS_MAX: usize = 8;
-
-/// The name that stands for [`ClaimSource::ClerkBilling`] in the configuration.
-const CLERK_BILLING: &str = "clerk_billing";
 
 /// A place where a token may show the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,30 +12,6 @@ pub enum ClaimSource {
     Path(Vec<String>),
     /// Clerk Billing's own claims: `pla` and `fea`.
     ClerkBilling,
-}
-
-/// Not a place in a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "expected `{CLERK_BILLING}`, or names with dots between them such as `public_metadata.plan`, at most {CLAIM_PATH_SEGMENTS_MAX}"
-)]
-pub struct ClaimSourceError;
-
-impl FromStr for ClaimSource {
-    type Err = ClaimSourceError;
-
-    /// Reads `clerk_billing`, or names with dots between them.
-    fn from_str(text: &str) -> Result<Self, ClaimSourceError> {
-        if text == CLERK_BILLING {
-            return Ok(ClaimSource::ClerkBilling);
-        }
-        let segments: Vec<String> = text.split('.').map(str::to_owned).collect();
-        let blank = segments.iter().any(|segment| segment.trim() != segment || segment.is_empty());
-        if blank || segments.len() > CLAIM_PATH_SEGMENTS_MAX {
-            return Err(ClaimSourceError);
-        }
-        Ok(ClaimSource::Path(segments))
-    }
 }
 
 /// What a token says about the plan.
@@ -150,4 +119,148 @@ fn slugs(name: &str, claims: &Map<String, Value>, subject: &Subject) -> Result<V
         matches!(*scopes, "u" | "o" | "uo" | "ou") && scopes.contains(scope) && !slug.is_empty()
     });
     Ok(own.map(|(_, slug)| slug.to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const USER: [&str; 6] = [
+        "public_metadata.plan",
+        "metadata.plan",
+        "publicMetadata.plan",
+        "user.public_metadata.plan",
+        "plan",
+        "clerk_billing",
+    ];
+
+    fn sources(texts: &[&str]) -> Vec<ClaimSource> {
+        let source = |text: &&str| match *text {
+            "clerk_billing" => ClaimSource::ClerkBilling,
+            path => ClaimSource::Path(path.split('.').map(str::to_owned).collect()),
+        };
+        texts.iter().map(source).collect()
+    }
+
+    fn read_for(subject: &str, sources: &[ClaimSource], claims: &Value) -> Result<PlanClaim, String> {
+        let subject = Subject::parse(subject).unwrap();
+        read(sources, claims.as_object().unwrap(), &subject).map_err(|error| error.to_string())
+    }
+
+    fn named(plan: &str) -> Result<PlanClaim, String> {
+        Ok(PlanClaim::Named { plan: plan.to_owned(), grace_until: None })
+    }
+
+    #[test]
+    fn the_plan_is_the_first_claim_that_is_there() {
+        let cases = [
+            ("Clerk's documentation", json!({"metadata": {"plan": "pro"}}), named("pro")),
+            ("the whole user", json!({"user": {"public_metadata": {"plan": "pro"}}}), named("pro")),
+            ("flat", json!({"plan": "pro"}), named("pro")),
+            ("the first of two", json!({"plan": "free", "public_metadata": {"plan": "pro"}}), named("pro")),
+            ("null is passed over", json!({"plan": "pro", "public_metadata": {"plan": null}}), named("pro")),
+            ("so is an object without it", json!({"plan": "pro", "public_metadata": {}}), named("pro")),
+            (
+                "and what is no object",
+                json!({"plan": "pro", "public_metadata": "x", "metadata": [1]}),
+                named("pro"),
+            ),
+            ("an empty text is there", json!({"plan": "pro", "metadata": {"plan": ""}}), named("")),
+            ("before Clerk Billing", json!({"plan": "free", "pla": "u:pro"}), named("free")),
+            ("nowhere", json!({"sub": "user_1"}), Ok(PlanClaim::Absent)),
+            ("names are exact", json!({"Plan": "pro", "metadata.plan": "pro"}), Ok(PlanClaim::Absent)),
+        ];
+        for (why, claims, want) in cases {
+            assert_eq!(read_for("user_1", &sources(&USER), &claims), want, "{why}");
+        }
+        assert_eq!(read_for("user_1", &[], &json!({"plan": "pro"})), Ok(PlanClaim::Absent), "no source");
+    }
+
+    #[test]
+    fn a_plan_that_is_no_text_grants_nothing_not_even_by_the_next_claim() {
+        for value in [json!(1), json!(true), json!(["pro"]), json!({"name": "pro"})] {
+            let claims = json!({"metadata": {"plan": value}, "plan": "pro"});
+            let want = Err("the claim `metadata.plan` is not text".to_owned());
+            assert_eq!(read_for("user_1", &sources(&USER), &claims), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_grace_period_stands_beside_the_plan() {
+        let until = |secs: u64| {
+            Ok(PlanClaim::Named { plan: "pro".to_owned(), grace_until: Some(Micros::from_secs(secs)) })
+        };
+        let no_time = |claim: &str| Err(format!("the claim `{claim}` is not a time in Unix seconds"));
+        let cases = [
+            ("beside", json!({"metadata": {"plan": "pro", "subscription": {"grace_until": 9}}}), until(9)),
+            ("beside a flat one", json!({"plan": "pro", "subscription": {"grace_until": 9}}), until(9)),
+            ("null", json!({"plan": "pro", "subscription": {"grace_until": null}}), named("pro")),
+            ("no subscription", json!({"plan": "pro", "subscription": null}), named("pro")),
+            (
+                "elsewhere",
+                json!({"plan": "pro", "metadata": {"subscription": {"grace_until": 9}}}),
+                named("pro"),
+            ),
+            (
+                "as text",
+                json!({"metadata": {"plan": "pro", "subscription": {"grace_until": "9"}}}),
+                no_time("metadata.subscription.grace_until"),
+            ),
+            (
+                "beyond dates",
+                json!({"plan": "pro", "subscription": {"grace_until": 1e300}}),
+                no_time("subscription.grace_until"),
+            ),
+        ];
+        for (why, claims, want) in cases {
+            assert_eq!(read_for("user_1", &sources(&USER), &claims), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn clerk_billing_gives_each_subject_its_own() {
+        let billing = |plans: &[&str], features: &[&str]| {
+            let owned = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect();
+            Ok(PlanClaim::Billing { plans: owned(plans), features: owned(features) })
+        };
+        let both = json!({"pla": "u:free,o:pro", "fea": "u:a, o:b ,uo:c,ou:d"});
+        let cases = [
+            ("the user's", "user_1", both.clone(), billing(&["free"], &["a", "c", "d"])),
+            ("the organisation's", "org_1", both, billing(&["pro"], &["b", "c", "d"])),
+            ("no features", "user_1", json!({"pla": "u:free"}), billing(&["free"], &[])),
+            ("several plans", "user_1", json!({"pla": "u:free,u:pro"}), billing(&["free", "pro"], &[])),
+            ("only another's", "org_1", json!({"pla": "u:free"}), Ok(PlanClaim::Absent)),
+            ("no scope", "user_1", json!({"pla": "pro"}), Ok(PlanClaim::Absent)),
+            ("no slug", "user_1", json!({"pla": "u:"}), Ok(PlanClaim::Absent)),
+            ("another scope", "user_1", json!({"pla": "user:pro,U:pro,:pro"}), Ok(PlanClaim::Absent)),
+            ("empty", "user_1", json!({"pla": ""}), Ok(PlanClaim::Absent)),
+            ("no plan, but features", "user_1", json!({"fea": "u:a"}), Ok(PlanClaim::Absent)),
+            ("no text", "user_1", json!({"pla": ["u:pro"]}), Err("the claim `pla` is not text".to_owned())),
+            (
+                "features no text",
+                "user_1",
+                json!({"pla": "u:pro", "fea": 1}),
+                Err("the claim `fea` is not text".to_owned()),
+            ),
+        ];
+        for (why, subject, claims, want) in cases {
+            assert_eq!(read_for(subject, &sources(&["clerk_billing"]), &claims), want, "{why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_list_of_slugs_gives_one_the_others(list in "[uo:,a-c ]{0,24}") {
+            let claims = json!({"pla": list});
+            let found = read_for("org_1", &[ClaimSource::ClerkBilling], &claims);
+            if let Ok(PlanClaim::Billing { plans, .. }) = found {
+                for plan in plans {
+                    let fits = ["o:", "uo:", "ou:"].iter().any(|scope| list.contains(&format!("{scope}{plan}")));
+                    prop_assert!(fits, "{plan} of {list}");
+                }
+            }
+        }
+    }
 }

@@ -21,7 +21,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Judges a session at the time `now`. In the order of `@clerk/backend`, with the issuer first and the status last.
+    /// Judges a session at the time `now`, in the order of `@clerk/backend`, with the issuer first and the status
+    /// last.
     ///
     /// A token is expired from `exp` + skew on; `nbf` and `iat` of exactly now + skew pass.
     ///

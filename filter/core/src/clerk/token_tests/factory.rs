@@ -1,10 +1,10 @@
 //! Tokens for tests: signed by keys made on the spot, right until a test edits them.
 
-use super::claims::Session;
-use super::jws::Jws;
-use super::keys::{KeySet, PublicKey};
-use super::verify::Rules;
-use super::{TokenError, jwks};
+use crate::clerk::claims::Session;
+use crate::clerk::jws::Jws;
+use crate::clerk::keys::{KeySet, PublicKey};
+use crate::clerk::verify::Rules;
+use crate::clerk::{TokenError, jwks};
 use crate::machine::{Action, Verification};
 use crate::time::Micros;
 use base64::Engine;
@@ -19,27 +19,27 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The time at which the tests' tokens are judged, in Unix seconds.
-pub(super) const NOW_S: i64 = 1_800_000_000;
+pub(in crate::clerk) const NOW_S: i64 = 1_800_000_000;
 
 /// A key pair and its `kid`.
-pub(super) struct Key {
-    pub(super) private: RsaPrivateKey,
-    pub(super) id: &'static str,
+pub(in crate::clerk) struct Key {
+    pub(in crate::clerk) private: RsaPrivateKey,
+    pub(in crate::clerk) id: &'static str,
 }
 
 impl Key {
     /// A key of that size, always the same for the same seed.
-    pub(super) fn generate(id: &'static str, bits: usize, seed: u64) -> Self {
+    pub(in crate::clerk) fn generate(id: &'static str, bits: usize, seed: u64) -> Self {
         Key { private: RsaPrivateKey::new(&mut SplitMix(seed), bits).unwrap(), id }
     }
 
     /// Its public half, as from a PEM: without an id.
-    pub(super) fn public(&self) -> PublicKey {
+    pub(in crate::clerk) fn public(&self) -> PublicKey {
         PublicKey::from_der(self.private.to_public_key().to_public_key_der().unwrap().as_bytes()).unwrap()
     }
 
     /// Its public half as a JSON Web Key.
-    pub(super) fn jwk(&self) -> Value {
+    pub(in crate::clerk) fn jwk(&self) -> Value {
         let (n, e) = (self.private.n().to_bytes_be(), self.private.e().to_bytes_be());
         let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
         json!({"use": "sig", "kty": "RSA", "kid": self.id, "alg": "RS256", "n": n, "e": e})
@@ -51,31 +51,37 @@ impl Key {
 }
 
 /// The instance's own key.
-pub(super) fn own_key() -> &'static Key {
+pub(in crate::clerk) fn own_key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::generate("ins_own", 2048, 1))
 }
 
 /// The key of somebody else.
-pub(super) fn stranger_key() -> &'static Key {
+pub(in crate::clerk) fn stranger_key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::generate("ins_stranger", 2048, 2))
 }
 
+/// A key too short to be safe.
+pub(in crate::clerk) fn weak_key() -> &'static Key {
+    static KEY: OnceLock<Key> = OnceLock::new();
+    KEY.get_or_init(|| Key::generate("ins_weak", 1024, 3))
+}
+
 /// A token before it is signed. A part that is set to bytes is taken as it is.
-pub(super) struct Draft {
-    pub(super) header: Value,
-    pub(super) claims: Value,
-    pub(super) raw_header: Option<Vec<u8>>,
-    pub(super) raw_claims: Option<Vec<u8>>,
-    pub(super) key: &'static Key,
+pub(in crate::clerk) struct Draft {
+    pub(in crate::clerk) header: Value,
+    pub(in crate::clerk) claims: Value,
+    pub(in crate::clerk) raw_header: Option<Vec<u8>>,
+    pub(in crate::clerk) raw_claims: Option<Vec<u8>>,
+    pub(in crate::clerk) key: &'static Key,
     /// Applied to the finished token.
-    pub(super) afterwards: fn(String) -> String,
+    pub(in crate::clerk) afterwards: fn(String) -> String,
 }
 
 impl Draft {
     /// A version 2 session token that passes [`rules`].
-    pub(super) fn session() -> Self {
+    pub(in crate::clerk) fn session() -> Self {
         Draft {
             header: json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": own_key().id, "typ": "JWT"}),
             claims: json!({
@@ -91,28 +97,47 @@ impl Draft {
     }
 
     /// Sets a claim.
-    pub(super) fn claim(&mut self, name: &str, value: impl Into<Value>) {
+    pub(in crate::clerk) fn claim(&mut self, name: &str, value: impl Into<Value>) {
         self.claims[name] = value.into();
     }
 
+    /// Sets a member of the header.
+    pub(in crate::clerk) fn head(&mut self, name: &str, value: impl Into<Value>) {
+        self.header[name] = value.into();
+    }
+
+    /// Removes a member of the header.
+    pub(in crate::clerk) fn head_without(&mut self, name: &str) {
+        self.header.as_object_mut().unwrap().remove(name);
+    }
+
     /// Removes a claim.
-    pub(super) fn without(&mut self, name: &str) {
+    pub(in crate::clerk) fn without(&mut self, name: &str) {
         self.claims.as_object_mut().unwrap().remove(name);
     }
 
     /// The signed token.
-    pub(super) fn sign(&self) -> String {
+    pub(in crate::clerk) fn sign(&self) -> String {
+        let text = self.signing_input();
+        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(text.as_bytes()));
+        (self.afterwards)(format!("{text}.{signature}"))
+    }
+
+    /// The token with an empty signature, for tests that need none.
+    pub(in crate::clerk) fn unsigned(&self) -> String {
+        format!("{}.", self.signing_input())
+    }
+
+    fn signing_input(&self) -> String {
         let part = |raw: &Option<Vec<u8>>, json: &Value| {
             URL_SAFE_NO_PAD.encode(raw.clone().unwrap_or_else(|| json.to_string().into_bytes()))
         };
-        let text = [part(&self.raw_header, &self.header), part(&self.raw_claims, &self.claims)].join(".");
-        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(text.as_bytes()));
-        (self.afterwards)(format!("{text}.{signature}"))
+        [part(&self.raw_header, &self.header), part(&self.raw_claims, &self.claims)].join(".")
     }
 }
 
 /// The rules that [`Draft::session`] passes.
-pub(super) fn rules() -> Rules {
+pub(in crate::clerk) fn rules() -> Rules {
     Rules {
         issuer: "https://clerk.example.com".to_owned(),
         authorized_parties: vec![
@@ -126,12 +151,12 @@ pub(super) fn rules() -> Rules {
 }
 
 /// The instance's key set, as it publishes it.
-pub(super) fn own_keys() -> KeySet {
+pub(in crate::clerk) fn own_keys() -> KeySet {
     jwks::parse(json!({"keys": [own_key().jwk()]}).to_string().as_bytes()).unwrap()
 }
 
 /// The whole way of a token, as the gate goes it, at [`NOW_S`].
-pub(super) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Result<Session, TokenError> {
+pub(in crate::clerk) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Result<Session, TokenError> {
     let jws = Jws::parse(token)?;
     let mut error = TokenError::UnknownKey;
     for key in keys.candidates(jws.key_id()) {
@@ -147,7 +172,7 @@ pub(super) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Result<Sessio
 }
 
 /// What a host does with [`Action::Verify`].
-pub(super) fn verify(action: Action) -> Verification {
+pub(in crate::clerk) fn verify(action: Action) -> Verification {
     let Action::Verify { public_key, signature, text } = action else { panic!("not a check: {action:?}") };
     let key = RsaPublicKey::from_public_key_der(&public_key).unwrap();
     match key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(text), &signature) {
