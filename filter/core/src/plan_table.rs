@@ -68,6 +68,20 @@ pub enum Period {
     Month,
 }
 
+impl Period {
+    /// Its name in configuration and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Period::Second => "second",
+            Period::Minute => "minute",
+            Period::Hour => "hour",
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        }
+    }
+}
+
 impl PlanTable {
     /// A table of these plans, lowest first.
     pub fn new(default_plan: Plan, above: Vec<Plan>) -> Self {

@@ -22,6 +22,9 @@ const AUDIENCES_MAX: usize = 16;
 /// The most claims that are looked at for a plan.
 const CLAIMS_MAX: usize = 16;
 
+/// The most names in one claim's path.
+const CLAIM_PARTS_MAX: usize = 8;
+
 /// The longest path of a claim, in bytes.
 const CLAIM_BYTES_MAX: usize = 200;
 
@@ -261,14 +264,20 @@ fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSourc
         return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
     }
     let written = names::list(written, CLAIMS_MAX, path, claim)?;
-    Ok(written.iter().filter_map(|text| text.parse().ok()).collect())
+    let source = |text: String| match text.as_str() {
+        "clerk_billing" => ClaimSource::ClerkBilling,
+        path => ClaimSource::Path(path.split('.').map(str::to_owned).collect()),
+    };
+    Ok(written.into_iter().map(source).collect())
 }
 
 fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
-    if text.len() <= CLAIM_BYTES_MAX && text.parse::<ClaimSource>().is_ok() {
+    let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
+    if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
         return Ok(text.to_owned());
     }
-    let cure = "write `clerk_billing`, or at most 8 names with dots between, like `public_metadata.plan`";
+    let cure =
+        format!("write at most {CLAIM_PARTS_MAX} parts with dots between, like `public_metadata.plan`");
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 

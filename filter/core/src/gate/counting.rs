@@ -12,12 +12,13 @@ use serde::Serialize;
 /// A request that is being counted.
 #[derive(Debug)]
 pub(super) struct Counting {
-    pub(super) place: Place,
-    pub(super) windows: Vec<Window>,
-    pub(super) cost: u64,
-    pub(super) tries: u32,
+    place: Place,
+    limit: String,
+    windows: Vec<Window>,
+    cost: u64,
+    tries: u32,
     /// How the windows stand if the swap under way succeeds.
-    pub(super) then: Vec<WindowState>,
+    then: Vec<WindowState>,
 }
 
 /// How far it has come.
@@ -26,11 +27,11 @@ pub(super) enum Counted {
     /// The store must be asked first.
     Ask(Counting, Action),
     /// It is counted, and goes on.
-    Admitted(Vec<WindowState>),
+    Admitted(Standing),
     /// There is no room for it until `reset`; it counts nowhere.
     Exhausted {
         /// How the windows stand.
-        states: Vec<WindowState>,
+        standing: Standing,
         /// When the last of the windows without room begins anew.
         reset: Micros,
     },
@@ -38,10 +39,19 @@ pub(super) enum Counted {
     Unavailable,
 }
 
+/// How the windows of a limit stand.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// The limit's name.
+    pub(super) limit: String,
+    /// In the plan's order.
+    pub(super) states: Vec<WindowState>,
+}
+
 impl Counting {
     /// Begins with the counters at `place`.
-    pub(super) fn begin(place: Place, windows: Vec<Window>, cost: u64) -> Counted {
-        Counting { place, windows, cost, tries: 0, then: Vec::new() }.load()
+    pub(super) fn begin(place: Place, limit: String, windows: Vec<Window>, cost: u64) -> Counted {
+        Counting { place, limit, windows, cost, tries: 0, then: Vec::new() }.load()
     }
 
     fn load(mut self) -> Counted {
@@ -65,23 +75,22 @@ impl Counting {
             Input::Loaded { value, version } => {
                 let spending = spend(value, self.place.fingerprint, &self.windows, self.cost, now);
                 report_losses(worker, spending.evicted, spending.unreadable, reports);
+                let standing = Standing { limit: self.limit.clone(), states: spending.states };
                 match (spending.decision, spending.new_bytes) {
                     (Decision::Admitted, Some(value)) => {
-                        self.then = spending.states;
+                        self.then = standing.states;
                         let key = self.place.key.clone();
                         Counted::Ask(self, Action::Swap { key, value, version })
                     }
-                    (Decision::Admitted, None) => Counted::Admitted(spending.states),
-                    (Decision::Refused { reset, .. }, _) => {
-                        Counted::Exhausted { states: spending.states, reset }
-                    }
+                    (Decision::Admitted, None) => Counted::Admitted(standing),
+                    (Decision::Refused { reset, .. }, _) => Counted::Exhausted { standing, reset },
                     // The plan was asked before whether it ever fits.
                     (Decision::NeverFits, _) => {
-                        Counted::Exhausted { reset: latest_reset(&spending.states), states: spending.states }
+                        Counted::Exhausted { reset: latest_reset(&standing.states), standing }
                     }
                 }
             }
-            Input::Swapped { stored: true } => Counted::Admitted(self.then),
+            Input::Swapped { stored: true } => Counted::Admitted(Standing { limit: self.limit, states: self.then }),
             Input::Swapped { stored: false } => self.load(),
             _ => Counted::Ask(self, Action::Wait),
         }

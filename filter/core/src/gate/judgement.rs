@@ -1,7 +1,7 @@
 //! Whether a caller's plan allows what a rule guards, before anything is counted.
 
-use super::caller::Caller;
 use super::refusal::Refusal;
+use super::spender::Spender;
 use super::worker::Worker;
 use crate::config::{Requirement, Rule, Spend};
 use crate::plan_table::{Limit, PlanTable, Rank, Window};
@@ -23,65 +23,52 @@ pub(super) enum Judgement {
     },
 }
 
-/// Judges a caller by the rule; without a rule, a valid token is enough.
-pub(super) fn of_caller(
+/// Judges a request by the rule that guards it; without a rule, a valid token is enough.
+pub(super) fn of(
     worker: &Worker,
     rule: Option<&Rule>,
-    caller: &Caller,
+    spender: &Spender,
     now: Micros,
 ) -> Result<Judgement, Refusal> {
     let Some(rule) = rule else { return Ok(Judgement::Pass) };
-    if caller.subject.is_none() && (rule.require.is_some() || rule.limit.is_some()) {
+    if spender.lacks_organization() && (rule.require.is_some() || rule.limit.is_some()) {
         return Err(Refusal::OrganizationRequired);
     }
-    let plan = caller.plan(&worker.plans, now);
-    by_plan(&worker.plans, rule, plan, |feature| caller.has_feature(feature, &worker.plans, now))
-}
-
-/// Judges somebody without a token by the plan that the rule gives such callers.
-pub(super) fn of_anonymous(worker: &Worker, rule: &Rule, plan: Rank) -> Result<Judgement, Refusal> {
-    by_plan(&worker.plans, rule, plan, |feature| worker.plans.has_feature(plan, feature))
-}
-
-fn by_plan(
-    plans: &PlanTable,
-    rule: &Rule,
-    plan: Rank,
-    has_feature: impl Fn(&str) -> bool,
-) -> Result<Judgement, Refusal> {
+    let plans = &worker.plans;
+    let plan = spender.plan(plans, now);
     match &rule.require {
         Some(Requirement::Plan(required)) if plan < *required => Err(Refusal::PlanRequired {
             plan: plans.get(plan).name.clone(),
             required: Some(plans.get(*required).name.clone()),
         }),
-        Some(Requirement::Feature(feature)) if !has_feature(feature) => Err(Refusal::FeatureRequired {
-            plan: plans.get(plan).name.clone(),
-            feature: feature.clone(),
-            required: lowest(plans, plan, |rank| plans.has_feature(rank, feature)),
-        }),
+        Some(Requirement::Feature(feature)) if !spender.has_feature(feature, plans, now) => {
+            Err(Refusal::FeatureRequired {
+                plan: plans.get(plan).name.clone(),
+                feature: feature.clone(),
+                required: lowest(plans, plan, |rank| plans.has_feature(rank, feature)),
+            })
+        }
         _ => spend(plans, plan, rule.limit.as_ref()),
     }
 }
 
 fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgement, Refusal> {
     let Some(Spend { limit, cost }) = spend else { return Ok(Judgement::Pass) };
+    let serves = |rank| match plans.get(rank).limits.get(limit) {
+        Some(Limit::Unlimited) => true,
+        Some(Limit::Windows(windows)) => windows.iter().all(|window| *cost <= window.max),
+        None => false,
+    };
     match plans.get(plan).limits.get(limit) {
         Some(Limit::Unlimited) => Ok(Judgement::Pass),
-        Some(Limit::Windows(windows)) if windows.iter().all(|window| *cost <= window.max) => {
+        Some(Limit::Windows(windows)) if serves(plan) => {
             Ok(Judgement::Count { limit: limit.clone(), cost: *cost, windows: windows.clone() })
         }
         // It will not fit at any other time either, so waiting is no cure.
-        _ => {
-            let serves = |rank| match plans.get(rank).limits.get(limit) {
-                Some(Limit::Unlimited) => true,
-                Some(Limit::Windows(windows)) => windows.iter().all(|window| *cost <= window.max),
-                None => false,
-            };
-            Err(Refusal::PlanRequired {
-                plan: plans.get(plan).name.clone(),
-                required: lowest(plans, plan, serves),
-            })
-        }
+        _ => Err(Refusal::PlanRequired {
+            plan: plans.get(plan).name.clone(),
+            required: lowest(plans, plan, serves),
+        }),
     }
 }
 

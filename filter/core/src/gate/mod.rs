@@ -1,9 +1,23 @@
 //! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
+//!
+//! [`Passage`] is the machine of one request. It finds the rule ([`rules`], [`path`]), the caller
+//! ([`authentication`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]) and answers
+//! ([`answer`], [`refusal`]). [`Worker`] is what the requests of a worker thread share.
 
+mod answer;
+mod authentication;
 mod cache;
 mod caller;
 mod cors;
+mod counting;
+mod judgement;
 mod metrics;
+mod passage;
 mod path;
 mod refusal;
 mod rules;
+mod spender;
+mod worker;
+
+pub use passage::Passage;
+pub use worker::{GateError, Worker};

@@ -1,21 +1,21 @@
 //! The way of one request through the gate.
 
 use super::authentication::{Authentication, Progress};
-use super::caller::Caller;
-use super::cors;
-use super::counting::{Count, Counted, Counting};
+use super::counting::{Counted, Counting, Standing};
 use super::judgement::{self, Judgement};
 use super::metrics::{Decision, Event};
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
-use super::worker::Worker;
+use super::spender::Spender;
+use super::worker::{Seeding, Worker};
+use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
-use crate::http::{Forward, HeaderMap, Reply};
-use crate::identity::{Voucher, foreign_fields};
+use crate::http::HeaderMap;
 use crate::machine::{Action, Input, Machine, Step};
+use crate::plan_table::Rank;
+use crate::quota::{ClientNetwork, tightest};
 use crate::report::Report;
 use crate::time::Micros;
-use std::rc::Rc;
 
 /// Where Envoy keeps the name of the rule that a route asks for.
 const ROUTE_RULE: &[&str] = &["xds", "route_metadata", "filter_metadata", "tollgate", "rule"];
@@ -26,57 +26,72 @@ const SOURCE_ADDRESS: &[&str] = &["source", "address"];
 /// One request on its way through the gate.
 #[derive(Debug, Default)]
 pub struct Passage {
-    request: Request,
-    stage: Stage,
-}
-
-/// What is known of a request from the start.
-#[derive(Debug, Default)]
-pub(super) struct Request {
-    pub(super) headers: HeaderMap,
+    headers: HeaderMap,
     /// The place of the rule that guards it.
-    pub(super) rule: Option<usize>,
-    /// It asks for its caller's usage.
-    pub(super) asks_usage: bool,
+    rule: Option<usize>,
+    stage: Stage,
+    reports: Vec<Report>,
 }
 
+/// What is being waited for.
 #[derive(Debug, Default)]
 enum Stage {
+    /// The request itself.
     #[default]
     Header,
+    /// The rule that the route names.
     Route,
+    /// A signature to be checked.
     Token(Box<Authentication>),
-    Address,
-    Counter(Box<Counting>),
+    /// The address of a caller without a token, who has this plan.
+    Address(Rank),
+    /// The seed that the workers of the process share, in order to count.
+    Seed(Box<Due>),
+    /// A counter.
+    Counter(Box<Spender>, Box<Counting>),
+    /// Nothing any more.
     Judged,
+}
+
+/// A request that is to be counted: by whom, and against what.
+#[derive(Debug)]
+struct Due {
+    spender: Spender,
+    judgement: Judgement,
 }
 
 impl Machine for Passage {
     type Worker = Worker;
 
     fn handle(&mut self, worker: &mut Worker, now: Micros, input: Input<'_>) -> Step {
-        let mut reports = Vec::new();
         let stage = std::mem::replace(&mut self.stage, Stage::Judged);
         let action = match (stage, input) {
             (Stage::Header, Input::Head { headers, .. }) => {
-                self.request.headers = headers;
+                self.headers = headers;
                 self.arrive(worker)
             }
-            (Stage::Route, Input::Property(named)) => self.route(worker, now, named, &mut reports),
+            (Stage::Route, Input::Property(named)) => self.route(worker, now, named),
             (Stage::Token(authentication), Input::Verified(verification)) => {
-                let progress = authentication.verified(worker, verification, now, &mut reports);
-                self.authenticated(worker, now, progress, &mut reports)
+                let progress = authentication.verified(worker, verification, now, &mut self.reports);
+                self.authenticated(worker, now, progress)
             }
-            (Stage::Address, Input::Property(address)) => {
-                let count = self.rule(worker).and_then(|rule| Count::anonymous(worker, rule, address));
-                match count {
-                    Some(count) => self.count(worker, count),
-                    None => self.refuse(worker, &Refusal::AddressUnknown, &mut reports),
+            (Stage::Address(plan), Input::Property(address)) => {
+                match address.and_then(ClientNetwork::parse) {
+                    Some(network) => self.judge(worker, now, Spender::Anonymous { network, plan }),
+                    None => self.refuse(worker, now, &Refusal::AddressUnknown, None),
                 }
             }
-            (Stage::Counter(counting), input) => {
-                let counted = counting.go_on(worker, now, input, &mut reports);
-                self.counted(worker, now, counted, &mut reports)
+            (Stage::Seed(due), Input::Loaded { value, .. }) => {
+                let seeding = worker.seed_loaded(value);
+                self.seed(worker, now, *due, seeding)
+            }
+            (Stage::Seed(due), Input::Swapped { stored }) => {
+                let seeding = worker.seed_swapped(stored);
+                self.seed(worker, now, *due, seeding)
+            }
+            (Stage::Counter(spender, counting), input) => {
+                let counted = counting.go_on(worker, now, &input, &mut self.reports);
+                self.counted(worker, now, *spender, counted)
             }
             // What nobody asked for changes nothing.
             (stage, _) => {
@@ -84,100 +99,149 @@ impl Machine for Passage {
                 Action::Wait
             }
         };
-        Step { action, reports }
+        Step { action, reports: std::mem::take(&mut self.reports) }
     }
 }
 
 impl Passage {
     fn arrive(&mut self, worker: &Worker) -> Action {
-        if self.path_is(worker.gate.webhook_path.as_deref()) {
-            return self.forward(worker, Forward::default());
+        let path = self.headers.get(":path").unwrap_or_default();
+        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        if worker.gate.webhook_path.as_ref().is_some_and(|webhook| webhook.as_bytes() == path) {
+            return self.let_by(worker);
         }
-        self.request.asks_usage = self.path_is(worker.gate.usage_path.as_deref());
         self.stage = Stage::Route;
         Action::ReadProperty { path: ROUTE_RULE }
     }
 
-    fn path_is(&self, wanted: Option<&str>) -> bool {
-        let path = self.request.headers.get(":path").unwrap_or_default();
-        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        wanted.is_some_and(|wanted| wanted.as_bytes() == path)
-    }
-
-    fn route(
-        &mut self,
-        worker: &mut Worker,
-        now: Micros,
-        named: Option<&[u8]>,
-        reports: &mut Vec<Report>,
-    ) -> Action {
-        if self.request.asks_usage {
-            return self.authenticate(worker, now, reports);
-        }
-        match guard(&worker.gate.rules, named, &self.request.headers) {
-            Guard::Rule(place, _) => self.request.rule = Some(place),
+    fn route(&mut self, worker: &mut Worker, now: Micros, named: Option<&[u8]>) -> Action {
+        match guard(&worker.gate.rules, named, &self.headers) {
+            Guard::Rule(place, _) => self.rule = Some(place),
             Guard::Unmatched => match worker.gate.unmatched {
-                Unmatched::Pass => return self.forward(worker, Forward::default()),
+                Unmatched::Pass => return self.let_by(worker),
                 Unmatched::RequireToken => {}
-                Unmatched::Deny => return self.refuse(worker, &Refusal::NoRule, reports),
+                Unmatched::Deny => return self.refuse(worker, now, &Refusal::NoRule, None),
             },
-            Guard::Ambiguous => return self.refuse(worker, &Refusal::AmbiguousPath, reports),
-            Guard::UnknownRule => return self.refuse(worker, &Refusal::UnknownRule, reports),
+            Guard::Ambiguous => return self.refuse(worker, now, &Refusal::AmbiguousPath, None),
+            Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        if cors::is_preflight(&self.request.headers) {
-            return self.forward(worker, Forward::default());
+        if cors::is_preflight(&self.headers) {
+            return self.let_by(worker);
         }
-        self.authenticate(worker, now, reports)
+        let progress = Authentication::begin(worker, &self.headers, now, &mut self.reports);
+        self.authenticated(worker, now, progress)
     }
 
-    fn authenticate(&mut self, worker: &mut Worker, now: Micros, reports: &mut Vec<Report>) -> Action {
-        let progress = Authentication::begin(worker, &self.request.headers, now, reports);
-        self.authenticated(worker, now, progress, reports)
-    }
-
-    fn authenticated(
-        &mut self,
-        worker: &Worker,
-        now: Micros,
-        progress: Progress,
-        reports: &mut Vec<Report>,
-    ) -> Action {
+    fn authenticated(&mut self, worker: &mut Worker, now: Micros, progress: Progress) -> Action {
         match progress {
             Progress::Verify(authentication, action) => {
                 self.stage = Stage::Token(Box::new(authentication));
                 action
             }
-            Progress::Caller(caller) => self.judge(worker, now, &caller, reports),
+            Progress::Caller(caller) => self.judge(worker, now, Spender::Caller(caller)),
             Progress::Nobody { refusal, by_header } => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
-                    Some(plan) if !by_header => self.judge_anonymous(worker, plan, reports),
-                    _ => self.refuse(worker, &refusal, reports),
+                    Some(plan) if !by_header => {
+                        self.stage = Stage::Address(plan);
+                        Action::ReadProperty { path: SOURCE_ADDRESS }
+                    }
+                    _ => self.refuse(worker, now, &refusal, None),
                 }
             }
         }
     }
 
-    fn judge(
+    fn judge(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
+        match judgement::of(worker, self.rule(worker), &spender, now) {
+            Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
+            Ok(judgement) => {
+                let seeding = worker.seeding();
+                self.seed(worker, now, Due { spender, judgement }, seeding)
+            }
+            Err(refusal) => self.refuse(worker, now, &refusal, Some(&spender)),
+        }
+    }
+
+    /// Counts as soon as the tables of counters are known.
+    fn seed(&mut self, worker: &Worker, now: Micros, due: Due, seeding: Seeding) -> Action {
+        match seeding {
+            Seeding::Ask(action) => {
+                self.stage = Stage::Seed(Box::new(due));
+                action
+            }
+            Seeding::Failed => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&due.spender)),
+            Seeding::Done => {
+                let Due { spender, judgement } = due;
+                let counted = spender.begin(worker, judgement);
+                match counted {
+                    Some(counted) => self.counted(worker, now, spender, counted),
+                    None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
+                }
+            }
+        }
+    }
+
+    fn counted(&mut self, worker: &Worker, now: Micros, spender: Spender, counted: Counted) -> Action {
+        match counted {
+            Counted::Ask(counting, action) => {
+                self.stage = Stage::Counter(Box::new(spender), Box::new(counting));
+                action
+            }
+            Counted::Admitted(standing) => self.pass(worker, now, &spender, &standing),
+            Counted::Exhausted { standing, reset } => {
+                let Some(tightest) = tightest(&standing.states).copied() else {
+                    return self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender));
+                };
+                let plan = worker.plans.get(spender.plan(&worker.plans, now)).name.clone();
+                let refusal = Refusal::QuotaExceeded { plan, limit: standing.limit, tightest, reset };
+                self.refuse(worker, now, &refusal, Some(&spender))
+            }
+            Counted::Unavailable => {
+                self.reports.push(worker.metrics.happened(Event::StoreFailed));
+                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender))
+            }
+        }
+    }
+
+    /// The request goes on, and nobody is vouched for.
+    fn let_by(&self, worker: &Worker) -> Action {
+        Action::Forward(answer::unvouched(worker, &self.headers))
+    }
+
+    /// The request goes on.
+    fn pass(&mut self, worker: &Worker, now: Micros, spender: &Spender, standing: &Standing) -> Action {
+        self.reports.push(worker.metrics.decided(self.rule, Decision::Allowed));
+        let mut forward = answer::vouched(worker, &self.headers, spender, now);
+        if let Some(state) = tightest(&standing.states) {
+            forward.respond_with = answer::rate_limit(worker, &standing.limit, state, now);
+        }
+        Action::Forward(forward)
+    }
+
+    /// The request does not go on, unless the gate only watches.
+    fn refuse(
         &mut self,
         worker: &Worker,
         now: Micros,
-        caller: &Rc<Caller>,
-        reports: &mut Vec<Report>,
+        refusal: &Refusal,
+        spender: Option<&Spender>,
     ) -> Action {
-        if self.request.asks_usage {
-            return match Count::usage(worker, caller, now) {
-                Ok(count) => self.count(worker, count),
-                Err(refusal) => self.refuse(worker, &refusal, reports),
-            };
+        if let Refusal::Token(error) = refusal {
+            self.reports.extend(Event::refused(error.code()).map(|event| worker.metrics.happened(event)));
         }
-        match judgement::of_caller(worker, self.rule(worker), caller, now) {
-            Ok(Judgement::Pass) => self.pass(worker, Forward::default(), Some(caller), now, reports),
-            Ok(Judgement::Count(windows)) => match Count::request(worker, self.rule(worker), caller, windows) {
-                Ok(count) => self.count(worker, count),
-                Err(refusal) => self.refuse_caller(worker, now, caller, &refusal, reports),
-            },
-            Err(refusal) => self.refuse_caller(worker, now, caller, &refusal, reports),
+        if worker.gate.shadow {
+            self.reports.push(worker.metrics.decided(self.rule, Decision::Shadowed));
+            return Action::Forward(match spender {
+                Some(spender) => answer::vouched(worker, &self.headers, spender, now),
+                None => answer::unvouched(worker, &self.headers),
+            });
         }
+        self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
+        Action::Reply(answer::refused(worker, &self.headers, refusal, now))
+    }
+
+    fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {
+        worker.gate.rules.get(self.rule?)
     }
 }

@@ -3,6 +3,9 @@
 use crate::clerk::TokenError;
 use crate::gate::metrics::Decision;
 use crate::problem::Problem;
+use crate::quota::WindowState;
+use crate::quota::calendar::rfc3339;
+use crate::time::Micros;
 
 /// Why a request does not go on. Each has one status and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,17 @@ pub(crate) enum Refusal {
         /// The lowest plan that has it, if there is one.
         required: Option<String>,
     },
+    /// The plan's limit is used up for now.
+    QuotaExceeded {
+        /// The caller's plan.
+        plan: String,
+        /// The limit's name.
+        limit: String,
+        /// The tightest of its windows.
+        tightest: WindowState,
+        /// When there is room again in all of them.
+        reset: Micros,
+    },
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
     AddressUnknown,
     /// The signature cannot be checked here.
@@ -50,6 +64,7 @@ impl Refusal {
             | Refusal::NoRule
             | Refusal::PlanRequired { .. }
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
+            Refusal::QuotaExceeded { .. } => Decision::OverLimit,
             Refusal::AmbiguousPath
             | Refusal::UnknownRule
             | Refusal::AddressUnknown
@@ -90,6 +105,15 @@ impl Refusal {
                 let problem = Problem::new(plan_required_status, "feature_required", detail);
                 by_plan(problem.with("feature", feature.as_str()), plan, required.as_deref(), upgrade_url)
             }
+            Refusal::QuotaExceeded { plan, limit, tightest, reset } => {
+                let detail = format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
+                let problem = Problem::new(429, "quota_exceeded", detail)
+                    .with("limit", limit.as_str())
+                    .with("max", tightest.max)
+                    .with("per", tightest.per.name())
+                    .with("reset", rfc3339(*reset));
+                by_plan(problem, plan, None, upgrade_url)
+            }
             Refusal::AddressUnknown => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
@@ -113,7 +137,7 @@ fn challenge(error: TokenError) -> String {
 }
 
 /// Adds the plan that the caller has and the one that would do.
-pub(crate) fn by_plan(
+fn by_plan(
     problem: Problem,
     plan: &str,
     required: Option<&str>,

@@ -6,7 +6,8 @@ use super::metrics::GateMetrics;
 use crate::clerk::keys::{KeyError, KeySet};
 use crate::clerk::pem;
 use crate::clerk::verify::Rules;
-use crate::config::{Configuration, Gate, Keys};
+use crate::config::{Configuration, Gate, Keys, Store};
+use crate::machine::{Action, Version};
 use crate::plan_table::PlanTable;
 use crate::quota::{BucketTable, Callers, Seed};
 use crate::report::{MetricDefinition, Metrics};
@@ -22,7 +23,7 @@ pub struct Worker {
     pub(super) tokens: TokenCache<Caller>,
     pub(super) metrics: GateMetrics,
     pub(super) counters: Option<Counters>,
-    pub(super) drawn_seed: Seed,
+    drawn_seed: Seed,
 }
 
 /// The tables of counters, once the seed that all workers share is known.
@@ -65,6 +66,9 @@ impl Worker {
     pub fn new(configuration: Configuration<Gate>, seed: [u8; Seed::BYTES]) -> Result<Self, GateError> {
         let Configuration { namespace, plans, section: gate, .. } = configuration;
         let keys = keys(&gate.keys)?;
+        if gate.store != Store::Local {
+            return Err(GateError::NotYet { path: "plan_gate.store.ratelimit", cure: "use `store: local`" });
+        }
         let rules = Rules {
             issuer: gate.issuer.clone(),
             authorized_parties: gate.authorized_parties.clone(),
@@ -84,6 +88,50 @@ impl Worker {
             counters: None,
             drawn_seed: Seed::new(seed),
         })
+    }
+}
+
+/// Whether the tables of counters are known.
+#[derive(Debug)]
+pub(super) enum Seeding {
+    /// They are.
+    Done,
+    /// Shared data must be asked first.
+    Ask(Action),
+    /// Somebody else writes under the seed's key.
+    Failed,
+}
+
+impl Worker {
+    /// Begins to find the seed that all workers of the process share, unless it was found before.
+    pub(super) fn seeding(&self) -> Seeding {
+        match self.counters {
+            Some(_) => Seeding::Done,
+            None => Seeding::Ask(Action::Load { key: Seed::shared_key(&self.namespace) }),
+        }
+    }
+
+    /// Takes the shared seed, or offers the one that was drawn here if there is none yet.
+    pub(super) fn seed_loaded(&mut self, value: Option<&[u8]>) -> Seeding {
+        let Some(value) = value else {
+            let (key, value) = (Seed::shared_key(&self.namespace), self.drawn_seed.as_bytes().to_vec());
+            return Seeding::Ask(Action::Swap { key, value, version: Version::ABSENT });
+        };
+        match Seed::from_shared(value) {
+            Some(seed) => {
+                self.counters = Some(Counters::new(&self.namespace, &seed));
+                Seeding::Done
+            }
+            None => Seeding::Failed,
+        }
+    }
+
+    /// Uses the seed that was drawn here, or loads the one of the worker that was faster.
+    pub(super) fn seed_swapped(&mut self, stored: bool) -> Seeding {
+        if stored {
+            self.counters = Some(Counters::new(&self.namespace, &self.drawn_seed));
+        }
+        self.seeding()
     }
 }
 

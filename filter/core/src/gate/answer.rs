@@ -1,0 +1,74 @@
+//! How a judged request goes on, and what its client is told: identity and RateLimit header fields.
+
+use super::spender::Spender;
+use super::worker::Worker;
+use super::{cors, refusal::Refusal};
+use crate::config::RateLimitHeaders;
+use crate::http::{Forward, HeaderMap, Reply};
+use crate::identity::{Voucher, foreign_fields};
+use crate::quota::{WindowState, fields};
+use crate::time::Micros;
+
+/// Lets a request go on without vouching for anything: only what others claim in Tollgate's name is removed.
+pub(super) fn unvouched(worker: &Worker, headers: &HeaderMap) -> Forward {
+    let ours = |by| by == Voucher::Gate || worker.gate.webhook_path.is_none();
+    Forward { remove: foreign_fields(headers, ours), ..Forward::default() }
+}
+
+/// Lets a request go on, and tells the upstream who calls by which plan.
+pub(super) fn vouched(worker: &Worker, headers: &HeaderMap, spender: &Spender, now: Micros) -> Forward {
+    let mut forward = unvouched(worker, headers);
+    if let Some(caller) = spender.caller() {
+        let session = &caller.session;
+        forward.set.push(("x-tollgate-user", session.user.as_str().into()));
+        if let Some(organization) = &session.organization {
+            forward.set.push(("x-tollgate-organization", organization.as_str().into()));
+        }
+        if let Some(session) = &session.session {
+            forward.set.push(("x-tollgate-session", session.as_str().into()));
+        }
+    }
+    if !spender.lacks_organization() {
+        let plan = worker.plans.get(spender.plan(&worker.plans, now));
+        forward.set.push(("x-tollgate-plan", plan.name.as_bytes().into()));
+    }
+    forward
+}
+
+/// The RateLimit fields of the tightest window, in the forms that the configuration asks for.
+pub(super) fn rate_limit(
+    worker: &Worker,
+    limit: &str,
+    state: &WindowState,
+    now: Micros,
+) -> Vec<(&'static str, String)> {
+    let (ietf, x) = match worker.gate.rate_limit_headers {
+        RateLimitHeaders::Ietf => (true, false),
+        RateLimitHeaders::XRateLimit => (false, true),
+        RateLimitHeaders::Both => (true, true),
+        RateLimitHeaders::None => (false, false),
+    };
+    let mut fields = Vec::with_capacity(5);
+    if ietf {
+        fields.extend(fields::ietf(limit, state, now));
+    }
+    if x {
+        fields.extend(fields::x_ratelimit(state, now));
+    }
+    fields
+}
+
+/// The answer to a request that does not go on.
+pub(super) fn refused(worker: &Worker, headers: &HeaderMap, refusal: &Refusal, now: Micros) -> Reply {
+    let gate = &worker.gate;
+    let mut reply =
+        Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
+    if let Refusal::QuotaExceeded { limit, tightest, reset, .. } = refusal {
+        reply.headers.push(fields::retry_after(*reset, now));
+        reply.headers.extend(rate_limit(worker, limit, tightest, now));
+    }
+    if gate.cors {
+        reply.headers.extend(cors::readable_by(&gate.authorized_parties, headers));
+    }
+    reply
+}

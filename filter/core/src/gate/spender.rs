@@ -1,0 +1,72 @@
+//! Whose plan a request is judged by and whose counter it counts in: a caller, or an address.
+
+use super::caller::Caller;
+use super::counting::{Counted, Counting, Standing};
+use super::judgement::Judgement;
+use super::worker::Worker;
+use crate::plan_table::{PlanTable, Rank};
+use crate::quota::ClientNetwork;
+use crate::time::Micros;
+use std::rc::Rc;
+
+/// Whose plan a request is judged by and whose counter it counts in.
+#[derive(Clone, Debug)]
+pub(super) enum Spender {
+    /// The bearer of a token.
+    Caller(Rc<Caller>),
+    /// Somebody without a token, where the rule takes such callers.
+    Anonymous {
+        /// Where the request comes from.
+        network: ClientNetwork,
+        /// The plan that the rule gives such callers.
+        plan: Rank,
+    },
+}
+
+impl Spender {
+    /// The plan in force.
+    pub(super) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
+        match self {
+            Spender::Caller(caller) => caller.plan(plans, now),
+            Spender::Anonymous { plan, .. } => *plan,
+        }
+    }
+
+    /// Whether a feature is theirs.
+    pub(super) fn has_feature(&self, feature: &str, plans: &PlanTable, now: Micros) -> bool {
+        match self {
+            Spender::Caller(caller) => caller.has_feature(feature, plans, now),
+            Spender::Anonymous { plan, .. } => plans.has_feature(*plan, feature),
+        }
+    }
+
+    /// Whether it should be an organisation's plan and there is no organisation.
+    pub(super) fn lacks_organization(&self) -> bool {
+        matches!(self, Spender::Caller(caller) if caller.subject.is_none())
+    }
+
+    /// The caller, if there is a token.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        match self {
+            Spender::Caller(caller) => Some(caller),
+            Spender::Anonymous { .. } => None,
+        }
+    }
+
+    /// Begins to count. `None` before the tables of counters are known.
+    pub(super) fn begin(&self, worker: &Worker, judgement: Judgement) -> Option<Counted> {
+        let Judgement::Count { limit, cost, windows } = judgement else {
+            return Some(Counted::Admitted(Standing::default()));
+        };
+        let counters = worker.counters.as_ref()?;
+        let place = match self {
+            Spender::Caller(caller) => {
+                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), &limit)
+            }
+            Spender::Anonymous { network, .. } => {
+                network.with_bytes(|bytes| counters.anonymous.place(bytes, &limit))
+            }
+        };
+        Some(Counting::begin(place, limit, windows, cost))
+    }
+}
