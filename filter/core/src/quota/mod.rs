@@ -1,1 +1,24 @@
 //! How often: calendar windows and the counters of the local store.
+//!
+//! A request of the local store goes [`BucketTable::place`] → load → [`spend`] → swap, the last three again if the
+//! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
+//! store can make as well.
+
+pub mod address;
+pub mod bucket;
+pub mod calendar;
+pub mod fields;
+pub mod spend;
+pub mod table;
+pub mod usage;
+pub mod window_state;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::ClientNetwork;
+pub use calendar::Interval;
+pub use spend::{Decision, SWAP_TRIES_MAX, Spending, decide, peek, spend};
+pub use table::{BucketTable, Callers, Fingerprint, Place, Seed};
+pub use usage::LimitUsage;
+pub use window_state::{WindowState, tightest};

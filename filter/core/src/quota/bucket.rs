@@ -1,0 +1,327 @@
+//! The bytes of one bucket: a bounded list of counters. Finds and replaces them; decides nothing about limits.
+//!
+//! A bucket is a version byte and records of 32 bytes in any order: fingerprint (16), end of the window in seconds
+//! since the epoch times 8 plus the number of its kind (8), used (8), little-endian.
+//!
+//! What the table of signed-in callers weighs: 16,384 buckets of at most 176 records are 92 MB at most, 97 MB with
+//! 256 bytes for each key. A million subjects with two counters each fill 64 MB of that, 122 counters a bucket; that
+//! one bucket in three thousand then is full costs a few of two million counters. Idle subjects keep no more
+//! than their longest window, since whatever has expired goes with the next write to its bucket.
+
+use super::table::Fingerprint;
+use crate::plan_table::Period;
+use crate::time::Micros;
+
+/// The most counters that one bucket holds.
+pub const RECORDS_MAX: usize = 176;
+/// The most bytes that one bucket has.
+pub const BUCKET_BYTES_MAX: usize = 1 + RECORDS_MAX * RECORD_BYTES;
+/// The longest that a clock may step back without any count being lost, in seconds: an hour, as a machine does that
+/// keeps local time. It is less for windows that are shorter: see [`clock_slack_s`].
+pub const CLOCK_STEP_S_MAX: u64 = 3_600;
+
+const VERSION: u8 = 1;
+const RECORD_BYTES: usize = 32;
+/// The bits below the window's end that say its kind.
+const KIND_BITS: u32 = 3;
+const KINDS: [Period; 6] =
+    [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
+
+/// How far a window may lie ahead of the clock and still be believed, and how long after its end a counter is kept,
+/// in seconds: the length of the window, at most [`CLOCK_STEP_S_MAX`].
+pub(super) const fn clock_slack_s(period: Period) -> u64 {
+    match period {
+        Period::Second => 1,
+        Period::Minute => 60,
+        Period::Hour | Period::Day | Period::Week | Period::Month => CLOCK_STEP_S_MAX,
+    }
+}
+
+/// How much of a window has been used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counter {
+    pub(super) period: Period,
+    /// When the window ends, in seconds since the epoch.
+    pub(super) end_s: u64,
+    pub(super) used: u64,
+}
+
+/// At most one counter of each kind of window: those of one subject and limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counters([Option<Counter>; KINDS.len()]);
+
+impl Counters {
+    pub(super) fn get(&self, period: Period) -> Option<Counter> {
+        self.0.get(kind(period)).copied().flatten()
+    }
+
+    pub(super) fn set(&mut self, counter: Counter) {
+        if let Some(place) = self.0.get_mut(kind(counter.period)) {
+            *place = Some(counter);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Counter> {
+        self.0.iter().flatten()
+    }
+}
+
+/// A bucket as it was loaded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bucket<'a> {
+    records: &'a [[u8; RECORD_BYTES]],
+    /// Something was there that is no bucket; it counts as empty.
+    pub(super) unreadable: bool,
+}
+
+impl<'a> Bucket<'a> {
+    /// Reads what was loaded. Nothing, or an empty value, is an empty bucket.
+    pub(super) fn read(value: Option<&'a [u8]>) -> Self {
+        match value {
+            None | Some([]) => Bucket { records: &[], unreadable: false },
+            Some(bytes) => match records(bytes) {
+                Some(records) => Bucket { records, unreadable: false },
+                None => Bucket { records: &[], unreadable: true },
+            },
+        }
+    }
+
+    /// The counters of that fingerprint, whether or not their windows are over.
+    pub(super) fn find(&self, fingerprint: Fingerprint) -> Counters {
+        let mut found = Counters::default();
+        for record in self.records.iter().filter(|record| record.starts_with(&fingerprint.0)) {
+            if let Some(counter) = decode(record) {
+                found.set(counter);
+            }
+        }
+        found
+    }
+
+    /// The bytes of this bucket with these counters in place of those of the same fingerprint and kind, without
+    /// those long over, and never too long. Also how many were evicted whose windows were not over.
+    pub(super) fn replace(&self, fingerprint: Fingerprint, own: &Counters, now: Micros) -> (Vec<u8>, u32) {
+        let mut bytes = Vec::with_capacity(self.records.len().saturating_add(2).saturating_mul(RECORD_BYTES));
+        bytes.push(VERSION);
+        let mut kept = 0_usize;
+        for record in self.records {
+            let Some(counter) = decode(record) else { continue };
+            let replaced = record.starts_with(&fingerprint.0) && own.get(counter.period).is_some();
+            let over = counter.end_s.saturating_add(clock_slack_s(counter.period)) <= now.as_secs();
+            if !replaced && !over {
+                bytes.extend_from_slice(record);
+                kept = kept.saturating_add(1);
+            }
+        }
+        let room = RECORDS_MAX.saturating_sub(own.iter().count());
+        let mut evicted = 0_u32;
+        for _ in room..kept {
+            evicted = evicted.saturating_add(u32::from(evict_first_to_end(&mut bytes) > now.as_secs()));
+        }
+        for counter in own.iter() {
+            encode(fingerprint, counter, &mut bytes);
+        }
+        (bytes, evicted)
+    }
+}
+
+/// Removes the record whose window ends first, and says when that is.
+fn evict_first_to_end(bytes: &mut Vec<u8>) -> u64 {
+    let ends = records(bytes).unwrap_or_default().iter().map(end_of);
+    let Some((place, end_s)) = ends.enumerate().min_by_key(|(_, end_s)| *end_s) else { return 0 };
+    let start = place.saturating_mul(RECORD_BYTES).saturating_add(1);
+    bytes.drain(start..start.saturating_add(RECORD_BYTES).min(bytes.len()));
+    end_s
+}
+
+/// The records of a bucket; none if these bytes are not one that this version writes.
+fn records(bytes: &[u8]) -> Option<&[[u8; RECORD_BYTES]]> {
+    let (&version, rest) = bytes.split_first()?;
+    let (records, left_over) = rest.as_chunks();
+    let known = version == VERSION && left_over.is_empty() && records.len() <= RECORDS_MAX;
+    (known && records.iter().all(|record| decode(record).is_some())).then_some(records)
+}
+
+fn encode(fingerprint: Fingerprint, counter: &Counter, bytes: &mut Vec<u8>) {
+    let kind = u64::try_from(kind(counter.period)).unwrap_or(0);
+    // A u64 of microseconds has no second beyond 2^45, so no bit is lost.
+    let end_and_kind = counter.end_s << KIND_BITS | kind;
+    bytes.extend_from_slice(&fingerprint.0);
+    bytes.extend_from_slice(&end_and_kind.to_le_bytes());
+    bytes.extend_from_slice(&counter.used.to_le_bytes());
+}
+
+fn decode(record: &[u8; RECORD_BYTES]) -> Option<Counter> {
+    let (_, numbers) = record.split_at_checked(Fingerprint::BYTES)?;
+    let (end_and_kind, used) = numbers.split_first_chunk()?;
+    let end_and_kind = u64::from_le_bytes(*end_and_kind);
+    let kind = usize::try_from(end_and_kind & ((1 << KIND_BITS) - 1)).ok()?;
+    Some(Counter {
+        period: *KINDS.get(kind)?,
+        end_s: end_and_kind >> KIND_BITS,
+        used: u64::from_le_bytes(used.try_into().ok()?),
+    })
+}
+
+fn end_of(record: &[u8; RECORD_BYTES]) -> u64 {
+    decode(record).map_or(0, |counter| counter.end_s)
+}
+
+const fn kind(period: Period) -> usize {
+    match period {
+        Period::Second => 0,
+        Period::Minute => 1,
+        Period::Hour => 2,
+        Period::Day => 3,
+        Period::Week => 4,
+        Period::Month => 5,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Micros = Micros::from_secs(1_795_219_200);
+
+    fn print(n: u32) -> Fingerprint {
+        let mut bytes = [0; Fingerprint::BYTES];
+        bytes[..4].copy_from_slice(&n.to_le_bytes());
+        Fingerprint(bytes)
+    }
+
+    fn counter(period: Period, ends_in_s: i64) -> Counter {
+        Counter { period, end_s: NOW.as_secs().checked_add_signed(ends_in_s).unwrap(), used: 7 }
+    }
+
+    fn own(counter: Counter) -> Counters {
+        let mut own = Counters::default();
+        own.set(counter);
+        own
+    }
+
+    /// A bucket of these counters, each of a subject of its own: its place in the list.
+    fn bucket_of(counters: &[Counter]) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        for (n, counter) in (0..).zip(counters) {
+            encode(print(n), counter, &mut bytes);
+        }
+        bytes
+    }
+
+    fn replace(bytes: &[u8], fingerprint: Fingerprint, own: Counter) -> (Vec<u8>, u32) {
+        Bucket::read(Some(bytes)).replace(fingerprint, &self::own(own), NOW)
+    }
+
+    fn find(bytes: &[u8], n: u32) -> Counters {
+        Bucket::read(Some(bytes)).find(print(n))
+    }
+
+    #[test]
+    fn what_is_put_in_is_found_again_by_its_subject_alone() {
+        let (month, minute) = (counter(Period::Month, 900), counter(Period::Minute, 30));
+        let (bytes, _) = Bucket::read(None).replace(print(1), &own(month), NOW);
+        let (bytes, _) = replace(&bytes, print(1), minute);
+        let (bytes, _) = replace(&bytes, print(2), counter(Period::Month, 60));
+        assert_eq!(find(&bytes, 1).get(Period::Month), Some(month));
+        assert_eq!(find(&bytes, 1).get(Period::Minute), Some(minute));
+        assert_eq!(find(&bytes, 1).get(Period::Day), None);
+        assert_eq!(find(&bytes, 3), Counters::default());
+        let more = Counter { used: 8, ..month };
+        let (bytes, evicted) = replace(&bytes, print(1), more);
+        assert_eq!(find(&bytes, 1).get(Period::Month), Some(more));
+        assert_eq!((bytes.len(), evicted), (1 + 3 * RECORD_BYTES, 0), "a counter is replaced, not doubled");
+    }
+
+    #[test]
+    fn a_counter_goes_when_its_window_is_over_and_no_step_back_can_bring_it_again() {
+        let cases = [
+            ("a second, in its slack", Period::Second, 0, true),
+            ("a second, after", Period::Second, -1, false),
+            ("a minute, in its slack", Period::Minute, -59, true),
+            ("a minute, after", Period::Minute, -60, false),
+            ("a month, in its slack", Period::Month, -3_599, true),
+            ("a month, after", Period::Month, -3_600, false),
+        ];
+        for (why, period, ends_in_s, kept) in cases {
+            let bytes = bucket_of(&[counter(period, ends_in_s)]);
+            let (bytes, evicted) = replace(&bytes, print(9), counter(Period::Day, 60));
+            assert_eq!((find(&bytes, 0).get(period).is_some(), evicted), (kept, 0), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_full_bucket_evicts_the_counter_that_ends_first_and_never_its_own() {
+        let mut counters = vec![counter(Period::Month, 5_000); RECORDS_MAX - 1];
+        counters.push(counter(Period::Minute, 20));
+        let full = bucket_of(&counters);
+        assert_eq!(full.len(), BUCKET_BYTES_MAX);
+        let last = u32::try_from(RECORDS_MAX - 1).unwrap();
+        let (bytes, evicted) = replace(&full, print(900), counter(Period::Second, 1));
+        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 1));
+        assert_eq!(find(&bytes, last), Counters::default(), "it ended first");
+        assert!(find(&bytes, 900).get(Period::Second).is_some(), "its own ends sooner still, and stays");
+        let (bytes, evicted) = replace(&full, print(0), counter(Period::Month, 5_000));
+        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "one that is there needs no room");
+
+        counters[0] = counter(Period::Hour, -1);
+        let (bytes, evicted) = replace(&bucket_of(&counters), print(900), counter(Period::Day, 1));
+        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "one that is over is no loss");
+    }
+
+    #[test]
+    fn what_is_no_bucket_is_empty_and_said_so() {
+        let good = bucket_of(&[counter(Period::Day, 60)]);
+        let kind_6 = {
+            let mut bytes = good.clone();
+            bytes[1 + Fingerprint::BYTES] |= 6;
+            bytes
+        };
+        let cases = [
+            ("nothing there", None, false),
+            ("an empty value", Some(vec![]), false),
+            ("no counters", Some(vec![VERSION]), false),
+            ("one counter", Some(good.clone()), false),
+            ("another version", Some([&[2], &good[1..]].concat()), true),
+            ("cut short", Some(good[..good.len() - 1].to_vec()), true),
+            ("a byte too many", Some([&good[..], &[0]].concat()), true),
+            ("a kind of window that is none", Some(kind_6), true),
+            ("a record too many", Some(bucket_of(&[counter(Period::Day, 60); RECORDS_MAX + 1])), true),
+        ];
+        for (why, bytes, unreadable) in cases {
+            assert_eq!(Bucket::read(bytes.as_deref()).unreadable, unreadable, "{why}");
+        }
+    }
+
+    /// Bytes of any kind, often with the version and length of a bucket.
+    fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let records = prop::collection::vec(any::<[u8; RECORD_BYTES]>(), 0..RECORDS_MAX + 2);
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..100),
+            records.prop_map(|records| [&[VERSION], records.concat().as_slice()].concat()),
+            prop::collection::vec((0_u64..1 << 50, 0_u64..6, any::<u64>()), 0..=RECORDS_MAX).prop_map(
+                |counters| {
+                    let mut bytes = vec![VERSION];
+                    for (n, (end_s, kind, used)) in (0..).zip(counters) {
+                        let period = KINDS[usize::try_from(kind).unwrap()];
+                        encode(print(n), &Counter { period, end_s, used }, &mut bytes);
+                    }
+                    bytes
+                }
+            ),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_read_and_are_replaced_by_a_bucket(bytes in any_bytes(), now in any::<u64>()) {
+            let bucket = Bucket::read(Some(&bytes));
+            let mine = counter(Period::Day, 60);
+            let (after, _) = bucket.replace(print(3), &own(mine), Micros::from_micros(now));
+            prop_assert!(after.len() <= BUCKET_BYTES_MAX);
+            prop_assert!(!Bucket::read(Some(&after)).unreadable);
+            prop_assert_eq!(find(&after, 3).get(Period::Day), Some(mine));
+        }
+    }
+}

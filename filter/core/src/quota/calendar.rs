@@ -1,0 +1,274 @@
+//! Calendar periods in UTC: where the one around a given time starts and ends. Knows nothing of counters.
+//!
+//! Written by hand: it is one formula, and a date crate would put its time zones, parsers and formats into each module.
+
+use crate::plan_table::Period;
+use crate::time::Micros;
+
+const SECONDS_PER_MINUTE: u64 = 60;
+const SECONDS_PER_HOUR: u64 = 3_600;
+const SECONDS_PER_DAY: u64 = 86_400;
+const DAYS_PER_WEEK: u64 = 7;
+/// 1 January 1970 was a Thursday, three days after a Monday.
+const EPOCH_DAYS_AFTER_MONDAY: u64 = 3;
+/// Days from 1 March of the year 0 to 1 January 1970.
+const EPOCH_DAYS_AFTER_MARCH_0: u64 = 719_468;
+/// The Gregorian calendar repeats after 400 years.
+const DAYS_PER_ERA: u64 = 146_097;
+/// The leap day that only the last year of the 400 has, counted from 0.
+const LAST_DAY_OF_ERA: u64 = DAYS_PER_ERA - 1;
+
+/// One second, minute, hour, day, week or month of the calendar: from `start` up to, but not including, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// Its first moment, always a whole second.
+    pub start: Micros,
+    /// The first moment after it: when its quota is there again. [`Micros::MAX`] if that is beyond all time.
+    pub end: Micros,
+}
+
+impl Interval {
+    /// The one of its kind that holds the time `at`. Weeks begin on Monday (ISO 8601).
+    pub fn of(period: Period, at: Micros) -> Self {
+        let second = at.as_secs();
+        let (start_s, end_s) = match period {
+            Period::Second => multiple_below(second, 1),
+            Period::Minute => multiple_below(second, SECONDS_PER_MINUTE),
+            Period::Hour => multiple_below(second, SECONDS_PER_HOUR),
+            Period::Day => multiple_below(second, SECONDS_PER_DAY),
+            Period::Week => days_to_seconds(week_around(second / SECONDS_PER_DAY)),
+            Period::Month => days_to_seconds(Date::of_day(second / SECONDS_PER_DAY).month_bounds()),
+        };
+        Interval { start: Micros::from_secs(start_s), end: Micros::from_secs(end_s) }
+    }
+
+    /// How long it is, in seconds: that of a month depends on the month.
+    pub const fn length_s(self) -> u64 {
+        self.end.as_secs().saturating_sub(self.start.as_secs())
+    }
+}
+
+/// A time as RFC 3339 writes it, in UTC and whole seconds rounded down: `2026-12-01T00:00:00Z`.
+///
+/// RFC 3339 ends with the year 9999, and so does this.
+pub fn rfc3339(at: Micros) -> String {
+    /// 9999-12-31T23:59:59Z.
+    const LAST_S: u64 = 253_402_300_799;
+    let second = at.as_secs().min(LAST_S);
+    let Date { year, month, day_of_month, .. } = Date::of_day(second / SECONDS_PER_DAY);
+    let hour = second % SECONDS_PER_DAY / SECONDS_PER_HOUR;
+    let minute = second % SECONDS_PER_HOUR / SECONDS_PER_MINUTE;
+    let second = second % SECONDS_PER_MINUTE;
+    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+fn multiple_below(second: u64, length: u64) -> (u64, u64) {
+    let start = second.saturating_sub(second.checked_rem(length).unwrap_or(0));
+    (start, start.saturating_add(length))
+}
+
+/// First day of the week around a day since the epoch, and of the next. The week of the epoch is cut at its front.
+fn week_around(day: u64) -> (u64, u64) {
+    let since_a_monday = day.saturating_add(EPOCH_DAYS_AFTER_MONDAY);
+    let (start, end) = multiple_below(since_a_monday, DAYS_PER_WEEK);
+    (start.saturating_sub(EPOCH_DAYS_AFTER_MONDAY), end.saturating_sub(EPOCH_DAYS_AFTER_MONDAY))
+}
+
+fn days_to_seconds((start, end): (u64, u64)) -> (u64, u64) {
+    (start.saturating_mul(SECONDS_PER_DAY), end.saturating_mul(SECONDS_PER_DAY))
+}
+
+/// A day of the Gregorian calendar.
+struct Date {
+    /// Days since the epoch.
+    day: u64,
+    year: u64,
+    /// 1 to 12.
+    month: u64,
+    /// 1 to 31.
+    day_of_month: u64,
+}
+
+impl Date {
+    /// Years are counted from March here, so that the leap day is the last of its year and months have a formula;
+    /// see <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>. No value can overflow: a `u64` of
+    /// microseconds holds less than 2^28 days.
+    fn of_day(day: u64) -> Self {
+        let shifted = day.saturating_add(EPOCH_DAYS_AFTER_MARCH_0);
+        let day_of_era = shifted % DAYS_PER_ERA;
+        let leap_days = (day_of_era / 1_460)
+            .saturating_sub(day_of_era / 36_524)
+            .saturating_add(day_of_era / LAST_DAY_OF_ERA);
+        let year_of_era = day_of_era.saturating_sub(leap_days) / 365;
+        let days_before_year =
+            year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
+        let day_of_year = day_of_era.saturating_sub(days_before_year);
+        let months_since_march = day_of_year.saturating_mul(5).saturating_add(2) / 153;
+        let month = months_since_march.saturating_add(2) % 12;
+        let year = (shifted / DAYS_PER_ERA)
+            .saturating_mul(400)
+            .saturating_add(year_of_era)
+            .saturating_add(u64::from(month < 2));
+        Date {
+            day,
+            year,
+            month: month.saturating_add(1),
+            day_of_month: day_of_year.saturating_sub(days_before_month(months_since_march)).saturating_add(1),
+        }
+    }
+
+    /// Its month: the first day, and the first of the next month, as days since the epoch.
+    fn month_bounds(&self) -> (u64, u64) {
+        let first = self.day.saturating_sub(self.day_of_month.saturating_sub(1));
+        (first, first.saturating_add(self.days_in_month()))
+    }
+
+    fn days_in_month(&self) -> u64 {
+        match self.month {
+            2 if self.is_leap_year() => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        }
+    }
+
+    fn is_leap_year(&self) -> bool {
+        self.year.is_multiple_of(4) && !self.year.is_multiple_of(100) || self.year.is_multiple_of(400)
+    }
+}
+
+/// Days from 1 March to the first day of a month of the same year, that year ending with February.
+fn days_before_month(months_since_march: u64) -> u64 {
+    months_since_march.saturating_mul(153).saturating_add(2) / 5
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use time::format_description::well_known::Rfc3339;
+    use time::{Date as Reference, OffsetDateTime};
+
+    fn at(text: &str) -> Micros {
+        let time = OffsetDateTime::parse(text, &Rfc3339).unwrap();
+        Micros::from_micros(u64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap())
+    }
+
+    #[test]
+    fn each_boundary_belongs_to_the_later_interval() {
+        let cases = [
+            ("a second's last microsecond", Period::Second, "2026-11-21T10:20:30.999999Z", "30Z", "31Z"),
+            ("a second's first", Period::Second, "2026-11-21T10:20:31Z", "31Z", "32Z"),
+        ];
+        for (why, period, time, start, end) in cases {
+            let minute = "2026-11-21T10:20:";
+            let want =
+                Interval { start: at(&format!("{minute}{start}")), end: at(&format!("{minute}{end}")) };
+            assert_eq!(Interval::of(period, at(time)), want, "{why}");
+        }
+        let cases = [
+            ("a minute's end", Period::Minute, "2026-11-21T10:20:59.999999Z", "2026-11-21T10:20:00Z"),
+            ("a minute's start", Period::Minute, "2026-11-21T10:21:00Z", "2026-11-21T10:21:00Z"),
+            ("an hour's end", Period::Hour, "2026-11-21T10:59:59.999999Z", "2026-11-21T10:00:00Z"),
+            ("an hour's start", Period::Hour, "2026-11-21T11:00:00Z", "2026-11-21T11:00:00Z"),
+            ("a day's end", Period::Day, "2026-11-21T23:59:59.999999Z", "2026-11-21T00:00:00Z"),
+            ("a day's start", Period::Day, "2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
+            ("a Sunday's end", Period::Week, "2026-11-22T23:59:59.999999Z", "2026-11-16T00:00:00Z"),
+            ("a Monday's start", Period::Week, "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z"),
+            ("week 53 goes into January", Period::Week, "2027-01-03T23:59:59Z", "2026-12-28T00:00:00Z"),
+            ("week 1 of 2027", Period::Week, "2027-01-04T00:00:00Z", "2027-01-04T00:00:00Z"),
+            ("week 1 may begin in December", Period::Week, "2025-01-01T00:00:00Z", "2024-12-30T00:00:00Z"),
+        ];
+        for (why, period, time, start) in cases {
+            let interval = Interval::of(period, at(time));
+            assert_eq!(interval.start, at(start), "{why}");
+            let length = match period {
+                Period::Second => 1,
+                Period::Minute => 60,
+                Period::Hour => 3_600,
+                Period::Day => 86_400,
+                Period::Week | Period::Month => 604_800,
+            };
+            assert_eq!(interval.length_s(), length, "{why}");
+        }
+    }
+
+    #[test]
+    fn months_are_as_long_as_they_are() {
+        let cases = [
+            ("30 days", "2026-11-30T23:59:59.999999Z", "2026-11-01", "2026-12-01"),
+            ("31 days, into the next year", "2026-12-31T23:59:59Z", "2026-12-01", "2027-01-01"),
+            ("the first moment", "2027-01-01T00:00:00Z", "2027-01-01", "2027-02-01"),
+            ("no leap year", "2027-02-28T23:59:59Z", "2027-02-01", "2027-03-01"),
+            ("the leap day", "2028-02-29T12:00:00Z", "2028-02-01", "2028-03-01"),
+            ("after the leap day", "2028-03-01T00:00:00Z", "2028-03-01", "2028-04-01"),
+            ("2000, a leap year", "2000-02-29T23:59:59Z", "2000-02-01", "2000-03-01"),
+            ("2100, none", "2100-02-28T23:59:59Z", "2100-02-01", "2100-03-01"),
+            ("the epoch", "1970-01-01T00:00:00Z", "1970-01-01", "1970-02-01"),
+        ];
+        for (why, time, start, end) in cases {
+            let midnight = |date: &str| at(&format!("{date}T00:00:00Z"));
+            let want = Interval { start: midnight(start), end: midnight(end) };
+            assert_eq!(Interval::of(Period::Month, at(time)), want, "{why}");
+        }
+        assert_eq!(Interval::of(Period::Month, at("2028-02-10T00:00:00Z")).length_s(), 29 * 86_400);
+    }
+
+    #[test]
+    fn the_ends_of_time_have_intervals_too() {
+        let epoch = Interval::of(Period::Week, Micros::default());
+        assert_eq!(epoch, Interval { start: Micros::default(), end: at("1970-01-05T00:00:00Z") });
+        for period in PERIODS {
+            let last = Interval::of(period, Micros::MAX);
+            assert!(last.start <= last.end, "{period:?}");
+        }
+        assert_eq!(rfc3339(Micros::MAX), "9999-12-31T23:59:59Z");
+        assert_eq!(rfc3339(at("2026-12-01T00:00:00Z")), "2026-12-01T00:00:00Z");
+    }
+
+    const PERIODS: [Period; 6] =
+        [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
+
+    /// Start and end by another's calendar.
+    fn reference(period: Period, time: OffsetDateTime) -> (i64, i64) {
+        let midnight = |date: Reference| date.midnight().assume_utc().unix_timestamp();
+        let second = time.unix_timestamp();
+        let date = time.date();
+        match period {
+            Period::Second => (second, second + 1),
+            Period::Minute => (second - i64::from(time.second()), second - i64::from(time.second()) + 60),
+            Period::Hour => {
+                let start = time.replace_minute(0).unwrap().replace_second(0).unwrap().unix_timestamp();
+                (start, start + 3_600)
+            }
+            Period::Day => (midnight(date), midnight(date.next_day().unwrap())),
+            Period::Week => {
+                let (year, week, _) = date.to_iso_week_date();
+                let monday = Reference::from_iso_week_date(year, week, time::Weekday::Monday).unwrap();
+                (midnight(monday), midnight(monday) + 604_800)
+            }
+            Period::Month => {
+                let first = date.replace_day(1).unwrap();
+                let in_the_next = first.checked_add(time::Duration::days(31)).unwrap();
+                (midnight(first), midnight(in_the_next.replace_day(1).unwrap()))
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn every_interval_is_what_another_calendar_says(second in 345_600_u64..253_399_000_000) {
+            let micros = Micros::from_secs(second);
+            let time = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap()).unwrap();
+            for period in PERIODS {
+                let interval = Interval::of(period, micros);
+                let ours = (interval.start.as_secs(), interval.end.as_secs());
+                let (start, end) = reference(period, time);
+                prop_assert_eq!(ours, (u64::try_from(start).unwrap(), u64::try_from(end).unwrap()));
+            }
+            prop_assert_eq!(rfc3339(micros), time.format(&Rfc3339).unwrap());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The response header fields that tell a client how its quota stands.
+
+use super::window_state::WindowState;
+use crate::time::Micros;
+
+/// The largest Integer of a structured field (RFC 9651 §3.3.1).
+const INTEGER_MAX: u64 = 999_999_999_999_999;
+
+/// `RateLimit-Policy` and `RateLimit`: `"asks";q=100;w=2592000` and `"asks";r=88;t=864000`, for the one window given.
+///
+/// draft-ietf-httpapi-ratelimit-headers-10 §§3–4. `w` is how long this very window is: the month's own length.
+pub fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
+    let name = quoted(limit);
+    let quota = state.max.min(INTEGER_MAX);
+    let remaining = state.remaining().min(INTEGER_MAX);
+    // The length of a window that the end of time cuts off; `w` must not be 0.
+    let length_s = state.interval.length_s().max(1);
+    [
+        ("ratelimit-policy", format!("{name};q={quota};w={length_s}")),
+        ("ratelimit", format!("{name};r={remaining};t={}", seconds_until(state.reset(), now))),
+    ]
+}
+
+/// `X-RateLimit-Limit`, `-Remaining` and `-Reset`, the last in seconds from now, as Envoy's own filters have it.
+pub fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, String); 3] {
+    [
+        ("x-ratelimit-limit", state.max.to_string()),
+        ("x-ratelimit-remaining", state.remaining().to_string()),
+        ("x-ratelimit-reset", seconds_until(state.reset(), now).to_string()),
+    ]
+}
+
+/// `Retry-After` for a request that will be served from `reset` on: whole seconds, at least 1 (RFC 9110 §10.2.3).
+pub fn retry_after(reset: Micros, now: Micros) -> (&'static str, String) {
+    ("retry-after", seconds_until(reset, now).max(1).to_string())
+}
+
+/// Rounded up: whoever waits so long is not early.
+fn seconds_until(reset: Micros, now: Micros) -> u64 {
+    let span = reset.since(now);
+    span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
+}
+
+/// A String of a structured field (RFC 9651 §3.3.3), which holds printable ASCII only.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            ' '..='~' => quoted.push(c),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan_table::Period;
+    use crate::quota::calendar::Interval;
+
+    /// 2026-11-21T00:00:00Z.
+    const SATURDAY: Micros = Micros::from_secs(1_795_219_200);
+
+    fn state(per: Period, max: u64, used: u64) -> WindowState {
+        WindowState { per, max, used, interval: Interval::of(per, SATURDAY) }
+    }
+
+    fn value<'a>(fields: &'a [(&'static str, String)], name: &str) -> &'a str {
+        &fields.iter().find(|(n, _)| *n == name).unwrap().1
+    }
+
+    #[test]
+    fn the_ietf_fields_name_quota_window_rest_and_seconds_to_the_reset() {
+        let month = ietf("asks", &state(Period::Month, 100, 12), SATURDAY);
+        assert_eq!(value(&month, "ratelimit-policy"), r#""asks";q=100;w=2592000"#);
+        assert_eq!(value(&month, "ratelimit"), r#""asks";r=88;t=864000"#);
+        let over = ietf("asks", &state(Period::Day, 5, 9), SATURDAY);
+        assert_eq!(value(&over, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
+        assert_eq!(value(&over, "ratelimit"), r#""asks";r=0;t=86400"#);
+    }
+
+    #[test]
+    fn what_a_structured_field_cannot_hold_is_cut() {
+        let huge = ietf("a\"b\\c d\u{e4}\n", &state(Period::Day, u64::MAX, 0), SATURDAY);
+        assert_eq!(value(&huge, "ratelimit-policy"), r#""a\"b\\c d??";q=999999999999999;w=86400"#);
+        assert_eq!(value(&huge, "ratelimit"), r#""a\"b\\c d??";r=999999999999999;t=86400"#);
+        let last = WindowState {
+            interval: Interval::of(Period::Second, Micros::MAX),
+            ..state(Period::Second, 1, 0)
+        };
+        assert_eq!(value(&ietf("a", &last, Micros::MAX), "ratelimit-policy"), r#""a";q=1;w=1"#);
+    }
+
+    #[test]
+    fn the_older_fields_are_plain_numbers() {
+        let fields = x_ratelimit(&state(Period::Day, 5, 2), SATURDAY);
+        assert_eq!(value(&fields, "x-ratelimit-limit"), "5");
+        assert_eq!(value(&fields, "x-ratelimit-remaining"), "3");
+        assert_eq!(value(&fields, "x-ratelimit-reset"), "86400");
+    }
+
+    #[test]
+    fn waiting_is_rounded_up_and_never_zero() {
+        let now = Micros::from_micros(10_000_000);
+        let cases = [
+            ("exactly two seconds", 12_000_000, "2"),
+            ("a little more", 12_000_001, "3"),
+            ("a little less", 11_999_999, "2"),
+            ("within the second", 10_000_001, "1"),
+            ("at this moment", 10_000_000, "1"),
+            ("past already", 9_000_000, "1"),
+        ];
+        for (why, reset, want) in cases {
+            assert_eq!(
+                retry_after(Micros::from_micros(reset), now),
+                ("retry-after", want.to_owned()),
+                "{why}"
+            );
+        }
+    }
+}

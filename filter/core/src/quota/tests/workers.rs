@@ -1,0 +1,93 @@
+//! Exact among workers: however their loads and swaps interleave, what is admitted is the limit.
+
+use super::{Shared, at, fingerprint, window};
+use crate::plan_table::Period;
+use crate::quota::spend::{Decision, SWAP_TRIES_MAX, spend};
+use crate::quota::table::Fingerprint;
+use proptest::prelude::*;
+
+/// A worker between the steps of its requests.
+#[derive(Clone)]
+struct Worker {
+    fingerprint: Fingerprint,
+    requests_left: u64,
+    loaded: Option<Shared>,
+    tries: u32,
+    admitted: u64,
+}
+
+impl Worker {
+    fn new(subject: &str, requests: u64) -> Self {
+        Worker {
+            fingerprint: fingerprint(subject),
+            requests_left: requests,
+            loaded: None,
+            tries: 0,
+            admitted: 0,
+        }
+    }
+
+    /// Loads; the next time judges and swaps. False once all its requests are answered.
+    fn step(&mut self, shared: &mut Shared, limit: u64) -> bool {
+        if self.requests_left == 0 {
+            return false;
+        }
+        let Some(loaded) = self.loaded.take() else {
+            self.loaded = Some(shared.clone());
+            self.tries += 1;
+            return true;
+        };
+        let plan = [window(limit, Period::Day)];
+        let spending = spend(loaded.value.as_deref(), self.fingerprint, &plan, 1, at(0));
+        let answered = match spending.new_bytes {
+            Some(bytes) => shared.swap(bytes, loaded.version),
+            None => true,
+        };
+        if answered {
+            self.requests_left -= 1;
+            self.tries = 0;
+            self.admitted += u64::from(spending.decision == Decision::Admitted);
+        }
+        true
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_admitted_is_the_limit_however_workers_interleave(
+        limit in 0_u64..40,
+        requests in prop::collection::vec(0_u64..30, 2..5),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..400),
+    ) {
+        let mut shared = Shared::default();
+        // One more has a subject of its own in the same bucket.
+        let mut workers: Vec<Worker> = requests.iter().map(|n| Worker::new("user_1", *n)).collect();
+        workers.push(Worker::new("user_2", 20));
+        for turn in order {
+            turn.get_mut(&mut workers).step(&mut shared, limit);
+        }
+        // The order may end before the requests: the rest goes on in lockstep, where all but one lose each swap.
+        loop {
+            let busy = workers.iter_mut().filter_map(|worker| worker.step(&mut shared, limit).then_some(()));
+            if busy.count() == 0 {
+                break;
+            }
+        }
+        let alone = workers.pop().unwrap();
+        prop_assert_eq!(alone.admitted, limit.min(20));
+        let admitted: u64 = workers.iter().map(|worker| worker.admitted).sum();
+        prop_assert_eq!(admitted, limit.min(requests.iter().sum()));
+    }
+}
+
+#[test]
+fn in_lockstep_dozens_of_workers_are_served_within_the_tries() {
+    let mut shared = Shared::default();
+    let mut workers = vec![Worker::new("user_1", 1); usize::try_from(SWAP_TRIES_MAX).unwrap()];
+    let mut most_tries = 0;
+    while workers.iter_mut().filter_map(|worker| worker.step(&mut shared, 1_000).then_some(())).count() > 0 {
+        most_tries = workers.iter().map(|worker| worker.tries).max().unwrap().max(most_tries);
+    }
+    assert_eq!(workers.iter().map(|worker| worker.admitted).sum::<u64>(), u64::from(SWAP_TRIES_MAX));
+    assert_eq!(most_tries, SWAP_TRIES_MAX, "the worst there is: each round one worker wins");
+}
