@@ -33,6 +33,6 @@ pub struct Setup<'a> {
     pub document: &'a [u8],
     /// The VM's environment.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// A number that an outsider cannot guess, another one in each worker.
-    pub seed: u64,
+    /// Bytes that an outsider cannot guess, others in each worker.
+    pub seed: [u8; 16],
 }

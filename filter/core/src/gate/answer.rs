@@ -61,8 +61,7 @@ pub(super) fn rate_limit(
 /// The answer to a request that does not go on.
 pub(super) fn refused(worker: &Worker, headers: &HeaderMap, refusal: &Refusal, now: Micros) -> Reply {
     let gate = &worker.gate;
-    let mut reply =
-        Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
+    let mut reply = Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
     if let Refusal::QuotaExceeded { limit, tightest, reset, .. } = refusal {
         reply.headers.push(fields::retry_after(*reset, now));
         reply.headers.extend(rate_limit(worker, limit, tightest, now));

@@ -66,8 +66,7 @@ impl Authentication {
             }
         }
         let tokens = tokens.into_iter().map(<[u8]>::to_vec).collect();
-        let authentication =
-            Authentication { tokens, checking: None, error: TokenError::Missing, by_header };
+        let authentication = Authentication { tokens, checking: None, error: TokenError::Missing, by_header };
         authentication.next(worker)
     }
 

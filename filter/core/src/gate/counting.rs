@@ -90,7 +90,9 @@ impl Counting {
                     }
                 }
             }
-            Input::Swapped { stored: true } => Counted::Admitted(Standing { limit: self.limit, states: self.then }),
+            Input::Swapped { stored: true } => {
+                Counted::Admitted(Standing { limit: self.limit, states: self.then })
+            }
             Input::Swapped { stored: false } => self.load(),
             _ => Counted::Ask(self, Action::Wait),
         }
@@ -111,11 +113,15 @@ fn report_losses(worker: &Worker, evicted: u32, unreadable: bool, reports: &mut 
     if evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
         reports.push(worker.metrics.happened(Event::Evicted));
-        reports.push(Report::json(Level::Warn, &Line { alarm: "counters_evicted", counters_lost: evicted, cure }));
+        reports.push(Report::json(
+            Level::Warn,
+            &Line { alarm: "counters_evicted", counters_lost: evicted, cure },
+        ));
     }
     if unreadable {
         let cure = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
         reports.push(worker.metrics.happened(Event::StoreFailed));
-        reports.push(Report::json(Level::Error, &Line { alarm: "counters_unreadable", counters_lost: 0, cure }));
+        reports
+            .push(Report::json(Level::Error, &Line { alarm: "counters_unreadable", counters_lost: 0, cure }));
     }
 }

@@ -106,7 +106,8 @@ impl Refusal {
                 by_plan(problem.with("feature", feature.as_str()), plan, required.as_deref(), upgrade_url)
             }
             Refusal::QuotaExceeded { plan, limit, tightest, reset } => {
-                let detail = format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
+                let detail =
+                    format!("the plan {plan} allows {limit} {} a {}", tightest.max, tightest.per.name());
                 let problem = Problem::new(429, "quota_exceeded", detail)
                     .with("limit", limit.as_str())
                     .with("max", tightest.max)
@@ -137,12 +138,7 @@ fn challenge(error: TokenError) -> String {
 }
 
 /// Adds the plan that the caller has and the one that would do.
-fn by_plan(
-    problem: Problem,
-    plan: &str,
-    required: Option<&str>,
-    upgrade_url: Option<&str>,
-) -> Problem {
+fn by_plan(problem: Problem, plan: &str, required: Option<&str>, upgrade_url: Option<&str>) -> Problem {
     let mut problem = problem.with("plan", plan);
     if let Some(required) = required {
         problem = problem.with("required_plan", required);

@@ -64,7 +64,7 @@ impl Spender {
                 counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), &limit)
             }
             Spender::Anonymous { network, .. } => {
-                network.with_bytes(|bytes| counters.anonymous.place(bytes, &limit))
+                counters.anonymous.place(network.to_string().as_bytes(), &limit)
             }
         };
         Some(Counting::begin(place, limit, windows, cost))
