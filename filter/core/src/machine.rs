@@ -120,7 +120,7 @@ pub struct CallId(pub u32);
 pub struct Version(pub u32);
 
 impl Version {
-    /// No value was there. A swap with it writes whatever is there by then: Envoy knows no "only if absent".
+    /// No value was there. A swap with it writes only if there still is none.
     pub const ABSENT: Version = Version(0);
 }
 

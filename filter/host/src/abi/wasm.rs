@@ -231,8 +231,8 @@ pub(crate) fn grpc_call(call: &GrpcCall<'_>) -> Result<u32, Status> {
     // SAFETY: pointers and lengths are those of slices that outlive the call; the last is to a local.
     let status = Status(unsafe {
         proxy_grpc_call(
-            call.cluster.as_ptr(),
-            call.cluster.len(),
+            call.target.as_ptr(),
+            call.target.len(),
             call.service.as_ptr(),
             call.service.len(),
             call.method.as_ptr(),
