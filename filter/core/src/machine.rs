@@ -120,11 +120,8 @@ pub struct CallId(pub u32);
 pub struct Version(pub u32);
 
 impl Version {
-    /// No value was there. A swap with it stores only if there still is none.
-    ///
-    /// Envoy writes unconditionally for version 0, and refuses any other that is not the value's own unless the key is
-    /// absent. So this is a version that no value has until four thousand million writes were made.
-    pub const ABSENT: Version = Version(u32::MAX);
+    /// No value was there. A swap with it writes only if there still is none.
+    pub const ABSENT: Version = Version(0);
 }
 
 /// One action, and what there is to report of how it came about.

@@ -202,3 +202,6 @@ fn remove_trailers<F: Filter>() -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,8 +121,9 @@ mod tests {
 
     #[test]
     fn a_map_that_is_cut_short_is_malformed_and_none_is_empty() {
-        assert_eq!(deserialise(Vec::new()), Some(HeaderMap::default()), "no bytes at all");
-        assert_eq!(deserialise(vec![0; 4]), Some(HeaderMap::default()), "no fields");
+        for (why, buffer) in [("no bytes at all", Vec::new()), ("no fields", vec![0; 4])] {
+            assert_eq!(deserialise(buffer).unwrap().iter().count(), 0, "{why}");
+        }
         for length in 1..TWO.len() {
             assert_eq!(deserialise(TWO[..length].to_vec()), None, "cut to {length} bytes");
         }

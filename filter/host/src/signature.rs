@@ -2,42 +2,29 @@
 //!
 //! Its arguments and its result are protobuf messages: source/extensions/common/wasm/ext/verify_signature.proto.
 
-use crate::abi;
+use crate::{abi, protobuf};
 use tollgate_core::machine::Verification;
 
 const FUNCTION: &[u8] = b"verify_signature";
 const HASH_FUNCTION: &[u8] = b"sha256";
 /// Field 1, `result`, with the value true. A false one is left out of the message.
 const VALID: &[u8] = &[0x08, 0x01];
-/// A tag and the longest varint of a length in memory.
-const FIELD_OVERHEAD_BYTES_MAX: usize = 11;
 
 /// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256.
 ///
 /// A host that fails in any way counts as one that cannot check signatures: then it is done in wasm, never left out.
 pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
-    let fields = [(0x0a, HASH_FUNCTION), (0x12, public_key), (0x1a, signature), (0x22, text)];
-    let size = fields.iter().map(|(_, bytes)| bytes.len().saturating_add(FIELD_OVERHEAD_BYTES_MAX)).sum();
-    let mut arguments = Vec::with_capacity(size);
-    for (tag, bytes) in fields {
-        arguments.push(tag);
-        push_varint(&mut arguments, bytes.len());
-        arguments.extend_from_slice(bytes);
+    let fields = [(1, HASH_FUNCTION), (2, public_key), (3, signature), (4, text)];
+    let mut arguments =
+        Vec::with_capacity(fields.iter().map(|(_, bytes)| protobuf::field_bytes_max(bytes)).sum());
+    for (number, bytes) in fields {
+        protobuf::push_field(&mut arguments, number, bytes);
     }
     match abi::call_foreign_function(FUNCTION, &arguments) {
         Ok(result) if result.starts_with(VALID) => Verification::Valid,
         Ok(_) => Verification::Invalid,
         Err(_) => Verification::Unsupported,
     }
-}
-
-/// A number in protobuf's encoding: seven bits a byte, the lowest first, the top bit set on all but the last.
-fn push_varint(bytes: &mut Vec<u8>, mut number: usize) {
-    while number > 0x7f {
-        bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
-        number >>= 7;
-    }
-    bytes.push(u8::try_from(number).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -72,21 +59,6 @@ mod tests {
             scripted::reset();
             scripted::with(|host| host.signature = Some(answer));
             assert_eq!(verify(b"k", b"s", b"t"), want, "{why}");
-        }
-    }
-
-    #[test]
-    fn lengths_take_as_many_bytes_as_they_need() {
-        for (number, want) in [
-            (0, &[0][..]),
-            (127, &[127]),
-            (128, &[0x80, 1]),
-            (16_383, &[0xff, 0x7f]),
-            (16_384, &[0x80, 0x80, 1]),
-        ] {
-            let mut bytes = Vec::new();
-            push_varint(&mut bytes, number);
-            assert_eq!(bytes, want, "{number}");
         }
     }
 }

@@ -1,1 +1,29 @@
-//! t
+//! `plan_gate.wasm`: verifies session tokens and enforces plans. The rules are in `tollgate_core::gate`.
+
+use tollgate_core::config;
+use tollgate_core::gate::{Passage, Worker};
+use tollgate_core::identity;
+use tollgate_host::{Filter, Setup, export_filter};
+
+struct PlanGate;
+
+impl Filter for PlanGate {
+    type Worker = Worker;
+    type Request = Passage;
+
+    fn configure(setup: Setup<'_>) -> Result<Worker, String> {
+        let configuration =
+            config::gate(setup.document, setup.environment).map_err(|error| error.to_string())?;
+        Worker::new(configuration, setup.seed).map_err(|error| error.to_string())
+    }
+
+    fn request(_worker: &Worker) -> Passage {
+        Passage::default()
+    }
+
+    fn removes_trailer(name: &[u8]) -> bool {
+        identity::voucher(name).is_some()
+    }
+}
+
+export_filter!(PlanGate; request_headers, request_trailers, response_headers);

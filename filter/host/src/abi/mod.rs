@@ -50,7 +50,8 @@ pub(crate) struct LocalResponse<'a> {
 
 /// A gRPC callout as the ABI takes it.
 pub(crate) struct GrpcCall<'a> {
-    pub(crate) cluster: &'a [u8],
+    /// A `GrpcService` message.
+    pub(crate) target: &'a [u8],
     pub(crate) service: &'a [u8],
     pub(crate) method: &'a [u8],
     pub(crate) message: &'a [u8],

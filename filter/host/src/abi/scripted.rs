@@ -55,7 +55,7 @@ pub(crate) enum Event {
     Continued,
     Replied { status: u16, details: Vec<u8>, body: Vec<u8>, headers: Vec<u8>, grpc_status: i32 },
     HttpCalled { cluster: String, headers: Vec<u8>, body: Vec<u8>, timeout_ms: u32 },
-    GrpcCalled { cluster: String, method: String, message: Vec<u8>, timeout_ms: u32 },
+    GrpcCalled { target: Vec<u8>, method: String, message: Vec<u8>, timeout_ms: u32 },
     ContextSet(u32),
     Defined(u32, String),
     Recorded(u32, u64),
@@ -100,12 +100,10 @@ fn call<T>(
     })
 }
 
-fn done(function: &'static str, behave: impl FnOnce(&mut Host)) -> Status {
-    let behave = |host: &mut Host| {
-        behave(host);
-        Ok(())
-    };
-    call(function, behave, |_| ()).err().unwrap_or(Status::OK)
+/// A call that returns nothing. That it was asked is noted, whatever the answer is.
+fn done(function: &'static str, event: Event) -> Status {
+    with(|host| host.events.push(event));
+    call(function, |_| Ok(()), |_| ()).err().unwrap_or(Status::OK)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -125,7 +123,7 @@ fn low_half(answer: &Answer) -> u32 {
 pub(crate) fn log(level: u32, message: &[u8]) -> Status {
     let message = message.to_vec();
     let line = String::from_utf8(message).unwrap_or_default();
-    done("log", |host| host.events.push(Event::Logged(level, line)))
+    done("log", Event::Logged(level, line))
 }
 
 pub(crate) fn current_time_nanoseconds() -> Result<u64, Status> {
@@ -147,12 +145,12 @@ pub(crate) fn header_map_pairs(map: MapType) -> Result<Vec<u8>, Status> {
 
 pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {
     let event = Event::Set(map, text(name), value.to_vec());
-    done("replace_header_map_value", |host| host.events.push(event))
+    done("replace_header_map_value", event)
 }
 
 pub(crate) fn remove_header_map_value(map: MapType, name: &[u8]) -> Status {
     let event = Event::Removed(map, text(name));
-    done("remove_header_map_value", |host| host.events.push(event))
+    done("remove_header_map_value", event)
 }
 
 pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
@@ -182,7 +180,7 @@ pub(crate) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> Status 
 }
 
 pub(crate) fn continue_request() -> Status {
-    done("continue_stream", |host| host.events.push(Event::Continued))
+    done("continue_stream", Event::Continued)
 }
 
 pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Status {
@@ -193,7 +191,7 @@ pub(crate) fn send_local_response(response: &LocalResponse<'_>) -> Status {
         headers: response.headers.to_vec(),
         grpc_status: response.grpc_status,
     };
-    done("send_local_response", |host| host.events.push(event))
+    done("send_local_response", event)
 }
 
 fn start(host: &mut Host, cluster: &[u8], unknown: Status, event: Event) -> Result<u32, Status> {
@@ -212,12 +210,14 @@ pub(crate) fn http_call(cluster: &[u8], headers: &[u8], body: &[u8], timeout_ms:
 
 pub(crate) fn grpc_call(call_: &GrpcCall<'_>) -> Result<u32, Status> {
     let event = Event::GrpcCalled {
-        cluster: text(call_.cluster),
+        target: call_.target.to_vec(),
         method: format!("{}/{}", text(call_.service), text(call_.method)),
         message: call_.message.to_vec(),
         timeout_ms: call_.timeout_ms,
     };
-    let behave = |host: &mut Host| start(host, call_.cluster, Status::PARSE_FAILURE, event);
+    // The name stands behind the two tags and lengths of `GrpcService.envoy_grpc.cluster_name`.
+    let cluster = call_.target.get(4..).unwrap_or_default();
+    let behave = |host: &mut Host| start(host, cluster, Status::INTERNAL_FAILURE, event);
     call("grpc_call", behave, |answer| low_half(&answer))
 }
 
@@ -226,7 +226,7 @@ pub(crate) fn grpc_status_message() -> Result<Vec<u8>, Status> {
 }
 
 pub(crate) fn set_effective_context(context_id: u32) -> Status {
-    done("set_effective_context", |host| host.events.push(Event::ContextSet(context_id)))
+    done("set_effective_context", Event::ContextSet(context_id))
 }
 
 pub(crate) fn call_foreign_function(_name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {
@@ -247,13 +247,13 @@ pub(crate) fn define_metric(kind: u32, name: &[u8]) -> Result<u32, Status> {
 }
 
 pub(crate) fn record_metric(id: u32, value: u64) -> Status {
-    done("record_metric", |host| host.events.push(Event::Recorded(id, value)))
+    done("record_metric", Event::Recorded(id, value))
 }
 
 pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
-    done("increment_metric", |host| host.events.push(Event::Incremented(id, offset)))
+    done("increment_metric", Event::Incremented(id, offset))
 }
 
-pub(crate) fn random_bytes() -> Result<[u8; 8], Status> {
-    call("random_get", |_| Ok([7; 8]), |answer| answer.number.to_le_bytes())
+pub(crate) fn random_bytes() -> Result<[u8; 16], Status> {
+    call("random_get", |_| Ok([7; 16]), |answer| u128::from(answer.number).to_le_bytes())
 }

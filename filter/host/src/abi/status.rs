@@ -8,14 +8,16 @@ impl Status {
     /// Done.
     pub(crate) const OK: Status = Status(0);
     /// There is no such thing.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const NOT_FOUND: Status = Status(1);
     /// An argument is wrong; of an HTTP callout also that its cluster is unknown.
     pub(crate) const BAD_ARGUMENT: Status = Status(2);
-    /// Of a gRPC callout: its cluster is unknown.
-    pub(crate) const PARSE_FAILURE: Status = Status(4);
     /// Somebody else wrote in between.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const CAS_MISMATCH: Status = Status(8);
+    /// Of a callout: it has ended already.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) const INTERNAL_FAILURE: Status = Status(10);
 
     /// `Ok` if the call was done, else the status.
     pub(crate) fn ok(self) -> Result<(), Status> {

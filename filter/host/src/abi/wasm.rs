@@ -231,8 +231,8 @@ pub(crate) fn grpc_call(call: &GrpcCall<'_>) -> Result<u32, Status> {
     // SAFETY: pointers and lengths are those of slices that outlive the call; the last is to a local.
     let status = Status(unsafe {
         proxy_grpc_call(
-            call.cluster.as_ptr(),
-            call.cluster.len(),
+            call.target.as_ptr(),
+            call.target.len(),
             call.service.as_ptr(),
             call.service.len(),
             call.method.as_ptr(),
@@ -288,9 +288,9 @@ pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
     Status(proxy_increment_metric(id, offset))
 }
 
-/// Eight bytes of the host's randomness.
-pub(crate) fn random_bytes() -> Result<[u8; 8], Status> {
-    let mut bytes = [0; 8];
+/// Sixteen bytes of the host's randomness.
+pub(crate) fn random_bytes() -> Result<[u8; 16], Status> {
+    let mut bytes = [0; 16];
     // SAFETY: pointer and length are those of a local that outlives the call.
     let errno = Status(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) });
     errno.with(bytes)

@@ -1,0 +1,290 @@
+//! Whole requests against the scripted host: which inputs a machine gets, and what Envoy is asked to do.
+
+mod anything;
+mod script;
+
+use super::*;
+use crate::abi::Status;
+use crate::abi::scripted::{self, Event};
+use crate::perform::STEPS_MAX;
+use script::{Scripted, call, inputs, reply, then};
+use tollgate_core::http::Forward;
+use tollgate_core::machine::{Action, Version};
+
+const ROOT: u32 = 1;
+const REQUEST: u32 = 2;
+
+/// A configured filter and a request with one header field.
+fn dispatch() -> Dispatch<Scripted> {
+    scripted::reset();
+    script::reset();
+    scripted::with(|host| {
+        host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&[(":path", "/")]));
+        host.maps.insert(MapType::REQUEST_TRAILERS, Vec::new());
+        host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", "200")]));
+        host.clusters = vec!["c"];
+    });
+    let mut dispatch = Dispatch::new();
+    dispatch.context_create(ROOT, 0);
+    assert!(dispatch.configure(ROOT, 0));
+    dispatch.context_create(REQUEST, ROOT);
+    dispatch
+}
+
+fn forward() -> Action {
+    Action::Forward(Forward {
+        remove: vec![b"x_old".to_vec()],
+        set: vec![("x-new", b"\xff".to_vec())],
+        respond_with: vec![("x-left", "3".to_owned())],
+    })
+}
+
+/// What Envoy is asked for when a request is forwarded like that.
+fn forwarded() -> Vec<Event> {
+    vec![
+        Event::Removed(MapType::REQUEST_HEADERS, "x_old".to_owned()),
+        Event::Set(MapType::REQUEST_HEADERS, "x-new".to_owned(), b"\xff".to_vec()),
+    ]
+}
+
+fn status_replied(events: &[Event]) -> Option<u16> {
+    events.iter().find_map(|event| match event {
+        Event::Replied { status, .. } => Some(*status),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_request_judged_at_once_goes_on_at_once_and_its_response_gets_its_fields() {
+    let mut dispatch = dispatch();
+    then([forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Continue);
+    assert_eq!(scripted::events(), forwarded());
+    assert_eq!(dispatch.request_body(REQUEST, 10, true), Flow::Continue);
+    dispatch.response_headers(REQUEST);
+    let set = Event::Set(MapType::RESPONSE_HEADERS, "x-left".to_owned(), b"3".to_vec());
+    assert_eq!(scripted::events(), [set]);
+    assert_eq!(inputs(), ["head [\":path\"] end=false"], "a judged request's machine gets nothing more");
+}
+
+#[test]
+fn a_reply_stops_everything() {
+    let mut dispatch = dispatch();
+    then([reply(403), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Pause);
+    assert_eq!(dispatch.request_body(REQUEST, 10, true), Flow::Pause);
+    assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+    dispatch.response_headers(REQUEST);
+    let events = scripted::events();
+    assert!(matches!(events[..], [Event::Replied { status: 403, .. }]), "{events:?}");
+    assert_eq!(inputs().len(), 1);
+}
+
+#[test]
+fn a_body_is_given_when_it_is_complete_and_its_size_before_that() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.buffers.insert(BufferType::REQUEST_BODY, b"abcde".to_vec()));
+    then([Action::Wait, Action::Wait, Action::Wait, forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Pause);
+    assert_eq!(dispatch.request_body(REQUEST, 3, false), Flow::Pause);
+    assert_eq!(scripted::events(), [], "nothing is let go before it is judged");
+    assert_eq!(dispatch.request_body(REQUEST, 5, true), Flow::Continue);
+    assert_eq!(scripted::events(), forwarded());
+    assert_eq!(inputs(), ["head [\":path\"] end=false", "grew 3", "grew 5", "body abcde"]);
+}
+
+#[test]
+fn trailers_complete_a_body() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.buffers.insert(BufferType::REQUEST_BODY, b"abc".to_vec()));
+    then([Action::Wait, Action::Wait, reply(400)]);
+    dispatch.request_headers(REQUEST, false);
+    dispatch.request_body(REQUEST, 3, false);
+    assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+    assert_eq!(inputs()[1..], ["grew 3", "body abc"]);
+    assert_eq!(status_replied(&scripted::events()), Some(400));
+}
+
+#[test]
+fn a_body_that_is_too_large_is_never_copied() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.refusals.insert("get_buffer_bytes", Status(10)));
+    then([Action::Wait, reply(413)]);
+    dispatch.request_headers(REQUEST, false);
+    assert_eq!(dispatch.request_body(REQUEST, usize::MAX, true), Flow::Pause);
+    assert_eq!(inputs()[1..], [format!("grew {}", usize::MAX)]);
+    assert_eq!(status_replied(&scripted::events()), Some(413));
+}
+
+#[test]
+fn trailers_that_the_filter_does_not_allow_are_removed_before_and_after_the_judgement() {
+    let trailers = headers::serialise(&[("x-keep", "1"), ("x-foreign", "1")]);
+    let removed = Event::Removed(MapType::REQUEST_TRAILERS, "x-foreign".to_owned());
+    for first in [forward(), Action::Wait] {
+        let mut dispatch = dispatch();
+        scripted::with(|host| host.maps.insert(MapType::REQUEST_TRAILERS, trailers.clone()));
+        then([first]);
+        dispatch.request_headers(REQUEST, false);
+        dispatch.request_trailers(REQUEST);
+        let events = scripted::events();
+        let ours =
+            events.iter().filter(|event| matches!(event, Event::Removed(MapType::REQUEST_TRAILERS, _)));
+        assert_eq!(ours.collect::<Vec<_>>(), [&removed]);
+    }
+}
+
+#[test]
+fn a_held_request_goes_on_when_its_callout_is_answered() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.buffers.insert(BufferType::CALL_RESPONSE_BODY, b"{}".to_vec()));
+    then([call(&[(7, "c")]), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
+    assert!(matches!(scripted::events()[..], [Event::HttpCalled { .. }]));
+    dispatch.http_call_response(99, 1, 2);
+    assert_eq!(inputs().len(), 1, "nobody waits for that token");
+    dispatch.http_call_response(1, 1, 2);
+    assert_eq!(inputs()[1..], ["answered 7 200 {}"]);
+    let mut want = vec![Event::ContextSet(REQUEST)];
+    want.extend(forwarded());
+    want.push(Event::Continued);
+    assert_eq!(scripted::events(), want);
+    dispatch.http_call_response(1, 1, 2);
+    assert_eq!(inputs().len(), 2, "an answer counts once");
+}
+
+#[test]
+fn callouts_that_cannot_start_are_told_one_after_the_other() {
+    let mut dispatch = dispatch();
+    let load = || Action::Load { key: "k".to_owned() };
+    then([call(&[(1, "unknown"), (2, "c"), (3, "unknown")]), load(), Action::Wait, Action::Wait, reply(200)]);
+    dispatch.request_headers(REQUEST, true);
+    let want = ["answered 1 ClusterUnknown", "loaded None 0", "answered 3 ClusterUnknown"];
+    assert_eq!(inputs()[1..], want, "a value that was asked for comes before the next outcome");
+    dispatch.http_call_response(1, 0, 0);
+    assert_eq!(inputs()[4..], ["answered 2 Reset"]);
+}
+
+#[test]
+fn a_grpc_callout_has_one_outcome() {
+    for first in ["message", "close"] {
+        let mut dispatch = dispatch();
+        scripted::with(|host| host.buffers.insert(BufferType::GRPC_MESSAGE, b"m".to_vec()));
+        then([script::call_grpc(4, "c")]);
+        dispatch.request_headers(REQUEST, true);
+        dispatch.http_call_response(1, 1, 0);
+        assert_eq!(inputs().len(), 1, "the tokens of the two kinds are apart");
+        match first {
+            "message" => dispatch.grpc_receive(1, 1),
+            _ => dispatch.grpc_close(1, 8),
+        }
+        dispatch.grpc_close(1, 0);
+        dispatch.grpc_receive(1, 1);
+        let want = if first == "message" { "answered 4 message m" } else { "answered 4 Failed 8" };
+        assert_eq!(inputs()[1..], [want]);
+    }
+}
+
+#[test]
+fn an_answer_for_a_request_that_is_gone_is_dropped() {
+    let mut gone = dispatch();
+    then([call(&[(1, "c")]), forward()]);
+    gone.request_headers(REQUEST, true);
+    gone.delete(REQUEST);
+    gone.http_call_response(1, 1, 0);
+    assert_eq!(inputs().len(), 1, "Envoy said that it is gone");
+
+    let mut unknown = dispatch();
+    then([call(&[(1, "c")]), forward()]);
+    unknown.request_headers(REQUEST, true);
+    scripted::with(|host| host.refusals.insert("set_effective_context", Status::BAD_ARGUMENT));
+    unknown.http_call_response(1, 1, 0);
+    assert_eq!(inputs().len(), 1, "Envoy does not know the context");
+
+    let mut judged = dispatch();
+    then([call(&[(1, "c"), (2, "c")]), reply(403), forward()]);
+    judged.request_headers(REQUEST, true);
+    judged.http_call_response(1, 1, 0);
+    scripted::events();
+    judged.http_call_response(2, 1, 0);
+    assert_eq!((inputs().len(), scripted::events()), (2, vec![]), "it is judged");
+}
+
+#[test]
+fn shared_values_are_answered_at_once() {
+    let mut dispatch = dispatch();
+    let load = || Action::Load { key: "k".to_owned() };
+    let swap = |version| Action::Swap { key: "k".to_owned(), value: b"v".to_vec(), version };
+    then([load(), swap(Version::ABSENT), load(), swap(Version(9)), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    assert_eq!(inputs()[1..], ["loaded None 0", "swapped true", "loaded v 1", "swapped false"]);
+}
+
+#[test]
+fn what_envoy_breaks_is_refused_and_never_let_through() {
+    let cases = [
+        ("no clock", "get_current_time_nanoseconds"),
+        ("no header fields", "get_header_map_pairs"),
+        ("a forged header field stays", "remove_header_map_value"),
+        ("a header field is not set", "replace_header_map_value"),
+        ("no body", "get_buffer_bytes"),
+    ];
+    for (why, function) in cases {
+        let mut dispatch = dispatch();
+        scripted::with(|host| host.refusals.insert(function, Status(4_000_000_000)));
+        then([Action::Wait, Action::Wait, forward()]);
+        dispatch.request_headers(REQUEST, false);
+        assert_eq!(dispatch.request_body(REQUEST, 3, true), Flow::Pause, "{why}");
+        assert_eq!(status_replied(&scripted::events()), Some(500), "{why}");
+    }
+}
+
+#[test]
+fn a_machine_without_end_is_stopped() {
+    let mut dispatch = dispatch();
+    let load = || Action::Load { key: "k".to_owned() };
+    then((0..STEPS_MAX).map(|_| load()).chain([forward()]));
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
+    assert_eq!(status_replied(&scripted::events()), Some(500));
+
+    let mut last = self::dispatch();
+    then((1..STEPS_MAX).map(|_| load()).chain([forward()]));
+    assert_eq!(last.request_headers(REQUEST, true), Flow::Continue, "one step less is allowed");
+}
+
+#[test]
+fn a_request_of_no_configured_filter_is_refused() {
+    let mut dispatch = dispatch();
+    assert_eq!(dispatch.request_headers(77, true), Flow::Pause, "never created");
+    dispatch.context_create(78, 55);
+    assert_eq!(dispatch.request_headers(78, true), Flow::Pause, "of a filter that was never configured");
+    dispatch.delete(ROOT);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause, "of a filter that is gone");
+    let replies: Vec<_> =
+        scripted::events().into_iter().filter(|event| matches!(event, Event::Replied { .. })).collect();
+    assert_eq!(replies.len(), 3);
+    dispatch.delete(99);
+}
+
+#[test]
+fn each_filter_of_a_vm_has_its_own_worker() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.buffers.insert(BufferType::PLUGIN_CONFIGURATION, b"second".to_vec()));
+    dispatch.context_create(10, 0);
+    assert!(dispatch.configure(10, 6));
+    dispatch.context_create(11, 10);
+    then([forward(), forward()]);
+    dispatch.request_headers(11, true);
+    dispatch.request_headers(REQUEST, true);
+    assert_eq!(script::workers(), ["second", ""]);
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_and_the_log_says_why() {
+    let mut dispatch = dispatch();
+    scripted::with(|host| host.buffers.insert(BufferType::PLUGIN_CONFIGURATION, b"wrong".to_vec()));
+    assert!(!dispatch.configure(10, 5));
+    assert_eq!(scripted::events(), [Event::Logged(4, "wrong, says the test".to_owned())]);
+    assert!(!dispatch.configure(10, 6), "a configuration that is shorter than announced");
+    scripted::with(|host| host.refusals.insert("random_get", Status(28)));
+    assert!(!dispatch.configure(10, 0), "no randomness");
+}

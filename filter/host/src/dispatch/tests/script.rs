@@ -1,0 +1,127 @@
+//! A filter for tests: its machine returns the actions it is told to, and notes the inputs it gets.
+
+use crate::filter::{Filter, Setup};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tollgate_core::http::{Callout, Outcome, Reply, Request};
+use tollgate_core::machine::{Action, CallId, Input, Machine, Step};
+use tollgate_core::report::{MetricDefinition, Metrics};
+use tollgate_core::time::Micros;
+
+thread_local! {
+    static ACTIONS: RefCell<VecDeque<Action>> = RefCell::default();
+    static INPUTS: RefCell<Vec<String>> = RefCell::default();
+    static WORKERS: RefCell<Vec<String>> = RefCell::default();
+}
+
+pub(super) fn reset() {
+    ACTIONS.take();
+    INPUTS.take();
+    WORKERS.take();
+}
+
+/// What machines return next. After the last they wait.
+pub(super) fn then(actions: impl IntoIterator<Item = Action>) {
+    ACTIONS.set(actions.into_iter().collect());
+}
+
+/// What machines were told so far.
+pub(super) fn inputs() -> Vec<String> {
+    INPUTS.with_borrow(Clone::clone)
+}
+
+/// The configurations of the workers that were handed along, in order.
+pub(super) fn workers() -> Vec<String> {
+    WORKERS.with_borrow(Clone::clone)
+}
+
+pub(super) fn reply(status: u16) -> Action {
+    Action::Reply(Reply { status, headers: vec![], body: vec![], details: "test", grpc_status: None })
+}
+
+/// HTTP callouts with these numbers to these clusters.
+pub(super) fn call(callouts: &[(u32, &str)]) -> Action {
+    let callout = |(id, cluster): &(u32, &str)| {
+        let request = Request::Http {
+            method: "GET",
+            authority: "a".to_owned(),
+            path: "/".to_owned(),
+            headers: vec![],
+            body: vec![],
+        };
+        (CallId(*id), Callout { cluster: (*cluster).to_owned(), timeout: Duration::from_secs(1), request })
+    };
+    Action::Call(callouts.iter().map(callout).collect())
+}
+
+pub(super) fn call_grpc(id: u32, cluster: &str) -> Action {
+    let request = Request::Grpc { service: "s", method: "m", message: vec![] };
+    let callout = Callout { cluster: cluster.to_owned(), timeout: Duration::from_secs(1), request };
+    Action::Call(vec![(CallId(id), callout)])
+}
+
+pub(super) struct Scripted;
+
+pub(super) struct Worker(String);
+
+impl Metrics for Worker {
+    fn metrics(&self) -> Vec<MetricDefinition> {
+        Vec::new()
+    }
+}
+
+impl Filter for Scripted {
+    type Worker = Worker;
+    type Request = ScriptedMachine;
+
+    fn configure(setup: Setup<'_>) -> Result<Worker, String> {
+        match setup.document.escape_ascii().to_string() {
+            wrong if wrong == "wrong" => Err("wrong, says the test".to_owned()),
+            document => Ok(Worker(document)),
+        }
+    }
+
+    fn request(_worker: &Worker) -> ScriptedMachine {
+        ScriptedMachine
+    }
+
+    fn removes_trailer(name: &[u8]) -> bool {
+        name == b"x-foreign"
+    }
+}
+
+pub(super) struct ScriptedMachine;
+
+impl Machine for ScriptedMachine {
+    type Worker = Worker;
+
+    fn handle(&mut self, worker: &mut Worker, _now: Micros, input: Input<'_>) -> Step {
+        INPUTS.with_borrow_mut(|inputs| inputs.push(describe(&input)));
+        WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));
+        ACTIONS.with_borrow_mut(VecDeque::pop_front).unwrap_or(Action::Wait).into()
+    }
+}
+
+fn describe(input: &Input<'_>) -> String {
+    match input {
+        Input::Head { headers, end_of_stream } => format!("head {headers:?} end={end_of_stream}"),
+        Input::BodyGrew { bytes } => format!("grew {bytes}"),
+        Input::Body(body) => format!("body {}", body.escape_ascii()),
+        Input::Answered { call, outcome } => match outcome {
+            Outcome::Answered { status, body, .. } => {
+                format!("answered {} {status} {}", call.0, body.escape_ascii())
+            }
+            Outcome::Message(message) => format!("answered {} message {}", call.0, message.escape_ascii()),
+            Outcome::Failed { grpc_status } => format!("answered {} Failed {grpc_status}", call.0),
+            ended => format!("answered {} {ended:?}", call.0),
+        },
+        Input::Loaded { value: Some(value), version } => {
+            format!("loaded {} {}", value.escape_ascii(), version.0)
+        }
+        Input::Loaded { value: None, version } => format!("loaded None {}", version.0),
+        Input::Swapped { stored } => format!("swapped {stored}"),
+        Input::Verified(verification) => format!("verified {verification:?}"),
+        Input::Property(value) => format!("property {value:?}"),
+    }
+}
