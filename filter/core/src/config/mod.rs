@@ -28,7 +28,8 @@ pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
 pub use upstream::Upstream;
-pub use webhook::{PastDue, Webhook};
+pub use crate::stripe::plan::PastDue;
+pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
 use document::Document;

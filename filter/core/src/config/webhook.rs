@@ -6,6 +6,7 @@ use super::secrets::Secrets;
 use super::upstream::{self, Upstream};
 use super::{address, names};
 use crate::secret::Secret;
+use crate::stripe::plan::PastDue;
 use std::time::Duration;
 
 /// The longest tolerance, in seconds: what was signed may be sent again for so long.
@@ -49,17 +50,6 @@ pub struct Webhook {
     pub clerk: Upstream,
     /// The key of the plan in `public_metadata`.
     pub plan_key: String,
-}
-
-/// What a subscription grants whose payment failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PastDue {
-    /// Its plan, as long as Stripe calls it past due.
-    Keep,
-    /// Nothing.
-    Revoke,
-    /// Its plan for so long, from the oldest open invoice.
-    Grace(Duration),
 }
 
 const AT: &str = "stripe_webhook";
