@@ -21,8 +21,15 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at that path.
-    pub(super) fn new(path: impl Into<String>, problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        ConfigError { path: path.into(), problem: problem.into(), cure: cure.into() }
+    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Self {
+        Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
+    }
+
+    /// Never inlined: there are a hundred calls, and bytes of a module are dear.
+    #[cold]
+    #[inline(never)]
+    fn copied(path: &str, problem: &str, cure: &str) -> Self {
+        ConfigError { path: path.to_owned(), problem: problem.to_owned(), cure: cure.to_owned() }
     }
 }
 

@@ -141,12 +141,12 @@ pub(super) struct Surroundings<'a> {
 
 /// Reads the section.
 pub(super) fn gate(
-    written: &PlanGate,
+    written: &PlanGate<'_>,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<Gate> {
-    let issuer = problems.keep(address::issuer(&written.issuer, "plan_gate.issuer"));
+    let issuer = problems.keep(address::issuer(written.issuer, "plan_gate.issuer"));
     let keys = keys(written, around, secrets, problems);
     let authorized_parties = problems.keep(authorized_parties(written));
     let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
@@ -156,19 +156,16 @@ pub(super) fn gate(
     let clock_skew = problems.keep(clock_skew);
     let plan_claims = problems.keep(plan_claims(&written.plan_claims, written.subject, around.plan_key));
     let usage_path = problems.keep(usage_path(written, around));
-    let upgrade_url = written.upgrade_url.as_deref();
-    let upgrade_url = upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
+    let upgrade_url = written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
     let upgrade_url = problems.keep(upgrade_url);
     let plan_required_status = problems.keep(plan_required_status(written.plan_required_status));
     let confirm = confirm(written, secrets, problems);
     let store = store(&written.store, problems);
-    let taken: Vec<(&str, &str)> = [
-        (around.webhook_path, "stripe_webhook.path"),
-        (written.usage_path.as_deref(), "plan_gate.usage_path"),
-    ]
-    .into_iter()
-    .filter_map(|(path, field)| Some((path?, field)))
-    .collect();
+    let taken: Vec<(&str, &str)> =
+        [(around.webhook_path, "stripe_webhook.path"), (written.usage_path, "plan_gate.usage_path")]
+            .into_iter()
+            .filter_map(|(path, field)| Some((path?, field)))
+            .collect();
     let rules = rules::rules(&written.rules, around.plans, &taken, problems);
     Some(Gate {
         issuer: issuer?,
@@ -196,19 +193,19 @@ pub(super) fn gate(
 }
 
 fn keys(
-    written: &PlanGate,
+    written: &PlanGate<'_>,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<Keys> {
     match &written.keys {
         WrittenKeys::Pem(entry) => problems.keep(secrets.pem(entry, "plan_gate.keys.pem")).map(Keys::Pem),
-        WrittenKeys::Jwks(jwks) => self::jwks(jwks, &written.issuer, around, secrets, problems),
+        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, around, secrets, problems),
     }
 }
 
 fn jwks(
-    written: &Jwks,
+    written: &Jwks<'_>,
     issuer: &str,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
@@ -217,17 +214,17 @@ fn jwks(
     const AT: &str = "plan_gate.keys.jwks";
     /// In milliseconds. No request waits for it but the first.
     const TIMEOUT_MS: u64 = 2_000;
-    let authority = match &written.authority {
-        Some(authority) => authority.clone(),
+    let authority = match written.authority {
+        Some(authority) => authority.to_owned(),
         None => address::url_authority(issuer).unwrap_or_default(),
     };
     // The Frontend API's set is public: the secret key has no business there.
     let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
     let authorization = problems.keep(authorization);
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{AT}.cluster")));
+    let cluster = problems.keep(address::cluster(written.cluster, &format!("{AT}.cluster")));
     let authority = problems.keep(address::authority(&authority, &format!("{AT}.authority")));
-    let path = problems.keep(address::path(&written.path, &format!("{AT}.path")));
+    let path = problems.keep(address::path(written.path, &format!("{AT}.path")));
     let timeout_ms = written.timeout_ms.unwrap_or(TIMEOUT_MS);
     let timeout = problems.keep(upstream::timeout(timeout_ms, &format!("{AT}.timeout_ms")));
     let upstream = Upstream {
@@ -240,7 +237,7 @@ fn jwks(
     Some(Keys::Jwks { upstream, path: path? })
 }
 
-fn authorized_parties(written: &PlanGate) -> Result<Vec<String>, ConfigError> {
+fn authorized_parties(written: &PlanGate<'_>) -> Result<Vec<String>, ConfigError> {
     const PATH: &str = "plan_gate.authorized_parties";
     let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
     if parties.is_empty() && written.require_azp {
@@ -251,13 +248,20 @@ fn authorized_parties(written: &PlanGate) -> Result<Vec<String>, ConfigError> {
     Ok(parties)
 }
 
-fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Result<PlanClaims, ConfigError> {
+fn plan_claims(
+    written: &WrittenClaims<'_>,
+    subject: SubjectKind,
+    key: &str,
+) -> Result<PlanClaims, ConfigError> {
     const USER: [&str; 5] = ["public_metadata.", "metadata.", "publicMetadata.", "user.public_metadata.", ""];
     const ORGANIZATION: [&str; 2] = ["org_public_metadata.", "organization.public_metadata."];
     const AT: &str = "plan_gate.plan_claims";
-    let usual = |parents: &[&str]| parents.iter().map(|parent| format!("{parent}{key}")).collect::<Vec<_>>();
-    let user = written.user.clone().unwrap_or_else(|| usual(&USER));
-    let organization = written.organization.clone().unwrap_or_else(|| usual(&ORGANIZATION));
+    let paths = |written: &Option<Vec<&str>>, usual: &[&str]| match written {
+        Some(paths) => paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>(),
+        None => usual.iter().map(|parent| format!("{parent}{key}")).collect(),
+    };
+    let user = paths(&written.user, &USER);
+    let organization = paths(&written.organization, &ORGANIZATION);
     let user_needed = subject != SubjectKind::Organization;
     let organization_needed = subject != SubjectKind::User;
     Ok(PlanClaims {
@@ -290,9 +294,9 @@ fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate, around: &Surroundings<'_>) -> Result<Option<String>, ConfigError> {
+fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Result<Option<String>, ConfigError> {
     const PATH: &str = "plan_gate.usage_path";
-    let Some(text) = &written.usage_path else { return Ok(None) };
+    let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
     if around.webhook_path == Some(&usage_path) {
         let problem = format!("{} is stripe_webhook.path too", quote(&usage_path));
@@ -312,17 +316,21 @@ fn plan_required_status(status: u64) -> Result<u16, ConfigError> {
     }
 }
 
-fn confirm(written: &PlanGate, secrets: Secrets<'_>, problems: &mut Problems) -> Option<Option<Upstream>> {
+fn confirm(
+    written: &PlanGate<'_>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Option<Option<Upstream>> {
     let Some(written) = &written.confirm else { return Some(None) };
     let key = secrets.api_key(&["CLERK_SECRET_KEY"]);
     upstream::upstream(written, &upstream::CONFIRM, key, "plan_gate.confirm", problems).map(Some)
 }
 
-fn store(written: &WrittenStore, problems: &mut Problems) -> Option<Store> {
+fn store(written: &WrittenStore<'_>, problems: &mut Problems) -> Option<Store> {
     const AT: &str = "plan_gate.store.ratelimit";
     let WrittenStore::Ratelimit(written) = written else { return Some(Store::Local) };
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{AT}.cluster")));
-    let domain = problems.keep(names::name(&written.domain, &format!("{AT}.domain")));
+    let cluster = problems.keep(address::cluster(written.cluster, &format!("{AT}.cluster")));
+    let domain = problems.keep(names::name(written.domain, &format!("{AT}.domain")));
     let timeout = problems.keep(upstream::timeout(written.timeout_ms, &format!("{AT}.timeout_ms")));
     Some(Store::Ratelimit {
         cluster: cluster?,

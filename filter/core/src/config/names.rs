@@ -80,7 +80,7 @@ pub(super) fn length(length: usize, max: usize, path: &str) -> Result<(), Config
 
 /// Checks every item of a list with `check`, and that none stands there twice.
 pub(super) fn list(
-    items: &[String],
+    items: &[impl AsRef<str>],
     max: usize,
     path: &str,
     check: fn(&str, &str) -> Result<String, ConfigError>,
@@ -90,7 +90,7 @@ pub(super) fn list(
     let mut checked = Vec::with_capacity(items.len());
     for (place, item) in items.iter().enumerate() {
         let path = format!("{path}[{place}]");
-        let item = check(item, &path)?;
+        let item = check(item.as_ref(), &path)?;
         if !seen.insert(item.clone()) {
             return Err(ConfigError::new(path, format!("{} stands there twice", quote(&item)), "remove one"));
         }

@@ -53,7 +53,7 @@ impl Sales {
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans(
-    document: &document::Document,
+    document: &document::Document<'_>,
     plan_map: Vec<(String, String)>,
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
@@ -84,16 +84,21 @@ pub(super) fn plans(
 }
 
 /// Reads one plan.
-fn plan(written: &document::Plan, path: &str, sales: &mut Sales, problems: &mut Problems) -> Option<Plan> {
-    let name = problems.keep(name(&written.name, &format!("{path}.name")));
+fn plan(
+    written: &document::Plan<'_>,
+    path: &str,
+    sales: &mut Sales,
+    problems: &mut Problems,
+) -> Option<Plan> {
+    let name = problems.keep(name(written.name, &format!("{path}.name")));
     let prices = sold("price", &written.prices, &format!("{path}.prices"), sales, problems);
     let lookup_keys =
         sold("lookup key", &written.lookup_keys, &format!("{path}.lookup_keys"), sales, problems);
     let products = sold("product", &written.products, &format!("{path}.products"), sales, problems);
     let features = names::list(&written.features, FEATURES_MAX, &format!("{path}.features"), names::name);
     let features = problems.keep(features);
-    let clerk_plan = written.clerk_plan.as_deref();
-    let clerk_plan = clerk_plan.map(|slug| names::name(slug, &format!("{path}.clerk_plan"))).transpose();
+    let clerk_plan =
+        written.clerk_plan.map(|slug| names::name(slug, &format!("{path}.clerk_plan"))).transpose();
     let clerk_plan = problems.keep(clerk_plan);
     let limits = limits(&written.limits, &format!("{path}.limits"), problems);
     Some(Plan {
@@ -122,7 +127,7 @@ fn name(text: &str, path: &str) -> Result<String, ConfigError> {
 /// Reads the prices, lookup keys or products in one list.
 fn sold(
     kind: &'static str,
-    ids: &[String],
+    ids: &[&str],
     path: &str,
     sales: &mut Sales,
     problems: &mut Problems,
@@ -135,7 +140,7 @@ fn sold(
         let path = format!("{path}[{place}]");
         let added = check_id(kind, id, &path).and_then(|()| sales.add(kind, id, &path));
         if problems.keep(added).is_some() {
-            taken.insert(id.clone());
+            taken.insert((*id).to_owned());
         }
     }
     taken
@@ -175,12 +180,12 @@ fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> 
 }
 
 /// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
-fn distinct(plans: &[document::Plan], problems: &mut Problems) {
+fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
     let mut named = BTreeMap::new();
     let mut billed = BTreeMap::new();
     for (place, plan) in plans.iter().enumerate() {
-        if let Some(first) = named.insert(plan.name.as_str(), place) {
-            let problem = format!("plans[{first}] is called {} too", quote(&plan.name));
+        if let Some(first) = named.insert(plan.name, place) {
+            let problem = format!("plans[{first}] is called {} too", quote(plan.name));
             problems.add(ConfigError::new(
                 format!("plans[{place}].name"),
                 problem,
@@ -188,7 +193,7 @@ fn distinct(plans: &[document::Plan], problems: &mut Problems) {
             ));
             continue;
         }
-        let slug = plan.clerk_plan.as_deref().unwrap_or(&plan.name);
+        let slug = plan.clerk_plan.unwrap_or(plan.name);
         if let Some(first) = billed.insert(slug, place) {
             let field = if plan.clerk_plan.is_some() { "clerk_plan" } else { "name" };
             let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
@@ -200,7 +205,7 @@ fn distinct(plans: &[document::Plan], problems: &mut Problems) {
 
 /// Reads the limits of one plan.
 fn limits(
-    written: &BTreeMap<String, document::Limit>,
+    written: &BTreeMap<&str, document::Limit>,
     path: &str,
     problems: &mut Problems,
 ) -> BTreeMap<String, Limit> {

@@ -4,7 +4,7 @@ use super::document::gate::{Require, Rule as Written};
 use super::error::{ConfigError, Problems, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most rules. Each has metrics of its own.
 pub const RULES_MAX: usize = 200;
@@ -65,7 +65,7 @@ pub struct Spend {
 
 /// Reads the rules. `taken` are the paths that the filters themselves answer, each with the field that says so.
 pub(super) fn rules(
-    written: &[Written],
+    written: &[Written<'_>],
     plans: &PlanTable,
     taken: &[(&str, &str)],
     problems: &mut Problems,
@@ -75,8 +75,8 @@ pub(super) fn rules(
     let mut rules = Vec::with_capacity(written.len());
     for (place, written) in written.iter().enumerate() {
         let at = format!("plan_gate.rules[{place}]");
-        if let Some(first) = named.insert(written.name.as_str(), place) {
-            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(&written.name));
+        if let Some(first) = named.insert(written.name, place) {
+            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(written.name));
             problems.add(ConfigError::new(format!("{at}.name"), problem, "give each rule its own name"));
         }
         rules.push(rule(written, plans, taken, &at, problems));
@@ -87,16 +87,16 @@ pub(super) fn rules(
 
 /// Reads one rule.
 fn rule(
-    written: &Written,
+    written: &Written<'_>,
     plans: &PlanTable,
     taken: &[(&str, &str)],
     at: &str,
     problems: &mut Problems,
 ) -> Option<Rule> {
-    let name = problems.keep(names::name(&written.name, &format!("{at}.name")));
+    let name = problems.keep(names::name(written.name, &format!("{at}.name")));
     let path = problems.keep(path(written, taken, at));
     let methods = problems.keep(methods(written, &format!("{at}.methods")));
-    let host = written.host.as_deref().map(|host| address::host(host, &format!("{at}.host"))).transpose();
+    let host = written.host.map(|host| address::host(host, &format!("{at}.host"))).transpose();
     let host = problems.keep(host);
     let require = written.require.as_ref().map(|require| requirement(require, plans, at)).transpose();
     let require = problems.keep(require);
@@ -115,8 +115,8 @@ fn rule(
     Some(rule)
 }
 
-fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Result<PathMatch, ConfigError> {
-    match (&written.path, &written.path_prefix) {
+fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Result<PathMatch, ConfigError> {
+    match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
             Err(ConfigError::new(format!("{at}.path_prefix"), "stands beside `path`", cure))
@@ -138,7 +138,7 @@ fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Result<PathMatch
     }
 }
 
-fn methods(written: &Written, path: &str) -> Result<Vec<String>, ConfigError> {
+fn methods(written: &Written<'_>, path: &str) -> Result<Vec<String>, ConfigError> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
@@ -146,13 +146,13 @@ fn methods(written: &Written, path: &str) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Result<Requirement, ConfigError> {
+fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Result<Requirement, ConfigError> {
     match require {
         Require::Plan(name) => rank(name, plans, &format!("{at}.require.plan")).map(Requirement::Plan),
         Require::Feature(feature) => {
             let features = || plans.iter().flat_map(|(_, plan)| plan.features.iter().map(String::as_str));
-            if features().any(|known| known == feature) {
-                return Ok(Requirement::Feature(feature.clone()));
+            if features().any(|known| known == *feature) {
+                return Ok(Requirement::Feature((*feature).to_owned()));
             }
             let problem = format!("no plan has a feature {}", quote(feature));
             let cure = format!("defined: {}", quote_all(features()));
@@ -168,8 +168,8 @@ fn rank(name: &str, plans: &PlanTable, path: &str) -> Result<Rank, ConfigError> 
     })
 }
 
-fn spend(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Spend>, ConfigError> {
-    let Some(limit) = &written.limit else {
+fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Spend>, ConfigError> {
+    let Some(limit) = written.limit else {
         return match written.cost {
             None => Ok(None),
             Some(_) => {
@@ -178,21 +178,21 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Spend>
             }
         };
     };
-    let mut defined: Vec<&str> =
-        plans.iter().flat_map(|(_, plan)| plan.limits.keys().map(String::as_str)).collect();
-    defined.sort_unstable();
-    defined.dedup();
-    if !defined.contains(&limit.as_str()) {
+    let mut defined = BTreeSet::new();
+    for (_, plan) in plans.iter() {
+        defined.extend(plan.limits.keys().map(String::as_str));
+    }
+    if !defined.contains(limit) {
         let problem = format!("no plan defines a limit {}", quote(limit));
         let cure = format!("defined: {}", quote_all(defined));
         return Err(ConfigError::new(format!("{at}.limit"), problem, cure));
     }
     let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &format!("{at}.cost"))?;
-    Ok(Some(Spend { limit: limit.clone(), cost }))
+    Ok(Some(Spend { limit: limit.to_owned(), cost }))
 }
 
-fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Rank>, ConfigError> {
-    match written.anonymous.as_deref() {
+fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Rank>, ConfigError> {
+    match written.anonymous {
         None | Some("deny") => Ok(None),
         Some(name) => rank(name, plans, &format!("{at}.anonymous")).map(Some),
     }
@@ -213,11 +213,11 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Result<(), Co
 }
 
 /// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
-fn every_plan_says_how_much(written: &[Written], plans: &PlanTable, problems: &mut Problems) {
+fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems: &mut Problems) {
     let mut used = BTreeMap::new();
     for (place, rule) in written.iter().enumerate() {
-        if let Some(limit) = &rule.limit {
-            used.entry(limit.as_str()).or_insert(place);
+        if let Some(limit) = rule.limit {
+            used.entry(limit).or_insert(place);
         }
     }
     // What no plan defines is the rule's mistake, and has been noted there.

@@ -36,8 +36,8 @@ impl Secrets<'_> {
     }
 
     /// The value of a variable that the document names; empty where nothing is read.
-    fn required(self, entry: &FromEnvironment, path: &str) -> Result<String, ConfigError> {
-        let variable = entry.env.as_str();
+    fn required(self, entry: &FromEnvironment<'_>, path: &str) -> Result<String, ConfigError> {
+        let variable = entry.env;
         let named = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && variable.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
             && variable.len() <= 128;
@@ -62,7 +62,7 @@ impl Secrets<'_> {
     }
 
     /// The signing secrets, separated by commas. None where nothing is read, else at least one.
-    pub(super) fn signing(self, entry: &FromEnvironment, path: &str) -> Result<Vec<Secret>, ConfigError> {
+    pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Result<Vec<Secret>, ConfigError> {
         let value = self.required(entry, path)?;
         if matches!(self, Secrets::Unread) {
             return Ok(Vec::new());
@@ -118,7 +118,7 @@ impl Secrets<'_> {
 
     /// Public keys in PEM. Header lines and line breaks may be missing or escaped; several stand one after the
     /// other, those without header lines separated by commas or blank lines.
-    pub(super) fn pem(self, entry: &FromEnvironment, path: &str) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Result<Vec<String>, ConfigError> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
             ConfigError::new(format!("{path}.env"), format!("{} {problem}", entry.env), cure)

@@ -19,9 +19,13 @@ pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Result
     T::deserialize(At(value)).map_err(Fault::into_error)
 }
 
-/// A [`ConfigError`] whose path is still growing, from the inside out.
+/// A [`ConfigError`] whose path is still growing, from the inside out. Boxed, so that the results of all the derived
+/// code that hands it up are small.
 #[derive(Debug)]
-struct Fault {
+struct Fault(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     path: String,
     problem: String,
     /// Without one, the cure is an example of what belongs at the path.
@@ -29,23 +33,30 @@ struct Fault {
 }
 
 impl Fault {
+    #[cold]
+    #[inline(never)]
     fn new(problem: String) -> Self {
-        Fault { path: String::new(), problem, cure: None }
+        Fault(Box::new(Parts { path: String::new(), problem, cure: None }))
     }
 
+    #[cold]
+    #[inline(never)]
     fn mismatch(found: &str, expected: &str) -> Self {
         Fault::new(format!("expected {expected}, found {found}"))
     }
 
+    #[cold]
+    #[inline(never)]
     fn inside(mut self, segment: &str) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{segment}{dot}{}", self.path);
+        let inner = &self.0.path;
+        let dot = if inner.is_empty() || inner.starts_with('[') { "" } else { "." };
+        self.0.path = format!("{segment}{dot}{inner}");
         self
     }
 
     /// The cure for a name that is not among the known ones.
     fn with_known(mut self, name: &str, known: &[&str]) -> Self {
-        self.cure = Some(match nearest(name, known) {
+        self.0.cure = Some(match nearest(name, known) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("known here: {}", known.join(", ")),
         });
@@ -53,14 +64,15 @@ impl Fault {
     }
 
     fn into_error(self) -> ConfigError {
-        let cure = self.cure.unwrap_or_else(|| example::cure(&self.path));
-        ConfigError { path: self.path, problem: self.problem, cure }
+        let Parts { path, problem, cure } = *self.0;
+        let cure = cure.unwrap_or_else(|| example::cure(&path));
+        ConfigError { path, problem, cure }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.problem)
+        write!(f, "{}: {}", self.0.path, self.0.problem)
     }
 }
 
@@ -71,6 +83,8 @@ impl de::Error for Fault {
         Fault::new(message.to_string())
     }
 
+    #[cold]
+    #[inline(never)]
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Fault::new(format!("expected {expected}"))
     }
@@ -79,15 +93,21 @@ impl de::Error for Fault {
         Self::invalid_type(found, expected)
     }
 
+    #[cold]
+    #[inline(never)]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
     }
 
+    #[cold]
+    #[inline(never)]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
         fault.inside(&segment(field))
     }
 
+    #[cold]
+    #[inline(never)]
     fn missing_field(field: &'static str) -> Self {
         Fault::new("missing".to_owned()).inside(field)
     }
@@ -131,6 +151,8 @@ fn edits(from: &str, to: &str) -> usize {
 struct At<'a>(&'a Value);
 
 impl At<'_> {
+    #[cold]
+    #[inline(never)]
     fn mismatch(self, expected: &str) -> Fault {
         let found = match self.0 {
             Value::Null => "nothing (null)",
@@ -146,6 +168,7 @@ impl At<'_> {
     }
 
     /// An integer, or a text that writes one, maybe with `.0` behind it.
+    #[inline(never)]
     fn whole(self) -> Option<u64> {
         match self.0 {
             Value::Number(number) => number.as_u64(),

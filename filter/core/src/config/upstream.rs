@@ -44,16 +44,16 @@ pub(super) const CONFIRM: Defaults =
 
 /// Reads an upstream; `at` is its place in the document.
 pub(super) fn upstream(
-    written: &Written,
+    written: &Written<'_>,
     defaults: &Defaults,
     authorization: Result<Option<Secret>, ConfigError>,
     at: &str,
     problems: &mut Problems,
 ) -> Option<Upstream> {
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{at}.cluster")));
-    let authority = written.authority.as_deref().unwrap_or(defaults.authority);
+    let cluster = problems.keep(address::cluster(written.cluster, &format!("{at}.cluster")));
+    let authority = written.authority.unwrap_or(defaults.authority);
     let authority = problems.keep(address::authority(authority, &format!("{at}.authority")));
-    let base_path = written.base_path.as_deref().unwrap_or(defaults.base_path);
+    let base_path = written.base_path.unwrap_or(defaults.base_path);
     let base_path = problems.keep(base_path_of(base_path, &format!("{at}.base_path")));
     let timeout_ms = written.timeout_ms.unwrap_or(defaults.timeout_ms);
     let timeout = problems.keep(timeout(timeout_ms, &format!("{at}.timeout_ms")));

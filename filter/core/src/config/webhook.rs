@@ -66,11 +66,11 @@ const AT: &str = "stripe_webhook";
 
 /// Reads the section.
 pub(super) fn webhook(
-    written: &StripeWebhook,
+    written: &StripeWebhook<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<Webhook> {
-    let path = problems.keep(address::path(&written.path, "stripe_webhook.path"));
+    let path = problems.keep(address::path(written.path, "stripe_webhook.path"));
     let tolerance_s = written.tolerance_s;
     let tolerance = names::between(tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", "stripe_webhook.tolerance_s");
     let tolerance = problems.keep(tolerance);
@@ -87,7 +87,7 @@ pub(super) fn webhook(
     let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
     let clerk =
         upstream::upstream(&written.clerk, &upstream::CLERK, clerk_key, &format!("{AT}.clerk"), problems);
-    let plan_key = problems.keep(plan_key(&written.plan_key));
+    let plan_key = problems.keep(plan_key(written.plan_key));
     Some(Webhook {
         path: path?,
         mode: written.mode,
