@@ -122,11 +122,11 @@ fn read(
     let plans = plans::plans(&document, plan_map, &mut problems);
     let plans_are_right = !problems.any();
     let webhook = document.stripe_webhook.as_ref();
-    let webhook = webhook.and_then(|written| webhook::webhook(written, webhook_secrets, &mut problems));
+    let webhook = webhook.map(|written| webhook::webhook(written, webhook_secrets, &mut problems));
     // A rule can only be held against plans that are right.
     let gate = match (&document.plan_gate, &plans) {
         (Some(written), Some((plans, _))) if plans_are_right => {
-            gate::gate(written, &surroundings(&document, plans), gate_secrets, &mut problems)
+            Some(gate::gate(written, &surroundings(&document, plans), gate_secrets, &mut problems))
         }
         _ => None,
     };
