@@ -69,6 +69,7 @@ impl Problems {
 
     /// The value, or a stand-in and its error noted. Nothing of a configuration with an error is ever used: a
     /// stand-in only saves the bytes of giving up at each place.
+    #[inline(never)]
     pub(super) fn keep_or_default<T: Default>(&mut self, result: Result<T, ConfigError>) -> T {
         self.keep(result).unwrap_or_default()
     }

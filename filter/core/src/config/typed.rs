@@ -54,6 +54,18 @@ impl Fault {
         self
     }
 
+    #[cold]
+    #[inline(never)]
+    fn in_field(self, key: &str) -> Self {
+        self.inside(&segment(key))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn in_item(self, place: usize) -> Self {
+        self.inside(&format!("[{place}]"))
+    }
+
     /// The cure for a name that is not among the known ones.
     fn with_known(mut self, name: &str, known: &[&str]) -> Self {
         self.0.cure = Some(match nearest(name, known) {
@@ -104,6 +116,12 @@ impl de::Error for Fault {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
         fault.inside(&segment(field))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate_field(field: &'static str) -> Self {
+        Fault::new("stands there twice".to_owned()).inside(field)
     }
 
     #[cold]
@@ -197,15 +215,18 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
+    #[inline(never)]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let value = self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))?;
         visitor.visit_bool(value)
     }
 
+    #[inline(never)]
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_u64(self.whole().ok_or_else(|| self.mismatch("a whole number"))?)
     }
 
+    #[inline(never)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_str(self.0.as_str().ok_or_else(|| self.mismatch("a text"))?)
     }
@@ -273,7 +294,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.inside(&format!("[{place}]")))
+        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.in_item(place))
     }
 }
 
@@ -295,7 +316,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(At(value)).map_err(|fault| fault.inside(&segment(key)))
+        seed.deserialize(At(value)).map_err(|fault| fault.in_field(key))
     }
 }
 
@@ -327,7 +348,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         let content =
             self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
-        seed.deserialize(At(content)).map_err(|fault| fault.inside(&segment(self.name)))
+        seed.deserialize(At(content)).map_err(|fault| fault.in_field(self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
