@@ -9,6 +9,7 @@ pub mod document;
 mod encoding;
 mod error;
 mod example;
+mod fault;
 mod gate;
 mod names;
 mod plans;
