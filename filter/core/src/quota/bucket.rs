@@ -17,7 +17,7 @@ pub const RECORDS_MAX: usize = 176;
 /// The most bytes that one bucket has.
 pub const BUCKET_BYTES_MAX: usize = 1 + RECORDS_MAX * RECORD_BYTES;
 /// The longest that a clock may step back without any count being lost, in seconds: an hour, as a machine does that
-/// keeps local time. It is less for windows that are shorter: see [`clock_slack_s`].
+/// keeps local time. For seconds and minutes it is their own length, which is all that can matter there.
 pub const CLOCK_STEP_S_MAX: u64 = 3_600;
 
 const VERSION: u8 = 1;
