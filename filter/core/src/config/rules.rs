@@ -37,11 +37,11 @@ pub struct Rule {
 /// Paths that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathMatch {
-    /// All.
+    /// All. A rule that names no path, method or host is there to be named by routes.
     Any,
     /// This one.
     Exact(String),
-    /// This one, and all that go on with `/`. There is no `/` at its end.
+    /// This one, and all that go on with `/`. There is no `/` at its end, so that of `/` is empty.
     Prefix(String),
 }
 
@@ -127,7 +127,7 @@ fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Result<PathM
         }
         (None, Some(prefix)) => {
             let prefix = address::prefix(prefix, &field(at, "path_prefix"))?;
-            Ok(prefix.map_or(PathMatch::Any, PathMatch::Prefix))
+            Ok(PathMatch::Prefix(prefix.unwrap_or_default()))
         }
         (None, None) => Ok(PathMatch::Any),
     }

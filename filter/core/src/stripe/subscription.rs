@@ -135,7 +135,7 @@ impl Price {
 }
 
 /// One page of a customer's subscriptions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The subscriptions.
     pub subscriptions: Vec<Subscription>,

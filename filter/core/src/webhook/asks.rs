@@ -13,7 +13,7 @@ use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::customer::Customer;
 use crate::stripe::invoice::OpenInvoices;
-use crate::stripe::object::{Metadata, Unreadable};
+use crate::stripe::object::Metadata;
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
 use crate::stripe::subscription::{Page, Subscription};
@@ -124,7 +124,9 @@ impl Ask {
             Ask::NameOnSubscription(..) => {
                 found(outcome::Answer::of(outcome, Subscription::parse)).map(|_| Told::Named)
             }
-            Ask::NameOnCustomer(..) => found(outcome::Answer::of(outcome, Customer::parse)).map(|_| Told::Named),
+            Ask::NameOnCustomer(..) => {
+                found(outcome::Answer::of(outcome, Customer::parse)).map(|_| Told::Named)
+            }
             Ask::Record(subject) | Ask::Write(subject, _) => {
                 match api::record(outcome, subject, &worker.config.plan_key) {
                     Ok(record) => Ok(Told::Record(Some(Box::new(record)))),

@@ -55,7 +55,9 @@ mod tests {
     fn every_count_has_the_name_of_what_it_counts() {
         let definitions = definitions();
         let name = |report: Report| match report {
-            Report::Count(MetricId(place)) | Report::Record(MetricId(place), _) => definitions[place].name.as_str(),
+            Report::Count(MetricId(place)) | Report::Record(MetricId(place), _) => {
+                definitions[place].name.as_str()
+            }
             Report::Line(..) => panic!("not a metric"),
         };
         assert_eq!(name(answered("processed").unwrap()), "tollgate.webhook.result.processed");

@@ -68,7 +68,10 @@ impl Finding {
 }
 
 /// Whose a subscription is by its own metadata, else by its customer's.
-pub(super) fn owner_by_metadata(subscription: &Subscription, keys: &SubjectKeys) -> (Option<Named>, Vec<String>) {
+pub(super) fn owner_by_metadata(
+    subscription: &Subscription,
+    keys: &SubjectKeys,
+) -> (Option<Named>, Vec<String>) {
     let own = named_in(&subscription.metadata, keys);
     if let Some(subject) = own.subject {
         let by_reference = subscription.metadata.get(NAMED_BY_KEY) == Some(NAMED_BY_REFERENCE);
@@ -121,7 +124,8 @@ mod tests {
     }
 
     fn subscription(own: &[(&str, &str)], customers: &[(&str, &str)]) -> Subscription {
-        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+        let pairs =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
         let own: serde_json::Map<String, serde_json::Value> = pairs(own);
         let customers: serde_json::Map<String, serde_json::Value> = pairs(customers);
         let json = serde_json::json!({
@@ -150,12 +154,22 @@ mod tests {
             ("a second key", &[("userId", "user_1")], Some("user_1"), 0),
             ("an organisation", &[("clerk_org_id", "org_1")], Some("org_1"), 0),
             ("it goes first", &[("clerk_user_id", "user_1"), ("clerk_org_id", "org_1")], Some("org_1"), 0),
-            ("the first key of a kind", &[("userId", "user_2"), ("clerk_user_id", "user_1")], Some("user_1"), 0),
+            (
+                "the first key of a kind",
+                &[("userId", "user_2"), ("clerk_user_id", "user_1")],
+                Some("user_1"),
+                0,
+            ),
             ("another key", &[("user", "user_1")], None, 0),
             ("an emptied key", &[("clerk_user_id", "")], None, 0),
             ("the wrong kind", &[("clerk_org_id", "user_1")], None, 1),
             ("no id", &[("clerk_user_id", "user_1/../x")], None, 1),
-            ("no id, but a user", &[("clerk_org_id", "acme"), ("clerk_user_id", "user_1")], Some("user_1"), 1),
+            (
+                "no id, but a user",
+                &[("clerk_org_id", "acme"), ("clerk_user_id", "user_1")],
+                Some("user_1"),
+                1,
+            ),
         ];
         for (why, pairs, want, unfit) in cases {
             let found = named_in(&metadata(pairs), &keys());

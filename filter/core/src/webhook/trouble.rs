@@ -59,7 +59,9 @@ pub(super) enum Trouble {
     #[error("an active subscription sells no plan")]
     Unmapped,
     /// Clerk does not have the subject of a subscription that is younger than a day.
-    #[error("Clerk has no such user or organization yet: are Stripe's and Clerk's keys of the same environment?")]
+    #[error(
+        "Clerk has no such user or organization yet: are Stripe's and Clerk's keys of the same environment?"
+    )]
     SubjectMissing,
     /// A list at Stripe has more pages than are read.
     #[error("a customer has more subscriptions than are read")]
@@ -78,6 +80,16 @@ impl Trouble {
             Trouble::Unmapped => "unmapped_price",
             Trouble::SubjectMissing => "subject_missing",
             Trouble::TooMany => "too_many_subscriptions",
+        }
+    }
+
+    /// The service that a callout failed at.
+    pub(super) fn service(&self) -> Option<Service> {
+        match self {
+            Trouble::Transient { service, .. }
+            | Trouble::Credentials { service }
+            | Trouble::Refused { service, .. } => Some(*service),
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::config::{Configuration, NotPlans, Webhook};
 use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
 use crate::stripe::plan::{Catalogue, PlanRules};
+use crate::time::Micros;
 
 /// What the webhook deliveries of one worker thread share: configuration, and products read lately.
 #[derive(Debug)]
@@ -15,13 +16,22 @@ pub struct Worker {
     not_plans: NotPlans,
     pub(super) namespace: String,
     pub(super) products: ProductCache,
+    /// When a refused signature was last logged.
+    pub(super) refusal_logged_at: Option<Micros>,
 }
 
 impl Worker {
     /// A worker of this configuration.
     pub fn new(configuration: Configuration<Webhook>) -> Self {
         let Configuration { namespace, plans, not_plans, section: config } = configuration;
-        Worker { config, plans, not_plans, namespace, products: ProductCache::default() }
+        Worker {
+            config,
+            plans,
+            not_plans,
+            namespace,
+            products: ProductCache::default(),
+            refusal_logged_at: None,
+        }
     }
 
     /// The rules by which subscriptions become a plan.
