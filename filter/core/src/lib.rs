@@ -15,6 +15,7 @@ pub mod plan_table;
 pub mod problem;
 pub mod quota;
 pub mod report;
+pub mod secret;
 pub mod stripe;
 pub mod time;
 pub mod webhook;

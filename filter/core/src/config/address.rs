@@ -1,0 +1,189 @@
+//! What a path, a host, an origin, a URL and a cluster in the document may look like.
+
+use super::error::{ConfigError, quote};
+
+/// The longest path that can be configured, in bytes.
+const PATH_BYTES_MAX: usize = 1024;
+
+/// The longest URL, authority or cluster name, in bytes.
+const ADDRESS_BYTES_MAX: usize = 1024;
+
+/// Checks an exact path: it begins with `/` and is in normal form, as requests are when they are judged.
+pub(super) fn path(text: &str, at: &str) -> Result<String, ConfigError> {
+    match path_flaw(text) {
+        None => Ok(text.to_owned()),
+        Some((flaw, cure)) => Err(ConfigError::new(at, format!("{} {flaw}", quote(text)), cure)),
+    }
+}
+
+/// Why a path is not in normal form, and what to do about it.
+fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
+    const ESCAPE: &str = "write the character itself, or leave it out";
+    let Some(rest) = text.strip_prefix('/') else {
+        return Some(("does not begin with `/`", "put a `/` in front of it"));
+    };
+    if text.len() > PATH_BYTES_MAX {
+        return Some(("is too long", "a path has at most 1024 bytes"));
+    }
+    if text.contains(['?', '#']) {
+        return Some(("has a query or a fragment", "a path ends before `?` and `#`"));
+    }
+    if text.contains(['\\', ';', '*']) {
+        return Some(("has a `\\`, `;` or `*`", "a path is plain: no parameters, no patterns"));
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Some(("has a blank or a character outside ASCII", "escape it with `%` and its two digits"));
+    }
+    let last = rest.split('/').count().saturating_sub(1);
+    for (place, segment) in rest.split('/').enumerate() {
+        if segment.is_empty() && place != last {
+            return Some(("has an empty segment (`//`)", "write one `/`"));
+        }
+        if segment == "." || segment == ".." {
+            return Some(("has a dot segment", "write the path without `.` and `..`"));
+        }
+    }
+    text.split('%').skip(1).any(|behind| !needed_escape(behind)).then_some((
+        "has an escape that is wrong, not needed, in small letters, or hides `/`, `\\` or `;`",
+        ESCAPE,
+    ))
+}
+
+/// Whether two capital hexadecimal digits follow that stand for something which must be escaped in a path.
+fn needed_escape(behind: &str) -> bool {
+    let digits = behind.get(..2).filter(|digits| !digits.bytes().any(|b| b.is_ascii_lowercase()));
+    let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let needless = |b: u8| b.is_ascii_alphanumeric() || b"-._~/\\;".contains(&b) || b.is_ascii_control();
+    byte.is_some_and(|byte| !needless(byte))
+}
+
+/// Checks a path prefix: a path without `/` at its end. `/` alone is everything, and reads as nothing.
+pub(super) fn prefix(text: &str, at: &str) -> Result<Option<String>, ConfigError> {
+    if text == "/" {
+        return Ok(None);
+    }
+    let prefix = path(text, at)?;
+    match prefix.strip_suffix('/') {
+        Some(without) => {
+            let cure = format!("write {}: it matches whole segments anyway", quote(without));
+            Err(ConfigError::new(at, format!("{} ends with `/`", quote(text)), cure))
+        }
+        None => Ok(Some(prefix)),
+    }
+}
+
+/// Checks a host with an optional port, as it stands in `:authority`, and gives it in small letters.
+pub(super) fn authority(text: &str, at: &str) -> Result<String, ConfigError> {
+    let lower = text.to_ascii_lowercase();
+    if is_authority(&lower) {
+        return Ok(lower);
+    }
+    let cure = "write a host, and a port if need be, like api.clerk.com: no https://, no path";
+    Err(ConfigError::new(at, format!("{} is not a host", quote(text)), cure))
+}
+
+/// Checks a host without a port, and gives it in small letters.
+pub(super) fn host(text: &str, at: &str) -> Result<String, ConfigError> {
+    let lower = text.to_ascii_lowercase();
+    if is_authority(&lower) && !lower.contains(':') {
+        return Ok(lower);
+    }
+    let cure = "write one host without port and wildcard, like api.example.com";
+    Err(ConfigError::new(at, format!("{} is not a host", quote(text)), cure))
+}
+
+/// `host`, `host:port`, `[address]` or `[address]:port`, in small letters.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, port)) => match port.strip_prefix(':') {
+            Some(port) => (address, Some(port)),
+            None => return false,
+        },
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let sane_host = if text.starts_with('[') {
+        // Only the characters: the parser of addresses would cost a module three kilobytes.
+        host.contains(':') && host.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
+    } else {
+        host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
+    };
+    let sane_port = port.is_none_or(|port| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    !host.is_empty() && sane_host && sane_port && text.len() <= ADDRESS_BYTES_MAX
+}
+
+/// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port only where it is not the usual.
+pub(super) fn origin(text: &str, at: &str) -> Result<String, ConfigError> {
+    let flaw = |cure: &str| ConfigError::new(at, format!("{} is not an origin", quote(text)), cure);
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return Err(flaw("write scheme and host, like https://app.example.com"));
+    };
+    if authority.contains(['/', '?', '#', '@']) {
+        return Err(flaw("write scheme, host and port only: no path, not even a `/` at the end"));
+    }
+    if text.contains('*') {
+        return Err(flaw("write each origin out: patterns would let in strangers"));
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(flaw("write it in small letters, as browsers send it"));
+    }
+    if (scheme == "https" && authority.ends_with(":443")) || (scheme == "http" && authority.ends_with(":80"))
+    {
+        return Err(flaw("leave out the port: browsers do not send the usual one"));
+    }
+    let scheme_is_sane = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
+    if !scheme_is_sane || !is_authority(authority) {
+        return Err(flaw("write scheme and host, like https://app.example.com"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks an absolute `http` or `https` URL.
+pub(super) fn url(text: &str, at: &str) -> Result<String, ConfigError> {
+    match url_authority(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => {
+            let problem = format!("{} is not an absolute URL", quote(text));
+            Err(ConfigError::new(at, problem, "write it in full, like https://app.example.com/pricing"))
+        }
+    }
+}
+
+/// Checks the issuer of session tokens: a URL without `/` at its end, because tokens name it so.
+pub(super) fn issuer(text: &str, at: &str) -> Result<String, ConfigError> {
+    let flaw = |problem: &str, cure: &str| ConfigError::new(at, format!("{} {problem}", quote(text)), cure);
+    if url_authority(text).is_none() || text.contains(['?', '#']) {
+        return Err(flaw("is not an absolute URL", "write it in full, like https://clerk.example.com"));
+    }
+    if text.ends_with('/') {
+        return Err(flaw("ends with `/`", "leave it out: the tokens' `iss` has none"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The authority of an absolute `http` or `https` URL, in small letters.
+pub(super) fn url_authority(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let sane = text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    (sane && is_authority(&authority)).then_some(authority)
+}
+
+/// Checks the name of a cluster. Istio's hold `|` and Envoy Gateway's hold `/`.
+pub(super) fn cluster(text: &str, at: &str) -> Result<String, ConfigError> {
+    if !text.is_empty() && text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    let problem = format!("{} is not the name of a cluster", quote(text));
+    Err(ConfigError::new(at, problem, "write the name of a cluster in Envoy's configuration"))
+}
+
+#[cfg(test)]
+#[path = "address_tests.rs"]
+mod tests;

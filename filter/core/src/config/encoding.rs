@@ -1,0 +1,154 @@
+//! From the bytes that Envoy hands over to one JSON value, whichever of the two encodings they are in.
+
+use super::error::{ConfigError, quote};
+use super::struct_value;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The largest document that is taken, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+
+const FORM: &str =
+    "give it as JSON text in a google.protobuf.StringValue, or as plain fields in a google.protobuf.Struct";
+
+/// Reads the document's JSON text or the bytes of a `google.protobuf.Struct`.
+pub(super) fn read(document: &[u8]) -> Result<Value, ConfigError> {
+    if document.len() > DOCUMENT_BYTES_MAX {
+        let problem = format!("the configuration is larger than {DOCUMENT_BYTES_MAX} bytes");
+        return Err(ConfigError::new("", problem, "make it smaller"));
+    }
+    if document.trim_ascii().is_empty() {
+        return Err(ConfigError::new("", "there is no configuration", FORM));
+    }
+    if is_text(document) {
+        return match serde_json::from_slice::<Strict>(document) {
+            Ok(value) => Ok(value.0),
+            Err(error) => Err(ConfigError::new("", format!("the configuration is not JSON: {error}"), FORM)),
+        };
+    }
+    struct_value::decode(document).map_err(|error| {
+        let problem = format!("the configuration is neither JSON text nor a google.protobuf.Struct: {error}");
+        ConfigError::new("", problem, FORM)
+    })
+}
+
+/// JSON text begins with `{`, maybe after blanks. A `Struct` begins with the byte 0x0a, which is also a line break,
+/// and `{` may follow it as a length; but it holds a byte 0x12 in front of each value, and JSON text never does.
+fn is_text(document: &[u8]) -> bool {
+    /// The tag of field 2 with a length, which is where a map entry keeps its value.
+    const VALUE_TAG: u8 = 0x12;
+    document.trim_ascii_start().starts_with(b"{") && !document.contains(&VALUE_TAG)
+}
+
+/// A JSON value in which no key stands twice, and whole doubles are integers.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        struct_value::number(value).ok_or_else(|| E::custom("a number that is not finite"))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("the key {} stands there twice", quote(&key))));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+    use super::super::struct_value::tests::encode;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn text_is_told_from_a_struct_even_if_a_length_looks_like_a_brace() {
+        for length in 100..140 {
+            let object = json!({"k": "v".repeat(length)});
+            let bytes = encode(object.as_object().unwrap(), false);
+            assert_eq!(read(&bytes).unwrap(), object, "an entry of {:?}", bytes[1]);
+        }
+        let text = b"\n{\n                                  \"a\": [1, 2.0, 0.5, -1, null, true, {}]}";
+        assert_eq!(read(text).unwrap(), json!({"a": [1, 2, 0.5, -1, null, true, {}]}));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_in_words() {
+        let too_long = vec![b' '; DOCUMENT_BYTES_MAX + 1];
+        let cases: [(&str, &[u8], &str); 9] = [
+            ("nothing", b"", "there is no configuration"),
+            ("blanks", b" \n", "there is no configuration"),
+            ("YAML", b"plans: []", "neither JSON text nor"),
+            ("a list", b"[]", "neither JSON text nor"),
+            ("JSON cut off", b"{\"a\": ", "not JSON: EOF"),
+            ("something behind it", b"{} {}", "not JSON: trailing characters at line 1 column 4"),
+            ("a key twice", b"{\"a\": 1,\n \"a\": 2}", "the key \"a\" stands there twice at line 2"),
+            ("text that is not UTF-8", b"{\"a\": \"\xff\"}", "not JSON: invalid unicode code point"),
+            ("too long", &too_long, "larger than 1048576 bytes"),
+        ];
+        for (why, document, words) in cases {
+            let error = read(document).unwrap_err().to_string();
+            assert!(error.contains(words), "{why}: {error}");
+        }
+        let deepest = [b"{\"a\":".repeat(127), b"1".to_vec(), b"}".repeat(127)].concat();
+        assert!(read(&deepest).is_ok());
+        let deeper = [b"{\"a\":".repeat(500_000 / 5), b"1".to_vec(), b"}".repeat(500_000 / 5)].concat();
+        assert!(read(&deeper).unwrap_err().problem.contains("recursion limit"));
+    }
+
+    #[test]
+    fn a_document_of_just_the_largest_size_is_read() {
+        let mut document = b"{}".to_vec();
+        document.resize(DOCUMENT_BYTES_MAX, b' ');
+        assert_eq!(read(&document).unwrap(), json!({}));
+    }
+}

@@ -1,0 +1,309 @@
+//! The gate's section, checked.
+
+use super::document::gate::{
+    Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
+};
+use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
+use super::error::{ConfigError, Problems, field, quote};
+use super::rules::{self, Rule};
+use super::secrets::Secrets;
+use super::upstream::{self, Upstream, upstream};
+use super::{address, names};
+use crate::plan_table::PlanTable;
+use std::time::Duration;
+
+/// The most authorized parties.
+const PARTIES_MAX: usize = 100;
+
+/// The most audiences.
+const AUDIENCES_MAX: usize = 16;
+
+/// The most claims that are looked at for a plan.
+const CLAIMS_MAX: usize = 16;
+
+/// The most parts of one claim's path.
+const CLAIM_PARTS_MAX: usize = 8;
+
+/// The longest path of a claim, in bytes.
+const CLAIM_BYTES_MAX: usize = 200;
+
+/// The furthest that two clocks may be apart, in seconds.
+const CLOCK_SKEW_S_MAX: u64 = 60;
+
+/// What the gate does.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// The keys that tokens are verified with.
+    pub keys: Keys,
+    /// The origins whose tokens are taken. Only empty if `require_azp` is false: then `azp` is not looked at.
+    pub authorized_parties: Vec<String>,
+    /// Whether a token must have an `azp`.
+    pub require_azp: bool,
+    /// The audiences of which a token must name one; empty for no such rule.
+    pub audience: Vec<String>,
+    /// How far Clerk's clock may be from the gateway's.
+    pub clock_skew: Duration,
+    /// Whether the token may come in a cookie.
+    pub cookie: bool,
+    /// Whose plan, whose counter, whom to confirm.
+    pub subject: SubjectKind,
+    /// Where in a token the plan is.
+    pub plan_claims: PlanClaims,
+    /// The first that matches wins.
+    pub rules: Vec<Rule>,
+    /// What happens to requests that no rule matches.
+    pub unmatched: Unmatched,
+    /// Where clients read their plan and what is left of it.
+    pub usage_path: Option<String>,
+    /// Where a refused client can get a higher plan.
+    pub upgrade_url: Option<String>,
+    /// The status of a refusal that a higher plan would lift: 403 or 402.
+    pub plan_required_status: u16,
+    /// Which header fields tell clients what is left.
+    pub rate_limit_headers: RateLimitHeaders,
+    /// Whether the authorized parties may read own replies and header fields from a browser.
+    pub cors: bool,
+    /// Decide, log and count, but refuse nothing.
+    pub shadow: bool,
+    /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
+    pub confirm: Option<Upstream>,
+    /// Where it is counted.
+    pub store: Store,
+    /// The path of the webhook filter, at which no token is asked for.
+    pub webhook_path: Option<String>,
+    /// The key of the plan in `public_metadata`.
+    pub plan_key: String,
+}
+
+/// The keys that tokens are verified with.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// Public keys in PEM, header lines or not. At least one.
+    Pem(Vec<String>),
+    /// The instance's JSON Web Key Set.
+    Jwks {
+        /// Where it is. There is no base path, and an API key only for the Backend API, whose set is not public.
+        upstream: Upstream,
+        /// Its path.
+        path: String,
+    },
+}
+
+/// Where in a token the plan is: the first that is present and not null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanClaims {
+    /// A user's.
+    pub user: Vec<ClaimSource>,
+    /// An organisation's.
+    pub organization: Vec<ClaimSource>,
+}
+
+/// One place for a plan in a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimSource {
+    /// The claim at this path. At least one part, none empty.
+    Path(Vec<String>),
+    /// What Clerk Billing writes: `pla` and `fea`.
+    ClerkBilling,
+}
+
+/// Where it is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In this Envoy process.
+    Local,
+    /// In envoyproxy/ratelimit.
+    Ratelimit {
+        /// The cluster's name in Envoy's configuration.
+        cluster: String,
+        /// The domain of its configuration.
+        domain: String,
+        /// How long one call may take.
+        timeout: Duration,
+        /// What happens when it cannot be asked.
+        on_error: OnError,
+    },
+}
+
+/// What the rest of the document says that the gate needs.
+pub(super) struct Surroundings<'a> {
+    /// The plans.
+    pub(super) plans: &'a PlanTable,
+    /// The webhook filter's path.
+    pub(super) webhook_path: Option<&'a str>,
+    /// The key of the plan in `public_metadata`.
+    pub(super) plan_key: &'a str,
+    /// The host of Clerk's Backend API.
+    pub(super) clerk_authority: &'a str,
+}
+
+/// Reads the section.
+pub(super) fn gate(
+    written: &PlanGate<'_>,
+    around: &Surroundings<'_>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Gate {
+    let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
+    let clock_skew =
+        names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
+    let upgrade_url = written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
+    let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
+    let confirm = written.confirm.as_ref();
+    let taken: Vec<(&str, &str)> =
+        [(around.webhook_path, "stripe_webhook.path"), (written.usage_path, "plan_gate.usage_path")]
+            .into_iter()
+            .filter_map(|(path, field)| Some((path?, field)))
+            .collect();
+    Gate {
+        issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
+        keys: keys(written, around, secrets, problems),
+        authorized_parties: problems.keep_or_default(authorized_parties(written)),
+        require_azp: written.require_azp,
+        audience: problems.keep_or_default(audience),
+        clock_skew: Duration::from_secs(problems.keep_or_default(clock_skew)),
+        cookie: written.cookie,
+        subject: written.subject,
+        plan_claims: plan_claims(&written.plan_claims, written.subject, around.plan_key, problems),
+        rules: rules::rules(&written.rules, around.plans, &taken, problems),
+        unmatched: written.unmatched,
+        usage_path: problems.keep_or_default(usage_path(written, around)),
+        upgrade_url: problems.keep_or_default(upgrade_url),
+        plan_required_status: problems.keep_or_default(plan_required_status(written.plan_required_status)),
+        rate_limit_headers: written.rate_limit_headers,
+        cors: written.cors == Cors::AuthorizedParties,
+        shadow: written.shadow,
+        confirm: confirm.map(|written| {
+            upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
+        }),
+        store: store(&written.store, problems),
+        webhook_path: around.webhook_path.map(str::to_owned),
+        plan_key: around.plan_key.to_owned(),
+    }
+}
+
+fn keys(
+    written: &PlanGate<'_>,
+    around: &Surroundings<'_>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Keys {
+    match &written.keys {
+        WrittenKeys::Pem(entry) => {
+            Keys::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
+        }
+        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, around, secrets, problems),
+    }
+}
+
+fn jwks(
+    written: &Jwks<'_>,
+    issuer: &str,
+    around: &Surroundings<'_>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Keys {
+    const AT: &str = "plan_gate.keys.jwks";
+    let of_issuer = address::url_authority(issuer).unwrap_or_default();
+    let authority = written.authority.unwrap_or(&of_issuer);
+    // The Frontend API's set is public: the secret key has no business there.
+    let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
+    let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
+    let path = problems.keep_or_default(address::path(written.path, &field(AT, "path")));
+    let written = super::document::Upstream {
+        cluster: written.cluster,
+        authority: Some(authority),
+        base_path: Some(""),
+        timeout_ms: written.timeout_ms,
+    };
+    Keys::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
+}
+
+fn authorized_parties(written: &PlanGate<'_>) -> Result<Vec<String>, ConfigError> {
+    const PATH: &str = "plan_gate.authorized_parties";
+    let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
+    if parties.is_empty() && written.require_azp {
+        let cure = "list the origins of your web applications, like `[https://app.example.com]`; with native \
+                    clients only, write `require_azp: false`";
+        return Err(ConfigError::new(PATH, "there is none, so that no token could pass", cure));
+    }
+    Ok(parties)
+}
+
+fn plan_claims(
+    written: &WrittenClaims<'_>,
+    subject: SubjectKind,
+    key: &str,
+    problems: &mut Problems,
+) -> PlanClaims {
+    const USER: [&str; 5] = ["public_metadata.", "metadata.", "publicMetadata.", "user.public_metadata.", ""];
+    const ORGANIZATION: [&str; 2] = ["org_public_metadata.", "organization.public_metadata."];
+    const AT: &str = "plan_gate.plan_claims";
+    let paths = |written: &Option<Vec<&str>>, usual: &[&str]| match written {
+        Some(paths) => paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>(),
+        None => usual.iter().map(|parent| [parent, key].concat()).collect(),
+    };
+    let (user, organization) = (paths(&written.user, &USER), paths(&written.organization, &ORGANIZATION));
+    let user = claims(&user, subject != SubjectKind::Organization, &field(AT, "user"));
+    let organization = claims(&organization, subject != SubjectKind::User, &field(AT, "organization"));
+    PlanClaims { user: problems.keep_or_default(user), organization: problems.keep_or_default(organization) }
+}
+
+fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSource>, ConfigError> {
+    if written.is_empty() && needed {
+        let problem = "names no claim, so that everybody would have the default plan";
+        return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
+    }
+    let written = names::list(written, CLAIMS_MAX, path, claim)?;
+    let source = |text: String| match text.as_str() {
+        "clerk_billing" => ClaimSource::ClerkBilling,
+        path => ClaimSource::Path(path.split('.').map(str::to_owned).collect()),
+    };
+    Ok(written.into_iter().map(source).collect())
+}
+
+/// Checks a path of claims: parts separated by dots, none empty.
+fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
+    let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
+    if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
+        return Ok(text.to_owned());
+    }
+    let cure =
+        format!("write at most {CLAIM_PARTS_MAX} parts with dots between, like `public_metadata.plan`");
+    Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
+}
+
+fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Result<Option<String>, ConfigError> {
+    const PATH: &str = "plan_gate.usage_path";
+    let Some(text) = written.usage_path else { return Ok(None) };
+    let usage_path = address::path(text, PATH)?;
+    if around.webhook_path == Some(&usage_path) {
+        let problem = format!("{} is stripe_webhook.path too", quote(&usage_path));
+        return Err(ConfigError::new(PATH, problem, "take another path"));
+    }
+    Ok(Some(usage_path))
+}
+
+fn plan_required_status(status: u64) -> Result<u16, ConfigError> {
+    match status {
+        402 => Ok(402),
+        403 => Ok(403),
+        _ => {
+            let problem = format!("{status} is no status for it");
+            Err(ConfigError::new("plan_gate.plan_required_status", problem, "take 403 or 402"))
+        }
+    }
+}
+
+fn store(written: &WrittenStore<'_>, problems: &mut Problems) -> Store {
+    const AT: &str = "plan_gate.store.ratelimit";
+    let WrittenStore::Ratelimit(written) = written else { return Store::Local };
+    Store::Ratelimit {
+        cluster: problems.keep_or_default(address::cluster(written.cluster, &field(AT, "cluster"))),
+        domain: problems.keep_or_default(names::name(written.domain, &field(AT, "domain"))),
+        timeout: problems.keep_or_default(upstream::timeout(written.timeout_ms, &field(AT, "timeout_ms"))),
+        on_error: written.on_error,
+    }
+}

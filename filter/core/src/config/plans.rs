@@ -1,0 +1,240 @@
+//! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
+
+use super::document;
+use super::error::{ConfigError, Problems, field, item, quote, quote_all};
+use super::names;
+use crate::ids::{PriceId, ProductId};
+use crate::plan_table::{Limit, Plan, PlanTable, Window};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most plans.
+const PLANS_MAX: usize = 64;
+
+/// The most prices, lookup keys or products of one plan, and of what is no plan.
+const SALES_MAX: usize = 500;
+
+/// The most features that one plan adds.
+const FEATURES_MAX: usize = 100;
+
+/// The most limits of one plan.
+const LIMITS_MAX: usize = 50;
+
+/// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the maximum.
+pub const WINDOW_COUNT_MAX: u64 = 4_000_000_000;
+
+/// What Stripe sells that is knowingly no plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotPlans {
+    /// Ids of prices.
+    pub prices: BTreeSet<String>,
+    /// Ids of products.
+    pub products: BTreeSet<String>,
+}
+
+/// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
+#[derive(Default)]
+struct Sales(BTreeMap<(&'static str, String), String>);
+
+impl Sales {
+    /// Notes that the thing of that kind is sold, or not, by `path`.
+    fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Result<(), ConfigError> {
+        let place = match self.0.entry((kind, id.to_owned())) {
+            Entry::Vacant(free) => {
+                free.insert(path.to_owned());
+                return Ok(());
+            }
+            Entry::Occupied(taken) => taken.into_mut(),
+        };
+        let problem = format!("the {kind} {} stands in {place} too", quote(id));
+        Err(ConfigError::new(path, problem, "it belongs to one place only: remove it from the other"))
+    }
+}
+
+/// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
+pub(super) fn plans(
+    document: &document::Document<'_>,
+    plan_map: Vec<(String, String)>,
+    problems: &mut Problems,
+) -> Option<(PlanTable, NotPlans)> {
+    problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
+    let mut sales = Sales::default();
+    let mut plans: Vec<Plan> = Vec::new();
+    for (place, written) in document.plans.iter().enumerate() {
+        plans.push(plan(written, &item("plans", place), &mut sales, problems));
+    }
+    let not_plans = NotPlans {
+        prices: sold("price", &document.not_plans.prices, "not_plans.prices", &mut sales, problems),
+        products: sold("product", &document.not_plans.products, "not_plans.products", &mut sales, problems),
+    };
+    distinct(&document.plans, problems);
+    for (price, name) in plan_map {
+        let added = add_price(&mut plans, &price, &name, &mut sales);
+        problems.keep(added);
+    }
+    let mut plans = plans.into_iter();
+    let Some(default_plan) = plans.next() else {
+        if document.plans.is_empty() {
+            let cure = "name at least the plan of those who pay for none: `plans: [{name: free}]`";
+            problems.add(ConfigError::new("plans", "there is none", cure));
+        }
+        return None;
+    };
+    Some((PlanTable::new(default_plan, plans.collect()), not_plans))
+}
+
+/// Reads one plan.
+fn plan(written: &document::Plan<'_>, path: &str, sales: &mut Sales, problems: &mut Problems) -> Plan {
+    let features = names::list(&written.features, FEATURES_MAX, &field(path, "features"), names::name);
+    let mut added = BTreeSet::new();
+    for feature in problems.keep_or_default(features) {
+        added.insert(feature);
+    }
+    let clerk_plan = written.clerk_plan.map(|slug| names::name(slug, &field(path, "clerk_plan"))).transpose();
+    Plan {
+        name: problems.keep_or_default(name(written.name, &field(path, "name"))),
+        prices: sold("price", &written.prices, &field(path, "prices"), sales, problems),
+        lookup_keys: sold("lookup key", &written.lookup_keys, &field(path, "lookup_keys"), sales, problems),
+        products: sold("product", &written.products, &field(path, "products"), sales, problems),
+        features: added,
+        clerk_plan: problems.keep_or_default(clerk_plan),
+        limits: limits(&written.limits, &field(path, "limits"), problems),
+    }
+}
+
+fn name(text: &str, path: &str) -> Result<String, ConfigError> {
+    if text == "deny" {
+        let problem = "no plan can be called \"deny\"";
+        return Err(ConfigError::new(
+            path,
+            problem,
+            "`anonymous: deny` means something else; take another name",
+        ));
+    }
+    names::name(text, path)
+}
+
+/// Reads the prices, lookup keys or products in one list.
+fn sold(
+    kind: &'static str,
+    ids: &[&str],
+    path: &str,
+    sales: &mut Sales,
+    problems: &mut Problems,
+) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    if problems.keep(names::length(ids.len(), SALES_MAX, path)).is_none() {
+        return taken;
+    }
+    for (place, id) in ids.iter().enumerate() {
+        let path = item(path, place);
+        let added = check_id(kind, id, &path).and_then(|()| sales.add(kind, id, &path));
+        if problems.keep(added).is_some() {
+            taken.insert((*id).to_owned());
+        }
+    }
+    taken
+}
+
+/// Checks the form of an id or a lookup key.
+fn check_id(kind: &str, id: &str, path: &str) -> Result<(), ConfigError> {
+    let (well_formed, cure) = match kind {
+        "price" => (PriceId::parse(id).is_ok(), "ids of prices begin with price_"),
+        "product" => (ProductId::parse(id).is_ok(), "ids of products begin with prod_"),
+        _ => return names::text(id, path).map(drop),
+    };
+    if well_formed {
+        return Ok(());
+    }
+    Err(ConfigError::new(path, format!("{} is not the id of a {kind}", quote(id)), cure))
+}
+
+/// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.
+fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> Result<(), ConfigError> {
+    const PATH: &str = "PLAN_MAP";
+    check_id("price", price, PATH)?;
+    let known = quote_all(plans.iter().map(|plan| plan.name.as_str()));
+    let Some(plan) = plans.iter_mut().find(|plan| plan.name == name) else {
+        let problem = format!("{} is to sell {}, but is no plan", quote(name), quote(price));
+        return Err(ConfigError::new(PATH, problem, format!("defined: {known}")));
+    };
+    if plan.prices.contains(price) {
+        return Ok(());
+    }
+    sales.add("price", price, PATH)?;
+    if plan.prices.len() >= SALES_MAX {
+        return names::length(SALES_MAX.saturating_add(1), SALES_MAX, PATH);
+    }
+    plan.prices.insert(price.to_owned());
+    Ok(())
+}
+
+/// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
+fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
+    let mut named = BTreeMap::new();
+    let mut billed = BTreeMap::new();
+    for (place, plan) in plans.iter().enumerate() {
+        if let Some(first) = named.insert(plan.name, place) {
+            let problem = format!("plans[{first}] is called {} too", quote(plan.name));
+            problems.add(ConfigError::new(
+                format!("plans[{place}].name"),
+                problem,
+                "give each plan its own name",
+            ));
+            continue;
+        }
+        let slug = plan.clerk_plan.unwrap_or(plan.name);
+        if let Some(first) = billed.insert(slug, place) {
+            let field = if plan.clerk_plan.is_some() { "clerk_plan" } else { "name" };
+            let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
+            let cure = "give each plan a `clerk_plan` of its own";
+            problems.add(ConfigError::new(format!("plans[{place}].{field}"), problem, cure));
+        }
+    }
+}
+
+/// Reads the limits of one plan.
+fn limits(
+    written: &BTreeMap<&str, document::Limit>,
+    path: &str,
+    problems: &mut Problems,
+) -> BTreeMap<String, Limit> {
+    let mut limits = BTreeMap::new();
+    if problems.keep(names::length(written.len(), LIMITS_MAX, path)).is_none() {
+        return limits;
+    }
+    for (name, limit) in written {
+        let name = names::name(name, path);
+        let limit = match limit {
+            document::Limit::Unlimited => Ok(Limit::Unlimited),
+            document::Limit::Windows(windows) => match &name {
+                Ok(name) => self::windows(windows, &format!("{path}.{name}")),
+                Err(_) => Ok(Limit::Unlimited),
+            },
+        };
+        if let (Some(name), Some(limit)) = (problems.keep(name), problems.keep(limit)) {
+            limits.insert(name, limit);
+        }
+    }
+    limits
+}
+
+/// Reads the windows of one limit: at least one, and each period once.
+fn windows(written: &[document::Window], path: &str) -> Result<Limit, ConfigError> {
+    if written.is_empty() {
+        let cure = "write `unlimited`, or a window like `[{max: 100, per: month}]`";
+        return Err(ConfigError::new(path, "has no window", cure));
+    }
+    let mut periods = BTreeSet::new();
+    let mut windows = Vec::new();
+    for (place, window) in written.iter().enumerate() {
+        let path = item(path, place);
+        if !periods.insert(window.per) {
+            let cure = "one window of each period is enough: keep the smaller maximum";
+            return Err(ConfigError::new(field(&path, "per"), "stands there twice", cure));
+        }
+        let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field(&path, "max"))?;
+        windows.push(Window { max, per: window.per });
+    }
+    Ok(Limit::Windows(windows))
+}

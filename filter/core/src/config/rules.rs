@@ -1,0 +1,231 @@
+//! The gate's rules, checked against the plans.
+
+use super::document::gate::{Require, Rule as Written};
+use super::error::{ConfigError, Problems, field, item, quote, quote_all};
+use super::{address, names};
+use crate::plan_table::{PlanTable, Rank};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most rules. Each has metrics of its own.
+pub const RULES_MAX: usize = 200;
+
+/// The most methods of one rule.
+const METHODS_MAX: usize = 16;
+
+/// The highest cost of one request.
+pub const COST_MAX: u64 = 1_000_000;
+
+/// What is asked of which requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, of which there is only one.
+    pub name: String,
+    /// The paths that it matches.
+    pub path: PathMatch,
+    /// The methods that it matches, in capitals; empty for any.
+    pub methods: Vec<String>,
+    /// The host that it matches, in small letters and without a port.
+    pub host: Option<String>,
+    /// What the caller's plan must be or have.
+    pub require: Option<Requirement>,
+    /// What a request counts against.
+    pub limit: Option<Spend>,
+    /// The plan of callers without a token; without one they are refused.
+    pub anonymous: Option<Rank>,
+}
+
+/// Paths that a rule matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// All.
+    Any,
+    /// This one.
+    Exact(String),
+    /// This one, and all that go on with `/`. There is no `/` at its end.
+    Prefix(String),
+}
+
+/// What a caller's plan must be or have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// This plan or a higher one.
+    Plan(Rank),
+    /// This feature, which at least one plan has.
+    Feature(String),
+}
+
+/// What a request counts against. Every plan defines the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// The limit's name.
+    pub limit: String,
+    /// How much one request counts, at least 1.
+    pub cost: u64,
+}
+
+/// Reads the rules. `taken` are the paths that the filters themselves answer, each with the field that says so.
+pub(super) fn rules(
+    written: &[Written<'_>],
+    plans: &PlanTable,
+    taken: &[(&str, &str)],
+    problems: &mut Problems,
+) -> Vec<Rule> {
+    if problems.keep(names::length(written.len(), RULES_MAX, "plan_gate.rules")).is_none() {
+        return Vec::new();
+    }
+    let mut named = BTreeMap::new();
+    let mut rules = Vec::with_capacity(written.len());
+    for (place, written) in written.iter().enumerate() {
+        let at = item("plan_gate.rules", place);
+        if let Some(first) = named.insert(written.name, place) {
+            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(written.name));
+            problems.add(ConfigError::new(field(&at, "name"), problem, "give each rule its own name"));
+        }
+        rules.push(rule(written, plans, taken, &at, problems));
+    }
+    every_plan_says_how_much(written, plans, problems);
+    rules
+}
+
+/// Reads one rule.
+fn rule(
+    written: &Written<'_>,
+    plans: &PlanTable,
+    taken: &[(&str, &str)],
+    at: &str,
+    problems: &mut Problems,
+) -> Rule {
+    let host = written.host.map(|host| address::host(host, &field(at, "host"))).transpose();
+    let require = written.require.as_ref().map(|require| requirement(require, plans, at)).transpose();
+    let rule = Rule {
+        name: problems.keep_or_default(names::name(written.name, &field(at, "name"))),
+        path: problems.keep(path(written, taken, at)).unwrap_or(PathMatch::Any),
+        methods: problems.keep_or_default(methods(written, &field(at, "methods"))),
+        host: problems.keep_or_default(host),
+        require: problems.keep_or_default(require),
+        limit: problems.keep_or_default(spend(written, plans, at)),
+        anonymous: problems.keep_or_default(anonymous(written, plans, at)),
+    };
+    problems.keep(anonymous_can_pass(&rule, plans, at));
+    rule
+}
+
+fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Result<PathMatch, ConfigError> {
+    match (written.path, written.path_prefix) {
+        (Some(_), Some(_)) => {
+            let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
+            Err(ConfigError::new(field(at, "path_prefix"), "stands beside `path`", cure))
+        }
+        (Some(exact), None) => {
+            let at = field(at, "path");
+            let exact = address::path(exact, &at)?;
+            if let Some((_, field)) = taken.iter().find(|(path, _)| *path == exact) {
+                let problem = format!("{} is {field}, to which no rule applies", quote(&exact));
+                return Err(ConfigError::new(at, problem, "remove this rule, or change one of the paths"));
+            }
+            Ok(PathMatch::Exact(exact))
+        }
+        (None, Some(prefix)) => {
+            let prefix = address::prefix(prefix, &field(at, "path_prefix"))?;
+            Ok(prefix.map_or(PathMatch::Any, PathMatch::Prefix))
+        }
+        (None, None) => Ok(PathMatch::Any),
+    }
+}
+
+fn methods(written: &Written<'_>, path: &str) -> Result<Vec<String>, ConfigError> {
+    match written.methods.as_deref() {
+        None => Ok(Vec::new()),
+        Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
+        Some(methods) => names::list(methods, METHODS_MAX, path, names::method),
+    }
+}
+
+fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Result<Requirement, ConfigError> {
+    match require {
+        Require::Plan(name) => rank(name, plans, &format!("{at}.require.plan")).map(Requirement::Plan),
+        Require::Feature(feature) => {
+            let features = || plans.iter().flat_map(|(_, plan)| plan.features.iter().map(String::as_str));
+            if features().any(|known| known == *feature) {
+                return Ok(Requirement::Feature((*feature).to_owned()));
+            }
+            let problem = format!("no plan has a feature {}", quote(feature));
+            let cure = format!("defined: {}", quote_all(features()));
+            Err(ConfigError::new(format!("{at}.require.feature"), problem, cure))
+        }
+    }
+}
+
+fn rank(name: &str, plans: &PlanTable, path: &str) -> Result<Rank, ConfigError> {
+    plans.rank_of(name).ok_or_else(|| {
+        let defined = quote_all(plans.iter().map(|(_, plan)| plan.name.as_str()));
+        ConfigError::new(path, format!("there is no plan {}", quote(name)), format!("defined: {defined}"))
+    })
+}
+
+fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Spend>, ConfigError> {
+    let Some(limit) = written.limit else {
+        return match written.cost {
+            None => Ok(None),
+            Some(_) => {
+                let cure = "name the `limit` that it counts against, or leave `cost` out";
+                Err(ConfigError::new(field(at, "cost"), "there is no limit beside it", cure))
+            }
+        };
+    };
+    let mut defined = BTreeSet::new();
+    for (_, plan) in plans.iter() {
+        defined.extend(plan.limits.keys().map(String::as_str));
+    }
+    if !defined.contains(limit) {
+        let problem = format!("no plan defines a limit {}", quote(limit));
+        let cure = format!("defined: {}", quote_all(defined));
+        return Err(ConfigError::new(field(at, "limit"), problem, cure));
+    }
+    let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field(at, "cost"))?;
+    Ok(Some(Spend { limit: limit.to_owned(), cost }))
+}
+
+fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Rank>, ConfigError> {
+    match written.anonymous {
+        None | Some("deny") => Ok(None),
+        Some(name) => rank(name, plans, &field(at, "anonymous")).map(Some),
+    }
+}
+
+/// A plan for anonymous callers that the rule then refuses is a contradiction.
+fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Result<(), ConfigError> {
+    let (Some(rank), Some(require)) = (rule.anonymous, &rule.require) else { return Ok(()) };
+    let passes = match require {
+        Requirement::Plan(required) => rank >= *required,
+        Requirement::Feature(feature) => plans.has_feature(rank, feature),
+    };
+    if passes {
+        return Ok(());
+    }
+    let problem = format!("{} is not enough for this rule's own `require`", quote(&plans.get(rank).name));
+    Err(ConfigError::new(field(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
+}
+
+/// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
+fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems: &mut Problems) {
+    let mut used = BTreeMap::new();
+    for (place, rule) in written.iter().enumerate() {
+        if let Some(limit) = rule.limit {
+            used.entry(limit).or_insert(place);
+        }
+    }
+    // What no plan defines is the rule's mistake, and has been noted there.
+    used.retain(|limit, _| plans.iter().any(|(_, plan)| plan.limits.contains_key(*limit)));
+    for (place, (_, plan)) in plans.iter().enumerate() {
+        for (limit, rule) in used.iter().filter(|(limit, _)| !plan.limits.contains_key(**limit)) {
+            let problem = format!(
+                "{} says nothing about {}, which plan_gate.rules[{rule}] counts",
+                quote(&plan.name),
+                quote(limit)
+            );
+            let cure = format!("add `{limit}: unlimited`, or `{limit}: [{{max: 100, per: month}}]`");
+            problems.add(ConfigError::new(format!("plans[{place}].limits"), problem, cure));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the environment may hold, and that no error shows what it holds.
+
+use super::*;
+
+fn set<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+    move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn entry(env: &str) -> FromEnvironment<'_> {
+    FromEnvironment { env }
+}
+
+#[test]
+fn signing_secrets_are_separated_by_commas() {
+    let pairs = [("S", " whsec_a , whsec_b\n")];
+    let secrets = Secrets::From(&set(&pairs)).signing(&entry("S"), "p").unwrap();
+    assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["whsec_a", "whsec_b"]);
+}
+
+#[test]
+fn what_cannot_be_a_signing_secret_is_refused_and_not_shown() {
+    let nine = ["whsec_x"; 9].join(",");
+    let cases = [
+        ("not set", None, "S is not set; set it for Envoy, and add S to this filter's vm_config.environment"),
+        ("empty", Some(""), "S is set but blank"),
+        ("blanks", Some(" \n"), "S is set but blank"),
+        ("a blank one at the end", Some("whsec_x,"), "blank secret in place 2"),
+        ("a blank one in the middle", Some("whsec_x, ,whsec_x"), "blank secret in place 2"),
+        ("an API key", Some("sk_live_x"), "something else than a signing secret in place 1"),
+        ("an endpoint's id", Some("whsec_x,we_x"), "something else than a signing secret in place 2"),
+        ("too many", Some(&nine), "holds 9 secrets"),
+    ];
+    for (why, value, words) in cases {
+        let environment = |_: &str| value.map(str::to_owned);
+        let error = Secrets::From(&environment).signing(&entry("S"), "p").unwrap_err();
+        assert_eq!(error.path, "p.env");
+        let line = error.to_string();
+        assert!(line.contains(words), "{why}: {line}");
+        assert!(!line.contains("_x"), "{why} shows a value: {line}");
+    }
+}
+
+#[test]
+fn a_value_in_place_of_a_name_is_refused_and_not_shown() {
+    for wrong in ["whsec_abc", "", "A-B", "1A", "A B", "lower"] {
+        let error = Secrets::Unread.signing(&entry(wrong), "p").unwrap_err();
+        assert_eq!(error.problem, "is not the name of an environment variable", "{wrong}");
+        assert!(wrong.is_empty() || !error.to_string().contains(wrong));
+    }
+}
+
+#[test]
+fn an_api_key_may_be_absent_and_must_be_clear_if_it_is_there() {
+    let keys = ["A", "B"];
+    let read = |pairs: &[(&str, &str)]| {
+        let key = Secrets::From(&set(pairs)).api_key(&keys);
+        key.map(|key| key.map(|key| key.expose().to_owned())).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(&[]), Ok(None));
+    assert_eq!(read(&[("A", "sk_x")]), Ok(Some("sk_x".to_owned())));
+    assert_eq!(read(&[("B", "rk_x\n")]), Ok(Some("rk_x".to_owned())));
+    assert_eq!(read(&[("A", "sk_x"), ("B", "sk_x")]), Ok(Some("sk_x".to_owned())));
+    let cases = [
+        (vec![("A", "sk_x"), ("B", "sk_y")], "B: differs from A"),
+        (vec![("A", " ")], "A: the environment variable A is set but blank"),
+        (vec![("A", "pk_x")], "A: is no secret API key"),
+        (vec![("A", "sk_x\r\nhost: y")], "A: holds a blank or a character"),
+    ];
+    for (pairs, words) in cases {
+        let error = read(&pairs).unwrap_err();
+        assert!(error.starts_with(words), "{error}");
+        assert!(!error.contains("sk_x"), "{error}");
+    }
+}
+
+#[test]
+fn public_keys_come_with_and_without_header_lines() {
+    const A: &str = "-----BEGIN PUBLIC KEY-----\nAAAA\nBBBB\n-----END PUBLIC KEY-----";
+    const C: &str = "-----BEGIN PUBLIC KEY-----\nCCCC\n-----END PUBLIC KEY-----";
+    let escaped = A.replace('\n', "\\n");
+    let cases = [
+        ("one", A.to_owned(), vec![A]),
+        ("line breaks escaped", escaped.clone(), vec![A]),
+        ("Windows line breaks", A.replace('\n', "\r\n"), vec![A]),
+        ("two on end", format!("{A}\n{C}\n"), vec![A, C]),
+        ("two with a comma", format!("{A},{C}"), vec![A, C]),
+        ("two escaped", format!("{escaped}\\n{C}"), vec![A, C]),
+        ("no header lines", "AAAA\nBBBB".to_owned(), vec!["AAAA\nBBBB"]),
+        ("two without, with a comma", "AAAA, CCCC".to_owned(), vec!["AAAA", "CCCC"]),
+        ("two without, with a blank line", "AAAA\n\nCCCC".to_owned(), vec!["AAAA", "CCCC"]),
+        ("one without and one with", format!("AAAA\n{C}"), vec!["AAAA", C]),
+    ];
+    for (why, value, want) in cases {
+        let keys = Secrets::From(&|_: &str| Some(value.clone())).pem(&entry("K"), "p").unwrap();
+        assert_eq!(keys, want, "{why}");
+    }
+}
+
+#[test]
+fn what_is_no_public_key_is_refused_and_not_shown() {
+    let nine = ["QUJD"; 9].join(",");
+    let cases = [
+        ("a private key", "-----BEGIN RSA PRIVATE KEY-----\nQUJD", "holds a private key"),
+        ("an API key", "sk_live_QUJD", "holds no public key"),
+        ("only commas", ",,", "holds no key"),
+        ("too many", &nine, "holds too many keys"),
+    ];
+    for (why, value, words) in cases {
+        let error =
+            Secrets::From(&|_: &str| Some(value.to_owned())).pem(&entry("K"), "p").unwrap_err().to_string();
+        assert!(error.contains(words), "{why}: {error}");
+        assert!(!error.contains("QUJD"), "{why}: {error}");
+    }
+    assert_eq!(Secrets::Unread.pem(&entry("K"), "p"), Ok(vec![]));
+}

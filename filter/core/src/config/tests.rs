@@ -1,0 +1,413 @@
+//! The document as a user writes it, in both encodings, with everything and with as little as possible.
+
+use super::struct_value::tests::encode;
+use super::*;
+use crate::plan_table::{Limit, Period, Window};
+use crate::secret::Secret;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The document with every field, as the documentation shows it.
+pub(super) fn whole() -> Value {
+    json!({
+        "plans": [
+            {"name": "free", "limits": {"asks": [{"max": 5, "per": "day"}]}},
+            {
+                "name": "pro",
+                "prices": ["price_123"],
+                "lookup_keys": ["pro_monthly"],
+                "features": ["priority_support"],
+                "limits": {"asks": [{"max": 100, "per": "month"}, {"max": 10, "per": "minute"}]},
+            },
+            {
+                "name": "enterprise",
+                "prices": ["price_ent"],
+                "clerk_plan": "enterprise_org",
+                "limits": {"asks": "unlimited"},
+            },
+        ],
+        "not_plans": {"prices": ["price_storage"], "products": []},
+        "stripe_webhook": {
+            "path": "/webhooks/stripe",
+            "mode": "respond",
+            "tolerance_s": 300,
+            "max_body_kb": 512,
+            "livemode": true,
+            "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+            "past_due": {"grace_days": 14},
+            "unmapped_price": "keep",
+            "subject_keys": {"user": ["clerk_user_id"], "organization": ["clerk_org_id"]},
+            "client_reference_id": true,
+            "stripe": {"cluster": "stripe_api", "authority": "api.stripe.com", "timeout_ms": 2000},
+            "clerk": {
+                "cluster": "clerk_api", "authority": "api.clerk.com", "base_path": "/v1", "timeout_ms": 2000,
+            },
+            "plan_key": "plan",
+        },
+        "plan_gate": whole_gate(),
+    })
+}
+
+fn whole_gate() -> Value {
+    json!({
+        "issuer": "https://clerk.example.com",
+        "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+        "authorized_parties": ["https://app.example.com"],
+        "require_azp": true,
+        "audience": [],
+        "clock_skew_s": 5,
+        "cookie": true,
+        "subject": "user",
+        "plan_claims": {
+            "user": [
+                "public_metadata.plan", "metadata.plan", "publicMetadata.plan", "user.public_metadata.plan", "plan",
+            ],
+            "organization": ["org_public_metadata.plan", "organization.public_metadata.plan"],
+        },
+        "rules": [
+            {"name": "ask", "path_prefix": "/ask", "limit": "asks", "cost": 1},
+            {"name": "reports", "path_prefix": "/reports", "require": {"plan": "pro"}},
+            {"name": "search", "path_prefix": "/search", "anonymous": "free", "limit": "asks"},
+        ],
+        "unmatched": "pass",
+        "usage_path": "/usage",
+        "upgrade_url": "https://app.example.com/pricing",
+        "plan_required_status": 403,
+        "rate_limit_headers": "both",
+        "cors": "authorized_parties",
+        "shadow": false,
+        "confirm": {
+            "cluster": "clerk_api", "authority": "api.clerk.com", "base_path": "/v1", "timeout_ms": 1000,
+        },
+        "store": "local",
+    })
+}
+
+/// The document with nothing that may be left out.
+fn smallest() -> Value {
+    json!({
+        "plans": [{"name": "free"}],
+        "stripe_webhook": {
+            "path": "/webhooks/stripe",
+            "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+            "stripe": {"cluster": "stripe_api"},
+            "clerk": {"cluster": "clerk_api"},
+        },
+        "plan_gate": {
+            "issuer": "https://clerk.example.com",
+            "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+            "authorized_parties": ["https://app.example.com"],
+        },
+    })
+}
+
+/// An environment in which both filters start.
+pub(super) fn environment(variable: &str) -> Option<String> {
+    let value = match variable {
+        "STRIPE_WEBHOOK_SECRET" => "whsec_1,whsec_2",
+        "STRIPE_SECRET_KEY" => "sk_test_1",
+        "CLERK_SECRET_KEY" => "sk_test_2",
+        "CLERK_JWT_KEY" => "QUJD",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn text(document: &Value) -> Vec<u8> {
+    document.to_string().into_bytes()
+}
+
+fn exposed(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(Secret::expose)
+}
+
+/// The document with the value at that JSON pointer replaced or, in an object, added.
+pub(super) fn with(mut document: Value, pointer: &str, value: Value) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{parent}"));
+    match parent {
+        Value::Object(map) => drop(map.insert(key.to_owned(), value)),
+        Value::Array(list) if key == "-" => list.push(value),
+        parent => parent[key.parse::<usize>().unwrap()] = value,
+    }
+    document
+}
+
+/// The document without the field at that JSON pointer.
+pub(super) fn without(mut document: Value, pointer: &str) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    document.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+    document
+}
+
+#[test]
+fn both_encodings_mean_the_same() {
+    let counts = |max: Value| with(whole(), "/plans/1/limits/asks/0/max", max);
+    let cases = [
+        ("every field", whole(), whole()),
+        ("as little as possible", smallest(), smallest()),
+        // Envoy writes integers beyond 32 bits as strings.
+        ("3e9", counts(json!(3_000_000_000_u64)), counts(json!("3000000000"))),
+        ("an integer with a fraction of 0", counts(json!(100.0)), counts(json!(100))),
+        (
+            "`off`, which Envoy reads as false",
+            with(whole(), "/plan_gate/cors", json!("off")),
+            with(whole(), "/plan_gate/cors", json!(false)),
+        ),
+    ];
+    for (why, as_text, as_struct) in cases {
+        for reverse in [false, true] {
+            let bytes = encode(as_struct.as_object().unwrap(), reverse);
+            let (a, b) = (webhook(&text(&as_text), &environment), webhook(&bytes, &environment));
+            assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
+            let (a, b) = (gate(&text(&as_text), &environment), gate(&bytes, &environment));
+            assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_as_documented() {
+    let optional = ["usage_path", "upgrade_url", "confirm", "rules"];
+    let mut written = whole();
+    for field in optional {
+        written = without(written, &format!("/plan_gate/{field}"));
+    }
+    written = without(written, "/stripe_webhook/livemode");
+    let written = with(without(written, "/not_plans"), "/plans", json!([{"name": "free"}]));
+    let (a, b) = (webhook(&text(&written), &environment), webhook(&text(&smallest()), &environment));
+    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
+    let (a, b) = (gate(&text(&written), &environment), gate(&text(&smallest()), &environment));
+    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
+    let written = with(whole(), "/plan_gate/confirm", json!({"cluster": "clerk_api"}));
+    let (a, b) = (gate(&text(&written), &environment), gate(&text(&whole()), &environment));
+    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
+}
+
+#[test]
+fn the_webhook_section_is_read_as_written() {
+    let configuration = webhook(&text(&whole()), &environment).unwrap();
+    let section = configuration.section;
+    assert_eq!(section.path, "/webhooks/stripe");
+    assert_eq!(section.mode, Mode::Respond);
+    assert_eq!(section.tolerance, Duration::from_secs(300));
+    assert_eq!(section.body_bytes_max, 512 * 1024);
+    assert_eq!(section.livemode, Some(true));
+    let secrets: Vec<_> = section.signing_secrets.iter().map(Secret::expose).collect();
+    assert_eq!(secrets, ["whsec_1", "whsec_2"]);
+    assert_eq!(section.past_due, PastDue::Grace(Duration::from_secs(14 * 86_400)));
+    assert_eq!(section.unmapped_price, UnmappedPrice::Keep);
+    assert_eq!(section.subject_keys.user, ["clerk_user_id"]);
+    assert_eq!(section.subject_keys.organization, ["clerk_org_id"]);
+    assert!(section.client_reference_id);
+    assert_eq!(section.stripe.cluster, "stripe_api");
+    assert_eq!(section.stripe.authority, "api.stripe.com");
+    assert_eq!(section.stripe.base_path, "");
+    assert_eq!(section.stripe.timeout, Duration::from_secs(2));
+    assert_eq!(exposed(section.stripe.authorization.as_ref()), Some("sk_test_1"));
+    assert_eq!(section.clerk.authority, "api.clerk.com");
+    assert_eq!(section.clerk.base_path, "/v1");
+    assert_eq!(section.clerk.timeout, Duration::from_secs(2));
+    assert_eq!(exposed(section.clerk.authorization.as_ref()), Some("sk_test_2"));
+    assert_eq!(section.plan_key, "plan");
+    assert_eq!(configuration.not_plans.prices.len(), 1);
+    assert!(configuration.not_plans.products.is_empty());
+}
+
+#[test]
+fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
+    let environment = |variable: &str| match variable {
+        "PLAN_MAP" => Some(" price_9=pro, price_123=pro ,price_8 = enterprise".to_owned()),
+        other => environment(other),
+    };
+    let plans = webhook(&text(&whole()), &environment).unwrap().plans;
+    let pro = plans.get(plans.rank_of("pro").unwrap());
+    assert_eq!(pro.prices.iter().collect::<Vec<_>>(), ["price_123", "price_9"]);
+    assert_eq!(pro.lookup_keys.iter().collect::<Vec<_>>(), ["pro_monthly"]);
+    assert_eq!(pro.features.iter().collect::<Vec<_>>(), ["priority_support"]);
+    let windows = vec![Window { max: 100, per: Period::Month }, Window { max: 10, per: Period::Minute }];
+    assert_eq!(pro.limits["asks"], Limit::Windows(windows));
+    let enterprise = plans.get(plans.rank_of("enterprise").unwrap());
+    assert_eq!(enterprise.prices.iter().collect::<Vec<_>>(), ["price_8", "price_ent"]);
+    assert_eq!(enterprise.clerk_plan.as_deref(), Some("enterprise_org"));
+    assert_eq!(enterprise.limits["asks"], Limit::Unlimited);
+    assert_eq!(plans.get(plans.default_rank()).name, "free");
+    assert_eq!(gate(&text(&whole()), &environment).unwrap().plans, plans);
+}
+
+#[test]
+fn the_gate_section_is_read_as_written() {
+    let configuration = gate(&text(&whole()), &environment).unwrap();
+    let (plans, section) = (configuration.plans, configuration.section);
+    assert_eq!(section.issuer, "https://clerk.example.com");
+    assert!(matches!(&section.keys, Keys::Pem(keys) if keys == &["QUJD"]));
+    assert_eq!(section.authorized_parties, ["https://app.example.com"]);
+    assert!(
+        section.require_azp
+            && section.audience.is_empty()
+            && section.cookie
+            && section.cors
+            && !section.shadow
+    );
+    assert_eq!(section.clock_skew, Duration::from_secs(5));
+    assert_eq!(section.subject, SubjectKind::User);
+    assert_eq!((section.plan_claims.user.len(), section.plan_claims.organization.len()), (5, 2));
+    let deep = ["user", "public_metadata", "plan"].map(str::to_owned);
+    assert_eq!(section.plan_claims.user[3], ClaimSource::Path(deep.to_vec()));
+    let rule = |name: &str, prefix: &str| Rule {
+        name: name.to_owned(),
+        path: PathMatch::Prefix(prefix.to_owned()),
+        methods: vec![],
+        host: None,
+        require: None,
+        limit: None,
+        anonymous: None,
+    };
+    let asks = Some(Spend { limit: "asks".to_owned(), cost: 1 });
+    let pro = Requirement::Plan(plans.rank_of("pro").unwrap());
+    assert_eq!(
+        section.rules,
+        [
+            Rule { limit: asks.clone(), ..rule("ask", "/ask") },
+            Rule { require: Some(pro), ..rule("reports", "/reports") },
+            Rule { limit: asks, anonymous: Some(plans.default_rank()), ..rule("search", "/search") },
+        ]
+    );
+    assert_eq!(section.unmatched, Unmatched::Pass);
+    assert_eq!(section.usage_path.as_deref(), Some("/usage"));
+    assert_eq!(section.upgrade_url.as_deref(), Some("https://app.example.com/pricing"));
+    assert_eq!(section.plan_required_status, 403);
+    assert_eq!(section.rate_limit_headers, RateLimitHeaders::Both);
+    let confirm = section.confirm.unwrap();
+    assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
+    assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
+    assert_eq!(section.store, Store::Local);
+    assert_eq!(section.webhook_path.as_deref(), Some("/webhooks/stripe"));
+    assert_eq!(section.plan_key, "plan");
+}
+
+#[test]
+fn the_other_forms_of_each_field_are_read() {
+    let mut document = with(whole(), "/stripe_webhook/past_due", json!("revoke"));
+    document = with(document, "/stripe_webhook/plan_key", json!("tier"));
+    document = with(document, "/stripe_webhook/stripe/base_path", json!("/"));
+    let section = webhook(&text(&document), &environment).unwrap().section;
+    assert_eq!((section.past_due, section.stripe.base_path.as_str()), (PastDue::Revoke, ""));
+    let keep = with(document.clone(), "/stripe_webhook/past_due", json!("keep"));
+    assert_eq!(webhook(&text(&keep), &environment).unwrap().section.past_due, PastDue::Keep);
+
+    document = without(document, "/plan_gate/plan_claims");
+    let ratelimit = json!({"ratelimit": {"cluster": "ratelimit"}});
+    document = with(document, "/plan_gate/store", ratelimit);
+    let rules = json!([
+        {"name": "all"},
+        {"name": "root", "path_prefix": "/", "methods": ["POST"], "host": "API.example.com", "anonymous": "deny"},
+        {"name": "exact", "path": "/x/", "require": {"feature": "priority_support"}, "limit": "asks", "cost": 2},
+    ]);
+    document = with(document, "/plan_gate/rules", rules);
+    let section = gate(&text(&document), &environment).unwrap().section;
+    assert_eq!(
+        section.plan_claims.user[4],
+        ClaimSource::Path(vec!["tier".to_owned()]),
+        "claims follow plan_key"
+    );
+    let (domain, timeout) = ("tollgate".to_owned(), Duration::from_millis(100));
+    let store =
+        Store::Ratelimit { cluster: "ratelimit".to_owned(), domain, timeout, on_error: OnError::Allow };
+    assert_eq!(section.store, store);
+    assert_eq!((&section.rules[0].path, &section.rules[1].path), (&PathMatch::Any, &PathMatch::Any));
+    assert_eq!(section.rules[1].methods, ["POST"]);
+    assert_eq!(section.rules[1].host.as_deref(), Some("api.example.com"));
+    assert_eq!(section.rules[1].anonymous, None);
+    assert_eq!(section.rules[2].path, PathMatch::Exact("/x/".to_owned()));
+    assert_eq!(section.rules[2].require, Some(Requirement::Feature("priority_support".to_owned())));
+    assert_eq!(section.rules[2].limit, Some(Spend { limit: "asks".to_owned(), cost: 2 }));
+}
+
+#[test]
+fn claims_of_clerk_billing_stand_beside_paths() {
+    let document = with(whole(), "/plan_gate/plan_claims/user", json!(["clerk_billing", "plan"]));
+    let section = gate(&text(&document), &environment).unwrap().section;
+    let plan = ClaimSource::Path(vec!["plan".to_owned()]);
+    assert_eq!(section.plan_claims.user, [ClaimSource::ClerkBilling, plan]);
+}
+
+#[test]
+fn a_secret_key_goes_only_to_the_backend_api() {
+    let keys = |jwks: Value| {
+        let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
+        match gate(&text(&document), &environment).unwrap().section.keys {
+            Keys::Jwks { upstream, path } => (upstream, path),
+            Keys::Pem(_) => panic!("asked for jwks"),
+        }
+    };
+    let (frontend, path) = keys(json!({"cluster": "clerk_frontend"}));
+    assert_eq!((frontend.authority.as_str(), path.as_str()), ("clerk.example.com", "/.well-known/jwks.json"));
+    assert_eq!((frontend.timeout, exposed(frontend.authorization.as_ref())), (Duration::from_secs(2), None));
+    let (backend, path) = keys(json!({"cluster": "c", "authority": "api.clerk.com", "path": "/v1/jwks"}));
+    assert_eq!((backend.base_path.as_str(), path.as_str()), ("", "/v1/jwks"));
+    assert_eq!(exposed(backend.authorization.as_ref()), Some("sk_test_2"));
+}
+
+#[test]
+fn each_filter_reads_only_its_own_secrets() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let environment = |variable: &str| {
+        asked.borrow_mut().push(variable.to_owned());
+        environment(variable)
+    };
+    webhook(&text(&whole()), &environment).unwrap();
+    assert!(!asked.borrow().contains(&"CLERK_JWT_KEY".to_owned()), "{asked:?}");
+    asked.borrow_mut().clear();
+    gate(&text(&whole()), &environment).unwrap();
+    let stripes = asked.borrow().iter().filter(|name| name.starts_with("STRIPE_")).count();
+    assert_eq!(stripes, 0, "{asked:?}");
+}
+
+#[test]
+fn api_keys_may_stay_out_of_the_plugin() {
+    let environment = |variable: &str| environment(variable).filter(|_| !variable.ends_with("SECRET_KEY"));
+    let section = webhook(&text(&whole()), &environment).unwrap().section;
+    assert!(section.stripe.authorization.is_none() && section.clerk.authorization.is_none());
+}
+
+#[test]
+fn a_section_is_needed_only_by_its_own_filter() {
+    let only_webhook = without(whole(), "/plan_gate");
+    let only_gate = without(whole(), "/stripe_webhook");
+    webhook(&text(&only_webhook), &environment).unwrap();
+    assert_eq!(gate(&text(&only_gate), &environment).unwrap().section.webhook_path, None);
+    let error = webhook(&text(&only_gate), &environment).unwrap_err().to_string();
+    assert!(error.starts_with("stripe_webhook: missing, and this filter is configured by it; write it like"));
+    let error = gate(&text(&only_webhook), &environment).unwrap_err().to_string();
+    assert!(error.starts_with("plan_gate: missing, and this filter is configured by it; write it like"));
+    assert_eq!((check(&text(&only_webhook)), check(&text(&only_gate))), (Ok(()), Ok(())));
+    let neither = check(&text(&without(only_gate, "/plan_gate"))).unwrap_err();
+    assert!(neither[0].problem.contains("neither"));
+}
+
+#[test]
+fn both_filters_derive_the_same_namespace_and_a_given_one_wins() {
+    let namespaces = |document: &Value| {
+        let webhook = webhook(&text(document), &environment).unwrap().namespace;
+        assert_eq!(gate(&text(document), &environment).unwrap().namespace, webhook);
+        webhook
+    };
+    let derived = namespaces(&whole());
+    assert_eq!(derived.len(), 16);
+    assert_eq!(derived, namespaces(&smallest()), "the usual authority written out is the same");
+    let other_issuer = with(whole(), "/plan_gate/issuer", json!("https://other.example.com"));
+    assert_ne!(derived, namespaces(&other_issuer));
+    let other_clerk = with(whole(), "/stripe_webhook/clerk/authority", json!("clerk.internal"));
+    assert_ne!(derived, namespaces(&other_clerk));
+    assert_eq!(namespaces(&with(whole(), "/namespace", json!("shop"))), "shop");
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let webhook = format!("{:?}", webhook(&text(&whole()), &environment).unwrap());
+    let gate = format!("{:?}", gate(&text(&whole()), &environment).unwrap());
+    for secret in ["whsec_", "sk_test"] {
+        assert!(!webhook.contains(secret) && !gate.contains(secret), "{secret}");
+    }
+}

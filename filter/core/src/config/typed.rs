@@ -1,0 +1,259 @@
+//! From a JSON value to typed fields, with the path and a cure in every error. Repeats no text that may be a secret.
+//!
+//! It is a deserializer of its own, not serde_json's, for three reasons: an error keeps its parts (which field is
+//! unknown, which ones are known), null is refused instead of read as "not there", and an integer may be a string of
+//! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
+
+use super::error::{ConfigError, quote};
+use super::fault::Fault;
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess};
+use serde::de::{Unexpected, VariantAccess, Visitor};
+use serde_json::{Value, map};
+use std::iter::Enumerate;
+use std::slice;
+
+/// Reads a value of type `T`.
+pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Result<T, ConfigError> {
+    T::deserialize(At(value)).map_err(Fault::into_error)
+}
+
+/// A place in the document.
+#[derive(Clone, Copy)]
+struct At<'a>(&'a Value);
+
+impl At<'_> {
+    #[cold]
+    #[inline(never)]
+    fn mismatch(self, expected: &str) -> Fault {
+        let found = match self.0 {
+            Value::Null => "nothing (null)",
+            Value::Bool(_) => "true or false",
+            Value::Number(number) if number.is_f64() => "a fraction",
+            Value::Number(number) if number.is_i64() && !number.is_u64() => "a negative number",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a text",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "fields",
+        };
+        Fault::mismatch(found, expected)
+    }
+
+    /// An integer, or a text that writes one, maybe with `.0` behind it.
+    #[inline(never)]
+    fn whole(self) -> Option<u64> {
+        match self.0 {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => {
+                let digits = match text.split_once('.') {
+                    Some((digits, fraction)) if fraction.bytes().all(|b| b == b'0') => digits,
+                    Some(_) => return None,
+                    None => text,
+                };
+                digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for At<'de> {
+    type Error = Fault;
+
+    /// For what may be a text or a list; nothing in the document may be of any other two kinds.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.0 {
+            Value::String(_) => self.deserialize_str(visitor),
+            Value::Array(_) => self.deserialize_seq(visitor),
+            _ => Err(self.mismatch(&(&visitor as &dyn Expected).to_string())),
+        }
+    }
+
+    #[inline(never)]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let value = self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))?;
+        visitor.visit_bool(value)
+    }
+
+    #[inline(never)]
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_u64(self.whole().ok_or_else(|| self.mismatch("a whole number"))?)
+    }
+
+    #[inline(never)]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_borrowed_str(self.0.as_str().ok_or_else(|| self.mismatch("a text"))?)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
+        visitor.visit_seq(Items(list.iter().enumerate()))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
+        visitor.visit_map(Entries { entries: map.iter(), value: None })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let choice = match self.0 {
+            Value::String(name) => Choice { name, content: None },
+            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
+            Value::Bool(false) if variants.contains(&"off") => Choice { name: "off", content: None },
+            Value::Object(map) => {
+                let mut entries = map.iter();
+                match (entries.next(), entries.next()) {
+                    (Some((name, content)), None) => Choice { name, content: Some(content) },
+                    _ => return Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
+                }
+            }
+            _ => return Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
+        };
+        visitor.visit_enum(choice)
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct newtype_struct tuple
+        tuple_struct identifier ignored_any
+    }
+}
+
+/// The items of a list.
+struct Items<'a>(Enumerate<slice::Iter<'a, Value>>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let Some((place, item)) = self.0.next() else { return Ok(None) };
+        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.in_item(place))
+    }
+}
+
+/// The fields of a mapping.
+struct Entries<'a> {
+    entries: map::Iter<'a>,
+    /// The field whose key was read last.
+    value: Option<(&'a str, &'a Value)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        self.value = Some((key, value));
+        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
+        seed.deserialize(At(value)).map_err(|fault| fault.in_field(key))
+    }
+}
+
+/// One of several forms: its name alone, or with what belongs to it.
+struct Choice<'a> {
+    name: &'a str,
+    content: Option<&'a Value>,
+}
+
+impl<'de> EnumAccess<'de> for Choice<'de> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        Ok((seed.deserialize(BorrowedStrDeserializer::new(self.name))?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Choice<'de> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => Err(Fault::new(format!("{} stands alone, without fields", quote(self.name)))),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        let content =
+            self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
+        seed.deserialize(At(content)).map_err(|fault| fault.in_field(self.name))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        Err(de::Error::invalid_type(Unexpected::TupleVariant, &visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        Err(de::Error::invalid_type(Unexpected::StructVariant, &visitor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_integer_may_be_a_string_of_digits() {
+        let cases = [
+            ("a number", json!(5), Ok(5)),
+            ("as a Struct holds 3e9", json!("3000000000"), Ok(3_000_000_000)),
+            ("as a Struct holds 1e15", json!("1000000000000000.0"), Ok(1_000_000_000_000_000)),
+            ("a fraction", json!(0.5), Err("expected a whole number, found a fraction")),
+            ("a fraction as text", json!("0.5"), Err("expected a whole number, found a text")),
+            ("negative", json!(-1), Err("expected a whole number, found a negative number")),
+            ("with a sign", json!("+1"), Err("expected a whole number, found a text")),
+            ("beyond 64 bits", json!("18446744073709551616"), Err("expected a whole number, found a text")),
+            ("empty", json!(""), Err("expected a whole number, found a text")),
+            ("null", json!(null), Err("expected a whole number, found nothing (null)")),
+        ];
+        for (why, value, want) in cases {
+            let read = from_value::<u64>(&value).map_err(|error| error.problem);
+            assert_eq!(read.as_ref().map_err(String::as_str).copied(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_path_leads_to_the_place_and_strange_keys_are_quoted() {
+        let cases = [
+            (json!({"a": [[1], [2, "x"]]}), "a[1][1]"),
+            (json!({"a\nb": [["x"]]}), "\"a\\nb\"[0][0]"),
+            (json!({"sk_live_1": [["x"]]}), "***[0][0]"),
+        ];
+        for (value, path) in cases {
+            let error = from_value::<BTreeMap<String, Vec<Vec<u64>>>>(&value).unwrap_err();
+            assert_eq!(error.path, path);
+        }
+    }
+}

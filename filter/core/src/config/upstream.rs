@@ -1,0 +1,76 @@
+//! An HTTP API that is called through a cluster of Envoy's.
+
+use super::address;
+use super::document::Upstream as Written;
+use super::error::{ConfigError, Problems, field};
+use super::names;
+use crate::secret::Secret;
+use std::time::Duration;
+
+/// The longest that one call may take: that of a whole sync, in milliseconds.
+const TIMEOUT_MS_MAX: u64 = 8_000;
+
+/// The host of Clerk's Backend API.
+pub(super) const CLERK_AUTHORITY: &str = "api.clerk.com";
+
+/// An HTTP API that is called through a cluster of Envoy's.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The cluster's name in Envoy's configuration.
+    pub cluster: String,
+    /// Host, and port if there is one.
+    pub authority: String,
+    /// What stands before each path, without `/` at its end; empty for nothing.
+    pub base_path: String,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// The API key. Without one, something on the way to the API adds it.
+    pub authorization: Option<Secret>,
+}
+
+/// What the document may leave out.
+pub(super) struct Defaults {
+    authority: &'static str,
+    base_path: &'static str,
+    timeout_ms: u64,
+}
+
+pub(super) const STRIPE: Defaults =
+    Defaults { authority: "api.stripe.com", base_path: "", timeout_ms: 2_000 };
+pub(super) const CLERK: Defaults =
+    Defaults { authority: CLERK_AUTHORITY, base_path: "/v1", timeout_ms: 2_000 };
+pub(super) const CONFIRM: Defaults =
+    Defaults { authority: CLERK_AUTHORITY, base_path: "/v1", timeout_ms: 1_000 };
+
+/// Reads an upstream; `at` is its place in the document.
+pub(super) fn upstream(
+    written: &Written<'_>,
+    defaults: &Defaults,
+    authorization: Result<Option<Secret>, ConfigError>,
+    at: &str,
+    problems: &mut Problems,
+) -> Upstream {
+    let authority = written.authority.unwrap_or(defaults.authority);
+    let base_path = written.base_path.unwrap_or(defaults.base_path);
+    let timeout_ms = written.timeout_ms.unwrap_or(defaults.timeout_ms);
+    Upstream {
+        cluster: problems.keep_or_default(address::cluster(written.cluster, &field(at, "cluster"))),
+        authority: problems.keep_or_default(address::authority(authority, &field(at, "authority"))),
+        base_path: problems.keep_or_default(base_path_of(base_path, &field(at, "base_path"))),
+        timeout: problems.keep_or_default(timeout(timeout_ms, &field(at, "timeout_ms"))),
+        authorization: problems.keep_or_default(authorization),
+    }
+}
+
+/// Empty and `/` mean that nothing stands before the paths.
+fn base_path_of(text: &str, at: &str) -> Result<String, ConfigError> {
+    match text {
+        "" => Ok(String::new()),
+        text => Ok(address::prefix(text, at)?.unwrap_or_default()),
+    }
+}
+
+/// Reads the time that one call may take.
+pub(super) fn timeout(timeout_ms: u64, at: &str) -> Result<Duration, ConfigError> {
+    names::between(timeout_ms, 1..=TIMEOUT_MS_MAX, "milliseconds", at).map(Duration::from_millis)
+}

@@ -1,0 +1,131 @@
+//! The webhook filter's section, checked.
+
+use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
+use super::error::{ConfigError, Problems, field, quote};
+use super::secrets::Secrets;
+use super::upstream::{self, Upstream, upstream};
+use super::{address, names};
+use crate::secret::Secret;
+use std::time::Duration;
+
+/// The longest tolerance, in seconds: what was signed may be sent again for so long.
+const TOLERANCE_S_MAX: u64 = 3_600;
+
+/// The largest body, in kilobytes: as much as Envoy itself holds by default.
+const BODY_KB_MAX: u64 = 1_024;
+
+/// The longest grace, in days. Stripe tries a payment again for two months at most.
+const GRACE_DAYS_MAX: u64 = 90;
+
+/// The most metadata keys of one kind.
+const SUBJECT_KEYS_MAX: usize = 8;
+
+/// What the webhook filter does.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The exact path at which Stripe delivers.
+    pub path: String,
+    /// Who answers Stripe.
+    pub mode: Mode,
+    /// How far the time of signing may be from now.
+    pub tolerance: Duration,
+    /// The largest body that is taken.
+    pub body_bytes_max: usize,
+    /// Take only events of this mode.
+    pub livemode: Option<bool>,
+    /// Any of them may have signed. At least one.
+    pub signing_secrets: Vec<Secret>,
+    /// What a subscription grants whose payment failed.
+    pub past_due: PastDue,
+    /// What happens when an active subscription sells no known plan.
+    pub unmapped_price: UnmappedPrice,
+    /// The metadata keys that say whose a subscription is; no key is of both kinds.
+    pub subject_keys: SubjectKeys,
+    /// Whether a checkout session's `client_reference_id` may say whose it is.
+    pub client_reference_id: bool,
+    /// Stripe's API. Its base path does not hold `/v1`.
+    pub stripe: Upstream,
+    /// Clerk's Backend API. Its base path holds `/v1`.
+    pub clerk: Upstream,
+    /// The key of the plan in `public_metadata`.
+    pub plan_key: String,
+}
+
+/// What a subscription grants whose payment failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastDue {
+    /// Its plan, as long as Stripe calls it past due.
+    Keep,
+    /// Nothing.
+    Revoke,
+    /// Its plan for so long, from the oldest open invoice.
+    Grace(Duration),
+}
+
+const AT: &str = "stripe_webhook";
+
+/// Reads the section.
+pub(super) fn webhook(written: &StripeWebhook<'_>, secrets: Secrets<'_>, problems: &mut Problems) -> Webhook {
+    let at = |name| field(AT, name);
+    let tolerance = names::between(written.tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", &at("tolerance_s"));
+    let body_kb = names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", &at("max_body_kb"));
+    let body_kb = problems.keep_or_default(body_kb);
+    let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
+    let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
+    let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+    Webhook {
+        path: problems.keep_or_default(address::path(written.path, &at("path"))),
+        mode: written.mode,
+        tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
+        body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
+        livemode: written.livemode,
+        signing_secrets: problems.keep_or_default(signing_secrets),
+        past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
+        unmapped_price: written.unmapped_price,
+        subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
+        client_reference_id: written.client_reference_id,
+        stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
+        clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
+        plan_key: problems.keep_or_default(plan_key(written.plan_key)),
+    }
+}
+
+fn past_due(written: WrittenPastDue) -> Result<PastDue, ConfigError> {
+    const DAY_S: u64 = 86_400;
+    let days = match written {
+        WrittenPastDue::Keep => return Ok(PastDue::Keep),
+        WrittenPastDue::Revoke => return Ok(PastDue::Revoke),
+        WrittenPastDue::GraceDays(days) => days,
+    };
+    let path = "stripe_webhook.past_due.grace_days";
+    if days == 0 {
+        return Err(ConfigError::new(path, "0 days are no grace", "write `past_due: revoke`"));
+    }
+    let days = names::between(days, 1..=GRACE_DAYS_MAX, "days", path)?;
+    Ok(PastDue::Grace(Duration::from_secs(days.saturating_mul(DAY_S))))
+}
+
+fn subject_keys(written: &SubjectKeys) -> Result<SubjectKeys, ConfigError> {
+    let list = |keys: &[String], path| names::list(keys, SUBJECT_KEYS_MAX, path, names::metadata_key);
+    let user = list(&written.user, "stripe_webhook.subject_keys.user")?;
+    let organization = list(&written.organization, "stripe_webhook.subject_keys.organization")?;
+    if user.is_empty() && organization.is_empty() {
+        let cure = "name at least one key, or leave `subject_keys` out";
+        return Err(ConfigError::new("stripe_webhook.subject_keys", "there is no key", cure));
+    }
+    if let Some((place, key)) = organization.iter().enumerate().find(|(_, key)| user.contains(key)) {
+        let path = format!("stripe_webhook.subject_keys.organization[{place}]");
+        let problem = format!("{} is a key for users too", quote(key));
+        return Err(ConfigError::new(path, problem, "a key says of which kind an id is: remove it from one"));
+    }
+    Ok(SubjectKeys { user, organization })
+}
+
+fn plan_key(text: &str) -> Result<String, ConfigError> {
+    let path = "stripe_webhook.plan_key";
+    if text == "subscription" {
+        let problem = "\"subscription\" is where the subscription's status goes";
+        return Err(ConfigError::new(path, problem, "take another key, like `plan`"));
+    }
+    names::name(text, path)
+}
