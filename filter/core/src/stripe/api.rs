@@ -1,10 +1,10 @@
 //! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is [`outcome`](super::outcome)'s.
 
+use crate::config::Upstream;
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use form_urlencoded::Serializer;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 
 /// The version of Stripe's API that everything here is written for, whatever the account's default may be.
 pub const STRIPE_VERSION: &str = "2026-10-28.endive";
@@ -16,21 +16,6 @@ pub const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 const PAGE: &str = "100";
 /// A subscription comes from one checkout session; more than a few mean nothing.
 const SESSIONS: &str = "10";
-
-/// Where an API is, and how it is called.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The cluster's name in Envoy's configuration.
-    pub cluster: String,
-    /// Host, and port if it is not 443.
-    pub authority: String,
-    /// What stands before each path.
-    pub base_path: String,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// The API key; None where something behind the gateway adds it.
-    pub authorization: Option<String>,
-}
 
 /// Stripe's API.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +130,7 @@ impl<'a> StripeApi<'a> {
         headers.push(("stripe-version", STRIPE_VERSION.to_owned()));
         headers.push(("user-agent", USER_AGENT.to_owned()));
         if let Some(key) = &self.upstream.authorization {
-            headers.push(("authorization", format!("Bearer {key}")));
+            headers.push(("authorization", format!("Bearer {}", key.expose())));
         }
         let authority = self.upstream.authority.clone();
         Callout {

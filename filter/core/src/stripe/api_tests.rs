@@ -1,6 +1,8 @@
 //! Every request of Stripe's API, as it stands on the wire.
 
 use super::*;
+use crate::secret::Secret;
+use std::time::Duration;
 
 fn upstream(authorization: Option<&str>) -> Upstream {
     Upstream {
@@ -8,7 +10,7 @@ fn upstream(authorization: Option<&str>) -> Upstream {
         authority: "api.stripe.com".to_owned(),
         base_path: String::new(),
         timeout: Duration::from_secs(2),
-        authorization: authorization.map(str::to_owned),
+        authorization: authorization.map(|key| Secret::new(key).unwrap()),
     }
 }
 

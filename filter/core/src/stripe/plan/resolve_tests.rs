@@ -293,12 +293,25 @@ fn of_equals_the_one_shown_is_fixed() {
         ("the latest period end", vec![ending("sub_1", "active", 5), ending("sub_2", "active", 6)], "sub_2"),
         ("a known end before none", vec![pro_without_end("sub_1"), ending("sub_2", "active", 1)], "sub_2"),
         ("the smallest id", vec![pro("sub_2", "active"), pro("sub_1", "active")], "sub_1"),
+        (
+            "what gives a plan by itself before what keeps one",
+            vec![pro("sub_1", "past_due"), late_pro()],
+            "sub_1",
+        ),
         ("the plan before everything", vec![ending("sub_1", "active", 9), ent("sub_2", "trialing")], "sub_2"),
     ];
     for (why, subscriptions, want) in cases {
-        let world = World::new(subscriptions).owing("sub_1", NOW_S, false);
+        let world = World::new(subscriptions).owing("sub_1", NOW_S, false).recorded("pro", "sub_9");
         assert_eq!(world.outcome().1, want, "{why}");
     }
+}
+
+/// Paid longer than others, but changed to what it is without being paid for that.
+fn late_pro() -> Subscription {
+    let mut subscription = pro("sub_2", "past_due");
+    subscription.items[0].current_period_end_s = Some(NOW_S + 60 * DAY_S);
+    subscription.latest_invoice = Some(invoice("open", PLAN_CHANGE, NOW_S));
+    subscription
 }
 
 fn pro_without_end(id: &str) -> Subscription {
