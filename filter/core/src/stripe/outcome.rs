@@ -5,7 +5,8 @@
 
 use super::object::Unreadable;
 use crate::http::{HeaderMap, Outcome};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use std::fmt;
 
 /// The longest text of an error that is kept, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 300;
@@ -52,8 +53,7 @@ pub enum Trouble {
 }
 
 /// An error of Stripe's: <https://docs.stripe.com/api/errors>.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{status} {kind} {code} {param}: {message} ({request_id})")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiError {
     /// The status code.
     pub status: u16,
@@ -68,6 +68,21 @@ pub struct ApiError {
     /// The id by which Stripe finds the request.
     pub request_id: String,
 }
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        let parts = [(" ", &self.kind), (" ", &self.code), (" of ", &self.param), (": ", &self.message)];
+        for (lead, part) in parts.into_iter().chain([(", request ", &self.request_id)]) {
+            if !part.is_empty() {
+                write!(f, "{lead}{part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}
 
 impl<T> Answer<T> {
     /// Sorts an outcome; `parse` reads the body of a success.

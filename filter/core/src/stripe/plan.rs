@@ -167,13 +167,15 @@ impl PlanRules<'_> {
     /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan, invoices as
     /// none.
     pub fn resolve(&self, now: Micros, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Resolution {
+        let default_rank = self.catalogue.plans.default_rank();
         let mut alarms = BTreeSet::new();
         let mut grants = Vec::new();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);
             let owed = evidence.open_invoices.get(&subscription.id).copied().unwrap_or_default();
             let judged = Judged { subscription, offer, owed };
-            grants.extend(judged.grant(now, self.past_due, recorded, &mut alarms));
+            let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
+            grants.extend(grant.filter(|grant| grant.counts(default_rank)));
             alarms.extend(judged.offer.alarms);
         }
         match grants.into_iter().min_by(|a, b| a.preference().cmp(&b.preference())) {
@@ -184,7 +186,7 @@ impl PlanRules<'_> {
                 alarms,
             },
             None => Resolution {
-                rank: self.catalogue.plans.default_rank(),
+                rank: default_rank,
                 granting: None,
                 shown: self.shown_without_grant(evidence),
                 alarms,
@@ -216,6 +218,8 @@ impl PlanRules<'_> {
     }
 }
 
+#[cfg(test)]
+mod fixture;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

@@ -168,7 +168,7 @@ impl Page {
     /// [`Unreadable`] if it is no list of subscriptions, or promises more but not where it goes on.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let wire = WirePage::<WireSubscription>::parse(body)?;
-        let mut page = Page { subscriptions: Vec::new(), skipped: Vec::new(), next: None };
+        let mut page = Page::default();
         if wire.has_more {
             let last = wire.data.last().and_then(|last| SubscriptionId::parse(&last.id).ok());
             page.next = Some(last.ok_or_else(|| Unreadable("has_more without a last id".to_owned()))?);

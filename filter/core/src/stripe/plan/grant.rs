@@ -24,11 +24,17 @@ pub(super) struct Grant<'a> {
     pub(super) rank: Rank,
     pub(super) subscription: &'a SubscriptionId,
     pub(super) shown: Shown,
-    /// It keeps the plan on record rather than giving the one that it sells.
+    /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else the
+    /// next question, with that plan on record, would choose another one.
     keeps: bool,
 }
 
 impl Grant<'_> {
+    /// It gives a plan, or keeps one that is above the default: what everyone has needs no keeping.
+    pub(super) fn counts(&self, default_rank: Rank) -> bool {
+        !self.keeps || self.rank > default_rank
+    }
+
     /// The order in which one of several is chosen: the least comes first. Total, so that every replica chooses the
     /// same, in whatever order Stripe lists them.
     pub(super) fn preference(&self) -> impl Ord {
@@ -56,7 +62,7 @@ impl<'a> Judged<'a> {
             Status::Unknown(status) => (self.rank_of_unknown_status(status, recorded, alarms)?, true),
             status => match self.offer.best {
                 Some(best) if *status == Status::PastDue && self.is_unpaid_plan_change() => {
-                    (best.rank.min(recorded.rank), false)
+                    (best.rank.min(recorded.rank), true)
                 }
                 Some(best) => (best.rank, false),
                 None => (self.rank_of_unmapped(recorded, alarms)?, true),
