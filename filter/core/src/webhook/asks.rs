@@ -22,8 +22,10 @@ use serde_json::Value;
 /// A request to Stripe or Clerk.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ask {
-    /// One subscription with its customer and products.
+    /// The subscription that the event is about, with its customer and products.
     Subscription(SubscriptionId),
+    /// The customer that the event is about.
+    Customer(CustomerId),
     /// A page of a customer's subscriptions.
     Subscriptions {
         customer: CustomerId,
@@ -53,8 +55,10 @@ pub(super) enum Ask {
 /// An answer to an [`Ask`].
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Told {
-    /// The subscription; `None` if Stripe does not have it.
-    Subscription(Option<Box<Subscription>>),
+    /// The subscription.
+    Subscription(Box<Subscription>),
+    /// The customer is there, or was.
+    Customer,
     /// A page. One without subscriptions if Stripe does not have the customer.
     Subscriptions(Page),
     /// The sessions.
@@ -69,6 +73,8 @@ pub(super) enum Told {
     Record(Option<Box<Record>>),
 }
 
+const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
+
 impl Ask {
     /// The callout, with the time that the configuration gives it.
     pub(super) fn callout(&self, worker: &Worker, event: &EventId) -> Callout {
@@ -76,6 +82,7 @@ impl Ask {
         let clerk = backend_api(&worker.config);
         match self {
             Ask::Subscription(id) => stripe.retrieve_subscription(id),
+            Ask::Customer(id) => stripe.retrieve_customer(id),
             Ask::Subscriptions { customer, after, .. } => stripe.list_subscriptions(customer, after.as_ref()),
             Ask::Sessions(subscription) => stripe.list_checkout_sessions(subscription),
             Ask::Product(id) => stripe.retrieve_product(id),
@@ -94,9 +101,15 @@ impl Ask {
     /// What the outcome of the callout means.
     pub(super) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
         match self {
+            // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
+            // may be concluded.
             Ask::Subscription(_) => {
                 let found = found(outcome::Answer::of(outcome, Subscription::parse))?;
-                Ok(Told::Subscription(found.map(Box::new)))
+                found.map(|found| Told::Subscription(Box::new(found))).ok_or(OTHER_ACCOUNT)
+            }
+            Ask::Customer(_) => {
+                let found = found(outcome::Answer::of(outcome, Customer::parse))?;
+                found.map(|_| Told::Customer).ok_or(OTHER_ACCOUNT)
             }
             Ask::Subscriptions { other_mode_is_empty, .. } => {
                 let answer = match outcome::Answer::of(outcome, Page::parse) {

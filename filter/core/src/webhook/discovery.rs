@@ -30,7 +30,7 @@ impl Discovery {
                 let session = trigger.named.is_empty().then(|| Ask::Sessions(id.clone()));
                 [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
             }
-            About::Customer(customer) => vec![first_page(customer, false)],
+            About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
         }
     }
 
@@ -43,7 +43,7 @@ impl Discovery {
         told: Told,
     ) -> Result<Vec<Ask>, Trouble> {
         match told {
-            Told::Subscription(found) => self.subscriptions.extend(found.map(|found| *found)),
+            Told::Subscription(found) => self.subscriptions.push(*found),
             Told::Subscriptions(page) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn only_ids_under_our_keys_are_names() {
-        let cases: &[(&str, &[(&str, &str)], Option<&str>, usize)] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>, usize);
+        let cases: &[Case] = &[
             ("a user", &[("clerk_user_id", "user_1")], Some("user_1"), 0),
             ("a second key", &[("userId", "user_1")], Some("user_1"), 0),
             ("an organisation", &[("clerk_org_id", "org_1")], Some("org_1"), 0),

@@ -118,9 +118,8 @@ impl Sync {
         self.settling = true;
         let mut asks = Vec::new();
         for (place, subject) in self.subjects.iter_mut().enumerate() {
-            asks.extend(
-                subject.settle(&self.discovery.customers)?.into_iter().map(of(Party::Subject(place))),
-            );
+            let first = subject.settle(worker, &mut self.facts, now, &self.discovery.customers)?;
+            asks.extend(first.into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
     }

@@ -36,7 +36,7 @@ pub(super) enum Trouble {
         why: String,
     },
     /// The API key is wrong, was revoked, or may not do this.
-    #[error("{} refuses the API key: check the credential of its cluster, and that it is of the right mode", .service.name())]
+    #[error("{} refuses the API key, or does not know what it should: check that the key is of the right account and mode", .service.name())]
     Credentials {
         /// Which.
         service: Service,
