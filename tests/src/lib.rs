@@ -5,6 +5,7 @@ pub mod clerk;
 pub mod envoy;
 pub mod fake;
 pub mod faults;
+pub mod gateway;
 pub mod modules;
 pub mod python;
 pub mod stripe;
