@@ -10,4 +10,5 @@ pub mod modules;
 pub mod python;
 pub mod stripe;
 pub mod upstream;
+pub mod wire;
 pub mod workspace;
