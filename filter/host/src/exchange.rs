@@ -66,10 +66,12 @@ impl<M> Exchange<M> {
         }
     }
 
-    /// Refuses the request because something went wrong here.
+    /// Refuses the request because something went wrong here, unless it is answered already.
     pub(crate) fn refuse(&mut self, fault: Fault) {
-        self.stage = Stage::Replied;
-        fault::refuse(fault);
+        if self.stage != Stage::Replied {
+            self.stage = Stage::Replied;
+            fault::refuse(fault);
+        }
     }
 
     /// Sets the header fields of the response. Those that Envoy does not take are left out: the request was judged.

@@ -21,8 +21,15 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at that path.
-    pub(super) fn new(path: impl Into<String>, problem: impl Into<String>, cure: impl Into<String>) -> Self {
-        ConfigError { path: path.into(), problem: problem.into(), cure: cure.into() }
+    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Self {
+        Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
+    }
+
+    /// Never inlined: there are a hundred calls, and bytes of a module are dear.
+    #[cold]
+    #[inline(never)]
+    fn copied(path: &str, problem: &str, cure: &str) -> Self {
+        ConfigError { path: path.to_owned(), problem: problem.to_owned(), cure: cure.to_owned() }
     }
 }
 
@@ -47,6 +54,8 @@ pub(super) struct Problems(Vec<ConfigError>);
 
 impl Problems {
     /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].
+    #[cold]
+    #[inline(never)]
     pub(super) fn add(&mut self, error: ConfigError) {
         if self.0.len() < ERRORS_MAX {
             self.0.push(error);
@@ -58,6 +67,13 @@ impl Problems {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// The value, or a stand-in and its error noted. Nothing of a configuration with an error is ever used: a
+    /// stand-in only saves the bytes of giving up at each place.
+    #[inline(never)]
+    pub(super) fn keep_or_default<T: Default>(&mut self, result: Result<T, ConfigError>) -> T {
+        self.keep(result).unwrap_or_default()
+    }
+
     /// Whether any was noted.
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
@@ -67,6 +83,18 @@ impl Problems {
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         self.0
     }
+}
+
+/// The path of a field.
+#[inline(never)]
+pub(super) fn field(at: &str, name: &str) -> String {
+    [at, ".", name].concat()
+}
+
+/// The path of an item of a list.
+#[inline(never)]
+pub(super) fn item(at: &str, place: usize) -> String {
+    format!("{at}[{place}]")
 }
 
 /// A user's text within an error: in quotation marks, one line, not too long. What looks like a key that strayed

@@ -13,100 +13,104 @@ fn example(path: &str) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());
     let field = segments.next().unwrap_or_default();
     let owner = segments.next().unwrap_or_default();
-    Some(match field {
-        "path" => match owner {
-            "stripe_webhook" => "path: /webhooks/stripe",
-            "jwks" => "path: /.well-known/jwks.json",
-            _ => "path: /reports/daily",
-        },
-        "plan" if owner == "require" => "require: {plan: pro}",
-        "organization" | "user" if owner == "plan_claims" => "user: [public_metadata.plan, metadata.plan]",
-        "organization" | "user" => "user: [clerk_user_id]",
-        "name" if owner == "plans" => "name: pro",
-        "name" => "name: ask",
-        "cluster" if owner == "ratelimit" => "cluster: ratelimit",
-        "cluster" => "cluster: clerk_api",
-        _ if owner == "limits" => "asks: [{max: 100, per: month}] or asks: unlimited",
-        _ => return of_field(field).or_else(|| of_section(field)),
-    })
+    let special = SPECIAL.iter().find(|(o, f, _)| *o == owner && (*f == field || *f == "*"));
+    match special {
+        Some((_, _, example)) => Some(example),
+        None => FIELDS.iter().find(|(known, _)| *known == field).map(|(_, example)| *example),
+    }
 }
 
-fn of_field(field: &str) -> Option<&'static str> {
-    Some(match field {
-        "prices" => "prices: [price_123]",
-        "lookup_keys" => "lookup_keys: [pro_monthly]",
-        "products" => "products: [prod_123]",
-        "features" => "features: [priority_support]",
-        "clerk_plan" => "clerk_plan: pro_org",
-        "max" => "max: 100",
-        "per" => "per: month",
-        "tolerance_s" => "tolerance_s: 300",
-        "max_body_kb" => "max_body_kb: 512",
-        "env" => "env: STRIPE_WEBHOOK_SECRET",
-        "grace_days" => "grace_days: 14",
-        "authority" => "authority: api.clerk.com",
-        "base_path" => "base_path: /v1",
-        "timeout_ms" => "timeout_ms: 1000",
-        "plan_key" => "plan_key: plan",
-        "issuer" => "issuer: https://clerk.example.com",
-        "authorized_parties" => "authorized_parties: [https://app.example.com]",
-        "audience" => "audience: [https://api.example.com]",
-        "clock_skew_s" => "clock_skew_s: 5",
-        "path_prefix" => "path_prefix: /ask",
-        "methods" => "methods: [GET, POST]",
-        "host" => "host: api.example.com",
-        "limit" => "limit: asks",
-        "cost" => "cost: 1",
-        "feature" => "feature: priority_support",
-        "anonymous" => "anonymous: deny, or the name of a plan",
-        "usage_path" => "usage_path: /usage",
-        "upgrade_url" => "upgrade_url: https://app.example.com/pricing",
-        "plan_required_status" => "plan_required_status: 403",
-        "domain" => "domain: tollgate",
-        "namespace" => "namespace: shop",
-        _ => return None,
-    })
-}
+/// Owner, field (`*` for any) and example, where the field's name alone does not say enough.
+const SPECIAL: &[(&str, &str, &str)] = &[
+    ("stripe_webhook", "path", "path: /webhooks/stripe"),
+    ("jwks", "path", "path: /.well-known/jwks.json"),
+    ("rules", "path", "path: /reports/daily"),
+    ("require", "plan", "require: {plan: pro}"),
+    ("plan_claims", "user", "user: [public_metadata.plan, metadata.plan]"),
+    ("plan_claims", "organization", "organization: [org_public_metadata.plan]"),
+    ("subject_keys", "user", "user: [clerk_user_id]"),
+    ("subject_keys", "organization", "organization: [clerk_org_id]"),
+    ("plans", "name", "name: pro"),
+    ("rules", "name", "name: ask"),
+    ("ratelimit", "cluster", "cluster: ratelimit"),
+    ("stripe", "cluster", "cluster: stripe_api"),
+    ("limits", "*", "asks: [{max: 100, per: month}] or asks: unlimited"),
+];
 
-fn of_section(field: &str) -> Option<&'static str> {
-    Some(match field {
-        "plans" => "plans: [{name: free}, {name: pro, prices: [price_123]}]",
-        "limits" => "limits: {asks: [{max: 100, per: month}]}",
-        "not_plans" => "not_plans: {prices: [price_storage]}",
-        "stripe_webhook" => {
-            "stripe_webhook: {path: /webhooks/stripe, signing_secrets: {env: STRIPE_WEBHOOK_SECRET}, \
-             stripe: {cluster: stripe_api}, clerk: {cluster: clerk_api}}"
-        }
-        "signing_secrets" => "signing_secrets: {env: STRIPE_WEBHOOK_SECRET}",
-        "past_due" => "past_due: {grace_days: 14}, or keep, or revoke",
-        "subject_keys" => "subject_keys: {user: [clerk_user_id], organization: [clerk_org_id]}",
-        "stripe" => "stripe: {cluster: stripe_api}",
-        "clerk" => "clerk: {cluster: clerk_api}",
-        "plan_gate" => {
-            "plan_gate: {issuer: https://clerk.example.com, keys: {pem: {env: CLERK_JWT_KEY}}, \
-             authorized_parties: [https://app.example.com], rules: [{name: ask, path_prefix: /ask, limit: asks}]}"
-        }
-        "keys" => "keys: {pem: {env: CLERK_JWT_KEY}}, or keys: {jwks: {cluster: clerk_frontend}}",
-        "pem" => "pem: {env: CLERK_JWT_KEY}",
-        "jwks" => "jwks: {cluster: clerk_frontend}",
-        "plan_claims" => "plan_claims: {user: [public_metadata.plan]}",
-        "rules" => "rules: [{name: ask, path_prefix: /ask, limit: asks}]",
-        "require" => "require: {plan: pro}, or require: {feature: priority_support}",
-        "confirm" => "confirm: {cluster: clerk_api}",
-        "store" => "store: local, or store: {ratelimit: {cluster: ratelimit}}",
-        "ratelimit" => "ratelimit: {cluster: ratelimit}",
-        "mode" => "mode: respond",
-        "subject" => "subject: user",
-        "unmatched" => "unmatched: require_token",
-        "unmapped_price" => "unmapped_price: keep",
-        "rate_limit_headers" => "rate_limit_headers: both",
-        "cors" => "cors: authorized_parties",
-        "on_error" => "on_error: allow",
-        "livemode" => "livemode: true",
-        "cookie" | "shadow" | "require_azp" | "client_reference_id" => "true or false",
-        _ => return None,
-    })
-}
+/// Field and example.
+const FIELDS: &[(&str, &str)] = &[
+    ("cluster", "cluster: clerk_api"),
+    ("prices", "prices: [price_123]"),
+    ("lookup_keys", "lookup_keys: [pro_monthly]"),
+    ("products", "products: [prod_123]"),
+    ("features", "features: [priority_support]"),
+    ("clerk_plan", "clerk_plan: pro_org"),
+    ("max", "max: 100"),
+    ("per", "per: month"),
+    ("tolerance_s", "tolerance_s: 300"),
+    ("max_body_kb", "max_body_kb: 512"),
+    ("env", "env: STRIPE_WEBHOOK_SECRET"),
+    ("grace_days", "grace_days: 14"),
+    ("authority", "authority: api.clerk.com"),
+    ("base_path", "base_path: /v1"),
+    ("timeout_ms", "timeout_ms: 1000"),
+    ("plan_key", "plan_key: plan"),
+    ("issuer", "issuer: https://clerk.example.com"),
+    ("authorized_parties", "authorized_parties: [https://app.example.com]"),
+    ("audience", "audience: [https://api.example.com]"),
+    ("clock_skew_s", "clock_skew_s: 5"),
+    ("path_prefix", "path_prefix: /ask"),
+    ("methods", "methods: [GET, POST]"),
+    ("host", "host: api.example.com"),
+    ("limit", "limit: asks"),
+    ("cost", "cost: 1"),
+    ("feature", "feature: priority_support"),
+    ("anonymous", "anonymous: deny, or the name of a plan"),
+    ("usage_path", "usage_path: /usage"),
+    ("upgrade_url", "upgrade_url: https://app.example.com/pricing"),
+    ("plan_required_status", "plan_required_status: 403"),
+    ("domain", "domain: tollgate"),
+    ("namespace", "namespace: shop"),
+    ("plans", "plans: [{name: free}, {name: pro, prices: [price_123]}]"),
+    ("limits", "limits: {asks: [{max: 100, per: month}]}"),
+    ("not_plans", "not_plans: {prices: [price_storage]}"),
+    (
+        "stripe_webhook",
+        "stripe_webhook: {path: /webhooks/stripe, signing_secrets: {env: STRIPE_WEBHOOK_SECRET}, \
+             stripe: {cluster: stripe_api}, clerk: {cluster: clerk_api}}",
+    ),
+    ("signing_secrets", "signing_secrets: {env: STRIPE_WEBHOOK_SECRET}"),
+    ("past_due", "past_due: {grace_days: 14}, or keep, or revoke"),
+    ("subject_keys", "subject_keys: {user: [clerk_user_id], organization: [clerk_org_id]}"),
+    ("stripe", "stripe: {cluster: stripe_api}"),
+    ("clerk", "clerk: {cluster: clerk_api}"),
+    (
+        "plan_gate",
+        "plan_gate: {issuer: https://clerk.example.com, keys: {pem: {env: CLERK_JWT_KEY}}, \
+             authorized_parties: [https://app.example.com], rules: [{name: ask, path_prefix: /ask, limit: asks}]}",
+    ),
+    ("keys", "keys: {pem: {env: CLERK_JWT_KEY}}, or keys: {jwks: {cluster: clerk_frontend}}"),
+    ("pem", "pem: {env: CLERK_JWT_KEY}"),
+    ("jwks", "jwks: {cluster: clerk_frontend}"),
+    ("plan_claims", "plan_claims: {user: [public_metadata.plan]}"),
+    ("rules", "rules: [{name: ask, path_prefix: /ask, limit: asks}]"),
+    ("require", "require: {plan: pro}, or require: {feature: priority_support}"),
+    ("confirm", "confirm: {cluster: clerk_api}"),
+    ("store", "store: local, or store: {ratelimit: {cluster: ratelimit}}"),
+    ("ratelimit", "ratelimit: {cluster: ratelimit}"),
+    ("mode", "mode: respond"),
+    ("subject", "subject: user"),
+    ("unmatched", "unmatched: require_token"),
+    ("unmapped_price", "unmapped_price: keep"),
+    ("rate_limit_headers", "rate_limit_headers: both"),
+    ("cors", "cors: authorized_parties"),
+    ("on_error", "on_error: allow"),
+    ("livemode", "livemode: true"),
+    ("cookie", "true or false"),
+    ("shadow", "true or false"),
+    ("require_azp", "true or false"),
+    ("client_reference_id", "true or false"),
+];
 
 #[cfg(test)]
 mod tests {

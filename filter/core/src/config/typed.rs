@@ -5,12 +5,11 @@
 //! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
 
 use super::error::{ConfigError, quote};
-use super::example;
+use super::fault::Fault;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess};
 use serde::de::{Unexpected, VariantAccess, Visitor};
 use serde_json::{Value, map};
-use std::fmt;
 use std::iter::Enumerate;
 use std::slice;
 
@@ -19,118 +18,13 @@ pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Result
     T::deserialize(At(value)).map_err(Fault::into_error)
 }
 
-/// A [`ConfigError`] whose path is still growing, from the inside out.
-#[derive(Debug)]
-struct Fault {
-    path: String,
-    problem: String,
-    /// Without one, the cure is an example of what belongs at the path.
-    cure: Option<String>,
-}
-
-impl Fault {
-    fn new(problem: String) -> Self {
-        Fault { path: String::new(), problem, cure: None }
-    }
-
-    fn mismatch(found: &str, expected: &str) -> Self {
-        Fault::new(format!("expected {expected}, found {found}"))
-    }
-
-    fn inside(mut self, segment: &str) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{segment}{dot}{}", self.path);
-        self
-    }
-
-    /// The cure for a name that is not among the known ones.
-    fn with_known(mut self, name: &str, known: &[&str]) -> Self {
-        self.cure = Some(match nearest(name, known) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("known here: {}", known.join(", ")),
-        });
-        self
-    }
-
-    fn into_error(self) -> ConfigError {
-        let cure = self.cure.unwrap_or_else(|| example::cure(&self.path));
-        ConfigError { path: self.path, problem: self.problem, cure }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.problem)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::new(message.to_string())
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Fault::new(format!("expected {expected}"))
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
-        fault.inside(&segment(field))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Fault::new("missing".to_owned()).inside(field)
-    }
-}
-
-/// A key as it stands in a path: plain if it looks like one of ours.
-fn segment(key: &str) -> String {
-    let plain = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    let quoted = quote(key);
-    if plain && quoted != "***" { key.to_owned() } else { quoted }
-}
-
-/// The known name that a misspelt one is an edit or two away from.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// Longer names are compared with none: the work grows with the length.
-    const NAME_BYTES_MAX: usize = 64;
-    if name.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let near = |known: &&str| edits(name, known) <= (known.len() / 3).clamp(1, 2);
-    known.iter().copied().filter(near).min_by_key(|known| edits(name, known))
-}
-
-/// How many letters must be put in, left out or replaced to make `to` out of `from` (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, letter) in from.bytes().enumerate() {
-        let (mut diagonal, mut left) = (place, place.saturating_add(1));
-        for (cell, wanted) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let replaced = diagonal.saturating_add(usize::from(letter != wanted));
-            diagonal = *cell;
-            left = replaced.min(diagonal.saturating_add(1)).min(left.saturating_add(1));
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 /// A place in the document.
 #[derive(Clone, Copy)]
 struct At<'a>(&'a Value);
 
 impl At<'_> {
+    #[cold]
+    #[inline(never)]
     fn mismatch(self, expected: &str) -> Fault {
         let found = match self.0 {
             Value::Null => "nothing (null)",
@@ -146,6 +40,7 @@ impl At<'_> {
     }
 
     /// An integer, or a text that writes one, maybe with `.0` behind it.
+    #[inline(never)]
     fn whole(self) -> Option<u64> {
         match self.0 {
             Value::Number(number) => number.as_u64(),
@@ -174,15 +69,18 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
+    #[inline(never)]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let value = self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))?;
         visitor.visit_bool(value)
     }
 
+    #[inline(never)]
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_u64(self.whole().ok_or_else(|| self.mismatch("a whole number"))?)
     }
 
+    #[inline(never)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_str(self.0.as_str().ok_or_else(|| self.mismatch("a text"))?)
     }
@@ -250,7 +148,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.inside(&format!("[{place}]")))
+        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.in_item(place))
     }
 }
 
@@ -272,7 +170,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(At(value)).map_err(|fault| fault.inside(&segment(key)))
+        seed.deserialize(At(value)).map_err(|fault| fault.in_field(key))
     }
 }
 
@@ -304,7 +202,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         let content =
             self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
-        seed.deserialize(At(content)).map_err(|fault| fault.inside(&segment(self.name)))
+        seed.deserialize(At(content)).map_err(|fault| fault.in_field(self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
@@ -357,24 +255,5 @@ mod tests {
             let error = from_value::<BTreeMap<String, Vec<Vec<u64>>>>(&value).unwrap_err();
             assert_eq!(error.path, path);
         }
-    }
-
-    #[test]
-    fn a_misspelt_name_finds_the_nearest_known_one() {
-        let known = ["rules", "issuer", "cookie", "shadow"];
-        let cases = [
-            ("rule", Some("rules")),
-            ("isuer", Some("issuer")),
-            ("cokies", Some("cookie")),
-            ("roles", Some("rules")),
-            ("roless", None),
-            ("", None),
-            ("plan_gate", None),
-        ];
-        for (name, near) in cases {
-            assert_eq!(nearest(name, &known), near, "{name}");
-        }
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
     }
 }

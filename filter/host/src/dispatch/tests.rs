@@ -239,6 +239,20 @@ fn what_envoy_breaks_is_refused_and_never_let_through() {
 }
 
 #[test]
+fn trailers_that_cannot_be_read_stop_a_request_once() {
+    for first in [forward(), Action::Wait, reply(403)] {
+        let mut dispatch = dispatch();
+        scripted::with(|host| host.maps.remove(&MapType::REQUEST_TRAILERS));
+        then([first]);
+        dispatch.request_headers(REQUEST, false);
+        assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+        assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+        let events = scripted::events();
+        assert_eq!(events.iter().filter(|event| matches!(event, Event::Replied { .. })).count(), 1);
+    }
+}
+
+#[test]
 fn a_machine_without_end_is_stopped() {
     let mut dispatch = dispatch();
     let load = || Action::Load { key: "k".to_owned() };
