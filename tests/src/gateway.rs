@@ -74,7 +74,7 @@ impl Gateway {
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
-        let envoy = without_unfinished(edit(wired(&backend, &stripe, &clerk))).start().await;
+        let envoy = edit(wired(&backend, &stripe, &clerk)).start().await;
         // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
@@ -185,16 +185,6 @@ fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalon
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .document(|document| document["plan_gate"]["issuer"] = clerk.issuer().into());
     addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
-}
-
-/// Leaves out what is not built yet: the webhook filter, unless `edit` has cut it out already.
-fn without_unfinished(standalone: Standalone) -> Standalone {
-    let filters = |config: &mut serde_norway::Value| {
-        config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-            .as_sequence_mut()
-            .map(|filters| filters.retain(|filter| filter["name"] != "stripe_webhook"));
-    };
-    standalone.edit(filters)
 }
 
 /// The runtime of what outlives a single test.
