@@ -1,7 +1,6 @@
 //! What the upstream is told of the caller, and that nobody else can tell it.
 
-use crate::shared::{bare, reached, shipped, yaml};
-use serde_json::json;
+use crate::shared::{bare, reached, shipped, unprotected, with_rules};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -14,6 +13,9 @@ const FOREIGN: &str = "X-Tollgate-User: user_evil\r\nx-tollgate-user: user_evil\
     X-TOLLGATE-PLAN: enterprise\r\nx_tollgate_plan: enterprise\r\nX_Tollgate-Session: s\r\n\
     x-tollgate_organization: org_evil\r\nx-tollgate-: empty\r\nx-tollgate-anything: evil\r\n\
     x-tollgate-stripe-event: evt_evil\r\nx_tollgate_stripe_result: processed\r\n";
+
+/// Asks the proxy to drop our fields as if they were of this hop alone (RFC 9110 §7.6.1).
+const DROP_OURS: &str = "connection: x-tollgate-user, x-tollgate-plan\r\n";
 
 /// What the upstream got that begins with our prefix, however spelled, sorted.
 fn ours(seen: &Seen) -> Vec<(String, String)> {
@@ -53,13 +55,23 @@ async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &st
     ];
     for (place, (why, path, token, want)) in cases.into_iter().enumerate() {
         let query = format!("{marker}={place}");
-        let bytes = request("GET", &format!("{path}?{query}"), format!("{token}{FOREIGN}x-kept: 1\r\n"), b"");
+        let bytes = request(
+            "GET",
+            &format!("{path}?{query}"),
+            format!("{token}{FOREIGN}{DROP_OURS}x-kept: 1\r\n"),
+            b"",
+        );
         let answer = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
         assert_eq!(answer.status, 200, "{why}");
         let seen = reached(&gateway, &query).await.remove(0);
         assert_eq!(ours(&seen), pairs(want), "{why}");
         assert_eq!(seen.header("x-kept"), ["1"], "{why}");
     }
+}
+
+#[tokio::test]
+async fn no_foreign_word_reaches_the_upstream_of_the_configuration_as_shipped() {
+    no_foreign_word_reaches_the_upstream(shipped().await, "shipped").await;
 }
 
 #[tokio::test]
@@ -90,21 +102,9 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 async fn trailers_cannot_say_it_either() {
     let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = upstream.local_addr().expect("an address");
-    let gateway = Gateway::start(|standalone| {
-        let gate_alone = standalone.document(|document| {
-            document.as_mapping_mut().map(|document| document.remove("stripe_webhook"));
-        });
-        gate_alone.upstream_at("upstream", address).edit(|config| {
-            crate::shared::connection_manager(config)["http_protocol_options"]["enable_trailers"] = true.into();
-            let options = json!({
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
-            });
-            config["static_resources"]["clusters"][0]["typed_extension_protocol_options"]
-                ["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] = yaml(options);
-        })
-    })
-    .await;
+    let gateway =
+        Gateway::start(|standalone| unprotected(with_rules(standalone)).upstream_at("upstream", address))
+            .await;
     for (path, token) in [("/ask", Some(gateway.token("user_1", "free"))), ("/open", None)] {
         let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!(

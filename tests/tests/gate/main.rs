@@ -4,6 +4,7 @@ mod anonymous;
 mod cors;
 mod document;
 mod exact;
+mod grpc;
 mod hostile;
 mod identity;
 mod paths;

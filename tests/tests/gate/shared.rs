@@ -13,11 +13,10 @@ pub async fn shipped() -> Arc<Gateway> {
     GATEWAY.gateway().await
 }
 
-/// Envoy without what it does by itself to protect the gate: paths are not normalised, names with underscores and
-/// trailers pass, the proxy in front tells the client's address. And no webhook filter, so that the gate stands alone.
+/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not normalised, names
+/// with underscores and trailers pass, and the proxy in front tells the client's address.
 pub async fn bare() -> Arc<Gateway> {
-    static GATEWAY: Shared =
-        Shared::new(|standalone| with_rules(standalone).document(without_webhook).edit(unprotected));
+    static GATEWAY: Shared = Shared::new(|standalone| unprotected(with_rules(standalone)));
     GATEWAY.gateway().await
 }
 
@@ -47,16 +46,21 @@ pub fn with_rules(standalone: Standalone) -> Standalone {
             {"name": "burst", "path_prefix": "/burst", "limit": "bursts"},
             {"name": "drafts", "path_prefix": "/drafts", "limit": "drafts", "methods": ["POST"]},
             {"name": "me", "path_prefix": "/me"},
+            {"name": "api", "path_prefix": "/v1", "host": "api.example.com"},
             {"name": "named", "require": {"plan": "pro"}},
         ]));
     })
 }
 
-fn without_webhook(document: &mut serde_norway::Value) {
-    document.as_mapping_mut().expect("a document").remove("stripe_webhook");
+/// What [`bare`] is made of.
+pub fn unprotected(standalone: Standalone) -> Standalone {
+    let document = standalone.document(|document| {
+        document.as_mapping_mut().map(|document| document.remove("stripe_webhook"));
+    });
+    document.without_filter("stripe_webhook").edit(unprotected_envoy)
 }
 
-fn unprotected(config: &mut serde_norway::Value) {
+fn unprotected_envoy(config: &mut serde_norway::Value) {
     let manager = connection_manager(config);
     manager["normalize_path"] = false.into();
     manager["merge_slashes"] = false.into();

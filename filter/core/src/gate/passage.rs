@@ -123,6 +123,7 @@ impl Passage {
                 Unmatched::Deny => return self.refuse(worker, now, &Refusal::NoRule, None),
             },
             Guard::Ambiguous => return self.refuse(worker, now, &Refusal::AmbiguousPath, None),
+            Guard::AmbiguousHost => return self.refuse(worker, now, &Refusal::AmbiguousHost, None),
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
         if cors::is_preflight(&self.headers) {

@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     Token(TokenError),
     /// The path could be read otherwise behind the gateway.
     AmbiguousPath,
+    /// There are rules for hosts, and servers differ on which host the request is for.
+    AmbiguousHost,
     /// No rule guards the path, and what no rule guards is closed.
     NoRule,
     /// The route names a rule that is not configured.
@@ -66,6 +68,7 @@ impl Refusal {
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
             Refusal::QuotaExceeded { .. } => Decision::OverLimit,
             Refusal::AmbiguousPath
+            | Refusal::AmbiguousHost
             | Refusal::UnknownRule
             | Refusal::AddressUnknown
             | Refusal::SignaturesUnsupported
@@ -82,6 +85,11 @@ impl Refusal {
                 400,
                 "ambiguous_path",
                 "this path can be read in more than one way: send it in normal form",
+            ),
+            Refusal::AmbiguousHost => Problem::new(
+                400,
+                "ambiguous_host",
+                "this host can be read in more than one way: send one host name, with a port at most",
             ),
             Refusal::NoRule => Problem::new(403, "no_rule", "nothing is served at this path"),
             Refusal::UnknownRule => {
@@ -162,6 +170,7 @@ mod tests {
             (Refusal::Token(TokenError::Missing), 401, "missing_token"),
             (Refusal::Token(TokenError::Expired), 401, "token_expired"),
             (Refusal::AmbiguousPath, 400, "ambiguous_path"),
+            (Refusal::AmbiguousHost, 400, "ambiguous_host"),
             (Refusal::NoRule, 403, "no_rule"),
             (Refusal::UnknownRule, 500, "unknown_rule"),
             (Refusal::OrganizationRequired, 403, "organization_required"),
