@@ -63,7 +63,7 @@ async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_
         ("2 MB of a body without a token", request("POST", "/me", b"", &megabytes), 401),
         ("a body that is not text", request("POST", "/me", with_token(b""), &not_text), 200),
         ("an empty body", request("POST", "/me", with_token(b"content-length: 0\r\n"), b""), 200),
-        ("a method of its own", request("BREW", "/ask", b"", b""), 401),
+        ("a method that hardly anyone uses", request("PROPFIND", "/me", b"", b""), 401),
         ("half an escape", request("GET", "/me%2", b"", b""), 400),
     ];
     let next = request("GET", "/me", with_token(b""), b"");
@@ -82,8 +82,7 @@ async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_
 #[tokio::test]
 async fn what_passes_passes_unharmed() {
     let gateway = Gateway::start(crate::shared::with_rules).await;
-    let token = format!("authorization: Bearer {}\r\nx-odd: \u{00}", gateway.token("user_1", "pro"));
-    let token = token.trim_end_matches("x-odd: \u{00}");
+    let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
     let bytes: Vec<u8> = (0x80..=0xff).collect();
     let fields = [token.as_bytes(), b"x-odd: ", &bytes, b"\r\n"].concat();
     let body: Vec<u8> = (0..=255).collect();
