@@ -19,5 +19,8 @@ mod rules;
 mod spender;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use passage::Passage;
 pub use worker::{GateError, Worker};
