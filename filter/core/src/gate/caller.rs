@@ -51,7 +51,12 @@ impl Caller {
 
     /// Whether a feature is the caller's: by the plan in force, or by Clerk Billing's own list.
     pub(crate) fn has_feature(&self, feature: &str, plans: &PlanTable, now: Micros) -> bool {
-        plans.has_feature(self.plan(plans, now), feature) || self.features.iter().any(|own| own == feature)
+        plans.has_feature(self.plan(plans, now), feature) || self.own_features().any(|own| own == feature)
+    }
+
+    /// The features that Clerk Billing names beside the plan.
+    pub(crate) fn own_features(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().map(String::as_str)
     }
 }
 

@@ -41,16 +41,19 @@ pub(crate) enum Event {
     Evicted,
     /// A counter could not be stored.
     StoreFailed,
+    /// A caller was told its usage.
+    UsageRead,
     /// A token was refused: its code's place in [`TOKEN_CODES`].
     TokenRefused(usize),
 }
 
-const EVENTS: [(Event, &str); 5] = [
+const EVENTS: [(Event, &str); 6] = [
     (Event::CacheHit, "token_cache.hits"),
     (Event::CacheMiss, "token_cache.misses"),
     (Event::PlanUnknown, "plan_unknown"),
     (Event::Evicted, "counters.evicted"),
     (Event::StoreFailed, "counters.store_failed"),
+    (Event::UsageRead, "usage.read"),
 ];
 
 /// The codes of refused tokens.

@@ -2,7 +2,7 @@
 //!
 //! [`Passage`] is the machine of one request. It finds the rule ([`rules`], [`path`]), the caller
 //! ([`authentication`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]) and answers
-//! ([`answer`], [`refusal`]). [`Worker`] is what the requests of a worker thread share.
+//! ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what the requests of a worker thread share.
 
 mod answer;
 mod authentication;
@@ -17,6 +17,7 @@ mod path;
 mod refusal;
 mod rules;
 mod spender;
+mod usage;
 mod worker;
 
 #[cfg(test)]

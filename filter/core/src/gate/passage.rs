@@ -7,6 +7,7 @@ use super::metrics::{Decision, Event};
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
 use super::spender::Spender;
+use super::usage::{self, Asked, Reading};
 use super::worker::{Seeding, Worker};
 use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
@@ -29,6 +30,7 @@ pub struct Passage {
     headers: HeaderMap,
     /// The place of the rule that guards it.
     rule: Option<usize>,
+    at_usage_path: bool,
     stage: Stage,
     reports: Vec<Report>,
 }
@@ -49,15 +51,28 @@ enum Stage {
     Seed(Box<Due>),
     /// A counter.
     Counter(Box<Spender>, Box<Counting>),
+    /// A counter that is only read.
+    Usage(Box<Reading>),
     /// Nothing any more.
     Judged,
 }
 
-/// A request that is to be counted: by whom, and against what.
+/// What needs counters.
 #[derive(Debug)]
-struct Due {
-    spender: Spender,
-    judgement: Judgement,
+enum Due {
+    /// To count a request: of whom, and against what.
+    Count(Spender, Judgement),
+    /// To read how they stand.
+    Read(Reading),
+}
+
+impl Due {
+    fn spender(&self) -> &Spender {
+        match self {
+            Due::Count(spender, _) => spender,
+            Due::Read(reading) => reading.spender(),
+        }
+    }
 }
 
 impl Machine for Passage {
@@ -68,7 +83,7 @@ impl Machine for Passage {
         let action = match (stage, input) {
             (Stage::Header, Input::Head { headers, .. }) => {
                 self.headers = headers;
-                self.arrive(worker)
+                self.arrive(worker, now)
             }
             (Stage::Route, Input::Property(named)) => self.route(worker, now, named),
             (Stage::Token(authentication), Input::Verified(verification)) => {
@@ -93,6 +108,10 @@ impl Machine for Passage {
                 let counted = counting.go_on(worker, now, &input, &mut self.reports);
                 self.counted(worker, now, *spender, counted)
             }
+            (Stage::Usage(mut reading), input) => {
+                reading.take(&input, now);
+                self.read(worker, now, reading)
+            }
             // What nobody asked for changes nothing.
             (stage, _) => {
                 self.stage = stage;
@@ -104,11 +123,15 @@ impl Machine for Passage {
 }
 
 impl Passage {
-    fn arrive(&mut self, worker: &Worker) -> Action {
+    fn arrive(&mut self, worker: &mut Worker, now: Micros) -> Action {
         let path = self.headers.get(":path").unwrap_or_default();
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        if worker.gate.webhook_path.as_ref().is_some_and(|webhook| webhook.as_bytes() == path) {
+        let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
+        if is(&worker.gate.webhook_path) {
             return self.let_by(worker);
+        }
+        if is(&worker.gate.usage_path) {
+            return self.usage(worker, now);
         }
         self.stage = Stage::Route;
         Action::ReadProperty { path: ROUTE_RULE }
@@ -128,6 +151,19 @@ impl Passage {
         if cors::is_preflight(&self.headers) {
             return self.let_by(worker);
         }
+        self.authenticate(worker, now)
+    }
+
+    fn usage(&mut self, worker: &mut Worker, now: Micros) -> Action {
+        self.at_usage_path = true;
+        match usage::asked(worker, &self.headers) {
+            Asked::Usage => self.authenticate(worker, now),
+            Asked::Preflight(reply) => Action::Reply(reply),
+            Asked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
+        }
+    }
+
+    fn authenticate(&mut self, worker: &mut Worker, now: Micros) -> Action {
         let progress = Authentication::begin(worker, &self.headers, now, &mut self.reports);
         self.authenticated(worker, now, progress)
     }
@@ -153,33 +189,54 @@ impl Passage {
     }
 
     fn judge(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
+        if self.at_usage_path {
+            return self.tell(worker, now, spender);
+        }
         match judgement::of(worker, self.rule(worker), &spender, now) {
             Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
             Ok(judgement) => {
                 let seeding = worker.seeding();
-                self.seed(worker, now, Due { spender, judgement }, seeding)
+                self.seed(worker, now, Due::Count(spender, judgement), seeding)
             }
             Err(refusal) => self.refuse(worker, now, &refusal, Some(&spender)),
         }
     }
 
-    /// Counts as soon as the tables of counters are known.
+    /// Tells a caller how its limits stand.
+    fn tell(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
+        if spender.lacks_organization() {
+            return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&spender));
+        }
+        let reading = Reading::new(worker, spender, now);
+        let seeding = if reading.needs_counters() { worker.seeding() } else { Seeding::Done };
+        self.seed(worker, now, Due::Read(reading), seeding)
+    }
+
+    /// Goes on as soon as the tables of counters are known.
     fn seed(&mut self, worker: &Worker, now: Micros, due: Due, seeding: Seeding) -> Action {
-        match seeding {
-            Seeding::Ask(action) => {
+        match (seeding, due) {
+            (Seeding::Ask(action), due) => {
                 self.stage = Stage::Seed(Box::new(due));
                 action
             }
-            Seeding::Failed => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&due.spender)),
-            Seeding::Done => {
-                let Due { spender, judgement } = due;
-                let counted = spender.begin(worker, judgement);
-                match counted {
-                    Some(counted) => self.counted(worker, now, spender, counted),
-                    None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
-                }
+            (Seeding::Failed, due) => {
+                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(due.spender()))
             }
+            (Seeding::Done, Due::Read(reading)) => self.read(worker, now, Box::new(reading)),
+            (Seeding::Done, Due::Count(spender, judgement)) => match spender.begin(worker, judgement) {
+                Some(counted) => self.counted(worker, now, spender, counted),
+                None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
+            },
         }
+    }
+
+    fn read(&mut self, worker: &Worker, now: Micros, mut reading: Box<Reading>) -> Action {
+        if let Some(action) = reading.next(worker) {
+            self.stage = Stage::Usage(reading);
+            return action;
+        }
+        self.reports.push(worker.metrics.happened(Event::UsageRead));
+        Action::Reply(reading.reply(worker, &self.headers, now))
     }
 
     fn counted(&mut self, worker: &Worker, now: Micros, spender: Spender, counted: Counted) -> Action {
@@ -230,7 +287,8 @@ impl Passage {
         if let Refusal::Token(error) = refusal {
             self.reports.extend(Event::refused(error.code()).map(|event| worker.metrics.happened(event)));
         }
-        if worker.gate.shadow {
+        // The gate's own path is nobody's to go on to.
+        if worker.gate.shadow && !self.at_usage_path {
             self.reports.push(worker.metrics.decided(self.rule, Decision::Shadowed));
             return Action::Forward(match spender {
                 Some(spender) => answer::vouched(worker, &self.headers, spender, now),

@@ -2,6 +2,7 @@
 
 use crate::clerk::TokenError;
 use crate::gate::metrics::Decision;
+use crate::gate::usage;
 use crate::problem::Problem;
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
@@ -47,6 +48,8 @@ pub(crate) enum Refusal {
         /// When there is room again in all of them.
         reset: Micros,
     },
+    /// A method that `usage_path` does not have.
+    MethodNotAllowed,
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
     AddressUnknown,
     /// The signature cannot be checked here.
@@ -66,6 +69,7 @@ impl Refusal {
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
             Refusal::QuotaExceeded { .. } => Decision::OverLimit,
             Refusal::AmbiguousPath
+            | Refusal::MethodNotAllowed
             | Refusal::UnknownRule
             | Refusal::AddressUnknown
             | Refusal::SignaturesUnsupported
@@ -115,6 +119,8 @@ impl Refusal {
                     .with("reset", rfc3339(*reset));
                 by_plan(problem, plan, None, upgrade_url)
             }
+            Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
+                .header("allow", usage::ALLOW),
             Refusal::AddressUnknown => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
@@ -167,6 +173,7 @@ mod tests {
             (Refusal::OrganizationRequired, 403, "organization_required"),
             (Refusal::PlanRequired { plan: plan.clone(), required: required.clone() }, 402, "plan_required"),
             (Refusal::FeatureRequired { plan, feature: "sso".to_owned(), required }, 402, "feature_required"),
+            (Refusal::MethodNotAllowed, 405, "method_not_allowed"),
             (Refusal::StoreUnavailable, 503, "store_unavailable"),
         ];
         for (refusal, status, code) in cases {

@@ -3,10 +3,11 @@
 use super::caller::Caller;
 use super::counting::{Counted, Counting, Standing};
 use super::judgement::Judgement;
-use super::worker::Worker;
+use super::worker::{Counters, Worker};
 use crate::plan_table::{PlanTable, Rank};
-use crate::quota::ClientNetwork;
+use crate::quota::{ClientNetwork, Place};
 use crate::time::Micros;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Whose plan a request is judged by and whose counter it counts in.
@@ -40,6 +41,15 @@ impl Spender {
         }
     }
 
+    /// All that are theirs.
+    pub(super) fn features<'a>(&'a self, plans: &'a PlanTable, now: Micros) -> BTreeSet<&'a str> {
+        let mut features = plans.features(self.plan(plans, now));
+        if let Spender::Caller(caller) = self {
+            features.extend(caller.own_features());
+        }
+        features
+    }
+
     /// Whether it should be an organisation's plan and there is no organisation.
     pub(super) fn lacks_organization(&self) -> bool {
         matches!(self, Spender::Caller(caller) if caller.subject.is_none())
@@ -58,15 +68,19 @@ impl Spender {
         let Judgement::Count { limit, cost, windows } = judgement else {
             return Some(Counted::Admitted(Standing::default()));
         };
-        let counters = worker.counters.as_ref()?;
-        let place = match self {
+        let place = self.place(worker.counters.as_ref()?, &limit)?;
+        Some(Counting::begin(place, limit, windows, cost))
+    }
+
+    /// Where the counters of a limit are; `None` without a subject.
+    pub(super) fn place(&self, counters: &Counters, limit: &str) -> Option<Place> {
+        Some(match self {
             Spender::Caller(caller) => {
-                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), &limit)
+                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), limit)
             }
             Spender::Anonymous { network, .. } => {
-                counters.anonymous.place(network.to_string().as_bytes(), &limit)
+                counters.anonymous.place(network.to_string().as_bytes(), limit)
             }
-        };
-        Some(Counting::begin(place, limit, windows, cost))
+        })
     }
 }

@@ -7,6 +7,7 @@ mod host;
 mod identity;
 mod quota;
 mod rules;
+mod usage;
 
 use fixture::{configuration, gate, gate_with};
 use host::{Answer, Host, get, post, token};
