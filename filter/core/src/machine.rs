@@ -91,7 +91,7 @@ pub enum Action {
         /// The number that [`Machine::settle`] is told.
         inquiry: InquiryId,
         /// What is asked.
-        callout: Callout,
+        callout: Box<Callout>,
     },
     /// Hold the request until an inquiry of the worker thread has ended.
     Await(InquiryId),

@@ -41,18 +41,24 @@ pub(crate) enum Event {
     Evicted,
     /// A counter could not be stored.
     StoreFailed,
+    /// The keys were fetched.
+    KeysFetched,
+    /// The keys could not be fetched.
+    KeysFailed,
     /// A caller was told its usage.
     UsageRead,
     /// A token was refused: its code's place in [`TOKEN_CODES`].
     TokenRefused(usize),
 }
 
-const EVENTS: [(Event, &str); 6] = [
+const EVENTS: [(Event, &str); 8] = [
     (Event::CacheHit, "token_cache.hits"),
     (Event::CacheMiss, "token_cache.misses"),
     (Event::PlanUnknown, "plan_unknown"),
     (Event::Evicted, "counters.evicted"),
     (Event::StoreFailed, "counters.store_failed"),
+    (Event::KeysFetched, "keys.fetched"),
+    (Event::KeysFailed, "keys.fetch_failed"),
     (Event::UsageRead, "usage.read"),
 ];
 

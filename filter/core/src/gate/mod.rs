@@ -1,7 +1,7 @@
 //! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
 //!
 //! [`Passage`] is the machine of one request. It finds the rule ([`rules`], [`path`]), the caller
-//! ([`authentication`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]) and answers
+//! ([`authentication`], [`keyring`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]) and answers
 //! ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what the requests of a worker thread share.
 
 mod answer;
@@ -10,7 +10,9 @@ mod cache;
 mod caller;
 mod cors;
 mod counting;
+mod inquiries;
 mod judgement;
+mod keyring;
 mod metrics;
 mod passage;
 mod path;

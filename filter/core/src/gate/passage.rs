@@ -11,8 +11,8 @@ use super::usage::{self, Asked, Reading};
 use super::worker::{Seeding, Worker};
 use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
-use crate::http::HeaderMap;
-use crate::machine::{Action, Input, Machine, Step};
+use crate::http::{HeaderMap, Outcome};
+use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::plan_table::Rank;
 use crate::quota::{ClientNetwork, tightest};
 use crate::report::Report;
@@ -43,7 +43,7 @@ enum Stage {
     Header,
     /// The rule that the route names.
     Route,
-    /// A signature to be checked.
+    /// A signature to be checked, or keys.
     Token(Box<Authentication>),
     /// The address of a caller without a token, who has this plan.
     Address(Rank),
@@ -90,6 +90,10 @@ impl Machine for Passage {
                 let progress = authentication.verified(worker, verification, now, &mut self.reports);
                 self.authenticated(worker, now, progress)
             }
+            (Stage::Token(authentication), Input::Inquired | Input::Settled) => {
+                let progress = authentication.next(worker, now);
+                self.authenticated(worker, now, progress)
+            }
             (Stage::Address(plan), Input::Property(address)) => {
                 match address.and_then(ClientNetwork::parse) {
                     Some(network) => self.judge(worker, now, Spender::Anonymous { network, plan }),
@@ -119,6 +123,10 @@ impl Machine for Passage {
             }
         };
         Step { action, reports: std::mem::take(&mut self.reports) }
+    }
+
+    fn settle(worker: &mut Worker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+        worker.settle(now, inquiry, &outcome)
     }
 }
 
@@ -170,8 +178,8 @@ impl Passage {
 
     fn authenticated(&mut self, worker: &mut Worker, now: Micros, progress: Progress) -> Action {
         match progress {
-            Progress::Verify(authentication, action) => {
-                self.stage = Stage::Token(Box::new(authentication));
+            Progress::Ask(authentication, action) => {
+                self.stage = Stage::Token(authentication);
                 action
             }
             Progress::Caller(caller) => self.judge(worker, now, Spender::Caller(caller)),

@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     MethodNotAllowed,
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
     AddressUnknown,
+    /// The keys could not be fetched.
+    KeysUnavailable,
     /// The signature cannot be checked here.
     SignaturesUnsupported,
     /// The counter could not be stored in time.
@@ -72,6 +74,7 @@ impl Refusal {
             | Refusal::MethodNotAllowed
             | Refusal::UnknownRule
             | Refusal::AddressUnknown
+            | Refusal::KeysUnavailable
             | Refusal::SignaturesUnsupported
             | Refusal::StoreUnavailable => Decision::Unjudged,
         }
@@ -124,6 +127,12 @@ impl Refusal {
             Refusal::AddressUnknown => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
+            Refusal::KeysUnavailable => Problem::new(
+                503,
+                "keys_unavailable",
+                "the keys that session tokens are checked with cannot be fetched at present; try again",
+            )
+            .header("retry-after", "1"),
             Refusal::SignaturesUnsupported => {
                 Problem::new(503, "keys_unavailable", "the gateway cannot check signatures at present")
             }
@@ -173,6 +182,7 @@ mod tests {
             (Refusal::OrganizationRequired, 403, "organization_required"),
             (Refusal::PlanRequired { plan: plan.clone(), required: required.clone() }, 402, "plan_required"),
             (Refusal::FeatureRequired { plan, feature: "sso".to_owned(), required }, 402, "feature_required"),
+            (Refusal::KeysUnavailable, 503, "keys_unavailable"),
             (Refusal::MethodNotAllowed, 405, "method_not_allowed"),
             (Refusal::StoreUnavailable, 503, "store_unavailable"),
         ];

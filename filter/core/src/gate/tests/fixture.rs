@@ -49,7 +49,11 @@ pub(super) fn configuration(edit: impl FnOnce(&mut Value)) -> Configuration<Gate
 
 fn read(document: &Value) -> Configuration<Gate> {
     let pem = STANDARD.encode(own_key().public().spki());
-    let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| pem.clone());
+    let environment = |name: &str| match name {
+        "CLERK_JWT_KEY" => Some(pem.clone()),
+        "CLERK_SECRET_KEY" => Some("sk_test_1".to_owned()),
+        _ => None,
+    };
     config::gate(document.to_string().as_bytes(), &environment).unwrap()
 }
 

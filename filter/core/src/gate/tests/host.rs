@@ -3,8 +3,8 @@
 use crate::clerk::token_tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
 use crate::gate::{Passage, Worker};
-use crate::http::{Forward, HeaderMap, Reply};
-use crate::machine::{Action, Input, Machine, Verification, Version};
+use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply};
+use crate::machine::{Action, Input, InquiryId, Machine, Verification, Version};
 use crate::report::{MetricId, Metrics, Report};
 use crate::time::Micros;
 use serde_json::{Value, json};
@@ -30,6 +30,15 @@ pub(super) struct Host {
     /// How many signatures were checked.
     pub(super) verifications: u32,
     pub(super) reports: Vec<Report>,
+    under_way: Vec<(InquiryId, Callout)>,
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Judged(Answer),
+    /// It awaits an inquiry.
+    Held(Box<Passage>),
 }
 
 /// What became of a request.
@@ -51,6 +60,7 @@ impl Host {
             checks_signatures: true,
             verifications: 0,
             reports: Vec::new(),
+            under_way: Vec::new(),
         }
     }
 
@@ -59,18 +69,59 @@ impl Host {
         Host { shared: Rc::clone(&self.shared), now: self.now, ..Host::new(configuration, seed) }
     }
 
-    /// Sends a request and performs whatever its passage wants until it is judged.
+    /// Sends a request that waits for nothing.
     pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> Answer {
+        self.start(fields).answer()
+    }
+
+    /// Sends a request and performs whatever its passage wants until it is judged or waits.
+    pub(super) fn start(&mut self, fields: &[(&str, &str)]) -> Progress {
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
         let mut passage = Passage::default();
-        let mut action = self.give(&mut passage, head);
+        let action = self.give(&mut passage, head);
+        self.go_on(Box::new(passage), action)
+    }
+
+    /// Goes on with a request whose inquiry has ended, if it waited for one.
+    pub(super) fn finish(&mut self, progress: Progress) -> Answer {
+        match progress {
+            Progress::Judged(answer) => answer,
+            Progress::Held(mut passage) => {
+                let action = self.give(&mut passage, Input::Settled);
+                self.go_on(passage, action).answer()
+            }
+        }
+    }
+
+    fn go_on(&mut self, mut passage: Box<Passage>, mut action: Action) -> Progress {
         loop {
             action = match action {
-                Action::Forward(forward) => return Answer::Forwarded(forward),
-                Action::Reply(reply) => return Answer::Replied(reply),
+                Action::Forward(forward) => return Progress::Judged(Answer::Forwarded(forward)),
+                Action::Reply(reply) => return Progress::Judged(Answer::Replied(reply)),
+                Action::Await(inquiry) if self.under_way.iter().any(|(known, _)| *known == inquiry) => {
+                    return Progress::Held(passage);
+                }
                 other => self.perform(&mut passage, other),
             };
+        }
+    }
+
+    /// What the worker has asked and was not answered.
+    pub(super) fn inquiries(&self) -> Vec<Callout> {
+        self.under_way.iter().map(|(_, callout)| callout.clone()).collect()
+    }
+
+    /// Answers all inquiries.
+    pub(super) fn answer_inquiries(&mut self, status: u16, body: &str) {
+        let headers = &HeaderMap::default();
+        self.end_inquiries(Outcome::Answered { status, headers, body: body.as_bytes() });
+    }
+
+    /// Ends all inquiries.
+    pub(super) fn end_inquiries(&mut self, outcome: Outcome<'_>) {
+        for (inquiry, _) in std::mem::take(&mut self.under_way) {
+            self.reports.extend(Passage::settle(&mut self.worker, self.now, inquiry, outcome));
         }
     }
 
@@ -108,6 +159,11 @@ impl Host {
                 let stored = self.swap(key, value, version);
                 self.give(passage, Input::Swapped { stored })
             }
+            Action::Inquire { inquiry, callout } => {
+                self.under_way.push((inquiry, *callout));
+                self.give(passage, Input::Inquired)
+            }
+            Action::Await(_) => self.give(passage, Input::Settled),
             other => panic!("not answered at once: {other:?}"),
         }
     }
@@ -148,6 +204,16 @@ impl Host {
             _ => None,
         });
         lines.filter(|line| line["alarm"] == alarm).collect()
+    }
+}
+
+impl Progress {
+    /// What became of a request that waits for nothing.
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Progress::Judged(answer) => answer,
+            Progress::Held(passage) => panic!("it waits: {passage:?}"),
+        }
     }
 }
 

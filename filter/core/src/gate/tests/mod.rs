@@ -5,6 +5,7 @@ mod authentication;
 mod fixture;
 mod host;
 mod identity;
+mod keys;
 mod quota;
 mod rules;
 mod usage;

@@ -47,7 +47,7 @@ pub(super) fn call(callouts: &[(u32, &str)]) -> Action {
 
 /// An inquiry with this number to this cluster.
 pub(super) fn inquire(inquiry: u32, cluster: &str) -> Action {
-    Action::Inquire { inquiry: InquiryId(inquiry), callout: callout(cluster) }
+    Action::Inquire { inquiry: InquiryId(inquiry), callout: Box::new(callout(cluster)) }
 }
 
 fn callout(cluster: &str) -> Callout {
