@@ -1,6 +1,6 @@
 //! From the token that a request carries to its caller: out of the cache, or by checking signatures one by one.
 
-use super::caller::{Caller, PlanFault};
+use super::caller::Caller;
 use super::keyring::Lookup;
 use super::metrics::Event;
 use super::refusal::Refusal;
@@ -12,9 +12,8 @@ use crate::clerk::jws::Jws;
 use crate::clerk::keys::PublicKey;
 use crate::http::HeaderMap;
 use crate::machine::{Action, Verification};
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -150,7 +149,7 @@ impl Authentication {
                 reports.push(worker.metrics.happened(Event::CacheMiss));
                 let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
                 if let Some(fault) = fault {
-                    report_fault(worker, &caller, &fault, reports);
+                    reports.extend(fault.reports(&worker.metrics, caller.subject.as_ref()));
                 }
                 let caller = Rc::new(caller);
                 worker.tokens.insert(jws.token(), Rc::clone(&caller));
@@ -169,22 +168,4 @@ impl Authentication {
 
 fn nobody(refusal: Refusal, by_header: bool) -> Progress {
     Progress::Nobody { refusal, by_header }
-}
-
-/// Once for each token, not for each request: a cached token is not read again.
-fn report_fault(worker: &Worker, caller: &Caller, fault: &PlanFault, reports: &mut Vec<Report>) {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        alarm: &'static str,
-        subject: Option<&'a str>,
-        found: &'a str,
-        cure: &'static str,
-    }
-    let (found, cure) = match fault {
-        PlanFault::Unknown(plan) => (plan, "add the plan to `plans`, or correct it in Clerk"),
-        PlanFault::Unreadable(error) => (error, "correct the session token's claims in Clerk"),
-    };
-    let subject = caller.subject.as_ref().map(crate::ids::Subject::as_str);
-    reports.push(worker.metrics.happened(Event::PlanUnknown));
-    reports.push(Report::json(Level::Warn, &Line { alarm: "plan_unknown", subject, found, cure }));
 }

@@ -2,6 +2,7 @@
 
 use super::cache::TokenCache;
 use super::caller::Caller;
+use super::confirm;
 use super::inquiries::Inquiries;
 use super::keyring::{Fetched, Keyring};
 use super::metrics::{Event, GateMetrics};
@@ -10,6 +11,7 @@ use crate::clerk::pem;
 use crate::clerk::verify::Rules;
 use crate::config::{Configuration, Gate, Keys, Store};
 use crate::http::Outcome;
+use crate::ids::Subject;
 use crate::machine::{Action, InquiryId, Version};
 use crate::plan_table::PlanTable;
 use crate::quota::{BucketTable, Callers, Seed};
@@ -27,6 +29,7 @@ pub struct Worker {
     pub(super) inquiries: Inquiries<Purpose>,
     pub(super) rules: Rules,
     pub(super) tokens: TokenCache<Caller>,
+    pub(super) confirmed: confirm::Memory,
     pub(super) metrics: GateMetrics,
     pub(super) counters: Option<Counters>,
     drawn_seed: Seed,
@@ -91,6 +94,7 @@ impl Worker {
             inquiries: Inquiries::default(),
             rules,
             tokens: TokenCache::default(),
+            confirmed: confirm::Memory::default(),
             metrics,
             counters: None,
             drawn_seed: Seed::new(seed),
@@ -147,6 +151,13 @@ impl Worker {
 pub(super) enum Purpose {
     /// The keys.
     Keys,
+    /// Clerk's own record of a subject.
+    Record {
+        /// Of whom.
+        subject: Subject,
+        /// Since when.
+        asked_at: Micros,
+    },
 }
 
 impl Worker {
@@ -154,6 +165,7 @@ impl Worker {
     pub(super) fn settle(&mut self, now: Micros, inquiry: InquiryId, outcome: &Outcome<'_>) -> Vec<Report> {
         match self.inquiries.end(inquiry) {
             Some(Purpose::Keys) => self.keys_fetched(now, outcome),
+            Some(Purpose::Record { subject, asked_at }) => self.record_read(now, subject, asked_at, outcome),
             None => Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod authentication;
+mod confirm;
 mod fixture;
 mod host;
 mod identity;

@@ -1,20 +1,22 @@
-//! The way of one request through the gate.
+//! The way of one request through the gate: from its header to its caller here, and to its answer in [`verdict`].
+
+mod verdict;
 
 use super::authentication::{Authentication, Progress};
-use super::counting::{Counted, Counting, Standing};
-use super::judgement::{self, Judgement};
-use super::metrics::{Decision, Event};
+use super::confirm::Confirming;
+use super::counting::Counting;
+use super::judgement::Judgement;
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
 use super::spender::Spender;
 use super::usage::{self, Asked, Reading};
-use super::worker::{Seeding, Worker};
+use super::worker::Worker;
 use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::plan_table::Rank;
-use crate::quota::{ClientNetwork, tightest};
+use crate::quota::ClientNetwork;
 use crate::report::Report;
 use crate::time::Micros;
 
@@ -31,6 +33,8 @@ pub struct Passage {
     /// The place of the rule that guards it.
     rule: Option<usize>,
     at_usage_path: bool,
+    /// Clerk's own record was asked for: what comes of it is final.
+    was_confirmed: bool,
     stage: Stage,
     reports: Vec<Report>,
 }
@@ -53,6 +57,8 @@ enum Stage {
     Counter(Box<Spender>, Box<Counting>),
     /// A counter that is only read.
     Usage(Box<Reading>),
+    /// Whether Clerk's own record would lift a refusal.
+    Confirm(Box<Confirming>),
     /// Nothing any more.
     Judged,
 }
@@ -115,6 +121,10 @@ impl Machine for Passage {
             (Stage::Usage(mut reading), input) => {
                 reading.take(&input, now);
                 self.read(worker, now, reading)
+            }
+            (Stage::Confirm(confirming), input) => {
+                let progress = confirming.go_on(worker, now, &input, &mut self.reports);
+                self.confirming(worker, now, progress)
             }
             // What nobody asked for changes nothing.
             (stage, _) => {
@@ -182,7 +192,10 @@ impl Passage {
                 self.stage = Stage::Token(authentication);
                 action
             }
-            Progress::Caller(caller) => self.judge(worker, now, Spender::Caller(caller)),
+            Progress::Caller(caller) => {
+                let spender = Spender::of(worker, caller, now);
+                self.judge(worker, now, spender)
+            }
             Progress::Nobody { refusal, by_header } => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
@@ -196,115 +209,9 @@ impl Passage {
         }
     }
 
-    fn judge(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
-        if self.at_usage_path {
-            return self.tell(worker, now, spender);
-        }
-        match judgement::of(worker, self.rule(worker), &spender, now) {
-            Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
-            Ok(judgement) => {
-                let seeding = worker.seeding();
-                self.seed(worker, now, Due::Count(spender, judgement), seeding)
-            }
-            Err(refusal) => self.refuse(worker, now, &refusal, Some(&spender)),
-        }
-    }
-
-    /// Tells a caller how its limits stand.
-    fn tell(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
-        if spender.lacks_organization() {
-            return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&spender));
-        }
-        let reading = Reading::new(worker, spender, now);
-        let seeding = if reading.needs_counters() { worker.seeding() } else { Seeding::Done };
-        self.seed(worker, now, Due::Read(reading), seeding)
-    }
-
-    /// Goes on as soon as the tables of counters are known.
-    fn seed(&mut self, worker: &Worker, now: Micros, due: Due, seeding: Seeding) -> Action {
-        match (seeding, due) {
-            (Seeding::Ask(action), due) => {
-                self.stage = Stage::Seed(Box::new(due));
-                action
-            }
-            (Seeding::Failed, due) => {
-                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(due.spender()))
-            }
-            (Seeding::Done, Due::Read(reading)) => self.read(worker, now, Box::new(reading)),
-            (Seeding::Done, Due::Count(spender, judgement)) => match spender.begin(worker, judgement) {
-                Some(counted) => self.counted(worker, now, spender, counted),
-                None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
-            },
-        }
-    }
-
-    fn read(&mut self, worker: &Worker, now: Micros, mut reading: Box<Reading>) -> Action {
-        if let Some(action) = reading.next(worker) {
-            self.stage = Stage::Usage(reading);
-            return action;
-        }
-        self.reports.push(worker.metrics.happened(Event::UsageRead));
-        Action::Reply(reading.reply(worker, &self.headers, now))
-    }
-
-    fn counted(&mut self, worker: &Worker, now: Micros, spender: Spender, counted: Counted) -> Action {
-        match counted {
-            Counted::Ask(counting, action) => {
-                self.stage = Stage::Counter(Box::new(spender), Box::new(counting));
-                action
-            }
-            Counted::Admitted(standing) => self.pass(worker, now, &spender, &standing),
-            Counted::Exhausted { standing, reset } => {
-                let Some(tightest) = tightest(&standing.states).copied() else {
-                    return self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender));
-                };
-                let plan = worker.plans.get(spender.plan(&worker.plans, now)).name.clone();
-                let refusal = Refusal::QuotaExceeded { plan, limit: standing.limit, tightest, reset };
-                self.refuse(worker, now, &refusal, Some(&spender))
-            }
-            Counted::Unavailable => {
-                self.reports.push(worker.metrics.happened(Event::StoreFailed));
-                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender))
-            }
-        }
-    }
-
     /// The request goes on, and nobody is vouched for.
     fn let_by(&self, worker: &Worker) -> Action {
         Action::Forward(answer::unvouched(worker, &self.headers))
-    }
-
-    /// The request goes on.
-    fn pass(&mut self, worker: &Worker, now: Micros, spender: &Spender, standing: &Standing) -> Action {
-        self.reports.push(worker.metrics.decided(self.rule, Decision::Allowed));
-        let mut forward = answer::vouched(worker, &self.headers, spender, now);
-        if let Some(state) = tightest(&standing.states) {
-            forward.respond_with = answer::rate_limit(worker, &standing.limit, state, now);
-        }
-        Action::Forward(forward)
-    }
-
-    /// The request does not go on, unless the gate only watches.
-    fn refuse(
-        &mut self,
-        worker: &Worker,
-        now: Micros,
-        refusal: &Refusal,
-        spender: Option<&Spender>,
-    ) -> Action {
-        if let Refusal::Token(error) = refusal {
-            self.reports.extend(Event::refused(error.code()).map(|event| worker.metrics.happened(event)));
-        }
-        // The gate's own path is nobody's to go on to.
-        if worker.gate.shadow && !self.at_usage_path {
-            self.reports.push(worker.metrics.decided(self.rule, Decision::Shadowed));
-            return Action::Forward(match spender {
-                Some(spender) => answer::vouched(worker, &self.headers, spender, now),
-                None => answer::unvouched(worker, &self.headers),
-            });
-        }
-        self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
-        Action::Reply(answer::refused(worker, &self.headers, refusal, now))
     }
 
     fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {
