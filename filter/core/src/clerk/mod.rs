@@ -19,6 +19,6 @@ pub mod token_error;
 pub mod verify;
 
 #[cfg(test)]
-mod token_tests;
+pub(crate) mod token_tests;
 
 pub use token_error::TokenError;
