@@ -14,6 +14,7 @@ pub mod keys;
 pub mod metadata;
 pub mod pem;
 pub mod plan_claim;
+pub(crate) mod rs256;
 mod strict_json;
 pub mod token_error;
 pub mod verify;
