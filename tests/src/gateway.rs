@@ -22,7 +22,9 @@ use crate::modules::Modules;
 use crate::stripe::FakeStripe;
 use crate::stripe::events::Event;
 use crate::upstream::Backend;
+use crate::wire::{Answer, exchange};
 use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_norway::Value;
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -74,7 +76,7 @@ impl Gateway {
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
-        let envoy = edit(wired(&backend, &stripe, &clerk)).start().await;
+        let envoy = without_sectionless(edit(wired(&backend, &stripe, &clerk))).start().await;
         // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
@@ -107,10 +109,66 @@ impl Gateway {
     /// # Panics
     /// When no answer comes.
     pub async fn deliver(&self, event: &Event) -> Response {
-        let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
-        let request = self.request(Method::POST, WEBHOOK_PATH).header("stripe-signature", signature);
+        self.deliver_signed(event, unix_now()).await
+    }
+
+    /// The same, signed at that time (Unix seconds).
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn deliver_signed(&self, event: &Event, signed_at: i64) -> Response {
+        self.deliver_to(&self.envoy, event, signed_at)
+            .await
+            .unwrap_or_else(|e| panic!("the webhook has not answered: {e}"))
+    }
+
+    /// The same to an Envoy that may be another [replica](Gateway::replica), or one that will be killed meanwhile.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn deliver_to(
+        &self,
+        envoy: &Envoy,
+        event: &Event,
+        signed_at: i64,
+    ) -> reqwest::Result<Response> {
+        let (body, signature) = event.signed(&[WEBHOOK_SECRET], signed_at);
+        let request = self.client.post(envoy.url(WEBHOOK_PATH)).header("stripe-signature", signature);
         let request = request.header("content-type", "application/json; charset=utf-8");
-        request.body(body).send().await.unwrap_or_else(|e| panic!("the webhook has not answered: {e}"))
+        request.body(body).send().await
+    }
+
+    /// A further Envoy before the same upstream and the same fakes, as a second replica would be.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
+        without_sectionless(edit(wired(&self.backend, &self.stripe, &self.clerk))).start().await
+    }
+
+    /// Sends these bytes (see [`wire::request`](crate::wire::request)) until each worker has had them, and returns all
+    /// answers. Nothing else may be sent meanwhile, as the workers' connections are counted.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn exchange_with_every_worker(&self, bytes: &[u8]) -> Vec<Answer> {
+        let before = self.connections_by_worker().await;
+        let mut answers = Vec::new();
+        loop {
+            let answer = exchange(self.envoy.address(), bytes).await;
+            answers.push(answer.unwrap_or_else(|| panic!("the connection ended without an answer")));
+            let now = self.connections_by_worker().await;
+            if now.iter().zip(&before).all(|(now, before)| now > before) {
+                return answers;
+            }
+        }
+    }
+
+    /// How many connections each of the two workers has taken.
+    async fn connections_by_worker(&self) -> [u64; 2] {
+        let stats = self.envoy.stats().await;
+        let name = |worker| format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total");
+        [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
     /// Fails the test if a VM has crashed since the start.
@@ -184,6 +242,21 @@ fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalon
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .document(|document| document["plan_gate"]["issuer"] = clerk.issuer().into());
     addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
+}
+
+/// Leaves out each filter whose section `edit` has taken out of the document: it would refuse to start.
+fn without_sectionless(standalone: Standalone) -> Standalone {
+    standalone.edit(|config| {
+        let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+        let filters = manager["typed_config"]["http_filters"].as_sequence_mut();
+        let has_section = |filter: &Value| match filter["name"].as_str() {
+            Some(name @ ("stripe_webhook" | "plan_gate")) => {
+                !filter["typed_config"]["config"]["configuration"]["value"][name].is_null()
+            }
+            _ => true,
+        };
+        filters.into_iter().for_each(|filters| filters.retain(has_section));
+    })
 }
 
 /// The runtime of what outlives a single test.

@@ -21,4 +21,4 @@ pub mod stripe;
 pub mod time;
 pub mod webhook;
 
-pub use machine::{Action, CallId, Input, Machine, Step};
+pub use machine::{Action, CallId, Input, InquiryId, Machine, Step};

@@ -3,6 +3,7 @@
 use crate::abi::{self, MapType, Status};
 use crate::fault::{self, Fault};
 use crate::{headers, log, reply};
+use tollgate_core::InquiryId;
 use tollgate_core::http::{Forward, Reply};
 use tollgate_core::report::Level;
 
@@ -29,6 +30,8 @@ pub(crate) struct Exchange<M> {
     pub(crate) body_given: bool,
     /// Whether a callout was ever started for it.
     pub(crate) has_called: bool,
+    /// The inquiry for whose end it is held.
+    pub(crate) awaits: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
 }
 
@@ -42,6 +45,7 @@ impl<M> Exchange<M> {
             body_bytes: 0,
             body_given: false,
             has_called: false,
+            awaits: None,
             respond_with: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use super::secrets::Secrets;
 use super::upstream::{self, Upstream, upstream};
 use super::{address, names};
 use crate::clerk::plan_claim::ClaimSource;
+use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use std::time::Duration;
 
@@ -99,6 +100,16 @@ pub struct PlanClaims {
     pub user: Vec<ClaimSource>,
     /// An organisation's.
     pub organization: Vec<ClaimSource>,
+}
+
+impl PlanClaims {
+    /// Where that subject's plan is.
+    pub fn of(&self, subject: &Subject) -> &[ClaimSource] {
+        match subject {
+            Subject::User(_) => &self.user,
+            Subject::Organization(_) => &self.organization,
+        }
+    }
 }
 
 /// Where it is counted.

@@ -7,7 +7,7 @@ use super::*;
 use crate::abi::Status;
 use crate::abi::scripted::{self, Event};
 use crate::perform::STEPS_MAX;
-use script::{Scripted, call, inputs, reply, then};
+use script::{Scripted, call, inputs, inquire, reply, then};
 use tollgate_core::http::Forward;
 use tollgate_core::machine::{Action, Version};
 
@@ -207,6 +207,57 @@ fn an_answer_for_a_request_that_is_gone_is_dropped() {
     scripted::events();
     judged.http_call_response(2, 1, 0);
     assert_eq!((inputs().len(), scripted::events()), (2, vec![]), "it is judged");
+}
+
+#[test]
+fn an_inquiry_is_the_filters_own_and_holds_up_whoever_awaits_it() {
+    let mut dispatch = dispatch();
+    dispatch.context_create(3, ROOT);
+    let wait = || Action::Await(InquiryId(5));
+    then([inquire(5, "c"), wait(), wait(), forward(), reply(403)]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
+    assert_eq!(dispatch.request_headers(3, true), Flow::Pause);
+    let events = scripted::events();
+    let [entered, Event::HttpCalled { .. }, left] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((entered, left), (&Event::ContextSet(ROOT), &Event::ContextSet(REQUEST)));
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(
+        inputs()[1..],
+        ["inquired", r#"head [":path"] end=true"#, "settle 5 200 ", "settled", "settled"]
+    );
+    let events = scripted::events();
+    assert_eq!(events.first(), Some(&Event::ContextSet(REQUEST)));
+    assert!(events.contains(&Event::Continued) && events.contains(&Event::ContextSet(3)));
+    assert_eq!(status_replied(&events), Some(403));
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(inputs().len(), 6, "it settles once");
+}
+
+#[test]
+fn an_inquiry_is_settled_though_nobody_waits_any_more() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "c"), Action::Await(InquiryId(5))]);
+    dispatch.request_headers(REQUEST, true);
+    dispatch.delete(REQUEST);
+    dispatch.http_call_response(1, 0, 0);
+    assert_eq!(inputs()[2..], ["settle 5 Reset"]);
+}
+
+#[test]
+fn an_inquiry_that_nobody_awaits_holds_nobody_up() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "c"), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(inputs()[1..], ["inquired", "settle 5 200 "]);
+}
+
+#[test]
+fn an_inquiry_that_cannot_start_or_has_ended_is_not_waited_for() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "unknown"), Action::Await(InquiryId(5)), Action::Await(InquiryId(9)), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    assert_eq!(inputs()[1..], ["settle 5 ClusterUnknown", "inquired", "settled", "settled"]);
 }
 
 #[test]
