@@ -16,6 +16,8 @@ pub(super) struct Bench {
     pub(super) shared: SharedData,
     /// How long each callout takes.
     pub(super) callout_takes: Duration,
+    /// All callouts that there were.
+    pub(super) callouts: Vec<Callout>,
     /// What becomes of a callout in place of an answer, if anything.
     pub(super) fails: fn(&Callout) -> Option<Ending>,
 }
@@ -45,6 +47,7 @@ impl Bench {
             replica: Replica { worker, process: 0 },
             shared: SharedData::default(),
             callout_takes: Duration::from_millis(20),
+            callouts: Vec::new(),
             fails: |_| None,
         }
     }
@@ -77,6 +80,7 @@ impl Bench {
             self.world.now = self.world.now.plus(self.callout_takes);
             for call in passage.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
                 let answer = || Ending::Answered(self.world.answer(&call.callout));
+                self.callouts.push(call.callout.clone());
                 call.ending = Some((self.fails)(&call.callout).unwrap_or_else(answer));
             }
             while let Some(place) = passage.in_flight.iter().position(|call| call.ending.is_some()) {

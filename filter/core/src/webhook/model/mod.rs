@@ -18,4 +18,10 @@ mod stripe_api;
 mod stripe_wire;
 mod world;
 
+mod answers;
+mod audit_lines;
 mod convergence;
+mod forwarding;
+mod many_customers;
+mod round_trips;
+mod whose;

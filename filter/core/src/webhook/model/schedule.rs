@@ -206,8 +206,9 @@ impl Schedule {
     }
 
     fn log_event(&mut self, event: usize) {
-        let body = self.world.stripe.events[event].body.clone();
-        self.log(|| format!("Stripe: {body}"));
+        if self.traced {
+            self.trace.push(format!("Stripe: {}", self.world.stripe.events[event].body));
+        }
     }
 
     /// A delivery begins: the first of a chain, or a retry once nothing of the one before is alive.
@@ -247,8 +248,7 @@ impl Schedule {
         }
         let running = self.running.swap_remove(place);
         let content = running.passage.is_success();
-        let end = format!("{:?}", running.passage.end);
-        self.log(|| format!("chain {} ends: {content} {end}", running.chain));
+        self.log(|| format!("chain {} ends: {content} {:?}", running.chain, running.passage.end));
         self.chains[running.chain].state = if content { State::Done } else { State::Waiting };
         self.orphan(running);
     }
@@ -383,8 +383,7 @@ impl Schedule {
 
     fn log_effect(&mut self, callout: &Callout, answer: &Answer) {
         let (method, path, _, body) = parts(callout);
-        let (path, body, answer) = (path.to_owned(), body.escape_ascii().to_string(), answer.body.clone());
-        self.log(|| format!("{method} {path} {body} -> {answer}"));
+        self.log(|| format!("{method} {path} {} -> {}", body.escape_ascii(), answer.body));
     }
 
     /// A delivery hears how a callout ended.
@@ -392,17 +391,16 @@ impl Schedule {
         let running = &mut self.running[place];
         let written = subject_of(&running.passage.in_flight[call].callout);
         let chain = running.chain;
-        let line = format!(
-            "{:?}: {:?}",
-            running.passage.in_flight[call].callout.request, running.passage.in_flight[call].ending
-        );
+        let call_ended = running.passage.in_flight[call].clone();
         let replica = &mut self.replicas[running.replica];
         let shared = &mut self.processes[replica.process];
         running.passage.answer(replica, shared, self.world.now, call);
         if let Some(subject) = written {
             running.basis.insert(subject, running.began);
         }
-        self.log(|| format!("chain {chain} hears of {line}"));
+        self.log(|| {
+            format!("chain {chain} hears of {:?}: {:?}", call_ended.callout.request, call_ended.ending)
+        });
         self.conclude(place);
         if self.chains[chain].attempts > ATTEMPTS_MAX {
             return Err(format!("chain {chain} was tried {ATTEMPTS_MAX} times"));
