@@ -90,7 +90,8 @@ impl Discovery {
             let sessions = facts.sessions.get(&subscription.id);
             // Of those that have ended only the event's own matters.
             let matters = only_one || subscription.status.is_live();
-            if by_metadata.is_empty() && sessions.is_none() && matters && asks.len() < SESSIONS_READ_MAX {
+            let room = facts.sessions.len().saturating_add(asks.len()) < SESSIONS_READ_MAX;
+            if by_metadata.is_empty() && sessions.is_none() && matters && room {
                 asks.push(Ask::Sessions(subscription.id.clone()));
             }
             for named in by_metadata.into_iter().chain(sessions.cloned().flatten()) {

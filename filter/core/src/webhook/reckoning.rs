@@ -134,7 +134,7 @@ impl Reading {
                 ..shown.clone()
             },
         };
-        let holders = self.holders(&owned);
+        let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
         }
@@ -157,17 +157,28 @@ impl Reading {
         all.filter(|(_, named)| named.subject == *subject).collect()
     }
 
-    fn holders(&self, owned: &[(&Subscription, Named)]) -> Holders {
+    /// Of equally sure claims that of the subscription that grants the plan goes first, and then those that are listed
+    /// already: else the list would be another one with each set of customers that is read.
+    fn holders(
+        &self,
+        owned: &[(&Subscription, Named)],
+        shown: &Record,
+        granting: Option<&SubscriptionId>,
+    ) -> Holders {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
         let mut surest: BTreeMap<&CustomerId, Via> = BTreeMap::new();
         for (subscription, named) in live {
             let via = surest.entry(&subscription.customer).or_insert(named.via);
             *via = (*via).min(named.via);
         }
-        let mut live: Vec<_> = surest.into_iter().map(|(customer, via)| (via, customer.clone())).collect();
+        let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
+        let place = |(customer, via): (&CustomerId, Via)| {
+            (via, granting != Some(customer), !shown.customers.contains(customer), customer.clone())
+        };
+        let mut live: Vec<_> = surest.into_iter().map(place).collect();
         live.sort();
         Holders {
-            live: live.into_iter().map(|(_, customer)| customer).collect(),
+            live: live.into_iter().map(|(.., customer)| customer).collect(),
             read: self.customers.clone(),
         }
     }

@@ -23,5 +23,6 @@ mod audit_lines;
 mod convergence;
 mod forwarding;
 mod many_customers;
+mod named_schedules;
 mod round_trips;
 mod whose;
