@@ -43,11 +43,25 @@ impl Fault {
         Fault::new(format!("expected {expected}, found {found}"))
     }
 
+    #[cold]
+    #[inline(never)]
     fn inside(mut self, segment: &str) -> Self {
         let path = &mut self.0.path;
         let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
         *path = format!("{segment}{dot}{path}");
         self
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn under(self, key: &str) -> Self {
+        self.inside(&segment(key))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_place(self, place: usize) -> Self {
+        self.inside(&format!("[{place}]"))
     }
 
     /// The cure for a name that is not among the known ones.
@@ -138,7 +152,9 @@ fn edits(from: &str, to: &str) -> usize {
 #[derive(Clone, Copy)]
 struct At<'a>(&'a Value);
 
-impl At<'_> {
+/// What belongs there, apart from the visitors: those are many, and this is compiled once.
+impl<'a> At<'a> {
+    #[cold]
     fn mismatch(self, expected: &str) -> Fault {
         let found = match self.0 {
             Value::Null => "nothing (null)",
@@ -154,18 +170,59 @@ impl At<'_> {
     }
 
     /// An integer, or a text that writes one, maybe with `.0` behind it.
-    fn whole(self) -> Option<u64> {
-        match self.0 {
+    #[inline(never)]
+    fn whole(self) -> Result<u64, Fault> {
+        let whole = match self.0 {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => {
                 let digits = match text.split_once('.') {
-                    Some((digits, fraction)) if fraction.bytes().all(|b| b == b'0') => digits,
-                    Some(_) => return None,
-                    None => text,
+                    Some((digits, fraction)) if fraction.bytes().all(|b| b == b'0') => Some(digits),
+                    Some(_) => None,
+                    None => Some(text.as_str()),
                 };
-                digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+                let digits = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+                digits.and_then(|digits| digits.parse().ok())
             }
             _ => None,
+        };
+        whole.ok_or_else(|| self.mismatch("a whole number"))
+    }
+
+    fn bool(self) -> Result<bool, Fault> {
+        self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))
+    }
+
+    #[inline(never)]
+    fn text(self) -> Result<&'a str, Fault> {
+        self.0.as_str().ok_or_else(|| self.mismatch("a text"))
+    }
+
+    #[inline(never)]
+    fn items(self) -> Result<Items<'a>, Fault> {
+        let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
+        Ok(Items(list.iter().enumerate()))
+    }
+
+    #[inline(never)]
+    fn entries(self) -> Result<Entries<'a>, Fault> {
+        let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
+        Ok(Entries { entries: map.iter(), value: None })
+    }
+
+    #[inline(never)]
+    fn choice(self, variants: &[&str]) -> Result<Choice<'a>, Fault> {
+        match self.0 {
+            Value::String(name) => Ok(Choice { name, content: None }),
+            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
+            Value::Bool(false) if variants.contains(&"off") => Ok(Choice { name: "off", content: None }),
+            Value::Object(map) => {
+                let mut entries = map.iter();
+                match (entries.next(), entries.next()) {
+                    (Some((name, content)), None) => Ok(Choice { name, content: Some(content) }),
+                    _ => Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
+                }
+            }
+            _ => Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
         }
     }
 }
@@ -183,16 +240,15 @@ impl<'de> Deserializer<'de> for At<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let value = self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))?;
-        visitor.visit_bool(value)
+        visitor.visit_bool(self.bool()?)
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_u64(self.whole().ok_or_else(|| self.mismatch("a whole number"))?)
+        visitor.visit_u64(self.whole()?)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_borrowed_str(self.0.as_str().ok_or_else(|| self.mismatch("a text"))?)
+        visitor.visit_borrowed_str(self.text()?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -204,13 +260,11 @@ impl<'de> Deserializer<'de> for At<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
-        visitor.visit_seq(Items(list.iter().enumerate()))
+        visitor.visit_seq(self.items()?)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
-        visitor.visit_map(Entries { entries: map.iter(), value: None })
+        visitor.visit_map(self.entries()?)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -228,20 +282,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let choice = match self.0 {
-            Value::String(name) => Choice { name, content: None },
-            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
-            Value::Bool(false) if variants.contains(&"off") => Choice { name: "off", content: None },
-            Value::Object(map) => {
-                let mut entries = map.iter();
-                match (entries.next(), entries.next()) {
-                    (Some((name, content)), None) => Choice { name, content: Some(content) },
-                    _ => return Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
-                }
-            }
-            _ => return Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
-        };
-        visitor.visit_enum(choice)
+        visitor.visit_enum(self.choice(variants)?)
     }
 
     serde::forward_to_deserialize_any! {
@@ -258,7 +299,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.inside(&format!("[{place}]")))
+        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.at_place(place))
     }
 }
 
@@ -280,7 +321,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(At(value)).map_err(|fault| fault.inside(&segment(key)))
+        seed.deserialize(At(value)).map_err(|fault| fault.under(key))
     }
 }
 
@@ -312,7 +353,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         let content =
             self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
-        seed.deserialize(At(content)).map_err(|fault| fault.inside(&segment(self.name)))
+        seed.deserialize(At(content)).map_err(|fault| fault.under(self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
