@@ -4,7 +4,7 @@ use super::document::gate::{
     Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
 };
 use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
-use super::error::{ConfigError, Problems, quote};
+use super::error::{Checked, ConfigError, Problems, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream};
@@ -232,7 +232,7 @@ fn jwks(
     Some(Keys::Jwks { upstream, path: path? })
 }
 
-fn authorized_parties(written: &PlanGate) -> Result<Vec<String>, ConfigError> {
+fn authorized_parties(written: &PlanGate) -> Checked<Vec<String>> {
     const PATH: &str = "plan_gate.authorized_parties";
     let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
     if parties.is_empty() && written.require_azp {
@@ -243,7 +243,7 @@ fn authorized_parties(written: &PlanGate) -> Result<Vec<String>, ConfigError> {
     Ok(parties)
 }
 
-fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Result<PlanClaims, ConfigError> {
+fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Checked<PlanClaims> {
     const USER: [&str; 5] = ["public_metadata.", "metadata.", "publicMetadata.", "user.public_metadata.", ""];
     const ORGANIZATION: [&str; 2] = ["org_public_metadata.", "organization.public_metadata."];
     const AT: &str = "plan_gate.plan_claims";
@@ -258,7 +258,7 @@ fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Resu
     })
 }
 
-fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSource>, ConfigError> {
+fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSource>> {
     if written.is_empty() && needed {
         let problem = "names no claim, so that everybody would have the default plan";
         return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
@@ -271,7 +271,7 @@ fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSourc
     Ok(written.into_iter().map(source).collect())
 }
 
-fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
+fn claim(text: &str, path: &str) -> Checked<String> {
     let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
     if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
         return Ok(text.to_owned());
@@ -281,7 +281,7 @@ fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate, around: &Surroundings<'_>) -> Result<Option<String>, ConfigError> {
+fn usage_path(written: &PlanGate, around: &Surroundings<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = &written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
@@ -292,7 +292,7 @@ fn usage_path(written: &PlanGate, around: &Surroundings<'_>) -> Result<Option<St
     Ok(Some(usage_path))
 }
 
-fn plan_required_status(status: u64) -> Result<u16, ConfigError> {
+fn plan_required_status(status: u64) -> Checked<u16> {
     match status {
         402 => Ok(402),
         403 => Ok(403),

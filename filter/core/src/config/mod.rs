@@ -32,7 +32,7 @@ pub use webhook::{PastDue, Webhook};
 
 use crate::plan_table::PlanTable;
 use document::Document;
-use error::Problems;
+use error::{Checked, Problems};
 use secrets::Secrets;
 use sha2::{Digest, Sha256};
 
@@ -79,7 +79,7 @@ pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     let sections = read(document, Secrets::Unread, Secrets::Unread, Secrets::Unread)?.section;
     if sections.webhook.is_none() && sections.gate.is_none() {
         let cure = "add the section of the filter that is to be configured";
-        return Err(vec![ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure)]);
+        return Err(vec![*ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure)]);
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ impl Configuration<Sections> {
         let Configuration { namespace, plans, not_plans, section } = self;
         match pick(section) {
             Some(section) => Ok(Configuration { namespace, plans, not_plans, section }),
-            None => Err(ConfigError::new(
+            None => Err(*ConfigError::new(
                 name,
                 "missing, and this filter is configured by it",
                 example::cure(name),
@@ -115,8 +115,8 @@ fn read(
     gate_secrets: Secrets<'_>,
     plan_map: Secrets<'_>,
 ) -> Result<Configuration<Sections>, Vec<ConfigError>> {
-    let value = encoding::read(document).map_err(|error| vec![error])?;
-    let document: Document = typed::from_value(&value).map_err(|error| vec![error])?;
+    let value = encoding::read(document).map_err(|error| vec![*error])?;
+    let document: Document = typed::from_value(&value).map_err(|error| vec![*error])?;
     let mut problems = Problems::default();
     let namespace = problems.keep(namespace(&document));
     let plan_map = problems.keep(plan_map.plan_map()).unwrap_or_default();
@@ -158,7 +158,7 @@ fn clerk_authority(document: &Document) -> &str {
 }
 
 /// The given namespace, or one that both filters derive alike from the same document.
-fn namespace(document: &Document) -> Result<String, ConfigError> {
+fn namespace(document: &Document) -> Checked<String> {
     if let Some(given) = &document.namespace {
         return names::name(given, "namespace");
     }
@@ -171,7 +171,7 @@ fn namespace(document: &Document) -> Result<String, ConfigError> {
 fn first(errors: Vec<ConfigError>) -> ConfigError {
     let mut errors = errors.into_iter();
     // Nothing is refused without an error; if it were, the operator would still learn that it was.
-    errors.next().unwrap_or_else(|| ConfigError::new("", "the configuration is refused", ""))
+    errors.next().unwrap_or_else(|| *ConfigError::new("", "the configuration is refused", ""))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
 
 use super::document;
-use super::error::{ConfigError, Problems, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
@@ -38,7 +38,7 @@ struct Sales(BTreeMap<(&'static str, String), String>);
 
 impl Sales {
     /// Notes that the thing of that kind is sold, or not, by `path`.
-    fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Result<(), ConfigError> {
+    fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Checked<()> {
         let place = match self.0.entry((kind, id.to_owned())) {
             Entry::Vacant(free) => {
                 free.insert(path.to_owned());
@@ -107,7 +107,7 @@ fn plan(written: &document::Plan, path: &str, sales: &mut Sales, problems: &mut 
     })
 }
 
-fn name(text: &str, path: &str) -> Result<String, ConfigError> {
+fn name(text: &str, path: &str) -> Checked<String> {
     if text == "deny" {
         let problem = "no plan can be called \"deny\"";
         return Err(ConfigError::new(
@@ -142,7 +142,7 @@ fn sold(
 }
 
 /// Checks the form of an id or a lookup key.
-fn check_id(kind: &str, id: &str, path: &str) -> Result<(), ConfigError> {
+fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
     let (well_formed, cure) = match kind {
         "price" => (PriceId::parse(id).is_ok(), "ids of prices begin with price_"),
         "product" => (ProductId::parse(id).is_ok(), "ids of products begin with prod_"),
@@ -155,7 +155,7 @@ fn check_id(kind: &str, id: &str, path: &str) -> Result<(), ConfigError> {
 }
 
 /// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.
-fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> Result<(), ConfigError> {
+fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> Checked<()> {
     const PATH: &str = "PLAN_MAP";
     check_id("price", price, PATH)?;
     let known = quote_all(plans.iter().map(|plan| plan.name.as_str()));
@@ -225,7 +225,7 @@ fn limits(
 }
 
 /// Reads the windows of one limit: at least one, and each period once.
-fn windows(written: &[document::Window], path: &str) -> Result<Limit, ConfigError> {
+fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
     if written.is_empty() {
         let cure = "write `unlimited`, or a window like `[{max: 100, per: month}]`";
         return Err(ConfigError::new(path, "has no window", cure));

@@ -1,7 +1,7 @@
 //! The gate's rules, checked against the plans.
 
 use super::document::gate::{Require, Rule as Written};
-use super::error::{ConfigError, Problems, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
 use std::collections::BTreeMap;
@@ -115,7 +115,7 @@ fn rule(
     Some(rule)
 }
 
-fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Result<PathMatch, ConfigError> {
+fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Checked<PathMatch> {
     match (&written.path, &written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
@@ -138,7 +138,7 @@ fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Result<PathMatch
     }
 }
 
-fn methods(written: &Written, path: &str) -> Result<Vec<String>, ConfigError> {
+fn methods(written: &Written, path: &str) -> Checked<Vec<String>> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
@@ -146,7 +146,7 @@ fn methods(written: &Written, path: &str) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Result<Requirement, ConfigError> {
+fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Checked<Requirement> {
     match require {
         Require::Plan(name) => rank(name, plans, &format!("{at}.require.plan")).map(Requirement::Plan),
         Require::Feature(feature) => {
@@ -161,14 +161,14 @@ fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Result<Require
     }
 }
 
-fn rank(name: &str, plans: &PlanTable, path: &str) -> Result<Rank, ConfigError> {
+fn rank(name: &str, plans: &PlanTable, path: &str) -> Checked<Rank> {
     plans.rank_of(name).ok_or_else(|| {
         let defined = quote_all(plans.iter().map(|(_, plan)| plan.name.as_str()));
         ConfigError::new(path, format!("there is no plan {}", quote(name)), format!("defined: {defined}"))
     })
 }
 
-fn spend(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Spend>, ConfigError> {
+fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
     let Some(limit) = &written.limit else {
         return match written.cost {
             None => Ok(None),
@@ -191,7 +191,7 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Spend>
     Ok(Some(Spend { limit: limit.clone(), cost }))
 }
 
-fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Rank>, ConfigError> {
+fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
     match written.anonymous.as_deref() {
         None | Some("deny") => Ok(None),
         Some(name) => rank(name, plans, &format!("{at}.anonymous")).map(Some),
@@ -199,7 +199,7 @@ fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Result<Option<Ra
 }
 
 /// A plan for anonymous callers that the rule then refuses is a contradiction.
-fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Result<(), ConfigError> {
+fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
     let (Some(rank), Some(require)) = (rule.anonymous, &rule.require) else { return Ok(()) };
     let passes = match require {
         Requirement::Plan(required) => rank >= *required,
