@@ -81,10 +81,14 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
+    #[cold]
+    #[inline(never)]
     fn custom<T: fmt::Display>(message: T) -> Self {
         Fault::new(message.to_string())
     }
 
+    #[cold]
+    #[inline(never)]
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Fault::new(format!("expected {expected}"))
     }
@@ -93,17 +97,30 @@ impl de::Error for Fault {
         Self::invalid_type(found, expected)
     }
 
+    #[cold]
+    #[inline(never)]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
     }
 
+    #[cold]
+    #[inline(never)]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
         fault.inside(&segment(field))
     }
 
+    #[cold]
+    #[inline(never)]
     fn missing_field(field: &'static str) -> Self {
         Fault::new("missing".to_owned()).inside(field)
+    }
+
+    /// A JSON object has no key twice.
+    #[cold]
+    #[inline(never)]
+    fn duplicate_field(field: &'static str) -> Self {
+        Fault::new("stands there twice".to_owned()).inside(field)
     }
 }
 
