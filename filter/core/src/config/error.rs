@@ -92,9 +92,13 @@ pub(super) fn quote(text: &str) -> String {
 
 /// A list of names within an error, in quotation marks.
 pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    quote_each(&mut names.into_iter())
+}
+
+/// One body for all kinds of iterators.
+fn quote_each(names: &mut dyn Iterator<Item = &str>) -> String {
     const NAMES_MAX: usize = 20;
-    let mut names = names.into_iter();
-    let mut list = names.by_ref().take(NAMES_MAX).map(quote).collect::<Vec<_>>().join(", ");
+    let mut list = (&mut *names).take(NAMES_MAX).map(quote).collect::<Vec<_>>().join(", ");
     if list.is_empty() {
         list.push_str("none");
     }

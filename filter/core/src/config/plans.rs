@@ -101,10 +101,19 @@ fn plan(written: &document::Plan, path: &str, sales: &mut Sales, problems: &mut 
         prices,
         lookup_keys,
         products,
-        features: features?.into_iter().collect(),
+        features: set(features?),
         clerk_plan: clerk_plan?,
         limits,
     })
+}
+
+/// One by one: collecting into a set would bring a whole sort into the modules.
+fn set(items: Vec<String>) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    for item in items {
+        set.insert(item);
+    }
+    set
 }
 
 fn name(text: &str, path: &str) -> Checked<String> {

@@ -4,7 +4,7 @@ use super::document::gate::{Require, Rule as Written};
 use super::error::{Checked, ConfigError, Problems, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most rules. Each has metrics of its own.
 pub const RULES_MAX: usize = 200;
@@ -178,11 +178,13 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend
             }
         };
     };
-    let mut defined: Vec<&str> =
-        plans.iter().flat_map(|(_, plan)| plan.limits.keys().map(String::as_str)).collect();
-    defined.sort_unstable();
-    defined.dedup();
-    if !defined.contains(&limit.as_str()) {
+    if !plans.iter().any(|(_, plan)| plan.limits.contains_key(limit)) {
+        let mut defined = BTreeSet::new();
+        for (_, plan) in plans.iter() {
+            for limit in plan.limits.keys() {
+                defined.insert(limit.as_str());
+            }
+        }
         let problem = format!("no plan defines a limit {}", quote(limit));
         let cure = format!("defined: {}", quote_all(defined));
         return Err(ConfigError::new(format!("{at}.limit"), problem, cure));
