@@ -33,6 +33,7 @@ mod random;
 mod reply;
 mod shared_data;
 mod signature;
+mod sorted;
 
 pub use dispatch::Dispatch;
 pub use filter::{Filter, Setup};

@@ -1,7 +1,7 @@
 //! Which request waits for which callout.
 
 use crate::callout::Token;
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use tollgate_core::CallId;
 
 /// Who waits for a callout.
@@ -14,12 +14,12 @@ pub(crate) struct Waiting {
 }
 
 /// The callouts in flight of all requests of a VM.
-#[derive(Debug, Default)]
-pub(crate) struct Pending(BTreeMap<Token, Waiting>);
+#[derive(Debug)]
+pub(crate) struct Pending(SortedMap<Token, Waiting>);
 
 impl Pending {
     pub(crate) const fn new() -> Self {
-        Pending(BTreeMap::new())
+        Pending(SortedMap::new())
     }
 
     /// Notes a callout that was started.
@@ -29,12 +29,12 @@ impl Pending {
 
     /// Who waits for it; from now on nobody does.
     pub(crate) fn take(&mut self, token: Token) -> Option<Waiting> {
-        self.0.remove(&token)
+        self.0.remove(token)
     }
 
     /// Forgets the callouts of a request that is over.
     pub(crate) fn forget(&mut self, context_id: u32) {
-        self.0.retain(|_, waiting| waiting.context_id != context_id);
+        self.0.retain(|waiting| waiting.context_id != context_id);
     }
 }
 
