@@ -239,11 +239,10 @@ fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
         let cure = "write `unlimited`, or a window like `[{max: 100, per: month}]`";
         return Err(ConfigError::new(path, "has no window", cure));
     }
-    let mut periods = BTreeSet::new();
-    let mut windows = Vec::new();
+    let mut windows: Vec<Window> = Vec::new();
     for (place, window) in written.iter().enumerate() {
         let path = format!("{path}[{place}]");
-        if !periods.insert(window.per) {
+        if windows.iter().any(|earlier| earlier.per == window.per) {
             let cure = "one window of each period is enough: keep the smaller maximum";
             return Err(ConfigError::new(format!("{path}.per"), "stands there twice", cure));
         }

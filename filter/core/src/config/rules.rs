@@ -219,11 +219,13 @@ fn every_plan_says_how_much(written: &[Written], plans: &PlanTable, problems: &m
     let mut used = BTreeMap::new();
     for (place, rule) in written.iter().enumerate() {
         if let Some(limit) = &rule.limit {
-            used.entry(limit.as_str()).or_insert(place);
+            // What no plan defines is the rule's mistake, and has been noted there.
+            let defined = plans.iter().any(|(_, plan)| plan.limits.contains_key(limit));
+            if defined && !used.contains_key(limit.as_str()) {
+                used.insert(limit.as_str(), place);
+            }
         }
     }
-    // What no plan defines is the rule's mistake, and has been noted there.
-    used.retain(|limit, _| plans.iter().any(|(_, plan)| plan.limits.contains_key(*limit)));
     for (place, (_, plan)) in plans.iter().enumerate() {
         for (limit, rule) in used.iter().filter(|(limit, _)| !plan.limits.contains_key(**limit)) {
             let problem = format!(
