@@ -182,11 +182,11 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend
         let mut defined = BTreeSet::new();
         for (_, plan) in plans.iter() {
             for limit in plan.limits.keys() {
-                defined.insert(limit.as_str());
+                defined.insert(limit.clone());
             }
         }
         let problem = format!("no plan defines a limit {}", quote(limit));
-        let cure = format!("defined: {}", quote_all(defined));
+        let cure = format!("defined: {}", quote_all(defined.iter().map(String::as_str)));
         return Err(ConfigError::new(format!("{at}.limit"), problem, cure));
     }
     let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &format!("{at}.cost"))?;
