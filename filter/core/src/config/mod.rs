@@ -120,7 +120,7 @@ fn read(
     let mut problems = Problems::default();
     let namespace = problems.keep(namespace(&document));
     let plan_map = problems.keep(plan_map.plan_map()).unwrap_or_default();
-    let plans = plans::plans(&document, plan_map, &mut problems);
+    let plans = plans::plans(&document, &plan_map, &mut problems);
     let plans_are_right = !problems.any();
     let webhook = document.stripe_webhook.as_ref();
     let webhook = webhook.and_then(|written| webhook::webhook(written, webhook_secrets, &mut problems));

@@ -5,7 +5,6 @@ use super::error::{Checked, ConfigError, Problems, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most plans.
@@ -34,27 +33,37 @@ pub struct NotPlans {
 
 /// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
 #[derive(Default)]
-struct Sales(BTreeMap<(&'static str, String), String>);
+struct Sales<'a> {
+    prices: BTreeMap<&'a str, usize>,
+    lookup_keys: BTreeMap<&'a str, usize>,
+    products: BTreeMap<&'a str, usize>,
+    /// Where the things stand that the maps number.
+    paths: Vec<String>,
+}
 
-impl Sales {
+impl<'a> Sales<'a> {
     /// Notes that the thing of that kind is sold, or not, by `path`.
-    fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Checked<()> {
-        let place = match self.0.entry((kind, id.to_owned())) {
-            Entry::Vacant(free) => {
-                free.insert(path.to_owned());
-                return Ok(());
-            }
-            Entry::Occupied(taken) => taken.into_mut(),
+    fn add(&mut self, kind: &'static str, id: &'a str, path: &str) -> Checked<()> {
+        let known = match kind {
+            "price" => &mut self.prices,
+            "product" => &mut self.products,
+            _ => &mut self.lookup_keys,
         };
-        let problem = format!("the {kind} {} stands in {place} too", quote(id));
-        Err(ConfigError::new(path, problem, "it belongs to one place only: remove it from the other"))
+        if let Some(place) = known.get(id).and_then(|place| self.paths.get(*place)) {
+            let problem = format!("the {kind} {} stands in {place} too", quote(id));
+            let cure = "it belongs to one place only: remove it from the other";
+            return Err(ConfigError::new(path, problem, cure));
+        }
+        known.insert(id, self.paths.len());
+        self.paths.push(path.to_owned());
+        Ok(())
     }
 }
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans(
     document: &document::Document,
-    plan_map: Vec<(String, String)>,
+    plan_map: &[(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
     problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
@@ -69,7 +78,7 @@ pub(super) fn plans(
     };
     distinct(&document.plans, problems);
     for (price, name) in plan_map {
-        let added = add_price(&mut plans, &price, &name, &mut sales);
+        let added = add_price(&mut plans, price, name, &mut sales);
         problems.keep(added);
     }
     let mut plans = plans.into_iter();
@@ -84,7 +93,12 @@ pub(super) fn plans(
 }
 
 /// Reads one plan.
-fn plan(written: &document::Plan, path: &str, sales: &mut Sales, problems: &mut Problems) -> Option<Plan> {
+fn plan<'a>(
+    written: &'a document::Plan,
+    path: &str,
+    sales: &mut Sales<'a>,
+    problems: &mut Problems,
+) -> Option<Plan> {
     let name = problems.keep(name(&written.name, &format!("{path}.name")));
     let prices = sold("price", &written.prices, &format!("{path}.prices"), sales, problems);
     let lookup_keys =
@@ -129,11 +143,11 @@ fn name(text: &str, path: &str) -> Checked<String> {
 }
 
 /// Reads the prices, lookup keys or products in one list.
-fn sold(
+fn sold<'a>(
     kind: &'static str,
-    ids: &[String],
+    ids: &'a [String],
     path: &str,
-    sales: &mut Sales,
+    sales: &mut Sales<'a>,
     problems: &mut Problems,
 ) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
@@ -164,7 +178,7 @@ fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
 }
 
 /// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.
-fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> Checked<()> {
+fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sales<'a>) -> Checked<()> {
     const PATH: &str = "PLAN_MAP";
     check_id("price", price, PATH)?;
     let known = quote_all(plans.iter().map(|plan| plan.name.as_str()));
