@@ -49,6 +49,18 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// The path of a field of what stands at `at`.
+#[inline(never)]
+pub(super) fn field_of(at: &str, name: &str) -> String {
+    [at, ".", name].concat()
+}
+
+/// The path of an item of the list that stands at `at`.
+#[inline(never)]
+pub(super) fn item_of(at: &str, place: usize) -> String {
+    format!("{at}[{place}]")
+}
+
 /// The errors found so far. What cannot be read is noted and left out, so that one look finds more than one.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<ConfigError>);

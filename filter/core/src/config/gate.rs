@@ -4,7 +4,7 @@ use super::document::gate::{
     Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
 };
 use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
-use super::error::{Checked, ConfigError, Problems, quote};
+use super::error::{Checked, ConfigError, Problems, field_of, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream};
@@ -217,11 +217,11 @@ fn jwks(
     let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
     let authorization = problems.keep(authorization);
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{AT}.cluster")));
-    let authority = problems.keep(address::authority(&authority, &format!("{AT}.authority")));
-    let path = problems.keep(address::path(&written.path, &format!("{AT}.path")));
+    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(AT, "cluster")));
+    let authority = problems.keep(address::authority(&authority, &field_of(AT, "authority")));
+    let path = problems.keep(address::path(&written.path, &field_of(AT, "path")));
     let timeout_ms = written.timeout_ms.unwrap_or(TIMEOUT_MS);
-    let timeout = problems.keep(upstream::timeout(timeout_ms, &format!("{AT}.timeout_ms")));
+    let timeout = problems.keep(upstream::timeout(timeout_ms, &field_of(AT, "timeout_ms")));
     let upstream = Upstream {
         cluster: cluster?,
         authority: authority?,
@@ -253,8 +253,8 @@ fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Chec
     let user_needed = subject != SubjectKind::Organization;
     let organization_needed = subject != SubjectKind::User;
     Ok(PlanClaims {
-        user: claims(&user, user_needed, &format!("{AT}.user"))?,
-        organization: claims(&organization, organization_needed, &format!("{AT}.organization"))?,
+        user: claims(&user, user_needed, &field_of(AT, "user"))?,
+        organization: claims(&organization, organization_needed, &field_of(AT, "organization"))?,
     })
 }
 
@@ -312,9 +312,9 @@ fn confirm(written: &PlanGate, secrets: Secrets<'_>, problems: &mut Problems) ->
 fn store(written: &WrittenStore, problems: &mut Problems) -> Option<Store> {
     const AT: &str = "plan_gate.store.ratelimit";
     let WrittenStore::Ratelimit(written) = written else { return Some(Store::Local) };
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{AT}.cluster")));
-    let domain = problems.keep(names::name(&written.domain, &format!("{AT}.domain")));
-    let timeout = problems.keep(upstream::timeout(written.timeout_ms, &format!("{AT}.timeout_ms")));
+    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(AT, "cluster")));
+    let domain = problems.keep(names::name(&written.domain, &field_of(AT, "domain")));
+    let timeout = problems.keep(upstream::timeout(written.timeout_ms, &field_of(AT, "timeout_ms")));
     Some(Store::Ratelimit {
         cluster: cluster?,
         domain: domain?,

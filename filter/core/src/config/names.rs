@@ -1,6 +1,6 @@
 //! What a name, a key, a number and a list in the document may look like.
 
-use super::error::{Checked, ConfigError, quote};
+use super::error::{Checked, ConfigError, item_of, quote};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -84,7 +84,7 @@ pub(super) fn list(
     let mut seen = BTreeSet::new();
     let mut checked = Vec::with_capacity(items.len());
     for (place, item) in items.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+        let path = item_of(path, place);
         let item = check(item, &path)?;
         if !seen.insert(item.clone()) {
             return Err(ConfigError::new(path, format!("{} stands there twice", quote(&item)), "remove one"));

@@ -1,7 +1,7 @@
 //! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
 
 use super::document;
-use super::error::{Checked, ConfigError, Problems, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field_of, item_of, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
@@ -99,17 +99,17 @@ fn plan<'a>(
     sales: &mut Sales<'a>,
     problems: &mut Problems,
 ) -> Option<Plan> {
-    let name = problems.keep(name(&written.name, &format!("{path}.name")));
-    let prices = sold("price", &written.prices, &format!("{path}.prices"), sales, problems);
+    let name = problems.keep(name(&written.name, &field_of(path, "name")));
+    let prices = sold("price", &written.prices, &field_of(path, "prices"), sales, problems);
     let lookup_keys =
-        sold("lookup key", &written.lookup_keys, &format!("{path}.lookup_keys"), sales, problems);
-    let products = sold("product", &written.products, &format!("{path}.products"), sales, problems);
-    let features = names::list(&written.features, FEATURES_MAX, &format!("{path}.features"), names::name);
+        sold("lookup key", &written.lookup_keys, &field_of(path, "lookup_keys"), sales, problems);
+    let products = sold("product", &written.products, &field_of(path, "products"), sales, problems);
+    let features = names::list(&written.features, FEATURES_MAX, &field_of(path, "features"), names::name);
     let features = problems.keep(features);
     let clerk_plan = written.clerk_plan.as_deref();
-    let clerk_plan = clerk_plan.map(|slug| names::name(slug, &format!("{path}.clerk_plan"))).transpose();
+    let clerk_plan = clerk_plan.map(|slug| names::name(slug, &field_of(path, "clerk_plan"))).transpose();
     let clerk_plan = problems.keep(clerk_plan);
-    let limits = limits(&written.limits, &format!("{path}.limits"), problems);
+    let limits = limits(&written.limits, &field_of(path, "limits"), problems);
     Some(Plan {
         name: name?,
         prices,
@@ -155,7 +155,7 @@ fn sold<'a>(
         return taken;
     }
     for (place, id) in ids.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+        let path = item_of(path, place);
         let added = check_id(kind, id, &path).and_then(|()| sales.add(kind, id, &path));
         if problems.keep(added).is_some() {
             taken.insert(id.clone());
@@ -255,12 +255,12 @@ fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
     }
     let mut windows: Vec<Window> = Vec::new();
     for (place, window) in written.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+        let path = item_of(path, place);
         if windows.iter().any(|earlier| earlier.per == window.per) {
             let cure = "one window of each period is enough: keep the smaller maximum";
-            return Err(ConfigError::new(format!("{path}.per"), "stands there twice", cure));
+            return Err(ConfigError::new(field_of(&path, "per"), "stands there twice", cure));
         }
-        let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &format!("{path}.max"))?;
+        let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field_of(&path, "max"))?;
         windows.push(Window { max, per: window.per });
     }
     Ok(Limit::Windows(windows))

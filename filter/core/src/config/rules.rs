@@ -1,7 +1,7 @@
 //! The gate's rules, checked against the plans.
 
 use super::document::gate::{Require, Rule as Written};
-use super::error::{Checked, ConfigError, Problems, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field_of, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,7 @@ pub(super) fn rules(
         let at = format!("plan_gate.rules[{place}]");
         if let Some(first) = named.insert(written.name.as_str(), place) {
             let problem = format!("plan_gate.rules[{first}] is called {} too", quote(&written.name));
-            problems.add(ConfigError::new(format!("{at}.name"), problem, "give each rule its own name"));
+            problems.add(ConfigError::new(field_of(&at, "name"), problem, "give each rule its own name"));
         }
         rules.push(rule(written, plans, taken, &at, problems));
     }
@@ -93,10 +93,10 @@ fn rule(
     at: &str,
     problems: &mut Problems,
 ) -> Option<Rule> {
-    let name = problems.keep(names::name(&written.name, &format!("{at}.name")));
+    let name = problems.keep(names::name(&written.name, &field_of(at, "name")));
     let path = problems.keep(path(written, taken, at));
-    let methods = problems.keep(methods(written, &format!("{at}.methods")));
-    let host = written.host.as_deref().map(|host| address::host(host, &format!("{at}.host"))).transpose();
+    let methods = problems.keep(methods(written, &field_of(at, "methods")));
+    let host = written.host.as_deref().map(|host| address::host(host, &field_of(at, "host"))).transpose();
     let host = problems.keep(host);
     let require = written.require.as_ref().map(|require| requirement(require, plans, at)).transpose();
     let require = problems.keep(require);
@@ -119,10 +119,10 @@ fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Checked<PathMatc
     match (&written.path, &written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
-            Err(ConfigError::new(format!("{at}.path_prefix"), "stands beside `path`", cure))
+            Err(ConfigError::new(field_of(at, "path_prefix"), "stands beside `path`", cure))
         }
         (Some(exact), None) => {
-            let at = format!("{at}.path");
+            let at = field_of(at, "path");
             let exact = address::path(exact, &at)?;
             if let Some((_, field)) = taken.iter().find(|(path, _)| *path == exact) {
                 let problem = format!("{} is {field}, to which no rule applies", quote(&exact));
@@ -131,7 +131,7 @@ fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Checked<PathMatc
             Ok(PathMatch::Exact(exact))
         }
         (None, Some(prefix)) => {
-            let prefix = address::prefix(prefix, &format!("{at}.path_prefix"))?;
+            let prefix = address::prefix(prefix, &field_of(at, "path_prefix"))?;
             Ok(prefix.map_or(PathMatch::Any, PathMatch::Prefix))
         }
         (None, None) => Ok(PathMatch::Any),
@@ -148,7 +148,7 @@ fn methods(written: &Written, path: &str) -> Checked<Vec<String>> {
 
 fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Checked<Requirement> {
     match require {
-        Require::Plan(name) => rank(name, plans, &format!("{at}.require.plan")).map(Requirement::Plan),
+        Require::Plan(name) => rank(name, plans, &field_of(at, "require.plan")).map(Requirement::Plan),
         Require::Feature(feature) => {
             let features = || plans.iter().flat_map(|(_, plan)| plan.features.iter().map(String::as_str));
             if features().any(|known| known == feature) {
@@ -156,7 +156,7 @@ fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Checked<Requir
             }
             let problem = format!("no plan has a feature {}", quote(feature));
             let cure = format!("defined: {}", quote_all(features()));
-            Err(ConfigError::new(format!("{at}.require.feature"), problem, cure))
+            Err(ConfigError::new(field_of(at, "require.feature"), problem, cure))
         }
     }
 }
@@ -174,7 +174,7 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend
             None => Ok(None),
             Some(_) => {
                 let cure = "name the `limit` that it counts against, or leave `cost` out";
-                Err(ConfigError::new(format!("{at}.cost"), "there is no limit beside it", cure))
+                Err(ConfigError::new(field_of(at, "cost"), "there is no limit beside it", cure))
             }
         };
     };
@@ -187,16 +187,16 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend
         }
         let problem = format!("no plan defines a limit {}", quote(limit));
         let cure = format!("defined: {}", quote_all(defined.iter().map(String::as_str)));
-        return Err(ConfigError::new(format!("{at}.limit"), problem, cure));
+        return Err(ConfigError::new(field_of(at, "limit"), problem, cure));
     }
-    let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &format!("{at}.cost"))?;
+    let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field_of(at, "cost"))?;
     Ok(Some(Spend { limit: limit.clone(), cost }))
 }
 
 fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
     match written.anonymous.as_deref() {
         None | Some("deny") => Ok(None),
-        Some(name) => rank(name, plans, &format!("{at}.anonymous")).map(Some),
+        Some(name) => rank(name, plans, &field_of(at, "anonymous")).map(Some),
     }
 }
 
@@ -211,7 +211,7 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
         return Ok(());
     }
     let problem = format!("{} is not enough for this rule's own `require`", quote(&plans.get(rank).name));
-    Err(ConfigError::new(format!("{at}.anonymous"), problem, "write `anonymous: deny`, or require less"))
+    Err(ConfigError::new(field_of(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
 }
 
 /// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.

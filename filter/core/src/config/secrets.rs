@@ -2,7 +2,7 @@
 
 use super::Environment;
 use super::document::FromEnvironment;
-use super::error::{Checked, ConfigError, quote};
+use super::error::{Checked, ConfigError, field_of, quote};
 use crate::secret::Secret;
 
 /// The most values that one variable may hold.
@@ -41,7 +41,7 @@ impl Secrets<'_> {
         let named = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && variable.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
             && variable.len() <= 128;
-        let path = format!("{path}.env");
+        let path = field_of(path, "env");
         if !named {
             // Not repeated: it may be the secret itself, put in the wrong place.
             let cure = "name a variable in capitals, digits and `_`, never the value itself";
@@ -68,7 +68,7 @@ impl Secrets<'_> {
             return Ok(Vec::new());
         }
         let flaw = |problem: String, cure: &str| {
-            ConfigError::new(format!("{path}.env"), format!("{} {problem}", entry.env), cure)
+            ConfigError::new(field_of(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         let mut secrets = Vec::new();
         for (place, text) in (1_u32..).zip(value.split(',')) {
@@ -121,7 +121,7 @@ impl Secrets<'_> {
     pub(super) fn pem(self, entry: &FromEnvironment, path: &str) -> Checked<Vec<String>> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
-            ConfigError::new(format!("{path}.env"), format!("{} {problem}", entry.env), cure)
+            ConfigError::new(field_of(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         if value.contains("PRIVATE KEY") {
             return Err(flaw(

@@ -2,7 +2,7 @@
 
 use super::address;
 use super::document::Upstream as Written;
-use super::error::{Checked, Problems};
+use super::error::{Checked, Problems, field_of};
 use super::names;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -50,13 +50,13 @@ pub(super) fn upstream(
     at: &str,
     problems: &mut Problems,
 ) -> Option<Upstream> {
-    let cluster = problems.keep(address::cluster(&written.cluster, &format!("{at}.cluster")));
+    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(at, "cluster")));
     let authority = written.authority.as_deref().unwrap_or(defaults.authority);
-    let authority = problems.keep(address::authority(authority, &format!("{at}.authority")));
+    let authority = problems.keep(address::authority(authority, &field_of(at, "authority")));
     let base_path = written.base_path.as_deref().unwrap_or(defaults.base_path);
-    let base_path = problems.keep(base_path_of(base_path, &format!("{at}.base_path")));
+    let base_path = problems.keep(base_path_of(base_path, &field_of(at, "base_path")));
     let timeout_ms = written.timeout_ms.unwrap_or(defaults.timeout_ms);
-    let timeout = problems.keep(timeout(timeout_ms, &format!("{at}.timeout_ms")));
+    let timeout = problems.keep(timeout(timeout_ms, &field_of(at, "timeout_ms")));
     let authorization = problems.keep(authorization);
     Some(Upstream {
         cluster: cluster?,

@@ -1,7 +1,7 @@
 //! The webhook filter's section, checked.
 
 use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
-use super::error::{Checked, ConfigError, Problems, quote};
+use super::error::{Checked, ConfigError, Problems, field_of, quote};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream};
 use super::{address, names};
@@ -83,10 +83,10 @@ pub(super) fn webhook(
     let subject_keys = problems.keep(subject_keys(&written.subject_keys));
     let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
     let stripe =
-        upstream::upstream(&written.stripe, &upstream::STRIPE, stripe_key, &format!("{AT}.stripe"), problems);
+        upstream::upstream(&written.stripe, &upstream::STRIPE, stripe_key, &field_of(AT, "stripe"), problems);
     let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
     let clerk =
-        upstream::upstream(&written.clerk, &upstream::CLERK, clerk_key, &format!("{AT}.clerk"), problems);
+        upstream::upstream(&written.clerk, &upstream::CLERK, clerk_key, &field_of(AT, "clerk"), problems);
     let plan_key = problems.keep(plan_key(&written.plan_key));
     Some(Webhook {
         path: path?,
