@@ -67,6 +67,7 @@ pub(super) struct Problems(Vec<ConfigError>);
 
 impl Problems {
     /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].
+    #[allow(clippy::boxed_local, reason = "it comes boxed, as in Checked")]
     pub(super) fn add(&mut self, error: Box<ConfigError>) {
         if self.0.len() < ERRORS_MAX {
             self.0.push(*error);
