@@ -25,6 +25,8 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at that path.
+    #[cold]
+    #[inline(never)]
     pub(super) fn new(
         path: impl Into<String>,
         problem: impl Into<String>,
