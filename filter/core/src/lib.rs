@@ -17,8 +17,9 @@ pub mod problem;
 pub mod quota;
 pub mod report;
 pub mod secret;
+pub mod sorted;
 pub mod stripe;
 pub mod time;
 pub mod webhook;
 
-pub use machine::{Action, CallId, Input, Machine, Step};
+pub use machine::{Action, CallId, Input, InquiryId, Machine, Step};

@@ -14,6 +14,17 @@ pub trait Machine {
 
     /// Takes one input at the time `now`.
     fn handle(&mut self, worker: &mut Self::Worker, now: Micros, input: Input<'_>) -> Step;
+
+    /// Takes the outcome of an inquiry, for all requests of the worker thread and whether or not one still waits.
+    fn settle(
+        worker: &mut Self::Worker,
+        now: Micros,
+        inquiry: InquiryId,
+        outcome: Outcome<'_>,
+    ) -> Vec<Report> {
+        let _ = (worker, now, inquiry, outcome);
+        Vec::new()
+    }
 }
 
 /// What a [`Machine`] is told.
@@ -40,6 +51,10 @@ pub enum Input<'a> {
         /// How it ended.
         outcome: Outcome<'a>,
     },
+    /// The answer to [`Action::Inquire`]: it is under way, or has ended before it began.
+    Inquired,
+    /// The answer to [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken what came of it.
+    Settled,
     /// The answer to [`Action::Load`].
     Loaded {
         /// The value, if there is one.
@@ -70,6 +85,16 @@ pub enum Action {
     Reply(Reply),
     /// Start these callouts side by side and hold the request. Each outcome is an input of its own.
     Call(Vec<(CallId, Callout)>),
+    /// Start a callout for all requests of the worker thread. It is not this request's: it goes on when the request
+    /// is over, and holds it up only if the request then awaits it.
+    Inquire {
+        /// The number that [`Machine::settle`] is told.
+        inquiry: InquiryId,
+        /// What is asked.
+        callout: Box<Callout>,
+    },
+    /// Hold the request until an inquiry of the worker thread has ended.
+    Await(InquiryId),
     /// Read a value that all workers of the process share.
     Load {
         /// Under which key.
@@ -114,6 +139,10 @@ pub enum Verification {
 /// A machine's own number for one of its callouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u32);
+
+/// A worker's own number for one of its inquiries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InquiryId(pub u32);
 
 /// The version of a shared value; [`Version::ABSENT`] where there is none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

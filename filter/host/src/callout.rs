@@ -5,7 +5,8 @@ use crate::{body, headers, protobuf};
 use std::time::Duration;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
 
-/// The largest answer that is taken: 4 MiB.
+/// The largest answer that is taken: 4 MiB. One of more than Envoy's own limit, 32 MiB, ends as a reset: Envoy does
+/// not say why it gave up.
 pub const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC

@@ -6,12 +6,12 @@ use crate::exchange::{Exchange, Stage};
 use crate::fault::{self, Fault};
 use crate::filter::{Filter, Setup};
 use crate::metrics::DefinedMetrics;
-use crate::pending::Pending;
+use crate::pending::{Pending, Waiting};
 use crate::perform::{Root, perform};
-use crate::sorted::SortedMap;
-use crate::{body, environment, headers, log, random};
-use tollgate_core::Input;
+use crate::{body, clock, environment, headers, log, random};
 use tollgate_core::report::{Level, Metrics};
+use tollgate_core::sorted::SortedMap;
+use tollgate_core::{Input, InquiryId, Machine};
 
 /// What Envoy does with a request when a callback returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +133,7 @@ impl<F: Filter> Dispatch<F> {
             Some(_) => {}
             None => {
                 self.roots.remove(context_id);
+                self.pending.forget(context_id);
             }
         }
     }
@@ -169,17 +170,50 @@ impl<F: Filter> Dispatch<F> {
         }
     }
 
-    /// A callout has ended: its answer is read, and given to the machine that waits for it.
+    /// A callout has ended: its answer is read, and given to whoever waits for it.
     fn answered(&mut self, token: Token, read: impl FnOnce() -> Answer) {
-        let Some(waiting) = self.pending.take(token) else { return };
-        let context_id = waiting.context_id;
-        // The callback runs in the filter's context. A host that has no longer that of the request has nothing to
-        // let go either.
-        if self.held(context_id).is_none() || abi::set_effective_context(context_id).ok().is_err() {
-            return;
+        match self.pending.take(token) {
+            // The callback runs in the filter's context. A host that has no longer that of the request has nothing
+            // to let go either.
+            Some(Waiting::Request { context_id, call }) if self.enter_held(context_id) => {
+                let answer = read();
+                self.give_and_resume(context_id, Input::Answered { call, outcome: answer.outcome() });
+            }
+            Some(Waiting::Worker { root_id, inquiry }) => self.settle(root_id, inquiry, &read()),
+            Some(Waiting::Request { .. }) | None => {}
         }
-        let answer = read();
-        self.give(context_id, Input::Answered { call: waiting.call, outcome: answer.outcome() });
+    }
+
+    /// An inquiry has ended: the filter learns what came of it, then the requests that it held up go on.
+    fn settle(&mut self, root_id: u32, inquiry: InquiryId, answer: &Answer) {
+        let Some(root) = self.roots.get_mut(root_id) else { return };
+        // Without a clock it counts as learned long ago, and is asked for again.
+        let now = clock::now().unwrap_or_default();
+        root.metrics.report(F::Request::settle(&mut root.worker, now, inquiry, answer.outcome()));
+        let awaits = |exchange: &Exchange<_>| exchange.root_id == root_id && exchange.awaits == Some(inquiry);
+        let waiting = self.exchanges.iter().filter(|(_, exchange)| awaits(exchange));
+        let waiting: Vec<u32> = waiting.map(|(context_id, _)| context_id).collect();
+        for context_id in waiting {
+            if self.enter_held(context_id) {
+                self.give_and_resume(context_id, Input::Settled);
+            }
+        }
+    }
+
+    /// Makes a held request the current context of the host. False if there is no such request.
+    fn enter_held(&mut self, context_id: u32) -> bool {
+        match self.held(context_id) {
+            Some(exchange) => {
+                exchange.awaits = None;
+                abi::set_effective_context(context_id).ok().is_ok()
+            }
+            None => false,
+        }
+    }
+
+    /// Gives a request an input outside of its own callbacks, and lets it go on if it may.
+    fn give_and_resume(&mut self, context_id: u32, input: Input<'_>) {
+        self.give(context_id, input);
         if let Some(exchange) = self.exchanges.get(context_id) {
             exchange.resume_if_forwarded();
         }

@@ -3,6 +3,7 @@
 use crate::abi::{self, MapType, Status};
 use crate::fault::{self, Fault};
 use crate::{headers, log, reply};
+use tollgate_core::InquiryId;
 use tollgate_core::http::{Forward, Reply};
 use tollgate_core::report::Level;
 
@@ -29,6 +30,8 @@ pub(crate) struct Exchange<M> {
     pub(crate) body_given: bool,
     /// Whether a callout was ever started for it.
     pub(crate) has_called: bool,
+    /// The inquiry for whose end it is held.
+    pub(crate) awaits: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
 }
 
@@ -42,6 +45,7 @@ impl<M> Exchange<M> {
             body_bytes: 0,
             body_given: false,
             has_called: false,
+            awaits: None,
             respond_with: Vec::new(),
         }
     }
@@ -66,10 +70,12 @@ impl<M> Exchange<M> {
         }
     }
 
-    /// Refuses the request because something went wrong here.
+    /// Refuses the request because something went wrong here, unless it is answered already.
     pub(crate) fn refuse(&mut self, fault: Fault) {
-        self.stage = Stage::Replied;
-        fault::refuse(fault);
+        if self.stage != Stage::Replied {
+            self.stage = Stage::Replied;
+            fault::refuse(fault);
+        }
     }
 
     /// Sets the header fields of the response. Those that Envoy does not take are left out: the request was judged.

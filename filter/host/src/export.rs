@@ -40,8 +40,42 @@ pub fn data_flow(flow: Flow) -> u32 {
 
 /// Exports a [`Filter`] from a `cdylib`: what every module needs, and the callbacks that are named.
 ///
-/// ```ignore
-/// tollgate_host::export_filter!(MyFilter; request_headers, request_body, request_trailers, http_call);
+/// ```
+/// use tollgate_core::http::Forward;
+/// use tollgate_core::report::{MetricDefinition, Metrics};
+/// use tollgate_core::time::Micros;
+/// use tollgate_core::{Action, Input, Machine, Step};
+/// use tollgate_host::{Filter, Setup};
+///
+/// struct LetThrough;
+/// struct Worker;
+/// struct Request;
+///
+/// impl Metrics for Worker {
+///     fn metrics(&self) -> Vec<MetricDefinition> {
+///         Vec::new()
+///     }
+/// }
+///
+/// impl Machine for Request {
+///     type Worker = Worker;
+///     fn handle(&mut self, _: &mut Worker, _: Micros, _: Input<'_>) -> Step {
+///         Action::Forward(Forward::default()).into()
+///     }
+/// }
+///
+/// impl Filter for LetThrough {
+///     type Worker = Worker;
+///     type Request = Request;
+///     fn configure(_: Setup<'_>) -> Result<Worker, String> {
+///         Ok(Worker)
+///     }
+///     fn request(_: &Worker) -> Request {
+///         Request
+///     }
+/// }
+///
+/// tollgate_host::export_filter!(LetThrough; request_headers, response_headers);
 /// ```
 ///
 /// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call` and

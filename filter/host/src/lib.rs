@@ -33,7 +33,6 @@ mod random;
 mod reply;
 mod shared_data;
 mod signature;
-mod sorted;
 
 pub use dispatch::Dispatch;
 pub use filter::{Filter, Setup};

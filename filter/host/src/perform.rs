@@ -5,10 +5,11 @@ use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::metrics::DefinedMetrics;
 use crate::pending::{Pending, Waiting};
-use crate::{clock, property, shared_data, signature};
+use crate::{abi, clock, property, shared_data, signature};
 use std::collections::VecDeque;
 use tollgate_core::http::{Callout, Outcome};
-use tollgate_core::{Action, CallId, Input, Machine};
+use tollgate_core::time::Micros;
+use tollgate_core::{Action, CallId, Input, InquiryId, Machine};
 
 /// How many steps a machine may take for one input. Compare-and-swaps that are lost to other workers are repeated,
 /// so there is no small natural number; what goes on beyond this one will not end.
@@ -62,6 +63,15 @@ pub(crate) fn perform<M: Machine>(
                 start_all(&callouts, context_id, pending, &mut unstarted);
                 Action::Wait.into()
             }
+            Action::Inquire { inquiry, callout } => {
+                begin_inquiry::<M>(root, exchange.root_id, context_id, pending, now, inquiry, &callout);
+                exchange.machine.handle(&mut root.worker, now, Input::Inquired)
+            }
+            Action::Await(inquiry) if pending.is_under_way(exchange.root_id, inquiry) => {
+                exchange.awaits = Some(inquiry);
+                Action::Wait.into()
+            }
+            Action::Await(_) => handle(Input::Settled),
             Action::Forward(forward) => return exchange.forward(forward),
             Action::Reply(reply) => return exchange.reply(&reply),
         };
@@ -77,8 +87,30 @@ fn start_all(
 ) {
     for (call, callout) in callouts {
         match callout::start(callout) {
-            Ok(token) => pending.insert(token, Waiting { context_id, call: *call }),
+            Ok(token) => pending.insert(token, Waiting::Request { context_id, call: *call }),
             Err(outcome) => unstarted.push_back((*call, outcome)),
         }
+    }
+}
+
+/// Starts a callout of the filter's own, which no request's end cancels: Envoy attributes it to the effective context.
+fn begin_inquiry<M: Machine>(
+    root: &mut Root<M::Worker>,
+    root_id: u32,
+    context_id: u32,
+    pending: &mut Pending,
+    now: Micros,
+    inquiry: InquiryId,
+    callout: &Callout,
+) {
+    let started = match abi::set_effective_context(root_id).ok() {
+        Ok(()) => callout::start(callout),
+        Err(_) => Err(Outcome::Reset),
+    };
+    // Envoy refuses only contexts that it does not know, and this one's callback is running.
+    let _ = abi::set_effective_context(context_id);
+    match started {
+        Ok(token) => pending.insert(token, Waiting::Worker { root_id, inquiry }),
+        Err(outcome) => root.metrics.report(M::settle(&mut root.worker, now, inquiry, outcome)),
     }
 }

@@ -1,1 +1,29 @@
-//! t
+//! `stripe_webhook.wasm`: verifies Stripe's events and brings Clerk in line. The rules are in `tollgate_core::webhook`.
+
+use tollgate_core::config;
+use tollgate_core::identity::{self, Voucher};
+use tollgate_core::webhook::{Delivery, Worker};
+use tollgate_host::{Filter, Setup, export_filter};
+
+struct StripeWebhook;
+
+impl Filter for StripeWebhook {
+    type Worker = Worker;
+    type Request = Delivery;
+
+    fn configure(setup: Setup<'_>) -> Result<Worker, String> {
+        let configuration =
+            config::webhook(setup.document, setup.environment).map_err(|error| error.to_string())?;
+        Ok(Worker::new(configuration))
+    }
+
+    fn request(_worker: &Worker) -> Delivery {
+        Delivery::default()
+    }
+
+    fn removes_trailer(name: &[u8]) -> bool {
+        identity::voucher(name) == Some(Voucher::Webhook)
+    }
+}
+
+export_filter!(StripeWebhook; request_headers, request_body, request_trailers, http_call);

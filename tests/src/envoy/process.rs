@@ -200,9 +200,11 @@ impl Drop for Process {
     }
 }
 
-/// Never through a proxy that the machine may be set up with.
+/// Never through a proxy that the machine may be set up with, and with no connection kept: one is served by the runtime
+/// that opened it, and a gateway that several tests share outlives theirs.
 fn admin_client() -> reqwest::Client {
-    let client = reqwest::Client::builder().no_proxy().timeout(ADMIN_TIMEOUT).build();
+    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+    let client = builder.timeout(ADMIN_TIMEOUT).build();
     client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
 }
 

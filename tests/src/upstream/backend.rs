@@ -77,7 +77,8 @@ impl Backend {
         let _ = stdout.map(|mut stdout| stdout.read_line(&mut line));
         let listening: Listening = serde_json::from_str(&line)
             .unwrap_or_else(|e| panic!("app.py did not say where it listens, see its messages above: {e}"));
-        let client = reqwest::Client::builder().no_proxy().build();
+        // No connection is kept: one is served by the runtime that opened it, and a backend may outlive a test's.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         let backend = Backend { child, listening, client };
         backend.seen().await;

@@ -14,11 +14,12 @@ pub mod keys;
 pub mod metadata;
 pub mod pem;
 pub mod plan_claim;
+pub(crate) mod rs256;
 mod strict_json;
 pub mod token_error;
 pub mod verify;
 
 #[cfg(test)]
-mod token_tests;
+pub(crate) mod token_tests;
 
 pub use token_error::TokenError;

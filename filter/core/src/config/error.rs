@@ -25,14 +25,16 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at that path.
+    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
+        Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
+    }
+
+    /// Never inlined: there are a hundred calls, and bytes of a module are dear.
     #[cold]
     #[inline(never)]
-    pub(super) fn new(
-        path: impl Into<String>,
-        problem: impl Into<String>,
-        cure: impl Into<String>,
-    ) -> Box<Self> {
-        Box::new(ConfigError { path: path.into(), problem: problem.into(), cure: cure.into() })
+    fn copied(path: &str, problem: &str, cure: &str) -> Box<Self> {
+        let (path, problem, cure) = (path.to_owned(), problem.to_owned(), cure.to_owned());
+        Box::new(ConfigError { path, problem, cure })
     }
 }
 
@@ -51,24 +53,14 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The path of a field of what stands at `at`.
-#[inline(never)]
-pub(super) fn field_of(at: &str, name: &str) -> String {
-    [at, ".", name].concat()
-}
-
-/// The path of an item of the list that stands at `at`.
-#[inline(never)]
-pub(super) fn item_of(at: &str, place: usize) -> String {
-    format!("{at}[{place}]")
-}
-
 /// The errors found so far. What cannot be read is noted and left out, so that one look finds more than one.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<ConfigError>);
 
 impl Problems {
     /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].
+    #[cold]
+    #[inline(never)]
     #[allow(clippy::boxed_local, reason = "it comes boxed, as in Checked")]
     pub(super) fn add(&mut self, error: Box<ConfigError>) {
         if self.0.len() < ERRORS_MAX {
@@ -81,6 +73,13 @@ impl Problems {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// The value, or a stand-in and its error noted. Nothing of a configuration with an error is ever used: a
+    /// stand-in only saves the bytes of giving up at each place.
+    #[inline(never)]
+    pub(super) fn keep_or_default<T: Default>(&mut self, result: Checked<T>) -> T {
+        self.keep(result).unwrap_or_default()
+    }
+
     /// Whether any was noted.
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
@@ -90,6 +89,18 @@ impl Problems {
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         self.0
     }
+}
+
+/// The path of a field.
+#[inline(never)]
+pub(super) fn field(at: &str, name: &str) -> String {
+    [at, ".", name].concat()
+}
+
+/// The path of an item of a list.
+#[inline(never)]
+pub(super) fn item(at: &str, place: usize) -> String {
+    format!("{at}[{place}]")
 }
 
 /// A user's text within an error: in quotation marks, one line, not too long. What looks like a key that strayed
@@ -111,6 +122,7 @@ pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
 }
 
 /// One body for all kinds of iterators.
+#[inline(never)]
 fn quote_each(names: &mut dyn Iterator<Item = &str>) -> String {
     const NAMES_MAX: usize = 20;
     let mut list = (&mut *names).take(NAMES_MAX).map(quote).collect::<Vec<_>>().join(", ");

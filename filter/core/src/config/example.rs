@@ -13,26 +13,33 @@ fn example(path: &str) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());
     let field = segments.next().unwrap_or_default();
     let owner = segments.next().unwrap_or_default();
-    Some(match field {
-        "path" => match owner {
-            "stripe_webhook" => "path: /webhooks/stripe",
-            "jwks" => "path: /.well-known/jwks.json",
-            _ => "path: /reports/daily",
-        },
-        "plan" if owner == "require" => "require: {plan: pro}",
-        "organization" | "user" if owner == "plan_claims" => "user: [public_metadata.plan, metadata.plan]",
-        "organization" | "user" => "user: [clerk_user_id]",
-        "name" if owner == "plans" => "name: pro",
-        "name" => "name: ask",
-        "cluster" if owner == "ratelimit" => "cluster: ratelimit",
-        "cluster" => "cluster: clerk_api",
-        _ if owner == "limits" => "asks: [{max: 100, per: month}] or asks: unlimited",
-        _ => return EXAMPLES.iter().find(|(name, _)| *name == field).map(|(_, example)| *example),
-    })
+    let special = SPECIAL.iter().find(|(o, f, _)| *o == owner && (*f == field || *f == "*"));
+    match special {
+        Some((_, _, example)) => Some(example),
+        None => FIELDS.iter().find(|(known, _)| *known == field).map(|(_, example)| *example),
+    }
 }
 
-/// Examples of the fields whose name says where they are. A table: as a `match` it would be three times the code.
-const EXAMPLES: [(&str, &str); 62] = [
+/// Owner, field (`*` for any) and example, where the field's name alone does not say enough.
+const SPECIAL: &[(&str, &str, &str)] = &[
+    ("stripe_webhook", "path", "path: /webhooks/stripe"),
+    ("jwks", "path", "path: /.well-known/jwks.json"),
+    ("rules", "path", "path: /reports/daily"),
+    ("require", "plan", "require: {plan: pro}"),
+    ("plan_claims", "user", "user: [public_metadata.plan, metadata.plan]"),
+    ("plan_claims", "organization", "organization: [org_public_metadata.plan]"),
+    ("subject_keys", "user", "user: [clerk_user_id]"),
+    ("subject_keys", "organization", "organization: [clerk_org_id]"),
+    ("plans", "name", "name: pro"),
+    ("rules", "name", "name: ask"),
+    ("ratelimit", "cluster", "cluster: ratelimit"),
+    ("stripe", "cluster", "cluster: stripe_api"),
+    ("limits", "*", "asks: [{max: 100, per: month}] or asks: unlimited"),
+];
+
+/// Field and example.
+const FIELDS: &[(&str, &str)] = &[
+    ("cluster", "cluster: clerk_api"),
     ("prices", "prices: [price_123]"),
     ("lookup_keys", "lookup_keys: [pro_monthly]"),
     ("products", "products: [prod_123]"),

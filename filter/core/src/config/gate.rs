@@ -4,12 +4,13 @@ use super::document::gate::{
     Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
 };
 use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
-use super::error::{Checked, ConfigError, Problems, field_of, quote};
+use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
-use super::upstream::{self, Upstream};
+use super::upstream::{self, Upstream, upstream};
 use super::{address, names};
 use crate::clerk::plan_claim::ClaimSource;
+use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use std::time::Duration;
 
@@ -101,6 +102,16 @@ pub struct PlanClaims {
     pub organization: Vec<ClaimSource>,
 }
 
+impl PlanClaims {
+    /// Where that subject's plan is.
+    pub fn of(&self, subject: &Subject) -> &[ClaimSource] {
+        match subject {
+            Subject::User(_) => &self.user,
+            Subject::Organization(_) => &self.organization,
+        }
+    }
+}
+
 /// Where it is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
@@ -133,106 +144,87 @@ pub(super) struct Surroundings<'a> {
 
 /// Reads the section.
 pub(super) fn gate(
-    written: &PlanGate,
+    written: &PlanGate<'_>,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
-) -> Option<Gate> {
-    let issuer = problems.keep(address::issuer(&written.issuer, "plan_gate.issuer"));
-    let keys = keys(written, around, secrets, problems);
-    let authorized_parties = problems.keep(authorized_parties(written));
+) -> Gate {
     let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
-    let audience = problems.keep(audience);
     let clock_skew =
         names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
-    let clock_skew = problems.keep(clock_skew);
-    let plan_claims = problems.keep(plan_claims(&written.plan_claims, written.subject, around.plan_key));
-    let usage_path = problems.keep(usage_path(written, around));
-    let upgrade_url = written.upgrade_url.as_deref();
-    let upgrade_url = upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
-    let upgrade_url = problems.keep(upgrade_url);
-    let plan_required_status = problems.keep(plan_required_status(written.plan_required_status));
-    let confirm = confirm(written, secrets, problems);
-    let store = store(&written.store, problems);
-    let taken: Vec<(&str, &str)> = [
-        (around.webhook_path, "stripe_webhook.path"),
-        (written.usage_path.as_deref(), "plan_gate.usage_path"),
-    ]
-    .into_iter()
-    .filter_map(|(path, field)| Some((path?, field)))
-    .collect();
-    let rules = rules::rules(&written.rules, around.plans, &taken, problems);
-    Some(Gate {
-        issuer: issuer?,
-        keys: keys?,
-        authorized_parties: authorized_parties?,
+    let upgrade_url = written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
+    let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
+    let confirm = written.confirm.as_ref();
+    let taken: Vec<(&str, &str)> =
+        [(around.webhook_path, "stripe_webhook.path"), (written.usage_path, "plan_gate.usage_path")]
+            .into_iter()
+            .filter_map(|(path, field)| Some((path?, field)))
+            .collect();
+    Gate {
+        issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
+        keys: keys(written, around, secrets, problems),
+        authorized_parties: problems.keep_or_default(authorized_parties(written)),
         require_azp: written.require_azp,
-        audience: audience?,
-        clock_skew: Duration::from_secs(clock_skew?),
+        audience: problems.keep_or_default(audience),
+        clock_skew: Duration::from_secs(problems.keep_or_default(clock_skew)),
         cookie: written.cookie,
         subject: written.subject,
-        plan_claims: plan_claims?,
-        rules: rules?,
+        plan_claims: plan_claims(&written.plan_claims, written.subject, around.plan_key, problems),
+        rules: rules::rules(&written.rules, around.plans, &taken, problems),
         unmatched: written.unmatched,
-        usage_path: usage_path?,
-        upgrade_url: upgrade_url?,
-        plan_required_status: plan_required_status?,
+        usage_path: problems.keep_or_default(usage_path(written, around)),
+        upgrade_url: problems.keep_or_default(upgrade_url),
+        plan_required_status: problems.keep_or_default(plan_required_status(written.plan_required_status)),
         rate_limit_headers: written.rate_limit_headers,
         cors: written.cors == Cors::AuthorizedParties,
         shadow: written.shadow,
-        confirm: confirm?,
-        store: store?,
+        confirm: confirm.map(|written| {
+            upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
+        }),
+        store: store(&written.store, problems),
         webhook_path: around.webhook_path.map(str::to_owned),
         plan_key: around.plan_key.to_owned(),
-    })
+    }
 }
 
 fn keys(
-    written: &PlanGate,
+    written: &PlanGate<'_>,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
-) -> Option<Keys> {
+) -> Keys {
     match &written.keys {
-        WrittenKeys::Pem(entry) => problems.keep(secrets.pem(entry, "plan_gate.keys.pem")).map(Keys::Pem),
-        WrittenKeys::Jwks(jwks) => self::jwks(jwks, &written.issuer, around, secrets, problems),
+        WrittenKeys::Pem(entry) => {
+            Keys::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
+        }
+        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, around, secrets, problems),
     }
 }
 
 fn jwks(
-    written: &Jwks,
+    written: &Jwks<'_>,
     issuer: &str,
     around: &Surroundings<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
-) -> Option<Keys> {
+) -> Keys {
     const AT: &str = "plan_gate.keys.jwks";
-    /// In milliseconds. No request waits for it but the first.
-    const TIMEOUT_MS: u64 = 2_000;
-    let authority = match &written.authority {
-        Some(authority) => authority.clone(),
-        None => address::url_authority(issuer).unwrap_or_default(),
-    };
+    let of_issuer = address::url_authority(issuer).unwrap_or_default();
+    let authority = written.authority.unwrap_or(&of_issuer);
     // The Frontend API's set is public: the secret key has no business there.
     let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
-    let authorization = problems.keep(authorization);
-    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(AT, "cluster")));
-    let authority = problems.keep(address::authority(&authority, &field_of(AT, "authority")));
-    let path = problems.keep(address::path(&written.path, &field_of(AT, "path")));
-    let timeout_ms = written.timeout_ms.unwrap_or(TIMEOUT_MS);
-    let timeout = problems.keep(upstream::timeout(timeout_ms, &field_of(AT, "timeout_ms")));
-    let upstream = Upstream {
-        cluster: cluster?,
-        authority: authority?,
-        base_path: String::new(),
-        timeout: timeout?,
-        authorization: authorization?,
+    let path = problems.keep_or_default(address::path(written.path, &field(AT, "path")));
+    let written = super::document::Upstream {
+        cluster: written.cluster,
+        authority: Some(authority),
+        base_path: Some(""),
+        timeout_ms: written.timeout_ms,
     };
-    Some(Keys::Jwks { upstream, path: path? })
+    Keys::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
 }
 
-fn authorized_parties(written: &PlanGate) -> Checked<Vec<String>> {
+fn authorized_parties(written: &PlanGate<'_>) -> Checked<Vec<String>> {
     const PATH: &str = "plan_gate.authorized_parties";
     let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
     if parties.is_empty() && written.require_azp {
@@ -243,19 +235,23 @@ fn authorized_parties(written: &PlanGate) -> Checked<Vec<String>> {
     Ok(parties)
 }
 
-fn plan_claims(written: &WrittenClaims, subject: SubjectKind, key: &str) -> Checked<PlanClaims> {
+fn plan_claims(
+    written: &WrittenClaims<'_>,
+    subject: SubjectKind,
+    key: &str,
+    problems: &mut Problems,
+) -> PlanClaims {
     const USER: [&str; 5] = ["public_metadata.", "metadata.", "publicMetadata.", "user.public_metadata.", ""];
     const ORGANIZATION: [&str; 2] = ["org_public_metadata.", "organization.public_metadata."];
     const AT: &str = "plan_gate.plan_claims";
-    let usual = |parents: &[&str]| parents.iter().map(|parent| format!("{parent}{key}")).collect::<Vec<_>>();
-    let user = written.user.clone().unwrap_or_else(|| usual(&USER));
-    let organization = written.organization.clone().unwrap_or_else(|| usual(&ORGANIZATION));
-    let user_needed = subject != SubjectKind::Organization;
-    let organization_needed = subject != SubjectKind::User;
-    Ok(PlanClaims {
-        user: claims(&user, user_needed, &field_of(AT, "user"))?,
-        organization: claims(&organization, organization_needed, &field_of(AT, "organization"))?,
-    })
+    let paths = |written: &Option<Vec<&str>>, usual: &[&str]| match written {
+        Some(paths) => paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>(),
+        None => usual.iter().map(|parent| [parent, key].concat()).collect(),
+    };
+    let (user, organization) = (paths(&written.user, &USER), paths(&written.organization, &ORGANIZATION));
+    let user = claims(&user, subject != SubjectKind::Organization, &field(AT, "user"));
+    let organization = claims(&organization, subject != SubjectKind::User, &field(AT, "organization"));
+    PlanClaims { user: problems.keep_or_default(user), organization: problems.keep_or_default(organization) }
 }
 
 fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSource>> {
@@ -281,9 +277,9 @@ fn claim(text: &str, path: &str) -> Checked<String> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate, around: &Surroundings<'_>) -> Checked<Option<String>> {
+fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
-    let Some(text) = &written.usage_path else { return Ok(None) };
+    let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
     if around.webhook_path == Some(&usage_path) {
         let problem = format!("{} is stripe_webhook.path too", quote(&usage_path));
@@ -303,22 +299,13 @@ fn plan_required_status(status: u64) -> Checked<u16> {
     }
 }
 
-fn confirm(written: &PlanGate, secrets: Secrets<'_>, problems: &mut Problems) -> Option<Option<Upstream>> {
-    let Some(written) = &written.confirm else { return Some(None) };
-    let key = secrets.api_key(&["CLERK_SECRET_KEY"]);
-    upstream::upstream(written, &upstream::CONFIRM, key, "plan_gate.confirm", problems).map(Some)
-}
-
-fn store(written: &WrittenStore, problems: &mut Problems) -> Option<Store> {
+fn store(written: &WrittenStore<'_>, problems: &mut Problems) -> Store {
     const AT: &str = "plan_gate.store.ratelimit";
-    let WrittenStore::Ratelimit(written) = written else { return Some(Store::Local) };
-    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(AT, "cluster")));
-    let domain = problems.keep(names::name(&written.domain, &field_of(AT, "domain")));
-    let timeout = problems.keep(upstream::timeout(written.timeout_ms, &field_of(AT, "timeout_ms")));
-    Some(Store::Ratelimit {
-        cluster: cluster?,
-        domain: domain?,
-        timeout: timeout?,
+    let WrittenStore::Ratelimit(written) = written else { return Store::Local };
+    Store::Ratelimit {
+        cluster: problems.keep_or_default(address::cluster(written.cluster, &field(AT, "cluster"))),
+        domain: problems.keep_or_default(names::name(written.domain, &field(AT, "domain"))),
+        timeout: problems.keep_or_default(upstream::timeout(written.timeout_ms, &field(AT, "timeout_ms"))),
         on_error: written.on_error,
-    })
+    }
 }

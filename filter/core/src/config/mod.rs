@@ -9,6 +9,7 @@ pub mod document;
 mod encoding;
 mod error;
 mod example;
+mod fault;
 mod gate;
 mod names;
 mod plans;
@@ -20,6 +21,7 @@ mod upstream;
 mod webhook;
 
 pub use crate::clerk::plan_claim::ClaimSource;
+pub use crate::stripe::plan::PastDue;
 pub use document::gate::{OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
@@ -28,7 +30,7 @@ pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
 pub use upstream::Upstream;
-pub use webhook::{PastDue, Webhook};
+pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
 use document::Document;
@@ -123,11 +125,11 @@ fn read(
     let plans = plans::plans(&document, &plan_map, &mut problems);
     let plans_are_right = !problems.any();
     let webhook = document.stripe_webhook.as_ref();
-    let webhook = webhook.and_then(|written| webhook::webhook(written, webhook_secrets, &mut problems));
+    let webhook = webhook.map(|written| webhook::webhook(written, webhook_secrets, &mut problems));
     // A rule can only be held against plans that are right.
     let gate = match (&document.plan_gate, &plans) {
         (Some(written), Some((plans, _))) if plans_are_right => {
-            gate::gate(written, &surroundings(&document, plans), gate_secrets, &mut problems)
+            Some(gate::gate(written, &surroundings(&document, plans), gate_secrets, &mut problems))
         }
         _ => None,
     };
@@ -139,30 +141,30 @@ fn read(
     }
 }
 
-fn surroundings<'a>(document: &'a Document, plans: &'a PlanTable) -> gate::Surroundings<'a> {
+fn surroundings<'a>(document: &Document<'a>, plans: &'a PlanTable) -> gate::Surroundings<'a> {
     let webhook = document.stripe_webhook.as_ref();
     gate::Surroundings {
         plans,
-        webhook_path: webhook.map(|webhook| webhook.path.as_str()),
-        plan_key: webhook.map_or("plan", |webhook| webhook.plan_key.as_str()),
+        webhook_path: webhook.map(|webhook| webhook.path),
+        plan_key: webhook.map_or("plan", |webhook| webhook.plan_key),
         clerk_authority: clerk_authority(document),
     }
 }
 
 /// The host of Clerk's Backend API, as the first section says that calls it.
-fn clerk_authority(document: &Document) -> &str {
-    let webhook = document.stripe_webhook.as_ref().and_then(|webhook| webhook.clerk.authority.as_deref());
+fn clerk_authority<'a>(document: &Document<'a>) -> &'a str {
+    let webhook = document.stripe_webhook.as_ref().and_then(|webhook| webhook.clerk.authority);
     let confirm = document.plan_gate.as_ref().and_then(|gate| gate.confirm.as_ref());
-    let confirm = confirm.and_then(|confirm| confirm.authority.as_deref());
+    let confirm = confirm.and_then(|confirm| confirm.authority);
     webhook.or(confirm).unwrap_or(upstream::CLERK_AUTHORITY)
 }
 
 /// The given namespace, or one that both filters derive alike from the same document.
-fn namespace(document: &Document) -> Checked<String> {
-    if let Some(given) = &document.namespace {
+fn namespace(document: &Document<'_>) -> Checked<String> {
+    if let Some(given) = document.namespace {
         return names::name(given, "namespace");
     }
-    let issuer = document.plan_gate.as_ref().map_or("", |gate| gate.issuer.as_str());
+    let issuer = document.plan_gate.as_ref().map_or("", |gate| gate.issuer);
     let hash = Sha256::digest(format!("{issuer}\0{}", clerk_authority(document)));
     Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,6 +1,6 @@
 //! What a name, a key, a number and a list in the document may look like.
 
-use super::error::{Checked, ConfigError, item_of, quote};
+use super::error::{Checked, ConfigError, item, quote};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -75,21 +75,21 @@ pub(super) fn length(length: usize, max: usize, path: &str) -> Checked<()> {
 
 /// Checks every item of a list with `check`, and that none stands there twice.
 pub(super) fn list(
-    items: &[String],
+    items: &[impl AsRef<str>],
     max: usize,
     path: &str,
     check: fn(&str, &str) -> Checked<String>,
 ) -> Checked<Vec<String>> {
     length(items.len(), max, path)?;
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut checked = Vec::with_capacity(items.len());
-    for (place, item) in items.iter().enumerate() {
-        let path = item_of(path, place);
-        let item = check(item, &path)?;
-        if !seen.insert(item.clone()) {
-            return Err(ConfigError::new(path, format!("{} stands there twice", quote(&item)), "remove one"));
+    for (place, text) in items.iter().enumerate() {
+        let path = item(path, place);
+        let text = check(text.as_ref(), &path)?;
+        if !seen.insert(text.clone()) {
+            return Err(ConfigError::new(path, format!("{} stands there twice", quote(&text)), "remove one"));
         }
-        checked.push(item);
+        checked.push(text);
     }
     Ok(checked)
 }

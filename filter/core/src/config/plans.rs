@@ -1,7 +1,7 @@
 //! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
 
 use super::document;
-use super::error::{Checked, ConfigError, Problems, field_of, item_of, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
@@ -61,16 +61,16 @@ impl<'a> Sales<'a> {
 }
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
-pub(super) fn plans(
-    document: &document::Document,
-    plan_map: &[(String, String)],
+pub(super) fn plans<'a>(
+    document: &document::Document<'a>,
+    plan_map: &'a [(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
     problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
     let mut sales = Sales::default();
     let mut plans: Vec<Plan> = Vec::new();
     for (place, written) in document.plans.iter().enumerate() {
-        plans.extend(plan(written, &format!("plans[{place}]"), &mut sales, problems));
+        plans.push(plan(written, &item("plans", place), &mut sales, problems));
     }
     let not_plans = NotPlans {
         prices: sold("price", &document.not_plans.prices, "not_plans.prices", &mut sales, problems),
@@ -94,40 +94,26 @@ pub(super) fn plans(
 
 /// Reads one plan.
 fn plan<'a>(
-    written: &'a document::Plan,
+    written: &document::Plan<'a>,
     path: &str,
     sales: &mut Sales<'a>,
     problems: &mut Problems,
-) -> Option<Plan> {
-    let name = problems.keep(name(&written.name, &field_of(path, "name")));
-    let prices = sold("price", &written.prices, &field_of(path, "prices"), sales, problems);
-    let lookup_keys =
-        sold("lookup key", &written.lookup_keys, &field_of(path, "lookup_keys"), sales, problems);
-    let products = sold("product", &written.products, &field_of(path, "products"), sales, problems);
-    let features = names::list(&written.features, FEATURES_MAX, &field_of(path, "features"), names::name);
-    let features = problems.keep(features);
-    let clerk_plan = written.clerk_plan.as_deref();
-    let clerk_plan = clerk_plan.map(|slug| names::name(slug, &field_of(path, "clerk_plan"))).transpose();
-    let clerk_plan = problems.keep(clerk_plan);
-    let limits = limits(&written.limits, &field_of(path, "limits"), problems);
-    Some(Plan {
-        name: name?,
-        prices,
-        lookup_keys,
-        products,
-        features: set(features?),
-        clerk_plan: clerk_plan?,
-        limits,
-    })
-}
-
-/// One by one: collecting into a set would bring a whole sort into the modules.
-fn set(items: Vec<String>) -> BTreeSet<String> {
-    let mut set = BTreeSet::new();
-    for item in items {
-        set.insert(item);
+) -> Plan {
+    let features = names::list(&written.features, FEATURES_MAX, &field(path, "features"), names::name);
+    let mut added = BTreeSet::new();
+    for feature in problems.keep_or_default(features) {
+        added.insert(feature);
     }
-    set
+    let clerk_plan = written.clerk_plan.map(|slug| names::name(slug, &field(path, "clerk_plan"))).transpose();
+    Plan {
+        name: problems.keep_or_default(name(written.name, &field(path, "name"))),
+        prices: sold("price", &written.prices, &field(path, "prices"), sales, problems),
+        lookup_keys: sold("lookup key", &written.lookup_keys, &field(path, "lookup_keys"), sales, problems),
+        products: sold("product", &written.products, &field(path, "products"), sales, problems),
+        features: added,
+        clerk_plan: problems.keep_or_default(clerk_plan),
+        limits: limits(&written.limits, &field(path, "limits"), problems),
+    }
 }
 
 fn name(text: &str, path: &str) -> Checked<String> {
@@ -145,7 +131,7 @@ fn name(text: &str, path: &str) -> Checked<String> {
 /// Reads the prices, lookup keys or products in one list.
 fn sold<'a>(
     kind: &'static str,
-    ids: &'a [String],
+    ids: &[&'a str],
     path: &str,
     sales: &mut Sales<'a>,
     problems: &mut Problems,
@@ -155,10 +141,10 @@ fn sold<'a>(
         return taken;
     }
     for (place, id) in ids.iter().enumerate() {
-        let path = item_of(path, place);
+        let path = item(path, place);
         let added = check_id(kind, id, &path).and_then(|()| sales.add(kind, id, &path));
         if problems.keep(added).is_some() {
-            taken.insert(id.clone());
+            taken.insert((*id).to_owned());
         }
     }
     taken
@@ -198,12 +184,12 @@ fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sal
 }
 
 /// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
-fn distinct(plans: &[document::Plan], problems: &mut Problems) {
+fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
     let mut named = BTreeMap::new();
     let mut billed = BTreeMap::new();
     for (place, plan) in plans.iter().enumerate() {
-        if let Some(first) = named.insert(plan.name.as_str(), place) {
-            let problem = format!("plans[{first}] is called {} too", quote(&plan.name));
+        if let Some(first) = named.insert(plan.name, place) {
+            let problem = format!("plans[{first}] is called {} too", quote(plan.name));
             problems.add(ConfigError::new(
                 format!("plans[{place}].name"),
                 problem,
@@ -211,7 +197,7 @@ fn distinct(plans: &[document::Plan], problems: &mut Problems) {
             ));
             continue;
         }
-        let slug = plan.clerk_plan.as_deref().unwrap_or(&plan.name);
+        let slug = plan.clerk_plan.unwrap_or(plan.name);
         if let Some(first) = billed.insert(slug, place) {
             let field = if plan.clerk_plan.is_some() { "clerk_plan" } else { "name" };
             let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
@@ -223,7 +209,7 @@ fn distinct(plans: &[document::Plan], problems: &mut Problems) {
 
 /// Reads the limits of one plan.
 fn limits(
-    written: &BTreeMap<String, document::Limit>,
+    written: &BTreeMap<&str, document::Limit>,
     path: &str,
     problems: &mut Problems,
 ) -> BTreeMap<String, Limit> {
@@ -255,12 +241,12 @@ fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
     }
     let mut windows: Vec<Window> = Vec::new();
     for (place, window) in written.iter().enumerate() {
-        let path = item_of(path, place);
+        let path = item(path, place);
         if windows.iter().any(|earlier| earlier.per == window.per) {
             let cure = "one window of each period is enough: keep the smaller maximum";
-            return Err(ConfigError::new(field_of(&path, "per"), "stands there twice", cure));
+            return Err(ConfigError::new(field(&path, "per"), "stands there twice", cure));
         }
-        let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field_of(&path, "max"))?;
+        let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field(&path, "max"))?;
         windows.push(Window { max, per: window.per });
     }
     Ok(Limit::Windows(windows))

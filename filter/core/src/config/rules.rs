@@ -1,7 +1,7 @@
 //! The gate's rules, checked against the plans.
 
 use super::document::gate::{Require, Rule as Written};
-use super::error::{Checked, ConfigError, Problems, field_of, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,11 +37,11 @@ pub struct Rule {
 /// Paths that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathMatch {
-    /// All.
+    /// All. A rule that names no path, method or host is there to be named by routes.
     Any,
     /// This one.
     Exact(String),
-    /// This one, and all that go on with `/`. There is no `/` at its end.
+    /// This one, and all that go on with `/`. There is no `/` at its end, so that of `/` is empty.
     Prefix(String),
 }
 
@@ -65,64 +65,59 @@ pub struct Spend {
 
 /// Reads the rules. `taken` are the paths that the filters themselves answer, each with the field that says so.
 pub(super) fn rules(
-    written: &[Written],
+    written: &[Written<'_>],
     plans: &PlanTable,
     taken: &[(&str, &str)],
     problems: &mut Problems,
-) -> Option<Vec<Rule>> {
-    problems.keep(names::length(written.len(), RULES_MAX, "plan_gate.rules"))?;
+) -> Vec<Rule> {
+    if problems.keep(names::length(written.len(), RULES_MAX, "plan_gate.rules")).is_none() {
+        return Vec::new();
+    }
     let mut named = BTreeMap::new();
     let mut rules = Vec::with_capacity(written.len());
     for (place, written) in written.iter().enumerate() {
-        let at = format!("plan_gate.rules[{place}]");
-        if let Some(first) = named.insert(written.name.as_str(), place) {
-            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(&written.name));
-            problems.add(ConfigError::new(field_of(&at, "name"), problem, "give each rule its own name"));
+        let at = item("plan_gate.rules", place);
+        if let Some(first) = named.insert(written.name, place) {
+            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(written.name));
+            problems.add(ConfigError::new(field(&at, "name"), problem, "give each rule its own name"));
         }
         rules.push(rule(written, plans, taken, &at, problems));
     }
     every_plan_says_how_much(written, plans, problems);
-    rules.into_iter().collect()
+    rules
 }
 
 /// Reads one rule.
 fn rule(
-    written: &Written,
+    written: &Written<'_>,
     plans: &PlanTable,
     taken: &[(&str, &str)],
     at: &str,
     problems: &mut Problems,
-) -> Option<Rule> {
-    let name = problems.keep(names::name(&written.name, &field_of(at, "name")));
-    let path = problems.keep(path(written, taken, at));
-    let methods = problems.keep(methods(written, &field_of(at, "methods")));
-    let host = written.host.as_deref().map(|host| address::host(host, &field_of(at, "host"))).transpose();
-    let host = problems.keep(host);
+) -> Rule {
+    let host = written.host.map(|host| address::host(host, &field(at, "host"))).transpose();
     let require = written.require.as_ref().map(|require| requirement(require, plans, at)).transpose();
-    let require = problems.keep(require);
-    let limit = problems.keep(spend(written, plans, at));
-    let anonymous = problems.keep(anonymous(written, plans, at));
     let rule = Rule {
-        name: name?,
-        path: path?,
-        methods: methods?,
-        host: host?,
-        require: require?,
-        limit: limit?,
-        anonymous: anonymous?,
+        name: problems.keep_or_default(names::name(written.name, &field(at, "name"))),
+        path: problems.keep(path(written, taken, at)).unwrap_or(PathMatch::Any),
+        methods: problems.keep_or_default(methods(written, &field(at, "methods"))),
+        host: problems.keep_or_default(host),
+        require: problems.keep_or_default(require),
+        limit: problems.keep_or_default(spend(written, plans, at)),
+        anonymous: problems.keep_or_default(anonymous(written, plans, at)),
     };
-    problems.keep(anonymous_can_pass(&rule, plans, at))?;
-    Some(rule)
+    problems.keep(anonymous_can_pass(&rule, plans, at));
+    rule
 }
 
-fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Checked<PathMatch> {
-    match (&written.path, &written.path_prefix) {
+fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Checked<PathMatch> {
+    match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
-            Err(ConfigError::new(field_of(at, "path_prefix"), "stands beside `path`", cure))
+            Err(ConfigError::new(field(at, "path_prefix"), "stands beside `path`", cure))
         }
         (Some(exact), None) => {
-            let at = field_of(at, "path");
+            let at = field(at, "path");
             let exact = address::path(exact, &at)?;
             if let Some((_, field)) = taken.iter().find(|(path, _)| *path == exact) {
                 let problem = format!("{} is {field}, to which no rule applies", quote(&exact));
@@ -131,14 +126,14 @@ fn path(written: &Written, taken: &[(&str, &str)], at: &str) -> Checked<PathMatc
             Ok(PathMatch::Exact(exact))
         }
         (None, Some(prefix)) => {
-            let prefix = address::prefix(prefix, &field_of(at, "path_prefix"))?;
-            Ok(prefix.map_or(PathMatch::Any, PathMatch::Prefix))
+            let prefix = address::prefix(prefix, &field(at, "path_prefix"))?;
+            Ok(PathMatch::Prefix(prefix.unwrap_or_default()))
         }
         (None, None) => Ok(PathMatch::Any),
     }
 }
 
-fn methods(written: &Written, path: &str) -> Checked<Vec<String>> {
+fn methods(written: &Written<'_>, path: &str) -> Checked<Vec<String>> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
@@ -146,17 +141,17 @@ fn methods(written: &Written, path: &str) -> Checked<Vec<String>> {
     }
 }
 
-fn requirement(require: &Require, plans: &PlanTable, at: &str) -> Checked<Requirement> {
+fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Checked<Requirement> {
     match require {
-        Require::Plan(name) => rank(name, plans, &field_of(at, "require.plan")).map(Requirement::Plan),
+        Require::Plan(name) => rank(name, plans, &field(at, "require.plan")).map(Requirement::Plan),
         Require::Feature(feature) => {
             let features = || plans.iter().flat_map(|(_, plan)| plan.features.iter().map(String::as_str));
-            if features().any(|known| known == feature) {
-                return Ok(Requirement::Feature(feature.clone()));
+            if features().any(|known| known == *feature) {
+                return Ok(Requirement::Feature((*feature).to_owned()));
             }
             let problem = format!("no plan has a feature {}", quote(feature));
             let cure = format!("defined: {}", quote_all(features()));
-            Err(ConfigError::new(field_of(at, "require.feature"), problem, cure))
+            Err(ConfigError::new(field(at, "require.feature"), problem, cure))
         }
     }
 }
@@ -168,13 +163,13 @@ fn rank(name: &str, plans: &PlanTable, path: &str) -> Checked<Rank> {
     })
 }
 
-fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
-    let Some(limit) = &written.limit else {
+fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
+    let Some(limit) = written.limit else {
         return match written.cost {
             None => Ok(None),
             Some(_) => {
                 let cure = "name the `limit` that it counts against, or leave `cost` out";
-                Err(ConfigError::new(field_of(at, "cost"), "there is no limit beside it", cure))
+                Err(ConfigError::new(field(at, "cost"), "there is no limit beside it", cure))
             }
         };
     };
@@ -187,16 +182,16 @@ fn spend(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Spend
         }
         let problem = format!("no plan defines a limit {}", quote(limit));
         let cure = format!("defined: {}", quote_all(defined.iter().map(String::as_str)));
-        return Err(ConfigError::new(field_of(at, "limit"), problem, cure));
+        return Err(ConfigError::new(field(at, "limit"), problem, cure));
     }
-    let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field_of(at, "cost"))?;
-    Ok(Some(Spend { limit: limit.clone(), cost }))
+    let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field(at, "cost"))?;
+    Ok(Some(Spend { limit: limit.to_owned(), cost }))
 }
 
-fn anonymous(written: &Written, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
-    match written.anonymous.as_deref() {
+fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
+    match written.anonymous {
         None | Some("deny") => Ok(None),
-        Some(name) => rank(name, plans, &field_of(at, "anonymous")).map(Some),
+        Some(name) => rank(name, plans, &field(at, "anonymous")).map(Some),
     }
 }
 
@@ -211,18 +206,18 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
         return Ok(());
     }
     let problem = format!("{} is not enough for this rule's own `require`", quote(&plans.get(rank).name));
-    Err(ConfigError::new(field_of(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
+    Err(ConfigError::new(field(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
 }
 
 /// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
-fn every_plan_says_how_much(written: &[Written], plans: &PlanTable, problems: &mut Problems) {
+fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems: &mut Problems) {
     let mut used = BTreeMap::new();
     for (place, rule) in written.iter().enumerate() {
-        if let Some(limit) = &rule.limit {
+        if let Some(limit) = rule.limit {
             // What no plan defines is the rule's mistake, and has been noted there.
             let defined = plans.iter().any(|(_, plan)| plan.limits.contains_key(limit));
-            if defined && !used.contains_key(limit.as_str()) {
-                used.insert(limit.as_str(), place);
+            if defined && !used.contains_key(limit) {
+                used.insert(limit, place);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Environment;
 use super::document::FromEnvironment;
-use super::error::{Checked, ConfigError, field_of, quote};
+use super::error::{Checked, ConfigError, field, quote};
 use crate::secret::Secret;
 
 /// The most values that one variable may hold.
@@ -36,12 +36,12 @@ impl Secrets<'_> {
     }
 
     /// The value of a variable that the document names; empty where nothing is read.
-    fn required(self, entry: &FromEnvironment, path: &str) -> Checked<String> {
-        let variable = entry.env.as_str();
+    fn required(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<String> {
+        let variable = entry.env;
         let named = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && variable.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
             && variable.len() <= 128;
-        let path = field_of(path, "env");
+        let path = field(path, "env");
         if !named {
             // Not repeated: it may be the secret itself, put in the wrong place.
             let cure = "name a variable in capitals, digits and `_`, never the value itself";
@@ -62,13 +62,13 @@ impl Secrets<'_> {
     }
 
     /// The signing secrets, separated by commas. None where nothing is read, else at least one.
-    pub(super) fn signing(self, entry: &FromEnvironment, path: &str) -> Checked<Vec<Secret>> {
+    pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         let value = self.required(entry, path)?;
         if matches!(self, Secrets::Unread) {
             return Ok(Vec::new());
         }
         let flaw = |problem: String, cure: &str| {
-            ConfigError::new(field_of(path, "env"), format!("{} {problem}", entry.env), cure)
+            ConfigError::new(field(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         let mut secrets = Vec::new();
         for (place, text) in (1_u32..).zip(value.split(',')) {
@@ -118,10 +118,10 @@ impl Secrets<'_> {
 
     /// Public keys in PEM. Header lines and line breaks may be missing or escaped; several stand one after the
     /// other, those without header lines separated by commas or blank lines.
-    pub(super) fn pem(self, entry: &FromEnvironment, path: &str) -> Checked<Vec<String>> {
+    pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<String>> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
-            ConfigError::new(field_of(path, "env"), format!("{} {problem}", entry.env), cure)
+            ConfigError::new(field(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         if value.contains("PRIVATE KEY") {
             return Err(flaw(

@@ -6,8 +6,8 @@ fn set<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> +
     move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
 }
 
-fn entry(env: &str) -> FromEnvironment {
-    FromEnvironment { env: env.to_owned() }
+fn entry(env: &str) -> FromEnvironment<'_> {
+    FromEnvironment { env }
 }
 
 #[test]

@@ -315,7 +315,10 @@ fn the_other_forms_of_each_field_are_read() {
     let store =
         Store::Ratelimit { cluster: "ratelimit".to_owned(), domain, timeout, on_error: OnError::Allow };
     assert_eq!(section.store, store);
-    assert_eq!((&section.rules[0].path, &section.rules[1].path), (&PathMatch::Any, &PathMatch::Any));
+    assert_eq!(
+        (&section.rules[0].path, &section.rules[1].path),
+        (&PathMatch::Any, &PathMatch::Prefix(String::new()))
+    );
     assert_eq!(section.rules[1].methods, ["POST"]);
     assert_eq!(section.rules[1].host.as_deref(), Some("api.example.com"));
     assert_eq!(section.rules[1].anonymous, None);

@@ -4,157 +4,18 @@
 //! unknown, which ones are known), null is refused instead of read as "not there", and an integer may be a string of
 //! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
 
-use super::error::{Checked, ConfigError, quote};
-use super::example;
+use super::error::{Checked, quote};
+use super::fault::Fault;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess};
 use serde::de::{Unexpected, VariantAccess, Visitor};
 use serde_json::{Value, map};
-use std::fmt;
 use std::iter::Enumerate;
 use std::slice;
 
 /// Reads a value of type `T`.
 pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Checked<T> {
     T::deserialize(At(value)).map_err(Fault::into_error)
-}
-
-/// A [`ConfigError`] whose path is still growing, from the inside out.
-///
-/// While there is no cure in it, the cure is an example of what belongs at the path.
-#[derive(Debug)]
-struct Fault(Box<ConfigError>);
-
-impl Fault {
-    fn new(problem: String) -> Self {
-        Fault(ConfigError::new("", problem, ""))
-    }
-
-    fn mismatch(found: &str, expected: &str) -> Self {
-        Fault::new(format!("expected {expected}, found {found}"))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn inside(mut self, segment: &str) -> Self {
-        let path = &mut self.0.path;
-        let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-        *path = format!("{segment}{dot}{path}");
-        self
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn under(self, key: &str) -> Self {
-        self.inside(&segment(key))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn at_place(self, place: usize) -> Self {
-        self.inside(&format!("[{place}]"))
-    }
-
-    /// The cure for a name that is not among the known ones.
-    fn with_known(mut self, name: &str, known: &[&str]) -> Self {
-        self.0.cure = match nearest(name, known) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        self
-    }
-
-    fn into_error(mut self) -> Box<ConfigError> {
-        if self.0.cure.is_empty() {
-            self.0.cure = example::cure(&self.0.path);
-        }
-        self.0
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.path, self.0.problem)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    #[cold]
-    #[inline(never)]
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::new(message.to_string())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Fault::new(format!("expected {expected}"))
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
-        fault.inside(&segment(field))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn missing_field(field: &'static str) -> Self {
-        Fault::new("missing".to_owned()).inside(field)
-    }
-
-    /// A JSON object has no key twice.
-    #[cold]
-    #[inline(never)]
-    fn duplicate_field(field: &'static str) -> Self {
-        Fault::new("stands there twice".to_owned()).inside(field)
-    }
-}
-
-/// A key as it stands in a path: plain if it looks like one of ours.
-fn segment(key: &str) -> String {
-    let plain = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    let quoted = quote(key);
-    if plain && quoted != "***" { key.to_owned() } else { quoted }
-}
-
-/// The known name that a misspelt one is an edit or two away from.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// Longer names are compared with none: the work grows with the length.
-    const NAME_BYTES_MAX: usize = 64;
-    if name.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let near = |known: &&str| edits(name, known) <= (known.len() / 3).clamp(1, 2);
-    known.iter().copied().filter(near).min_by_key(|known| edits(name, known))
-}
-
-/// How many letters must be put in, left out or replaced to make `to` out of `from` (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, letter) in from.bytes().enumerate() {
-        let (mut diagonal, mut left) = (place, place.saturating_add(1));
-        for (cell, wanted) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let replaced = diagonal.saturating_add(usize::from(letter != wanted));
-            diagonal = *cell;
-            left = replaced.min(diagonal.saturating_add(1)).min(left.saturating_add(1));
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// A place in the document.
@@ -164,6 +25,7 @@ struct At<'a>(&'a Value);
 /// What belongs there, apart from the visitors: those are many, and this is compiled once.
 impl<'a> At<'a> {
     #[cold]
+    #[inline(never)]
     fn mismatch(self, expected: &str) -> Fault {
         let found = match self.0 {
             Value::Null => "nothing (null)",
@@ -308,7 +170,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.at_place(place))
+        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.in_item(place))
     }
 }
 
@@ -330,7 +192,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(At(value)).map_err(|fault| fault.under(key))
+        seed.deserialize(At(value)).map_err(|fault| fault.in_field(key))
     }
 }
 
@@ -362,7 +224,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         let content =
             self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
-        seed.deserialize(At(content)).map_err(|fault| fault.under(self.name))
+        seed.deserialize(At(content)).map_err(|fault| fault.in_field(self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
@@ -415,24 +277,5 @@ mod tests {
             let error = from_value::<BTreeMap<String, Vec<Vec<u64>>>>(&value).unwrap_err();
             assert_eq!(error.path, path);
         }
-    }
-
-    #[test]
-    fn a_misspelt_name_finds_the_nearest_known_one() {
-        let known = ["rules", "issuer", "cookie", "shadow"];
-        let cases = [
-            ("rule", Some("rules")),
-            ("isuer", Some("issuer")),
-            ("cokies", Some("cookie")),
-            ("roles", Some("rules")),
-            ("roless", None),
-            ("", None),
-            ("plan_gate", None),
-        ];
-        for (name, near) in cases {
-            assert_eq!(nearest(name, &known), near, "{name}");
-        }
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
     }
 }

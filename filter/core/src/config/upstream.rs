@@ -2,7 +2,7 @@
 
 use super::address;
 use super::document::Upstream as Written;
-use super::error::{Checked, Problems, field_of};
+use super::error::{Checked, Problems, field};
 use super::names;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -44,27 +44,22 @@ pub(super) const CONFIRM: Defaults =
 
 /// Reads an upstream; `at` is its place in the document.
 pub(super) fn upstream(
-    written: &Written,
+    written: &Written<'_>,
     defaults: &Defaults,
     authorization: Checked<Option<Secret>>,
     at: &str,
     problems: &mut Problems,
-) -> Option<Upstream> {
-    let cluster = problems.keep(address::cluster(&written.cluster, &field_of(at, "cluster")));
-    let authority = written.authority.as_deref().unwrap_or(defaults.authority);
-    let authority = problems.keep(address::authority(authority, &field_of(at, "authority")));
-    let base_path = written.base_path.as_deref().unwrap_or(defaults.base_path);
-    let base_path = problems.keep(base_path_of(base_path, &field_of(at, "base_path")));
+) -> Upstream {
+    let authority = written.authority.unwrap_or(defaults.authority);
+    let base_path = written.base_path.unwrap_or(defaults.base_path);
     let timeout_ms = written.timeout_ms.unwrap_or(defaults.timeout_ms);
-    let timeout = problems.keep(timeout(timeout_ms, &field_of(at, "timeout_ms")));
-    let authorization = problems.keep(authorization);
-    Some(Upstream {
-        cluster: cluster?,
-        authority: authority?,
-        base_path: base_path?,
-        timeout: timeout?,
-        authorization: authorization?,
-    })
+    Upstream {
+        cluster: problems.keep_or_default(address::cluster(written.cluster, &field(at, "cluster"))),
+        authority: problems.keep_or_default(address::authority(authority, &field(at, "authority"))),
+        base_path: problems.keep_or_default(base_path_of(base_path, &field(at, "base_path"))),
+        timeout: problems.keep_or_default(timeout(timeout_ms, &field(at, "timeout_ms"))),
+        authorization: problems.keep_or_default(authorization),
+    }
 }
 
 /// Empty and `/` mean that nothing stands before the paths.

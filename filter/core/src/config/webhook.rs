@@ -1,11 +1,12 @@
 //! The webhook filter's section, checked.
 
 use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
-use super::error::{Checked, ConfigError, Problems, field_of, quote};
+use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::secrets::Secrets;
-use super::upstream::{self, Upstream};
+use super::upstream::{self, Upstream, upstream};
 use super::{address, names};
 use crate::secret::Secret;
+use crate::stripe::plan::PastDue;
 use std::time::Duration;
 
 /// The longest tolerance, in seconds: what was signed may be sent again for so long.
@@ -51,58 +52,32 @@ pub struct Webhook {
     pub plan_key: String,
 }
 
-/// What a subscription grants whose payment failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PastDue {
-    /// Its plan, as long as Stripe calls it past due.
-    Keep,
-    /// Nothing.
-    Revoke,
-    /// Its plan for so long, from the oldest open invoice.
-    Grace(Duration),
-}
-
 const AT: &str = "stripe_webhook";
 
 /// Reads the section.
-pub(super) fn webhook(
-    written: &StripeWebhook,
-    secrets: Secrets<'_>,
-    problems: &mut Problems,
-) -> Option<Webhook> {
-    let path = problems.keep(address::path(&written.path, "stripe_webhook.path"));
-    let tolerance_s = written.tolerance_s;
-    let tolerance = names::between(tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", "stripe_webhook.tolerance_s");
-    let tolerance = problems.keep(tolerance);
-    let body_kb =
-        names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", "stripe_webhook.max_body_kb");
-    let body_kb = problems.keep(body_kb);
-    let signing_secrets =
-        problems.keep(secrets.signing(&written.signing_secrets, "stripe_webhook.signing_secrets"));
-    let past_due = problems.keep(past_due(written.past_due));
-    let subject_keys = problems.keep(subject_keys(&written.subject_keys));
+pub(super) fn webhook(written: &StripeWebhook<'_>, secrets: Secrets<'_>, problems: &mut Problems) -> Webhook {
+    let at = |name| field(AT, name);
+    let tolerance = names::between(written.tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", &at("tolerance_s"));
+    let body_kb = names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", &at("max_body_kb"));
+    let body_kb = problems.keep_or_default(body_kb);
+    let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
     let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
-    let stripe =
-        upstream::upstream(&written.stripe, &upstream::STRIPE, stripe_key, &field_of(AT, "stripe"), problems);
     let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
-    let clerk =
-        upstream::upstream(&written.clerk, &upstream::CLERK, clerk_key, &field_of(AT, "clerk"), problems);
-    let plan_key = problems.keep(plan_key(&written.plan_key));
-    Some(Webhook {
-        path: path?,
+    Webhook {
+        path: problems.keep_or_default(address::path(written.path, &at("path"))),
         mode: written.mode,
-        tolerance: Duration::from_secs(tolerance?),
-        body_bytes_max: usize::try_from(body_kb?).unwrap_or(usize::MAX).saturating_mul(1024),
+        tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
+        body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
         livemode: written.livemode,
-        signing_secrets: signing_secrets?,
-        past_due: past_due?,
+        signing_secrets: problems.keep_or_default(signing_secrets),
+        past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
         unmapped_price: written.unmapped_price,
-        subject_keys: subject_keys?,
+        subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
         client_reference_id: written.client_reference_id,
-        stripe: stripe?,
-        clerk: clerk?,
-        plan_key: plan_key?,
-    })
+        stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
+        clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
+        plan_key: problems.keep_or_default(plan_key(written.plan_key)),
+    }
 }
 
 fn past_due(written: WrittenPastDue) -> Checked<PastDue> {

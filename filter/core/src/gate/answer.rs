@@ -66,8 +66,23 @@ pub(super) fn refused(worker: &Worker, headers: &HeaderMap, refusal: &Refusal, n
         reply.headers.push(fields::retry_after(*reset, now));
         reply.headers.extend(rate_limit(worker, limit, tightest, now));
     }
+    reply.grpc_status = Some(grpc_status(reply.status));
     if gate.cors {
         reply.headers.extend(cors::readable_by(&gate.authorized_parties, headers));
     }
     reply
+}
+
+/// What a gRPC client is told (<https://grpc.io/docs/guides/status-codes/>). Left to itself, Envoy says UNAVAILABLE for
+/// 429, which clients try again at once.
+fn grpc_status(status: u16) -> u8 {
+    match status {
+        400 => 3,       // INVALID_ARGUMENT
+        401 => 16,      // UNAUTHENTICATED
+        402 | 403 => 7, // PERMISSION_DENIED
+        405 => 12,      // UNIMPLEMENTED
+        429 => 8,       // RESOURCE_EXHAUSTED
+        503 => 14,      // UNAVAILABLE
+        _ => 13,        // INTERNAL
+    }
 }

@@ -1,9 +1,10 @@
 //! From the token that a request carries to its caller: out of the cache, or by checking signatures one by one.
 
-use super::caller::{Caller, PlanFault};
+use super::caller::Caller;
+use super::keyring::Lookup;
 use super::metrics::Event;
 use super::refusal::Refusal;
-use super::worker::Worker;
+use super::worker::{Purpose, Worker};
 use crate::clerk::TokenError;
 use crate::clerk::carrier::{self, Carried};
 use crate::clerk::claims::Session;
@@ -11,9 +12,8 @@ use crate::clerk::jws::Jws;
 use crate::clerk::keys::PublicKey;
 use crate::http::HeaderMap;
 use crate::machine::{Action, Verification};
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -21,8 +21,13 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(super) struct Authentication {
     tokens: VecDeque<Vec<u8>>,
+    /// A token whose keys are looked for, and whether they were waited for.
+    looking: Option<(Jws, bool)>,
+    /// A token whose signature is checked, and the keys that are left to try.
     checking: Option<(Jws, VecDeque<PublicKey>)>,
     error: TokenError,
+    /// For a token the keys could not be fetched.
+    keys_unavailable: bool,
     by_header: bool,
 }
 
@@ -38,8 +43,8 @@ pub(super) enum Progress {
         /// Whether it was the Authorization field that did not hold.
         by_header: bool,
     },
-    /// A signature must be checked first.
-    Verify(Authentication, Action),
+    /// A signature must be checked or keys be fetched first.
+    Ask(Box<Authentication>, Action),
 }
 
 impl Authentication {
@@ -66,55 +71,91 @@ impl Authentication {
             }
         }
         let tokens = tokens.into_iter().map(<[u8]>::to_vec).collect();
-        let authentication = Authentication { tokens, checking: None, error: TokenError::Missing, by_header };
-        authentication.next(worker)
+        let authentication = Box::new(Authentication {
+            tokens,
+            looking: None,
+            checking: None,
+            error: TokenError::Missing,
+            keys_unavailable: false,
+            by_header,
+        });
+        authentication.next(worker, now)
     }
 
-    /// The next signature to check, or the end.
-    fn next(mut self, worker: &Worker) -> Progress {
+    /// The next signature to check, or the end. Also what goes on once keys were fetched.
+    pub(super) fn next(mut self: Box<Self>, worker: &mut Worker, now: Micros) -> Progress {
         loop {
             if let Some((jws, keys)) = &mut self.checking {
-                if let Some(key) = keys.pop_front() {
-                    let action = jws.verify_with(&key);
-                    return Progress::Verify(self, action);
+                if let Some(key) = keys.front() {
+                    let action = jws.verify_with(key);
+                    return Progress::Ask(self, action);
                 }
                 self.checking = None;
             }
-            let Some(token) = self.tokens.pop_front() else {
-                return nobody(Refusal::Token(self.error), self.by_header);
+            let Some((jws, waited)) = self.looking.take().or_else(|| self.next_token()) else {
+                return self.end(worker);
             };
-            match Jws::parse(&token) {
-                Ok(jws) => {
-                    let keys: VecDeque<_> = worker.keys.candidates(jws.key_id()).cloned().collect();
-                    if keys.is_empty() {
-                        self.error = self.error.or_further(TokenError::UnknownKey);
-                    }
-                    self.checking = Some((jws, keys));
+            match worker.keyring.lookup(jws.key_id(), waited, now) {
+                Lookup::Keys(keys) => self.checking = Some((jws, keys)),
+                Lookup::Unknown => self.error = self.error.or_further(TokenError::UnknownKey),
+                Lookup::Unavailable => self.keys_unavailable = true,
+                Lookup::Await(inquiry) => {
+                    self.looking = Some((jws, true));
+                    return Progress::Ask(self, Action::Await(inquiry));
                 }
-                Err(error) => self.error = self.error.or_further(error),
+                Lookup::Fetch(callout) => {
+                    self.looking = Some((jws, waited));
+                    let inquiry = worker.inquiries.begin(Purpose::Keys);
+                    worker.keyring.began(inquiry, now);
+                    return Progress::Ask(self, Action::Inquire { inquiry, callout: Box::new(callout) });
+                }
             }
         }
     }
 
+    /// The next token that is well formed.
+    fn next_token(&mut self) -> Option<(Jws, bool)> {
+        while let Some(token) = self.tokens.pop_front() {
+            match Jws::parse(&token) {
+                Ok(jws) => return Some((jws, false)),
+                Err(error) => self.error = self.error.or_further(error),
+            }
+        }
+        None
+    }
+
+    /// No token holds. Without any key nobody can say whose a cookie is, so not even as nobody's does it pass.
+    fn end(&self, worker: &Worker) -> Progress {
+        if self.keys_unavailable {
+            return nobody(Refusal::KeysUnavailable, self.by_header || worker.keyring.is_empty());
+        }
+        nobody(Refusal::Token(self.error), self.by_header)
+    }
+
     /// Goes on with the result of a check.
     pub(super) fn verified(
-        mut self,
+        mut self: Box<Self>,
         worker: &mut Worker,
         verification: Verification,
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        if verification == Verification::Unsupported {
-            return nobody(Refusal::SignaturesUnsupported, true);
-        }
-        let Some((jws, _)) = &self.checking else { return self.next(worker) };
+        let Some((jws, keys)) = &mut self.checking else { return self.next(worker, now) };
+        let verification = match (verification, worker.rs256, keys.front()) {
+            (Verification::Unsupported, Some(check), Some(key)) => {
+                check(key.spki(), jws.signature(), jws.signing_input())
+            }
+            (Verification::Unsupported, _, _) => return nobody(Refusal::SignaturesUnsupported, true),
+            (verification, _, _) => verification,
+        };
+        keys.pop_front();
         let session = Session::from_jws(jws, verification);
         match session.and_then(|session| worker.rules.check(&session, now).map(|()| session)) {
             Ok(session) => {
                 reports.push(worker.metrics.happened(Event::CacheMiss));
                 let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
                 if let Some(fault) = fault {
-                    report_fault(worker, &caller, &fault, reports);
+                    reports.extend(fault.reports(&worker.metrics, caller.subject.as_ref()));
                 }
                 let caller = Rc::new(caller);
                 worker.tokens.insert(jws.token(), Rc::clone(&caller));
@@ -125,7 +166,7 @@ impl Authentication {
                 if error != TokenError::SignatureMismatch {
                     self.checking = None;
                 }
-                self.next(worker)
+                self.next(worker, now)
             }
         }
     }
@@ -133,22 +174,4 @@ impl Authentication {
 
 fn nobody(refusal: Refusal, by_header: bool) -> Progress {
     Progress::Nobody { refusal, by_header }
-}
-
-/// Once for each token, not for each request: a cached token is not read again.
-fn report_fault(worker: &Worker, caller: &Caller, fault: &PlanFault, reports: &mut Vec<Report>) {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        alarm: &'static str,
-        subject: Option<&'a str>,
-        found: &'a str,
-        cure: &'static str,
-    }
-    let (found, cure) = match fault {
-        PlanFault::Unknown(plan) => (plan, "add the plan to `plans`, or correct it in Clerk"),
-        PlanFault::Unreadable(error) => (error, "correct the session token's claims in Clerk"),
-    };
-    let subject = caller.subject.as_ref().map(crate::ids::Subject::as_str);
-    reports.push(worker.metrics.happened(Event::PlanUnknown));
-    reports.push(Report::json(Level::Warn, &Line { alarm: "plan_unknown", subject, found, cure }));
 }

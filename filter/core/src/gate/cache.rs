@@ -66,6 +66,11 @@ impl<V> TokenCache<V> {
         }
     }
 
+    /// Forgets all, because a key is no longer in force.
+    pub(crate) fn clear(&mut self) {
+        *self = TokenCache::default();
+    }
+
     fn forget(&mut self, tail: &Tail) {
         if let Some(entry) = self.entries.remove(tail) {
             self.bytes = self.bytes.saturating_sub(entry.token.len());

@@ -1,11 +1,14 @@
 //! Who calls, and by which plan: what is kept of a verified session token.
 
+use super::metrics::{Event, GateMetrics};
 use crate::clerk::claims::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
 use crate::config::{Gate, SubjectKind};
 use crate::ids::Subject;
 use crate::plan_table::{PlanTable, Rank};
+use crate::report::{Level, Report};
 use crate::time::Micros;
+use serde::Serialize;
 use serde_json::Map;
 
 /// The bearer of a verified session token.
@@ -49,9 +52,28 @@ impl Caller {
         if self.grace_until.is_some_and(|end| end <= now) { plans.default_rank() } else { self.plan }
     }
 
-    /// Whether a feature is the caller's: by the plan in force, or by Clerk Billing's own list.
-    pub(crate) fn has_feature(&self, feature: &str, plans: &PlanTable, now: Micros) -> bool {
-        plans.has_feature(self.plan(plans, now), feature) || self.features.iter().any(|own| own == feature)
+    /// The features that Clerk Billing names beside the plan.
+    pub(crate) fn own_features(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().map(String::as_str)
+    }
+}
+
+impl PlanFault {
+    /// What the operator is told: once for each token or answer, not for each request.
+    pub(crate) fn reports(&self, metrics: &GateMetrics, subject: Option<&Subject>) -> Vec<Report> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            alarm: &'static str,
+            subject: Option<&'a str>,
+            found: &'a str,
+            cure: &'static str,
+        }
+        let (found, cure) = match self {
+            PlanFault::Unknown(plan) => (plan, "add the plan to `plans`, or correct it in Clerk"),
+            PlanFault::Unreadable(error) => (error, "correct the session token's claims in Clerk"),
+        };
+        let line = Line { alarm: "plan_unknown", subject: subject.map(Subject::as_str), found, cure };
+        vec![metrics.happened(Event::PlanUnknown), Report::json(Level::Warn, &line)]
     }
 }
 
@@ -83,10 +105,7 @@ fn named_plan(
     gate: &Gate,
     plans: &PlanTable,
 ) -> (NamedPlan, Option<PlanFault>) {
-    let sources = match subject {
-        Subject::User(_) => &gate.plan_claims.user,
-        Subject::Organization(_) => &gate.plan_claims.organization,
-    };
+    let sources = gate.plan_claims.of(subject);
     let none = NamedPlan::default_of(plans);
     match plan_claim::read(sources, &session.claims, subject) {
         Ok(PlanClaim::Absent) => (none, None),

@@ -72,6 +72,20 @@ fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgeme
     }
 }
 
+/// Whether a plan above this one would lift a refusal.
+pub(super) fn is_liftable(plans: &PlanTable, plan: Rank, refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::PlanRequired { required, .. } | Refusal::FeatureRequired { required, .. } => {
+            required.is_some()
+        }
+        Refusal::QuotaExceeded { limit, .. } => {
+            let own = plans.get(plan).limits.get(limit);
+            lowest(plans, plan, |above| plans.get(above).limits.get(limit) != own).is_some()
+        }
+        _ => false,
+    }
+}
+
 /// The name of the lowest plan above `plan` that would do.
 fn lowest(plans: &PlanTable, plan: Rank, would_do: impl Fn(Rank) -> bool) -> Option<String> {
     let mut above = plans.iter().filter(|(rank, _)| *rank > plan && would_do(*rank));

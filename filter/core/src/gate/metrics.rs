@@ -41,16 +41,34 @@ pub(crate) enum Event {
     Evicted,
     /// A counter could not be stored.
     StoreFailed,
+    /// The keys were fetched.
+    KeysFetched,
+    /// The keys could not be fetched.
+    KeysFailed,
+    /// Clerk was asked for a subject's own record before a refusal.
+    ConfirmAsked,
+    /// It did not say.
+    ConfirmFailed,
+    /// It was not asked, because it had been often enough.
+    ConfirmLimited,
+    /// A caller was told its usage.
+    UsageRead,
     /// A token was refused: its code's place in [`TOKEN_CODES`].
     TokenRefused(usize),
 }
 
-const EVENTS: [(Event, &str); 5] = [
+const EVENTS: [(Event, &str); 11] = [
     (Event::CacheHit, "token_cache.hits"),
     (Event::CacheMiss, "token_cache.misses"),
     (Event::PlanUnknown, "plan_unknown"),
     (Event::Evicted, "counters.evicted"),
     (Event::StoreFailed, "counters.store_failed"),
+    (Event::KeysFetched, "keys.fetched"),
+    (Event::KeysFailed, "keys.fetch_failed"),
+    (Event::ConfirmAsked, "confirm.asked"),
+    (Event::ConfirmFailed, "confirm.failed"),
+    (Event::ConfirmLimited, "confirm.limited"),
+    (Event::UsageRead, "usage.read"),
 ];
 
 /// The codes of refused tokens.

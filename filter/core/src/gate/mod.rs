@@ -1,23 +1,30 @@
 //! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
 //!
 //! [`Passage`] is the machine of one request. It finds the rule ([`rules`], [`path`]), the caller
-//! ([`authentication`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]) and answers
-//! ([`answer`], [`refusal`]). [`Worker`] is what the requests of a worker thread share.
+//! ([`authentication`], [`keyring`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]), asks Clerk where a refusal may be out of date ([`confirm`]) and answers
+//! ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what the requests of a worker thread share.
 
 mod answer;
 mod authentication;
 mod cache;
 mod caller;
+mod confirm;
 mod cors;
 mod counting;
+mod inquiries;
 mod judgement;
+mod keyring;
 mod metrics;
 mod passage;
 mod path;
 mod refusal;
 mod rules;
 mod spender;
+mod usage;
 mod worker;
+
+#[cfg(test)]
+mod tests;
 
 pub use passage::Passage;
 pub use worker::{GateError, Worker};

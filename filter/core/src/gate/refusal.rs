@@ -2,6 +2,7 @@
 
 use crate::clerk::TokenError;
 use crate::gate::metrics::Decision;
+use crate::gate::usage;
 use crate::problem::Problem;
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
@@ -14,6 +15,8 @@ pub(crate) enum Refusal {
     Token(TokenError),
     /// The path could be read otherwise behind the gateway.
     AmbiguousPath,
+    /// There are rules for hosts, and servers differ on which host the request is for.
+    AmbiguousHost,
     /// No rule guards the path, and what no rule guards is closed.
     NoRule,
     /// The route names a rule that is not configured.
@@ -47,8 +50,12 @@ pub(crate) enum Refusal {
         /// When there is room again in all of them.
         reset: Micros,
     },
+    /// A method that `usage_path` does not have.
+    MethodNotAllowed,
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
     AddressUnknown,
+    /// The keys could not be fetched.
+    KeysUnavailable,
     /// The signature cannot be checked here.
     SignaturesUnsupported,
     /// The counter could not be stored in time.
@@ -66,8 +73,11 @@ impl Refusal {
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
             Refusal::QuotaExceeded { .. } => Decision::OverLimit,
             Refusal::AmbiguousPath
+            | Refusal::AmbiguousHost
+            | Refusal::MethodNotAllowed
             | Refusal::UnknownRule
             | Refusal::AddressUnknown
+            | Refusal::KeysUnavailable
             | Refusal::SignaturesUnsupported
             | Refusal::StoreUnavailable => Decision::Unjudged,
         }
@@ -82,6 +92,11 @@ impl Refusal {
                 400,
                 "ambiguous_path",
                 "this path can be read in more than one way: send it in normal form",
+            ),
+            Refusal::AmbiguousHost => Problem::new(
+                400,
+                "ambiguous_host",
+                "this host can be read in more than one way: send one host name, with a port at most",
             ),
             Refusal::NoRule => Problem::new(403, "no_rule", "nothing is served at this path"),
             Refusal::UnknownRule => {
@@ -115,9 +130,17 @@ impl Refusal {
                     .with("reset", rfc3339(*reset));
                 by_plan(problem, plan, None, upgrade_url)
             }
+            Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
+                .header("allow", usage::ALLOW),
             Refusal::AddressUnknown => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
+            Refusal::KeysUnavailable => Problem::new(
+                503,
+                "keys_unavailable",
+                "the keys that session tokens are checked with cannot be fetched at present; try again",
+            )
+            .header("retry-after", "1"),
             Refusal::SignaturesUnsupported => {
                 Problem::new(503, "keys_unavailable", "the gateway cannot check signatures at present")
             }
@@ -162,11 +185,14 @@ mod tests {
             (Refusal::Token(TokenError::Missing), 401, "missing_token"),
             (Refusal::Token(TokenError::Expired), 401, "token_expired"),
             (Refusal::AmbiguousPath, 400, "ambiguous_path"),
+            (Refusal::AmbiguousHost, 400, "ambiguous_host"),
             (Refusal::NoRule, 403, "no_rule"),
             (Refusal::UnknownRule, 500, "unknown_rule"),
             (Refusal::OrganizationRequired, 403, "organization_required"),
             (Refusal::PlanRequired { plan: plan.clone(), required: required.clone() }, 402, "plan_required"),
             (Refusal::FeatureRequired { plan, feature: "sso".to_owned(), required }, 402, "feature_required"),
+            (Refusal::KeysUnavailable, 503, "keys_unavailable"),
+            (Refusal::MethodNotAllowed, 405, "method_not_allowed"),
             (Refusal::StoreUnavailable, 503, "store_unavailable"),
         ];
         for (refusal, status, code) in cases {

@@ -13,6 +13,8 @@ pub(crate) enum Guard<'a> {
     Unmatched,
     /// Its path could be read otherwise behind the gateway, so that another rule would guard it.
     Ambiguous,
+    /// There are rules for hosts, and servers differ on which host the request is for.
+    AmbiguousHost,
     /// The route names a rule that there is not.
     UnknownRule,
 }
@@ -30,11 +32,12 @@ pub(crate) fn guard<'a>(rules: &'a [Rule], named: Option<&[u8]>, headers: &Heade
         return Guard::Unmatched;
     }
     let Some(path) = headers.get(":path").and_then(normal_form) else { return Guard::Ambiguous };
-    let request = Request {
-        path,
-        method: headers.get(":method").unwrap_or_default(),
-        host: host_of(headers.get(":authority").unwrap_or_default()),
+    let host = match host_of(headers.get(":authority").unwrap_or_default()) {
+        Some(host) => host,
+        None if rules.iter().any(|rule| rule.host.is_some()) => return Guard::AmbiguousHost,
+        None => b"",
     };
+    let request = Request { path, method: headers.get(":method").unwrap_or_default(), host };
     let first = |strictness| rules.iter().enumerate().find(|(_, rule)| request.matches(rule, strictness));
     match (first(Strictness::Exact), first(Strictness::AsRoutersDo)) {
         (Some((exact, rule)), Some((loose, _))) if exact <= loose => Guard::Rule(exact, rule),
@@ -68,15 +71,19 @@ impl Request<'_> {
     }
 
     fn host_matches(&self, rule: &Rule) -> bool {
-        rule.host.as_ref().is_none_or(|host| self.host.eq_ignore_ascii_case(host.as_bytes()))
+        rule.host.as_deref().is_none_or(|host| {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            self.host.eq_ignore_ascii_case(host.as_bytes())
+        })
     }
 
-    /// HEAD is GET without the body (RFC 9110 §9.3.2), and most frameworks run the same code for both.
+    /// HEAD is GET without the body (RFC 9110 §9.3.2), and most frameworks run the same code for both. Methods know
+    /// case, but not to all of them.
     fn method_matches(&self, rule: &Rule) -> bool {
-        let is = |method: &str| rule.methods.iter().any(|m| m == method);
+        let is = |method: &[u8]| rule.methods.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(method));
         rule.methods.is_empty()
-            || rule.methods.iter().any(|m| m.as_bytes() == self.method)
-            || (self.method == b"HEAD" && is("GET"))
+            || is(self.method)
+            || (self.method.eq_ignore_ascii_case(b"HEAD") && is(b"GET"))
     }
 
     fn path_matches(&self, rule: &Rule, strictness: Strictness) -> bool {
@@ -105,14 +112,26 @@ impl Request<'_> {
     }
 }
 
-/// The authority without its port.
-fn host_of(authority: &[u8]) -> &[u8] {
-    let is_port = |tail: &[u8]| !tail.is_empty() && tail.iter().all(u8::is_ascii_digit);
-    let mut parts = authority.rsplitn(2, |byte| *byte == b':');
-    match (parts.next(), parts.next()) {
-        (Some(port), Some(host)) if is_port(port) && !host.ends_with(b":") => host,
-        _ => authority,
-    }
+/// The host that an authority names, without its port and without the dot of the root, both of which servers disregard.
+/// `None` if it is not plain: some servers skip what stands before an `@`, and of two Host fields, which Envoy joins by
+/// a comma, some take the first and some the last.
+fn host_of(authority: &[u8]) -> Option<&[u8]> {
+    let is_address = authority.starts_with(b"[");
+    let end = if is_address { |byte: &u8| *byte == b']' } else { |byte: &u8| *byte == b':' };
+    let end =
+        authority.iter().position(end).map_or(authority.len(), |end| end.saturating_add(is_address.into()));
+    let (host, port) = authority.split_at_checked(end)?;
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b'_')
+            || (is_address && matches!(byte, b'[' | b':' | b']'))
+    };
+    let port_is_plain = match port.split_first() {
+        Some((colon, digits)) => *colon == b':' && digits.iter().all(u8::is_ascii_digit),
+        None => true,
+    };
+    (port_is_plain && host.iter().all(is_plain) && !host.ends_with(b".")).then_some(host)
 }
 
 #[cfg(test)]
@@ -144,6 +163,7 @@ mod tests {
             Guard::Rule(_, rule) => &rule.name,
             Guard::Unmatched => "-",
             Guard::Ambiguous => "ambiguous",
+            Guard::AmbiguousHost => "ambiguous host",
             Guard::UnknownRule => "unknown",
         }
     }
@@ -172,7 +192,8 @@ mod tests {
             ("a method", "GET", "/files/1", "read"),
             ("HEAD is GET without the body", "HEAD", "/files/1", "read"),
             ("another method goes on to the next rule", "POST", "/files/1", "write"),
-            ("methods know case", "get", "/files/1", "write"),
+            ("some servers take it for GET", "get", "/files/1", "read"),
+            ("and this too", "Head", "/files/1", "read"),
             ("exactly", "GET", "/report", "report"),
             ("not below it", "GET", "/report/x", "-"),
             ("below a prefix with a slash, on its host", "GET", "/v1/x", "api"),
@@ -200,13 +221,41 @@ mod tests {
             ("api.example.com", "api"),
             ("api.example.com:443", "api"),
             ("API.EXAMPLE.COM", "api"),
+            ("api.example.com.", "api"),
+            ("api.example.com:", "api"),
+            ("api.example.com.:443", "api"),
             ("www.example.com", "-"),
             ("[2001:db8::1]:443", "-"),
+            ("[2001:db8::1]", "-"),
             ("", "-"),
+            ("user@api.example.com", "ambiguous host"),
+            ("api.example.com@x", "ambiguous host"),
+            ("x,api.example.com", "ambiguous host"),
+            ("api.example.com,x", "ambiguous host"),
+            ("api.example.com:443,x", "ambiguous host"),
+            ("api.example.com..", "ambiguous host"),
+            ("api.example.com:x", "ambiguous host"),
+            ("[::1]x", "ambiguous host"),
+            ("api%2eexample.com", "ambiguous host"),
+            ("api.example.com\u{0}", "ambiguous host"),
         ] {
             let headers = head("GET", authority, "/v1/x");
             assert_eq!(name(guard(&rules(), None, &headers)), want, "{authority}");
         }
+    }
+
+    #[test]
+    fn a_rule_may_be_written_with_the_dot_of_the_root() {
+        let rules = [Rule { host: Some("api.example.com.".to_owned()), ..rule("api", PathMatch::Any) }];
+        for authority in ["api.example.com", "api.example.com."] {
+            assert_eq!(name(guard(&rules, None, &head("GET", authority, "/"))), "api");
+        }
+    }
+
+    #[test]
+    fn without_rules_for_hosts_the_host_does_not_matter() {
+        let headers = head("GET", "x,y", "/ask");
+        assert_eq!(name(guard(&[rule("ask", PathMatch::Prefix("/ask".to_owned()))], None, &headers)), "ask");
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! Whose plan a request is judged by and whose counter it counts in: a caller, or an address.
 
 use super::caller::Caller;
+use super::confirm::Answer;
 use super::counting::{Counted, Counting, Standing};
 use super::judgement::Judgement;
-use super::worker::Worker;
+use super::worker::{Counters, Worker};
 use crate::plan_table::{PlanTable, Rank};
-use crate::quota::ClientNetwork;
+use crate::quota::{ClientNetwork, Place};
 use crate::time::Micros;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Whose plan a request is judged by and whose counter it counts in.
 #[derive(Clone, Debug)]
 pub(super) enum Spender {
     /// The bearer of a token.
-    Caller(Rc<Caller>),
+    Caller {
+        /// As the token says.
+        caller: Rc<Caller>,
+        /// What Clerk's own record said later than the token.
+        confirmed: Option<Answer>,
+    },
     /// Somebody without a token, where the rule takes such callers.
     Anonymous {
         /// Where the request comes from.
@@ -24,31 +31,46 @@ pub(super) enum Spender {
 }
 
 impl Spender {
+    /// The bearer of a token, by what is known of the plan now.
+    pub(super) fn of(worker: &Worker, caller: Rc<Caller>, now: Micros) -> Self {
+        let known = |subject| worker.confirmed.answer(subject, caller.session.claims_read_at, now);
+        let confirmed = caller.subject.as_ref().and_then(known);
+        Spender::Caller { caller, confirmed }
+    }
+
     /// The plan in force.
     pub(super) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
         match self {
-            Spender::Caller(caller) => caller.plan(plans, now),
+            Spender::Caller { confirmed: Some(answer), .. } => answer.plan(plans, now),
+            Spender::Caller { caller, confirmed: None } => caller.plan(plans, now),
             Spender::Anonymous { plan, .. } => *plan,
         }
     }
 
     /// Whether a feature is theirs.
     pub(super) fn has_feature(&self, feature: &str, plans: &PlanTable, now: Micros) -> bool {
-        match self {
-            Spender::Caller(caller) => caller.has_feature(feature, plans, now),
-            Spender::Anonymous { plan, .. } => plans.has_feature(*plan, feature),
+        let own = |caller: &Caller| caller.own_features().any(|own| own == feature);
+        plans.has_feature(self.plan(plans, now), feature) || self.caller().is_some_and(own)
+    }
+
+    /// All that are theirs.
+    pub(super) fn features<'a>(&'a self, plans: &'a PlanTable, now: Micros) -> BTreeSet<&'a str> {
+        let mut features = plans.features(self.plan(plans, now));
+        if let Some(caller) = self.caller() {
+            features.extend(caller.own_features());
         }
+        features
     }
 
     /// Whether it should be an organisation's plan and there is no organisation.
     pub(super) fn lacks_organization(&self) -> bool {
-        matches!(self, Spender::Caller(caller) if caller.subject.is_none())
+        matches!(self, Spender::Caller { caller, .. } if caller.subject.is_none())
     }
 
     /// The caller, if there is a token.
     pub(super) fn caller(&self) -> Option<&Caller> {
         match self {
-            Spender::Caller(caller) => Some(caller),
+            Spender::Caller { caller, .. } => Some(caller),
             Spender::Anonymous { .. } => None,
         }
     }
@@ -58,15 +80,19 @@ impl Spender {
         let Judgement::Count { limit, cost, windows } = judgement else {
             return Some(Counted::Admitted(Standing::default()));
         };
-        let counters = worker.counters.as_ref()?;
-        let place = match self {
-            Spender::Caller(caller) => {
-                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), &limit)
+        let place = self.place(worker.counters.as_ref()?, &limit)?;
+        Some(Counting::begin(place, limit, windows, cost))
+    }
+
+    /// Where the counters of a limit are; `None` without a subject.
+    pub(super) fn place(&self, counters: &Counters, limit: &str) -> Option<Place> {
+        Some(match self {
+            Spender::Caller { caller, .. } => {
+                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), limit)
             }
             Spender::Anonymous { network, .. } => {
-                counters.anonymous.place(network.to_string().as_bytes(), &limit)
+                counters.anonymous.place(network.to_string().as_bytes(), limit)
             }
-        };
-        Some(Counting::begin(place, limit, windows, cost))
+        })
     }
 }

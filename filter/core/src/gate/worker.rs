@@ -2,15 +2,22 @@
 
 use super::cache::TokenCache;
 use super::caller::Caller;
-use super::metrics::GateMetrics;
+use super::confirm;
+use super::inquiries::Inquiries;
+use super::keyring::{Fetched, Keyring};
+use super::metrics::{Event, GateMetrics};
 use crate::clerk::keys::{KeyError, KeySet};
-use crate::clerk::pem;
 use crate::clerk::verify::Rules;
+use crate::clerk::{pem, rs256};
 use crate::config::{Configuration, Gate, Keys, Store};
-use crate::machine::{Action, Version};
+use crate::http::Outcome;
+use crate::ids::Subject;
+use crate::machine::{Action, InquiryId, Version};
 use crate::plan_table::PlanTable;
 use crate::quota::{BucketTable, Callers, Seed};
-use crate::report::{MetricDefinition, Metrics};
+use crate::report::{Level, MetricDefinition, Metrics, Report};
+use crate::time::Micros;
+use serde::Serialize;
 
 /// What the guarded requests of one worker thread share: configuration, keys, verified tokens, and where counters are.
 #[derive(Debug)]
@@ -18,9 +25,13 @@ pub struct Worker {
     pub(super) gate: Gate,
     pub(super) plans: PlanTable,
     pub(super) namespace: String,
-    pub(super) keys: KeySet,
+    pub(super) keyring: Keyring,
+    pub(super) inquiries: Inquiries<Purpose>,
     pub(super) rules: Rules,
+    /// Checks signatures where the host does not.
+    pub(super) rs256: Option<rs256::Check>,
     pub(super) tokens: TokenCache<Caller>,
+    pub(super) confirmed: confirm::Memory,
     pub(super) metrics: GateMetrics,
     pub(super) counters: Option<Counters>,
     drawn_seed: Seed,
@@ -65,7 +76,7 @@ impl Worker {
     /// [`GateError`] if the keys cannot be used, or something is configured that this version does not do.
     pub fn new(configuration: Configuration<Gate>, seed: [u8; Seed::BYTES]) -> Result<Self, GateError> {
         let Configuration { namespace, plans, section: gate, .. } = configuration;
-        let keys = keys(&gate.keys)?;
+        let keyring = keyring(&gate.keys)?;
         if gate.store != Store::Local {
             return Err(GateError::NotYet { path: "plan_gate.store.ratelimit", cure: "use `store: local`" });
         }
@@ -81,9 +92,12 @@ impl Worker {
             gate,
             plans,
             namespace,
-            keys,
+            keyring,
+            inquiries: Inquiries::default(),
             rules,
+            rs256: rs256::CHECK,
             tokens: TokenCache::default(),
+            confirmed: confirm::Memory::default(),
             metrics,
             counters: None,
             drawn_seed: Seed::new(seed),
@@ -135,24 +149,68 @@ impl Worker {
     }
 }
 
+/// What an inquiry is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// The keys.
+    Keys,
+    /// Clerk's own record of a subject.
+    Record {
+        /// Of whom.
+        subject: Subject,
+        /// Since when.
+        asked_at: Micros,
+    },
+}
+
+impl Worker {
+    /// Takes what came of an inquiry.
+    pub(super) fn settle(&mut self, now: Micros, inquiry: InquiryId, outcome: &Outcome<'_>) -> Vec<Report> {
+        match self.inquiries.end(inquiry) {
+            Some(Purpose::Keys) => self.keys_fetched(now, outcome),
+            Some(Purpose::Record { subject, asked_at }) => self.record_read(now, subject, asked_at, outcome),
+            None => Vec::new(),
+        }
+    }
+
+    fn keys_fetched(&mut self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            alarm: &'static str,
+            cause: &'a str,
+            keys_in_force: bool,
+        }
+        match self.keyring.ended(outcome, now) {
+            Fetched::Kept => vec![self.metrics.happened(Event::KeysFetched)],
+            Fetched::Dropped => {
+                self.tokens.clear();
+                vec![self.metrics.happened(Event::KeysFetched)]
+            }
+            Fetched::Failed(cause) => {
+                let keys_in_force = !self.keyring.is_empty();
+                let level = if keys_in_force { Level::Warn } else { Level::Error };
+                let line = Line { alarm: "keys_unavailable", cause: &cause, keys_in_force };
+                vec![self.metrics.happened(Event::KeysFailed), Report::json(level, &line)]
+            }
+        }
+    }
+}
+
 impl Metrics for Worker {
     fn metrics(&self) -> Vec<MetricDefinition> {
         self.metrics.definitions()
     }
 }
 
-fn keys(keys: &Keys) -> Result<KeySet, GateError> {
+fn keyring(keys: &Keys) -> Result<Keyring, GateError> {
     match keys {
         Keys::Pem(texts) => {
             let mut parsed = Vec::new();
             for text in texts {
                 parsed.extend(pem::parse(text)?);
             }
-            Ok(KeySet::new(parsed))
+            Ok(Keyring::fixed(KeySet::new(parsed)))
         }
-        Keys::Jwks { .. } => Err(GateError::NotYet {
-            path: "plan_gate.keys.jwks",
-            cure: "use `keys: {pem: {env: CLERK_JWT_KEY}}`",
-        }),
+        Keys::Jwks { upstream, path } => Ok(Keyring::fetched(upstream, path)),
     }
 }

@@ -150,6 +150,9 @@ mod tests {
     use time::format_description::well_known::Rfc3339;
     use time::{Date as Reference, OffsetDateTime};
 
+    const DAY_S: u64 = 86_400;
+    const WEEK_S: u64 = 7 * DAY_S;
+
     fn at(text: &str) -> Micros {
         let time = OffsetDateTime::parse(text, &Rfc3339).unwrap();
         Micros::from_micros(u64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap())
@@ -158,39 +161,35 @@ mod tests {
     #[test]
     fn each_boundary_belongs_to_the_later_interval() {
         let cases = [
-            ("a second's last microsecond", Period::Second, "2026-11-21T10:20:30.999999Z", "30Z", "31Z"),
-            ("a second's first", Period::Second, "2026-11-21T10:20:31Z", "31Z", "32Z"),
+            ("a second's end", Period::Second, "2026-11-21T10:20:30.999999Z", "2026-11-21T10:20:30Z", 1),
+            ("a second's start", Period::Second, "2026-11-21T10:20:31Z", "2026-11-21T10:20:31Z", 1),
+            ("a minute's end", Period::Minute, "2026-11-21T10:20:59.999999Z", "2026-11-21T10:20:00Z", 60),
+            ("a minute's start", Period::Minute, "2026-11-21T10:21:00Z", "2026-11-21T10:21:00Z", 60),
+            ("an hour's end", Period::Hour, "2026-11-21T10:59:59.999999Z", "2026-11-21T10:00:00Z", 3_600),
+            ("an hour's start", Period::Hour, "2026-11-21T11:00:00Z", "2026-11-21T11:00:00Z", 3_600),
+            ("a day's end", Period::Day, "2026-11-21T23:59:59.999999Z", "2026-11-21T00:00:00Z", DAY_S),
+            ("a day's start", Period::Day, "2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z", DAY_S),
+            ("a Sunday's end", Period::Week, "2026-11-22T23:59:59.999999Z", "2026-11-16T00:00:00Z", WEEK_S),
+            ("a Monday's start", Period::Week, "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", WEEK_S),
+            (
+                "week 53 goes into January",
+                Period::Week,
+                "2027-01-03T23:59:59Z",
+                "2026-12-28T00:00:00Z",
+                WEEK_S,
+            ),
+            ("week 1 of 2027", Period::Week, "2027-01-04T00:00:00Z", "2027-01-04T00:00:00Z", WEEK_S),
+            (
+                "week 1 of 2025 began before",
+                Period::Week,
+                "2025-01-01T00:00:00Z",
+                "2024-12-30T00:00:00Z",
+                WEEK_S,
+            ),
         ];
-        for (why, period, time, start, end) in cases {
-            let minute = "2026-11-21T10:20:";
-            let want =
-                Interval { start: at(&format!("{minute}{start}")), end: at(&format!("{minute}{end}")) };
-            assert_eq!(Interval::of(period, at(time)), want, "{why}");
-        }
-        let cases = [
-            ("a minute's end", Period::Minute, "2026-11-21T10:20:59.999999Z", "2026-11-21T10:20:00Z"),
-            ("a minute's start", Period::Minute, "2026-11-21T10:21:00Z", "2026-11-21T10:21:00Z"),
-            ("an hour's end", Period::Hour, "2026-11-21T10:59:59.999999Z", "2026-11-21T10:00:00Z"),
-            ("an hour's start", Period::Hour, "2026-11-21T11:00:00Z", "2026-11-21T11:00:00Z"),
-            ("a day's end", Period::Day, "2026-11-21T23:59:59.999999Z", "2026-11-21T00:00:00Z"),
-            ("a day's start", Period::Day, "2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
-            ("a Sunday's end", Period::Week, "2026-11-22T23:59:59.999999Z", "2026-11-16T00:00:00Z"),
-            ("a Monday's start", Period::Week, "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z"),
-            ("week 53 goes into January", Period::Week, "2027-01-03T23:59:59Z", "2026-12-28T00:00:00Z"),
-            ("week 1 of 2027", Period::Week, "2027-01-04T00:00:00Z", "2027-01-04T00:00:00Z"),
-            ("week 1 may begin in December", Period::Week, "2025-01-01T00:00:00Z", "2024-12-30T00:00:00Z"),
-        ];
-        for (why, period, time, start) in cases {
+        for (why, period, time, start, length_s) in cases {
             let interval = Interval::of(period, at(time));
-            assert_eq!(interval.start, at(start), "{why}");
-            let length = match period {
-                Period::Second => 1,
-                Period::Minute => 60,
-                Period::Hour => 3_600,
-                Period::Day => 86_400,
-                Period::Week | Period::Month => 604_800,
-            };
-            assert_eq!(interval.length_s(), length, "{why}");
+            assert_eq!((interval.start, interval.length_s()), (at(start), length_s), "{why}");
         }
     }
 
@@ -212,7 +211,7 @@ mod tests {
             let want = Interval { start: midnight(start), end: midnight(end) };
             assert_eq!(Interval::of(Period::Month, at(time)), want, "{why}");
         }
-        assert_eq!(Interval::of(Period::Month, at("2028-02-10T00:00:00Z")).length_s(), 29 * 86_400);
+        assert_eq!(Interval::of(Period::Month, at("2028-02-10T00:00:00Z")).length_s(), 29 * DAY_S);
     }
 
     #[test]

@@ -8,7 +8,7 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 
 /// `RateLimit-Policy` and `RateLimit`: `"asks";q=100;w=2592000` and `"asks";r=88;t=864000`, for the one window given.
 ///
-/// draft-ietf-httpapi-ratelimit-headers-10 §§3–4. `w` is how long this very window is: the month's own length.
+/// draft-ietf-httpapi-ratelimit-headers-11 §§3–4. `w` is how long this very window is: the month's own length.
 pub fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
     let name = quoted(limit);
     let quota = state.max.min(INTEGER_MAX);

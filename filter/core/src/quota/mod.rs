@@ -1,6 +1,6 @@
 //! How often: calendar windows and the counters of the local store.
 //!
-//! A request of the local store goes [`BucketTable::place`] → load → [`spend`] → swap, the last three again if the
+//! A request of the local store goes [`BucketTable::place`] → load → [`spend()`] → swap, the last three again if the
 //! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
 //! store can make as well.
 

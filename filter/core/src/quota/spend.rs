@@ -1,7 +1,8 @@
 //! Whether a request may be served by the counters of one bucket, and what the bucket is afterwards.
 //!
-//! The caller loads the bucket, calls [`spend`], and swaps in its `new_bytes`; if another worker was faster, it loads
+//! The caller loads the bucket, calls [`spend()`], and swaps in its `new_bytes`; if another worker was faster, it loads
 //! and spends again, at most [`SWAP_TRIES_MAX`] times. Each try judges anew, so that the counts are exact.
+//! They are so only if a bucket that was not there is swapped in only while there still is none.
 
 use super::bucket::{Bucket, Counter, Counters, clock_slack_s};
 use super::calendar::Interval;

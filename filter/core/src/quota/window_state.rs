@@ -73,7 +73,7 @@ mod tests {
                 Period::Month,
             ),
             ("both used up", vec![(Period::Day, 5, 5), (Period::Month, 9, 9)], Period::Month),
-            ("none allowed is used up", vec![(Period::Day, 0, 0), (Period::Minute, 9, 1)], Period::Day),
+            ("none allowed is used up", vec![(Period::Minute, 0, 0), (Period::Day, 9, 1)], Period::Minute),
             (
                 "used beyond the maximum is used up",
                 vec![(Period::Day, 5, 40), (Period::Hour, 1, 1)],

@@ -1,1 +1,13 @@
 //! What Stripe sends and answers: signatures, events, subscriptions.
+
+pub mod api;
+pub mod checkout_session;
+pub mod customer;
+pub mod event;
+pub mod invoice;
+pub mod object;
+pub mod outcome;
+pub mod plan;
+pub mod product;
+pub mod signature;
+pub mod subscription;

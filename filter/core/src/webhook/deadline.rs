@@ -12,11 +12,11 @@ const CALLOUT_MIN: Duration = Duration::from_millis(300);
 
 /// When a sync must have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadline(Micros);
+pub(super) struct Deadline(Micros);
 
 impl Deadline {
     /// The deadline of a sync that begins now.
-    pub(crate) fn from(now: Micros) -> Self {
+    pub(super) fn from(now: Micros) -> Self {
         Deadline(now.plus(WHOLE))
     }
 
@@ -24,7 +24,7 @@ impl Deadline {
     ///
     /// # Errors
     /// [`Trouble::OutOfTime`] if less than 300 ms are left.
-    pub(crate) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
+    pub(super) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
         let left = self.0.since(now);
         if left < CALLOUT_MIN { Err(Trouble::OutOfTime) } else { Ok(left.min(at_most)) }
     }

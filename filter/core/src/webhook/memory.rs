@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// How long an event is remembered.
-pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deliveries may be signed by a clock that runs this far ahead of ours.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
@@ -26,15 +26,15 @@ const ENTRY_BYTES: usize = FINGERPRINT_BYTES + TIME_BYTES;
 
 /// An event's place in the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(super) struct Place {
     /// The key in shared data.
-    pub(crate) key: String,
+    pub(super) key: String,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
 impl Place {
     /// Where the event is remembered.
-    pub(crate) fn of(event: &EventId, namespace: &str) -> Self {
+    pub(super) fn of(event: &EventId, namespace: &str) -> Self {
         let digest = Sha256::digest(event.as_str().as_bytes());
         let fingerprint = digest.first_chunk().copied().unwrap_or_default();
         let bucket = digest.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
@@ -44,14 +44,14 @@ impl Place {
     /// Whether the event had ended, by what the bucket holds, when this delivery of it was signed.
     ///
     /// One signed later is a retry or somebody's Resend: Stripe, or a person, believes that the work is not done.
-    pub(crate) fn ended_before(&self, bucket: &[u8], signed_at: Micros, now: Micros) -> bool {
+    pub(super) fn ended_before(&self, bucket: &[u8], signed_at: Micros, now: Micros) -> bool {
         entries(bucket)
             .filter(|(fingerprint, _)| *fingerprint == self.fingerprint)
             .any(|(_, ended)| now.since(ended) < REMEMBERED_FOR && signed_at <= ended.plus(CLOCK_ALLOWANCE))
     }
 
     /// The bucket's new content, once the event has ended.
-    pub(crate) fn remember(&self, bucket: &[u8], ended: Micros) -> Vec<u8> {
+    pub(super) fn remember(&self, bucket: &[u8], ended: Micros) -> Vec<u8> {
         let mut kept: Vec<_> = entries(bucket)
             .filter(|(fingerprint, at)| *fingerprint != self.fingerprint && ended.since(*at) < REMEMBERED_FOR)
             .collect();

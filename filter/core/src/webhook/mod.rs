@@ -1,1 +1,28 @@
 //! The way of a Stripe event through the gateway.
+//!
+//! [`Delivery`] is the machine of one HTTP request: it holds the body, verifies it, and lets a [`sync::Sync`] bring
+//! Clerk in line with Stripe. An event is never applied: it only says whose state may have changed. [`discovery`]
+//! finds whom it concerns, [`subject_sync`] brings the record of each in line, [`reckoning`] says what it
+//! should be, [`owner`] whose a subscription is, and [`target`] which customers to keep in mind. [`Worker`] is what the requests of a worker
+//! thread share.
+
+mod asks;
+mod audit;
+mod deadline;
+mod delivery;
+mod discovery;
+mod facts;
+mod memory;
+mod metrics;
+mod owner;
+mod products;
+mod reckoning;
+mod subject_sync;
+mod sync;
+mod target;
+mod trigger;
+mod trouble;
+mod worker;
+
+pub use delivery::Delivery;
+pub use worker::Worker;

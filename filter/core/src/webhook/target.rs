@@ -10,20 +10,20 @@ use crate::ids::CustomerId;
 use std::collections::BTreeSet;
 
 /// How many customers are listed for a subject.
-pub(crate) const CUSTOMERS_MAX: usize = 20;
+pub(super) const CUSTOMERS_MAX: usize = 20;
 
 /// What was read at Stripe of the customers of a subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Holders {
+pub(super) struct Holders {
     /// Those with a live subscription of the subject; the surest claim first.
-    pub(crate) live: Vec<CustomerId>,
+    pub(super) live: Vec<CustomerId>,
     /// All that were read.
-    pub(crate) read: BTreeSet<CustomerId>,
+    pub(super) read: BTreeSet<CustomerId>,
 }
 
 impl Holders {
     /// Whether there are more than are listed.
-    pub(crate) fn too_many(&self) -> bool {
+    pub(super) fn too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
     }
 
@@ -31,7 +31,7 @@ impl Holders {
     ///
     /// The list alone is reason to write when a customer is missing on it. Striking out is not: that is done along with
     /// whatever else is written, so that the same truth twice is written once.
-    pub(crate) fn lists(&self, shown: &Record, aim: Record) -> Record {
+    pub(super) fn lists(&self, shown: &Record, aim: Record) -> Record {
         let live: BTreeSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without: BTreeSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);

@@ -1,5 +1,6 @@
 //! Why a sync did not come to its end, by who can do something about it, and what Stripe is told.
 
+use crate::clerk::api::ApiError;
 use crate::problem::Problem;
 
 /// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
@@ -7,7 +8,7 @@ const RETRY_AFTER_S: &str = "30";
 
 /// The service that a callout went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
+pub(super) enum Service {
     /// Stripe's API.
     Stripe,
     /// Clerk's Backend API.
@@ -15,7 +16,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Service::Stripe => "Stripe",
             Service::Clerk => "Clerk",
@@ -24,29 +25,29 @@ impl Service {
 }
 
 /// Why a sync did not come to its end. Nothing was taken away or granted by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Trouble {
     /// It may work in a moment: a timeout, a refused connection, 429, 5xx, an answer that is none.
     #[error("{} did not answer as it should: {why}", .service.name())]
     Transient {
         /// Which.
         service: Service,
         /// In a few words.
-        why: &'static str,
+        why: String,
     },
     /// The API key is wrong, was revoked, or may not do this.
-    #[error("{} refuses the API key: check the credential of its cluster, and that it is of the right mode", .service.name())]
+    #[error("{} refuses the API key, or does not know what it should: check that the key is of the right account and mode", .service.name())]
     Credentials {
         /// Which.
         service: Service,
     },
     /// The request was refused for what it says: a fault of ours, or an API that changed.
-    #[error("{} refused a request with status {status}", .service.name())]
+    #[error("{} refused a request: {why}", .service.name())]
     Refused {
         /// Which.
         service: Service,
-        /// The status.
-        status: u16,
+        /// In its own words.
+        why: String,
     },
     /// The time for the whole sync is over.
     #[error("the sync took longer than its time")]
@@ -54,6 +55,14 @@ pub(crate) enum Trouble {
     /// Stripe and Clerk were changed by others in each round.
     #[error("Clerk's record was changed by others in every round")]
     Unsettled,
+    /// An active subscription sells nothing known, and the configuration asks to wait until it does.
+    #[error("an active subscription sells no plan")]
+    Unmapped,
+    /// Clerk does not have the subject of a subscription that is younger than a day.
+    #[error(
+        "Clerk has no such user or organization yet: are Stripe's and Clerk's keys of the same environment?"
+    )]
+    SubjectMissing,
     /// A list at Stripe has more pages than are read.
     #[error("a customer has more subscriptions than are read")]
     TooMany,
@@ -61,27 +70,60 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     /// The code in the answer, in the alarm and in the metric.
-    pub(crate) fn code(self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Trouble::Transient { .. } => "upstream_unavailable",
             Trouble::Credentials { .. } => "bad_credentials",
             Trouble::Refused { .. } => "upstream_refused",
             Trouble::OutOfTime => "out_of_time",
             Trouble::Unsettled => "unsettled",
+            Trouble::Unmapped => "unmapped_price",
+            Trouble::SubjectMissing => "subject_missing",
             Trouble::TooMany => "too_many_subscriptions",
         }
     }
 
+    /// The service that a callout failed at.
+    pub(super) fn service(&self) -> Option<Service> {
+        match self {
+            Trouble::Transient { service, .. }
+            | Trouble::Credentials { service }
+            | Trouble::Refused { service, .. } => Some(*service),
+            _ => None,
+        }
+    }
+
     /// Whether somebody must look at it: it will not pass by itself.
-    pub(crate) fn is_alarm(self) -> bool {
+    pub(super) fn is_alarm(&self) -> bool {
         !matches!(self, Trouble::Transient { .. } | Trouble::OutOfTime | Trouble::Unsettled)
     }
 }
 
-impl From<Trouble> for Problem {
+impl Trouble {
+    /// What an error of Clerk's means to a sync.
+    pub(super) fn of_clerk(error: &ApiError) -> Self {
+        let (service, why) = (Service::Clerk, error.to_string());
+        match error {
+            ApiError::Credentials { .. } => Trouble::Credentials { service },
+            ApiError::Refused { .. } | ApiError::Gone => Trouble::Refused { service, why },
+            ApiError::TooOften { .. }
+            | ApiError::Down { .. }
+            | ApiError::NoAnswer(_)
+            | ApiError::Unreadable
+            | ApiError::ClusterUnknown => Trouble::Transient { service, why },
+        }
+    }
+}
+
+impl From<&Trouble> for Problem {
     /// Every trouble is answered so that Stripe comes again: the event is not lost.
-    fn from(trouble: Trouble) -> Self {
-        let status = if trouble.is_alarm() { 500 } else { 503 };
-        Problem::new(status, trouble.code(), trouble.to_string()).header("retry-after", RETRY_AFTER_S)
+    fn from(trouble: &Trouble) -> Self {
+        // 500 for what will not pass by itself, so that it stands out in Stripe's dashboard.
+        let status = match trouble {
+            Trouble::Credentials { .. } | Trouble::Refused { .. } | Trouble::TooMany => 500,
+            _ => 503,
+        };
+        let detail = "the plan could not be brought in line now; the gateway's log says why";
+        Problem::new(status, trouble.code(), detail).header("retry-after", RETRY_AFTER_S)
     }
 }

@@ -115,7 +115,6 @@ fn next(last: &mut u32) -> u32 {
     *last
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "of an answer that need not make sense, any part will do")]
 fn low_half(answer: &Answer) -> u32 {
     answer.number as u32
 }
@@ -208,15 +207,15 @@ pub(crate) fn http_call(cluster: &[u8], headers: &[u8], body: &[u8], timeout_ms:
     call("http_call", |host| start(host, cluster, Status::BAD_ARGUMENT, event), |answer| low_half(&answer))
 }
 
-pub(crate) fn grpc_call(call_: &GrpcCall<'_>) -> Result<u32, Status> {
+pub(crate) fn grpc_call(callout: &GrpcCall<'_>) -> Result<u32, Status> {
     let event = Event::GrpcCalled {
-        target: call_.target.to_vec(),
-        method: format!("{}/{}", text(call_.service), text(call_.method)),
-        message: call_.message.to_vec(),
-        timeout_ms: call_.timeout_ms,
+        target: callout.target.to_vec(),
+        method: format!("{}/{}", text(callout.service), text(callout.method)),
+        message: callout.message.to_vec(),
+        timeout_ms: callout.timeout_ms,
     };
     // The name stands behind the two tags and lengths of `GrpcService.envoy_grpc.cluster_name`.
-    let cluster = call_.target.get(4..).unwrap_or_default();
+    let cluster = callout.target.get(4..).unwrap_or_default();
     let behave = |host: &mut Host| start(host, cluster, Status::INTERNAL_FAILURE, event);
     call("grpc_call", behave, |answer| low_half(&answer))
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::abi::Status;
 use crate::abi::scripted::{self, Event};
 use crate::perform::STEPS_MAX;
-use script::{Scripted, call, inputs, reply, then};
+use script::{Scripted, call, inputs, inquire, reply, then};
 use tollgate_core::http::Forward;
 use tollgate_core::machine::{Action, Version};
 
@@ -210,6 +210,57 @@ fn an_answer_for_a_request_that_is_gone_is_dropped() {
 }
 
 #[test]
+fn an_inquiry_is_the_filters_own_and_holds_up_whoever_awaits_it() {
+    let mut dispatch = dispatch();
+    dispatch.context_create(3, ROOT);
+    let wait = || Action::Await(InquiryId(5));
+    then([inquire(5, "c"), wait(), wait(), forward(), reply(403)]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
+    assert_eq!(dispatch.request_headers(3, true), Flow::Pause);
+    let events = scripted::events();
+    let [entered, Event::HttpCalled { .. }, left] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((entered, left), (&Event::ContextSet(ROOT), &Event::ContextSet(REQUEST)));
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(
+        inputs()[1..],
+        ["inquired", r#"head [":path"] end=true"#, "settle 5 200 ", "settled", "settled"]
+    );
+    let events = scripted::events();
+    assert_eq!(events.first(), Some(&Event::ContextSet(REQUEST)));
+    assert!(events.contains(&Event::Continued) && events.contains(&Event::ContextSet(3)));
+    assert_eq!(status_replied(&events), Some(403));
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(inputs().len(), 6, "it settles once");
+}
+
+#[test]
+fn an_inquiry_is_settled_though_nobody_waits_any_more() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "c"), Action::Await(InquiryId(5))]);
+    dispatch.request_headers(REQUEST, true);
+    dispatch.delete(REQUEST);
+    dispatch.http_call_response(1, 0, 0);
+    assert_eq!(inputs()[2..], ["settle 5 Reset"]);
+}
+
+#[test]
+fn an_inquiry_that_nobody_awaits_holds_nobody_up() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "c"), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    dispatch.http_call_response(1, 1, 0);
+    assert_eq!(inputs()[1..], ["inquired", "settle 5 200 "]);
+}
+
+#[test]
+fn an_inquiry_that_cannot_start_or_has_ended_is_not_waited_for() {
+    let mut dispatch = dispatch();
+    then([inquire(5, "unknown"), Action::Await(InquiryId(5)), Action::Await(InquiryId(9)), forward()]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    assert_eq!(inputs()[1..], ["settle 5 ClusterUnknown", "inquired", "settled", "settled"]);
+}
+
+#[test]
 fn shared_values_are_answered_at_once() {
     let mut dispatch = dispatch();
     let load = || Action::Load { key: "k".to_owned() };
@@ -235,6 +286,20 @@ fn what_envoy_breaks_is_refused_and_never_let_through() {
         dispatch.request_headers(REQUEST, false);
         assert_eq!(dispatch.request_body(REQUEST, 3, true), Flow::Pause, "{why}");
         assert_eq!(status_replied(&scripted::events()), Some(500), "{why}");
+    }
+}
+
+#[test]
+fn trailers_that_cannot_be_read_stop_a_request_once() {
+    for first in [forward(), Action::Wait, reply(403)] {
+        let mut dispatch = dispatch();
+        scripted::with(|host| host.maps.remove(&MapType::REQUEST_TRAILERS));
+        then([first]);
+        dispatch.request_headers(REQUEST, false);
+        assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+        assert_eq!(dispatch.request_trailers(REQUEST), Flow::Pause);
+        let events = scripted::events();
+        assert_eq!(events.iter().filter(|event| matches!(event, Event::Replied { .. })).count(), 1);
     }
 }
 

@@ -19,27 +19,27 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The time at which the tests' tokens are judged, in Unix seconds.
-pub(in crate::clerk) const NOW_S: i64 = 1_800_000_000;
+pub(crate) const NOW_S: i64 = 1_800_000_000;
 
 /// A key pair and its `kid`.
-pub(in crate::clerk) struct Key {
-    pub(in crate::clerk) private: RsaPrivateKey,
-    pub(in crate::clerk) id: &'static str,
+pub(crate) struct Key {
+    pub(crate) private: RsaPrivateKey,
+    pub(crate) id: &'static str,
 }
 
 impl Key {
     /// A key of that size, always the same for the same seed.
-    pub(in crate::clerk) fn generate(id: &'static str, bits: usize, seed: u64) -> Self {
+    pub(crate) fn generate(id: &'static str, bits: usize, seed: u64) -> Self {
         Key { private: RsaPrivateKey::new(&mut SplitMix(seed), bits).unwrap(), id }
     }
 
     /// Its public half, as from a PEM: without an id.
-    pub(in crate::clerk) fn public(&self) -> PublicKey {
+    pub(crate) fn public(&self) -> PublicKey {
         PublicKey::from_der(self.private.to_public_key().to_public_key_der().unwrap().as_bytes()).unwrap()
     }
 
     /// Its public half as a JSON Web Key.
-    pub(in crate::clerk) fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let (n, e) = (self.private.n().to_bytes_be(), self.private.e().to_bytes_be());
         let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
         json!({"use": "sig", "kty": "RSA", "kid": self.id, "alg": "RS256", "n": n, "e": e})
@@ -51,37 +51,37 @@ impl Key {
 }
 
 /// The instance's own key.
-pub(in crate::clerk) fn own_key() -> &'static Key {
+pub(crate) fn own_key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::generate("ins_own", 2048, 1))
 }
 
 /// The key of somebody else.
-pub(in crate::clerk) fn stranger_key() -> &'static Key {
+pub(crate) fn stranger_key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::generate("ins_stranger", 2048, 2))
 }
 
 /// A key too short to be safe.
-pub(in crate::clerk) fn weak_key() -> &'static Key {
+pub(crate) fn weak_key() -> &'static Key {
     static KEY: OnceLock<Key> = OnceLock::new();
     KEY.get_or_init(|| Key::generate("ins_weak", 1024, 3))
 }
 
 /// A token before it is signed. A part that is set to bytes is taken as it is.
-pub(in crate::clerk) struct Draft {
-    pub(in crate::clerk) header: Value,
-    pub(in crate::clerk) claims: Value,
-    pub(in crate::clerk) raw_header: Option<Vec<u8>>,
-    pub(in crate::clerk) raw_claims: Option<Vec<u8>>,
-    pub(in crate::clerk) key: &'static Key,
+pub(crate) struct Draft {
+    pub(crate) header: Value,
+    pub(crate) claims: Value,
+    pub(crate) raw_header: Option<Vec<u8>>,
+    pub(crate) raw_claims: Option<Vec<u8>>,
+    pub(crate) key: &'static Key,
     /// Applied to the finished token.
-    pub(in crate::clerk) afterwards: fn(String) -> String,
+    pub(crate) afterwards: fn(String) -> String,
 }
 
 impl Draft {
     /// A version 2 session token that passes [`rules`].
-    pub(in crate::clerk) fn session() -> Self {
+    pub(crate) fn session() -> Self {
         Draft {
             header: json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": own_key().id, "typ": "JWT"}),
             claims: json!({
@@ -97,34 +97,34 @@ impl Draft {
     }
 
     /// Sets a claim.
-    pub(in crate::clerk) fn claim(&mut self, name: &str, value: impl Into<Value>) {
+    pub(crate) fn claim(&mut self, name: &str, value: impl Into<Value>) {
         self.claims[name] = value.into();
     }
 
     /// Sets a member of the header.
-    pub(in crate::clerk) fn head(&mut self, name: &str, value: impl Into<Value>) {
+    pub(crate) fn head(&mut self, name: &str, value: impl Into<Value>) {
         self.header[name] = value.into();
     }
 
     /// Removes a member of the header.
-    pub(in crate::clerk) fn head_without(&mut self, name: &str) {
+    pub(crate) fn head_without(&mut self, name: &str) {
         self.header.as_object_mut().unwrap().remove(name);
     }
 
     /// Removes a claim.
-    pub(in crate::clerk) fn without(&mut self, name: &str) {
+    pub(crate) fn without(&mut self, name: &str) {
         self.claims.as_object_mut().unwrap().remove(name);
     }
 
     /// The signed token.
-    pub(in crate::clerk) fn sign(&self) -> String {
+    pub(crate) fn sign(&self) -> String {
         let text = self.signing_input();
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(text.as_bytes()));
         (self.afterwards)(format!("{text}.{signature}"))
     }
 
     /// The token with an empty signature, for tests that need none.
-    pub(in crate::clerk) fn unsigned(&self) -> String {
+    pub(crate) fn unsigned(&self) -> String {
         format!("{}.", self.signing_input())
     }
 
@@ -137,7 +137,7 @@ impl Draft {
 }
 
 /// The rules that [`Draft::session`] passes.
-pub(in crate::clerk) fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules {
         issuer: "https://clerk.example.com".to_owned(),
         authorized_parties: vec![
@@ -151,12 +151,12 @@ pub(in crate::clerk) fn rules() -> Rules {
 }
 
 /// The instance's key set, as it publishes it.
-pub(in crate::clerk) fn own_keys() -> KeySet {
+pub(crate) fn own_keys() -> KeySet {
     jwks::parse(json!({"keys": [own_key().jwk()]}).to_string().as_bytes()).unwrap()
 }
 
 /// The whole way of a token, as the gate goes it, at [`NOW_S`].
-pub(in crate::clerk) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Result<Session, TokenError> {
+pub(crate) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Result<Session, TokenError> {
     let jws = Jws::parse(token)?;
     let mut error = TokenError::UnknownKey;
     for key in keys.candidates(jws.key_id()) {
@@ -172,7 +172,7 @@ pub(in crate::clerk) fn judge(token: &[u8], keys: &KeySet, rules: &Rules) -> Res
 }
 
 /// What a host does with [`Action::Verify`].
-pub(in crate::clerk) fn verify(action: Action) -> Verification {
+pub(crate) fn verify(action: Action) -> Verification {
     let Action::Verify { public_key, signature, text } = action else { panic!("not a check: {action:?}") };
     let key = RsaPublicKey::from_public_key_der(&public_key).unwrap();
     match key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(text), &signature) {

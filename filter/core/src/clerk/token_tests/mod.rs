@@ -2,7 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
-pub(super) mod factory;
+pub(crate) mod factory;
 
 mod claims;
 mod form;

@@ -5,21 +5,21 @@ use serde::Deserialize;
 
 /// The filter that turns the plan in a session token into enforced limits.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanGate {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct PlanGate<'a> {
     /// Who issues the session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
-    pub issuer: String,
+    pub issuer: &'a str,
     /// The keys that session tokens are verified with.
-    pub keys: Keys,
+    pub keys: Keys<'a>,
     /// The origins whose tokens are taken (`azp`).
     #[serde(default)]
-    pub authorized_parties: Vec<String>,
+    pub authorized_parties: Vec<&'a str>,
     /// Whether a token must name the origin it was made for. Those of native clients may not.
     #[serde(default = "yes")]
     pub require_azp: bool,
     /// The audiences of which a token must name one; none if left out.
     #[serde(default)]
-    pub audience: Vec<String>,
+    pub audience: Vec<&'a str>,
     /// How far the clocks of Clerk and of the gateway may be apart, in seconds.
     #[serde(default = "clock_skew_s")]
     pub clock_skew_s: u64,
@@ -31,17 +31,17 @@ pub struct PlanGate {
     pub subject: SubjectKind,
     /// Where in a token the plan is.
     #[serde(default)]
-    pub plan_claims: PlanClaims,
+    pub plan_claims: PlanClaims<'a>,
     /// What is guarded, and how. The first rule that matches wins.
     #[serde(default)]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Rule<'a>>,
     /// What happens to requests that no rule matches.
     #[serde(default)]
     pub unmatched: Unmatched,
     /// An exact path at which clients read their plan and what is left of it.
-    pub usage_path: Option<String>,
+    pub usage_path: Option<&'a str>,
     /// Where a refused client can get a higher plan.
-    pub upgrade_url: Option<String>,
+    pub upgrade_url: Option<&'a str>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     #[serde(default = "plan_required_status")]
     pub plan_required_status: u64,
@@ -55,10 +55,10 @@ pub struct PlanGate {
     #[serde(default)]
     pub shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift.
-    pub confirm: Option<Upstream>,
+    pub confirm: Option<Upstream<'a>>,
     /// Where it is counted.
     #[serde(default)]
-    pub store: Store,
+    pub store: Store<'a>,
 }
 
 fn yes() -> bool {
@@ -75,31 +75,31 @@ fn plan_required_status() -> u64 {
 
 /// The keys that session tokens are verified with.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Keys {
+#[serde(rename_all = "snake_case", bound = "'de: 'a")]
+pub enum Keys<'a> {
     /// Public keys in PEM, from the environment: no network is needed.
-    Pem(FromEnvironment),
+    Pem(FromEnvironment<'a>),
     /// The instance's JSON Web Key Set.
-    Jwks(Jwks),
+    Jwks(Jwks<'a>),
 }
 
 /// Where the instance's JSON Web Key Set is.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Jwks {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Jwks<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: String,
+    pub cluster: &'a str,
     /// Host, and port if it is not 443. The issuer's if left out.
-    pub authority: Option<String>,
+    pub authority: Option<&'a str>,
     /// The path of the set.
     #[serde(default = "jwks_path")]
-    pub path: String,
+    pub path: &'a str,
     /// How long one call may take, in milliseconds. If left out, 2000.
     pub timeout_ms: Option<u64>,
 }
 
-fn jwks_path() -> String {
-    "/.well-known/jwks.json".to_owned()
+fn jwks_path() -> &'static str {
+    "/.well-known/jwks.json"
 }
 
 /// Whose plan it is.
@@ -118,46 +118,46 @@ pub enum SubjectKind {
 /// Where in a token the plan is. The first path that is present and not null counts; `clerk_billing` reads what
 /// Clerk Billing puts there.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanClaims {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct PlanClaims<'a> {
     /// A user's plan: paths of claims, their parts separated by dots.
-    pub user: Option<Vec<String>>,
+    pub user: Option<Vec<&'a str>>,
     /// An organisation's plan.
-    pub organization: Option<Vec<String>>,
+    pub organization: Option<Vec<&'a str>>,
 }
 
 /// What is asked of a request. A rule without `require` and `limit` asks for a valid token, nothing more.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Rule<'a> {
     /// Its name, in metrics, and in a route's `metadata.filter_metadata.tollgate.rule`.
-    pub name: String,
+    pub name: &'a str,
     /// Matches exactly this path.
-    pub path: Option<String>,
+    pub path: Option<&'a str>,
     /// Matches this path and all below it, by whole segments: `/ask` and `/ask/x`, not `/asking`.
-    pub path_prefix: Option<String>,
+    pub path_prefix: Option<&'a str>,
     /// Matches only these methods.
-    pub methods: Option<Vec<String>>,
+    pub methods: Option<Vec<&'a str>>,
     /// Matches only this host, whatever the port.
-    pub host: Option<String>,
+    pub host: Option<&'a str>,
     /// The plan or the feature that is needed.
-    pub require: Option<Require>,
+    pub require: Option<Require<'a>>,
     /// The limit that a request counts against.
-    pub limit: Option<String>,
+    pub limit: Option<&'a str>,
     /// How much a request counts. 1 if left out.
     pub cost: Option<u64>,
     /// `deny`, or the plan that callers without a token have, counted by their address. `deny` if left out.
-    pub anonymous: Option<String>,
+    pub anonymous: Option<&'a str>,
 }
 
 /// What a request needs.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Require {
+#[serde(rename_all = "snake_case", bound = "'de: 'a")]
+pub enum Require<'a> {
     /// This plan or a higher one.
-    Plan(String),
+    Plan(&'a str),
     /// A plan with this feature.
-    Feature(String),
+    Feature(&'a str),
 }
 
 /// What happens to requests that no rule matches.
@@ -202,24 +202,24 @@ pub enum Cors {
 
 /// Where it is counted.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Store {
+#[serde(rename_all = "snake_case", bound = "'de: 'a")]
+pub enum Store<'a> {
     /// In this Envoy process: exact across its threads, not across replicas, and lost when it ends.
     #[default]
     Local,
     /// In envoyproxy/ratelimit, for all replicas together.
-    Ratelimit(Ratelimit),
+    Ratelimit(Ratelimit<'a>),
 }
 
 /// How envoyproxy/ratelimit is reached.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ratelimit {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Ratelimit<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: String,
+    pub cluster: &'a str,
     /// The domain of its configuration.
     #[serde(default = "domain")]
-    pub domain: String,
+    pub domain: &'a str,
     /// How long one call may take, in milliseconds.
     #[serde(default = "ratelimit_timeout_ms")]
     pub timeout_ms: u64,
@@ -228,8 +228,8 @@ pub struct Ratelimit {
     pub on_error: OnError,
 }
 
-fn domain() -> String {
-    "tollgate".to_owned()
+fn domain() -> &'static str {
+    "tollgate"
 }
 
 fn ratelimit_timeout_ms() -> u64 {

@@ -14,45 +14,45 @@ use std::fmt;
 
 /// Tollgate's configuration: the same document for both of its filters.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Document {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Document<'a> {
     /// Keeps the shared data of gateways in one Envoy process apart. Without it, it is derived from the issuer and
     /// the Clerk authority.
-    pub namespace: Option<String>,
+    pub namespace: Option<&'a str>,
     /// The plans that are sold, lowest first: the order is the rank, and the first is the default plan.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<Plan<'a>>,
     /// What Stripe sells that is knowingly no plan, such as add-ons.
     #[serde(default)]
-    pub not_plans: NotPlans,
+    pub not_plans: NotPlans<'a>,
     /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
-    pub stripe_webhook: Option<webhook::StripeWebhook>,
+    pub stripe_webhook: Option<webhook::StripeWebhook<'a>>,
     /// The filter that turns the plan in a session token into enforced limits.
-    pub plan_gate: Option<gate::PlanGate>,
+    pub plan_gate: Option<gate::PlanGate<'a>>,
 }
 
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Plan<'a> {
     /// Its name, as it stands in Clerk's metadata.
-    pub name: String,
+    pub name: &'a str,
     /// Ids of the Stripe prices that sell it (`price_…`). `PLAN_MAP` in the environment can add more.
     #[serde(default)]
-    pub prices: Vec<String>,
+    pub prices: Vec<&'a str>,
     /// Lookup keys of the Stripe prices that sell it.
     #[serde(default)]
-    pub lookup_keys: Vec<String>,
+    pub lookup_keys: Vec<&'a str>,
     /// Ids of the Stripe products that sell it (`prod_…`).
     #[serde(default)]
-    pub products: Vec<String>,
+    pub products: Vec<&'a str>,
     /// The features that it adds to those of the plans below it.
     #[serde(default)]
-    pub features: Vec<String>,
+    pub features: Vec<&'a str>,
     /// The slug that Clerk Billing uses for it, where that is not its name.
-    pub clerk_plan: Option<String>,
+    pub clerk_plan: Option<&'a str>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
-    pub limits: BTreeMap<String, Limit>,
+    pub limits: BTreeMap<&'a str, Limit>,
 }
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.
@@ -76,34 +76,34 @@ pub struct Window {
 
 /// What Stripe sells that is knowingly no plan.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotPlans {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct NotPlans<'a> {
     /// Ids of prices (`price_…`).
     #[serde(default)]
-    pub prices: Vec<String>,
+    pub prices: Vec<&'a str>,
     /// Ids of products (`prod_…`).
     #[serde(default)]
-    pub products: Vec<String>,
+    pub products: Vec<&'a str>,
 }
 
 /// Something that stands in an environment variable of the VM, not in this document.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FromEnvironment {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct FromEnvironment<'a> {
     /// The variable's name. It must be named in the filter's `vm_config.environment_variables.host_env_keys` too.
-    pub env: String,
+    pub env: &'a str,
 }
 
 /// An HTTP API that is called through a cluster of Envoy's.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct Upstream<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: String,
+    pub cluster: &'a str,
     /// Host, and port if it is not 443: `api.stripe.com` or `api.clerk.com` if left out.
-    pub authority: Option<String>,
+    pub authority: Option<&'a str>,
     /// What stands before each path. If left out, nothing for Stripe and `/v1` for Clerk.
-    pub base_path: Option<String>,
+    pub base_path: Option<&'a str>,
     /// How long one call may take, in milliseconds. If left out, 2000; 1000 for `confirm`.
     pub timeout_ms: Option<u64>,
 }

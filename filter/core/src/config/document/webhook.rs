@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StripeWebhook {
+#[serde(deny_unknown_fields, bound = "'de: 'a")]
+pub struct StripeWebhook<'a> {
     /// Where Stripe delivers its events: an exact path.
-    pub path: String,
+    pub path: &'a str,
     /// Who answers Stripe.
     #[serde(default)]
     pub mode: Mode,
@@ -21,7 +21,7 @@ pub struct StripeWebhook {
     /// Take only events of this mode. The others are answered 200 and ignored, loudly.
     pub livemode: Option<bool>,
     /// The endpoint's signing secrets (`whsec_…`), separated by commas if there are several.
-    pub signing_secrets: FromEnvironment,
+    pub signing_secrets: FromEnvironment<'a>,
     /// What a subscription grants whose payment failed.
     #[serde(default)]
     pub past_due: PastDue,
@@ -35,12 +35,12 @@ pub struct StripeWebhook {
     #[serde(default = "client_reference_id")]
     pub client_reference_id: bool,
     /// Stripe's API.
-    pub stripe: Upstream,
+    pub stripe: Upstream<'a>,
     /// Clerk's Backend API.
-    pub clerk: Upstream,
+    pub clerk: Upstream<'a>,
     /// The key of the plan in `public_metadata`.
     #[serde(default = "plan_key")]
-    pub plan_key: String,
+    pub plan_key: &'a str,
 }
 
 fn tolerance_s() -> u64 {
@@ -56,8 +56,8 @@ fn client_reference_id() -> bool {
 }
 
 /// The usual key of the plan in `public_metadata`.
-pub(in crate::config) fn plan_key() -> String {
-    "plan".to_owned()
+pub(in crate::config) fn plan_key() -> &'static str {
+    "plan"
 }
 
 /// Who answers Stripe.

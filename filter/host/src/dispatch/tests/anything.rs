@@ -1,7 +1,7 @@
 //! Whatever the host answers, in whatever order it calls, nothing panics; and no request passes that the rules did
 //! not let through.
 
-use super::script::{self, Scripted, call, call_grpc, reply};
+use super::script::{self, Scripted, call, call_grpc, inquire, reply};
 use super::*;
 use crate::abi::scripted::Answer as HostAnswer;
 use proptest::collection::vec;
@@ -60,6 +60,8 @@ fn action(number: u8) -> Action {
         5 => Action::Swap { key: "k".to_owned(), value: vec![], version: Version(1) },
         6 => Action::Verify { public_key: vec![], signature: vec![], text: vec![] },
         7 => Action::ReadProperty { path: &["source", "address"] },
+        8 => inquire(1, "c"),
+        9 => Action::Await(InquiryId(1)),
         _ => Action::Wait,
     }
 }
@@ -108,7 +110,7 @@ proptest! {
     #[test]
     fn no_host_makes_it_panic(
         callbacks in vec(callback(), 0..40),
-        actions in vec(0..12u8, 0..40),
+        actions in vec(0..14u8, 0..40),
         answers in vec(host_answer(), 1..20),
     ) {
         let mut dispatch = dispatch();

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tollgate_core::http::{Callout, Outcome, Reply, Request};
-use tollgate_core::machine::{Action, CallId, Input, Machine, Step};
-use tollgate_core::report::{MetricDefinition, Metrics};
+use tollgate_core::machine::{Action, CallId, Input, InquiryId, Machine, Step};
+use tollgate_core::report::{MetricDefinition, Metrics, Report};
 use tollgate_core::time::Micros;
 
 thread_local! {
@@ -42,17 +42,23 @@ pub(super) fn reply(status: u16) -> Action {
 
 /// HTTP callouts with these numbers to these clusters.
 pub(super) fn call(callouts: &[(u32, &str)]) -> Action {
-    let callout = |(id, cluster): &(u32, &str)| {
-        let request = Request::Http {
-            method: "GET",
-            authority: "a".to_owned(),
-            path: "/".to_owned(),
-            headers: vec![],
-            body: vec![],
-        };
-        (CallId(*id), Callout { cluster: (*cluster).to_owned(), timeout: Duration::from_secs(1), request })
+    Action::Call(callouts.iter().map(|(id, cluster)| (CallId(*id), callout(cluster))).collect())
+}
+
+/// An inquiry with this number to this cluster.
+pub(super) fn inquire(inquiry: u32, cluster: &str) -> Action {
+    Action::Inquire { inquiry: InquiryId(inquiry), callout: Box::new(callout(cluster)) }
+}
+
+fn callout(cluster: &str) -> Callout {
+    let request = Request::Http {
+        method: "GET",
+        authority: "a".to_owned(),
+        path: "/".to_owned(),
+        headers: vec![],
+        body: vec![],
     };
-    Action::Call(callouts.iter().map(callout).collect())
+    Callout { cluster: cluster.to_owned(), timeout: Duration::from_secs(1), request }
 }
 
 pub(super) fn call_grpc(id: u32, cluster: &str) -> Action {
@@ -101,6 +107,12 @@ impl Machine for ScriptedMachine {
         WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));
         ACTIONS.with_borrow_mut(VecDeque::pop_front).unwrap_or(Action::Wait).into()
     }
+
+    fn settle(worker: &mut Worker, _now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+        INPUTS.with_borrow_mut(|inputs| inputs.push(format!("settle {} {}", inquiry.0, ended(&outcome))));
+        WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));
+        Vec::new()
+    }
 }
 
 fn describe(input: &Input<'_>) -> String {
@@ -108,14 +120,9 @@ fn describe(input: &Input<'_>) -> String {
         Input::Head { headers, end_of_stream } => format!("head {headers:?} end={end_of_stream}"),
         Input::BodyGrew { bytes } => format!("grew {bytes}"),
         Input::Body(body) => format!("body {}", body.escape_ascii()),
-        Input::Answered { call, outcome } => match outcome {
-            Outcome::Answered { status, body, .. } => {
-                format!("answered {} {status} {}", call.0, body.escape_ascii())
-            }
-            Outcome::Message(message) => format!("answered {} message {}", call.0, message.escape_ascii()),
-            Outcome::Failed { grpc_status } => format!("answered {} Failed {grpc_status}", call.0),
-            ended => format!("answered {} {ended:?}", call.0),
-        },
+        Input::Answered { call, outcome } => format!("answered {} {}", call.0, ended(outcome)),
+        Input::Inquired => "inquired".to_owned(),
+        Input::Settled => "settled".to_owned(),
         Input::Loaded { value: Some(value), version } => {
             format!("loaded {} {}", value.escape_ascii(), version.0)
         }
@@ -123,5 +130,14 @@ fn describe(input: &Input<'_>) -> String {
         Input::Swapped { stored } => format!("swapped {stored}"),
         Input::Verified(verification) => format!("verified {verification:?}"),
         Input::Property(value) => format!("property {value:?}"),
+    }
+}
+
+fn ended(outcome: &Outcome<'_>) -> String {
+    match outcome {
+        Outcome::Answered { status, body, .. } => format!("{status} {}", body.escape_ascii()),
+        Outcome::Message(message) => format!("message {}", message.escape_ascii()),
+        Outcome::Failed { grpc_status } => format!("Failed {grpc_status}"),
+        ended => format!("{ended:?}"),
     }
 }

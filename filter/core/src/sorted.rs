@@ -5,10 +5,17 @@
 /// A new key is nearly always the highest, so that it is appended; to remove one moves only the entries behind it.
 /// Instances are a tenth of a `BTreeMap`'s code, which counts in a module.
 #[derive(Debug)]
-pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
+pub struct SortedMap<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for SortedMap<K, V> {
+    fn default() -> Self {
+        SortedMap(Vec::new())
+    }
+}
 
 impl<K: Copy + Ord, V> SortedMap<K, V> {
-    pub(crate) const fn new() -> Self {
+    /// An empty one.
+    pub const fn new() -> Self {
         SortedMap(Vec::new())
     }
 
@@ -16,19 +23,24 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
         self.0.binary_search_by(|(other, _)| other.cmp(&key))
     }
 
+    /// All, lowest key first.
+    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.0.iter().map(|(key, value)| (*key, value))
+    }
+
     /// The value of that key.
-    pub(crate) fn get(&self, key: K) -> Option<&V> {
+    pub fn get(&self, key: K) -> Option<&V> {
         self.0.get(self.place(key).ok()?).map(|(_, value)| value)
     }
 
     /// The value of that key, to change it.
-    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let place = self.place(key).ok()?;
         self.0.get_mut(place).map(|(_, value)| value)
     }
 
     /// Puts a value in; one that has the key already is replaced.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    pub fn insert(&mut self, key: K, value: V) {
         match self.place(key) {
             Ok(place) => {
                 if let Some((_, old)) = self.0.get_mut(place) {
@@ -40,13 +52,13 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
     }
 
     /// Takes the value of that key out.
-    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+    pub fn remove(&mut self, key: K) -> Option<V> {
         let place = self.place(key).ok()?;
         Some(self.0.remove(place).1)
     }
 
     /// Drops the values that are not to stay.
-    pub(crate) fn retain(&mut self, stays: impl Fn(&V) -> bool) {
+    pub fn retain(&mut self, stays: impl Fn(&V) -> bool) {
         self.0.retain(|(_, value)| stays(value));
     }
 }

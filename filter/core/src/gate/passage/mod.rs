@@ -1,19 +1,22 @@
-//! The way of one request through the gate.
+//! The way of one request through the gate: from its header to its caller here, and to its answer in [`verdict`].
+
+mod verdict;
 
 use super::authentication::{Authentication, Progress};
-use super::counting::{Counted, Counting, Standing};
-use super::judgement::{self, Judgement};
-use super::metrics::{Decision, Event};
+use super::confirm::Confirming;
+use super::counting::Counting;
+use super::judgement::Judgement;
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
 use super::spender::Spender;
-use super::worker::{Seeding, Worker};
+use super::usage::{self, Asked, Reading};
+use super::worker::Worker;
 use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
-use crate::http::HeaderMap;
-use crate::machine::{Action, Input, Machine, Step};
+use crate::http::{HeaderMap, Outcome};
+use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::plan_table::Rank;
-use crate::quota::{ClientNetwork, tightest};
+use crate::quota::ClientNetwork;
 use crate::report::Report;
 use crate::time::Micros;
 
@@ -29,6 +32,9 @@ pub struct Passage {
     headers: HeaderMap,
     /// The place of the rule that guards it.
     rule: Option<usize>,
+    at_usage_path: bool,
+    /// Clerk's own record was asked for: what comes of it is final.
+    was_confirmed: bool,
     stage: Stage,
     reports: Vec<Report>,
 }
@@ -41,7 +47,7 @@ enum Stage {
     Header,
     /// The rule that the route names.
     Route,
-    /// A signature to be checked.
+    /// A signature to be checked, or keys.
     Token(Box<Authentication>),
     /// The address of a caller without a token, who has this plan.
     Address(Rank),
@@ -49,15 +55,30 @@ enum Stage {
     Seed(Box<Due>),
     /// A counter.
     Counter(Box<Spender>, Box<Counting>),
+    /// A counter that is only read.
+    Usage(Box<Reading>),
+    /// Whether Clerk's own record would lift a refusal.
+    Confirm(Box<Confirming>),
     /// Nothing any more.
     Judged,
 }
 
-/// A request that is to be counted: by whom, and against what.
+/// What needs counters.
 #[derive(Debug)]
-struct Due {
-    spender: Spender,
-    judgement: Judgement,
+enum Due {
+    /// To count a request: of whom, and against what.
+    Count(Spender, Judgement),
+    /// To read how they stand.
+    Read(Reading),
+}
+
+impl Due {
+    fn spender(&self) -> &Spender {
+        match self {
+            Due::Count(spender, _) => spender,
+            Due::Read(reading) => reading.spender(),
+        }
+    }
 }
 
 impl Machine for Passage {
@@ -68,11 +89,15 @@ impl Machine for Passage {
         let action = match (stage, input) {
             (Stage::Header, Input::Head { headers, .. }) => {
                 self.headers = headers;
-                self.arrive(worker)
+                self.arrive(worker, now)
             }
             (Stage::Route, Input::Property(named)) => self.route(worker, now, named),
             (Stage::Token(authentication), Input::Verified(verification)) => {
                 let progress = authentication.verified(worker, verification, now, &mut self.reports);
+                self.authenticated(worker, now, progress)
+            }
+            (Stage::Token(authentication), Input::Inquired | Input::Settled) => {
+                let progress = authentication.next(worker, now);
                 self.authenticated(worker, now, progress)
             }
             (Stage::Address(plan), Input::Property(address)) => {
@@ -93,6 +118,14 @@ impl Machine for Passage {
                 let counted = counting.go_on(worker, now, &input, &mut self.reports);
                 self.counted(worker, now, *spender, counted)
             }
+            (Stage::Usage(mut reading), input) => {
+                reading.take(&input, now);
+                self.read(worker, now, reading)
+            }
+            (Stage::Confirm(confirming), input) => {
+                let progress = confirming.go_on(worker, now, &input, &mut self.reports);
+                self.confirming(worker, now, progress)
+            }
             // What nobody asked for changes nothing.
             (stage, _) => {
                 self.stage = stage;
@@ -101,14 +134,22 @@ impl Machine for Passage {
         };
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
+
+    fn settle(worker: &mut Worker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+        worker.settle(now, inquiry, &outcome)
+    }
 }
 
 impl Passage {
-    fn arrive(&mut self, worker: &Worker) -> Action {
+    fn arrive(&mut self, worker: &mut Worker, now: Micros) -> Action {
         let path = self.headers.get(":path").unwrap_or_default();
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        if worker.gate.webhook_path.as_ref().is_some_and(|webhook| webhook.as_bytes() == path) {
+        let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
+        if is(&worker.gate.webhook_path) {
             return self.let_by(worker);
+        }
+        if is(&worker.gate.usage_path) {
+            return self.usage(worker, now);
         }
         self.stage = Stage::Route;
         Action::ReadProperty { path: ROUTE_RULE }
@@ -123,22 +164,39 @@ impl Passage {
                 Unmatched::Deny => return self.refuse(worker, now, &Refusal::NoRule, None),
             },
             Guard::Ambiguous => return self.refuse(worker, now, &Refusal::AmbiguousPath, None),
+            Guard::AmbiguousHost => return self.refuse(worker, now, &Refusal::AmbiguousHost, None),
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
         if cors::is_preflight(&self.headers) {
             return self.let_by(worker);
         }
+        self.authenticate(worker, now)
+    }
+
+    fn usage(&mut self, worker: &mut Worker, now: Micros) -> Action {
+        self.at_usage_path = true;
+        match usage::asked(worker, &self.headers) {
+            Asked::Usage => self.authenticate(worker, now),
+            Asked::Preflight(reply) => Action::Reply(reply),
+            Asked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
+        }
+    }
+
+    fn authenticate(&mut self, worker: &mut Worker, now: Micros) -> Action {
         let progress = Authentication::begin(worker, &self.headers, now, &mut self.reports);
         self.authenticated(worker, now, progress)
     }
 
     fn authenticated(&mut self, worker: &mut Worker, now: Micros, progress: Progress) -> Action {
         match progress {
-            Progress::Verify(authentication, action) => {
-                self.stage = Stage::Token(Box::new(authentication));
+            Progress::Ask(authentication, action) => {
+                self.stage = Stage::Token(authentication);
                 action
             }
-            Progress::Caller(caller) => self.judge(worker, now, Spender::Caller(caller)),
+            Progress::Caller(caller) => {
+                let spender = Spender::of(worker, caller, now);
+                self.judge(worker, now, spender)
+            }
             Progress::Nobody { refusal, by_header } => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
@@ -152,93 +210,9 @@ impl Passage {
         }
     }
 
-    fn judge(&mut self, worker: &mut Worker, now: Micros, spender: Spender) -> Action {
-        match judgement::of(worker, self.rule(worker), &spender, now) {
-            Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
-            Ok(judgement) => {
-                let seeding = worker.seeding();
-                self.seed(worker, now, Due { spender, judgement }, seeding)
-            }
-            Err(refusal) => self.refuse(worker, now, &refusal, Some(&spender)),
-        }
-    }
-
-    /// Counts as soon as the tables of counters are known.
-    fn seed(&mut self, worker: &Worker, now: Micros, due: Due, seeding: Seeding) -> Action {
-        match seeding {
-            Seeding::Ask(action) => {
-                self.stage = Stage::Seed(Box::new(due));
-                action
-            }
-            Seeding::Failed => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&due.spender)),
-            Seeding::Done => {
-                let Due { spender, judgement } = due;
-                let counted = spender.begin(worker, judgement);
-                match counted {
-                    Some(counted) => self.counted(worker, now, spender, counted),
-                    None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
-                }
-            }
-        }
-    }
-
-    fn counted(&mut self, worker: &Worker, now: Micros, spender: Spender, counted: Counted) -> Action {
-        match counted {
-            Counted::Ask(counting, action) => {
-                self.stage = Stage::Counter(Box::new(spender), Box::new(counting));
-                action
-            }
-            Counted::Admitted(standing) => self.pass(worker, now, &spender, &standing),
-            Counted::Exhausted { standing, reset } => {
-                let Some(tightest) = tightest(&standing.states).copied() else {
-                    return self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender));
-                };
-                let plan = worker.plans.get(spender.plan(&worker.plans, now)).name.clone();
-                let refusal = Refusal::QuotaExceeded { plan, limit: standing.limit, tightest, reset };
-                self.refuse(worker, now, &refusal, Some(&spender))
-            }
-            Counted::Unavailable => {
-                self.reports.push(worker.metrics.happened(Event::StoreFailed));
-                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender))
-            }
-        }
-    }
-
     /// The request goes on, and nobody is vouched for.
     fn let_by(&self, worker: &Worker) -> Action {
         Action::Forward(answer::unvouched(worker, &self.headers))
-    }
-
-    /// The request goes on.
-    fn pass(&mut self, worker: &Worker, now: Micros, spender: &Spender, standing: &Standing) -> Action {
-        self.reports.push(worker.metrics.decided(self.rule, Decision::Allowed));
-        let mut forward = answer::vouched(worker, &self.headers, spender, now);
-        if let Some(state) = tightest(&standing.states) {
-            forward.respond_with = answer::rate_limit(worker, &standing.limit, state, now);
-        }
-        Action::Forward(forward)
-    }
-
-    /// The request does not go on, unless the gate only watches.
-    fn refuse(
-        &mut self,
-        worker: &Worker,
-        now: Micros,
-        refusal: &Refusal,
-        spender: Option<&Spender>,
-    ) -> Action {
-        if let Refusal::Token(error) = refusal {
-            self.reports.extend(Event::refused(error.code()).map(|event| worker.metrics.happened(event)));
-        }
-        if worker.gate.shadow {
-            self.reports.push(worker.metrics.decided(self.rule, Decision::Shadowed));
-            return Action::Forward(match spender {
-                Some(spender) => answer::vouched(worker, &self.headers, spender, now),
-                None => answer::unvouched(worker, &self.headers),
-            });
-        }
-        self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
-        Action::Reply(answer::refused(worker, &self.headers, refusal, now))
     }
 
     fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {

@@ -1,0 +1,172 @@
+//! What went wrong while a value was read, its path still growing from the inside out.
+
+use super::error::{ConfigError, quote};
+use super::example;
+use serde::de::{self, Expected, Unexpected};
+use std::fmt;
+
+/// A [`ConfigError`] whose path is still growing, from the inside out. Boxed, so that the results of all the derived
+/// code that hands it up are small.
+///
+/// While there is no cure in it, the cure is an example of what belongs at the path.
+#[derive(Debug)]
+pub(super) struct Fault(Box<ConfigError>);
+
+impl Fault {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn new(problem: String) -> Self {
+        Fault(ConfigError::new("", problem, ""))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn mismatch(found: &str, expected: &str) -> Self {
+        Fault::new(format!("expected {expected}, found {found}"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn inside(mut self, segment: &str) -> Self {
+        let inner = &self.0.path;
+        let dot = if inner.is_empty() || inner.starts_with('[') { "" } else { "." };
+        self.0.path = format!("{segment}{dot}{inner}");
+        self
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn in_field(self, key: &str) -> Self {
+        self.inside(&segment(key))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn in_item(self, place: usize) -> Self {
+        self.inside(&format!("[{place}]"))
+    }
+
+    /// The cure for a name that is not among the known ones.
+    fn with_known(mut self, name: &str, known: &[&str]) -> Self {
+        self.0.cure = match nearest(name, known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self
+    }
+
+    pub(super) fn into_error(mut self) -> Box<ConfigError> {
+        if self.0.cure.is_empty() {
+            self.0.cure = example::cure(&self.0.path);
+        }
+        self.0
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.path, self.0.problem)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    #[cold]
+    #[inline(never)]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Fault::new(message.to_string())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Fault::new(format!("expected {expected}"))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
+        fault.inside(&segment(field))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate_field(field: &'static str) -> Self {
+        Fault::new("stands there twice".to_owned()).inside(field)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn missing_field(field: &'static str) -> Self {
+        Fault::new("missing".to_owned()).inside(field)
+    }
+}
+
+/// A key as it stands in a path: plain if it looks like one of ours.
+fn segment(key: &str) -> String {
+    let plain = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let quoted = quote(key);
+    if plain && quoted != "***" { key.to_owned() } else { quoted }
+}
+
+/// The known name that a misspelt one is an edit or two away from.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// Longer names are compared with none: the work grows with the length.
+    const NAME_BYTES_MAX: usize = 64;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let near = |known: &&str| edits(name, known) <= (known.len() / 3).clamp(1, 2);
+    known.iter().copied().filter(near).min_by_key(|known| edits(name, known))
+}
+
+/// How many letters must be put in, left out or replaced to make `to` out of `from` (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (place, letter) in from.bytes().enumerate() {
+        let (mut diagonal, mut left) = (place, place.saturating_add(1));
+        for (cell, wanted) in row.iter_mut().skip(1).zip(to.bytes()) {
+            let replaced = diagonal.saturating_add(usize::from(letter != wanted));
+            diagonal = *cell;
+            left = replaced.min(diagonal.saturating_add(1)).min(left.saturating_add(1));
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_the_nearest_known_one() {
+        let known = ["rules", "issuer", "cookie", "shadow"];
+        let cases = [
+            ("rule", Some("rules")),
+            ("isuer", Some("issuer")),
+            ("cokies", Some("cookie")),
+            ("roles", Some("rules")),
+            ("roless", None),
+            ("", None),
+            ("plan_gate", None),
+        ];
+        for (name, near) in cases {
+            assert_eq!(nearest(name, &known), near, "{name}");
+        }
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
+    }
+}

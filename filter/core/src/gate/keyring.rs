@@ -1,0 +1,212 @@
+//! The keys in force: fixed ones, or the instance's own set, fetched and fetched again. Says what to do for a token's
+//! `kid`; sends nothing itself.
+//!
+//! A set is fetched for all requests of a worker thread at once. Those that need it wait for it, others never do: a
+//! set that is merely old is refreshed beside them, and while that fails the old keys stay in force.
+
+use crate::clerk::jwks;
+use crate::clerk::keys::{KeySet, PublicKey};
+use crate::config::Upstream;
+use crate::http::{Callout, Outcome, Request};
+use crate::machine::InquiryId;
+use crate::time::Micros;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How old a set may be before it is fetched again: as old as `@clerk/backend` lets it be. A key that Clerk drops
+/// opens nothing after that.
+const REFRESH_AFTER: Duration = Duration::from_secs(300);
+
+/// How long there is between two fetches at least, whoever sends which `kid`. As long takes a new key to be known.
+const FETCH_EVERY: Duration = Duration::from_secs(5);
+
+/// The same while there is no key at all and every request is refused.
+const FIRST_FETCH_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a `kid` that a fresh set did not have is taken to be a stranger's.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+
+/// How many such are remembered; beyond that the oldest make room.
+const UNKNOWN_MAX: usize = 64;
+
+/// The longest that is remembered, in bytes. Clerk's have about 30.
+const UNKNOWN_BYTES_MAX: usize = 128;
+
+/// The keys in force.
+#[derive(Debug)]
+pub(super) struct Keyring {
+    keys: KeySet,
+    source: Option<Source>,
+}
+
+/// Where keys come from that are not fixed, and how that goes.
+#[derive(Debug)]
+struct Source {
+    callout: Callout,
+    under_way: Option<InquiryId>,
+    began_at: Option<Micros>,
+    fetched_at: Option<Micros>,
+    failed: bool,
+    unknown: VecDeque<(String, Micros)>,
+}
+
+/// What there is to do for a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// Try these keys.
+    Keys(VecDeque<PublicKey>),
+    /// Fetch the set and look again: there may be nothing to wait for.
+    Fetch(Callout),
+    /// Wait for the set that is being fetched, and look again.
+    Await(InquiryId),
+    /// No key of Clerk's can have signed it.
+    Unknown,
+    /// Nobody can tell, because the set could not be fetched.
+    Unavailable,
+}
+
+/// What came of a fetch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fetched {
+    /// The keys are as they were, or some were added.
+    Kept,
+    /// A key is no longer in force, nor is what it signed.
+    Dropped,
+    /// The old keys stay in force; this is why.
+    Failed(String),
+}
+
+impl Keyring {
+    /// Keys that stay as they are.
+    pub(super) fn fixed(keys: KeySet) -> Self {
+        Keyring { keys, source: None }
+    }
+
+    /// Keys that are fetched from there when the first token comes.
+    pub(super) fn fetched(upstream: &Upstream, path: &str) -> Self {
+        let mut headers = vec![("accept", "application/json".to_owned())];
+        if let Some(key) = &upstream.authorization {
+            headers.push(("authorization", ["Bearer ", key.expose()].concat()));
+        }
+        let request = Request::Http {
+            method: "GET",
+            authority: upstream.authority.clone(),
+            path: path.to_owned(),
+            headers,
+            body: Vec::new(),
+        };
+        let callout = Callout { cluster: upstream.cluster.clone(), timeout: upstream.timeout, request };
+        let source = Source {
+            callout,
+            under_way: None,
+            began_at: None,
+            fetched_at: None,
+            failed: false,
+            unknown: VecDeque::new(),
+        };
+        Keyring { keys: KeySet::default(), source: Some(source) }
+    }
+
+    /// Whether there is no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What there is to do for a token of that `kid`. `waited`: a fetch was awaited for it already.
+    pub(super) fn lookup(&mut self, kid: Option<&str>, waited: bool, now: Micros) -> Lookup {
+        let keys: VecDeque<PublicKey> = self.keys.candidates(kid).cloned().collect();
+        let Some(source) = &mut self.source else {
+            return if keys.is_empty() { Lookup::Unknown } else { Lookup::Keys(keys) };
+        };
+        if !keys.is_empty() {
+            return if source.is_old(now) && source.may_fetch(FETCH_EVERY, now) {
+                Lookup::Fetch(source.callout.clone())
+            } else {
+                Lookup::Keys(keys)
+            };
+        }
+        if waited && !source.failed {
+            source.remember_unknown(kid, now);
+        }
+        if waited || source.is_unknown(kid, now) {
+            return source.without_key();
+        }
+        let every = if self.keys.is_empty() { FIRST_FETCH_EVERY } else { FETCH_EVERY };
+        match source.under_way {
+            Some(inquiry) => Lookup::Await(inquiry),
+            None if source.may_fetch(every, now) => Lookup::Fetch(source.callout.clone()),
+            None => source.without_key(),
+        }
+    }
+
+    /// A fetch has begun.
+    pub(super) fn began(&mut self, inquiry: InquiryId, now: Micros) {
+        if let Some(source) = &mut self.source {
+            source.under_way = Some(inquiry);
+            source.began_at = Some(now);
+        }
+    }
+
+    /// A fetch has ended.
+    pub(super) fn ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> Fetched {
+        let Some(source) = &mut self.source else { return Fetched::Kept };
+        source.under_way = None;
+        match key_set(outcome) {
+            Ok(keys) => {
+                source.failed = false;
+                source.fetched_at = Some(now);
+                if keys != self.keys {
+                    source.unknown.clear();
+                }
+                let dropped = self.keys.candidates(None).any(|key| !keys.contains(key));
+                self.keys = keys;
+                if dropped { Fetched::Dropped } else { Fetched::Kept }
+            }
+            Err(why) => {
+                source.failed = true;
+                Fetched::Failed(why)
+            }
+        }
+    }
+}
+
+impl Source {
+    /// A clock that stepped back makes a set old: better to ask once too often than not for hours.
+    fn is_old(&self, now: Micros) -> bool {
+        self.fetched_at.is_none_or(|at| now < at || now.since(at) >= REFRESH_AFTER)
+    }
+
+    fn may_fetch(&self, every: Duration, now: Micros) -> bool {
+        self.under_way.is_none() && self.began_at.is_none_or(|at| now < at || now.since(at) >= every)
+    }
+
+    fn without_key(&self) -> Lookup {
+        if self.failed { Lookup::Unavailable } else { Lookup::Unknown }
+    }
+
+    fn is_unknown(&self, kid: Option<&str>, now: Micros) -> bool {
+        let is = |(known, until): &(String, Micros)| Some(known.as_str()) == kid && now < *until;
+        self.unknown.iter().any(is)
+    }
+
+    fn remember_unknown(&mut self, kid: Option<&str>, now: Micros) {
+        let Some(kid) = kid.filter(|kid| kid.len() <= UNKNOWN_BYTES_MAX) else { return };
+        self.unknown.retain(|(known, until)| known != kid && now < *until);
+        if self.unknown.len() >= UNKNOWN_MAX {
+            self.unknown.pop_front();
+        }
+        self.unknown.push_back((kid.to_owned(), now.plus(UNKNOWN_FOR)));
+    }
+}
+
+fn key_set(outcome: &Outcome<'_>) -> Result<KeySet, String> {
+    match *outcome {
+        Outcome::Answered { status: 200, body, .. } => jwks::parse(body).map_err(|error| error.to_string()),
+        Outcome::Answered { status, .. } => Err(format!("the answer has status {status}")),
+        Outcome::TimedOut => Err("no answer in time".to_owned()),
+        Outcome::Reset => Err("the connection was refused or broke".to_owned()),
+        Outcome::ClusterUnknown => Err("Envoy has no such cluster: check `cluster`".to_owned()),
+        Outcome::TooLarge => Err("the answer is too large to be a key set".to_owned()),
+        Outcome::Message(_) | Outcome::Failed { .. } => Err("the answer is not HTTP".to_owned()),
+    }
+}

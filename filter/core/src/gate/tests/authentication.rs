@@ -1,0 +1,189 @@
+//! Who is let in: where the token stands, what is wrong with it, and what is remembered of it.
+
+use super::host::{bearer, signed};
+use super::{gate, gate_with, get, token};
+use crate::clerk::rs256;
+use crate::clerk::token_tests::factory::{NOW_S, stranger_key};
+use serde_json::json;
+
+#[test]
+fn a_bad_token_is_401_and_says_what_is_wrong() {
+    let cases = [
+        ("none", None, "missing_token"),
+        ("another scheme", Some("Basic dTpw".to_owned()), "missing_token"),
+        ("nonsense", Some("Bearer x.y".to_owned()), "malformed_token"),
+        ("expired", Some(bearer(|d| d.claim("exp", NOW_S - 6))), "token_expired"),
+        ("not yet", Some(bearer(|d| d.claim("nbf", NOW_S + 60))), "token_not_yet_valid"),
+        ("a stranger's key", Some(bearer(|d| d.key = stranger_key())), "signature_mismatch"),
+        ("another issuer", Some(bearer(|d| d.claim("iss", "https://x.example.com"))), "wrong_issuer"),
+        ("another origin", Some(bearer(|d| d.claim("azp", "https://x.example.com"))), "unauthorized_party"),
+        ("a custom template", Some(bearer(|d| d.head("cat", "cl_B7d4PD222AAA"))), "unsupported_token"),
+        ("a machine's", Some("Bearer mt_abc".to_owned()), "unsupported_token"),
+        ("pending", Some(bearer(|d| d.claim("sts", "pending"))), "session_pending"),
+    ];
+    for (why, authorization, want) in cases {
+        let mut host = gate();
+        let fields: Vec<_> = authorization.iter().map(|value| ("authorization", value.as_str())).collect();
+        let answer = host.send(&get("/ask", &fields));
+        assert_eq!((answer.status(), answer.code()), (401, want), "{why}");
+        let challenge = answer.field("www-authenticate").unwrap();
+        assert_eq!(challenge.contains("invalid_token"), want != "missing_token", "{why}: {challenge}");
+        assert_eq!(host.count(&format!("token_refused.{want}")), 1, "{why}");
+        assert_eq!(host.count("rule.ask.unauthenticated"), 1, "{why}");
+    }
+}
+
+#[test]
+fn an_audience_is_asked_for_where_it_is_configured() {
+    let mut host = gate_with(|gate| gate["audience"] = json!(["https://api.example.com"]));
+    for (audience, want) in [("https://api.example.com", "on"), ("https://x.example.com", "wrong_audience")] {
+        let token = bearer(|draft| draft.claim("aud", audience));
+        assert_eq!(host.send(&get("/account", &[("authorization", &token)])).code(), want, "{audience}");
+    }
+}
+
+#[test]
+fn a_token_without_azp_passes_where_the_configuration_lets_it() {
+    let token = bearer(|draft| draft.without("azp"));
+    for (required, want) in [(true, "unauthorized_party"), (false, "on")] {
+        let mut host = gate_with(|gate| gate["require_azp"] = json!(required));
+        assert_eq!(host.send(&get("/account", &[("authorization", &token)])).code(), want);
+    }
+}
+
+#[test]
+fn on_an_anonymous_rule_a_bad_cookie_is_nobody_and_a_bad_authorization_is_refused() {
+    let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
+    let good = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
+    let cases = [
+        ("no token", vec![], "on", Some("free")),
+        ("a bad cookie", vec![("cookie", format!("__session={expired}"))], "on", Some("free")),
+        ("nonsense", vec![("cookie", "__session=x".to_owned())], "on", Some("free")),
+        ("a good cookie", vec![("cookie", format!("__session={good}"))], "on", Some("pro")),
+        ("a good token", vec![("authorization", format!("Bearer {good}"))], "on", Some("pro")),
+        ("a bad token", vec![("authorization", format!("Bearer {expired}"))], "token_expired", None),
+        ("no token in it", vec![("authorization", "Bearer".to_owned())], "malformed_token", None),
+        (
+            "a bad token beside a good cookie",
+            vec![("authorization", format!("Bearer {expired}")), ("cookie", format!("__session={good}"))],
+            "token_expired",
+            None,
+        ),
+    ];
+    for (why, fields, want, plan) in cases {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = gate().send(&get("/search", &fields));
+        assert_eq!(answer.code(), want, "{why}");
+        if plan.is_some() {
+            assert_eq!(answer.upstream("x-tollgate-plan"), plan, "{why}");
+        }
+    }
+}
+
+#[test]
+fn an_anonymous_caller_without_an_address_cannot_be_counted() {
+    let mut host = gate();
+    host.source_address = None;
+    let answer = host.send(&get("/search", &[]));
+    assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
+}
+
+#[test]
+fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
+    let mut host = gate();
+    let answer = host.send(&get("/preview", &[]));
+    assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
+    let free = host.send(&get("/preview", &[("authorization", &token("free"))]));
+    assert_eq!(free.code(), "plan_required", "who signs in has the own plan");
+}
+
+#[test]
+fn of_several_cookies_the_one_that_holds_counts() {
+    let stranger = signed(|draft| {
+        draft.key = stranger_key();
+        draft.claim("sub", "user_9");
+    });
+    let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
+    let own = signed(|_| {});
+    let cases = [
+        ("the plain one", format!("__session={own}"), "on"),
+        ("a suffixed one", format!("a=b; __session_abcd1234={own}; c=d"), "on"),
+        ("beside a stranger's", format!("__session_zzzzzzzz={stranger}; __session_abcd1234={own}"), "on"),
+        (
+            "the plain one beside suffixed ones",
+            format!("__session={own}; __session_zzzzzzzz={stranger}"),
+            "on",
+        ),
+        ("only strangers", format!("__session={stranger}"), "signature_mismatch"),
+        (
+            "the own one has expired",
+            format!("__session={stranger}; __session_abcd1234={expired}"),
+            "token_expired",
+        ),
+        ("another name", format!("__sessions={own}"), "missing_token"),
+    ];
+    for (why, cookie, want) in cases {
+        let mut host = gate();
+        for again in ["at first", "from the cache"] {
+            let answer = host.send(&get("/account", &[("cookie", &cookie)]));
+            assert_eq!(answer.code(), want, "{why}, {again}");
+            if want == "on" {
+                assert_eq!(answer.upstream("x-tollgate-user"), Some("user_1"), "{why}, {again}");
+            }
+        }
+    }
+    let mut off = gate_with(|gate| gate["cookie"] = json!(false));
+    assert_eq!(
+        off.send(&get("/account", &[("cookie", &format!("__session={own}"))])).code(),
+        "missing_token"
+    );
+}
+
+#[test]
+fn a_signature_is_checked_once_and_the_rest_on_every_use() {
+    let mut host = gate();
+    let token = bearer(|draft| draft.claim("exp", NOW_S + 60));
+    let request = get("/account", &[("authorization", &token)]);
+    assert_eq!(host.served(3, &request), 3);
+    assert_eq!(
+        (host.verifications, host.count("token_cache.hits"), host.count("token_cache.misses")),
+        (1, 2, 1)
+    );
+    host.sleep_s(64);
+    assert_eq!(host.send(&request).code(), "on", "within the skew of clocks");
+    host.sleep_s(1);
+    assert_eq!(host.send(&request).code(), "token_expired");
+    assert_eq!(host.send(&request).code(), "token_expired", "and not only once");
+}
+
+#[test]
+fn a_token_that_failed_is_not_remembered() {
+    let mut host = gate();
+    let forged = bearer(|draft| draft.key = stranger_key());
+    for _ in 0..2 {
+        assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
+    }
+    assert_eq!(host.verifications, 2);
+}
+
+#[test]
+fn where_nobody_can_check_signatures_nobody_is_let_in() {
+    let mut host = gate();
+    host.checks_signatures = false;
+    host.worker.rs256 = None;
+    let cookie = format!("__session={}", signed(|_| {}));
+    for fields in [[("authorization", token("pro").as_str())], [("cookie", cookie.as_str())]] {
+        let answer = host.send(&get("/search", &fields));
+        assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"));
+    }
+}
+
+#[test]
+fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
+    let mut host = gate();
+    host.checks_signatures = false;
+    host.worker.rs256 = Some(rs256::check);
+    assert_eq!(host.send(&get("/account", &[("authorization", &token("pro"))])).code(), "on");
+    let forged = bearer(|draft| draft.key = stranger_key());
+    assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
+}

@@ -1,0 +1,348 @@
+//! Clerk's own record before a refusal: when it is asked for, how often, what its answer does and for how long.
+
+use super::host::{Answer, Progress, bearer, request};
+use super::{Host, gate, gate_with, get, token};
+use crate::clerk::token_tests::factory::NOW_S;
+use crate::http::{HeaderMap, Outcome, Request};
+use serde_json::{Value, json};
+
+fn edit(gate: &mut Value) {
+    gate["confirm"] = json!({"cluster": "clerk_api"});
+    gate["usage_path"] = json!("/usage");
+}
+
+fn confirming() -> Host {
+    gate_with(edit)
+}
+
+/// A second worker thread of the same process.
+fn second(host: &Host) -> Host {
+    host.beside(super::configuration(edit), [2; 16])
+}
+
+/// Clerk's record of that user with that plan.
+fn record(user: &str, plan: impl Into<Value>) -> String {
+    json!({"id": user, "public_metadata": {"plan": plan.into()}}).to_string()
+}
+
+/// Sends a request; if Clerk is asked, its record says that plan.
+fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> Answer {
+    let started = host.start(&get(path, &[("authorization", authorization)]));
+    host.answer_inquiries(200, &record("user_1", clerk));
+    host.finish(started)
+}
+
+fn asked(host: &Host) -> usize {
+    host.count("confirm.asked")
+}
+
+/// A token of another time, counted from that of the others.
+fn token_read(plan: &str, after_s: i64) -> String {
+    bearer(|draft| {
+        draft.claim("public_metadata", json!({"plan": plan}));
+        draft.head("oiat", NOW_S - 5 + after_s);
+    })
+}
+
+#[test]
+fn an_upgrade_counts_on_the_next_request_and_keeps_counting_with_the_same_token() {
+    let refusals =
+        [("/reports", "plan_required"), ("/support", "feature_required"), ("/bulk", "plan_required")];
+    for (path, without) in refusals {
+        let stale = token("free");
+        assert_eq!(gate().send(&get(path, &[("authorization", &stale)])).code(), without);
+        let mut host = confirming();
+        let first = send(&mut host, path, &stale, "pro");
+        assert_eq!((first.code(), first.upstream("x-tollgate-plan")), ("on", Some("pro")), "{path}");
+        for _ in 0..10 {
+            assert_eq!(host.send(&get(path, &[("authorization", &stale)])).code(), "on", "{path}");
+        }
+        assert_eq!(asked(&host), 1, "{path}");
+    }
+}
+
+#[test]
+fn who_upgrades_after_using_up_everything_is_served_and_starts_at_none() {
+    let mut host = confirming();
+    let stale = token("free");
+    let ask = get("/ask", &[("authorization", &stale)]);
+    assert_eq!(host.served(5, &ask), 5);
+    let sixth = send(&mut host, "/ask", &stale, "pro");
+    assert_eq!((sixth.code(), sixth.field("x-ratelimit-remaining")), ("on", Some("99")));
+    assert_eq!(host.served(99, &ask), 99);
+    let usage = host.send(&get("/usage", &[("authorization", &stale)]));
+    assert_eq!(
+        (&usage.json()["plan"], &usage.json()["limits"]["asks"][0]["used"]),
+        (&json!("pro"), &json!(100))
+    );
+}
+
+#[test]
+fn clerk_is_asked_for_the_record_of_the_subject() {
+    let cases = [("user", "/v1/users/user_1"), ("organization", "/v1/organizations/org_1")];
+    for (subject, want) in cases {
+        let mut host = gate_with(|gate| {
+            edit(gate);
+            gate["subject"] = json!(subject);
+        });
+        let token = bearer(|draft| draft.claim("o", json!({"id": "org_1"})));
+        let started = host.start(&get("/reports", &[("authorization", &token)]));
+        let callout = host.inquiries().remove(0);
+        let Request::Http { method, authority, path, headers, .. } = callout.request else { panic!("HTTP") };
+        assert_eq!((method, authority.as_str(), path.as_str()), ("GET", "api.clerk.com", want));
+        assert!(headers.contains(&("authorization", "Bearer sk_test_1".to_owned())));
+        let id = if subject == "user" { "user_1" } else { "org_1" };
+        host.answer_inquiries(200, &record(id, "pro"));
+        assert_eq!(host.finish(started).code(), "on", "{subject}");
+    }
+}
+
+#[test]
+fn what_no_higher_plan_would_lift_is_not_asked_about() {
+    let enterprise = token("enterprise");
+    let cases = [
+        ("no token", request("GET", "/reports", &[])),
+        ("an anonymous caller", get("/search", &[])),
+        ("a path", get("//reports", &[("authorization", &enterprise)])),
+        ("the highest plan", get("/ask", &[("authorization", &enterprise)])),
+    ];
+    for (why, request) in cases {
+        let mut host = confirming();
+        for _ in 0..9 {
+            host.send(&request);
+        }
+        assert_eq!(asked(&host), 0, "{why}");
+    }
+    let mut shadow = gate_with(|gate| {
+        edit(gate);
+        gate["shadow"] = json!(true);
+    });
+    assert_eq!(shadow.send(&get("/reports", &[("authorization", &token("free"))])).code(), "on");
+    assert_eq!(asked(&shadow), 0, "a shadow gate makes nobody wait");
+    let mut billing = gate_with(|gate| {
+        edit(gate);
+        gate["plan_claims"] = json!({"user": ["clerk_billing", "public_metadata.plan"]});
+    });
+    billing.send(&get("/reports", &[("authorization", &token("free"))]));
+    assert_eq!(asked(&billing), 0, "the metadata do not know what Clerk Billing sells");
+}
+
+#[test]
+fn a_quota_that_no_higher_plan_raises_is_not_asked_about() {
+    let mut document = super::fixture::document();
+    for plan in 1..3 {
+        document["plans"][plan]["limits"] = document["plans"][0]["limits"].clone();
+    }
+    document["plan_gate"]["rules"] = json!([{"name": "ask", "path_prefix": "/ask", "limit": "asks"}]);
+    edit(&mut document["plan_gate"]);
+    let mut host = super::fixture::gate_of(&document);
+    assert_eq!(host.served(9, &get("/ask", &[("authorization", &token("free"))])), 5);
+    assert_eq!(asked(&host), 0);
+}
+
+#[test]
+fn a_flood_of_refused_requests_keeps_to_the_number_of_questions() {
+    let mut host = confirming();
+    let mut other = second(&host);
+    let free = token("free");
+    let mut times = Vec::new();
+    for second in 0..60 {
+        for _ in 0..20 {
+            let before = asked(&host) + asked(&other);
+            assert_eq!(send(&mut host, "/reports", &free, "free").code(), "plan_required");
+            assert_eq!(send(&mut other, "/reports", &free, "free").code(), "plan_required");
+            times.extend(vec![second; asked(&host) + asked(&other) - before]);
+        }
+        host.sleep_s(1);
+        other.sleep_s(1);
+    }
+    assert_eq!(times, [0, 0, 10, 20, 30, 40, 50], "both workers together");
+    assert!(host.count("confirm.limited") > 0);
+}
+
+#[test]
+fn the_process_has_a_cap_whoever_asks() {
+    let mut host = confirming();
+    for number in 0..150 {
+        let user = format!("user_{number}");
+        let token = bearer(|draft| draft.claim("sub", user.as_str()));
+        let started = host.start(&get("/reports", &[("authorization", &token)]));
+        host.answer_inquiries(200, &record(&user, "free"));
+        assert_eq!(host.finish(started).code(), "plan_required");
+    }
+    assert_eq!(asked(&host), 100);
+}
+
+#[test]
+fn all_who_are_refused_meanwhile_wait_for_one_question() {
+    let mut host = confirming();
+    let stale = token("free");
+    let reports = get("/reports", &[("authorization", &stale)]);
+    let waiting: Vec<Progress> = (0..30).map(|_| host.start(&reports)).collect();
+    assert_eq!(host.inquiries().len(), 1);
+    assert_eq!(
+        host.send(&get("/account", &[("authorization", &stale)])).code(),
+        "on",
+        "what is allowed never waits"
+    );
+    host.answer_inquiries(200, &record("user_1", "pro"));
+    for started in waiting {
+        assert_eq!(host.finish(started).code(), "on");
+    }
+    assert_eq!(asked(&host), 1);
+}
+
+#[test]
+fn the_answer_is_not_lost_with_the_request_that_asked() {
+    let mut host = confirming();
+    let stale = token("free");
+    drop(host.start(&get("/reports", &[("authorization", &stale)])));
+    host.answer_inquiries(200, &record("user_1", "pro"));
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+}
+
+#[test]
+fn what_one_worker_learned_the_others_know_before_they_refuse() {
+    let mut first = confirming();
+    let mut others: Vec<Host> = (0..7).map(|_| second(&first)).collect();
+    let stale = token("free");
+    assert_eq!(send(&mut first, "/reports", &stale, "pro").code(), "on");
+    for other in &mut others {
+        assert_eq!(other.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+        assert_eq!(asked(other), 0);
+    }
+}
+
+#[test]
+fn an_answer_holds_for_a_minute() {
+    let mut host = confirming();
+    let stale = token("free");
+    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on");
+    host.sleep_s(59);
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+    host.sleep_s(1);
+    assert_eq!(
+        send(&mut host, "/reports", &stale, "free").code(),
+        "plan_required",
+        "a cancelled plan does not live on"
+    );
+    assert_eq!(asked(&host), 2);
+}
+
+#[test]
+fn an_answer_yields_to_a_token_read_after_the_question() {
+    let cases = [
+        ("read before", -1, "on"),
+        ("read when it was asked", 5, "on"),
+        ("read a second later", 6, "plan_required"),
+    ];
+    for (why, after_s, want) in cases {
+        let mut host = confirming();
+        assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "on");
+        let refused = send(&mut host, "/reports", &token_read("free", after_s), "free");
+        assert_eq!(refused.code(), want, "{why}");
+    }
+}
+
+#[test]
+fn a_fresh_iat_is_not_a_fresh_plan() {
+    let mut host = confirming();
+    assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "on");
+    let minted_again = bearer(|draft| {
+        draft.claim("iat", NOW_S + 4);
+        draft.head("oiat", NOW_S - 40);
+    });
+    assert_eq!(host.send(&get("/reports", &[("authorization", &minted_again)])).code(), "on");
+    let by_iat = bearer(|draft| draft.claim("iat", NOW_S + 4));
+    assert_eq!(
+        send(&mut host, "/reports", &by_iat, "free").code(),
+        "plan_required",
+        "without oiat iat counts"
+    );
+}
+
+#[test]
+fn an_answer_may_lower_a_plan_too() {
+    let mut host = confirming();
+    let stale = token("pro");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
+    let refused = send(&mut host, "/login", &stale, "free");
+    assert_eq!((refused.code(), &refused.json()["plan"]), ("feature_required", &json!("free")));
+    assert_eq!(send(&mut host, "/reports", &stale, "free").code(), "plan_required");
+}
+
+#[test]
+fn what_the_record_says_is_read_like_a_token() {
+    let past = NOW_S - 1;
+    let cases = [
+        ("no metadata", json!({"id": "user_1"}), "plan_required"),
+        ("null", json!({"id": "user_1", "public_metadata": {"plan": null}}), "plan_required"),
+        ("not sold", json!({"id": "user_1", "public_metadata": {"plan": "platinum"}}), "plan_required"),
+        ("no text", json!({"id": "user_1", "public_metadata": {"plan": true}}), "plan_required"),
+        (
+            "its grace is over",
+            json!({"id": "user_1", "public_metadata": {"plan": "pro", "subscription": {"grace_until": past}}}),
+            "plan_required",
+        ),
+        (
+            "its grace is not",
+            json!({"id": "user_1", "public_metadata": {"plan": "pro", "subscription": {"grace_until": NOW_S + 1}}}),
+            "on",
+        ),
+    ];
+    for (why, record, want) in cases {
+        let mut host = confirming();
+        let started = host.start(&get("/reports", &[("authorization", &token("free"))]));
+        host.answer_inquiries(200, &record.to_string());
+        assert_eq!(host.finish(started).code(), want, "{why}");
+        assert_eq!(host.alarms("plan_unknown").len(), usize::from(why == "not sold"), "{why}");
+    }
+}
+
+#[test]
+fn without_an_answer_the_refusal_stands_and_nothing_is_remembered() {
+    let none = HeaderMap::default();
+    let stranger = record("user_9", "pro");
+    let ends = [
+        ("late", Outcome::TimedOut),
+        ("refused", Outcome::Reset),
+        ("down", Outcome::Answered { status: 500, headers: &none, body: b"" }),
+        ("too often", Outcome::Answered { status: 429, headers: &none, body: b"" }),
+        ("wrong key", Outcome::Answered { status: 401, headers: &none, body: b"" }),
+        ("another user's", Outcome::Answered { status: 200, headers: &none, body: stranger.as_bytes() }),
+        ("a page", Outcome::Answered { status: 200, headers: &none, body: b"<html>" }),
+        ("no such cluster", Outcome::ClusterUnknown),
+    ];
+    for (why, outcome) in ends {
+        let mut host = confirming();
+        let stale = token("free");
+        let started = host.start(&get("/reports", &[("authorization", &stale)]));
+        host.end_inquiries(outcome);
+        assert_eq!(host.finish(started).code(), "plan_required", "{why}");
+        assert_eq!((host.count("confirm.failed"), host.alarms("confirm_failed").len()), (1, 1), "{why}");
+        assert_eq!(
+            send(&mut host, "/reports", &stale, "pro").code(),
+            "on",
+            "{why}: asked again, by the second question"
+        );
+    }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_costs_the_question() {
+    let mut host = confirming();
+    host.swaps_to_lose = 8;
+    let stale = token("free");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "plan_required");
+    assert_eq!(asked(&host), 0);
+    host.swaps_to_lose = 7;
+    assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on", "one try fewer");
+}
+
+#[test]
+fn a_refusal_after_an_answer_names_the_plan_in_force() {
+    let mut host = confirming();
+    let refused = send(&mut host, "/login", &token("free"), "pro");
+    assert_eq!((refused.code(), &refused.json()["plan"]), ("feature_required", &json!("pro")));
+    assert_eq!(refused.json()["required_plan"], "enterprise");
+}

@@ -1,0 +1,297 @@
+//! A host in memory: performs the actions of [`Passage`]s for one worker thread, checks signatures for real.
+
+use crate::clerk::token_tests::factory::{Draft, NOW_S, verify};
+use crate::config::{Configuration, Gate};
+use crate::gate::{Passage, Worker};
+use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply};
+use crate::machine::{Action, Input, InquiryId, Machine, Verification, Version};
+use crate::report::{MetricId, Metrics, Report};
+use crate::time::Micros;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What the workers of one process share: values and their versions.
+pub(super) type Shared = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
+
+/// A worker thread.
+pub(super) struct Host {
+    pub(super) worker: Worker,
+    pub(super) shared: Shared,
+    pub(super) now: Micros,
+    /// The rule that the route names.
+    pub(super) route_rule: Option<&'static str>,
+    pub(super) source_address: Option<&'static str>,
+    /// How many swaps fail, as if another worker had been faster.
+    pub(super) swaps_to_lose: u32,
+    /// Whether there is a `verify_signature`.
+    pub(super) checks_signatures: bool,
+    /// How many signatures were checked.
+    pub(super) verifications: u32,
+    pub(super) reports: Vec<Report>,
+    under_way: Vec<(InquiryId, Callout)>,
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Judged(Answer),
+    /// It awaits an inquiry.
+    Held(Box<Passage>),
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Forwarded(Forward),
+    Replied(Reply),
+}
+
+impl Host {
+    pub(super) fn new(configuration: Configuration<Gate>, seed: [u8; 16]) -> Self {
+        Host {
+            worker: Worker::new(configuration, seed).unwrap(),
+            shared: Shared::default(),
+            now: Micros::from_secs(NOW_S.unsigned_abs()),
+            route_rule: None,
+            source_address: Some("192.0.2.1:4711"),
+            swaps_to_lose: 0,
+            checks_signatures: true,
+            verifications: 0,
+            reports: Vec::new(),
+            under_way: Vec::new(),
+        }
+    }
+
+    /// Another worker thread of the same process.
+    pub(super) fn beside(&self, configuration: Configuration<Gate>, seed: [u8; 16]) -> Self {
+        Host { shared: Rc::clone(&self.shared), now: self.now, ..Host::new(configuration, seed) }
+    }
+
+    /// Sends a request that waits for nothing.
+    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> Answer {
+        self.start(fields).answer()
+    }
+
+    /// Sends a request and performs whatever its passage wants until it is judged or waits.
+    pub(super) fn start(&mut self, fields: &[(&str, &str)]) -> Progress {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
+        let mut passage = Passage::default();
+        let action = self.give(&mut passage, head);
+        self.go_on(Box::new(passage), action)
+    }
+
+    /// Goes on with a request whose inquiry has ended, if it waited for one.
+    pub(super) fn finish(&mut self, progress: Progress) -> Answer {
+        match progress {
+            Progress::Judged(answer) => answer,
+            Progress::Held(mut passage) => {
+                let action = self.give(&mut passage, Input::Settled);
+                self.go_on(passage, action).answer()
+            }
+        }
+    }
+
+    fn go_on(&mut self, mut passage: Box<Passage>, mut action: Action) -> Progress {
+        loop {
+            action = match action {
+                Action::Forward(forward) => return Progress::Judged(Answer::Forwarded(forward)),
+                Action::Reply(reply) => return Progress::Judged(Answer::Replied(reply)),
+                Action::Await(inquiry) if self.under_way.iter().any(|(known, _)| *known == inquiry) => {
+                    return Progress::Held(passage);
+                }
+                other => self.perform(&mut passage, other),
+            };
+        }
+    }
+
+    /// What the worker has asked and was not answered.
+    pub(super) fn inquiries(&self) -> Vec<Callout> {
+        self.under_way.iter().map(|(_, callout)| callout.clone()).collect()
+    }
+
+    /// Answers all inquiries.
+    pub(super) fn answer_inquiries(&mut self, status: u16, body: &str) {
+        let headers = &HeaderMap::default();
+        self.end_inquiries(Outcome::Answered { status, headers, body: body.as_bytes() });
+    }
+
+    /// Ends all inquiries.
+    pub(super) fn end_inquiries(&mut self, outcome: Outcome<'_>) {
+        for (inquiry, _) in std::mem::take(&mut self.under_way) {
+            self.reports.extend(Passage::settle(&mut self.worker, self.now, inquiry, outcome));
+        }
+    }
+
+    /// Gives a passage an input, and keeps what it reports.
+    pub(super) fn give(&mut self, passage: &mut Passage, input: Input<'_>) -> Action {
+        let step = passage.handle(&mut self.worker, self.now, input);
+        self.reports.extend(step.reports);
+        step.action
+    }
+
+    /// Performs an action that is answered at once.
+    pub(super) fn perform(&mut self, passage: &mut Passage, action: Action) -> Action {
+        match action {
+            Action::ReadProperty { path } => {
+                let value = match path {
+                    ["source", "address"] => self.source_address,
+                    ["xds", "route_metadata", "filter_metadata", "tollgate", "rule"] => self.route_rule,
+                    other => panic!("nobody knows {other:?}"),
+                };
+                self.give(passage, Input::Property(value.map(str::as_bytes)))
+            }
+            Action::Verify { .. } => {
+                self.verifications += 1;
+                let verification =
+                    if self.checks_signatures { verify(action) } else { Verification::Unsupported };
+                self.give(passage, Input::Verified(verification))
+            }
+            Action::Load { key } => {
+                let stored = self.shared.borrow().get(&key).cloned();
+                let version = stored.as_ref().map_or(Version::ABSENT, |(_, version)| Version(*version));
+                let value = stored.as_ref().map(|(value, _)| &value[..]);
+                self.give(passage, Input::Loaded { value, version })
+            }
+            Action::Swap { key, value, version } => {
+                let stored = self.swap(key, value, version);
+                self.give(passage, Input::Swapped { stored })
+            }
+            Action::Inquire { inquiry, callout } => {
+                self.under_way.push((inquiry, *callout));
+                self.give(passage, Input::Inquired)
+            }
+            Action::Await(_) => self.give(passage, Input::Settled),
+            other => panic!("not answered at once: {other:?}"),
+        }
+    }
+
+    fn swap(&mut self, key: String, value: Vec<u8>, version: Version) -> bool {
+        let mut shared = self.shared.borrow_mut();
+        let present = shared.get(&key).map_or(Version::ABSENT, |(_, version)| Version(*version));
+        let lost = self.swaps_to_lose > 0;
+        self.swaps_to_lose = self.swaps_to_lose.saturating_sub(1);
+        if lost || version != present {
+            return false;
+        }
+        shared.insert(key, (value, present.0 + 1));
+        true
+    }
+
+    /// How many of so many such requests go on.
+    pub(super) fn served(&mut self, requests: u64, fields: &[(&str, &str)]) -> u64 {
+        (0..requests).map(|_| u64::from(self.send(fields).status() == 200)).sum()
+    }
+
+    /// Lets time pass.
+    pub(super) fn sleep_s(&mut self, seconds: u64) {
+        self.now = Micros::from_secs(self.now.as_secs() + seconds);
+    }
+
+    /// How often the metric of that name was counted, without `tollgate.gate.`.
+    pub(super) fn count(&self, name: &str) -> usize {
+        let name = format!("tollgate.gate.{name}");
+        let place = self.worker.metrics().iter().position(|metric| metric.name == name).unwrap();
+        self.reports.iter().filter(|report| **report == Report::Count(MetricId(place))).count()
+    }
+
+    /// The lines of the log that tell of that alarm.
+    pub(super) fn alarms(&self, alarm: &str) -> Vec<Value> {
+        let lines = self.reports.iter().filter_map(|report| match report {
+            Report::Line(_, line) => Some(serde_json::from_str::<Value>(line).unwrap()),
+            _ => None,
+        });
+        lines.filter(|line| line["alarm"] == alarm).collect()
+    }
+}
+
+impl Progress {
+    /// What became of a request that waits for nothing.
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Progress::Judged(answer) => answer,
+            Progress::Held(passage) => panic!("it waits: {passage:?}"),
+        }
+    }
+}
+
+impl Answer {
+    /// 200 for a request that went on.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Answer::Forwarded(_) => 200,
+            Answer::Replied(reply) => reply.status,
+        }
+    }
+
+    /// `on` for a request that went on, else the code of the refusal.
+    pub(super) fn code(&self) -> &str {
+        match self {
+            Answer::Forwarded(_) => "on",
+            Answer::Replied(reply) => reply.details,
+        }
+    }
+
+    /// The body of a reply.
+    pub(super) fn json(&self) -> Value {
+        match self {
+            Answer::Replied(reply) => serde_json::from_slice(&reply.body).unwrap(),
+            other => panic!("not a reply: {other:?}"),
+        }
+    }
+
+    /// A field of the response that the client gets.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let fields = match self {
+            Answer::Forwarded(forward) => &forward.respond_with,
+            Answer::Replied(reply) => &reply.headers,
+        };
+        fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field that the upstream gets.
+    pub(super) fn upstream(&self, name: &str) -> Option<&str> {
+        let Answer::Forwarded(forward) = self else { panic!("not forwarded: {self:?}") };
+        let set = forward.set.iter().find(|(known, _)| *known == name);
+        set.map(|(_, value)| std::str::from_utf8(value).unwrap())
+    }
+}
+
+/// A request's header.
+pub(super) fn get<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    request("GET", path, more)
+}
+
+/// A request's header.
+pub(super) fn post<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    request("POST", path, more)
+}
+
+/// A request's header.
+pub(super) fn request<'a>(
+    method: &'a str,
+    path: &'a str,
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    [&[(":method", method), (":authority", "api.example.com"), (":path", path)], more].concat()
+}
+
+/// An Authorization field's value: a token that lives for an hour, of a user with that plan.
+pub(super) fn token(plan: impl Into<Value>) -> String {
+    bearer(|draft| draft.claim("public_metadata", json!({"plan": plan.into()})))
+}
+
+/// An Authorization field's value, after an edit of the token.
+pub(super) fn bearer(edit: impl FnOnce(&mut Draft)) -> String {
+    format!("Bearer {}", signed(edit))
+}
+
+/// A token, after an edit.
+pub(super) fn signed(edit: impl FnOnce(&mut Draft)) -> String {
+    let mut draft = Draft::session();
+    draft.claim("exp", NOW_S + 4_000_000);
+    edit(&mut draft);
+    draft.sign()
+}

@@ -1,0 +1,137 @@
+//! What the upstream is told of a caller, and what nobody else can tell it.
+
+use super::host::{bearer, signed};
+use super::{Answer, gate, gate_with, get, token};
+use serde_json::json;
+
+fn removed(answer: &Answer) -> Vec<String> {
+    let Answer::Forwarded(forward) = answer else { panic!("not forwarded: {answer:?}") };
+    forward.remove.iter().map(|name| name.escape_ascii().to_string()).collect()
+}
+
+#[test]
+fn the_upstream_learns_who_calls_by_which_plan() {
+    let mut host = gate();
+    let token = bearer(|draft| {
+        draft.claim("public_metadata", json!({"plan": "pro"}));
+        draft.claim("o", json!({"id": "org_1"}));
+    });
+    let answer = host.send(&get("/account", &[("authorization", &token)]));
+    for (name, want) in [
+        ("x-tollgate-user", Some("user_1")),
+        ("x-tollgate-organization", Some("org_1")),
+        ("x-tollgate-session", Some("sess_1")),
+        ("x-tollgate-plan", Some("pro")),
+    ] {
+        assert_eq!(answer.upstream(name), want, "{name}");
+    }
+}
+
+#[test]
+fn what_a_token_does_not_name_is_not_sent() {
+    let mut host = gate();
+    let token = bearer(|draft| draft.without("sid"));
+    let answer = host.send(&get("/account", &[("authorization", &token)]));
+    assert_eq!(answer.upstream("x-tollgate-session"), None);
+    assert_eq!(answer.upstream("x-tollgate-organization"), None);
+    assert_eq!(answer.upstream("x-tollgate-plan"), Some("free"), "no plan is the default plan");
+}
+
+#[test]
+fn an_anonymous_caller_has_a_plan_and_no_name() {
+    let mut host = gate();
+    let forged = [("x-tollgate-user", "user_9"), ("x_tollgate_session", "sess_9")];
+    let answer = host.send(&get("/search", &forged));
+    assert_eq!(removed(&answer), ["x-tollgate-user", "x_tollgate_session"]);
+    assert_eq!(
+        (answer.upstream("x-tollgate-plan"), answer.upstream("x-tollgate-user")),
+        (Some("free"), None)
+    );
+}
+
+#[test]
+fn nobody_else_can_speak_in_our_name_whichever_way_a_request_goes_on() {
+    let token = token("pro");
+    let preflight = [
+        (":method", "OPTIONS"),
+        (":path", "/ask"),
+        ("origin", "https://app.example.com"),
+        ("access-control-request-method", "POST"),
+    ];
+    let forged =
+        [("x-tollgate-user", "user_9"), ("X_Tollgate-Plan", "enterprise"), ("x-tollgate-stripe-event", "e")];
+    let ways = [
+        ("with a token", get("/account", &[("authorization", &token)])),
+        ("anonymously", get("/search", &[])),
+        ("unmatched", get("/other", &[])),
+        ("as a preflight", preflight.to_vec()),
+    ];
+    for (why, request) in ways {
+        let answer = gate().send(&[&request[..], &forged].concat());
+        assert_eq!(
+            removed(&answer),
+            ["x-tollgate-user", "X_Tollgate-Plan", "x-tollgate-stripe-event"],
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn the_subject_is_as_configured() {
+    let user = || json!({"plan": "pro"});
+    let organization = || json!({"plan": "enterprise"});
+    let in_organization = signed(|draft| {
+        draft.claim("public_metadata", user());
+        draft.claim("org_public_metadata", organization());
+        draft.claim("o", json!({"id": "org_1"}));
+    });
+    let alone = signed(|draft| {
+        draft.claim("public_metadata", user());
+        draft.claim("org_public_metadata", organization());
+    });
+    let cases = [
+        ("user", &in_organization, "on", Some("pro")),
+        ("user", &alone, "on", Some("pro")),
+        ("organization", &in_organization, "on", Some("enterprise")),
+        ("organization", &alone, "organization_required", None),
+        ("organization_or_user", &in_organization, "on", Some("enterprise")),
+        ("organization_or_user", &alone, "on", Some("pro")),
+    ];
+    for (subject, token, code, plan) in cases {
+        let mut host = gate_with(|gate| gate["subject"] = json!(subject));
+        let answer = host.send(&get("/ask", &[("authorization", &format!("Bearer {token}"))]));
+        assert_eq!(answer.code(), code, "{subject}");
+        if let Some(plan) = plan {
+            assert_eq!(answer.upstream("x-tollgate-plan"), Some(plan), "{subject}");
+        }
+    }
+}
+
+#[test]
+fn where_a_token_is_enough_no_organization_is_asked_for() {
+    let mut host = gate_with(|gate| gate["subject"] = json!("organization"));
+    let token = token("pro");
+    let answer = host.send(&get("/account", &[("authorization", &token)]));
+    assert_eq!(answer.code(), "on");
+    assert_eq!(answer.upstream("x-tollgate-plan"), None, "whose plan would it be");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &token)])).status(), 403);
+}
+
+#[test]
+fn members_of_an_organization_share_its_counter_and_its_members_own_are_apart() {
+    let mut host = gate_with(|gate| gate["subject"] = json!("organization_or_user"));
+    let member = |user: &str, organization: Option<&str>| {
+        bearer(|draft| {
+            draft.claim("sub", user);
+            if let Some(id) = organization {
+                draft.claim("o", json!({"id": id}));
+            }
+        })
+    };
+    let asks =
+        |host: &mut super::Host, token: &str| host.served(9, &get("/ask", &[("authorization", token)]));
+    assert_eq!(asks(&mut host, &member("user_1", Some("org_1"))), 5);
+    assert_eq!(asks(&mut host, &member("user_2", Some("org_1"))), 0);
+    assert_eq!(asks(&mut host, &member("user_2", Some("org_2"))), 5);
+    assert_eq!(asks(&mut host, &member("user_1", None)), 5);
+}

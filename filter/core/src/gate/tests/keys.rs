@@ -1,0 +1,247 @@
+//! Keys that are fetched: by whom, how often, who waits, and what becomes of tokens when they change.
+
+use super::host::{Answer, Progress, bearer};
+use super::{Host, gate_with, get};
+use crate::clerk::token_tests::factory::{Key, own_key, stranger_key};
+use crate::http::{Callout, HeaderMap, Outcome, Request};
+use serde_json::json;
+
+fn jwks_gate() -> Host {
+    gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}))
+}
+
+fn key_set(keys: &[&Key]) -> String {
+    json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string()
+}
+
+/// A token signed by that key.
+fn signed_by(key: &'static Key) -> String {
+    bearer(|draft| {
+        draft.key = key;
+        draft.head("kid", key.id);
+    })
+}
+
+/// A token with another `kid`.
+fn with_kid(kid: &str) -> String {
+    bearer(|draft| draft.head("kid", kid))
+}
+
+fn start(host: &mut Host, authorization: &str) -> Progress {
+    host.start(&get("/account", &[("authorization", authorization)]))
+}
+
+/// Sends a request while the set that is fetched is this one.
+fn send(host: &mut Host, authorization: &str, body: &str) -> Answer {
+    let started = start(host, authorization);
+    host.answer_inquiries(200, body);
+    host.finish(started)
+}
+
+fn paths(inquiries: &[Callout]) -> Vec<String> {
+    inquiries.iter().map(|callout| format!("{} {:?}", callout.cluster, callout.request)).collect()
+}
+
+#[test]
+fn all_who_come_before_the_first_set_wait_for_one_fetch() {
+    let mut host = jwks_gate();
+    let waiting: Vec<Progress> = (0..50).map(|_| start(&mut host, &signed_by(own_key()))).collect();
+    assert!(waiting.iter().all(|progress| matches!(progress, Progress::Held(_))));
+    assert_eq!(
+        paths(&host.inquiries()),
+        ["clerk_frontend GET clerk.example.com/.well-known/jwks.json"],
+        "the issuer's, once"
+    );
+    host.answer_inquiries(200, &key_set(&[own_key()]));
+    for progress in waiting {
+        assert_eq!(host.finish(progress).code(), "on");
+    }
+    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
+    assert_eq!((host.count("keys.fetched"), host.inquiries().len()), (1, 0));
+}
+
+#[test]
+fn a_fetch_is_not_lost_with_the_request_that_asked_first() {
+    let mut host = jwks_gate();
+    drop(start(&mut host, &signed_by(own_key())));
+    let second = start(&mut host, &signed_by(own_key()));
+    assert_eq!(host.inquiries().len(), 1);
+    host.answer_inquiries(200, &key_set(&[own_key()]));
+    assert_eq!(host.finish(second).code(), "on");
+}
+
+#[test]
+fn without_any_key_nobody_can_be_judged() {
+    let none = HeaderMap::default();
+    let ends = [
+        ("down", Outcome::Answered { status: 503, headers: &none, body: b"" }),
+        ("not a key set", Outcome::Answered { status: 200, headers: &none, body: b"<html>" }),
+        ("no usable key", Outcome::Answered { status: 200, headers: &none, body: b"{\"keys\":[]}" }),
+        ("late", Outcome::TimedOut),
+        ("refused", Outcome::Reset),
+        ("no such cluster", Outcome::ClusterUnknown),
+        ("huge", Outcome::TooLarge),
+    ];
+    for (why, outcome) in ends {
+        let mut host = jwks_gate();
+        let first = start(&mut host, &signed_by(own_key()));
+        host.end_inquiries(outcome);
+        let answer = host.finish(first);
+        assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"), "{why}");
+        assert_eq!(answer.field("retry-after"), Some("1"), "{why}");
+        assert_eq!(host.alarms("keys_unavailable").len(), 1, "{why}");
+
+        let soon = start(&mut host, &signed_by(own_key())).answer();
+        assert_eq!(
+            (soon.code(), host.inquiries().len()),
+            ("keys_unavailable", 0),
+            "{why}: not asked again at once"
+        );
+        host.sleep_s(1);
+        assert_eq!(
+            send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(),
+            "on",
+            "{why}: and then well"
+        );
+    }
+}
+
+#[test]
+fn a_cookie_is_nobodys_only_if_there_are_keys_to_say_so() {
+    let mut host = jwks_gate();
+    let cookie = format!("__session={}", super::host::signed(|_| {}));
+    let search = get("/search", &[("cookie", cookie.as_str())]);
+    let started = host.start(&search);
+    host.end_inquiries(Outcome::TimedOut);
+    assert_eq!(host.finish(started).code(), "keys_unavailable");
+    assert_eq!(host.send(&get("/search", &[])).code(), "on", "who has none needs no key");
+}
+
+#[test]
+fn a_set_is_refreshed_beside_the_requests_when_it_is_old() {
+    let mut host = jwks_gate();
+    send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
+    host.sleep_s(299);
+    assert_eq!(start(&mut host, &with_subject("user_2")).answer().code(), "on");
+    assert_eq!(host.inquiries().len(), 0, "not old yet");
+    host.sleep_s(1);
+    assert_eq!(start(&mut host, &with_subject("user_3")).answer().code(), "on", "nobody waits");
+    assert_eq!(start(&mut host, &with_subject("user_4")).answer().code(), "on");
+    assert_eq!(host.inquiries().len(), 1);
+    host.end_inquiries(Outcome::TimedOut);
+    assert_eq!(host.count("keys.fetch_failed"), 1);
+    assert_eq!(start(&mut host, &with_subject("user_5")).answer().code(), "on", "the old keys stay");
+    assert_eq!(host.inquiries().len(), 0, "and Clerk is left alone for a while");
+    host.sleep_s(5);
+    start(&mut host, &with_subject("user_6")).answer();
+    assert_eq!(host.inquiries().len(), 1);
+}
+
+fn with_subject(user: &str) -> String {
+    bearer(|draft| draft.claim("sub", user))
+}
+
+#[test]
+fn a_new_key_is_fetched_when_a_token_names_it() {
+    let mut host = jwks_gate();
+    send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
+    host.sleep_s(5);
+    let rotated = key_set(&[own_key(), stranger_key()]);
+    assert_eq!(send(&mut host, &signed_by(stranger_key()), &rotated).code(), "on");
+    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on", "the old one is still there");
+}
+
+#[test]
+fn a_token_whose_key_is_dropped_is_dropped_with_it() {
+    let mut host = jwks_gate();
+    let old = signed_by(own_key());
+    assert_eq!(send(&mut host, &old, &key_set(&[own_key()])).code(), "on");
+    assert_eq!(start(&mut host, &old).answer().code(), "on", "from the cache");
+    host.sleep_s(5);
+    assert_eq!(send(&mut host, &signed_by(stranger_key()), &key_set(&[stranger_key()])).code(), "on");
+    host.sleep_s(5);
+    let refused = send(&mut host, &old, &key_set(&[stranger_key()]));
+    assert_eq!((refused.status(), refused.code()), (401, "unknown_key"));
+}
+
+#[test]
+fn an_added_key_empties_no_cache() {
+    let mut host = jwks_gate();
+    let old = signed_by(own_key());
+    send(&mut host, &old, &key_set(&[own_key()]));
+    host.sleep_s(5);
+    send(&mut host, &signed_by(stranger_key()), &key_set(&[own_key(), stranger_key()]));
+    let before = host.verifications;
+    start(&mut host, &old).answer();
+    assert_eq!(host.verifications, before);
+}
+
+#[test]
+fn unknown_keys_cost_clerk_one_question_in_five_seconds() {
+    let mut host = jwks_gate();
+    let set = key_set(&[own_key()]);
+    send(&mut host, &signed_by(own_key()), &set);
+    host.sleep_s(5);
+    let mut asked = 0;
+    for number in 0..100 {
+        let started = start(&mut host, &with_kid(&format!("ins_{number}")));
+        asked += host.inquiries().len();
+        host.answer_inquiries(200, &set);
+        assert_eq!(host.finish(started).code(), "unknown_key");
+    }
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn an_unknown_key_is_remembered_for_a_while() {
+    let mut host = jwks_gate();
+    let set = key_set(&[own_key()]);
+    send(&mut host, &signed_by(own_key()), &set);
+    host.sleep_s(5);
+    let other = with_kid("ins_other");
+    assert_eq!(send(&mut host, &other, &set).code(), "unknown_key");
+    host.sleep_s(29);
+    assert_eq!(start(&mut host, &other).answer().code(), "unknown_key", "at once");
+    assert_eq!(host.inquiries().len(), 0);
+    host.sleep_s(1);
+    assert!(matches!(start(&mut host, &other), Progress::Held(_)), "asked again");
+}
+
+#[test]
+fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
+    let mut host = jwks_gate();
+    send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
+    host.sleep_s(5);
+    let started = start(&mut host, &signed_by(stranger_key()));
+    host.end_inquiries(Outcome::TimedOut);
+    assert_eq!(host.finish(started).code(), "keys_unavailable", "it may be a new one");
+    assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
+    host.sleep_s(5);
+    let rotated = key_set(&[own_key(), stranger_key()]);
+    assert_eq!(
+        send(&mut host, &signed_by(stranger_key()), &rotated).code(),
+        "on",
+        "nor is it remembered as such"
+    );
+}
+
+#[test]
+fn a_clock_that_stepped_back_stops_no_fetch() {
+    let mut host = jwks_gate();
+    let started = start(&mut host, &signed_by(own_key()));
+    host.end_inquiries(Outcome::Reset);
+    host.finish(started);
+    host.now = crate::time::Micros::from_secs(host.now.as_secs() - 3);
+    assert_eq!(send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(), "on");
+}
+
+#[test]
+fn the_backend_apis_set_is_asked_for_with_the_secret_key() {
+    let keys = json!({"jwks": {"cluster": "clerk_api", "authority": "api.clerk.com", "path": "/v1/jwks"}});
+    let mut host = gate_with(|gate| gate["keys"] = keys);
+    drop(start(&mut host, &signed_by(own_key())));
+    let callout = host.inquiries().remove(0);
+    let Request::Http { method, authority, path, headers, .. } = callout.request else { panic!("HTTP") };
+    assert_eq!((method, authority.as_str(), path.as_str()), ("GET", "api.clerk.com", "/v1/jwks"));
+    assert!(headers.contains(&("authorization", "Bearer sk_test_1".to_owned())));
+}

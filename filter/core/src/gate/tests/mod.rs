@@ -1,0 +1,15 @@
+//! The gate's behaviour from a request's header to its answer: no Envoy, a fixed time, real signatures.
+#![allow(clippy::arithmetic_side_effects)]
+
+mod authentication;
+mod confirm;
+mod fixture;
+mod host;
+mod identity;
+mod keys;
+mod quota;
+mod rules;
+mod usage;
+
+use fixture::{configuration, gate, gate_with};
+use host::{Answer, Host, get, post, token};

@@ -1,0 +1,225 @@
+//! Counting: exactly as much as the plan allows, whatever changes meanwhile.
+
+use super::{Host, configuration, gate, gate_with, get, post, token};
+use crate::gate::Passage;
+use crate::http::HeaderMap;
+use crate::machine::{Action, Input, Version};
+use crate::quota::{SWAP_TRIES_MAX, Seed};
+use serde_json::json;
+
+const DAY_S: u64 = 86_400;
+
+fn asks(host: &mut Host, plan: &str, requests: u64) -> u64 {
+    host.served(requests, &get("/ask", &[("authorization", &token(plan))]))
+}
+
+#[test]
+fn as_many_are_served_as_the_plan_allows() {
+    for (plan, want) in [("free", 5), ("pro", 100), ("enterprise", 130)] {
+        assert_eq!(asks(&mut gate(), plan, 130), want, "{plan}");
+    }
+}
+
+#[test]
+fn a_refused_caller_learns_when_there_is_room_again() {
+    let mut host = gate();
+    let free = token("free");
+    let request = post("/ask", &[("authorization", &free)]);
+    let first = host.send(&request);
+    assert_eq!(first.field("ratelimit"), Some(r#""asks";r=4;t=57600"#), "08:00, sixteen hours to go");
+    assert_eq!(first.field("ratelimit-policy"), Some(r#""asks";q=5;w=86400"#));
+    assert_eq!(first.field("x-ratelimit-remaining"), Some("4"));
+    assert_eq!(host.served(4, &request), 4);
+    let refused = host.send(&request);
+    let body = refused.json();
+    assert_eq!((refused.status(), refused.code()), (429, "quota_exceeded"));
+    assert_eq!(refused.field("retry-after"), Some("57600"));
+    assert_eq!(refused.field("ratelimit"), Some(r#""asks";r=0;t=57600"#));
+    for (member, want) in [
+        ("plan", json!("free")),
+        ("limit", json!("asks")),
+        ("max", json!(5)),
+        ("per", json!("day")),
+        ("reset", json!("2027-01-16T00:00:00Z")),
+        ("upgrade_url", json!("https://app.example.com/pricing")),
+    ] {
+        assert_eq!(body[member], want, "{member}");
+    }
+    host.sleep_s(57_600);
+    assert_eq!(host.served(9, &request), 5, "the next day");
+}
+
+#[test]
+fn the_fields_come_in_the_forms_that_are_configured() {
+    let cases =
+        [("ietf", true, false), ("x-ratelimit", false, true), ("both", true, true), ("none", false, false)];
+    for (form, ietf, x) in cases {
+        let mut host = gate_with(|gate| gate["rate_limit_headers"] = json!(form));
+        let free = token("free");
+        let request = get("/ask", &[("authorization", &free)]);
+        for answer in [host.send(&request), (0..5).map(|_| host.send(&request)).last().unwrap()] {
+            assert_eq!(answer.field("ratelimit").is_some(), ietf, "{form}");
+            assert_eq!(answer.field("ratelimit-policy").is_some(), ietf, "{form}");
+            assert_eq!(answer.field("x-ratelimit-limit").is_some(), x, "{form}");
+        }
+    }
+}
+
+#[test]
+fn a_cost_counts_as_much_as_it_says_or_not_at_all() {
+    let mut host = gate();
+    let free = token("free");
+    let pair = get("/pair", &[("authorization", &free)]);
+    assert_eq!(host.served(9, &pair), 2, "4 of 5");
+    assert_eq!(asks(&mut host, "free", 9), 1, "the fifth was not lost to the refused ones");
+    assert_eq!(
+        host.send(&get("/bulk", &[("authorization", &free)])).code(),
+        "plan_required",
+        "6 never fit into 5"
+    );
+    assert_eq!(host.served(30, &get("/bulk", &[("authorization", &token("pro"))])), 16, "96 of 100");
+}
+
+#[test]
+fn all_windows_must_have_room_and_a_refused_request_counts_in_none() {
+    let mut host = gate();
+    let free = token("free");
+    let burst = get("/burst", &[("authorization", &free)]);
+    assert_eq!(host.served(9, &burst), 2, "2 a minute");
+    assert_eq!(host.send(&burst).field("retry-after"), Some("60"));
+    host.sleep_s(60);
+    let third = host.send(&burst);
+    assert_eq!(third.code(), "on");
+    assert_eq!(
+        third.field("ratelimit"),
+        Some(r#""burst";r=0;t=57540"#),
+        "the day is tighter than the minute"
+    );
+    assert_eq!(host.send(&burst).field("retry-after"), Some("57540"), "3 a day");
+}
+
+#[test]
+fn limits_are_counted_apart_and_rules_of_one_limit_together() {
+    let mut host = gate();
+    let free = token("free");
+    assert_eq!(asks(&mut host, "free", 9), 5);
+    assert_eq!(host.served(1, &get("/burst", &[("authorization", &free)])), 1);
+    assert_eq!(host.served(1, &get("/search", &[("authorization", &free)])), 0, "asks by another path");
+}
+
+#[test]
+fn anonymous_callers_are_counted_by_their_address() {
+    let mut host = gate();
+    let search = get("/search", &[]);
+    assert_eq!(host.served(9, &search), 5);
+    host.source_address = Some("192.0.2.1:9");
+    assert_eq!(host.served(9, &search), 0, "another port");
+    host.source_address = Some("192.0.2.2:9");
+    assert_eq!(host.served(9, &search), 5, "another address");
+    host.source_address = Some("[2001:db8::1]:9");
+    assert_eq!(host.served(9, &search), 5);
+    host.source_address = Some("[2001:db8::ffff:2]:9");
+    assert_eq!(host.served(9, &search), 0, "the same network");
+    assert_eq!(asks(&mut host, "free", 9), 5, "signed-in callers are apart");
+}
+
+#[test]
+fn an_upgrade_after_everything_is_used_up_is_served_at_once_and_starts_at_none() {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "free", 9), 5);
+    let first = host.send(&get("/ask", &[("authorization", &token("pro"))]));
+    assert_eq!(first.field("x-ratelimit-remaining"), Some("99"));
+    assert_eq!(asks(&mut host, "pro", 130), 99);
+}
+
+#[test]
+fn a_plan_that_returns_goes_on_where_it_was() {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "pro", 40), 40);
+    assert_eq!(asks(&mut host, "free", 9), 5);
+    assert_eq!(asks(&mut host, "pro", 130), 60);
+    host.sleep_s(DAY_S);
+    assert_eq!(asks(&mut host, "free", 9), 5);
+}
+
+#[test]
+fn coming_from_unlimited_starts_at_none() {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "enterprise", 200), 200);
+    assert_eq!(asks(&mut host, "pro", 130), 100);
+}
+
+#[test]
+fn workers_of_a_process_count_in_the_same_place() {
+    let mut first = gate();
+    let mut second = first.beside(configuration(|_| {}), [2; 16]);
+    assert_eq!(asks(&mut first, "free", 3), 3);
+    assert_eq!(asks(&mut second, "free", 9), 2, "though it drew another seed");
+    let key = Seed::shared_key("shop");
+    assert_eq!(first.shared.borrow()[&key].0, [1; 16]);
+}
+
+#[test]
+fn of_two_workers_that_offer_a_seed_the_slower_takes_the_others() {
+    let mut slow = gate();
+    let mut fast = slow.beside(configuration(|_| {}), [2; 16]);
+    let mut passage = Passage::default();
+    let authorization = token("free");
+    let fields = get("/ask", &[("authorization", &authorization)]);
+    let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
+    let mut action = slow.give(&mut passage, head);
+    while !matches!(action, Action::Swap { version: Version::ABSENT, .. }) {
+        action = slow.perform(&mut passage, action);
+    }
+    assert_eq!(asks(&mut fast, "free", 4), 4);
+    while !matches!(action, Action::Forward(_)) {
+        action = slow.perform(&mut passage, action);
+    }
+    assert_eq!(asks(&mut fast, "free", 1) + asks(&mut slow, "free", 1), 0, "five in all");
+}
+
+#[test]
+fn a_lost_swap_is_tried_again_and_nothing_counts_twice() {
+    let mut host = gate();
+    host.swaps_to_lose = 3;
+    assert_eq!(asks(&mut host, "free", 9), 5);
+    assert_eq!(host.count("counters.store_failed"), 0);
+}
+
+#[test]
+fn who_cannot_be_counted_is_not_served() {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "free", 1), 1);
+    let free = token("free");
+    let request = get("/ask", &[("authorization", &free)]);
+    host.swaps_to_lose = SWAP_TRIES_MAX;
+    let answer = host.send(&request);
+    assert_eq!((answer.status(), answer.code()), (503, "store_unavailable"));
+    assert_eq!(answer.field("retry-after"), Some("1"));
+    assert_eq!(host.count("counters.store_failed"), 1);
+    host.swaps_to_lose = SWAP_TRIES_MAX - 1;
+    assert_eq!(host.send(&request).code(), "on", "one try fewer");
+}
+
+#[test]
+fn a_stranger_who_writes_over_the_seed_gives_nobody_quota() {
+    let mut host = gate();
+    host.shared.borrow_mut().insert(Seed::shared_key("shop"), (b"not a seed".to_vec(), 1));
+    let answer = host.send(&get("/ask", &[("authorization", &token("free"))]));
+    assert_eq!((answer.status(), answer.code()), (503, "store_unavailable"));
+    assert_eq!(host.send(&get("/account", &[("authorization", &token("free"))])).code(), "on");
+}
+
+#[test]
+fn a_counter_that_a_stranger_wrote_over_is_told() {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "free", 1), 1);
+    for (key, (value, _)) in host.shared.borrow_mut().iter_mut() {
+        if !key.ends_with("/seed") {
+            *value = b"junk".to_vec();
+        }
+    }
+    assert_eq!(asks(&mut host, "free", 1), 1);
+    assert_eq!(host.alarms("counters_unreadable").len(), 1);
+}

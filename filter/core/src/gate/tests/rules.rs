@@ -1,0 +1,211 @@
+//! Which requests a rule lets pass, and what each refusal says.
+
+use super::host::{bearer, request};
+use super::{gate, gate_with, get, post, token};
+use serde_json::{Value, json};
+
+#[test]
+fn each_plan_gets_what_it_allows() {
+    let cases = [
+        ("/account", ["on", "on", "on"]),
+        ("/ask", ["on", "on", "on"]),
+        ("/bulk", ["plan_required", "on", "on"]),
+        ("/reports", ["plan_required", "on", "on"]),
+        ("/reports/daily?x=1", ["plan_required", "on", "on"]),
+        ("/support", ["feature_required", "on", "on"]),
+        ("/login", ["feature_required", "feature_required", "on"]),
+        ("/other", ["on", "on", "on"]),
+        ("//reports", ["ambiguous_path"; 3]),
+        ("/%72eports", ["ambiguous_path"; 3]),
+        ("/x/../reports", ["ambiguous_path"; 3]),
+        ("/x%2F..%2Freports", ["ambiguous_path"; 3]),
+        ("/reports;x", ["ambiguous_path"; 3]),
+        ("/Reports", ["ambiguous_path"; 3]),
+    ];
+    for (path, want) in cases {
+        for (plan, want) in ["free", "pro", "enterprise"].into_iter().zip(want) {
+            let answer = gate().send(&get(path, &[("authorization", &token(plan))]));
+            assert_eq!(answer.code(), want, "{plan} at {path}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_the_plan_that_would_do() {
+    let cases = [
+        ("/reports", "free", 403, json!({"plan": "free", "required_plan": "pro"})),
+        ("/bulk", "free", 403, json!({"plan": "free", "required_plan": "pro"})),
+        ("/login", "pro", 403, json!({"plan": "pro", "required_plan": "enterprise", "feature": "sso"})),
+    ];
+    for (path, plan, status, members) in cases {
+        let answer = gate().send(&get(path, &[("authorization", &token(plan))]));
+        let body = answer.json();
+        assert_eq!((answer.status(), &body["status"]), (status, &json!(status)), "{path}");
+        assert_eq!(body["upgrade_url"], "https://app.example.com/pricing", "{path}");
+        for (name, value) in members.as_object().unwrap() {
+            assert_eq!(&body[name], value, "{path}: {name}");
+        }
+        assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+    }
+    let mut payment = gate_with(|gate| gate["plan_required_status"] = json!(402));
+    assert_eq!(payment.send(&get("/reports", &[("authorization", &token("free"))])).status(), 402);
+}
+
+#[test]
+fn what_no_rule_matches_is_treated_as_configured() {
+    let pro = token("pro");
+    let cases = [
+        ("pass", None, "on"),
+        ("pass", Some("Bearer nonsense"), "on"),
+        ("require_token", None, "missing_token"),
+        ("require_token", Some("Bearer nonsense"), "malformed_token"),
+        ("require_token", Some(&pro), "on"),
+        ("deny", None, "no_rule"),
+        ("deny", Some(&pro), "no_rule"),
+    ];
+    for (unmatched, authorization, want) in cases {
+        let mut host = gate_with(|gate| gate["unmatched"] = json!(unmatched));
+        let fields: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+        let answer = host.send(&get("/other", &fields));
+        assert_eq!(answer.code(), want, "{unmatched} with {authorization:?}");
+        if (unmatched, want) == ("require_token", "on") {
+            assert_eq!(answer.upstream("x-tollgate-user"), Some("user_1"));
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_the_route_names_wins() {
+    let mut host = gate();
+    host.route_rule = Some("named");
+    let free = token("free");
+    assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), "plan_required");
+    host.route_rule = Some("nobody");
+    let answer = host.send(&get("/account", &[("authorization", &free)]));
+    assert_eq!((answer.status(), answer.code()), (500, "unknown_rule"));
+}
+
+#[test]
+fn only_a_true_preflight_passes_without_a_token() {
+    let question = [("origin", "https://x"), ("access-control-request-method", "POST")];
+    assert_eq!(gate().send(&request("OPTIONS", "/ask", &question)).code(), "on");
+    assert_eq!(gate().send(&request("OPTIONS", "/ask", &question[..1])).code(), "missing_token");
+    assert_eq!(gate().send(&post("/ask", &question)).code(), "missing_token");
+    assert_eq!(gate().send(&request("OPTIONS", "//ask", &question)).code(), "ambiguous_path");
+}
+
+#[test]
+fn the_webhook_is_none_of_the_gates_business() {
+    let mut document = super::fixture::document();
+    document["stripe_webhook"] = json!({
+        "path": "/webhooks/stripe", "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+        "past_due": "keep", "unmapped_price": "keep",
+        "stripe": {"cluster": "stripe_api"}, "clerk": {"cluster": "clerk_api"},
+    });
+    document["plan_gate"]["unmatched"] = json!("deny");
+    let mut host = super::fixture::gate_of(&document);
+    let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];
+    let super::Answer::Forwarded(forward) = host.send(&post("/webhooks/stripe", &forged)) else {
+        panic!("held up")
+    };
+    assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
+    assert_eq!(host.send(&post("/webhooks/stripe/x", &[])).code(), "no_rule");
+}
+
+#[test]
+fn a_shadow_gate_decides_and_refuses_nothing() {
+    let mut host = gate_with(|gate| gate["shadow"] = json!(true));
+    let free = token("free");
+    for (path, authorization) in
+        [("/reports", free.as_str()), ("/ask", "Bearer nonsense"), ("//ask", free.as_str())]
+    {
+        let answer = host.send(&get(path, &[("authorization", authorization), ("x-tollgate-plan", "pro")]));
+        assert_eq!(answer.code(), "on", "{path}");
+        let super::Answer::Forwarded(forward) = &answer else { panic!("{path}") };
+        assert_eq!(forward.remove, [b"x-tollgate-plan".to_vec()], "{path}");
+    }
+    assert_eq!(host.served(9, &get("/ask", &[("authorization", &free)])), 9, "5 of them counted");
+    let counts =
+        ["rule.reports.shadowed", "rule.ask.shadowed", "rule.ask.allowed", "rule.unmatched.shadowed"];
+    assert_eq!(counts.map(|name| host.count(name)), [1, 5, 5, 1]);
+}
+
+#[test]
+fn own_answers_can_be_read_by_the_authorized_origins_alone() {
+    let origin = |origin| get("/ask", &[("origin", origin)]);
+    let mut host = gate();
+    let answer = host.send(&origin("https://app.example.com"));
+    assert_eq!(answer.field("access-control-allow-origin"), Some("https://app.example.com"));
+    assert!(answer.field("access-control-expose-headers").unwrap().contains("retry-after"));
+    assert_eq!(host.send(&origin("https://evil.example.com")).field("access-control-allow-origin"), None);
+    let mut off = gate_with(|gate| gate["cors"] = json!("off"));
+    assert_eq!(off.send(&origin("https://app.example.com")).field("access-control-allow-origin"), None);
+}
+
+#[test]
+fn a_plan_that_is_not_sold_counts_as_the_default_and_is_told_once_for_each_token() {
+    let cases = [
+        ("not configured", json!("platinum")),
+        ("in capitals", json!("Pro")),
+        ("no text", json!(3)),
+        ("empty", json!("")),
+    ];
+    for (why, plan) in cases {
+        let mut host = gate();
+        let token = token(plan);
+        for _ in 0..3 {
+            let answer = host.send(&get("/reports", &[("authorization", &token)]));
+            assert_eq!((answer.code(), &answer.json()["plan"]), ("plan_required", &json!("free")), "{why}");
+        }
+        assert_eq!(host.alarms("plan_unknown").len(), 1, "{why}");
+        assert_eq!(host.alarms("plan_unknown")[0]["subject"], "user_1", "{why}");
+        assert_eq!(host.count("plan_unknown"), 1, "{why}");
+    }
+    let mut silent = gate();
+    silent.send(&get("/reports", &[("authorization", &token(Value::Null))]));
+    assert_eq!(silent.count("plan_unknown"), 0, "no plan is no fault");
+}
+
+#[test]
+fn a_plan_whose_grace_is_over_counts_as_the_default() {
+    let mut host = gate();
+    let until = host.now.as_secs() + 10;
+    let token = bearer(|draft| {
+        draft.claim("public_metadata", json!({"plan": "pro", "subscription": {"grace_until": until}}));
+    });
+    let reports = get("/reports", &[("authorization", &token)]);
+    host.sleep_s(9);
+    assert_eq!(host.send(&reports).code(), "on", "one second before its end");
+    host.sleep_s(1);
+    let answer = host.send(&reports);
+    assert_eq!((answer.code(), &answer.json()["plan"]), ("plan_required", &json!("free")));
+}
+
+#[test]
+fn clerk_billing_alone_can_say_the_plan() {
+    let claims = json!({"user": ["clerk_billing"], "organization": ["clerk_billing"]});
+    let cases = [
+        ("its slug", json!({"pla": "u:pro_monthly"}), "/reports", "on"),
+        ("our name, where another slug is configured", json!({"pla": "u:pro"}), "/reports", "plan_required"),
+        ("a name where no slug is configured", json!({"pla": "u:enterprise"}), "/login", "on"),
+        ("the highest of several", json!({"pla": "u:free,u:enterprise"}), "/login", "on"),
+        ("an organisation's", json!({"pla": "o:pro_monthly"}), "/reports", "plan_required"),
+        (
+            "a feature beside the plan",
+            json!({"pla": "u:free", "fea": "u:priority_support"}),
+            "/support",
+            "on",
+        ),
+        ("an organisation's feature", json!({"pla": "u:free", "fea": "o:sso"}), "/login", "feature_required"),
+        ("nothing", json!({}), "/reports", "plan_required"),
+    ];
+    for (why, billing, path, want) in cases {
+        let mut host = gate_with(|gate| gate["plan_claims"] = claims.clone());
+        let token = bearer(|draft| {
+            for (name, value) in billing.as_object().unwrap() {
+                draft.claim(name, value.clone());
+            }
+        });
+        assert_eq!(host.send(&get(path, &[("authorization", &token)])).code(), want, "{why}");
+    }
+}

@@ -1,0 +1,140 @@
+//! What `usage_path` tells, to whom, and that it costs nothing.
+
+use super::host::{bearer, request, signed};
+use super::{Host, gate, gate_with, get, token};
+use serde_json::{Value, json};
+
+fn with_usage(edit: impl FnOnce(&mut Value)) -> Host {
+    gate_with(|gate| {
+        gate["usage_path"] = json!("/usage");
+        edit(gate);
+    })
+}
+
+#[test]
+fn a_caller_learns_its_plan_and_what_is_left_and_it_costs_nothing() {
+    let mut host = with_usage(|_| {});
+    let pro = token("pro");
+    assert_eq!(host.served(12, &get("/ask", &[("authorization", &pro)])), 12);
+    for _ in 0..3 {
+        let answer = host.send(&get("/usage?x=1", &[("authorization", &pro)]));
+        assert_eq!(answer.status(), 200);
+        let (month, day) = ("2027-02-01T00:00:00Z", "2027-01-16T00:00:00Z");
+        let want = json!({
+            "plan": "pro",
+            "subject": "user_1",
+            "features": ["priority_support"],
+            "limits": {
+                "asks": [{"per": "month", "max": 100, "used": 12, "remaining": 88, "reset": month}],
+                "burst": [{"per": "day", "max": 9, "used": 0, "remaining": 9, "reset": day}],
+            },
+        });
+        assert_eq!(answer.json(), want);
+        assert_eq!(answer.field("cache-control"), Some("no-store"));
+        assert_eq!(answer.field("content-type"), Some("application/json"));
+    }
+    assert_eq!(host.count("usage.read"), 3);
+}
+
+#[test]
+fn it_can_be_the_first_that_a_process_is_asked() {
+    let answer = with_usage(|_| {}).send(&get("/usage", &[("authorization", &token("free"))]));
+    assert_eq!(answer.json()["limits"]["asks"][0]["remaining"], 5);
+    assert_eq!(answer.json()["limits"]["burst"].as_array().unwrap().len(), 2, "both windows");
+}
+
+#[test]
+fn what_is_unlimited_is_called_so() {
+    let mut host = with_usage(|_| {});
+    let answer = host.send(&get("/usage", &[("authorization", &token("enterprise"))]));
+    assert_eq!(answer.json()["limits"], json!({"asks": "unlimited", "burst": "unlimited"}));
+    assert_eq!(answer.json()["features"], json!(["priority_support", "sso"]));
+    assert!(host.shared.borrow().is_empty(), "there is nothing to look up");
+}
+
+#[test]
+fn features_of_clerk_billing_are_told_too() {
+    let mut host = with_usage(|gate| gate["plan_claims"] = json!({"user": ["clerk_billing"]}));
+    let token = bearer(|draft| {
+        draft.claim("pla", "u:pro_monthly");
+        draft.claim("fea", "u:extra,u:priority_support");
+    });
+    let answer = host.send(&get("/usage", &[("authorization", &token)]));
+    assert_eq!(answer.json()["features"], json!(["extra", "priority_support"]));
+}
+
+#[test]
+fn an_organization_is_told_of_its_own_counters() {
+    let mut host = with_usage(|gate| gate["subject"] = json!("organization"));
+    let member = bearer(|draft| draft.claim("o", json!({"id": "org_1"})));
+    let answer = host.send(&get("/usage", &[("authorization", &member)]));
+    assert_eq!(answer.json()["subject"], "org_1");
+    let alone = host.send(&get("/usage", &[("authorization", &token("pro"))]));
+    assert_eq!((alone.status(), alone.code()), (403, "organization_required"));
+}
+
+#[test]
+fn it_needs_the_same_token_as_everything_else() {
+    let cookie = format!("__session={}", signed(|_| {}));
+    let cases = [
+        ("none", vec![], "missing_token"),
+        ("nonsense", vec![("authorization", "Bearer x")], "malformed_token"),
+        ("a bad cookie", vec![("cookie", "__session=x")], "malformed_token"),
+        ("a good cookie", vec![("cookie", cookie.as_str())], "usage"),
+    ];
+    for (why, fields, want) in cases {
+        for shadow in [false, true] {
+            let mut host = with_usage(|gate| gate["shadow"] = json!(shadow));
+            assert_eq!(host.send(&get("/usage", &fields)).code(), want, "{why}, shadow {shadow}");
+        }
+    }
+}
+
+#[test]
+fn only_reading_exactly_that_path_is_answered() {
+    let pro = token("pro");
+    let cases = [
+        ("GET", "/usage", "usage"),
+        ("HEAD", "/usage", "usage"),
+        ("POST", "/usage", "method_not_allowed"),
+        ("OPTIONS", "/usage", "method_not_allowed"),
+        ("GET", "/usage/", "on"),
+        ("GET", "/usages", "on"),
+        ("GET", "/Usage", "on"),
+    ];
+    for (method, path, want) in cases {
+        let answer = with_usage(|_| {}).send(&request(method, path, &[("authorization", &pro)]));
+        assert_eq!(answer.code(), want, "{method} {path}");
+        assert_eq!(answer.field("allow"), (want == "method_not_allowed").then_some("GET, HEAD"));
+    }
+    assert_eq!(
+        gate().send(&get("/usage", &[])).code(),
+        "on",
+        "where none is configured it is a path like any other"
+    );
+}
+
+#[test]
+fn pages_of_the_authorized_origins_can_read_it() {
+    let pro = token("pro");
+    let ask =
+        |host: &mut Host, origin| host.send(&get("/usage", &[("authorization", &pro), ("origin", origin)]));
+    let allowed = ask(&mut with_usage(|_| {}), "https://app.example.com");
+    assert_eq!(allowed.field("access-control-allow-origin"), Some("https://app.example.com"));
+    let stranger = ask(&mut with_usage(|_| {}), "https://evil.example.com");
+    assert_eq!(stranger.field("access-control-allow-origin"), None);
+
+    let question = |origin| {
+        request("OPTIONS", "/usage", &[("origin", origin), ("access-control-request-method", "GET")])
+    };
+    let preflight = with_usage(|_| {}).send(&question("https://app.example.com"));
+    assert_eq!(
+        (preflight.status(), preflight.field("access-control-allow-headers")),
+        (204, Some("authorization"))
+    );
+    assert_eq!(with_usage(|_| {}).send(&question("https://evil.example.com")).status(), 405);
+    assert_eq!(
+        with_usage(|gate| gate["cors"] = json!("off")).send(&question("https://app.example.com")).status(),
+        405
+    );
+}

@@ -1,0 +1,63 @@
+//! A customer, as far as it says whose its subscriptions are.
+
+use super::object::{Metadata, Unreadable};
+use crate::ids::CustomerId;
+use serde::Deserialize;
+
+/// A customer that was read: `GET /v1/customers/{id}`, or expanded in a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// Its id.
+    pub id: CustomerId,
+    /// Its metadata; empty if it was deleted.
+    pub metadata: Metadata,
+    /// Stripe keeps the id of a deleted customer, and nothing else.
+    pub deleted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct WireCustomer {
+    pub(super) id: String,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    deleted: bool,
+}
+
+impl WireCustomer {
+    pub(super) fn check(self) -> Result<Customer, Unreadable> {
+        let id = CustomerId::parse(&self.id).map_err(|error| Unreadable(format!("customer: {error}")))?;
+        Ok(Customer { id, metadata: self.metadata, deleted: self.deleted })
+    }
+}
+
+impl Customer {
+    /// Reads the answer to [`retrieve_customer`](super::api::StripeApi::retrieve_customer).
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no customer.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice::<WireCustomer>(body)?.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_has_metadata_until_it_is_deleted() {
+        let present =
+            Customer::parse(br#"{"id": "cus_1", "object": "customer", "metadata": {"a": "b"}}"#).unwrap();
+        assert_eq!((present.metadata.get("a"), present.deleted), (Some("b"), false));
+        let gone = Customer::parse(br#"{"id": "cus_1", "object": "customer", "deleted": true}"#).unwrap();
+        assert!(gone.deleted && gone.metadata.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_customer_is_refused() {
+        for body in [&b"{}"[..], b"[]", b"", br#"{"id": "sub_1"}"#, br#"{"id": "cus_1/../x"}"#] {
+            assert!(Customer::parse(body).is_err(), "{}", body.escape_ascii());
+        }
+    }
+}

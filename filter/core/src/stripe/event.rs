@@ -1,0 +1,318 @@
+//! An event, read once its signature holds: what kind it is, and whom and what it names.
+//!
+//! An event is not applied, it triggers a reading of Stripe's present; so only names are taken from it. One that
+//! needs no work is read no further than its envelope: Stripe must not be refused for what nobody asked about.
+
+use super::object::{Expandable, Identified, Metadata, Unreadable};
+use crate::ids::{CustomerId, EventId, IdError, SubscriptionId};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A payment that failed as often as this is not expected to succeed any more.
+pub const PAYMENT_ATTEMPTS_FINAL: u64 = 3;
+
+/// An event that Stripe signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, the same in each delivery of it.
+    pub id: EventId,
+    /// Its type, as in `customer.subscription.updated`.
+    pub event_type: String,
+    /// What there is to do about it.
+    pub kind: EventKind,
+    /// When it came about, in seconds since the Unix epoch. A thin event says it in words, which nothing here needs.
+    pub created_s: Option<u64>,
+    /// Live or test mode; None if it does not say.
+    pub livemode: Option<bool>,
+    /// The connected account that it is about (<https://docs.stripe.com/connect/webhooks>), if it is about one.
+    pub account: Option<String>,
+    /// Whom and what it names; nothing if there is no work.
+    pub names: Names,
+}
+
+/// What an event is to Tollgate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// It says nothing about a plan.
+    NoWork,
+    /// A checkout of a subscription was completed or paid.
+    CheckoutSession,
+    /// A subscription changed.
+    Subscription,
+    /// A customer changed or was deleted.
+    Customer,
+    /// An invoice of a subscription was paid, or could not be.
+    Invoice,
+}
+
+/// Whom and what an event's object names. Nobody gets anything by it: it only says where to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The id of the object itself.
+    pub object: Option<String>,
+    /// Its customer, or itself if it is one.
+    pub customer: Option<CustomerId>,
+    /// Its subscription, or itself if it is one.
+    pub subscription: Option<SubscriptionId>,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// The metadata of the subscription, as an invoice repeats it.
+    pub subscription_metadata: Metadata,
+    /// The values that keys of the metadata had before this event.
+    pub previous_metadata: Metadata,
+    /// A checkout session's `client_reference_id`.
+    pub client_reference_id: Option<String>,
+    /// A checkout session's `mode`.
+    pub mode: Option<String>,
+    /// The payment that failed, if the event is about that.
+    pub payment_failure: Option<PaymentFailure>,
+    /// Ids that do not look like Stripe's and are left out.
+    pub skipped: Vec<String>,
+}
+
+/// A payment of an invoice that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentFailure {
+    /// How often it was tried.
+    pub attempt_count: u64,
+    /// When it is tried next, in seconds since the Unix epoch.
+    pub next_attempt_s: Option<u64>,
+    /// Why there is an invoice: `subscription_cycle`, `subscription_update` …
+    pub billing_reason: Option<String>,
+}
+
+impl PaymentFailure {
+    /// Nothing further can be expected: there is no next attempt, or this was the third.
+    pub fn is_final(&self) -> bool {
+        self.next_attempt_s.is_none() || self.attempt_count >= PAYMENT_ATTEMPTS_FINAL
+    }
+}
+
+/// Why a signed body is no event that can be worked on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// Not JSON, or not the fields of an event.
+    #[error("the body is no event: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// An `object` that is neither `event` nor `v2.core.event`.
+    #[error("the body is no event: its `object` is something else")]
+    NoEvent,
+    /// The event's own id.
+    #[error("the event's id: {0}")]
+    Id(IdError),
+    /// It says that a subscription or a customer changed, but not which.
+    #[error("an event of this type must name its subscription or customer")]
+    NamesNothing,
+}
+
+impl EventError {
+    /// The `code` that the sender is told.
+    pub fn code(&self) -> &'static str {
+        "invalid_payload"
+    }
+}
+
+impl Event {
+    /// Reads a snapshot event or a thin event.
+    ///
+    /// # Errors
+    /// [`EventError`], see its variants.
+    pub fn parse(body: &[u8]) -> Result<Self, EventError> {
+        let envelope: Envelope = read(body)?;
+        let thin = match envelope.object.as_deref() {
+            Some("event") | None => false,
+            Some("v2.core.event") => true,
+            Some(_) => return Err(EventError::NoEvent),
+        };
+        let kind = EventKind::of(&envelope.event_type, thin);
+        let names = match kind {
+            EventKind::NoWork => Names::default(),
+            _ if thin => read::<Thin>(body)?.names(),
+            _ => read::<Snapshot>(body)?.names(kind, &envelope.event_type),
+        };
+        Ok(Event {
+            id: EventId::parse(&envelope.id).map_err(EventError::Id)?,
+            kind: kind.given(&names)?,
+            created_s: envelope.created.as_u64(),
+            livemode: envelope.livemode,
+            account: if thin { envelope.context } else { envelope.account },
+            event_type: envelope.event_type,
+            names,
+        })
+    }
+}
+
+impl EventKind {
+    fn of(event_type: &str, thin: bool) -> Self {
+        if thin {
+            return match event_type.strip_prefix("v1.customer.subscription.") {
+                Some(_) => EventKind::Subscription,
+                None => EventKind::NoWork,
+            };
+        }
+        match event_type {
+            "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+                EventKind::CheckoutSession
+            }
+            "customer.updated" | "customer.deleted" => EventKind::Customer,
+            "invoice.paid"
+            | "invoice.payment_succeeded"
+            | PAYMENT_FAILED
+            | "invoice.payment_action_required" => EventKind::Invoice,
+            _ if event_type.starts_with("customer.subscription.") => EventKind::Subscription,
+            _ => EventKind::NoWork,
+        }
+    }
+
+    /// The kind, once it is known what the event names: a checkout or an invoice without a subscription (a single
+    /// payment) has no bearing on a plan.
+    fn given(self, names: &Names) -> Result<Self, EventError> {
+        let (subscription, customer) = (names.subscription.is_some(), names.customer.is_some());
+        match self {
+            EventKind::CheckoutSession | EventKind::Invoice if !subscription => Ok(EventKind::NoWork),
+            EventKind::Subscription if !subscription => Err(EventError::NamesNothing),
+            EventKind::Customer if !customer => Err(EventError::NamesNothing),
+            kind => Ok(kind),
+        }
+    }
+}
+
+const PAYMENT_FAILED: &str = "invoice.payment_failed";
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, EventError> {
+    serde_json::from_slice(body).map_err(|error| EventError::Unreadable(error.into()))
+}
+
+/// What every event has.
+#[derive(Deserialize)]
+struct Envelope {
+    id: String,
+    object: Option<String>,
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(default)]
+    created: Value,
+    livemode: Option<bool>,
+    account: Option<String>,
+    /// What a thin event has in place of `account`.
+    context: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Thin {
+    related_object: Option<RelatedObject>,
+}
+
+/// Its `url` is not read: what is asked for, and where, is not the event's to say.
+#[derive(Deserialize)]
+struct RelatedObject {
+    id: String,
+    #[serde(rename = "type")]
+    object_type: String,
+}
+
+impl Thin {
+    fn names(self) -> Names {
+        let mut names = Names::default();
+        let Some(related) = self.related_object else { return names };
+        if related.object_type == "subscription" {
+            names.subscription = names.take(SubscriptionId::parse, &related.id);
+        }
+        names.object = Some(related.id);
+        names
+    }
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    data: SnapshotData,
+}
+
+#[derive(Deserialize)]
+struct SnapshotData {
+    object: WireObject,
+    previous_attributes: Option<PreviousAttributes>,
+}
+
+#[derive(Deserialize)]
+struct PreviousAttributes {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// What a checkout session, a subscription, a customer and an invoice have, each its part.
+#[derive(Deserialize)]
+struct WireObject {
+    id: Option<String>,
+    customer: Option<Expandable<Identified>>,
+    subscription: Option<Expandable<Identified>>,
+    #[serde(default)]
+    metadata: Metadata,
+    client_reference_id: Option<String>,
+    mode: Option<String>,
+    /// On an invoice, since API version 2025-03-31.
+    parent: Option<InvoiceParent>,
+    /// On an invoice, before that.
+    subscription_details: Option<SubscriptionDetails>,
+    attempt_count: Option<u64>,
+    next_payment_attempt: Option<u64>,
+    billing_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct InvoiceParent {
+    subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Default, Deserialize)]
+struct SubscriptionDetails {
+    subscription: Option<Expandable<Identified>>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl Snapshot {
+    fn names(self, kind: EventKind, event_type: &str) -> Names {
+        let object = self.data.object;
+        let parent = object.parent.and_then(|parent| parent.subscription_details);
+        let details = parent.or(object.subscription_details).unwrap_or_default();
+        let own = |wanted: EventKind| if kind == wanted { object.id.clone() } else { None };
+        let customer = own(EventKind::Customer).or(object.customer.map(Expandable::into_id));
+        let listed = object.subscription.or(details.subscription).map(Expandable::into_id);
+        let subscription = own(EventKind::Subscription).or(listed);
+        let payment_failure = (event_type == PAYMENT_FAILED).then(|| PaymentFailure {
+            attempt_count: object.attempt_count.unwrap_or_default(),
+            next_attempt_s: object.next_payment_attempt,
+            billing_reason: object.billing_reason,
+        });
+        let previous = self.data.previous_attributes;
+        let mut names = Names {
+            object: object.id,
+            metadata: object.metadata,
+            subscription_metadata: details.metadata,
+            previous_metadata: previous.map(|previous| previous.metadata).unwrap_or_default(),
+            client_reference_id: object.client_reference_id,
+            mode: object.mode,
+            payment_failure,
+            ..Names::default()
+        };
+        names.customer = customer.and_then(|id| names.take(CustomerId::parse, &id));
+        names.subscription = subscription.and_then(|id| names.take(SubscriptionId::parse, &id));
+        names
+    }
+}
+
+impl Names {
+    /// The id if it looks like Stripe's; else it is put down as skipped.
+    fn take<T>(&mut self, parse: fn(&str) -> Result<T, IdError>, id: &str) -> Option<T> {
+        let parsed = parse(id).ok();
+        if parsed.is_none() {
+            self.skipped.push(id.to_owned());
+        }
+        parsed
+    }
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

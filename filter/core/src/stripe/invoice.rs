@@ -1,0 +1,136 @@
+//! The open invoices of a subscription, as far as a plan depends on them: since when, and what for.
+
+use super::object::{Unreadable, WirePage};
+use serde::Deserialize;
+
+/// The `billing_reason` of an invoice that a change of plan caused.
+pub const PLAN_CHANGE: &str = "subscription_update";
+
+/// An invoice of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Invoice {
+    /// Its id: `in_…`. For people; it enters no path.
+    pub id: String,
+    /// `draft`, `open`, `paid`, `uncollectible` or `void`.
+    pub status: Option<String>,
+    /// Why it was made: `subscription_cycle`, `subscription_update` …
+    pub billing_reason: Option<String>,
+    /// When it was made, in seconds since the Unix epoch.
+    #[serde(rename = "created")]
+    pub created_s: u64,
+    /// Until when it may be paid, for an invoice that is sent rather than charged.
+    #[serde(rename = "due_date")]
+    pub due_s: Option<u64>,
+}
+
+impl Invoice {
+    /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at once.
+    pub fn owed_since_s(&self) -> u64 {
+        self.due_s.unwrap_or(self.created_s)
+    }
+
+    /// Whether a change of plan caused it, and has not been paid.
+    pub fn is_unpaid_plan_change(&self) -> bool {
+        self.billing_reason.as_deref() == Some(PLAN_CHANGE) && self.status.as_deref() != Some("paid")
+    }
+}
+
+/// What matters of all the open invoices of one subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenInvoices {
+    /// Since when the oldest is owed, in seconds since the Unix epoch. None if none is open.
+    pub oldest_s: Option<u64>,
+    /// One of them is for a change of plan.
+    pub plan_change: bool,
+}
+
+impl OpenInvoices {
+    /// Reads the answer to [`list_open_invoices`](super::api::StripeApi::list_open_invoices).
+    ///
+    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no list of invoices.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        Ok(Self::of(&WirePage::<Invoice>::parse(body)?.data))
+    }
+
+    fn of(invoices: &[Invoice]) -> Self {
+        OpenInvoices {
+            oldest_s: invoices.iter().map(Invoice::owed_since_s).min(),
+            plan_change: invoices.iter().any(Invoice::is_unpaid_plan_change),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(invoices: &str) -> OpenInvoices {
+        OpenInvoices::parse(format!(r#"{{"data": [{invoices}], "has_more": false}}"#).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_open_invoice_says_since_when() {
+        let cycle = |created, due| {
+            format!(
+                r#"{{"id": "in_{created}", "status": "open", "billing_reason": "subscription_cycle",
+                    "created": {created}, "due_date": {due}}}"#
+            )
+        };
+        let cases = [
+            ("none", String::new(), None),
+            ("one that is charged", cycle(100, "null"), Some(100)),
+            ("one that is sent is owed from its due date", cycle(100, "900"), Some(900)),
+            (
+                "newest first, as Stripe lists them",
+                format!("{},{}", cycle(200, "null"), cycle(100, "null")),
+                Some(100),
+            ),
+            ("sent early but due late", format!("{},{}", cycle(200, "null"), cycle(100, "900")), Some(200)),
+        ];
+        for (why, invoices, want) in cases {
+            assert_eq!(read(&invoices), OpenInvoices { oldest_s: want, plan_change: false }, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_unpaid_change_of_plan_is_seen_among_other_invoices() {
+        let cases = [
+            (
+                "the change is open",
+                r#"{"id":"in_1","status":"open","billing_reason":"subscription_update","created":1}"#,
+                true,
+            ),
+            (
+                "a void one was not paid",
+                r#"{"id":"in_1","status":"void","billing_reason":"subscription_update","created":1}"#,
+                true,
+            ),
+            (
+                "the change was paid",
+                r#"{"id":"in_1","status":"paid","billing_reason":"subscription_update","created":1}"#,
+                false,
+            ),
+            (
+                "a renewal",
+                r#"{"id":"in_1","status":"open","billing_reason":"subscription_cycle","created":1}"#,
+                false,
+            ),
+            ("no reason given", r#"{"id":"in_1","status":"open","billing_reason":null,"created":1}"#, false),
+        ];
+        for (why, invoice, want) in cases {
+            let renewal =
+                r#"{"id":"in_2","status":"open","billing_reason":"subscription_cycle","created":2}"#;
+            assert_eq!(read(&format!("{renewal},{invoice}")).plan_change, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_an_error_not_an_empty_list() {
+        for body in [&b"{}"[..], b"[]", br#"{"data": [{"id": "in_1"}]}"#] {
+            assert!(OpenInvoices::parse(body).is_err(), "{}", body.escape_ascii());
+        }
+    }
+}

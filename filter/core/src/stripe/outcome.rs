@@ -1,0 +1,184 @@
+//! How a call to Stripe's API ended, sorted by what follows from it.
+//!
+//! Above all, nothing but Stripe's own word counts as "there is no such thing": from that a plan is taken away. A
+//! 404 of some other server, or of the other mode's keys, is trouble.
+
+use super::object::Unreadable;
+use crate::http::{HeaderMap, Outcome};
+use serde::Deserialize;
+use std::fmt;
+
+/// The longest text of an error that is kept, in characters.
+pub const MESSAGE_CHARS_MAX: usize = 300;
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// It was done, and this is the answer.
+    Done(T),
+    /// Stripe says that there is no such object.
+    Missing,
+    /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until someone acts.
+    Unauthorized(ApiError),
+    /// It may work later.
+    Transient(Trouble),
+    /// Stripe refuses the request. It stays so until someone acts.
+    Refused(ApiError),
+}
+
+/// Why a call may work later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The connection was refused, or broke.
+    #[error("the connection was refused or broke")]
+    Reset,
+    /// The answer was larger than is taken.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Envoy has no such cluster.
+    #[error("Envoy has no such cluster")]
+    ClusterUnknown,
+    /// An answer of a status and form that Stripe's API does not have.
+    #[error("an answer that is not Stripe's, with status {0}")]
+    Foreign(u16),
+    /// An answer that cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
+    /// Stripe is overloaded, in trouble, or busy with the same object.
+    #[error("Stripe says: {0}")]
+    Stripe(ApiError),
+}
+
+/// An error of Stripe's: <https://docs.stripe.com/api/errors>.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiError {
+    /// The status code.
+    pub status: u16,
+    /// Its `type`, as in `invalid_request_error`; empty if there is none, like all the texts here.
+    pub kind: String,
+    /// Its `code`, as in `resource_missing`.
+    pub code: String,
+    /// The parameter that it is about.
+    pub param: String,
+    /// What it says to people, without what looks like a key.
+    pub message: String,
+    /// The id by which Stripe finds the request.
+    pub request_id: String,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        let parts = [(" ", &self.kind), (" ", &self.code), (" of ", &self.param), (": ", &self.message)];
+        for (lead, part) in parts.into_iter().chain([(", request ", &self.request_id)]) {
+            if !part.is_empty() {
+                write!(f, "{lead}{part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl<T> Answer<T> {
+    /// Sorts an outcome; `parse` reads the body of a success.
+    pub fn of(outcome: &Outcome<'_>, parse: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Self {
+        match *outcome {
+            Outcome::Answered { status: 200..=299, body, .. } => match parse(body) {
+                Ok(object) => Answer::Done(object),
+                Err(unreadable) => Answer::Transient(unreadable.into()),
+            },
+            Outcome::Answered { status, headers, body } => Self::of_error(status, headers, body),
+            Outcome::TimedOut => Answer::Transient(Trouble::TimedOut),
+            Outcome::Reset => Answer::Transient(Trouble::Reset),
+            Outcome::TooLarge => Answer::Transient(Trouble::TooLarge),
+            Outcome::ClusterUnknown => Answer::Transient(Trouble::ClusterUnknown),
+            Outcome::Message(_) | Outcome::Failed { .. } => Answer::Transient(Trouble::Foreign(0)),
+        }
+    }
+
+    fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let wire = serde_json::from_slice::<WireAnswer>(body).ok().map(|answer| answer.error);
+        let Some(wire) = wire else {
+            // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.
+            return match status {
+                401 | 403 => Answer::Unauthorized(ApiError { status, ..ApiError::default() }),
+                _ => Answer::Transient(Trouble::Foreign(status)),
+            };
+        };
+        let other_mode = wire.message.as_deref().is_some_and(|text| text.contains(OTHER_MODE));
+        let error = wire.into_error(status, headers);
+        let missing = error.code == "resource_missing";
+        match (status, headers.get("stripe-should-retry")) {
+            // A mistaken key shows nothing of what the right one would.
+            (400..=499, _) if missing && other_mode => Answer::Unauthorized(error),
+            // The subscription after which the next page starts is gone, not what was asked for.
+            (400..=499, _) if missing && error.param == "starting_after" => Self::later(error),
+            (400..=499, _) if missing => Answer::Missing,
+            (401 | 403, _) => Answer::Unauthorized(error),
+            (_, Some(b"true")) => Self::later(error),
+            (409, Some(b"false")) => Answer::Refused(error),
+            // Also where Stripe says not to retry: it means at once, and the next delivery is much later.
+            (409 | 429 | 500..=599, _) => Self::later(error),
+            (400..=499, _) => Answer::Refused(error),
+            _ => Answer::Transient(Trouble::Foreign(status)),
+        }
+    }
+
+    fn later(error: ApiError) -> Self {
+        Answer::Transient(Trouble::Stripe(error))
+    }
+}
+
+/// Part of what Stripe says of an object of the other mode: `No such customer: 'cus_…'; a similar object exists in
+/// test mode, but a live mode key was used to make this request.` There is no code for it.
+const OTHER_MODE: &str = "a similar object exists in";
+
+#[derive(Deserialize)]
+struct WireAnswer {
+    error: WireError,
+}
+
+#[derive(Deserialize)]
+struct WireError {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    code: Option<String>,
+    param: Option<String>,
+    message: Option<String>,
+}
+
+impl WireError {
+    fn into_error(self, status: u16, headers: &HeaderMap) -> ApiError {
+        let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());
+        ApiError {
+            status,
+            kind: short(&self.kind.unwrap_or_default()),
+            code: short(&self.code.unwrap_or_default()),
+            param: short(&self.param.unwrap_or_default()),
+            message: short(&without_keys(&self.message.unwrap_or_default())),
+            request_id: short(request_id.unwrap_or_default()),
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
+/// Stripe stars out most of a key that it repeats, but not all: what is left of it goes too.
+fn without_keys(message: &str) -> String {
+    let starred = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
+        Some(place) => format!("{}***", word.get(..place).unwrap_or_default()),
+        None => word.to_owned(),
+    };
+    message.split(' ').map(starred).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;

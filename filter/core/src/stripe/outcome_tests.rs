@@ -1,0 +1,142 @@
+//! Every way a call can end, and what follows from it.
+
+use super::*;
+
+/// The answer in short: `done`, `missing`, `unauthorized`, `transient` or `refused`.
+fn sort(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
+    match answer(status, should_retry, body) {
+        Answer::Done(_) => "done",
+        Answer::Missing => "missing",
+        Answer::Unauthorized(_) => "unauthorized",
+        Answer::Transient(_) => "transient",
+        Answer::Refused(_) => "refused",
+    }
+}
+
+fn answer(status: u16, should_retry: Option<&str>, body: &str) -> Answer<usize> {
+    let retry = should_retry.map(|value| (&b"stripe-should-retry"[..], value.as_bytes()));
+    let fields = [(&b"request-id"[..], &b"req_1"[..])].into_iter().chain(retry);
+    let headers = HeaderMap::from_fields(fields);
+    let outcome = Outcome::Answered { status, headers: &headers, body: body.as_bytes() };
+    Answer::of(&outcome, |body| Ok(body.len()))
+}
+
+fn error(kind: &str, code: &str, param: &str, message: &str) -> String {
+    serde_json::json!({"error": {"type": kind, "code": code, "param": param, "message": message,
+        "doc_url": "https://stripe.com/docs"}})
+    .to_string()
+}
+
+#[test]
+fn answers_are_sorted_by_what_follows_from_them() {
+    let invalid = "invalid_request_error";
+    let missing = error(invalid, "resource_missing", "id", "No such customer: 'cus_1'");
+    let other_mode = error(
+        invalid,
+        "resource_missing",
+        "id",
+        "No such customer: 'cus_1'; a similar object exists in test mode, but a live mode key was used.",
+    );
+    let cursor = error(invalid, "resource_missing", "starting_after", "No such subscription: 'sub_1'");
+    let refused = error(invalid, "parameter_unknown", "foo", "Received unknown parameter: foo");
+    let busy = error("api_error", "lock_timeout", "", "This object cannot be accessed right now");
+    let bare = r#"{"error": {"message": "Invalid API Key provided: sk_test_****1234"}}"#;
+    let cases = [
+        ("a success", 200, None, "{}", "done"),
+        ("another success", 201, None, "{}", "done"),
+        ("a deleted customer", 404, None, &*missing, "missing"),
+        ("a list of a missing customer", 400, None, &*missing, "missing"),
+        ("an object of the other mode is no missing one", 404, None, &*other_mode, "unauthorized"),
+        ("the place to go on from is gone", 400, None, &*cursor, "transient"),
+        (
+            "a path that is not Stripe's",
+            404,
+            None,
+            &*error(invalid, "", "", "Unrecognized request URL"),
+            "refused",
+        ),
+        ("some other server's 404 takes nothing away", 404, None, "<html>Not Found</html>", "transient"),
+        ("an empty 404", 404, None, "", "transient"),
+        ("a 404 with other JSON", 404, None, r#"{"code": "resource_missing"}"#, "transient"),
+        ("a 5xx that says missing is none", 500, None, &*missing, "transient"),
+        ("a wrong key", 401, None, bare, "unauthorized"),
+        ("a key that may not do this", 403, None, &*refused, "unauthorized"),
+        ("a gateway that has no key", 401, None, "", "unauthorized"),
+        ("a wrong key stays wrong", 401, Some("true"), bare, "unauthorized"),
+        ("too many requests", 429, None, &*busy, "transient"),
+        ("too many, and Stripe would not retry at once", 429, Some("false"), &*busy, "transient"),
+        ("a proxy's 429", 429, None, "slow down", "transient"),
+        ("busy with the same object", 409, None, &*busy, "transient"),
+        ("a conflict that stays", 409, Some("false"), &*refused, "refused"),
+        ("trouble at Stripe's", 500, None, &*error("api_error", "", "", "x"), "transient"),
+        (
+            "trouble that is not worth a retry at once",
+            500,
+            Some("false"),
+            &*error("api_error", "", "", "x"),
+            "transient",
+        ),
+        ("Envoy has no healthy host", 503, None, "no healthy upstream", "transient"),
+        ("a wrong request", 400, None, &*refused, "refused"),
+        ("a wrong request that Stripe would retry", 400, Some("true"), &*refused, "transient"),
+        ("a failed request", 402, None, &*refused, "refused"),
+        ("a word that is neither", 400, Some("maybe"), &*refused, "refused"),
+        ("a redirect", 301, None, "", "transient"),
+        ("a status that does not exist", 0, None, "", "transient"),
+    ];
+    for (why, status, should_retry, body, want) in cases {
+        assert_eq!(sort(status, should_retry, body), want, "{why}");
+    }
+}
+
+#[test]
+fn without_an_answer_it_may_work_later() {
+    let cases = [
+        (Outcome::TimedOut, Trouble::TimedOut),
+        (Outcome::Reset, Trouble::Reset),
+        (Outcome::TooLarge, Trouble::TooLarge),
+        (Outcome::ClusterUnknown, Trouble::ClusterUnknown),
+        (Outcome::Message(b""), Trouble::Foreign(0)),
+        (Outcome::Failed { grpc_status: 14 }, Trouble::Foreign(0)),
+    ];
+    for (outcome, want) in cases {
+        assert_eq!(Answer::<()>::of(&outcome, |_| Ok(())), Answer::Transient(want));
+    }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_may_work_later() {
+    let headers = HeaderMap::default();
+    let outcome = Outcome::Answered { status: 200, headers: &headers, body: b"<html>" };
+    let answer = Answer::of(&outcome, super::super::customer::Customer::parse);
+    assert!(matches!(answer, Answer::Transient(Trouble::Unreadable(_))), "{answer:?}");
+}
+
+#[test]
+fn an_error_keeps_what_helps_and_no_key() {
+    let body = error(
+        "invalid_request_error",
+        "parameter_unknown",
+        "foo",
+        "Key 'rk_live_****abcd' and sk_test_1234, pk_1. See https://x.y",
+    );
+    let Answer::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    assert_eq!(
+        (error.status, error.kind.as_str(), error.code.as_str()),
+        (400, "invalid_request_error", "parameter_unknown")
+    );
+    assert_eq!((error.param.as_str(), error.request_id.as_str()), ("foo", "req_1"));
+    assert_eq!(error.message, "Key '*** and *** *** See https://x.y");
+    let text = error.to_string();
+    assert!(text.starts_with("400 invalid_request_error parameter_unknown of foo: Key"), "{text}");
+    assert!(text.ends_with(", request req_1"), "{text}");
+    let Answer::Unauthorized(bare) = answer(401, None, "") else { panic!("unauthorized") };
+    assert_eq!(bare.to_string(), "401");
+}
+
+#[test]
+fn an_error_is_bounded() {
+    let body = error("t", "c", "p", &"ü".repeat(MESSAGE_CHARS_MAX + 1));
+    let Answer::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    assert_eq!(error.message, "ü".repeat(MESSAGE_CHARS_MAX));
+}

@@ -1,0 +1,227 @@
+//! The plan that a subject's subscriptions amount to.
+//!
+//! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never give more:
+//! one that was granting and now sells something unknown, and one whose status is unknown; so nobody is cut off by a
+//! new price or a new word of Stripe's, and nobody gets a plan by one.
+
+mod alarm;
+mod catalogue;
+mod grant;
+mod offer;
+
+pub use alarm::{Place, PlanAlarm};
+pub use catalogue::{Catalogue, PLAN_KEY, Products};
+
+use super::invoice::OpenInvoices;
+use super::subscription::{Status, Subscription};
+use crate::ids::{ProductId, SubscriptionId};
+use crate::plan_table::Rank;
+use crate::time::Micros;
+use grant::Judged;
+use offer::Offer;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What a subscription grants while a payment for it has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastDue {
+    /// Its plan, as long as Stripe calls it past due.
+    Keep,
+    /// Nothing.
+    Revoke,
+    /// Its plan for so long from the time when the oldest open invoice is owed.
+    Grace(Duration),
+}
+
+/// The rules that an installation is configured with.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanRules<'a> {
+    /// Which price sells which plan.
+    pub catalogue: Catalogue<'a>,
+    /// What becomes of a failed payment.
+    pub past_due: PastDue,
+}
+
+/// What Stripe says of one subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// All its subscriptions, of whichever customers, in any order.
+    pub subscriptions: &'a [Subscription],
+    /// The products that were read for them.
+    pub products: &'a Products,
+    /// What is owed for those that are past due.
+    pub open_invoices: &'a BTreeMap<SubscriptionId, OpenInvoices>,
+}
+
+/// What Clerk has on record of the subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// Its plan; the default one where none or an unknown one is on record.
+    pub rank: Rank,
+    /// The subscription that granted it.
+    pub granting: Option<&'a SubscriptionId>,
+}
+
+impl Recorded<'_> {
+    /// Whether it was that subscription that granted the plan on record.
+    fn is_of(&self, subscription: &Subscription) -> bool {
+        self.granting == Some(&subscription.id)
+    }
+}
+
+/// What must be read of Stripe before [`PlanRules::resolve`] can be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Products whose metadata decides.
+    pub products: BTreeSet<ProductId>,
+    /// Subscriptions whose open invoices decide.
+    pub open_invoices: BTreeSet<SubscriptionId>,
+}
+
+impl Needs {
+    /// Nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty() && self.open_invoices.is_empty()
+    }
+}
+
+/// The plan of a subject, and what there is to show and say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// The plan.
+    pub rank: Rank,
+    /// The subscription that grants it; None if none does and it is the default plan.
+    pub granting: Option<SubscriptionId>,
+    /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
+    pub shown: Option<Shown>,
+    /// What an operator should see to.
+    pub alarms: BTreeSet<PlanAlarm>,
+}
+
+impl Resolution {
+    /// Some subscription that should grant something sells nothing that is known.
+    pub fn has_unmapped(&self) -> bool {
+        self.alarms.iter().any(|alarm| matches!(alarm, PlanAlarm::Unmapped { .. }))
+    }
+}
+
+/// What a subject may know of a subscription of its own. Times are in seconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Where it stands.
+    pub status: Status,
+    /// Until when it is paid.
+    pub current_period_end_s: Option<u64>,
+    /// It ends then.
+    pub cancel_at_period_end: bool,
+    /// Until when it grants its plan though a payment failed.
+    pub grace_until_s: Option<u64>,
+}
+
+impl Shown {
+    /// `period_end_s` is that of the item that counts, for items may have periods of their own. A subscription that
+    /// is set to end at some time ends with its period if that time is not later: the customer portal writes it so.
+    fn of(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
+        let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
+        Shown {
+            status: subscription.status.clone(),
+            current_period_end_s: period_end_s,
+            cancel_at_period_end: subscription.cancel_at_period_end || ends_by_then,
+            grace_until_s,
+        }
+    }
+
+    /// The order in which one of several is chosen: the least comes first.
+    fn preference(&self) -> impl Ord {
+        let ends =
+            (Reverse(self.current_period_end_s), self.cancel_at_period_end, Reverse(self.grace_until_s));
+        (&self.status, ends)
+    }
+}
+
+impl PlanRules<'_> {
+    /// What is missing in the evidence. To be asked again once it was read: one need may come from another's answer.
+    pub fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
+        let mut needs = Needs::default();
+        for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
+            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            let best = offer.best.map(|best| best.rank);
+            let invoices_decide = match self.past_due {
+                _ if subscription.status != Status::PastDue => false,
+                PastDue::Revoke => false,
+                PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
+                // Only whether an unpaid change of plan raised it.
+                PastDue::Keep => best > Some(recorded.rank),
+            };
+            if invoices_decide && !evidence.open_invoices.contains_key(&subscription.id) {
+                needs.open_invoices.insert(subscription.id.clone());
+            }
+            needs.products.extend(offer.depends_on);
+        }
+        needs
+    }
+
+    /// The plan that the subscriptions amount to at the time `now`.
+    ///
+    /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan, invoices as
+    /// none.
+    pub fn resolve(&self, now: Micros, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Resolution {
+        let default_rank = self.catalogue.plans.default_rank();
+        let mut alarms = BTreeSet::new();
+        let mut grants = Vec::new();
+        for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
+            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            let owed = evidence.open_invoices.get(&subscription.id).copied().unwrap_or_default();
+            let judged = Judged { subscription, offer, owed };
+            let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
+            grants.extend(grant.filter(|grant| grant.counts(default_rank)));
+            alarms.extend(judged.offer.alarms);
+        }
+        match grants.into_iter().min_by(|a, b| a.preference().cmp(&b.preference())) {
+            Some(grant) => Resolution {
+                rank: grant.rank,
+                granting: Some(grant.subscription.clone()),
+                shown: Some(grant.shown),
+                alarms,
+            },
+            None => Resolution {
+                rank: default_rank,
+                granting: None,
+                shown: self.shown_without_grant(evidence),
+                alarms,
+            },
+        }
+    }
+
+    /// Whether a subscription of that status can have a say.
+    fn may_count(&self, status: &Status) -> bool {
+        match status {
+            Status::Active | Status::Trialing | Status::Unknown(_) => true,
+            Status::PastDue => self.past_due != PastDue::Revoke,
+            Status::Unpaid | Status::Paused | Status::Incomplete => false,
+            Status::IncompleteExpired | Status::Canceled => false,
+        }
+    }
+
+    /// Where nothing grants: the subscription nearest to it, so that people see why they lost a plan. One that sells
+    /// no plan is not shown. For an ended one nobody asks for products, so only configuration can say that of it.
+    fn shown_without_grant(&self, evidence: &Evidence<'_>) -> Option<Shown> {
+        let candidates = evidence.subscriptions.iter().filter(|subscription| {
+            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            !offer.knowingly_none && (offer.best.is_some() || !self.may_count(&subscription.status))
+        });
+        let nearest = candidates.map(|s| (Shown::of(s, s.current_period_end_s(), None), &s.id));
+        nearest
+            .min_by(|(a, id_a), (b, id_b)| a.preference().cmp(&b.preference()).then(id_a.cmp(id_b)))
+            .map(|(s, _)| s)
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+#[path = "plan/resolve_tests.rs"]
+mod tests;

@@ -1,0 +1,102 @@
+//! What an operator should see to, found while working out a plan.
+
+use crate::ids::SubscriptionId;
+use std::fmt;
+
+/// Something about a subject's subscriptions that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum PlanAlarm {
+    /// A subscription that should grant something sells nothing that is known.
+    #[error(
+        "subscription {subscription} sells no plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
+        prices.join(", "),
+        kept(.protects)
+    )]
+    Unmapped {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The ids of its prices.
+        prices: Vec<String>,
+        /// It is the one that granted the present plan, which is therefore kept.
+        protects: bool,
+    },
+    /// A metadata `plan` names no plan.
+    #[error("{place} says plan \"{value}\", and there is no such plan")]
+    UnknownPlan {
+        /// Where it says so.
+        place: Place,
+        /// The name.
+        value: String,
+    },
+    /// A name differs from a known one only in its case or in blanks around it. It is not taken for it.
+    #[error("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")]
+    Misspelt {
+        /// Where it stands.
+        place: Place,
+        /// As it is spelt there.
+        value: String,
+        /// As it is spelt in the configuration.
+        meant: String,
+    },
+    /// A status that this version does not know.
+    #[error(
+        "subscription {subscription} has the unknown status \"{status}\": no plan is taken away or given for it"
+    )]
+    UnknownStatus {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The status.
+        status: String,
+    },
+    /// A subscription is past due, but nothing says since when.
+    #[error("subscription {subscription} is past due without any invoice: it has no grace")]
+    NoGraceStart {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// Stripe showed only a part of the items.
+    #[error("subscription {subscription} has more items than Stripe showed: only those were looked at")]
+    ItemsCut {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+}
+
+/// Where a name stands in Stripe.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The metadata of the price with that id.
+    PriceMetadata(String),
+    /// The metadata of the product with that id.
+    ProductMetadata(String),
+    /// The lookup key of the price with that id.
+    LookupKey(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::PriceMetadata(id) => write!(f, "the metadata of price {id}"),
+            Place::ProductMetadata(id) => write!(f, "the metadata of product {id}"),
+            Place::LookupKey(id) => write!(f, "the lookup key of price {id}"),
+        }
+    }
+}
+
+impl PlanAlarm {
+    /// What programs tell the alarms apart by.
+    pub fn code(&self) -> &'static str {
+        match self {
+            PlanAlarm::Unmapped { .. } => "unmapped_price",
+            PlanAlarm::UnknownPlan { .. } => "unknown_plan",
+            PlanAlarm::Misspelt { .. } => "misspelt_name",
+            PlanAlarm::UnknownStatus { .. } => "unknown_status",
+            PlanAlarm::NoGraceStart { .. } => "no_grace_start",
+            PlanAlarm::ItemsCut { .. } => "items_cut",
+        }
+    }
+}
+
+fn kept(protects: &bool) -> &'static str {
+    if *protects { "the plan that it granted is kept" } else { "it grants nothing" }
+}

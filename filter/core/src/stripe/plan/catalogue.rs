@@ -1,0 +1,116 @@
+//! Which plan a price sells. Exact and case-sensitive; what is nearly right is reported, not taken.
+
+use super::alarm::{Place, PlanAlarm};
+use crate::ids::ProductId;
+use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::stripe::object::{Expandable, Metadata};
+use crate::stripe::subscription::Price;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The metadata key by which a price or a product names its plan.
+pub const PLAN_KEY: &str = "plan";
+
+/// Metadata of products that were read, by id. Empty metadata for one that Stripe does not have.
+pub type Products = BTreeMap<ProductId, Metadata>;
+
+/// What is sold, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalogue<'a> {
+    /// The plans, with the prices, lookup keys and products that sell each.
+    pub plans: &'a PlanTable,
+    /// Ids of prices that knowingly sell no plan.
+    pub not_plan_prices: &'a BTreeSet<String>,
+    /// Ids of products that knowingly are no plan.
+    pub not_plan_products: &'a BTreeSet<String>,
+}
+
+/// What a price sells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sells {
+    /// A plan.
+    Plan(Rank),
+    /// Knowingly none: an add-on.
+    NotAPlan,
+    /// Nothing that is known, maybe because of that.
+    Nothing(Option<PlanAlarm>),
+    /// It depends on the metadata of a product that was not read yet.
+    DependsOn(ProductId),
+}
+
+impl Catalogue<'_> {
+    /// What a price sells. What says most about this very price comes first; configuration comes before metadata.
+    /// Metadata that names a plan wrongly ends the search: the product's plan was not what was meant.
+    pub(super) fn sells(&self, price: &Price, products: &Products) -> Sells {
+        let product = price.product_id();
+        if let Some(rank) = self.highest(|plan| plan.prices.contains(&price.id)) {
+            return Sells::Plan(rank);
+        }
+        if self.not_plan_prices.contains(&price.id) {
+            return Sells::NotAPlan;
+        }
+        let key = price.lookup_key.as_deref();
+        if let Some(rank) = key.and_then(|key| self.highest(|plan| plan.lookup_keys.contains(key))) {
+            return Sells::Plan(rank);
+        }
+        if let Some(rank) = self.highest(|plan| plan.products.contains(product)) {
+            return Sells::Plan(rank);
+        }
+        if self.not_plan_products.contains(product) {
+            return Sells::NotAPlan;
+        }
+        if let Some(name) = price.metadata.get(PLAN_KEY) {
+            return self.named(name, || Place::PriceMetadata(price.id.clone()));
+        }
+        match product_metadata(price, products) {
+            Err(missing) => Sells::DependsOn(missing),
+            Ok(metadata) => match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
+                Some(name) => self.named(name, || Place::ProductMetadata(product.to_owned())),
+                None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
+            },
+        }
+    }
+
+    fn named(&self, value: &str, place: impl FnOnce() -> Place) -> Sells {
+        if let Some(rank) = self.plans.rank_of(value) {
+            return Sells::Plan(rank);
+        }
+        let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
+        let (place, value) = (place(), value.to_owned());
+        Sells::Nothing(Some(match names.find(|name| is_nearly(&value, name)) {
+            Some(meant) => PlanAlarm::Misspelt { place, value, meant: meant.to_owned() },
+            None => PlanAlarm::UnknownPlan { place, value },
+        }))
+    }
+
+    fn nearly_a_lookup_key(&self, key: &str, price: &Price) -> Option<PlanAlarm> {
+        let mut keys = self.plans.iter().flat_map(|(_, plan)| &plan.lookup_keys);
+        let meant = keys.find(|known| is_nearly(key, known))?.clone();
+        let place = Place::LookupKey(price.id.clone());
+        Some(PlanAlarm::Misspelt { place, value: key.to_owned(), meant })
+    }
+
+    fn highest(&self, sells: impl Fn(&Plan) -> bool) -> Option<Rank> {
+        self.plans.iter().filter(|(_, plan)| sells(plan)).map(|(rank, _)| rank).max()
+    }
+}
+
+/// The metadata of what a price sells; none if its id cannot be asked for. The error is the id to ask for.
+fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> Result<Option<&'a Metadata>, ProductId> {
+    match &price.product {
+        Expandable::Object(product) => Ok(Some(&product.metadata)),
+        Expandable::Id(id) => match ProductId::parse(id) {
+            Ok(id) => products.get(&id).map(Some).ok_or(id),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+/// Equal but for case and the blanks around.
+fn is_nearly(a: &str, b: &str) -> bool {
+    let lower = |text: &'_ str| text.trim().to_lowercase();
+    lower(a) == lower(b)
+}
+
+#[cfg(test)]
+#[path = "catalogue_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! Which price sells which plan, in which order the places are asked, and what is reported.
+
+use super::super::fixture::World;
+use super::*;
+use crate::stripe::product::Product;
+
+fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -> Price {
+    Price {
+        id: id.to_owned(),
+        lookup_key: (!lookup_key.is_empty()).then(|| lookup_key.to_owned()),
+        metadata: metadata.iter().copied().collect(),
+        product: Expandable::Id(product.to_owned()),
+    }
+}
+
+/// What it sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's text.
+fn sells(world: &World, price: &Price) -> String {
+    match world.catalogue().sells(price, &world.products) {
+        Sells::Plan(rank) => world.plans.get(rank).name.clone(),
+        Sells::NotAPlan => "add-on".to_owned(),
+        Sells::Nothing(None) => "nothing".to_owned(),
+        Sells::Nothing(Some(alarm)) => alarm.to_string(),
+        Sells::DependsOn(product) => format!("needs {product}"),
+    }
+}
+
+#[test]
+fn the_places_are_asked_in_a_fixed_order() {
+    let ent = [("plan", "enterprise")];
+    let cases = [
+        ("by price", price("price_pro", "", &[], "prod_1"), "pro"),
+        ("the price before the lookup key", price("price_ent", "pro_monthly", &[], "prod_pro"), "enterprise"),
+        ("the price before its metadata", price("price_pro", "", &ent, "prod_1"), "pro"),
+        ("the price before a product that is none", price("price_pro", "", &[], "prod_storage"), "pro"),
+        ("by lookup key", price("price_x", "pro_monthly", &[], "prod_1"), "pro"),
+        ("the lookup key before metadata", price("price_x", "pro_monthly", &ent, "prod_1"), "pro"),
+        (
+            "the lookup key before a product that is none",
+            price("price_x", "pro_monthly", &[], "prod_storage"),
+            "pro",
+        ),
+        ("by product", price("price_x", "", &[], "prod_pro"), "pro"),
+        ("the product before metadata", price("price_x", "", &ent, "prod_pro"), "pro"),
+        ("an add-on by price", price("price_storage", "", &[], "prod_1"), "add-on"),
+        ("an add-on of a product that is a plan", price("price_storage", "", &[], "prod_pro"), "add-on"),
+        ("an add-on whatever its metadata says", price("price_storage", "", &ent, "prod_1"), "add-on"),
+        ("an add-on by product", price("price_x", "", &[], "prod_storage"), "add-on"),
+        ("an add-on by product whatever metadata says", price("price_x", "", &ent, "prod_storage"), "add-on"),
+        ("by the price's metadata", price("price_x", "", &ent, "prod_1"), "enterprise"),
+        ("the default plan may be sold too", price("price_free", "", &[], "prod_1"), "free"),
+        ("by the product's metadata", price("price_x", "", &[], "prod_meta"), "pro"),
+        ("the price's metadata before the product's", price("price_x", "", &ent, "prod_meta"), "enterprise"),
+        ("an unknown lookup key does no harm", price("price_x", "yearly", &[], "prod_meta"), "pro"),
+        ("a product without metadata", price("price_x", "", &[], "prod_bare"), "nothing"),
+        ("a product that was not read yet", price("price_x", "", &[], "prod_1"), "needs prod_1"),
+        ("a product of an id that cannot be asked for", price("price_x", "", &[], "gold plan/1"), "nothing"),
+        ("an old price with an id of the seller's", price("gold", "pro_monthly", &[], "gold"), "pro"),
+        ("other capitals in the id are another price", price("PRICE_PRO", "", &[], "prod_bare"), "nothing"),
+        ("an id with a blank is another price", price("price_pro ", "", &[], "prod_bare"), "nothing"),
+        ("another metadata key", price("price_x", "", &[("Plan", "pro")], "prod_bare"), "nothing"),
+    ];
+    let world = World::new(vec![]).product("prod_meta", &[("plan", "pro")]).product("prod_bare", &[]);
+    for (why, price, want) in cases {
+        assert_eq!(sells(&world, &price), want, "{why}");
+    }
+}
+
+#[test]
+fn a_product_that_was_expanded_need_not_be_read() {
+    let metadata = [("plan", "pro")].into_iter().collect();
+    let product = Expandable::Object(Product { id: "prod_1".to_owned(), metadata });
+    let price = Price { product, ..price("price_x", "", &[], "") };
+    assert_eq!(sells(&World::new(vec![]), &price), "pro");
+}
+
+#[test]
+fn a_price_of_two_plans_sells_the_higher_one() {
+    let mut world = World::new(vec![]);
+    let mut above: Vec<_> = world.plans.iter().skip(1).map(|(_, plan)| plan.clone()).collect();
+    above[1].prices.insert("price_pro".to_owned());
+    world.plans = PlanTable::new(world.plans.get(world.plans.default_rank()).clone(), above);
+    assert_eq!(sells(&world, &price("price_pro", "", &[], "prod_1")), "enterprise");
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_reported_with_both_spellings_and_not_taken() {
+    let world = World::new(vec![]).product("prod_odd", &[("plan", "PRO")]).product("prod_bare", &[]);
+    let nearly = |place: &str, value: &str, meant: &str| {
+        format!("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")
+    };
+    let of_price = "the metadata of price price_x";
+    let cases = [
+        ("capitals", price("price_x", "", &[("plan", "Pro")], "prod_bare"), nearly(of_price, "Pro", "pro")),
+        (
+            "blanks",
+            price("price_x", "", &[("plan", " pro\n")], "prod_bare"),
+            nearly(of_price, " pro\n", "pro"),
+        ),
+        (
+            "both",
+            price("price_x", "", &[("plan", "ENTERPRISE ")], "prod_1"),
+            nearly(of_price, "ENTERPRISE ", "enterprise"),
+        ),
+        (
+            "of the product",
+            price("price_x", "", &[], "prod_odd"),
+            nearly("the metadata of product prod_odd", "PRO", "pro"),
+        ),
+        (
+            "of the lookup key, where nothing else maps",
+            price("price_x", "Pro_Monthly", &[], "prod_bare"),
+            nearly("the lookup key of price price_x", "Pro_Monthly", "pro_monthly"),
+        ),
+        (
+            "a name of no plan",
+            price("price_x", "", &[("plan", "gold")], "prod_1"),
+            "the metadata of price price_x says plan \"gold\", and there is no such plan".to_owned(),
+        ),
+        (
+            "a wrong name on the price is not made good by the product",
+            price("price_x", "", &[("plan", "gold")], "prod_odd"),
+            "the metadata of price price_x says plan \"gold\", and there is no such plan".to_owned(),
+        ),
+        (
+            "a blank name",
+            price("price_x", "", &[("plan", " ")], "prod_1"),
+            "the metadata of price price_x says plan \" \", and there is no such plan".to_owned(),
+        ),
+    ];
+    for (why, price, want) in cases {
+        assert_eq!(sells(&world, &price), want, "{why}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Plans and subscriptions for the tests of plan resolution: small, and changed by what a test is about.
+
+use super::{Catalogue, Evidence, PastDue, PlanRules, Products, Recorded, Resolution};
+use crate::ids::{CustomerId, ProductId, SubscriptionId};
+use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::stripe::invoice::{Invoice, OpenInvoices};
+use crate::stripe::object::{Expandable, Metadata};
+use crate::stripe::subscription::{Item, Price, Status, Subscription};
+use crate::time::Micros;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub(super) const NOW_S: u64 = 1_790_000_000;
+pub(super) const DAY_S: u64 = 86_400;
+pub(super) const GRACE: PastDue = PastDue::Grace(Duration::from_secs(14 * DAY_S));
+
+pub(super) fn set(texts: &[&str]) -> BTreeSet<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// free < pro < enterprise; pro by price, lookup key and product, enterprise by price.
+pub(super) fn plans() -> PlanTable {
+    let plan = |name: &str, prices, lookup_keys, products| Plan {
+        name: name.to_owned(),
+        prices: set(prices),
+        lookup_keys: set(lookup_keys),
+        products: set(products),
+        ..Plan::default()
+    };
+    let pro = plan("pro", &["price_pro"], &["pro_monthly"], &["prod_pro"]);
+    PlanTable::new(
+        plan("free", &["price_free"], &[], &[]),
+        vec![pro, plan("enterprise", &["price_ent"], &[], &[])],
+    )
+}
+
+/// A state of Stripe and Clerk, and the rules for it.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) plans: PlanTable,
+    pub(super) not_plan_prices: BTreeSet<String>,
+    pub(super) not_plan_products: BTreeSet<String>,
+    pub(super) past_due: PastDue,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) products: Products,
+    pub(super) open_invoices: BTreeMap<SubscriptionId, OpenInvoices>,
+    pub(super) recorded: &'static str,
+    pub(super) granting: Option<SubscriptionId>,
+}
+
+impl World {
+    pub(super) fn new(subscriptions: Vec<Subscription>) -> Self {
+        World {
+            plans: plans(),
+            not_plan_prices: set(&["price_storage"]),
+            not_plan_products: set(&["prod_storage"]),
+            past_due: GRACE,
+            subscriptions,
+            products: Products::new(),
+            open_invoices: BTreeMap::new(),
+            recorded: "free",
+            granting: None,
+        }
+    }
+
+    pub(super) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
+        self.recorded = plan;
+        self.granting = SubscriptionId::parse(granting).ok();
+        self
+    }
+
+    pub(super) fn past_due(mut self, past_due: PastDue) -> Self {
+        self.past_due = past_due;
+        self
+    }
+
+    pub(super) fn owing(mut self, subscription: &str, oldest_s: u64, plan_change: bool) -> Self {
+        let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change };
+        self.open_invoices.insert(SubscriptionId::parse(subscription).unwrap(), owed);
+        self
+    }
+
+    pub(super) fn product(mut self, id: &str, metadata: &[(&str, &str)]) -> Self {
+        self.products.insert(ProductId::parse(id).unwrap(), metadata.iter().copied().collect());
+        self
+    }
+
+    pub(super) fn catalogue(&self) -> Catalogue<'_> {
+        Catalogue {
+            plans: &self.plans,
+            not_plan_prices: &self.not_plan_prices,
+            not_plan_products: &self.not_plan_products,
+        }
+    }
+
+    pub(super) fn ask<T>(
+        &self,
+        question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
+    ) -> T {
+        let rules = PlanRules { catalogue: self.catalogue(), past_due: self.past_due };
+        let evidence = Evidence {
+            subscriptions: &self.subscriptions,
+            products: &self.products,
+            open_invoices: &self.open_invoices,
+        };
+        let recorded = Recorded { rank: self.rank(self.recorded), granting: self.granting.as_ref() };
+        question(rules, &evidence, &recorded)
+    }
+
+    pub(super) fn resolve(&self) -> Resolution {
+        self.ask(|rules, evidence, recorded| rules.resolve(Micros::from_secs(NOW_S), evidence, recorded))
+    }
+
+    /// The plan and the granting subscription, `-` for none.
+    pub(super) fn outcome(&self) -> (String, String) {
+        let resolution = self.resolve();
+        let granting = resolution.granting.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        (self.plans.get(resolution.rank).name.clone(), granting)
+    }
+
+    pub(super) fn rank(&self, plan: &str) -> Rank {
+        self.plans.rank_of(plan).unwrap()
+    }
+
+    /// The codes of the alarms.
+    pub(super) fn alarms(&self) -> Vec<&'static str> {
+        self.resolve().alarms.iter().map(super::PlanAlarm::code).collect()
+    }
+}
+
+/// An item of that price and a product `prod_other`, paid for another month.
+pub(super) fn item(price: &str) -> Item {
+    let price = Price {
+        id: price.to_owned(),
+        lookup_key: None,
+        metadata: Metadata::default(),
+        product: Expandable::Id("prod_other".to_owned()),
+    };
+    Item { price, current_period_end_s: Some(NOW_S + 30 * DAY_S) }
+}
+
+pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscription {
+    Subscription {
+        id: SubscriptionId::parse(id).unwrap(),
+        customer: CustomerId::parse("cus_1").unwrap(),
+        customer_object: None,
+        status: Status::from(status.to_owned()),
+        metadata: Metadata::default(),
+        created_s: NOW_S - 100 * DAY_S,
+        cancel_at_period_end: false,
+        cancel_at_s: None,
+        items: prices.iter().map(|price| item(price)).collect(),
+        items_cut: false,
+        latest_invoice: None,
+    }
+}
+
+pub(super) fn invoice(status: &str, reason: &str, created_s: u64) -> Invoice {
+    Invoice {
+        id: "in_1".to_owned(),
+        status: Some(status.to_owned()),
+        billing_reason: Some(reason.to_owned()),
+        created_s,
+        due_s: None,
+    }
+}

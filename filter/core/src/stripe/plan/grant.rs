@@ -1,0 +1,120 @@
+//! What one subscription gives, given what it sells and how it stands.
+
+use super::alarm::PlanAlarm;
+use super::offer::Offer;
+use super::{PastDue, Recorded, Shown};
+use crate::ids::SubscriptionId;
+use crate::plan_table::Rank;
+use crate::stripe::invoice::{Invoice, OpenInvoices};
+use crate::stripe::subscription::{Status, Subscription};
+use crate::time::Micros;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A subscription whose status may count, and what is known of it.
+pub(super) struct Judged<'a> {
+    pub(super) subscription: &'a Subscription,
+    pub(super) offer: Offer,
+    pub(super) owed: OpenInvoices,
+}
+
+/// A plan, and the subscription that gives it.
+pub(super) struct Grant<'a> {
+    pub(super) rank: Rank,
+    pub(super) subscription: &'a SubscriptionId,
+    pub(super) shown: Shown,
+    /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else the
+    /// next question, with that plan on record, would choose another one.
+    keeps: bool,
+}
+
+impl Grant<'_> {
+    /// It gives a plan, or keeps one that is above the default: what everyone has needs no keeping.
+    pub(super) fn counts(&self, default_rank: Rank) -> bool {
+        !self.keeps || self.rank > default_rank
+    }
+
+    /// The order in which one of several is chosen: the least comes first. Total, so that every replica chooses the
+    /// same, in whatever order Stripe lists them.
+    pub(super) fn preference(&self) -> impl Ord {
+        (Reverse(self.rank), self.keeps, self.shown.preference(), self.subscription)
+    }
+}
+
+impl<'a> Judged<'a> {
+    /// The plan that it gives at the time `now`, if any.
+    pub(super) fn grant(
+        &self,
+        now: Micros,
+        past_due: PastDue,
+        recorded: &Recorded<'_>,
+        alarms: &mut BTreeSet<PlanAlarm>,
+    ) -> Option<Grant<'a>> {
+        if self.offer.knowingly_none {
+            return None;
+        }
+        let grace_until_s = match (&self.subscription.status, past_due) {
+            (Status::PastDue, PastDue::Grace(grace)) => Some(self.grace_end_s(now, grace, alarms)?),
+            _ => None,
+        };
+        let (rank, keeps) = match &self.subscription.status {
+            Status::Unknown(status) => (self.rank_of_unknown_status(status, recorded, alarms)?, true),
+            status => match self.offer.best {
+                Some(best) if *status == Status::PastDue && self.is_unpaid_plan_change() => {
+                    (best.rank.min(recorded.rank), true)
+                }
+                Some(best) => (best.rank, false),
+                None => (self.rank_of_unmapped(recorded, alarms)?, true),
+            },
+        };
+        let period_end_s = match self.offer.best {
+            Some(best) => best.current_period_end_s,
+            None => self.subscription.current_period_end_s(),
+        };
+        let shown = Shown::of(self.subscription, period_end_s, grace_until_s);
+        Some(Grant { rank, subscription: &self.subscription.id, shown, keeps })
+    }
+
+    /// A word that is new to this version takes nothing away and gives nothing.
+    fn rank_of_unknown_status(
+        &self,
+        status: &str,
+        recorded: &Recorded<'_>,
+        alarms: &mut BTreeSet<PlanAlarm>,
+    ) -> Option<Rank> {
+        let subscription = self.subscription.id.clone();
+        alarms.insert(PlanAlarm::UnknownStatus { subscription, status: status.to_owned() });
+        if recorded.is_of(self.subscription) {
+            return Some(recorded.rank);
+        }
+        self.offer.best.map(|best| best.rank.min(recorded.rank))
+    }
+
+    /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody anything.
+    fn rank_of_unmapped(&self, recorded: &Recorded<'_>, alarms: &mut BTreeSet<PlanAlarm>) -> Option<Rank> {
+        let protects = recorded.is_of(self.subscription);
+        let prices: BTreeSet<_> = self.subscription.items.iter().map(|item| item.price.id.clone()).collect();
+        let subscription = self.subscription.id.clone();
+        alarms.insert(PlanAlarm::Unmapped { subscription, prices: prices.into_iter().collect(), protects });
+        protects.then_some(recorded.rank)
+    }
+
+    /// When its grace ends, if it has not. The last invoice stands in where none is open, as when it was paid, or
+    /// given up, between two of our questions.
+    fn grace_end_s(&self, now: Micros, grace: Duration, alarms: &mut BTreeSet<PlanAlarm>) -> Option<u64> {
+        let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::owed_since_s);
+        let Some(owed_since_s) = self.owed.oldest_s.or(latest_s) else {
+            alarms.insert(PlanAlarm::NoGraceStart { subscription: self.subscription.id.clone() });
+            return None;
+        };
+        let end_s = owed_since_s.saturating_add(grace.as_secs());
+        (now.as_secs() < end_s).then_some(end_s)
+    }
+
+    /// The open invoices are asked too: after the next renewal the last invoice is another one.
+    fn is_unpaid_plan_change(&self) -> bool {
+        let latest = self.subscription.latest_invoice.as_ref();
+        self.owed.plan_change || latest.is_some_and(Invoice::is_unpaid_plan_change)
+    }
+}

@@ -1,0 +1,158 @@
+//! What holds of plan resolution whatever the subscriptions are.
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::fixture::{DAY_S, GRACE, NOW_S, World, invoice, subscription};
+use super::*;
+use crate::stripe::invoice::PLAN_CHANGE;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const STATUSES: [&str; 9] = [
+    "active",
+    "trialing",
+    "past_due",
+    "unpaid",
+    "paused",
+    "incomplete",
+    "incomplete_expired",
+    "canceled",
+    "on_hold",
+];
+const PRICES: [&str; 5] = ["price_free", "price_pro", "price_ent", "price_storage", "price_new"];
+
+fn a_subscription() -> impl Strategy<Value = Subscription> {
+    let prices = proptest::collection::vec(select(&PRICES[..]), 0..4);
+    let latest =
+        proptest::option::of((select(vec!["open", "paid"]), select(vec![PLAN_CHANGE, "subscription_cycle"])));
+    (0..6u8, select(&STATUSES[..]), prices, 0..4u64, latest, any::<bool>()).prop_map(
+        |(id, status, prices, end, latest, cancel)| {
+            let mut subscription = subscription(&format!("sub_{id}"), status, &prices);
+            for item in &mut subscription.items {
+                item.current_period_end_s = Some(NOW_S + end);
+            }
+            subscription.latest_invoice =
+                latest.map(|(status, reason)| invoice(status, reason, NOW_S - DAY_S));
+            subscription.cancel_at_period_end = cancel;
+            subscription
+        },
+    )
+}
+
+fn a_world() -> impl Strategy<Value = World> {
+    let subscriptions = proptest::collection::vec(a_subscription(), 0..6);
+    let setting = select(vec![PastDue::Keep, PastDue::Revoke, GRACE]);
+    let recorded = (select(vec!["free", "pro", "enterprise"]), 0..7u8);
+    let owing = proptest::collection::vec((0..6u8, 0..30u64, any::<bool>()), 0..4);
+    (subscriptions, setting, recorded, owing).prop_map(
+        |(mut subscriptions, setting, (plan, granting), owing)| {
+            subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
+            subscriptions.dedup_by(|a, b| a.id == b.id);
+            let world =
+                World::new(subscriptions).past_due(setting).recorded(plan, &format!("sub_{granting}"));
+            let world = world.product("prod_other", &[]);
+            owing.into_iter().fold(world, |world, (id, days, change)| {
+                world.owing(&format!("sub_{id}"), NOW_S - days * DAY_S, change)
+            })
+        },
+    )
+}
+
+/// The plan on record and what granted it, as the next delivery finds them.
+fn recorded_after(world: &World) -> World {
+    let resolution = world.resolve();
+    let plan = ["free", "pro", "enterprise"].into_iter().find(|plan| world.rank(plan) == resolution.rank);
+    let mut next = world.clone();
+    next.recorded = plan.unwrap();
+    next.granting = resolution.granting;
+    next
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_subscriptions_and_items_does_not_matter(
+        (world, shuffled) in a_world().prop_flat_map(|world| {
+            let shuffled = Just(world.subscriptions.clone()).prop_shuffle();
+            (Just(world), shuffled)
+        }),
+    ) {
+        let mut other = world.clone();
+        other.subscriptions = shuffled;
+        for subscription in &mut other.subscriptions {
+            subscription.items.reverse();
+        }
+        prop_assert_eq!(world.resolve(), other.resolve());
+    }
+
+    #[test]
+    fn listing_a_subscription_twice_changes_nothing(world in a_world()) {
+        let mut other = world.clone();
+        other.subscriptions.extend(world.subscriptions.clone());
+        prop_assert_eq!(world.resolve(), other.resolve());
+    }
+
+    #[test]
+    fn another_subscription_never_lowers_the_plan(world in a_world(), another in a_subscription()) {
+        let mut more = world.clone();
+        more.subscriptions.push(another);
+        prop_assert!(more.resolve().rank >= world.resolve().rank);
+    }
+
+    #[test]
+    fn a_plan_above_the_default_has_a_granting_subscription_of_the_list(world in a_world()) {
+        let resolution = world.resolve();
+        match &resolution.granting {
+            Some(id) => prop_assert!(world.subscriptions.iter().any(|s| s.id == *id)),
+            None => prop_assert_eq!(resolution.rank, world.rank("free")),
+        }
+    }
+
+    #[test]
+    fn nobody_gets_more_than_is_sold_or_on_record(world in a_world()) {
+        let sold = world.subscriptions.iter().flat_map(|s| &s.items).map(|item| match item.price.id.as_str() {
+            "price_ent" => world.rank("enterprise"),
+            "price_pro" => world.rank("pro"),
+            _ => world.rank("free"),
+        });
+        let most = sold.max().unwrap_or(world.rank("free")).max(world.rank(world.recorded));
+        prop_assert!(world.resolve().rank <= most);
+    }
+
+    #[test]
+    fn without_a_paid_or_late_subscription_nothing_is_raised(mut world in a_world()) {
+        world.subscriptions.retain(|s| !matches!(s.status, Status::Active | Status::Trialing | Status::PastDue));
+        prop_assert!(world.resolve().rank <= world.rank(world.recorded));
+    }
+
+    #[test]
+    fn time_alone_never_raises_a_plan(world in a_world(), days in 0..40u64) {
+        let at = |now_s| world.ask(|rules, evidence, recorded| {
+            rules.resolve(Micros::from_secs(now_s), evidence, recorded).rank
+        });
+        prop_assert!(at(NOW_S + days * DAY_S) <= at(NOW_S));
+    }
+
+    #[test]
+    fn what_was_written_is_what_the_next_delivery_computes(world in a_world()) {
+        let after = recorded_after(&world);
+        let (first, second) = (world.resolve(), after.resolve());
+        prop_assert_eq!((first.rank, &first.granting, &first.shown), (second.rank, &second.granting, &second.shown));
+    }
+
+    #[test]
+    fn the_strictest_setting_never_gives_more_than_a_milder_one(world in a_world()) {
+        let rank = |setting| world.clone().past_due(setting).resolve().rank;
+        prop_assert!(rank(PastDue::Revoke) <= rank(GRACE));
+        prop_assert!(rank(GRACE) <= rank(PastDue::Keep));
+    }
+
+    #[test]
+    fn nothing_is_needed_once_all_of_it_was_read(world in a_world()) {
+        let mut read = world.clone();
+        let needs = world.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        for id in needs.open_invoices {
+            read.open_invoices.insert(id, Default::default());
+        }
+        let left = read.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        prop_assert!(left.is_empty(), "{left:?}");
+    }
+}

@@ -1,0 +1,410 @@
+//! Which plan a set of subscriptions amounts to: statuses, settings, protection, ties, needs.
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::fixture::{DAY_S, GRACE, NOW_S, World, invoice, subscription};
+use super::*;
+use crate::stripe::invoice::PLAN_CHANGE;
+
+fn pro(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_pro"])
+}
+
+fn ent(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_ent"])
+}
+
+fn unmapped(id: &str, status: &str) -> Subscription {
+    subscription(id, status, &["price_new"])
+}
+
+fn outcome(world: &World) -> (String, String) {
+    world.clone().product("prod_other", &[]).outcome()
+}
+
+fn alarms(world: &World) -> Vec<&'static str> {
+    world.clone().product("prod_other", &[]).alarms()
+}
+
+fn check(cases: &[(&str, World, &str, &str)]) {
+    for (why, world, plan, granting) in cases {
+        assert_eq!(outcome(world), ((*plan).to_owned(), (*granting).to_owned()), "{why}");
+    }
+}
+
+#[test]
+fn a_status_grants_or_not_as_the_setting_says() {
+    let statuses = [
+        // status, keep, revoke, grace
+        ("active", "pro", "pro", "pro"),
+        ("trialing", "pro", "pro", "pro"),
+        ("past_due", "pro", "free", "pro"),
+        ("unpaid", "free", "free", "free"),
+        ("paused", "free", "free", "free"),
+        ("incomplete", "free", "free", "free"),
+        ("incomplete_expired", "free", "free", "free"),
+        ("canceled", "free", "free", "free"),
+        ("on_hold", "free", "free", "free"),
+    ];
+    for (status, keep, revoke, grace) in statuses {
+        for (setting, want) in [(PastDue::Keep, keep), (PastDue::Revoke, revoke), (GRACE, grace)] {
+            let world =
+                World::new(vec![pro("sub_1", status)]).past_due(setting).owing("sub_1", NOW_S - DAY_S, false);
+            let granting = if want == "pro" { "sub_1" } else { "-" };
+            check(&[(&format!("{status} under {setting:?}"), world, want, granting)]);
+        }
+    }
+}
+
+#[test]
+fn the_highest_plan_of_all_subscriptions_and_items_wins() {
+    let two_items = subscription("sub_1", "active", &["price_pro", "price_ent"]);
+    let with_add_on = subscription("sub_1", "active", &["price_storage", "price_pro", "price_new"]);
+    check(&[
+        ("nothing at all", World::new(vec![]), "free", "-"),
+        (
+            "two subscriptions",
+            World::new(vec![pro("sub_1", "active"), ent("sub_2", "active")]),
+            "enterprise",
+            "sub_2",
+        ),
+        ("two items", World::new(vec![two_items]), "enterprise", "sub_1"),
+        ("what maps to nothing is an add-on of what maps", World::new(vec![with_add_on]), "pro", "sub_1"),
+        (
+            "the higher has ended",
+            World::new(vec![pro("sub_1", "active"), ent("sub_2", "canceled")]),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "a downgrade in Stripe",
+            World::new(vec![pro("sub_1", "active")]).recorded("enterprise", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        ("all ended", World::new(vec![pro("sub_1", "canceled")]).recorded("pro", "sub_1"), "free", "-"),
+        (
+            "a price of the default plan",
+            World::new(vec![subscription("sub_1", "active", &["price_free"])]),
+            "free",
+            "sub_1",
+        ),
+    ]);
+    let world =
+        World::new(vec![subscription("sub_1", "active", &["price_storage", "price_pro", "price_new"])]);
+    assert_eq!(alarms(&world), Vec::<&str>::new(), "add-ons of a mapped subscription are nobody's worry");
+}
+
+#[test]
+fn grace_runs_from_the_oldest_open_invoice_and_ends() {
+    let owing = |age_s: u64| World::new(vec![pro("sub_1", "past_due")]).owing("sub_1", NOW_S - age_s, false);
+    let mut latest = pro("sub_1", "past_due");
+    latest.latest_invoice = Some(invoice("open", "subscription_cycle", NOW_S - DAY_S));
+    let newer_latest = World::new(vec![latest.clone()]).owing("sub_1", NOW_S - 20 * DAY_S, false);
+    let long = GRACE_S - 1;
+    check(&[
+        ("just now", owing(0), "pro", "sub_1"),
+        ("a second left", owing(long), "pro", "sub_1"),
+        ("exactly over", owing(GRACE_S), "free", "-"),
+        ("long over", owing(100 * DAY_S), "free", "-"),
+        ("no invoice is open, the last one tells", World::new(vec![latest]), "pro", "sub_1"),
+        ("the last invoice is young, an older one is open", newer_latest, "free", "-"),
+        ("nothing tells: no grace without an end", World::new(vec![pro("sub_1", "past_due")]), "free", "-"),
+        ("no grace at all", owing(0).past_due(PastDue::Grace(Duration::ZERO)), "free", "-"),
+        ("an endless one", owing(GRACE_S).past_due(PastDue::Grace(Duration::MAX)), "pro", "sub_1"),
+        (
+            "an active one needs none",
+            World::new(vec![pro("sub_1", "active")]).owing("sub_1", 1, false),
+            "pro",
+            "sub_1",
+        ),
+    ]);
+    assert_eq!(alarms(&World::new(vec![pro("sub_1", "past_due")])), ["no_grace_start"]);
+    assert_eq!(owing(DAY_S).resolve().shown.unwrap().grace_until_s, Some(NOW_S + 13 * DAY_S));
+    assert_eq!(owing(DAY_S).past_due(PastDue::Keep).resolve().shown.unwrap().grace_until_s, None);
+    assert_eq!(owing(GRACE_S).resolve().shown.unwrap().grace_until_s, None, "over");
+}
+
+const GRACE_S: u64 = 14 * DAY_S;
+
+#[test]
+fn a_change_of_plan_that_was_not_paid_raises_nothing() {
+    let change = |status: &str| {
+        let mut raised = ent("sub_1", "past_due");
+        raised.latest_invoice = Some(invoice(status, PLAN_CHANGE, NOW_S - DAY_S));
+        World::new(vec![raised]).owing("sub_1", NOW_S - DAY_S, false)
+    };
+    let older_change = World::new(vec![ent("sub_1", "past_due")]).owing("sub_1", NOW_S - DAY_S, true);
+    let lowered = World::new(vec![pro("sub_1", "past_due")]).owing("sub_1", NOW_S - DAY_S, true);
+    check(&[
+        ("no Enterprise by a dead card", change("open").recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "nor with payments kept alive",
+            change("open").past_due(PastDue::Keep).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        ("nor after the next renewal", older_change.clone().recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "nor then, kept alive",
+            older_change.past_due(PastDue::Keep).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        ("nor by having it voided", change("void").recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("nor from nothing", change("open"), "free", "-"),
+        ("what is on record is kept", change("open").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
+        (
+            "the change was paid, something else was not",
+            change("paid").recorded("pro", "sub_1"),
+            "enterprise",
+            "sub_1",
+        ),
+        ("a change downwards lowers", lowered.recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        (
+            "a renewal raises",
+            World::new(vec![ent("sub_1", "past_due")]).owing("sub_1", NOW_S, false),
+            "enterprise",
+            "sub_1",
+        ),
+        (
+            "revoked altogether",
+            change("open").past_due(PastDue::Revoke).recorded("pro", "sub_1"),
+            "free",
+            "-",
+        ),
+    ]);
+}
+
+#[test]
+fn what_maps_to_nothing_protects_only_the_plan_that_it_granted() {
+    let new_price = World::new(vec![unmapped("sub_1", "active")]);
+    let newsletter = World::new(vec![unmapped("sub_news", "active"), pro("sub_1", "canceled")]);
+    let late = World::new(vec![unmapped("sub_1", "past_due")]);
+    let both = World::new(vec![unmapped("sub_1", "active"), ent("sub_2", "active")]);
+    let equal = World::new(vec![unmapped("sub_1", "active"), pro("sub_2", "trialing")]);
+    check(&[
+        ("a new price never downgrades", new_price.clone().recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "nor while a trial runs",
+            World::new(vec![unmapped("sub_1", "trialing")]).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "nor within grace",
+            late.clone().owing("sub_1", NOW_S, false).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        ("after grace it does", late.owing("sub_1", 1, false).recorded("pro", "sub_1"), "free", "-"),
+        (
+            "canceled, it does",
+            World::new(vec![unmapped("sub_1", "canceled")]).recorded("pro", "sub_1"),
+            "free",
+            "-",
+        ),
+        ("a new price gives nothing", new_price.clone(), "free", "-"),
+        ("nor to whom no subscription is on record", new_price.recorded("pro", ""), "free", "-"),
+        ("a newsletter never keeps pro alive", newsletter.recorded("pro", "sub_1"), "free", "-"),
+        ("a higher plan counts", both.recorded("pro", "sub_1"), "enterprise", "sub_2"),
+        ("of equals the one that sells it", equal.recorded("pro", "sub_1"), "pro", "sub_2"),
+    ]);
+}
+
+#[test]
+fn what_maps_to_nothing_is_an_alarm_unless_that_is_known() {
+    let of = |status: &str, prices: &[&str]| World::new(vec![subscription("sub_1", status, prices)]);
+    let cases: [(&str, World, &[&str]); 8] = [
+        ("active", of("active", &["price_new"]), &["unmapped_price"]),
+        ("trialing", of("trialing", &["price_new"]), &["unmapped_price"]),
+        ("canceled", of("canceled", &["price_new"]), &[]),
+        ("unpaid", of("unpaid", &["price_new"]), &[]),
+        ("knowingly none", of("active", &["price_storage"]), &[]),
+        ("one of two is not known", of("active", &["price_storage", "price_new"]), &["unmapped_price"]),
+        ("no items", of("active", &[]), &["unmapped_price"]),
+        ("past due, kept", of("past_due", &["price_new"]).past_due(PastDue::Keep), &["unmapped_price"]),
+    ];
+    for (why, world, want) in cases {
+        assert_eq!(alarms(&world), want, "{why}");
+        assert_eq!(world.product("prod_other", &[]).resolve().has_unmapped(), !want.is_empty(), "{why}");
+    }
+    let protected =
+        of("active", &["price_new", "price_b"]).recorded("pro", "sub_1").product("prod_other", &[]);
+    let text = protected.resolve().alarms.first().unwrap().to_string();
+    assert!(
+        text.contains("(price_b, price_new)") && text.ends_with("the plan that it granted is kept"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_add_on_alone_protects_nothing() {
+    let world =
+        World::new(vec![subscription("sub_1", "active", &["price_storage"])]).recorded("pro", "sub_1");
+    check(&[("it is knowingly no plan", world, "free", "-")]);
+    let odd = World::new(vec![subscription("sub_1", "on_hold", &["price_storage"])]).recorded("pro", "sub_1");
+    check(&[("whatever its status", odd, "free", "-")]);
+}
+
+#[test]
+fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
+    let world = |subscription| World::new(vec![subscription]);
+    check(&[
+        (
+            "the granting one keeps the plan",
+            world(pro("sub_1", "on_hold")).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        ("whatever it sells now", world(ent("sub_1", "on_hold")).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("even nothing", world(unmapped("sub_1", "on_hold")).recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "another one keeps what it sells",
+            world(pro("sub_2", "on_hold")).recorded("enterprise", "sub_1"),
+            "pro",
+            "sub_2",
+        ),
+        ("another one gives no more", world(ent("sub_2", "on_hold")).recorded("pro", ""), "pro", "sub_2"),
+        (
+            "a newsletter keeps nothing",
+            world(unmapped("sub_2", "on_hold")).recorded("pro", "sub_1"),
+            "free",
+            "-",
+        ),
+    ]);
+    assert_eq!(alarms(&world(pro("sub_1", "on_hold"))), ["unknown_status"]);
+}
+
+#[test]
+fn of_equals_the_one_shown_is_fixed() {
+    let ending = |id: &str, status: &str, end_s: u64| {
+        let mut subscription = pro(id, status);
+        subscription.items[0].current_period_end_s = Some(end_s);
+        subscription
+    };
+    let cases = [
+        ("active before trialing", vec![pro("sub_1", "trialing"), pro("sub_2", "active")], "sub_2"),
+        ("trialing before past due", vec![pro("sub_1", "past_due"), pro("sub_2", "trialing")], "sub_2"),
+        (
+            "the status before the period",
+            vec![ending("sub_1", "active", 1), ending("sub_2", "trialing", 9)],
+            "sub_1",
+        ),
+        ("the latest period end", vec![ending("sub_1", "active", 5), ending("sub_2", "active", 6)], "sub_2"),
+        ("a known end before none", vec![pro_without_end("sub_1"), ending("sub_2", "active", 1)], "sub_2"),
+        ("the smallest id", vec![pro("sub_2", "active"), pro("sub_1", "active")], "sub_1"),
+        (
+            "what gives a plan by itself before what keeps one",
+            vec![pro("sub_1", "past_due"), late_pro()],
+            "sub_1",
+        ),
+        ("the plan before everything", vec![ending("sub_1", "active", 9), ent("sub_2", "trialing")], "sub_2"),
+    ];
+    for (why, subscriptions, want) in cases {
+        let world = World::new(subscriptions).owing("sub_1", NOW_S, false).recorded("pro", "sub_9");
+        assert_eq!(world.outcome().1, want, "{why}");
+    }
+}
+
+/// Paid longer than others, but changed to what it is without being paid for that.
+fn late_pro() -> Subscription {
+    let mut subscription = pro("sub_2", "past_due");
+    subscription.items[0].current_period_end_s = Some(NOW_S + 60 * DAY_S);
+    subscription.latest_invoice = Some(invoice("open", PLAN_CHANGE, NOW_S));
+    subscription
+}
+
+fn pro_without_end(id: &str) -> Subscription {
+    let mut subscription = pro(id, "active");
+    subscription.items[0].current_period_end_s = None;
+    subscription
+}
+
+#[test]
+fn the_period_shown_is_that_of_the_item_that_grants() {
+    let mut subscription = subscription("sub_1", "active", &["price_pro", "price_ent", "price_storage"]);
+    for (item, end_s) in subscription.items.iter_mut().zip([NOW_S + 1, NOW_S + 2, NOW_S + 3]) {
+        item.current_period_end_s = Some(end_s);
+    }
+    let shown = World::new(vec![subscription.clone()]).resolve().shown.unwrap();
+    assert_eq!((shown.status, shown.current_period_end_s), (Status::Active, Some(NOW_S + 2)));
+
+    let cases = [
+        ("it goes on", false, None, false),
+        ("it ends with the period", true, None, true),
+        ("an end is set to that of the period, as the portal does", false, Some(NOW_S + 2), true),
+        ("it ends earlier", false, Some(NOW_S + 1), true),
+        ("it ends some periods later", false, Some(NOW_S + 3), false),
+    ];
+    for (why, at_period_end, at_s, want) in cases {
+        subscription.cancel_at_period_end = at_period_end;
+        subscription.cancel_at_s = at_s;
+        let world = World::new(vec![subscription.clone()]);
+        assert_eq!(world.resolve().shown.unwrap().cancel_at_period_end, want, "{why}");
+        assert_eq!(world.outcome().0, "enterprise", "{why}: it grants until it has in fact ended");
+    }
+}
+
+#[test]
+fn where_nothing_grants_the_nearest_subscription_is_shown() {
+    let owing = |world: World| world.owing("sub_1", 1, false).product("prod_other", &[]);
+    let cases = [
+        ("none", vec![], None),
+        ("canceled", vec![pro("sub_1", "canceled")], Some("canceled")),
+        ("unpaid before canceled", vec![pro("sub_2", "canceled"), pro("sub_1", "unpaid")], Some("unpaid")),
+        ("past its grace", vec![pro("sub_1", "past_due"), pro("sub_2", "canceled")], Some("past_due")),
+        ("an add-on is not shown", vec![subscription("sub_1", "canceled", &["price_storage"])], None),
+        ("an active newsletter is not shown", vec![unmapped("sub_1", "active")], None),
+        ("a late newsletter is not shown", vec![unmapped("sub_1", "past_due")], None),
+    ];
+    for (why, subscriptions, want) in cases {
+        let shown = owing(World::new(subscriptions)).resolve().shown;
+        assert_eq!(shown.as_ref().map(|shown| shown.status.as_str()), want, "{why}");
+    }
+}
+
+#[test]
+fn only_what_decides_is_asked_for() {
+    let late = |s: Subscription| World::new(vec![s]);
+    let revoke = |w: World| w.past_due(PastDue::Revoke);
+    let keep = |w: World| w.past_due(PastDue::Keep);
+    let cases: [(&str, World, &[&str], &[&str]); 13] = [
+        ("nothing for a mapped price", late(pro("sub_1", "active")), &[], &[]),
+        ("the product of an unknown price", late(unmapped("sub_1", "active")), &["prod_other"], &[]),
+        ("also of a status that is unknown", late(unmapped("sub_1", "on_hold")), &["prod_other"], &[]),
+        ("not of what has ended", late(unmapped("sub_1", "canceled")), &[], &[]),
+        ("not of an add-on", late(subscription("sub_1", "active", &["price_storage"])), &[], &[]),
+        ("not twice", late(unmapped("sub_1", "active")).product("prod_other", &[]), &[], &[]),
+        ("invoices of a late one", late(pro("sub_1", "past_due")), &[], &["sub_1"]),
+        ("not twice", late(pro("sub_1", "past_due")).owing("sub_1", 1, false), &[], &[]),
+        ("not before it is known to sell a plan", late(unmapped("sub_1", "past_due")), &["prod_other"], &[]),
+        (
+            "of one that may protect",
+            late(unmapped("sub_1", "past_due")).recorded("pro", "sub_1"),
+            &["prod_other"],
+            &["sub_1"],
+        ),
+        ("nothing where late is over", revoke(late(unmapped("sub_1", "past_due"))), &[], &[]),
+        ("kept: only if it would raise", keep(late(pro("sub_1", "past_due"))), &[], &["sub_1"]),
+        ("kept: not if it does not", keep(late(pro("sub_1", "past_due")).recorded("pro", "sub_2")), &[], &[]),
+    ];
+    for (why, world, products, invoices) in cases {
+        let needs = world.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        assert_eq!(needs.products.iter().map(ProductId::as_str).collect::<Vec<_>>(), products, "{why}");
+        assert_eq!(
+            needs.open_invoices.iter().map(SubscriptionId::as_str).collect::<Vec<_>>(),
+            invoices,
+            "{why}"
+        );
+        assert_eq!(needs.is_empty(), products.is_empty() && invoices.is_empty(), "{why}");
+    }
+}
+
+#[test]
+fn items_that_stripe_did_not_show_are_an_alarm() {
+    let mut cut = subscription("sub_1", "active", &["price_storage"]);
+    cut.items_cut = true;
+    let world = World::new(vec![cut]).recorded("pro", "sub_1");
+    assert_eq!(alarms(&world), ["unmapped_price", "items_cut"], "the plan may be among those not shown");
+    check(&[("so it is kept", world, "pro", "sub_1")]);
+}

@@ -1,0 +1,37 @@
+//! A product, as far as its metadata may name a plan.
+
+use super::object::{Metadata, Unreadable};
+use serde::Deserialize;
+
+/// A product that was read: `GET /v1/products/{id}`, or expanded in a subscription.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Product {
+    /// Its id. Usually `prod_…`, but whoever sells may have chosen it.
+    pub id: String,
+    /// Its metadata.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+impl Product {
+    /// Reads the answer to [`retrieve_product`](super::api::StripeApi::retrieve_product).
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no product.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        Ok(serde_json::from_slice(body)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_read_by_id_and_metadata() {
+        let product =
+            Product::parse(br#"{"id": "prod_1", "name": "Pro", "metadata": {"plan": "pro"}}"#).unwrap();
+        assert_eq!((product.id.as_str(), product.metadata.get("plan")), ("prod_1", Some("pro")));
+        assert!(Product::parse(br#"{"metadata": {"plan": "pro"}}"#).is_err(), "no id");
+    }
+}

@@ -1,0 +1,245 @@
+//! Whether Stripe signed an event, and when: the `stripe-signature` header field, over raw bytes, before any JSON.
+//!
+//! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, read strictly: what the official
+//! libraries let pass (a timestamp in the future, a sign or blanks in `t`, two of `t`) is refused here.
+
+use crate::http::HeaderMap;
+use crate::time::Micros;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::time::Duration;
+
+/// The name of the header field.
+pub const SIGNATURE_HEADER: &str = "stripe-signature";
+/// The longest value that is read. Stripe's is below 250 bytes, with two secrets and a test signature.
+pub const HEADER_BYTES_MAX: usize = 4096;
+/// The most items that are read. Each `v1` among them costs one finished MAC per secret.
+pub const ITEMS_MAX: usize = 32;
+
+const MAC_BYTES: usize = 32;
+
+/// Why an event is not taken for Stripe's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// No header field, or an empty one.
+    #[error("no stripe-signature header field: not sent by Stripe, or removed on the way")]
+    Missing,
+    /// The header field cannot be read.
+    #[error("stripe-signature cannot be read: {0}")]
+    Malformed(Malformed),
+    /// Signed too long ago, or too far in the future.
+    #[error(
+        "signed {skew_s} s {} the gateway's time, {tolerance_s} s are tolerated: a replay, or a clock that is wrong",
+        direction(.in_future)
+    )]
+    OutsideTolerance {
+        /// How far the two times are apart, in seconds.
+        skew_s: u64,
+        /// Whether the event's time is the later one.
+        in_future: bool,
+        /// How far they may be apart, in seconds.
+        tolerance_s: u64,
+    },
+    /// None of the signatures was made with one of the secrets.
+    #[error(
+        "none of {signatures} v1 signatures was made with one of {secrets} signing secrets: \
+         a forgery, a changed body, or the secret of another endpoint"
+    )]
+    NoMatch {
+        /// How many well-formed signatures there were.
+        signatures: usize,
+        /// With how many secrets each was tried.
+        secrets: usize,
+    },
+}
+
+/// What is wrong with the form of the header field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// More than one field. Stripe sends one, and which of several counts must not depend on who reads them.
+    #[error("there is more than one")]
+    SeveralFields,
+    /// More than [`HEADER_BYTES_MAX`] bytes.
+    #[error("it is longer than {HEADER_BYTES_MAX} bytes")]
+    TooLong,
+    /// More than [`ITEMS_MAX`] items.
+    #[error("it has more than {ITEMS_MAX} items")]
+    TooManyItems,
+    /// No `t`.
+    #[error("it has no t")]
+    NoTimestamp,
+    /// More than one `t`.
+    #[error("it has more than one t")]
+    SeveralTimestamps,
+    /// A `t` that is no decimal number of seconds.
+    #[error("its t is not a decimal number of seconds")]
+    BadTimestamp,
+    /// No `v1` of 64 lower-case hexadecimal digits. Other schemes, such as `v0`, prove nothing.
+    #[error("it has no v1 of 64 lower-case hexadecimal digits")]
+    NoSignature,
+}
+
+impl SignatureError {
+    /// The `code` that the sender is told.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SignatureError::Missing => "missing_signature",
+            SignatureError::Malformed(_) => "malformed_signature",
+            SignatureError::OutsideTolerance { .. } => "timestamp_outside_tolerance",
+            SignatureError::NoMatch { .. } => "signature_mismatch",
+        }
+    }
+}
+
+impl From<Malformed> for SignatureError {
+    fn from(cause: Malformed) -> Self {
+        SignatureError::Malformed(cause)
+    }
+}
+
+/// The one `stripe-signature` field of a request, if there is one.
+///
+/// # Errors
+/// [`Malformed::SeveralFields`] if there are more.
+pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureError> {
+    let mut fields = headers.get_all(SIGNATURE_HEADER);
+    let first = fields.next();
+    match fields.next() {
+        Some(_) => Err(Malformed::SeveralFields.into()),
+        None => Ok(first),
+    }
+}
+
+/// Verifies a body against the value of its `stripe-signature` field; says when it was signed.
+///
+/// Checked in this order: form, time, signature. The time comes before the signature, because it is in plain sight
+/// and costs nothing, whereas hashing a body is work that a stranger could ask for by replaying old events. Nothing
+/// is learnt from it: whoever sends `t` knows it.
+///
+/// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret is rolled,
+/// Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
+///
+/// # Errors
+/// [`SignatureError`], see its variants.
+pub fn verify<'a>(
+    header: Option<&[u8]>,
+    body: &[u8],
+    secrets: impl IntoIterator<Item = &'a [u8]>,
+    now: Micros,
+    tolerance: Duration,
+) -> Result<Micros, SignatureError> {
+    let header = header.map(trim_blanks).filter(|value| !value.is_empty());
+    let signed = Signed::parse(header.ok_or(SignatureError::Missing)?)?;
+    signed.check_time(now, tolerance)?;
+    let mut tried: usize = 0;
+    for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+        if signed.matches(body, secret) {
+            return Ok(Micros::from_secs(signed.at_s));
+        }
+        tried = tried.saturating_add(1);
+    }
+    Err(SignatureError::NoMatch { signatures: signed.macs.len(), secrets: tried })
+}
+
+/// What the header field says: `t=1492774577,v1=5257a8…,v1=6ffbb5…,v0=…`.
+struct Signed<'a> {
+    /// The digits of `t` as sent: they, not their value, were signed.
+    digits: &'a [u8],
+    at_s: u64,
+    macs: Vec<[u8; MAC_BYTES]>,
+}
+
+impl<'a> Signed<'a> {
+    fn parse(header: &'a [u8]) -> Result<Self, Malformed> {
+        if header.len() > HEADER_BYTES_MAX {
+            return Err(Malformed::TooLong);
+        }
+        let mut digits = None;
+        let mut macs = Vec::new();
+        for (place, item) in header.split(|byte| *byte == b',').enumerate() {
+            if place >= ITEMS_MAX {
+                return Err(Malformed::TooManyItems);
+            }
+            let item = trim_blanks(item);
+            if let Some(value) = item.strip_prefix(b"t=") {
+                if digits.replace(value).is_some() {
+                    return Err(Malformed::SeveralTimestamps);
+                }
+            } else if let Some(value) = item.strip_prefix(b"v1=") {
+                macs.extend(decode_mac(value));
+            }
+        }
+        let digits = digits.ok_or(Malformed::NoTimestamp)?;
+        let at_s = decode_seconds(digits).ok_or(Malformed::BadTimestamp)?;
+        if macs.is_empty() {
+            return Err(Malformed::NoSignature);
+        }
+        Ok(Signed { digits, at_s, macs })
+    }
+
+    /// Compares whole seconds, which is all that `t` has. Both directions: a time in the future would make a stolen
+    /// delivery last longer.
+    fn check_time(&self, now: Micros, tolerance: Duration) -> Result<(), SignatureError> {
+        let now_s = now.as_secs();
+        let skew_s = now_s.abs_diff(self.at_s);
+        if Duration::from_secs(skew_s) <= tolerance {
+            return Ok(());
+        }
+        let in_future = self.at_s > now_s;
+        Err(SignatureError::OutsideTolerance { skew_s, in_future, tolerance_s: tolerance.as_secs() })
+    }
+
+    fn matches(&self, body: &[u8], secret: &[u8]) -> bool {
+        // HMAC takes a key of any length (RFC 2104 §2), so this never fails; if it did, nothing would match.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+        mac.update(self.digits);
+        mac.update(b".");
+        mac.update(body);
+        // The body is hashed once; only the end is done again for each signature. The compare is constant-time.
+        self.macs.iter().any(|expected| mac.clone().verify_slice(expected).is_ok())
+    }
+}
+
+fn direction(in_future: &bool) -> &'static str {
+    if *in_future { "after" } else { "before" }
+}
+
+/// Without the optional white space of RFC 9110 §5.6.3, which is blanks and tabs, around it.
+fn trim_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// Decimal digits only: `u64::from_str` alone would take a `+`.
+fn decode_seconds(digits: &[u8]) -> Option<u64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn decode_mac(hex: &[u8]) -> Option<[u8; MAC_BYTES]> {
+    let mut mac = [0; MAC_BYTES];
+    let (pairs, rest) = hex.as_chunks::<2>();
+    if pairs.len() != MAC_BYTES || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in mac.iter_mut().zip(pairs) {
+        *byte = (nibble(*high)? << 4) | nibble(*low)?;
+    }
+    Some(mac)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => digit.checked_sub(b'0'),
+        b'a'..=b'f' => digit.checked_sub(b'a')?.checked_add(10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "signature_tests.rs"]
+mod tests;

@@ -1,0 +1,189 @@
+//! What a sync asks of Stripe and Clerk, and what the answers mean to it.
+
+use super::owner::{NAMED_BY_KEY, NAMED_BY_REFERENCE, Named, Via, key_for};
+use super::trouble::{Service, Trouble};
+use super::worker::Worker;
+use crate::clerk::api::{self, ApiError, BackendApi};
+use crate::clerk::metadata::Record;
+use crate::config::Webhook;
+use crate::http::{Callout, Outcome};
+use crate::ids::{CustomerId, EventId, ProductId, Subject, SubscriptionId};
+use crate::secret::Secret;
+use crate::stripe::api::StripeApi;
+use crate::stripe::checkout_session::CheckoutSession;
+use crate::stripe::customer::Customer;
+use crate::stripe::invoice::OpenInvoices;
+use crate::stripe::object::Metadata;
+use crate::stripe::outcome;
+use crate::stripe::product::Product;
+use crate::stripe::subscription::{Page, Subscription};
+use serde_json::Value;
+
+/// A request to Stripe or Clerk.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ask {
+    /// The subscription that the event is about, with its customer and products.
+    Subscription(SubscriptionId),
+    /// The customer that the event is about.
+    Customer(CustomerId),
+    /// A page of a customer's subscriptions.
+    Subscriptions {
+        customer: CustomerId,
+        after: Option<SubscriptionId>,
+        /// How many pages came before.
+        page: usize,
+        /// An id that the API key's mode does not have counts as a customer without subscriptions. Only for customers
+        /// that stand in Clerk's record: of those that the event names it means that the key is wrong.
+        other_mode_is_empty: bool,
+    },
+    /// The Checkout Sessions that made a subscription.
+    Sessions(SubscriptionId),
+    /// A product, for its metadata.
+    Product(ProductId),
+    /// What is owed for a subscription.
+    OpenInvoices(SubscriptionId),
+    /// Records on a subscription whose it is.
+    NameOnSubscription(SubscriptionId, Named),
+    /// Records on a customer whose its subscriptions are.
+    NameOnCustomer(CustomerId, Named),
+    /// Clerk's record of a subject.
+    Record(Subject),
+    /// A change of that record.
+    Write(Subject, Value),
+}
+
+/// An answer to an [`Ask`].
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Told {
+    /// The subscription.
+    Subscription(Box<Subscription>),
+    /// The customer is there, or was.
+    Customer,
+    /// A page. One without subscriptions if Stripe does not have the customer.
+    Subscriptions(Page),
+    /// The sessions.
+    Sessions(Vec<CheckoutSession>),
+    /// The product's metadata, empty if Stripe does not have it.
+    Product(Metadata),
+    /// What is owed.
+    OpenInvoices(OpenInvoices),
+    /// It is recorded.
+    Named,
+    /// The record, as it is after a change if there was one; `None` if Clerk does not have the subject.
+    Record(Option<Box<Record>>),
+}
+
+const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
+
+impl Ask {
+    /// The callout, with the time that the configuration gives it.
+    pub(super) fn callout(&self, worker: &Worker, event: &EventId) -> Callout {
+        let stripe = StripeApi::new(&worker.config.stripe);
+        let clerk = backend_api(&worker.config);
+        match self {
+            Ask::Subscription(id) => stripe.retrieve_subscription(id),
+            Ask::Customer(id) => stripe.retrieve_customer(id),
+            Ask::Subscriptions { customer, after, .. } => stripe.list_subscriptions(customer, after.as_ref()),
+            Ask::Sessions(subscription) => stripe.list_checkout_sessions(subscription),
+            Ask::Product(id) => stripe.retrieve_product(id),
+            Ask::OpenInvoices(subscription) => stripe.list_open_invoices(subscription),
+            Ask::NameOnSubscription(id, named) => {
+                stripe.update_subscription_metadata(id, &name(named, &worker.config), event.as_str())
+            }
+            Ask::NameOnCustomer(id, named) => {
+                stripe.update_customer_metadata(id, &name(named, &worker.config), event.as_str())
+            }
+            Ask::Record(subject) => clerk.read(subject),
+            Ask::Write(subject, patch) => clerk.write(subject, patch),
+        }
+    }
+
+    /// What the outcome of the callout means.
+    pub(super) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
+        match self {
+            // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
+            // may be concluded.
+            Ask::Subscription(_) => {
+                let found = found(outcome::Answer::of(outcome, Subscription::parse))?;
+                found.map(|found| Told::Subscription(Box::new(found))).ok_or(OTHER_ACCOUNT)
+            }
+            Ask::Customer(_) => {
+                let found = found(outcome::Answer::of(outcome, Customer::parse))?;
+                found.map(|_| Told::Customer).ok_or(OTHER_ACCOUNT)
+            }
+            Ask::Subscriptions { other_mode_is_empty, .. } => {
+                let answer = match outcome::Answer::of(outcome, Page::parse) {
+                    outcome::Answer::Unauthorized(error)
+                        if *other_mode_is_empty && error.code == "resource_missing" =>
+                    {
+                        outcome::Answer::Missing
+                    }
+                    answer => answer,
+                };
+                Ok(Told::Subscriptions(found(answer)?.unwrap_or_default()))
+            }
+            Ask::Sessions(_) => {
+                let sessions = found(outcome::Answer::of(outcome, CheckoutSession::parse_list))?;
+                Ok(Told::Sessions(sessions.unwrap_or_default()))
+            }
+            Ask::Product(_) => {
+                let product = found(outcome::Answer::of(outcome, Product::parse))?;
+                Ok(Told::Product(product.unwrap_or_default().metadata))
+            }
+            Ask::OpenInvoices(_) => {
+                let invoices = found(outcome::Answer::of(outcome, OpenInvoices::parse))?;
+                Ok(Told::OpenInvoices(invoices.unwrap_or_default()))
+            }
+            Ask::NameOnSubscription(..) => {
+                found(outcome::Answer::of(outcome, Subscription::parse)).map(|_| Told::Named)
+            }
+            Ask::NameOnCustomer(..) => {
+                found(outcome::Answer::of(outcome, Customer::parse)).map(|_| Told::Named)
+            }
+            Ask::Record(subject) | Ask::Write(subject, _) => {
+                match api::record(outcome, subject, &worker.config.plan_key) {
+                    Ok(record) => Ok(Told::Record(Some(Box::new(record)))),
+                    Err(ApiError::Gone) => Ok(Told::Record(None)),
+                    Err(error) => Err(Trouble::of_clerk(&error)),
+                }
+            }
+        }
+    }
+}
+
+fn backend_api(config: &Webhook) -> BackendApi<'_> {
+    BackendApi {
+        cluster: &config.clerk.cluster,
+        authority: &config.clerk.authority,
+        base_path: &config.clerk.base_path,
+        timeout: config.clerk.timeout,
+        secret_key: config.clerk.authorization.as_ref().map(Secret::expose),
+    }
+}
+
+/// The metadata that record a name.
+fn name<'a>(named: &'a Named, config: &'a Webhook) -> Vec<(&'a str, &'a str)> {
+    let mut metadata = Vec::new();
+    if let Some(key) = key_for(&named.subject, &config.subject_keys) {
+        metadata.push((key, named.subject.as_str()));
+    }
+    if named.via == Via::Reference {
+        metadata.push((NAMED_BY_KEY, NAMED_BY_REFERENCE));
+    }
+    metadata
+}
+
+/// What was found; `None` where Stripe says that there is no such thing.
+fn found<T>(answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
+    match answer {
+        outcome::Answer::Done(found) => Ok(Some(found)),
+        outcome::Answer::Missing => Ok(None),
+        outcome::Answer::Unauthorized(_) => Err(Trouble::Credentials { service: Service::Stripe }),
+        outcome::Answer::Transient(trouble) => {
+            Err(Trouble::Transient { service: Service::Stripe, why: trouble.to_string() })
+        }
+        outcome::Answer::Refused(error) => {
+            Err(Trouble::Refused { service: Service::Stripe, why: error.to_string() })
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
+
+use super::asks::Ask;
+use super::owner::{Named, owner_by_session};
+use super::worker::Worker;
+use crate::ids::{Subject, SubscriptionId};
+use crate::stripe::checkout_session::CheckoutSession;
+use crate::stripe::plan::PlanAlarm;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one sync learns.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Whom the Checkout Sessions of a subscription name, as far as they were read. That never changes.
+    pub(super) sessions: BTreeMap<SubscriptionId, Option<Named>>,
+    /// The subscriptions on which it was recorded whose they are.
+    pub(super) named: BTreeSet<SubscriptionId>,
+    /// What an operator should see to.
+    pub(super) plan_alarms: BTreeSet<PlanAlarm>,
+    /// Metadata keys of ours that hold no id.
+    pub(super) unfit: BTreeSet<String>,
+    /// Subjects that more customers pay for than are kept in mind.
+    pub(super) too_many_customers: BTreeSet<Subject>,
+    /// The event concerns more subjects than were brought in line.
+    pub(super) too_many_subjects: bool,
+    /// Subscription and customer ids that do not look like Stripe's.
+    pub(super) skipped: BTreeSet<String>,
+}
+
+impl Facts {
+    /// Takes the answer to [`Ask::Sessions`].
+    pub(super) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, sessions: &[CheckoutSession]) {
+        if let Ask::Sessions(subscription) = ask {
+            let config = &worker.config;
+            let named = owner_by_session(sessions, &config.subject_keys, config.client_reference_id);
+            self.sessions.insert(subscription.clone(), named);
+        }
+    }
+
+    /// Takes the answer to [`Ask::NameOnSubscription`].
+    pub(super) fn learn_named(&mut self, ask: &Ask) {
+        if let Ask::NameOnSubscription(subscription, _) = ask {
+            self.named.insert(subscription.clone());
+        }
+    }
+}

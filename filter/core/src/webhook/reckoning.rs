@@ -1,0 +1,199 @@
+//! What Clerk should show of a subject, reckoned from what was read at Stripe.
+
+use super::asks::Ask;
+use super::facts::Facts;
+use super::owner::{Named, Via, named_in, owner_by_metadata};
+use super::target::Holders;
+use super::trouble::Trouble;
+use super::worker::Worker;
+use crate::clerk::metadata::{Record, SubscriptionNote};
+use crate::config::UnmappedPrice;
+use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::stripe::invoice::OpenInvoices;
+use crate::stripe::plan::{Evidence, Recorded, Shown};
+use crate::stripe::subscription::Subscription;
+use crate::time::Micros;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many subscriptions without metadata of ours are looked up by their Checkout Session.
+const SESSIONS_READ_MAX: usize = 20;
+
+/// What was read at Stripe in one round.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// The customers whose subscriptions were read.
+    pub(super) customers: BTreeSet<CustomerId>,
+    /// All their subscriptions, of whichever subjects.
+    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    /// What is owed for those where it matters.
+    pub(super) open_invoices: BTreeMap<SubscriptionId, OpenInvoices>,
+}
+
+/// What follows for one subject.
+#[derive(Debug)]
+pub(super) struct Reckoning {
+    /// What Clerk should show.
+    pub(super) aim: Record,
+    /// What Stripe should remember, so that no Checkout Session has to be looked up again.
+    pub(super) names: Vec<Ask>,
+    /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
+    pub(super) granting_since_s: Option<u64>,
+}
+
+/// A subject whose record is to be reckoned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account<'a> {
+    pub(super) subject: &'a Subject,
+    /// What Clerk shows of it.
+    pub(super) shown: &'a Record,
+    /// Whether the event names it in metadata.
+    pub(super) trusted: bool,
+}
+
+impl Reading {
+    /// The Checkout Sessions that must be read to know whose subscriptions these are.
+    pub(super) fn sessions_missing(&self, worker: &Worker, facts: &Facts) -> Vec<Ask> {
+        let unnamed = self.subscriptions.values().filter(|subscription| {
+            subscription.status.is_live()
+                && !facts.sessions.contains_key(&subscription.id)
+                && owner_by_metadata(subscription, &worker.config.subject_keys).0.is_none()
+        });
+        let room = SESSIONS_READ_MAX.saturating_sub(facts.sessions.len());
+        unnamed.take(room).map(|subscription| Ask::Sessions(subscription.id.clone())).collect()
+    }
+
+    /// What else must be read to know the plan of the account.
+    pub(super) fn details_missing(
+        &self,
+        worker: &Worker,
+        facts: &Facts,
+        account: Account<'_>,
+        now: Micros,
+    ) -> Vec<Ask> {
+        let owned = self.owned(worker, facts, account.subject);
+        let subscriptions: Vec<_> = owned.into_iter().map(|(subscription, _)| subscription.clone()).collect();
+        let products = worker.products.fresh(now);
+        let evidence = Evidence {
+            subscriptions: &subscriptions,
+            products: &products,
+            open_invoices: &self.open_invoices,
+        };
+        let needs = worker.plan_rules().needs(&evidence, &recorded(worker, account.shown));
+        let products = needs.products.into_iter().map(Ask::Product);
+        products.chain(needs.open_invoices.into_iter().map(Ask::OpenInvoices)).collect()
+    }
+
+    /// What Clerk should show of the account.
+    ///
+    /// # Errors
+    /// [`Trouble::Unmapped`] if an active subscription sells nothing known and the configuration asks to wait.
+    pub(super) fn reckon(
+        &self,
+        worker: &Worker,
+        facts: &mut Facts,
+        account: Account<'_>,
+        now: Micros,
+    ) -> Result<Reckoning, Trouble> {
+        let Account { subject, shown, trusted } = account;
+        let owned = self.owned(worker, facts, subject);
+        let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
+        let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| (*subscription).clone()).collect();
+        let products = worker.products.fresh(now);
+        let evidence = Evidence {
+            subscriptions: &subscriptions,
+            products: &products,
+            open_invoices: &self.open_invoices,
+        };
+        let recorded = recorded(worker, shown);
+        let resolution = worker.plan_rules().resolve(now, &evidence, &recorded);
+        if resolution.has_unmapped() && worker.config.unmapped_price == UnmappedPrice::Retry {
+            return Err(Trouble::Unmapped);
+        }
+        let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
+        let granting_since_s = granting.map(|subscription| subscription.created_s);
+        // Whoever was only named by a payer's own choice may gain by it, but not lose what came from elsewhere.
+        let keeps = !trusted && shown.granted_by.is_none() && resolution.rank <= recorded.rank;
+        let aim = match keeps {
+            true => shown.clone(),
+            false => Record {
+                plan: Some(worker.plans.get(resolution.rank).name.clone()),
+                subscription: resolution.shown.map(note).unwrap_or_default(),
+                granted_by: resolution.granting,
+                ..shown.clone()
+            },
+        };
+        let holders = self.holders(&owned);
+        if holders.too_many() {
+            facts.too_many_customers.insert(subject.clone());
+        }
+        let names = owned
+            .iter()
+            .flat_map(|(subscription, named)| names(worker, facts, subscription, named))
+            .collect();
+        facts.plan_alarms.extend(resolution.alarms);
+        Ok(Reckoning { aim: holders.lists(shown, aim), names, granting_since_s })
+    }
+
+    /// The subject's subscriptions, and how each is known to be its own.
+    fn owned(&self, worker: &Worker, facts: &Facts, subject: &Subject) -> Vec<(&Subscription, Named)> {
+        let owner = |subscription: &Subscription| {
+            let (by_metadata, _) = owner_by_metadata(subscription, &worker.config.subject_keys);
+            by_metadata.or_else(|| facts.sessions.get(&subscription.id).cloned().flatten())
+        };
+        let all =
+            self.subscriptions.values().filter_map(|subscription| Some((subscription, owner(subscription)?)));
+        all.filter(|(_, named)| named.subject == *subject).collect()
+    }
+
+    fn holders(&self, owned: &[(&Subscription, Named)]) -> Holders {
+        let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
+        let mut surest: BTreeMap<&CustomerId, Via> = BTreeMap::new();
+        for (subscription, named) in live {
+            let via = surest.entry(&subscription.customer).or_insert(named.via);
+            *via = (*via).min(named.via);
+        }
+        let mut live: Vec<_> = surest.into_iter().map(|(customer, via)| (via, customer.clone())).collect();
+        live.sort();
+        Holders {
+            live: live.into_iter().map(|(_, customer)| customer).collect(),
+            read: self.customers.clone(),
+        }
+    }
+}
+
+fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
+    let rank = shown.plan.as_deref().and_then(|plan| worker.plans.rank_of(plan));
+    Recorded { rank: rank.unwrap_or(worker.plans.default_rank()), granting: shown.granted_by.as_ref() }
+}
+
+fn note(shown: Shown) -> SubscriptionNote {
+    SubscriptionNote {
+        status: Some(shown.status.as_str().to_owned()),
+        current_period_end: shown.current_period_end_s.map(Micros::from_secs),
+        cancel_at_period_end: Some(shown.cancel_at_period_end),
+        grace_until: shown.grace_until_s.map(Micros::from_secs),
+    }
+}
+
+/// What a session names is recorded on the subscription, and on the customer when the session's metadata name it and
+/// none of our keys is there.
+fn names(worker: &Worker, facts: &Facts, subscription: &Subscription, named: &Named) -> Vec<Ask> {
+    let keys = &worker.config.subject_keys;
+    if owner_by_metadata(subscription, keys).0.is_some() {
+        return Vec::new();
+    }
+    let id = &subscription.id;
+    let mut asks = Vec::new();
+    if !facts.named.contains(id) {
+        asks.push(Ask::NameOnSubscription(id.clone(), named.clone()));
+        let customers = subscription.customer_object.as_ref().filter(|customer| !customer.deleted);
+        let unnamed = customers.is_some_and(|customer| {
+            let found = named_in(&customer.metadata, keys);
+            found.subject.is_none() && found.unfit.is_empty()
+        });
+        if unnamed && named.via == Via::Metadata {
+            asks.push(Ask::NameOnCustomer(subscription.customer.clone(), named.clone()));
+        }
+    }
+    asks
+}

@@ -1,0 +1,239 @@
+//! Brings Clerk's record of one subject in line with Stripe, in rounds.
+//!
+//! Each round reads, at Stripe, every customer that the record lists, holds what was read against Clerk's latest
+//! answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with reads that began
+//! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
+
+use super::asks::{Ask, Told};
+use super::discovery::{first_page, next_page};
+use super::facts::Facts;
+use super::owner::{Named, Via};
+use super::reckoning::{Account, Reading};
+use super::trouble::Trouble;
+use super::worker::Worker;
+use crate::clerk::metadata::Record;
+use crate::ids::{CustomerId, Subject};
+use crate::time::Micros;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How many rounds one sync takes at most. Only others' writes make a third one necessary.
+const ROUNDS_MAX: usize = 4;
+
+/// How many customers of one subject are read. A record of ours lists fewer.
+const CUSTOMERS_READ_MAX: usize = 64;
+
+/// For how long after a subscription was made its subject may be unknown to Clerk and still be waited for.
+const SUBJECT_AWAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The sync of one subject.
+#[derive(Debug)]
+pub(super) struct SubjectSync {
+    pub(super) subject: Subject,
+    /// Whether anything but a `client_reference_id` names it.
+    trusted: bool,
+    /// Customers to read beside those that the record lists.
+    also: BTreeSet<CustomerId>,
+    /// Clerk's latest answer; `None` if Clerk does not have the subject.
+    record: Option<Record>,
+    round: usize,
+    phase: Phase,
+    /// How many answers are outstanding.
+    outstanding: usize,
+    reading: Reading,
+    /// What was written, if Clerk confirms it.
+    writing: Option<Change>,
+    /// What was written and is not in the audit yet.
+    pub(super) changes: Vec<Change>,
+    /// Whether anything was written.
+    pub(super) changed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Clerk is asked for the record.
+    Meeting,
+    /// Stripe is asked for subscriptions, and for what they depend on.
+    Reading,
+    /// Clerk is told, and Stripe what it should remember.
+    Writing,
+    /// There is nothing left to do.
+    Done(End),
+}
+
+/// How the sync of a subject ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Clerk shows what Stripe says.
+    InLine,
+    /// Clerk does not have the subject.
+    Gone,
+}
+
+/// A write that Clerk confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// What Clerk showed before.
+    pub(super) from: Record,
+    /// What it was told to show.
+    pub(super) to: Record,
+}
+
+impl SubjectSync {
+    /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
+    /// held against.
+    pub(super) fn begin(named: Named) -> (Self, Ask) {
+        let Named { subject, via } = named;
+        let ask = Ask::Record(subject.clone());
+        let sync = SubjectSync {
+            subject,
+            trusted: via == Via::Metadata,
+            also: BTreeSet::new(),
+            record: None,
+            round: 0,
+            phase: Phase::Meeting,
+            outstanding: 1,
+            reading: Reading::default(),
+            writing: None,
+            changes: Vec::new(),
+            changed: false,
+        };
+        (sync, ask)
+    }
+
+    /// How it ended, once it has.
+    pub(super) fn end(&self) -> Option<End> {
+        match self.phase {
+            Phase::Done(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The plan that Clerk shows.
+    pub(super) fn plan(&self) -> Option<&str> {
+        self.record.as_ref()?.plan.as_deref()
+    }
+
+    /// It is named once more.
+    pub(super) fn also_named(&mut self, via: Via) {
+        self.trusted |= via == Via::Metadata;
+    }
+
+    /// Begins the first round, once it is known which customers the event is about.
+    pub(super) fn settle(
+        &mut self,
+        worker: &Worker,
+        facts: &mut Facts,
+        now: Micros,
+        customers: &BTreeSet<CustomerId>,
+    ) -> Result<Vec<Ask>, Trouble> {
+        self.also.extend(customers.iter().cloned());
+        let asks = self.begin_round(customers)?;
+        // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
+        if asks.is_empty() { self.advance(worker, facts, now) } else { Ok(asks) }
+    }
+
+    /// Asks for the subscriptions of all customers. An id of the other mode is an error for those that the event is
+    /// about, for then the API key is wrong.
+    fn begin_round(&mut self, about: &BTreeSet<CustomerId>) -> Result<Vec<Ask>, Trouble> {
+        self.round = self.round.saturating_add(1);
+        if self.round > ROUNDS_MAX {
+            return Err(Trouble::Unsettled);
+        }
+        let listed = self.record.iter().flat_map(|record| record.customers.iter().chain(&record.removed));
+        self.also = self.also.iter().chain(listed).cloned().collect();
+        let customers: BTreeSet<_> = self.also.iter().take(CUSTOMERS_READ_MAX).cloned().collect();
+        let asks: Vec<_> =
+            customers.iter().map(|customer| first_page(customer, !about.contains(customer))).collect();
+        self.reading = Reading { customers, ..Reading::default() };
+        self.phase = Phase::Reading;
+        self.outstanding = asks.len();
+        Ok(asks)
+    }
+
+    /// Takes an answer, and says what to ask next: nothing while others are outstanding, or at the end.
+    pub(super) fn take(
+        &mut self,
+        worker: &mut Worker,
+        facts: &mut Facts,
+        now: Micros,
+        ask: &Ask,
+        told: Told,
+    ) -> Result<Vec<Ask>, Trouble> {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let next = self.learn(worker, facts, now, ask, told)?;
+        self.outstanding = self.outstanding.saturating_add(next.len());
+        if self.outstanding > 0 {
+            return Ok(next);
+        }
+        match self.phase {
+            Phase::Meeting | Phase::Done(_) => Ok(next),
+            Phase::Reading => self.advance(worker, facts, now),
+            Phase::Writing => self.begin_round(&BTreeSet::new()),
+        }
+    }
+
+    /// Keeps what was told; says which page comes after it.
+    fn learn(
+        &mut self,
+        worker: &mut Worker,
+        facts: &mut Facts,
+        now: Micros,
+        ask: &Ask,
+        told: Told,
+    ) -> Result<Vec<Ask>, Trouble> {
+        match (ask, told) {
+            (_, Told::Subscriptions(page)) => {
+                let next = next_page(ask, page.next)?;
+                facts.skipped.extend(page.skipped);
+                let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
+                self.reading.subscriptions.extend(read);
+                return Ok(next.into_iter().collect());
+            }
+            (_, Told::Sessions(sessions)) => facts.learn_sessions(worker, ask, &sessions),
+            (Ask::Product(id), Told::Product(metadata)) => worker.products.insert(id.clone(), metadata, now),
+            (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
+                self.reading.open_invoices.insert(subscription.clone(), owed);
+            }
+            (_, Told::Record(record)) => {
+                let written = self.writing.take().filter(|_| record.is_some());
+                self.changed |= written.is_some();
+                self.changes.extend(written);
+                self.record = record.map(|record| *record);
+            }
+            (_, Told::Named) => facts.learn_named(ask),
+            _ => {}
+        }
+        Ok(Vec::new())
+    }
+
+    /// Asks for what is missing; once nothing is, writes what differs.
+    fn advance(&mut self, worker: &Worker, facts: &mut Facts, now: Micros) -> Result<Vec<Ask>, Trouble> {
+        let shown = self.record.clone().unwrap_or_default();
+        let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
+        let mut missing = self.reading.sessions_missing(worker, facts);
+        missing.extend(self.reading.details_missing(worker, facts, account, now));
+        if !missing.is_empty() {
+            self.outstanding = missing.len();
+            return Ok(missing);
+        }
+        let reckoning = self.reading.reckon(worker, facts, account, now)?;
+        if self.record.is_none() {
+            let made = reckoning.granting_since_s.map(Micros::from_secs);
+            if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
+                return Err(Trouble::SubjectMissing);
+            }
+            self.phase = Phase::Done(End::Gone);
+            return Ok(Vec::new());
+        }
+        let mut asks = reckoning.names;
+        if let Some(patch) = shown.patch(&reckoning.aim, &worker.config.plan_key) {
+            asks.push(Ask::Write(self.subject.clone(), patch));
+            self.writing = Some(Change { from: shown, to: reckoning.aim });
+        }
+        // What was recorded at Stripe is read again too: the names are part of what was reckoned with.
+        self.phase = if asks.is_empty() { Phase::Done(End::InLine) } else { Phase::Writing };
+        self.outstanding = asks.len();
+        Ok(asks)
+    }
+}

@@ -1,0 +1,189 @@
+//! Brings Clerk in line with Stripe for everyone whom an event concerns.
+//!
+//! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once all are
+//! known, each is brought in line by a [`SubjectSync`] of its own, side by side. Whatever fails ends the whole: Stripe
+//! delivers again, and what was done is found done.
+
+use super::asks::Ask;
+use super::deadline::Deadline;
+use super::discovery::Discovery;
+use super::facts::Facts;
+use super::owner::Named;
+use super::subject_sync::{Change, End, SubjectSync};
+use super::trigger::Trigger;
+use super::trouble::Trouble;
+use super::worker::Worker;
+use crate::http::{Callout, Outcome};
+use crate::ids::Subject;
+use crate::machine::CallId;
+use crate::time::Micros;
+use std::collections::BTreeMap;
+
+/// How many subjects one event may concern. One customer may pay for several, but hardly for more.
+const SUBJECTS_MAX: usize = 32;
+
+/// A sync on its way.
+#[derive(Debug)]
+pub(super) struct Sync {
+    pub(super) trigger: Trigger,
+    pub(super) facts: Facts,
+    pub(super) subjects: Vec<SubjectSync>,
+    discovery: Discovery,
+    deadline: Deadline,
+    outstanding: BTreeMap<CallId, (Party, Ask)>,
+    calls: u32,
+    settling: bool,
+}
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Party {
+    Discovery,
+    Subject(usize),
+}
+
+/// How far a sync has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// These callouts are to be started. There are others outstanding if there are none.
+    Call(Vec<(CallId, Callout)>),
+    /// It has come to its end.
+    Done,
+}
+
+impl Sync {
+    /// Begins a sync.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub(super) fn begin(worker: &Worker, now: Micros, trigger: Trigger) -> Result<(Self, Progress), Trouble> {
+        let mut sync = Sync {
+            facts: Facts::default(),
+            subjects: Vec::new(),
+            discovery: Discovery::default(),
+            deadline: Deadline::from(now),
+            outstanding: BTreeMap::new(),
+            calls: 0,
+            settling: false,
+            trigger,
+        };
+        sync.facts.unfit.extend(sync.trigger.unfit.clone());
+        let mut asks: Vec<_> =
+            sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
+        asks.extend(sync.add_subjects(sync.trigger.named.clone()));
+        let calls = sync.start(worker, now, asks)?;
+        Ok((sync, Progress::Call(calls)))
+    }
+
+    /// Goes on with the outcome of a callout.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub(super) fn answered(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        call: CallId,
+        outcome: &Outcome<'_>,
+    ) -> Result<Progress, Trouble> {
+        let Some((party, ask)) = self.outstanding.remove(&call) else {
+            return Ok(Progress::Call(Vec::new()));
+        };
+        let told = ask.read(worker, outcome)?;
+        let asks = match party {
+            Party::Discovery => self.discovery.take(worker, &mut self.facts, &ask, told)?,
+            Party::Subject(place) => match self.subjects.get_mut(place) {
+                Some(subject) => subject.take(worker, &mut self.facts, now, &ask, told)?,
+                None => Vec::new(),
+            },
+        };
+        let mut asks: Vec<_> = asks.into_iter().map(of(party)).collect();
+        if self.outstanding.is_empty() && asks.is_empty() && !self.settling {
+            asks = self.meet_or_settle(worker, now)?;
+        }
+        let calls = self.start(worker, now, asks)?;
+        Ok(if self.outstanding.is_empty() { Progress::Done } else { Progress::Call(calls) })
+    }
+
+    /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
+    fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, Trouble> {
+        let (owners, missing) = self.discovery.owners(worker, &mut self.facts);
+        if !missing.is_empty() {
+            return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
+        }
+        let met = self.add_subjects(owners);
+        if !met.is_empty() {
+            return Ok(met);
+        }
+        self.settling = true;
+        let mut asks = Vec::new();
+        for (place, subject) in self.subjects.iter_mut().enumerate() {
+            let first = subject.settle(worker, &mut self.facts, now, &self.discovery.customers)?;
+            asks.extend(first.into_iter().map(of(Party::Subject(place))));
+        }
+        Ok(asks)
+    }
+
+    /// Adds those who are new, and asks Clerk for their records.
+    fn add_subjects(&mut self, named: Vec<Named>) -> Vec<(Party, Ask)> {
+        let mut asks = Vec::new();
+        for named in named {
+            if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
+                known.also_named(named.via);
+            } else if self.subjects.len() < SUBJECTS_MAX {
+                let (subject, ask) = SubjectSync::begin(named);
+                asks.push((Party::Subject(self.subjects.len()), ask));
+                self.subjects.push(subject);
+            } else {
+                self.facts.too_many_subjects = true;
+            }
+        }
+        asks
+    }
+
+    fn start(
+        &mut self,
+        worker: &Worker,
+        now: Micros,
+        asks: Vec<(Party, Ask)>,
+    ) -> Result<Vec<(CallId, Callout)>, Trouble> {
+        let mut calls = Vec::with_capacity(asks.len());
+        for (party, ask) in asks {
+            let callout = ask.callout(worker, &self.trigger.event);
+            let timeout = self.deadline.allot(now, callout.timeout)?;
+            let call = CallId(self.calls);
+            self.calls = self.calls.saturating_add(1);
+            self.outstanding.insert(call, (party, ask));
+            calls.push((call, Callout { timeout, ..callout }));
+        }
+        Ok(calls)
+    }
+
+    /// The changes that Clerk has confirmed since this was last asked.
+    pub(super) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
+        let of = |subject: &mut SubjectSync| {
+            let id = subject.subject.clone();
+            std::mem::take(&mut subject.changes).into_iter().map(move |change| (id.clone(), change))
+        };
+        self.subjects.iter_mut().flat_map(of).collect()
+    }
+
+    /// Whether Clerk has none of the subjects, though there are some.
+    pub(super) fn all_gone(&self) -> bool {
+        !self.subjects.is_empty() && self.subjects.iter().all(|subject| subject.end() == Some(End::Gone))
+    }
+
+    /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.
+    pub(super) fn ownerless_since_s(&self) -> Option<u64> {
+        self.discovery.ownerless_since_s()
+    }
+
+    /// The customer that the event is about.
+    pub(super) fn customer(&self) -> Option<&str> {
+        self.discovery.customers.first().map(|customer| customer.as_str())
+    }
+}
+
+fn of(party: Party) -> impl Fn(Ask) -> (Party, Ask) {
+    move |ask| (party, ask)
+}

@@ -1,0 +1,267 @@
+//! The whole of it for a test or the demo: Envoy on the shipped configuration, the upstream behind it, and the fakes of
+//! Stripe and Clerk that it asks, wired to each other.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use tollgate_tests::gateway::Gateway;
+//!
+//! let gateway = Gateway::start(|shipped| {
+//!     shipped.document(|document| document["plan_gate"]["shadow"] = true.into())
+//! })
+//! .await;
+//! let answer = gateway.get("/ask").bearer_auth(gateway.token("user_1", "pro")).send().await;
+//! # }
+//! ```
+
+use crate::clerk::FakeClerk;
+use crate::clerk::keys::KeyPair;
+use crate::clerk::tokens::Token;
+use crate::envoy::{Envoy, Standalone};
+use crate::fake::unix_now;
+use crate::modules::Modules;
+use crate::stripe::FakeStripe;
+use crate::stripe::events::Event;
+use crate::upstream::Backend;
+use crate::wire::{Answer, exchange};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_norway::Value;
+use std::sync::{Arc, OnceLock, Weak};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+/// What `STRIPE_WEBHOOK_SECRET` is set to.
+pub const WEBHOOK_SECRET: &str = "whsec_tollgate0001";
+
+/// The webhook's path in the shipped document.
+pub const WEBHOOK_PATH: &str = "/webhooks/stripe";
+
+/// The origin of the application in the shipped document: the authorized party of its tokens.
+pub const APPLICATION: &str = "https://app.example.com";
+
+/// How Envoy's log tells of a VM that crashed, or that could not be made anew.
+const VM_FAILURES: [&str; 4] = ["Plugin crashed", "proxy_on_", "Uncaught", "wasm vm failed"];
+
+/// A running gateway with all that it talks to.
+///
+/// When dropped it ends everything, and fails the test if a VM crashed meanwhile: no test needs to ask, none can forget.
+pub struct Gateway {
+    /// Envoy with both modules, on two workers.
+    pub envoy: Envoy,
+    /// The service behind it.
+    pub backend: Backend,
+    /// What the cluster `stripe_api` leads to. Its key is in the secret file.
+    pub stripe: FakeStripe,
+    /// What the cluster `clerk_api` leads to. Its key is in the secret file, its first public key in `CLERK_JWT_KEY`,
+    /// its issuer in the document.
+    pub clerk: FakeClerk,
+    client: Client,
+}
+
+impl Gateway {
+    /// Starts one. `edit` changes the shipped configuration, in which everything is wired already.
+    ///
+    /// # Panics
+    /// With what is wrong, when a part of it does not start.
+    pub async fn start(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
+        Self::between(FakeStripe::start().await, FakeClerk::start().await, edit).await
+    }
+
+    /// The same with fakes that have settings of their own.
+    ///
+    /// # Panics
+    /// With what is wrong, when a part of it does not start.
+    pub async fn between(
+        stripe: FakeStripe,
+        clerk: FakeClerk,
+        edit: impl FnOnce(Standalone) -> Standalone,
+    ) -> Gateway {
+        let backend = Backend::start().await;
+        let envoy = without_sectionless(edit(wired(&backend, &stripe, &clerk))).start().await;
+        // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
+        let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
+        Gateway { envoy, backend, stripe, clerk, client }
+    }
+
+    /// A request to the gateway, to be completed and sent.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.envoy.url(path))
+    }
+
+    /// A GET to the gateway, to be completed and sent.
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// A session token of that user, minted now, which names that plan whatever Clerk's record says. A token of the
+    /// record is [`FakeClerk::token`]; one to be altered, [`Gateway::session`].
+    pub fn token(&self, user: &str, plan: &str) -> String {
+        self.session(user).plan(plan).sign()
+    }
+
+    /// A session token of that user, minted now, without metadata and not signed yet.
+    pub fn session(&self, user: &str) -> Token {
+        Token::session(user, unix_now()).issuer(self.clerk.issuer())
+    }
+
+    /// Delivers an event to the webhook, signed now with the right secret.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn deliver(&self, event: &Event) -> Response {
+        self.deliver_signed(event, unix_now()).await
+    }
+
+    /// The same, signed at that time (Unix seconds).
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn deliver_signed(&self, event: &Event, signed_at: i64) -> Response {
+        self.deliver_to(&self.envoy, event, signed_at)
+            .await
+            .unwrap_or_else(|e| panic!("the webhook has not answered: {e}"))
+    }
+
+    /// The same to an Envoy that may be another [replica](Gateway::replica), or one that will be killed meanwhile.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn deliver_to(
+        &self,
+        envoy: &Envoy,
+        event: &Event,
+        signed_at: i64,
+    ) -> reqwest::Result<Response> {
+        let (body, signature) = event.signed(&[WEBHOOK_SECRET], signed_at);
+        let request = self.client.post(envoy.url(WEBHOOK_PATH)).header("stripe-signature", signature);
+        let request = request.header("content-type", "application/json; charset=utf-8");
+        request.body(body).send().await
+    }
+
+    /// A further Envoy before the same upstream and the same fakes, as a second replica would be.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
+        without_sectionless(edit(wired(&self.backend, &self.stripe, &self.clerk))).start().await
+    }
+
+    /// Sends these bytes (see [`wire::request`](crate::wire::request)) until each worker has had them, and returns all
+    /// answers. Nothing else may be sent meanwhile, as the workers' connections are counted.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn exchange_with_every_worker(&self, bytes: &[u8]) -> Vec<Answer> {
+        let before = self.connections_by_worker().await;
+        let mut answers = Vec::new();
+        loop {
+            let answer = exchange(self.envoy.address(), bytes).await;
+            answers.push(answer.unwrap_or_else(|| panic!("the connection ended without an answer")));
+            let now = self.connections_by_worker().await;
+            if now.iter().zip(&before).all(|(now, before)| now > before) {
+                return answers;
+            }
+        }
+    }
+
+    /// How many connections each of the two workers has taken.
+    async fn connections_by_worker(&self) -> [u64; 2] {
+        let stats = self.envoy.stats().await;
+        let name = |worker| format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total");
+        [0, 1].map(|worker| stats.value(&name(worker)))
+    }
+
+    /// Fails the test if a VM has crashed since the start.
+    ///
+    /// # Panics
+    /// With what Envoy counted or logged.
+    pub async fn require_no_crash(&self) {
+        let stats = self.envoy.stats().await;
+        let reloads: Vec<_> =
+            stats.with_prefix("wasm.").filter(|(name, n)| name.contains("vm_reload") && *n > 0).collect();
+        assert!(reloads.is_empty(), "VMs were started anew: {reloads:?}");
+        let log = self.envoy.log();
+        let failure = log.lines().find(|line| VM_FAILURES.iter().any(|failure| line.contains(failure)));
+        assert_eq!(failure, None, "a VM failed");
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        // A thread of its own, as whoever drops this may be running on a runtime, which must not be blocked on.
+        let checked =
+            std::thread::scope(|s| s.spawn(|| background().block_on(self.require_no_crash())).join());
+        if let Err(failure) = checked {
+            std::panic::resume_unwind(failure);
+        }
+    }
+}
+
+/// One gateway for those tests of a file that do not disturb each other (each has users of its own). It is started by
+/// the first that asks, lives as long as one of them has it, and is started again after that: a `static` is never
+/// dropped, and what it started would go on running.
+pub struct Shared {
+    edit: fn(Standalone) -> Standalone,
+    running: Mutex<Weak<Gateway>>,
+}
+
+impl Shared {
+    /// One that is not started yet. `edit` is as in [`Gateway::start`].
+    pub const fn new(edit: fn(Standalone) -> Standalone) -> Self {
+        Shared { edit, running: Mutex::const_new(Weak::new()) }
+    }
+
+    /// The gateway, started if it does not run.
+    ///
+    /// # Panics
+    /// With what is wrong, when a part of it does not start.
+    pub async fn gateway(&self) -> Arc<Gateway> {
+        let mut running = self.running.lock().await;
+        if let Some(gateway) = running.upgrade() {
+            return gateway;
+        }
+        // The fakes are tasks of the runtime that starts them, and each test's own ends with the test.
+        let started = background().spawn(Gateway::start(self.edit)).await;
+        let gateway = Arc::new(started.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
+        *running = Arc::downgrade(&gateway);
+        gateway
+    }
+}
+
+/// The shipped configuration with every cluster, key and secret in its place.
+fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
+    let addresses =
+        [("upstream", backend.address()), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
+    let standalone = Standalone::load()
+        .modules(Modules::build())
+        .secret("stripe_api_key", stripe.key())
+        .secret("clerk_secret_key", clerk.secret_key())
+        .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
+        .env("CLERK_JWT_KEY", &KeyPair::first().pem())
+        .document(|document| document["plan_gate"]["issuer"] = clerk.issuer().into());
+    addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
+}
+
+/// Leaves out each filter whose section `edit` has taken out of the document: it would refuse to start.
+fn without_sectionless(standalone: Standalone) -> Standalone {
+    standalone.edit(|config| {
+        let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+        let filters = manager["typed_config"]["http_filters"].as_sequence_mut();
+        let has_section = |filter: &Value| match filter["name"].as_str() {
+            Some(name @ ("stripe_webhook" | "plan_gate")) => {
+                !filter["typed_config"]["config"]["configuration"]["value"][name].is_null()
+            }
+            _ => true,
+        };
+        filters.into_iter().for_each(|filters| filters.retain(has_section));
+    })
+}
+
+/// The runtime of what outlives a single test.
+fn background() -> &'static Runtime {
+    static BACKGROUND: OnceLock<Runtime> = OnceLock::new();
+    BACKGROUND.get_or_init(|| Runtime::new().unwrap_or_else(|e| panic!("cannot make a runtime: {e}")))
+}

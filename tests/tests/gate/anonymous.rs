@@ -1,0 +1,75 @@
+//! Callers without a token, where a rule takes them: counted by address, apart from everyone signed in.
+
+use crate::shared::{bare, shipped, within_one_window};
+use reqwest::Client;
+use serde_json::Value;
+use std::net::Ipv4Addr;
+
+/// A client that comes from that address of the loopback, with a new port each time.
+fn from(address: [u8; 4]) -> Client {
+    let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
+    client.local_address(std::net::IpAddr::V4(Ipv4Addr::from(address))).build().expect("a client")
+}
+
+#[tokio::test]
+async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
+    let gateway = shipped().await;
+    within_one_window(86400).await;
+    for address in [[127, 0, 1, 1], [127, 0, 1, 2]] {
+        let client = from(address);
+        for (spoofed, status) in
+            [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.3", 200), ("192.0.2.4", 429)]
+        {
+            let request = client.get(gateway.envoy.url("/search")).header("x-forwarded-for", spoofed);
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{address:?}");
+            let body: Value = answer.json().await.expect("JSON");
+            let member = if status == 200 { "results" } else { "code" };
+            assert!(body.get(member).is_some(), "{body}");
+        }
+    }
+    let signed_in = from([127, 0, 1, 1]).get(gateway.envoy.url("/search"));
+    let answer = signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "who signs in is no longer counted by address");
+    assert_eq!(answer.headers()["x-ratelimit-remaining"], "2");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
+    let gateway = bare().await;
+    within_one_window(86400).await;
+    let cases = [
+        ("the first of a network", "2001:db8:1:1::1", "2"),
+        ("another of the same /64 shares its counter", "2001:db8:1:1:ffff::2", "1"),
+        ("the next /64 has its own", "2001:db8:1:2::1", "2"),
+        ("IPv4 is counted whole", "203.0.113.5", "2"),
+        ("its neighbour has its own", "203.0.113.6", "2"),
+        ("what stood before the proxy's word is the client's", "198.51.100.9, 203.0.113.5", "1"),
+    ];
+    for (why, forwarded, remaining) in cases {
+        let answer =
+            gateway.get("/search").header("x-forwarded-for", forwarded).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{why}");
+        assert_eq!(answer.headers()["x-ratelimit-remaining"], remaining, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_cookie_is_anonymous_and_a_bad_header_is_refused() {
+    let gateway = shipped().await;
+    within_one_window(86400).await;
+    let search = || from([127, 0, 1, 3]).get(gateway.envoy.url("/search"));
+    let anonymous = search().header("cookie", "__session=old").send().await.expect("an answer");
+    assert_eq!(anonymous.status(), 200);
+    let seen = anonymous.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
+    let ours: Vec<_> = seen
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|field| field[0].as_str().is_some_and(|name| name.starts_with("x-tollgate")))
+        .collect();
+    assert_eq!(ours, [&serde_json::json!(["x-tollgate-plan", "free"])], "a plan and no user");
+    let refused = search().bearer_auth("old").send().await.expect("an answer");
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.json::<Value>().await.expect("JSON")["code"], "malformed_token");
+}

@@ -1,0 +1,97 @@
+//! The application in a browser, on an origin of its own: preflights pass, and the gate's own answers can be read.
+
+use crate::shared::{shipped, with_rules};
+use reqwest::{Method, RequestBuilder, Response};
+use tollgate_tests::gateway::{APPLICATION, Gateway};
+
+const STRANGER: &str = "https://evil.example";
+
+fn values(answer: &Response, name: &str) -> Vec<String> {
+    let values = answer.headers().get_all(name).iter();
+    values.map(|value| value.to_str().expect("text").to_owned()).collect()
+}
+
+fn preflight(gateway: &Gateway, origin: &str) -> RequestBuilder {
+    let request = gateway.request(Method::OPTIONS, "/ask?preflight").header("origin", origin);
+    request
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization")
+}
+
+/// What a page on the application's origin needs of each answer of the gate, and each exactly once: two
+/// `access-control-allow-origin` are as good as none for a browser.
+async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
+    let token = gateway.token(user, "free");
+    for _ in 0..5 {
+        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+    }
+    let cases = [
+        ("no token", gateway.get("/ask"), 401),
+        ("too low a plan", gateway.get("/reports").bearer_auth(&token), 403),
+        ("over the limit", gateway.get("/ask").bearer_auth(&token), 429),
+        ("an ambiguous path", gateway.get("/ask;x"), 400),
+    ];
+    for (why, request, status) in cases {
+        let twin = request.try_clone().expect("a request without a body");
+        let answer = request.header("origin", APPLICATION).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{why}");
+        assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION], "{why}");
+        assert_eq!(values(&answer, "access-control-allow-credentials"), ["true"], "{why}");
+        let exposed = values(&answer, "access-control-expose-headers");
+        assert_eq!(exposed.len(), 1, "{why}: {exposed:?}");
+        let exposed: Vec<&str> = exposed[0].split(',').map(str::trim).collect();
+        for name in
+            ["ratelimit", "ratelimit-policy", "x-ratelimit-remaining", "retry-after", "www-authenticate"]
+        {
+            assert!(exposed.contains(&name), "{why}: {exposed:?} without {name}");
+        }
+        let answer = twin.header("origin", STRANGER).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{why}");
+        assert_eq!(values(&answer, "access-control-allow-origin"), [""; 0], "{why}, by a stranger");
+    }
+}
+
+#[tokio::test]
+async fn own_answers_can_be_read_by_the_application_and_by_no_other_origin() {
+    own_answers_can_be_read(&*shipped().await, "user_cors").await;
+}
+
+#[tokio::test]
+async fn without_envoys_cors_filter_the_gate_does_it_alone() {
+    let gateway =
+        Gateway::start(|standalone| with_rules(standalone).without_filter("envoy.filters.http.cors")).await;
+    own_answers_can_be_read(&gateway, "user_1").await;
+
+    gateway.backend.forget_seen().await;
+    for origin in [APPLICATION, STRANGER] {
+        preflight(&gateway, origin).send().await.expect("an answer");
+    }
+    assert_eq!(gateway.backend.seen().await.len(), 2, "the upstream answers preflights");
+    let not_preflights = [
+        (
+            "without the browser's question",
+            gateway.request(Method::OPTIONS, "/ask").header("origin", APPLICATION),
+        ),
+        ("with a token", preflight(&gateway, APPLICATION).bearer_auth("x")),
+        ("with a cookie", preflight(&gateway, APPLICATION).header("cookie", "a=b")),
+    ];
+    for (why, request) in not_preflights {
+        assert_eq!(request.send().await.expect("an answer").status(), 401, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn envoy_answers_the_applications_preflight() {
+    let gateway = shipped().await;
+    let answer = preflight(&gateway, APPLICATION).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION]);
+    let methods = values(&answer, "access-control-allow-methods");
+    assert!(methods.len() == 1 && methods[0].contains("POST"), "{methods:?}");
+    let token = gateway.token("user_page", "free");
+    let request = gateway.get("/ask").bearer_auth(token).header("origin", APPLICATION);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION]);
+    assert!(values(&answer, "access-control-expose-headers")[0].contains("ratelimit"));
+}

@@ -1,0 +1,41 @@
+//! A wrong document: Envoy does not start with it, and its log says where it is wrong and what to do.
+
+use serde_norway::Value;
+use tollgate_tests::clerk::keys::KeyPair;
+use tollgate_tests::envoy::Standalone;
+use tollgate_tests::modules::Modules;
+
+fn gate(edit: impl FnOnce(&mut Value)) -> Standalone {
+    let standalone =
+        Standalone::load().modules(Modules::build()).document(|document| edit(&mut document["plan_gate"]));
+    standalone.without_filter("stripe_webhook")
+}
+
+#[tokio::test]
+async fn a_wrong_document_is_refused_with_the_place_and_the_cure() {
+    let cases = [
+        (
+            "a limit that no plan defines",
+            gate(|gate| gate["rules"][0]["limit"] = "ask".into()),
+            r#"plan_gate.rules[0].limit: no plan defines a limit "ask"; defined: "asks""#,
+        ),
+        ("a word that is unknown", gate(|gate| gate["isuer"] = "x".into()), "plan_gate.isuer"),
+        (
+            "a plan that is not sold",
+            gate(|gate| gate["rules"][0]["require"]["plan"] = "platinum".into()),
+            "plan_gate.rules[0].require",
+        ),
+        ("no key", gate(|_| {}).without_env("CLERK_JWT_KEY"), "CLERK_JWT_KEY"),
+        ("half a key", gate(|_| {}).env("CLERK_JWT_KEY", &half_a_key()), "plan_gate.keys.pem"),
+    ];
+    for (why, standalone, said) in cases {
+        let log = standalone.start_refused().await;
+        assert!(log.contains(said), "{why}: no {said:?} in\n{log}");
+        assert!(!log.contains(&half_a_key()[40..80]), "{why}: a key is in the log");
+    }
+}
+
+fn half_a_key() -> String {
+    let pem = KeyPair::first().pem();
+    pem[..pem.len() / 2].to_owned()
+}

@@ -1,0 +1,29 @@
+//! gRPC clients understand no problem document: they get their own protocol's status.
+
+use crate::shared::{shipped, within_one_window};
+use reqwest::Method;
+
+#[tokio::test]
+async fn a_grpc_client_is_told_in_its_own_words() {
+    let gateway = shipped().await;
+    within_one_window(86400).await;
+    let token = gateway.token("user_grpc", "free");
+    for _ in 0..5 {
+        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+    }
+    let cases = [
+        ("UNAUTHENTICATED", "/ask", "garbage", "16"),
+        ("PERMISSION_DENIED", "/reports", &token, "7"),
+        ("RESOURCE_EXHAUSTED", "/ask", &token, "8"),
+        ("INVALID_ARGUMENT", "/ask;x", &token, "3"),
+    ];
+    for (name, path, token, status) in cases {
+        let request = gateway.request(Method::POST, path).header("content-type", "application/grpc");
+        let answer = request.bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{name}: every gRPC answer is 200 to HTTP");
+        assert_eq!(answer.headers()["grpc-status"], status, "{name}");
+        assert_eq!(answer.headers()["content-type"], "application/grpc", "{name}");
+        assert!(answer.headers().contains_key("grpc-message"), "{name}");
+        assert_eq!(answer.headers().contains_key("retry-after"), status == "8", "{name}");
+    }
+}

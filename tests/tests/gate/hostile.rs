@@ -1,0 +1,96 @@
+//! Bytes that break parsers: each gets a clean answer, and both workers serve on.
+
+use serde_json::json;
+use tollgate_tests::gateway::Gateway;
+use tollgate_tests::wire::{exchange, request};
+
+/// How many connections each worker has taken.
+async fn taken(gateway: &Gateway) -> [u64; 2] {
+    let stats = gateway.envoy.stats().await;
+    [0, 1].map(|worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")))
+}
+
+/// Sends the request again and again, until each worker has had it. All answers must be of that status.
+async fn on_every_worker(
+    gateway: &Gateway,
+    bytes: &[u8],
+    status: u16,
+    why: &str,
+) -> tollgate_tests::wire::Answer {
+    const BATCH: usize = 4;
+    let before = taken(gateway).await;
+    loop {
+        let mut last = None;
+        for _ in 0..BATCH {
+            last = exchange(gateway.envoy.address(), bytes).await;
+            assert_eq!(last.as_ref().map(|answer| answer.status), Some(status), "{why}: {last:?}");
+        }
+        let now = taken(gateway).await;
+        if now[0] > before[0] && now[1] > before[1] {
+            return last.expect("an answer");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_by_every_worker() {
+    let gateway = Gateway::start(crate::shared::with_rules).await;
+    let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
+    let with_token = |fields: &[u8]| [token.as_bytes(), fields].concat();
+    let large = |name: &str, kb: usize| format!("{name}: {}\r\n", "a".repeat(kb * 1024)).into_bytes();
+    let megabytes = vec![b'x'; 2 << 20];
+    let not_text = [b"\xff\xfe\x00\x80", [0xc3, 0x28, 0, 10].as_slice()].concat();
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("a field that is not text", request("GET", "/me", with_token(b"x-odd: \xff\xfe\r\n"), b""), 200),
+        ("a token that is not text", request("GET", "/me", b"authorization: Bearer \xff\xfe\r\n", b""), 401),
+        ("a scheme that is not text", request("GET", "/me", b"authorization: \xff\xfe x\r\n", b""), 401),
+        ("a cookie that is not text", request("GET", "/me", b"cookie: __session=\xff\xfe\r\n", b""), 401),
+        ("an origin that is not text", request("GET", "/me", b"origin: \xff\xfe\r\n", b""), 401),
+        (
+            "a forwarded address that is not text",
+            request("GET", "/search", with_token(b"x-forwarded-for: \xff\r\n"), b""),
+            200,
+        ),
+        ("60 KB of an unknown field", request("GET", "/me", large("x-large", 60), b""), 401),
+        ("60 KB of a token", request("GET", "/me", large("authorization: Bearer", 60), b""), 401),
+        ("60 KB of cookies", request("GET", "/me", large("cookie: __session=", 60), b""), 401),
+        (
+            "a thousand dots",
+            request("GET", "/me", format!("authorization: Bearer {}\r\n", ".".repeat(1000)), b""),
+            401,
+        ),
+        ("2 MB of a body", request("POST", "/me", with_token(b""), &megabytes), 200),
+        ("2 MB of a body without a token", request("POST", "/me", b"", &megabytes), 401),
+        ("a body that is not text", request("POST", "/me", with_token(b""), &not_text), 200),
+        ("an empty body", request("POST", "/me", with_token(b"content-length: 0\r\n"), b""), 200),
+        ("a method that hardly anyone uses", request("PROPFIND", "/me", b"", b""), 401),
+        ("half an escape", request("GET", "/me%2", b"", b""), 400),
+    ];
+    let next = request("GET", "/me", with_token(b""), b"");
+    for (why, bytes, status) in cases {
+        let answer = on_every_worker(&gateway, &bytes, status, why).await;
+        if status != 200 {
+            assert_eq!(answer.header("content-type"), ["application/problem+json"], "{why}");
+            assert_eq!(answer.json()["status"], json!(status), "{why}");
+        }
+        let served = on_every_worker(&gateway, &next, 200, "the next request").await;
+        assert_eq!(served.json()["request"]["path"], "/me", "after {why}");
+        gateway.require_no_crash().await;
+    }
+}
+
+#[tokio::test]
+async fn what_passes_passes_unharmed() {
+    let gateway = Gateway::start(crate::shared::with_rules).await;
+    let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
+    let bytes: Vec<u8> = (0x80..=0xff).collect();
+    let fields = [token.as_bytes(), b"x-odd: ", &bytes, b"\r\n"].concat();
+    let body: Vec<u8> = (0..=255).collect();
+    let sent = request("POST", "/me?unharmed", fields, &body);
+    let answer = exchange(gateway.envoy.address(), &sent).await.expect("an answer");
+    assert_eq!(answer.status, 200);
+    let seen = gateway.backend.seen().await.remove(0);
+    let latin1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
+    assert_eq!(seen.header("x-odd"), [latin1(&bytes)]);
+    assert_eq!(seen.body, Some(latin1(&body)));
+}

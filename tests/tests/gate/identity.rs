@@ -1,0 +1,124 @@
+//! What the upstream is told of the caller, and that nobody else can tell it.
+
+use crate::shared::{bare, reached, shipped, unprotected, with_rules};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tollgate_tests::gateway::Gateway;
+use tollgate_tests::upstream::Seen;
+use tollgate_tests::wire::{exchange, request};
+
+/// A stranger's own words, spelled in every way that some upstream reads as ours.
+const FOREIGN: &str = "X-Tollgate-User: user_evil\r\nx-tollgate-user: user_evil\r\nx-tollgate-user: user_evil\r\n\
+    X-TOLLGATE-PLAN: enterprise\r\nx_tollgate_plan: enterprise\r\nX_Tollgate-Session: s\r\n\
+    x-tollgate_organization: org_evil\r\nx-tollgate-: empty\r\nx-tollgate-anything: evil\r\n\
+    x-tollgate-stripe-event: evt_evil\r\nx_tollgate_stripe_result: processed\r\n";
+
+/// Asks the proxy to drop our fields as if they were of this hop alone (RFC 9110 §7.6.1).
+const DROP_OURS: &str = "connection: x-tollgate-user, x-tollgate-plan\r\n";
+
+/// What the upstream got that begins with our prefix, however spelled, sorted.
+fn ours(seen: &Seen) -> Vec<(String, String)> {
+    let mut fields = seen.headers.clone();
+    fields.retain(|(name, _)| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate"));
+    fields.sort();
+    fields
+}
+
+fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn the_upstream_is_told_who_calls_by_which_plan() {
+    let gateway = shipped().await;
+    let session = gateway.session("user_told").plan("pro").organization("org_told", "admin").sign();
+    let answer = gateway.get("/me?told").bearer_auth(session).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let want = [
+        ("x-tollgate-organization", "org_told"),
+        ("x-tollgate-plan", "pro"),
+        ("x-tollgate-session", "sess_told"),
+        ("x-tollgate-user", "user_told"),
+    ];
+    assert_eq!(ours(&reached(&gateway, "told").await[0]), pairs(&want));
+}
+
+async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &str) {
+    let bearer = format!("authorization: Bearer {}\r\n", gateway.token("user_own", "free"));
+    let own =
+        [("x-tollgate-plan", "free"), ("x-tollgate-session", "sess_own"), ("x-tollgate-user", "user_own")];
+    let cases: [(&str, &str, &str, &[_]); 3] = [
+        ("guarded", "/me", &bearer, &own),
+        ("unguarded, with a token", "/open", &bearer, &[]),
+        ("unguarded", "/open", "", &[]),
+    ];
+    for (place, (why, path, token, want)) in cases.into_iter().enumerate() {
+        let query = format!("{marker}={place}");
+        let bytes = request(
+            "GET",
+            &format!("{path}?{query}"),
+            format!("{token}{FOREIGN}{DROP_OURS}x-kept: 1\r\n"),
+            b"",
+        );
+        let answer = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{why}");
+        let seen = reached(&gateway, &query).await.remove(0);
+        assert_eq!(ours(&seen), pairs(want), "{why}");
+        assert_eq!(seen.header("x-kept"), ["1"], "{why}");
+    }
+}
+
+#[tokio::test]
+async fn no_foreign_word_reaches_the_upstream_of_the_configuration_as_shipped() {
+    no_foreign_word_reaches_the_upstream(shipped().await, "shipped").await;
+}
+
+#[tokio::test]
+async fn no_foreign_word_reaches_the_upstream_though_envoy_lets_every_name_by() {
+    no_foreign_word_reaches_the_upstream(bare().await, "bare").await;
+}
+
+/// Takes one request as it comes, and answers it.
+async fn record_one(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let mut request = Vec::new();
+    // A chunked body ends with a chunk of no bytes, the trailers, and an empty line (RFC 9112 §7.1).
+    while !(contains(&request, b"\r\n0\r\n") && request.ends_with(b"\r\n\r\n")) {
+        let mut bytes = [0; 4096];
+        let read = stream.read(&mut bytes).await.expect("a request");
+        assert_ne!(read, 0, "the request was cut off");
+        request.extend(&bytes[..read]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+    String::from_utf8(request).expect("text")
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[tokio::test]
+async fn trailers_cannot_say_it_either() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = upstream.local_addr().expect("an address");
+    let gateway =
+        Gateway::start(|standalone| unprotected(with_rules(standalone)).upstream_at("upstream", address))
+            .await;
+    for (path, token) in [("/ask", Some(gateway.token("user_1", "free"))), ("/open", None)] {
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{token}transfer-encoding: chunked\r\n"
+        );
+        let bytes = format!("{head}\r\n4\r\nbody\r\n0\r\n{FOREIGN}x-kept: 1\r\n\r\n");
+        let (recorded, answer) =
+            tokio::join!(record_one(&upstream), exchange(gateway.envoy.address(), bytes.as_bytes()));
+        assert_eq!(answer.expect("an answer").status, 200, "{path}");
+        let (_, trailers) = recorded.split_once("\r\n0\r\n").expect("a last chunk");
+        assert_eq!(
+            trailers.to_ascii_lowercase(),
+            "x-kept: 1\r\n\r\n",
+            "{path}: of all trailers only the honest one"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! The gate on a real Envoy with two workers, started from the shipped configuration, in front of a FastAPI service.
+
+mod anonymous;
+mod cors;
+mod document;
+mod exact;
+mod grpc;
+mod hostile;
+mod identity;
+mod paths;
+mod plans;
+mod quota;
+mod rules;
+mod shadow;
+mod shared;
+mod tokens;

@@ -1,0 +1,59 @@
+//! What a plan allows: plans and features that rules require, and the answer that sells the next one.
+
+use crate::shared::{reached, shipped};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_plan_that_is_too_low_is_told_which_one_would_do_and_where_to_get_it() {
+    let gateway = shipped().await;
+    let upgrade_url = "https://app.example.com/pricing";
+    let cases = [
+        (
+            "a plan",
+            "/reports",
+            json!({"status": 403, "title": "Forbidden", "code": "plan_required", "plan": "free", "required_plan": "pro",
+                "upgrade_url": upgrade_url, "detail": "the plan free does not include this; pro does"}),
+        ),
+        (
+            "a feature",
+            "/support",
+            json!({"status": 403, "title": "Forbidden", "code": "feature_required", "plan": "free",
+                "feature": "priority_support", "required_plan": "pro", "upgrade_url": upgrade_url,
+                "detail": "the plan free does not have priority_support"}),
+        ),
+        (
+            "a cost that five a day never cover",
+            "/bulk",
+            json!({"status": 403, "title": "Forbidden", "code": "plan_required", "plan": "free", "required_plan": "pro",
+                "upgrade_url": upgrade_url, "detail": "the plan free does not include this; pro does"}),
+        ),
+    ];
+    for (why, path, problem) in cases {
+        let ask =
+            |plan| gateway.get(&format!("{path}?by={plan}")).bearer_auth(gateway.token("user_plans", plan));
+        let refused = ask("free").send().await.expect("an answer");
+        assert_eq!(refused.status(), 403, "{why}");
+        assert_eq!(refused.headers()["content-type"], "application/problem+json", "{why}");
+        assert_eq!(refused.json::<Value>().await.expect("JSON"), problem, "{why}");
+        assert!(reached(&gateway, "by=free").await.is_empty(), "{why}");
+        assert_eq!(ask("pro").send().await.expect("an answer").status(), 200, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_names_no_plan_is_the_default_plan() {
+    let gateway = shipped().await;
+    let session = || gateway.session("user_default");
+    let cases = [
+        ("no metadata", session()),
+        ("a plan that is not sold", session().plan("platinum")),
+        ("case counts", session().plan("PRO")),
+        ("not a string", session().claim("public_metadata", json!({"plan": ["pro"]}))),
+        ("null", session().claim("public_metadata", json!({"plan": null}))),
+    ];
+    for (why, token) in cases {
+        let answer = gateway.get("/reports").bearer_auth(token.sign()).send().await.expect("an answer");
+        assert_eq!(answer.status(), 403, "{why}");
+        assert_eq!(answer.json::<Value>().await.expect("JSON")["plan"], "free", "{why}");
+    }
+}

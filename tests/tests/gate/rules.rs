@@ -1,0 +1,64 @@
+//! Which rule guards a request: by path, by method, or because Envoy's route names it.
+
+use crate::shared::{routes, shipped, with_rules, yaml};
+use serde_json::{Value, json};
+use tollgate_tests::gateway::Gateway;
+
+#[tokio::test]
+async fn what_no_rule_guards_passes_without_a_token() {
+    let gateway = shipped().await;
+    for path in ["/", "/asking", "/health", "/webhooks/other"] {
+        let answer = gateway.get(path).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        assert!(!answer.headers().contains_key("ratelimit"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn unmatched_can_be_closed() {
+    for (unmatched, anonymous, signed_in) in [("deny", 403, 403), ("require_token", 401, 200)] {
+        let gateway = Gateway::start(|standalone| {
+            with_rules(standalone).document(|document| document["plan_gate"]["unmatched"] = unmatched.into())
+        })
+        .await;
+        let answer = gateway.get("/other").send().await.expect("an answer");
+        assert_eq!(answer.status(), anonymous, "{unmatched}");
+        let token = gateway.token("user_1", "pro");
+        let answer = gateway.get("/other").bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(answer.status(), signed_in, "{unmatched}");
+        let guarded = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(guarded.status(), 200, "{unmatched}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
+    let gateway = Gateway::start(|standalone| {
+        with_rules(standalone).edit(|config| {
+            for (prefix, rule) in [("/ask/named", "named"), ("/open", "named"), ("/mistaken", "reprots")] {
+                let route = json!({
+                    "match": {"prefix": prefix},
+                    "route": {"cluster": "upstream"},
+                    "metadata": {"filter_metadata": {"tollgate": {"rule": rule}}},
+                });
+                routes(config).insert(0, yaml(route));
+            }
+        })
+    })
+    .await;
+    let (free, pro) = (gateway.token("user_1", "free"), gateway.token("user_1", "pro"));
+    let cases = [
+        ("the rule asks for pro", "/open", &free, 403, Some("plan_required")),
+        ("and pro it is", "/open", &pro, 200, None),
+        ("it wins over a rule for the path", "/ask/named", &free, 403, Some("plan_required")),
+        ("which would have counted", "/ask/named", &pro, 200, None),
+        ("a name that is no rule's opens nothing", "/mistaken", &pro, 500, Some("unknown_rule")),
+    ];
+    for (why, path, token, status, code) in cases {
+        let answer = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{why}");
+        assert!(!answer.headers().contains_key("ratelimit"), "{why}");
+        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"].as_str(), code, "{why}");
+    }
+    assert_eq!(gateway.get("/open").send().await.expect("an answer").status(), 401, "no token");
+}

@@ -1,0 +1,38 @@
+//! Watching before guarding: with `shadow: true` everything is decided and counted, and nothing is refused.
+
+use crate::shared::with_rules;
+use tollgate_tests::gateway::Gateway;
+
+#[tokio::test]
+async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
+    let gateway = Gateway::start(|standalone| {
+        with_rules(standalone).document(|document| document["plan_gate"]["shadow"] = true.into())
+    })
+    .await;
+    let token = gateway.token("user_1", "free");
+    for _ in 0..7 {
+        let answer = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+    let requests = [
+        gateway.get("/ask").header("x-tollgate-user", "user_0"),
+        gateway.get("/reports").bearer_auth(&token),
+        gateway.get("/reports").bearer_auth("garbage"),
+    ];
+    for request in requests {
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+    let anonymous = &gateway.backend.seen().await[7];
+    assert_eq!(
+        anonymous.header("x-tollgate-user"),
+        [""; 0],
+        "nobody may say who he is in shadow mode either"
+    );
+    let stats = gateway.envoy.stats().await;
+    let counted = |name: &str| stats.plugin(&format!("tollgate.gate.{name}"));
+    assert_eq!(counted("rule.ask.allowed"), 5);
+    assert_eq!(counted("rule.ask.shadowed"), 3, "two over the limit, one without a token");
+    assert_eq!(counted("rule.reports.shadowed"), 2);
+    assert_eq!(counted("rule.ask.over_limit") + counted("rule.ask.unauthenticated"), 0);
+    assert_eq!(counted("token_refused.missing_token") + counted("token_refused.malformed_token"), 2);
+}

@@ -1,0 +1,116 @@
+//! Who gets in: session tokens in the header and in cookies, and the answer to those that do not hold.
+
+use crate::shared::{reached, shipped};
+use serde_json::{Value, json};
+use tollgate_tests::clerk::keys::KeyPair;
+use tollgate_tests::clerk::tokens::{CATEGORY_MACHINE, CATEGORY_TEMPLATE, Token};
+use tollgate_tests::fake::unix_now;
+
+#[tokio::test]
+async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing() {
+    let gateway = shipped().await;
+    let issuer = gateway.clerk.issuer();
+    let at = |time| Token::session("user_tokens", time).issuer(issuer);
+    let now = unix_now();
+    let session = || at(now);
+    let good = session().sign();
+    let cases: Vec<(&str, Option<String>, &str)> = vec![
+        ("no token", None, "missing_token"),
+        ("garbage", Some("garbage".into()), "malformed_token"),
+        ("two dots and nothing more", Some("..".into()), "malformed_token"),
+        ("cut off", Some(good[..good.len() - 10].into()), "signature_mismatch"),
+        ("of an hour ago", Some(at(now - 3600).sign()), "token_expired"),
+        ("of an hour to come", Some(at(now + 3600).sign()), "token_not_yet_valid"),
+        (
+            "signed by a stranger in the key's name",
+            Some(session().sign_with(KeyPair::second())),
+            "signature_mismatch",
+        ),
+        ("not signed at all", Some(session().unsigned()), "unsupported_token"),
+        (
+            "the public key as a shared secret",
+            Some(session().sign_hs256(KeyPair::first().pem().as_bytes())),
+            "unsupported_token",
+        ),
+        ("of another instance", Some(session().issuer("https://clerk.evil.example").sign()), "wrong_issuer"),
+        (
+            "of another application",
+            Some(session().claim("azp", json!("https://evil.example")).sign()),
+            "unauthorized_party",
+        ),
+        ("of no application", Some(session().without_claim("azp").sign()), "unauthorized_party"),
+        (
+            "from a custom template",
+            Some(session().header("cat", json!(CATEGORY_TEMPLATE)).sign()),
+            "unsupported_token",
+        ),
+        ("of a machine", Some(session().header("cat", json!(CATEGORY_MACHINE)).sign()), "unsupported_token"),
+        (
+            "of a session that is not complete",
+            Some(session().claim("sts", json!("pending")).sign()),
+            "session_pending",
+        ),
+    ];
+    for (place, (why, token, code)) in cases.into_iter().enumerate() {
+        let query = format!("tokens={place}");
+        let mut request = gateway.get(&format!("/me?{query}"));
+        if let Some(token) = &token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 401, "{why}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{why}");
+        let challenges: Vec<_> = answer.headers().get_all("www-authenticate").iter().cloned().collect();
+        let challenge = match token {
+            None => "Bearer".to_owned(),
+            Some(_) => format!(r#"Bearer error="invalid_token", error_description="{code}""#),
+        };
+        assert_eq!(challenges, [challenge.as_str()], "{why}");
+        let problem: Value = answer.json().await.expect("a problem document");
+        let members = (&problem["status"], &problem["title"], &problem["code"]);
+        assert_eq!(members, (&json!(401), &json!("Unauthorized"), &json!(code)), "{why}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{why}");
+        assert_eq!(reached(&gateway, &query).await, [], "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_cookie_is_as_good_as_the_header() {
+    let gateway = shipped().await;
+    let token = gateway.token("user_cookie", "pro");
+    let stranger = gateway.session("user_cookie").sign_with(KeyPair::second());
+    let cases = [
+        ("the plain cookie", format!("__session={token}"), 200),
+        ("the suffixed one", format!("theme=dark; __session_AbCd-_12={token}"), 200),
+        ("a stranger's before ours", format!("__session_AAAAAAAA={stranger}; __session={token}"), 200),
+        ("a cookie of another name", format!("session={token}"), 401),
+        ("one that does not hold", format!("__session={stranger}"), 401),
+    ];
+    for (why, cookie, status) in cases {
+        let answer = gateway.get("/reports").header("cookie", cookie).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn the_header_wins_over_a_cookie_and_two_headers_are_refused() {
+    let gateway = shipped().await;
+    let (free, pro) = (gateway.token("user_both", "free"), gateway.token("user_both", "pro"));
+    let request = gateway.get("/reports").bearer_auth(&free).header("cookie", format!("__session={pro}"));
+    assert_eq!(request.send().await.expect("an answer").status(), 403);
+    let request = gateway.get("/reports").bearer_auth(&pro).bearer_auth(&free);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "malformed_token");
+}
+
+#[tokio::test]
+async fn a_token_is_never_logged() {
+    let gateway = shipped().await;
+    let token = gateway.session("user_logged").plan("no such plan").sign();
+    assert_eq!(gateway.get("/me").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+    let alarm = gateway.envoy.log_line_with("plan_unknown").await;
+    assert!(alarm.contains("user_logged") && alarm.contains("no such plan"), "{alarm}");
+    let signature = token.rsplit('.').next().expect("a signature");
+    assert!(!gateway.envoy.log().contains(signature));
+}

@@ -1,0 +1,7 @@
+//! The webhook on a real Envoy with two workers, started from the shipped configuration, between fakes of Stripe and
+//! Clerk that keep state and check what they are asked.
+
+mod refusals;
+mod shared;
+mod subjects;
+mod transport;

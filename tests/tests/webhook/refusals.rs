@@ -1,0 +1,118 @@
+//! What is no event of Stripe's is refused, and the upstream sees nothing of it: not even a connection.
+
+use crate::shared::with_plans;
+use crate::transport::Transport;
+use serde_json::json;
+use tollgate_tests::envoy::Standalone;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::stripe::{Signature, sign};
+
+const SIGNATURE: &str = "stripe-signature";
+
+struct Case {
+    why: &'static str,
+    method: &'static str,
+    signature: Option<String>,
+    body: Vec<u8>,
+    status: u16,
+    code: &'static str,
+}
+
+fn post(why: &'static str, signature: Option<String>, body: &[u8], code: &'static str) -> Case {
+    Case { why, method: "POST", signature, body: body.to_vec(), status: 400, code }
+}
+
+fn cases() -> Vec<Case> {
+    let event = br#"{"id":"evt_1","object":"event","type":"customer.subscription.updated"}"#;
+    let now = unix_now();
+    let right = |body: &[u8]| Some(sign(&[WEBHOOK_SECRET], now, body));
+    let at = |t: i64| Some(sign(&[WEBHOOK_SECRET], t, event));
+    let v0 = Signature::at(now).v0(WEBHOOK_SECRET, event).header();
+    let large = vec![b' '; 512 * 1024 + 1];
+    vec![
+        post("no signature", None, event, "missing_signature"),
+        post("garbage for a signature", Some("sk_live_x".to_owned()), event, "malformed_signature"),
+        post("only the scheme that proves nothing", Some(v0), event, "malformed_signature"),
+        post("a signature of another body", right(b"{}"), event, "signature_mismatch"),
+        post(
+            "another endpoint's secret",
+            Some(sign(&["whsec_other"], now, event)),
+            event,
+            "signature_mismatch",
+        ),
+        post("signed too long ago", at(now - 400), event, "timestamp_outside_tolerance"),
+        post("signed in the future", at(now + 400), event, "timestamp_outside_tolerance"),
+        post("signed, but no JSON", right(b"hello"), b"hello", "invalid_payload"),
+        post("signed, but not text", right(b"\xff\xfe{}"), b"\xff\xfe{}", "invalid_payload"),
+        post("signed, but no event", right(b"[]"), b"[]", "invalid_payload"),
+        post("signed, but empty", right(b""), b"", "invalid_payload"),
+        Case { status: 413, ..post("too large", right(&large), &large, "body_too_large") },
+        Case { method: "GET", status: 405, ..post("another method", None, b"", "method_not_allowed") },
+        Case {
+            method: "PUT",
+            status: 405,
+            ..post("another method", right(event), event, "method_not_allowed")
+        },
+    ]
+}
+
+/// As shipped, trailers of HTTP/1.1 are dropped before the filter; those of HTTP/2 are not.
+fn with_trailers(standalone: Standalone) -> Standalone {
+    with_plans(standalone).edit(|config| {
+        let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+        manager["typed_config"]["http_protocol_options"]["enable_trailers"] = true.into();
+    })
+}
+
+#[tokio::test]
+async fn the_upstream_sees_nothing_of_a_refused_webhook_however_it_comes() {
+    let gateway = Gateway::start(with_trailers).await;
+    for case in cases() {
+        for transport in Transport::ALL {
+            let why = format!("{}, {transport:?}", case.why);
+            let fields: Vec<_> = case.signature.iter().map(|value| (SIGNATURE, value.as_str())).collect();
+            let target = (case.method, WEBHOOK_PATH);
+            let trailers = [("x-tollgate-stripe-event", "evt_evil"), ("x-kept", "1")];
+            let answer =
+                transport.send(gateway.envoy.address(), target, &fields, &case.body, &trailers).await;
+            let answer = answer.unwrap_or_else(|| panic!("{why}: no answer"));
+            assert_eq!((answer.status, &answer.json()["code"]), (case.status, &json!(case.code)), "{why}");
+            assert_eq!(answer.json()["status"], json!(case.status), "{why}");
+            assert_eq!(answer.header("content-type"), ["application/problem+json"], "{why}");
+            let allow: &[&str] = if case.status == 405 { &["POST"] } else { &[] };
+            assert_eq!(answer.header("allow"), allow, "{why}");
+        }
+    }
+    let connections = async || gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total");
+    assert_eq!(connections().await, 0);
+    assert_eq!(gateway.backend.seen().await, []);
+    assert_eq!((gateway.stripe.log().entries().len(), gateway.clerk.log().entries().len()), (0, 0));
+    // What does reach the upstream is seen by the same means.
+    assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 200);
+    assert_eq!((connections().await, gateway.backend.seen().await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn nobody_outside_can_say_what_the_webhook_filter_says() {
+    let gateway = Gateway::start(with_trailers).await;
+    let fields = [
+        ("x-tollgate-stripe-event", "evt_evil"),
+        ("X-Tollgate-Stripe-Result", "processed"),
+        ("x-tollgate-stripe-", "evil"),
+        ("x-tollgate-stripe-any", "evil"),
+        ("x_tollgate_stripe_event", "evt_evil"),
+        ("x-tollgate_stripe-result", "processed"),
+        ("x-kept", "1"),
+    ];
+    for transport in Transport::ALL {
+        gateway.backend.forget_seen().await;
+        let target = ("POST", "/other");
+        let answer = transport.send(gateway.envoy.address(), target, &fields, b"body", &fields).await;
+        assert_eq!(answer.map(|answer| answer.status), Some(200), "{transport:?}");
+        let seen = gateway.backend.seen().await.remove(0);
+        let foreign = |name: &str| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate");
+        assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{transport:?}: {:?}", seen.headers);
+        assert_eq!((seen.header("x-kept"), seen.body.as_deref()), (vec!["1"], Some("body")), "{transport:?}");
+    }
+}
