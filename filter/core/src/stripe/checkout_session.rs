@@ -41,9 +41,17 @@ impl CheckoutSession {
     /// [`Unreadable`] if it is no list of checkout sessions.
     pub fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
         let page = WirePage::<WireSession>::parse(body)?;
-        let mut sessions: Vec<_> = page.data.into_iter().map(CheckoutSession::from).collect();
-        sessions.sort_by(|a, b| (a.created_s, &a.id).cmp(&(b.created_s, &b.id)));
+        let mut sessions: Vec<CheckoutSession> = Vec::new();
+        for session in page.data.into_iter().map(CheckoutSession::from) {
+            let place = sessions.partition_point(|other| other.age() <= session.age());
+            sessions.insert(place, session);
+        }
         Ok(sessions)
+    }
+
+    /// What sessions are put in order by.
+    fn age(&self) -> (u64, &str) {
+        (self.created_s, &self.id)
     }
 }
 

@@ -7,8 +7,8 @@ use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::ids::{CustomerId, SubscriptionId};
+use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
-use std::collections::BTreeSet;
 
 /// How many pages of a customer's subscriptions are read.
 pub(super) const PAGES_MAX: usize = 10;
@@ -18,7 +18,7 @@ pub(super) const PAGES_MAX: usize = 10;
 pub(super) struct Discovery {
     subscriptions: Vec<Subscription>,
     /// The customers that hold what the event is about.
-    pub(super) customers: BTreeSet<CustomerId>,
+    pub(super) customers: SortedSet<CustomerId>,
 }
 
 impl Discovery {

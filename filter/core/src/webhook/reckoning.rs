@@ -9,11 +9,11 @@ use super::worker::Worker;
 use crate::clerk::metadata::{Record, SubscriptionNote};
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, Recorded, Shown};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many subscriptions without metadata of ours are looked up by their Checkout Session.
 const SESSIONS_READ_MAX: usize = 20;
@@ -22,11 +22,11 @@ const SESSIONS_READ_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// The customers whose subscriptions were read.
-    pub(super) customers: BTreeSet<CustomerId>,
+    pub(super) customers: SortedSet<CustomerId>,
     /// All their subscriptions, of whichever subjects.
-    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// What is owed for those where it matters.
-    pub(super) open_invoices: BTreeMap<SubscriptionId, OpenInvoices>,
+    pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
 }
 
 /// What follows for one subject.
@@ -147,17 +147,15 @@ impl Reading {
 
     fn holders(&self, owned: &[(&Subscription, Named)]) -> Holders {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
-        let mut surest: BTreeMap<&CustomerId, Via> = BTreeMap::new();
-        for (subscription, named) in live {
-            let via = surest.entry(&subscription.customer).or_insert(named.via);
-            *via = (*via).min(named.via);
+        let claims: SortedSet<_> =
+            live.map(|(subscription, named)| (named.via, &subscription.customer)).collect();
+        let mut live: Vec<CustomerId> = Vec::new();
+        for (_, customer) in &claims {
+            if !live.contains(customer) {
+                live.push((*customer).clone());
+            }
         }
-        let mut live: Vec<_> = surest.into_iter().map(|(customer, via)| (via, customer.clone())).collect();
-        live.sort();
-        Holders {
-            live: live.into_iter().map(|(_, customer)| customer).collect(),
-            read: self.customers.clone(),
-        }
+        Holders { live, read: self.customers.clone() }
     }
 }
 

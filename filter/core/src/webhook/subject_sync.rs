@@ -13,8 +13,8 @@ use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject};
+use crate::sorted::SortedSet;
 use crate::time::Micros;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How many rounds one sync takes at most. Only others' writes make a third one necessary.
@@ -33,7 +33,7 @@ pub(super) struct SubjectSync {
     /// Whether anything but a `client_reference_id` names it.
     trusted: bool,
     /// Customers to read beside those that the record lists.
-    also: BTreeSet<CustomerId>,
+    also: SortedSet<CustomerId>,
     /// Clerk's latest answer; `None` if Clerk does not have the subject.
     record: Option<Record>,
     round: usize,
@@ -88,7 +88,7 @@ impl SubjectSync {
         let sync = SubjectSync {
             subject,
             trusted: via == Via::Metadata,
-            also: BTreeSet::new(),
+            also: SortedSet::default(),
             record: None,
             round: 0,
             phase: Phase::Meeting,
@@ -125,7 +125,7 @@ impl SubjectSync {
         worker: &Worker,
         facts: &mut Facts,
         now: Micros,
-        customers: &BTreeSet<CustomerId>,
+        customers: &SortedSet<CustomerId>,
     ) -> Result<Vec<Ask>, Trouble> {
         self.also.extend(customers.iter().cloned());
         let asks = self.begin_round(customers)?;
@@ -135,14 +135,14 @@ impl SubjectSync {
 
     /// Asks for the subscriptions of all customers. An id of the other mode is an error for those that the event is
     /// about, for then the API key is wrong.
-    fn begin_round(&mut self, about: &BTreeSet<CustomerId>) -> Result<Vec<Ask>, Trouble> {
+    fn begin_round(&mut self, about: &SortedSet<CustomerId>) -> Result<Vec<Ask>, Trouble> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(Trouble::Unsettled);
         }
         let listed = self.record.iter().flat_map(|record| record.customers.iter().chain(&record.removed));
         self.also = self.also.iter().chain(listed).cloned().collect();
-        let customers: BTreeSet<_> = self.also.iter().take(CUSTOMERS_READ_MAX).cloned().collect();
+        let customers: SortedSet<_> = self.also.iter().take(CUSTOMERS_READ_MAX).cloned().collect();
         let asks: Vec<_> =
             customers.iter().map(|customer| first_page(customer, !about.contains(customer))).collect();
         self.reading = Reading { customers, ..Reading::default() };
@@ -169,7 +169,7 @@ impl SubjectSync {
         match self.phase {
             Phase::Meeting | Phase::Done(_) => Ok(next),
             Phase::Reading => self.advance(worker, facts, now),
-            Phase::Writing => self.begin_round(&BTreeSet::new()),
+            Phase::Writing => self.begin_round(&SortedSet::default()),
         }
     }
 
@@ -186,8 +186,9 @@ impl SubjectSync {
             (_, Told::Subscriptions(page)) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
-                let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
-                self.reading.subscriptions.extend(read);
+                for found in page.subscriptions {
+                    self.reading.subscriptions.insert(found.id.clone(), found);
+                }
                 return Ok(next.into_iter().collect());
             }
             (_, Told::Sessions(sessions)) => facts.learn_sessions(worker, ask, &sessions),

@@ -3,15 +3,16 @@
 use super::alarm::{Place, PlanAlarm};
 use crate::ids::ProductId;
 use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::sorted::SortedMap;
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::Price;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The metadata key by which a price or a product names its plan.
 pub const PLAN_KEY: &str = "plan";
 
 /// Metadata of products that were read, by id. Empty metadata for one that Stripe does not have.
-pub type Products = BTreeMap<ProductId, Metadata>;
+pub type Products = SortedMap<ProductId, Metadata>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
