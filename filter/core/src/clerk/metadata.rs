@@ -39,11 +39,12 @@ pub struct SubscriptionNote {
 impl Record {
     /// Reads both metadata objects; null reads as empty.
     pub(super) fn from_metadata(public: &Value, private: &Value, plan_key: &str) -> Self {
-        let public = public.as_object().cloned().unwrap_or_default();
+        let none = Map::new();
+        let public = public.as_object().unwrap_or(&none);
         let granted_by = private.get("stripe_subscription").and_then(Value::as_str);
         Record {
             plan: public.get(plan_key).and_then(Value::as_str).map(str::to_owned),
-            subscription: SubscriptionNote::read(&public),
+            subscription: SubscriptionNote::read(public),
             customers: customers(private, "stripe_customers"),
             removed: customers(private, "stripe_customers_removed"),
             granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),

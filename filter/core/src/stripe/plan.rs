@@ -47,7 +47,7 @@ pub struct PlanRules<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// All its subscriptions, of whichever customers, in any order.
-    pub subscriptions: &'a [Subscription],
+    pub subscriptions: &'a [&'a Subscription],
     /// The products that were read for them.
     pub products: &'a Products,
     /// What is owed for those that are past due.

@@ -71,7 +71,7 @@ impl Reading {
         now: Micros,
     ) -> Vec<Ask> {
         let owned = self.owned(worker, facts, account.subject);
-        let subscriptions: Vec<_> = owned.into_iter().map(|(subscription, _)| subscription.clone()).collect();
+        let subscriptions: Vec<_> = owned.into_iter().map(|(subscription, _)| subscription).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -97,7 +97,7 @@ impl Reading {
         let Account { subject, shown, trusted } = account;
         let owned = self.owned(worker, facts, subject);
         let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
-        let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| (*subscription).clone()).collect();
+        let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,

@@ -106,10 +106,9 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> Result<Opti
     }
 }
 
-/// Equal but for case and the blanks around.
+/// Equal but for the case of ASCII letters and the blanks around.
 fn is_nearly(a: &str, b: &str) -> bool {
-    let lower = |text: &'_ str| text.trim().to_lowercase();
-    lower(a) == lower(b)
+    a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 
 #[cfg(test)]

@@ -99,8 +99,9 @@ impl World {
         question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
     ) -> T {
         let rules = PlanRules { catalogue: self.catalogue(), past_due: self.past_due };
+        let subscriptions: Vec<_> = self.subscriptions.iter().collect();
         let evidence = Evidence {
-            subscriptions: &self.subscriptions,
+            subscriptions: &subscriptions,
             products: &self.products,
             open_invoices: &self.open_invoices,
         };
@@ -145,7 +146,7 @@ pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscript
         id: SubscriptionId::parse(id).unwrap(),
         customer: CustomerId::parse("cus_1").unwrap(),
         customer_object: None,
-        status: Status::from(status.to_owned()),
+        status: Status::from(status),
         metadata: Metadata::default(),
         created_s: NOW_S - 100 * DAY_S,
         cancel_at_period_end: false,
