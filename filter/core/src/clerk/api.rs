@@ -3,7 +3,6 @@
 use super::metadata::Record;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use crate::ids::Subject;
-use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -119,38 +118,18 @@ impl ApiError {
     }
 }
 
-/// What is read of a user or an organisation.
-#[derive(Deserialize)]
-struct Answer {
-    id: String,
-    #[serde(default)]
-    public_metadata: Value,
-    #[serde(default)]
-    private_metadata: Value,
-}
-
-/// What is read of an error.
-#[derive(Deserialize)]
-struct Errors {
-    errors: Vec<ErrorEntry>,
-}
-
-#[derive(Deserialize)]
-struct ErrorEntry {
-    code: String,
-}
-
 /// Reads the answer to either request: the subject's record.
 ///
 /// # Errors
 /// [`ApiError`].
 pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ApiError> {
     let body = success(outcome)?;
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| ApiError::Unreadable)?;
-    if answer.id != subject.as_str() {
+    let answer: Value = serde_json::from_slice(body).map_err(|_| ApiError::Unreadable)?;
+    if answer.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
         return Err(ApiError::Unreadable);
     }
-    Ok(Record::from_metadata(&answer.public_metadata, &answer.private_metadata, plan_key))
+    let metadata = |name| answer.get(name).unwrap_or(&Value::Null);
+    Ok(Record::from_metadata(metadata("public_metadata"), metadata("private_metadata"), plan_key))
 }
 
 /// The body of a successful answer.
@@ -179,12 +158,13 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
 
 /// The first error's code, if it looks like one: it will stand in a log line.
 fn error_code(body: &[u8]) -> String {
-    let plain = |code: &String| {
+    let plain = |code: &&str| {
         code.len() <= ERROR_CODE_BYTES_MAX
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let errors = serde_json::from_slice::<Errors>(body).map(|errors| errors.errors).unwrap_or_default();
-    errors.into_iter().next().map(|error| error.code).filter(plain).unwrap_or_default()
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = answer.pointer("/errors/0/code").and_then(Value::as_str);
+    code.filter(plain).unwrap_or_default().to_owned()
 }
 
 /// A `Retry-After` in seconds; Clerk sends no dates.

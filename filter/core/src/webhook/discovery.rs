@@ -8,10 +8,10 @@ use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
+use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Status, Subscription};
 use crate::time::Micros;
-use std::collections::BTreeSet;
 
 /// How many pages of a customer's subscriptions are read.
 pub(super) const PAGES_MAX: usize = 10;
@@ -24,7 +24,7 @@ const PAST_DUE_MAX: usize = 4;
 pub(super) struct Discovery {
     subscriptions: Vec<Subscription>,
     /// The customers that hold what the event is about.
-    pub(super) customers: BTreeSet<CustomerId>,
+    pub(super) customers: SortedSet<CustomerId>,
 }
 
 impl Discovery {

@@ -9,11 +9,11 @@ use super::worker::Worker;
 use crate::clerk::metadata::{Record, SubscriptionNote};
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, Recorded, Shown};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many subscriptions without metadata of ours are looked up by their Checkout Session.
 pub(super) const SESSIONS_READ_MAX: usize = 20;
@@ -22,13 +22,13 @@ pub(super) const SESSIONS_READ_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// The customers whose subscriptions were read.
-    pub(super) customers: BTreeSet<CustomerId>,
+    pub(super) customers: SortedSet<CustomerId>,
     /// Whether all that the record lists are among them.
     pub(super) complete: bool,
     /// All their subscriptions, of whichever subjects.
-    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// What is owed for those where it matters.
-    pub(super) open_invoices: BTreeMap<SubscriptionId, OpenInvoices>,
+    pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
 }
 
 /// What follows for one subject.
@@ -81,7 +81,7 @@ impl Reading {
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
         let unnamed = self.unnamed(worker, facts);
         let subscriptions: Vec<_> =
-            owned.into_iter().map(|(subscription, _)| subscription).chain(unnamed).cloned().collect();
+            owned.into_iter().map(|(subscription, _)| subscription).chain(unnamed).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -107,7 +107,7 @@ impl Reading {
         let Account { subject, shown, trusted } = account;
         let owned = self.owned(worker, facts, subject);
         let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
-        let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| (*subscription).clone()).collect();
+        let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -166,21 +166,20 @@ impl Reading {
         granting: Option<&SubscriptionId>,
     ) -> Holders {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
-        let mut surest: BTreeMap<&CustomerId, Via> = BTreeMap::new();
-        for (subscription, named) in live {
-            let via = surest.entry(&subscription.customer).or_insert(named.via);
-            *via = (*via).min(named.via);
-        }
         let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
-        let place = |(customer, via): (&CustomerId, Via)| {
-            (via, granting != Some(customer), !shown.customers.contains(customer), customer.clone())
-        };
-        let mut live: Vec<_> = surest.into_iter().map(place).collect();
-        live.sort();
-        Holders {
-            live: live.into_iter().map(|(.., customer)| customer).collect(),
-            read: self.customers.clone(),
+        let claims: SortedSet<_> = live
+            .map(|(subscription, named)| {
+                let customer = &subscription.customer;
+                (named.via, granting != Some(customer), !shown.customers.contains(customer), customer)
+            })
+            .collect();
+        let mut live: Vec<CustomerId> = Vec::new();
+        for (.., customer) in &claims {
+            if !live.contains(customer) {
+                live.push((*customer).clone());
+            }
         }
+        Holders { live, read: self.customers.clone() }
     }
 }
 

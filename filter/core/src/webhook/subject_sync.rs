@@ -14,8 +14,8 @@ use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::sorted::SortedSet;
 use crate::time::Micros;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How many rounds one sync takes at most. Only others' writes make a third one necessary.
@@ -34,9 +34,9 @@ pub(super) struct SubjectSync {
     /// Whether anything but a `client_reference_id` names it.
     trusted: bool,
     /// The customers that the event is about: always read.
-    about: BTreeSet<CustomerId>,
+    about: SortedSet<CustomerId>,
     /// Customers that were read before.
-    also: BTreeSet<CustomerId>,
+    also: SortedSet<CustomerId>,
     /// Clerk's latest answer; `None` if Clerk does not have the subject.
     record: Option<Record>,
     round: usize,
@@ -91,8 +91,8 @@ impl SubjectSync {
         let sync = SubjectSync {
             subject,
             trusted: via == Via::Metadata,
-            about: BTreeSet::new(),
-            also: BTreeSet::new(),
+            about: SortedSet::default(),
+            also: SortedSet::default(),
             record: None,
             round: 0,
             phase: Phase::Meeting,
@@ -133,7 +133,7 @@ impl SubjectSync {
     ) -> Result<Vec<Ask>, Trouble> {
         self.about.clone_from(&discovery.customers);
         let owing = match worker.config.past_due {
-            PastDue::Revoke => BTreeSet::new(),
+            PastDue::Revoke => SortedSet::default(),
             PastDue::Keep | PastDue::Grace(_) => discovery.past_due().cloned().collect(),
         };
         let asks = self.begin_round(&owing)?;
@@ -144,7 +144,7 @@ impl SubjectSync {
     /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
     /// that it matters. In the first round an id of the other mode is an error for those that the event is about, for
     /// then the API key is wrong.
-    fn begin_round(&mut self, owing: &BTreeSet<SubscriptionId>) -> Result<Vec<Ask>, Trouble> {
+    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<Ask>, Trouble> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(Trouble::Unsettled);
@@ -165,10 +165,10 @@ impl SubjectSync {
 
     /// Those that the event is about go first, then those that the record lists: neither may be missed because of any
     /// number of others.
-    fn customers_to_read(&self) -> BTreeSet<CustomerId> {
+    fn customers_to_read(&self) -> SortedSet<CustomerId> {
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let removed = self.record.iter().flat_map(|record| &record.removed);
-        let mut customers = BTreeSet::new();
+        let mut customers = SortedSet::default();
         for customer in self.about.iter().chain(listed).chain(removed).chain(&self.also) {
             if customers.len() < CUSTOMERS_READ_MAX {
                 customers.insert(customer.clone());
@@ -216,7 +216,9 @@ impl SubjectSync {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
                 let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
-                self.reading.subscriptions.extend(read);
+                for (id, found) in read {
+                    self.reading.subscriptions.insert(id, found);
+                }
                 return Ok(next.into_iter().collect());
             }
             (_, Told::Sessions(sessions)) => facts.learn_sessions(worker, ask, &sessions),

@@ -16,8 +16,8 @@ use super::worker::Worker;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 use crate::machine::CallId;
+use crate::sorted::SortedMap;
 use crate::time::Micros;
-use std::collections::BTreeMap;
 
 /// How many subjects one event may concern. One customer may pay for several, but hardly for more.
 const SUBJECTS_MAX: usize = 32;
@@ -30,7 +30,7 @@ pub(super) struct Sync {
     pub(super) subjects: Vec<SubjectSync>,
     discovery: Discovery,
     deadline: Deadline,
-    outstanding: BTreeMap<CallId, (Party, Ask)>,
+    outstanding: SortedMap<CallId, (Party, Ask)>,
     calls: u32,
     /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
     occasion: String,
@@ -64,7 +64,7 @@ impl Sync {
             subjects: Vec::new(),
             discovery: Discovery::default(),
             deadline: Deadline::from(now),
-            outstanding: BTreeMap::new(),
+            outstanding: SortedMap::default(),
             calls: 0,
             occasion: format!("{} {}", trigger.event, now.as_micros()),
             settling: false,

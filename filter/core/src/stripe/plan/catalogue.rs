@@ -3,15 +3,16 @@
 use super::alarm::{Place, PlanAlarm};
 use crate::ids::ProductId;
 use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::sorted::SortedMap;
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::Price;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The metadata key by which a price or a product names its plan.
 pub const PLAN_KEY: &str = "plan";
 
 /// Metadata of products that were read, by id. Empty metadata for one that Stripe does not have.
-pub type Products = BTreeMap<ProductId, Metadata>;
+pub type Products = SortedMap<ProductId, Metadata>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +106,9 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> Result<Opti
     }
 }
 
-/// Equal but for case and the blanks around.
+/// Equal but for the case of ASCII letters and the blanks around.
 fn is_nearly(a: &str, b: &str) -> bool {
-    let lower = |text: &'_ str| text.trim().to_lowercase();
-    lower(a) == lower(b)
+    a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 
 #[cfg(test)]
