@@ -62,28 +62,29 @@ impl<'a> Sales<'a> {
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans<'a>(
-    document: &document::Document<'a>,
+    written: &[document::Plan<'a>],
+    not_plans: &document::NotPlans<'a>,
     plan_map: &'a [(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
-    problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
+    problems.keep(names::length(written.len(), PLANS_MAX, "plans"))?;
     let mut sales = Sales::default();
     let mut plans: Vec<Plan> = Vec::new();
-    for (place, written) in document.plans.iter().enumerate() {
+    for (place, written) in written.iter().enumerate() {
         plans.push(plan(written, &item("plans", place), &mut sales, problems));
     }
     let not_plans = NotPlans {
-        prices: sold("price", &document.not_plans.prices, "not_plans.prices", &mut sales, problems),
-        products: sold("product", &document.not_plans.products, "not_plans.products", &mut sales, problems),
+        prices: sold("price", &not_plans.prices, "not_plans.prices", &mut sales, problems),
+        products: sold("product", &not_plans.products, "not_plans.products", &mut sales, problems),
     };
-    distinct(&document.plans, problems);
+    distinct(written, problems);
     for (price, name) in plan_map {
         let added = add_price(&mut plans, price, name, &mut sales);
         problems.keep(added);
     }
     let mut plans = plans.into_iter();
     let Some(default_plan) = plans.next() else {
-        if document.plans.is_empty() {
+        if written.is_empty() {
             let cure = "name at least the plan of those who pay for none: `plans: [{name: free}]`";
             problems.add(ConfigError::new("plans", "there is none", cure));
         }
