@@ -39,7 +39,7 @@ impl Pending {
 
     /// Who waits for it; from now on nobody does.
     pub(crate) fn take(&mut self, token: Token) -> Option<Waiting> {
-        self.0.remove(token)
+        self.0.remove(&token)
     }
 
     /// Whether a filter's inquiry has not ended yet.

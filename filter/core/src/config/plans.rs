@@ -5,7 +5,8 @@ use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::SortedMap;
+use std::collections::BTreeSet;
 
 /// The most plans.
 const PLANS_MAX: usize = 64;
@@ -34,9 +35,9 @@ pub struct NotPlans {
 /// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
 #[derive(Default)]
 struct Sales<'a> {
-    prices: BTreeMap<&'a str, usize>,
-    lookup_keys: BTreeMap<&'a str, usize>,
-    products: BTreeMap<&'a str, usize>,
+    prices: SortedMap<&'a str, usize>,
+    lookup_keys: SortedMap<&'a str, usize>,
+    products: SortedMap<&'a str, usize>,
     /// Where the things stand that the maps number.
     paths: Vec<String>,
 }
@@ -186,8 +187,8 @@ fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sal
 
 /// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
 fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
-    let mut named = BTreeMap::new();
-    let mut billed = BTreeMap::new();
+    let mut named = SortedMap::new();
+    let mut billed = SortedMap::new();
     for (place, plan) in plans.iter().enumerate() {
         if let Some(first) = named.insert(plan.name, place) {
             let problem = format!("plans[{first}] is called {} too", quote(plan.name));
@@ -210,15 +211,15 @@ fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
 
 /// Reads the limits of one plan.
 fn limits(
-    written: &BTreeMap<&str, document::Limit>,
+    written: &SortedMap<&str, document::Limit>,
     path: &str,
     problems: &mut Problems,
-) -> BTreeMap<String, Limit> {
-    let mut limits = BTreeMap::new();
+) -> SortedMap<String, Limit> {
+    let mut limits = SortedMap::new();
     if problems.keep(names::length(written.len(), LIMITS_MAX, path)).is_none() {
         return limits;
     }
-    for (name, limit) in written {
+    for (name, limit) in written.iter() {
         let name = names::name(name, path);
         let limit = match limit {
             document::Limit::Unlimited => Ok(Limit::Unlimited),

@@ -7,9 +7,9 @@ pub mod gate;
 pub mod webhook;
 
 use crate::plan_table::Period;
+use crate::sorted::SortedMap;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Tollgate's configuration: the same document for both of its filters.
@@ -52,7 +52,7 @@ pub struct Plan<'a> {
     pub clerk_plan: Option<&'a str>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
-    pub limits: BTreeMap<&'a str, Limit>,
+    pub limits: SortedMap<&'a str, Limit>,
 }
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.
