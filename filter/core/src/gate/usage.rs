@@ -7,9 +7,10 @@ use crate::http::{HeaderMap, Reply};
 use crate::machine::{Action, Input};
 use crate::plan_table::{Limit, Window};
 use crate::quota::{Fingerprint, LimitUsage, peek};
+use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// The methods that are answered.
 pub(super) const ALLOW: &str = "GET, HEAD";
@@ -22,8 +23,8 @@ const PREFLIGHT_AGE_S: &str = "600";
 struct Usage<'a> {
     plan: &'a str,
     subject: &'a str,
-    features: BTreeSet<&'a str>,
-    limits: &'a BTreeMap<String, LimitUsage>,
+    features: Vec<&'a str>,
+    limits: &'a SortedMap<String, LimitUsage>,
 }
 
 /// The counters of a caller, read one after the other: as many as its plan has limits, which the configuration bounds.
@@ -33,15 +34,16 @@ pub(super) struct Reading {
     to_read: VecDeque<(String, Vec<Window>)>,
     /// What the counter is found by for which the store was asked.
     asked: Option<Fingerprint>,
-    limits: BTreeMap<String, LimitUsage>,
+    limits: SortedMap<String, LimitUsage>,
 }
 
 impl Reading {
     /// Begins with the limits of the plan in force.
     pub(super) fn new(worker: &Worker, spender: Spender, now: Micros) -> Self {
         let plan = worker.plans.get(spender.plan(&worker.plans, now));
-        let mut reading = Reading { spender, to_read: VecDeque::new(), asked: None, limits: BTreeMap::new() };
-        for (name, limit) in &plan.limits {
+        let mut reading =
+            Reading { spender, to_read: VecDeque::new(), asked: None, limits: SortedMap::new() };
+        for (name, limit) in plan.limits.iter() {
             match limit {
                 Limit::Unlimited => {
                     reading.limits.insert(name.clone(), LimitUsage::UNLIMITED);
