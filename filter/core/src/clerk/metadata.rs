@@ -61,7 +61,7 @@ impl Record {
         let mut private = Map::new();
         put_object(&mut private, "stripe_customers", customers_patch(&self.customers, &target.customers));
         put_object(&mut private, "stripe_customers_removed", customers_patch(&self.removed, &target.removed));
-        let granted_by = |record: &Record| record.granted_by.as_ref().map(ToString::to_string);
+        let granted_by = |record: &Record| record.granted_by.as_ref().map(|id| id.as_str().to_owned());
         put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
         let mut body = Map::new();
         put_object(&mut body, "public_metadata", public);
@@ -77,9 +77,14 @@ fn customers(private: &Value, name: &str) -> SortedSet<CustomerId> {
 }
 
 fn customers_patch(from: &SortedSet<CustomerId>, to: &SortedSet<CustomerId>) -> Map<String, Value> {
-    let added = to.difference(from).map(|id| (id, Value::Bool(true)));
-    let removed = from.difference(to).map(|id| (id, Value::Null));
-    added.chain(removed).map(|(id, value)| (id.to_string(), value)).collect()
+    let mut patch = Map::new();
+    for id in to.difference(from) {
+        patch.insert(id.as_str().to_owned(), Value::Bool(true));
+    }
+    for id in from.difference(to) {
+        patch.insert(id.as_str().to_owned(), Value::Null);
+    }
+    patch
 }
 
 impl SubscriptionNote {

@@ -138,12 +138,12 @@ impl Reading {
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
         }
-        let names = owned
-            .iter()
-            .flat_map(|(subscription, named)| names(worker, facts, subscription, named))
-            .collect();
+        let mut asks = Vec::new();
+        for (subscription, named) in &owned {
+            asks.extend(names(worker, facts, subscription, named));
+        }
         facts.plan_alarms.extend(resolution.alarms);
-        Ok(Reckoning { aim: holders.lists(shown, aim), names, granting_since_s })
+        Ok(Reckoning { aim: holders.lists(shown, aim), names: asks, granting_since_s })
     }
 
     /// The subject's subscriptions, and how each is known to be its own.

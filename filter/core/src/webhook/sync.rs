@@ -165,11 +165,13 @@ impl Sync {
 
     /// The changes that Clerk has confirmed since this was last asked.
     pub(super) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
-        let of = |subject: &mut SubjectSync| {
-            let id = subject.subject.clone();
-            std::mem::take(&mut subject.changes).into_iter().map(move |change| (id.clone(), change))
-        };
-        self.subjects.iter_mut().flat_map(of).collect()
+        let mut changes = Vec::new();
+        for subject in &mut self.subjects {
+            for change in std::mem::take(&mut subject.changes) {
+                changes.push((subject.subject.clone(), change));
+            }
+        }
+        changes
     }
 
     /// Whether Clerk has none of the subjects, though there are some.
