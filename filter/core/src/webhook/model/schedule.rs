@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How many deliveries are on their way at once.
 const RUNNING_MAX: usize = 4;
 /// How many steps with failures a schedule has, and how many to come to rest.
-const FAULTY_STEPS: usize = 120;
+const FAULTY_STEPS: usize = 90;
 const STEPS_MAX: usize = 6_000;
 /// How often Stripe tries a delivery, at most, once nothing fails any more.
 const ATTEMPTS_MAX: usize = 60;
@@ -39,6 +39,31 @@ pub(super) struct Schedule {
     pub(super) attempts: usize,
     pub(super) trace: Vec<String>,
     traced: bool,
+    temper: Temper,
+}
+
+/// What kind of schedule it is.
+#[derive(Clone, Copy, Debug)]
+struct Temper {
+    /// How many subjects there are: the fewer, the more meets in one record.
+    subjects: usize,
+    changes: usize,
+    fault_percent: usize,
+    duplicate_percent: usize,
+    /// How many deliveries hang just before they write, while others overtake them.
+    slow_percent: usize,
+}
+
+impl Temper {
+    fn of(random: &mut Random) -> Self {
+        Temper {
+            subjects: random.pick(&[1, 1, 2, 3]),
+            changes: 2 + random.below(5),
+            fault_percent: random.pick(&[0, 3, 12, 25]),
+            duplicate_percent: random.pick(&[0, 10, 40]),
+            slow_percent: random.pick(&[0, 30, 70]),
+        }
+    }
 }
 
 /// A delivery with its retries. A duplicate has a chain of its own.
@@ -64,6 +89,8 @@ struct Running {
     /// The moment from which on what it knows of a subject is what it read itself.
     basis: BTreeMap<String, usize>,
     began: usize,
+    /// It hangs before it writes, and before it hears of it.
+    slow: bool,
 }
 
 /// A request that goes on although nobody waits for it any more.
@@ -77,6 +104,7 @@ struct Orphan {
 impl Schedule {
     pub(super) fn new(seed: u64, configuration: &Configuration<Webhook>, traced: bool) -> Self {
         let mut random = Random::from_seed(seed);
+        let temper = Temper::of(&mut random);
         let mut world = World::new();
         SUBJECTS.iter().for_each(|subject| world.clerk.add(subject));
         // Three machines, or two of which one has two worker threads.
@@ -100,6 +128,7 @@ impl Schedule {
             attempts: 0,
             trace: Vec::new(),
             traced,
+            temper,
         }
     }
 
@@ -112,8 +141,7 @@ impl Schedule {
 
     /// Runs everything, and holds it against the laws.
     pub(super) fn run(&mut self) -> Result<(), String> {
-        let changes_planned = 2 + self.random.below(8);
-        let mut changes_left = changes_planned;
+        let mut changes_left = self.temper.changes;
         for _ in 0..FAULTY_STEPS {
             match self.random.below(100) {
                 0..=9 if changes_left > 0 => {
@@ -124,7 +152,7 @@ impl Schedule {
                 12 => self.kill_process(),
                 13..=16 => self.land_orphan()?,
                 17..=19 => self.pass_time(),
-                20..=34 => self.start(),
+                20..=44 => self.start(),
                 _ => self.go_on(true)?,
             }
         }
@@ -185,7 +213,8 @@ impl Schedule {
             self.running.iter().map(|r| r.chain).chain(self.orphans.iter().map(|o| o.chain)).collect();
         let names: Vec<_> =
             alive.iter().map(|c| self.world.stripe.events[self.chains[*c].event].names.clone()).collect();
-        changes::change(&mut self.world.stripe, &mut self.random, |losers, _| {
+        let subjects = &SUBJECTS[..self.temper.subjects];
+        changes::change(&mut self.world.stripe, &mut self.random, subjects, |losers| {
             names.iter().all(|names| losers.is_subset(names))
         });
         self.noted();
@@ -197,7 +226,7 @@ impl Schedule {
         while self.events_known < self.world.stripe.events.len() {
             let event = self.events_known;
             self.log_event(event);
-            let copies = if self.random.percent(25) { 2 } else { 1 };
+            let copies = if self.random.percent(self.temper.duplicate_percent) { 2 } else { 1 };
             for _ in 0..copies {
                 self.chains.push(Chain { event, attempts: 0, state: State::Waiting });
             }
@@ -237,7 +266,8 @@ impl Schedule {
         let passage = Passage::begin(&sending, &mut self.replicas[replica], shared, self.world.now);
         self.log(|| format!("chain {chain} (evt_{event}) begins on {replica}, retry: {retry}"));
         let began = self.history.now();
-        self.running.push(Running { chain, replica, passage, basis: BTreeMap::new(), began });
+        let slow = self.random.percent(self.temper.slow_percent);
+        self.running.push(Running { chain, replica, passage, basis: BTreeMap::new(), began, slow });
         self.conclude(self.running.len() - 1);
     }
 
@@ -313,6 +343,11 @@ impl Schedule {
         let place = self.random.below(self.running.len());
         let calls = self.running[place].passage.in_flight.len();
         let call = self.random.below(calls);
+        let hangs = self.running[place].slow
+            && changes_something(&self.running[place].passage.in_flight[call].callout);
+        if hangs && !self.random.percent(8) {
+            return Ok(());
+        }
         if self.running[place].passage.in_flight[call].ending.is_some() {
             return self.answer(place, call);
         }
@@ -328,7 +363,7 @@ impl Schedule {
         let (chain, began) = (self.running[place].chain, self.running[place].began);
         let basis = self.running[place].basis.clone();
         let since = |subject: &str| basis.get(subject).copied().unwrap_or(began);
-        if !faulty || !self.random.percent(12) {
+        if !faulty || !self.random.percent(self.temper.fault_percent) {
             return self.take_effect(callout, since).map(Ending::Answered);
         }
         let fault = self.random.below(7);
