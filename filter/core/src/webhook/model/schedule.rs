@@ -52,6 +52,10 @@ struct Temper {
     duplicate_percent: usize,
     /// How many deliveries hang just before they write, while others overtake them.
     slow_percent: usize,
+    /// How many die right after a write, before they check.
+    dying_percent: usize,
+    /// It begins with a customer that is listed and holds nothing any more.
+    begins_with_a_customer_that_left: bool,
 }
 
 impl Temper {
@@ -62,6 +66,8 @@ impl Temper {
             fault_percent: random.pick(&[0, 3, 12, 25]),
             duplicate_percent: random.pick(&[0, 10, 40]),
             slow_percent: random.pick(&[0, 30, 70]),
+            dying_percent: random.pick(&[0, 0, 20, 50]),
+            begins_with_a_customer_that_left: random.percent(35),
         }
     }
 }
@@ -141,6 +147,9 @@ impl Schedule {
 
     /// Runs everything, and holds it against the laws.
     pub(super) fn run(&mut self) -> Result<(), String> {
+        if self.temper.begins_with_a_customer_that_left {
+            self.begin_with_a_customer_that_left()?;
+        }
         let mut changes_left = self.temper.changes;
         for _ in 0..FAULTY_STEPS {
             match self.random.below(100) {
@@ -159,6 +168,17 @@ impl Schedule {
         (0..changes_left).for_each(|_| self.change());
         self.come_to_rest()?;
         self.judge()
+    }
+
+    fn begin_with_a_customer_that_left(&mut self) -> Result<(), String> {
+        let stripe = &mut self.world.stripe;
+        stripe.add_customer("cus_0", &[("clerk_user_id", SUBJECTS[0])]);
+        stripe.add_subscription("sub_0", "cus_0", "price_pro", &[]);
+        self.noted();
+        self.come_to_rest()?;
+        self.world.stripe.set_status("sub_0", "canceled");
+        self.noted();
+        self.come_to_rest()
     }
 
     /// Nothing fails any more; Stripe retries until it is content.
@@ -354,6 +374,10 @@ impl Schedule {
         let callout = self.running[place].passage.in_flight[call].callout.clone();
         let ending = self.ending(place, &callout, faulty)?;
         self.running[place].passage.in_flight[call].ending = Some(ending);
+        if faulty && changes_something(&callout) && self.random.percent(self.temper.dying_percent) {
+            self.abort_at(place);
+            return Ok(());
+        }
         // Most answers come at once; some long after.
         if self.random.percent(60) { self.answer(place, call) } else { Ok(()) }
     }
