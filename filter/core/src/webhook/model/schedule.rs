@@ -4,8 +4,10 @@ use super::super::Worker;
 use super::changes::{self, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
 use super::history::History;
-use super::oracle::{self, PLANS, rank_of_plan};
+use super::oracle::{PLANS, rank_of_plan};
 use super::random::Random;
+use super::temper::Temper;
+use super::verdict;
 use super::world::{Answer, Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
@@ -40,36 +42,6 @@ pub(super) struct Schedule {
     pub(super) trace: Vec<String>,
     traced: bool,
     temper: Temper,
-}
-
-/// What kind of schedule it is.
-#[derive(Clone, Copy, Debug)]
-struct Temper {
-    /// How many subjects there are: the fewer, the more meets in one record.
-    subjects: usize,
-    changes: usize,
-    fault_percent: usize,
-    duplicate_percent: usize,
-    /// How many deliveries hang just before they write, while others overtake them.
-    slow_percent: usize,
-    /// How many die right after a write, before they check.
-    dying_percent: usize,
-    /// It begins with a customer that is listed and holds nothing any more.
-    begins_with_a_customer_that_left: bool,
-}
-
-impl Temper {
-    fn of(random: &mut Random) -> Self {
-        Temper {
-            subjects: random.pick(&[1, 1, 2, 3]),
-            changes: 2 + random.below(5),
-            fault_percent: random.pick(&[0, 3, 12, 25]),
-            duplicate_percent: random.pick(&[0, 10, 40]),
-            slow_percent: random.pick(&[0, 30, 70]),
-            dying_percent: random.pick(&[0, 0, 20, 50]),
-            begins_with_a_customer_that_left: random.percent(35),
-        }
-    }
 }
 
 /// A delivery with its retries. A duplicate has a chain of its own.
@@ -167,7 +139,7 @@ impl Schedule {
         }
         (0..changes_left).for_each(|_| self.change());
         self.come_to_rest()?;
-        self.judge()
+        verdict::of_the_end(&self.world)
     }
 
     fn begin_with_a_customer_that_left(&mut self) -> Result<(), String> {
@@ -196,36 +168,6 @@ impl Schedule {
             }
         }
         Err("it does not come to rest".to_owned())
-    }
-
-    /// The law of the end: Clerk holds the truth.
-    fn judge(&self) -> Result<(), String> {
-        for subject in SUBJECTS {
-            let truth = oracle::truth(&self.world.stripe, subject);
-            let record = &self.world.clerk.subjects[subject];
-            if record.plan().unwrap_or(PLANS[0]) != truth.plan {
-                return Err(format!("{subject} has {:?}, the truth is {}", record.plan(), truth.plan));
-            }
-            let granting: Vec<&str> = truth.granting.iter().map(|s| s.id.as_str()).collect();
-            if record.granted_by().is_some_and(|id| !granting.contains(&id)) {
-                return Err(format!(
-                    "{subject} has it from {:?}, in truth {granting:?}",
-                    record.granted_by()
-                ));
-            }
-            if record.granted_by().is_none() && truth.plan != PLANS[0] {
-                return Err(format!("{subject} has {} from nobody", truth.plan));
-            }
-            let its = truth.granting.iter().find(|s| Some(s.id.as_str()) == record.granted_by());
-            if its.is_some_and(|its| Some(its.status) != record.status()) {
-                return Err(format!("{subject} shows status {:?}", record.status()));
-            }
-            let listed = record.customers("stripe_customers");
-            if let Some(customer) = truth.customers.iter().find(|customer| !listed.contains(customer)) {
-                return Err(format!("{subject}: {customer} is not among {listed:?}"));
-            }
-        }
-        Ok(())
     }
 
     fn change(&mut self) {
