@@ -105,7 +105,7 @@ impl Scene {
         let _turn = self.at_once.acquire().await.expect("never closed");
         let mut random = SplitMix64(seed);
         for _ in 0..TRIES_MAX {
-            let envoy = if random.bits() % 2 == 0 { &self.gateway.envoy } else { &self.other };
+            let envoy = if random.bits().is_multiple_of(2) { &self.gateway.envoy } else { &self.other };
             let began = Instant::now();
             let answer =
                 self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("an answer");
