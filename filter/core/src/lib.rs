@@ -17,6 +17,7 @@ pub mod problem;
 pub mod quota;
 pub mod report;
 pub mod secret;
+pub mod sorted;
 pub mod stripe;
 pub mod time;
 pub mod webhook;

@@ -9,8 +9,8 @@ use crate::metrics::DefinedMetrics;
 use crate::pending::{Pending, Waiting};
 use crate::perform::{Root, perform};
 use crate::{body, clock, environment, headers, log, random};
-use std::collections::BTreeMap;
 use tollgate_core::report::{Level, Metrics};
+use tollgate_core::sorted::SortedMap;
 use tollgate_core::{Input, InquiryId, Machine};
 
 /// What Envoy does with a request when a callback returns.
@@ -24,9 +24,9 @@ pub enum Flow {
 
 /// All filters and requests of one VM. Several filters share a VM if their module and `vm_config` are the same.
 pub struct Dispatch<F: Filter> {
-    roots: BTreeMap<u32, Root<F::Worker>>,
-    /// Boxed, because a tree moves its values about.
-    exchanges: BTreeMap<u32, Box<Exchange<F::Request>>>,
+    roots: SortedMap<u32, Root<F::Worker>>,
+    /// Boxed, because the map moves its values about.
+    exchanges: SortedMap<u32, Box<Exchange<F::Request>>>,
     pending: Pending,
 }
 
@@ -34,12 +34,12 @@ impl<F: Filter> Dispatch<F> {
     /// A VM in which nothing has happened yet.
     #[allow(clippy::new_without_default, reason = "it initialises a static, where only a const fn will do")]
     pub const fn new() -> Self {
-        Dispatch { roots: BTreeMap::new(), exchanges: BTreeMap::new(), pending: Pending::new() }
+        Dispatch { roots: SortedMap::new(), exchanges: SortedMap::new(), pending: Pending::new() }
     }
 
     /// A context begins: a filter's, which has no parent, or a request's, whose parent is the filter's.
     pub fn context_create(&mut self, context_id: u32, parent_id: u32) {
-        if let Some(root) = self.roots.get(&parent_id) {
+        if let Some(root) = self.roots.get(parent_id) {
             let exchange = Exchange::new(parent_id, F::request(&root.worker));
             self.exchanges.insert(context_id, Box::new(exchange));
         }
@@ -61,14 +61,14 @@ impl<F: Filter> Dispatch<F> {
 
     /// The header fields of a request have come.
     pub fn request_headers(&mut self, context_id: u32, end_of_stream: bool) -> Flow {
-        if !self.exchanges.contains_key(&context_id) {
+        if self.exchanges.get(context_id).is_none() {
             fault::refuse(Fault::Unconfigured);
             return Flow::Pause;
         }
         match headers::read(MapType::REQUEST_HEADERS) {
             Ok(headers) => self.give(context_id, Input::Head { headers, end_of_stream }),
             Err(unreadable) => {
-                if let Some(exchange) = self.exchanges.get_mut(&context_id) {
+                if let Some(exchange) = self.exchanges.get_mut(context_id) {
                     exchange.refuse(Fault::Headers(unreadable));
                 }
             }
@@ -94,7 +94,7 @@ impl<F: Filter> Dispatch<F> {
     /// The trailers of a request have come; so its body is complete.
     pub fn request_trailers(&mut self, context_id: u32) -> Flow {
         if let Err(fault) = remove_trailers::<F>() {
-            match self.exchanges.get_mut(&context_id) {
+            match self.exchanges.get_mut(context_id) {
                 Some(exchange) => exchange.refuse(fault),
                 None => fault::refuse(fault),
             }
@@ -106,7 +106,7 @@ impl<F: Filter> Dispatch<F> {
 
     /// The header fields of a response have come, the upstream's or one that Envoy gives itself.
     pub fn response_headers(&mut self, context_id: u32) {
-        if let Some(exchange) = self.exchanges.get_mut(&context_id) {
+        if let Some(exchange) = self.exchanges.get_mut(context_id) {
             exchange.respond();
         }
     }
@@ -128,23 +128,23 @@ impl<F: Filter> Dispatch<F> {
 
     /// A context is over.
     pub fn delete(&mut self, context_id: u32) {
-        match self.exchanges.remove(&context_id) {
+        match self.exchanges.remove(context_id) {
             Some(exchange) if exchange.has_called => self.pending.forget(context_id),
             Some(_) => {}
             None => {
-                self.roots.remove(&context_id);
+                self.roots.remove(context_id);
                 self.pending.forget(context_id);
             }
         }
     }
 
     fn held(&mut self, context_id: u32) -> Option<&mut Exchange<F::Request>> {
-        self.exchanges.get_mut(&context_id).map(Box::as_mut).filter(|exchange| exchange.stage == Stage::Held)
+        self.exchanges.get_mut(context_id).map(Box::as_mut).filter(|exchange| exchange.stage == Stage::Held)
     }
 
     /// A request that was never seen is not let go.
     fn flow(&self, context_id: u32) -> Flow {
-        match self.exchanges.get(&context_id).map(|exchange| exchange.stage) {
+        match self.exchanges.get(context_id).map(|exchange| exchange.stage) {
             Some(Stage::Forwarded) => Flow::Continue,
             Some(Stage::Held | Stage::Replied) | None => Flow::Pause,
         }
@@ -152,9 +152,9 @@ impl<F: Filter> Dispatch<F> {
 
     /// Gives a request's machine an input, if the request is still held.
     fn give(&mut self, context_id: u32, input: Input<'_>) {
-        let exchange = self.exchanges.get_mut(&context_id).filter(|exchange| exchange.stage == Stage::Held);
+        let exchange = self.exchanges.get_mut(context_id).filter(|exchange| exchange.stage == Stage::Held);
         let Some(exchange) = exchange else { return };
-        match self.roots.get_mut(&exchange.root_id) {
+        match self.roots.get_mut(exchange.root_id) {
             Some(root) => perform(root, exchange, context_id, &mut self.pending, input),
             None => exchange.refuse(Fault::Unconfigured),
         }
@@ -186,13 +186,13 @@ impl<F: Filter> Dispatch<F> {
 
     /// An inquiry has ended: the filter learns what came of it, then the requests that it held up go on.
     fn settle(&mut self, root_id: u32, inquiry: InquiryId, answer: &Answer) {
-        let Some(root) = self.roots.get_mut(&root_id) else { return };
+        let Some(root) = self.roots.get_mut(root_id) else { return };
         // Without a clock it counts as learned long ago, and is asked for again.
         let now = clock::now().unwrap_or_default();
         root.metrics.report(F::Request::settle(&mut root.worker, now, inquiry, answer.outcome()));
         let awaits = |exchange: &Exchange<_>| exchange.root_id == root_id && exchange.awaits == Some(inquiry);
         let waiting = self.exchanges.iter().filter(|(_, exchange)| awaits(exchange));
-        let waiting: Vec<u32> = waiting.map(|(context_id, _)| *context_id).collect();
+        let waiting: Vec<u32> = waiting.map(|(context_id, _)| context_id).collect();
         for context_id in waiting {
             if self.enter_held(context_id) {
                 self.give_and_resume(context_id, Input::Settled);
@@ -214,7 +214,7 @@ impl<F: Filter> Dispatch<F> {
     /// Gives a request an input outside of its own callbacks, and lets it go on if it may.
     fn give_and_resume(&mut self, context_id: u32, input: Input<'_>) {
         self.give(context_id, input);
-        if let Some(exchange) = self.exchanges.get(&context_id) {
+        if let Some(exchange) = self.exchanges.get(context_id) {
             exchange.resume_if_forwarded();
         }
     }
