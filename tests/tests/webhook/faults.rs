@@ -1,16 +1,18 @@
 //! Whatever goes wrong at Stripe or Clerk, at whichever step: Stripe is told to come again, no plan is lost, and its
 //! next delivery completes the work.
 
-use crate::shared::{ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans};
+use crate::shared::{
+    ANSWER_MAX, ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans,
+};
 use crate::step::Step;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tollgate_tests::fake::{Answer, unix_now};
-use tollgate_tests::faults::{Fault, Gate, Matcher};
+use tollgate_tests::faults::{Fault, Gate, any};
 use tollgate_tests::gateway::Gateway;
 
 /// How many connections were closed by the other side while a request was under way.
@@ -110,17 +112,26 @@ async fn a_service_that_refuses_connections_is_come_back_to() {
 #[tokio::test]
 async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
     let gateway = shipped().await;
+    // Each callout may take longer than three of them may together.
+    let patient = |standalone| {
+        with_plans(standalone).document(|document| {
+            for service in ["stripe", "clerk"] {
+                document["stripe_webhook"][service]["timeout_ms"] = 5_000.into();
+            }
+        })
+    };
+    let patient = gateway.replica(patient).await;
     let payer = Payer::about_to_change(&gateway, "slow").await;
-    // Each within its own timeout, all of them together not.
-    let slow = || Fault::Delay(Duration::from_millis(1_800));
-    let at_stripe = || Matcher::default().containing("_slow");
-    gateway.stripe.faults().next(100, at_stripe(), slow());
-    gateway.clerk.faults().next(100, at_stripe(), slow());
+    for faults in [gateway.stripe.faults(), gateway.clerk.faults()] {
+        faults.next(100, any().containing("_slow"), Fault::Delay(Duration::from_secs(3)));
+    }
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-    // `deliver` holds it to its time.
-    let answered = deliver(&gateway, &event).await;
-    assert_eq!(answered.status, 503, "{}", answered.body);
-    assert!(payer.plan(&gateway).is_some_and(|plan| plan != "free"));
+    let began = Instant::now();
+    let answer = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
+    let took = began.elapsed();
+    assert_eq!(answer.status(), 503);
+    assert!((Duration::from_secs(6)..=ANSWER_MAX).contains(&took), "answered after {took:?}");
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
 }
 
 #[tokio::test]
