@@ -2,4 +2,6 @@
 //! server, and both official libraries. Needs Go and Python once, to install them.
 
 mod callout;
+mod script;
 mod stripe_requests;
+mod stripe_signatures;
