@@ -2,6 +2,7 @@
 //! server, and both official libraries. Needs Go and Python once, to install them.
 
 mod callout;
+mod clerk_requests;
 mod script;
 mod stripe_requests;
 mod stripe_signatures;
