@@ -6,3 +6,4 @@ mod clerk_requests;
 mod script;
 mod stripe_requests;
 mod stripe_signatures;
+mod through_envoy;
