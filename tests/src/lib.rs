@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod modules;
 pub mod python;
 pub mod stripe;
+pub mod stripe_mock;
 pub mod upstream;
 pub mod wire;
 pub mod workspace;
