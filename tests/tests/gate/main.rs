@@ -1,12 +1,14 @@
 //! The gate on a real Envoy with two workers, started from the shipped configuration, in front of a FastAPI service.
 
 mod anonymous;
+mod confirm;
 mod cors;
 mod document;
 mod exact;
 mod grpc;
 mod hostile;
 mod identity;
+mod keys;
 mod paths;
 mod plans;
 mod quota;
@@ -14,3 +16,5 @@ mod rules;
 mod shadow;
 mod shared;
 mod tokens;
+mod usage;
+mod websocket;
