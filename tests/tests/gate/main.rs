@@ -1,6 +1,7 @@
 //! The gate on a real Envoy with two workers, started from the shipped configuration, in front of a FastAPI service.
 
 mod anonymous;
+mod browser;
 mod confirm;
 mod cors;
 mod document;
