@@ -87,8 +87,8 @@ fn full() -> Record {
             cancel_at_period_end: Some(true),
             grace_until: Some(Micros::from_secs(1_800_000_000)),
         },
-        customers: ["cus_1", "cus_2"].map(customer).into(),
-        removed: [customer("cus_3")].into(),
+        customers: ["cus_1", "cus_2"].map(customer).into_iter().collect(),
+        removed: [customer("cus_3")].into_iter().collect(),
         granted_by: Some(SubscriptionId::parse("sub_1").expect("an id")),
     }
 }
