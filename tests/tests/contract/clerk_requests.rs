@@ -9,7 +9,9 @@ use tollgate_core::clerk::api::{API_VERSION, ApiError, BackendApi, record};
 use tollgate_core::clerk::metadata::{Record, SubscriptionNote};
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
+use tollgate_core::secret::Secret;
 use tollgate_core::time::Micros;
+use tollgate_core::upstream::Upstream;
 use tollgate_tests::clerk::{FakeClerk, Organization, Settings, User};
 use tollgate_tests::fake::Request;
 
@@ -62,13 +64,13 @@ pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Reques
     assert_eq!(ours, theirs);
 }
 
-fn api(key: &str) -> BackendApi<'_> {
-    BackendApi {
-        cluster: "clerk_api",
-        authority: "api.clerk.com",
-        base_path: "/v1",
+fn upstream(key: &str) -> Upstream {
+    Upstream {
+        cluster: "clerk_api".to_owned(),
+        authority: "api.clerk.com".to_owned(),
+        base_path: "/v1".to_owned(),
         timeout: Duration::from_secs(2),
-        secret_key: Some(key),
+        authorization: Some(Secret::new(key).expect("a key")),
     }
 }
 
@@ -111,7 +113,8 @@ async fn core_sends_what_clerks_library_sends() {
     let clerk = clerk().await;
     let free = Record { plan: Some("free".to_owned()), ..Record::default() };
     for subject in ["user_1", "org_1"].map(subject) {
-        let api = api(clerk.secret_key());
+        let upstream = upstream(clerk.secret_key());
+        let api = BackendApi::new(&upstream);
         let mut present = sent(&clerk, api.read(&subject), &subject).await.expect("a record");
         // Everything is added, then changed or removed, and at last taken away.
         for target in [full(), free.clone(), full(), Record::default()] {
@@ -141,7 +144,11 @@ async fn errors_are_read_by_both_and_say_the_same() {
     ];
     for (why, key, id, code, want) in cases {
         let subject = subject(id);
-        assert_eq!(sent(&clerk, api(key).read(&subject), &subject).await, Err(want), "{why}");
+        assert_eq!(
+            sent(&clerk, BackendApi::new(&upstream(key)).read(&subject), &subject).await,
+            Err(want),
+            "{why}"
+        );
         let path = clerk.log().entries().last().expect("a request").request.path.clone();
         let outcomes = ask(&clerk, key, vec![json!({"method": "GET", "path": path, "body": null})]).await;
         assert_eq!(outcomes, [json!({"error": code})], "{why}");

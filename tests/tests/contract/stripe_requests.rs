@@ -4,7 +4,6 @@
 
 use crate::callout::{Answered, answered, client, send};
 use std::time::Duration;
-use tollgate_core::config::Upstream;
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId};
 use tollgate_core::secret::Secret;
@@ -16,6 +15,7 @@ use tollgate_core::stripe::object::{Expandable, Unreadable};
 use tollgate_core::stripe::outcome::Answer;
 use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::subscription::{Page, Subscription};
+use tollgate_core::upstream::Upstream;
 use tollgate_tests::stripe_mock::{KEY, StripeMock};
 
 fn upstream() -> Upstream {
