@@ -1,9 +1,9 @@
 //! A JSON Web Key Set (RFC 7517) as Clerk publishes it: the keys in it that session tokens may be signed with.
 
-use super::keys::{KEYS_MAX, KeySet, PublicKey};
+use super::key_error::KEYS_MAX;
+use super::keys::{KeySet, PublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// Why an answer is no key set. The keys that were in force stay so.
@@ -17,20 +17,15 @@ pub enum JwksError {
     NoUsableKey,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<Value>,
-}
-
 /// Reads a key set. Keys of other kinds and broken entries are passed over, as RFC 7517 §5 asks; of the others the
 /// first [`KEYS_MAX`] are taken.
 ///
 /// # Errors
 /// [`JwksError`].
 pub fn parse(body: &[u8]) -> Result<KeySet, JwksError> {
-    let document: Document = serde_json::from_slice(body).map_err(|_| JwksError::NotAKeySet)?;
-    let keys =
-        KeySet::new(document.keys.iter().filter_map(Value::as_object).filter_map(public_key).take(KEYS_MAX));
+    let document: Value = serde_json::from_slice(body).map_err(|_| JwksError::NotAKeySet)?;
+    let entries = document.get("keys").and_then(Value::as_array).ok_or(JwksError::NotAKeySet)?;
+    let keys = KeySet::new(entries.iter().filter_map(Value::as_object).filter_map(public_key).take(KEYS_MAX));
     if keys.is_empty() { Err(JwksError::NoUsableKey) } else { Ok(keys) }
 }
 

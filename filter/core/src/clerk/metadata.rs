@@ -2,9 +2,9 @@
 
 use super::plan_claim;
 use crate::ids::{CustomerId, SubscriptionId};
+use crate::sorted::SortedSet;
 use crate::time::Micros;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 /// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so
 /// that it differs from what should be there and is written over.
@@ -15,9 +15,9 @@ pub struct Record {
     /// `public_metadata.subscription`.
     pub subscription: SubscriptionNote,
     /// `private_metadata.stripe_customers`: the keys of a map, for Clerk merges maps and replaces arrays.
-    pub customers: BTreeSet<CustomerId>,
+    pub customers: SortedSet<CustomerId>,
     /// `private_metadata.stripe_customers_removed`: those taken off the list lately, which are still looked at.
-    pub removed: BTreeSet<CustomerId>,
+    pub removed: SortedSet<CustomerId>,
     /// `private_metadata.stripe_subscription`: the one that granted the plan.
     pub granted_by: Option<SubscriptionId>,
 }
@@ -39,11 +39,12 @@ pub struct SubscriptionNote {
 impl Record {
     /// Reads both metadata objects; null reads as empty.
     pub(super) fn from_metadata(public: &Value, private: &Value, plan_key: &str) -> Self {
-        let public = public.as_object().cloned().unwrap_or_default();
+        let none = Map::new();
+        let public = public.as_object().unwrap_or(&none);
         let granted_by = private.get("stripe_subscription").and_then(Value::as_str);
         Record {
             plan: public.get(plan_key).and_then(Value::as_str).map(str::to_owned),
-            subscription: SubscriptionNote::read(&public),
+            subscription: SubscriptionNote::read(public),
             customers: customers(private, "stripe_customers"),
             removed: customers(private, "stripe_customers_removed"),
             granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),
@@ -60,7 +61,7 @@ impl Record {
         let mut private = Map::new();
         put_object(&mut private, "stripe_customers", customers_patch(&self.customers, &target.customers));
         put_object(&mut private, "stripe_customers_removed", customers_patch(&self.removed, &target.removed));
-        let granted_by = |record: &Record| record.granted_by.as_ref().map(ToString::to_string);
+        let granted_by = |record: &Record| record.granted_by.as_ref().map(|id| id.as_str().to_owned());
         put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
         let mut body = Map::new();
         put_object(&mut body, "public_metadata", public);
@@ -70,15 +71,20 @@ impl Record {
 }
 
 /// The keys of a map of customers; one whose value is null counts as deleted.
-fn customers(private: &Value, name: &str) -> BTreeSet<CustomerId> {
+fn customers(private: &Value, name: &str) -> SortedSet<CustomerId> {
     let map = private.get(name).and_then(Value::as_object).into_iter().flatten();
     map.filter(|(_, value)| !value.is_null()).filter_map(|(id, _)| CustomerId::parse(id).ok()).collect()
 }
 
-fn customers_patch(from: &BTreeSet<CustomerId>, to: &BTreeSet<CustomerId>) -> Map<String, Value> {
-    let added = to.difference(from).map(|id| (id, Value::Bool(true)));
-    let removed = from.difference(to).map(|id| (id, Value::Null));
-    added.chain(removed).map(|(id, value)| (id.to_string(), value)).collect()
+fn customers_patch(from: &SortedSet<CustomerId>, to: &SortedSet<CustomerId>) -> Map<String, Value> {
+    let mut patch = Map::new();
+    for id in to.difference(from) {
+        patch.insert(id.as_str().to_owned(), Value::Bool(true));
+    }
+    for id in from.difference(to) {
+        patch.insert(id.as_str().to_owned(), Value::Null);
+    }
+    patch
 }
 
 impl SubscriptionNote {
@@ -141,8 +147,8 @@ mod tests {
                 cancel_at_period_end: Some(false),
                 grace_until: Some(Micros::from_secs(1_800_000_000)),
             },
-            customers: ["cus_1", "cus_2"].map(|id| CustomerId::parse(id).unwrap()).into(),
-            removed: BTreeSet::new(),
+            customers: ["cus_1", "cus_2"].iter().map(|id| CustomerId::parse(id).unwrap()).collect(),
+            removed: SortedSet::default(),
             granted_by: Some(SubscriptionId::parse("sub_1").unwrap()),
         }
     }
@@ -187,7 +193,7 @@ mod tests {
         let mut target = record();
         target.plan = Some("free".to_owned());
         target.subscription.grace_until = None;
-        target.customers = ["cus_2", "cus_3"].map(|id| CustomerId::parse(id).unwrap()).into();
+        target.customers = ["cus_2", "cus_3"].iter().map(|id| CustomerId::parse(id).unwrap()).collect();
         target.granted_by = None;
         let want = json!({
             "public_metadata": {"plan": "free", "subscription": {"grace_until": null}},

@@ -22,6 +22,7 @@ mod webhook;
 
 pub use crate::clerk::plan_claim::ClaimSource;
 pub use crate::stripe::plan::PastDue;
+pub use crate::upstream::Upstream;
 pub use document::gate::{OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
@@ -29,7 +30,6 @@ pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
-pub use upstream::Upstream;
 pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;

@@ -1,6 +1,7 @@
 //! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
 
 use super::cors;
+use super::refusal::USAGE_METHODS;
 use super::spender::Spender;
 use super::worker::Worker;
 use crate::http::{HeaderMap, Reply};
@@ -11,9 +12,6 @@ use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
 use std::collections::VecDeque;
-
-/// The methods that are answered.
-pub(super) const ALLOW: &str = "GET, HEAD";
 
 /// How long a browser may remember that it may ask, in seconds.
 const PREFLIGHT_AGE_S: &str = "600";
@@ -129,7 +127,7 @@ pub(super) fn asked(worker: &Worker, headers: &HeaderMap) -> Asked {
 
 fn preflight(mut headers: Vec<(&'static str, String)>) -> Reply {
     headers.extend([
-        ("access-control-allow-methods", ALLOW.to_owned()),
+        ("access-control-allow-methods", USAGE_METHODS.to_owned()),
         ("access-control-allow-headers", "authorization".to_owned()),
         ("access-control-max-age", PREFLIGHT_AGE_S.to_owned()),
     ]);

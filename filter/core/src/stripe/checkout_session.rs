@@ -1,8 +1,8 @@
 //! The checkout sessions that made a subscription, as far as they say for whom.
 
-use super::object::{Expandable, Identified, Metadata, Unreadable, WirePage};
+use super::object::{Metadata, Unreadable};
+use super::wire::{self, Object};
 use crate::ids::{CustomerId, SubscriptionId};
-use serde::Deserialize;
 
 /// A checkout session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,18 +21,6 @@ pub struct CheckoutSession {
     pub created_s: u64,
 }
 
-#[derive(Deserialize)]
-struct WireSession {
-    id: String,
-    #[serde(default)]
-    metadata: Metadata,
-    client_reference_id: Option<String>,
-    customer: Option<Expandable<Identified>>,
-    subscription: Option<Expandable<Identified>>,
-    #[serde(default)]
-    created: u64,
-}
-
 impl CheckoutSession {
     /// Reads the answer to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions), oldest first:
     /// the session that made a subscription comes before any later one that Stripe may connect with it.
@@ -40,23 +28,29 @@ impl CheckoutSession {
     /// # Errors
     /// [`Unreadable`] if it is no list of checkout sessions.
     pub fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
-        let page = WirePage::<WireSession>::parse(body)?;
-        let mut sessions: Vec<_> = page.data.into_iter().map(CheckoutSession::from).collect();
-        sessions.sort_by(|a, b| (a.created_s, &a.id).cmp(&(b.created_s, &b.id)));
+        let mut sessions: Vec<CheckoutSession> = Vec::new();
+        for object in Object::of(&wire::value(body)?)?.page()? {
+            let session = Self::read(Object::of(object)?)?;
+            let place = sessions.partition_point(|other| other.age() <= session.age());
+            sessions.insert(place, session);
+        }
         Ok(sessions)
     }
-}
 
-impl From<WireSession> for CheckoutSession {
-    fn from(wire: WireSession) -> Self {
-        CheckoutSession {
-            id: wire.id,
-            metadata: wire.metadata,
-            client_reference_id: wire.client_reference_id,
-            customer: wire.customer.and_then(|field| CustomerId::parse(&field.into_id()).ok()),
-            subscription: wire.subscription.and_then(|field| SubscriptionId::parse(&field.into_id()).ok()),
-            created_s: wire.created,
-        }
+    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        Ok(CheckoutSession {
+            id: object.needed_text("id")?.to_owned(),
+            metadata: object.metadata()?,
+            client_reference_id: object.owned_text("client_reference_id")?,
+            customer: object.id_of("customer")?.and_then(|id| CustomerId::parse(id).ok()),
+            subscription: object.id_of("subscription")?.and_then(|id| SubscriptionId::parse(id).ok()),
+            created_s: object.number("created")?.unwrap_or_default(),
+        })
+    }
+
+    /// What sessions are put in order by.
+    fn age(&self) -> (u64, &str) {
+        (self.created_s, &self.id)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A customer, as far as it says whose its subscriptions are.
 
 use super::object::{Metadata, Unreadable};
+use super::wire::{self, Object};
 use crate::ids::CustomerId;
-use serde::Deserialize;
 
 /// A customer that was read: `GET /v1/customers/{id}`, or expanded in a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,29 +15,21 @@ pub struct Customer {
     pub deleted: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct WireCustomer {
-    pub(super) id: String,
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(default)]
-    deleted: bool,
-}
-
-impl WireCustomer {
-    pub(super) fn check(self) -> Result<Customer, Unreadable> {
-        let id = CustomerId::parse(&self.id).map_err(|error| Unreadable(format!("customer: {error}")))?;
-        Ok(Customer { id, metadata: self.metadata, deleted: self.deleted })
-    }
-}
-
 impl Customer {
     /// Reads the answer to [`retrieve_customer`](super::api::StripeApi::retrieve_customer).
     ///
     /// # Errors
     /// [`Unreadable`] if it is no customer.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        serde_json::from_slice::<WireCustomer>(body)?.check()
+        Self::read(Object::of(&wire::value(body)?)?)
+    }
+
+    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        Ok(Customer {
+            id: CustomerId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            metadata: object.metadata()?,
+            deleted: object.is_set("deleted")?,
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 //! An event is not applied, it triggers a reading of Stripe's present; so only names are taken from it. One that
 //! needs no work is read no further than its envelope: Stripe must not be refused for what nobody asked about.
 
-use super::object::{Expandable, Identified, Metadata, Unreadable};
+use super::object::{Metadata, Unreadable};
+use super::wire::{self, Object};
 use crate::ids::{CustomerId, EventId, IdError, SubscriptionId};
-use serde::Deserialize;
 use serde_json::Value;
 
 /// A payment that failed as often as this is not expected to succeed any more.
@@ -118,25 +118,30 @@ impl Event {
     /// # Errors
     /// [`EventError`], see its variants.
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
-        let envelope: Envelope = read(body)?;
-        let thin = match envelope.object.as_deref() {
+        let body = wire::value(body)?;
+        let envelope = Object::of(&body)?;
+        let thin = match envelope.text("object")? {
             Some("event") | None => false,
             Some("v2.core.event") => true,
             Some(_) => return Err(EventError::NoEvent),
         };
-        let kind = EventKind::of(&envelope.event_type, thin);
+        let id = envelope.needed_text("id")?;
+        let event_type = envelope.needed_text("type")?;
+        let kind = EventKind::of(event_type, thin);
         let names = match kind {
             EventKind::NoWork => Names::default(),
-            _ if thin => read::<Thin>(body)?.names(),
-            _ => read::<Snapshot>(body)?.names(kind, &envelope.event_type),
+            _ if thin => Names::of_thin(envelope)?,
+            _ => Names::of_snapshot(envelope, kind, event_type)?,
         };
+        let account = (envelope.owned_text("account")?, envelope.owned_text("context")?);
         Ok(Event {
-            id: EventId::parse(&envelope.id).map_err(EventError::Id)?,
+            id: EventId::parse(id).map_err(EventError::Id)?,
             kind: kind.given(&names)?,
-            created_s: envelope.created.as_u64(),
-            livemode: envelope.livemode,
-            account: if thin { envelope.context } else { envelope.account },
-            event_type: envelope.event_type,
+            created_s: envelope.member("created").and_then(Value::as_u64),
+            livemode: envelope.flag("livemode")?,
+            // A thin event has a context in place of an account.
+            account: if thin { account.1 } else { account.0 },
+            event_type: event_type.to_owned(),
             names,
         })
     }
@@ -179,130 +184,57 @@ impl EventKind {
 
 const PAYMENT_FAILED: &str = "invoice.payment_failed";
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, EventError> {
-    serde_json::from_slice(body).map_err(|error| EventError::Unreadable(error.into()))
-}
-
-/// What every event has.
-#[derive(Deserialize)]
-struct Envelope {
-    id: String,
-    object: Option<String>,
-    #[serde(rename = "type")]
-    event_type: String,
-    #[serde(default)]
-    created: Value,
-    livemode: Option<bool>,
-    account: Option<String>,
-    /// What a thin event has in place of `account`.
-    context: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Thin {
-    related_object: Option<RelatedObject>,
-}
-
-/// Its `url` is not read: what is asked for, and where, is not the event's to say.
-#[derive(Deserialize)]
-struct RelatedObject {
-    id: String,
-    #[serde(rename = "type")]
-    object_type: String,
-}
-
-impl Thin {
-    fn names(self) -> Names {
+impl Names {
+    /// The object's `url` is not read: what is asked for, and where, is not the event's to say.
+    fn of_thin(event: Object<'_>) -> Result<Self, Unreadable> {
         let mut names = Names::default();
-        let Some(related) = self.related_object else { return names };
-        if related.object_type == "subscription" {
-            names.subscription = names.take(SubscriptionId::parse, &related.id);
+        let Some(related) = event.object("related_object")? else { return Ok(names) };
+        let id = related.needed_text("id")?;
+        if related.needed_text("type")? == "subscription" {
+            names.subscription = names.take(SubscriptionId::parse, id);
         }
-        names.object = Some(related.id);
-        names
+        names.object = Some(id.to_owned());
+        Ok(names)
     }
-}
 
-#[derive(Deserialize)]
-struct Snapshot {
-    data: SnapshotData,
-}
-
-#[derive(Deserialize)]
-struct SnapshotData {
-    object: WireObject,
-    previous_attributes: Option<PreviousAttributes>,
-}
-
-#[derive(Deserialize)]
-struct PreviousAttributes {
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-/// What a checkout session, a subscription, a customer and an invoice have, each its part.
-#[derive(Deserialize)]
-struct WireObject {
-    id: Option<String>,
-    customer: Option<Expandable<Identified>>,
-    subscription: Option<Expandable<Identified>>,
-    #[serde(default)]
-    metadata: Metadata,
-    client_reference_id: Option<String>,
-    mode: Option<String>,
-    /// On an invoice, since API version 2025-03-31.
-    parent: Option<InvoiceParent>,
-    /// On an invoice, before that.
-    subscription_details: Option<SubscriptionDetails>,
-    attempt_count: Option<u64>,
-    next_payment_attempt: Option<u64>,
-    billing_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct InvoiceParent {
-    subscription_details: Option<SubscriptionDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct SubscriptionDetails {
-    subscription: Option<Expandable<Identified>>,
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-impl Snapshot {
-    fn names(self, kind: EventKind, event_type: &str) -> Names {
-        let object = self.data.object;
-        let parent = object.parent.and_then(|parent| parent.subscription_details);
-        let details = parent.or(object.subscription_details).unwrap_or_default();
-        let own = |wanted: EventKind| if kind == wanted { object.id.clone() } else { None };
-        let customer = own(EventKind::Customer).or(object.customer.map(Expandable::into_id));
-        let listed = object.subscription.or(details.subscription).map(Expandable::into_id);
+    /// Reads what a checkout session, a subscription, a customer and an invoice have, each its part.
+    fn of_snapshot(event: Object<'_>, kind: EventKind, event_type: &str) -> Result<Self, Unreadable> {
+        let data = event.needed_object("data")?;
+        let object = data.needed_object("object")?;
+        // Where an invoice speaks of its subscription since API version 2025-03-31, and before.
+        let parent = object.object("parent")?;
+        let details = parent.map_or(Ok(None), |parent| parent.object("subscription_details"))?;
+        let details = details.or(object.object("subscription_details")?);
+        let id = object.text("id")?;
+        let own = |wanted: EventKind| id.filter(|_| kind == wanted);
+        let customer = own(EventKind::Customer).or(object.id_of("customer")?);
+        let in_details = details.map_or(Ok(None), |details| details.id_of("subscription"))?;
+        let listed = object.id_of("subscription")?.or(in_details);
         let subscription = own(EventKind::Subscription).or(listed);
-        let payment_failure = (event_type == PAYMENT_FAILED).then(|| PaymentFailure {
-            attempt_count: object.attempt_count.unwrap_or_default(),
-            next_attempt_s: object.next_payment_attempt,
-            billing_reason: object.billing_reason,
-        });
-        let previous = self.data.previous_attributes;
+        let metadata_of = |holder: Option<Object<'_>>| match holder {
+            Some(holder) => holder.metadata(),
+            None => Ok(Metadata::default()),
+        };
+        let payment_failure = PaymentFailure {
+            attempt_count: object.number("attempt_count")?.unwrap_or_default(),
+            next_attempt_s: object.number("next_payment_attempt")?,
+            billing_reason: object.owned_text("billing_reason")?,
+        };
         let mut names = Names {
-            object: object.id,
-            metadata: object.metadata,
-            subscription_metadata: details.metadata,
-            previous_metadata: previous.map(|previous| previous.metadata).unwrap_or_default(),
-            client_reference_id: object.client_reference_id,
-            mode: object.mode,
-            payment_failure,
+            object: id.map(str::to_owned),
+            metadata: object.metadata()?,
+            subscription_metadata: metadata_of(details)?,
+            previous_metadata: metadata_of(data.object("previous_attributes")?)?,
+            client_reference_id: object.owned_text("client_reference_id")?,
+            mode: object.owned_text("mode")?,
+            payment_failure: (event_type == PAYMENT_FAILED).then_some(payment_failure),
             ..Names::default()
         };
-        names.customer = customer.and_then(|id| names.take(CustomerId::parse, &id));
-        names.subscription = subscription.and_then(|id| names.take(SubscriptionId::parse, &id));
-        names
+        names.customer = customer.and_then(|id| names.take(CustomerId::parse, id));
+        names.subscription = subscription.and_then(|id| names.take(SubscriptionId::parse, id));
+        Ok(names)
     }
-}
 
-impl Names {
     /// The id if it looks like Stripe's; else it is put down as skipped.
     fn take<T>(&mut self, parse: fn(&str) -> Result<T, IdError>, id: &str) -> Option<T> {
         let parsed = parse(id).ok();

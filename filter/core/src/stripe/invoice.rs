@@ -1,13 +1,13 @@
 //! The open invoices of a subscription, as far as a plan depends on them: since when, and what for.
 
-use super::object::{Unreadable, WirePage};
-use serde::Deserialize;
+use super::object::Unreadable;
+use super::wire::{self, Object};
 
 /// The `billing_reason` of an invoice that a change of plan caused.
 pub const PLAN_CHANGE: &str = "subscription_update";
 
 /// An invoice of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
     /// Its id: `in_…`. For people; it enters no path.
     pub id: String,
@@ -16,14 +16,22 @@ pub struct Invoice {
     /// Why it was made: `subscription_cycle`, `subscription_update` …
     pub billing_reason: Option<String>,
     /// When it was made, in seconds since the Unix epoch.
-    #[serde(rename = "created")]
     pub created_s: u64,
     /// Until when it may be paid, for an invoice that is sent rather than charged.
-    #[serde(rename = "due_date")]
     pub due_s: Option<u64>,
 }
 
 impl Invoice {
+    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        Ok(Invoice {
+            id: object.needed_text("id")?.to_owned(),
+            status: object.owned_text("status")?,
+            billing_reason: object.owned_text("billing_reason")?,
+            created_s: object.needed_number("created")?,
+            due_s: object.number("due_date")?,
+        })
+    }
+
     /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at once.
     pub fn owed_since_s(&self) -> u64 {
         self.due_s.unwrap_or(self.created_s)
@@ -52,14 +60,17 @@ impl OpenInvoices {
     /// # Errors
     /// [`Unreadable`] if it is no list of invoices.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Ok(Self::of(&WirePage::<Invoice>::parse(body)?.data))
+        let mut owed = OpenInvoices::default();
+        for object in Object::of(&wire::value(body)?)?.page()? {
+            owed.add(&Invoice::read(Object::of(object)?)?);
+        }
+        Ok(owed)
     }
 
-    fn of(invoices: &[Invoice]) -> Self {
-        OpenInvoices {
-            oldest_s: invoices.iter().map(Invoice::owed_since_s).min(),
-            plan_change: invoices.iter().any(Invoice::is_unpaid_plan_change),
-        }
+    fn add(&mut self, invoice: &Invoice) {
+        let since_s = invoice.owed_since_s();
+        self.oldest_s = Some(self.oldest_s.map_or(since_s, |oldest_s| oldest_s.min(since_s)));
+        self.plan_change |= invoice.is_unpaid_plan_change();
     }
 }
 

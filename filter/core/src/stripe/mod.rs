@@ -11,3 +11,4 @@ pub mod plan;
 pub mod product;
 pub mod signature;
 pub mod subscription;
+mod wire;

@@ -4,8 +4,8 @@
 //! 404 of some other server, or of the other mode's keys, is trouble.
 
 use super::object::Unreadable;
+use super::wire::{self, Object};
 use crate::http::{HeaderMap, Outcome};
-use serde::Deserialize;
 use std::fmt;
 
 /// The longest text of an error that is kept, in characters.
@@ -102,16 +102,13 @@ impl<T> Answer<T> {
     }
 
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let wire = serde_json::from_slice::<WireAnswer>(body).ok().map(|answer| answer.error);
-        let Some(wire) = wire else {
+        let Ok((error, other_mode)) = ApiError::read(status, headers, body) else {
             // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.
             return match status {
                 401 | 403 => Answer::Unauthorized(ApiError { status, ..ApiError::default() }),
                 _ => Answer::Transient(Trouble::Foreign(status)),
             };
         };
-        let other_mode = wire.message.as_deref().is_some_and(|text| text.contains(OTHER_MODE));
-        let error = wire.into_error(status, headers);
         let missing = error.code == "resource_missing";
         match (status, headers.get("stripe-should-retry")) {
             // A mistaken key shows nothing of what the right one would.
@@ -138,31 +135,23 @@ impl<T> Answer<T> {
 /// test mode, but a live mode key was used to make this request.` There is no code for it.
 const OTHER_MODE: &str = "a similar object exists in";
 
-#[derive(Deserialize)]
-struct WireAnswer {
-    error: WireError,
-}
-
-#[derive(Deserialize)]
-struct WireError {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
-    message: Option<String>,
-}
-
-impl WireError {
-    fn into_error(self, status: u16, headers: &HeaderMap) -> ApiError {
+impl ApiError {
+    /// The error in an answer, and whether it speaks of an object of the other mode.
+    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool), Unreadable> {
+        let body = wire::value(body)?;
+        let wire = Object::of(&body)?.needed_object("error")?;
+        let text = |name| Ok(wire.text(name)?.unwrap_or_default());
+        let message = text("message")?;
         let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());
-        ApiError {
+        let error = ApiError {
             status,
-            kind: short(&self.kind.unwrap_or_default()),
-            code: short(&self.code.unwrap_or_default()),
-            param: short(&self.param.unwrap_or_default()),
-            message: short(&without_keys(&self.message.unwrap_or_default())),
+            kind: short(text("type")?),
+            code: short(text("code")?),
+            param: short(text("param")?),
+            message: short(&without_keys(message)),
             request_id: short(request_id.unwrap_or_default()),
-        }
+        };
+        Ok((error, message.contains(OTHER_MODE)))
     }
 }
 

@@ -16,11 +16,11 @@ use super::invoice::OpenInvoices;
 use super::subscription::{Status, Subscription};
 use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::Rank;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
 use grant::Judged;
 use offer::Offer;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a subscription grants while a payment for it has failed.
@@ -47,11 +47,11 @@ pub struct PlanRules<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// All its subscriptions, of whichever customers, in any order.
-    pub subscriptions: &'a [Subscription],
+    pub subscriptions: &'a [&'a Subscription],
     /// The products that were read for them.
     pub products: &'a Products,
     /// What is owed for those that are past due.
-    pub open_invoices: &'a BTreeMap<SubscriptionId, OpenInvoices>,
+    pub open_invoices: &'a SortedMap<SubscriptionId, OpenInvoices>,
 }
 
 /// What Clerk has on record of the subject.
@@ -74,9 +74,9 @@ impl Recorded<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Products whose metadata decides.
-    pub products: BTreeSet<ProductId>,
+    pub products: SortedSet<ProductId>,
     /// Subscriptions whose open invoices decide.
-    pub open_invoices: BTreeSet<SubscriptionId>,
+    pub open_invoices: SortedSet<SubscriptionId>,
 }
 
 impl Needs {
@@ -96,7 +96,7 @@ pub struct Resolution {
     /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
     pub shown: Option<Shown>,
     /// What an operator should see to.
-    pub alarms: BTreeSet<PlanAlarm>,
+    pub alarms: SortedSet<PlanAlarm>,
 }
 
 impl Resolution {
@@ -168,7 +168,7 @@ impl PlanRules<'_> {
     /// none.
     pub fn resolve(&self, now: Micros, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Resolution {
         let default_rank = self.catalogue.plans.default_rank();
-        let mut alarms = BTreeSet::new();
+        let mut alarms = SortedSet::default();
         let mut grants = Vec::new();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);

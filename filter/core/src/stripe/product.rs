@@ -1,15 +1,14 @@
 //! A product, as far as its metadata may name a plan.
 
 use super::object::{Metadata, Unreadable};
-use serde::Deserialize;
+use super::wire::{self, Object};
 
 /// A product that was read: `GET /v1/products/{id}`, or expanded in a subscription.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Product {
     /// Its id. Usually `prod_…`, but whoever sells may have chosen it.
     pub id: String,
     /// Its metadata.
-    #[serde(default)]
     pub metadata: Metadata,
 }
 
@@ -19,7 +18,11 @@ impl Product {
     /// # Errors
     /// [`Unreadable`] if it is no product.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Ok(serde_json::from_slice(body)?)
+        Self::read(Object::of(&wire::value(body)?)?)
+    }
+
+    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        Ok(Product { id: object.needed_text("id")?.to_owned(), metadata: object.metadata()? })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Subscriptions as Stripe answers them: narrow, typed, bounded. Judges none of them.
 
-use super::customer::{Customer, WireCustomer};
+use super::customer::Customer;
 use super::invoice::Invoice;
-use super::object::{Expandable, Metadata, Unreadable, WirePage};
+use super::object::{Expandable, Metadata, Unreadable};
 use super::product::Product;
+use super::wire::{self, Object};
 use crate::ids::{CustomerId, SubscriptionId};
-use serde::Deserialize;
 
 /// The most items of one subscription that are taken. Stripe's own limit is 20.
 pub const ITEMS_MAX: usize = 100;
@@ -40,8 +40,7 @@ pub struct Subscription {
 /// The status of a subscription: <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>.
 ///
 /// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of charge.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// Paid, or nothing to pay.
     Active,
@@ -63,9 +62,9 @@ pub enum Status {
     Unknown(String),
 }
 
-impl From<String> for Status {
-    fn from(text: String) -> Self {
-        match text.as_str() {
+impl From<&str> for Status {
+    fn from(text: &str) -> Self {
+        match text {
             "active" => Status::Active,
             "trialing" => Status::Trialing,
             "past_due" => Status::PastDue,
@@ -74,7 +73,7 @@ impl From<String> for Status {
             "incomplete" => Status::Incomplete,
             "incomplete_expired" => Status::IncompleteExpired,
             "canceled" => Status::Canceled,
-            _ => Status::Unknown(text),
+            _ => Status::Unknown(text.to_owned()),
         }
     }
 }
@@ -112,20 +111,31 @@ pub struct Item {
 }
 
 /// A price.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     /// Its id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
     pub id: String,
     /// A name for it that may move from price to price.
     pub lookup_key: Option<String>,
     /// Its metadata.
-    #[serde(default)]
     pub metadata: Metadata,
     /// What is sold for it.
     pub product: Expandable<Product>,
 }
 
 impl Price {
+    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        Ok(Price {
+            id: object.needed_text("id")?.to_owned(),
+            lookup_key: object.owned_text("lookup_key")?,
+            metadata: object.metadata()?,
+            product: match object.expanded("product")? {
+                Some(product) => Expandable::Object(Product::read(product)?),
+                None => Expandable::Id(object.needed_text("product")?.to_owned()),
+            },
+        })
+    }
+
     /// The id of what is sold for it.
     pub fn product_id(&self) -> &str {
         match &self.product {
@@ -151,8 +161,39 @@ impl Subscription {
     /// # Errors
     /// [`Unreadable`] if it is no subscription.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        let wire: WireSubscription = serde_json::from_slice(body)?;
-        wire.check()?.map_err(|id| Unreadable(format!("subscription id of {} bytes", id.len())))
+        Self::read(Object::of(&wire::value(body)?)?)?.map_err(|_| Unreadable("id"))
+    }
+
+    /// The subscription; inside, an id that does not look like Stripe's.
+    fn read(object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
+        let id = object.needed_text("id")?;
+        let customer = object.id_of("customer")?.ok_or(Unreadable("customer"))?;
+        let list = object.needed_object("items")?;
+        let period_end_s = object.number("current_period_end")?;
+        let mut items = Vec::new();
+        for item in list.page()? {
+            items.push(Item::read(Object::of(item)?, period_end_s)?);
+        }
+        let subscription = |id, customer| {
+            Ok(Subscription {
+                id,
+                customer,
+                customer_object: object.expanded("customer")?.map(Customer::read).transpose()?,
+                status: object.needed_text("status")?.into(),
+                metadata: object.metadata()?,
+                created_s: object.needed_number("created")?,
+                cancel_at_period_end: object.is_set("cancel_at_period_end")?,
+                cancel_at_s: object.number("cancel_at")?,
+                items_cut: list.is_set("has_more")?,
+                items,
+                latest_invoice: object.expanded("latest_invoice")?.map(Invoice::read).transpose()?,
+            })
+        };
+        match (SubscriptionId::parse(id), CustomerId::parse(customer)) {
+            (Err(_), _) => Ok(Err(id.to_owned())),
+            (_, Err(_)) => Ok(Err(customer.to_owned())),
+            (Ok(id), Ok(customer)) => subscription(id, customer).map(Ok),
+        }
     }
 
     /// Until when it is paid, in seconds since the Unix epoch: the last of its items' periods.
@@ -167,77 +208,32 @@ impl Page {
     /// # Errors
     /// [`Unreadable`] if it is no list of subscriptions, or promises more but not where it goes on.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        let wire = WirePage::<WireSubscription>::parse(body)?;
+        let body = wire::value(body)?;
+        let list = Object::of(&body)?;
         let mut page = Page::default();
-        if wire.has_more {
-            let last = wire.data.last().and_then(|last| SubscriptionId::parse(&last.id).ok());
-            page.next = Some(last.ok_or_else(|| Unreadable("has_more without a last id".to_owned()))?);
-        }
-        for subscription in wire.data {
-            match subscription.check()? {
+        let mut last = "";
+        for object in list.page()? {
+            let object = Object::of(object)?;
+            last = object.needed_text("id")?;
+            match Subscription::read(object)? {
                 Ok(subscription) => page.subscriptions.push(subscription),
                 Err(id) => page.skipped.push(id),
             }
+        }
+        if list.is_set("has_more")? {
+            // Without a place to go on from, the same page would be asked for for ever.
+            page.next = Some(SubscriptionId::parse(last).map_err(|_| Unreadable("has_more"))?);
         }
         Ok(page)
     }
 }
 
-#[derive(Deserialize)]
-struct WireSubscription {
-    id: String,
-    customer: Expandable<WireCustomer>,
-    status: Status,
-    #[serde(default)]
-    metadata: Metadata,
-    created: u64,
-    #[serde(default)]
-    cancel_at_period_end: bool,
-    cancel_at: Option<u64>,
-    items: WirePage<WireItem>,
-    current_period_end: Option<u64>,
-    latest_invoice: Option<Expandable<Invoice>>,
-}
-
-#[derive(Deserialize)]
-struct WireItem {
-    price: Price,
-    current_period_end: Option<u64>,
-}
-
-impl WireSubscription {
-    /// The subscription; inside, an id that does not look like Stripe's.
-    fn check(self) -> Result<Result<Subscription, String>, Unreadable> {
-        if self.items.data.len() > ITEMS_MAX {
-            return Err(Unreadable(format!("more than {ITEMS_MAX} items")));
-        }
-        let Ok(id) = SubscriptionId::parse(&self.id) else { return Ok(Err(self.id)) };
-        let (customer_id, customer_object) = match self.customer {
-            Expandable::Id(id) => (id, None),
-            Expandable::Object(customer) => (customer.id.clone(), customer.check().ok()),
-        };
-        let Ok(customer) = CustomerId::parse(&customer_id) else { return Ok(Err(customer_id)) };
-        let period_end = self.current_period_end;
-        let item = |item: WireItem| Item {
-            price: item.price,
-            current_period_end_s: item.current_period_end.or(period_end),
-        };
-        Ok(Ok(Subscription {
-            id,
-            customer,
-            customer_object,
-            status: self.status,
-            metadata: self.metadata,
-            created_s: self.created,
-            cancel_at_period_end: self.cancel_at_period_end,
-            cancel_at_s: self.cancel_at,
-            items_cut: self.items.has_more,
-            items: self.items.data.into_iter().map(item).collect(),
-            latest_invoice: match self.latest_invoice {
-                Some(Expandable::Object(invoice)) => Some(invoice),
-                Some(Expandable::Id(_)) | None => None,
-            },
-        }))
+impl Item {
+    fn read(object: Object<'_>, period_end_s: Option<u64>) -> Result<Self, Unreadable> {
+        Ok(Item {
+            price: Price::read(object.needed_object("price")?)?,
+            current_period_end_s: object.number("current_period_end")?.or(period_end_s),
+        })
     }
 }
 

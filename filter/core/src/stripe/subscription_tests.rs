@@ -103,12 +103,12 @@ fn every_status_is_written_as_it_was_read() {
         ("canceled", false),
     ];
     for (text, live) in known {
-        let status = Status::from(text.to_owned());
+        let status = Status::from(text);
         assert!(!matches!(status, Status::Unknown(_)), "{text}");
         assert_eq!((status.as_str(), status.is_live()), (text, live));
     }
     for text in ["", "Active", "cancelled", "on_hold"] {
-        assert_eq!(Status::from(text.to_owned()), Status::Unknown(text.to_owned()));
+        assert_eq!(Status::from(text), Status::Unknown(text.to_owned()));
     }
 }
 

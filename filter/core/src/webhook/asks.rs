@@ -7,13 +7,12 @@ use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
 use crate::config::Webhook;
 use crate::http::{Callout, Outcome};
-use crate::ids::{CustomerId, EventId, ProductId, Subject, SubscriptionId};
-use crate::secret::Secret;
+use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId};
 use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::customer::Customer;
 use crate::stripe::invoice::OpenInvoices;
-use crate::stripe::object::Metadata;
+use crate::stripe::object::{Metadata, Unreadable};
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
 use crate::stripe::subscription::{Page, Subscription};
@@ -76,10 +75,10 @@ pub(super) enum Told {
 const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
 
 impl Ask {
-    /// The callout, with the time that the configuration gives it.
-    pub(super) fn callout(&self, worker: &Worker, event: &EventId) -> Callout {
+    /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
+    pub(super) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
         let stripe = StripeApi::new(&worker.config.stripe);
-        let clerk = backend_api(&worker.config);
+        let clerk = BackendApi::new(&worker.config.clerk);
         match self {
             Ask::Subscription(id) => stripe.retrieve_subscription(id),
             Ask::Customer(id) => stripe.retrieve_customer(id),
@@ -88,10 +87,10 @@ impl Ask {
             Ask::Product(id) => stripe.retrieve_product(id),
             Ask::OpenInvoices(subscription) => stripe.list_open_invoices(subscription),
             Ask::NameOnSubscription(id, named) => {
-                stripe.update_subscription_metadata(id, &name(named, &worker.config), event.as_str())
+                stripe.update_subscription_metadata(id, &name(named, &worker.config), occasion)
             }
             Ask::NameOnCustomer(id, named) => {
-                stripe.update_customer_metadata(id, &name(named, &worker.config), event.as_str())
+                stripe.update_customer_metadata(id, &name(named, &worker.config), occasion)
             }
             Ask::Record(subject) => clerk.read(subject),
             Ask::Write(subject, patch) => clerk.write(subject, patch),
@@ -104,15 +103,14 @@ impl Ask {
             // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
             // may be concluded.
             Ask::Subscription(_) => {
-                let found = found(outcome::Answer::of(outcome, Subscription::parse))?;
-                found.map(|found| Told::Subscription(Box::new(found))).ok_or(OTHER_ACCOUNT)
+                let parse = |body: &[u8]| Ok(Told::Subscription(Box::new(Subscription::parse(body)?)));
+                stripe_says(outcome, parse)?.ok_or(OTHER_ACCOUNT)
             }
-            Ask::Customer(_) => {
-                let found = found(outcome::Answer::of(outcome, Customer::parse))?;
-                found.map(|_| Told::Customer).ok_or(OTHER_ACCOUNT)
-            }
+            Ask::Customer(_) => stripe_says(outcome, |body| Customer::parse(body).map(|_| Told::Customer))?
+                .ok_or(OTHER_ACCOUNT),
             Ask::Subscriptions { other_mode_is_empty, .. } => {
-                let answer = match outcome::Answer::of(outcome, Page::parse) {
+                let parse: Parse = |body| Page::parse(body).map(Told::Subscriptions);
+                let answer = match outcome::Answer::of(outcome, parse) {
                     outcome::Answer::Unauthorized(error)
                         if *other_mode_is_empty && error.code == "resource_missing" =>
                     {
@@ -120,25 +118,29 @@ impl Ask {
                     }
                     answer => answer,
                 };
-                Ok(Told::Subscriptions(found(answer)?.unwrap_or_default()))
+                Ok(found(answer)?.unwrap_or(Told::Subscriptions(Page::default())))
             }
             Ask::Sessions(_) => {
-                let sessions = found(outcome::Answer::of(outcome, CheckoutSession::parse_list))?;
-                Ok(Told::Sessions(sessions.unwrap_or_default()))
+                let sessions =
+                    stripe_says(outcome, |body| CheckoutSession::parse_list(body).map(Told::Sessions))?;
+                Ok(sessions.unwrap_or(Told::Sessions(Vec::new())))
             }
             Ask::Product(_) => {
-                let product = found(outcome::Answer::of(outcome, Product::parse))?;
-                Ok(Told::Product(product.unwrap_or_default().metadata))
+                let parse = |body: &[u8]| Product::parse(body).map(|product| Told::Product(product.metadata));
+                Ok(stripe_says(outcome, parse)?.unwrap_or(Told::Product(Metadata::default())))
             }
             Ask::OpenInvoices(_) => {
-                let invoices = found(outcome::Answer::of(outcome, OpenInvoices::parse))?;
-                Ok(Told::OpenInvoices(invoices.unwrap_or_default()))
+                let invoices =
+                    stripe_says(outcome, |body| OpenInvoices::parse(body).map(Told::OpenInvoices))?;
+                Ok(invoices.unwrap_or(Told::OpenInvoices(OpenInvoices::default())))
             }
             Ask::NameOnSubscription(..) => {
-                found(outcome::Answer::of(outcome, Subscription::parse)).map(|_| Told::Named)
+                stripe_says(outcome, |body| Subscription::parse(body).map(|_| Told::Named))?;
+                Ok(Told::Named)
             }
             Ask::NameOnCustomer(..) => {
-                found(outcome::Answer::of(outcome, Customer::parse)).map(|_| Told::Named)
+                stripe_says(outcome, |body| Customer::parse(body).map(|_| Told::Named))?;
+                Ok(Told::Named)
             }
             Ask::Record(subject) | Ask::Write(subject, _) => {
                 match api::record(outcome, subject, &worker.config.plan_key) {
@@ -148,16 +150,6 @@ impl Ask {
                 }
             }
         }
-    }
-}
-
-fn backend_api(config: &Webhook) -> BackendApi<'_> {
-    BackendApi {
-        cluster: &config.clerk.cluster,
-        authority: &config.clerk.authority,
-        base_path: &config.clerk.base_path,
-        timeout: config.clerk.timeout,
-        secret_key: config.clerk.authorization.as_ref().map(Secret::expose),
     }
 }
 
@@ -173,8 +165,15 @@ fn name<'a>(named: &'a Named, config: &'a Webhook) -> Vec<(&'a str, &'a str)> {
     metadata
 }
 
-/// What was found; `None` where Stripe says that there is no such thing.
-fn found<T>(answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
+/// How a body is read. One type for all, for each would make another copy of what judges an answer.
+type Parse = fn(&[u8]) -> Result<Told, Unreadable>;
+
+/// What Stripe's answer says; `None` where it says that there is no such thing.
+fn stripe_says(outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, Trouble> {
+    found(outcome::Answer::of(outcome, parse))
+}
+
+fn found(answer: outcome::Answer<Told>) -> Result<Option<Told>, Trouble> {
     match answer {
         outcome::Answer::Done(found) => Ok(Some(found)),
         outcome::Answer::Missing => Ok(None),

@@ -4,27 +4,27 @@ use super::asks::Ask;
 use super::owner::{Named, owner_by_session};
 use super::worker::Worker;
 use crate::ids::{Subject, SubscriptionId};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::plan::PlanAlarm;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What one sync learns.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// Whom the Checkout Sessions of a subscription name, as far as they were read. That never changes.
-    pub(super) sessions: BTreeMap<SubscriptionId, Option<Named>>,
+    pub(super) sessions: SortedMap<SubscriptionId, Option<Named>>,
     /// The subscriptions on which it was recorded whose they are.
-    pub(super) named: BTreeSet<SubscriptionId>,
+    pub(super) named: SortedSet<SubscriptionId>,
     /// What an operator should see to.
-    pub(super) plan_alarms: BTreeSet<PlanAlarm>,
+    pub(super) plan_alarms: SortedSet<PlanAlarm>,
     /// Metadata keys of ours that hold no id.
-    pub(super) unfit: BTreeSet<String>,
+    pub(super) unfit: SortedSet<String>,
     /// Subjects that more customers pay for than are kept in mind.
-    pub(super) too_many_customers: BTreeSet<Subject>,
+    pub(super) too_many_customers: SortedSet<Subject>,
     /// The event concerns more subjects than were brought in line.
     pub(super) too_many_subjects: bool,
     /// Subscription and customer ids that do not look like Stripe's.
-    pub(super) skipped: BTreeSet<String>,
+    pub(super) skipped: SortedSet<String>,
 }
 
 impl Facts {

@@ -55,13 +55,16 @@ impl Place {
         let mut kept: Vec<_> = entries(bucket)
             .filter(|(fingerprint, at)| *fingerprint != self.fingerprint && ended.since(*at) < REMEMBERED_FOR)
             .collect();
-        kept.push((self.fingerprint, ended));
-        kept.sort_by_key(|(_, at)| *at);
+        // What was written here before is in the order of the times.
+        let place = kept.partition_point(|(_, at)| *at <= ended);
+        kept.insert(place, (self.fingerprint, ended));
         let surplus = kept.len().saturating_sub(ENTRIES_MAX);
-        kept.iter()
-            .skip(surplus)
-            .flat_map(|(fingerprint, at)| fingerprint.iter().copied().chain(at.as_micros().to_be_bytes()))
-            .collect()
+        let mut bucket = Vec::new();
+        for (fingerprint, at) in kept.iter().skip(surplus) {
+            bucket.extend_from_slice(fingerprint);
+            bucket.extend_from_slice(&at.as_micros().to_be_bytes());
+        }
+        bucket
     }
 }
 

@@ -1,10 +1,10 @@
 //! The metadata of Stripe's products, kept briefly: many subscriptions sell the same few.
 
 use crate::ids::ProductId;
+use crate::sorted::SortedMap;
 use crate::stripe::object::Metadata;
 use crate::stripe::plan::Products;
 use crate::time::Micros;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a product's metadata are taken for present.
@@ -16,7 +16,7 @@ const PRODUCTS_MAX: usize = 1_000;
 /// The metadata of products that were read lately.
 #[derive(Debug, Default)]
 pub(super) struct ProductCache {
-    read: BTreeMap<ProductId, (Micros, Metadata)>,
+    read: SortedMap<ProductId, (Micros, Metadata)>,
 }
 
 impl ProductCache {
@@ -46,7 +46,7 @@ mod tests {
         let mut products = ProductCache::default();
         products.insert(id.clone(), [("plan", "pro")].into_iter().collect(), read_at);
         let at = |secs| products.fresh(Micros::from_secs(secs));
-        assert_eq!(at(159)[&id].get("plan"), Some("pro"));
+        assert_eq!(at(159).get(&id).and_then(|metadata| metadata.get("plan")), Some("pro"));
         assert!(at(160).is_empty());
     }
 }

@@ -16,8 +16,8 @@ use super::worker::Worker;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 use crate::machine::CallId;
+use crate::sorted::SortedMap;
 use crate::time::Micros;
-use std::collections::BTreeMap;
 
 /// How many subjects one event may concern. One customer may pay for several, but hardly for more.
 const SUBJECTS_MAX: usize = 32;
@@ -30,8 +30,10 @@ pub(super) struct Sync {
     pub(super) subjects: Vec<SubjectSync>,
     discovery: Discovery,
     deadline: Deadline,
-    outstanding: BTreeMap<CallId, (Party, Ask)>,
+    outstanding: SortedMap<CallId, (Party, Ask)>,
     calls: u32,
+    /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
+    occasion: String,
     settling: bool,
 }
 
@@ -62,12 +64,14 @@ impl Sync {
             subjects: Vec::new(),
             discovery: Discovery::default(),
             deadline: Deadline::from(now),
-            outstanding: BTreeMap::new(),
+            outstanding: SortedMap::default(),
             calls: 0,
+            occasion: format!("{} {}", trigger.event, now.as_micros()),
             settling: false,
             trigger,
         };
         sync.facts.unfit.extend(sync.trigger.unfit.clone());
+        sync.facts.skipped.extend(sync.trigger.skipped.clone());
         let mut asks: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
         asks.extend(sync.add_subjects(sync.trigger.named.clone()));
@@ -91,7 +95,7 @@ impl Sync {
         };
         let told = ask.read(worker, outcome)?;
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.facts, &ask, told)?,
+            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, &ask, told)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
                 Some(subject) => subject.take(worker, &mut self.facts, now, &ask, told)?,
                 None => Vec::new(),
@@ -107,18 +111,18 @@ impl Sync {
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
     fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, Trouble> {
-        let (owners, missing) = self.discovery.owners(worker, &mut self.facts);
+        let (named, missing) = self.discovery.named(worker, &mut self.facts);
         if !missing.is_empty() {
             return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
         }
-        let met = self.add_subjects(owners);
+        let met = self.add_subjects(named);
         if !met.is_empty() {
             return Ok(met);
         }
         self.settling = true;
         let mut asks = Vec::new();
         for (place, subject) in self.subjects.iter_mut().enumerate() {
-            let first = subject.settle(worker, &mut self.facts, now, &self.discovery.customers)?;
+            let first = subject.settle(worker, &mut self.facts, now, &self.discovery)?;
             asks.extend(first.into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
@@ -149,7 +153,7 @@ impl Sync {
     ) -> Result<Vec<(CallId, Callout)>, Trouble> {
         let mut calls = Vec::with_capacity(asks.len());
         for (party, ask) in asks {
-            let callout = ask.callout(worker, &self.trigger.event);
+            let callout = ask.callout(worker, &self.occasion);
             let timeout = self.deadline.allot(now, callout.timeout)?;
             let call = CallId(self.calls);
             self.calls = self.calls.saturating_add(1);
@@ -161,11 +165,13 @@ impl Sync {
 
     /// The changes that Clerk has confirmed since this was last asked.
     pub(super) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
-        let of = |subject: &mut SubjectSync| {
-            let id = subject.subject.clone();
-            std::mem::take(&mut subject.changes).into_iter().map(move |change| (id.clone(), change))
-        };
-        self.subjects.iter_mut().flat_map(of).collect()
+        let mut changes = Vec::new();
+        for subject in &mut self.subjects {
+            for change in std::mem::take(&mut subject.changes) {
+                changes.push((subject.subject.clone(), change));
+            }
+        }
+        changes
     }
 
     /// Whether Clerk has none of the subjects, though there are some.

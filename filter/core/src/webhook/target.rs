@@ -7,7 +7,7 @@
 
 use crate::clerk::metadata::Record;
 use crate::ids::CustomerId;
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 /// How many customers are listed for a subject.
 pub(super) const CUSTOMERS_MAX: usize = 20;
@@ -18,7 +18,7 @@ pub(super) struct Holders {
     /// Those with a live subscription of the subject; the surest claim first.
     pub(super) live: Vec<CustomerId>,
     /// All that were read.
-    pub(super) read: BTreeSet<CustomerId>,
+    pub(super) read: SortedSet<CustomerId>,
 }
 
 impl Holders {
@@ -29,15 +29,17 @@ impl Holders {
 
     /// The record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in `aim`.
     ///
-    /// The list alone is reason to write when a customer is missing on it. Striking out is not: that is done along with
-    /// whatever else is written, so that the same truth twice is written once.
+    /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
+    /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same
+    /// truth twice is written once.
     pub(super) fn lists(&self, shown: &Record, aim: Record) -> Record {
-        let live: BTreeSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
-        let without: BTreeSet<CustomerId> = self.read.difference(&live).cloned().collect();
+        let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
+        let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);
-        let taken_off: BTreeSet<CustomerId> = match adds {
+        let too_long = shown.customers.len() > CUSTOMERS_MAX;
+        let taken_off: SortedSet<CustomerId> = match adds || too_long {
             true => shown.customers.intersection(&without).cloned().collect(),
-            false => BTreeSet::new(),
+            false => SortedSet::default(),
         };
         let kept = shown.customers.difference(&taken_off).cloned();
         let aim = Record { customers: kept.chain(live).collect(), removed: shown.removed.clone(), ..aim };
@@ -53,7 +55,7 @@ impl Holders {
 mod tests {
     use super::*;
 
-    fn set(ids: &str) -> BTreeSet<CustomerId> {
+    fn set(ids: &str) -> SortedSet<CustomerId> {
         ids.split_whitespace().map(|id| CustomerId::parse(&format!("cus_{id}")).unwrap()).collect()
     }
 

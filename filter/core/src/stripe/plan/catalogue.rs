@@ -3,15 +3,16 @@
 use super::alarm::{Place, PlanAlarm};
 use crate::ids::ProductId;
 use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::sorted::SortedMap;
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::Price;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The metadata key by which a price or a product names its plan.
 pub const PLAN_KEY: &str = "plan";
 
 /// Metadata of products that were read, by id. Empty metadata for one that Stripe does not have.
-pub type Products = BTreeMap<ProductId, Metadata>;
+pub type Products = SortedMap<ProductId, Metadata>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
@@ -42,40 +43,40 @@ impl Catalogue<'_> {
     /// Metadata that names a plan wrongly ends the search: the product's plan was not what was meant.
     pub(super) fn sells(&self, price: &Price, products: &Products) -> Sells {
         let product = price.product_id();
-        if let Some(rank) = self.highest(|plan| plan.prices.contains(&price.id)) {
+        if let Some(rank) = self.highest(&|plan| plan.prices.contains(&price.id)) {
             return Sells::Plan(rank);
         }
         if self.not_plan_prices.contains(&price.id) {
             return Sells::NotAPlan;
         }
         let key = price.lookup_key.as_deref();
-        if let Some(rank) = key.and_then(|key| self.highest(|plan| plan.lookup_keys.contains(key))) {
+        if let Some(rank) = key.and_then(|key| self.highest(&|plan| plan.lookup_keys.contains(key))) {
             return Sells::Plan(rank);
         }
-        if let Some(rank) = self.highest(|plan| plan.products.contains(product)) {
+        if let Some(rank) = self.highest(&|plan| plan.products.contains(product)) {
             return Sells::Plan(rank);
         }
         if self.not_plan_products.contains(product) {
             return Sells::NotAPlan;
         }
         if let Some(name) = price.metadata.get(PLAN_KEY) {
-            return self.named(name, || Place::PriceMetadata(price.id.clone()));
+            return self.named(name, Place::PriceMetadata(price.id.clone()));
         }
         match product_metadata(price, products) {
             Err(missing) => Sells::DependsOn(missing),
             Ok(metadata) => match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
-                Some(name) => self.named(name, || Place::ProductMetadata(product.to_owned())),
+                Some(name) => self.named(name, Place::ProductMetadata(product.to_owned())),
                 None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
             },
         }
     }
 
-    fn named(&self, value: &str, place: impl FnOnce() -> Place) -> Sells {
+    fn named(&self, value: &str, place: Place) -> Sells {
         if let Some(rank) = self.plans.rank_of(value) {
             return Sells::Plan(rank);
         }
         let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
-        let (place, value) = (place(), value.to_owned());
+        let value = value.to_owned();
         Sells::Nothing(Some(match names.find(|name| is_nearly(&value, name)) {
             Some(meant) => PlanAlarm::Misspelt { place, value, meant: meant.to_owned() },
             None => PlanAlarm::UnknownPlan { place, value },
@@ -89,7 +90,7 @@ impl Catalogue<'_> {
         Some(PlanAlarm::Misspelt { place, value: key.to_owned(), meant })
     }
 
-    fn highest(&self, sells: impl Fn(&Plan) -> bool) -> Option<Rank> {
+    fn highest(&self, sells: &dyn Fn(&Plan) -> bool) -> Option<Rank> {
         self.plans.iter().filter(|(_, plan)| sells(plan)).map(|(rank, _)| rank).max()
     }
 }
@@ -105,10 +106,9 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> Result<Opti
     }
 }
 
-/// Equal but for case and the blanks around.
+/// Equal but for the case of ASCII letters and the blanks around.
 fn is_nearly(a: &str, b: &str) -> bool {
-    let lower = |text: &'_ str| text.trim().to_lowercase();
-    lower(a) == lower(b)
+    a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use super::{Catalogue, Evidence, PastDue, PlanRules, Products, Recorded, Resolution};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
+use crate::sorted::SortedMap;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::{Item, Price, Status, Subscription};
 use crate::time::Micros;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(super) const NOW_S: u64 = 1_790_000_000;
@@ -43,7 +44,7 @@ pub(super) struct World {
     pub(super) past_due: PastDue,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) products: Products,
-    pub(super) open_invoices: BTreeMap<SubscriptionId, OpenInvoices>,
+    pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
     pub(super) recorded: &'static str,
     pub(super) granting: Option<SubscriptionId>,
 }
@@ -56,8 +57,8 @@ impl World {
             not_plan_products: set(&["prod_storage"]),
             past_due: GRACE,
             subscriptions,
-            products: Products::new(),
-            open_invoices: BTreeMap::new(),
+            products: Products::default(),
+            open_invoices: SortedMap::default(),
             recorded: "free",
             granting: None,
         }
@@ -98,8 +99,9 @@ impl World {
         question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
     ) -> T {
         let rules = PlanRules { catalogue: self.catalogue(), past_due: self.past_due };
+        let subscriptions: Vec<_> = self.subscriptions.iter().collect();
         let evidence = Evidence {
-            subscriptions: &self.subscriptions,
+            subscriptions: &subscriptions,
             products: &self.products,
             open_invoices: &self.open_invoices,
         };
@@ -144,7 +146,7 @@ pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscript
         id: SubscriptionId::parse(id).unwrap(),
         customer: CustomerId::parse("cus_1").unwrap(),
         customer_object: None,
-        status: Status::from(status.to_owned()),
+        status: Status::from(status),
         metadata: Metadata::default(),
         created_s: NOW_S - 100 * DAY_S,
         cancel_at_period_end: false,

@@ -5,11 +5,11 @@ use super::offer::Offer;
 use super::{PastDue, Recorded, Shown};
 use crate::ids::SubscriptionId;
 use crate::plan_table::Rank;
+use crate::sorted::SortedSet;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
 use crate::stripe::subscription::{Status, Subscription};
 use crate::time::Micros;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A subscription whose status may count, and what is known of it.
@@ -49,7 +49,7 @@ impl<'a> Judged<'a> {
         now: Micros,
         past_due: PastDue,
         recorded: &Recorded<'_>,
-        alarms: &mut BTreeSet<PlanAlarm>,
+        alarms: &mut SortedSet<PlanAlarm>,
     ) -> Option<Grant<'a>> {
         if self.offer.knowingly_none {
             return None;
@@ -81,7 +81,7 @@ impl<'a> Judged<'a> {
         &self,
         status: &str,
         recorded: &Recorded<'_>,
-        alarms: &mut BTreeSet<PlanAlarm>,
+        alarms: &mut SortedSet<PlanAlarm>,
     ) -> Option<Rank> {
         let subscription = self.subscription.id.clone();
         alarms.insert(PlanAlarm::UnknownStatus { subscription, status: status.to_owned() });
@@ -92,9 +92,9 @@ impl<'a> Judged<'a> {
     }
 
     /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody anything.
-    fn rank_of_unmapped(&self, recorded: &Recorded<'_>, alarms: &mut BTreeSet<PlanAlarm>) -> Option<Rank> {
+    fn rank_of_unmapped(&self, recorded: &Recorded<'_>, alarms: &mut SortedSet<PlanAlarm>) -> Option<Rank> {
         let protects = recorded.is_of(self.subscription);
-        let prices: BTreeSet<_> = self.subscription.items.iter().map(|item| item.price.id.clone()).collect();
+        let prices: SortedSet<_> = self.subscription.items.iter().map(|item| item.price.id.clone()).collect();
         let subscription = self.subscription.id.clone();
         alarms.insert(PlanAlarm::Unmapped { subscription, prices: prices.into_iter().collect(), protects });
         protects.then_some(recorded.rank)
@@ -102,7 +102,7 @@ impl<'a> Judged<'a> {
 
     /// When its grace ends, if it has not. The last invoice stands in where none is open, as when it was paid, or
     /// given up, between two of our questions.
-    fn grace_end_s(&self, now: Micros, grace: Duration, alarms: &mut BTreeSet<PlanAlarm>) -> Option<u64> {
+    fn grace_end_s(&self, now: Micros, grace: Duration, alarms: &mut SortedSet<PlanAlarm>) -> Option<u64> {
         let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::owed_since_s);
         let Some(owed_since_s) = self.owed.oldest_s.or(latest_s) else {
             alarms.insert(PlanAlarm::NoGraceStart { subscription: self.subscription.id.clone() });

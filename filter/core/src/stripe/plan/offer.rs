@@ -4,8 +4,8 @@ use super::alarm::PlanAlarm;
 use super::catalogue::{Catalogue, Products, Sells};
 use crate::ids::ProductId;
 use crate::plan_table::Rank;
+use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
-use std::collections::BTreeSet;
 
 /// What a subscription sells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub(super) struct Offer {
     /// It has items, and each is knowingly no plan.
     pub(super) knowingly_none: bool,
     /// The products whose metadata is needed to say more.
-    pub(super) depends_on: BTreeSet<ProductId>,
+    pub(super) depends_on: SortedSet<ProductId>,
     /// Names that are wrong.
-    pub(super) alarms: BTreeSet<PlanAlarm>,
+    pub(super) alarms: SortedSet<PlanAlarm>,
 }
 
 /// The item that counts. Ordered: a higher plan is more, then a later end.
@@ -36,8 +36,8 @@ impl Offer {
         let mut offer = Offer {
             best: None,
             knowingly_none: !subscription.items.is_empty() && !subscription.items_cut,
-            depends_on: BTreeSet::new(),
-            alarms: BTreeSet::new(),
+            depends_on: SortedSet::default(),
+            alarms: SortedSet::default(),
         };
         if subscription.items_cut {
             offer.alarms.insert(PlanAlarm::ItemsCut { subscription: subscription.id.clone() });

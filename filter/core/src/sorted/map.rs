@@ -40,6 +40,21 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// Every value, by the order of its key.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    /// Drops all.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Drops the values that are not to stay.
     pub fn retain(&mut self, stays: impl Fn(&V) -> bool) {
         self.0.retain(|(_, value)| stays(value));
@@ -100,6 +115,16 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 }
 
+impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut map = SortedMap::new();
+        for (key, value) in entries {
+            map.insert(key, value);
+        }
+        map
+    }
+}
+
 impl<K: Serialize, V: Serialize> Serialize for SortedMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
@@ -155,6 +180,7 @@ mod tests {
                 prop_assert_eq!(sorted.contains_key(&key), tree.contains_key(&key));
                 prop_assert_eq!((sorted.len(), sorted.is_empty()), (tree.len(), tree.is_empty()));
                 prop_assert!(sorted.iter().eq(&tree));
+                prop_assert!(sorted.keys().eq(tree.keys()) && sorted.values().eq(tree.values()));
             }
         }
 

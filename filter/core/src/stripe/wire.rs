@@ -1,0 +1,175 @@
+//! Stripe's JSON, read member by member. Null reads as absent; an error names the member, never its value.
+
+use super::object::{Metadata, Unreadable};
+use serde_json::{Map, Value};
+
+/// The most objects of one page that are taken: what every list here asks for, and the most that Stripe gives.
+pub(super) const PAGE_OBJECTS_MAX: usize = 100;
+
+/// Reads a whole body.
+pub(super) fn value(body: &[u8]) -> Result<Value, Unreadable> {
+    serde_json::from_slice(body).map_err(|_| Unreadable("no JSON"))
+}
+
+/// A JSON object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object<'a>(&'a Map<String, Value>);
+
+impl<'a> Object<'a> {
+    /// The object that a body consists of, or an item of a list.
+    pub(super) fn of(value: &'a Value) -> Result<Self, Unreadable> {
+        value.as_object().map(Object).ok_or(Unreadable("no object"))
+    }
+
+    /// A member; `None` if it is absent or null.
+    pub(super) fn member(self, name: &str) -> Option<&'a Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A text.
+    pub(super) fn text(self, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
+        self.member(name).map(|value| value.as_str().ok_or(Unreadable(name))).transpose()
+    }
+
+    /// A text, to keep.
+    pub(super) fn owned_text(self, name: &'static str) -> Result<Option<String>, Unreadable> {
+        Ok(self.text(name)?.map(str::to_owned))
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed_text(self, name: &'static str) -> Result<&'a str, Unreadable> {
+        self.text(name)?.ok_or(Unreadable(name))
+    }
+
+    /// A whole number from 0.
+    pub(super) fn number(self, name: &'static str) -> Result<Option<u64>, Unreadable> {
+        self.member(name).map(|value| value.as_u64().ok_or(Unreadable(name))).transpose()
+    }
+
+    /// A whole number that must be there.
+    pub(super) fn needed_number(self, name: &'static str) -> Result<u64, Unreadable> {
+        self.number(name)?.ok_or(Unreadable(name))
+    }
+
+    /// True or false.
+    pub(super) fn flag(self, name: &'static str) -> Result<Option<bool>, Unreadable> {
+        self.member(name).map(|value| value.as_bool().ok_or(Unreadable(name))).transpose()
+    }
+
+    /// Whether a flag is set. It may be absent, but not null: nobody may take "unknown" for "no".
+    pub(super) fn is_set(self, name: &'static str) -> Result<bool, Unreadable> {
+        self.0.get(name).map_or(Ok(false), |value| value.as_bool().ok_or(Unreadable(name)))
+    }
+
+    /// An object.
+    pub(super) fn object(self, name: &'static str) -> Result<Option<Self>, Unreadable> {
+        self.member(name).map(|value| value.as_object().map(Object).ok_or(Unreadable(name))).transpose()
+    }
+
+    /// An object that must be there.
+    pub(super) fn needed_object(self, name: &'static str) -> Result<Self, Unreadable> {
+        self.object(name)?.ok_or(Unreadable(name))
+    }
+
+    /// The id in a field that holds another object's id, or that object itself where it was expanded
+    /// (<https://docs.stripe.com/api/expanding_objects>).
+    pub(super) fn id_of(self, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
+        match self.expanded(name)? {
+            Some(object) => object.needed_text("id").map(Some),
+            None => self.text(name),
+        }
+    }
+
+    /// The object in such a field, if it was expanded.
+    pub(super) fn expanded(self, name: &'static str) -> Result<Option<Self>, Unreadable> {
+        match self.member(name) {
+            Some(Value::String(_)) => Ok(None),
+            _ => self.object(name),
+        }
+    }
+
+    /// The objects of one page of a list, this being the page.
+    pub(super) fn page(self) -> Result<&'a [Value], Unreadable> {
+        match self.member("data") {
+            Some(Value::Array(objects)) if objects.len() <= PAGE_OBJECTS_MAX => Ok(objects),
+            _ => Err(Unreadable("data")),
+        }
+    }
+
+    /// Its metadata, empty if there are none.
+    pub(super) fn metadata(self) -> Result<Metadata, Unreadable> {
+        self.object("metadata")?.map_or(Ok(Metadata::default()), |object| Metadata::read(object.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_member_is_there_absent_or_wrong() {
+        let value = json!({"t": "x", "n": 7, "f": true, "o": {"t": "y"}, "null": null});
+        let object = Object::of(&value).unwrap();
+        assert_eq!(
+            (object.text("t"), object.text("none"), object.text("null")),
+            (Ok(Some("x")), Ok(None), Ok(None))
+        );
+        assert_eq!(
+            (object.text("n"), object.needed_text("null")),
+            (Err(Unreadable("n")), Err(Unreadable("null")))
+        );
+        assert_eq!((object.number("n"), object.number("t")), (Ok(Some(7)), Err(Unreadable("t"))));
+        assert_eq!(
+            (object.flag("f"), object.flag("null"), object.flag("n")),
+            (Ok(Some(true)), Ok(None), Err(Unreadable("n")))
+        );
+        assert_eq!((object.is_set("f"), object.is_set("none")), (Ok(true), Ok(false)));
+        assert_eq!(object.is_set("null"), Err(Unreadable("null")));
+        assert_eq!(object.object("o").unwrap().unwrap().needed_text("t"), Ok("y"));
+        assert!(object.object("t").is_err() && object.object("none").unwrap().is_none());
+    }
+
+    #[test]
+    fn only_whole_numbers_from_0_are_numbers() {
+        for (number, taken) in
+            [(json!(0), true), (json!(u64::MAX), true), (json!(-1), false), (json!(1.0), false)]
+        {
+            assert_eq!(Object::of(&json!({"n": number})).unwrap().number("n").is_ok(), taken, "{number}");
+        }
+    }
+
+    #[test]
+    fn an_expandable_field_is_an_id_or_an_object() {
+        let cases = [
+            ("an id", json!("cus_1"), Ok(Some("cus_1")), false),
+            ("the object", json!({"object": "customer", "id": "cus_1"}), Ok(Some("cus_1")), true),
+            ("null", json!(null), Ok(None), false),
+            ("a number", json!(7), Err(Unreadable("customer")), false),
+            ("an object without an id", json!({"object": "customer"}), Err(Unreadable("id")), true),
+        ];
+        for (why, field, want, expanded) in cases {
+            let value = json!({"customer": field});
+            let object = Object::of(&value).unwrap();
+            assert_eq!(object.id_of("customer"), want, "{why}");
+            assert_eq!(object.expanded("customer").is_ok_and(|object| object.is_some()), expanded, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_bounded() {
+        for (objects, taken) in [(PAGE_OBJECTS_MAX, true), (PAGE_OBJECTS_MAX + 1, false)] {
+            let body = json!({"data": vec![1; objects], "has_more": true});
+            assert_eq!(Object::of(&body).unwrap().page().is_ok(), taken, "{objects} objects");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_repeats_no_value() {
+        let body = value(br#"{"id": {"secret": "hush"}}"#).unwrap();
+        let error = Object::of(&body).unwrap().text("id").unwrap_err();
+        assert_eq!(error.to_string(), "not as Stripe's API describes it: id");
+        let cut = value(br#"{"id": "#).unwrap_err();
+        assert_eq!(cut.to_string(), "not as Stripe's API describes it: no JSON");
+    }
+}

@@ -1,0 +1,162 @@
+//! Whatever goes wrong at Stripe or Clerk, at whichever step: Stripe is told to come again, no plan is lost, and its
+//! next delivery completes the work.
+
+use crate::shared::{
+    ANSWER_MAX, ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans,
+};
+use crate::step::Step;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tollgate_tests::fake::{Answer, unix_now};
+use tollgate_tests::faults::{Fault, Gate, any};
+use tollgate_tests::gateway::Gateway;
+
+/// How many connections were closed by the other side while a request was under way.
+const CLIENTS_GONE: &str = "http.public.downstream_cx_destroy_remote_active_rq";
+
+/// What goes wrong, with what is answered then.
+fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
+    let away = "upstream_unavailable";
+    let error = |status, kind: &str| {
+        let stripes = json!({"error": {"type": kind, "message": "x"}});
+        let clerks = json!({"errors": [{"code": kind, "message": "x"}]});
+        Fault::status(status, if at_stripe { &stripes } else { &clerks })
+    };
+    let too_often = if at_stripe { Fault::stripe_rate_limit() } else { Fault::clerk_rate_limit(7) };
+    let unauthorized =
+        error(401, if at_stripe { "invalid_request_error" } else { "authorization_header_format_invalid" });
+    let not_json = Fault::Answer(Answer { status: 200, headers: Vec::new(), body: Vec::new() });
+    vec![
+        ("no answer in time", Fault::Delay(Duration::from_millis(2_600)), 503, away),
+        ("reset", Fault::Reset, 503, away),
+        ("done, but no answer", Fault::LoseAnswer, 503, away),
+        ("half an answer", Fault::ResetMidBody, 503, away),
+        ("too often", too_often, 503, away),
+        ("its own 500", error(500, "api_error"), 503, away),
+        ("somebody else's 503", Fault::unavailable(), 503, away),
+        ("garbage", Fault::garbage(), 503, away),
+        ("an empty answer", not_json, 503, away),
+        ("an answer of 5 MB", Fault::huge(5 << 20), 503, away),
+        ("a wrong key", unauthorized, 500, "bad_credentials"),
+    ]
+}
+
+#[tokio::test]
+async fn whichever_callout_fails_in_whatever_way_the_retry_completes_and_no_plan_is_lost() {
+    let gateway = shipped().await;
+    let mut cases = JoinSet::new();
+    for step in Step::ALL {
+        for (place, trouble) in troubles(step.is_at_stripe()).into_iter().enumerate() {
+            let gateway = gateway.clone();
+            // Matchers go by how a path begins: no name may be how another begins.
+            let name = format!("{step:?}_{place:02}").to_lowercase();
+            cases.spawn(async move { fails_once(&gateway, step, &name, trouble).await });
+        }
+    }
+    cases.join_all().await;
+}
+
+async fn fails_once(
+    gateway: &Gateway,
+    step: Step,
+    name: &str,
+    (what, fault, status, code): (&str, Fault, u16, &str),
+) {
+    let why = format!("{step:?}: {what}");
+    let payer = Payer::about_to_change(gateway, name).await;
+    step.faults(gateway).next(1, step.matcher(&payer), fault);
+    let event = gateway.stripe.event("checkout.session.completed", &payer.session);
+
+    let answered = deliver(gateway, &event).await;
+    assert_eq!((answered.status, &answered.body["code"]), (status, &json!(code)), "{why}: {answered:?}");
+    assert_eq!(answered.body["event"], event.event_id(), "{why}");
+    assert_eq!(answered.retry_after.as_deref(), Some("30"), "{why}");
+    let kept = payer.plan(gateway);
+    assert!(["pro", "enterprise"].contains(&kept.as_deref().unwrap_or_default()), "{why}: {kept:?}");
+
+    let answer = receipt(gateway, &event).await;
+    assert_eq!((&answer["status"], &answer["plan"]), (&json!("processed"), &json!("enterprise")), "{why}");
+    assert_eq!(payer.plan(gateway).as_deref(), Some("enterprise"), "{why}");
+    // Two links are made side by side, and either is enough.
+    let links = [&payer.subscription, &payer.customer].map(|id| gateway.stripe.metadata(id));
+    assert!(links.iter().any(|link| link.get("clerk_user_id") == Some(&payer.user)), "{why}: {links:?}");
+}
+
+/// An address at which nothing listens.
+async fn refusing() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_connections_is_come_back_to() {
+    for cluster in ["stripe_api", "clerk_api"] {
+        let address = refusing().await;
+        let gateway = shipped().await;
+        let cut_off =
+            gateway.replica(|standalone| with_plans(standalone).upstream_at(cluster, address)).await;
+        let payer = Payer::settled(&gateway, &format!("refused_{cluster}"), PRO).await;
+        let event = payer.change(&gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price));
+        let answer = gateway.deliver_to(&cut_off, &event, unix_now()).await.expect("an answer");
+        assert_eq!(answer.status(), 503, "{cluster}");
+        assert_eq!(answer.headers()["retry-after"], "30", "{cluster}");
+        assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"), "{cluster}");
+        assert_eq!(receipt(&gateway, &event).await["plan"], "enterprise", "{cluster}");
+    }
+}
+
+#[tokio::test]
+async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
+    let gateway = shipped().await;
+    // Each callout may take longer than three of them may together.
+    let patient = |standalone| {
+        with_plans(standalone).document(|document| {
+            for service in ["stripe", "clerk"] {
+                document["stripe_webhook"][service]["timeout_ms"] = 5_000.into();
+            }
+        })
+    };
+    let patient = gateway.replica(patient).await;
+    let payer = Payer::about_to_change(&gateway, "slow").await;
+    for faults in [gateway.stripe.faults(), gateway.clerk.faults()] {
+        faults.next(100, any().containing("_slow"), Fault::Delay(Duration::from_secs(3)));
+    }
+    let event = gateway.stripe.event("checkout.session.completed", &payer.session);
+    let began = Instant::now();
+    let answer = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
+    let took = began.elapsed();
+    assert_eq!(answer.status(), 503);
+    assert!((Duration::from_secs(6)..=ANSWER_MAX).contains(&took), "answered after {took:?}");
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
+}
+
+#[tokio::test]
+async fn a_sync_whose_client_leaves_in_the_middle_is_completed_by_the_retry() {
+    let gateway = Gateway::start(with_plans).await;
+    for step in Step::ALL {
+        let payer = Payer::about_to_change(&gateway, &format!("left_{step:?}").to_lowercase()).await;
+        let event = gateway.stripe.event("checkout.session.completed", &payer.session);
+        let gate = Gate::new();
+        step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldAnswer(gate.clone()));
+        let before = gateway.envoy.stats().await.value(CLIENTS_GONE);
+
+        let mut client = TcpStream::connect(gateway.envoy.address()).await.expect("a listener");
+        client.write_all(&signed_request(&event)).await.expect("it is read");
+        gate.wait_for(1).await;
+        drop(client);
+        gateway.envoy.stats_until("the client is gone", |stats| stats.value(CLIENTS_GONE) > before).await;
+        gate.open();
+
+        let answer = receipt(&gateway, &event).await;
+        assert_eq!(
+            (&answer["status"], &answer["plan"]),
+            (&json!("processed"), &json!("enterprise")),
+            "{step:?}"
+        );
+        assert_eq!(payer.plan(&gateway).as_deref(), Some("enterprise"), "{step:?}");
+    }
+}

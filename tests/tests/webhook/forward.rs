@@ -1,0 +1,163 @@
+//! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the answer.
+
+use crate::shared::{PRO, Payer, receipt, with_plans};
+use crate::transport::Transport;
+use serde_json::json;
+use serde_norway::Value;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tollgate_tests::envoy::Standalone;
+use tollgate_tests::fake::{Answer, FakeServer, Request, Service, unix_now};
+use tollgate_tests::faults::{Fault, on};
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::stripe::events::Event;
+
+/// Nothing but what a rule names passes the gate; Stripe has no session token.
+fn forwarding(standalone: Standalone) -> Standalone {
+    with_plans(standalone).document(|document| {
+        document["stripe_webhook"]["mode"] = "forward".into();
+        document["plan_gate"]["unmatched"] = "deny".into();
+    })
+}
+
+/// An event with so many bytes of metadata, some of which are no ASCII.
+fn large(event: Event, bytes: usize) -> Event {
+    event.with("/data/object/description", json!("€".repeat(bytes / 3)))
+}
+
+#[tokio::test]
+async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
+    let gateway = Gateway::start(forwarding).await;
+    assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 403, "the gate denies");
+    let payer = Payer::named(&gateway, "forwarded", PRO);
+    nothing_else_is_forwarded(&gateway, &payer).await;
+    let nobodys = Payer::new(&gateway, "forwarded_nobodys", PRO);
+    let created = payer.event(&gateway, "customer.subscription.created");
+    let cases = [
+        ("a sync that changes", created.clone(), "processed"),
+        (
+            "the same once more: an id is not remembered while the upstream may fail",
+            created.clone(),
+            "processed",
+        ),
+        ("one that needs no work", payer.event(&gateway, "invoice.created"), "ignored"),
+        ("of a connected account", created.clone().account("acct_1"), "ignored"),
+        ("of nobody", nobodys.event(&gateway, "customer.subscription.created"), "no_subject"),
+        ("large", payer.event(&gateway, "customer.subscription.updated"), "processed"),
+    ];
+    for (why, event, result) in cases {
+        let mut event = event;
+        event.json["data"]["object"]["description"] = json!("");
+        for bytes in [3, 70_000, 300_000] {
+            let event = large(event.clone(), bytes);
+            gateway.backend.forget_seen().await;
+            let answer = gateway.deliver(&event).await;
+            assert_eq!(answer.status(), 200, "{why}");
+            let seen = gateway.backend.seen().await;
+            assert_eq!(seen.len(), 1, "{why}");
+            assert_eq!(seen[0].header("x-tollgate-stripe-event"), [event.event_id()], "{why}");
+            assert_eq!(seen[0].header("x-tollgate-stripe-result"), [result], "{why}");
+            assert_eq!(seen[0].header("stripe-signature").len(), 1, "{why}: it can verify for itself");
+            let body: String = event.body().iter().map(|byte| char::from(*byte)).collect();
+            assert!(seen[0].body.as_ref() == Some(&body), "{why}: of {bytes} bytes not all are the same");
+        }
+    }
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
+    assert_eq!(payer.writes(&gateway), 1);
+}
+
+/// What is not of this mode, not signed, or not synced.
+async fn nothing_else_is_forwarded(gateway: &Gateway, payer: &Payer) {
+    let event = payer.event(gateway, "customer.subscription.created");
+    let ignored = json!({"received": true, "status": "ignored", "event": event.event_id()});
+    assert_eq!(receipt(gateway, &event.clone().livemode(true)).await, ignored);
+    let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body(event.body());
+    assert_eq!(forged.send().await.expect("an answer").status(), 400);
+    gateway.clerk.faults().next(1, on("GET", "/v1/users/"), Fault::unavailable());
+    assert_eq!(gateway.deliver(&event).await.status(), 503);
+    assert_eq!(gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total"), 0);
+}
+
+/// An upstream that takes whatever comes with that status.
+struct Answering(u16);
+
+impl Service for Answering {
+    fn carry_out(&self, _: &Request) -> Answer {
+        Answer::json(self.0, &json!({"upstream": true}))
+    }
+}
+
+#[tokio::test]
+async fn the_upstreams_status_is_the_answer() {
+    let upstream = FakeServer::start(Arc::new(Answering(202))).await;
+    let address = upstream.addr();
+    let gateway = Gateway::start(|standalone| forwarding(standalone).upstream_at("upstream", address)).await;
+    let payer = Payer::named(&gateway, "upstreams", PRO);
+    let event = payer.event(&gateway, "customer.subscription.created");
+    upstream.faults().next(1, on("POST", WEBHOOK_PATH), Fault::status(500, &json!({"upstream": false})));
+    upstream.faults().next(1, on("POST", WEBHOOK_PATH), Fault::Reset);
+    for (why, status) in
+        [("its own failure", 500), ("it breaks off", 503), ("it takes it", 202), ("again", 202)]
+    {
+        assert_eq!(gateway.deliver_signed(&event, unix_now()).await.status(), status, "{why}");
+    }
+    assert_eq!(upstream.log().count(&on("POST", WEBHOOK_PATH)), 4, "each delivery reached it once");
+    assert_eq!(payer.writes(&gateway), 1);
+}
+
+/// Trailers pass, from clients and to the upstream.
+fn with_trailers(config: &mut Value) {
+    let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+    manager["typed_config"]["http_protocol_options"]["enable_trailers"] = true.into();
+    let options = json!({
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+    });
+    config["static_resources"]["clusters"][0]["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
+        serde_norway::to_value(options).expect("JSON is YAML");
+}
+
+/// Takes one request whose trailers end with `x-kept: 1`, and answers it. What came, as text.
+async fn record_one(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let mut request = Vec::new();
+    while !request.ends_with(b"x-kept: 1\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut request).await.expect("a request"), 0, "the request was cut off");
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+    String::from_utf8(request).expect("text")
+}
+
+#[tokio::test]
+async fn of_a_webhooks_trailers_only_those_pass_that_nobody_vouches_for() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = upstream.local_addr().expect("an address");
+    let edit = |standalone| {
+        // Only what no rule denies shows what the webhook filter does by itself.
+        let open = |document: &mut Value| document["plan_gate"]["unmatched"] = "pass".into();
+        forwarding(standalone).document(open).edit(with_trailers).upstream_at("upstream", address)
+    };
+    let gateway = Gateway::start(edit).await;
+    let payer = Payer::named(&gateway, "trailing", PRO);
+    let event = payer.event(&gateway, "customer.subscription.created");
+    let trailers = [
+        ("x-tollgate-stripe-event", "evt_evil"),
+        ("X-Tollgate-Stripe-Result", "processed"),
+        ("x-tollgate-stripe-", "evil"),
+        ("x-kept", "1"),
+    ];
+    for path in [WEBHOOK_PATH, "/other"] {
+        let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+        let fields = [("stripe-signature", signature.as_str())];
+        let (address, target) = (gateway.envoy.address(), ("POST", path));
+        let sent = Transport::ChunkedWithTrailers.send(address, target, &fields, &body, &trailers);
+        let (recorded, answer) = tokio::join!(record_one(&upstream), sent);
+        assert_eq!(answer.expect("an answer").status, 200, "{path}");
+        let (head, body_and_trailers) = recorded.split_once("\r\n\r\n").expect("a header");
+        let told = head.matches("x-tollgate-stripe-").count();
+        assert_eq!(told, if path == WEBHOOK_PATH { 2 } else { 0 }, "{path}: {head}");
+        let (_, trailers) = body_and_trailers.rsplit_once("\r\n0\r\n").expect("a last chunk");
+        assert_eq!(trailers, "x-kept: 1\r\n\r\n", "{path}");
+    }
+}
