@@ -32,16 +32,10 @@ impl Modules {
         MODULES.get_or_init(|| {
             require_target();
             let dir = workspace::target_dir().join("modules");
-            let mut cargo =
-                inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-            cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
-            cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(&dir);
             workspace::progress("building the two modules as they ship");
-            run(&mut cargo, "see the compiler's messages above");
-            let built = dir.join(TARGET).join("module");
             let modules = Modules {
-                stripe_webhook: built.join("stripe_webhook.wasm"),
-                plan_gate: built.join("plan_gate.wasm"),
+                stripe_webhook: build("stripe-webhook", "module-small", &dir).join("stripe_webhook.wasm"),
+                plan_gate: build("plan-gate", "module", &dir).join("plan_gate.wasm"),
             };
             require_size(modules.bytes());
             modules
@@ -52,6 +46,27 @@ impl Modules {
     pub fn bytes(&self) -> u64 {
         bytes(&self.stripe_webhook).saturating_add(bytes(&self.plan_gate))
     }
+}
+
+/// Builds one module, and gives the directory that it is in.
+fn build(package: &str, profile: &str, dir: &Path) -> PathBuf {
+    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    cargo.args(["build", "--locked", "--profile", profile, "--target", TARGET, "-p", package]);
+    cargo.arg("--target-dir").arg(dir);
+    // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", format!("--remap-path-prefix={}=cargo", cargo_home().display()));
+    run(&mut cargo, "see the compiler's messages above");
+    dir.join(TARGET).join(profile)
+}
+
+/// Where cargo keeps the sources of dependencies.
+///
+/// # Panics
+/// When neither `CARGO_HOME` nor the home directory is known.
+pub fn cargo_home() -> PathBuf {
+    let given = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = || std::env::home_dir().map(|home| home.join(".cargo"));
+    given.or_else(usual).expect("a home directory: set HOME or CARGO_HOME")
 }
 
 /// The size of a file.

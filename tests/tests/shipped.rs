@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use tollgate_tests::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
-use tollgate_tests::modules::Modules;
+use tollgate_tests::modules::{Modules, cargo_home};
 use tollgate_tests::upstream::Certificate;
 use tollgate_tests::workspace;
 
@@ -57,4 +57,18 @@ async fn both_modules_serve_on_every_worker() {
         assert_eq!(stats.vm_reloads(filter), 0, "{filter}");
     }
     assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 4, "two filters on two workers");
+}
+
+#[test]
+fn the_modules_do_not_tell_where_they_were_built() {
+    let modules = Modules::build();
+    for module in [&modules.stripe_webhook, &modules.plan_gate] {
+        let bytes = std::fs::read(module).expect("a module");
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(holds("cargo/registry/src/"), "{}: this test looks for the wrong thing", module.display());
+        for place in [cargo_home(), workspace::root()] {
+            let place = place.display().to_string();
+            assert!(!holds(&place), "{} holds {place}", module.display());
+        }
+    }
 }

@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_caller_is_an_ipv4_address_or_an_ipv6_network() {
-        let cases: [(&str, &[u8], Option<&[u8]>); 15] = [
+        type Case = (&'static str, &'static [u8], Option<&'static [u8]>);
+        let cases: [Case; 15] = [
             ("IPv4 and port", b"192.0.2.1:567", Some(&[192, 0, 2, 1])),
             ("another port, the same caller", b"192.0.2.1:65535", Some(&[192, 0, 2, 1])),
             ("IPv4 alone", b"192.0.2.1", Some(&[192, 0, 2, 1])),
