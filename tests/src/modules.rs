@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// What Rust calls the platform of an Envoy plugin.
 const TARGET: &str = "wasm32-wasip1";
 /// What both modules together may weigh: each gateway loads them, and V8 compiles them at every start.
-pub const BYTES_MAX: u64 = 1_100_000;
+pub const BYTES_MAX: u64 = 700_000;
 
 /// The two modules' files.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -121,8 +121,14 @@ impl PlanTable {
 
     /// The features of a plan and of those below it.
     pub fn features(&self, rank: Rank) -> BTreeSet<&str> {
-        let plans = self.iter().take_while(|(r, _)| *r <= rank);
-        plans.flat_map(|(_, plan)| plan.features.iter().map(String::as_str)).collect()
+        let mut features = BTreeSet::new();
+        // One by one: collecting into a set would bring a whole sort into the modules.
+        for (_, plan) in self.iter().take_while(|(r, _)| *r <= rank) {
+            for feature in &plan.features {
+                features.insert(feature.as_str());
+            }
+        }
+        features
     }
 }
 

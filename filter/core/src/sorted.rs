@@ -1,7 +1,8 @@
 //! Small sets and maps in the order of their items: a vector and a binary search.
 //!
-//! They hold what one event or one answer brings, which is bounded and rarely more than a few. An instance is a tenth
-//! of a `BTreeMap`'s code, and there are many, which counts in a module.
+//! They hold what one event or one answer brings, which is bounded and rarely more than a few, or what is under way in
+//! Envoy, whose numbers rise, so that nearly all is appended. An instance is a tenth of a `BTreeMap`'s code, and there
+//! are many, which counts in a module.
 
 use std::ops::Deref;
 
@@ -98,6 +99,11 @@ impl<K, V> Default for SortedMap<K, V> {
 }
 
 impl<K, V> SortedMap<K, V> {
+    /// An empty one.
+    pub const fn new() -> Self {
+        SortedMap(Vec::new())
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -113,9 +119,19 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
     /// Every value.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
+    }
+
+    /// Drops the values that are not to stay.
+    pub fn retain(&mut self, stays: impl Fn(&V) -> bool) {
+        self.0.retain(|(_, value)| stays(value));
     }
 
     /// Forgets all of them.
@@ -139,6 +155,12 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: std::borrow::Borrow<Q>,
     {
         self.0.get(self.place(key).ok()?).map(|(_, value)| value)
+    }
+
+    /// The value under that key, to change it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let place = self.place(key).ok()?;
+        self.0.get_mut(place).map(|(_, value)| value)
     }
 
     /// Whether there is a value under that key.
@@ -184,19 +206,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_map_holds_what_a_tree_would(steps in prop::collection::vec((0..3_u8, 0..12_u32), 0..200)) {
-            let (mut sorted, mut tree) = (SortedMap::default(), BTreeMap::new());
+        fn a_map_holds_what_a_tree_would(steps in prop::collection::vec((0..5_u8, 0..12_u32), 0..200)) {
+            let (mut sorted, mut tree) = (SortedMap::new(), BTreeMap::new());
             for (value, (step, key)) in steps.into_iter().enumerate() {
                 match step {
                     0 => prop_assert_eq!(sorted.remove(&key), tree.remove(&key)),
+                    1 => {
+                        sorted.retain(|value| value % 3 != 0);
+                        tree.retain(|_, value| *value % 3 != 0);
+                    }
                     _ => {
                         sorted.insert(key, value);
                         tree.insert(key, value);
                     }
                 }
                 prop_assert_eq!(sorted.get(&key), tree.get(&key));
+                prop_assert_eq!(sorted.get_mut(&key), tree.get_mut(&key));
                 prop_assert_eq!(sorted.contains_key(&key), tree.contains_key(&key));
-                prop_assert!(sorted.iter().eq(&tree) && sorted.values().eq(tree.values()));
+                prop_assert!(sorted.iter().eq(&tree));
+                prop_assert!(sorted.keys().eq(tree.keys()) && sorted.values().eq(tree.values()));
                 prop_assert_eq!((sorted.len(), sorted.is_empty()), (tree.len(), tree.is_empty()));
             }
         }

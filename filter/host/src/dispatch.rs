@@ -9,8 +9,8 @@ use crate::metrics::DefinedMetrics;
 use crate::pending::{Pending, Waiting};
 use crate::perform::{Root, perform};
 use crate::{body, clock, environment, headers, log, random};
-use std::collections::BTreeMap;
 use tollgate_core::report::{Level, Metrics};
+use tollgate_core::sorted::SortedMap;
 use tollgate_core::{Input, InquiryId, Machine};
 
 /// What Envoy does with a request when a callback returns.
@@ -24,9 +24,9 @@ pub enum Flow {
 
 /// All filters and requests of one VM. Several filters share a VM if their module and `vm_config` are the same.
 pub struct Dispatch<F: Filter> {
-    roots: BTreeMap<u32, Root<F::Worker>>,
-    /// Boxed, because a tree moves its values about.
-    exchanges: BTreeMap<u32, Box<Exchange<F::Request>>>,
+    roots: SortedMap<u32, Root<F::Worker>>,
+    /// Boxed, because the map moves its values about.
+    exchanges: SortedMap<u32, Box<Exchange<F::Request>>>,
     pending: Pending,
 }
 
@@ -34,7 +34,7 @@ impl<F: Filter> Dispatch<F> {
     /// A VM in which nothing has happened yet.
     #[allow(clippy::new_without_default, reason = "it initialises a static, where only a const fn will do")]
     pub const fn new() -> Self {
-        Dispatch { roots: BTreeMap::new(), exchanges: BTreeMap::new(), pending: Pending::new() }
+        Dispatch { roots: SortedMap::new(), exchanges: SortedMap::new(), pending: Pending::new() }
     }
 
     /// A context begins: a filter's, which has no parent, or a request's, whose parent is the filter's.
@@ -61,7 +61,7 @@ impl<F: Filter> Dispatch<F> {
 
     /// The header fields of a request have come.
     pub fn request_headers(&mut self, context_id: u32, end_of_stream: bool) -> Flow {
-        if !self.exchanges.contains_key(&context_id) {
+        if self.exchanges.get(&context_id).is_none() {
             fault::refuse(Fault::Unconfigured);
             return Flow::Pause;
         }

@@ -1,7 +1,7 @@
 //! Who waits for which callout: a request, or a filter on behalf of all its requests.
 
 use crate::callout::Token;
-use std::collections::BTreeMap;
+use tollgate_core::sorted::SortedMap;
 use tollgate_core::{CallId, InquiryId};
 
 /// Who waits for a callout.
@@ -24,12 +24,12 @@ pub(crate) enum Waiting {
 }
 
 /// The callouts in flight of a VM.
-#[derive(Debug, Default)]
-pub(crate) struct Pending(BTreeMap<Token, Waiting>);
+#[derive(Debug)]
+pub(crate) struct Pending(SortedMap<Token, Waiting>);
 
 impl Pending {
     pub(crate) const fn new() -> Self {
-        Pending(BTreeMap::new())
+        Pending(SortedMap::new())
     }
 
     /// Notes a callout that was started.
@@ -44,12 +44,12 @@ impl Pending {
 
     /// Whether a filter's inquiry has not ended yet.
     pub(crate) fn is_under_way(&self, root_id: u32, inquiry: InquiryId) -> bool {
-        self.0.values().any(|waiting| *waiting == Waiting::Worker { root_id, inquiry })
+        self.0.iter().any(|(_, waiting)| *waiting == Waiting::Worker { root_id, inquiry })
     }
 
     /// Forgets the callouts of a request or a filter that is over.
     pub(crate) fn forget(&mut self, over: u32) {
-        self.0.retain(|_, waiting| match waiting {
+        self.0.retain(|waiting| match waiting {
             Waiting::Request { context_id: own, .. } | Waiting::Worker { root_id: own, .. } => *own != over,
         });
     }

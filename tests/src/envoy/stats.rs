@@ -46,9 +46,10 @@ impl Stats {
         self.value(&format!("wasmcustom.{metric}"))
     }
 
-    /// How often VMs of one filter crashed and were started anew: 0 unless something is wrong.
+    /// How often Envoy found a crashed VM of one filter, whether it started a new one or still held back: 0 unless
+    /// something is wrong. In the first second after a crash only `vm_reload_backoff` moves, so all of them count.
     pub fn vm_reloads(&self, filter: &str) -> u64 {
-        self.value(&format!("wasm.{filter}.vm_reload"))
+        self.with_prefix(&format!("wasm.{filter}.vm_reload")).map(|(_, times)| times).sum()
     }
 }
 
@@ -60,10 +61,12 @@ mod tests {
     fn numbers_are_kept_and_texts_and_histograms_passed_over() {
         let json =
             br#"{"stats":[{"name":"a.b","value":3},{"name":"t","value":"text"},{"name":"a.c","value":0},
-            {"name":"ab","value":1},{"histograms":{"supported_quantiles":[0]}}]}"#;
+            {"name":"ab","value":1},{"name":"wasm.f.vm_reload","value":0},{"name":"wasm.f.vm_reload_backoff","value":2},
+            {"histograms":{"supported_quantiles":[0]}}]}"#;
         let stats = Stats::parse(json).expect("valid");
         assert_eq!(stats.value("a.b"), 3);
         assert_eq!(stats.value("t"), 0);
+        assert_eq!(stats.vm_reloads("f"), 2);
         assert_eq!(stats.with_prefix("a.").collect::<Vec<_>>(), [("a.b", 3), ("a.c", 0)]);
     }
 }

@@ -1,8 +1,9 @@
 //! Bytes that break parsers: each gets a clean answer, and both workers serve on.
 
+use crate::shared::{reached, shipped, with_rules};
 use serde_json::json;
 use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{exchange, request};
+use tollgate_tests::wire::{Answer, exchange, request};
 
 /// How many connections each worker has taken.
 async fn taken(gateway: &Gateway) -> [u64; 2] {
@@ -11,12 +12,7 @@ async fn taken(gateway: &Gateway) -> [u64; 2] {
 }
 
 /// Sends the request again and again, until each worker has had it. All answers must be of that status.
-async fn on_every_worker(
-    gateway: &Gateway,
-    bytes: &[u8],
-    status: u16,
-    why: &str,
-) -> tollgate_tests::wire::Answer {
+async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> Answer {
     const BATCH: usize = 4;
     let before = taken(gateway).await;
     loop {
@@ -34,7 +30,7 @@ async fn on_every_worker(
 
 #[tokio::test]
 async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_by_every_worker() {
-    let gateway = Gateway::start(crate::shared::with_rules).await;
+    let gateway = Gateway::start(with_rules).await;
     let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
     let with_token = |fields: &[u8]| [token.as_bytes(), fields].concat();
     let large = |name: &str, kb: usize| format!("{name}: {}\r\n", "a".repeat(kb * 1024)).into_bytes();
@@ -81,15 +77,15 @@ async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_
 
 #[tokio::test]
 async fn what_passes_passes_unharmed() {
-    let gateway = Gateway::start(crate::shared::with_rules).await;
-    let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
+    let gateway = shipped().await;
+    let token = format!("authorization: Bearer {}\r\n", gateway.token("user_odd", "pro"));
     let bytes: Vec<u8> = (0x80..=0xff).collect();
     let fields = [token.as_bytes(), b"x-odd: ", &bytes, b"\r\n"].concat();
     let body: Vec<u8> = (0..=255).collect();
     let sent = request("POST", "/me?unharmed", fields, &body);
     let answer = exchange(gateway.envoy.address(), &sent).await.expect("an answer");
     assert_eq!(answer.status, 200);
-    let seen = gateway.backend.seen().await.remove(0);
+    let seen = reached(&gateway, "unharmed").await.remove(0);
     let latin1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     assert_eq!(seen.header("x-odd"), [latin1(&bytes)]);
     assert_eq!(seen.body, Some(latin1(&body)));

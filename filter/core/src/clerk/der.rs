@@ -1,6 +1,6 @@
 //! The little of DER (X.690) that an RSA public key is written in. Structure only: computes nothing.
 
-use super::keys::KeyError;
+use super::key_error::{KeyError, MODULUS_BITS_MIN};
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -9,8 +9,6 @@ const SEQUENCE: u8 = 0x30;
 /// `AlgorithmIdentifier` of rsaEncryption without its outer tag: OID 1.2.840.113549.1.1.1 and NULL (RFC 8017 §A.1).
 const RSA_ENCRYPTION: [u8; 13] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
-/// The smallest modulus that counts as safe (RFC 7518 §3.3).
-pub(super) const MODULUS_BITS_MIN: usize = 2048;
 /// The largest that is taken; BoringSSL's bound.
 const MODULUS_BITS_MAX: usize = 16 * 1024;
 /// The largest exponent that BoringSSL takes is of 33 bits.

@@ -1,6 +1,7 @@
 //! A JSON Web Key Set (RFC 7517) as Clerk publishes it: the keys in it that session tokens may be signed with.
 
-use super::keys::{KEYS_MAX, KeySet, PublicKey};
+use super::key_error::KEYS_MAX;
+use super::keys::{KeySet, PublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};

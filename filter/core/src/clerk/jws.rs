@@ -2,8 +2,8 @@
 
 use super::TokenError;
 use super::carrier::TOKEN_BYTES_MAX;
-use super::claims::numeric_date;
 use super::keys::PublicKey;
+use super::numeric_date::numeric_date;
 use super::strict_json;
 use crate::machine::Action;
 use crate::time::Micros;

@@ -1,6 +1,7 @@
 //! Public keys as people paste them: PEM with or without its first and last line, with newlines real, escaped or lost.
 
-use super::keys::{KEYS_MAX, KeyError, PublicKey};
+use super::key_error::{KEYS_MAX, KeyError};
+use super::keys::PublicKey;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine};

@@ -1,6 +1,6 @@
 //! Where in a token's claims the plan is. Says what stands there, not whether a plan of that name is sold.
 
-use super::claims::numeric_date;
+use super::numeric_date::numeric_date;
 use crate::ids::Subject;
 use crate::time::Micros;
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! What a path, a host, an origin, a URL and a cluster in the document may look like.
 
-use super::error::{ConfigError, quote};
+use super::error::{Checked, ConfigError, quote};
 
 /// The longest path that can be configured, in bytes.
 const PATH_BYTES_MAX: usize = 1024;
@@ -9,7 +9,7 @@ const PATH_BYTES_MAX: usize = 1024;
 const ADDRESS_BYTES_MAX: usize = 1024;
 
 /// Checks an exact path: it begins with `/` and is in normal form, as requests are when they are judged.
-pub(super) fn path(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn path(text: &str, at: &str) -> Checked<String> {
     match path_flaw(text) {
         None => Ok(text.to_owned()),
         Some((flaw, cure)) => Err(ConfigError::new(at, format!("{} {flaw}", quote(text)), cure)),
@@ -58,7 +58,7 @@ fn needed_escape(behind: &str) -> bool {
 }
 
 /// Checks a path prefix: a path without `/` at its end. `/` alone is everything, and reads as nothing.
-pub(super) fn prefix(text: &str, at: &str) -> Result<Option<String>, ConfigError> {
+pub(super) fn prefix(text: &str, at: &str) -> Checked<Option<String>> {
     if text == "/" {
         return Ok(None);
     }
@@ -73,7 +73,7 @@ pub(super) fn prefix(text: &str, at: &str) -> Result<Option<String>, ConfigError
 }
 
 /// Checks a host with an optional port, as it stands in `:authority`, and gives it in small letters.
-pub(super) fn authority(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn authority(text: &str, at: &str) -> Checked<String> {
     let lower = text.to_ascii_lowercase();
     if is_authority(&lower) {
         return Ok(lower);
@@ -83,7 +83,7 @@ pub(super) fn authority(text: &str, at: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks a host without a port, and gives it in small letters.
-pub(super) fn host(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn host(text: &str, at: &str) -> Checked<String> {
     let lower = text.to_ascii_lowercase();
     if is_authority(&lower) && !lower.contains(':') {
         return Ok(lower);
@@ -118,7 +118,7 @@ fn is_authority(text: &str) -> bool {
 }
 
 /// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port only where it is not the usual.
-pub(super) fn origin(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn origin(text: &str, at: &str) -> Checked<String> {
     let flaw = |cure: &str| ConfigError::new(at, format!("{} is not an origin", quote(text)), cure);
     let Some((scheme, authority)) = text.split_once("://") else {
         return Err(flaw("write scheme and host, like https://app.example.com"));
@@ -145,7 +145,7 @@ pub(super) fn origin(text: &str, at: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks an absolute `http` or `https` URL.
-pub(super) fn url(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn url(text: &str, at: &str) -> Checked<String> {
     match url_authority(text) {
         Some(_) => Ok(text.to_owned()),
         None => {
@@ -156,7 +156,7 @@ pub(super) fn url(text: &str, at: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks the issuer of session tokens: a URL without `/` at its end, because tokens name it so.
-pub(super) fn issuer(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn issuer(text: &str, at: &str) -> Checked<String> {
     let flaw = |problem: &str, cure: &str| ConfigError::new(at, format!("{} {problem}", quote(text)), cure);
     if url_authority(text).is_none() || text.contains(['?', '#']) {
         return Err(flaw("is not an absolute URL", "write it in full, like https://clerk.example.com"));
@@ -176,7 +176,7 @@ pub(super) fn url_authority(text: &str) -> Option<String> {
 }
 
 /// Checks the name of a cluster. Istio's hold `|` and Envoy Gateway's hold `/`.
-pub(super) fn cluster(text: &str, at: &str) -> Result<String, ConfigError> {
+pub(super) fn cluster(text: &str, at: &str) -> Checked<String> {
     if !text.is_empty() && text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-type Check = fn(&str, &str) -> Result<String, ConfigError>;
+type Check = fn(&str, &str) -> Checked<String>;
 
 fn table(check: Check, cases: &[(&str, &str, bool)]) {
     for (why, text, good) in cases {

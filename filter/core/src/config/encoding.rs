@@ -1,6 +1,6 @@
 //! From the bytes that Envoy hands over to one JSON value, whichever of the two encodings they are in.
 
-use super::error::{ConfigError, quote};
+use super::error::{Checked, ConfigError, quote};
 use super::struct_value;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ const FORM: &str =
     "give it as JSON text in a google.protobuf.StringValue, or as plain fields in a google.protobuf.Struct";
 
 /// Reads the document's JSON text or the bytes of a `google.protobuf.Struct`.
-pub(super) fn read(document: &[u8]) -> Result<Value, ConfigError> {
+pub(super) fn read(document: &[u8]) -> Checked<Value> {
     if document.len() > DOCUMENT_BYTES_MAX {
         let problem = format!("the configuration is larger than {DOCUMENT_BYTES_MAX} bytes");
         return Err(ConfigError::new("", problem, "make it smaller"));

@@ -8,6 +8,10 @@ pub const ERRORS_MAX: usize = 50;
 /// How much of a user's text an error repeats, in characters.
 const QUOTE_CHARS_MAX: usize = 80;
 
+/// What reading a part of the configuration gives. The error is boxed because every part hands it on, and the code
+/// for that is what weighs in a module: one word instead of nine.
+pub(super) type Checked<T> = Result<T, Box<ConfigError>>;
+
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -21,15 +25,16 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// An error at that path.
-    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Self {
+    pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
         Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
     }
 
     /// Never inlined: there are a hundred calls, and bytes of a module are dear.
     #[cold]
     #[inline(never)]
-    fn copied(path: &str, problem: &str, cure: &str) -> Self {
-        ConfigError { path: path.to_owned(), problem: problem.to_owned(), cure: cure.to_owned() }
+    fn copied(path: &str, problem: &str, cure: &str) -> Box<Self> {
+        let (path, problem, cure) = (path.to_owned(), problem.to_owned(), cure.to_owned());
+        Box::new(ConfigError { path, problem, cure })
     }
 }
 
@@ -56,21 +61,22 @@ impl Problems {
     /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].
     #[cold]
     #[inline(never)]
-    pub(super) fn add(&mut self, error: ConfigError) {
+    #[allow(clippy::boxed_local, reason = "it comes boxed, as in Checked")]
+    pub(super) fn add(&mut self, error: Box<ConfigError>) {
         if self.0.len() < ERRORS_MAX {
-            self.0.push(error);
+            self.0.push(*error);
         }
     }
 
     /// The value, or nothing and its error noted.
-    pub(super) fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, result: Checked<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
     /// The value, or a stand-in and its error noted. Nothing of a configuration with an error is ever used: a
     /// stand-in only saves the bytes of giving up at each place.
     #[inline(never)]
-    pub(super) fn keep_or_default<T: Default>(&mut self, result: Result<T, ConfigError>) -> T {
+    pub(super) fn keep_or_default<T: Default>(&mut self, result: Checked<T>) -> T {
         self.keep(result).unwrap_or_default()
     }
 
@@ -112,9 +118,14 @@ pub(super) fn quote(text: &str) -> String {
 
 /// A list of names within an error, in quotation marks.
 pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    quote_each(&mut names.into_iter())
+}
+
+/// One body for all kinds of iterators.
+#[inline(never)]
+fn quote_each(names: &mut dyn Iterator<Item = &str>) -> String {
     const NAMES_MAX: usize = 20;
-    let mut names = names.into_iter();
-    let mut list = names.by_ref().take(NAMES_MAX).map(quote).collect::<Vec<_>>().join(", ");
+    let mut list = (&mut *names).take(NAMES_MAX).map(quote).collect::<Vec<_>>().join(", ");
     if list.is_empty() {
         list.push_str("none");
     }

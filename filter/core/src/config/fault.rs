@@ -7,22 +7,16 @@ use std::fmt;
 
 /// A [`ConfigError`] whose path is still growing, from the inside out. Boxed, so that the results of all the derived
 /// code that hands it up are small.
+///
+/// While there is no cure in it, the cure is an example of what belongs at the path.
 #[derive(Debug)]
-pub(super) struct Fault(Box<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    path: String,
-    problem: String,
-    /// Without one, the cure is an example of what belongs at the path.
-    cure: Option<String>,
-}
+pub(super) struct Fault(Box<ConfigError>);
 
 impl Fault {
     #[cold]
     #[inline(never)]
     pub(super) fn new(problem: String) -> Self {
-        Fault(Box::new(Parts { path: String::new(), problem, cure: None }))
+        Fault(ConfigError::new("", problem, ""))
     }
 
     #[cold]
@@ -54,17 +48,18 @@ impl Fault {
 
     /// The cure for a name that is not among the known ones.
     fn with_known(mut self, name: &str, known: &[&str]) -> Self {
-        self.0.cure = Some(match nearest(name, known) {
+        self.0.cure = match nearest(name, known) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("known here: {}", known.join(", ")),
-        });
+        };
         self
     }
 
-    pub(super) fn into_error(self) -> ConfigError {
-        let Parts { path, problem, cure } = *self.0;
-        let cure = cure.unwrap_or_else(|| example::cure(&path));
-        ConfigError { path, problem, cure }
+    pub(super) fn into_error(mut self) -> Box<ConfigError> {
+        if self.0.cure.is_empty() {
+            self.0.cure = example::cure(&self.0.path);
+        }
+        self.0
     }
 }
 
@@ -77,6 +72,8 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
+    #[cold]
+    #[inline(never)]
     fn custom<T: fmt::Display>(message: T) -> Self {
         Fault::new(message.to_string())
     }

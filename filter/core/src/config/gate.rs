@@ -4,7 +4,7 @@ use super::document::gate::{
     Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
 };
 use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
-use super::error::{ConfigError, Problems, field, quote};
+use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream, upstream};
@@ -224,7 +224,7 @@ fn jwks(
     Keys::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
 }
 
-fn authorized_parties(written: &PlanGate<'_>) -> Result<Vec<String>, ConfigError> {
+fn authorized_parties(written: &PlanGate<'_>) -> Checked<Vec<String>> {
     const PATH: &str = "plan_gate.authorized_parties";
     let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
     if parties.is_empty() && written.require_azp {
@@ -254,7 +254,7 @@ fn plan_claims(
     PlanClaims { user: problems.keep_or_default(user), organization: problems.keep_or_default(organization) }
 }
 
-fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSource>, ConfigError> {
+fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSource>> {
     if written.is_empty() && needed {
         let problem = "names no claim, so that everybody would have the default plan";
         return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
@@ -267,7 +267,7 @@ fn claims(written: &[String], needed: bool, path: &str) -> Result<Vec<ClaimSourc
     Ok(written.into_iter().map(source).collect())
 }
 
-fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
+fn claim(text: &str, path: &str) -> Checked<String> {
     let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
     if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
         return Ok(text.to_owned());
@@ -277,7 +277,7 @@ fn claim(text: &str, path: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Result<Option<String>, ConfigError> {
+fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
@@ -288,7 +288,7 @@ fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Result<Optio
     Ok(Some(usage_path))
 }
 
-fn plan_required_status(status: u64) -> Result<u16, ConfigError> {
+fn plan_required_status(status: u64) -> Checked<u16> {
     match status {
         402 => Ok(402),
         403 => Ok(403),

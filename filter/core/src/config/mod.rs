@@ -34,7 +34,7 @@ pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
 use document::Document;
-use error::Problems;
+use error::{Checked, Problems};
 use secrets::Secrets;
 use sha2::{Digest, Sha256};
 
@@ -81,7 +81,7 @@ pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     let sections = read(document, Secrets::Unread, Secrets::Unread, Secrets::Unread)?.section;
     if sections.webhook.is_none() && sections.gate.is_none() {
         let cure = "add the section of the filter that is to be configured";
-        return Err(vec![ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure)]);
+        return Err(vec![*ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure)]);
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ impl Configuration<Sections> {
         let Configuration { namespace, plans, not_plans, section } = self;
         match pick(section) {
             Some(section) => Ok(Configuration { namespace, plans, not_plans, section }),
-            None => Err(ConfigError::new(
+            None => Err(*ConfigError::new(
                 name,
                 "missing, and this filter is configured by it",
                 example::cure(name),
@@ -117,12 +117,12 @@ fn read(
     gate_secrets: Secrets<'_>,
     plan_map: Secrets<'_>,
 ) -> Result<Configuration<Sections>, Vec<ConfigError>> {
-    let value = encoding::read(document).map_err(|error| vec![error])?;
-    let document: Document = typed::from_value(&value).map_err(|error| vec![error])?;
+    let value = encoding::read(document).map_err(|error| vec![*error])?;
+    let document: Document = typed::from_value(&value).map_err(|error| vec![*error])?;
     let mut problems = Problems::default();
     let namespace = problems.keep(namespace(&document));
     let plan_map = problems.keep(plan_map.plan_map()).unwrap_or_default();
-    let plans = plans::plans(&document, plan_map, &mut problems);
+    let plans = plans::plans(&document, &plan_map, &mut problems);
     let plans_are_right = !problems.any();
     let webhook = document.stripe_webhook.as_ref();
     let webhook = webhook.map(|written| webhook::webhook(written, webhook_secrets, &mut problems));
@@ -160,7 +160,7 @@ fn clerk_authority<'a>(document: &Document<'a>) -> &'a str {
 }
 
 /// The given namespace, or one that both filters derive alike from the same document.
-fn namespace(document: &Document<'_>) -> Result<String, ConfigError> {
+fn namespace(document: &Document<'_>) -> Checked<String> {
     if let Some(given) = document.namespace {
         return names::name(given, "namespace");
     }
@@ -173,7 +173,7 @@ fn namespace(document: &Document<'_>) -> Result<String, ConfigError> {
 fn first(errors: Vec<ConfigError>) -> ConfigError {
     let mut errors = errors.into_iter();
     // Nothing is refused without an error; if it were, the operator would still learn that it was.
-    errors.next().unwrap_or_else(|| ConfigError::new("", "the configuration is refused", ""))
+    errors.next().unwrap_or_else(|| *ConfigError::new("", "the configuration is refused", ""))
 }
 
 #[cfg(test)]

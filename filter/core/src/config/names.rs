@@ -1,6 +1,6 @@
 //! What a name, a key, a number and a list in the document may look like.
 
-use super::error::{ConfigError, item, quote};
+use super::error::{Checked, ConfigError, item, quote};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,7 @@ const METADATA_KEY_BYTES_MAX: usize = 40;
 const TEXT_BYTES_MAX: usize = 255;
 
 /// Checks a name that enters header fields, metadata and metrics.
-pub(super) fn name(text: &str, path: &str) -> Result<String, ConfigError> {
+pub(super) fn name(text: &str, path: &str) -> Checked<String> {
     let sane = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     if !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(sane) {
         return Ok(text.to_owned());
@@ -24,7 +24,7 @@ pub(super) fn name(text: &str, path: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks a key of Stripe's metadata.
-pub(super) fn metadata_key(text: &str, path: &str) -> Result<String, ConfigError> {
+pub(super) fn metadata_key(text: &str, path: &str) -> Checked<String> {
     let sane = |b: u8| b.is_ascii_graphic() && b != b'[' && b != b']';
     if !text.is_empty() && text.len() <= METADATA_KEY_BYTES_MAX && text.bytes().all(sane) {
         return Ok(text.to_owned());
@@ -34,7 +34,7 @@ pub(super) fn metadata_key(text: &str, path: &str) -> Result<String, ConfigError
 }
 
 /// Checks a text that is compared with what others send.
-pub(super) fn text(text: &str, path: &str) -> Result<String, ConfigError> {
+pub(super) fn text(text: &str, path: &str) -> Checked<String> {
     let trimmed = text.trim() == text && !text.is_empty();
     if trimmed && text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
@@ -45,7 +45,7 @@ pub(super) fn text(text: &str, path: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks a request method. Methods are case-sensitive (RFC 9110 §9.1).
-pub(super) fn method(text: &str, path: &str) -> Result<String, ConfigError> {
+pub(super) fn method(text: &str, path: &str) -> Checked<String> {
     const METHOD_BYTES_MAX: usize = 32;
     let sane = |b: u8| b.is_ascii_uppercase() || b == b'-';
     if !text.is_empty() && text.len() <= METHOD_BYTES_MAX && text.bytes().all(sane) {
@@ -56,12 +56,7 @@ pub(super) fn method(text: &str, path: &str) -> Result<String, ConfigError> {
 }
 
 /// Checks a number; `unit` says of what it is, as in `seconds`.
-pub(super) fn between(
-    value: u64,
-    range: RangeInclusive<u64>,
-    unit: &str,
-    path: &str,
-) -> Result<u64, ConfigError> {
+pub(super) fn between(value: u64, range: RangeInclusive<u64>, unit: &str, path: &str) -> Checked<u64> {
     if range.contains(&value) {
         return Ok(value);
     }
@@ -71,7 +66,7 @@ pub(super) fn between(
 }
 
 /// Checks how long a list is.
-pub(super) fn length(length: usize, max: usize, path: &str) -> Result<(), ConfigError> {
+pub(super) fn length(length: usize, max: usize, path: &str) -> Checked<()> {
     if length <= max {
         return Ok(());
     }
@@ -83,10 +78,10 @@ pub(super) fn list(
     items: &[impl AsRef<str>],
     max: usize,
     path: &str,
-    check: fn(&str, &str) -> Result<String, ConfigError>,
-) -> Result<Vec<String>, ConfigError> {
+    check: fn(&str, &str) -> Checked<String>,
+) -> Checked<Vec<String>> {
     length(items.len(), max, path)?;
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut checked = Vec::with_capacity(items.len());
     for (place, text) in items.iter().enumerate() {
         let path = item(path, place);

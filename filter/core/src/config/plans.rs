@@ -1,11 +1,10 @@
 //! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
 
 use super::document;
-use super::error::{ConfigError, Problems, field, item, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most plans.
@@ -34,27 +33,37 @@ pub struct NotPlans {
 
 /// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
 #[derive(Default)]
-struct Sales(BTreeMap<(&'static str, String), String>);
+struct Sales<'a> {
+    prices: BTreeMap<&'a str, usize>,
+    lookup_keys: BTreeMap<&'a str, usize>,
+    products: BTreeMap<&'a str, usize>,
+    /// Where the things stand that the maps number.
+    paths: Vec<String>,
+}
 
-impl Sales {
+impl<'a> Sales<'a> {
     /// Notes that the thing of that kind is sold, or not, by `path`.
-    fn add(&mut self, kind: &'static str, id: &str, path: &str) -> Result<(), ConfigError> {
-        let place = match self.0.entry((kind, id.to_owned())) {
-            Entry::Vacant(free) => {
-                free.insert(path.to_owned());
-                return Ok(());
-            }
-            Entry::Occupied(taken) => taken.into_mut(),
+    fn add(&mut self, kind: &'static str, id: &'a str, path: &str) -> Checked<()> {
+        let known = match kind {
+            "price" => &mut self.prices,
+            "product" => &mut self.products,
+            _ => &mut self.lookup_keys,
         };
-        let problem = format!("the {kind} {} stands in {place} too", quote(id));
-        Err(ConfigError::new(path, problem, "it belongs to one place only: remove it from the other"))
+        if let Some(place) = known.get(id).and_then(|place| self.paths.get(*place)) {
+            let problem = format!("the {kind} {} stands in {place} too", quote(id));
+            let cure = "it belongs to one place only: remove it from the other";
+            return Err(ConfigError::new(path, problem, cure));
+        }
+        known.insert(id, self.paths.len());
+        self.paths.push(path.to_owned());
+        Ok(())
     }
 }
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
-pub(super) fn plans(
-    document: &document::Document<'_>,
-    plan_map: Vec<(String, String)>,
+pub(super) fn plans<'a>(
+    document: &document::Document<'a>,
+    plan_map: &'a [(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
     problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
@@ -69,7 +78,7 @@ pub(super) fn plans(
     };
     distinct(&document.plans, problems);
     for (price, name) in plan_map {
-        let added = add_price(&mut plans, &price, &name, &mut sales);
+        let added = add_price(&mut plans, price, name, &mut sales);
         problems.keep(added);
     }
     let mut plans = plans.into_iter();
@@ -84,7 +93,12 @@ pub(super) fn plans(
 }
 
 /// Reads one plan.
-fn plan(written: &document::Plan<'_>, path: &str, sales: &mut Sales, problems: &mut Problems) -> Plan {
+fn plan<'a>(
+    written: &document::Plan<'a>,
+    path: &str,
+    sales: &mut Sales<'a>,
+    problems: &mut Problems,
+) -> Plan {
     let features = names::list(&written.features, FEATURES_MAX, &field(path, "features"), names::name);
     let mut added = BTreeSet::new();
     for feature in problems.keep_or_default(features) {
@@ -102,7 +116,7 @@ fn plan(written: &document::Plan<'_>, path: &str, sales: &mut Sales, problems: &
     }
 }
 
-fn name(text: &str, path: &str) -> Result<String, ConfigError> {
+fn name(text: &str, path: &str) -> Checked<String> {
     if text == "deny" {
         let problem = "no plan can be called \"deny\"";
         return Err(ConfigError::new(
@@ -115,11 +129,11 @@ fn name(text: &str, path: &str) -> Result<String, ConfigError> {
 }
 
 /// Reads the prices, lookup keys or products in one list.
-fn sold(
+fn sold<'a>(
     kind: &'static str,
-    ids: &[&str],
+    ids: &[&'a str],
     path: &str,
-    sales: &mut Sales,
+    sales: &mut Sales<'a>,
     problems: &mut Problems,
 ) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
@@ -137,7 +151,7 @@ fn sold(
 }
 
 /// Checks the form of an id or a lookup key.
-fn check_id(kind: &str, id: &str, path: &str) -> Result<(), ConfigError> {
+fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
     let (well_formed, cure) = match kind {
         "price" => (PriceId::parse(id).is_ok(), "ids of prices begin with price_"),
         "product" => (ProductId::parse(id).is_ok(), "ids of products begin with prod_"),
@@ -150,7 +164,7 @@ fn check_id(kind: &str, id: &str, path: &str) -> Result<(), ConfigError> {
 }
 
 /// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.
-fn add_price(plans: &mut [Plan], price: &str, name: &str, sales: &mut Sales) -> Result<(), ConfigError> {
+fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sales<'a>) -> Checked<()> {
     const PATH: &str = "PLAN_MAP";
     check_id("price", price, PATH)?;
     let known = quote_all(plans.iter().map(|plan| plan.name.as_str()));
@@ -220,16 +234,15 @@ fn limits(
 }
 
 /// Reads the windows of one limit: at least one, and each period once.
-fn windows(written: &[document::Window], path: &str) -> Result<Limit, ConfigError> {
+fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
     if written.is_empty() {
         let cure = "write `unlimited`, or a window like `[{max: 100, per: month}]`";
         return Err(ConfigError::new(path, "has no window", cure));
     }
-    let mut periods = BTreeSet::new();
-    let mut windows = Vec::new();
+    let mut windows: Vec<Window> = Vec::new();
     for (place, window) in written.iter().enumerate() {
         let path = item(path, place);
-        if !periods.insert(window.per) {
+        if windows.iter().any(|earlier| earlier.per == window.per) {
             let cure = "one window of each period is enough: keep the smaller maximum";
             return Err(ConfigError::new(field(&path, "per"), "stands there twice", cure));
         }

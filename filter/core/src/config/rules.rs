@@ -1,7 +1,7 @@
 //! The gate's rules, checked against the plans.
 
 use super::document::gate::{Require, Rule as Written};
-use super::error::{ConfigError, Problems, field, item, quote, quote_all};
+use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ fn rule(
     rule
 }
 
-fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Result<PathMatch, ConfigError> {
+fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Checked<PathMatch> {
     match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
@@ -133,7 +133,7 @@ fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Result<PathM
     }
 }
 
-fn methods(written: &Written<'_>, path: &str) -> Result<Vec<String>, ConfigError> {
+fn methods(written: &Written<'_>, path: &str) -> Checked<Vec<String>> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
@@ -141,9 +141,9 @@ fn methods(written: &Written<'_>, path: &str) -> Result<Vec<String>, ConfigError
     }
 }
 
-fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Result<Requirement, ConfigError> {
+fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Checked<Requirement> {
     match require {
-        Require::Plan(name) => rank(name, plans, &format!("{at}.require.plan")).map(Requirement::Plan),
+        Require::Plan(name) => rank(name, plans, &field(at, "require.plan")).map(Requirement::Plan),
         Require::Feature(feature) => {
             let features = || plans.iter().flat_map(|(_, plan)| plan.features.iter().map(String::as_str));
             if features().any(|known| known == *feature) {
@@ -151,19 +151,19 @@ fn requirement(require: &Require<'_>, plans: &PlanTable, at: &str) -> Result<Req
             }
             let problem = format!("no plan has a feature {}", quote(feature));
             let cure = format!("defined: {}", quote_all(features()));
-            Err(ConfigError::new(format!("{at}.require.feature"), problem, cure))
+            Err(ConfigError::new(field(at, "require.feature"), problem, cure))
         }
     }
 }
 
-fn rank(name: &str, plans: &PlanTable, path: &str) -> Result<Rank, ConfigError> {
+fn rank(name: &str, plans: &PlanTable, path: &str) -> Checked<Rank> {
     plans.rank_of(name).ok_or_else(|| {
         let defined = quote_all(plans.iter().map(|(_, plan)| plan.name.as_str()));
         ConfigError::new(path, format!("there is no plan {}", quote(name)), format!("defined: {defined}"))
     })
 }
 
-fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Spend>, ConfigError> {
+fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
     let Some(limit) = written.limit else {
         return match written.cost {
             None => Ok(None),
@@ -173,20 +173,22 @@ fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Sp
             }
         };
     };
-    let mut defined = BTreeSet::new();
-    for (_, plan) in plans.iter() {
-        defined.extend(plan.limits.keys().map(String::as_str));
-    }
-    if !defined.contains(limit) {
+    if !plans.iter().any(|(_, plan)| plan.limits.contains_key(limit)) {
+        let mut defined = BTreeSet::new();
+        for (_, plan) in plans.iter() {
+            for limit in plan.limits.keys() {
+                defined.insert(limit.clone());
+            }
+        }
         let problem = format!("no plan defines a limit {}", quote(limit));
-        let cure = format!("defined: {}", quote_all(defined));
+        let cure = format!("defined: {}", quote_all(defined.iter().map(String::as_str)));
         return Err(ConfigError::new(field(at, "limit"), problem, cure));
     }
     let cost = names::between(written.cost.unwrap_or(1), 1..=COST_MAX, "", &field(at, "cost"))?;
     Ok(Some(Spend { limit: limit.to_owned(), cost }))
 }
 
-fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Option<Rank>, ConfigError> {
+fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
     match written.anonymous {
         None | Some("deny") => Ok(None),
         Some(name) => rank(name, plans, &field(at, "anonymous")).map(Some),
@@ -194,7 +196,7 @@ fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Result<Optio
 }
 
 /// A plan for anonymous callers that the rule then refuses is a contradiction.
-fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Result<(), ConfigError> {
+fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
     let (Some(rank), Some(require)) = (rule.anonymous, &rule.require) else { return Ok(()) };
     let passes = match require {
         Requirement::Plan(required) => rank >= *required,
@@ -212,11 +214,13 @@ fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems
     let mut used = BTreeMap::new();
     for (place, rule) in written.iter().enumerate() {
         if let Some(limit) = rule.limit {
-            used.entry(limit).or_insert(place);
+            // What no plan defines is the rule's mistake, and has been noted there.
+            let defined = plans.iter().any(|(_, plan)| plan.limits.contains_key(limit));
+            if defined && !used.contains_key(limit) {
+                used.insert(limit, place);
+            }
         }
     }
-    // What no plan defines is the rule's mistake, and has been noted there.
-    used.retain(|limit, _| plans.iter().any(|(_, plan)| plan.limits.contains_key(*limit)));
     for (place, (_, plan)) in plans.iter().enumerate() {
         for (limit, rule) in used.iter().filter(|(limit, _)| !plan.limits.contains_key(**limit)) {
             let problem = format!(

@@ -2,7 +2,7 @@
 
 use super::Environment;
 use super::document::FromEnvironment;
-use super::error::{ConfigError, field, quote};
+use super::error::{Checked, ConfigError, field, quote};
 use crate::secret::Secret;
 
 /// The most values that one variable may hold.
@@ -22,7 +22,7 @@ pub(super) enum Secrets<'a> {
 
 impl Secrets<'_> {
     /// A variable's value without blanks around it; nothing if it is not set.
-    fn optional(self, variable: &str, path: &str) -> Result<Option<String>, ConfigError> {
+    fn optional(self, variable: &str, path: &str) -> Checked<Option<String>> {
         let Secrets::From(environment) = self else { return Ok(None) };
         let Some(value) = environment(variable) else { return Ok(None) };
         let flaw = |problem: &str, cure: &str| {
@@ -36,7 +36,7 @@ impl Secrets<'_> {
     }
 
     /// The value of a variable that the document names; empty where nothing is read.
-    fn required(self, entry: &FromEnvironment<'_>, path: &str) -> Result<String, ConfigError> {
+    fn required(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<String> {
         let variable = entry.env;
         let named = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && variable.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
@@ -62,7 +62,7 @@ impl Secrets<'_> {
     }
 
     /// The signing secrets, separated by commas. None where nothing is read, else at least one.
-    pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Result<Vec<Secret>, ConfigError> {
+    pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         let value = self.required(entry, path)?;
         if matches!(self, Secrets::Unread) {
             return Ok(Vec::new());
@@ -92,7 +92,7 @@ impl Secrets<'_> {
 
     /// The API key in the first of these variables that is set; nothing if none is, because then something else on
     /// the way to the API adds it.
-    pub(super) fn api_key(self, variables: &[&str]) -> Result<Option<Secret>, ConfigError> {
+    pub(super) fn api_key(self, variables: &[&str]) -> Checked<Option<Secret>> {
         let mut found: Option<(&str, Secret)> = None;
         for variable in variables {
             let Some(value) = self.optional(variable, variable)? else { continue };
@@ -118,7 +118,7 @@ impl Secrets<'_> {
 
     /// Public keys in PEM. Header lines and line breaks may be missing or escaped; several stand one after the
     /// other, those without header lines separated by commas or blank lines.
-    pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<String>> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
             ConfigError::new(field(path, "env"), format!("{} {problem}", entry.env), cure)
@@ -147,7 +147,7 @@ impl Secrets<'_> {
     }
 
     /// The pairs `price=plan` of `PLAN_MAP`; none if it is not set.
-    pub(super) fn plan_map(self) -> Result<Vec<(String, String)>, ConfigError> {
+    pub(super) fn plan_map(self) -> Checked<Vec<(String, String)>> {
         const VARIABLE: &str = "PLAN_MAP";
         let Some(value) = self.optional(VARIABLE, VARIABLE)? else { return Ok(Vec::new()) };
         let pair = |entry: &str| {

@@ -4,7 +4,7 @@
 //! unknown, which ones are known), null is refused instead of read as "not there", and an integer may be a string of
 //! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
 
-use super::error::{ConfigError, quote};
+use super::error::{Checked, quote};
 use super::fault::Fault;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess};
@@ -14,7 +14,7 @@ use std::iter::Enumerate;
 use std::slice;
 
 /// Reads a value of type `T`.
-pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Result<T, ConfigError> {
+pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Checked<T> {
     T::deserialize(At(value)).map_err(Fault::into_error)
 }
 
@@ -22,7 +22,8 @@ pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Result
 #[derive(Clone, Copy)]
 struct At<'a>(&'a Value);
 
-impl At<'_> {
+/// What belongs there, apart from the visitors: those are many, and this is compiled once.
+impl<'a> At<'a> {
     #[cold]
     #[inline(never)]
     fn mismatch(self, expected: &str) -> Fault {
@@ -41,18 +42,58 @@ impl At<'_> {
 
     /// An integer, or a text that writes one, maybe with `.0` behind it.
     #[inline(never)]
-    fn whole(self) -> Option<u64> {
-        match self.0 {
+    fn whole(self) -> Result<u64, Fault> {
+        let whole = match self.0 {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => {
                 let digits = match text.split_once('.') {
-                    Some((digits, fraction)) if fraction.bytes().all(|b| b == b'0') => digits,
-                    Some(_) => return None,
-                    None => text,
+                    Some((digits, fraction)) if fraction.bytes().all(|b| b == b'0') => Some(digits),
+                    Some(_) => None,
+                    None => Some(text.as_str()),
                 };
-                digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+                let digits = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+                digits.and_then(|digits| digits.parse().ok())
             }
             _ => None,
+        };
+        whole.ok_or_else(|| self.mismatch("a whole number"))
+    }
+
+    fn bool(self) -> Result<bool, Fault> {
+        self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))
+    }
+
+    #[inline(never)]
+    fn text(self) -> Result<&'a str, Fault> {
+        self.0.as_str().ok_or_else(|| self.mismatch("a text"))
+    }
+
+    #[inline(never)]
+    fn items(self) -> Result<Items<'a>, Fault> {
+        let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
+        Ok(Items(list.iter().enumerate()))
+    }
+
+    #[inline(never)]
+    fn entries(self) -> Result<Entries<'a>, Fault> {
+        let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
+        Ok(Entries { entries: map.iter(), value: None })
+    }
+
+    #[inline(never)]
+    fn choice(self, variants: &[&str]) -> Result<Choice<'a>, Fault> {
+        match self.0 {
+            Value::String(name) => Ok(Choice { name, content: None }),
+            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
+            Value::Bool(false) if variants.contains(&"off") => Ok(Choice { name: "off", content: None }),
+            Value::Object(map) => {
+                let mut entries = map.iter();
+                match (entries.next(), entries.next()) {
+                    (Some((name, content)), None) => Ok(Choice { name, content: Some(content) }),
+                    _ => Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
+                }
+            }
+            _ => Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
         }
     }
 }
@@ -69,20 +110,16 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
-    #[inline(never)]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let value = self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))?;
-        visitor.visit_bool(value)
+        visitor.visit_bool(self.bool()?)
     }
 
-    #[inline(never)]
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_u64(self.whole().ok_or_else(|| self.mismatch("a whole number"))?)
+        visitor.visit_u64(self.whole()?)
     }
 
-    #[inline(never)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_borrowed_str(self.0.as_str().ok_or_else(|| self.mismatch("a text"))?)
+        visitor.visit_borrowed_str(self.text()?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -94,13 +131,11 @@ impl<'de> Deserializer<'de> for At<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
-        visitor.visit_seq(Items(list.iter().enumerate()))
+        visitor.visit_seq(self.items()?)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
-        visitor.visit_map(Entries { entries: map.iter(), value: None })
+        visitor.visit_map(self.entries()?)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -118,20 +153,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let choice = match self.0 {
-            Value::String(name) => Choice { name, content: None },
-            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
-            Value::Bool(false) if variants.contains(&"off") => Choice { name: "off", content: None },
-            Value::Object(map) => {
-                let mut entries = map.iter();
-                match (entries.next(), entries.next()) {
-                    (Some((name, content)), None) => Choice { name, content: Some(content) },
-                    _ => return Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
-                }
-            }
-            _ => return Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
-        };
-        visitor.visit_enum(choice)
+        visitor.visit_enum(self.choice(variants)?)
     }
 
     serde::forward_to_deserialize_any! {

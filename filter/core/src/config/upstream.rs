@@ -2,7 +2,7 @@
 
 use super::address;
 use super::document::Upstream as Written;
-use super::error::{ConfigError, Problems, field};
+use super::error::{Checked, Problems, field};
 use super::names;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(super) const CONFIRM: Defaults =
 pub(super) fn upstream(
     written: &Written<'_>,
     defaults: &Defaults,
-    authorization: Result<Option<Secret>, ConfigError>,
+    authorization: Checked<Option<Secret>>,
     at: &str,
     problems: &mut Problems,
 ) -> Upstream {
@@ -63,7 +63,7 @@ pub(super) fn upstream(
 }
 
 /// Empty and `/` mean that nothing stands before the paths.
-fn base_path_of(text: &str, at: &str) -> Result<String, ConfigError> {
+fn base_path_of(text: &str, at: &str) -> Checked<String> {
     match text {
         "" => Ok(String::new()),
         text => Ok(address::prefix(text, at)?.unwrap_or_default()),
@@ -71,6 +71,6 @@ fn base_path_of(text: &str, at: &str) -> Result<String, ConfigError> {
 }
 
 /// Reads the time that one call may take.
-pub(super) fn timeout(timeout_ms: u64, at: &str) -> Result<Duration, ConfigError> {
+pub(super) fn timeout(timeout_ms: u64, at: &str) -> Checked<Duration> {
     names::between(timeout_ms, 1..=TIMEOUT_MS_MAX, "milliseconds", at).map(Duration::from_millis)
 }

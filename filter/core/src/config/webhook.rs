@@ -1,7 +1,7 @@
 //! The webhook filter's section, checked.
 
 use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
-use super::error::{ConfigError, Problems, field, quote};
+use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::secrets::Secrets;
 use super::upstream::{self, Upstream, upstream};
 use super::{address, names};
@@ -80,7 +80,7 @@ pub(super) fn webhook(written: &StripeWebhook<'_>, secrets: Secrets<'_>, problem
     }
 }
 
-fn past_due(written: WrittenPastDue) -> Result<PastDue, ConfigError> {
+fn past_due(written: WrittenPastDue) -> Checked<PastDue> {
     const DAY_S: u64 = 86_400;
     let days = match written {
         WrittenPastDue::Keep => return Ok(PastDue::Keep),
@@ -95,7 +95,7 @@ fn past_due(written: WrittenPastDue) -> Result<PastDue, ConfigError> {
     Ok(PastDue::Grace(Duration::from_secs(days.saturating_mul(DAY_S))))
 }
 
-fn subject_keys(written: &SubjectKeys) -> Result<SubjectKeys, ConfigError> {
+fn subject_keys(written: &SubjectKeys) -> Checked<SubjectKeys> {
     let list = |keys: &[String], path| names::list(keys, SUBJECT_KEYS_MAX, path, names::metadata_key);
     let user = list(&written.user, "stripe_webhook.subject_keys.user")?;
     let organization = list(&written.organization, "stripe_webhook.subject_keys.organization")?;
@@ -111,7 +111,7 @@ fn subject_keys(written: &SubjectKeys) -> Result<SubjectKeys, ConfigError> {
     Ok(SubjectKeys { user, organization })
 }
 
-fn plan_key(text: &str) -> Result<String, ConfigError> {
+fn plan_key(text: &str) -> Checked<String> {
     let path = "stripe_webhook.plan_key";
     if text == "subscription" {
         let problem = "\"subscription\" is where the subscription's status goes";

@@ -23,6 +23,7 @@ pub(super) struct Authentication {
     tokens: VecDeque<Vec<u8>>,
     /// A token whose keys are looked for, and whether they were waited for.
     looking: Option<(Jws, bool)>,
+    /// A token whose signature is checked, and the keys that are left to try.
     checking: Option<(Jws, VecDeque<PublicKey>)>,
     error: TokenError,
     /// For a token the keys could not be fetched.
@@ -85,8 +86,8 @@ impl Authentication {
     pub(super) fn next(mut self: Box<Self>, worker: &mut Worker, now: Micros) -> Progress {
         loop {
             if let Some((jws, keys)) = &mut self.checking {
-                if let Some(key) = keys.pop_front() {
-                    let action = jws.verify_with(&key);
+                if let Some(key) = keys.front() {
+                    let action = jws.verify_with(key);
                     return Progress::Ask(self, action);
                 }
                 self.checking = None;
@@ -139,10 +140,15 @@ impl Authentication {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        if verification == Verification::Unsupported {
-            return nobody(Refusal::SignaturesUnsupported, true);
-        }
-        let Some((jws, _)) = &self.checking else { return self.next(worker, now) };
+        let Some((jws, keys)) = &mut self.checking else { return self.next(worker, now) };
+        let verification = match (verification, worker.rs256, keys.front()) {
+            (Verification::Unsupported, Some(check), Some(key)) => {
+                check(key.spki(), jws.signature(), jws.signing_input())
+            }
+            (Verification::Unsupported, _, _) => return nobody(Refusal::SignaturesUnsupported, true),
+            (verification, _, _) => verification,
+        };
+        keys.pop_front();
         let session = Session::from_jws(jws, verification);
         match session.and_then(|session| worker.rules.check(&session, now).map(|()| session)) {
             Ok(session) => {

@@ -1,18 +1,18 @@
 //! What a worker thread has asked for all of its requests, by the numbers that the host knows it by.
 
 use crate::machine::InquiryId;
-use std::collections::BTreeMap;
 
-/// Inquiries under way, each with what it is for.
+/// Inquiries under way, each with what it is for: one for the keys, and as many as the process may ask within their
+/// time. A list, since a map's code weighs more in a module than looking through a few.
 #[derive(Debug)]
 pub(super) struct Inquiries<T> {
     last: u32,
-    under_way: BTreeMap<InquiryId, T>,
+    under_way: Vec<(InquiryId, T)>,
 }
 
 impl<T> Default for Inquiries<T> {
     fn default() -> Self {
-        Inquiries { last: 0, under_way: BTreeMap::new() }
+        Inquiries { last: 0, under_way: Vec::new() }
     }
 }
 
@@ -21,13 +21,14 @@ impl<T> Inquiries<T> {
     pub(super) fn begin(&mut self, purpose: T) -> InquiryId {
         self.last = self.last.wrapping_add(1);
         let inquiry = InquiryId(self.last);
-        self.under_way.insert(inquiry, purpose);
+        self.under_way.push((inquiry, purpose));
         inquiry
     }
 
     /// What an inquiry was for that has ended; from now on it is none.
     pub(super) fn end(&mut self, inquiry: InquiryId) -> Option<T> {
-        self.under_way.remove(&inquiry)
+        let place = self.under_way.iter().position(|(known, _)| *known == inquiry)?;
+        Some(self.under_way.swap_remove(place).1)
     }
 }
 

@@ -210,3 +210,52 @@ fn key_set(outcome: &Outcome<'_>) -> Result<KeySet, String> {
         Outcome::Message(_) | Outcome::Failed { .. } => Err("the answer is not HTTP".to_owned()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::clerk::token_tests::factory::own_key;
+    use serde_json::json;
+
+    /// A ring that has just fetched a set without any key of a stranger.
+    fn fresh(now: Micros) -> Keyring {
+        let upstream = Upstream {
+            cluster: "c".to_owned(),
+            authority: "a".to_owned(),
+            base_path: String::new(),
+            timeout: Duration::from_secs(2),
+            authorization: None,
+        };
+        let mut ring = Keyring::fetched(&upstream, "/jwks");
+        let body = json!({"keys": [own_key().jwk()]}).to_string();
+        let headers = &crate::http::HeaderMap::default();
+        ring.began(InquiryId(1), now);
+        let answer = Outcome::Answered { status: 200, headers, body: body.as_bytes() };
+        assert_eq!(ring.ended(&answer, now), Fetched::Kept);
+        ring
+    }
+
+    #[test]
+    fn strangers_names_are_remembered_up_to_a_number_and_a_length() {
+        let now = Micros::from_secs(1_800_000_000);
+        let mut ring = fresh(now);
+        let long = "x".repeat(UNKNOWN_BYTES_MAX + 1);
+        for number in 0..=UNKNOWN_MAX {
+            assert_eq!(ring.lookup(Some(&format!("ins_{number}")), true, now), Lookup::Unknown);
+        }
+        assert_eq!(ring.lookup(Some(&long), true, now), Lookup::Unknown);
+        let later = now.plus(FETCH_EVERY);
+        let mut asks = |kid: &str| matches!(ring.lookup(Some(kid), false, later), Lookup::Fetch(_));
+        assert!(asks("ins_0") && asks(&long), "forgotten, or never remembered");
+        assert!(!asks("ins_1") && !asks(&format!("ins_{UNKNOWN_MAX}")));
+    }
+
+    #[test]
+    fn fixed_keys_are_never_fetched() {
+        let mut ring = Keyring::fixed(KeySet::default());
+        for waited in [false, true] {
+            assert_eq!(ring.lookup(Some("x"), waited, Micros::from_secs(1)), Lookup::Unknown);
+        }
+    }
+}

@@ -6,9 +6,10 @@ use super::confirm;
 use super::inquiries::Inquiries;
 use super::keyring::{Fetched, Keyring};
 use super::metrics::{Event, GateMetrics};
-use crate::clerk::keys::{KeyError, KeySet};
-use crate::clerk::pem;
+use crate::clerk::key_error::KeyError;
+use crate::clerk::keys::KeySet;
 use crate::clerk::verify::Rules;
+use crate::clerk::{pem, rs256};
 use crate::config::{Configuration, Gate, Keys, Store};
 use crate::http::Outcome;
 use crate::ids::Subject;
@@ -28,6 +29,8 @@ pub struct Worker {
     pub(super) keyring: Keyring,
     pub(super) inquiries: Inquiries<Purpose>,
     pub(super) rules: Rules,
+    /// Checks signatures where the host does not.
+    pub(super) rs256: Option<rs256::Check>,
     pub(super) tokens: TokenCache<Caller>,
     pub(super) confirmed: confirm::Memory,
     pub(super) metrics: GateMetrics,
@@ -93,6 +96,7 @@ impl Worker {
             keyring,
             inquiries: Inquiries::default(),
             rules,
+            rs256: rs256::CHECK,
             tokens: TokenCache::default(),
             confirmed: confirm::Memory::default(),
             metrics,

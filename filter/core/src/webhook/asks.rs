@@ -7,7 +7,7 @@ use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
 use crate::config::Webhook;
 use crate::http::{Callout, Outcome};
-use crate::ids::{CustomerId, EventId, ProductId, Subject, SubscriptionId};
+use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId};
 use crate::secret::Secret;
 use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::CheckoutSession;
@@ -76,8 +76,8 @@ pub(super) enum Told {
 const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
 
 impl Ask {
-    /// The callout, with the time that the configuration gives it.
-    pub(super) fn callout(&self, worker: &Worker, event: &EventId) -> Callout {
+    /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
+    pub(super) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
         let stripe = StripeApi::new(&worker.config.stripe);
         let clerk = backend_api(&worker.config);
         match self {
@@ -88,10 +88,10 @@ impl Ask {
             Ask::Product(id) => stripe.retrieve_product(id),
             Ask::OpenInvoices(subscription) => stripe.list_open_invoices(subscription),
             Ask::NameOnSubscription(id, named) => {
-                stripe.update_subscription_metadata(id, &name(named, &worker.config), event.as_str())
+                stripe.update_subscription_metadata(id, &name(named, &worker.config), occasion)
             }
             Ask::NameOnCustomer(id, named) => {
-                stripe.update_customer_metadata(id, &name(named, &worker.config), event.as_str())
+                stripe.update_customer_metadata(id, &name(named, &worker.config), occasion)
             }
             Ask::Record(subject) => clerk.read(subject),
             Ask::Write(subject, patch) => clerk.write(subject, patch),

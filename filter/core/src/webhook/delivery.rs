@@ -187,11 +187,11 @@ impl Delivery {
             self.reports.push(audit::alarm("connected_account", &event.id, None, detail));
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         }
-        for id in &event.names.skipped {
-            let detail = format!("an id of {} bytes in the event does not look like Stripe's", id.len());
-            self.reports.push(audit::alarm("strange_ids", &event.id, None, &detail));
-        }
         let Some(trigger) = Trigger::of(&event, &worker.config) else {
+            for id in &event.names.skipped {
+                let detail = format!("an id of {} bytes in the event does not look like Stripe's", id.len());
+                self.reports.push(audit::alarm("strange_ids", &event.id, None, &detail));
+            }
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         };
         let place = Place::of(&event.id, &worker.namespace);

@@ -2,16 +2,22 @@
 
 use super::asks::{Ask, Told};
 use super::facts::Facts;
-use super::owner::{Named, owner_by_metadata};
+use super::owner::{Named, named_by_metadata};
+use super::reckoning::SESSIONS_READ_MAX;
 use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::ids::{CustomerId, SubscriptionId};
+use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
-use crate::stripe::subscription::Subscription;
+use crate::stripe::object::Expandable;
+use crate::stripe::subscription::{Status, Subscription};
+use crate::time::Micros;
 
 /// How many pages of a customer's subscriptions are read.
 pub(super) const PAGES_MAX: usize = 10;
+
+/// How many subscriptions' open invoices are asked for before it is known that they matter.
+const PAST_DUE_MAX: usize = 4;
 
 /// The search for whom an event concerns.
 #[derive(Debug, Default)]
@@ -22,12 +28,13 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    /// What to ask first. Where the event itself names nobody, its Checkout Session is asked for side by side.
+    /// What to ask first. Unless the event shows that the subscription names its owner itself, its Checkout Session is
+    /// asked for side by side.
     pub(super) fn begin(&mut self, trigger: &Trigger) -> Vec<Ask> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
             About::Subscription(id) => {
-                let session = trigger.named.is_empty().then(|| Ask::Sessions(id.clone()));
+                let session = (!trigger.names_owner).then(|| Ask::Sessions(id.clone()));
                 [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
             }
             About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
@@ -37,13 +44,24 @@ impl Discovery {
     /// Takes an answer, and says what else is to be asked.
     pub(super) fn take(
         &mut self,
-        worker: &Worker,
+        worker: &mut Worker,
         facts: &mut Facts,
+        now: Micros,
         ask: &Ask,
         told: Told,
     ) -> Result<Vec<Ask>, Trouble> {
         match told {
-            Told::Subscription(found) => self.subscriptions.push(*found),
+            Told::Subscription(found) => {
+                // They came along, so no round trip is spent on them.
+                for item in &found.items {
+                    if let Expandable::Object(product) = &item.price.product
+                        && let Ok(id) = ProductId::parse(&product.id)
+                    {
+                        worker.products.insert(id, product.metadata.clone(), now);
+                    }
+                }
+                self.subscriptions.push(*found);
+            }
             Told::Subscriptions(page) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
@@ -56,33 +74,41 @@ impl Discovery {
         Ok(Vec::new())
     }
 
-    /// Those who own what the event is about, each once, and the sessions that must be read to know the rest.
-    pub(super) fn owners(&mut self, worker: &Worker, facts: &mut Facts) -> (Vec<Named>, Vec<Ask>) {
+    /// Those whom anything at Stripe names for what the event is about, each once, and the sessions that must be read
+    /// to know the rest.
+    ///
+    /// Not only the owners: whom the customer names though the subscription names somebody else may have been the owner
+    /// until this very event, and then nothing in it says so. Who is named gets nothing by it.
+    pub(super) fn named(&mut self, worker: &Worker, facts: &mut Facts) -> (Vec<Named>, Vec<Ask>) {
         self.customers.extend(self.subscriptions.iter().map(|subscription| subscription.customer.clone()));
-        let (mut owners, mut asks) = (Vec::<Named>::new(), Vec::new());
+        let keys = &worker.config.subject_keys;
+        let (mut all, mut asks) = (Vec::<Named>::new(), Vec::new());
         let only_one = self.subscriptions.len() == 1;
         for subscription in &self.subscriptions {
-            let (by_metadata, unfit) = owner_by_metadata(subscription, &worker.config.subject_keys);
+            let (by_metadata, unfit) = named_by_metadata(subscription, keys);
             facts.unfit.extend(unfit);
-            let owner = match by_metadata {
-                Some(owner) => Some(owner),
-                None => match facts.sessions.get(&subscription.id) {
-                    Some(owner) => owner.clone(),
-                    // Of those that have ended only the event's own matters.
-                    None if only_one || subscription.status.is_live() => {
-                        asks.push(Ask::Sessions(subscription.id.clone()));
-                        None
-                    }
-                    None => None,
-                },
-            };
-            if let Some(owner) = owner
-                && !owners.iter().any(|known| known.subject == owner.subject)
-            {
-                owners.push(owner);
+            let sessions = facts.sessions.get(&subscription.id);
+            // Of those that have ended only the event's own matters.
+            let matters = only_one || subscription.status.is_live();
+            let room = facts.sessions.len().saturating_add(asks.len()) < SESSIONS_READ_MAX;
+            if by_metadata.is_empty() && sessions.is_none() && matters && room {
+                asks.push(Ask::Sessions(subscription.id.clone()));
+            }
+            for named in by_metadata.into_iter().chain(sessions.cloned().flatten()) {
+                match all.iter_mut().find(|known| known.subject == named.subject) {
+                    Some(known) => known.via = known.via.min(named.via),
+                    None => all.push(named),
+                }
             }
         }
-        (owners, asks)
+        (all, asks)
+    }
+
+    /// The subscriptions whose open invoices will matter.
+    pub(super) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
+        let past_due =
+            self.subscriptions.iter().filter(|subscription| subscription.status == Status::PastDue);
+        past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
     }
 
     /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.

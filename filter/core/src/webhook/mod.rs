@@ -14,6 +14,8 @@ mod discovery;
 mod facts;
 mod memory;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod owner;
 mod products;
 mod reckoning;

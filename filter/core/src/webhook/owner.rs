@@ -72,16 +72,31 @@ pub(super) fn owner_by_metadata(
     subscription: &Subscription,
     keys: &SubjectKeys,
 ) -> (Option<Named>, Vec<String>) {
+    let (named, unfit) = named_by_metadata(subscription, keys);
+    (named.into_iter().next(), unfit)
+}
+
+/// Whom a subscription's own metadata name, and then whom its customer's do. The first is the owner.
+pub(super) fn named_by_metadata(
+    subscription: &Subscription,
+    keys: &SubjectKeys,
+) -> (Vec<Named>, Vec<String>) {
     let own = named_in(&subscription.metadata, keys);
-    if let Some(subject) = own.subject {
-        let by_reference = subscription.metadata.get(NAMED_BY_KEY) == Some(NAMED_BY_REFERENCE);
-        let via = if by_reference { Via::Reference } else { Via::Metadata };
-        return (Some(Named { subject, via }), own.unfit);
+    let via = via_of(&subscription.metadata);
+    let own_name = own.subject.map(|subject| Named { subject, via });
+    let customer = subscription.customer_object.as_ref();
+    let customers = customer.map(|customer| named_in(&customer.metadata, keys)).unwrap_or_default();
+    let customers_name = customers.subject.map(|subject| Named { subject, via: Via::Metadata });
+    let unfit = own.unfit.into_iter().chain(customers.unfit).collect();
+    (own_name.into_iter().chain(customers_name).collect(), unfit)
+}
+
+/// How far a subscription's own metadata are to be believed: some were recorded from a `client_reference_id`.
+pub(super) fn via_of(metadata: &Metadata) -> Via {
+    match metadata.get(NAMED_BY_KEY) {
+        Some(NAMED_BY_REFERENCE) => Via::Reference,
+        _ => Via::Metadata,
     }
-    let Some(customer) = &subscription.customer_object else { return (None, own.unfit) };
-    let customers = named_in(&customer.metadata, keys);
-    let named = customers.subject.map(|subject| Named { subject, via: Via::Metadata });
-    (named, own.unfit.into_iter().chain(customers.unfit).collect())
 }
 
 /// Whom the Checkout Sessions of a subscription name: metadata, then `client_reference_id` if it may.

@@ -16,13 +16,15 @@ use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
 
 /// How many subscriptions without metadata of ours are looked up by their Checkout Session.
-const SESSIONS_READ_MAX: usize = 20;
+pub(super) const SESSIONS_READ_MAX: usize = 20;
 
 /// What was read at Stripe in one round.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// The customers whose subscriptions were read.
     pub(super) customers: SortedSet<CustomerId>,
+    /// Whether all that the record lists are among them.
+    pub(super) complete: bool,
     /// All their subscriptions, of whichever subjects.
     pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// What is owed for those where it matters.
@@ -53,13 +55,18 @@ pub(super) struct Account<'a> {
 impl Reading {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
     pub(super) fn sessions_missing(&self, worker: &Worker, facts: &Facts) -> Vec<Ask> {
+        let unnamed = self.unnamed(worker, facts);
+        unnamed.map(|subscription| Ask::Sessions(subscription.id.clone())).collect()
+    }
+
+    /// The live subscriptions that no metadata name anybody for, and whose sessions are to be read yet.
+    fn unnamed<'a>(&'a self, worker: &'a Worker, facts: &'a Facts) -> impl Iterator<Item = &'a Subscription> {
         let unnamed = self.subscriptions.values().filter(|subscription| {
             subscription.status.is_live()
                 && !facts.sessions.contains_key(&subscription.id)
                 && owner_by_metadata(subscription, &worker.config.subject_keys).0.is_none()
         });
-        let room = SESSIONS_READ_MAX.saturating_sub(facts.sessions.len());
-        unnamed.take(room).map(|subscription| Ask::Sessions(subscription.id.clone())).collect()
+        unnamed.take(SESSIONS_READ_MAX.saturating_sub(facts.sessions.len()))
     }
 
     /// What else must be read to know the plan of the account.
@@ -71,7 +78,10 @@ impl Reading {
         now: Micros,
     ) -> Vec<Ask> {
         let owned = self.owned(worker, facts, account.subject);
-        let subscriptions: Vec<_> = owned.into_iter().map(|(subscription, _)| subscription).collect();
+        // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
+        let unnamed = self.unnamed(worker, facts);
+        let subscriptions: Vec<_> =
+            owned.into_iter().map(|(subscription, _)| subscription).chain(unnamed).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -113,6 +123,8 @@ impl Reading {
         let granting_since_s = granting.map(|subscription| subscription.created_s);
         // Whoever was only named by a payer's own choice may gain by it, but not lose what came from elsewhere.
         let keeps = !trusted && shown.granted_by.is_none() && resolution.rank <= recorded.rank;
+        // Nothing is taken away while there are customers that were not read.
+        let keeps = keeps || (!self.complete && resolution.rank < recorded.rank);
         let aim = match keeps {
             true => shown.clone(),
             false => Record {
@@ -122,7 +134,7 @@ impl Reading {
                 ..shown.clone()
             },
         };
-        let holders = self.holders(&owned);
+        let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
         }
@@ -145,12 +157,23 @@ impl Reading {
         all.filter(|(_, named)| named.subject == *subject).collect()
     }
 
-    fn holders(&self, owned: &[(&Subscription, Named)]) -> Holders {
+    /// Of equally sure claims that of the subscription that grants the plan goes first, and then those that are listed
+    /// already: else the list would be another one with each set of customers that is read.
+    fn holders<'a>(
+        &'a self,
+        owned: &[(&'a Subscription, Named)],
+        shown: &Record,
+        granting: Option<&SubscriptionId>,
+    ) -> Holders {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
-        let claims: SortedSet<_> =
-            live.map(|(subscription, named)| (named.via, &subscription.customer)).collect();
+        let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
+        let claim = |(subscription, named): &(&'a Subscription, Named)| {
+            let customer = &subscription.customer;
+            (named.via, granting != Some(customer), !shown.customers.contains(customer), customer)
+        };
+        let claims: SortedSet<_> = live.map(claim).collect();
         let mut live: Vec<CustomerId> = Vec::new();
-        for (_, customer) in &claims {
+        for (.., customer) in &claims {
             if !live.contains(customer) {
                 live.push((*customer).clone());
             }

@@ -5,14 +5,15 @@
 //! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
 
 use super::asks::{Ask, Told};
-use super::discovery::{first_page, next_page};
+use super::discovery::{Discovery, first_page, next_page};
 use super::facts::Facts;
 use super::owner::{Named, Via};
 use super::reckoning::{Account, Reading};
 use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
-use crate::ids::{CustomerId, Subject};
+use crate::config::PastDue;
+use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::time::Micros;
 use std::time::Duration;
@@ -32,7 +33,9 @@ pub(super) struct SubjectSync {
     pub(super) subject: Subject,
     /// Whether anything but a `client_reference_id` names it.
     trusted: bool,
-    /// Customers to read beside those that the record lists.
+    /// The customers that the event is about: always read.
+    about: SortedSet<CustomerId>,
+    /// Customers that were read before.
     also: SortedSet<CustomerId>,
     /// Clerk's latest answer; `None` if Clerk does not have the subject.
     record: Option<Record>,
@@ -88,6 +91,7 @@ impl SubjectSync {
         let sync = SubjectSync {
             subject,
             trusted: via == Via::Metadata,
+            about: SortedSet::default(),
             also: SortedSet::default(),
             record: None,
             round: 0,
@@ -125,30 +129,52 @@ impl SubjectSync {
         worker: &Worker,
         facts: &mut Facts,
         now: Micros,
-        customers: &SortedSet<CustomerId>,
+        discovery: &Discovery,
     ) -> Result<Vec<Ask>, Trouble> {
-        self.also.extend(customers.iter().cloned());
-        let asks = self.begin_round(customers)?;
+        self.about.clone_from(&discovery.customers);
+        let owing = match worker.config.past_due {
+            PastDue::Revoke => SortedSet::default(),
+            PastDue::Keep | PastDue::Grace(_) => discovery.past_due().cloned().collect(),
+        };
+        let asks = self.begin_round(&owing)?;
         // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
         if asks.is_empty() { self.advance(worker, facts, now) } else { Ok(asks) }
     }
 
-    /// Asks for the subscriptions of all customers. An id of the other mode is an error for those that the event is
-    /// about, for then the API key is wrong.
-    fn begin_round(&mut self, about: &SortedSet<CustomerId>) -> Result<Vec<Ask>, Trouble> {
+    /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
+    /// that it matters. In the first round an id of the other mode is an error for those that the event is about, for
+    /// then the API key is wrong.
+    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<Ask>, Trouble> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(Trouble::Unsettled);
         }
-        let listed = self.record.iter().flat_map(|record| record.customers.iter().chain(&record.removed));
-        self.also = self.also.iter().chain(listed).cloned().collect();
-        let customers: SortedSet<_> = self.also.iter().take(CUSTOMERS_READ_MAX).cloned().collect();
-        let asks: Vec<_> =
-            customers.iter().map(|customer| first_page(customer, !about.contains(customer))).collect();
-        self.reading = Reading { customers, ..Reading::default() };
+        let strict = self.round == 1;
+        let customers = self.customers_to_read();
+        let page = |customer| first_page(customer, !(strict && self.about.contains(customer)));
+        let pages: Vec<_> = customers.iter().map(page).collect();
+        let asks: Vec<_> = pages.into_iter().chain(owing.iter().cloned().map(Ask::OpenInvoices)).collect();
+        let listed = self.record.iter().flat_map(|record| &record.customers);
+        let complete = listed.clone().all(|customer| customers.contains(customer));
+        self.also.extend(customers.iter().cloned());
+        self.reading = Reading { customers, complete, ..Reading::default() };
         self.phase = Phase::Reading;
         self.outstanding = asks.len();
         Ok(asks)
+    }
+
+    /// Those that the event is about go first, then those that the record lists: neither may be missed because of any
+    /// number of others.
+    fn customers_to_read(&self) -> SortedSet<CustomerId> {
+        let listed = self.record.iter().flat_map(|record| &record.customers);
+        let removed = self.record.iter().flat_map(|record| &record.removed);
+        let mut customers = SortedSet::default();
+        for customer in self.about.iter().chain(listed).chain(removed).chain(&self.also) {
+            if customers.len() < CUSTOMERS_READ_MAX {
+                customers.insert(customer.clone());
+            }
+        }
+        customers
     }
 
     /// Takes an answer, and says what to ask next: nothing while others are outstanding, or at the end.
@@ -169,7 +195,10 @@ impl SubjectSync {
         match self.phase {
             Phase::Meeting | Phase::Done(_) => Ok(next),
             Phase::Reading => self.advance(worker, facts, now),
-            Phase::Writing => self.begin_round(&SortedSet::default()),
+            Phase::Writing => {
+                let owing = self.reading.open_invoices.keys().cloned().collect();
+                self.begin_round(&owing)
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Sync {
     deadline: Deadline,
     outstanding: SortedMap<CallId, (Party, Ask)>,
     calls: u32,
+    /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
+    occasion: String,
     settling: bool,
 }
 
@@ -64,10 +66,12 @@ impl Sync {
             deadline: Deadline::from(now),
             outstanding: SortedMap::default(),
             calls: 0,
+            occasion: format!("{} {}", trigger.event, now.as_micros()),
             settling: false,
             trigger,
         };
         sync.facts.unfit.extend(sync.trigger.unfit.clone());
+        sync.facts.skipped.extend(sync.trigger.skipped.clone());
         let mut asks: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
         asks.extend(sync.add_subjects(sync.trigger.named.clone()));
@@ -91,7 +95,7 @@ impl Sync {
         };
         let told = ask.read(worker, outcome)?;
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.facts, &ask, told)?,
+            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, &ask, told)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
                 Some(subject) => subject.take(worker, &mut self.facts, now, &ask, told)?,
                 None => Vec::new(),
@@ -107,18 +111,18 @@ impl Sync {
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
     fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, Trouble> {
-        let (owners, missing) = self.discovery.owners(worker, &mut self.facts);
+        let (named, missing) = self.discovery.named(worker, &mut self.facts);
         if !missing.is_empty() {
             return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
         }
-        let met = self.add_subjects(owners);
+        let met = self.add_subjects(named);
         if !met.is_empty() {
             return Ok(met);
         }
         self.settling = true;
         let mut asks = Vec::new();
         for (place, subject) in self.subjects.iter_mut().enumerate() {
-            let first = subject.settle(worker, &mut self.facts, now, &self.discovery.customers)?;
+            let first = subject.settle(worker, &mut self.facts, now, &self.discovery)?;
             asks.extend(first.into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
@@ -149,7 +153,7 @@ impl Sync {
     ) -> Result<Vec<(CallId, Callout)>, Trouble> {
         let mut calls = Vec::with_capacity(asks.len());
         for (party, ask) in asks {
-            let callout = ask.callout(worker, &self.trigger.event);
+            let callout = ask.callout(worker, &self.occasion);
             let timeout = self.deadline.allot(now, callout.timeout)?;
             let call = CallId(self.calls);
             self.calls = self.calls.saturating_add(1);

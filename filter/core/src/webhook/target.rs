@@ -29,13 +29,15 @@ impl Holders {
 
     /// The record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in `aim`.
     ///
-    /// The list alone is reason to write when a customer is missing on it. Striking out is not: that is done along with
-    /// whatever else is written, so that the same truth twice is written once.
+    /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
+    /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same
+    /// truth twice is written once.
     pub(super) fn lists(&self, shown: &Record, aim: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);
-        let taken_off: SortedSet<CustomerId> = match adds {
+        let too_long = shown.customers.len() > CUSTOMERS_MAX;
+        let taken_off: SortedSet<CustomerId> = match adds || too_long {
             true => shown.customers.intersection(&without).cloned().collect(),
             false => SortedSet::default(),
         };

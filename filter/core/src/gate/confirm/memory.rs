@@ -4,7 +4,6 @@ use crate::ids::Subject;
 use crate::machine::InquiryId;
 use crate::plan_table::{PlanTable, Rank};
 use crate::time::Micros;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long an answer holds.
@@ -44,8 +43,9 @@ pub(super) fn holds(asked_at: Micros, now: Micros) -> bool {
 /// What a worker thread knows from Clerk's own records, and whom it is asking about.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct Memory {
-    answers: BTreeMap<Subject, Answer>,
-    under_way: BTreeMap<Subject, InquiryId>,
+    /// By subject. Lists, since a map's code weighs more in a module.
+    answers: Vec<(Subject, Answer)>,
+    under_way: Vec<(Subject, InquiryId)>,
 }
 
 impl Memory {
@@ -62,37 +62,53 @@ impl Memory {
 
     /// What is known of a subject, whatever its tokens say.
     pub(super) fn latest(&self, subject: &Subject, now: Micros) -> Option<&Answer> {
-        self.answers.get(subject).filter(|answer| answer.holds(now))
+        let place = self.place(subject).ok()?;
+        self.answers.get(place).map(|(_, answer)| answer).filter(|answer| answer.holds(now))
     }
 
     /// Keeps an answer, unless a later one is there.
     pub(in crate::gate) fn learn(&mut self, subject: Subject, answer: Answer, now: Micros) {
-        self.answers.retain(|_, known| known.holds(now));
-        if self.answers.get(&subject).is_some_and(|known| known.asked_at > answer.asked_at) {
-            return;
-        }
-        self.answers.insert(subject, answer);
-        if self.answers.len() > ANSWERS_MAX {
-            let oldest = self.answers.iter().min_by_key(|(_, answer)| answer.asked_at);
-            if let Some(subject) = oldest.map(|(subject, _)| subject.clone()) {
-                self.answers.remove(&subject);
+        self.answers.retain(|(_, known)| known.holds(now));
+        match self.place(&subject) {
+            Ok(place) => {
+                let known = self.answers.get_mut(place).map(|(_, known)| known);
+                if let Some(known) = known.filter(|known| known.asked_at <= answer.asked_at) {
+                    *known = answer;
+                }
+            }
+            Err(place) => {
+                self.answers.insert(place, (subject, answer));
+                self.keep_to_the_maximum();
             }
         }
     }
 
+    fn keep_to_the_maximum(&mut self) {
+        if self.answers.len() > ANSWERS_MAX {
+            let ages = self.answers.iter().map(|(_, answer)| answer.asked_at).enumerate();
+            if let Some((oldest, _)) = ages.min_by_key(|(_, asked_at)| *asked_at) {
+                self.answers.remove(oldest);
+            }
+        }
+    }
+
+    fn place(&self, subject: &Subject) -> Result<usize, usize> {
+        self.answers.binary_search_by(|(known, _)| known.cmp(subject))
+    }
+
     /// The question about a subject that is under way.
     pub(super) fn under_way(&self, subject: &Subject) -> Option<InquiryId> {
-        self.under_way.get(subject).copied()
+        self.under_way.iter().find(|(known, _)| known == subject).map(|(_, inquiry)| *inquiry)
     }
 
     /// A question about a subject has begun.
     pub(super) fn began(&mut self, subject: Subject, inquiry: InquiryId) {
-        self.under_way.insert(subject, inquiry);
+        self.under_way.push((subject, inquiry));
     }
 
     /// It has ended.
     pub(in crate::gate) fn ended(&mut self, subject: &Subject) {
-        self.under_way.remove(subject);
+        self.under_way.retain(|(known, _)| known != subject);
     }
 }
 
@@ -155,7 +171,7 @@ mod tests {
             memory.learn(subject(number), Answer { asked_at: asked, ..answer(0) }, asked);
         }
         assert_eq!(memory.answers.len(), ANSWERS_MAX);
-        assert!(!memory.answers.contains_key(&subject(0)) && memory.answers.contains_key(&subject(1)));
+        assert!(memory.place(&subject(0)).is_err() && memory.place(&subject(1)).is_ok());
         memory.learn(subject(1), answer(ASKED_S + 90), Micros::from_secs(ASKED_S + 90));
         assert_eq!(memory.answers.len(), 1, "what no longer holds goes first");
     }

@@ -2,6 +2,7 @@
 
 use super::host::{bearer, signed};
 use super::{gate, gate_with, get, token};
+use crate::clerk::rs256;
 use crate::clerk::token_tests::factory::{NOW_S, stranger_key};
 use serde_json::json;
 
@@ -166,12 +167,23 @@ fn a_token_that_failed_is_not_remembered() {
 }
 
 #[test]
-fn a_host_that_cannot_check_signatures_lets_nobody_in() {
+fn where_nobody_can_check_signatures_nobody_is_let_in() {
     let mut host = gate();
     host.checks_signatures = false;
+    host.worker.rs256 = None;
     let cookie = format!("__session={}", signed(|_| {}));
     for fields in [[("authorization", token("pro").as_str())], [("cookie", cookie.as_str())]] {
         let answer = host.send(&get("/search", &fields));
         assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"));
     }
+}
+
+#[test]
+fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
+    let mut host = gate();
+    host.checks_signatures = false;
+    host.worker.rs256 = Some(rs256::check);
+    assert_eq!(host.send(&get("/account", &[("authorization", &token("pro"))])).code(), "on");
+    let forged = bearer(|draft| draft.key = stranger_key());
+    assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
 }

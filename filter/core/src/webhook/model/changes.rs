@@ -1,0 +1,169 @@
+//! What people and Stripe do at random: buy, pay, fail to pay, change, cancel, move, delete.
+
+use super::oracle;
+use super::random::Random;
+use super::stripe::{Presence, Stripe};
+use std::collections::BTreeSet;
+
+/// Everyone at Clerk.
+pub(super) const SUBJECTS: [&str; 3] = ["user_0", "user_1", "org_0"];
+const PRICES: [&str; 6] =
+    ["price_pro", "price_ent", "price_pro", "price_free", "price_addon", "price_by_product"];
+const CUSTOMERS_MAX: usize = 4;
+const SUBSCRIPTIONS_MAX: usize = 6;
+
+fn key(subject: &str) -> &'static str {
+    if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
+}
+
+/// One change. `may_move` says whether ownership may move away from those: see the laws in `convergence`.
+pub(super) fn change(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    may_move: impl Fn(&BTreeSet<String>, &str) -> bool,
+) {
+    match random.below(100) {
+        0..=14 => add_customer(stripe, random),
+        15..=44 => buy(stripe, random),
+        45..=64 => change_status(stripe, random),
+        65..=82 => {
+            if let Some(id) = any_subscription(stripe, random) {
+                let price = random.pick(&PRICES);
+                stripe.set_price(&id, price);
+            }
+        }
+        83..=87 => {
+            if let Some(id) = any_subscription(stripe, random) {
+                stripe.change_subscription(&id, |s| s.cancel_at_period_end = !s.cancel_at_period_end);
+            }
+        }
+        88..=92 => move_subscription(stripe, random, may_move),
+        93..=96 => move_customer(stripe, random, may_move),
+        _ => delete_customer(stripe, random, may_move),
+    }
+}
+
+fn add_customer(stripe: &mut Stripe, random: &mut Random) {
+    if stripe.customers.len() >= CUSTOMERS_MAX {
+        return buy(stripe, random);
+    }
+    let id = format!("cus_{}", stripe.customers.len());
+    let subject = random.pick(&SUBJECTS);
+    match random.percent(50) {
+        true => stripe.add_customer(&id, &[(key(subject), subject)]),
+        false => stripe.add_customer(&id, &[]),
+    }
+    buy_for(stripe, random, &id);
+}
+
+fn buy(stripe: &mut Stripe, random: &mut Random) {
+    match any_customer(stripe, random) {
+        Some(customer) => buy_for(stripe, random, &customer),
+        None => add_customer(stripe, random),
+    }
+}
+
+/// A new subscription, whose it is being said in one of the ways in which that can be said.
+fn buy_for(stripe: &mut Stripe, random: &mut Random, customer: &str) {
+    if stripe.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+        return;
+    }
+    let id = format!("sub_{}", stripe.subscriptions.len());
+    let (subject, price) = (random.pick(&SUBJECTS), random.pick(&PRICES));
+    match random.below(8) {
+        0..=3 => drop(stripe.add_subscription(&id, customer, price, &[(key(subject), subject)])),
+        4 => {
+            stripe.add_subscription(&id, customer, price, &[]);
+            stripe.add_session(&id, &[(key(subject), subject)], None);
+        }
+        5 => {
+            stripe.add_subscription(&id, customer, price, &[]);
+            stripe.add_session(&id, &[], Some(subject));
+        }
+        _ => drop(stripe.add_subscription(&id, customer, price, &[])),
+    }
+}
+
+fn change_status(stripe: &mut Stripe, random: &mut Random) {
+    let Some(id) = any_subscription(stripe, random) else { return };
+    match random.below(10) {
+        0..=4 => drop(stripe.set_status(&id, "canceled")),
+        5 => drop(stripe.fail_payment(&id, "subscription_cycle")),
+        6 => drop(stripe.set_status(&id, "unpaid")),
+        7 => drop(stripe.set_status(&id, "trialing")),
+        _ => drop(stripe.set_status(&id, "active")),
+    }
+}
+
+fn move_subscription(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    may_move: impl Fn(&BTreeSet<String>, &str) -> bool,
+) {
+    let Some(id) = any_subscription(stripe, random) else { return };
+    let losers = oracle::owner(stripe, &stripe.subscriptions[&id]).into_iter().collect();
+    if !may_move(&losers, &id) {
+        return;
+    }
+    let subject = random.pick(&SUBJECTS);
+    let named = random.percent(80);
+    stripe.change_subscription(&id, |subscription| {
+        subscription.metadata.clear();
+        if named {
+            subscription.metadata.insert(key(subject).to_owned(), subject.to_owned());
+        }
+    });
+}
+
+fn move_customer(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    may_move: impl Fn(&BTreeSet<String>, &str) -> bool,
+) {
+    let Some(id) = any_customer(stripe, random) else { return };
+    if !may_move(&owners(stripe, &id), &id) {
+        return;
+    }
+    let subject = random.pick(&SUBJECTS);
+    let named = random.percent(80);
+    stripe.change_customer(&id, |metadata| {
+        metadata.clear();
+        if named {
+            metadata.insert(key(subject).to_owned(), subject.to_owned());
+        }
+    });
+}
+
+fn delete_customer(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    may_move: impl Fn(&BTreeSet<String>, &str) -> bool,
+) {
+    let Some(id) = any_customer(stripe, random) else { return };
+    if may_move(&owners(stripe, &id), &id) {
+        let presence = random.pick(&[Presence::DeletedAndListed, Presence::DeletedAndMissing]);
+        stripe.delete_customer(&id, presence);
+    }
+}
+
+fn owners(stripe: &Stripe, customer: &str) -> BTreeSet<String> {
+    let its = stripe.subscriptions.values().filter(|subscription| subscription.customer == customer);
+    its.filter_map(|subscription| oracle::owner(stripe, subscription)).collect()
+}
+
+fn any_customer(stripe: &Stripe, random: &mut Random) -> Option<String> {
+    let present: Vec<&String> =
+        stripe.customers.iter().filter(|(_, c)| c.presence == Presence::Present).map(|(id, _)| id).collect();
+    (!present.is_empty()).then(|| present[random.below(present.len())].clone())
+}
+
+/// One that has not ended: what has ended does not come back.
+fn any_subscription(stripe: &Stripe, random: &mut Random) -> Option<String> {
+    let live: Vec<&String> = stripe
+        .subscriptions
+        .values()
+        .filter(|s| oracle::is_live(s))
+        .map(|subscription| &subscription.id)
+        .collect();
+    (!live.is_empty()).then(|| live[random.below(live.len())].clone())
+}

@@ -1,0 +1,159 @@
+//! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
+
+use super::super::Worker;
+use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
+use super::world::{Ending, World, parts};
+use crate::http::Callout;
+use crate::report::Report;
+use serde_json::Value;
+use std::time::Duration;
+
+/// A world, and one replica of the gateway in it.
+#[derive(Debug)]
+pub(super) struct Bench {
+    pub(super) world: World,
+    pub(super) replica: Replica,
+    pub(super) shared: SharedData,
+    /// How long each callout takes.
+    pub(super) callout_takes: Duration,
+    /// All callouts that there were.
+    pub(super) callouts: Vec<Callout>,
+    /// What becomes of a callout in place of an answer, if anything.
+    pub(super) fails: fn(&Callout) -> Option<Ending>,
+}
+
+/// What came of a delivery.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    /// 0 if it was forwarded.
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Value,
+    /// Log lines, each with its fields.
+    pub(super) lines: Vec<Value>,
+    pub(super) sent: Vec<(usize, String)>,
+    pub(super) passage_end: End,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        Self::configured(Value::Null)
+    }
+
+    pub(super) fn configured(changes: Value) -> Self {
+        let worker = Worker::new(configuration(changes));
+        Bench {
+            world: World::new(),
+            replica: Replica { worker, process: 0 },
+            shared: SharedData::default(),
+            callout_takes: Duration::from_millis(20),
+            callouts: Vec::new(),
+            fails: |_| None,
+        }
+    }
+
+    /// Delivers the event of that number, signed now.
+    pub(super) fn deliver(&mut self, event: usize) -> Delivered {
+        let body = self.world.stripe.events[event].body.clone();
+        self.send(&signed(&body, self.world.now.as_secs()))
+    }
+
+    /// Delivers all events from that number on, those too that the deliveries cause. The last of them.
+    pub(super) fn deliver_from(&mut self, first: usize) -> Delivered {
+        let mut event = first;
+        loop {
+            let delivered = self.deliver(event);
+            assert!(matches!(delivered.status, 0 | 200), "event {event}: {delivered:?}");
+            event += 1;
+            if event >= self.world.stripe.events.len() {
+                return delivered;
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, sending: &Sending<'_>) -> Delivered {
+        let mut passage = Passage::begin(sending, &mut self.replica, &mut self.shared, self.world.now);
+        while passage.end.is_none() {
+            assert!(!passage.in_flight.is_empty(), "it waits for nothing");
+            // Those that were sent first are answered first, so that what is side by side takes its time once.
+            let wave = passage.in_flight.iter().map(|call| call.round_trip).min().unwrap();
+            self.world.now = self.world.now.plus(self.callout_takes);
+            for call in passage.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
+                let answer = || Ending::Answered(self.world.answer(&call.callout));
+                self.callouts.push(call.callout.clone());
+                call.ending = Some((self.fails)(&call.callout).unwrap_or_else(answer));
+            }
+            while let Some(place) = passage.in_flight.iter().position(|call| call.ending.is_some()) {
+                if passage.end.is_some() {
+                    break;
+                }
+                passage.answer(&mut self.replica, &mut self.shared, self.world.now, place);
+            }
+        }
+        Delivered::of(passage)
+    }
+
+    pub(super) fn plan(&self, subject: &str) -> Option<&str> {
+        self.world.clerk.subjects[subject].plan()
+    }
+}
+
+impl Delivered {
+    fn of(passage: Passage) -> Self {
+        let end = passage.end.unwrap();
+        let (status, headers, body) = match &end {
+            End::Reply(reply) => (reply.status, reply.headers.clone(), reply.body.clone()),
+            End::Forward(_) => (0, Vec::new(), Vec::new()),
+        };
+        let line = |report: &Report| match report {
+            Report::Line(_, line) => Some(serde_json::from_str(line).unwrap()),
+            Report::Count(_) | Report::Record(..) => None,
+        };
+        Delivered {
+            status,
+            headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+            lines: passage.reports.iter().filter_map(line).collect(),
+            sent: passage.sent,
+            passage_end: end,
+        }
+    }
+
+    /// `status` or `code` of the answer.
+    pub(super) fn answer(&self) -> (u16, &str) {
+        let word = self.body["code"].as_str().or(self.body["status"].as_str());
+        (self.status, word.unwrap_or_default())
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The codes of the alarms.
+    pub(super) fn alarms(&self) -> Vec<&str> {
+        self.lines.iter().filter_map(|line| line["alarm"].as_str()).collect()
+    }
+
+    /// The lines of the audit.
+    pub(super) fn audit(&self) -> Vec<&Value> {
+        self.lines.iter().filter(|line| line["audit"].is_string()).collect()
+    }
+
+    /// The callouts that change something.
+    pub(super) fn writes(&self) -> Vec<&str> {
+        self.sent.iter().map(|(_, line)| line.as_str()).filter(|line| !line.starts_with("GET")).collect()
+    }
+
+    /// How many round trips came one after the other before the first write at Clerk, and how many there were in all.
+    pub(super) fn round_trips(&self) -> (usize, usize) {
+        let write = self.sent.iter().find(|(_, line)| line.starts_with("PATCH"));
+        let before = write.map_or(0, |(round_trip, _)| round_trip - 1);
+        (before, self.sent.iter().map(|(round_trip, _)| *round_trip).max().unwrap_or_default())
+    }
+}
+
+/// Whether a callout goes there with that method.
+pub(super) fn is_to(callout: &Callout, method: &str, place: &str) -> bool {
+    let (asked, path, ..) = parts(callout);
+    asked == method && path.contains(place)
+}

@@ -1,0 +1,96 @@
+//! Clerk in memory: users and organisations with their metadata, and the part of its Backend API that is used.
+
+use super::world::Answer;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What is so at Clerk at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clerk {
+    pub(super) subjects: BTreeMap<String, Subject>,
+    /// How many writes there were.
+    pub(super) writes: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subject {
+    pub(super) public: Value,
+    pub(super) private: Value,
+}
+
+impl Subject {
+    pub(super) fn plan(&self) -> Option<&str> {
+        self.public.get("plan").and_then(Value::as_str)
+    }
+
+    pub(super) fn granted_by(&self) -> Option<&str> {
+        self.private.get("stripe_subscription").and_then(Value::as_str)
+    }
+
+    pub(super) fn status(&self) -> Option<&str> {
+        self.public.get("subscription").and_then(|note| note.get("status")).and_then(Value::as_str)
+    }
+
+    /// The keys of one of the maps of customers.
+    pub(super) fn customers(&self, name: &str) -> Vec<&str> {
+        let map = self.private.get(name).and_then(Value::as_object);
+        map.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+}
+
+impl Clerk {
+    pub(super) fn add(&mut self, id: &str) {
+        self.add_with(id, json!({}), json!({}));
+    }
+
+    pub(super) fn add_with(&mut self, id: &str, public: Value, private: Value) {
+        self.subjects.insert(id.to_owned(), Subject { public, private });
+    }
+
+    /// Answers a request to `/v1/users/{id}`, `/v1/organizations/{id}` or `…/metadata`.
+    pub(super) fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
+        let (kind, id) = (segments[0], segments[1]);
+        let fits =
+            matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
+        let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else {
+            return Answer::of(
+                404,
+                r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#.to_owned(),
+            );
+        };
+        match (method, segments.get(2)) {
+            ("GET", None) => {}
+            ("PATCH", Some(&"metadata")) => {
+                let patch: Value = serde_json::from_slice(body).unwrap();
+                merge(&mut subject.public, patch.get("public_metadata"));
+                merge(&mut subject.private, patch.get("private_metadata"));
+                self.writes += 1;
+            }
+            _ => panic!("Clerk has no {method} {path} here"),
+        }
+        let (public, private) = (&subject.public, &subject.private);
+        Answer::of(200, format!(r#"{{"id":"{id}","public_metadata":{public},"private_metadata":{private}}}"#))
+    }
+}
+
+/// Objects are merged at every depth, null removes a key, all else replaces.
+fn merge(into: &mut Value, patch: Option<&Value>) {
+    let Some(patch) = patch else { return };
+    let Value::Object(members) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = Value::Object(Map::new());
+    }
+    let object = into.as_object_mut().unwrap();
+    for (name, value) in members {
+        match value {
+            Value::Null => {
+                object.remove(name);
+            }
+            value => merge(object.entry(name.clone()).or_insert(Value::Null), Some(value)),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What must hold of deliveries, held against Stripe and Clerk in memory.
+//!
+//! [`stripe`], [`stripe_api`] and [`clerk`] answer as the real ones do and keep the events that changes cause;
+//! [`gateway`] drives deliveries step by step; [`check`] is the entry of the deterministic tests, [`schedule`] that of
+//! the random ones, held against [`oracle`].
+#![allow(clippy::arithmetic_side_effects)]
+
+mod changes;
+mod check;
+mod clerk;
+mod gateway;
+mod history;
+mod oracle;
+mod random;
+mod schedule;
+mod stripe;
+mod stripe_api;
+mod stripe_wire;
+mod world;
+
+mod answers;
+mod audit_lines;
+mod convergence;
+mod forwarding;
+mod many_customers;
+mod named_schedules;
+mod round_trips;
+mod whose;

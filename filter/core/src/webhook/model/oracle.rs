@@ -1,0 +1,71 @@
+//! The truth, worked out from the model of Stripe alone and in the plainest way: no record, no history, no rounds.
+
+use super::super::owner::NAMED_BY_KEY;
+use super::stripe::{Customer, Metadata, Presence, Stripe, Subscription};
+
+/// The plans of the tests, lowest first.
+pub(super) const PLANS: [&str; 3] = ["free", "pro", "enterprise"];
+
+pub(super) fn rank_of_plan(plan: Option<&str>) -> usize {
+    plan.and_then(|plan| PLANS.iter().position(|known| *known == plan)).unwrap_or_default()
+}
+
+/// Whose a subscription is.
+pub(super) fn owner(stripe: &Stripe, subscription: &Subscription) -> Option<String> {
+    let customer = stripe.customers.get(&subscription.customer);
+    let present = customer.filter(|Customer { presence, .. }| *presence == Presence::Present);
+    let sessions = || stripe.sessions.iter().filter(|session| session.subscription == subscription.id);
+    named(&subscription.metadata)
+        .or_else(|| named(&present?.metadata))
+        .or_else(|| sessions().find_map(|session| named(&session.metadata)))
+        .or_else(|| sessions().find_map(|session| session.client_reference_id.clone()))
+}
+
+/// Whom metadata name: the organisation before the user.
+fn named(metadata: &Metadata) -> Option<String> {
+    metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
+}
+
+/// The rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its grace.
+pub(super) fn rank(subscription: &Subscription) -> Option<usize> {
+    if !matches!(subscription.status, "active" | "trialing" | "past_due") {
+        return None;
+    }
+    let of_price = |price: &String| match price.as_str() {
+        "price_free" => Some(0),
+        "price_pro" | "price_by_product" => Some(1),
+        "price_ent" => Some(2),
+        _ => None,
+    };
+    subscription.prices.iter().filter_map(of_price).max()
+}
+
+pub(super) fn is_live(subscription: &Subscription) -> bool {
+    !matches!(subscription.status, "canceled" | "incomplete_expired")
+}
+
+/// Whether anything but a payer's own choice names the owner.
+pub(super) fn is_trusted(subscription: &Subscription) -> bool {
+    !subscription.metadata.contains_key(NAMED_BY_KEY)
+}
+
+/// What Clerk should show of a subject.
+pub(super) struct Truth<'a> {
+    pub(super) plan: &'static str,
+    /// Those that grant that plan.
+    pub(super) granting: Vec<&'a Subscription>,
+    /// The customers with a live subscription.
+    pub(super) customers: Vec<&'a str>,
+}
+
+pub(super) fn truth<'a>(stripe: &'a Stripe, subject: &str) -> Truth<'a> {
+    let owned: Vec<&Subscription> =
+        stripe.subscriptions.values().filter(|s| owner(stripe, s).as_deref() == Some(subject)).collect();
+    let best = owned.iter().filter_map(|subscription| rank(subscription)).max();
+    let granting = owned.iter().filter(|s| best.is_some() && rank(s) == best).copied().collect();
+    let mut customers: Vec<&str> =
+        owned.iter().filter(|s| is_live(s)).map(|subscription| subscription.customer.as_str()).collect();
+    customers.sort_unstable();
+    customers.dedup();
+    Truth { plan: PLANS[best.unwrap_or_default()], granting, customers }
+}

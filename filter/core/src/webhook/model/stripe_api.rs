@@ -1,0 +1,171 @@
+//! Stripe's API over the model: what it answers to a request, as the real one does.
+
+use super::stripe::{Presence, Stripe, Subscription};
+use super::stripe_wire as wire;
+use super::world::Answer;
+
+/// A request to Stripe, taken apart.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) form: Vec<(String, String)>,
+    pub(super) idempotency_key: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn limit(&self) -> usize {
+        self.get("limit").map_or(10, |limit| limit.parse().unwrap())
+    }
+
+    /// What is to be expanded; each must be known, and at most four levels deep.
+    fn expand(&self, known: &[&'static str]) -> Result<Vec<&'static str>, Answer> {
+        let asked = self.query.iter().filter(|(key, _)| key == "expand[]").map(|(_, value)| value.as_str());
+        let find = |value: &str| {
+            let found = known.iter().find(|known| **known == value && value.split('.').count() <= 4);
+            found.copied().ok_or_else(|| error(400, "", "expand", "This property cannot be expanded"))
+        };
+        asked.map(find).collect()
+    }
+}
+
+fn error(status: u16, code: &str, param: &str, message: &str) -> Answer {
+    let body = format!(
+        r#"{{"error":{{"type":"invalid_request_error","code":"{code}","param":"{param}","message":"{message}"}}}}"#
+    );
+    Answer::of(status, body)
+}
+
+fn missing(status: u16, param: &str) -> Answer {
+    error(status, "resource_missing", param, "No such object")
+}
+
+const OTHER_MODE: &str = "No such customer; a similar object exists in test mode, but a live mode key was used to make this request.";
+
+impl Stripe {
+    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+        if let Some((status, body)) = asked.idempotency_key.and_then(|key| self.answered.get(key)) {
+            return Answer::of(*status, body.clone());
+        }
+        let segments: Vec<&str> = asked.path.trim_start_matches("/v1/").split('/').collect();
+        let answer = match (asked.method, segments.as_slice()) {
+            ("GET", ["subscriptions"]) => self.list_subscriptions(asked),
+            ("GET", ["subscriptions", id]) => self.retrieve_subscription(id, asked),
+            ("POST", ["subscriptions", id]) => self.update_subscription(id, asked),
+            ("GET", ["customers", id]) => self.retrieve_customer(id),
+            ("POST", ["customers", id]) => self.update_customer(id, asked),
+            ("GET", ["checkout", "sessions"]) => self.list_sessions(asked),
+            ("GET", ["products", id]) => match self.products.get(*id) {
+                Some(described) => Ok(wire::product(id, described)),
+                None => Err(missing(404, "id")),
+            },
+            ("GET", ["invoices"]) => self.list_invoices(asked),
+            _ => panic!("Stripe has no {} {}", asked.method, asked.path),
+        };
+        let answer = answer.map_or_else(|refusal| refusal, |body| Answer::of(200, body));
+        if let Some(key) = asked.idempotency_key {
+            self.answered.insert(key.to_owned(), (answer.status, answer.body.clone()));
+        }
+        answer
+    }
+
+    fn list_subscriptions(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+        let customer = asked.get("customer").expect("all lists here are of a customer");
+        match self.customers.get(customer).map(|customer| customer.presence) {
+            None | Some(Presence::DeletedAndMissing) => return Err(missing(400, "customer")),
+            Some(Presence::OtherMode) => return Err(error(400, "resource_missing", "customer", OTHER_MODE)),
+            Some(Presence::Present | Presence::DeletedAndListed) => {}
+        }
+        let expand = asked.expand(&["data.customer", "data.latest_invoice"])?;
+        let expand: Vec<&str> = expand.iter().map(|path| path.trim_start_matches("data.")).collect();
+        let all = asked.get("status") == Some("all");
+        let mut found: Vec<&Subscription> = self
+            .subscriptions
+            .values()
+            .filter(|subscription| {
+                subscription.customer == customer && (all || subscription.status != "canceled")
+            })
+            .collect();
+        found.sort_by_key(|subscription| (std::cmp::Reverse(subscription.created_s), &subscription.id));
+        let start = match asked.get("starting_after") {
+            None => 0,
+            Some(after) => match found.iter().position(|subscription| subscription.id == after) {
+                Some(place) => place + 1,
+                None => return Err(missing(400, "starting_after")),
+            },
+        };
+        let page: Vec<String> = found
+            .iter()
+            .skip(start)
+            .take(asked.limit())
+            .map(|subscription| wire::subscription(self, subscription, &expand))
+            .collect();
+        Ok(wire::list(&page, found.len() > start + page.len()))
+    }
+
+    fn retrieve_subscription(&self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
+        let expand = asked.expand(&["customer", "latest_invoice", "items.data.price.product"])?;
+        let found = self.subscriptions.get(id).ok_or_else(|| missing(404, "id"))?;
+        Ok(wire::subscription(self, found, &expand))
+    }
+
+    fn update_subscription(&mut self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
+        if !self.subscriptions.contains_key(id) {
+            return Err(missing(404, "id"));
+        }
+        let pairs = metadata_pairs(asked);
+        self.change_subscription(id, |subscription| subscription.metadata.extend(pairs));
+        Ok(wire::subscription(self, &self.subscriptions[id], &[]))
+    }
+
+    fn retrieve_customer(&self, id: &str) -> Result<String, Answer> {
+        match self.customers.get(id).map(|customer| customer.presence) {
+            None => Err(missing(404, "id")),
+            Some(Presence::OtherMode) => Err(error(404, "resource_missing", "id", OTHER_MODE)),
+            Some(_) => Ok(wire::customer(self, id)),
+        }
+    }
+
+    fn update_customer(&mut self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
+        if self.customers.get(id).map(|customer| customer.presence) != Some(Presence::Present) {
+            return Err(missing(404, "id"));
+        }
+        let pairs = metadata_pairs(asked);
+        self.change_customer(id, |metadata| metadata.extend(pairs));
+        Ok(wire::customer(self, id))
+    }
+
+    fn list_sessions(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+        let subscription = asked.get("subscription").expect("all lists here are of a subscription");
+        let mut found: Vec<_> =
+            self.sessions.iter().filter(|session| session.subscription == subscription).collect();
+        found.sort_by_key(|session| std::cmp::Reverse(session.created_s));
+        let page: Vec<String> =
+            found.iter().take(asked.limit()).map(|session| wire::session(session)).collect();
+        Ok(wire::list(&page, found.len() > page.len()))
+    }
+
+    fn list_invoices(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+        let subscription = asked.get("subscription").expect("all lists here are of a subscription");
+        let status = asked.get("status").expect("all lists here are of a status");
+        let found: Vec<String> = self
+            .invoices
+            .iter()
+            .filter(|invoice| invoice.subscription == subscription && invoice.status == status)
+            .map(wire::invoice)
+            .collect();
+        Ok(wire::list(&found, false))
+    }
+}
+
+fn metadata_pairs(asked: &Asked<'_>) -> Vec<(String, String)> {
+    let key = |name: &str| {
+        name.strip_prefix("metadata[").and_then(|name| name.strip_suffix(']')).map(str::to_owned)
+    };
+    let pairs = asked.form.iter();
+    pairs.map(|(name, value)| (key(name).expect("only metadata is ever set"), value.clone())).collect()
+}

@@ -1,0 +1,124 @@
+//! Stripe's objects as they stand on the wire.
+
+use super::stripe::{Invoice, Metadata, Presence, Session, Stripe, Subscription};
+
+pub(super) fn metadata(metadata: &Metadata) -> String {
+    serde_json::to_string(metadata).unwrap()
+}
+
+/// A subscription, with those parts in full that `expand` names.
+pub(super) fn subscription(stripe: &Stripe, subscription: &Subscription, expand: &[&str]) -> String {
+    let Subscription { id, status, created_s, cancel_at_period_end, .. } = subscription;
+    let customer = match expand.contains(&"customer") {
+        true => customer(stripe, &subscription.customer),
+        false => format!(r#""{}""#, subscription.customer),
+    };
+    let invoices =
+        || stripe.invoices.iter().find(|invoice| Some(&invoice.id) == subscription.latest_invoice.as_ref());
+    let latest = match (&subscription.latest_invoice, expand.contains(&"latest_invoice")) {
+        (None, _) => "null".to_owned(),
+        (Some(id), false) => format!(r#""{id}""#),
+        (Some(_), true) => invoice(invoices().unwrap()),
+    };
+    let products = expand.contains(&"items.data.price.product");
+    let items: Vec<String> = subscription
+        .prices
+        .iter()
+        .map(|price| item(stripe, price, subscription.period_end_s, products))
+        .collect();
+    format!(
+        r#"{{"id":"{id}","object":"subscription","customer":{customer},"status":"{status}","created":{created_s},"cancel_at":null,"cancel_at_period_end":{cancel_at_period_end},"metadata":{},"latest_invoice":{latest},"items":{{"object":"list","has_more":false,"data":[{}]}}}}"#,
+        metadata(&subscription.metadata),
+        items.join(",")
+    )
+}
+
+fn item(stripe: &Stripe, id: &str, period_end_s: u64, expand_product: bool) -> String {
+    let price = &stripe.prices[id];
+    let product = match expand_product {
+        true => product(&price.product, &stripe.products[&price.product]),
+        false => format!(r#""{}""#, price.product),
+    };
+    let lookup_key = serde_json::to_string(&price.lookup_key).unwrap();
+    format!(
+        r#"{{"id":"si_{id}","current_period_end":{period_end_s},"price":{{"id":"{id}","lookup_key":{lookup_key},"metadata":{},"product":{product}}}}}"#,
+        metadata(&price.metadata)
+    )
+}
+
+pub(super) fn product(id: &str, described: &Metadata) -> String {
+    format!(r#"{{"id":"{id}","object":"product","metadata":{}}}"#, metadata(described))
+}
+
+pub(super) fn customer(stripe: &Stripe, id: &str) -> String {
+    match stripe.customers[id].presence {
+        Presence::Present | Presence::OtherMode => customer_with(id, &stripe.customers[id].metadata),
+        Presence::DeletedAndListed | Presence::DeletedAndMissing => {
+            format!(r#"{{"id":"{id}","object":"customer","deleted":true}}"#)
+        }
+    }
+}
+
+pub(super) fn customer_with(id: &str, described: &Metadata) -> String {
+    format!(r#"{{"id":"{id}","object":"customer","metadata":{}}}"#, metadata(described))
+}
+
+pub(super) fn session(session: &Session) -> String {
+    let Session { id, subscription, customer, created_s, .. } = session;
+    let reference = serde_json::to_string(&session.client_reference_id).unwrap();
+    format!(
+        r#"{{"id":"{id}","object":"checkout.session","mode":"subscription","subscription":"{subscription}","customer":"{customer}","created":{created_s},"client_reference_id":{reference},"metadata":{}}}"#,
+        metadata(&session.metadata)
+    )
+}
+
+pub(super) fn invoice(invoice: &Invoice) -> String {
+    let Invoice { id, status, billing_reason, created_s, .. } = invoice;
+    format!(
+        r#"{{"id":"{id}","object":"invoice","status":"{status}","billing_reason":"{billing_reason}","created":{created_s},"due_date":null}}"#
+    )
+}
+
+/// An invoice as the event of its failed payment shows it.
+pub(super) fn failed_invoice(invoice: &Invoice, subscription: &Subscription) -> String {
+    let Invoice { id, billing_reason, created_s, .. } = invoice;
+    let Subscription { id: owner, customer, .. } = subscription;
+    format!(
+        r#"{{"id":"{id}","object":"invoice","customer":"{customer}","status":"open","billing_reason":"{billing_reason}","created":{created_s},"attempt_count":1,"next_payment_attempt":{},"metadata":{{}},"parent":{{"subscription_details":{{"subscription":"{owner}","metadata":{}}}}}}}"#,
+        created_s + 259_200,
+        metadata(&subscription.metadata)
+    )
+}
+
+/// `previous_attributes` of a change of a subscription.
+pub(super) fn previous_of_subscription(before: &Subscription, after: &Subscription) -> String {
+    let mut members = Vec::new();
+    if before.status != after.status {
+        members.push(format!(r#""status":"{}""#, before.status));
+    }
+    if before.cancel_at_period_end != after.cancel_at_period_end {
+        members.push(format!(r#""cancel_at_period_end":{}"#, before.cancel_at_period_end));
+    }
+    if before.prices != after.prices || before.period_end_s != after.period_end_s {
+        members.push(r#""items":{"object":"list","data":[]}"#.to_owned());
+    }
+    if before.latest_invoice != after.latest_invoice {
+        members.push(r#""latest_invoice":null"#.to_owned());
+    }
+    if before.metadata != after.metadata {
+        members.push(format!(r#""metadata":{}"#, previous_metadata(&before.metadata, &after.metadata)));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// The keys that changed, with the values that they had; null for one that was not there.
+pub(super) fn previous_metadata(before: &Metadata, after: &Metadata) -> String {
+    let changed = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key));
+    let previous: std::collections::BTreeMap<_, _> = changed.map(|key| (key, before.get(key))).collect();
+    serde_json::to_string(&previous).unwrap()
+}
+
+/// A page of a list.
+pub(super) fn list(objects: &[String], has_more: bool) -> String {
+    format!(r#"{{"object":"list","url":"/","has_more":{has_more},"data":[{}]}}"#, objects.join(","))
+}

@@ -1,0 +1,225 @@
+//! Whose a subscription is (DESIGN §3.5), from the event to Clerk's record.
+
+use super::super::owner::{NAMED_BY_KEY, NAMED_BY_REFERENCE};
+use super::check::Bench;
+use super::gateway::signed;
+use super::stripe::Presence;
+use super::world::START_S;
+use serde_json::json;
+
+const USER_1: (&str, &str) = ("clerk_user_id", "user_1");
+const USER_2: (&str, &str) = ("clerk_user_id", "user_2");
+const ORG_1: (&str, &str) = ("clerk_org_id", "org_1");
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    ["user_1", "user_2", "org_1"].iter().for_each(|subject| bench.world.clerk.add(subject));
+    bench
+}
+
+fn plans(bench: &Bench) -> [&str; 3] {
+    ["user_1", "user_2", "org_1"].map(|subject| bench.plan(subject).unwrap_or("none"))
+}
+
+#[test]
+fn two_customers_of_one_user_count_together() {
+    let mut bench = bench();
+    let stripe = &mut bench.world.stripe;
+    stripe.add_customer("cus_1", &[USER_1]);
+    stripe.add_customer("cus_2", &[USER_1]);
+    stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    stripe.add_subscription("sub_2", "cus_2", "price_ent", &[]);
+    bench.deliver_from(0);
+    assert_eq!(plans(&bench), ["enterprise", "none", "none"]);
+    assert_eq!(bench.world.clerk.subjects["user_1"].customers("stripe_customers"), ["cus_1", "cus_2"]);
+    let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
+    bench.deliver_from(event);
+    assert_eq!(plans(&bench), ["pro", "none", "none"], "the other customer's plan is left");
+    let event = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
+    bench.deliver_from(event);
+    assert_eq!(plans(&bench), ["free", "none", "none"]);
+}
+
+#[test]
+fn one_customer_pays_for_a_users_plan_and_an_organisations() {
+    let mut bench = bench();
+    let stripe = &mut bench.world.stripe;
+    stripe.add_customer("cus_1", &[USER_1]);
+    stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    stripe.add_subscription("sub_2", "cus_1", "price_ent", &[ORG_1, USER_1]);
+    bench.deliver_from(0);
+    assert_eq!(plans(&bench), ["pro", "none", "enterprise"]);
+    let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
+    bench.deliver_from(event);
+    assert_eq!(plans(&bench), ["pro", "none", "free"]);
+}
+
+#[test]
+fn who_pays_no_more_loses_what_moved_away() {
+    // Where the name stood, and where it stands after the move.
+    let mut moved = bench();
+    moved.world.stripe.add_customer("cus_1", &[]);
+    moved.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
+    moved.deliver_from(0);
+    let event = moved.world.stripe.change_subscription("sub_1", |s| s.metadata = [USER_2].map(owned).into());
+    moved.deliver_from(event.unwrap());
+    assert_eq!(plans(&moved), ["free", "pro", "none"], "on the subscription");
+
+    let mut moved = bench();
+    moved.world.stripe.add_customer("cus_1", &[USER_1]);
+    moved.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    moved.deliver_from(0);
+    let event =
+        moved.world.stripe.change_customer("cus_1", |metadata| *metadata = [USER_2].map(owned).into());
+    moved.deliver_from(event.unwrap());
+    assert_eq!(plans(&moved), ["free", "pro", "none"], "on the customer");
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn who_was_named_by_the_customer_loses_what_the_subscription_now_gives_somebody_else() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[USER_1]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    bench.deliver_from(0);
+    // The event shows no former value: the subscription had none of its own.
+    let event = bench.world.stripe.change_subscription("sub_1", |s| s.metadata = [ORG_1].map(owned).into());
+    bench.deliver_from(event.unwrap());
+    assert_eq!(plans(&bench), ["free", "none", "pro"]);
+}
+
+#[test]
+fn what_a_session_names_is_recorded() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    bench.world.stripe.add_session("sub_1", &[USER_1], Some("user_2"));
+    bench.deliver_from(0);
+    assert_eq!(plans(&bench)[0], "pro");
+    assert_ne!(plans(&bench)[1], "pro", "metadata go before the reference");
+    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, [USER_1].map(owned).into());
+    assert_eq!(bench.world.stripe.customers["cus_1"].metadata, [USER_1].map(owned).into());
+}
+
+#[test]
+fn a_reference_is_recorded_on_the_subscription_only() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    bench.world.stripe.add_session("sub_1", &[], Some("user_1"));
+    bench.deliver_from(0);
+    assert_eq!(plans(&bench), ["pro", "none", "none"]);
+    let want = [USER_1, (NAMED_BY_KEY, NAMED_BY_REFERENCE)].map(owned).into();
+    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want);
+    assert!(bench.world.stripe.customers["cus_1"].metadata.is_empty());
+}
+
+#[test]
+fn a_reference_counts_only_where_the_configuration_says_so() {
+    let mut bench = Bench::configured(json!({"client_reference_id": false}));
+    bench.world.clerk.add("user_1");
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let event = bench.world.stripe.add_session("sub_1", &[], Some("user_1"));
+    assert_eq!(bench.deliver(event).body["status"], "no_subject");
+    assert_eq!(bench.world.clerk.writes, 0);
+}
+
+#[test]
+fn a_customer_that_is_no_more_or_of_the_other_mode_counts_as_empty() {
+    for presence in [Presence::DeletedAndListed, Presence::DeletedAndMissing, Presence::OtherMode] {
+        let mut bench = bench();
+        bench.world.stripe.add_customer("cus_1", &[USER_1]);
+        bench.world.stripe.add_customer("cus_2", &[USER_1]);
+        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
+        bench.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
+        bench.deliver_from(0);
+        assert_eq!(plans(&bench)[0], "enterprise");
+        let first = bench.world.stripe.events.len();
+        if presence == Presence::OtherMode {
+            bench.world.stripe.customers.get_mut("cus_1").unwrap().presence = presence;
+            bench.world.stripe.change_subscription("sub_2", |s| s.cancel_at_period_end = true);
+        } else {
+            bench.world.stripe.delete_customer("cus_1", presence);
+        }
+        bench.deliver_from(first);
+        assert_eq!(plans(&bench)[0], "pro", "{presence:?}");
+    }
+}
+
+#[test]
+fn an_event_of_the_other_modes_customer_means_that_the_key_is_wrong() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[USER_1]);
+    let event =
+        bench.world.stripe.change_customer("cus_1", |metadata| drop(metadata.insert("x".into(), "y".into())));
+    bench.world.stripe.customers.get_mut("cus_1").unwrap().presence = Presence::OtherMode;
+    assert_eq!(bench.deliver(event.unwrap()).answer(), (500, "bad_credentials"));
+    assert_eq!(bench.world.clerk.writes, 0);
+}
+
+#[test]
+fn whom_a_stranger_names_gains_at_most() {
+    // A plan that somebody wrote by hand, and one that the victim pays for.
+    let by_hand = json!({"plan": "enterprise"});
+    let mut bench = bench();
+    bench.world.clerk.add_with("user_1", by_hand, json!({}));
+    bench.world.stripe.add_customer("cus_s", &[]);
+    bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
+    bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
+    bench.deliver_from(0);
+    assert_eq!(plans(&bench)[0], "enterprise", "nothing is taken away, not even after it was recorded");
+    let event = bench.world.stripe.set_price("sub_s", "price_new").unwrap();
+    bench.deliver_from(event);
+    let event = bench.world.stripe.set_status("sub_s", "canceled").unwrap();
+    bench.deliver_from(event);
+    assert_eq!(plans(&bench)[0], "enterprise");
+}
+
+#[test]
+fn whom_a_stranger_named_loses_nothing_when_the_server_moves_the_strangers_subscription() {
+    for clear_the_mark in [false, true] {
+        let mut bench = bench();
+        bench.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
+        bench.world.stripe.add_customer("cus_s", &[]);
+        bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
+        bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
+        bench.deliver_from(0);
+        let event = bench.world.stripe.change_subscription("sub_s", |subscription| {
+            subscription.metadata.extend([USER_2].map(owned));
+            if clear_the_mark {
+                subscription.metadata.remove(NAMED_BY_KEY);
+            }
+        });
+        bench.deliver_from(event.unwrap());
+        assert_eq!(plans(&bench), ["enterprise", "pro", "none"], "mark cleared: {clear_the_mark}");
+    }
+}
+
+#[test]
+fn what_is_no_id_names_nobody_and_raises_an_alarm() {
+    for value in ["user_1/../user_2", "acme", "org_1", "user_", "user_1\n"] {
+        let mut bench = bench();
+        bench.world.stripe.add_customer("cus_1", &[]);
+        let event =
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", value)]);
+        let delivered = bench.deliver(event);
+        assert_eq!(delivered.answer(), (200, "no_subject"), "{value}");
+        assert!(delivered.alarms().contains(&"unfit_subject_id"), "{value}: {:?}", delivered.alarms());
+        assert!(delivered.sent.iter().all(|(_, line)| !line.contains("/users/")), "{value}");
+    }
+}
+
+#[test]
+fn names_that_stand_only_in_the_event_get_nothing_by_it() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[]);
+    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
+    let body = bench.world.stripe.events[event].body.replace("user_1", "user_2");
+    let delivered = bench.send(&signed(&body, START_S));
+    assert_eq!(delivered.answer(), (200, "processed"));
+    assert_eq!(plans(&bench), ["pro", "free", "none"]);
+}
