@@ -1,6 +1,7 @@
 //! What the end-to-end tests and the demo are made of: a real Envoy on the shipped configuration, faithful fakes of
 //! Stripe and Clerk with their faults, and an upstream that is not Rust.
 
+pub mod browser;
 pub mod clerk;
 pub mod envoy;
 pub mod fake;
@@ -9,6 +10,7 @@ pub mod gateway;
 pub mod modules;
 pub mod python;
 pub mod stripe;
+pub mod stripe_mock;
 pub mod upstream;
 pub mod wire;
 pub mod workspace;

@@ -20,6 +20,7 @@ pub mod secret;
 pub mod sorted;
 pub mod stripe;
 pub mod time;
+pub mod upstream;
 pub mod webhook;
 
 pub use machine::{Action, CallId, Input, InquiryId, Machine, Step};

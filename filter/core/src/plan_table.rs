@@ -1,6 +1,7 @@
 //! The plans that are sold, lowest first, and what each allows. Says nothing about who has which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::SortedMap;
+use std::collections::BTreeSet;
 
 /// A plan's place in the [`PlanTable`]: a higher rank is a higher plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +30,7 @@ pub struct Plan {
     /// The slug that Clerk Billing uses for it, where that is not its name.
     pub clerk_plan: Option<String>,
     /// What it allows, by the name of the limit.
-    pub limits: BTreeMap<String, Limit>,
+    pub limits: SortedMap<String, Limit>,
 }
 
 /// How often something may be done.
@@ -119,13 +120,14 @@ impl PlanTable {
         self.iter().take_while(|(r, _)| *r <= rank).any(|(_, plan)| plan.features.contains(feature))
     }
 
-    /// The features of a plan and of those below it.
-    pub fn features(&self, rank: Rank) -> BTreeSet<&str> {
-        let mut features = BTreeSet::new();
-        // One by one: collecting into a set would bring a whole sort into the modules.
+    /// The features of a plan and of those below it, each once and in alphabetical order.
+    pub fn features(&self, rank: Rank) -> Vec<&str> {
+        let mut features = Vec::new();
         for (_, plan) in self.iter().take_while(|(r, _)| *r <= rank) {
             for feature in &plan.features {
-                features.insert(feature.as_str());
+                if let Err(place) = features.binary_search(&feature.as_str()) {
+                    features.insert(place, feature.as_str());
+                }
             }
         }
         features
@@ -154,6 +156,6 @@ mod tests {
         assert_eq!(table.rank_of("Pro"), None);
         assert!(table.has_feature(enterprise, "priority_support"));
         assert!(!table.has_feature(pro, "sso"));
-        assert_eq!(table.features(enterprise), BTreeSet::from(["priority_support", "sso"]));
+        assert_eq!(table.features(enterprise), ["priority_support", "sso"]);
     }
 }

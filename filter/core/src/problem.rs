@@ -1,7 +1,7 @@
 //! Refusals as problem details: `application/problem+json`, RFC 9457.
 
 use crate::http::Reply;
-use serde_json::{Map, Value};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A refusal that a client can read and act on.
 ///
@@ -12,19 +12,19 @@ pub struct Problem {
     status: u16,
     code: &'static str,
     detail: String,
-    members: Map<String, Value>,
+    members: Vec<(&'static str, Member)>,
     headers: Vec<(&'static str, String)>,
 }
 
 impl Problem {
     /// A problem of that status and code. `detail` is for people, and never holds a secret.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, code, detail: detail.into(), members: Map::new(), headers: Vec::new() }
+        Problem { status, code, detail: detail.into(), members: Vec::new(), headers: Vec::new() }
     }
 
     /// Adds an extension member to the body.
-    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(member.to_owned(), value.into());
+    pub fn with(mut self, member: &'static str, value: impl Into<Member>) -> Self {
+        self.members.push((member, value.into()));
         self
     }
 
@@ -40,23 +40,58 @@ impl Problem {
     }
 }
 
+/// The value of an extension member. Not serde_json's: that one would print floats, which weigh in a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Number(u64),
+}
+
+impl From<&str> for Member {
+    fn from(text: &str) -> Self {
+        Member::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Member {
+    fn from(text: String) -> Self {
+        Member::Text(text)
+    }
+}
+
+impl From<u64> for Member {
+    fn from(number: u64) -> Self {
+        Member::Number(number)
+    }
+}
+
+impl Serialize for Problem {
+    /// The body: what every problem has, then the extension members as they were added.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(None)?;
+        body.serialize_entry("title", phrase(self.status))?;
+        body.serialize_entry("status", &u64::from(self.status))?;
+        body.serialize_entry("code", self.code)?;
+        body.serialize_entry("detail", &self.detail)?;
+        for (member, value) in &self.members {
+            match value {
+                Member::Text(text) => body.serialize_entry(member, text)?,
+                Member::Number(number) => body.serialize_entry(member, number)?,
+            }
+        }
+        body.end()
+    }
+}
+
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
-        let mut body = Map::new();
-        body.insert("title".to_owned(), phrase(problem.status).into());
-        body.insert("status".to_owned(), problem.status.into());
-        body.insert("code".to_owned(), problem.code.into());
-        body.insert("detail".to_owned(), problem.detail.into());
-        body.extend(problem.members);
+        // Serialising texts and numbers under string keys has no failing case.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         headers.extend(problem.headers);
-        Reply {
-            status: problem.status,
-            headers,
-            body: Value::Object(body).to_string().into_bytes(),
-            details: problem.code,
-            grpc_status: None,
-        }
+        Reply { status: problem.status, headers, body, details: problem.code, grpc_status: None }
     }
 }
 
@@ -82,15 +117,14 @@ mod tests {
 
     #[test]
     fn a_problem_is_a_reply_that_programs_and_people_can_read() {
-        let problem = Problem::new(429, "quota_exceeded", "5 a day are used up").with("plan", "free");
+        let problem =
+            Problem::new(429, "quota_exceeded", "5 a day are used up").with("plan", "free").with("max", 5);
         let reply = Reply::from(problem.header("retry-after", "60"));
         assert_eq!(reply.status, 429);
         assert_eq!(reply.details, "quota_exceeded");
         assert_eq!(reply.headers[0], ("content-type", "application/problem+json".to_owned()));
         assert_eq!(reply.headers[1], ("retry-after", "60".to_owned()));
-        let body: Value = serde_json::from_slice(&reply.body).unwrap();
-        assert_eq!(body["code"], "quota_exceeded");
-        assert_eq!(body["title"], "Too Many Requests");
-        assert_eq!(body["plan"], "free");
+        let body = r#"{"title":"Too Many Requests","status":429,"code":"quota_exceeded","detail":"5 a day are used up","plan":"free","max":5}"#;
+        assert_eq!(String::from_utf8(reply.body).unwrap(), body);
     }
 }

@@ -1,55 +1,22 @@
 //! Whatever goes wrong at Stripe or Clerk, at whichever step: Stripe is told to come again, no plan is lost, and its
 //! next delivery completes the work.
 
-use crate::shared::{ENTERPRISE, PRO, Payer, deliver, receipt, shipped, with_plans};
+use crate::shared::{
+    ANSWER_MAX, ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans,
+};
+use crate::step::Step;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tollgate_tests::fake::{Answer, unix_now};
-use tollgate_tests::faults::{Fault, Faults, Gate, Matcher, on};
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::model::Subscription;
-use tollgate_tests::wire;
+use tollgate_tests::faults::{Fault, Gate, any};
+use tollgate_tests::gateway::Gateway;
 
 /// How many connections were closed by the other side while a request was under way.
 const CLIENTS_GONE: &str = "http.public.downstream_cx_destroy_remote_active_rq";
-
-/// A callout of a sync that writes: which request it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Subscription,
-    Subscriptions,
-    Link,
-    Record,
-    Write,
-}
-
-impl Step {
-    const ALL: [Step; 5] = [Step::Subscription, Step::Subscriptions, Step::Link, Step::Record, Step::Write];
-
-    fn is_at_stripe(self) -> bool {
-        !matches!(self, Step::Record | Step::Write)
-    }
-
-    fn matcher(self, payer: &Payer) -> Matcher {
-        match self {
-            Step::Subscription => on("GET", &format!("/v1/subscriptions/{}", payer.subscription)),
-            Step::Subscriptions => {
-                on("GET", "/v1/subscriptions").containing(&format!("customer={}&", payer.customer))
-            }
-            Step::Link => on("POST", &format!("/v1/subscriptions/{}", payer.subscription)),
-            Step::Record => on("GET", &format!("/v1/users/{}", payer.user)),
-            Step::Write => on("PATCH", &format!("/v1/users/{}/", payer.user)),
-        }
-    }
-
-    fn faults(self, gateway: &Gateway) -> &Faults {
-        if self.is_at_stripe() { gateway.stripe.faults() } else { gateway.clerk.faults() }
-    }
-}
 
 /// What goes wrong, with what is answered then.
 fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
@@ -78,17 +45,6 @@ fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
     ]
 }
 
-/// A user on `pro` whose subscription now buys `enterprise`, and is nobody's but by its Checkout Session.
-async fn about_to_change(gateway: &Gateway, name: &str) -> Payer {
-    let payer = Payer::settled(gateway, name, PRO).await;
-    gateway.stripe.put(payer.checkout().metadata("clerk_user_id", &payer.user));
-    gateway.stripe.change(&payer.subscription, |subscription: &mut Subscription| {
-        subscription.metadata.clear();
-        ENTERPRISE.clone_into(&mut subscription.items[0].price);
-    });
-    payer
-}
-
 #[tokio::test]
 async fn whichever_callout_fails_in_whatever_way_the_retry_completes_and_no_plan_is_lost() {
     let gateway = shipped().await;
@@ -111,7 +67,7 @@ async fn fails_once(
     (what, fault, status, code): (&str, Fault, u16, &str),
 ) {
     let why = format!("{step:?}: {what}");
-    let payer = about_to_change(gateway, name).await;
+    let payer = Payer::about_to_change(gateway, name).await;
     step.faults(gateway).next(1, step.matcher(&payer), fault);
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
 
@@ -156,33 +112,40 @@ async fn a_service_that_refuses_connections_is_come_back_to() {
 #[tokio::test]
 async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
     let gateway = shipped().await;
-    let payer = about_to_change(&gateway, "slow").await;
-    // Each within its own timeout, all of them together not.
-    let slow = || Fault::Delay(Duration::from_millis(1_800));
-    let at_stripe = || Matcher::default().containing("_slow");
-    gateway.stripe.faults().next(100, at_stripe(), slow());
-    gateway.clerk.faults().next(100, at_stripe(), slow());
+    // Each callout may take longer than three of them may together.
+    let patient = |standalone| {
+        with_plans(standalone).document(|document| {
+            for service in ["stripe", "clerk"] {
+                document["stripe_webhook"][service]["timeout_ms"] = 5_000.into();
+            }
+        })
+    };
+    let patient = gateway.replica(patient).await;
+    let payer = Payer::about_to_change(&gateway, "slow").await;
+    for faults in [gateway.stripe.faults(), gateway.clerk.faults()] {
+        faults.next(100, any().containing("_slow"), Fault::Delay(Duration::from_secs(3)));
+    }
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-    // `deliver` holds it to its time.
-    let answered = deliver(&gateway, &event).await;
-    assert_eq!(answered.status, 503, "{}", answered.body);
-    assert!(payer.plan(&gateway).is_some_and(|plan| plan != "free"));
+    let began = Instant::now();
+    let answer = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
+    let took = began.elapsed();
+    assert_eq!(answer.status(), 503);
+    assert!((Duration::from_secs(6)..=ANSWER_MAX).contains(&took), "answered after {took:?}");
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
 }
 
 #[tokio::test]
 async fn a_sync_whose_client_leaves_in_the_middle_is_completed_by_the_retry() {
     let gateway = Gateway::start(with_plans).await;
     for step in Step::ALL {
-        let payer = about_to_change(&gateway, &format!("left_{step:?}").to_lowercase()).await;
+        let payer = Payer::about_to_change(&gateway, &format!("left_{step:?}").to_lowercase()).await;
         let event = gateway.stripe.event("checkout.session.completed", &payer.session);
         let gate = Gate::new();
         step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldAnswer(gate.clone()));
         let before = gateway.envoy.stats().await.value(CLIENTS_GONE);
 
-        let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
-        let fields = format!("stripe-signature: {signature}\r\n");
         let mut client = TcpStream::connect(gateway.envoy.address()).await.expect("a listener");
-        client.write_all(&wire::request("POST", WEBHOOK_PATH, fields, &body)).await.expect("it is read");
+        client.write_all(&signed_request(&event)).await.expect("it is read");
         gate.wait_for(1).await;
         drop(client);
         gateway.envoy.stats_until("the client is gone", |stats| stats.value(CLIENTS_GONE) > before).await;

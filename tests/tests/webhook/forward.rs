@@ -1,12 +1,16 @@
 //! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the answer.
 
 use crate::shared::{PRO, Payer, receipt, with_plans};
+use crate::transport::Transport;
 use serde_json::json;
+use serde_norway::Value;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tollgate_tests::envoy::Standalone;
 use tollgate_tests::fake::{Answer, FakeServer, Request, Service, unix_now};
 use tollgate_tests::faults::{Fault, on};
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::stripe::events::Event;
 
 /// Nothing but what a rule names passes the gate; Stripe has no session token.
@@ -100,4 +104,60 @@ async fn the_upstreams_status_is_the_answer() {
     }
     assert_eq!(upstream.log().count(&on("POST", WEBHOOK_PATH)), 4, "each delivery reached it once");
     assert_eq!(payer.writes(&gateway), 1);
+}
+
+/// Trailers pass, from clients and to the upstream.
+fn with_trailers(config: &mut Value) {
+    let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+    manager["typed_config"]["http_protocol_options"]["enable_trailers"] = true.into();
+    let options = json!({
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+    });
+    config["static_resources"]["clusters"][0]["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
+        serde_norway::to_value(options).expect("JSON is YAML");
+}
+
+/// Takes one request whose trailers end with `x-kept: 1`, and answers it. What came, as text.
+async fn record_one(listener: &TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    let mut request = Vec::new();
+    while !request.ends_with(b"x-kept: 1\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut request).await.expect("a request"), 0, "the request was cut off");
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+    String::from_utf8(request).expect("text")
+}
+
+#[tokio::test]
+async fn of_a_webhooks_trailers_only_those_pass_that_nobody_vouches_for() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = upstream.local_addr().expect("an address");
+    let edit = |standalone| {
+        // Only what no rule denies shows what the webhook filter does by itself.
+        let open = |document: &mut Value| document["plan_gate"]["unmatched"] = "pass".into();
+        forwarding(standalone).document(open).edit(with_trailers).upstream_at("upstream", address)
+    };
+    let gateway = Gateway::start(edit).await;
+    let payer = Payer::named(&gateway, "trailing", PRO);
+    let event = payer.event(&gateway, "customer.subscription.created");
+    let trailers = [
+        ("x-tollgate-stripe-event", "evt_evil"),
+        ("X-Tollgate-Stripe-Result", "processed"),
+        ("x-tollgate-stripe-", "evil"),
+        ("x-kept", "1"),
+    ];
+    for path in [WEBHOOK_PATH, "/other"] {
+        let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+        let fields = [("stripe-signature", signature.as_str())];
+        let (address, target) = (gateway.envoy.address(), ("POST", path));
+        let sent = Transport::ChunkedWithTrailers.send(address, target, &fields, &body, &trailers);
+        let (recorded, answer) = tokio::join!(record_one(&upstream), sent);
+        assert_eq!(answer.expect("an answer").status, 200, "{path}");
+        let (head, body_and_trailers) = recorded.split_once("\r\n\r\n").expect("a header");
+        let told = head.matches("x-tollgate-stripe-").count();
+        assert_eq!(told, if path == WEBHOOK_PATH { 2 } else { 0 }, "{path}: {head}");
+        let (_, trailers) = body_and_trailers.rsplit_once("\r\n0\r\n").expect("a last chunk");
+        assert_eq!(trailers, "x-kept: 1\r\n\r\n", "{path}");
+    }
 }

@@ -3,6 +3,7 @@
 use super::metadata::Record;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use crate::ids::Subject;
+use crate::upstream::Upstream;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -17,31 +18,27 @@ const NOT_FOUND: &str = "resource_not_found";
 /// How much of an error's code is kept.
 const ERROR_CODE_BYTES_MAX: usize = 64;
 
-/// Where the Backend API is, and as whom to speak to it.
-#[derive(Clone, Copy)]
+/// Clerk's Backend API.
+#[derive(Clone, Copy, Debug)]
 pub struct BackendApi<'a> {
-    /// The cluster's name in Envoy's configuration.
-    pub cluster: &'a str,
-    /// The host, as in `api.clerk.com`.
-    pub authority: &'a str,
-    /// What stands before the path of every resource, as in `/v1`.
-    pub base_path: &'a str,
-    /// How long a request may take.
-    pub timeout: Duration,
-    /// The secret key; `None` where Envoy itself adds it to what the cluster is sent.
-    pub secret_key: Option<&'a str>,
+    upstream: &'a Upstream,
 }
 
-impl BackendApi<'_> {
+impl<'a> BackendApi<'a> {
+    /// The Backend API at that place.
+    pub fn new(upstream: &'a Upstream) -> Self {
+        BackendApi { upstream }
+    }
+
     /// Asks for a user or an organisation.
     pub fn read(&self, subject: &Subject) -> Callout {
-        self.callout("GET", format!("{}/{}", self.base_path, resource(subject)), Vec::new())
+        self.callout("GET", format!("{}/{}", self.upstream.base_path, resource(subject)), Vec::new())
     }
 
     /// Merges `patch` into the metadata (see [`Record::patch`]). The answer is the whole subject as it is then.
     pub fn write(&self, subject: &Subject, patch: &Value) -> Callout {
         // `PATCH /users/{id}`, without `/metadata`, would replace what others keep there.
-        let path = format!("{}/{}/metadata", self.base_path, resource(subject));
+        let path = format!("{}/{}/metadata", self.upstream.base_path, resource(subject));
         self.callout("PATCH", path, patch.to_string().into_bytes())
     }
 
@@ -51,11 +48,12 @@ impl BackendApi<'_> {
         if !body.is_empty() {
             headers.push(("content-type", "application/json".to_owned()));
         }
-        if let Some(key) = self.secret_key {
-            headers.push(("authorization", format!("Bearer {key}")));
+        let Upstream { cluster, authority, timeout, authorization, .. } = self.upstream;
+        if let Some(key) = authorization {
+            headers.push(("authorization", format!("Bearer {}", key.expose())));
         }
-        let request = Request::Http { method, authority: self.authority.to_owned(), path, headers, body };
-        Callout { cluster: self.cluster.to_owned(), timeout: self.timeout, request }
+        let request = Request::Http { method, authority: authority.clone(), path, headers, body };
+        Callout { cluster: cluster.clone(), timeout: *timeout, request }
     }
 }
 
@@ -177,15 +175,18 @@ fn seconds(value: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
     use serde_json::json;
 
-    const API: BackendApi<'static> = BackendApi {
-        cluster: "clerk_api",
-        authority: "api.clerk.com",
-        base_path: "/v1",
-        timeout: Duration::from_millis(2000),
-        secret_key: Some("sk_test_x"),
-    };
+    fn upstream(key: Option<&str>) -> Upstream {
+        Upstream {
+            cluster: "clerk_api".to_owned(),
+            authority: "api.clerk.com".to_owned(),
+            base_path: "/v1".to_owned(),
+            timeout: Duration::from_millis(2000),
+            authorization: key.map(|key| Secret::new(key).unwrap()),
+        }
+    }
 
     fn subject(id: &str) -> Subject {
         Subject::parse(id).unwrap()
@@ -197,7 +198,8 @@ mod tests {
 
     #[test]
     fn metadata_is_merged_never_replaced() {
-        let callout = API.write(&subject("org_1"), &json!({"public_metadata": {"plan": "pro"}}));
+        let callout = BackendApi::new(&upstream(Some("sk_test_x")))
+            .write(&subject("org_1"), &json!({"public_metadata": {"plan": "pro"}}));
         assert_eq!((callout.cluster.as_str(), callout.timeout), ("clerk_api", Duration::from_secs(2)));
         let Request::Http { method, authority, path, headers, body } = callout.request else {
             panic!("HTTP")
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn without_a_key_no_authorization_is_sent() {
-        let callout = BackendApi { secret_key: None, ..API }.read(&subject("user_1"));
+        let callout = BackendApi::new(&upstream(None)).read(&subject("user_1"));
         let Request::Http { method, path, headers, body, .. } = callout.request else { panic!("HTTP") };
         assert_eq!((method, path.as_str(), body.len()), ("GET", "/v1/users/user_1", 0));
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();

@@ -7,11 +7,12 @@ use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
-use super::upstream::{self, Upstream, upstream};
+use super::upstream::{self, upstream};
 use super::{address, names};
 use crate::clerk::plan_claim::ClaimSource;
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
+use crate::upstream::Upstream;
 use std::time::Duration;
 
 /// The most authorized parties.

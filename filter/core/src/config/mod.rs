@@ -1,8 +1,8 @@
 //! What a user writes, parsed once into what cannot be wrong.
 //!
-//! One document serves both filters (see [`document`]). Each asks for its own section; the whole document is checked
-//! either way, but only the section asked for reads its secrets, because the filters run in different VMs. An error
-//! names the place and the cure, and never shows a secret.
+//! One document serves both filters (see [`document`]). Each checks what both share and its own section, for which it
+//! reads the secrets: the filters run in different VMs, and neither module carries what only the other needs. [`check`]
+//! looks at everything. An error names the place and the cure, and never shows a secret.
 
 mod address;
 pub mod document;
@@ -22,6 +22,7 @@ mod webhook;
 
 pub use crate::clerk::plan_claim::ClaimSource;
 pub use crate::stripe::plan::PastDue;
+pub use crate::upstream::Upstream;
 pub use document::gate::{OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
@@ -29,13 +30,16 @@ pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
-pub use upstream::Upstream;
 pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
 use document::Document;
+use document::gate::PlanGate;
+use document::webhook::{StripeWebhook, plan_key as usual_plan_key};
 use error::{Checked, Problems};
 use secrets::Secrets;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Looks up a variable of the VM's environment.
@@ -58,122 +62,132 @@ pub struct Configuration<S> {
 /// Reads the configuration of the webhook filter: JSON text or the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
-/// The first [`ConfigError`] of the document or of the environment; also if it has no section `stripe_webhook`.
+/// The first [`ConfigError`] of what both filters share, of the section `stripe_webhook` or of the environment; also if
+/// there is no such section.
 pub fn webhook(document: &[u8], environment: Environment<'_>) -> Result<Configuration<Webhook>, ConfigError> {
-    let checked = read(document, Secrets::From(environment), Secrets::Unread, Secrets::From(environment));
-    checked.map_err(first)?.with_section("stripe_webhook", |sections| sections.webhook)
+    let value = encoding::read(document).map_err(|error| *error)?;
+    let document: Document<'_, StripeWebhook<'_>, IgnoredAny> =
+        typed::from_value(&value).map_err(|error| *error)?;
+    let secrets = Secrets::From(environment);
+    let mut problems = Problems::default();
+    let shared = shared(&document, &value, secrets, &mut problems);
+    let section = document.stripe_webhook.as_ref();
+    let section = section.map(|written| webhook::webhook(written, secrets, &mut problems));
+    shared.with(section, "stripe_webhook", problems)
 }
 
 /// Reads the configuration of the gate: JSON text or the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
-/// The first [`ConfigError`] of the document or of the environment; also if it has no section `plan_gate`.
+/// The first [`ConfigError`] of what both filters share, of the section `plan_gate` or of the environment; also if there
+/// is no such section.
 pub fn gate(document: &[u8], environment: Environment<'_>) -> Result<Configuration<Gate>, ConfigError> {
-    let checked = read(document, Secrets::Unread, Secrets::From(environment), Secrets::From(environment));
-    checked.map_err(first)?.with_section("plan_gate", |sections| sections.gate)
+    let value = encoding::read(document).map_err(|error| *error)?;
+    let document: Document<'_, IgnoredAny, PlanGate<'_>> =
+        typed::from_value(&value).map_err(|error| *error)?;
+    let secrets = Secrets::From(environment);
+    let mut problems = Problems::default();
+    let shared = shared(&document, &value, secrets, &mut problems);
+    let section = gate_of(document.plan_gate.as_ref(), &shared, &value, secrets, &mut problems);
+    shared.with(section, "plan_gate", problems)
 }
 
-/// Checks a document by itself, without an environment: the plans and the sections that are there.
+/// Checks a document by itself, without an environment: the plans and both sections, where they are there.
 ///
 /// # Errors
 /// Every [`ConfigError`] that one look finds, at most [`ERRORS_MAX`]; a wrong shape hides what is behind it.
 pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
-    let sections = read(document, Secrets::Unread, Secrets::Unread, Secrets::Unread)?.section;
-    if sections.webhook.is_none() && sections.gate.is_none() {
-        let cure = "add the section of the filter that is to be configured";
-        return Err(vec![*ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure)]);
-    }
-    Ok(())
-}
-
-/// The sections that are there.
-struct Sections {
-    webhook: Option<Webhook>,
-    gate: Option<Gate>,
-}
-
-impl Configuration<Sections> {
-    fn with_section<S>(
-        self,
-        name: &str,
-        pick: fn(Sections) -> Option<S>,
-    ) -> Result<Configuration<S>, ConfigError> {
-        let Configuration { namespace, plans, not_plans, section } = self;
-        match pick(section) {
-            Some(section) => Ok(Configuration { namespace, plans, not_plans, section }),
-            None => Err(*ConfigError::new(
-                name,
-                "missing, and this filter is configured by it",
-                example::cure(name),
-            )),
-        }
-    }
-}
-
-/// Reads and checks everything. Each part has its own leave to read secrets.
-fn read(
-    document: &[u8],
-    webhook_secrets: Secrets<'_>,
-    gate_secrets: Secrets<'_>,
-    plan_map: Secrets<'_>,
-) -> Result<Configuration<Sections>, Vec<ConfigError>> {
     let value = encoding::read(document).map_err(|error| vec![*error])?;
-    let document: Document = typed::from_value(&value).map_err(|error| vec![*error])?;
+    let document: Document<'_> = typed::from_value(&value).map_err(|error| vec![*error])?;
     let mut problems = Problems::default();
-    let namespace = problems.keep(namespace(&document));
-    let plan_map = problems.keep(plan_map.plan_map()).unwrap_or_default();
-    let plans = plans::plans(&document, &plan_map, &mut problems);
-    let plans_are_right = !problems.any();
-    let webhook = document.stripe_webhook.as_ref();
-    let webhook = webhook.map(|written| webhook::webhook(written, webhook_secrets, &mut problems));
-    // A rule can only be held against plans that are right.
-    let gate = match (&document.plan_gate, &plans) {
-        (Some(written), Some((plans, _))) if plans_are_right => {
-            Some(gate::gate(written, &surroundings(&document, plans), gate_secrets, &mut problems))
+    let shared = shared(&document, &value, Secrets::Unread, &mut problems);
+    if let Some(written) = &document.stripe_webhook {
+        webhook::webhook(written, Secrets::Unread, &mut problems);
+    }
+    gate_of(document.plan_gate.as_ref(), &shared, &value, Secrets::Unread, &mut problems);
+    if document.stripe_webhook.is_none() && document.plan_gate.is_none() {
+        let cure = "add the section of the filter that is to be configured";
+        problems.add(ConfigError::new("", "there is neither `stripe_webhook` nor `plan_gate`", cure));
+    }
+    if problems.any() { Err(problems.into_errors()) } else { Ok(()) }
+}
+
+/// What both filters read alike; without the plans if they are wrong.
+struct Shared {
+    namespace: String,
+    plans: Option<(PlanTable, NotPlans)>,
+}
+
+impl Shared {
+    /// A filter's configuration, if nothing is wrong with it and its section is there.
+    fn with<S>(
+        self,
+        section: Option<S>,
+        name: &str,
+        problems: Problems,
+    ) -> Result<Configuration<S>, ConfigError> {
+        let missing =
+            || ConfigError::new(name, "missing, and this filter is configured by it", example::cure(name));
+        match (problems.into_errors().into_iter().next(), section, self.plans) {
+            (None, Some(section), Some((plans, not_plans))) => {
+                Ok(Configuration { namespace: self.namespace, plans, not_plans, section })
+            }
+            // The first of several: what a log line has room for.
+            (error, ..) => Err(error.unwrap_or_else(|| *missing())),
         }
-        _ => None,
-    };
-    match (namespace, plans) {
-        (Some(namespace), Some((plans, not_plans))) if !problems.any() => {
-            Ok(Configuration { namespace, plans, not_plans, section: Sections { webhook, gate } })
-        }
-        _ => Err(problems.into_errors()),
     }
 }
 
-fn surroundings<'a>(document: &Document<'a>, plans: &'a PlanTable) -> gate::Surroundings<'a> {
-    let webhook = document.stripe_webhook.as_ref();
-    gate::Surroundings {
+fn shared<W, G>(
+    document: &Document<'_, W, G>,
+    value: &Value,
+    plan_map: Secrets<'_>,
+    problems: &mut Problems,
+) -> Shared {
+    let namespace = problems.keep_or_default(namespace(document.namespace, value));
+    let plan_map = problems.keep_or_default(plan_map.plan_map());
+    let plans = plans::plans(&document.plans, &document.not_plans, &plan_map, problems);
+    Shared { namespace, plans: plans.filter(|_| !problems.any()) }
+}
+
+/// Reads the gate's section, unless the plans are wrong: a rule can only be held against plans that are right.
+fn gate_of(
+    written: Option<&PlanGate<'_>>,
+    shared: &Shared,
+    value: &Value,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> Option<Gate> {
+    let (plans, _) = shared.plans.as_ref()?;
+    let surroundings = gate::Surroundings {
         plans,
-        webhook_path: webhook.map(|webhook| webhook.path),
-        plan_key: webhook.map_or("plan", |webhook| webhook.plan_key),
-        clerk_authority: clerk_authority(document),
-    }
+        webhook_path: text(value, &["stripe_webhook", "path"]),
+        plan_key: text(value, &["stripe_webhook", "plan_key"]).unwrap_or_else(|| usual_plan_key()),
+        clerk_authority: clerk_authority(value),
+    };
+    Some(gate::gate(written?, &surroundings, secrets, problems))
+}
+
+/// A text of a section that may be the other filter's: that one checks it, and whatever is no text is not there.
+fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
+    path.iter().try_fold(value, |value, field| value.get(field))?.as_str()
 }
 
 /// The host of Clerk's Backend API, as the first section says that calls it.
-fn clerk_authority<'a>(document: &Document<'a>) -> &'a str {
-    let webhook = document.stripe_webhook.as_ref().and_then(|webhook| webhook.clerk.authority);
-    let confirm = document.plan_gate.as_ref().and_then(|gate| gate.confirm.as_ref());
-    let confirm = confirm.and_then(|confirm| confirm.authority);
-    webhook.or(confirm).unwrap_or(upstream::CLERK_AUTHORITY)
+fn clerk_authority(value: &Value) -> &str {
+    text(value, &["stripe_webhook", "clerk", "authority"])
+        .or_else(|| text(value, &["plan_gate", "confirm", "authority"]))
+        .unwrap_or(upstream::CLERK_AUTHORITY)
 }
 
 /// The given namespace, or one that both filters derive alike from the same document.
-fn namespace(document: &Document<'_>) -> Checked<String> {
-    if let Some(given) = document.namespace {
+fn namespace(given: Option<&str>, value: &Value) -> Checked<String> {
+    if let Some(given) = given {
         return names::name(given, "namespace");
     }
-    let issuer = document.plan_gate.as_ref().map_or("", |gate| gate.issuer);
-    let hash = Sha256::digest(format!("{issuer}\0{}", clerk_authority(document)));
+    let issuer = text(value, &["plan_gate", "issuer"]).unwrap_or_default();
+    let hash = Sha256::digest([issuer, "\0", clerk_authority(value)].concat());
     Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The first of several errors: what a log line has room for.
-fn first(errors: Vec<ConfigError>) -> ConfigError {
-    let mut errors = errors.into_iter();
-    // Nothing is refused without an error; if it were, the operator would still learn that it was.
-    errors.next().unwrap_or_else(|| *ConfigError::new("", "the configuration is refused", ""))
 }
 
 #[cfg(test)]

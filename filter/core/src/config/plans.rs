@@ -5,7 +5,8 @@ use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all
 use super::names;
 use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::SortedMap;
+use std::collections::BTreeSet;
 
 /// The most plans.
 const PLANS_MAX: usize = 64;
@@ -34,9 +35,9 @@ pub struct NotPlans {
 /// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
 #[derive(Default)]
 struct Sales<'a> {
-    prices: BTreeMap<&'a str, usize>,
-    lookup_keys: BTreeMap<&'a str, usize>,
-    products: BTreeMap<&'a str, usize>,
+    prices: SortedMap<&'a str, usize>,
+    lookup_keys: SortedMap<&'a str, usize>,
+    products: SortedMap<&'a str, usize>,
     /// Where the things stand that the maps number.
     paths: Vec<String>,
 }
@@ -62,28 +63,29 @@ impl<'a> Sales<'a> {
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans<'a>(
-    document: &document::Document<'a>,
+    written: &[document::Plan<'a>],
+    not_plans: &document::NotPlans<'a>,
     plan_map: &'a [(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
-    problems.keep(names::length(document.plans.len(), PLANS_MAX, "plans"))?;
+    problems.keep(names::length(written.len(), PLANS_MAX, "plans"))?;
     let mut sales = Sales::default();
     let mut plans: Vec<Plan> = Vec::new();
-    for (place, written) in document.plans.iter().enumerate() {
+    for (place, written) in written.iter().enumerate() {
         plans.push(plan(written, &item("plans", place), &mut sales, problems));
     }
     let not_plans = NotPlans {
-        prices: sold("price", &document.not_plans.prices, "not_plans.prices", &mut sales, problems),
-        products: sold("product", &document.not_plans.products, "not_plans.products", &mut sales, problems),
+        prices: sold("price", &not_plans.prices, "not_plans.prices", &mut sales, problems),
+        products: sold("product", &not_plans.products, "not_plans.products", &mut sales, problems),
     };
-    distinct(&document.plans, problems);
+    distinct(written, problems);
     for (price, name) in plan_map {
         let added = add_price(&mut plans, price, name, &mut sales);
         problems.keep(added);
     }
     let mut plans = plans.into_iter();
     let Some(default_plan) = plans.next() else {
-        if document.plans.is_empty() {
+        if written.is_empty() {
             let cure = "name at least the plan of those who pay for none: `plans: [{name: free}]`";
             problems.add(ConfigError::new("plans", "there is none", cure));
         }
@@ -185,8 +187,8 @@ fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sal
 
 /// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
 fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
-    let mut named = BTreeMap::new();
-    let mut billed = BTreeMap::new();
+    let mut named = SortedMap::new();
+    let mut billed = SortedMap::new();
     for (place, plan) in plans.iter().enumerate() {
         if let Some(first) = named.insert(plan.name, place) {
             let problem = format!("plans[{first}] is called {} too", quote(plan.name));
@@ -209,15 +211,15 @@ fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
 
 /// Reads the limits of one plan.
 fn limits(
-    written: &BTreeMap<&str, document::Limit>,
+    written: &SortedMap<&str, document::Limit>,
     path: &str,
     problems: &mut Problems,
-) -> BTreeMap<String, Limit> {
-    let mut limits = BTreeMap::new();
+) -> SortedMap<String, Limit> {
+    let mut limits = SortedMap::new();
     if problems.keep(names::length(written.len(), LIMITS_MAX, path)).is_none() {
         return limits;
     }
-    for (name, limit) in written {
+    for (name, limit) in written.iter() {
         let name = names::name(name, path);
         let limit = match limit {
             document::Limit::Unlimited => Ok(Limit::Unlimited),

@@ -4,7 +4,8 @@ use super::document::gate::{Require, Rule as Written};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::{address, names};
 use crate::plan_table::{PlanTable, Rank};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::SortedMap;
+use std::collections::BTreeSet;
 
 /// The most rules. Each has metrics of its own.
 pub const RULES_MAX: usize = 200;
@@ -73,7 +74,7 @@ pub(super) fn rules(
     if problems.keep(names::length(written.len(), RULES_MAX, "plan_gate.rules")).is_none() {
         return Vec::new();
     }
-    let mut named = BTreeMap::new();
+    let mut named = SortedMap::new();
     let mut rules = Vec::with_capacity(written.len());
     for (place, written) in written.iter().enumerate() {
         let at = item("plan_gate.rules", place);
@@ -176,7 +177,7 @@ fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<S
     if !plans.iter().any(|(_, plan)| plan.limits.contains_key(limit)) {
         let mut defined = BTreeSet::new();
         for (_, plan) in plans.iter() {
-            for limit in plan.limits.keys() {
+            for limit in plan.limits.iter().map(|(limit, _)| limit) {
                 defined.insert(limit.clone());
             }
         }
@@ -211,7 +212,7 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
 
 /// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
 fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems: &mut Problems) {
-    let mut used = BTreeMap::new();
+    let mut used = SortedMap::new();
     for (place, rule) in written.iter().enumerate() {
         if let Some(limit) = rule.limit {
             // What no plan defines is the rule's mistake, and has been noted there.

@@ -122,6 +122,11 @@ impl<'de> Deserializer<'de> for At<'de> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
+    /// What is only known to be there: the section of the other filter.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.deserialize_str(visitor)
     }
@@ -158,7 +163,7 @@ impl<'de> Deserializer<'de> for At<'de> {
 
     serde::forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct newtype_struct tuple
-        tuple_struct identifier ignored_any
+        tuple_struct identifier
     }
 }
 

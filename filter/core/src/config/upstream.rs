@@ -1,10 +1,11 @@
-//! An HTTP API that is called through a cluster of Envoy's.
+//! The sections that say how an HTTP API is called, checked.
 
 use super::address;
 use super::document::Upstream as Written;
 use super::error::{Checked, Problems, field};
 use super::names;
 use crate::secret::Secret;
+use crate::upstream::Upstream;
 use std::time::Duration;
 
 /// The longest that one call may take: that of a whole sync, in milliseconds.
@@ -12,21 +13,6 @@ const TIMEOUT_MS_MAX: u64 = 8_000;
 
 /// The host of Clerk's Backend API.
 pub(super) const CLERK_AUTHORITY: &str = "api.clerk.com";
-
-/// An HTTP API that is called through a cluster of Envoy's.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The cluster's name in Envoy's configuration.
-    pub cluster: String,
-    /// Host, and port if there is one.
-    pub authority: String,
-    /// What stands before each path, without `/` at its end; empty for nothing.
-    pub base_path: String,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// The API key. Without one, something on the way to the API adds it.
-    pub authorization: Option<Secret>,
-}
 
 /// What the document may leave out.
 pub(super) struct Defaults {

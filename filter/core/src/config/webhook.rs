@@ -3,10 +3,11 @@
 use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::secrets::Secrets;
-use super::upstream::{self, Upstream, upstream};
+use super::upstream::{self, upstream};
 use super::{address, names};
 use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
+use crate::upstream::Upstream;
 use std::time::Duration;
 
 /// The longest tolerance, in seconds: what was signed may be sent again for so long.

@@ -2,7 +2,8 @@
 //!
 //! Only what does not change while a token lives is kept. Rules of time and `azp` are for every use.
 
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::SortedMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// How many tokens a worker remembers.
@@ -17,7 +18,7 @@ type Tail = [u8; 16];
 /// Verified tokens, each with what was learned from it. One that was not verified is never put here.
 #[derive(Debug)]
 pub(crate) struct TokenCache<V> {
-    entries: BTreeMap<Tail, Entry<V>>,
+    entries: SortedMap<Tail, Entry<V>>,
     oldest_first: VecDeque<Tail>,
     bytes: usize,
 }
@@ -30,7 +31,7 @@ struct Entry<V> {
 
 impl<V> Default for TokenCache<V> {
     fn default() -> Self {
-        TokenCache { entries: BTreeMap::new(), oldest_first: VecDeque::new(), bytes: 0 }
+        TokenCache { entries: SortedMap::new(), oldest_first: VecDeque::new(), bytes: 0 }
     }
 }
 
@@ -131,6 +132,6 @@ mod tests {
             cache.insert(&long, Rc::new(n));
         }
         assert!(cache.bytes <= TOKEN_BYTES_MAX);
-        assert_eq!(cache.bytes, cache.entries.values().map(|entry| entry.token.len()).sum::<usize>());
+        assert_eq!(cache.bytes, cache.entries.iter().map(|(_, entry)| entry.token.len()).sum::<usize>());
     }
 }

@@ -6,10 +6,10 @@
 
 use crate::clerk::jwks;
 use crate::clerk::keys::{KeySet, PublicKey};
-use crate::config::Upstream;
 use crate::http::{Callout, Outcome, Request};
 use crate::machine::InquiryId;
 use crate::time::Micros;
+use crate::upstream::Upstream;
 use std::collections::VecDeque;
 use std::time::Duration;
 

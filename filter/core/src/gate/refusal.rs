@@ -2,11 +2,13 @@
 
 use crate::clerk::TokenError;
 use crate::gate::metrics::Decision;
-use crate::gate::usage;
 use crate::problem::Problem;
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
 use crate::time::Micros;
+
+/// The methods by which usage can be read.
+pub(super) const USAGE_METHODS: &str = "GET, HEAD";
 
 /// Why a request does not go on. Each has one status and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +133,7 @@ impl Refusal {
                 by_plan(problem, plan, None, upgrade_url)
             }
             Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
-                .header("allow", usage::ALLOW),
+                .header("allow", USAGE_METHODS),
             Refusal::AddressUnknown => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }

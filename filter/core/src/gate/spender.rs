@@ -8,7 +8,6 @@ use super::worker::{Counters, Worker};
 use crate::plan_table::{PlanTable, Rank};
 use crate::quota::{ClientNetwork, Place};
 use crate::time::Micros;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Whose plan a request is judged by and whose counter it counts in.
@@ -53,11 +52,15 @@ impl Spender {
         plans.has_feature(self.plan(plans, now), feature) || self.caller().is_some_and(own)
     }
 
-    /// All that are theirs.
-    pub(super) fn features<'a>(&'a self, plans: &'a PlanTable, now: Micros) -> BTreeSet<&'a str> {
+    /// All that are theirs, each once and in alphabetical order.
+    pub(super) fn features<'a>(&'a self, plans: &'a PlanTable, now: Micros) -> Vec<&'a str> {
         let mut features = plans.features(self.plan(plans, now));
         if let Some(caller) = self.caller() {
-            features.extend(caller.own_features());
+            for own in caller.own_features() {
+                if let Err(place) = features.binary_search(&own) {
+                    features.insert(place, own);
+                }
+            }
         }
         features
     }
@@ -90,9 +93,7 @@ impl Spender {
             Spender::Caller { caller, .. } => {
                 counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), limit)
             }
-            Spender::Anonymous { network, .. } => {
-                counters.anonymous.place(network.to_string().as_bytes(), limit)
-            }
+            Spender::Anonymous { network, .. } => counters.anonymous.place(network.octets(), limit),
         })
     }
 }

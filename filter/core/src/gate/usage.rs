@@ -1,18 +1,17 @@
 //! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
 
 use super::cors;
+use super::refusal::USAGE_METHODS;
 use super::spender::Spender;
 use super::worker::Worker;
 use crate::http::{HeaderMap, Reply};
 use crate::machine::{Action, Input};
 use crate::plan_table::{Limit, Window};
 use crate::quota::{Fingerprint, LimitUsage, peek};
+use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// The methods that are answered.
-pub(super) const ALLOW: &str = "GET, HEAD";
+use std::collections::VecDeque;
 
 /// How long a browser may remember that it may ask, in seconds.
 const PREFLIGHT_AGE_S: &str = "600";
@@ -22,8 +21,8 @@ const PREFLIGHT_AGE_S: &str = "600";
 struct Usage<'a> {
     plan: &'a str,
     subject: &'a str,
-    features: BTreeSet<&'a str>,
-    limits: &'a BTreeMap<String, LimitUsage>,
+    features: Vec<&'a str>,
+    limits: &'a SortedMap<String, LimitUsage>,
 }
 
 /// The counters of a caller, read one after the other: as many as its plan has limits, which the configuration bounds.
@@ -33,15 +32,16 @@ pub(super) struct Reading {
     to_read: VecDeque<(String, Vec<Window>)>,
     /// What the counter is found by for which the store was asked.
     asked: Option<Fingerprint>,
-    limits: BTreeMap<String, LimitUsage>,
+    limits: SortedMap<String, LimitUsage>,
 }
 
 impl Reading {
     /// Begins with the limits of the plan in force.
     pub(super) fn new(worker: &Worker, spender: Spender, now: Micros) -> Self {
         let plan = worker.plans.get(spender.plan(&worker.plans, now));
-        let mut reading = Reading { spender, to_read: VecDeque::new(), asked: None, limits: BTreeMap::new() };
-        for (name, limit) in &plan.limits {
+        let mut reading =
+            Reading { spender, to_read: VecDeque::new(), asked: None, limits: SortedMap::new() };
+        for (name, limit) in plan.limits.iter() {
             match limit {
                 Limit::Unlimited => {
                     reading.limits.insert(name.clone(), LimitUsage::UNLIMITED);
@@ -127,7 +127,7 @@ pub(super) fn asked(worker: &Worker, headers: &HeaderMap) -> Asked {
 
 fn preflight(mut headers: Vec<(&'static str, String)>) -> Reply {
     headers.extend([
-        ("access-control-allow-methods", ALLOW.to_owned()),
+        ("access-control-allow-methods", USAGE_METHODS.to_owned()),
         ("access-control-allow-headers", "authorization".to_owned()),
         ("access-control-max-age", PREFLIGHT_AGE_S.to_owned()),
     ]);

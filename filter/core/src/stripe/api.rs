@@ -1,8 +1,8 @@
 //! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is [`outcome`](super::outcome)'s.
 
-use crate::config::Upstream;
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
+use crate::upstream::Upstream;
 use form_urlencoded::Serializer;
 use sha2::{Digest, Sha256};
 

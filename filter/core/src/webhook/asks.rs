@@ -8,7 +8,6 @@ use crate::clerk::metadata::Record;
 use crate::config::Webhook;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId};
-use crate::secret::Secret;
 use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::customer::Customer;
@@ -79,7 +78,7 @@ impl Ask {
     /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
     pub(super) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
         let stripe = StripeApi::new(&worker.config.stripe);
-        let clerk = backend_api(&worker.config);
+        let clerk = BackendApi::new(&worker.config.clerk);
         match self {
             Ask::Subscription(id) => stripe.retrieve_subscription(id),
             Ask::Customer(id) => stripe.retrieve_customer(id),
@@ -151,16 +150,6 @@ impl Ask {
                 }
             }
         }
-    }
-}
-
-fn backend_api(config: &Webhook) -> BackendApi<'_> {
-    BackendApi {
-        cluster: &config.clerk.cluster,
-        authority: &config.clerk.authority,
-        base_path: &config.clerk.base_path,
-        timeout: config.clerk.timeout,
-        secret_key: config.clerk.authorization.as_ref().map(Secret::expose),
     }
 }
 

@@ -159,19 +159,20 @@ impl Reading {
 
     /// Of equally sure claims that of the subscription that grants the plan goes first, and then those that are listed
     /// already: else the list would be another one with each set of customers that is read.
-    fn holders<'a>(
-        &'a self,
-        owned: &[(&'a Subscription, Named)],
+    fn holders(
+        &self,
+        owned: &[(&Subscription, Named)],
         shown: &Record,
         granting: Option<&SubscriptionId>,
     ) -> Holders {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
         let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
-        let claim = |(subscription, named): &(&'a Subscription, Named)| {
-            let customer = &subscription.customer;
-            (named.via, granting != Some(customer), !shown.customers.contains(customer), customer)
-        };
-        let claims: SortedSet<_> = live.map(claim).collect();
+        let claims: SortedSet<_> = live
+            .map(|(subscription, named)| {
+                let customer = &subscription.customer;
+                (named.via, granting != Some(customer), !shown.customers.contains(customer), customer)
+            })
+            .collect();
         let mut live: Vec<CustomerId> = Vec::new();
         for (.., customer) in &claims {
             if !live.contains(customer) {

@@ -215,8 +215,9 @@ impl SubjectSync {
             (_, Told::Subscriptions(page)) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
-                for found in page.subscriptions {
-                    self.reading.subscriptions.insert(found.id.clone(), found);
+                let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
+                for (id, found) in read {
+                    self.reading.subscriptions.insert(id, found);
                 }
                 return Ok(next.into_iter().collect());
             }

@@ -7,15 +7,15 @@ pub mod gate;
 pub mod webhook;
 
 use crate::plan_table::Period;
+use crate::sorted::SortedMap;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Tollgate's configuration: the same document for both of its filters.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Document<'a> {
+#[serde(deny_unknown_fields, bound = "'de: 'a, W: Deserialize<'de>, G: Deserialize<'de>")]
+pub struct Document<'a, W = webhook::StripeWebhook<'a>, G = gate::PlanGate<'a>> {
     /// Keeps the shared data of gateways in one Envoy process apart. Without it, it is derived from the issuer and
     /// the Clerk authority.
     pub namespace: Option<&'a str>,
@@ -25,9 +25,9 @@ pub struct Document<'a> {
     #[serde(default)]
     pub not_plans: NotPlans<'a>,
     /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
-    pub stripe_webhook: Option<webhook::StripeWebhook<'a>>,
+    pub stripe_webhook: Option<W>,
     /// The filter that turns the plan in a session token into enforced limits.
-    pub plan_gate: Option<gate::PlanGate<'a>>,
+    pub plan_gate: Option<G>,
 }
 
 /// A plan, and how Stripe and Clerk Billing name it.
@@ -52,7 +52,7 @@ pub struct Plan<'a> {
     pub clerk_plan: Option<&'a str>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
-    pub limits: BTreeMap<&'a str, Limit>,
+    pub limits: SortedMap<&'a str, Limit>,
 }
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.

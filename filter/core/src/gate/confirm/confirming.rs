@@ -2,7 +2,6 @@
 
 use super::ledger::{self, Ledger, OF_PROCESS, OF_SUBJECT};
 use crate::clerk::api::BackendApi;
-use crate::config::Upstream;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::Event;
 use crate::gate::refusal::Refusal;
@@ -163,7 +162,7 @@ impl Confirming {
 
     fn inquire(self: Box<Self>, worker: &mut Worker, now: Micros, reports: &mut Vec<Report>) -> Progress {
         let Some(upstream) = &worker.gate.confirm else { return self.stands() };
-        let callout = Box::new(api(upstream).read(&self.subject));
+        let callout = Box::new(BackendApi::new(upstream).read(&self.subject));
         let inquiry =
             worker.inquiries.begin(Purpose::Record { subject: self.subject.clone(), asked_at: now });
         worker.confirmed.began(self.subject.clone(), inquiry);
@@ -203,15 +202,5 @@ impl Confirming {
 
     fn stands(self) -> Progress {
         Progress::Stands(self.caller, self.refusal)
-    }
-}
-
-fn api(upstream: &Upstream) -> BackendApi<'_> {
-    BackendApi {
-        cluster: &upstream.cluster,
-        authority: &upstream.authority,
-        base_path: &upstream.base_path,
-        timeout: upstream.timeout,
-        secret_key: upstream.authorization.as_ref().map(crate::secret::Secret::expose),
     }
 }

@@ -21,43 +21,53 @@ fn each_change_is_one_line() {
         ("created", |_| (), Value::Null, json!("pro")),
         (
             "upgraded",
-            |bench| drop(bench.world.stripe.set_price("sub_1", "price_ent")),
+            |bench| {
+                bench.world.stripe.set_price("sub_1", "price_ent");
+            },
             json!("pro"),
             json!("enterprise"),
         ),
         (
             "downgraded",
-            |bench| drop(bench.world.stripe.set_price("sub_1", "price_pro")),
+            |bench| {
+                bench.world.stripe.set_price("sub_1", "price_pro");
+            },
             json!("enterprise"),
             json!("pro"),
         ),
         (
             "status_updated",
-            |bench| drop(bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true)),
+            |bench| {
+                bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true);
+            },
             json!("pro"),
             json!("pro"),
         ),
         (
             "status_updated",
-            |bench| drop(bench.world.stripe.fail_payment("sub_1", "subscription_cycle")),
+            |bench| {
+                bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
+            },
             json!("pro"),
             json!("pro"),
         ),
         (
             "deactivated",
-            |bench| drop(bench.world.stripe.set_status("sub_1", "canceled")),
+            |bench| {
+                bench.world.stripe.set_status("sub_1", "canceled");
+            },
             json!("pro"),
             json!("free"),
         ),
         (
             "created",
             |bench| {
-                drop(bench.world.stripe.add_subscription(
+                bench.world.stripe.add_subscription(
                     "sub_2",
                     "cus_1",
                     "price_pro",
                     &[("clerk_user_id", "user_1")],
-                ))
+                );
             },
             json!("free"),
             json!("pro"),
@@ -90,7 +100,7 @@ fn a_failed_payment_is_one_line_too() {
         bench.deliver(event - 1);
         let body = &mut bench.world.stripe.events[event].body;
         let place = body.find(r#""next_payment_attempt":"#).unwrap() + r#""next_payment_attempt":"#.len();
-        let end = place + body[place..].find(',').unwrap();
+        let end = place + body.split_at(place).1.find(',').unwrap();
         body.replace_range(place..end, next);
         *body = body.replace(r#""attempt_count":1"#, &format!(r#""attempt_count":{attempts}"#));
         let delivered = bench.deliver(event);

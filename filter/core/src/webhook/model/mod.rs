@@ -16,6 +16,8 @@ mod schedule;
 mod stripe;
 mod stripe_api;
 mod stripe_wire;
+mod temper;
+mod verdict;
 mod world;
 
 mod answers;

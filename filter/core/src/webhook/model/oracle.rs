@@ -1,6 +1,5 @@
 //! The truth, worked out from the model of Stripe alone and in the plainest way: no record, no history, no rounds.
 
-use super::super::owner::NAMED_BY_KEY;
 use super::stripe::{Customer, Metadata, Presence, Stripe, Subscription};
 
 /// The plans of the tests, lowest first.
@@ -42,11 +41,6 @@ pub(super) fn rank(subscription: &Subscription) -> Option<usize> {
 
 pub(super) fn is_live(subscription: &Subscription) -> bool {
     !matches!(subscription.status, "canceled" | "incomplete_expired")
-}
-
-/// Whether anything but a payer's own choice names the owner.
-pub(super) fn is_trusted(subscription: &Subscription) -> bool {
-    !subscription.metadata.contains_key(NAMED_BY_KEY)
 }
 
 /// What Clerk should show of a subject.

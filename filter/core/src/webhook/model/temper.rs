@@ -1,0 +1,33 @@
+//! What kind of schedule a seed makes: how crowded, how faulty, how slow.
+
+use super::random::Random;
+
+/// What kind of schedule it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Temper {
+    /// How many subjects there are: the fewer, the more meets in one record.
+    pub(super) subjects: usize,
+    pub(super) changes: usize,
+    pub(super) fault_percent: usize,
+    pub(super) duplicate_percent: usize,
+    /// How many deliveries hang just before they write, while others overtake them.
+    pub(super) slow_percent: usize,
+    /// How many die right after a write, before they check.
+    pub(super) dying_percent: usize,
+    /// It begins with a customer that is listed and holds nothing any more.
+    pub(super) begins_with_a_customer_that_left: bool,
+}
+
+impl Temper {
+    pub(super) fn of(random: &mut Random) -> Self {
+        Temper {
+            subjects: random.pick(&[1, 1, 2, 3]),
+            changes: 2 + random.below(5),
+            fault_percent: random.pick(&[0, 3, 12, 25]),
+            duplicate_percent: random.pick(&[0, 10, 40]),
+            slow_percent: random.pick(&[0, 30, 70]),
+            dying_percent: random.pick(&[0, 0, 20, 50]),
+            begins_with_a_customer_that_left: random.percent(35),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Every request that core can make of Clerk is the one that Clerk's own library makes for the same end, and the fake
+//! answers as Clerk's OpenAPI description says: that is what the library is generated from, and reads answers by.
+
+use crate::callout::{answered, client, send};
+use crate::script;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use tollgate_core::clerk::api::{API_VERSION, ApiError, BackendApi, record};
+use tollgate_core::clerk::metadata::{Record, SubscriptionNote};
+use tollgate_core::http::Callout;
+use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
+use tollgate_core::secret::Secret;
+use tollgate_core::time::Micros;
+use tollgate_core::upstream::Upstream;
+use tollgate_tests::clerk::{FakeClerk, Organization, Settings, User};
+use tollgate_tests::fake::Request;
+
+/// What a request says, without how its sender names itself.
+#[derive(Debug, PartialEq)]
+struct Said {
+    method: String,
+    path: String,
+    authorization: Option<String>,
+    version: Option<String>,
+    content_type: Option<String>,
+    body: Value,
+}
+
+impl Said {
+    fn by(request: &Request) -> Said {
+        let header = |name| request.header(name).map(str::to_owned);
+        Said {
+            method: request.method.clone(),
+            path: request.path_and_query(),
+            authorization: header("authorization"),
+            version: header("clerk-api-version"),
+            content_type: header("content-type"),
+            body: request.json(),
+        }
+    }
+}
+
+/// What came of each request when Clerk's library made it.
+async fn ask(clerk: &FakeClerk, key: &str, requests: Vec<Value>) -> Vec<Value> {
+    let server = format!("http://{}/v1", clerk.addr());
+    let input = json!({"server": server, "key": key, "version": API_VERSION, "requests": requests});
+    let told = script::run("tests/contracts/clerk_sdk.py", "tests/clerk-sdk-requirements.txt", &input).await;
+    assert_eq!(told["version"], API_VERSION, "the description that Clerk's library is generated from");
+    told["outcomes"].as_array().expect("a list").clone()
+}
+
+/// Has Clerk's library make the same requests of the fake that got them; they must be the same on the wire, and the
+/// answers of the described form.
+pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Request]) {
+    let before = clerk.log().entries().len();
+    let asked =
+        requests.iter().map(|r| json!({"method": r.method, "path": r.path_and_query(), "body": r.json()}));
+    let outcomes = ask(clerk, clerk.secret_key(), asked.collect()).await;
+    for (request, outcome) in requests.iter().zip(&outcomes) {
+        assert!(outcome["found"].is_string(), "{} {}: {outcome}", request.method, request.path);
+    }
+    let theirs: Vec<_> = clerk.log().entries()[before..].iter().map(|e| Said::by(&e.request)).collect();
+    let ours: Vec<_> = requests.iter().map(Said::by).collect();
+    assert_eq!(ours, theirs);
+}
+
+fn upstream(key: &str) -> Upstream {
+    Upstream {
+        cluster: "clerk_api".to_owned(),
+        authority: "api.clerk.com".to_owned(),
+        base_path: "/v1".to_owned(),
+        timeout: Duration::from_secs(2),
+        authorization: Some(Secret::new(key).expect("a key")),
+    }
+}
+
+fn subject(id: &str) -> Subject {
+    Subject::parse(id).expect("an id")
+}
+
+/// With something in every place that Tollgate writes to.
+fn full() -> Record {
+    let customer = |id| CustomerId::parse(id).expect("an id");
+    Record {
+        plan: Some("pro".to_owned()),
+        subscription: SubscriptionNote {
+            status: Some("past_due".to_owned()),
+            current_period_end: Some(Micros::from_secs(1_900_000_000)),
+            cancel_at_period_end: Some(true),
+            grace_until: Some(Micros::from_secs(1_800_000_000)),
+        },
+        customers: ["cus_1", "cus_2"].map(customer).into_iter().collect(),
+        removed: [customer("cus_3")].into_iter().collect(),
+        granted_by: Some(SubscriptionId::parse("sub_1").expect("an id")),
+    }
+}
+
+/// A fake with a user and an organisation, that does not mind how often it is written to.
+async fn clerk() -> FakeClerk {
+    let clerk = FakeClerk::start_with(Settings { rate_limit: false, ..Settings::default() }).await;
+    clerk.put_user(User::new("user_1"));
+    clerk.put_organization(Organization::new("org_1"));
+    clerk
+}
+
+async fn sent(clerk: &FakeClerk, callout: Callout, subject: &Subject) -> Result<Record, ApiError> {
+    let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
+    record(&answer.outcome(), subject, "plan")
+}
+
+#[tokio::test]
+async fn core_sends_what_clerks_library_sends() {
+    let clerk = clerk().await;
+    let free = Record { plan: Some("free".to_owned()), ..Record::default() };
+    for subject in ["user_1", "org_1"].map(subject) {
+        let upstream = upstream(clerk.secret_key());
+        let api = BackendApi::new(&upstream);
+        let mut present = sent(&clerk, api.read(&subject), &subject).await.expect("a record");
+        // Everything is added, then changed or removed, and at last taken away.
+        for target in [full(), free.clone(), full(), Record::default()] {
+            let patch = present.patch(&target, "plan").expect("a difference");
+            present = sent(&clerk, api.write(&subject, &patch), &subject).await.expect("a record");
+            assert_eq!(present, target);
+        }
+    }
+    let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
+    assert_eq!(ours.len(), 10);
+    are_what_clerks_library_sends(&clerk, &ours).await;
+}
+
+#[tokio::test]
+async fn errors_are_read_by_both_and_say_the_same() {
+    let clerk = clerk().await;
+    let cases = [
+        ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ApiError::Gone),
+        ("a deleted organisation", clerk.secret_key(), "org_2", "resource_not_found", ApiError::Gone),
+        (
+            "a wrong key",
+            "sk_test_wrong",
+            "user_1",
+            "clerk_key_invalid",
+            ApiError::Credentials { status: 401 },
+        ),
+    ];
+    for (why, key, id, code, want) in cases {
+        let subject = subject(id);
+        assert_eq!(
+            sent(&clerk, BackendApi::new(&upstream(key)).read(&subject), &subject).await,
+            Err(want),
+            "{why}"
+        );
+        let path = clerk.log().entries().last().expect("a request").request.path.clone();
+        let outcomes = ask(&clerk, key, vec![json!({"method": "GET", "path": path, "body": null})]).await;
+        assert_eq!(outcomes, [json!({"error": code})], "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_clerks_description_does_not_have_is_refused() {
+    let clerk = clerk().await;
+    let plan = json!({"plan": "pro"});
+    let request = |method: &str, path: &str, body| json!({"method": method, "path": path, "body": body});
+    let patch = |path, member: &str, value: &Value| {
+        request("PATCH", path, Value::Object(Map::from_iter([(member.to_owned(), value.clone())])))
+    };
+    let cases = [
+        ("a field that is none", patch("/v1/users/user_1/metadata", "metadata", &plan)),
+        ("a user's field", patch("/v1/organizations/org_1/metadata", "unsafe_metadata", &plan)),
+        ("no object", patch("/v1/users/user_1/metadata", "public_metadata", &json!("pro"))),
+        ("a list", patch("/v1/users/user_1/metadata", "private_metadata", &json!([plan]))),
+        ("a path that is none", request("GET", "/v1/user/user_1", Value::Null)),
+        ("a method that it does not have", request("POST", "/v1/users/user_1/metadata", json!({}))),
+        ("a query that is none", request("GET", "/v1/users/user_1?expand=all", Value::Null)),
+    ];
+    let (whys, requests): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    for (why, outcome) in whys.iter().zip(ask(&clerk, clerk.secret_key(), requests).await) {
+        assert!(outcome["refused"].is_string(), "{why}: {outcome}");
+    }
+    assert_eq!(clerk.log().entries().len(), 0, "none of them was sent");
+
+    // Here the library is more lenient than Clerk: it leaves the check to the API, and the fake does it.
+    let url = format!("http://{}/v1/users/user_1", clerk.addr());
+    let whole = client().patch(url).bearer_auth(clerk.secret_key()).header("clerk-api-version", API_VERSION);
+    assert_eq!(answered(whole.json(&json!({"public_metadata": plan}))).await.status, 422);
+}

@@ -1,0 +1,102 @@
+//! Stripe's own library and Tollgate take each other's word: what the one signs the other accepts.
+
+use crate::script;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tollgate_core::stripe::api::STRIPE_VERSION;
+use tollgate_core::stripe::signature::{SignatureError, verify};
+use tollgate_core::time::Micros;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::stripe::{self, Signature};
+
+const SECRET: &str = "whsec_contract0001";
+const OTHER: &str = "whsec_contract0002";
+const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// Bodies in which bytes and characters, or JSON and its bytes, are not the same thing.
+fn bodies() -> Vec<String> {
+    let event = |name: &str| {
+        let object = json!({"object": "customer", "id": "cus_1", "name": name});
+        json!({"id": "evt_1", "object": "event", "type": "customer.updated", "data": {"object": object}})
+    };
+    let pretty = serde_json::to_string_pretty(&event("Ada")).expect("JSON");
+    vec![
+        event("Ada").to_string(),
+        pretty.replace('\n', "\r\n"),
+        pretty + "\n",
+        event("Zoë 東京 🚪 \u{feff}\u{2028}").to_string(),
+        event("Zo").to_string().replace("Zo", "Zo\\u00eb \\/ \\ud83d\\udeaa"),
+        event(&"long ".repeat(50_000)).to_string(),
+    ]
+}
+
+/// What Stripe's library answers to each question.
+pub async fn ask(questions: &[Value]) -> Vec<String> {
+    let requirements = "tests/stripe-sdk-requirements.txt";
+    let told = script::run("tests/contracts/stripe_sdk.py", requirements, &json!(questions)).await;
+    assert_eq!(told["version"], STRIPE_VERSION, "the version that Stripe's library is made for");
+    let answers = told["answers"].as_array().expect("a list");
+    answers.iter().map(|answer| answer.as_str().expect("a text").to_owned()).collect()
+}
+
+/// Asks Stripe's library to sign a body at a time in Unix seconds.
+pub fn to_sign(body: &str, secret: &str, timestamp: i64) -> Value {
+    json!({"sign": {"body": body, "secret": secret, "timestamp": timestamp}})
+}
+
+/// Asks it what it thinks of a body and its signature.
+fn to_check(body: &str, header: &str, secret: &str) -> Value {
+    json!({"check": {"body": body, "header": header, "secret": secret}})
+}
+
+fn verified(header: &str, body: &str, secrets: &[&str], now: i64) -> Result<i64, SignatureError> {
+    let now = Micros::from_secs(now.try_into().expect("after 1970"));
+    let secrets = secrets.iter().map(|secret| secret.as_bytes());
+    let signed_at = verify(Some(header.as_bytes()), body.as_bytes(), secrets, now, TOLERANCE)?;
+    Ok(signed_at.as_secs().try_into().expect("a time"))
+}
+
+#[tokio::test]
+async fn what_stripes_library_signs_is_accepted() {
+    let (bodies, now) = (bodies(), unix_now());
+    let questions: Vec<_> = bodies.iter().map(|body| to_sign(body, SECRET, now)).collect();
+    for (body, header) in bodies.iter().zip(ask(&questions).await) {
+        assert_eq!(verified(&header, body, &[SECRET], now), Ok(now), "{header}");
+        assert_eq!(verified(&header, body, &[OTHER, SECRET], now + 300), Ok(now), "the second secret");
+        let no_match = SignatureError::NoMatch { signatures: 1, secrets: 1 };
+        assert_eq!(verified(&header, body, &[OTHER], now), Err(no_match.clone()), "another secret");
+        assert_eq!(verified(&header, &format!("{body} "), &[SECRET], now), Err(no_match), "another body");
+    }
+}
+
+#[tokio::test]
+async fn what_the_tests_sign_is_accepted_by_stripes_library() {
+    let (now, mut questions, mut want) = (unix_now(), Vec::new(), Vec::new());
+    for body in bodies() {
+        let bytes = body.as_bytes();
+        let own = stripe::sign(&[SECRET], now, bytes);
+        let rolled = stripe::sign(&[OTHER, SECRET], now, bytes);
+        let with_v0 = Signature::at(now).v0(OTHER, bytes).v1(SECRET, bytes).header();
+        let only_v0 = Signature::at(now).v0(SECRET, bytes).header();
+        let old = stripe::sign(&[SECRET], now - 3600, bytes);
+        let cases = [
+            ("one secret", &own, SECRET, true),
+            ("while a secret is rolled: the new one", &rolled, SECRET, true),
+            ("while a secret is rolled: the old one", &rolled, OTHER, true),
+            ("a signature of test tooling beside it", &with_v0, SECRET, true),
+            ("only one of test tooling", &only_v0, SECRET, false),
+            ("another secret", &own, OTHER, false),
+            ("an hour old", &old, SECRET, false),
+        ];
+        for (why, header, secret, accepted) in cases {
+            // Both are of one opinion, which is all that is asked here.
+            assert_eq!(verified(header, &body, &[secret], now).is_ok(), accepted, "{why}");
+            questions.push(to_check(&body, header, secret));
+            want.push((why, accepted));
+        }
+    }
+    for ((why, accepted), answer) in want.into_iter().zip(ask(&questions).await) {
+        assert_eq!(answer == "evt_1", accepted, "{why}: {answer}");
+        assert_eq!(answer.starts_with("refused: "), !accepted, "{why}: {answer}");
+    }
+}

@@ -1,0 +1,143 @@
+//! A real browser: a page of the application reads the gate's answers from another origin, and a stranger's cannot.
+
+use crate::shared::{connection_manager, with_rules, within_one_window, yaml};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tollgate_tests::browser;
+use tollgate_tests::fake::{Answer, FakeServer, Request, Service};
+use tollgate_tests::gateway::Gateway;
+
+const DAY_S: i64 = 86400;
+
+/// What a page writes around what it read, so that it is found in the document.
+const MARK: &str = "read-by-the-page";
+
+/// A site of static pages.
+struct Site;
+
+impl Service for Site {
+    fn carry_out(&self, request: &Request) -> Answer {
+        let body = if request.path == "/" { PAGE } else { "" };
+        let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
+        Answer { status: 200, headers, body: body.as_bytes().to_vec() }
+    }
+}
+
+/// Asks what the part of its address behind the `#` lists: `[[url, fetch options], …]`, one after the other. Writes down
+/// of each answer what a script can read of it, and of a failed fetch only that it failed: no more is known to it.
+const PAGE: &str = r#"<!doctype html><title>application</title><pre id="read-by-the-page"></pre><script>
+const names = ["retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining",
+               "x-ratelimit-reset", "www-authenticate"];
+async function read([url, options]) {
+  try {
+    const answer = await fetch(url, options);
+    const fields = names.map(name => [name, answer.headers.get(name)]).filter(field => field[1] !== null);
+    return {status: answer.status, fields: Object.fromEntries(fields), body: await answer.json()};
+  } catch (error) {
+    return {failed: error.name};
+  }
+}
+(async () => {
+  const answers = [];
+  for (const question of JSON.parse(decodeURIComponent(location.hash.slice(1)))) answers.push(await read(question));
+  document.getElementById("read-by-the-page").textContent = btoa(JSON.stringify(answers));
+})();
+</script>"#;
+
+/// What a page of that origin reads when it asks these questions of the gateway.
+async fn read_by_page(site: SocketAddr, questions: &Value) -> Vec<Value> {
+    let hash: String = form_urlencoded::byte_serialize(questions.to_string().as_bytes()).collect();
+    let document = browser::document(&format!("http://{site}/#{}", hash.replace('+', "%20"))).await;
+    let opening = format!(r#"<pre id="{MARK}">"#);
+    let text = document.split_once(&opening).and_then(|(_, rest)| rest.split_once("</pre>"));
+    let text = text.map(|(text, _)| base64_decoded(text)).unwrap_or_default();
+    serde_json::from_slice(&text)
+        .unwrap_or_else(|e| panic!("the page has not come to its end: {e}\n{document}"))
+}
+
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+}
+
+/// Envoy as shipped, for an application at that origin.
+async fn gateway(origin: &str) -> Gateway {
+    let origin = origin.to_owned();
+    Gateway::start(|standalone| {
+        let standalone = with_rules(standalone).document(|document| {
+            document["plan_gate"]["authorized_parties"] = yaml(json!([origin]));
+            document["plan_gate"]["usage_path"] = "/usage".into();
+        });
+        // In the shipped file both are one value, by an anchor.
+        standalone.edit(|config| {
+            let host = &mut connection_manager(config)["route_config"]["virtual_hosts"][0];
+            let policy = &mut host["typed_per_filter_config"]["envoy.filters.http.cors"];
+            let allowed = &mut policy["allow_origin_string_match"];
+            assert_eq!(allowed, &yaml(json!([{"exact": "https://app.example.com"}])));
+            *allowed = yaml(json!([{"exact": origin}]));
+        })
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_application_reads_the_gates_own_answers_and_a_strangers_page_does_not() {
+    let application = FakeServer::start(Arc::new(Site)).await;
+    let stranger = FakeServer::start(Arc::new(Site)).await;
+    let origin = format!("http://{}", application.addr());
+    let gateway = gateway(&origin).await;
+    within_one_window(DAY_S).await;
+    let token = gateway.session("user_browser").plan("free").claim("azp", json!(origin)).sign();
+    let ask = |path: &str, options: Value| json!([gateway.envoy.url(path), options]);
+    // No page may send an Authorization field to another origin without asking first: the browser sends a preflight.
+    let with_token = || json!({"headers": {"authorization": format!("Bearer {token}")}});
+
+    let mut questions = vec![ask("/ask", with_token()); 6];
+    questions.push(ask("/ask", json!({})));
+    questions
+        .push(ask("/reports", json!({"method": "POST", "headers": with_token()["headers"], "body": "{}"})));
+    questions.push(ask("/usage", with_token()));
+    let answers = read_by_page(application.addr(), &json!(questions)).await;
+    assert_eq!(answers.len(), questions.len());
+
+    for (answer, remaining) in answers.iter().zip((0..5).rev()) {
+        assert_eq!((&answer["status"], &answer["body"]["answer"]), (&json!(200), &json!("42")), "{answer}");
+        assert_eq!(answer["fields"]["ratelimit-policy"], r#""asks";q=5;w=86400"#);
+        assert_eq!(answer["fields"]["x-ratelimit-remaining"], remaining.to_string());
+    }
+    let exhausted = &answers[5];
+    assert_eq!(
+        (&exhausted["status"], &exhausted["body"]["code"]),
+        (&json!(429), &json!("quota_exceeded")),
+        "{exhausted}"
+    );
+    assert_eq!(exhausted["body"]["upgrade_url"], "https://app.example.com/pricing");
+    let retry_after: i64 =
+        exhausted["fields"]["retry-after"].as_str().and_then(|s| s.parse().ok()).expect("seconds");
+    assert!((1..=DAY_S).contains(&retry_after), "{exhausted}");
+    assert_eq!(exhausted["fields"]["ratelimit"], format!(r#""asks";r=0;t={retry_after}"#));
+    let others = [(&answers[6], 401, "missing_token"), (&answers[7], 403, "plan_required")];
+    for (answer, status, code) in others {
+        assert_eq!((&answer["status"], &answer["body"]["code"]), (&json!(status), &json!(code)), "{answer}");
+    }
+    assert_eq!(answers[6]["fields"]["www-authenticate"], "Bearer");
+    assert_eq!(answers[8]["body"]["limits"]["asks"][0]["used"], 5, "{}", answers[8]);
+    let reached = gateway.backend.seen().await;
+    assert!(
+        reached.iter().all(|request| request.method == "GET"),
+        "Envoy answers the application's preflights"
+    );
+    assert_eq!(reached.len(), 5);
+
+    // The very same questions, with the very same token.
+    let answers = read_by_page(stranger.addr(), &json!(questions)).await;
+    assert_eq!(
+        answers,
+        vec![json!({"failed": "TypeError"}); questions.len()],
+        "a stranger's page reads nothing"
+    );
+    let mut reached = gateway.backend.seen().await;
+    reached.retain(|request| request.method != "OPTIONS");
+    assert_eq!(reached.len(), 5, "nor does the browser send what needs a preflight");
+}

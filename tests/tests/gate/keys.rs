@@ -1,0 +1,220 @@
+//! Keys that are fetched: requests wait for the first set, a new key is found, and Clerk's trouble takes no key away.
+
+use crate::shared::{with_rules, yaml};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tollgate_tests::clerk::keys::KeyPair;
+use tollgate_tests::envoy::Stats;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::faults::{Fault, Gate, Matcher, any, on};
+use tollgate_tests::gateway::Gateway;
+use tollgate_tests::wire::{Answer, request};
+
+/// At most one fetch of each worker thread in that time.
+const FETCH_EVERY: Duration = Duration::from_secs(5);
+const WORKERS: u32 = 2;
+/// How long a test waits for what a fetch brings. Generous: machines that test are busy.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn jwks() -> Matcher {
+    on("GET", "/.well-known/jwks.json")
+}
+
+/// A gateway that has no key yet.
+async fn gateway() -> Gateway {
+    Gateway::start(|standalone| {
+        with_rules(standalone).without_env("CLERK_JWT_KEY").document(|document| {
+            let keys = json!({"jwks": {"cluster": "clerk_api", "authority": "clerk.example.com", "timeout_ms": 8000}});
+            document["plan_gate"]["keys"] = yaml(keys);
+        })
+    })
+    .await
+}
+
+/// A token that no worker has seen, so that its signature is checked anew, signed with that key.
+fn fresh(gateway: &Gateway, key: &'static KeyPair) -> String {
+    gateway.session("user_keys").key(key).claim("jti", json!(unused_number())).sign()
+}
+
+/// A token whose key nobody has heard of.
+fn unheard_of(gateway: &Gateway) -> String {
+    let kid = format!("ins_other{}", unused_number());
+    gateway.session("user_keys").header("kid", json!(kid)).sign()
+}
+
+/// A number that was not there before.
+fn unused_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+async fn failed_fetches(gateway: &Gateway) -> u64 {
+    gateway.envoy.stats().await.plugin("tollgate.gate.keys.fetch_failed")
+}
+
+/// Sends a request with that token to both workers and returns all answers.
+async fn everywhere(gateway: &Gateway, token: &str) -> Vec<Answer> {
+    let field = format!("authorization: Bearer {token}\r\n");
+    gateway.exchange_with_every_worker(&request("GET", "/me", field, b"")).await
+}
+
+fn said(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Asks both workers until both say so. `token` is made anew each time.
+async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status: u16, code: &str) {
+    let deadline = Instant::now() + DEADLINE;
+    let wanted = (status, code.to_owned());
+    loop {
+        let answers = everywhere(gateway, &token()).await;
+        if answers.iter().all(|answer| said(answer) == wanted) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}: {:?}", said(&answers[0]));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_before_the_first_set_is_held_and_then_decided_by_one_fetch_of_each_worker() {
+    const EACH: u64 = 12;
+    let gateway = gateway().await;
+    let held = Gate::new();
+    gateway.clerk.faults().always(jwks(), Fault::HoldAnswer(held.clone()));
+    let cases = [(KeyPair::first(), 200, Value::Null), (KeyPair::second(), 401, json!("unknown_key"))];
+    let mut waiting = JoinSet::new();
+    for (key, status, code) in &cases {
+        for _ in 0..EACH {
+            let request = gateway.get("/me").bearer_auth(fresh(&gateway, key));
+            let (status, code) = (*status, code.clone());
+            waiting.spawn(async move {
+                let answer = request.send().await.expect("an answer");
+                assert_eq!(answer.status(), status);
+                assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], code);
+            });
+        }
+    }
+    let active = |stats: &Stats| stats.value("http.public.downstream_rq_active");
+    gateway.envoy.stats_until("all to be held", |stats| active(stats) == 2 * EACH).await;
+    assert!(waiting.try_join_next().is_none(), "nobody is decided before the set is there");
+    assert_eq!(gateway.backend.seen().await, [], "nor is anybody let by");
+    held.open();
+    waiting.join_all().await;
+
+    let stats = gateway.envoy.stats().await;
+    let took =
+        |worker: u32| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")) > 0;
+    let workers = (0..WORKERS).filter(|worker| took(*worker)).count();
+    assert_eq!(gateway.clerk.log().count(&jwks()), workers, "one fetch of each worker that was asked");
+    assert_eq!(stats.plugin("tollgate.gate.keys.fetched"), workers as u64);
+    assert_eq!(gateway.clerk.log().count(&any()), workers, "and nothing else");
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_strangers_names_cost_clerk_little_and_a_dropped_key_opens_nothing() {
+    let gateway = gateway().await;
+    let began = Instant::now();
+    let old = fresh(&gateway, KeyPair::first());
+    until(&gateway, "the first set", || old.clone(), 200, "").await;
+
+    for _ in 0..100 {
+        let answer = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "unknown_key");
+    }
+    let rounds = u32::try_from(began.elapsed().as_secs() / FETCH_EVERY.as_secs()).expect("few") + 1;
+    let fetches = gateway.clerk.log().count(&jwks());
+    assert!(fetches <= (WORKERS * rounds) as usize, "{fetches} fetches in {:?}", began.elapsed());
+
+    gateway.clerk.set_keys(&[KeyPair::first(), KeyPair::second()]);
+    until(&gateway, "the new key", || fresh(&gateway, KeyPair::second()), 200, "").await;
+    until(&gateway, "the old key, while the set shows it", || fresh(&gateway, KeyPair::first()), 200, "")
+        .await;
+
+    gateway.clerk.set_keys(&[KeyPair::second()]);
+    // A name that nobody knows makes each worker look again, as the next rotation's would.
+    let before = gateway.clerk.log().count(&jwks());
+    let deadline = Instant::now() + DEADLINE;
+    while gateway.clerk.log().count(&jwks()) < before + WORKERS as usize {
+        everywhere(&gateway, &unheard_of(&gateway)).await;
+        assert!(Instant::now() < deadline, "the set is not fetched again");
+    }
+    until(&gateway, "the end of the dropped key, also in the caches", || old.clone(), 401, "unknown_key")
+        .await;
+    until(&gateway, "the key that stays", || fresh(&gateway, KeyPair::second()), 200, "").await;
+}
+
+#[tokio::test]
+async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
+    let gateway = gateway().await;
+    until(&gateway, "the first set", || fresh(&gateway, KeyPair::first()), 200, "").await;
+    // A worker fetches again after five seconds, so each of these takes as long.
+    let failures = [
+        ("an error", Fault::unavailable()),
+        ("an answer that would leave no key", Fault::status(200, &json!({"keys": []}))),
+    ];
+    for (name, fault) in failures {
+        gateway.clerk.faults().clear();
+        gateway.clerk.faults().always(jwks(), fault);
+        let before = failed_fetches(&gateway).await;
+        let deadline = Instant::now() + DEADLINE;
+        while failed_fetches(&gateway).await == before {
+            let request = gateway.get("/me").bearer_auth(unheard_of(&gateway));
+            let answer = request.send().await.expect("an answer");
+            // What cannot be looked for is not called unknown.
+            assert!(matches!(answer.status().as_u16(), 401 | 503), "{name}: {answer:?}");
+            assert!(Instant::now() < deadline, "{name}: the set is not fetched again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for answer in everywhere(&gateway, &fresh(&gateway, KeyPair::first())).await {
+            assert_eq!(answer.status, 200, "{name}");
+        }
+    }
+    let alarm = gateway.envoy.log_line_with("keys_unavailable").await;
+    assert!(alarm.contains(r#""keys_in_force":true"#), "{alarm}");
+}
+
+#[tokio::test]
+async fn without_any_key_everyone_is_told_to_come_again_until_there_is_one() {
+    let gateway = gateway().await;
+    let failures = [
+        ("an error", Fault::unavailable()),
+        ("nonsense", Fault::garbage()),
+        ("a set that is far too large", Fault::huge(2 << 20)),
+        ("a broken connection", Fault::Reset),
+        ("half an answer", Fault::ResetMidBody),
+        ("no keys", Fault::status(200, &json!({"keys": []}))),
+    ];
+    for (why, fault) in failures {
+        gateway.clerk.faults().clear();
+        gateway.clerk.faults().always(jwks(), fault);
+        let cookie = format!("__session={}", gateway.token("user_keys", "pro"));
+        let cases = [
+            ("a token", gateway.get("/me").bearer_auth(fresh(&gateway, KeyPair::first()))),
+            ("a cookie where anyone may come in", gateway.get("/search").header("cookie", cookie)),
+        ];
+        let before = failed_fetches(&gateway).await;
+        let ask = || gateway.get("/me").bearer_auth(fresh(&gateway, KeyPair::first())).send();
+        while failed_fetches(&gateway).await == before {
+            assert_eq!(ask().await.expect("an answer").status(), 503, "{why}");
+        }
+        for (who, request) in cases {
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), 503, "{why}, {who}");
+            assert!(answer.headers().contains_key("retry-after"), "{why}, {who}: {answer:?}");
+            let problem: Value = answer.json().await.expect("JSON");
+            assert_eq!(problem["code"], "keys_unavailable", "{why}, {who}");
+        }
+    }
+    let answer = gateway.get("/search").send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "who shows nothing needs no key");
+    assert_eq!(gateway.backend.seen().await.len(), 1, "nobody else came through");
+
+    gateway.clerk.faults().clear();
+    until(&gateway, "the first set", || fresh(&gateway, KeyPair::first()), 200, "").await;
+    let old = gateway.session("user_keys").key(KeyPair::first()).claim("exp", json!(unix_now() - 60)).sign();
+    until(&gateway, "the usual rules", || old.clone(), 401, "token_expired").await;
+}

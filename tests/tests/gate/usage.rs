@@ -1,0 +1,77 @@
+//! The usage endpoint: what a caller's plan is and what is left of it, from either worker, and it costs nothing.
+
+use crate::shared::{with_rules, within_one_window};
+use serde_json::{Value, json};
+use tollgate_tests::gateway::{APPLICATION, Gateway};
+use tollgate_tests::wire::{Answer, request};
+
+const DAY_S: i64 = 86400;
+
+async fn gateway() -> Gateway {
+    Gateway::start(|standalone| {
+        with_rules(standalone).document(|document| document["plan_gate"]["usage_path"] = "/usage".into())
+    })
+    .await
+}
+
+/// What both workers tell.
+async fn usage(gateway: &Gateway, token: &str) -> Vec<Answer> {
+    let fields = format!("authorization: Bearer {token}\r\norigin: {APPLICATION}\r\n");
+    gateway.exchange_with_every_worker(&request("GET", "/usage?x=1", fields, b"")).await
+}
+
+#[tokio::test]
+async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
+    let gateway = gateway().await;
+    within_one_window(DAY_S).await;
+    let token = gateway.token("user_usage", "free");
+    for used in 0..=5 {
+        for answer in usage(&gateway, &token).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.header("content-type"), ["application/json"]);
+            assert_eq!(answer.header("cache-control"), ["no-store"]);
+            assert_eq!(answer.header("access-control-allow-origin"), [APPLICATION]);
+            let mut told = answer.json();
+            assert_eq!((&told["plan"], &told["subject"]), (&json!("free"), &json!("user_usage")));
+            assert_eq!(told["features"], json!([]));
+            let limits: Vec<_> = told["limits"].as_object().expect("limits").keys().cloned().collect();
+            assert_eq!(limits, ["asks", "bursts", "drafts", "searches"]);
+            assert_eq!(told["limits"]["drafts"].as_array().map(Vec::len), Some(2), "both windows");
+            let asks = &mut told["limits"]["asks"][0];
+            let reset = asks["reset"].take();
+            assert!(reset.as_str().is_some_and(|reset| reset.ends_with("T00:00:00Z")), "{reset}");
+            let want = json!({"per": "day", "max": 5, "used": used, "remaining": 5 - used, "reset": null});
+            assert_eq!(asks, &want);
+        }
+        let status = if used < 5 { 200 } else { 429 };
+        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), status);
+    }
+    let pro = usage(&gateway, &gateway.token("user_usage", "pro")).await.remove(0).json();
+    assert_eq!(
+        (&pro["limits"]["drafts"], &pro["features"]),
+        (&json!("unlimited"), &json!(["priority_support"]))
+    );
+    assert_eq!(gateway.backend.seen().await.len(), 5, "the upstream hears of none of it");
+}
+
+#[tokio::test]
+async fn it_needs_the_same_token_as_everything_else_and_is_read_only() {
+    let gateway = gateway().await;
+    let token = gateway.token("user_usage", "free");
+    let cases = [
+        ("no token", gateway.get("/usage"), 401, "missing_token"),
+        ("a bad one", gateway.get("/usage").bearer_auth("x"), 401, "malformed_token"),
+        (
+            "to write to it",
+            gateway.request(reqwest::Method::POST, "/usage").bearer_auth(&token),
+            405,
+            "method_not_allowed",
+        ),
+    ];
+    for (why, request, status, code) in cases {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{why}");
+        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], code, "{why}");
+    }
+    assert_eq!(gateway.backend.seen().await, []);
+}

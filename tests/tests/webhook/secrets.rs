@@ -1,0 +1,142 @@
+//! Nothing that Envoy writes, counts or shows holds a secret, whatever has happened to it.
+
+use crate::shared::{ENTERPRISE, PRO, Payer, with_plans};
+use serde_json::json;
+use std::time::Duration;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::faults::{Fault, on};
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::stripe::sign;
+use tollgate_tests::wire::{exchange, request};
+
+/// What the admin interface shows.
+const SHOWN: [&str; 9] = [
+    "/config_dump?include_eds",
+    "/stats",
+    "/stats?format=json&histogram_buckets=detailed",
+    "/stats/prometheus",
+    "/clusters",
+    "/listeners",
+    "/server_info",
+    "/init_dump",
+    "/certs",
+];
+
+/// Everything that is answered, as text.
+async fn shown(gateway: &Gateway, path: &str) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client.get(gateway.envoy.admin_url(path)).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "{path}");
+    answer.text().await.expect("text")
+}
+
+/// Answers 401 with all of the keys in it, as a service might that repeats what it was sent.
+fn repeating_keys(gateway: &Gateway) -> Fault {
+    let keys = format!("Invalid API Key provided: {} {}", gateway.stripe.key(), gateway.clerk.secret_key());
+    Fault::status(
+        401,
+        &json!({
+            "error": {"type": "invalid_request_error", "code": keys, "param": keys, "message": keys},
+            "errors": [{"code": keys, "message": keys, "long_message": keys}],
+        }),
+    )
+}
+
+/// Events of every fate. What they were answered.
+async fn deliveries(gateway: &Gateway) -> Vec<String> {
+    let mut answers = Vec::new();
+    let payer = Payer::named(gateway, "discreet", PRO);
+    let mut events = vec![payer.event(gateway, "customer.subscription.created"); 2];
+    events.push(payer.change(gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price)));
+    events.push(payer.change(gateway, |s| "price_unknown".clone_into(&mut s.items[0].price)));
+    for event in events {
+        answers.push(gateway.deliver(&event).await.text().await.expect("text"));
+    }
+    let repeating = || repeating_keys(gateway);
+    for fault in [repeating(), Fault::garbage(), Fault::Reset, Fault::unavailable()] {
+        for faults in [gateway.stripe.faults(), gateway.clerk.faults()] {
+            faults.next(1, on("GET", "/v1/"), fault.clone());
+            let event = payer.event(gateway, "customer.subscription.updated");
+            answers.push(gateway.deliver(&event).await.text().await.expect("text"));
+        }
+    }
+    let body = b"{\"id\":\"evt_forged\"}";
+    let wrong = sign(&[&WEBHOOK_SECRET[1..]], unix_now(), body);
+    for signature in [WEBHOOK_SECRET, &wrong, &format!("t={},v1={WEBHOOK_SECRET}", unix_now())] {
+        let bytes = request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), body);
+        let answer = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        assert_eq!(answer.status, 400);
+        answers.push(String::from_utf8(answer.body).expect("text"));
+    }
+    answers
+}
+
+/// Session tokens of every fate, and what they were answered where the gateway itself did.
+async fn sessions(gateway: &Gateway) -> (Vec<String>, Vec<String>) {
+    let good = gateway.token("user_discreet", "pro");
+    let cut_off = good[..good.len() - 3].to_owned();
+    let foreign = gateway.session("user_discreet").issuer("https://else.example.com").sign();
+    let no_plan = gateway.session("user_discreet").plan("no such plan").sign();
+    let tokens = vec![good, cut_off, foreign, no_plan];
+    let mut answers = Vec::new();
+    for token in &tokens {
+        let by_header = gateway.get("/ask").bearer_auth(token);
+        let by_cookie = gateway.get("/ask").header("cookie", format!("__session={token}"));
+        for sent in [by_header, by_cookie] {
+            let answer = sent.send().await.expect("an answer");
+            // The upstream's answer repeats what it was sent.
+            if answer.status() != 200 {
+                answers.push(answer.text().await.expect("text"));
+            }
+        }
+    }
+    (tokens, answers)
+}
+
+/// Envoy writes its access log with up to ten seconds of delay.
+async fn access_log(gateway: &Gateway, marker: &str) -> String {
+    for _ in 0..300 {
+        let log = gateway.envoy.access_log();
+        if log.contains(marker) {
+            return log;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no {marker:?} in the access log");
+}
+
+#[tokio::test]
+async fn no_secret_is_written_counted_or_shown() {
+    let gateway = Gateway::start(with_plans).await;
+    gateway.stripe.put(tollgate_tests::stripe::model::Price::new("price_unknown"));
+    let delivered = deliveries(&gateway).await;
+    let (tokens, refused) = sessions(&gateway).await;
+    let query = format!("/last?token={}", tokens[0]);
+    gateway.get(&query).send().await.expect("an answer");
+
+    let mut texts = vec![("the access log".to_owned(), access_log(&gateway, "/last").await)];
+    texts.push(("the log".to_owned(), gateway.envoy.log()));
+    for path in SHOWN {
+        texts.push((path.to_owned(), shown(&gateway, path).await));
+    }
+    texts.extend(delivered.into_iter().chain(refused).map(|text| ("an answer".to_owned(), text)));
+
+    let keys = [WEBHOOK_SECRET, gateway.stripe.key(), gateway.clerk.secret_key()];
+    // Half of a key is too much already. Of a token, its signature makes it one.
+    let parts = keys.map(|key| key.rsplit('_').next().expect("a part"));
+    let signatures = tokens.iter().filter_map(|token| token.rsplit('.').next());
+    let secrets: Vec<&str> = parts.into_iter().chain(signatures.map(|signature| &signature[..20])).collect();
+    for (place, text) in &texts {
+        for secret in &secrets {
+            assert!(!text.contains(secret), "{place} holds {secret}: {}", line_with(text, secret));
+        }
+    }
+    for (place, holds) in [("the log", "bad_credentials"), ("/config_dump?include_eds", "stripe_api_key")] {
+        let text = &texts.iter().find(|(name, _)| name == place).expect("it was read").1;
+        assert!(text.contains(holds), "{place} is not what was looked at: it has no {holds}");
+    }
+}
+
+fn line_with<'a>(text: &'a str, part: &str) -> &'a str {
+    text.lines().find(|line| line.contains(part)).unwrap_or_default()
+}

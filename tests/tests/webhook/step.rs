@@ -1,0 +1,44 @@
+//! The callouts of a sync at which something may happen.
+
+use crate::shared::Payer;
+use tollgate_tests::faults::{Faults, Matcher, on};
+use tollgate_tests::gateway::Gateway;
+
+/// A callout of a sync that writes: which request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Subscription,
+    Subscriptions,
+    Link,
+    Record,
+    Write,
+}
+
+impl Step {
+    /// Each of them.
+    pub const ALL: [Step; 5] =
+        [Step::Subscription, Step::Subscriptions, Step::Link, Step::Record, Step::Write];
+
+    /// Whether Stripe is asked, and not Clerk.
+    pub fn is_at_stripe(self) -> bool {
+        !matches!(self, Step::Record | Step::Write)
+    }
+
+    /// That request about the payer.
+    pub fn matcher(self, payer: &Payer) -> Matcher {
+        match self {
+            Step::Subscription => on("GET", &format!("/v1/subscriptions/{}", payer.subscription)),
+            Step::Subscriptions => {
+                on("GET", "/v1/subscriptions").containing(&format!("customer={}&", payer.customer))
+            }
+            Step::Link => on("POST", &format!("/v1/subscriptions/{}", payer.subscription)),
+            Step::Record => on("GET", &format!("/v1/users/{}", payer.user)),
+            Step::Write => on("PATCH", &format!("/v1/users/{}/", payer.user)),
+        }
+    }
+
+    /// The faults of whoever is asked.
+    pub fn faults(self, gateway: &Gateway) -> &Faults {
+        if self.is_at_stripe() { gateway.stripe.faults() } else { gateway.clerk.faults() }
+    }
+}

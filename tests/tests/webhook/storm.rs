@@ -1,0 +1,186 @@
+//! Two hundred events of twenty customers, shuffled, each delivered three times, at two Envoys, while a fifth of all
+//! answers of Stripe and Clerk fails: after Stripe's retries everybody has what is paid for.
+
+use crate::shared::{ANSWER_MAX, ENTERPRISE, PRO, Payer, with_plans};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tollgate_tests::envoy::Envoy;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::faults::{Fault, Faults, SplitMix64, any, on};
+use tollgate_tests::gateway::Gateway;
+use tollgate_tests::stripe::events::Event;
+use tollgate_tests::stripe::model::Subscription;
+
+const CUSTOMERS: usize = 20;
+const EVENTS_EACH: usize = 10;
+const DELIVERIES: usize = 3;
+/// How many deliveries are under way at once.
+const AT_ONCE: usize = 200;
+/// How often Stripe tries before this test gives up.
+const TRIES_MAX: u32 = 100;
+const SEED: u64 = 20_261_121;
+
+/// A fifth of all answers, in each way in which an answer fails.
+fn fail_a_fifth(faults: &Faults, seed: u64) {
+    let kinds =
+        [Fault::Reset, Fault::LoseAnswer, Fault::ResetMidBody, Fault::unavailable(), Fault::garbage()];
+    for (place, fault) in (0..).zip(kinds) {
+        // The five of them, each only where those before it have not struck, come to 0.2.
+        faults.sometimes(0.0436, seed + place, any(), fault);
+    }
+}
+
+fn shuffle<T>(list: &mut [T], random: &mut SplitMix64) {
+    for last in (1..list.len()).rev() {
+        let other = usize::try_from(random.bits() % (last as u64 + 1)).expect("a small number");
+        list.swap(last, other);
+    }
+}
+
+/// One step in the life of a subscription, and the event that Stripe sends of it.
+fn step(gateway: &Gateway, payer: &Payer, random: &mut SplitMix64) -> Event {
+    let choice = random.bits() % 4;
+    payer.change(gateway, |subscription: &mut Subscription| {
+        let (status, price) = match choice {
+            0 => ("active", PRO),
+            1 => ("active", ENTERPRISE),
+            2 => ("unpaid", PRO),
+            _ => ("trialing", ENTERPRISE),
+        };
+        status.clone_into(&mut subscription.status);
+        price.clone_into(&mut subscription.items[0].price);
+    })
+}
+
+/// Everybody who pays, and the two gateways at which Stripe delivers.
+struct Scene {
+    gateway: Gateway,
+    other: Envoy,
+    payers: Vec<Payer>,
+    at_once: Semaphore,
+}
+
+impl Scene {
+    async fn set() -> Arc<Scene> {
+        let gateway = Gateway::start(with_plans).await;
+        let other = gateway.replica(with_plans).await;
+        let name = |number| format!("storm{number:02}");
+        let payers: Vec<_> = (0..CUSTOMERS).map(|number| Payer::new(&gateway, &name(number), PRO)).collect();
+        for payer in &payers {
+            gateway.stripe.put(payer.checkout().metadata("clerk_user_id", &payer.user));
+        }
+        fail_a_fifth(gateway.stripe.faults(), SEED);
+        fail_a_fifth(gateway.clerk.faults(), SEED + 100);
+        Arc::new(Scene { gateway, other, payers, at_once: Semaphore::new(AT_ONCE) })
+    }
+
+    /// So many steps in the life of each subscription, the events of all of them in order.
+    fn live(&self, steps: usize, random: &mut SplitMix64) -> Vec<Event> {
+        let of_each = self.payers.iter().flat_map(|payer| std::iter::repeat_n(payer, steps));
+        of_each.map(|payer| step(&self.gateway, payer, random)).collect()
+    }
+
+    /// Begins to deliver each of the events so many times, shuffled, signed so much later than now (seconds).
+    fn deliver(
+        self: &Arc<Self>,
+        events: &[Event],
+        times: usize,
+        later_s: i64,
+        random: &mut SplitMix64,
+    ) -> JoinSet<()> {
+        let mut queue: Vec<Event> = std::iter::repeat_n(events, times).flatten().cloned().collect();
+        shuffle(&mut queue, random);
+        let mut deliveries = JoinSet::new();
+        for event in queue {
+            let (scene, seed) = (Arc::clone(self), random.bits());
+            deliveries.spawn(async move { scene.deliver_until_taken(&event, later_s, seed).await });
+        }
+        deliveries
+    }
+
+    /// As Stripe does: again and again, each time signed anew.
+    async fn deliver_until_taken(&self, event: &Event, later_s: i64, seed: u64) {
+        let _turn = self.at_once.acquire().await.expect("never closed");
+        let mut random = SplitMix64(seed);
+        for _ in 0..TRIES_MAX {
+            let envoy = if random.bits().is_multiple_of(2) { &self.gateway.envoy } else { &self.other };
+            let began = Instant::now();
+            let answer =
+                self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("an answer");
+            let took = began.elapsed();
+            assert!(took <= ANSWER_MAX, "answered after {took:?}");
+            match answer.status().as_u16() {
+                200 => return,
+                503 => tokio::time::sleep(Duration::from_millis(20 + random.bits() % 200)).await,
+                status => panic!("{status}: {}", answer.text().await.unwrap_or_default()),
+            }
+        }
+        panic!("{} was not taken after {TRIES_MAX} tries", event.event_id());
+    }
+
+    fn require_that_everybody_has_what_is_paid_for(&self) {
+        for payer in &self.payers {
+            let subscription: Subscription = self.gateway.stripe.get(&payer.subscription);
+            let plan = match (subscription.status.as_str(), subscription.items[0].price.as_str()) {
+                ("unpaid", _) => "free",
+                (_, ENTERPRISE) => "enterprise",
+                _ => "pro",
+            };
+            assert_eq!(payer.plan(&self.gateway).as_deref(), Some(plan), "{}", payer.user);
+            let status = &self.gateway.clerk.public_metadata(&payer.user)["subscription"]["status"];
+            assert_eq!(*status, subscription.status, "{}", payer.user);
+        }
+    }
+
+    /// How many lines the audit has of that user.
+    fn audited(&self, payer: &Payer) -> usize {
+        let subject = format!("\"subject\":\"{}\"", payer.user);
+        let of = |envoy: &Envoy| {
+            let log = envoy.log();
+            log.lines().filter(|line| line.contains("\"audit\":") && line.contains(&subject)).count()
+        };
+        of(&self.gateway.envoy) + of(&self.other)
+    }
+
+    /// How often Clerk has confirmed a change of what is shown of that user.
+    fn confirmed(&self, payer: &Payer) -> usize {
+        let writes = on("PATCH", &format!("/v1/users/{}/", payer.user)).containing("public_metadata");
+        let writes = self.gateway.clerk.log().matching(&writes);
+        writes.iter().filter(|write| write.answered.is_some_and(|(status, _)| status == 200)).count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_storm_everybody_has_what_is_paid_for() {
+    let scene = Scene::set().await;
+    let mut random = SplitMix64(SEED);
+    let first = scene.live(EVENTS_EACH / 2, &mut random);
+    let mut deliveries = scene.deliver(&first, DELIVERIES, 0, &mut random);
+    // The rest happens while half of this is still on its way.
+    for _ in 0..deliveries.len() / 2 {
+        deliveries.join_next().await.expect("one more").expect("no panic");
+    }
+    let second = scene.live(EVENTS_EACH - EVENTS_EACH / 2, &mut random);
+    let more = scene.deliver(&second, DELIVERIES, 0, &mut random);
+    deliveries.join_all().await;
+    more.join_all().await;
+    scene.require_that_everybody_has_what_is_paid_for();
+    let mut audited = 0;
+    for payer in &scene.payers {
+        let (lines, confirmed) = (scene.audited(payer), scene.confirmed(payer));
+        // A change has no line when another callout of its delivery failed before it was confirmed.
+        assert!(lines <= confirmed, "{}: {lines} lines of {confirmed} changes", payer.user);
+        audited += lines;
+    }
+    assert!(audited >= CUSTOMERS, "the audit has {audited} lines");
+
+    // The same truth once more, with failures as before: there is nothing to be written.
+    let clerk = scene.gateway.clerk.log();
+    let before = clerk.writes();
+    let all = [first, second].concat();
+    scene.deliver(&all, 1, 120, &mut random).join_all().await;
+    scene.require_that_everybody_has_what_is_paid_for();
+    assert_eq!(clerk.writes(), before, "somebody was written to who was right already");
+}
