@@ -54,7 +54,9 @@ fn build(package: &str, profile: &str, dir: &Path) -> PathBuf {
     cargo.args(["build", "--locked", "--profile", profile, "--target", TARGET, "-p", package]);
     cargo.arg("--target-dir").arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", format!("--remap-path-prefix={}=cargo", cargo_home().display()));
+    // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
+    let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
+    cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
     dir.join(TARGET).join(profile)
 }

@@ -3,11 +3,11 @@
 use crate::split_line;
 use std::time::Duration;
 use tollgate_core::http::HeaderMap;
+use tollgate_core::stripe::PAGE_OBJECTS_MAX;
 use tollgate_core::stripe::checkout_session::CheckoutSession;
 use tollgate_core::stripe::customer::Customer;
 use tollgate_core::stripe::event::Event;
 use tollgate_core::stripe::invoice::OpenInvoices;
-use tollgate_core::stripe::object::PAGE_OBJECTS_MAX;
 use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::signature::{signature_field, verify};
 use tollgate_core::stripe::subscription::{Page, Subscription};
