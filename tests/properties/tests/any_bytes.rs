@@ -58,6 +58,21 @@ fn every_property_holds_for_its_seeds_of_which_some_are_taken_and_some_refused()
     }
 }
 
+#[test]
+fn every_property_is_a_fuzz_target() {
+    let fuzz = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).expect("the manifest");
+    for (target, _) in TARGETS {
+        assert!(
+            manifest.contains(&format!("name = \"{target}\"\npath = \"fuzz_targets/{target}.rs\"")),
+            "{target}"
+        );
+        let source =
+            std::fs::read_to_string(fuzz.join(format!("fuzz_targets/{target}.rs"))).expect("its source");
+        assert!(source.contains(&format!("tollgate_properties::{target}(bytes)")), "{target}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
