@@ -1,4 +1,5 @@
-"""Makes requests of Clerk's Backend API with Clerk's own library, which is generated from Clerk's OpenAPI description.
+"""Makes requests of Clerk's Backend API with Clerk's own library, which is generated from Clerk's OpenAPI description
+(github.com/clerk/openapi-specs, bapi/2026-05-12.yml, MIT).
 
 Reads {"server", "key", "version", "requests": [{"method", "path", "body"}]} from standard input. For each request it
 calls the operation of that method and path, with the body's members as arguments, and says what came of it on standard

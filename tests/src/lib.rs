@@ -7,6 +7,7 @@ pub mod envoy;
 pub mod fake;
 pub mod faults;
 pub mod gateway;
+pub mod go;
 pub mod modules;
 pub mod python;
 pub mod stripe;

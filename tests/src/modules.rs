@@ -56,7 +56,9 @@ fn build(dir: &Path) {
     cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
     cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", format!("--remap-path-prefix={}=cargo", cargo_home().display()));
+    // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
+    let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
+    cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
 }
 

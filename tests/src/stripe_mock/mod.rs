@@ -4,7 +4,7 @@ mod obtain;
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -22,10 +22,8 @@ pub const KEY: &str = "sk_test_tollgate0001";
 /// A running `stripe-mock`. Dropping it kills it; when the test is failing, what it said is shown.
 #[derive(Debug)]
 pub struct StripeMock {
-    child: Child,
+    _process: Process,
     address: SocketAddr,
-    log: PathBuf,
-    _dir: TempDir,
 }
 
 impl StripeMock {
@@ -34,7 +32,26 @@ impl StripeMock {
     /// # Panics
     /// With what to do, when it cannot be installed; with what it said, when it does not start.
     pub async fn start() -> StripeMock {
-        let program = obtain::program();
+        let mut process = Process::spawn(obtain::program());
+        let address = process.listening().await;
+        StripeMock { _process: process, address }
+    }
+
+    /// The URL of a path with its query.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    log: PathBuf,
+    _dir: TempDir,
+}
+
+impl Process {
+    fn spawn(program: &Path) -> Process {
         let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot make a directory: {e}"));
         // A file and no pipe: it says something of each request, and would wait for whoever does not read.
         let log = dir.path().join("log");
@@ -45,15 +62,7 @@ impl StripeMock {
         command.args(["-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0"]).env_remove("PORT");
         let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
         let child = child.unwrap_or_else(|e| panic!("cannot start {}: {e}", program.display()));
-        let unset = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut mock = StripeMock { child, address: unset, log, _dir: dir };
-        mock.address = mock.listening().await;
-        mock
-    }
-
-    /// The URL of a path with its query.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        Process { child, log, _dir: dir }
     }
 
     async fn listening(&mut self) -> SocketAddr {
@@ -78,7 +87,7 @@ impl StripeMock {
     }
 }
 
-impl Drop for StripeMock {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

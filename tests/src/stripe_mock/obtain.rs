@@ -1,7 +1,7 @@
 //! The pinned `stripe-mock` below `target/`: built by Go, once however many processes ask.
 
-use crate::workspace;
-use std::ffi::OsStr;
+use crate::{go, workspace};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,11 @@ const VERSION: &str = "v0.203.0";
 /// With the command to type, when it is not there and Go is missing or cannot build it.
 pub(super) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| in_dir(&workspace::target_dir().join("stripe-mock"), "go".as_ref()))
+    PROGRAM.get_or_init(|| in_dir(&workspace::target_dir().join("stripe-mock"), || go::program().into()))
 }
 
-fn in_dir(dir: &Path, go: &OsStr) -> PathBuf {
+/// `go` is asked for only when something is to be built.
+fn in_dir(dir: &Path, go: impl FnOnce() -> OsString) -> PathBuf {
     let program = dir.join(VERSION).join("stripe-mock");
     if program.is_file() {
         return program;
@@ -33,7 +34,7 @@ fn in_dir(dir: &Path, go: &OsStr) -> PathBuf {
         File::create(&lock_path).unwrap_or_else(|e| panic!("cannot create {}: {e}", lock_path.display()));
     lock.lock().unwrap_or_else(|e| panic!("cannot lock {}: {e}", lock_path.display()));
     if !program.is_file() {
-        install(dir, &program, go);
+        install(dir, &program, &go());
     }
     program
 }
@@ -96,7 +97,7 @@ mod tests {
         fs::create_dir_all(target.join("staging")).expect("a directory");
         fs::write(target.join("staging/stripe-mock"), "half").expect("a file");
         for _ in 0..2 {
-            let program = in_dir(&target, go.as_os_str());
+            let program = in_dir(&target, || go.clone().into());
             assert_eq!(fs::read_to_string(program).expect("a program"), "whole\n");
         }
         let calls = fs::read_to_string(target.join("calls")).expect("a call");
@@ -107,7 +108,7 @@ mod tests {
     #[should_panic(expected = "cure: install Go 1.22.1 or later")]
     fn without_go_it_says_what_to_do() {
         let dir = tempfile::tempdir().expect("a directory");
-        in_dir(dir.path(), dir.path().join("no-go").as_os_str());
+        in_dir(dir.path(), || dir.path().join("no-go").into());
     }
 
     #[test]
@@ -117,6 +118,6 @@ mod tests {
     fn what_go_says_is_shown() {
         let dir = tempfile::tempdir().expect("a directory");
         let go = go_that(dir.path(), "echo no such host >&2; exit 1");
-        in_dir(dir.path(), go.as_os_str());
+        in_dir(dir.path(), || go.clone().into());
     }
 }

@@ -1,7 +1,8 @@
 //! The keys that session tokens may be signed with, and which of them to try for a token.
 
 use super::der::RsaNumbers;
-use super::key_error::{KEYS_MAX, KeyError};
+pub use super::key_error::KEYS_MAX;
+use super::key_error::KeyError;
 
 /// An RSA public key that an RS256 signature can be checked with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,3 +12,5 @@ pub mod product;
 pub mod signature;
 pub mod subscription;
 mod wire;
+
+pub use wire::PAGE_OBJECTS_MAX;

@@ -4,7 +4,7 @@ use super::object::{Metadata, Unreadable};
 use serde_json::{Map, Value};
 
 /// The most objects of one page that are taken: what every list here asks for, and the most that Stripe gives.
-pub(super) const PAGE_OBJECTS_MAX: usize = 100;
+pub const PAGE_OBJECTS_MAX: usize = 100;
 
 /// Reads a whole body.
 pub(super) fn value(body: &[u8]) -> Result<Value, Unreadable> {

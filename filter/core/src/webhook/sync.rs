@@ -35,6 +35,8 @@ pub(super) struct Sync {
     /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
     occasion: String,
     settling: bool,
+    /// What ends the sync once the writes under way have been answered.
+    trouble: Option<Trouble>,
 }
 
 /// Who asked.
@@ -68,6 +70,7 @@ impl Sync {
             calls: 0,
             occasion: format!("{} {}", trigger.event, now.as_micros()),
             settling: false,
+            trouble: None,
             trigger,
         };
         sync.facts.unfit.extend(sync.trigger.unfit.clone());
@@ -93,11 +96,57 @@ impl Sync {
         let Some((party, ask)) = self.outstanding.remove(&call) else {
             return Ok(Progress::Call(Vec::new()));
         };
+        let gone_on = match self.trouble {
+            None => self.go_on(worker, now, party, &ask, outcome),
+            Some(_) => self.finish(worker, now, party, &ask, outcome),
+        };
+        match (gone_on, self.trouble.take()) {
+            (Ok(progress), None) => Ok(progress),
+            (Ok(_), Some(trouble)) | (Err(trouble), None) | (Err(_), Some(trouble)) => self.end_by(trouble),
+        }
+    }
+
+    /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the audit even if
+    /// something beside it failed.
+    fn end_by(&mut self, trouble: Trouble) -> Result<Progress, Trouble> {
+        if self.outstanding.values().any(|(_, ask)| matches!(ask, Ask::Write(..))) {
+            self.trouble = Some(trouble);
+            return Ok(Progress::Call(Vec::new()));
+        }
+        Err(trouble)
+    }
+
+    /// Takes what came of a write, and goes no further.
+    fn finish(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        party: Party,
+        ask: &Ask,
+        outcome: &Outcome<'_>,
+    ) -> Result<Progress, Trouble> {
+        if let (Party::Subject(place), Ask::Write(..)) = (party, ask)
+            && let Some(subject) = self.subjects.get_mut(place)
+        {
+            let told = ask.read(worker, outcome)?;
+            subject.take(worker, &mut self.facts, now, ask, told)?;
+        }
+        Ok(Progress::Call(Vec::new()))
+    }
+
+    fn go_on(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        party: Party,
+        ask: &Ask,
+        outcome: &Outcome<'_>,
+    ) -> Result<Progress, Trouble> {
         let told = ask.read(worker, outcome)?;
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, &ask, told)?,
+            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, ask, told)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
-                Some(subject) => subject.take(worker, &mut self.facts, now, &ask, told)?,
+                Some(subject) => subject.take(worker, &mut self.facts, now, ask, told)?,
                 None => Vec::new(),
             },
         };

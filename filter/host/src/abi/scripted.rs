@@ -31,6 +31,7 @@ pub(crate) struct Host {
     /// If not empty: the answers to all calls, in turn, over and over.
     pub(crate) anything: Vec<Answer>,
     calls_made: usize,
+    calls: Vec<&'static str>,
     shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     last_version: u32,
     last_token: u32,
@@ -81,6 +82,11 @@ pub(crate) fn events() -> Vec<Event> {
     with(|host| std::mem::take(&mut host.events))
 }
 
+/// The functions of the ABI, without `proxy_`, that were called since the last look, in order.
+pub(crate) fn calls() -> Vec<&'static str> {
+    with(|host| std::mem::take(&mut host.calls))
+}
+
 /// A call of one function: `behave` unless the script overrules it. Bytes and number are for those who want them.
 fn call<T>(
     function: &'static str,
@@ -88,6 +94,7 @@ fn call<T>(
     overrule: impl FnOnce(Answer) -> T,
 ) -> Result<T, Status> {
     with(|host| {
+        host.calls.push(function);
         if let Some(status) = host.refusals.get(function) {
             return Err(*status);
         }

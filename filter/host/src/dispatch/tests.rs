@@ -1,6 +1,7 @@
 //! Whole requests against the scripted host: which inputs a machine gets, and what Envoy is asked to do.
 
 mod anything;
+mod cost;
 mod script;
 
 use super::*;

@@ -1,7 +1,7 @@
 //! One line for each change, and one for each failed payment (DESIGN §3.10).
 
 use super::check::Bench;
-use super::world::START_S;
+use super::world::{Ending, START_S, parts};
 use serde_json::{Value, json};
 
 fn bench() -> Bench {
@@ -110,4 +110,21 @@ fn a_failed_payment_is_one_line_too() {
         assert_eq!((&audit[0]["attempt_count"], &audit[0]["final"]), (&json!(attempts), &json!(is_final)));
         assert_eq!(audit[0]["subject"], "user_1");
     }
+}
+
+#[test]
+fn a_change_is_in_the_audit_even_if_something_beside_it_failed() {
+    let mut bench = bench();
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    bench.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None);
+    // The owner is recorded at Stripe side by side with the write at Clerk.
+    bench.fails = |callout| match parts(callout) {
+        ("POST", path, ..) if path.starts_with("/v1/subscriptions/") => Some(Ending::Reset),
+        _ => None,
+    };
+    let failed = bench.deliver(0);
+    assert_eq!(failed.status, 503);
+    assert_eq!(bench.world.clerk.subjects["user_1"].plan(), Some("pro"));
+    let audits: Vec<_> = failed.lines.iter().filter_map(|line| line["audit"].as_str()).collect();
+    assert_eq!(audits, ["created"]);
 }

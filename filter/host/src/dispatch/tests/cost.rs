@@ -1,0 +1,159 @@
+//! What a request costs that passes the gate: each call of the host, since those are most of what it costs.
+//! ARCHITECTURE.md tells these numbers.
+
+use super::*;
+use crate::filter::Setup;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tollgate_core::config;
+use tollgate_core::gate::{Passage, Worker};
+
+/// The time of all requests here, in the life of the token.
+const NOW_S: u64 = 1_800_000_000;
+
+/// A public key of 2048 bits. Nobody has kept the private one.
+const PEM: &str = "\
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo3K57Iu1IBzxWGS2Vl5b
+EGQN0SQZjBPmE1j5UWLum1WT4IMkQhIt+xJPD5c7TT4yQF+pDxfzCKbww+1T5IXm
+Q5XTPN7nOWQNraFXg1ahNFQyHN/S/ixOswi1DLkcPck0GqrAwWoDiaYYxQzxdm2s
+JZ2AS73LsuugivrweVcQF6Zumu/vTreUI+VNjs+kfhx0SLtWIjVYVUyjXrtKW09L
+4SboinyjDYRFN0ucvkiejVbMWiX1scFaUFlqVvWQNFHTyC3Sju4HWUgAWl0IsBwL
+OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
+vwIDAQAB";
+
+const DOCUMENT: &str = r#"{
+    "plans": [
+        {"name": "free", "limits": {"asks": [{"max": 5, "per": "day"}, {"max": 3, "per": "minute"}]}},
+        {"name": "pro", "limits": {"asks": "unlimited"}}
+    ],
+    "plan_gate": {
+        "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+        "authorized_parties": ["https://app.example.com"], "usage_path": "/usage",
+        "confirm": {"cluster": "clerk_api"},
+        "rules": [{"name": "me", "path": "/me"}, {"name": "ask", "path": "/ask", "limit": "asks"}]
+    }
+}"#;
+
+struct Gate;
+
+impl Filter for Gate {
+    type Worker = Worker;
+    type Request = Passage;
+
+    fn configure(_: Setup<'_>) -> Result<Worker, String> {
+        let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
+        let configuration = config::gate(DOCUMENT.as_bytes(), &environment).map_err(|e| e.to_string())?;
+        Worker::new(configuration, [7; 16]).map_err(|e| e.to_string())
+    }
+
+    fn request(_: &Worker) -> Passage {
+        Passage::default()
+    }
+
+    fn removes_trailer(_: &[u8]) -> bool {
+        false
+    }
+}
+
+/// A gate on a host that finds every signature right.
+fn gate() -> Dispatch<Gate> {
+    scripted::reset();
+    scripted::with(|host| {
+        host.time_ns = NOW_S * 1_000_000_000;
+        host.signature = Some(Ok(vec![0x08, 0x01]));
+        host.clusters = vec!["clerk_api"];
+    });
+    let mut dispatch = Dispatch::new();
+    dispatch.context_create(ROOT, 0);
+    assert!(dispatch.configure(ROOT, 0), "{:?}", scripted::events());
+    dispatch
+}
+
+fn token() -> String {
+    let header = r#"{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"ins_1","typ":"JWT"}"#;
+    let claims = format!(
+        r#"{{"iss":"https://clerk.example.com","azp":"https://app.example.com","sub":"user_1","sid":"sess_1","exp":{}}}"#,
+        NOW_S + 60
+    );
+    [header.as_bytes(), claims.as_bytes(), &[1; 256]].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+}
+
+/// All calls from a request's header to that of its response.
+fn calls(
+    dispatch: &mut Dispatch<Gate>,
+    request: u32,
+    path: &str,
+    more: &[(&str, &str)],
+) -> Vec<&'static str> {
+    let authorization = format!("Bearer {}", token());
+    let mut fields = vec![(":method", "GET"), (":authority", "gateway.test"), (":path", path)];
+    fields.push(("authorization", &authorization));
+    fields.extend(more);
+    scripted::with(|host| host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&fields)));
+    scripted::calls();
+    dispatch.context_create(request, ROOT);
+    dispatch.request_headers(request, true);
+    dispatch.response_headers(request);
+    dispatch.delete(request);
+    scripted::calls()
+}
+
+const SET_FIELD: &str = "replace_header_map_value";
+
+#[test]
+fn a_request_with_a_cached_token_costs_so_many_calls() {
+    let mut dispatch = gate();
+    calls(&mut dispatch, 10, "/ask", &[]);
+    let counted = calls(&mut dispatch, 11, "/ask", &[]);
+    let want = [
+        "get_header_map_pairs",
+        "get_current_time_nanoseconds",
+        "get_property",
+        "increment_metric",
+        "get_shared_data",
+        "set_shared_data",
+        "increment_metric",
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+        SET_FIELD,
+    ];
+    assert_eq!(
+        counted, want,
+        "to the upstream user, session, plan; and five RateLimit fields of the response"
+    );
+    let uncounted = calls(&mut dispatch, 12, "/me", &[]);
+    assert_eq!(uncounted.len(), 8, "{uncounted:?}");
+}
+
+#[test]
+fn what_is_not_usual_costs_more() {
+    let mut dispatch = gate();
+    let first = calls(&mut dispatch, 10, "/ask", &[]);
+    let usual = calls(&mut dispatch, 11, "/ask", &[]);
+    let seeding = ["get_shared_data", "set_shared_data"];
+    let extra =
+        first.iter().filter(|call| **call == "call_foreign_function" || seeding.contains(call)).count();
+    assert_eq!(extra, 5, "one signature; the seed of the table and the counter: {first:?}");
+    let forged = calls(&mut dispatch, 12, "/ask", &[("x-tollgate-plan", "pro"), ("X_Tollgate_User", "u")]);
+    assert_eq!(forged.len(), usual.len() + 2, "each forged field is removed: {forged:?}");
+    let other = calls(&mut dispatch, 13, "/other", &[]);
+    assert_eq!(other, ["get_header_map_pairs", "get_current_time_nanoseconds", "get_property"], "no rule");
+}
+
+#[test]
+fn no_request_within_its_plan_costs_a_callout() {
+    let mut dispatch = gate();
+    for (request, path) in
+        [(10, "/ask"), (11, "/me"), (12, "/usage"), (13, "/ask"), (14, "/other"), (15, "/ask")]
+    {
+        let calls = calls(&mut dispatch, request, path, &[]);
+        assert!(!calls.contains(&"http_call") && !calls.contains(&"grpc_call"), "{path}: {calls:?}");
+    }
+    let refused = calls(&mut dispatch, 16, "/ask", &[]);
+    assert!(refused.contains(&"http_call"), "Clerk is asked only before a refusal: {refused:?}");
+}

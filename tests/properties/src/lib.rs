@@ -1,0 +1,39 @@
+//! What must hold for any bytes from outside. Each property takes bytes, panics if it does not hold for them, and says
+//! whether what it is about was taken or refused.
+//!
+//! [`TARGETS`] names them all: `cargo test` runs each over its seeds and mutations of them, `fuzz/` over whatever
+//! libFuzzer finds.
+
+mod configuration;
+mod gate;
+mod session;
+mod stripe;
+
+pub use configuration::{document, jwks, pem};
+pub use gate::{bucket, path};
+pub use session::{carrier, clerk_record, token};
+pub use stripe::{event, page, signature};
+
+/// A property of bytes: true if they were taken, false if they were refused, a panic if it does not hold.
+pub type Property = fn(&[u8]) -> bool;
+
+/// All properties, by the names of the fuzz targets and of the directories of their seeds.
+pub const TARGETS: [(&str, Property); 11] = [
+    ("bucket", bucket),
+    ("carrier", carrier),
+    ("clerk_record", clerk_record),
+    ("document", document),
+    ("event", event),
+    ("jwks", jwks),
+    ("page", page),
+    ("path", path),
+    ("pem", pem),
+    ("signature", signature),
+    ("token", token),
+];
+
+/// The part before the first line feed and the part behind it: two inputs in one.
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+}
