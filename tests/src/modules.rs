@@ -33,9 +33,11 @@ impl Modules {
             require_target();
             let dir = workspace::target_dir().join("modules");
             workspace::progress("building the two modules as they ship");
+            build(&dir);
+            let built = dir.join(TARGET).join("module");
             let modules = Modules {
-                stripe_webhook: build("stripe-webhook", "module-small", &dir).join("stripe_webhook.wasm"),
-                plan_gate: build("plan-gate", "module", &dir).join("plan_gate.wasm"),
+                stripe_webhook: built.join("stripe_webhook.wasm"),
+                plan_gate: built.join("plan_gate.wasm"),
             };
             require_size(modules.bytes());
             modules
@@ -48,17 +50,16 @@ impl Modules {
     }
 }
 
-/// Builds one module, and gives the directory that it is in.
-fn build(package: &str, profile: &str, dir: &Path) -> PathBuf {
+/// Builds both modules below that directory.
+fn build(dir: &Path) {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    cargo.args(["build", "--locked", "--profile", profile, "--target", TARGET, "-p", package]);
-    cargo.arg("--target-dir").arg(dir);
+    cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
+    cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
     // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
-    dir.join(TARGET).join(profile)
 }
 
 /// Where cargo keeps the sources of dependencies.
