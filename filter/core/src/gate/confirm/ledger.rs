@@ -111,8 +111,10 @@ impl Ledger {
     pub(super) fn question(mut self, who: Who, allowance: Allowance, now: Micros) -> Option<Vec<u8>> {
         let mut record = self.find(who).unwrap_or(Record::new(who));
         let Allowance { at_once, every } = allowance;
-        // Later than all questions could have been used until: the clock stepped back. Nobody waits for it to return.
-        let latest = now.plus(every.saturating_mul(at_once));
+        // Much later than all questions could have been used until: the clock stepped back, and nobody waits for it to
+        // return. A little later is another worker that has read its clock after this one.
+        let all = every.saturating_mul(at_once);
+        let latest = now.plus(all).plus(all);
         let used_until = if record.used_until > latest { now } else { record.used_until };
         if used_until > now.plus(every.saturating_mul(at_once.saturating_sub(1))) {
             return None;
@@ -181,6 +183,21 @@ mod tests {
     fn plans() -> PlanTable {
         let plan = |name: &str| Plan { name: name.to_owned(), ..Plan::default() };
         PlanTable::new(plan("free"), vec![plan("pro")])
+    }
+
+    #[test]
+    fn workers_whose_clocks_differ_have_one_allowance() {
+        let mut value: Option<Vec<u8>> = None;
+        let mut asked = 0;
+        for turn in 0..1_000 {
+            // Every other worker read its clock a moment before the one that swapped last.
+            let now = at(0).minus(Duration::from_micros(turn % 2 * 50));
+            if let Some(bytes) = Ledger::read(value.as_deref()).question(who(1), OF_PROCESS, now) {
+                value = Some(bytes);
+                asked += 1;
+            }
+        }
+        assert_eq!(asked, OF_PROCESS.at_once);
     }
 
     #[test]
