@@ -27,10 +27,7 @@ pub fn document(bytes: &[u8]) -> bool {
     if webhook.is_ok() && gate.is_ok() {
         assert_eq!(checked, Ok(()));
     }
-    [&webhook, &gate]
-        .into_iter()
-        .filter_map(|taken| taken.as_ref().err())
-        .for_each(|error| check_error(error));
+    [&webhook, &gate].into_iter().filter_map(|taken| taken.as_ref().err()).for_each(check_error);
     webhook.is_ok() || gate.is_ok()
 }
 
