@@ -2,8 +2,6 @@
 
 use super::caller::Caller;
 use super::confirm::Answer;
-use super::counting::{Counted, Counting, Standing};
-use super::judgement::Judgement;
 use super::worker::{Counters, Worker};
 use crate::plan_table::{PlanTable, Rank};
 use crate::quota::{ClientNetwork, Place};
@@ -76,15 +74,6 @@ impl Spender {
             Spender::Caller { caller, .. } => Some(caller),
             Spender::Anonymous { .. } => None,
         }
-    }
-
-    /// Begins to count. `None` before the tables of counters are known.
-    pub(super) fn begin(&self, worker: &Worker, judgement: Judgement) -> Option<Counted> {
-        let Judgement::Count { limit, cost, windows } = judgement else {
-            return Some(Counted::Admitted(Standing::default()));
-        };
-        let place = self.place(worker.counters.as_ref()?, &limit)?;
-        Some(Counting::begin(place, limit, windows, cost))
     }
 
     /// Where the counters of a limit are; `None` without a subject.

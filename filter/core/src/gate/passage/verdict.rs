@@ -3,7 +3,7 @@
 use super::{Due, Passage, Stage};
 use crate::gate::answer;
 use crate::gate::confirm::{Confirming, Progress};
-use crate::gate::counting::{Counted, Standing};
+use crate::gate::counting::{Counted, Counting, Standing};
 use crate::gate::judgement::{self, Judgement};
 use crate::gate::metrics::{Decision, Event};
 use crate::gate::refusal::Refusal;
@@ -51,7 +51,7 @@ impl Passage {
                 self.refuse(worker, now, &Refusal::StoreUnavailable, Some(due.spender()))
             }
             (Seeding::Done, Due::Read(reading)) => self.read(worker, now, Box::new(reading)),
-            (Seeding::Done, Due::Count(spender, judgement)) => match spender.begin(worker, judgement) {
+            (Seeding::Done, Due::Count(spender, judgement)) => match begin(worker, &spender, judgement) {
                 Some(counted) => self.counted(worker, now, spender, counted),
                 None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
             },
@@ -164,4 +164,13 @@ impl Passage {
         self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
         Action::Reply(answer::refused(worker, &self.headers, refusal, now))
     }
+}
+
+/// Begins to count. `None` before the tables of counters are known, or without a subject.
+fn begin(worker: &Worker, spender: &Spender, judgement: Judgement) -> Option<Counted> {
+    let Judgement::Count { limit, cost, windows } = judgement else {
+        return Some(Counted::Admitted(Standing::default()));
+    };
+    let place = spender.place(worker.counters.as_ref()?, &limit)?;
+    Some(Counting::begin(place, limit, windows, cost))
 }

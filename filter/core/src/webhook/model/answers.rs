@@ -1,9 +1,10 @@
 //! Every answer that Stripe may get (DESIGN §3.1–3.4 and §3.9).
 
+use super::answer::Answer;
 use super::check::{Bench, is_to};
 use super::gateway::{Sending, signature, signed};
 use super::stripe::Stripe;
-use super::world::{Answer, Ending, START_S};
+use super::world::{Ending, START_S};
 use crate::http::Callout;
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Clerk in memory: users and organisations with their metadata, and the part of its Backend API that is used.
 
-use super::world::Answer;
+use super::answer::Answer;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

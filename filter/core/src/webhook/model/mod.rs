@@ -5,6 +5,7 @@
 //! the random ones, held against [`oracle`].
 #![allow(clippy::arithmetic_side_effects)]
 
+mod answer;
 mod changes;
 mod check;
 mod clerk;

@@ -1,6 +1,7 @@
 //! Random schedules: several replicas, deliveries side by side, and everything that can go wrong, at every step.
 
 use super::super::Worker;
+use super::answer::Answer;
 use super::changes::{self, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
 use super::history::History;
@@ -8,7 +9,7 @@ use super::oracle::{PLANS, rank_of_plan};
 use super::random::Random;
 use super::temper::Temper;
 use super::verdict;
-use super::world::{Answer, Ending, World, changes_something, parts};
+use super::world::{Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Stripe's API over the model: what it answers to a request, as the real one does.
 
+use super::answer::Answer;
 use super::stripe::{Presence, Stripe, Subscription};
 use super::stripe_wire as wire;
-use super::world::Answer;
 
 /// A request to Stripe, taken apart.
 pub(super) struct Asked<'a> {

@@ -1,5 +1,6 @@
 //! Stripe, Clerk and the clock together, and how a callout reaches them.
 
+use super::answer::Answer;
 use super::clerk::Clerk;
 use super::stripe::Stripe;
 use super::stripe_api::Asked;
@@ -8,19 +9,6 @@ use crate::time::Micros;
 
 /// The time at which every test begins.
 pub(super) const START_S: u64 = 1_800_000_000;
-
-/// An HTTP answer.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
-}
-
-impl Answer {
-    pub(super) fn of(status: u16, body: String) -> Self {
-        Answer { status, body }
-    }
-}
 
 /// How a callout ends.
 #[derive(Clone, Debug)]
