@@ -3,14 +3,12 @@
 use super::metadata::Record;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use crate::ids::Subject;
-use crate::upstream::Upstream;
+use crate::upstream::{USER_AGENT, Upstream};
 use serde_json::Value;
 use std::time::Duration;
 
 /// The version of the API that the requests are written for.
 pub const API_VERSION: &str = "2026-05-12";
-
-const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// The code with which Clerk says that a user or an organisation does not exist, or no longer.
 const NOT_FOUND: &str = "resource_not_found";

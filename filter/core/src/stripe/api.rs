@@ -2,15 +2,12 @@
 
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
-use crate::upstream::Upstream;
+use crate::upstream::{USER_AGENT, Upstream};
 use form_urlencoded::Serializer;
 use sha2::{Digest, Sha256};
 
 /// The version of Stripe's API that everything here is written for, whatever the account's default may be.
 pub const STRIPE_VERSION: &str = "2026-10-28.endive";
-
-/// How Tollgate names itself to Stripe.
-pub const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// The most subscriptions that one page is asked to hold: Stripe's maximum.
 const PAGE: &str = "100";
