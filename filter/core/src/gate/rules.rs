@@ -22,16 +22,17 @@ pub(crate) enum Guard<'a> {
 /// The rule that guards a request: the one that the route names, else the first that matches.
 ///
 /// Rules are judged case-sensitively on the path as it will be forwarded. A path that matches another rule, or one
-/// earlier in the list, if case or a slash at its end is disregarded, is ambiguous: many routers disregard both.
+/// earlier in the list, if case or a slash at its end is disregarded, is ambiguous: many routers disregard both. A path
+/// that is not in normal form is ambiguous whoever names the rule: the route, too, was chosen by what it looks like.
 pub(crate) fn guard<'a>(rules: &'a [Rule], named: Option<&[u8]>, headers: &HeaderMap) -> Guard<'a> {
+    if named.is_none() && rules.is_empty() {
+        return Guard::Unmatched;
+    }
+    let Some(path) = headers.get(":path").and_then(normal_form) else { return Guard::Ambiguous };
     if let Some(name) = named {
         let rule = rules.iter().enumerate().find(|(_, rule)| rule.name.as_bytes() == name);
         return rule.map_or(Guard::UnknownRule, |(place, rule)| Guard::Rule(place, rule));
     }
-    if rules.is_empty() {
-        return Guard::Unmatched;
-    }
-    let Some(path) = headers.get(":path").and_then(normal_form) else { return Guard::Ambiguous };
     let host = match host_of(headers.get(":authority").unwrap_or_default()) {
         Some(host) => host,
         None if rules.iter().any(|rule| rule.host.is_some()) => return Guard::AmbiguousHost,
@@ -264,6 +265,13 @@ mod tests {
         assert_eq!(name(guard(&rules(), Some(b"named"), &headers)), "named");
         assert_eq!(name(guard(&rules(), Some(b"report"), &headers)), "report");
         assert_eq!(name(guard(&rules(), Some(b"nosuch"), &headers)), "unknown");
+    }
+
+    #[test]
+    fn a_rule_that_the_route_names_is_not_left_behind_by_the_path() {
+        for path in ["/ask/../reports", "/ask%2F..%2Freports", "//ask", "/ask;x", "/%61sk"] {
+            assert_eq!(name(guard(&rules(), Some(b"ask"), &head("GET", "x", path))), "ambiguous", "{path}");
+        }
     }
 
     #[test]
