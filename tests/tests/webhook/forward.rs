@@ -74,6 +74,10 @@ async fn nothing_else_is_forwarded(gateway: &Gateway, payer: &Payer) {
     assert_eq!(receipt(gateway, &event.clone().livemode(true)).await, ignored);
     let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body(event.body());
     assert_eq!(forged.send().await.expect("an answer").status(), 400);
+    for disguise in ["/webhooks/stripe/", "/Webhooks/stripe", "/webhooks/%2573tripe"] {
+        let forged = gateway.request(reqwest::Method::POST, disguise).body(event.body());
+        assert_eq!(forged.send().await.expect("an answer").status(), 400, "{disguise}");
+    }
     gateway.clerk.faults().next(1, on("GET", "/v1/users/"), Fault::unavailable());
     assert_eq!(gateway.deliver(&event).await.status(), 503);
     assert_eq!(gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total"), 0);

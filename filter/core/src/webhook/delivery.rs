@@ -5,7 +5,7 @@ use super::sync::{Progress, Sync};
 use super::trigger::Trigger;
 use super::trouble::Trouble;
 use super::worker::Worker;
-use super::{audit, metrics};
+use super::{audit, lookalike, metrics};
 use crate::config::Mode;
 use crate::http::{Forward, HeaderMap, Reply};
 use crate::identity::{Voucher, foreign_fields};
@@ -135,7 +135,13 @@ impl Delivery {
 
     fn arrive(&mut self, worker: &mut Worker, now: Micros, end_of_stream: bool) -> Action {
         let path = self.headers.get(":path").unwrap_or_default();
-        if path.split(|byte| *byte == b'?').next() != Some(worker.config.path.as_bytes()) {
+        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        if path != worker.config.path.as_bytes() {
+            // What forwards events has an upstream that takes them, and it must not take them by another door.
+            if worker.config.mode == Mode::Forward && lookalike::reads_as(path, &worker.config.path) {
+                let detail = "this could be read as the webhook's path: send it in normal form";
+                return Action::Reply(Problem::new(400, "ambiguous_path", detail).into());
+            }
             return Action::Forward(self.forward());
         }
         if self.headers.get(":method") != Some(b"POST") {

@@ -12,6 +12,7 @@ mod deadline;
 mod delivery;
 mod discovery;
 mod facts;
+mod lookalike;
 mod memory;
 mod metrics;
 #[cfg(test)]

@@ -1,0 +1,102 @@
+//! Whether an upstream might serve a path as the webhook's although its bytes differ, so that it would go on unverified.
+
+/// How often an upstream may decode escapes: once as the rules say, once more as some frameworks do.
+const DECODINGS: usize = 2;
+
+/// Whether some upstream reads `path` as `webhook_path`: one that decodes escapes, folds slashes, follows dot segments,
+/// drops parameters, or disregards case and a slash at the end. Not the very path itself.
+pub(super) fn reads_as(path: &[u8], webhook_path: &str) -> bool {
+    let webhook_path = webhook_path.as_bytes();
+    if path == webhook_path {
+        return false;
+    }
+    let mut path = path.to_vec();
+    for _ in 0..=DECODINGS {
+        if folded(&path) == folded(webhook_path) {
+            return true;
+        }
+        path = decoded(&path);
+    }
+    false
+}
+
+/// The segments that are left, in small letters.
+fn folded(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut segments: Vec<Vec<u8>> = Vec::new();
+    let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
+        match segment.split(|byte| *byte == b';').next().unwrap_or_default() {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            segment => segments.push(segment.to_ascii_lowercase()),
+        }
+    }
+    segments
+}
+
+/// The path with each escape replaced by its byte; what is no escape stays as it is.
+fn decoded(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        let escaped = behind.split_at_checked(2).filter(|_| *byte == b'%');
+        match escaped.and_then(|(digits, behind)| Some((byte_of(digits)?, behind))) {
+            Some((meant, behind)) => {
+                decoded.push(meant);
+                rest = behind;
+            }
+            None => decoded.push(*byte),
+        }
+    }
+    decoded
+}
+
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let [high, low] = digits else { return None };
+    Some((digit(high)? << 4) | digit(low)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_disguise_of_the_webhooks_path_is_recognised_and_nothing_else() {
+        let cases = [
+            ("the path itself", "/webhooks/stripe", false),
+            ("a slash at the end", "/webhooks/stripe/", true),
+            ("a slash twice", "//webhooks/stripe", true),
+            ("and inside", "/webhooks//stripe", true),
+            ("another case", "/Webhooks/STRIPE", true),
+            ("an escaped letter", "/webhooks/%73tripe", true),
+            ("an escaped slash", "/webhooks%2Fstripe", true),
+            ("escaped twice", "/webhooks/%2573tripe", true),
+            ("a backslash", "/webhooks\\stripe", true),
+            ("up and down", "/x/../webhooks/./stripe", true),
+            ("up and down, escaped", "/x/%2e%2e/webhooks/stripe", true),
+            ("a parameter", "/webhooks;a=b/stripe;c", true),
+            ("a fragment", "/webhooks/stripe#x", true),
+            ("an escaped question mark", "/webhooks/stripe%3Fx", true),
+            ("below it", "/webhooks/stripe/x", false),
+            ("above it", "/webhooks", false),
+            ("another", "/webhooks/clerk", false),
+            ("a longer name", "/webhooks/stripes", false),
+            ("the root", "/", false),
+            ("nothing", "", false),
+            ("half an escape", "/webhooks/stripe%7", false),
+        ];
+        for (why, path, want) in cases {
+            assert_eq!(reads_as(path.as_bytes(), "/webhooks/stripe"), want, "{why}: {path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_judged(path in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = reads_as(&path, "/webhooks/stripe");
+        }
+    }
+}
