@@ -174,6 +174,8 @@ pub struct Forward {
     pub set: Vec<(&'static str, Vec<u8>)>,
     /// Header fields to set on the upstream's response.
     pub respond_with: Vec<(&'static str, String)>,
+    /// Whether the machine wants to know how the request was answered.
+    pub tell_status: bool,
 }
 
 #[cfg(test)]

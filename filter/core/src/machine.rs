@@ -7,7 +7,8 @@ use crate::time::Micros;
 /// A request on its way through a filter.
 ///
 /// Its host gives it the inputs of that one request, performs each action that it returns, and feeds what comes of
-/// it back as the next input. After [`Action::Forward`] or [`Action::Reply`] it is given nothing more.
+/// it back as the next input. After [`Action::Reply`] it is given nothing more, and after [`Action::Forward`] only the
+/// [`Input::Responded`] that it asked for, which it can neither hold up nor answer.
 pub trait Machine {
     /// What the requests of one worker thread share: configuration, caches.
     type Worker;
@@ -71,6 +72,11 @@ pub enum Input<'a> {
     Verified(Verification),
     /// The answer to [`Action::ReadProperty`]: the value, if there is one.
     Property(Option<&'a [u8]>),
+    /// The request that was forwarded has been answered: by the upstream, or by Envoy in its place.
+    Responded {
+        /// The status code.
+        status: u16,
+    },
 }
 
 /// What a [`Machine`] wants to happen next.

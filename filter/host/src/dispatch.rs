@@ -106,8 +106,12 @@ impl<F: Filter> Dispatch<F> {
 
     /// The header fields of a response have come, the upstream's or one that Envoy gives itself.
     pub fn response_headers(&mut self, context_id: u32) {
-        if let Some(exchange) = self.exchanges.get_mut(&context_id) {
-            exchange.respond();
+        let Some(exchange) = self.exchanges.get_mut(&context_id) else { return };
+        exchange.respond();
+        if let Some(status) = exchange.status_to_tell()
+            && let Some(root) = self.roots.get_mut(&exchange.root_id)
+        {
+            perform(root, exchange, context_id, &mut self.pending, Input::Responded { status });
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) struct Exchange<M> {
     /// The inquiry for whose end it is held.
     pub(crate) awaits: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
+    tell_status: bool,
 }
 
 impl<M> Exchange<M> {
@@ -47,6 +48,7 @@ impl<M> Exchange<M> {
             has_called: false,
             awaits: None,
             respond_with: Vec::new(),
+            tell_status: false,
         }
     }
 
@@ -56,6 +58,7 @@ impl<M> Exchange<M> {
         match change_request(&forward) {
             Ok(()) => {
                 self.respond_with = forward.respond_with;
+                self.tell_status = forward.tell_status;
                 self.stage = Stage::Forwarded;
             }
             Err(status) => self.refuse(Fault::HeaderKept(status)),
@@ -67,6 +70,13 @@ impl<M> Exchange<M> {
         self.stage = Stage::Replied;
         if let Err(Status(status)) = reply::send(answer) {
             log::write(Level::Error, &format!(r#"{{"alarm":"reply_refused","status":{status}}}"#));
+        }
+    }
+
+    /// Refuses the request because it could not be judged. One that has gone on was judged before.
+    pub(crate) fn refuse_unjudged(&mut self, fault: Fault) {
+        if self.stage == Stage::Held {
+            self.refuse(fault);
         }
     }
 
@@ -87,6 +97,15 @@ impl<M> Exchange<M> {
                 log::write(Level::Warn, &line);
             }
         }
+    }
+
+    /// The status of the response, once, if the machine wants to know it.
+    pub(crate) fn status_to_tell(&mut self) -> Option<u16> {
+        if !std::mem::take(&mut self.tell_status) {
+            return None;
+        }
+        let response = headers::read(MapType::RESPONSE_HEADERS).ok()?;
+        std::str::from_utf8(response.get(":status")?).ok()?.parse().ok()
     }
 
     /// Lets a held request go on that was judged outside of its own callbacks.

@@ -1,7 +1,7 @@
 //! Gives a machine one input and performs its actions until it waits or has judged the request.
 
 use crate::callout;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Stage};
 use crate::fault::Fault;
 use crate::metrics::DefinedMetrics;
 use crate::pending::{Pending, Waiting};
@@ -35,7 +35,7 @@ pub(crate) fn perform<M: Machine>(
     // One look at the clock for all the steps: nothing in between takes time.
     let now = match clock::now() {
         Ok(now) => now,
-        Err(status) => return exchange.refuse(Fault::Clock(status)),
+        Err(status) => return exchange.refuse_unjudged(Fault::Clock(status)),
     };
     let mut unstarted = Unstarted::new();
     let mut step = exchange.machine.handle(&mut root.worker, now, input);
@@ -72,11 +72,13 @@ pub(crate) fn perform<M: Machine>(
                 Action::Wait.into()
             }
             Action::Await(_) => handle(Input::Settled),
-            Action::Forward(forward) => return exchange.forward(forward),
-            Action::Reply(reply) => return exchange.reply(&reply),
+            Action::Forward(forward) if exchange.stage == Stage::Held => return exchange.forward(forward),
+            Action::Reply(reply) if exchange.stage == Stage::Held => return exchange.reply(&reply),
+            // It was judged before.
+            Action::Forward(_) | Action::Reply(_) => return,
         };
     }
-    exchange.refuse(Fault::StepsExceeded);
+    exchange.refuse_unjudged(Fault::StepsExceeded);
 }
 
 fn start_all(

@@ -26,4 +26,4 @@ impl Filter for StripeWebhook {
     }
 }
 
-export_filter!(StripeWebhook; request_headers, request_body, request_trailers, http_call);
+export_filter!(StripeWebhook; request_headers, request_body, request_trailers, response_headers, http_call);

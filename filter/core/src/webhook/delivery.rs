@@ -49,6 +49,8 @@ enum Stage {
     Recall(Box<Verified>),
     /// Stripe and Clerk.
     Syncing(Box<Syncing>),
+    /// The upstream's answer to an event that ended then.
+    Forwarded { place: Place, ended: Micros },
     /// The memory of ended events.
     Remember { place: Place, ended: Micros, tries: u32, then: Action },
     /// Nothing any more.
@@ -119,6 +121,9 @@ impl Machine for Delivery {
             }
             (Stage::Remember { place, ended, tries, then }, Input::Swapped { stored }) => {
                 self.remember(place, ended, tries, then, stored)
+            }
+            (Stage::Forwarded { place, ended }, Input::Responded { status: 200..=299 }) => {
+                self.remember(place, ended, 0, Action::Wait, false)
             }
             // What nobody asked for changes nothing.
             (stage, _) => self.wait_in(stage),
@@ -298,11 +303,15 @@ impl Delivery {
             ..Receipt::of(status, event)
         };
         let then = self.receipt(worker, &receipt);
-        // The upstream of a forwarded event may yet fail; then Stripe comes again.
-        if status == "processed" && quiet && worker.config.mode == Mode::Respond {
-            return self.remember(place, now, 0, then, false);
+        match then {
+            _ if status != "processed" || !quiet => then,
+            // The upstream may yet fail; then Stripe comes again.
+            Action::Forward(forward) => {
+                self.stage = Stage::Forwarded { place, ended: now };
+                Action::Forward(Forward { tell_status: true, ..forward })
+            }
+            then => self.remember(place, now, 0, then, false),
         }
-        then
     }
 
     /// Remembers that the event has ended, and then answers.

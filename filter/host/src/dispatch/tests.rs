@@ -37,6 +37,7 @@ fn forward() -> Action {
         remove: vec![b"x_old".to_vec()],
         set: vec![("x-new", b"\xff".to_vec())],
         respond_with: vec![("x-left", "3".to_owned())],
+        ..Forward::default()
     })
 }
 
@@ -66,6 +67,21 @@ fn a_request_judged_at_once_goes_on_at_once_and_its_response_gets_its_fields() {
     let set = Event::Set(MapType::RESPONSE_HEADERS, "x-left".to_owned(), b"3".to_vec());
     assert_eq!(scripted::events(), [set]);
     assert_eq!(inputs(), ["head [\":path\"] end=false"], "a judged request's machine gets nothing more");
+}
+
+#[test]
+fn a_machine_that_asks_for_it_is_told_once_how_its_request_was_answered() {
+    let mut dispatch = dispatch();
+    let forward = Forward { tell_status: true, ..Forward::default() };
+    let load = Action::Load { key: "k".to_owned() };
+    then([Action::Forward(forward), load, reply(500)]);
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
+    let response = headers::serialise(&[(":status", "202")]);
+    scripted::with(|host| host.maps.insert(MapType::RESPONSE_HEADERS, response));
+    dispatch.response_headers(REQUEST);
+    dispatch.response_headers(REQUEST);
+    assert_eq!(inputs()[1..], ["responded 202", "loaded None 0"]);
+    assert_eq!(scripted::events(), [], "what was judged is not judged again");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
 
-use super::super::Worker;
+use super::super::{Delivery, Worker};
 use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
 use super::world::{Ending, World, parts};
 use crate::http::Callout;
+use crate::machine::Input;
 use crate::report::Report;
 use serde_json::Value;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(super) struct Delivered {
     pub(super) lines: Vec<Value>,
     pub(super) sent: Vec<(usize, String)>,
     pub(super) passage_end: End,
+    delivery: Delivery,
 }
 
 impl Bench {
@@ -93,6 +95,13 @@ impl Bench {
         Delivered::of(passage)
     }
 
+    /// The upstream answers what was forwarded to it.
+    pub(super) fn respond(&mut self, delivered: Delivered, status: u16) {
+        let mut passage = Passage { delivery: delivered.delivery, ..Passage::default() };
+        passage.give(&mut self.replica, &mut self.shared, self.world.now, 0, Input::Responded { status });
+        assert!(passage.end.is_none() && passage.in_flight.is_empty(), "{passage:?}");
+    }
+
     pub(super) fn plan(&self, subject: &str) -> Option<&str> {
         self.world.clerk.subjects[subject].plan()
     }
@@ -116,6 +125,7 @@ impl Delivered {
             lines: passage.reports.iter().filter_map(line).collect(),
             sent: passage.sent,
             passage_end: end,
+            delivery: passage.delivery,
         }
     }
 

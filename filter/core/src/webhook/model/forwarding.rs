@@ -41,6 +41,24 @@ fn an_event_goes_on_with_what_came_of_it_and_so_do_duplicates() {
 }
 
 #[test]
+fn an_event_is_remembered_once_the_upstream_has_taken_it() {
+    let (mut bench, event) = bench();
+    for (why, status, result) in [
+        ("the first delivery, which the upstream fails to take", 500, "processed"),
+        ("so it is synced again, and sent elsewhere", 302, "processed"),
+        ("and again, until it is taken", 204, "processed"),
+        ("a duplicate goes on and costs no callout", 500, "already_received"),
+        ("whatever the upstream says to that", 200, "already_received"),
+    ] {
+        let delivered = bench.deliver(event);
+        let (set, _) = forwarded(&delivered);
+        assert_eq!(set[1], format!("x-tollgate-stripe-result: {result}"), "{why}");
+        assert_eq!(delivered.sent.is_empty(), result == "already_received", "{why}");
+        bench.respond(delivered, status);
+    }
+}
+
+#[test]
 fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
     let (mut bench, event) = bench();
     bench.fails = |_| Some(Ending::TimedOut);

@@ -68,7 +68,7 @@ impl SharedData {
 /// A delivery on its way.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
     /// The callouts that were not answered yet.
     pub(super) in_flight: Vec<InFlight>,
     pub(super) end: Option<End>,
@@ -152,7 +152,7 @@ impl Passage {
         });
     }
 
-    fn give(
+    pub(super) fn give(
         &mut self,
         replica: &mut Replica,
         shared: &mut SharedData,

@@ -130,6 +130,7 @@ fn describe(input: &Input<'_>) -> String {
         Input::Swapped { stored } => format!("swapped {stored}"),
         Input::Verified(verification) => format!("verified {verification:?}"),
         Input::Property(value) => format!("property {value:?}"),
+        Input::Responded { status } => format!("responded {status}"),
     }
 }
 
