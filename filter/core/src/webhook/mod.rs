@@ -19,6 +19,7 @@ mod model;
 mod owner;
 mod products;
 mod reckoning;
+mod reconciliation;
 mod subject_sync;
 mod sync;
 mod target;
@@ -27,4 +28,6 @@ mod trouble;
 mod worker;
 
 pub use delivery::Delivery;
+pub use reconciliation::{Conclusion, Failure, Intent, Name, Next, Reconciliation, Standing, Whom};
+pub use subject_sync::{Change, End};
 pub use worker::Worker;
