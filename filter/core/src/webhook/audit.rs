@@ -6,10 +6,11 @@ use super::sync::Sync;
 use super::trouble::Trouble;
 use crate::clerk::metadata::Record;
 use crate::ids::{EventId, Subject};
-use crate::plan_table::PlanTable;
+use crate::plan_table::{PlanTable, Rank};
 use crate::report::{Level, Report};
 use crate::time::Micros;
 use serde::Serialize;
+use std::cmp::Ordering;
 use std::time::Duration;
 
 /// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on its way.
@@ -31,13 +32,63 @@ pub(super) enum Action {
     Deactivated,
 }
 
+/// Each with the number by which it is remembered.
+const ACTIONS: [(u8, Action); 5] = [
+    (1, Action::Created),
+    (2, Action::Upgraded),
+    (3, Action::Downgraded),
+    (4, Action::StatusUpdated),
+    (5, Action::Deactivated),
+];
+
+impl Action {
+    /// The number by which it is remembered.
+    pub(super) fn number(self) -> u8 {
+        ACTIONS.iter().find(|(_, action)| *action == self).map_or(0, |(number, _)| *number)
+    }
+
+    /// The action of that number.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        ACTIONS.iter().find(|(known, _)| *known == number).map(|(_, action)| *action)
+    }
+}
+
+/// What the audit tells of a change, besides what is shown after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    /// What happens by it.
+    pub(super) action: Action,
+    /// The plan before it.
+    pub(super) old_plan: Option<String>,
+}
+
+impl Before {
+    /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
+    pub(super) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
+        let (from, to) = (rank(old_plan.as_deref(), plans), rank(shown.plan.as_deref(), plans));
+        let action = match (to.cmp(&from), self.action) {
+            (Ordering::Equal, _) => Action::StatusUpdated,
+            (Ordering::Greater, Action::Created) if from == plans.default_rank() => Action::Created,
+            (Ordering::Greater, _) => Action::Upgraded,
+            (Ordering::Less, _) if shown.granted_by.is_none() => Action::Deactivated,
+            (Ordering::Less, _) => Action::Downgraded,
+        };
+        Before { action, old_plan }
+    }
+}
+
+fn rank(plan: Option<&str>, plans: &PlanTable) -> Rank {
+    plan.and_then(|plan| plans.rank_of(plan)).unwrap_or(plans.default_rank())
+}
+
+/// What the audit tells of a change; `None` if only Tollgate's own notes changed.
+pub(super) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
+    Some(Before { action: action(change, plans)?, old_plan: change.from.plan.clone() })
+}
+
 /// What happened by a change; `None` if only Tollgate's own notes changed.
-pub(super) fn action(change: &Change, plans: &PlanTable) -> Option<Action> {
-    let rank = |record: &Record| {
-        let known = record.plan.as_deref().and_then(|plan| plans.rank_of(plan));
-        known.unwrap_or(plans.default_rank())
-    };
-    let (from, to) = (rank(&change.from), rank(&change.to));
+fn action(change: &Change, plans: &PlanTable) -> Option<Action> {
+    let (from, to) = (rank(change.from.plan.as_deref(), plans), rank(change.to.plan.as_deref(), plans));
     if to > from {
         let first = change.from.granted_by.is_none() && from == plans.default_rank();
         return Some(if first { Action::Created } else { Action::Upgraded });
@@ -65,30 +116,19 @@ struct AuditLine<'a> {
     reason: &'a str,
 }
 
-/// The changes that Clerk has confirmed since this was last asked.
-pub(super) fn changes(sync: &mut Sync, plans: &PlanTable) -> Vec<Report> {
-    let changes = sync.take_changes();
-    changes.iter().filter_map(|(subject, change)| changed(sync, plans, subject, change)).collect()
-}
-
-/// A change; `None` if only Tollgate's own notes changed.
-pub(super) fn changed(
-    sync: &Sync,
-    plans: &PlanTable,
-    subject: &Subject,
-    change: &Change,
-) -> Option<Report> {
+/// A change, as the audit tells it.
+pub(super) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Record) -> Report {
     let line = AuditLine {
-        audit: action(change, plans)?,
+        audit: before.action,
         event: sync.trigger.event.as_ref(),
         customer: sync.customer(),
         subject: subject.as_str(),
-        old_plan: change.from.plan.as_deref(),
-        new_plan: change.to.plan.as_deref(),
-        status: change.to.subscription.status.as_deref(),
+        old_plan: before.old_plan.as_deref(),
+        new_plan: shown.plan.as_deref(),
+        status: shown.subscription.status.as_deref(),
         reason: &sync.trigger.reason,
     };
-    Some(Report::json(Level::Info, &line))
+    Report::json(Level::Info, &line)
 }
 
 /// A payment that failed.

@@ -1,5 +1,6 @@
 //! One delivery of an event: held, verified, brought to its end, answered.
 
+use super::auditing::Auditing;
 use super::deadline::Deadline;
 use super::memory::Place;
 use super::sync::{Progress, Sync};
@@ -47,6 +48,8 @@ enum Stage {
     Recall(Box<Verified>),
     /// Stripe and Clerk.
     Syncing(Box<Syncing>),
+    /// The memory of told changes, before the sync goes on.
+    Auditing(Box<Audited>),
     /// The upstream's answer to an event that ended then.
     Forwarded { place: Place, ended: Micros },
     /// The memory of ended events.
@@ -62,6 +65,14 @@ struct Verified {
     signed_at: Micros,
     trigger: Trigger,
     place: Place,
+}
+
+/// A sync that has taken a step which is not in the audit yet.
+#[derive(Debug)]
+struct Audited {
+    auditing: Auditing,
+    syncing: Box<Syncing>,
+    progress: Result<Progress, Trouble>,
 }
 
 #[derive(Debug)]
@@ -109,8 +120,21 @@ impl Machine for Delivery {
             }
             (Stage::Syncing(mut syncing), Input::Answered { call, outcome }) => {
                 let progress = syncing.sync.answered(worker, now, call, &outcome);
-                self.reports.extend(audit::changes(&mut syncing.sync, &worker.plans));
-                self.progressed(worker, now, syncing, progress)
+                let auditing = Auditing::of(&mut syncing.sync, &progress, &worker.plans);
+                self.audit(worker, now, Box::new(Audited { auditing, syncing, progress }))
+            }
+            (Stage::Auditing(mut audited), Input::Loaded { value, version }) => {
+                match audited.auditing.loaded(value.unwrap_or_default(), &worker.plans, now) {
+                    Some((key, value)) => {
+                        self.stage = Stage::Auditing(audited);
+                        Action::Swap { key, value, version }
+                    }
+                    None => self.audit(worker, now, audited),
+                }
+            }
+            (Stage::Auditing(mut audited), Input::Swapped { stored }) => {
+                self.reports.extend(audited.auditing.swapped(stored, &audited.syncing.sync));
+                self.audit(worker, now, audited)
             }
             (Stage::Remember { place, ended, tries, then }, Input::Loaded { value, version }) => {
                 let value = place.remember(value.unwrap_or_default(), ended);
@@ -235,6 +259,17 @@ impl Delivery {
                 self.progressed(worker, now, syncing, Ok(progress))
             }
             Err(trouble) => self.fail(&trouble, &event.id),
+        }
+    }
+
+    /// Takes the notes of the audit, one after the other; then the sync goes on.
+    fn audit(&mut self, worker: &Worker, now: Micros, mut audited: Box<Audited>) -> Action {
+        match audited.auditing.next(&worker.namespace) {
+            Some(key) => {
+                self.stage = Stage::Auditing(audited);
+                Action::Load { key }
+            }
+            None => self.progressed(worker, now, audited.syncing, audited.progress),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod asks;
 mod audit;
+mod auditing;
 mod deadline;
 mod delivery;
 mod discovery;
@@ -24,6 +25,7 @@ mod reconciliation;
 mod subject_sync;
 mod sync;
 mod target;
+mod told;
 mod trigger;
 mod trouble;
 mod worker;

@@ -161,9 +161,10 @@ impl Reconciliation {
         self.answered = self.answered.saturating_add(1);
         let progress = self.sync.answered(worker, now, call, outcome);
         for (subject, change) in self.sync.take_changes() {
-            self.reports.extend(audit::changed(&self.sync, &worker.plans, &subject, &change));
+            let before = audit::before(&change, &worker.plans);
+            self.reports.extend(before.map(|before| audit::told(&self.sync, &subject, &before, &change.to)));
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
-            self.changes.insert(subject, Change { from: first, to: change.to });
+            self.changes.insert(subject, Change { from: first, ..change });
         }
         self.progressed(worker, now, progress)
     }
@@ -205,7 +206,8 @@ impl Reconciliation {
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
             let change = written.or_else(|| subject.writing.clone().filter(|_| trouble.is_none()));
-            let record = change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
+            let record =
+                change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
             standings.push(Standing {
                 subject: subject.subject.clone(),
                 plan: subject.plan().map(str::to_owned),

@@ -39,6 +39,8 @@ pub(super) struct SubjectSync {
     also: SortedSet<CustomerId>,
     /// Clerk's latest answer; `None` if Clerk does not have the subject.
     record: Option<Record>,
+    /// When the question began that it answers.
+    asked_at: Micros,
     round: usize,
     phase: Phase,
     /// How many answers are outstanding.
@@ -46,6 +48,7 @@ pub(super) struct SubjectSync {
     reading: Reading,
     /// What was written, if Clerk confirms it.
     pub(super) writing: Option<Change>,
+    written_at: Option<Micros>,
     /// What was written and is not in the audit yet.
     pub(super) changes: Vec<Change>,
     /// Whether anything was written.
@@ -78,14 +81,16 @@ pub enum End {
 pub struct Change {
     /// What Clerk showed before.
     pub from: Record,
-    /// What it was told to show.
+    /// What it was told to show; once it was written, what Clerk showed then.
     pub to: Record,
+    /// When Clerk was asked for what it showed before.
+    pub asked_at: Micros,
 }
 
 impl SubjectSync {
     /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
     /// held against.
-    pub(super) fn begin(named: Named) -> (Self, Ask) {
+    pub(super) fn begin(named: Named, now: Micros) -> (Self, Ask) {
         let Named { subject, via } = named;
         let ask = Ask::Record(subject.clone());
         let sync = SubjectSync {
@@ -94,11 +99,13 @@ impl SubjectSync {
             about: SortedSet::default(),
             also: SortedSet::default(),
             record: None,
+            asked_at: now,
             round: 0,
             phase: Phase::Meeting,
             outstanding: 1,
             reading: Reading::default(),
             writing: None,
+            written_at: None,
             changes: Vec::new(),
             changed: false,
         };
@@ -244,7 +251,11 @@ impl SubjectSync {
                 self.reading.open_invoices.insert(subscription.clone(), owed);
             }
             (_, Told::Record(record)) => {
-                let written = self.writing.take().filter(|_| record.is_some());
+                // What Clerk shows after a write may be more than what was written: others write too.
+                let written = self.writing.take().zip(record.as_deref());
+                let written = written.map(|(change, shown)| Change { to: shown.clone(), ..change });
+                // Clerk's answer to a write shows the record as it was when that arrived, or later.
+                self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
                 self.changed |= written.is_some();
                 self.changes.extend(written);
                 self.record = record.map(|record| *record);
@@ -277,7 +288,8 @@ impl SubjectSync {
         let mut asks = reckoning.names;
         if let Some(patch) = shown.patch(&reckoning.aim, &worker.config.plan_key) {
             asks.push(Ask::Write(self.subject.clone(), patch));
-            self.writing = Some(Change { from: shown, to: reckoning.aim });
+            self.writing = Some(Change { from: shown, to: reckoning.aim, asked_at: self.asked_at });
+            self.written_at = Some(now);
         }
         // What was recorded at Stripe is read again too: the names are part of what was reckoned with.
         self.phase = if asks.is_empty() { Phase::Done(End::InLine) } else { Phase::Writing };

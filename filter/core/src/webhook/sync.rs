@@ -83,7 +83,7 @@ impl Sync {
         sync.facts.skipped.extend(sync.trigger.skipped.clone());
         let mut asks: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
-        asks.extend(sync.add_subjects(sync.trigger.named.clone()));
+        asks.extend(sync.add_subjects(sync.trigger.named.clone(), now));
         let calls = sync.start(worker, now, asks)?;
         Ok((sync, Progress::Call(calls)))
     }
@@ -174,7 +174,7 @@ impl Sync {
         if !missing.is_empty() {
             return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
         }
-        let met = self.add_subjects(named);
+        let met = self.add_subjects(named, now);
         if !met.is_empty() {
             return Ok(met);
         }
@@ -188,13 +188,13 @@ impl Sync {
     }
 
     /// Adds those who are new, and asks Clerk for their records.
-    fn add_subjects(&mut self, named: Vec<Named>) -> Vec<(Party, Ask)> {
+    fn add_subjects(&mut self, named: Vec<Named>, now: Micros) -> Vec<(Party, Ask)> {
         let mut asks = Vec::new();
         for named in named {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
                 known.also_named(named.via);
             } else if self.subjects.len() < SUBJECTS_MAX {
-                let (subject, ask) = SubjectSync::begin(named);
+                let (subject, ask) = SubjectSync::begin(named, now);
                 asks.push((Party::Subject(self.subjects.len()), ask));
                 self.subjects.push(subject);
             } else {
@@ -230,6 +230,18 @@ impl Sync {
     /// What will end the sync once the writes under way have been answered.
     pub(super) fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
+    }
+
+    /// The changes that these callouts are to write.
+    pub(super) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, Change)> {
+        let asks = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
+        let writes = asks.filter(|(_, ask)| matches!(ask, Ask::Write(..)));
+        let changes = writes.filter_map(|(party, _)| {
+            let Party::Subject(place) = party else { return None };
+            let subject = self.subjects.get(*place)?;
+            Some((subject.subject.clone(), subject.writing.clone()?))
+        });
+        changes.collect()
     }
 
     /// The changes that Clerk has confirmed since this was last asked.

@@ -31,6 +31,29 @@ fn clerk_holds_the_truth_in_the_end_and_no_paid_plan_is_lost() {
     panic!("{trace}\n{why}\n{failures} failures in its thread; TOLLGATE_SEED={seed} runs this one alone");
 }
 
+/// In one process each change is told once, whoever wrote it, failed or died.
+#[test]
+fn the_audit_tells_each_change_once_and_none_is_lost() {
+    let configuration = configuration(Value::Null);
+    for seed in 0..SCHEDULES / 10 {
+        let mut schedule = Schedule::new(seed, &configuration, true).in_one_process();
+        schedule.run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        for (subject, told) in &schedule.told {
+            let trace = || schedule.trace.join("\n");
+            // What else is shown may flip between two subscriptions of one plan: each time it is a change.
+            let plans: Vec<_> = told.iter().filter(|[old, new, _]| old != new).collect();
+            let twice = plans.windows(2).find(|pair| pair[0] == pair[1]);
+            assert_eq!(twice, None, "seed {seed}: {subject} {told:#?}\n{}", trace());
+        }
+        for (subject, record) in &schedule.world.clerk.subjects {
+            // Answers may be heard in another order than the writes had, so the last line need not be about the last.
+            let told = schedule.told.get(subject).into_iter().flatten();
+            let is_told = record.plan().is_none_or(|shown| told.clone().any(|[_, new, _]| new == shown));
+            assert!(is_told, "seed {seed}: {subject}\n{}", schedule.trace.join("\n"));
+        }
+    }
+}
+
 /// The first seed that breaks a law, how many of the thread's do, and which law.
 fn first_failure(first: u64, end: u64) -> Option<(u64, usize, String)> {
     let configuration = configuration(Value::Null);

@@ -191,6 +191,15 @@ impl Passage {
         }
     }
 
+    /// The lines of the audit since this was last asked.
+    pub(super) fn take_audit(&mut self) -> Vec<Value> {
+        let lines = std::mem::take(&mut self.reports).into_iter().filter_map(|report| match report {
+            Report::Line(_, line) => Some(serde_json::from_str::<Value>(&line).unwrap()),
+            Report::Count(_) | Report::Record(..) => None,
+        });
+        lines.filter(|line| line["audit"].is_string() && line["audit"] != "payment_failed").collect()
+    }
+
     /// The callouts that would still change something if they went on without it.
     pub(super) fn orphans(self) -> impl Iterator<Item = Callout> {
         let on_their_way = self.in_flight.into_iter().filter(|call| call.ending.is_none());

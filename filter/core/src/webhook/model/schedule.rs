@@ -12,6 +12,7 @@ use super::verdict;
 use super::world::{Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -43,6 +44,10 @@ pub(super) struct Schedule {
     pub(super) trace: Vec<String>,
     traced: bool,
     temper: Temper,
+    /// What the audit told of each subject: the plan before, the plan after, the status after.
+    pub(super) told: BTreeMap<String, Vec<[Value; 3]>>,
+    /// All replicas are worker threads of one process, which is never killed.
+    in_one_process: bool,
 }
 
 /// A delivery with its retries. A duplicate has a chain of its own.
@@ -108,7 +113,16 @@ impl Schedule {
             trace: Vec::new(),
             traced,
             temper,
+            told: BTreeMap::new(),
+            in_one_process: false,
         }
+    }
+
+    /// The same in one process that is never killed.
+    pub(super) fn in_one_process(mut self) -> Self {
+        self.replicas.iter_mut().for_each(|replica| replica.process = 0);
+        self.in_one_process = true;
+        self
     }
 
     fn log(&mut self, line: impl FnOnce() -> String) {
@@ -131,7 +145,7 @@ impl Schedule {
                     self.change();
                 }
                 10..=11 => self.abort(),
-                12 => self.kill_process(),
+                12 if !self.in_one_process => self.kill_process(),
                 13..=16 => self.land_orphan()?,
                 17..=19 => self.pass_time(),
                 20..=44 => self.start(),
@@ -397,12 +411,18 @@ impl Schedule {
         let replica = &mut self.replicas[running.replica];
         let shared = &mut self.processes[replica.process];
         running.passage.answer(replica, shared, self.world.now, call);
+        let lines = running.passage.take_audit();
         if let Some(subject) = written {
             running.basis.insert(subject, running.began);
         }
         self.log(|| {
             format!("chain {chain} hears of {:?}: {:?}", call_ended.callout.request, call_ended.ending)
         });
+        for line in lines {
+            let told = [&line["old_plan"], &line["new_plan"], &line["status"]].map(Clone::clone);
+            self.log(|| format!("the audit tells {line}"));
+            self.told.entry(line["subject"].as_str().unwrap().to_owned()).or_default().push(told);
+        }
         self.conclude(place);
         if self.chains[chain].attempts > ATTEMPTS_MAX {
             return Err(format!("chain {chain} was tried {ATTEMPTS_MAX} times"));

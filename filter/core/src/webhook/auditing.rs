@@ -1,0 +1,127 @@
+//! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are made.
+
+use super::audit::{self, Before};
+use super::subject_sync::{Change, End};
+use super::sync::{Progress, Sync};
+use super::told::{Noting, Place};
+use super::trouble::Trouble;
+use crate::clerk::metadata::Record;
+use crate::ids::Subject;
+use crate::plan_table::PlanTable;
+use crate::report::Report;
+use crate::time::Micros;
+use std::collections::VecDeque;
+
+/// How often a note is tried while other workers are faster. Beyond that a change is told rather than not.
+const NOTE_TRIES_MAX: u32 = 16;
+
+/// The notes that are to be taken before a sync goes on.
+#[derive(Debug, Default)]
+pub(super) struct Auditing {
+    notes: VecDeque<Note>,
+    tries: u32,
+    /// What is told once the swap under way has succeeded.
+    tell: Option<Before>,
+}
+
+#[derive(Debug)]
+struct Note {
+    subject: Subject,
+    shown: Record,
+    kind: Kind,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// It is about to be written.
+    Intended(Before, Micros),
+    /// It was written.
+    Confirmed(Before, Micros),
+    /// It was found.
+    Seen,
+}
+
+impl Auditing {
+    /// What there is to note of the step that a sync has just taken.
+    pub(super) fn of(sync: &mut Sync, progress: &Result<Progress, Trouble>, plans: &PlanTable) -> Self {
+        let mut auditing = Auditing::default();
+        for (subject, change) in sync.take_changes() {
+            auditing.add(subject, change, plans, Kind::Confirmed);
+        }
+        match progress {
+            Ok(Progress::Call(calls)) => {
+                for (subject, change) in sync.about_to_write(calls) {
+                    auditing.add(subject, change, plans, Kind::Intended);
+                }
+            }
+            Ok(Progress::Done) => auditing.notes.extend(seen(sync)),
+            Err(_) => {}
+        }
+        auditing
+    }
+
+    fn add(&mut self, subject: Subject, change: Change, plans: &PlanTable, kind: fn(Before, Micros) -> Kind) {
+        if let Some(before) = audit::before(&change, plans) {
+            let kind = kind(before, change.asked_at);
+            self.notes.push_back(Note { subject, shown: change.to, kind, place: None });
+        }
+    }
+
+    /// The key of shared data that must be loaded next; `None` at the end.
+    pub(super) fn next(&mut self, namespace: &str) -> Option<String> {
+        let note = self.notes.front_mut()?;
+        let place = note.place.get_or_insert_with(|| Place::of(&note.subject, &note.shown, namespace));
+        Some(place.key.clone())
+    }
+
+    /// Takes what was loaded; returns what to store in its place. Without that the note is done.
+    pub(super) fn loaded(
+        &mut self,
+        bucket: &[u8],
+        plans: &PlanTable,
+        now: Micros,
+    ) -> Option<(String, Vec<u8>)> {
+        let note = self.notes.front()?;
+        let place = note.place.as_ref()?;
+        let Noting { value, tell, told_since } = match &note.kind {
+            Kind::Intended(before, asked_at) => place.intend(bucket, before, *asked_at, now),
+            Kind::Confirmed(before, asked_at) => place.confirm(bucket, before, *asked_at, now),
+            Kind::Seen => place.see(bucket, now),
+        };
+        self.tell = match (tell, told_since) {
+            (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &note.shown, plans)),
+            (tell, _) => tell,
+        };
+        let stored = value.map(|value| (place.key.clone(), value));
+        if stored.is_none() {
+            self.done();
+        }
+        stored
+    }
+
+    /// Takes whether it was stored; returns the line of the audit.
+    pub(super) fn swapped(&mut self, stored: bool, sync: &Sync) -> Option<Report> {
+        self.tries = self.tries.saturating_add(1);
+        if !stored && self.tries < NOTE_TRIES_MAX {
+            return None;
+        }
+        let before = self.tell.take();
+        let note = self.done()?;
+        Some(audit::told(sync, &note.subject, &before?, &note.shown))
+    }
+
+    fn done(&mut self) -> Option<Note> {
+        self.tries = 0;
+        self.notes.pop_front()
+    }
+}
+
+/// What Clerk shows at the end: somebody may have written it who never heard that it was done.
+fn seen(sync: &Sync) -> impl Iterator<Item = Note> {
+    let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(End::InLine));
+    in_line.filter_map(|subject| {
+        let shown = subject.record()?.clone();
+        Some(Note { subject: subject.subject.clone(), shown, kind: Kind::Seen, place: None })
+    })
+}
