@@ -72,12 +72,7 @@ pub(super) fn changes(sync: &mut Sync, plans: &PlanTable) -> Vec<Report> {
 }
 
 /// A change; `None` if only Tollgate's own notes changed.
-pub(super) fn changed(
-    sync: &Sync,
-    plans: &PlanTable,
-    subject: &Subject,
-    change: &Change,
-) -> Option<Report> {
+pub(super) fn changed(sync: &Sync, plans: &PlanTable, subject: &Subject, change: &Change) -> Option<Report> {
     let line = AuditLine {
         audit: action(change, plans)?,
         event: sync.trigger.event.as_ref(),
