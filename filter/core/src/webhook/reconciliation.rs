@@ -12,6 +12,7 @@ use super::sync::{Progress, Sync};
 use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
@@ -76,8 +77,8 @@ pub struct Conclusion {
 pub struct Standing {
     /// Whose it is.
     pub subject: Subject,
-    /// The plan that Clerk shows.
-    pub plan: Option<String>,
+    /// Clerk's latest answer; `None` if it does not have the subject, or did not say.
+    pub record: Option<Record>,
     /// What was written, from the first to the last, or what would be.
     pub change: Option<Change>,
     /// The customer that pays, or one that did.
@@ -208,7 +209,7 @@ impl Reconciliation {
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
             standings.push(Standing {
                 subject: subject.subject.clone(),
-                plan: subject.plan().map(str::to_owned),
+                record: subject.record().cloned(),
                 customer: record.and_then(|record| subject.payer(&record)),
                 change,
                 end: subject.end(),
