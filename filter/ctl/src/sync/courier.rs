@@ -25,7 +25,11 @@ pub(super) struct Places {
 /// How a callout ended.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Http { status: u16, headers: HeaderMap, body: Vec<u8> },
+    Http {
+        status: u16,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    },
     TimedOut,
     TooLarge,
     /// With what the client says of it.
@@ -51,7 +55,10 @@ pub(super) struct Courier<L> {
 
 impl<L: Send + 'static> Courier<L> {
     /// Starts the threads. Each answer is handed to `deliver` along with what came with its callout.
-    pub(super) fn start(places: &Places, deliver: impl Fn(L, Callout, Answer) + Clone + Send + 'static) -> Self {
+    pub(super) fn start(
+        places: &Places,
+        deliver: impl Fn(L, Callout, Answer) + Clone + Send + 'static,
+    ) -> Self {
         let (letters, inbox) = channel::<(L, Callout)>();
         let inbox = Arc::new(Mutex::new(inbox));
         let agent: Agent = Agent::config_builder()

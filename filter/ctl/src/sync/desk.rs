@@ -166,7 +166,8 @@ fn changes_something(callout: &Callout) -> bool {
 fn repeat_after(callout: &Callout, answer: &Answer, tries: u32) -> Option<Duration> {
     let (turned_away, failed, asked) = match answer {
         Answer::Http { status, headers, .. } => {
-            let seconds = headers.get("retry-after").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
+            let seconds =
+                headers.get("retry-after").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
             (*status == 429, *status >= 500, seconds.map(Duration::from_secs))
         }
         Answer::TimedOut | Answer::Reset(_) => (false, true, None),

@@ -133,8 +133,10 @@ mod tests {
 
     #[test]
     fn one_endpoint_and_the_whole_service_have_a_limit_each() {
-        let one = [callout(STRIPE, "/v1/subscriptions/sub_1?x=1"), callout(STRIPE, "/v1/subscriptions/sub_2")];
-        let two = [callout(STRIPE, "/v1/subscriptions?customer=cus_1"), callout(STRIPE, "/v1/customers/cus_1")];
+        let one =
+            [callout(STRIPE, "/v1/subscriptions/sub_1?x=1"), callout(STRIPE, "/v1/subscriptions/sub_2")];
+        let two =
+            [callout(STRIPE, "/v1/subscriptions?customer=cus_1"), callout(STRIPE, "/v1/customers/cus_1")];
         let six = ["a", "b", "c", "d", "e", "f"].map(|path| callout(STRIPE, path));
         let cases = [
             ("an endpoint", true, &one[..], 20),
