@@ -5,3 +5,4 @@ mod ends;
 mod many;
 mod misuse;
 mod run;
+mod shipped;
