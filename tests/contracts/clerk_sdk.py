@@ -44,7 +44,7 @@ def listed(query: str) -> dict:
 
 OPERATIONS = {
     ("GET", r"/v1/users\?(.+)"): lambda query, body: clerk.users.list(request=listed(query)),
-    ("GET", r"/v1/organizations\?(.+)"): lambda query, body: clerk.organizations.list(request=listed(query)),
+    ("GET", r"/v1/organizations\?(.+)"): lambda query, body: clerk.organizations.list(**listed(query)),
     ("GET", r"/v1/users/([^/?]+)"): lambda of, body: clerk.users.get(user_id=of, **body),
     ("PATCH", r"/v1/users/([^/?]+)/metadata"): lambda of, body: clerk.users.update_metadata(user_id=of, **body),
     ("GET", r"/v1/organizations/([^/?]+)"): lambda of, body: clerk.organizations.get(organization_id=of, **body),

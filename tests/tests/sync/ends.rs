@@ -58,18 +58,8 @@ async fn a_key_of_another_account_takes_nothing_away() {
     shop.sync(&["--all", "--apply"]).await;
     let other = Shop::open().await;
     let writes = shop.writes();
-    let stripe_url = format!("http://{}", other.stripe.addr());
-    let mut command = shop.command(&["--all", "--apply", "--end-unrecorded"]);
-    // The last one of an option that may stand once would be an error, so the fakes change places.
-    let given = command.as_std().get_args().map(|argument| argument.to_owned()).collect::<Vec<_>>();
-    let place = given.iter().position(|argument| argument == "--stripe-url").expect("it is given");
-    let mut swapped = given.clone();
-    swapped[place + 1] = stripe_url.into();
-    let program = command.as_std().get_program().to_owned();
-    command = tokio::process::Command::new(program);
-    command.args(&swapped).env_clear();
-    command.env("STRIPE_API_KEY", other.stripe.key()).env("CLERK_SECRET_KEY", shop.clerk.secret_key());
-    let said = crate::run::Said::of(command.output().await.expect("it ends"));
+    let running = shop.command_at(&other.stripe, &["--all", "--apply", "--end-unrecorded"]).spawn();
+    let said = shop.ended(running.expect("it starts")).await;
     assert_eq!((said.code, shop.writes()), (Some(1), writes), "{said:?}");
     assert!(said.out.contains("the API key is of another account or mode"), "{said:?}");
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));

@@ -86,14 +86,19 @@ impl Shop {
 
     /// The command, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_at(&self.stripe, arguments)
+    }
+
+    /// The same with the account and the key of another Stripe.
+    pub fn command_at(&self, stripe: &FakeStripe, arguments: &[&str]) -> Command {
         let mut command = Command::new(command::built());
         command.arg("sync").args(arguments).args(["--config", &self.file("tollgate.json")]);
-        command.args(["--stripe-url", &format!("http://{}", self.stripe.addr())]);
+        command.args(["--stripe-url", &format!("http://{}", stripe.addr())]);
         command.args(["--clerk-url", &format!("http://{}", self.clerk.addr())]);
         command.args(["--stripe-rate", "2000", "--clerk-rate", "2000"]);
         command
             .env_clear()
-            .env("STRIPE_API_KEY", self.stripe.key())
+            .env("STRIPE_API_KEY", stripe.key())
             .env("CLERK_SECRET_KEY", self.clerk.secret_key());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command

@@ -26,8 +26,15 @@ struct Waiting {
     not_before: Micros,
 }
 
+struct Answered {
+    address: Address,
+    tries: u32,
+    callout: Callout,
+    answer: Answer,
+}
+
 enum Message {
-    Answered { address: Address, tries: u32, callout: Callout, answer: Answer },
+    Answered(Box<Answered>),
     Interrupted,
 }
 
@@ -72,7 +79,7 @@ impl Desk {
             eprintln!("note: Ctrl-C will end this at once, and not after what is under way: {error}");
         }
         let courier = Courier::start(places, move |(address, tries), callout, answer| {
-            let _ = messages.send(Message::Answered { address, tries, callout, answer });
+            let _ = messages.send(Message::Answered(Box::new(Answered { address, tries, callout, answer })));
         });
         let pace = Pace::new(rates);
         Desk { pace, waiting: Vec::new(), on_their_way: 0, courier, inbox, last_break: None, repeated: 0 }
@@ -99,7 +106,8 @@ impl Desk {
             let wake = self.send_what_may_go();
             match self.inbox.recv_timeout(wake) {
                 Ok(Message::Interrupted) => return Event::Interrupted,
-                Ok(Message::Answered { address, tries, callout, answer }) => {
+                Ok(Message::Answered(answered)) => {
+                    let Answered { address, tries, callout, answer } = *answered;
                     self.on_their_way = self.on_their_way.saturating_sub(1);
                     if let Answer::Reset(why) = &answer {
                         self.last_break = Some(why.clone());

@@ -51,7 +51,6 @@ fn find(text: &str) -> Result<Value, String> {
         let value = Value::deserialize(document).map_err(|error| error.to_string())?;
         look_into(&value, DEPTH_MAX, &mut found);
     }
-    found.dedup();
     match <[Value; 1]>::try_from(found) {
         Ok([document]) => Ok(document),
         Err(found) if found.is_empty() => {
@@ -67,9 +66,8 @@ fn look_into(value: &Value, depth: usize, found: &mut Vec<Value>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     match value {
         Value::Object(members) if members.contains_key("plans") && members.contains_key("stripe_webhook") => {
-            if !found.contains(value) {
-                found.push(value.clone());
-            }
+            let is_new = !found.contains(value);
+            found.extend(is_new.then(|| value.clone()));
         }
         Value::Object(members) => members.values().for_each(|value| look_into(value, depth, found)),
         Value::Array(items) => items.iter().for_each(|value| look_into(value, depth, found)),

@@ -25,8 +25,9 @@ pub(super) struct Ledger {
     pub(super) kept: BTreeMap<Subject, String>,
     /// Who was asked for, and why that failed.
     pub(super) failures: BTreeMap<String, Failure>,
-    /// What an operator should see to, each once.
-    pub(super) alarms: BTreeSet<String>,
+    /// What an operator should see to, each once, in the order in which it came up.
+    pub(super) alarms: Vec<String>,
+    known_alarms: BTreeSet<String>,
     /// The audit, oldest first.
     pub(super) audit: Vec<String>,
     /// Live subscriptions that name nobody.
@@ -69,9 +70,7 @@ impl Ledger {
             match report {
                 Report::Line(Level::Info, line) => self.audit.push(line),
                 // Of one that failed the failure says it.
-                Report::Line(_, line) if self.alarms.len() < LISTED_MAX && conclusion.failure.is_none() => {
-                    self.alarms.insert(line);
-                }
+                Report::Line(_, line) if conclusion.failure.is_none() => self.alarm(line),
                 Report::Line(..) | Report::Count(_) | Report::Record(..) => {}
             }
         }
@@ -79,6 +78,13 @@ impl Ledger {
             self.failures.insert(asked.to_owned(), failure);
         }
         new
+    }
+
+    /// Enters what an operator should see to.
+    pub(super) fn alarm(&mut self, line: String) {
+        if self.alarms.len() < LISTED_MAX && self.known_alarms.insert(line.clone()) {
+            self.alarms.push(line);
+        }
     }
 
     /// Several attempts count as one change, from the first to the last.

@@ -233,10 +233,13 @@ impl<'a> Session<'a> {
         let People { candidates, nobodys, skipped, .. } = people;
         self.ledger.nobodys = nobodys;
         if !skipped.is_empty() {
-            let count = skipped.len();
-            self.ledger
-                .alarms
-                .insert(format!("{count} ids do not look like Stripe's or Clerk's and were left out"));
+            let detail =
+                format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
+            let alarm = serde_json::json!({"alarm": "strange_ids", "detail": detail});
+            if self.arguments.json {
+                println!("{alarm}");
+            }
+            self.ledger.alarm(alarm.to_string());
         }
         let end_unrecorded = self.arguments.end_unrecorded;
         let job = |candidate: tollgate_core::webhook::Candidate| {
@@ -338,14 +341,13 @@ impl Bookkeeper for Books<'_> {
         if conclusion.failure.is_some() {
             self.failed.push(job.clone());
         }
-        let told = (self.ledger.audit.len(), self.ledger.alarms.len());
-        let alarms_before = self.ledger.alarms.clone();
+        let (audit, alarms) = (self.ledger.audit.len(), self.ledger.alarms.len());
         let new = self.ledger.enter(job.id(), conclusion, self.plans);
         if !self.json {
             return;
         }
-        self.ledger.audit.iter().skip(told.0).for_each(|line| println!("{line}"));
-        self.ledger.alarms.difference(&alarms_before).for_each(|line| println!("{line}"));
+        self.ledger.audit.iter().skip(audit).for_each(|line| println!("{line}"));
+        self.ledger.alarms.iter().skip(alarms).for_each(|line| println!("{line}"));
         let lines = output::json_differences(self.ledger, &new, self.intent, self.plan_key);
         lines.iter().for_each(|line| println!("{line}"));
     }

@@ -91,7 +91,7 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
     let gone = ledger.gone.iter().map(|subject| subject.as_str().to_owned());
     list(&mut text, "named at Stripe and not at Clerk", "deleted, or of another instance", gone.collect());
     for alarm in &ledger.alarms {
-        let _ = writeln!(text, "see to: {alarm}");
+        let _ = writeln!(text, "see to: {}", alarm_words(alarm));
     }
     for (asked, failure) in &ledger.failures {
         let _ = writeln!(
@@ -113,6 +113,14 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
         ledger.failures.len()
     );
     text
+}
+
+/// An alarm's line as people read it.
+fn alarm_words(line: &str) -> String {
+    let alarm: Value = serde_json::from_str(line).unwrap_or_default();
+    let member = |name: &str| alarm.get(name).and_then(Value::as_str);
+    let subject = member("subject").map(|subject| format!("{subject}: ")).unwrap_or_default();
+    format!("{subject}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
 }
 
 /// How many of a list are shown to people; `--json` shows all.
@@ -155,6 +163,8 @@ mod tests {
         assert_eq!(aligned(&rows), "A    B  C  D  E\naaa  b     d  -\n");
         let mut text = String::new();
         list(&mut text, "things", "do so", (0..12).map(|n| n.to_string()).collect());
+        let alarm = r#"{"alarm":"subject_gone","subject":"user_1","detail":"Clerk does not have it"}"#;
+        assert_eq!(alarm_words(alarm), "user_1: subject_gone: Clerk does not have it");
         assert_eq!(text, "12 things (do so): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more\n");
     }
 }

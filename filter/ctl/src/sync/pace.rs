@@ -123,12 +123,11 @@ mod tests {
 
     /// How many of these calls are admitted in one second.
     fn admitted(pace: &mut Pace, callouts: &[Callout]) -> usize {
-        let mut count = 0;
-        for ms in 0..1_000 {
-            let now = Micros::from_micros(ms * 1_000);
-            count += callouts.iter().filter(|callout| pace.admit(now, callout).is_ok()).count();
-        }
-        count
+        let millisecond = |ms: u64| {
+            let now = Micros::from_micros(ms.saturating_mul(1_000));
+            callouts.iter().filter(|callout| pace.admit(now, callout).is_ok()).count()
+        };
+        (0..1_000).map(millisecond).sum()
     }
 
     #[test]
