@@ -6,3 +6,4 @@ mod many;
 mod misuse;
 mod run;
 mod shipped;
+mod tls;

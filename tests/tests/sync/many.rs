@@ -3,6 +3,7 @@
 use crate::run::Shop;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 use tollgate_tests::faults::{Fault, Gate, on};
 
 const SUBSCRIBERS: usize = 500;
@@ -101,6 +102,26 @@ async fn the_failure_of_one_does_not_stop_the_others_and_stays_in_the_file() {
     shop.clerk.faults().clear();
     let again = shop.sync(&["--all", "--apply", "--resume", &file]).await;
     assert_eq!((again.code, shop.clerk.plan("user_b").as_deref()), (Some(0), Some("pro")), "{again:?}");
+}
+
+#[tokio::test]
+async fn calls_are_spaced_as_the_services_allow() {
+    const PER_S: usize = 10;
+    let mut shop = Shop::open().await;
+    shop.rate = PER_S as u32;
+    (0..12).for_each(|n| shop.subscriber(&format!("{n:03}"), "price_pro"));
+    assert_eq!(shop.sync(&["--all", "--apply"]).await.code, Some(0));
+    for log in [shop.stripe.log(), shop.clerk.log()] {
+        let arrived: Vec<_> = log.entries().iter().map(|entry| entry.arrived_at).collect();
+        assert!(arrived.len() > 2 * PER_S, "{} calls", arrived.len());
+        // A busy machine may hold one up and not the next, but not by so much.
+        for pair in arrived.iter().zip(arrived.iter().skip(PER_S)) {
+            assert!(
+                pair.1.duration_since(*pair.0) > Duration::from_millis(500),
+                "{PER_S} calls within half a second"
+            );
+        }
+    }
 }
 
 /// As Ctrl-C does.

@@ -14,6 +14,8 @@ pub struct Shop {
     pub stripe: FakeStripe,
     pub clerk: FakeClerk,
     pub directory: TempDir,
+    /// Calls a second to each service.
+    pub rate: u32,
 }
 
 /// What the command said.
@@ -50,7 +52,7 @@ impl Shop {
             stripe.put(Price::new(price));
         }
         let clerk = FakeClerk::start_with(clerk::Settings::default()).await;
-        let shop = Shop { stripe, clerk, directory: TempDir::new().expect("a directory") };
+        let shop = Shop { stripe, clerk, directory: TempDir::new().expect("a directory"), rate: 2_000 };
         shop.configure("price_pro", "price_ent");
         shop
     }
@@ -95,7 +97,8 @@ impl Shop {
         command.arg("sync").args(arguments).args(["--config", &self.file("tollgate.json")]);
         command.args(["--stripe-url", &format!("http://{}", stripe.addr())]);
         command.args(["--clerk-url", &format!("http://{}", self.clerk.addr())]);
-        command.args(["--stripe-rate", "2000", "--clerk-rate", "2000"]);
+        let rate = self.rate.to_string();
+        command.args(["--stripe-rate", &rate, "--clerk-rate", &rate]);
         command
             .env_clear()
             .env("STRIPE_API_KEY", stripe.key())
