@@ -1,6 +1,8 @@
 //! `tollgate sync`: brings Clerk in line with Stripe without an event. It is a host of the same reconciliation as the
 //! filter's; what is here asks, paces, repeats, remembers where it stands and prints.
 
+mod arguments;
+mod books;
 mod courier;
 mod desk;
 mod document;
@@ -12,22 +14,21 @@ mod resume;
 mod words;
 mod work;
 
-use clap::{ArgGroup, Args};
+pub(crate) use arguments::Arguments;
+use books::Books;
 use courier::Places;
 use desk::{Desk, now};
 use document::Setup;
 use ledger::Ledger;
 use pace::Rates;
 use progress::Progress;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 use tollgate_core::config::Upstream;
-use tollgate_core::ids::{CustomerId, Subject};
+use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
-use tollgate_core::time::Micros;
-use tollgate_core::webhook::{Conclusion, Failure, Inquiry, Intent, People, Whom, Worker};
-use work::{Bookkeeper, Job, NoCensus, Work};
+use tollgate_core::webhook::{Candidate, Failure, Inquiry, Intent, People, Whom, Worker};
+use work::{Job, NoCensus, Work};
 
 /// Something failed.
 const FAILED: u8 = 1;
@@ -37,78 +38,6 @@ const MISUSED: u8 = 2;
 const DIFFERENT: u8 = 3;
 /// It was interrupted, as shells say it of SIGINT.
 const INTERRUPTED: u8 = 130;
-
-/// How often the file of `--resume` is written.
-const SAVED_EVERY: Duration = Duration::from_secs(5);
-
-const AFTER_HELP: &str = "\
-Examples:
-  tollgate sync --all --config tollgate.yaml                 what would change, nothing is written
-  tollgate sync --all --config tollgate.yaml --apply --resume sync.state
-  tollgate sync --subject user_2abc --config envoy.yaml      one user, in whatever file the document stands
-  tollgate sync --customer cus_123 --config tollgate.yaml --apply
-
-Environment:
-  STRIPE_API_KEY or STRIPE_SECRET_KEY, CLERK_SECRET_KEY      the API keys
-  PLAN_MAP                                                   as for the filters
-  HTTPS_PROXY, NO_PROXY                                      a proxy on the way
-
-Exit codes:
-  0 nothing differs, or all was applied   1 something failed   2 wrong arguments or configuration
-  3 differences (dry run with --exit-code)   130 interrupted";
-
-/// Bring Clerk in line with Stripe: a dry run unless --apply is given.
-#[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP, group = ArgGroup::new("whom").required(true))]
-pub(crate) struct Arguments {
-    /// Everyone whom this Stripe customer's subscriptions name.
-    #[arg(long, group = "whom", value_name = "cus_…", value_parser = customer)]
-    customer: Option<CustomerId>,
-    /// One Clerk user or organization.
-    #[arg(long, group = "whom", value_name = "user_…|org_…", value_parser = subject)]
-    subject: Option<Subject>,
-    /// Everyone whom Stripe's subscriptions name, and everyone with a paid plan at Clerk.
-    #[arg(long, group = "whom")]
-    all: bool,
-    /// The document, or an Envoy, Istio or Envoy Gateway file with it inside.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Write what differs, and check it. Without this nothing is written anywhere.
-    #[arg(long)]
-    apply: bool,
-    /// Also end plans of which neither Clerk's record nor Stripe knows where they came from.
-    #[arg(long)]
-    end_unrecorded: bool,
-    /// Keep in this file who is left, and go on with it when it is there.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["customer", "subject"])]
-    resume: Option<PathBuf>,
-    /// One JSON object a line on standard output, for machines.
-    #[arg(long)]
-    json: bool,
-    /// End a dry run that finds differences with 3.
-    #[arg(long, conflicts_with = "apply")]
-    exit_code: bool,
-    /// Stripe's API, in place of the document's authority: a proxy, or a fake.
-    #[arg(long, value_name = "URL")]
-    stripe_url: Option<String>,
-    /// Clerk's Backend API without /v1, in place of the document's authority.
-    #[arg(long, value_name = "URL")]
-    clerk_url: Option<String>,
-    /// Calls a second to Stripe [default: 20 at one endpoint, in all 80 with a live key and 20 with another].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    stripe_rate: Option<u32>,
-    /// Calls a second to Clerk [default: 80 with a live key, 8 with another].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    clerk_rate: Option<u32>,
-}
-
-fn customer(text: &str) -> Result<CustomerId, String> {
-    CustomerId::parse(text).map_err(|error| error.to_string())
-}
-
-fn subject(text: &str) -> Result<Subject, String> {
-    Subject::parse(text).map_err(|_| "expected `user_…` or `org_…`, as Clerk shows it".to_owned())
-}
 
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -127,7 +56,7 @@ struct Session<'a> {
     intent: Intent,
     worker: Worker,
     places: Places,
-    plans: tollgate_core::plan_table::PlanTable,
+    plans: PlanTable,
     plan_key: String,
     desk: Desk,
     ledger: Ledger,
@@ -242,7 +171,7 @@ impl<'a> Session<'a> {
             self.ledger.alarm(alarm.to_string());
         }
         let end_unrecorded = self.arguments.end_unrecorded;
-        let job = |candidate: tollgate_core::webhook::Candidate| {
+        let job = |candidate: Candidate| {
             let (subject, customers) = (candidate.subject, candidate.customers);
             Job::new(Whom::Subject { subject, customers, trusted: candidate.trusted || end_unrecorded })
         };
@@ -319,52 +248,4 @@ fn quoted(path: &Path) -> String {
 fn is_live(upstream: &Upstream) -> bool {
     let key = upstream.authorization.as_ref().map(Secret::expose).unwrap_or_default();
     key.starts_with("sk_live_") || key.starts_with("rk_live_")
-}
-
-/// Enters what comes in, and shows how far it is.
-struct Books<'a> {
-    ledger: &'a mut Ledger,
-    plans: &'a tollgate_core::plan_table::PlanTable,
-    plan_key: &'a str,
-    json: bool,
-    intent: Intent,
-    progress: &'a mut Progress,
-    total: usize,
-    resume: Option<&'a Path>,
-    places: &'a Places,
-    saved_at: Micros,
-    failed: Vec<Job>,
-}
-
-impl Bookkeeper for Books<'_> {
-    fn conclude(&mut self, job: &Job, conclusion: Conclusion) {
-        if conclusion.failure.is_some() {
-            self.failed.push(job.clone());
-        }
-        let (audit, alarms) = (self.ledger.audit.len(), self.ledger.alarms.len());
-        let new = self.ledger.enter(job.id(), conclusion, self.plans);
-        if !self.json {
-            return;
-        }
-        self.ledger.audit.iter().skip(audit).for_each(|line| println!("{line}"));
-        self.ledger.alarms.iter().skip(alarms).for_each(|line| println!("{line}"));
-        let lines = output::json_differences(self.ledger, &new, self.intent, self.plan_key);
-        lines.iter().for_each(|line| println!("{line}"));
-    }
-
-    fn progress<'j>(&mut self, left: impl Iterator<Item = &'j Job>, left_count: usize) {
-        let now = now();
-        if let Some(file) = self.resume.filter(|_| now.since(self.saved_at) >= SAVED_EVERY) {
-            self.saved_at = now;
-            let run = resume::Run { intent: self.intent, places: self.places };
-            if let Err(wrong) = resume::save(file, run, left.map(|job| -> &Job { job }).chain(&self.failed)) {
-                eprintln!("note: {wrong}");
-            }
-        }
-        let done = self.total.saturating_sub(left_count);
-        let (differing, failed) = (self.ledger.differing.len(), self.ledger.failures.len());
-        let rest = self.progress.rest(now, done, left_count);
-        let total = self.total;
-        self.progress.show(now, || format!("{done} of {total}: {differing} differ, {failed} failed, {rest}"));
-    }
 }

@@ -5,6 +5,7 @@ use super::desk::{Address, Desk, Event, now};
 use super::pace::backoff;
 use std::collections::{BTreeMap, VecDeque};
 use tollgate_core::machine::CallId;
+use tollgate_core::report::{Level, Report};
 use tollgate_core::time::Micros;
 use tollgate_core::webhook::{
     Census, Conclusion, Counts, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom, Worker,
@@ -206,9 +207,7 @@ impl<'a> Work<'a> {
 /// What of a failed attempt is to be kept: the changes that Clerk confirmed, and their lines in the audit.
 fn written_before(conclusion: Conclusion) -> Conclusion {
     let standings = conclusion.standings.into_iter().filter(|standing| standing.change.is_some()).collect();
-    let is_audit = |report: &tollgate_core::report::Report| {
-        matches!(report, tollgate_core::report::Report::Line(tollgate_core::report::Level::Info, _))
-    };
+    let is_audit = |report: &Report| matches!(report, Report::Line(Level::Info, _));
     let reports = conclusion.reports.into_iter().filter(is_audit).collect();
     Conclusion { standings, reports, ..conclusion }
 }
