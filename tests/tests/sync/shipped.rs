@@ -86,6 +86,15 @@ async fn the_nightly_job_runs_as_it_stands() {
 }
 
 #[tokio::test]
+async fn the_document_is_found_in_envoys_configuration() {
+    let shop = Shop::open().await;
+    let envoys = std::fs::read(workspace::file("envoy/standalone.yaml")).expect("it is shipped");
+    std::fs::write(shop.file("tollgate.json"), envoys).expect("a file");
+    let said = shop.sync(&["--all", "--json"]).await;
+    assert_eq!((said.code, said.total("checked")), (Some(0), 0), "{said:?}");
+}
+
+#[tokio::test]
 async fn the_page_names_every_option_and_every_exit_code() {
     let page = std::fs::read_to_string(workspace::file("docs/sync.md")).expect("it is shipped");
     let help = Shop::open().await.sync(&["--help"]).await.out;
