@@ -36,7 +36,15 @@ clerk = Clerk(
     client=httpx.Client(event_hooks=hooks, trust_env=False),
 )
 
+def listed(query: str) -> dict:
+    """A query as the arguments of a list; numbers as numbers."""
+    pairs = (pair.split("=", 1) for pair in query.split("&"))
+    return {name: int(value) if value.isdigit() else value for name, value in pairs}
+
+
 OPERATIONS = {
+    ("GET", r"/v1/users\?(.+)"): lambda query, body: clerk.users.list(request=listed(query)),
+    ("GET", r"/v1/organizations\?(.+)"): lambda query, body: clerk.organizations.list(**listed(query)),
     ("GET", r"/v1/users/([^/?]+)"): lambda of, body: clerk.users.get(user_id=of, **body),
     ("PATCH", r"/v1/users/([^/?]+)/metadata"): lambda of, body: clerk.users.update_metadata(user_id=of, **body),
     ("GET", r"/v1/organizations/([^/?]+)"): lambda of, body: clerk.organizations.get(organization_id=of, **body),
@@ -59,6 +67,15 @@ def unknown_members(model, shown, place: str) -> list[str]:
     return []
 
 
+def strict(found, shown) -> None:
+    """Checks an answer anew, without reading one type from another; a list member by member."""
+    if isinstance(found, list):
+        for one, value in zip(found, shown):
+            strict(one, value)
+    else:
+        type(found).model_validate_json(json.dumps(shown), strict=True)
+
+
 def call(request: dict) -> dict:
     for (method, path), operation in OPERATIONS.items():
         if method == request["method"] and (match := re.fullmatch(path, request["path"])):
@@ -68,14 +85,15 @@ def call(request: dict) -> dict:
     try:
         found = operation(match[1], request["body"] or {})
         # The library reads numbers from texts, and any text where one of a few is described. Strictly it does not.
-        type(found).model_validate_json(answers[-1], strict=True)
+        strict(found, json.loads(answers[-1]))
     except models.ClerkErrors as error:
         return {"error": error.data.errors[0].code}
     except (TypeError, ValueError, models.ClerkBaseError) as refused:
         return {"refused": f"{type(refused).__name__}: {refused}"}
-    if unknown := unknown_members(found, json.loads(answers[-1]), found.object.value):
+    what = "list" if isinstance(found, list) or not hasattr(found, "object") else found.object.value
+    if unknown := unknown_members(found, json.loads(answers[-1]), what):
         return {"refused": f"unknown: {', '.join(unknown)}"}
-    return {"found": f"{found.object.value} {found.id}"}
+    return {"found": what if what == "list" else f"{what} {found.id}"}
 
 
 outcomes = [call(request) for request in asked["requests"]]

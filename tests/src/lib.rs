@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod clerk;
+pub mod command;
 pub mod envoy;
 pub mod fake;
 pub mod faults;

@@ -102,7 +102,7 @@ fn require_target() {
 
 /// A command in the repository's root, without what an outer cargo (`cargo test`, `cargo llvm-cov`, a build script)
 /// sets for its own build and what would leak into the modules: flags, wrappers, profiles, the description of a package.
-fn inner_command(program: &std::ffi::OsStr) -> Command {
+pub(crate) fn inner_command(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace::root());
     for (name, _) in std::env::vars_os() {
@@ -133,7 +133,7 @@ fn is_of_the_outer_build(variable: &str) -> bool {
 ///
 /// # Panics
 /// When it cannot be started or fails: with the command, what it said, and the cure.
-fn run(command: &mut Command, cure: &str) -> Output {
+pub(crate) fn run(command: &mut Command, cure: &str) -> Output {
     let out = command
         .output()
         .unwrap_or_else(|e| panic!("{:?} did not start: {e}\ncure: {cure}", command.get_program()));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::ClerkError;
 use super::metadata::merge;
-use super::{Member, Settings, State, keys};
+use super::{Member, Settings, State, keys, list};
 use crate::fake::{Answer, Request, Service};
 
 /// How large each kind of metadata may be, as JSON.
@@ -67,6 +67,8 @@ impl Backend {
         self.authenticate(request)?;
         let (kind, id, rest) = match segments.as_slice() {
             ["v1", "jwks"] if request.method == "GET" => return Ok(keys::jwks(&state.keys)),
+            ["v1", "users"] if request.method == "GET" => return list::users(request, state),
+            ["v1", "organizations"] if request.method == "GET" => return list::organizations(request, state),
             ["v1", "users", id, rest @ ..] => (Kind::User, *id, rest),
             ["v1", "organizations", id, rest @ ..] => (Kind::Organization, *id, rest),
             _ => return Err(ClerkError::url_not_found()),

@@ -82,6 +82,12 @@ impl ClerkError {
         Self::new(422, "form_param_unknown", "is unknown", long).param(name)
     }
 
+    /// A parameter of a value that the endpoint does not take.
+    pub fn invalid_parameter(name: &str) -> Self {
+        let long = format!("{name} is invalid.");
+        Self::new(422, "form_param_format_invalid", "is invalid", long).param(name)
+    }
+
     /// A field that this version no longer takes.
     pub fn deprecated_field(name: &str, instead: &str) -> Self {
         let long = format!("{name} is deprecated. Use {instead} instead.");

@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 pub mod keys;
+mod list;
 mod metadata;
 mod model;
 mod rate_limit;

@@ -207,3 +207,32 @@ async fn a_token_carries_the_metadata_of_the_moment() {
     clerk.delete("user_1");
     assert_eq!(answer(request(&clerk, Method::GET, "/v1/users/user_1")).await.0, 404);
 }
+
+#[tokio::test]
+async fn users_and_organisations_are_listed_page_by_page() {
+    let clerk = FakeClerk::start().await;
+    for n in 0..12 {
+        let mut user = User::new(&format!("user_{n:02}")).private_metadata(json!({"n": n}));
+        user.created_at = n;
+        clerk.put_user(user);
+    }
+    clerk.put_organization(Organization::new("org_1"));
+    let ids = async |path: &str| {
+        let (status, body) = answer(request(&clerk, Method::GET, path)).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        let members = body.as_array().or(body["data"].as_array()).expect("a list").clone();
+        members.iter().map(|member| member["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("/v1/users").await.len(), 10, "the default");
+    assert_eq!(ids("/v1/users").await[0], "user_11", "newest first");
+    assert_eq!(ids("/v1/users?limit=500&offset=10&order_by=created_at").await, ["user_10", "user_11"]);
+    assert!(ids("/v1/users?offset=12").await.is_empty());
+    let (_, page) = answer(request(&clerk, Method::GET, "/v1/organizations?limit=500")).await;
+    assert_eq!((&page["total_count"], &page["data"][0]["id"]), (&json!(1), &json!("org_1")));
+    for wrong in ["limit=0", "limit=501", "limit=x", "offset=-1", "order_by=plan", "page=2"] {
+        let (status, _) = answer(request(&clerk, Method::GET, &format!("/v1/users?{wrong}"))).await;
+        assert_eq!(status, 422, "{wrong}");
+    }
+    let anonymous = reqwest::Client::new().get(format!("http://{}/v1/users", clerk.addr()));
+    assert_eq!(answer(anonymous).await.0, 401);
+}

@@ -29,6 +29,12 @@ const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];
 pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method, segments.as_slice()) {
+        ("GET", ["v1", "customers", "search"]) => {
+            call.search("/v1/customers/search", |customer: &Customer| &customer.metadata)
+        }
+        ("GET", ["v1", "subscriptions", "search"]) => {
+            call.search("/v1/subscriptions/search", |subscription: &Subscription| &subscription.metadata)
+        }
         ("GET", ["v1", "customers", id]) => call.retrieve::<Customer>(id),
         ("GET", ["v1", "products", id]) => call.retrieve::<Product>(id),
         ("GET", ["v1", "prices", id]) => call.retrieve::<Price>(id),
@@ -47,7 +53,7 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
 }
 
 /// A kind of object as the API names it.
-trait Shown: Kept {
+pub(super) trait Shown: Kept {
     /// As in `No such customer`.
     const NOUN: &'static str;
     /// The value of its `object`.
@@ -87,7 +93,7 @@ impl Shown for Customer {
 }
 
 impl Call<'_> {
-    fn objects(&self) -> Objects<'_> {
+    pub(super) fn objects(&self) -> Objects<'_> {
         Objects { account: self.account, livemode: self.livemode }
     }
 

@@ -9,6 +9,7 @@ mod expand;
 pub mod model;
 mod objects;
 mod parameters;
+mod search;
 mod service;
 mod signature;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tollgate_core::clerk::api::{API_VERSION, ApiError, BackendApi, record};
 use tollgate_core::clerk::metadata::{Record, SubscriptionNote};
+use tollgate_core::clerk::roster::{self, Kind};
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::secret::Secret;
@@ -125,6 +126,20 @@ async fn core_sends_what_clerks_library_sends() {
     }
     let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
     assert_eq!(ours.len(), 10);
+    are_what_clerks_library_sends(&clerk, &ours).await;
+}
+
+#[tokio::test]
+async fn core_lists_as_clerks_library_lists() {
+    let clerk = clerk().await;
+    let upstream = upstream(clerk.secret_key());
+    for (kind, id) in [(Kind::Users, "user_1"), (Kind::Organizations, "org_1")] {
+        let callout = roster::list(BackendApi::new(&upstream), kind, 0);
+        let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
+        let page = roster::Page::read(&answer.outcome(), kind, "plan").expect("a page");
+        assert_eq!(page.records, [(subject(id), Record::default())]);
+    }
+    let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
     are_what_clerks_library_sends(&clerk, &ours).await;
 }
 

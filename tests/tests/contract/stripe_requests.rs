@@ -7,13 +7,14 @@ use std::time::Duration;
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId};
 use tollgate_core::secret::Secret;
-use tollgate_core::stripe::api::StripeApi;
+use tollgate_core::stripe::api::{Searched, StripeApi};
 use tollgate_core::stripe::checkout_session::CheckoutSession;
 use tollgate_core::stripe::customer::Customer;
 use tollgate_core::stripe::invoice::OpenInvoices;
 use tollgate_core::stripe::object::{Expandable, Unreadable};
 use tollgate_core::stripe::outcome::Answer;
 use tollgate_core::stripe::product::Product;
+use tollgate_core::stripe::search::Found;
 use tollgate_core::stripe::subscription::{Page, Subscription};
 use tollgate_core::upstream::Upstream;
 use tollgate_tests::stripe_mock::{KEY, StripeMock};
@@ -80,6 +81,23 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
     done(&mock, update, Subscription::parse).await;
     let update = stripe.update_customer_metadata(&customer(), &metadata, "evt_1");
     done(&mock, update, Customer::parse).await;
+}
+
+#[tokio::test]
+async fn stripes_description_has_what_a_census_asks() {
+    let (mock, upstream) = (StripeMock::start().await, upstream());
+    let stripe = StripeApi::new(&upstream);
+    for after in [None, Some(subscription())] {
+        let page = done(&mock, stripe.list_all_subscriptions(after.as_ref()), Page::parse).await;
+        assert!(
+            page.subscriptions.iter().all(|subscription| subscription.customer_object.is_some()),
+            "{page:?}"
+        );
+    }
+    for (what, page) in [(Searched::Customers, None), (Searched::Subscriptions, Some("WzEw"))] {
+        let search = stripe.search(what, "metadata['clerk_user_id']:'user_1'", page);
+        assert_eq!(done(&mock, search, Found::parse).await.customers.len(), 1, "{what:?}");
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const ERROR_CODE_BYTES_MAX: usize = 64;
 /// Clerk's Backend API.
 #[derive(Clone, Copy, Debug)]
 pub struct BackendApi<'a> {
-    upstream: &'a Upstream,
+    pub(super) upstream: &'a Upstream,
 }
 
 impl<'a> BackendApi<'a> {
@@ -40,7 +40,7 @@ impl<'a> BackendApi<'a> {
         self.callout("PATCH", path, patch.to_string().into_bytes())
     }
 
-    fn callout(&self, method: &'static str, path: String, body: Vec<u8>) -> Callout {
+    pub(super) fn callout(&self, method: &'static str, path: String, body: Vec<u8>) -> Callout {
         let mut headers =
             vec![("clerk-api-version", API_VERSION.to_owned()), ("user-agent", USER_AGENT.to_owned())];
         if !body.is_empty() {
@@ -129,7 +129,7 @@ pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Resul
 }
 
 /// The body of a successful answer.
-fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ApiError> {
+pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ApiError> {
     match *outcome {
         Outcome::Answered { status: 200, body, .. } => Ok(body),
         Outcome::Answered { status, headers, body } => Err(refusal(status, headers, body)),

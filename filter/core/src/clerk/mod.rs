@@ -16,6 +16,7 @@ pub mod metadata;
 mod numeric_date;
 pub mod pem;
 pub mod plan_claim;
+pub mod roster;
 pub(crate) mod rs256;
 mod strict_json;
 pub mod token_error;

@@ -66,10 +66,24 @@ pub struct Configuration<S> {
 /// The first [`ConfigError`] of what both filters share, of the section `stripe_webhook` or of the environment; also if
 /// there is no such section.
 pub fn webhook(document: &[u8], environment: Environment<'_>) -> Result<Configuration<Webhook>, ConfigError> {
+    webhook_with(document, Secrets::From(environment))
+}
+
+/// The same for a host that verifies no events: the signing secrets are not read.
+///
+/// # Errors
+/// As [`webhook`].
+pub fn webhook_without_signing(
+    document: &[u8],
+    environment: Environment<'_>,
+) -> Result<Configuration<Webhook>, ConfigError> {
+    webhook_with(document, Secrets::ApiKeys(environment))
+}
+
+fn webhook_with(document: &[u8], secrets: Secrets<'_>) -> Result<Configuration<Webhook>, ConfigError> {
     let value = encoding::read(document).map_err(|error| *error)?;
     let document: Document<'_, StripeWebhook<'_>, IgnoredAny> =
         typed::from_value(&value).map_err(|error| *error)?;
-    let secrets = Secrets::From(environment);
     let mut problems = Problems::default();
     let shared = shared(&document, &value, secrets, &mut problems);
     let section = document.stripe_webhook.as_ref();

@@ -16,6 +16,8 @@ const VALUE_BYTES_MAX: usize = 64 * 1024;
 pub(super) enum Secrets<'a> {
     /// From this environment: its filter is being started.
     From(Environment<'a>),
+    /// From this environment, but not what the document requires: no event is verified.
+    ApiKeys(Environment<'a>),
     /// From nowhere: the section is only checked, and everything reads as absent.
     Unread,
 }
@@ -23,7 +25,7 @@ pub(super) enum Secrets<'a> {
 impl Secrets<'_> {
     /// A variable's value without blanks around it; nothing if it is not set.
     fn optional(self, variable: &str, path: &str) -> Checked<Option<String>> {
-        let Secrets::From(environment) = self else { return Ok(None) };
+        let (Secrets::From(environment) | Secrets::ApiKeys(environment)) = self else { return Ok(None) };
         let Some(value) = environment(variable) else { return Ok(None) };
         let flaw = |problem: &str, cure: &str| {
             ConfigError::new(path, format!("the environment variable {variable} {problem}"), cure)
@@ -47,10 +49,10 @@ impl Secrets<'_> {
             let cure = "name a variable in capitals, digits and `_`, never the value itself";
             return Err(ConfigError::new(path, "is not the name of an environment variable", cure));
         }
-        match (self.optional(variable, &path)?, self) {
-            (Some(value), _) => Ok(value),
-            (None, Secrets::Unread) => Ok(String::new()),
-            (None, Secrets::From(_)) => {
+        let Secrets::From(_) = self else { return Ok(String::new()) };
+        match self.optional(variable, &path)? {
+            Some(value) => Ok(value),
+            None => {
                 let problem = format!("the environment variable {variable} is not set");
                 let cure = format!(
                     "set it for Envoy, and add {variable} to this filter's \
@@ -64,7 +66,7 @@ impl Secrets<'_> {
     /// The signing secrets, separated by commas. None where nothing is read, else at least one.
     pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         let value = self.required(entry, path)?;
-        if matches!(self, Secrets::Unread) {
+        if !matches!(self, Secrets::From(_)) {
             return Ok(Vec::new());
         }
         let flaw = |problem: String, cure: &str| {

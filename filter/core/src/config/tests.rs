@@ -414,3 +414,20 @@ fn secrets_do_not_show_in_debug_output() {
         assert!(!webhook.contains(secret) && !gate.contains(secret), "{secret}");
     }
 }
+
+#[test]
+fn a_host_that_verifies_no_events_needs_no_signing_secret() {
+    let document = whole().to_string();
+    let environment = |name: &str| match name {
+        "STRIPE_SECRET_KEY" => Some("sk_test_1".to_owned()),
+        "PLAN_MAP" => Some("price_new=pro".to_owned()),
+        _ => None,
+    };
+    let read = webhook_without_signing(document.as_bytes(), &environment).unwrap();
+    let key = read.section.stripe.authorization.as_ref();
+    assert_eq!(key.map(Secret::expose), Some("sk_test_1"));
+    assert!(read.section.signing_secrets.is_empty());
+    let pro = read.plans.rank_of("pro").unwrap();
+    assert!(read.plans.get(pro).prices.contains("price_new"));
+    assert!(webhook(document.as_bytes(), &environment).is_err(), "who does verify them needs one");
+}

@@ -14,6 +14,15 @@ const PAGE: &str = "100";
 /// A subscription comes from one checkout session; more than a few mean nothing.
 const SESSIONS: &str = "10";
 
+/// What is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Searched {
+    /// Customers.
+    Customers,
+    /// Subscriptions.
+    Subscriptions,
+}
+
 /// Stripe's API.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeApi<'a> {
@@ -38,6 +47,25 @@ impl<'a> StripeApi<'a> {
         ];
         query.extend(after.map(|id| ("starting_after", id.as_str())));
         self.get("/v1/subscriptions", &query)
+    }
+
+    /// A page of the account's subscriptions, ended ones too, newest first. Each with its customer.
+    pub fn list_all_subscriptions(self, after: Option<&SubscriptionId>) -> Callout {
+        let mut query = vec![("status", "all"), ("limit", PAGE), ("expand[]", "data.customer")];
+        query.extend(after.map(|id| ("starting_after", id.as_str())));
+        self.get("/v1/subscriptions", &query)
+    }
+
+    /// A page of the customers or subscriptions that match a query (<https://docs.stripe.com/search>). What was changed
+    /// within the last minute may be missing.
+    pub fn search(self, what: Searched, query: &str, page: Option<&str>) -> Callout {
+        let mut parameters = vec![("query", query), ("limit", PAGE)];
+        parameters.extend(page.map(|page| ("page", page)));
+        let path = match what {
+            Searched::Customers => "/v1/customers/search",
+            Searched::Subscriptions => "/v1/subscriptions/search",
+        };
+        self.get(path, &parameters)
     }
 
     /// One subscription, with its customer, its last invoice and its products.

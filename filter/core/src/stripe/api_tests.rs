@@ -58,6 +58,22 @@ fn each_call_asks_for_what_is_needed_and_no_more() {
     let next = format!("{page}&starting_after=sub_1");
     let cases = [
         (stripe.list_subscriptions(&customer(), None), page),
+        (
+            stripe.list_all_subscriptions(None),
+            "GET /v1/subscriptions?status=all&limit=100&expand[]=data.customer",
+        ),
+        (
+            stripe.list_all_subscriptions(Some(&subscription())),
+            "GET /v1/subscriptions?status=all&limit=100&expand[]=data.customer&starting_after=sub_1",
+        ),
+        (
+            stripe.search(Searched::Customers, "metadata['k']:'user_1'", None),
+            "GET /v1/customers/search?query=metadata['k']:'user_1'&limit=100",
+        ),
+        (
+            stripe.search(Searched::Subscriptions, "metadata['k']:'user_1'", Some("WzEw")),
+            "GET /v1/subscriptions/search?query=metadata['k']:'user_1'&limit=100&page=WzEw",
+        ),
         (stripe.list_subscriptions(&customer(), Some(&subscription())), next.as_str()),
         (
             stripe.retrieve_subscription(&subscription()),

@@ -9,6 +9,7 @@ pub mod object;
 pub mod outcome;
 pub mod plan;
 pub mod product;
+pub mod search;
 pub mod signature;
 pub mod subscription;
 mod wire;

@@ -178,7 +178,8 @@ fn stripe_says(outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, Trou
     found(outcome::Answer::of(outcome, parse))
 }
 
-fn found(answer: outcome::Answer<Told>) -> Result<Option<Told>, Trouble> {
+/// What an answer says; `None` where it says that there is no such thing.
+pub(super) fn found<T>(answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
     match answer {
         outcome::Answer::Done(found) => Ok(Some(found)),
         outcome::Answer::Missing => Ok(None),

@@ -79,7 +79,10 @@ impl Discovery {
                         worker.products.insert(id, product.metadata.clone(), now);
                     }
                 }
-                self.subscriptions.push(*found);
+                // That Stripe knows it is all that had to be learned of one that Clerk's record names.
+                if !self.recorded.contains(&found.id) {
+                    self.subscriptions.push(*found);
+                }
             }
             Told::Subscriptions(page) => {
                 let next = next_page(ask, page.next)?;

@@ -4,11 +4,13 @@
 //! Clerk in line with Stripe. An event is never applied: it only says whose state may have changed. [`discovery`]
 //! finds whom it concerns, [`subject_sync`] brings the record of each in line, [`reckoning`] says what it
 //! should be, [`owner`] whose a subscription is, and [`target`] which customers to keep in mind. [`Worker`] is what the requests of a worker
-//! thread share.
+//! thread share. A [`Reconciliation`] is the same sync without an event, and a [`Census`] finds who is to be brought in
+//! line: that is for the `tollgate` command, and lands in no module.
 
 mod asks;
 mod audit;
 mod auditing;
+mod census;
 mod deadline;
 mod delivery;
 mod discovery;
@@ -30,6 +32,7 @@ mod trigger;
 mod trouble;
 mod worker;
 
+pub use census::{Candidate, Census, Counts, Inquiry, People};
 pub use delivery::Delivery;
 pub use reconciliation::{Conclusion, Failure, Intent, Name, Next, Reconciliation, Standing, Whom};
 pub use subject_sync::{Change, End};

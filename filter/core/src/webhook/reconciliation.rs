@@ -12,6 +12,7 @@ use super::sync::{Progress, Sync};
 use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
@@ -33,9 +34,9 @@ pub enum Whom {
         subject: Subject,
         /// The customers that are to be read besides those that Clerk lists.
         customers: SortedSet<CustomerId>,
-        /// Whether a plan that neither Clerk's record nor Stripe knows a subscription for may be taken away. Somebody
-        /// may have given it by hand.
-        ends_unrecorded: bool,
+        /// Whether Stripe's metadata name it, or whoever asks wants it so. Otherwise a plan is kept of which neither
+        /// Clerk's record nor Stripe knows where it came from: somebody may have given it by hand.
+        trusted: bool,
     },
 }
 
@@ -76,8 +77,8 @@ pub struct Conclusion {
 pub struct Standing {
     /// Whose it is.
     pub subject: Subject,
-    /// The plan that Clerk shows.
-    pub plan: Option<String>,
+    /// Clerk's latest answer; `None` if it does not have the subject, or did not say.
+    pub record: Option<Record>,
     /// What was written, from the first to the last, or what would be.
     pub change: Option<Change>,
     /// The customer that pays, or one that did.
@@ -143,7 +144,7 @@ impl Reconciliation {
             changes: SortedMap::default(),
             reports: Vec::new(),
         };
-        let next = reconciliation.progressed(worker, now, Ok(progress));
+        let next = reconciliation.progressed(now, Ok(progress));
         Ok((reconciliation, next))
     }
 
@@ -166,14 +167,14 @@ impl Reconciliation {
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
             self.changes.insert(subject, Change { from: first, ..change });
         }
-        self.progressed(worker, now, progress)
+        self.progressed(now, progress)
     }
 
-    fn progressed(&mut self, worker: &Worker, now: Micros, progress: Result<Progress, Trouble>) -> Next {
+    fn progressed(&mut self, now: Micros, progress: Result<Progress, Trouble>) -> Next {
         let calls = match progress {
             Ok(Progress::Call(calls)) => calls,
-            Ok(Progress::Done) => return self.conclude(worker, now, None),
-            Err(trouble) => return self.conclude(worker, now, Some(&trouble)),
+            Ok(Progress::Done) => return self.conclude(now, None),
+            Err(trouble) => return self.conclude(now, Some(&trouble)),
         };
         let mut calls_out = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
@@ -187,13 +188,12 @@ impl Reconciliation {
         // Whatever else the sync waits for was kept from it: a rehearsal has nothing left to learn.
         if self.answered >= self.under_way.len() {
             let trouble = self.sync.trouble().cloned();
-            return self.conclude(worker, now, trouble.as_ref());
+            return self.conclude(now, trouble.as_ref());
         }
         Next::Call(calls_out)
     }
 
-    fn conclude(&mut self, worker: &Worker, now: Micros, trouble: Option<&Trouble>) -> Next {
-        let _ = worker;
+    fn conclude(&mut self, now: Micros, trouble: Option<&Trouble>) -> Next {
         let mut reports = std::mem::take(&mut self.reports);
         match trouble {
             Some(trouble) => {
@@ -210,7 +210,7 @@ impl Reconciliation {
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
             standings.push(Standing {
                 subject: subject.subject.clone(),
-                plan: subject.plan().map(str::to_owned),
+                record: subject.record().cloned(),
                 customer: record.and_then(|record| subject.payer(&record)),
                 change,
                 end: subject.end(),
@@ -228,9 +228,9 @@ impl Reconciliation {
 fn trigger(whom: Whom) -> Trigger {
     let (about, customer, named) = match whom {
         Whom::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
-        Whom::Subject { subject, customers, ends_unrecorded } => {
+        Whom::Subject { subject, customers, trusted } => {
             // Whom nobody but a payer's own choice names may gain by it, but not lose what came from elsewhere.
-            let via = if ends_unrecorded { Via::Metadata } else { Via::Reference };
+            let via = if trusted { Via::Metadata } else { Via::Reference };
             (About::Named(customers), None, vec![Named { subject, via }])
         }
     };

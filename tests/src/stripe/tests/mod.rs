@@ -265,3 +265,36 @@ async fn the_log_tells_every_request_in_order() {
     stripe.log().clear();
     assert!(stripe.log().entries().is_empty());
 }
+
+#[tokio::test]
+async fn metadata_are_searched_page_by_page() {
+    let stripe = shop().await;
+    for n in 0..3 {
+        stripe.put(Customer::new(&format!("cus_s{n}")).metadata("it's", "user_2").created(n + 1));
+    }
+    let search = async |path: &str| {
+        let (status, found) = get(&stripe, path).await;
+        assert_eq!((status, &found["object"]), (StatusCode::OK, &json!("search_result")), "{path}");
+        found
+    };
+    let one = search("/v1/customers/search?query=metadata['clerk_user_id']:'user_1'").await;
+    assert_eq!((ids(&one), &one["has_more"]), (vec!["cus_1"], &json!(false)));
+    let either =
+        search("/v1/customers/search?query=metadata['a']:'b' OR metadata[\"clerk_user_id\"]:\"user_1\"")
+            .await;
+    assert_eq!(ids(&either), ["cus_1"]);
+    let query = "/v1/customers/search?limit=2&query=metadata['it\\'s']:'user_2'";
+    let first = search(query).await;
+    assert_eq!((ids(&first), &first["has_more"]), (vec!["cus_s2", "cus_s1"], &json!(true)));
+    let token = first["next_page"].as_str().unwrap();
+    let second = search(&format!("{query}&page={token}")).await;
+    assert_eq!((ids(&second), &second["has_more"]), (vec!["cus_s0"], &json!(false)));
+    let held = search("/v1/subscriptions/search?query=metadata['a']:'1'").await;
+    assert_eq!(ids(&held), ["sub_1"]);
+    for wrong in
+        ["", "?query=", "?query=plan:'pro'", "?query=metadata['a']:'1", "?query=metadata['a']:'1'&page=x"]
+    {
+        let (status, _) = get(&stripe, &format!("/v1/customers/search{wrong}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}

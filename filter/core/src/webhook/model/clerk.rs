@@ -47,9 +47,12 @@ impl Clerk {
         self.subjects.insert(id.to_owned(), Subject { public, private });
     }
 
-    /// Answers a request to `/v1/users/{id}`, `/v1/organizations/{id}` or `…/metadata`.
-    pub(super) fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> Answer {
+    /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organisations.
+    pub(super) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> Answer {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
+        if let [kind] = segments.as_slice() {
+            return self.list(kind, query);
+        }
         let (kind, id) = (segments[0], segments[1]);
         let fits =
             matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
@@ -69,9 +72,25 @@ impl Clerk {
             }
             _ => panic!("Clerk has no {method} {path} here"),
         }
-        let (public, private) = (&subject.public, &subject.private);
-        Answer::of(200, format!(r#"{{"id":"{id}","public_metadata":{public},"private_metadata":{private}}}"#))
+        Answer::of(200, shown(id, subject).to_string())
     }
+
+    fn list(&self, kind: &str, query: &str) -> Answer {
+        let number = |name: &str| {
+            let pair = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            pair.unwrap().1.parse::<usize>().unwrap()
+        };
+        let prefix = if kind == "users" { "user_" } else { "org_" };
+        let members = self.subjects.iter().filter(|(id, _)| id.starts_with(prefix));
+        let page = members.skip(number("offset")).take(number("limit"));
+        let page: Vec<Value> = page.map(|(id, subject)| shown(id, subject)).collect();
+        let body = if kind == "users" { json!(page) } else { json!({"data": page, "total_count": 0}) };
+        Answer::of(200, body.to_string())
+    }
+}
+
+fn shown(id: &str, subject: &Subject) -> Value {
+    json!({"id": id, "public_metadata": subject.public, "private_metadata": subject.private})
 }
 
 /// Objects are merged at every depth, null removes a key, all else replaces.

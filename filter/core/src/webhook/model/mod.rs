@@ -1,7 +1,7 @@
 //! What must hold of deliveries, held against Stripe and Clerk in memory.
 //!
 //! [`stripe`], [`stripe_api`] and [`clerk`] answer as the real ones do and keep the events that changes cause;
-//! [`gateway`] drives deliveries step by step; [`check`] is the entry of the deterministic tests, [`schedule`] that of
+//! [`gateway`] drives deliveries step by step, [`request`] what somebody asks for; [`check`] is the entry of the deterministic tests, [`schedule`] that of
 //! the random ones, held against [`oracle`].
 #![allow(clippy::arithmetic_side_effects)]
 
@@ -13,6 +13,7 @@ mod gateway;
 mod history;
 mod oracle;
 mod random;
+mod request;
 mod schedule;
 mod stripe;
 mod stripe_api;
@@ -27,5 +28,7 @@ mod convergence;
 mod forwarding;
 mod many_customers;
 mod named_schedules;
+mod requests;
+mod requests_converge;
 mod round_trips;
 mod whose;

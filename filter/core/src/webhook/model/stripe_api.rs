@@ -54,6 +54,7 @@ impl Stripe {
         let segments: Vec<&str> = asked.path.trim_start_matches("/v1/").split('/').collect();
         let answer = match (asked.method, segments.as_slice()) {
             ("GET", ["subscriptions"]) => self.list_subscriptions(asked),
+            ("GET", [kind @ ("customers" | "subscriptions"), "search"]) => Ok(self.search(kind, asked)),
             ("GET", ["subscriptions", id]) => self.retrieve_subscription(id, asked),
             ("POST", ["subscriptions", id]) => self.update_subscription(id, asked),
             ("GET", ["customers", id]) => self.retrieve_customer(id),
@@ -74,11 +75,13 @@ impl Stripe {
     }
 
     fn list_subscriptions(&self, asked: &Asked<'_>) -> Result<String, Answer> {
-        let customer = asked.get("customer").expect("all lists here are of a customer");
-        match self.customers.get(customer).map(|customer| customer.presence) {
-            None | Some(Presence::DeletedAndMissing) => return Err(missing(400, "customer")),
-            Some(Presence::OtherMode) => return Err(error(400, "resource_missing", "customer", OTHER_MODE)),
-            Some(Presence::Present | Presence::DeletedAndListed) => {}
+        let customer = asked.get("customer");
+        match customer.map(|id| self.customers.get(id).map(|customer| customer.presence)) {
+            Some(None | Some(Presence::DeletedAndMissing)) => return Err(missing(400, "customer")),
+            Some(Some(Presence::OtherMode)) => {
+                return Err(error(400, "resource_missing", "customer", OTHER_MODE));
+            }
+            None | Some(Some(Presence::Present | Presence::DeletedAndListed)) => {}
         }
         let expand = asked.expand(&["data.customer", "data.latest_invoice"])?;
         let expand: Vec<&str> = expand.iter().map(|path| path.trim_start_matches("data.")).collect();
@@ -87,7 +90,8 @@ impl Stripe {
             .subscriptions
             .values()
             .filter(|subscription| {
-                subscription.customer == customer && (all || subscription.status != "canceled")
+                customer.is_none_or(|id| subscription.customer == id)
+                    && (all || subscription.status != "canceled")
             })
             .collect();
         found.sort_by_key(|subscription| (std::cmp::Reverse(subscription.created_s), &subscription.id));
@@ -105,6 +109,30 @@ impl Stripe {
             .map(|subscription| wire::subscription(self, subscription, &expand))
             .collect();
         Ok(wire::list(&page, found.len() > start + page.len()))
+    }
+
+    /// What has one of the given values in its metadata: `metadata['key']:'value' OR …`.
+    fn search(&self, kind: &str, asked: &Asked<'_>) -> String {
+        let query = asked.get("query").expect("a search has a query");
+        let clauses: Vec<(&str, &str)> = query
+            .split(" OR ")
+            .map(|clause| clause.trim_start_matches("metadata['").trim_end_matches('\''))
+            .map(|clause| clause.split_once("']:'").expect("only metadata are searched"))
+            .collect();
+        let fits = |metadata: &super::stripe::Metadata| {
+            clauses.iter().any(|(key, value)| metadata.get(*key).map(String::as_str) == Some(*value))
+        };
+        let found: Vec<String> = match kind {
+            "customers" => {
+                let fitting = self.customers.iter().filter(|(_, customer)| fits(&customer.metadata));
+                fitting.map(|(id, _)| wire::customer(self, id)).collect()
+            }
+            _ => {
+                let fitting = self.subscriptions.values().filter(|subscription| fits(&subscription.metadata));
+                fitting.map(|subscription| wire::subscription(self, subscription, &[])).collect()
+            }
+        };
+        wire::list(&found, false)
     }
 
     fn retrieve_subscription(&self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {

@@ -64,7 +64,7 @@ impl World {
                 };
                 self.stripe.answer(&asked)
             }
-            "clerk_api" => self.clerk.answer(method, path, body),
+            "clerk_api" => self.clerk.answer(method, path, query, body),
             other => panic!("there is no cluster {other}"),
         }
     }

@@ -1,0 +1,80 @@
+//! What Stripe's search finds: the customers that are found, or that hold what is found.
+
+use super::object::Unreadable;
+use super::wire::{self, Object};
+use crate::ids::CustomerId;
+
+/// The longest token of a next page that is taken, in bytes.
+const TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// One page of what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The customers.
+    pub customers: Vec<CustomerId>,
+    /// Ids that do not look like Stripe's.
+    pub skipped: Vec<String>,
+    /// The token of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Found {
+    /// Reads the answer to [`search`](super::api::StripeApi::search).
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no page of customers or subscriptions, or promises more but not where it goes on.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        let body = wire::value(body)?;
+        let result = Object::of(&body)?;
+        let mut found = Found::default();
+        for object in result.page()? {
+            let object = Object::of(object)?;
+            let customer = match object.text("object")? {
+                Some("customer") => Some(object.needed_text("id")?),
+                _ => object.id_of("customer")?,
+            };
+            let customer = customer.ok_or(Unreadable("customer"))?;
+            match CustomerId::parse(customer) {
+                Ok(id) => found.customers.push(id),
+                Err(_) => found.skipped.push(customer.to_owned()),
+            }
+        }
+        if result.is_set("has_more")? {
+            let token = result.needed_text("next_page")?;
+            let token = Some(token).filter(|token| !token.is_empty() && token.len() <= TOKEN_BYTES_MAX);
+            found.next = Some(token.ok_or(Unreadable("next_page"))?.to_owned());
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(page: serde_json::Value) -> Result<Found, Unreadable> {
+        Found::parse(page.to_string().as_bytes())
+    }
+
+    #[test]
+    fn customers_are_found_by_themselves_or_by_what_they_hold() {
+        let page = json!({"object": "search_result", "has_more": true, "next_page": "WzEw", "data": [
+            {"id": "cus_1", "object": "customer"},
+            {"id": "sub_1", "object": "subscription", "customer": "cus_2"},
+            {"id": "sub_2", "object": "subscription", "customer": {"id": "cus/3", "object": "customer"}},
+        ]});
+        let ids = ["cus_1", "cus_2"].map(|id| CustomerId::parse(id).unwrap());
+        let (skipped, next) = (vec!["cus/3".to_owned()], Some("WzEw".to_owned()));
+        assert_eq!(parse(page), Ok(Found { customers: ids.into(), skipped, next }));
+        assert_eq!(parse(json!({"data": [], "has_more": false, "next_page": null})), Ok(Found::default()));
+    }
+
+    #[test]
+    fn more_without_a_token_is_no_page() {
+        for token in [json!(null), json!(""), json!("x".repeat(5_000))] {
+            let page = json!({"data": [], "has_more": true, "next_page": token});
+            assert_eq!(parse(page), Err(Unreadable("next_page")));
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Who there is to bring in line, read from both sides.
+//!
+//! Of everyone: whoever Stripe's subscriptions name, by metadata or by their Checkout Session; and whoever Clerk shows
+//! with more than the default plan, or with a subscription that grants it, so that what nothing pays for any more is
+//! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
+
+use super::asks::{Ask, Told, found};
+use super::owner::{Via, named_by_metadata, owner_by_session};
+use super::reconciliation::Failure;
+use super::trouble::{Service, Trouble};
+use super::worker::Worker;
+use crate::clerk::api::BackendApi;
+use crate::clerk::metadata::Record;
+use crate::clerk::roster::{self, Kind};
+use crate::http::{Callout, Outcome};
+use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::machine::CallId;
+use crate::sorted::{SortedMap, SortedSet};
+use crate::stripe::api::{Searched, StripeApi};
+use crate::stripe::outcome::Answer;
+use crate::stripe::search::Found;
+use crate::stripe::subscription::{Page, Subscription};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many subscriptions, users or organisations are read at most.
+const LISTED_MAX: usize = 2_000_000;
+
+/// How many Checkout Sessions are looked up side by side.
+const LOOKUPS_MAX: usize = 16;
+
+/// How many customers of one subject are kept whose subscriptions have all ended.
+const ENDED_CUSTOMERS_MAX: usize = 16;
+
+/// How many pages of one search are read.
+const SEARCH_PAGES_MAX: usize = 10;
+
+/// Whom a census is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// Everyone.
+    All,
+    /// One user or organisation.
+    Subject(Subject),
+}
+
+/// Somebody to bring in line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Who.
+    pub subject: Subject,
+    /// The customers that may hold subscriptions of theirs.
+    pub customers: SortedSet<CustomerId>,
+    /// Whether Stripe's metadata name them, and not only a payer's own choice or Clerk's record.
+    pub trusted: bool,
+}
+
+/// What a census found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// Everyone to bring in line, in the order of their ids.
+    pub candidates: Vec<Candidate>,
+    /// Live subscriptions that name nobody, and their customers.
+    pub nobodys: Vec<(SubscriptionId, CustomerId)>,
+    /// Ids that do not look like Stripe's or Clerk's; they were left out.
+    pub skipped: Vec<String>,
+    /// What was read.
+    pub counts: Counts,
+}
+
+/// How far a census has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Subscriptions read.
+    pub subscriptions: usize,
+    /// Users read.
+    pub users: usize,
+    /// Organisations read.
+    pub organizations: usize,
+    /// Subscriptions whose Checkout Session is to be looked up yet.
+    pub lookups_left: usize,
+}
+
+/// A census on its way.
+#[derive(Debug, Default)]
+pub struct Census {
+    people: BTreeMap<Subject, Ties>,
+    nobodys: Vec<(SubscriptionId, CustomerId)>,
+    skipped: Vec<String>,
+    counts: Counts,
+    /// Every subscription that Stripe has.
+    known: BTreeSet<SubscriptionId>,
+    /// Those that Clerk says grant a plan.
+    recorded: BTreeSet<SubscriptionId>,
+    unnamed: VecDeque<(SubscriptionId, CustomerId)>,
+    lookups: usize,
+    questions: SortedMap<CallId, Question>,
+    calls: u32,
+}
+
+/// What Stripe knows of somebody.
+#[derive(Debug, Default)]
+struct Ties {
+    live: SortedSet<CustomerId>,
+    ended: SortedSet<CustomerId>,
+    trusted: bool,
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+enum Question {
+    Subscriptions { after: Option<SubscriptionId> },
+    Members { kind: Kind, offset: usize },
+    Session { subscription: SubscriptionId, customer: CustomerId },
+    Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
+}
+
+impl Census {
+    /// Begins one. These callouts are to be started, side by side.
+    pub fn begin(worker: &Worker, inquiry: Inquiry) -> (Self, Vec<(CallId, Callout)>) {
+        let mut census = Census::default();
+        let questions = match inquiry {
+            Inquiry::All => vec![
+                Question::Subscriptions { after: None },
+                Question::Members { kind: Kind::Users, offset: 0 },
+                Question::Members { kind: Kind::Organizations, offset: 0 },
+            ],
+            Inquiry::Subject(subject) => {
+                census.people.entry(subject.clone()).or_default();
+                [Searched::Customers, Searched::Subscriptions]
+                    .map(|what| Question::Search { what, subject: subject.clone(), page: None, pages: 0 })
+                    .into()
+            }
+        };
+        let calls = questions.into_iter().map(|question| census.ask(worker, question)).collect();
+        (census, calls)
+    }
+
+    /// Goes on with the outcome of a callout: what to start next.
+    ///
+    /// # Errors
+    /// [`Failure`]: then it has ended.
+    pub fn answered(
+        &mut self,
+        worker: &Worker,
+        call: CallId,
+        outcome: &Outcome<'_>,
+    ) -> Result<Vec<(CallId, Callout)>, Failure> {
+        let Some(question) = self.questions.remove(&call) else { return Ok(Vec::new()) };
+        let next = self.learn(worker, question, outcome).map_err(|trouble| failure(&trouble))?;
+        let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(worker, question)).collect();
+        while self.lookups < LOOKUPS_MAX
+            && let Some((subscription, customer)) = self.unnamed.pop_front()
+        {
+            self.lookups = self.lookups.saturating_add(1);
+            calls.push(self.ask(worker, Question::Session { subscription, customer }));
+        }
+        if self.questions.is_empty() {
+            self.check_account()?;
+        }
+        Ok(calls)
+    }
+
+    /// What it found, once nothing is under way any more.
+    pub fn people(&mut self) -> Option<People> {
+        if !self.questions.is_empty() {
+            return None;
+        }
+        let candidate = |(subject, ties): (Subject, Ties)| {
+            let Ties { live, ended, trusted } = ties;
+            Candidate { subject, customers: live.into_iter().chain(ended).collect(), trusted }
+        };
+        Some(People {
+            candidates: std::mem::take(&mut self.people).into_iter().map(candidate).collect(),
+            nobodys: std::mem::take(&mut self.nobodys),
+            skipped: std::mem::take(&mut self.skipped),
+            counts: self.counts(),
+        })
+    }
+
+    /// How far it has come.
+    pub fn counts(&self) -> Counts {
+        Counts { lookups_left: self.unnamed.len().saturating_add(self.lookups), ..self.counts }
+    }
+
+    fn ask(&mut self, worker: &Worker, question: Question) -> (CallId, Callout) {
+        let stripe = StripeApi::new(&worker.config.stripe);
+        let clerk = BackendApi::new(&worker.config.clerk);
+        let callout = match &question {
+            Question::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
+            Question::Members { kind, offset } => roster::list(clerk, *kind, *offset),
+            Question::Session { subscription, .. } => stripe.list_checkout_sessions(subscription),
+            Question::Search { what, subject, page, .. } => {
+                stripe.search(*what, &query(worker, subject), page.as_deref())
+            }
+        };
+        let call = CallId(self.calls);
+        self.calls = self.calls.saturating_add(1);
+        self.questions.insert(call, question);
+        (call, callout)
+    }
+
+    fn learn(
+        &mut self,
+        worker: &Worker,
+        question: Question,
+        outcome: &Outcome<'_>,
+    ) -> Result<Option<Question>, Trouble> {
+        match question {
+            Question::Subscriptions { .. } => {
+                let page = found(Answer::of(outcome, Page::parse))?.unwrap_or_default();
+                let read = page.subscriptions.len().saturating_add(page.skipped.len());
+                self.counts.subscriptions = bounded(self.counts.subscriptions, read)?;
+                self.skipped.extend(page.skipped);
+                for subscription in &page.subscriptions {
+                    self.meet(worker, subscription);
+                }
+                Ok(page.next.map(|after| Question::Subscriptions { after: Some(after) }))
+            }
+            Question::Members { kind, offset } => {
+                let page = roster::Page::read(outcome, kind, &worker.config.plan_key)
+                    .map_err(|error| Trouble::of_clerk(&error))?;
+                let counted = match kind {
+                    Kind::Users => &mut self.counts.users,
+                    Kind::Organizations => &mut self.counts.organizations,
+                };
+                *counted = bounded(*counted, page.members)?;
+                let next = page
+                    .is_full()
+                    .then_some(Question::Members { kind, offset: offset.saturating_add(page.members) });
+                self.skipped.extend(page.skipped);
+                for (subject, record) in page.records {
+                    self.meet_member(worker, subject, record);
+                }
+                Ok(next)
+            }
+            Question::Session { subscription, customer } => {
+                self.lookups = self.lookups.saturating_sub(1);
+                let told = Ask::Sessions(subscription.clone()).read(worker, outcome)?;
+                let Told::Sessions(sessions) = told else { return Ok(None) };
+                let (keys, by_reference) = (&worker.config.subject_keys, worker.config.client_reference_id);
+                match owner_by_session(&sessions, keys, by_reference) {
+                    Some(named) => {
+                        let ties = self.people.entry(named.subject).or_default();
+                        ties.live.insert(customer);
+                        ties.trusted |= named.via == Via::Metadata;
+                    }
+                    None => self.nobodys.push((subscription, customer)),
+                }
+                Ok(None)
+            }
+            Question::Search { what, subject, pages, .. } => {
+                let page = found(Answer::of(outcome, Found::parse))?.unwrap_or_default();
+                self.skipped.extend(page.skipped);
+                let ties = self.people.entry(subject.clone()).or_default();
+                ties.trusted |= what == Searched::Customers && !page.customers.is_empty();
+                ties.live.extend(page.customers);
+                let pages = pages.saturating_add(1);
+                match page.next {
+                    Some(_) if pages >= SEARCH_PAGES_MAX => Err(Trouble::TooMany),
+                    Some(next) => Ok(Some(Question::Search { what, subject, page: Some(next), pages })),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    fn meet(&mut self, worker: &Worker, subscription: &Subscription) {
+        self.known.insert(subscription.id.clone());
+        let (named, _) = named_by_metadata(subscription, &worker.config.subject_keys);
+        let is_live = subscription.status.is_live();
+        if named.is_empty() && is_live {
+            self.unnamed.push_back((subscription.id.clone(), subscription.customer.clone()));
+        }
+        for named in named {
+            let ties = self.people.entry(named.subject).or_default();
+            ties.trusted |= named.via == Via::Metadata;
+            if is_live {
+                ties.live.insert(subscription.customer.clone());
+            } else if ties.ended.len() < ENDED_CUSTOMERS_MAX {
+                ties.ended.insert(subscription.customer.clone());
+            }
+        }
+    }
+
+    fn meet_member(&mut self, worker: &Worker, subject: Subject, record: Record) {
+        let rank = record.plan.as_deref().and_then(|plan| worker.plans.rank_of(plan));
+        let is_paid = rank.is_some_and(|rank| rank > worker.plans.default_rank());
+        if is_paid || record.granted_by.is_some() {
+            self.people.entry(subject).or_default();
+        }
+        self.recorded.extend(record.granted_by);
+    }
+
+    /// With a Stripe key of another account or mode everybody would look unpaid.
+    fn check_account(&self) -> Result<(), Failure> {
+        let is_stranger = !self.recorded.is_empty() && self.recorded.is_disjoint(&self.known);
+        let Some(example) = self.recorded.first().filter(|_| is_stranger) else { return Ok(()) };
+        let trouble = Trouble::Credentials { service: Service::Stripe };
+        let detail = format!(
+            "Stripe knows none of the {} subscriptions that Clerk says grant a plan, {example} for one: the API key is of \
+             another account or mode",
+            self.recorded.len()
+        );
+        Err(Failure { detail, ..Failure::from(&trouble) })
+    }
+}
+
+fn failure(trouble: &Trouble) -> Failure {
+    let failure = Failure::from(trouble);
+    match trouble {
+        Trouble::TooMany => {
+            Failure { code: "too_many", detail: "there is more than one run reads".to_owned(), ..failure }
+        }
+        _ => failure,
+    }
+}
+
+/// Where Stripe's metadata name a subject.
+fn query(worker: &Worker, subject: &Subject) -> String {
+    let keys = &worker.config.subject_keys;
+    let keys = match subject {
+        Subject::User(_) => &keys.user,
+        Subject::Organization(_) => &keys.organization,
+    };
+    let clause = |key: &String| {
+        let key = key.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("metadata['{key}']:'{subject}'")
+    };
+    keys.iter().map(clause).collect::<Vec<_>>().join(" OR ")
+}
+
+fn bounded(so_far: usize, more: usize) -> Result<usize, Trouble> {
+    let count = so_far.saturating_add(more);
+    if count > LISTED_MAX { Err(Trouble::TooMany) } else { Ok(count) }
+}

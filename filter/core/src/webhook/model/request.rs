@@ -1,0 +1,85 @@
+//! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
+
+use super::super::{
+    Candidate, Census, Conclusion, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
+};
+use super::check::Bench;
+use super::world::{Ending, parts};
+use crate::http::Callout;
+use crate::ids::{CustomerId, Subject};
+use crate::machine::CallId;
+use std::collections::VecDeque;
+
+impl Bench {
+    /// Who there is.
+    pub(super) fn census(&mut self, inquiry: Inquiry) -> Result<People, Failure> {
+        let (mut census, calls) = Census::begin(&self.replica.worker, inquiry);
+        let mut waiting = VecDeque::from(calls);
+        loop {
+            if let Some(people) = census.people() {
+                return Ok(people);
+            }
+            let (call, ending) = self.next(&mut waiting);
+            let worker = &self.replica.worker;
+            waiting.extend(ending.with_outcome(|outcome| census.answered(worker, call, &outcome))?);
+        }
+    }
+
+    /// One reconciliation.
+    pub(super) fn reconcile(&mut self, whom: Whom, intent: Intent) -> Conclusion {
+        let begun = Reconciliation::begin(&self.replica.worker, self.world.now, whom, intent);
+        let (mut reconciliation, mut next) = begun.unwrap();
+        let mut waiting = VecDeque::new();
+        loop {
+            match next {
+                Next::Done(conclusion) => return *conclusion,
+                Next::Call(calls) => waiting.extend(calls),
+            }
+            let (call, ending) = self.next(&mut waiting);
+            let (worker, now) = (&mut self.replica.worker, self.world.now);
+            next = ending.with_outcome(|outcome| reconciliation.answered(worker, now, call, &outcome));
+        }
+    }
+
+    /// `tollgate sync --all`.
+    pub(super) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, Failure> {
+        let people = self.census(Inquiry::All)?;
+        Ok(people.candidates.into_iter().map(|candidate| self.reconcile(whom(candidate), intent)).collect())
+    }
+
+    /// `tollgate sync --subject …`.
+    pub(super) fn sync_subject(&mut self, subject: &str, intent: Intent) -> Conclusion {
+        let subject = Subject::parse(subject).unwrap();
+        let people = self.census(Inquiry::Subject(subject)).unwrap();
+        let [candidate] = <[Candidate; 1]>::try_from(people.candidates).unwrap();
+        self.reconcile(whom(candidate), intent)
+    }
+
+    /// `tollgate sync --customer …`.
+    pub(super) fn sync_customer(&mut self, customer: &str, intent: Intent) -> Conclusion {
+        self.reconcile(Whom::Customer(CustomerId::parse(customer).unwrap()), intent)
+    }
+
+    fn next(&mut self, waiting: &mut VecDeque<(CallId, Callout)>) -> (CallId, Ending) {
+        let (call, callout) = waiting.pop_front().expect("it waits for nothing");
+        self.world.now = self.world.now.plus(self.callout_takes);
+        self.callouts.push(callout.clone());
+        let ending = (self.fails)(&callout);
+        (call, ending.unwrap_or_else(|| Ending::Answered(self.world.answer(&callout))))
+    }
+
+    /// The callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.
+    pub(super) fn written(&self) -> Vec<String> {
+        let line = |callout: &Callout| {
+            let (method, path, _, body) = parts(callout);
+            (method != "GET").then(|| format!("{method} {path} {}", str::from_utf8(body).unwrap()))
+        };
+        self.callouts.iter().filter_map(line).collect()
+    }
+}
+
+/// As the command asks for a candidate unless it is told otherwise.
+fn whom(candidate: Candidate) -> Whom {
+    let Candidate { subject, customers, trusted } = candidate;
+    Whom::Subject { subject, customers, trusted }
+}

@@ -1,0 +1,26 @@
+//! The `tollgate` command: a third host of the rules that the filters follow. Here arguments are read, nothing more.
+#![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
+
+mod sync;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sync(sync::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Sync(arguments) => sync::run(&arguments),
+    }
+}

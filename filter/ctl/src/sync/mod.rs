@@ -1,0 +1,251 @@
+//! `tollgate sync`: brings Clerk in line with Stripe without an event. It is a host of the same reconciliation as the
+//! filter's; what is here asks, paces, repeats, remembers where it stands and prints.
+
+mod arguments;
+mod books;
+mod courier;
+mod desk;
+mod document;
+mod ledger;
+mod output;
+mod pace;
+mod progress;
+mod resume;
+mod words;
+mod work;
+
+pub(crate) use arguments::Arguments;
+use books::Books;
+use courier::Places;
+use desk::{Desk, now};
+use document::Setup;
+use ledger::Ledger;
+use pace::Rates;
+use progress::Progress;
+use std::path::Path;
+use std::process::ExitCode;
+use tollgate_core::config::Upstream;
+use tollgate_core::plan_table::PlanTable;
+use tollgate_core::secret::Secret;
+use tollgate_core::webhook::{Candidate, Failure, Inquiry, Intent, People, Whom, Worker};
+use work::{Job, NoCensus, Work};
+
+/// Something failed.
+const FAILED: u8 = 1;
+/// The arguments or the configuration are wrong; clap's own code for it.
+const MISUSED: u8 = 2;
+/// A dry run with `--exit-code` found differences.
+const DIFFERENT: u8 = 3;
+/// It was interrupted, as shells say it of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the subcommand.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match Session::begin(arguments).and_then(|mut session| session.run()) {
+        Ok(code) => ExitCode::from(code),
+        Err(wrong) => {
+            eprintln!("error: {wrong}");
+            ExitCode::from(MISUSED)
+        }
+    }
+}
+
+/// One run.
+struct Session<'a> {
+    arguments: &'a Arguments,
+    intent: Intent,
+    worker: Worker,
+    places: Places,
+    plans: PlanTable,
+    plan_key: String,
+    desk: Desk,
+    ledger: Ledger,
+    progress: Progress,
+}
+
+impl<'a> Session<'a> {
+    fn begin(arguments: &'a Arguments) -> Result<Self, String> {
+        let (stripe_url, clerk_url) = (arguments.stripe_url.as_deref(), arguments.clerk_url.as_deref());
+        let Setup { configuration, places } = document::read(&arguments.config, stripe_url, clerk_url)?;
+        let section = &configuration.section;
+        let (stripe_live, clerk_live) = (is_live(&section.stripe), is_live(&section.clerk));
+        if stripe_live != clerk_live && stripe_url.is_none() && clerk_url.is_none() {
+            eprintln!("note: one of the two API keys is of live mode and the other is not");
+        }
+        let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
+        let (plans, plan_key) = (configuration.plans.clone(), section.plan_key.clone());
+        let desk = Desk::open(&places, rates);
+        let intent = if arguments.apply { Intent::Apply } else { Intent::Rehearse };
+        let progress = Progress::new(now(), false);
+        let (worker, ledger) = (Worker::new(configuration), Ledger::default());
+        Ok(Session { arguments, intent, worker, places, plans, plan_key, desk, ledger, progress })
+    }
+
+    fn run(&mut self) -> Result<u8, String> {
+        let jobs = match self.jobs()? {
+            Ok(jobs) => jobs,
+            Err(NoCensus::Interrupted) => {
+                self.progress.clear();
+                eprintln!("interrupted while reading who there is: nothing was written; run it again");
+                return Ok(INTERRUPTED);
+            }
+            Err(NoCensus::Failed(failure)) => {
+                self.progress.clear();
+                return Ok(self.no_census(&failure));
+            }
+        };
+        if let Some(file) = &self.arguments.resume {
+            resume::save(file, self.resumable(), jobs.iter())?;
+        }
+        let total = jobs.len();
+        let mut books = Books {
+            ledger: &mut self.ledger,
+            plans: &self.plans,
+            plan_key: &self.plan_key,
+            json: self.arguments.json,
+            intent: self.intent,
+            progress: &mut self.progress,
+            total,
+            resume: self.arguments.resume.as_deref(),
+            places: &self.places,
+            saved_at: now(),
+            failed: Vec::new(),
+        };
+        let (left, interrupted) =
+            Work::new(&mut self.worker, self.intent, jobs).run(&mut self.desk, &mut books);
+        let failed = std::mem::take(&mut books.failed);
+        self.progress.clear();
+        if let Some(file) = &self.arguments.resume {
+            resume::save(file, self.resumable(), left.iter().chain(&failed))?;
+        }
+        self.print(left.len());
+        if interrupted.is_some() {
+            self.say_how_to_go_on(total, left.len());
+            return Ok(INTERRUPTED);
+        }
+        if !self.ledger.failures.is_empty() {
+            return Ok(FAILED);
+        }
+        let differs = !self.ledger.differing.is_empty() || !self.ledger.names.is_empty();
+        let is_dry = self.intent == Intent::Rehearse;
+        if differs && is_dry && !self.arguments.json {
+            println!("nothing was written; to apply it: {} --apply", self.command());
+        }
+        Ok(if differs && is_dry && self.arguments.exit_code { DIFFERENT } else { 0 })
+    }
+
+    /// Everyone who is to be looked at.
+    fn jobs(&mut self) -> Result<Result<Vec<Job>, NoCensus>, String> {
+        if let Some(customer) = &self.arguments.customer {
+            return Ok(Ok(vec![Job::new(Whom::Customer(customer.clone()))]));
+        }
+        if let Some(file) = &self.arguments.resume
+            && let Some(left) = resume::load(file, self.resumable())?
+        {
+            eprintln!("{} are left by {}", left.len(), file.display());
+            return Ok(Ok(left));
+        }
+        let inquiry = self.arguments.subject.clone().map_or(Inquiry::All, Inquiry::Subject);
+        let (progress, worker) = (&mut self.progress, &self.worker);
+        let people = work::census(&mut self.desk, worker, inquiry, |counts| {
+            progress.show(now(), || {
+                format!(
+                    "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
+                    counts.subscriptions, counts.users, counts.organizations, counts.lookups_left
+                )
+            });
+        });
+        Ok(people.map(|people| self.jobs_of(people)))
+    }
+
+    fn jobs_of(&mut self, people: People) -> Vec<Job> {
+        let People { candidates, nobodys, skipped, .. } = people;
+        self.ledger.nobodys = nobodys;
+        if !skipped.is_empty() {
+            let detail =
+                format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
+            let alarm = serde_json::json!({"alarm": "strange_ids", "detail": detail});
+            if self.arguments.json {
+                println!("{alarm}");
+            }
+            self.ledger.alarm(alarm.to_string());
+        }
+        let end_unrecorded = self.arguments.end_unrecorded;
+        let job = |candidate: Candidate| {
+            let (subject, customers) = (candidate.subject, candidate.customers);
+            Job::new(Whom::Subject { subject, customers, trusted: candidate.trusted || end_unrecorded })
+        };
+        candidates.into_iter().map(job).collect()
+    }
+
+    fn resumable(&self) -> resume::Run<'_> {
+        resume::Run { intent: self.intent, places: &self.places }
+    }
+
+    /// Nobody was looked at.
+    fn no_census(&mut self, failure: &Failure) -> u8 {
+        let asked = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
+        self.ledger.failures.insert(asked.to_owned(), failure.clone());
+        self.print(0);
+        FAILED
+    }
+
+    fn print(&self, left: usize) {
+        if self.arguments.json {
+            output::json_rest(&self.ledger, left).iter().for_each(|line| println!("{line}"));
+        } else {
+            print!("{}", output::table(&self.ledger, self.intent));
+        }
+        if let Some(why) = self.desk.last_break.as_ref().filter(|_| !self.ledger.failures.is_empty()) {
+            eprintln!("the last connection that broke: {why}");
+        }
+    }
+
+    fn say_how_to_go_on(&self, total: usize, left: usize) {
+        let apply = if self.arguments.apply { " --apply" } else { "" };
+        let done = total.saturating_sub(left);
+        match &self.arguments.resume {
+            Some(_) => eprintln!("interrupted: {done} of {total} done; to go on: {}{apply}", self.command()),
+            None => eprintln!(
+                "interrupted: {done} of {total} done; run it again (what was written is found done), with \
+                 --resume FILE to go on where it stands"
+            ),
+        }
+    }
+
+    /// This command, without `--apply`.
+    fn command(&self) -> String {
+        let Arguments { customer, subject, config, end_unrecorded, resume, .. } = self.arguments;
+        let mut words = vec!["tollgate".to_owned(), "sync".to_owned()];
+        match (customer, subject) {
+            (Some(customer), _) => words.extend(["--customer".to_owned(), customer.as_str().to_owned()]),
+            (None, Some(subject)) => words.extend(["--subject".to_owned(), subject.as_str().to_owned()]),
+            (None, None) => words.push("--all".to_owned()),
+        }
+        words.extend(["--config".to_owned(), quoted(config)]);
+        words.extend(end_unrecorded.then(|| "--end-unrecorded".to_owned()));
+        if let Some(file) =
+            resume.as_ref().filter(|_| self.arguments.apply || self.ledger.differing.is_empty())
+        {
+            words.extend(["--resume".to_owned(), quoted(file)]);
+        }
+        for (option, url) in
+            [("--stripe-url", &self.arguments.stripe_url), ("--clerk-url", &self.arguments.clerk_url)]
+        {
+            words.extend(url.iter().flat_map(|url| [option.to_owned(), url.clone()]));
+        }
+        words.join(" ")
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn is_live(upstream: &Upstream) -> bool {
+    let key = upstream.authorization.as_ref().map(Secret::expose).unwrap_or_default();
+    key.starts_with("sk_live_") || key.starts_with("rk_live_")
+}

@@ -1,0 +1,170 @@
+//! What is printed: a table to be read, or a JSON object a line for machines. Progress goes to standard error.
+
+use super::ledger::{Difference, LISTED_MAX, Ledger};
+use super::words::{cure, plan, why};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use tollgate_core::ids::Subject;
+use tollgate_core::webhook::Intent;
+
+/// The lines for machines of some who differ.
+pub(super) fn json_differences(
+    ledger: &Ledger,
+    subjects: &[Subject],
+    intent: Intent,
+    plan_key: &str,
+) -> Vec<Value> {
+    let differing = subjects.iter().filter_map(|subject| Some((subject, ledger.differing.get(subject)?)));
+    let line = |(subject, Difference { change, customer }): (&Subject, &Difference)| {
+        json!({
+            "subject": subject.as_str(),
+            "plan": change.from.plan,
+            "plan_by_stripe": change.to.plan,
+            "why": why(change),
+            "customer": customer.as_ref().map(|customer| customer.as_str()),
+            "applied": intent == Intent::Apply,
+            "patch": change.from.patch(&change.to, plan_key),
+        })
+    };
+    differing.map(line).collect()
+}
+
+/// What else machines are told, at the end.
+pub(super) fn json_rest(ledger: &Ledger, left: usize) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for name in &ledger.names {
+        lines.push(json!({"named_at_stripe": name.object, "subject": name.subject.as_str()}));
+    }
+    for (subject, plan) in &ledger.kept {
+        lines.push(json!({"kept": plan, "subject": subject.as_str()}));
+    }
+    for (subscription, customer) in ledger.nobodys.iter().take(LISTED_MAX) {
+        lines.push(json!({"nobodys": subscription.as_str(), "customer": customer.as_str()}));
+    }
+    for (asked, failure) in &ledger.failures {
+        let cure = cure(failure.code);
+        lines.push(json!({"failure": failure.code, "of": asked, "detail": failure.detail, "cure": cure}));
+    }
+    lines.push(json!({"totals": {
+        "checked": ledger.checked.len(),
+        "differing": ledger.differing.len(),
+        "named_at_stripe": ledger.names.len(),
+        "kept": ledger.kept.len(),
+        "not_at_clerk": ledger.gone.len(),
+        "nobodys": ledger.nobodys.len(),
+        "failed": ledger.failures.len(),
+        "left": left,
+    }}));
+    lines
+}
+
+/// The table, and what else people should know.
+pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
+    let mut text = String::new();
+    let applied = intent == Intent::Apply;
+    let heads = match applied {
+        true => ["SUBJECT", "PLAN WAS", "PLAN IS", "WHY", "CUSTOMER"],
+        false => ["SUBJECT", "PLAN NOW", "BY STRIPE", "WHY", "CUSTOMER"],
+    };
+    let mut rows = vec![heads.map(str::to_owned)];
+    for (subject, Difference { change, customer }) in ledger.differing.iter().take(LISTED_MAX) {
+        let customer = customer.as_ref().map_or("-", |customer| customer.as_str());
+        rows.push([
+            subject.as_str().to_owned(),
+            plan(&change.from).to_owned(),
+            plan(&change.to).to_owned(),
+            why(change),
+            customer.to_owned(),
+        ]);
+    }
+    if rows.len() > 1 {
+        text.push_str(&aligned(&rows));
+        text.push('\n');
+    }
+    let kept = ledger.kept.iter().map(|(subject, plan)| format!("{subject} ({plan})"));
+    let cure = "given by hand, or by code of before; --end-unrecorded ends them";
+    list(&mut text, "plans kept of which nothing says where they came from", cure, kept.collect());
+    let nobodys =
+        ledger.nobodys.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
+    let cure = "put the Clerk id into the metadata of the subscription or its customer";
+    list(&mut text, "live subscriptions of nobody", cure, nobodys.collect());
+    let gone = ledger.gone.iter().map(|subject| subject.as_str().to_owned());
+    list(&mut text, "named at Stripe and not at Clerk", "deleted, or of another instance", gone.collect());
+    for alarm in &ledger.alarms {
+        let _ = writeln!(text, "see to: {}", alarm_words(alarm));
+    }
+    for (asked, failure) in &ledger.failures {
+        let _ = writeln!(
+            text,
+            "failed: {asked}: {}: {}; {}",
+            failure.code,
+            failure.detail,
+            self::cure(failure.code)
+        );
+    }
+    let (verb, named) =
+        if applied { ("changed", "named at Stripe") } else { ("to change", "to be named at Stripe") };
+    let _ = writeln!(
+        text,
+        "{} checked, {} {verb}, {} {named}, {} failed",
+        ledger.checked.len(),
+        ledger.differing.len(),
+        ledger.names.len(),
+        ledger.failures.len()
+    );
+    text
+}
+
+/// An alarm's line as people read it.
+fn alarm_words(line: &str) -> String {
+    let alarm: Value = serde_json::from_str(line).unwrap_or_default();
+    let member = |name: &str| alarm.get(name).and_then(Value::as_str);
+    let subject = member("subject").map(|subject| format!("{subject}: ")).unwrap_or_default();
+    format!("{subject}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
+}
+
+/// How many of a list are shown to people; `--json` shows all.
+const SHOWN_MAX: usize = 10;
+
+fn list(text: &mut String, what: &str, cure: &str, items: Vec<String>) {
+    if items.is_empty() {
+        return;
+    }
+    let shown: Vec<&str> = items.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let more = items.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let _ = writeln!(text, "{} {what} ({cure}): {}{more}", items.len(), shown.join(", "));
+}
+
+fn aligned(rows: &[[String; 5]]) -> String {
+    let mut widths = [0_usize; 5];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other_and_lists_are_cut() {
+        let row = |cells: [&str; 5]| cells.map(str::to_owned);
+        let rows = [row(["A", "B", "C", "D", "E"]), row(["aaa", "b", "", "d", "-"])];
+        assert_eq!(aligned(&rows), "A    B  C  D  E\naaa  b     d  -\n");
+        let mut text = String::new();
+        list(&mut text, "things", "do so", (0..12).map(|n| n.to_string()).collect());
+        let alarm = r#"{"alarm":"subject_gone","subject":"user_1","detail":"Clerk does not have it"}"#;
+        assert_eq!(alarm_words(alarm), "user_1: subject_gone: Clerk does not have it");
+        assert_eq!(text, "12 things (do so): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more\n");
+    }
+}

@@ -1,0 +1,140 @@
+//! The file of `--resume`: who is left to be brought in line. Written whole or not at all.
+
+use super::courier::Places;
+use super::work::Job;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::Path;
+use tempfile::NamedTempFile;
+use tollgate_core::ids::{CustomerId, Subject};
+use tollgate_core::webhook::{Intent, Whom};
+
+/// The form of the file.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    tollgate_sync: u32,
+    apply: bool,
+    stripe: String,
+    clerk: String,
+    left: Vec<WrittenJob>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenJob {
+    subject: String,
+    customers: Vec<String>,
+    trusted: bool,
+}
+
+/// What a run is about: a file of another one is not gone on with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run<'a> {
+    pub(super) intent: Intent,
+    pub(super) places: &'a Places,
+}
+
+/// Writes who is left; with nobody left the file goes.
+///
+/// # Errors
+/// In a sentence, with the cure.
+pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a Job>) -> Result<(), String> {
+    let left: Vec<WrittenJob> = left.filter_map(written).collect();
+    let failed = |error: &dyn std::fmt::Display| {
+        format!(
+            "{}: cannot be written: {error}; name a file in a directory that you may write to",
+            file.display()
+        )
+    };
+    if left.is_empty() {
+        return match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&error)),
+            _ => Ok(()),
+        };
+    }
+    let Run { intent, places: Places { stripe, clerk } } = run;
+    let apply = intent == Intent::Apply;
+    let whole = Written { tollgate_sync: FORMAT, apply, stripe: stripe.clone(), clerk: clerk.clone(), left };
+    let text = serde_json::to_vec_pretty(&whole).map_err(|error| failed(&error))?;
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = NamedTempFile::new_in(directory).map_err(|error| failed(&error))?;
+    beside.write_all(&text).and_then(|()| beside.as_file().sync_all()).map_err(|error| failed(&error))?;
+    beside.persist(file).map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+fn written(job: &Job) -> Option<WrittenJob> {
+    let Whom::Subject { subject, customers, trusted } = &job.whom else { return None };
+    let customers = customers.iter().map(|customer| customer.as_str().to_owned()).collect();
+    Some(WrittenJob { subject: subject.as_str().to_owned(), customers, trusted: *trusted })
+}
+
+/// Reads who is left; `None` if there is no such file yet.
+///
+/// # Errors
+/// In a sentence, with the cure.
+pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String> {
+    let name = file.display();
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{name}: cannot be read: {error}")),
+    };
+    let whole: Written = serde_json::from_slice(&text).map_err(|error| {
+        format!("{name}: is no file of `tollgate sync --resume`: {error}; name another file, or remove it")
+    })?;
+    let Written { tollgate_sync, apply, stripe, clerk, left } = whole;
+    if tollgate_sync != FORMAT {
+        return Err(format!("{name}: was written by another version; remove it to begin anew"));
+    }
+    if apply != (run.intent == Intent::Apply) {
+        let (theirs, cure) = if apply { ("with", "add it") } else { ("without", "remove the file") };
+        return Err(format!("{name}: is of a run {theirs} --apply; {cure} to go on"));
+    }
+    if (&stripe, &clerk) != (&run.places.stripe, &run.places.clerk) {
+        return Err(format!("{name}: is of a run against {stripe} and {clerk}; remove it to begin anew"));
+    }
+    let job = |written: WrittenJob| -> Result<Job, String> {
+        let wrong = |error: tollgate_core::ids::IdError| format!("{name}: {error}; remove it to begin anew");
+        let subject = Subject::parse(&written.subject).map_err(wrong)?;
+        let customers = written.customers.iter().map(|id| CustomerId::parse(id));
+        let customers = customers.collect::<Result<Vec<_>, _>>().map_err(wrong)?.into_iter().collect();
+        Ok(Job::new(Whom::Subject { subject, customers, trusted: written.trusted }))
+    };
+    left.into_iter().map(job).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(id: &str) -> Job {
+        let customers = [CustomerId::parse("cus_1").unwrap()].into_iter().collect();
+        Job::new(Whom::Subject { subject: Subject::parse(id).unwrap(), customers, trusted: true })
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_by_the_same_run_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("left.json");
+        let places = Places { stripe: "https://a".to_owned(), clerk: "https://b".to_owned() };
+        let others = Places { stripe: "https://c".to_owned(), ..places.clone() };
+        let run = Run { intent: Intent::Apply, places: &places };
+        assert!(load(&file, run).unwrap().is_none());
+        let jobs = [job("user_1"), job("org_1")];
+        save(&file, run, jobs.iter()).unwrap();
+        let loaded = load(&file, run).unwrap().unwrap();
+        let whoms = |jobs: &[Job]| jobs.iter().map(|job| job.whom.clone()).collect::<Vec<_>>();
+        assert_eq!(whoms(&loaded), whoms(&jobs));
+        for other in [Run { intent: Intent::Rehearse, ..run }, Run { places: &others, ..run }] {
+            assert!(load(&file, other).is_err());
+        }
+        save(&file, run, std::iter::empty()).unwrap();
+        assert!(!file.exists() && directory.path().read_dir().unwrap().next().is_none());
+        std::fs::write(&file, "{}").unwrap();
+        assert!(load(&file, run).unwrap_err().contains("is no file of `tollgate sync --resume`"));
+    }
+}

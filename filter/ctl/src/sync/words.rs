@@ -1,0 +1,112 @@
+//! What people read: why somebody differs, and what to do about a failure.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tollgate_core::clerk::metadata::Record;
+use tollgate_core::time::Micros;
+use tollgate_core::webhook::Change;
+
+/// Why a record is to be another one.
+pub(super) fn why(change: &Change) -> String {
+    let Change { from, to, .. } = change;
+    let status = to.subscription.status.as_deref();
+    let mut why = match (&to.granted_by, status) {
+        (Some(id), Some(status)) => format!("{id} is {status}"),
+        (Some(id), None) => format!("{id} grants it"),
+        (None, Some(status)) => format!("nothing grants a plan; what there is is {status}"),
+        (None, None) => "nothing at Stripe grants a plan".to_owned(),
+    };
+    if let Some(until) = to.subscription.grace_until {
+        why.push_str(&format!(", grace until {}", day(until)));
+    }
+    if from.plan == to.plan {
+        why.push_str(if from.subscription == to.subscription {
+            "; only what Tollgate keeps for itself differs"
+        } else {
+            "; only what is shown of it differs"
+        });
+    }
+    why
+}
+
+/// A plan as the table shows it.
+pub(super) fn plan(record: &Record) -> &str {
+    record.plan.as_deref().unwrap_or("-")
+}
+
+fn day(time: Micros) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    let date = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|date| date.format(&Rfc3339).ok());
+    date.unwrap_or_else(|| seconds.to_string())
+}
+
+/// What to do about a failure.
+pub(super) fn cure(code: &str) -> &'static str {
+    match code {
+        "bad_credentials" => {
+            "check STRIPE_API_KEY and CLERK_SECRET_KEY: same account, same mode, and the rights in docs/webhook.md"
+        }
+        "upstream_unavailable" | "out_of_time" | "unsettled" => {
+            "run it again later: what is done is found done"
+        }
+        "upstream_refused" => "look at what it says; a restricted key may lack a right",
+        "unmapped_price" => "name the price in a plan, or in not_plans",
+        "subject_missing" => {
+            "check that CLERK_SECRET_KEY is of the instance where users sign in; a user deleted today is given up tomorrow"
+        }
+        "too_many_subscriptions" => "end or move some of that customer's subscriptions",
+        "too_many" => "bring customers in line one by one with --customer",
+        _ => "look at what it says",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate_core::clerk::metadata::SubscriptionNote;
+    use tollgate_core::ids::SubscriptionId;
+
+    fn record(plan: &str, granted_by: bool, status: &str, grace_s: Option<u64>) -> Record {
+        Record {
+            plan: Some(plan.to_owned()),
+            granted_by: granted_by.then(|| SubscriptionId::parse("sub_1").unwrap()),
+            subscription: SubscriptionNote {
+                status: Some(status.to_owned()),
+                grace_until: grace_s.map(Micros::from_secs),
+                ..SubscriptionNote::default()
+            },
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn a_reason_names_the_subscription_and_what_else_decides() {
+        let none = Record::default;
+        let cases = [
+            (none(), record("pro", true, "active", None), "sub_1 is active"),
+            (
+                none(),
+                record("pro", true, "past_due", Some(1_800_000_000)),
+                "sub_1 is past_due, grace until 2027-01-15T08:00:00Z",
+            ),
+            (
+                record("pro", true, "active", None),
+                record("free", false, "canceled", None),
+                "nothing grants a plan; what there is is canceled",
+            ),
+            (
+                record("pro", true, "active", None),
+                record("pro", true, "trialing", None),
+                "sub_1 is trialing; only what is shown of it differs",
+            ),
+            (
+                record("pro", false, "active", None),
+                record("pro", true, "active", None),
+                "sub_1 is active; only what Tollgate keeps for itself differs",
+            ),
+        ];
+        for (from, to, want) in cases {
+            assert_eq!(why(&Change { from, to, asked_at: Default::default() }), want);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Plans that must end, and those that must not.
+
+use crate::run::Shop;
+use serde_json::json;
+use tollgate_tests::clerk::User;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::stripe::model::{Invoice, Subscription};
+
+const DAY_S: i64 = 86_400;
+
+#[tokio::test]
+async fn a_grace_period_ends_in_the_night_after_it() {
+    let shop = Shop::open().await;
+    for (name, overdue_days) in [("in", 13), ("out", 15)] {
+        shop.subscriber(name, "price_pro");
+        shop.sync(&["--all", "--apply"]).await;
+        let (customer, subscription) = (format!("cus_{name}"), format!("sub_{name}"));
+        let invoice = Invoice::new(&format!("in_{name}"), &customer, &subscription);
+        shop.stripe.put(invoice.created(unix_now() - overdue_days * DAY_S));
+        shop.stripe.change(&subscription, |subscription: &mut Subscription| {
+            "past_due".clone_into(&mut subscription.status);
+        });
+    }
+    assert_eq!(shop.clerk.plan("user_out").as_deref(), Some("pro"), "nobody sends an event");
+    let night = shop.sync(&["--all", "--apply", "--json"]).await;
+    assert_eq!(night.code, Some(0), "{night:?}");
+    assert_eq!(shop.clerk.plan("user_out").as_deref(), Some("free"));
+    assert_eq!(shop.clerk.plan("user_in").as_deref(), Some("pro"), "one day is left");
+    let deactivated: Vec<_> =
+        night.lines("audit").into_iter().filter(|l| l["audit"] == "deactivated").collect();
+    assert_eq!(deactivated.len(), 1, "{night:?}");
+    assert_eq!(deactivated[0]["subject"], "user_out");
+}
+
+#[tokio::test]
+async fn what_was_paid_once_ends_and_what_was_given_by_hand_stays_until_it_is_to_end() {
+    let shop = Shop::open().await;
+    shop.subscriber("a", "price_pro");
+    shop.sync(&["--all", "--apply"]).await;
+    shop.stripe.cancel("sub_a");
+    shop.clerk.put_user(User::new("user_friend").public_metadata(json!({"plan": "enterprise"})));
+    let applied = shop.sync(&["--all", "--apply"]).await;
+    assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("free"));
+    assert_eq!(shop.clerk.plan("user_friend").as_deref(), Some("enterprise"));
+    assert!(
+        applied.out.contains("1 plans kept of which nothing says where they came from"),
+        "{}",
+        applied.out
+    );
+    shop.sync(&["--all", "--apply", "--end-unrecorded"]).await;
+    assert_eq!(shop.clerk.plan("user_friend").as_deref(), Some("free"));
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_takes_nothing_away() {
+    let shop = Shop::open().await;
+    shop.subscriber("a", "price_pro");
+    shop.sync(&["--all", "--apply"]).await;
+    let other = Shop::open().await;
+    let writes = shop.writes();
+    let running = shop.command_at(&other.stripe, &["--all", "--apply", "--end-unrecorded"]).spawn();
+    let said = shop.ended(running.expect("it starts")).await;
+    assert_eq!((said.code, shop.writes()), (Some(1), writes), "{said:?}");
+    assert!(said.out.contains("the API key is of another account or mode"), "{said:?}");
+    assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
+}

@@ -1,0 +1,9 @@
+//! `tollgate sync`: the built command between fakes of Stripe and Clerk that keep state and check what they are asked.
+
+mod apply;
+mod ends;
+mod many;
+mod misuse;
+mod run;
+mod shipped;
+mod tls;

@@ -1,0 +1,48 @@
+//! What is wrong with the arguments or the configuration is said with place and cure, and nobody is asked.
+
+use crate::run::Shop;
+
+#[tokio::test]
+async fn wrong_arguments_and_configurations_are_refused_before_anything_is_asked() {
+    let shop = Shop::open().await;
+    std::fs::write(shop.file("broken.state"), "{}").expect("a file");
+    std::fs::write(shop.file("empty.yaml"), "kind: Nothing\n").expect("a file");
+    let broken = shop.file("broken.state");
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "required arguments were not provided"),
+        (&["--all", "--subject", "user_a"], "cannot be used with"),
+        (&["--customer", "user_a"], "expected `cus_`"),
+        (&["--subject", "acme"], "expected `user_…` or `org_…`"),
+        (&["--all", "--apply", "--exit-code"], "cannot be used with"),
+        (&["--all", "--resume", &broken], "is no file of `tollgate sync --resume`"),
+    ];
+    for (arguments, want) in cases {
+        let said = shop.sync(arguments).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}: {said:?}");
+        assert!(said.err.contains(want), "{arguments:?}: {}", said.err);
+    }
+    assert!(shop.stripe.log().entries().is_empty() && shop.clerk.log().entries().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_key_or_a_document_it_says_which() {
+    let shop = Shop::open().await;
+    std::fs::write(shop.file("empty.yaml"), "kind: Nothing\n").expect("a file");
+    let run = async |file: &str, keys: &[(&str, &str)]| {
+        let mut command = tokio::process::Command::new(tollgate_tests::command::built());
+        command.args(["sync", "--all", "--config", &shop.file(file)]).env_clear().envs(keys.iter().copied());
+        crate::run::Said::of(command.output().await.expect("it ends"))
+    };
+    let keys = [("STRIPE_API_KEY", "sk_test_1"), ("CLERK_SECRET_KEY", "sk_test_2")];
+    let cases = [
+        ("tollgate.json", &keys[1..], "STRIPE_API_KEY: is not set"),
+        ("tollgate.json", &keys[..1], "CLERK_SECRET_KEY: is not set"),
+        ("none.json", &keys[..], "cannot be read"),
+        ("empty.yaml", &keys[..], "there is no document with a section `stripe_webhook`"),
+    ];
+    for (file, keys, want) in cases {
+        let said = run(file, keys).await;
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains(want), "{file}: {}", said.err);
+    }
+}

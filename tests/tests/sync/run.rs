@@ -1,0 +1,131 @@
+//! A shop, and the command run against it.
+
+use serde_json::{Value, json};
+use std::process::{Output, Stdio};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tollgate_tests::clerk::{self, FakeClerk, User};
+use tollgate_tests::command;
+use tollgate_tests::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::stripe::{FakeStripe, Settings};
+
+/// Stripe, Clerk, and a configuration.
+pub struct Shop {
+    pub stripe: FakeStripe,
+    pub clerk: FakeClerk,
+    pub directory: TempDir,
+    /// Calls a second to each service.
+    pub rate: u32,
+}
+
+/// What the command said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    pub fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The JSON lines that have this member.
+    pub fn lines(&self, member: &str) -> Vec<Value> {
+        let lines = self.out.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line"));
+        lines.filter(|line: &Value| line.get(member).is_some()).collect()
+    }
+
+    /// A total of the last line.
+    pub fn total(&self, name: &str) -> u64 {
+        self.lines("totals")[0]["totals"][name].as_u64().expect("a number")
+    }
+}
+
+impl Shop {
+    /// A shop without customers that sells Pro and Enterprise.
+    pub async fn open() -> Self {
+        let stripe = FakeStripe::start_with(Settings::live()).await;
+        for price in ["price_pro", "price_ent"] {
+            stripe.put(Price::new(price));
+        }
+        let clerk = FakeClerk::start_with(clerk::Settings::default()).await;
+        let shop = Shop { stripe, clerk, directory: TempDir::new().expect("a directory"), rate: 2_000 };
+        shop.configure("price_pro", "price_ent");
+        shop
+    }
+
+    /// Writes the document, with these prices for Pro and Enterprise.
+    pub fn configure(&self, pro: &str, enterprise: &str) {
+        let document = json!({
+            "plans": [
+                {"name": "free"}, {"name": "pro", "prices": [pro]}, {"name": "enterprise", "prices": [enterprise]},
+            ],
+            "stripe_webhook": {
+                "path": "/webhooks/stripe",
+                "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+                "past_due": {"grace_days": 14},
+                "stripe": {"cluster": "stripe_api"},
+                "clerk": {"cluster": "clerk_api"},
+            },
+        });
+        std::fs::write(self.file("tollgate.json"), document.to_string()).expect("a file");
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// Somebody who subscribed before there was a gateway: Stripe's metadata name them, Clerk shows nothing.
+    pub fn subscriber(&self, name: &str, price: &str) {
+        let (user, customer) = (format!("user_{name}"), format!("cus_{name}"));
+        self.clerk.put_user(User::new(&user));
+        self.stripe.put(Customer::new(&customer).metadata("clerk_user_id", &user));
+        self.stripe.put(Subscription::new(&format!("sub_{name}"), &customer).item(price));
+    }
+
+    /// The command, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_at(&self.stripe, arguments)
+    }
+
+    /// The same with the account and the key of another Stripe.
+    pub fn command_at(&self, stripe: &FakeStripe, arguments: &[&str]) -> Command {
+        let mut command = Command::new(command::built());
+        command.arg("sync").args(arguments).args(["--config", &self.file("tollgate.json")]);
+        command.args(["--stripe-url", &format!("http://{}", stripe.addr())]);
+        command.args(["--clerk-url", &format!("http://{}", self.clerk.addr())]);
+        let rate = self.rate.to_string();
+        command.args(["--stripe-rate", &rate, "--clerk-rate", &rate]);
+        command
+            .env_clear()
+            .env("STRIPE_API_KEY", stripe.key())
+            .env("CLERK_SECRET_KEY", self.clerk.secret_key());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("it starts")
+    }
+
+    /// Runs the command to its end. Whatever it says holds no key.
+    pub async fn sync(&self, arguments: &[&str]) -> Said {
+        self.ended(self.start(arguments)).await
+    }
+
+    pub async fn ended(&self, child: Child) -> Said {
+        let said = Said::of(child.wait_with_output().await.expect("it ends"));
+        for key in [self.stripe.key(), self.clerk.secret_key()] {
+            assert!(!said.out.contains(key) && !said.err.contains(key), "a key is printed");
+        }
+        said
+    }
+
+    /// How many requests changed something.
+    pub fn writes(&self) -> usize {
+        self.stripe.log().writes() + self.clerk.log().writes()
+    }
+}
