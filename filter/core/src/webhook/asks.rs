@@ -75,6 +75,11 @@ pub(super) enum Told {
 const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
 
 impl Ask {
+    /// Whether it is to change anything.
+    pub(super) fn changes_something(&self) -> bool {
+        matches!(self, Ask::Write(..) | Ask::NameOnSubscription(..) | Ask::NameOnCustomer(..))
+    }
+
     /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
     pub(super) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
         let stripe = StripeApi::new(&worker.config.stripe);

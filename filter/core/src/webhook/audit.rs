@@ -5,10 +5,15 @@ use super::subject_sync::Change;
 use super::sync::Sync;
 use super::trouble::Trouble;
 use crate::clerk::metadata::Record;
-use crate::ids::EventId;
+use crate::ids::{EventId, Subject};
 use crate::plan_table::PlanTable;
 use crate::report::{Level, Report};
+use crate::time::Micros;
 use serde::Serialize;
+use std::time::Duration;
+
+/// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on its way.
+const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// What happened to a subject's plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +53,8 @@ pub(super) fn action(change: &Change, plans: &PlanTable) -> Option<Action> {
 #[derive(Serialize)]
 struct AuditLine<'a> {
     audit: Action,
-    event: &'a EventId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a EventId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<&'a str>,
     subject: &'a str,
@@ -61,23 +67,28 @@ struct AuditLine<'a> {
 
 /// The changes that Clerk has confirmed since this was last asked.
 pub(super) fn changes(sync: &mut Sync, plans: &PlanTable) -> Vec<Report> {
-    let mut lines = Vec::new();
     let changes = sync.take_changes();
-    for (subject, change) in &changes {
-        let Some(action) = action(change, plans) else { continue };
-        let line = AuditLine {
-            audit: action,
-            event: &sync.trigger.event,
-            customer: sync.customer(),
-            subject: subject.as_str(),
-            old_plan: change.from.plan.as_deref(),
-            new_plan: change.to.plan.as_deref(),
-            status: change.to.subscription.status.as_deref(),
-            reason: &sync.trigger.reason,
-        };
-        lines.push(Report::json(Level::Info, &line));
-    }
-    lines
+    changes.iter().filter_map(|(subject, change)| changed(sync, plans, subject, change)).collect()
+}
+
+/// A change; `None` if only Tollgate's own notes changed.
+pub(super) fn changed(
+    sync: &Sync,
+    plans: &PlanTable,
+    subject: &Subject,
+    change: &Change,
+) -> Option<Report> {
+    let line = AuditLine {
+        audit: action(change, plans)?,
+        event: sync.trigger.event.as_ref(),
+        customer: sync.customer(),
+        subject: subject.as_str(),
+        old_plan: change.from.plan.as_deref(),
+        new_plan: change.to.plan.as_deref(),
+        status: change.to.subscription.status.as_deref(),
+        reason: &sync.trigger.reason,
+    };
+    Some(Report::json(Level::Info, &line))
 }
 
 /// A payment that failed.
@@ -85,7 +96,7 @@ pub(super) fn payment_failed(sync: &Sync) -> Option<Report> {
     #[derive(Serialize)]
     struct Line<'a> {
         audit: &'static str,
-        event: &'a EventId,
+        event: Option<&'a EventId>,
         customer: Option<&'a str>,
         subject: Option<&'a str>,
         attempt_count: u64,
@@ -95,7 +106,7 @@ pub(super) fn payment_failed(sync: &Sync) -> Option<Report> {
     let failure = sync.trigger.payment_failure.as_ref()?;
     let line = Line {
         audit: "payment_failed",
-        event: &sync.trigger.event,
+        event: sync.trigger.event.as_ref(),
         customer: sync.customer(),
         subject: sync.subjects.first().map(|subject| subject.subject.as_str()),
         attempt_count: failure.attempt_count,
@@ -108,19 +119,20 @@ pub(super) fn payment_failed(sync: &Sync) -> Option<Report> {
 #[derive(Serialize)]
 struct AlarmLine<'a> {
     alarm: &'a str,
-    event: &'a EventId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a EventId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     detail: &'a str,
 }
 
 /// Something that somebody should see to.
-pub(super) fn alarm(alarm: &str, event: &EventId, subject: Option<&str>, detail: &str) -> Report {
+pub(super) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
     Report::json(Level::Warn, &AlarmLine { alarm, event, subject, detail })
 }
 
 /// What a sync found for an operator to see to.
-pub(super) fn alarms(facts: &Facts, event: &EventId) -> Vec<Report> {
+pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &facts.plan_alarms {
         lines.push(alarm(plan_alarm.code(), event, None, &plan_alarm.to_string()));
@@ -145,8 +157,31 @@ pub(super) fn alarms(facts: &Facts, event: &EventId) -> Vec<Report> {
     lines
 }
 
+/// What a sync came to, in a word, and what it found for an operator to see to.
+pub(super) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
+    let event = sync.trigger.event.as_ref();
+    let mut lines = alarms(&sync.facts, event);
+    let status = if sync.subjects.is_empty() {
+        let since = sync.ownerless_since_s().map(Micros::from_secs);
+        if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
+            let detail =
+                "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
+            lines.push(alarm("no_subject", event, None, detail));
+        }
+        "no_subject"
+    } else if sync.all_gone() {
+        let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
+        let detail = "Clerk does not have this user or organization";
+        lines.push(alarm("subject_gone", event, subject, detail));
+        "subject_gone"
+    } else {
+        "processed"
+    };
+    (status, lines)
+}
+
 /// A sync that did not come to its end.
-pub(super) fn trouble(trouble: &Trouble, event: &EventId) -> Report {
+pub(super) fn trouble(trouble: &Trouble, event: Option<&EventId>) -> Report {
     let level = if trouble.is_alarm() { Level::Error } else { Level::Warn };
     Report::json(
         level,

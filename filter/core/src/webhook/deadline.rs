@@ -4,8 +4,11 @@ use super::trouble::Trouble;
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The time for a whole sync. Checkout holds the customer's redirect for at most 10 s.
-const WHOLE: Duration = Duration::from_secs(8);
+/// The time for a sync that Stripe waits for. Checkout holds the customer's redirect for at most 10 s.
+const DELIVERY: Duration = Duration::from_secs(8);
+
+/// The time for a sync that somebody asks for: each of its calls may be held back for the APIs' rates, and repeated.
+const REQUEST: Duration = Duration::from_secs(15 * 60);
 
 /// No callout starts with less: it could not come to anything.
 const CALLOUT_MIN: Duration = Duration::from_millis(300);
@@ -15,9 +18,14 @@ const CALLOUT_MIN: Duration = Duration::from_millis(300);
 pub(super) struct Deadline(Micros);
 
 impl Deadline {
-    /// The deadline of a sync that begins now.
-    pub(super) fn from(now: Micros) -> Self {
-        Deadline(now.plus(WHOLE))
+    /// The deadline of a delivery's sync that begins now.
+    pub(super) fn of_delivery(now: Micros) -> Self {
+        Deadline(now.plus(DELIVERY))
+    }
+
+    /// The deadline of a sync that somebody asks for now.
+    pub(super) fn of_request(now: Micros) -> Self {
+        Deadline(now.plus(REQUEST))
     }
 
     /// The time for one callout: what it may take at most, or what is left.
@@ -37,7 +45,7 @@ mod tests {
     #[test]
     fn a_callout_gets_what_is_left_and_none_starts_too_late() {
         let start = Micros::from_secs(100);
-        let deadline = Deadline::from(start);
+        let deadline = Deadline::of_delivery(start);
         let ms = Duration::from_millis;
         for (after, want) in [
             (ms(0), Ok(ms(2000))),

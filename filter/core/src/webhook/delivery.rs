@@ -1,5 +1,6 @@
 //! One delivery of an event: held, verified, brought to its end, answered.
 
+use super::deadline::Deadline;
 use super::memory::Place;
 use super::sync::{Progress, Sync};
 use super::trigger::Trigger;
@@ -22,9 +23,6 @@ use std::time::Duration;
 
 /// What an operator is told of refused signatures at most once in so long: strangers can cause as many as they like.
 const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
-
-/// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on its way.
-const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How often remembering an event is tried while other workers are faster. Forgetting one is harmless.
 const REMEMBER_TRIES_MAX: u32 = 3;
@@ -69,6 +67,7 @@ struct Verified {
 #[derive(Debug)]
 struct Syncing {
     began: Micros,
+    event: EventId,
     place: Place,
     sync: Sync,
 }
@@ -190,18 +189,18 @@ impl Delivery {
             && wanted != livemode
         {
             let detail = if livemode { "an event of live mode" } else { "an event of test mode" };
-            self.reports.push(audit::alarm("wrong_mode", &event.id, None, detail));
+            self.reports.push(audit::alarm("wrong_mode", Some(&event.id), None, detail));
             return self.reply(&Receipt::of("ignored", &event.id));
         }
         if event.account.is_some() {
             let detail = "an event of a connected account: no plan is sold there";
-            self.reports.push(audit::alarm("connected_account", &event.id, None, detail));
+            self.reports.push(audit::alarm("connected_account", Some(&event.id), None, detail));
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         }
         let Some(trigger) = Trigger::of(&event, &worker.config) else {
             for id in &event.names.skipped {
                 let detail = format!("an id of {} bytes in the event does not look like Stripe's", id.len());
-                self.reports.push(audit::alarm("strange_ids", &event.id, None, &detail));
+                self.reports.push(audit::alarm("strange_ids", Some(&event.id), None, &detail));
             }
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         };
@@ -230,9 +229,9 @@ impl Delivery {
 
     fn begin(&mut self, worker: &mut Worker, now: Micros, verified: Verified) -> Action {
         let Verified { event, trigger, place, .. } = verified;
-        match Sync::begin(worker, now, trigger) {
+        match Sync::begin(worker, now, trigger, Deadline::of_delivery(now)) {
             Ok((sync, progress)) => {
-                let syncing = Box::new(Syncing { began: now, place, sync });
+                let syncing = Box::new(Syncing { began: now, event: event.id, place, sync });
                 self.progressed(worker, now, syncing, Ok(progress))
             }
             Err(trouble) => self.fail(&trouble, &event.id),
@@ -254,8 +253,8 @@ impl Delivery {
             Ok(Progress::Done) => self.conclude(worker, now, *syncing),
             Err(trouble) => {
                 self.reports.push(metrics::sync_took(syncing.began, now));
-                self.reports.extend(audit::alarms(&syncing.sync.facts, &syncing.sync.trigger.event));
-                self.fail(&trouble, &syncing.sync.trigger.event)
+                self.reports.extend(audit::alarms(&syncing.sync.facts, Some(&syncing.event)));
+                self.fail(&trouble, &syncing.event)
             }
         }
     }
@@ -263,36 +262,15 @@ impl Delivery {
     fn fail(&mut self, trouble: &Trouble, event: &EventId) -> Action {
         self.reports.extend(metrics::answered("failed"));
         self.reports.extend(trouble.service().map(metrics::callout_failed));
-        self.reports.push(audit::trouble(trouble, event));
+        self.reports.push(audit::trouble(trouble, Some(event)));
         Action::Reply(Problem::from(trouble).with("event", event.as_str()).into())
     }
 
     fn conclude(&mut self, worker: &Worker, now: Micros, syncing: Syncing) -> Action {
-        let Syncing { began, place, sync } = syncing;
-        let event = &sync.trigger.event;
+        let Syncing { began, event, place, sync } = syncing;
         self.reports.push(metrics::sync_took(began, now));
         self.reports.extend(audit::payment_failed(&sync));
-        let mut alarms = audit::alarms(&sync.facts, event);
-        let status = if sync.subjects.is_empty() {
-            let since = sync.ownerless_since_s().map(Micros::from_secs);
-            if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
-                let detail =
-                    "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
-                alarms.push(audit::alarm("no_subject", event, None, detail));
-            }
-            "no_subject"
-        } else if sync.all_gone() {
-            let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
-            alarms.push(audit::alarm(
-                "subject_gone",
-                event,
-                subject,
-                "Clerk does not have this user or organization",
-            ));
-            "subject_gone"
-        } else {
-            "processed"
-        };
+        let (status, alarms) = audit::ending(&sync, now);
         let quiet = alarms.is_empty();
         self.reports.extend(alarms);
         let shown = sync.subjects.iter().find(|subject| subject.plan().is_some()).or(sync.subjects.first());
@@ -300,7 +278,7 @@ impl Delivery {
             subject: shown.map(|subject| subject.subject.as_str()),
             plan: shown.and_then(|subject| subject.plan()),
             changed: (status == "processed").then(|| sync.subjects.iter().any(|subject| subject.changed)),
-            ..Receipt::of(status, event)
+            ..Receipt::of(status, &event)
         };
         let then = self.receipt(worker, &receipt);
         match then {

@@ -4,6 +4,7 @@ use super::asks::{Ask, Told};
 use super::facts::Facts;
 use super::owner::{Named, named_by_metadata};
 use super::reckoning::SESSIONS_READ_MAX;
+use super::subject_sync::SubjectSync;
 use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
 use super::worker::Worker;
@@ -25,6 +26,8 @@ pub(super) struct Discovery {
     subscriptions: Vec<Subscription>,
     /// The customers that hold what the event is about.
     pub(super) customers: SortedSet<CustomerId>,
+    /// The subscriptions that Clerk says grant a plan, as far as Stripe was asked for them.
+    recorded: SortedSet<SubscriptionId>,
 }
 
 impl Discovery {
@@ -38,7 +41,23 @@ impl Discovery {
                 [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
             }
             About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
+            About::Named(customers) => {
+                self.customers.extend(customers.iter().cloned());
+                Vec::new()
+            }
         }
+    }
+
+    /// Where no event names a subscription: Stripe must know the one that Clerk says grants the plan. With the API key
+    /// of another account everybody would look unpaid.
+    pub(super) fn recorded(&mut self, trigger: &Trigger, subjects: &[SubjectSync]) -> Vec<Ask> {
+        if !matches!(trigger.about, About::Named(_)) {
+            return Vec::new();
+        }
+        let granted_by: SortedSet<_> = subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
+        let missing: Vec<_> = granted_by.difference(&self.recorded).cloned().collect();
+        self.recorded.extend(missing.iter().cloned());
+        missing.into_iter().map(Ask::Subscription).collect()
     }
 
     /// Takes an answer, and says what else is to be asked.

@@ -20,6 +20,7 @@ mod model;
 mod owner;
 mod products;
 mod reckoning;
+mod reconciliation;
 mod subject_sync;
 mod sync;
 mod target;
@@ -28,4 +29,6 @@ mod trouble;
 mod worker;
 
 pub use delivery::Delivery;
+pub use reconciliation::{Conclusion, Failure, Intent, Name, Next, Reconciliation, Standing, Whom};
+pub use subject_sync::{Change, End};
 pub use worker::Worker;

@@ -45,7 +45,7 @@ pub(super) struct SubjectSync {
     outstanding: usize,
     reading: Reading,
     /// What was written, if Clerk confirms it.
-    writing: Option<Change>,
+    pub(super) writing: Option<Change>,
     /// What was written and is not in the audit yet.
     pub(super) changes: Vec<Change>,
     /// Whether anything was written.
@@ -66,20 +66,20 @@ enum Phase {
 
 /// How the sync of a subject ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// Clerk shows what Stripe says.
     InLine,
     /// Clerk does not have the subject.
     Gone,
 }
 
-/// A write that Clerk confirmed.
+/// A change of a subject's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub struct Change {
     /// What Clerk showed before.
-    pub(super) from: Record,
+    pub from: Record,
     /// What it was told to show.
-    pub(super) to: Record,
+    pub to: Record,
 }
 
 impl SubjectSync {
@@ -116,6 +116,23 @@ impl SubjectSync {
     /// The plan that Clerk shows.
     pub(super) fn plan(&self) -> Option<&str> {
         self.record.as_ref()?.plan.as_deref()
+    }
+
+    /// Clerk's latest answer.
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// The subscription that grants that plan, as Clerk has it.
+    pub(super) fn granted_by(&self) -> Option<&SubscriptionId> {
+        self.record()?.granted_by.as_ref()
+    }
+
+    /// The customer that pays for it, as far as that was read; else one that is listed.
+    pub(super) fn payer(&self, record: &Record) -> Option<CustomerId> {
+        let granting = record.granted_by.as_ref().and_then(|id| self.reading.subscriptions.get(id));
+        let granting = granting.map(|subscription| &subscription.customer);
+        granting.or_else(|| record.customers.first()).cloned()
     }
 
     /// It is named once more.

@@ -60,15 +60,21 @@ impl Sync {
     ///
     /// # Errors
     /// See [`Trouble`].
-    pub(super) fn begin(worker: &Worker, now: Micros, trigger: Trigger) -> Result<(Self, Progress), Trouble> {
+    pub(super) fn begin(
+        worker: &Worker,
+        now: Micros,
+        trigger: Trigger,
+        deadline: Deadline,
+    ) -> Result<(Self, Progress), Trouble> {
+        let cause = trigger.event.as_ref().map_or(trigger.reason.as_str(), |event| event.as_str());
         let mut sync = Sync {
             facts: Facts::default(),
             subjects: Vec::new(),
             discovery: Discovery::default(),
-            deadline: Deadline::from(now),
+            deadline,
             outstanding: SortedMap::default(),
             calls: 0,
-            occasion: format!("{} {}", trigger.event, now.as_micros()),
+            occasion: format!("{cause} {}", now.as_micros()),
             settling: false,
             trouble: None,
             trigger,
@@ -160,6 +166,10 @@ impl Sync {
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
     fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, Trouble> {
+        let recorded = self.discovery.recorded(&self.trigger, &self.subjects);
+        if !recorded.is_empty() {
+            return Ok(recorded.into_iter().map(of(Party::Discovery)).collect());
+        }
         let (named, missing) = self.discovery.named(worker, &mut self.facts);
         if !missing.is_empty() {
             return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
@@ -210,6 +220,16 @@ impl Sync {
             calls.push((call, Callout { timeout, ..callout }));
         }
         Ok(calls)
+    }
+
+    /// What a callout asks that was not answered yet.
+    pub(super) fn asked(&self, call: CallId) -> Option<&Ask> {
+        self.outstanding.get(&call).map(|(_, ask)| ask)
+    }
+
+    /// What will end the sync once the writes under way have been answered.
+    pub(super) fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
     }
 
     /// The changes that Clerk has confirmed since this was last asked.

@@ -3,13 +3,14 @@
 use super::owner::{Named, Via, named_in, via_of};
 use crate::config::Webhook;
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
+use crate::sorted::SortedSet;
 use crate::stripe::event::{Event, EventKind, PaymentFailure};
 
 /// What makes a sync begin: an event, or somebody who asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trigger {
-    /// The event.
-    pub(super) event: EventId,
+    /// The event; `None` if somebody asks.
+    pub(super) event: Option<EventId>,
     /// Why, in the audit: the event's type.
     pub(super) reason: String,
     /// What it is about.
@@ -28,13 +29,15 @@ pub(super) struct Trigger {
     pub(super) payment_failure: Option<PaymentFailure>,
 }
 
-/// What an event is about.
+/// What an event is about, or what somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum About {
     /// One subscription.
     Subscription(SubscriptionId),
     /// All subscriptions of a customer.
     Customer(CustomerId),
+    /// All subscriptions of those who are named, with these customers and whichever Clerk lists.
+    Named(SortedSet<CustomerId>),
 }
 
 impl Trigger {
@@ -49,7 +52,7 @@ impl Trigger {
             }
         };
         let mut trigger = Trigger {
-            event: event.id.clone(),
+            event: Some(event.id.clone()),
             reason: event.event_type.clone(),
             about,
             customer: names.customer.clone(),

@@ -1,0 +1,255 @@
+//! Brings Clerk in line with Stripe for somebody who is asked for, without an event: what the `tollgate` command does.
+//!
+//! It is the [`Sync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
+//! judgement. A rehearsal stops each subject before its first write and says what that would be.
+
+use super::asks::Ask;
+use super::audit;
+use super::deadline::Deadline;
+use super::owner::{Named, Via};
+use super::subject_sync::{Change, End};
+use super::sync::{Progress, Sync};
+use super::trigger::{About, Trigger};
+use super::trouble::Trouble;
+use super::worker::Worker;
+use crate::http::{Callout, Outcome};
+use crate::ids::{CustomerId, Subject};
+use crate::machine::CallId;
+use crate::report::Report;
+use crate::sorted::{SortedMap, SortedSet};
+use crate::time::Micros;
+
+/// Why, in the audit.
+const REASON: &str = "sync";
+
+/// Who is to be brought in line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Everyone whom a customer's subscriptions name, as for an event about that customer.
+    Customer(CustomerId),
+    /// One user or organisation.
+    Subject {
+        /// Whom.
+        subject: Subject,
+        /// The customers that are to be read besides those that Clerk lists.
+        customers: SortedSet<CustomerId>,
+        /// Whether a plan that neither Clerk's record nor Stripe knows a subscription for may be taken away. Somebody
+        /// may have given it by hand.
+        ends_unrecorded: bool,
+    },
+}
+
+/// What may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Read, and say what would be written.
+    Rehearse,
+    /// Write what differs, and check.
+    Apply,
+}
+
+/// What comes next.
+#[must_use]
+#[derive(Debug)]
+pub enum Next {
+    /// Start these callouts, side by side. There are others under way if there are none.
+    Call(Vec<(CallId, Callout)>),
+    /// It has come to its end.
+    Done(Box<Conclusion>),
+}
+
+/// What a reconciliation came to.
+#[derive(Debug)]
+pub struct Conclusion {
+    /// Everyone whom it concerned.
+    pub standings: Vec<Standing>,
+    /// What Stripe was told to remember, or would be.
+    pub names: Vec<Name>,
+    /// Why it did not come to its end.
+    pub failure: Option<Failure>,
+    /// The audit, and what an operator should see to.
+    pub reports: Vec<Report>,
+}
+
+/// How one subject stands at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose it is.
+    pub subject: Subject,
+    /// The plan that Clerk shows.
+    pub plan: Option<String>,
+    /// What was written, from the first to the last, or what would be.
+    pub change: Option<Change>,
+    /// The customer that pays, or one that did.
+    pub customer: Option<CustomerId>,
+    /// How it ended; `None` if it stopped before a write, or failed.
+    pub end: Option<End>,
+}
+
+/// Whose something at Stripe is, as it is recorded there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The id of a subscription or a customer.
+    pub object: String,
+    /// Whose it is.
+    pub subject: Subject,
+}
+
+/// Why something did not come to its end. Nothing was taken away or granted by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// As in the filter's alarms: `bad_credentials` …
+    pub code: &'static str,
+    /// In a sentence.
+    pub detail: String,
+    /// Whether it may pass by itself.
+    pub is_transient: bool,
+}
+
+impl From<&Trouble> for Failure {
+    fn from(trouble: &Trouble) -> Self {
+        Failure { code: trouble.code(), detail: trouble.to_string(), is_transient: !trouble.is_alarm() }
+    }
+}
+
+/// One reconciliation on its way.
+#[derive(Debug)]
+pub struct Reconciliation {
+    sync: Sync,
+    intent: Intent,
+    /// The callouts that its host has to answer.
+    under_way: SortedSet<CallId>,
+    answered: usize,
+    names: Vec<Name>,
+    changes: SortedMap<Subject, Change>,
+    reports: Vec<Report>,
+}
+
+impl Reconciliation {
+    /// Begins one. What is asked of Stripe and Clerk is in the same step.
+    ///
+    /// # Errors
+    /// [`Failure`] if nothing can be begun.
+    pub fn begin(worker: &Worker, now: Micros, whom: Whom, intent: Intent) -> Result<(Self, Next), Failure> {
+        let deadline = Deadline::of_request(now);
+        let (sync, progress) =
+            Sync::begin(worker, now, trigger(whom), deadline).map_err(|trouble| Failure::from(&trouble))?;
+        let mut reconciliation = Reconciliation {
+            sync,
+            intent,
+            under_way: SortedSet::default(),
+            answered: 0,
+            names: Vec::new(),
+            changes: SortedMap::default(),
+            reports: Vec::new(),
+        };
+        let next = reconciliation.progressed(worker, now, Ok(progress));
+        Ok((reconciliation, next))
+    }
+
+    /// Goes on with the outcome of a callout.
+    pub fn answered(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        call: CallId,
+        outcome: &Outcome<'_>,
+    ) -> Next {
+        if !self.under_way.contains(&call) {
+            return Next::Call(Vec::new());
+        }
+        self.answered = self.answered.saturating_add(1);
+        let progress = self.sync.answered(worker, now, call, outcome);
+        for (subject, change) in self.sync.take_changes() {
+            self.reports.extend(audit::changed(&self.sync, &worker.plans, &subject, &change));
+            let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
+            self.changes.insert(subject, Change { from: first, to: change.to });
+        }
+        self.progressed(worker, now, progress)
+    }
+
+    fn progressed(&mut self, worker: &Worker, now: Micros, progress: Result<Progress, Trouble>) -> Next {
+        let calls = match progress {
+            Ok(Progress::Call(calls)) => calls,
+            Ok(Progress::Done) => return self.conclude(worker, now, None),
+            Err(trouble) => return self.conclude(worker, now, Some(&trouble)),
+        };
+        let mut calls_out = Vec::with_capacity(calls.len());
+        for (id, callout) in calls {
+            let ask = self.sync.asked(id);
+            self.names.extend(ask.and_then(name));
+            if self.intent == Intent::Apply || !ask.is_some_and(Ask::changes_something) {
+                self.under_way.insert(id);
+                calls_out.push((id, callout));
+            }
+        }
+        // Whatever else the sync waits for was kept from it: a rehearsal has nothing left to learn.
+        if self.answered >= self.under_way.len() {
+            let trouble = self.sync.trouble().cloned();
+            return self.conclude(worker, now, trouble.as_ref());
+        }
+        Next::Call(calls_out)
+    }
+
+    fn conclude(&mut self, worker: &Worker, now: Micros, trouble: Option<&Trouble>) -> Next {
+        let _ = worker;
+        let mut reports = std::mem::take(&mut self.reports);
+        match trouble {
+            Some(trouble) => {
+                reports.extend(audit::alarms(&self.sync.facts, None));
+                reports.push(audit::trouble(trouble, None));
+            }
+            None => reports.extend(audit::ending(&self.sync, now).1),
+        }
+        let mut standings = Vec::with_capacity(self.sync.subjects.len());
+        for subject in &self.sync.subjects {
+            let written = self.changes.remove(&subject.subject);
+            let change = written.or_else(|| subject.writing.clone().filter(|_| trouble.is_none()));
+            let record = change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
+            standings.push(Standing {
+                subject: subject.subject.clone(),
+                plan: subject.plan().map(str::to_owned),
+                customer: record.and_then(|record| subject.payer(&record)),
+                change,
+                end: subject.end(),
+            });
+        }
+        Next::Done(Box::new(Conclusion {
+            standings,
+            names: if trouble.is_none() { std::mem::take(&mut self.names) } else { Vec::new() },
+            failure: trouble.map(Failure::from),
+            reports,
+        }))
+    }
+}
+
+fn trigger(whom: Whom) -> Trigger {
+    let (about, customer, named) = match whom {
+        Whom::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
+        Whom::Subject { subject, customers, ends_unrecorded } => {
+            // Whom nobody but a payer's own choice names may gain by it, but not lose what came from elsewhere.
+            let via = if ends_unrecorded { Via::Metadata } else { Via::Reference };
+            (About::Named(customers), None, vec![Named { subject, via }])
+        }
+    };
+    Trigger {
+        event: None,
+        reason: REASON.to_owned(),
+        about,
+        customer,
+        named,
+        names_owner: false,
+        unfit: Vec::new(),
+        skipped: Vec::new(),
+        payment_failure: None,
+    }
+}
+
+fn name(ask: &Ask) -> Option<Name> {
+    let (object, named) = match ask {
+        Ask::NameOnSubscription(id, named) => (id.as_str(), named),
+        Ask::NameOnCustomer(id, named) => (id.as_str(), named),
+        _ => return None,
+    };
+    Some(Name { object: object.to_owned(), subject: named.subject.clone() })
+}
