@@ -22,7 +22,8 @@ const RULES: [(&str, Rule); 8] = [
 fn every_block_is_what_its_language_says() {
     let blocks = all_blocks();
     assert!(blocks.len() > 20, "only {} blocks were found", blocks.len());
-    let wrong: Vec<_> = blocks.iter().filter_map(|block| Some(format!("{}: {}", block.place, check(block).err()?))).collect();
+    let wrong: Vec<_> =
+        blocks.iter().filter_map(|block| Some(format!("{}: {}", block.place, check(block).err()?))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -46,7 +47,11 @@ fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
         ("sh", "cargo frobnicate\n", "cargo frobnicate"),
         ("yaml", "a: [", "flow"),
         ("yaml", "somebody: elses\n", "whose configuration"),
-        ("yaml", "plan_gate: {rules: [{name: x, path: /x, limit: lost}]}\n", "no plan defines a limit \"lost\""),
+        (
+            "yaml",
+            "plan_gate: {rules: [{name: x, path: /x, limit: lost}]}\n",
+            "no plan defines a limit \"lost\"",
+        ),
         ("http", "not a field\n", "not a header field"),
         ("text", "```\n", "a fence"),
     ] {

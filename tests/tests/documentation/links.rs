@@ -23,9 +23,13 @@ fn every_link_leads_to_a_file_and_a_heading() {
 fn the_readme_leads_to_every_page() {
     let pages = all();
     let readme = &pages[0];
-    let linked: Vec<_> =
-        readme.links.iter().filter_map(|link| resolve(&readme.path, link.target.split('#').next()?)).collect();
-    let missing: Vec<_> = pages[1..].iter().map(|page| &page.path).filter(|path| !linked.contains(path)).collect();
+    let linked: Vec<_> = readme
+        .links
+        .iter()
+        .filter_map(|link| resolve(&readme.path, link.target.split('#').next()?))
+        .collect();
+    let missing: Vec<_> =
+        pages[1..].iter().map(|page| &page.path).filter(|path| !linked.contains(path)).collect();
     assert!(missing.is_empty(), "README.md has no link to {missing:?}");
 }
 

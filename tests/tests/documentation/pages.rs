@@ -44,7 +44,8 @@ pub struct Link {
 pub fn all() -> Vec<Page> {
     let listed = std::fs::read_dir(workspace::file("docs")).expect("the directory docs");
     let names = listed.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
-    let mut docs: Vec<_> = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    let mut docs: Vec<_> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
     docs.sort_unstable();
     let roots = ["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
     roots.into_iter().chain(docs).map(|path| read(&path)).collect()
@@ -57,7 +58,8 @@ pub fn all_blocks() -> Vec<Block> {
 
 /// One page.
 pub fn read(path: &str) -> Page {
-    let text = std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"));
+    let text =
+        std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"));
     parse(Path::new(path), &text)
 }
 
@@ -107,13 +109,18 @@ fn begun(place: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
 
 /// As GitHub makes it of a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
+    let kept = heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .collect::<String>();
     kept.replace(' ', "-")
 }
 
 #[test]
 fn a_page_is_taken_apart() {
-    let text = "# Tollgate's `gate`, in short\n\n[a](b.md#c)\n\n```yaml plan_gate\nx: 1\n```\n\n    indented\n";
+    let text =
+        "# Tollgate's `gate`, in short\n\n[a](b.md#c)\n\n```yaml plan_gate\nx: 1\n```\n\n    indented\n";
     let page = parse(Path::new("p.md"), text);
     assert_eq!(page.anchors.iter().collect::<Vec<_>>(), ["tollgates-gate-in-short"]);
     assert_eq!((page.links[0].place.as_str(), page.links[0].target.as_str()), ("p.md:3", "b.md#c"));
