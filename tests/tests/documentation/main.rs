@@ -7,6 +7,7 @@ mod code;
 mod envoy;
 mod links;
 mod pages;
+mod reference;
 mod setup;
 mod shell;
 mod yaml;

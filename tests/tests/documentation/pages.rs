@@ -51,9 +51,10 @@ pub fn all() -> Vec<Page> {
     roots.into_iter().chain(docs).map(|path| read(&path)).collect()
 }
 
-/// All blocks of all pages.
+/// All blocks of the pages for users. ARCHITECTURE.md shows only pictures.
 pub fn all_blocks() -> Vec<Block> {
-    all().into_iter().flat_map(|page| page.blocks).collect()
+    let pages = all().into_iter().filter(|page| page.path != Path::new("ARCHITECTURE.md"));
+    pages.flat_map(|page| page.blocks).collect()
 }
 
 /// One page.

@@ -86,11 +86,12 @@ impl Walk {
         symlink(workspace::target_dir(), dir.path().join("target")).expect("a link");
         let walk = Walk { dir };
         fs::create_dir(walk.path("bin")).expect("a directory");
-        // The alias runs this very binary; cargo would only build it once more.
+        // The alias runs this very binary; cargo would only build it once more. It starts Envoy its own way.
         let modules = env!("CARGO_BIN_EXE_modules");
-        walk.program("cargo", &format!("[ \"$*\" = modules ] && exec {modules}"));
+        let envoy = program().display();
+        walk.program("cargo", &format!("[ \"$*\" = modules ] && ENVOY={envoy} exec {modules}"));
         // Two Envoys of one machine must not take each other for their predecessor.
-        let (envoy, admin) = (program().display(), walk.path("admin"));
+        let admin = walk.path("admin");
         let flags = format!("--disable-hot-restart --admin-address-path {}", admin.display());
         walk.program("envoy", &format!("exec {envoy} {flags} \"$@\""));
         walk

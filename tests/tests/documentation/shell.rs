@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use tollgate_tests::workspace;
 
 /// Programs of the system, and those that a page says how to get.
-const PROGRAMS: [&str; 24] = [
+const PROGRAMS: [&str; 25] = [
     "apt-get",
+    "break",
     "cat",
     "cd",
     "chmod",
