@@ -7,7 +7,8 @@ use crate::{code, shell, yaml};
 type Rule = fn(&Block) -> Result<(), String>;
 
 /// The languages of the pages. What Envoy reads is checked by Envoy too, and what the set-up runs is run.
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
+    ("console", shell::check_console),
     ("json", json),
     ("python", code::python),
     ("sh", shell::check),
@@ -45,6 +46,8 @@ fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
         ("sh", "if true\n", "bash"),
         ("sh", "frobnicate --now\n", "frobnicate"),
         ("sh", "cargo frobnicate\n", "cargo frobnicate"),
+        ("console", "$ frobnicate\ndone\n", "frobnicate"),
+        ("console", "done\n", "no command"),
         ("yaml", "a: [", "flow"),
         ("yaml", "somebody: elses\n", "whose configuration"),
         (

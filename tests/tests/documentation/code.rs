@@ -35,7 +35,7 @@ pub fn nodes(root: Node<'_>) -> Vec<Node<'_>> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(&node) = found.get(next) {
-        found.extend((0..node.child_count()).filter_map(|n| node.child(n as u32)));
+        found.extend((0..node.child_count()).filter_map(|n| node.child(n)));
         next += 1;
     }
     found

@@ -48,6 +48,15 @@ pub fn check(block: &Block) -> Result<(), String> {
     commands.iter().try_for_each(|command| known(command))
 }
 
+/// Checks a session: commands behind `$ `, and what they print.
+pub fn check_console(block: &Block) -> Result<(), String> {
+    let commands: Vec<_> = block.text.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    if commands.is_empty() {
+        return Err("no command: each begins with `$ `".to_owned());
+    }
+    check(&Block { text: commands.join("\n"), ..block.clone() })
+}
+
 fn syntax(text: &str) -> Result<(), String> {
     let mut bash = Command::new("bash");
     let out =
