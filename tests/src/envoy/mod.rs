@@ -24,6 +24,6 @@ mod stats;
 
 pub use load_time::load_time;
 pub use obtain::program;
-pub use process::{Envoy, Validation};
+pub use process::{Envoy, Validation, serving};
 pub use standalone::{EXAMPLE_CLERK_JWT_KEY, Standalone};
 pub use stats::Stats;

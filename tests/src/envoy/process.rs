@@ -4,6 +4,7 @@ use super::launch::Launch;
 use super::stats::Stats;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -164,24 +165,12 @@ impl Process {
                 Ok(None) => {}
                 Err(e) => panic!("cannot wait for Envoy: {e}"),
             }
-            if let Some((admin, listener)) = self.serving(client).await {
+            if let Some((admin, listener)) = serving(&self.launch.admin_file(), client).await {
                 return Outcome::Serving { admin, listener };
             }
             assert!(Instant::now() < deadline, "Envoy neither serves nor ends after {DEADLINE:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-    }
-
-    /// The addresses of the admin interface and of the listener, once Envoy says that it is ready.
-    async fn serving(&self, client: &reqwest::Client) -> Option<(SocketAddr, SocketAddr)> {
-        let admin: SocketAddr =
-            std::fs::read_to_string(self.launch.admin_file()).ok()?.trim().parse().ok()?;
-        get(client, format!("http://{admin}/ready")).await?;
-        let listeners = get(client, format!("http://{admin}/listeners?format=json")).await?;
-        let listeners: Value = serde_json::from_slice(&listeners).ok()?;
-        let socket = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
-        let port = u16::try_from(socket.get("port_value")?.as_u64()?).ok()?;
-        Some((admin, SocketAddr::new(socket.get("address")?.as_str()?.parse().ok()?, port)))
     }
 
     /// Kills it and waits until it is gone. Nothing to do for one that has ended.
@@ -198,6 +187,18 @@ impl Drop for Process {
             eprintln!("{}", self.launch.log_tail());
         }
     }
+}
+
+/// The addresses of the admin interface and of the listener of an Envoy that writes the former into `admin_file`
+/// (`--admin-address-path`), once it says that it is ready.
+pub async fn serving(admin_file: &Path, client: &reqwest::Client) -> Option<(SocketAddr, SocketAddr)> {
+    let admin: SocketAddr = std::fs::read_to_string(admin_file).ok()?.trim().parse().ok()?;
+    get(client, format!("http://{admin}/ready")).await?;
+    let listeners = get(client, format!("http://{admin}/listeners?format=json")).await?;
+    let listeners: Value = serde_json::from_slice(&listeners).ok()?;
+    let socket = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
+    let port = u16::try_from(socket.get("port_value")?.as_u64()?).ok()?;
+    Some((admin, SocketAddr::new(socket.get("address")?.as_str()?.parse().ok()?, port)))
 }
 
 /// Never through a proxy that the machine may be set up with, and with no connection kept: one is served by the runtime

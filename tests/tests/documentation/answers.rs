@@ -1,0 +1,91 @@
+//! The gate's page: each client that it shows gets the answer that stands beside it.
+
+use crate::pages::{Block, read};
+use serde_json::Value;
+use std::process::Command;
+use tollgate_tests::gateway::Gateway;
+
+/// The service in the page's examples.
+const SERVICE: &str = "https://api.example.com";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_client_of_the_gates_page_gets_the_answer_beside_it() {
+    let blocks: Vec<_> =
+        read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "sh").collect();
+    let gateway = Gateway::start(|shipped| {
+        shipped.document(|document| {
+            let issuer = document["plan_gate"]["issuer"].clone();
+            *document = crate::yaml::readme_document();
+            document["plan_gate"]["issuer"] = issuer;
+        })
+    })
+    .await;
+    let token = gateway.token("user_1", "free");
+    let asked: usize = blocks.iter().map(|block| run(block, SERVICE, &gateway.envoy.url(""), &token)).sum();
+    assert!(asked >= 5, "the page shows only {asked} clients");
+}
+
+/// Runs each line with an answer beside it, `curl … # 401 missing_token`: the status, and what else the answer holds.
+/// Says how many these were. `service` stands for `there` in the page.
+pub fn run(block: &Block, service: &str, there: &str, token: &str) -> usize {
+    let mut asked = 0;
+    for line in block.text.lines().filter(|line| line.starts_with("curl ")) {
+        let Some((command, answer)) = line.split_once(" # ") else {
+            panic!("{}: what is the answer to `{line}`?", block.place)
+        };
+        let (status, held) = answer.split_once(' ').unwrap_or((answer, ""));
+        let command = command.replace(service, there);
+        let out = Command::new("bash").args(["-c", &command]).env("TOKEN", token).output().expect("bash");
+        let text = String::from_utf8_lossy(&out.stdout);
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(first.split(' ').nth(1), Some(status), "{}: {command}\n{text}", block.place);
+        assert!(text.contains(held), "{}: {command} gave no {held:?}:\n{text}", block.place);
+        asked += 1;
+    }
+    asked
+}
+
+/// The bodies that the page shows have the members that the gate sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
+    let gateway = Gateway::start(|shipped| {
+        shipped.document(|document| {
+            let issuer = document["plan_gate"]["issuer"].clone();
+            *document = crate::yaml::readme_document();
+            document["plan_gate"]["issuer"] = issuer;
+        })
+    })
+    .await;
+    let token = gateway.token("user_1", "free");
+    let usage = gateway.get("/usage").bearer_auth(&token).send().await.expect("an answer");
+    let mut sent = vec![usage.json::<Value>().await.expect("JSON")];
+    for _ in 0..6 {
+        let answer = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        if answer.status() == 429 {
+            sent.push(answer.json().await.expect("JSON"));
+        }
+    }
+    let anonymous = gateway.get("/ask").send().await.expect("an answer");
+    let free = gateway.get("/reports").bearer_auth(&token).send().await.expect("an answer");
+    sent.push(anonymous.json().await.expect("JSON"));
+    sent.push(free.json().await.expect("JSON"));
+    for block in read("docs/gate.md").blocks.iter().filter(|block| block.language == "json") {
+        let shown: Value = serde_json::from_str(&block.text).expect("JSON");
+        let same = sent.iter().find(|body| body["code"] == shown["code"]);
+        let body = same.unwrap_or_else(|| panic!("{}: the gate sent no {}", block.place, shown["code"]));
+        assert_eq!(timeless(body), timeless(&shown), "{}", block.place);
+    }
+}
+
+/// Without what depends on the day and on how often was asked before.
+fn timeless(body: &Value) -> Value {
+    match body {
+        Value::Object(members) => {
+            let kept =
+                members.iter().filter(|(name, _)| !["reset", "used", "remaining"].contains(&name.as_str()));
+            Value::Object(kept.map(|(name, value)| (name.clone(), timeless(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(timeless).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,99 @@
+//! Every block has a rule by which it is checked, and passes it.
+
+use crate::pages::{Block, all_blocks};
+use crate::{code, shell, yaml};
+
+/// How one language is checked. `Err` says what is wrong.
+type Rule = fn(&Block) -> Result<(), String>;
+
+/// The languages of the pages. What Envoy reads is checked by Envoy too, and what the set-up runs is run.
+const RULES: [(&str, Rule); 9] = [
+    ("console", shell::check_console),
+    ("json", json),
+    ("python", code::python),
+    ("sh", shell::check),
+    ("text", text),
+    ("ts", code::typescript),
+    ("tsx", code::tsx),
+    ("http", http),
+    ("yaml", yaml::check),
+];
+
+#[test]
+fn every_block_is_what_its_language_says() {
+    let blocks = all_blocks();
+    assert!(blocks.len() > 20, "only {} blocks were found", blocks.len());
+    let wrong: Vec<_> =
+        blocks.iter().filter_map(|block| Some(format!("{}: {}", block.place, check(block).err()?))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
+    let block = |language: &str, text: &str| Block {
+        place: "here".to_owned(),
+        heading: String::new(),
+        language: language.to_owned(),
+        context: None,
+        text: text.to_owned(),
+    };
+    for (language, text, why) in [
+        ("", "x", "no rule for the language \"\""),
+        ("lua", "x", "no rule for the language \"lua\""),
+        ("json", "{", "EOF"),
+        ("python", "def f(:\n", "line 1"),
+        ("ts", "const = 1;", "line 1"),
+        ("sh", "if true\n", "bash"),
+        ("sh", "frobnicate --now\n", "frobnicate"),
+        ("sh", "cargo frobnicate\n", "cargo frobnicate"),
+        ("console", "$ frobnicate\ndone\n", "frobnicate"),
+        ("console", "done\n", "no command"),
+        ("yaml", "a: [", "flow"),
+        ("yaml", "somebody: elses\n", "whose configuration"),
+        (
+            "yaml",
+            "plan_gate: {rules: [{name: x, path: /x, limit: lost}]}\n",
+            "no plan defines a limit \"lost\"",
+        ),
+        ("http", "not a field\n", "not a header field"),
+        ("text", "```\n", "a fence"),
+    ] {
+        let told = check(&block(language, text)).expect_err(text);
+        assert!(told.contains(why), "{text:?}: {told}");
+    }
+}
+
+fn check(block: &Block) -> Result<(), String> {
+    let rule = RULES.iter().find(|(language, _)| *language == block.language);
+    let (_, rule) = rule.ok_or_else(|| format!("no rule for the language {:?}", block.language))?;
+    rule(block)
+}
+
+/// One value, or one on each line as a log has them.
+fn json(block: &Block) -> Result<(), String> {
+    let whole = serde_json::from_str::<serde_json::Value>(&block.text);
+    let lines = || block.text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+    match whole {
+        Err(error) if !lines() => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// Pictures, and what a program prints.
+fn text(block: &Block) -> Result<(), String> {
+    if block.text.contains("```") { Err("a fence inside of the block".to_owned()) } else { Ok(()) }
+}
+
+/// Header fields, one a line.
+fn http(block: &Block) -> Result<(), String> {
+    let is_field = |line: &str| {
+        line.split_once(": ").is_some_and(|(name, value)| {
+            reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok()
+                && reqwest::header::HeaderValue::from_str(value).is_ok()
+        })
+    };
+    match block.text.lines().find(|line| !is_field(line)) {
+        Some(line) => Err(format!("not a header field: {line}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! What pages show of Envoy's configuration is taken by Envoy, in the place of what the shipped file says there.
+
+use crate::pages::all_blocks;
+use crate::yaml::{documents, is_bootstrap, merge};
+use tollgate_tests::envoy::Standalone;
+use tollgate_tests::modules::Modules;
+
+#[tokio::test]
+async fn envoy_takes_each_part_of_its_configuration_that_a_page_shows() {
+    for block in all_blocks().iter().filter(|block| block.language == "yaml") {
+        for part in documents(block).expect("YAML").into_iter().filter(is_bootstrap) {
+            let edited = Standalone::load().modules(Modules::build()).edit(|config| merge(config, part));
+            let validation = edited.validate().await;
+            assert!(validation.accepted, "{}: {}", block.place, validation.log);
+        }
+    }
+}
+
+/// The README's document is not the shipped one, and it is what most will begin with.
+#[tokio::test]
+async fn envoy_takes_the_readmes_document() {
+    let shown = crate::yaml::readme_document();
+    let edited = Standalone::load().modules(Modules::build()).document(|document| *document = shown);
+    let validation = edited.validate().await;
+    assert!(validation.accepted, "{}", validation.log);
+}

@@ -1,0 +1,133 @@
+//! The pages that users read, taken apart: code blocks, links and headings, each with its place.
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use tollgate_tests::workspace;
+
+/// One page.
+pub struct Page {
+    /// From the repository's root: `docs/gate.md`.
+    pub path: PathBuf,
+    /// In order.
+    pub blocks: Vec<Block>,
+    /// In order.
+    pub links: Vec<Link>,
+    /// What can stand behind `#` in a link to this page.
+    pub anchors: BTreeSet<String>,
+}
+
+/// A fenced block of code.
+#[derive(Clone)]
+pub struct Block {
+    /// `README.md:31`, for messages.
+    pub place: String,
+    /// The heading that it stands under.
+    pub heading: String,
+    /// The first word of its fence: `yaml`.
+    pub language: String,
+    /// The second word of its fence: what a fragment is a part of.
+    pub context: Option<String>,
+    /// What stands between the fences.
+    pub text: String,
+}
+
+/// A link.
+pub struct Link {
+    /// `README.md:31`, for messages.
+    pub place: String,
+    /// As it is written.
+    pub target: String,
+}
+
+/// README.md, ARCHITECTURE.md and all pages of `docs/`.
+pub fn all() -> Vec<Page> {
+    let listed = std::fs::read_dir(workspace::file("docs")).expect("the directory docs");
+    let names = listed.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let mut docs: Vec<_> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    docs.sort_unstable();
+    let roots = ["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
+    roots.into_iter().chain(docs).map(|path| read(&path)).collect()
+}
+
+/// All blocks of the pages for users. ARCHITECTURE.md shows only pictures.
+pub fn all_blocks() -> Vec<Block> {
+    let pages = all().into_iter().filter(|page| page.path != Path::new("ARCHITECTURE.md"));
+    pages.flat_map(|page| page.blocks).collect()
+}
+
+/// One page.
+pub fn read(path: &str) -> Page {
+    let text =
+        std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"));
+    parse(Path::new(path), &text)
+}
+
+fn parse(path: &Path, text: &str) -> Page {
+    let mut page = Page { path: path.to_owned(), blocks: vec![], links: vec![], anchors: BTreeSet::new() };
+    let mut heading: Option<String> = None;
+    let mut last_heading = String::new();
+    let mut block: Option<Block> = None;
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+        let line = text[..range.start].lines().count() + usize::from(text[..range.start].ends_with('\n'));
+        let place = format!("{}:{}", path.display(), line.max(1));
+        match event {
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => {
+                last_heading = heading.take().unwrap_or_default();
+                page.anchors.insert(anchor(&last_heading));
+            }
+            Event::Start(Tag::CodeBlock(kind)) => block = Some(begun(place, &last_heading, &kind)),
+            Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                page.links.push(Link { place, target: dest_url.into_string() });
+            }
+            Event::Text(text) | Event::Code(text) => {
+                let into = block.as_mut().map(|block| &mut block.text).or(heading.as_mut());
+                into.into_iter().for_each(|into| into.push_str(&text));
+            }
+            _ => {}
+        }
+    }
+    page
+}
+
+fn begun(place: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
+    let words = match kind {
+        CodeBlockKind::Fenced(words) => words.to_string(),
+        CodeBlockKind::Indented => String::new(),
+    };
+    let mut words = words.split_whitespace().map(str::to_owned);
+    Block {
+        place,
+        heading: heading.to_owned(),
+        language: words.next().unwrap_or_default(),
+        context: words.next(),
+        text: String::new(),
+    }
+}
+
+/// As GitHub makes it of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .collect::<String>();
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn a_page_is_taken_apart() {
+    let text =
+        "# Tollgate's `gate`, in short\n\n[a](b.md#c)\n\n```yaml plan_gate\nx: 1\n```\n\n    indented\n";
+    let page = parse(Path::new("p.md"), text);
+    assert_eq!(page.anchors.iter().collect::<Vec<_>>(), ["tollgates-gate-in-short"]);
+    assert_eq!((page.links[0].place.as_str(), page.links[0].target.as_str()), ("p.md:3", "b.md#c"));
+    let block = &page.blocks[0];
+    assert_eq!((block.place.as_str(), block.heading.as_str()), ("p.md:5", "Tollgate's gate, in short"));
+    assert_eq!((block.language.as_str(), block.context.as_deref()), ("yaml", Some("plan_gate")));
+    assert_eq!(block.text, "x: 1\n");
+    assert_eq!(page.blocks[1].language, "", "an indented block has no language, and so no rule");
+}

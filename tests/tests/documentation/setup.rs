@@ -1,0 +1,198 @@
+//! The README's set-up, walked by somebody who copies its commands as they stand: in an empty directory, with the
+//! lines marked CHANGE changed, against the fakes of Stripe and Clerk.
+
+use crate::answers;
+use crate::pages::{Block, read};
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tollgate_tests::clerk::keys::KeyPair;
+use tollgate_tests::clerk::{FakeClerk, User};
+use tollgate_tests::envoy::{program, serving};
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::stripe::FakeStripe;
+use tollgate_tests::stripe::model::{Customer, Price, Session, Subscription};
+use tollgate_tests::upstream::Backend;
+use tollgate_tests::workspace;
+
+const HEADING: &str = "Put it in front of your service";
+/// Where the shipped listener is, in the README's commands.
+const SERVICE: &str = "http://127.0.0.1:8080";
+/// How long Envoy may take to serve.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_copies_the_commands_has_a_working_gate() {
+    let blocks: Vec<Block> = read("README.md").blocks;
+    let blocks: Vec<_> = blocks.into_iter().filter(|b| b.heading == HEADING && b.language == "sh").collect();
+    let [layout, start, first_look, after_paying] = &blocks[..] else {
+        panic!("{HEADING} has {} blocks of commands", blocks.len())
+    };
+    let (stripe, clerk, backend) =
+        (FakeStripe::start().await, FakeClerk::start().await, Backend::start().await);
+    clerk.put_user(User::new("user_ada"));
+
+    let walk = Walk::new();
+    let told = walk.run(&layout.text);
+    assert!(told.contains("secrets/clerk_secret_key.yaml"), "what is to be changed is shown: {told}");
+    walk.change_what_is_marked(&clerk, &backend);
+    walk.lead_callouts_to(&[("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())]);
+    walk.write("gateway/clerk-public-key.pem", &KeyPair::first().pem());
+    for (file, key) in [("stripe_api_key", stripe.key()), ("clerk_secret_key", clerk.secret_key())] {
+        let file = format!("gateway/secrets/{file}.yaml");
+        walk.edit(&file, |text| change(text, "sk_test_REPLACE_ME", key));
+    }
+    let running = walk.start(&start.text.replace("whsec_REPLACE_ME", WEBHOOK_SECRET)).await;
+
+    let url = format!("http://{}", running.listener);
+    let token = || clerk.token("user_ada").sign();
+    assert_eq!(answers::run(first_look, SERVICE, &url, &token()), 3);
+
+    stripe.put(Price::new("price_123"));
+    stripe.put(Customer::new("cus_ada"));
+    stripe.put(Subscription::new("sub_ada", "cus_ada").item("price_123"));
+    stripe.put(Session::new("cs_ada", "cus_ada", "sub_ada").metadata("clerk_user_id", "user_ada"));
+    let event = stripe.event("checkout.session.completed", "cs_ada");
+    let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.post(format!("{url}{WEBHOOK_PATH}")).header("stripe-signature", signature);
+    let answer: serde_json::Value =
+        request.body(body).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&answer["status"], &answer["plan"]), (&"processed".into(), &"pro".into()), "{answer}");
+    assert_eq!(answers::run(after_paying, SERVICE, &url, &token()), 1);
+}
+
+/// A directory that looks like a checkout, and nothing else of this repository in it.
+struct Walk {
+    dir: TempDir,
+}
+
+/// Envoy as the walk started it. Dropping it kills it with the shell around it.
+struct Running {
+    shell: Child,
+    listener: SocketAddr,
+}
+
+impl Walk {
+    fn new() -> Walk {
+        let dir = tempfile::tempdir().expect("a directory");
+        symlink(workspace::file("envoy"), dir.path().join("envoy")).expect("a link");
+        symlink(workspace::target_dir(), dir.path().join("target")).expect("a link");
+        let walk = Walk { dir };
+        fs::create_dir(walk.path("bin")).expect("a directory");
+        // The alias runs this very binary; cargo would only build it once more. It starts Envoy its own way.
+        let modules = env!("CARGO_BIN_EXE_modules");
+        let envoy = program().display();
+        walk.program("cargo", &format!("[ \"$*\" = modules ] && ENVOY={envoy} exec {modules}"));
+        // Two Envoys of one machine must not take each other for their predecessor.
+        let admin = walk.path("admin");
+        let flags = format!("--disable-hot-restart --admin-address-path {}", admin.display());
+        walk.program("envoy", &format!("exec {envoy} {flags} \"$@\""));
+        walk
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let file = format!("bin/{name}");
+        self.write(&file, &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(self.path(&file), fs::Permissions::from_mode(0o755)).expect("an executable");
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.path(file), text).unwrap_or_else(|e| panic!("cannot write {file}: {e}"));
+    }
+
+    fn edit(&self, file: &str, edit: impl FnOnce(&mut String)) {
+        let mut text = fs::read_to_string(self.path(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        edit(&mut text);
+        self.write(file, &text);
+    }
+
+    /// What the shipped file tells its reader to change.
+    fn change_what_is_marked(&self, clerk: &FakeClerk, backend: &Backend) {
+        self.edit("gateway/standalone.yaml", |text| {
+            change(text, "address: 0.0.0.0, port_value: 8080", "address: 127.0.0.1, port_value: 0");
+            change(text, "https://clerk.example.com", clerk.issuer());
+            change(text, "port_value: 8000", &format!("port_value: {}", backend.address().port()));
+        });
+    }
+
+    /// What only this test changes: where Stripe and Clerk are, in plain text, and the admin interface's port.
+    fn lead_callouts_to(&self, clusters: &[(&str, SocketAddr)]) {
+        self.edit("gateway/standalone.yaml", |text| {
+            let mut config: serde_norway::Value = serde_norway::from_str(text).expect("YAML");
+            config["admin"]["address"]["socket_address"]["port_value"] = 0.into();
+            let all = config["static_resources"]["clusters"].as_sequence_mut().expect("clusters");
+            for (name, to) in clusters {
+                let cluster = all.iter_mut().find(|cluster| cluster["name"] == *name).expect("the cluster");
+                cluster.as_mapping_mut().expect("fields").remove("transport_socket");
+                let at = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+                at["address"]["socket_address"]["address"] = to.ip().to_string().into();
+                at["address"]["socket_address"]["port_value"] = to.port().into();
+            }
+            *text = serde_json::to_string_pretty(&config).expect("JSON");
+        });
+    }
+
+    fn shell(&self, directory: &Path, commands: &str) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", commands]).current_dir(directory).stdin(Stdio::null());
+        bash.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        bash
+    }
+
+    /// Runs commands to their end, and returns what they printed.
+    fn run(&self, commands: &str) -> String {
+        let out = self.shell(self.dir.path(), commands).output().expect("bash");
+        let told = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success(), "{told}{}", String::from_utf8_lossy(&out.stderr));
+        told
+    }
+
+    /// Runs commands of which the last one stays, in the directory where the first ones ended.
+    async fn start(&self, commands: &str) -> Running {
+        let log = self.path("log");
+        let file = || File::options().create(true).append(true).open(&log).expect("a log");
+        let mut bash = self.shell(&self.path("gateway"), commands);
+        let shell = bash.process_group(0).stdout(file()).stderr(file()).spawn().expect("bash");
+        let mut running = Running { shell, listener: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some((_, listener)) = serving(&self.path("admin"), &client).await {
+                running.listener = listener;
+                return running;
+            }
+            let ended = running.shell.try_wait().expect("a shell").is_some();
+            let told = || fs::read_to_string(&log).unwrap_or_default();
+            assert!(!ended && Instant::now() < deadline, "Envoy does not serve:\n{}", told());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Changes a line that is marked for it.
+fn change(text: &mut String, from: &str, to: &str) {
+    let marked =
+        text.lines().find(|line| line.contains(from)).unwrap_or_else(|| panic!("no line has {from}"));
+    assert!(marked.contains("CHANGE"), "this line is not marked CHANGE: {marked}");
+    *text = text.replacen(from, to, 1);
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.shell.id());
+        let _ = Command::new("kill").args(["-9", "--", &group]).status();
+        let _ = self.shell.wait();
+    }
+}

@@ -1,0 +1,75 @@
+//! A gateway on which everything has happened that the alerts look for, but a crash.
+
+use crate::exported::Exported;
+use serde_json::json;
+use tollgate_tests::clerk::User;
+use tollgate_tests::envoy::{Envoy, Standalone};
+use tollgate_tests::faults::{Fault, on};
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::upstream::{Backend, Certificate};
+
+/// Lets it happen, and returns what Envoy exports then.
+pub async fn exported_after_them() -> Exported {
+    let gateway = Gateway::start(|shipped| {
+        shipped.document(|document| {
+            let confirm = json!({"cluster": "clerk_api"});
+            document["plan_gate"]["confirm"] = serde_norway::to_value(confirm).expect("JSON is YAML");
+        })
+    })
+    .await;
+    requests(&gateway).await;
+    deliveries(&gateway).await;
+    let exported = Exported::by(&gateway.envoy).await;
+    exported.and(Exported::by(&with_an_impostor_as_clerk(&gateway).await).await)
+}
+
+/// Of each kind that the gate refuses, and five that it lets pass.
+async fn requests(gateway: &Gateway) {
+    gateway.clerk.put_user(User::new("user_1"));
+    let ask = |token: String| gateway.get("/ask").bearer_auth(token).send();
+    for _ in 0..7 {
+        ask(gateway.token("user_1", "free")).await.expect("an answer");
+    }
+    ask(gateway.token("user_2", "platinum")).await.expect("an answer");
+    ask(gateway.session("user_1").issuer("https://clerk.of.another").sign()).await.expect("an answer");
+    gateway.get("/ask").send().await.expect("an answer");
+}
+
+/// One that is processed, and one of each that is not.
+async fn deliveries(gateway: &Gateway) {
+    let (stripe, clerk) = (&gateway.stripe, &gateway.clerk);
+    clerk.put_user(User::new("user_1"));
+    stripe.put(Price::new("price_123"));
+    for customer in ["cus_1", "cus_nobodys"] {
+        stripe.put(Customer::new(customer));
+    }
+    stripe.put(Subscription::new("sub_1", "cus_1").item("price_123").metadata("clerk_user_id", "user_1"));
+    stripe.put(Subscription::new("sub_nobodys", "cus_nobodys").item("price_123"));
+
+    let event = |subscription: &str| stripe.event("customer.subscription.updated", subscription);
+    let key_refused = Fault::status(401, &json!({"error": {"type": "invalid_request_error"}}));
+    for fault in [Fault::stripe_rate_limit(), key_refused, Fault::Reset] {
+        stripe.faults().next(1, on("GET", "/v1/subscriptions"), fault);
+        gateway.deliver(&event("sub_1")).await;
+    }
+    gateway.deliver(&event("sub_nobodys")).await;
+    gateway.deliver(&event("sub_1")).await;
+    let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("{}");
+    forged.send().await.expect("an answer");
+    let large = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("x".repeat(600 << 10));
+    large.send().await.expect("an answer");
+}
+
+/// A second Envoy, for which somebody answers as Clerk whose certificate is for another name.
+async fn with_an_impostor_as_clerk(gateway: &Gateway) -> Envoy {
+    let certificate = Certificate::for_names(&["api.example.com"]);
+    let impostor = Backend::start_with_tls(&certificate).await;
+    let configured = |shipped: Standalone| {
+        shipped.upstream_with_tls("clerk_api", impostor.tls_address(), &certificate.authority())
+    };
+    let envoy = gateway.replica(configured).await;
+    let event = gateway.stripe.event("customer.subscription.updated", "sub_1");
+    gateway.deliver_to(&envoy, &event, tollgate_tests::fake::unix_now()).await.expect("an answer");
+    envoy
+}

@@ -1,0 +1,71 @@
+//! What Envoy's admin interface gives to Prometheus.
+
+use prometheus_parse::{Sample, Scrape, Value};
+use promql_parser::parser::VectorSelector;
+use tollgate_tests::envoy::Envoy;
+
+/// All series of one or several scrapes.
+pub struct Exported(Vec<Sample>);
+
+impl Exported {
+    /// Scrapes an Envoy.
+    pub async fn by(envoy: &Envoy) -> Exported {
+        let answer = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("an answer");
+        let text = answer.text().await.expect("text");
+        // Envoy writes empty braces where a series has no labels, and this reader would pass it over.
+        let lines = text.lines().map(|line| Ok(line.replacen("{} ", " ", 1)));
+        let scrape = Scrape::parse(lines).expect("Prometheus' format");
+        assert!(!scrape.samples.is_empty(), "nothing is exported:\n{text}");
+        Exported(scrape.samples)
+    }
+
+    /// Both together.
+    pub fn and(mut self, other: Exported) -> Exported {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The series that a selector finds.
+    pub fn found_by(&self, selector: &VectorSelector) -> Vec<&Sample> {
+        self.0.iter().filter(|sample| selects(selector, sample)).collect()
+    }
+
+    /// The sum of all series of that name whose labels have these values.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let meant = |sample: &&Sample| {
+            sample.metric == name
+                && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+        };
+        self.0.iter().filter(meant).map(|sample| number(&sample.value)).sum()
+    }
+
+    /// The names of Tollgate's own metrics. A histogram's sum and count go with it.
+    pub fn own_names(&self) -> Vec<&str> {
+        let names = self.0.iter().map(|sample| sample.metric.as_str());
+        let own = |name: &&str| {
+            name.starts_with("tollgate_") && !name.ends_with("_sum") && !name.ends_with("_count")
+        };
+        let mut names: Vec<_> = names.filter(own).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Counter(number) | Value::Gauge(number) | Value::Untyped(number) => *number,
+        Value::Histogram(_) | Value::Summary(_) => 0.0,
+    }
+}
+
+/// A histogram is read as one series under its bare name; queries ask for its buckets.
+fn selects(selector: &VectorSelector, sample: &Sample) -> bool {
+    let asked = selector.name.as_deref().expect("a query names its metrics");
+    let same = match (&sample.value, asked.strip_suffix("_bucket")) {
+        (Value::Histogram(_), Some(histogram)) => sample.metric == histogram,
+        _ => sample.metric == asked,
+    };
+    let labels = &selector.matchers.matchers;
+    same && labels.iter().all(|matcher| matcher.is_match(sample.labels.get(&matcher.name).unwrap_or("")))
+}

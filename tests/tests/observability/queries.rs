@@ -1,0 +1,103 @@
+//! The queries of the shipped alert rules and of the shipped dashboard, parsed.
+
+use promql_parser::parser::{Expr, VectorSelector, parse};
+use promql_parser::util::{ExprVisitor, walk_expr};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use tollgate_tests::workspace;
+
+/// A query, with where it stands.
+pub struct Query {
+    pub place: String,
+    pub expression: Expr,
+}
+
+/// A rules file as Prometheus reads it (<https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/>).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    pub groups: Vec<Group>,
+}
+
+/// Rules that are evaluated together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    pub name: String,
+    pub rules: Vec<Alert>,
+}
+
+/// One alert.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    pub alert: String,
+    pub expr: String,
+    #[serde(rename = "for")]
+    pub lasting: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The shipped rules.
+pub fn rules() -> Rules {
+    serde_norway::from_str(&read("envoy/observability/tollgate.rules.yaml"))
+        .expect("rules of Prometheus' shape")
+}
+
+/// The shipped dashboard.
+pub fn dashboard() -> Value {
+    serde_json::from_str(&read("envoy/observability/tollgate.dashboard.json")).expect("JSON")
+}
+
+/// All queries of both.
+pub fn all() -> Vec<Query> {
+    let alerts = rules().groups.into_iter().flat_map(|group| group.rules);
+    let alerts = alerts.map(|alert| query(format!("alert {}", alert.alert), &alert.expr));
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels.flat_map(|panel| {
+        let targets = panel["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+        targets.iter().map(|target| {
+            // What Grafana puts in before it asks.
+            let text = target["expr"].as_str().expect("a query").replace("$__rate_interval", "1m");
+            query(format!("panel {}", panel["title"]), &text)
+        })
+    });
+    alerts.chain(targets).collect()
+}
+
+impl Query {
+    /// Everything that it asks Prometheus for.
+    pub fn selectors(&self) -> Vec<VectorSelector> {
+        let mut selectors = Selectors(Vec::new());
+        let Ok(_) = walk_expr(&mut selectors, &self.expression);
+        selectors.0
+    }
+}
+
+struct Selectors(Vec<VectorSelector>);
+
+impl ExprVisitor for Selectors {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Infallible> {
+        match expression {
+            Expr::VectorSelector(selector) => self.0.push(selector.clone()),
+            Expr::MatrixSelector(range) => self.0.push(range.vs.clone()),
+            _ => {}
+        }
+        Ok(true)
+    }
+}
+
+fn query(place: String, text: &str) -> Query {
+    let expression = parse(text).unwrap_or_else(|e| panic!("{place}: {e}\n{text}"));
+    Query { place, expression }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"))
+}
