@@ -14,6 +14,7 @@ pub mod ids;
 pub mod machine;
 pub mod plan_table;
 pub mod problem;
+pub mod protobuf;
 pub mod quota;
 pub mod report;
 pub mod secret;

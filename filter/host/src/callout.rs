@@ -1,9 +1,10 @@
 //! Callouts: started, and their ends told apart. Retries nothing.
 
 use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
-use crate::{body, headers, protobuf};
+use crate::{body, headers};
 use std::time::Duration;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
+use tollgate_core::protobuf;
 
 /// The largest answer that is taken: 4 MiB. One of more than Envoy's own limit, 32 MiB, ends as a reset: Envoy does
 /// not say why it gave up.

@@ -28,7 +28,6 @@ mod metrics;
 mod pending;
 mod perform;
 mod property;
-mod protobuf;
 mod random;
 mod reply;
 mod shared_data;

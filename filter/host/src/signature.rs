@@ -2,8 +2,9 @@
 //!
 //! Its arguments and its result are protobuf messages: source/extensions/common/wasm/ext/verify_signature.proto.
 
-use crate::{abi, protobuf};
+use crate::abi;
 use tollgate_core::machine::Verification;
+use tollgate_core::protobuf;
 
 const FUNCTION: &[u8] = b"verify_signature";
 const HASH_FUNCTION: &[u8] = b"sha256";

@@ -3,6 +3,7 @@
 //! Bounded in depth and size, and stricter than protobuf: what Envoy never writes is refused.
 //! Format: <https://protobuf.dev/programming-guides/encoding/>, `google/protobuf/struct.proto`.
 
+use crate::protobuf::{Payload, Reader, WireError};
 use serde_json::{Map, Number, Value};
 
 /// How deep mappings and lists may nest. The deepest place of a document is nine below its root.
@@ -40,6 +41,15 @@ pub(super) enum StructError {
     Size,
 }
 
+impl From<WireError> for StructError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::Truncated => StructError::Truncated,
+            WireError::Form => StructError::Field,
+        }
+    }
+}
+
 /// Reads the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
@@ -68,7 +78,7 @@ impl Decoder {
     /// `Struct`: entries in field 1, each a key in field 1 and a value in field 2.
     fn mapping(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         let mut map = Map::new();
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
             let (1, Payload::Bytes(entry)) = field else { return Err(StructError::Field) };
             let (key, value) = self.entry(entry, depth_left)?;
@@ -81,7 +91,7 @@ impl Decoder {
 
     fn entry(&mut self, bytes: &[u8], depth_left: usize) -> Result<(String, Value), StructError> {
         let (mut key, mut value) = (None, None);
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
             match field {
                 (1, Payload::Bytes(bytes)) if key.is_none() => key = Some(text(bytes)?),
@@ -97,7 +107,7 @@ impl Decoder {
     fn value(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         self.values_left = self.values_left.checked_sub(1).ok_or(StructError::Size)?;
         let depth_left = depth_left.checked_sub(1).ok_or(StructError::Depth)?;
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         let value = match reader.field()?.ok_or(StructError::NoValue)? {
             (1, Payload::Varint(0)) => Value::Null,
             (2, Payload::Fixed64(bytes)) => number(f64::from_le_bytes(bytes)).ok_or(StructError::Number)?,
@@ -116,7 +126,7 @@ impl Decoder {
     /// `ListValue`: values in field 1.
     fn list(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         let mut list = Vec::new();
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         while let Some(field) = reader.field()? {
             let (1, Payload::Bytes(item)) = field else { return Err(StructError::Field) };
             list.push(self.value(item, depth_left)?);
@@ -127,56 +137,6 @@ impl Decoder {
 
 fn text(bytes: &[u8]) -> Result<String, StructError> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| StructError::Text)
-}
-
-/// What a field holds, by wire type.
-enum Payload<'a> {
-    Varint(u64),
-    Fixed64([u8; 8]),
-    Bytes(&'a [u8]),
-}
-
-/// The bytes of one message that are still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// The next field's number and payload; nothing at the end.
-    fn field(&mut self) -> Result<Option<(u64, Payload<'a>)>, StructError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let tag = self.varint()?;
-        let payload = match tag & 7 {
-            0 => Payload::Varint(self.varint()?),
-            1 => {
-                let (bytes, rest) = self.0.split_first_chunk::<8>().ok_or(StructError::Truncated)?;
-                self.0 = rest;
-                Payload::Fixed64(*bytes)
-            }
-            2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| StructError::Truncated)?;
-                let (bytes, rest) = self.0.split_at_checked(length).ok_or(StructError::Truncated)?;
-                self.0 = rest;
-                Payload::Bytes(bytes)
-            }
-            _ => return Err(StructError::Field),
-        };
-        Ok(Some((tag >> 3, payload)))
-    }
-
-    /// Seven bits a byte, lowest first, at most ten bytes; what goes beyond 64 bits is dropped, as protobuf does.
-    fn varint(&mut self) -> Result<u64, StructError> {
-        let mut value = 0;
-        for place in 0_u32..10 {
-            let (byte, rest) = self.0.split_first().ok_or(StructError::Truncated)?;
-            self.0 = rest;
-            value |= u64::from(byte & 0x7f) << place.saturating_mul(7);
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(StructError::Field)
-    }
 }
 
 #[cfg(test)]

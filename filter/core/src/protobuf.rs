@@ -1,0 +1,161 @@
+//! The little of protobuf's encoding that is spoken here: fields of numbers, bytes, texts and messages, written and read.
+//!
+//! Format: <https://protobuf.dev/programming-guides/encoding/>. What the fields mean is known where they are used.
+
+/// A tag of one byte, and the longest length that there is.
+const OVERHEAD_BYTES_MAX: usize = 11;
+
+/// How many bytes [`push_field`] adds at most.
+pub fn field_bytes_max(bytes: &[u8]) -> usize {
+    bytes.len().saturating_add(OVERHEAD_BYTES_MAX)
+}
+
+/// Appends a field of bytes, of text or of a message. Its number is below 16, so that its tag is one byte.
+pub fn push_field(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+    const LENGTH_DELIMITED: u8 = 2;
+    message.push(number << 3 | LENGTH_DELIMITED);
+    push_varint(message, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    message.extend_from_slice(bytes);
+}
+
+/// Appends a field that holds a number. Its own number is below 16.
+pub fn push_number(message: &mut Vec<u8>, number: u8, value: u64) {
+    message.push(number << 3);
+    push_varint(message, value);
+}
+
+/// Seven bits a byte, the lowest first, the top bit set on all but the last.
+fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap_or_default());
+}
+
+/// Why bytes are no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A length or a number goes beyond the end.
+    #[error("it ends too early")]
+    Truncated,
+    /// A wire type that is not in use here, or a number that does not end.
+    #[error("it is not protobuf")]
+    Form,
+}
+
+/// What a field holds, by wire type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// A number, a bool or an enum.
+    Varint(u64),
+    /// Eight bytes: a double.
+    Fixed64([u8; 8]),
+    /// Bytes, a text or a message.
+    Bytes(&'a [u8]),
+}
+
+/// The bytes of one message that are still to be read.
+#[derive(Debug)]
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Reads a message from its beginning.
+    pub const fn new(message: &'a [u8]) -> Self {
+        Reader(message)
+    }
+
+    /// The next field's number and payload; nothing at the end.
+    ///
+    /// # Errors
+    /// [`WireError`], and what follows cannot be read either.
+    pub fn field(&mut self) -> Result<Option<(u64, Payload<'a>)>, WireError> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let payload = match tag & 7 {
+            0 => Payload::Varint(self.varint()?),
+            1 => {
+                let (bytes, rest) = self.0.split_first_chunk::<8>().ok_or(WireError::Truncated)?;
+                self.0 = rest;
+                Payload::Fixed64(*bytes)
+            }
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)?;
+                let (bytes, rest) = self.0.split_at_checked(length).ok_or(WireError::Truncated)?;
+                self.0 = rest;
+                Payload::Bytes(bytes)
+            }
+            _ => return Err(WireError::Form),
+        };
+        Ok(Some((tag >> 3, payload)))
+    }
+
+    /// Seven bits a byte, lowest first, at most ten bytes; what goes beyond 64 bits is dropped, as protobuf does.
+    fn varint(&mut self) -> Result<u64, WireError> {
+        let mut value = 0;
+        for place in 0_u32..10 {
+            let (byte, rest) = self.0.split_first().ok_or(WireError::Truncated)?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f) << place.saturating_mul(7);
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(WireError::Form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_a_tag_a_length_and_the_bytes() {
+        let mut message = Vec::new();
+        push_field(&mut message, 1, b"ab");
+        push_field(&mut message, 4, b"");
+        push_number(&mut message, 3, 300);
+        assert_eq!(message, b"\x0a\x02ab\x22\x00\x18\xac\x02");
+    }
+
+    #[test]
+    fn numbers_take_as_many_bytes_as_they_need() {
+        let cases = [
+            (0, &[0][..]),
+            (127, &[127]),
+            (128, &[0x80, 1]),
+            (16_383, &[0xff, 0x7f]),
+            (16_384, &[0x80, 0x80, 1]),
+            (u64::MAX, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        ];
+        for (number, want) in cases {
+            let mut bytes = Vec::new();
+            push_varint(&mut bytes, number);
+            assert_eq!(bytes, want, "{number}");
+            assert_eq!(Reader::new(&bytes).varint(), Ok(number));
+        }
+    }
+
+    #[test]
+    fn fields_are_read_as_they_were_written_and_what_is_cut_short_is_none() {
+        let message = b"\x0a\x02ab\x18\xac\x02\x09\x01\x02\x03\x04\x05\x06\x07\x08";
+        let mut reader = Reader::new(message);
+        assert_eq!(reader.field(), Ok(Some((1, Payload::Bytes(b"ab")))));
+        assert_eq!(reader.field(), Ok(Some((3, Payload::Varint(300)))));
+        assert_eq!(reader.field(), Ok(Some((1, Payload::Fixed64([1, 2, 3, 4, 5, 6, 7, 8])))));
+        assert_eq!(reader.field(), Ok(None));
+        let cases: [(&str, &[u8], WireError); 6] = [
+            ("a tag that goes on", b"\x80", WireError::Truncated),
+            ("no number", b"\x18", WireError::Truncated),
+            ("fewer bytes than announced", b"\x0a\x03ab", WireError::Truncated),
+            ("half a double", b"\x09\x01", WireError::Truncated),
+            ("a group", b"\x0b", WireError::Form),
+            ("a number without an end", &[0xff; 11], WireError::Form),
+        ];
+        for (why, bytes, want) in cases {
+            assert_eq!(Reader::new(bytes).field(), Err(want), "{why}");
+        }
+    }
+}
