@@ -59,6 +59,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("authorized_parties", "authorized_parties: [https://app.example.com]"),
     ("audience", "audience: [https://api.example.com]"),
     ("clock_skew_s", "clock_skew_s: 5"),
+    ("local_memory_mb", "local_memory_mb: 97"),
     ("path_prefix", "path_prefix: /ask"),
     ("methods", "methods: [GET, POST]"),
     ("host", "host: api.example.com"),

@@ -30,6 +30,9 @@ const CLAIM_PARTS_MAX: usize = 8;
 /// The longest path of a claim, in bytes.
 const CLAIM_BYTES_MAX: usize = 200;
 
+/// The most memory that the counters of signed-in callers may be given, in megabytes: ten million subjects.
+const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
+
 /// The furthest that two clocks may be apart, in seconds.
 const CLOCK_SKEW_S_MAX: u64 = 60;
 
@@ -117,7 +120,10 @@ impl PlanClaims {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// In this Envoy process.
-    Local,
+    Local {
+        /// How much memory the counters of signed-in callers may take, in megabytes.
+        memory_mb: u64,
+    },
     /// In envoyproxy/ratelimit.
     Ratelimit {
         /// The cluster's name in Envoy's configuration.
@@ -182,7 +188,7 @@ pub(super) fn gate(
         confirm: confirm.map(|written| {
             upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
         }),
-        store: store(&written.store, problems),
+        store: store(written, problems),
         webhook_path: around.webhook_path.map(str::to_owned),
         plan_key: around.plan_key.to_owned(),
     }
@@ -300,9 +306,12 @@ fn plan_required_status(status: u64) -> Checked<u16> {
     }
 }
 
-fn store(written: &WrittenStore<'_>, problems: &mut Problems) -> Store {
+fn store(written: &PlanGate<'_>, problems: &mut Problems) -> Store {
     const AT: &str = "plan_gate.store.ratelimit";
-    let WrittenStore::Ratelimit(written) = written else { return Store::Local };
+    const MEMORY: &str = "plan_gate.local_memory_mb";
+    let memory = names::between(written.local_memory_mb, 1..=LOCAL_MEMORY_MB_MAX, "megabytes", MEMORY);
+    let memory_mb = problems.keep_or_default(memory);
+    let WrittenStore::Ratelimit(written) = &written.store else { return Store::Local { memory_mb } };
     Store::Ratelimit {
         cluster: problems.keep_or_default(address::cluster(written.cluster, &field(AT, "cluster"))),
         domain: problems.keep_or_default(names::name(written.domain, &field(AT, "domain"))),

@@ -281,7 +281,7 @@ fn the_gate_section_is_read_as_written() {
     let confirm = section.confirm.unwrap();
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
-    assert_eq!(section.store, Store::Local);
+    assert_eq!(section.store, Store::Local { memory_mb: 97 });
     assert_eq!(section.webhook_path.as_deref(), Some("/webhooks/stripe"));
     assert_eq!(section.plan_key, "plan");
 }

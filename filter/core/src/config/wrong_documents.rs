@@ -341,6 +341,10 @@ fn a_gate_section_out_of_bounds_is_refused() {
             "plan_gate.authorized_parties: there is none, so that no token could pass; list the origins",
         ),
         (
+            Set("/plan_gate/local_memory_mb", json!(1_001)),
+            "plan_gate.local_memory_mb: 1001 is out of range; take 1 to 1000 megabytes",
+        ),
+        (
             Set("/plan_gate/clock_skew_s", json!(61)),
             "plan_gate.clock_skew_s: 61 is out of range; take 0 to 60 seconds",
         ),

@@ -36,6 +36,8 @@ pub struct Worker {
     pub(super) metrics: GateMetrics,
     pub(super) counters: Option<Counters>,
     drawn_seed: Seed,
+    /// How much memory the counters of signed-in callers may take, in megabytes.
+    memory_mb: u64,
 }
 
 /// The tables of counters, once the seed that all workers share is known.
@@ -46,10 +48,10 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new(namespace: &str, seed: &Seed) -> Self {
+    pub(super) fn new(namespace: &str, seed: &Seed, memory_mb: u64) -> Self {
         Counters {
-            signed_in: BucketTable::new(namespace, Callers::SignedIn, seed),
-            anonymous: BucketTable::new(namespace, Callers::Anonymous, seed),
+            signed_in: BucketTable::new(namespace, Callers::SignedIn, seed, memory_mb),
+            anonymous: BucketTable::new(namespace, Callers::Anonymous, seed, memory_mb),
         }
     }
 }
@@ -78,9 +80,9 @@ impl Worker {
     pub fn new(configuration: Configuration<Gate>, seed: [u8; Seed::BYTES]) -> Result<Self, GateError> {
         let Configuration { namespace, plans, section: gate, .. } = configuration;
         let keyring = keyring(&gate.keys)?;
-        if gate.store != Store::Local {
+        let Store::Local { memory_mb } = gate.store else {
             return Err(GateError::NotYet { path: "plan_gate.store.ratelimit", cure: "use `store: local`" });
-        }
+        };
         let rules = Rules {
             issuer: gate.issuer.clone(),
             authorized_parties: gate.authorized_parties.clone(),
@@ -102,6 +104,7 @@ impl Worker {
             metrics,
             counters: None,
             drawn_seed: Seed::new(seed),
+            memory_mb,
         })
     }
 }
@@ -134,7 +137,7 @@ impl Worker {
         };
         match Seed::from_shared(value) {
             Some(seed) => {
-                self.counters = Some(Counters::new(&self.namespace, &seed));
+                self.counters = Some(Counters::new(&self.namespace, &seed, self.memory_mb));
                 Seeding::Done
             }
             None => Seeding::Failed,
@@ -144,7 +147,7 @@ impl Worker {
     /// Uses the seed that was drawn here, or loads the one of the worker that was faster.
     pub(super) fn seed_swapped(&mut self, stored: bool) -> Seeding {
         if stored {
-            self.counters = Some(Counters::new(&self.namespace, &self.drawn_seed));
+            self.counters = Some(Counters::new(&self.namespace, &self.drawn_seed, self.memory_mb));
         }
         self.seeding()
     }

@@ -1,18 +1,31 @@
 //! Which shared key holds a counter, and the fingerprint it is found by: a fixed table of buckets, keyed at random.
 
+use super::bucket::BUCKET_BYTES_MAX;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::num::NonZeroU32;
 
-/// How many buckets the counters of signed-in callers are spread over.
+/// What the counters of signed-in callers may weigh if nothing else is said, in megabytes: 16,384 buckets.
 ///
 /// A million subjects with two counters each make 122 counters a bucket: 4 KB, up to which a read and a write of
 /// shared data cost about the same. See `quota::bucket` for what the whole table holds and weighs.
-pub const SIGNED_IN_BUCKETS: NonZeroU32 = NonZeroU32::new(16_384).unwrap();
+pub const SIGNED_IN_MB: u64 = 97;
 
-/// How many buckets the counters of anonymous callers are spread over: a quarter, since addresses cost nothing and
-/// a flood of them must not cost much memory either.
-pub const ANONYMOUS_BUCKETS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
+/// What Envoy keeps with each key: an entry of a hash map, the key's text, the version, rounded up generously.
+pub(super) const KEY_BYTES: usize = 256;
+
+/// What a full bucket weighs.
+const FULL_BUCKET_BYTES: u64 = (BUCKET_BYTES_MAX + KEY_BYTES) as u64;
+
+/// Large numbers of buckets are a multiple of this, so that what is said in megabytes need not be exact.
+const BUCKETS_STEP: u64 = 1_024;
+
+/// How many buckets weigh so much at most when they are full.
+fn buckets_within(memory_mb: u64) -> NonZeroU32 {
+    let buckets = memory_mb.saturating_mul(1_000_000) / FULL_BUCKET_BYTES;
+    let buckets = if buckets < BUCKETS_STEP { buckets } else { buckets & !(BUCKETS_STEP - 1) };
+    NonZeroU32::new(u32::try_from(buckets).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
+}
 
 /// The random key of a process, without which nobody can aim at a bucket. All its workers must have the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +85,8 @@ pub struct Place {
 pub enum Callers {
     /// Users and organisations, by id.
     SignedIn,
-    /// Everyone else, by address: a table of its own, so that a flood of addresses evicts no signed-in caller.
+    /// Everyone else, by address: a table of its own, so that a flood of addresses evicts no signed-in caller. It has
+    /// a quarter of the others' buckets, since addresses cost nothing.
     Anonymous,
 }
 
@@ -85,13 +99,17 @@ pub struct BucketTable {
 }
 
 impl BucketTable {
-    /// The table of a namespace, of the default size for these callers.
-    pub fn new(namespace: &str, callers: Callers, seed: &Seed) -> Self {
+    /// The table of a namespace. The counters of signed-in callers weigh `memory_mb` megabytes at most.
+    ///
+    /// Tables of another size have other keys: a bucket is never read for one of another table.
+    pub fn new(namespace: &str, callers: Callers, seed: &Seed, memory_mb: u64) -> Self {
+        let all = buckets_within(memory_mb);
         let (letter, buckets) = match callers {
-            Callers::SignedIn => ("c", SIGNED_IN_BUCKETS),
-            Callers::Anonymous => ("a", ANONYMOUS_BUCKETS),
+            Callers::SignedIn => ("c", all),
+            Callers::Anonymous => ("a", NonZeroU32::new(all.get() / 4).unwrap_or(NonZeroU32::MIN)),
         };
-        let prefix = ["tollgate/1/", namespace, "/", letter, "/"].concat();
+        let size = if memory_mb == SIGNED_IN_MB { String::new() } else { all.to_string() };
+        let prefix = ["tollgate/1/", namespace, "/", letter, &size, "/"].concat();
         // SipHash as published, not the standard library's hasher: counters outlive a module that is replaced by one
         // of another compiler, and only a specified function still finds them then.
         BucketTable { prefix, buckets, hasher: SipHasher13::new_with_key(seed.as_bytes()) }
@@ -123,14 +141,14 @@ mod tests {
     const SEED: Seed = Seed::new([7; Seed::BYTES]);
 
     fn table(callers: Callers) -> BucketTable {
-        BucketTable::new("shop", callers, &SEED)
+        BucketTable::new("shop", callers, &SEED, SIGNED_IN_MB)
     }
 
     #[test]
     fn workers_of_one_seed_agree_and_strangers_cannot_tell() {
         let ours = table(Callers::SignedIn).place(b"user_1", "asks");
         assert_eq!(ours, table(Callers::SignedIn).place(b"user_1", "asks"));
-        let theirs = BucketTable::new("shop", Callers::SignedIn, &Seed::new([8; Seed::BYTES]));
+        let theirs = BucketTable::new("shop", Callers::SignedIn, &Seed::new([8; Seed::BYTES]), SIGNED_IN_MB);
         assert_ne!(ours.fingerprint, theirs.place(b"user_1", "asks").fingerprint);
         assert!(ours.key.starts_with("tollgate/1/shop/c/"), "{}", ours.key);
         let anonymous = table(Callers::Anonymous).place(b"user_1", "asks");
@@ -158,12 +176,25 @@ mod tests {
     fn keys_are_a_fixed_number_and_evenly_used() {
         let table = table(Callers::Anonymous);
         let mut uses: HashMap<String, u32> = HashMap::new();
-        for caller in 0..64 * ANONYMOUS_BUCKETS.get() {
+        for caller in 0..64 * 4_096_u32 {
             *uses.entry(table.place(&caller.to_le_bytes(), "asks").key).or_default() += 1;
         }
-        assert_eq!(uses.len(), usize::try_from(ANONYMOUS_BUCKETS.get()).unwrap());
+        assert_eq!(uses.len(), 4_096);
         // 64 on average with a deviation of 8; seven deviations to either side.
         assert!(uses.values().all(|n| (8..=120).contains(n)), "{:?}", uses.values().max());
+    }
+
+    #[test]
+    fn the_number_of_buckets_follows_the_memory_and_each_size_has_keys_of_its_own() {
+        for (memory_mb, buckets) in [(1, 169), (10, 1_024), (97, 16_384), (400, 67_584), (1_000, 168_960)] {
+            assert_eq!(buckets_within(memory_mb).get(), buckets, "{memory_mb}");
+            assert!(u64::from(buckets) * FULL_BUCKET_BYTES <= memory_mb * 1_000_000, "{memory_mb}");
+        }
+        let place = |memory_mb| {
+            BucketTable::new("shop", Callers::SignedIn, &SEED, memory_mb).place(b"user_1", "asks").key
+        };
+        assert!(place(97).starts_with("tollgate/1/shop/c/"), "{}", place(97));
+        assert!(place(1).starts_with("tollgate/1/shop/c169/"), "{}", place(1));
     }
 
     #[test]

@@ -59,6 +59,14 @@ pub struct PlanGate<'a> {
     /// Where it is counted.
     #[serde(default)]
     pub store: Store<'a>,
+    /// How much memory the counters of signed-in callers may take in the `local` store, in megabytes. Those of
+    /// anonymous callers take a quarter of that besides.
+    #[serde(default = "local_memory_mb")]
+    pub local_memory_mb: u64,
+}
+
+fn local_memory_mb() -> u64 {
+    crate::quota::table::SIGNED_IN_MB
 }
 
 fn yes() -> bool {

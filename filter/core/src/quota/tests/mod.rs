@@ -8,7 +8,7 @@ mod size;
 mod workers;
 
 use super::spend::{Decision, Spending, peek, spend};
-use super::table::{BucketTable, Callers, Fingerprint, Seed};
+use super::table::{BucketTable, Callers, Fingerprint, SIGNED_IN_MB, Seed};
 use super::window_state::WindowState;
 use crate::plan_table::{Period, Window};
 use crate::time::Micros;
@@ -28,7 +28,7 @@ const fn window(max: u64, per: Period) -> Window {
 }
 
 fn fingerprint(subject: &str) -> Fingerprint {
-    let table = BucketTable::new("shop", Callers::SignedIn, &Seed::new([1; Seed::BYTES]));
+    let table = BucketTable::new("shop", Callers::SignedIn, &Seed::new([1; Seed::BYTES]), SIGNED_IN_MB);
     table.place(subject.as_bytes(), "asks").fingerprint
 }
 
