@@ -10,6 +10,7 @@ mod grpc;
 mod hostile;
 mod identity;
 mod keys;
+mod organizations;
 mod paths;
 mod plans;
 mod quota;
