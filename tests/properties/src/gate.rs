@@ -8,6 +8,7 @@ use tollgate_core::http::HeaderMap;
 use tollgate_core::machine::{Action, Input, Machine};
 use tollgate_core::plan_table::{Period, Window};
 use tollgate_core::quota::bucket::BUCKET_BYTES_MAX;
+use tollgate_core::quota::table::SIGNED_IN_MB;
 use tollgate_core::quota::{BucketTable, Callers, Decision, Seed, peek, spend};
 use tollgate_core::time::Micros;
 
@@ -95,7 +96,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
 /// exactly, what is not changes nothing, and nothing grows without bound.
 pub fn bucket(bytes: &[u8]) -> bool {
     let (cost, stored) = bytes.split_first().map_or((1, bytes), |(cost, stored)| (u64::from(*cost), stored));
-    let table = BucketTable::new("any", Callers::SignedIn, &Seed::new([7; 16]));
+    let table = BucketTable::new("any", Callers::SignedIn, &Seed::new([7; 16]), SIGNED_IN_MB);
     let subject = table.place(b"user_1", "asks").fingerprint;
     let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
     let before = peek(Some(stored), subject, &windows, NOW);
