@@ -1,5 +1,7 @@
 //! Whether an upstream might serve a path as the webhook's although its bytes differ, so that it would go on unverified.
 
+use percent_encoding::percent_decode;
+
 /// How often an upstream may decode escapes: once as the rules say, once more as some frameworks do.
 const DECODINGS: usize = 2;
 
@@ -10,14 +12,15 @@ pub(super) fn reads_as(path: &[u8], webhook_path: &str) -> bool {
     if path == webhook_path {
         return false;
     }
+    let wanted = folded(webhook_path);
     let mut path = path.to_vec();
-    for _ in 0..=DECODINGS {
-        if folded(&path) == folded(webhook_path) {
+    for _ in 0..DECODINGS {
+        if folded(&path) == wanted {
             return true;
         }
-        path = decoded(&path);
+        path = percent_decode(&path).collect();
     }
-    false
+    folded(&path) == wanted
 }
 
 /// The segments that are left, in small letters.
@@ -32,30 +35,6 @@ fn folded(path: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     segments
-}
-
-/// The path with each escape replaced by its byte; what is no escape stays as it is.
-fn decoded(path: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        let escaped = behind.split_at_checked(2).filter(|_| *byte == b'%');
-        match escaped.and_then(|(digits, behind)| Some((byte_of(digits)?, behind))) {
-            Some((meant, behind)) => {
-                decoded.push(meant);
-                rest = behind;
-            }
-            None => decoded.push(*byte),
-        }
-    }
-    decoded
-}
-
-fn byte_of(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let [high, low] = digits else { return None };
-    Some((digit(high)? << 4) | digit(low)?)
 }
 
 #[cfg(test)]
