@@ -8,18 +8,23 @@ use tollgate_tests::gateway::Gateway;
 /// The service in the page's examples.
 const SERVICE: &str = "https://api.example.com";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_client_of_the_gates_page_gets_the_answer_beside_it() {
-    let blocks: Vec<_> =
-        read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "sh").collect();
-    let gateway = Gateway::start(|shipped| {
+/// A gateway with the README's document.
+async fn gateway_of_the_readme() -> Gateway {
+    Gateway::start(|shipped| {
         shipped.document(|document| {
             let issuer = document["plan_gate"]["issuer"].clone();
             *document = crate::yaml::readme_document();
             document["plan_gate"]["issuer"] = issuer;
         })
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_client_of_the_gates_page_gets_the_answer_beside_it() {
+    let blocks: Vec<_> =
+        read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "sh").collect();
+    let gateway = gateway_of_the_readme().await;
     let token = gateway.token("user_1", "free");
     let asked: usize = blocks.iter().map(|block| run(block, SERVICE, &gateway.envoy.url(""), &token)).sum();
     assert!(asked >= 5, "the page shows only {asked} clients");
@@ -48,14 +53,7 @@ pub fn run(block: &Block, service: &str, there: &str, token: &str) -> usize {
 /// The bodies that the page shows have the members that the gate sends.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
-    let gateway = Gateway::start(|shipped| {
-        shipped.document(|document| {
-            let issuer = document["plan_gate"]["issuer"].clone();
-            *document = crate::yaml::readme_document();
-            document["plan_gate"]["issuer"] = issuer;
-        })
-    })
-    .await;
+    let gateway = gateway_of_the_readme().await;
     let token = gateway.token("user_1", "free");
     let usage = gateway.get("/usage").bearer_auth(&token).send().await.expect("an answer");
     let mut sent = vec![usage.json::<Value>().await.expect("JSON")];

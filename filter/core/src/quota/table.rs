@@ -185,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn neither_table_can_outgrow_its_memory_if_nothing_else_is_said() {
+        let weight = |callers| u64::from(table(callers).buckets.get()) * FULL_BUCKET_BYTES;
+        assert!(weight(Callers::SignedIn) <= 100_000_000, "{}", weight(Callers::SignedIn));
+        assert!(weight(Callers::Anonymous) <= 25_000_000, "{}", weight(Callers::Anonymous));
+    }
+
+    #[test]
     fn the_number_of_buckets_follows_the_memory_and_each_size_has_keys_of_its_own() {
         for (memory_mb, buckets) in [(1, 169), (10, 1_024), (97, 16_384), (400, 67_584), (1_000, 168_960)] {
             assert_eq!(buckets_within(memory_mb).get(), buckets, "{memory_mb}");
