@@ -65,14 +65,8 @@ pub(super) struct Before {
 impl Before {
     /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
     pub(super) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
-        let (from, to) = (rank(old_plan.as_deref(), plans), rank(shown.plan.as_deref(), plans));
-        let action = match (to.cmp(&from), self.action) {
-            (Ordering::Equal, _) => Action::StatusUpdated,
-            (Ordering::Greater, Action::Created) if from == plans.default_rank() => Action::Created,
-            (Ordering::Greater, _) => Action::Upgraded,
-            (Ordering::Less, _) if shown.granted_by.is_none() => Action::Deactivated,
-            (Ordering::Less, _) => Action::Downgraded,
-        };
+        let is_first = self.action == Action::Created;
+        let action = step(old_plan.as_deref(), shown, is_first, plans);
         Before { action, old_plan }
     }
 }
@@ -88,17 +82,23 @@ pub(super) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
 
 /// What happened by a change; `None` if only Tollgate's own notes changed.
 fn action(change: &Change, plans: &PlanTable) -> Option<Action> {
-    let (from, to) = (rank(change.from.plan.as_deref(), plans), rank(change.to.plan.as_deref(), plans));
-    if to > from {
-        let first = change.from.granted_by.is_none() && from == plans.default_rank();
-        return Some(if first { Action::Created } else { Action::Upgraded });
-    }
-    if to < from {
-        return Some(if change.to.granted_by.is_none() { Action::Deactivated } else { Action::Downgraded });
-    }
+    let is_first = change.from.granted_by.is_none();
+    let action = step(change.from.plan.as_deref(), &change.to, is_first, plans);
     let shows_the_same =
         change.from.subscription == change.to.subscription && change.from.plan == change.to.plan;
-    if shows_the_same { None } else { Some(Action::StatusUpdated) }
+    (action != Action::StatusUpdated || !shows_the_same).then_some(action)
+}
+
+/// What happens by the step from a plan to what is shown then. `is_first` if nothing granted a plan before.
+fn step(from: Option<&str>, to: &Record, is_first: bool, plans: &PlanTable) -> Action {
+    let (from, to_rank) = (rank(from, plans), rank(to.plan.as_deref(), plans));
+    match to_rank.cmp(&from) {
+        Ordering::Greater if is_first && from == plans.default_rank() => Action::Created,
+        Ordering::Greater => Action::Upgraded,
+        Ordering::Less if to.granted_by.is_none() => Action::Deactivated,
+        Ordering::Less => Action::Downgraded,
+        Ordering::Equal => Action::StatusUpdated,
+    }
 }
 
 #[derive(Serialize)]
