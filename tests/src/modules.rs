@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 
 /// What Rust calls the platform of an Envoy plugin.
 const TARGET: &str = "wasm32-wasip1";
+/// Each number that the linker fills in takes the bytes it needs, not always five: a fifteenth of a module. The linker
+/// refuses it beside debug information, so it is no flag of every build.
+const COMPRESS: &str = "link-arg=--compress-relocations";
 /// What both modules together may weigh: each gateway loads them, and V8 compiles them at every start.
 pub const BYTES_MAX: u64 = 700_000;
 
@@ -58,7 +61,7 @@ fn build(dir: &Path) {
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
     // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
-    cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}]")]);
+    cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}, \"-C\", {COMPRESS:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
 }
 
