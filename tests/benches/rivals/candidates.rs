@@ -54,12 +54,7 @@ impl Candidate {
     }
 
     /// What listens at that address.
-    pub(crate) fn at(
-        name: &'static str,
-        about: &str,
-        address: SocketAddr,
-        requests: Requests,
-    ) -> Candidate {
+    pub(crate) fn at(name: &'static str, about: &str, address: SocketAddr, requests: Requests) -> Candidate {
         let webhook = matches!(requests, Requests::Signed(_));
         let (processes, kept) = (Vec::new(), Vec::new());
         Candidate {

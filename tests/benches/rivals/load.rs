@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
+use tokio::process::Command;
 use tollgate_tests::wire::exchange;
 use tollgate_tests::workspace;
-use tokio::process::Command;
 
 /// How many connections are open at once.
 const CONNECTIONS: &str = "16";

@@ -68,7 +68,10 @@ impl Report {
             let ratio = measured.spread(Run::processor_us).median / bare.spread(Run::processor_us).median;
             let added = if measured.name == bare.name { "–".to_owned() } else { shown(added, 1) };
             let rest = measured.speed();
-            line(text, &format!("| `{}` | {} | {added} | {ratio:.2} | {rest} |", measured.name, measured.about));
+            line(
+                text,
+                &format!("| `{}` | {} | {added} | {ratio:.2} | {rest} |", measured.name, measured.about),
+            );
         }
     }
 
@@ -78,7 +81,8 @@ impl Report {
         if webhooks.peek().is_none() {
             return;
         }
-        *text += "\n| webhooks | | processor for each, µs | events/s | p50, p99, µs |\n|---|---|---|---|---|\n";
+        *text +=
+            "\n| webhooks | | processor for each, µs | events/s | p50, p99, µs |\n|---|---|---|---|---|\n";
         for measured in webhooks {
             let processor = shown(measured.spread(Run::processor_us), 0);
             let rest = measured.speed();

@@ -86,7 +86,8 @@ fn ask(fields: &str) -> Vec<u8> {
 /// A POST of that body.
 pub(crate) fn post(path: &str, fields: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: {length}\r\n{fields}\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: {length}\r\n{fields}\r\n");
     [head.as_bytes(), body].concat()
 }
 

@@ -36,13 +36,16 @@ pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
             all.push(Candidate::envoy(gateway, about, envoy, requests()).await.answering(400, None));
         }
         if options.wants(application) {
-            let service = Service::start("webhook", &[
-                ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
-                ("STRIPE_URL", "http://127.0.0.1:1"),
-                ("STRIPE_KEY", "sk_test_none"),
-                ("CLERK_URL", "http://127.0.0.1:1"),
-                ("CLERK_KEY", "sk_test_none"),
-            ]);
+            let service = Service::start(
+                "webhook",
+                &[
+                    ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+                    ("STRIPE_URL", "http://127.0.0.1:1"),
+                    ("STRIPE_KEY", "sk_test_none"),
+                    ("CLERK_URL", "http://127.0.0.1:1"),
+                    ("CLERK_KEY", "sk_test_none"),
+                ],
+            );
             let candidate = Candidate::at(application, about, service.address, requests());
             all.push(candidate.with(service.process(), service).answering(400, None));
         }
@@ -96,13 +99,16 @@ impl World {
     fn application(&self) -> Service {
         let (stripe, clerk) =
             (format!("http://{}", self.stripe.addr()), format!("http://{}", self.clerk.addr()));
-        Service::start("webhook", &[
-            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
-            ("STRIPE_URL", &stripe),
-            ("STRIPE_KEY", self.stripe.key()),
-            ("CLERK_URL", &clerk),
-            ("CLERK_KEY", self.clerk.secret_key()),
-        ])
+        Service::start(
+            "webhook",
+            &[
+                ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+                ("STRIPE_URL", &stripe),
+                ("STRIPE_KEY", self.stripe.key()),
+                ("CLERK_URL", &clerk),
+                ("CLERK_KEY", self.clerk.secret_key()),
+            ],
+        )
     }
 }
 

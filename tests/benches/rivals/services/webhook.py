@@ -19,7 +19,8 @@ billing = stripe.StripeClient(
     http_client=stripe.HTTPXClient(),
 )
 users = httpx.AsyncClient(
-    base_url=os.environ["CLERK_URL"], headers={"authorization": f"Bearer {os.environ['CLERK_KEY']}"}
+    base_url=os.environ["CLERK_URL"],
+    headers={"authorization": f"Bearer {os.environ['CLERK_KEY']}", "clerk-api-version": "2026-05-12"},
 )
 plans = {"price_123": "pro"}
 
