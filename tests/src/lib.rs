@@ -4,12 +4,14 @@
 pub mod browser;
 pub mod clerk;
 pub mod command;
+pub mod debian;
 pub mod envoy;
 pub mod fake;
 pub mod faults;
 pub mod gateway;
 pub mod go;
 pub mod modules;
+pub mod process;
 pub mod python;
 pub mod stripe;
 pub mod stripe_mock;
