@@ -9,6 +9,9 @@ use std::sync::OnceLock;
 const TARGET: &str = "wasm32-wasip1";
 /// What both modules together may weigh: each gateway loads them, and V8 compiles them at every start.
 pub const BYTES_MAX: u64 = 700_000;
+/// Each module's package, file and profile.
+const PACKAGES: [(&str, &str, &str); 2] =
+    [("stripe-webhook", "stripe_webhook.wasm", "module-webhook"), ("plan-gate", "plan_gate.wasm", "module")];
 
 /// The two modules' files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +36,9 @@ impl Modules {
             require_target();
             let dir = workspace::target_dir().join("modules");
             workspace::progress("building the two modules as they ship");
-            build(&dir);
-            let built = dir.join(TARGET).join("module");
-            let modules = Modules {
-                stripe_webhook: built.join("stripe_webhook.wasm"),
-                plan_gate: built.join("plan_gate.wasm"),
-            };
+            let [stripe_webhook, plan_gate] =
+                PACKAGES.map(|(package, file, profile)| build(&dir, package, file, profile));
+            let modules = Modules { stripe_webhook, plan_gate };
             require_size(modules.bytes());
             modules
         })
@@ -50,16 +50,31 @@ impl Modules {
     }
 }
 
-/// Builds both modules below that directory.
-fn build(dir: &Path) {
+/// Builds a module below that directory, and puts it there.
+fn build(dir: &Path, package: &str, file: &str, profile: &str) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
-    cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(dir);
+    cargo.args(["build", "--locked", "--profile", profile, "--target", TARGET]);
+    cargo.args(["-p", package, "--target-dir"]).arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
     // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
+    let place = dir.join(file);
+    put(&dir.join(TARGET).join(profile).join(file), &place)
+        .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
+    place
+}
+
+/// Copies what has changed, in one step: an Envoy of another process may be reading it.
+fn put(built: &Path, place: &Path) -> std::io::Result<()> {
+    let new = std::fs::read(built)?;
+    if std::fs::read(place).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let staged = place.with_extension(format!("wasm.{}", std::process::id()));
+    std::fs::write(&staged, new)?;
+    std::fs::rename(&staged, place)
 }
 
 /// Where cargo keeps the sources of dependencies.
