@@ -13,6 +13,7 @@ pub mod go;
 pub mod modules;
 pub mod process;
 pub mod python;
+pub mod ratelimit;
 pub mod stripe;
 pub mod stripe_mock;
 pub mod upstream;
