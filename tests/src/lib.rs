@@ -16,6 +16,7 @@ pub mod python;
 pub mod ratelimit;
 pub mod stripe;
 pub mod stripe_mock;
+pub mod transport;
 pub mod upstream;
 pub mod wire;
 pub mod workspace;
