@@ -1,8 +1,6 @@
 //! A real browser: opens a page in headless Chromium and reads what the page wrote into itself.
 
-use crate::workspace;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::debian;
 use std::time::Duration;
 
 /// How long a page may take. Generous: a browser starts slowly on a busy machine.
@@ -33,7 +31,7 @@ const ARGUMENTS: [&str; 11] = [
 /// When there is no Chromium, with the command to get it; or when it fails or does not end in time, with what it said.
 pub async fn document(url: &str) -> String {
     let profile = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
-    let mut chromium = tokio::process::Command::new(program());
+    let mut chromium = tokio::process::Command::new(debian::program("chromium", "chromium"));
     chromium.args(ARGUMENTS).arg(format!("--virtual-time-budget={VIRTUAL_TIME_MS}"));
     chromium.arg(format!("--user-data-dir={}", profile.path().display())).arg(url);
     let output = tokio::time::timeout(DEADLINE, chromium.kill_on_drop(true).output()).await;
@@ -42,29 +40,4 @@ pub async fn document(url: &str) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "`{chromium:?}` ended with {}\n{said}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Chromium on the PATH. Where there is none, root installs Debian's.
-fn program() -> PathBuf {
-    const INSTALL: &str = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium";
-    if let Some(program) = on_path() {
-        return program;
-    }
-    let cure = format!("no `chromium` on the PATH. Install it:\n    {INSTALL}");
-    assert!(is_root() && Path::new("/usr/bin/apt-get").exists(), "{cure}");
-    workspace::progress("installing Debian's chromium; this is done once");
-    let out = Command::new("sh").args(["-c", INSTALL]).output();
-    let out = out.unwrap_or_else(|e| panic!("cannot start a shell: {e}\n{cure}"));
-    assert!(out.status.success(), "{}\n{cure}", String::from_utf8_lossy(&out.stderr));
-    on_path().unwrap_or_else(|| panic!("{cure}"))
-}
-
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("chromium")).find(|file| file.is_file())
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).trim() == "0")
 }

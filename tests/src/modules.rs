@@ -12,6 +12,8 @@ const TARGET: &str = "wasm32-wasip1";
 const COMPRESS: &str = "link-arg=--compress-relocations";
 /// What both modules together may weigh: each gateway loads them, and V8 compiles them at every start.
 pub const BYTES_MAX: u64 = 700_000;
+/// The profile that they are built with.
+const PROFILE: &str = "module";
 
 /// The two modules' files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +38,23 @@ impl Modules {
             require_target();
             let dir = workspace::target_dir().join("modules");
             workspace::progress("building the two modules as they ship");
-            build(&dir);
-            let built = dir.join(TARGET).join("module");
             let modules = Modules {
-                stripe_webhook: built.join("stripe_webhook.wasm"),
-                plan_gate: built.join("plan_gate.wasm"),
+                stripe_webhook: build(&dir, "stripe-webhook", "stripe_webhook.wasm", &[]),
+                plan_gate: build(&dir, "plan-gate", "plan_gate.wasm", &[]),
             };
             require_size(modules.bytes());
             modules
         })
+    }
+
+    /// The gate with the feature `rs256`, for hosts that check no signatures.
+    ///
+    /// # Panics
+    /// With what cargo or rustup said, when it cannot be built.
+    pub fn gate_with_rs256() -> PathBuf {
+        require_target();
+        workspace::progress("building the gate that checks signatures itself");
+        build(&workspace::target_dir().join("modules/rs256"), "plan-gate", "plan_gate.wasm", &["rs256"])
     }
 
     /// What both files weigh together.
@@ -53,16 +63,31 @@ impl Modules {
     }
 }
 
-/// Builds both modules below that directory.
-fn build(dir: &Path) {
+/// Builds a module below that directory, and puts it there.
+fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    cargo.args(["build", "--locked", "--profile", "module", "--target", TARGET]);
-    cargo.args(["-p", "stripe-webhook", "-p", "plan-gate", "--target-dir"]).arg(dir);
+    cargo.args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
+    cargo.args(["-p", package, "--features", &features.join(","), "--target-dir"]).arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
     // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}, \"-C\", {COMPRESS:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
+    let place = dir.join(file);
+    put(&dir.join(TARGET).join(PROFILE).join(file), &place)
+        .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
+    place
+}
+
+/// Copies what has changed, in one step: an Envoy of another process may be reading it.
+fn put(built: &Path, place: &Path) -> std::io::Result<()> {
+    let new = std::fs::read(built)?;
+    if std::fs::read(place).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let staged = place.with_extension(format!("wasm.{}", std::process::id()));
+    std::fs::write(&staged, new)?;
+    std::fs::rename(&staged, place)
 }
 
 /// Where cargo keeps the sources of dependencies.

@@ -26,4 +26,4 @@ impl Filter for PlanGate {
     }
 }
 
-export_filter!(PlanGate; request_headers, request_trailers, response_headers, http_call);
+export_filter!(PlanGate; request_headers, request_trailers, response_headers, http_call, grpc_call);

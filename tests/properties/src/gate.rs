@@ -4,10 +4,11 @@ use crate::configuration::PEM;
 use std::cell::RefCell;
 use tollgate_core::config;
 use tollgate_core::gate::{Passage, Worker};
-use tollgate_core::http::HeaderMap;
+use tollgate_core::http::{HeaderMap, Outcome};
 use tollgate_core::machine::{Action, Input, Machine};
 use tollgate_core::plan_table::{Period, Window};
 use tollgate_core::quota::bucket::BUCKET_BYTES_MAX;
+use tollgate_core::quota::ratelimit::{CAPACITY, Counter, answer};
 use tollgate_core::quota::table::SIGNED_IN_MB;
 use tollgate_core::quota::{BucketTable, Callers, Decision, Seed, peek, spend};
 use tollgate_core::time::Micros;
@@ -118,4 +119,23 @@ pub fn bucket(bytes: &[u8]) -> bool {
         }
     }
     spending.decision == Decision::Admitted
+}
+
+/// What envoyproxy/ratelimit, or whoever listens in its place, answers about two windows: both are known or neither, and
+/// what is known is what the service can have counted.
+pub fn ratelimit_answer(bytes: &[u8]) -> bool {
+    let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
+    let asked = windows.map(|window| (window, Counter::at(window.per, NOW)));
+    let Ok(states) = answer::read(&Outcome::Message(bytes), &asked, NOW) else { return false };
+    assert_eq!(states.len(), asked.len());
+    for (state, (window, counter)) in states.iter().zip(&asked) {
+        assert_eq!((state.per, state.max), (window.per, window.max));
+        assert!(state.used <= CAPACITY);
+        assert!(state.interval.end > state.interval.start || state.interval.end == Micros::MAX);
+        assert!(
+            state.per != Period::Month || state.interval == counter.interval,
+            "a month has a name of its own"
+        );
+    }
+    true
 }

@@ -10,7 +10,7 @@ mod session;
 mod stripe;
 
 pub use configuration::{document, jwks, pem};
-pub use gate::{bucket, path};
+pub use gate::{bucket, path, ratelimit_answer};
 pub use session::{carrier, clerk_record, token};
 pub use stripe::{event, page, signature};
 
@@ -18,7 +18,7 @@ pub use stripe::{event, page, signature};
 pub type Property = fn(&[u8]) -> bool;
 
 /// All properties, by the names of the fuzz targets and of the directories of their seeds.
-pub const TARGETS: [(&str, Property); 11] = [
+pub const TARGETS: [(&str, Property); 12] = [
     ("bucket", bucket),
     ("carrier", carrier),
     ("clerk_record", clerk_record),
@@ -28,6 +28,7 @@ pub const TARGETS: [(&str, Property); 11] = [
     ("page", page),
     ("path", path),
     ("pem", pem),
+    ("ratelimit_answer", ratelimit_answer),
     ("signature", signature),
     ("token", token),
 ];

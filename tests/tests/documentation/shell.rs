@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use tollgate_tests::workspace;
 
 /// Programs of the system, and those that a page says how to get.
-const PROGRAMS: [&str; 25] = [
+const PROGRAMS: [&str; 31] = [
+    ".",
     "apt-get",
     "break",
     "cat",
@@ -18,6 +19,7 @@ const PROGRAMS: [&str; 25] = [
     "egctl",
     "envoy",
     "export",
+    "go",
     "grep",
     "helm",
     "install",
@@ -29,9 +31,13 @@ const PROGRAMS: [&str; 25] = [
     "pip",
     "promtool",
     "python3",
+    "redis-cli",
     "redis-server",
     "sed",
+    "service_cmd",
+    "set",
     "sudo",
+    "xargs",
 ];
 
 /// Cargo's own commands.

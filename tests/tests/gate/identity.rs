@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tollgate_tests::gateway::Gateway;
+use tollgate_tests::transport::Transport;
 use tollgate_tests::upstream::Seen;
 use tollgate_tests::wire::{exchange, request};
 
@@ -87,10 +88,13 @@ async fn record_one(listener: &TcpListener) -> String {
     while !(contains(&request, b"\r\n0\r\n") && request.ends_with(b"\r\n\r\n")) {
         let mut bytes = [0; 4096];
         let read = stream.read(&mut bytes).await.expect("a request");
-        assert_ne!(read, 0, "the request was cut off");
+        assert_ne!(read, 0, "the request was cut off: {}", request.escape_ascii());
         request.extend(&bytes[..read]);
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        .await
+        .expect("an answer");
     String::from_utf8(request).expect("text")
 }
 
@@ -105,20 +109,23 @@ async fn trailers_cannot_say_it_either() {
     let gateway =
         Gateway::start(|standalone| unprotected(with_rules(standalone)).upstream_at("upstream", address))
             .await;
-    for (path, token) in [("/ask", Some(gateway.token("user_1", "free"))), ("/open", None)] {
-        let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{token}transfer-encoding: chunked\r\n"
-        );
-        let bytes = format!("{head}\r\n4\r\nbody\r\n0\r\n{FOREIGN}x-kept: 1\r\n\r\n");
-        let (recorded, answer) =
-            tokio::join!(record_one(&upstream), exchange(gateway.envoy.address(), bytes.as_bytes()));
-        assert_eq!(answer.expect("an answer").status, 200, "{path}");
-        let (_, trailers) = recorded.split_once("\r\n0\r\n").expect("a last chunk");
-        assert_eq!(
-            trailers.to_ascii_lowercase(),
-            "x-kept: 1\r\n\r\n",
-            "{path}: of all trailers only the honest one"
-        );
+    let field = |line: &'static str| line.split_once(": ").expect("a field");
+    let trailers: Vec<_> = FOREIGN.lines().map(field).chain([("x-kept", "1")]).collect();
+    let token = format!("Bearer {}", gateway.token("user_1", "free"));
+    for transport in [Transport::ChunkedWithTrailers, Transport::Http2WithTrailers] {
+        for (path, fields) in [("/ask", vec![("authorization", token.as_str())]), ("/open", Vec::new())] {
+            let fields = [fields, vec![("connection", "close")]].concat();
+            let fields =
+                if transport == Transport::Http2WithTrailers { &fields[..fields.len() - 1] } else { &fields };
+            let sent = transport.send(gateway.envoy.address(), ("POST", path), fields, b"body", &trailers);
+            let (recorded, answer) = tokio::join!(record_one(&upstream), sent);
+            assert_eq!(answer.expect("an answer").status, 200, "{transport:?} {path}");
+            let (_, trailers) = recorded.split_once("\r\n0\r\n").expect("a last chunk");
+            assert_eq!(
+                trailers.to_ascii_lowercase(),
+                "x-kept: 1\r\n\r\n",
+                "{transport:?} {path}: of all trailers only the honest one"
+            );
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the answer.
 
 use crate::shared::{PRO, Payer, receipt, with_plans};
-use crate::transport::Transport;
 use serde_json::json;
 use serde_norway::Value;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use tollgate_tests::fake::{Answer, FakeServer, Request, Service, unix_now};
 use tollgate_tests::faults::{Fault, on};
 use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::stripe::events::Event;
+use tollgate_tests::transport::Transport;
 
 /// Nothing but what a rule names passes the gate; Stripe has no session token.
 fn forwarding(standalone: Standalone) -> Standalone {

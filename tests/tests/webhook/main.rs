@@ -12,4 +12,3 @@ mod shared;
 mod step;
 mod storm;
 mod subjects;
-mod transport;

@@ -1,12 +1,12 @@
 //! What is no event of Stripe's is refused, and the upstream sees nothing of it: not even a connection.
 
 use crate::shared::with_plans;
-use crate::transport::Transport;
 use serde_json::json;
 use tollgate_tests::envoy::Standalone;
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::stripe::{Signature, sign};
+use tollgate_tests::transport::Transport;
 
 const SIGNATURE: &str = "stripe-signature";
 

@@ -2,9 +2,10 @@
 
 use super::refusal::Refusal;
 use super::spender::Spender;
+use super::store::Spending;
 use super::worker::Worker;
 use crate::config::{Requirement, Rule, Spend};
-use crate::plan_table::{Limit, PlanTable, Rank, Window};
+use crate::plan_table::{Limit, PlanTable, Rank};
 use crate::time::Micros;
 
 /// What is left to do for a request that the plan allows.
@@ -12,15 +13,8 @@ use crate::time::Micros;
 pub(super) enum Judgement {
     /// Nothing.
     Pass,
-    /// Count it: there must be room in each of these windows.
-    Count {
-        /// The limit's name.
-        limit: String,
-        /// How much the request counts.
-        cost: u64,
-        /// The plan's windows.
-        windows: Vec<Window>,
-    },
+    /// Count it.
+    Count(Spending),
 }
 
 /// Judges a request by the rule that guards it; without a rule, a valid token is enough.
@@ -62,7 +56,7 @@ fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgeme
     match plans.get(plan).limits.get(limit) {
         Some(Limit::Unlimited) => Ok(Judgement::Pass),
         Some(Limit::Windows(windows)) if serves(plan) => {
-            Ok(Judgement::Count { limit: limit.clone(), cost: *cost, windows: windows.clone() })
+            Ok(Judgement::Count(Spending { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
         }
         // It will not fit at any other time either, so waiting is no cure.
         _ => Err(Refusal::PlanRequired {

@@ -39,8 +39,10 @@ pub(crate) enum Event {
     PlanUnknown,
     /// A counter was lost because its bucket was full.
     Evicted,
-    /// A counter could not be stored.
+    /// A counter could not be read or stored.
     StoreFailed,
+    /// A request was served without being counted, because it could not be and `on_error` allows it.
+    Uncounted,
     /// The keys were fetched.
     KeysFetched,
     /// The keys could not be fetched.
@@ -57,12 +59,13 @@ pub(crate) enum Event {
     TokenRefused(usize),
 }
 
-const EVENTS: [(Event, &str); 11] = [
+const EVENTS: [(Event, &str); 12] = [
     (Event::CacheHit, "token_cache.hits"),
     (Event::CacheMiss, "token_cache.misses"),
     (Event::PlanUnknown, "plan_unknown"),
     (Event::Evicted, "counters.evicted"),
     (Event::StoreFailed, "counters.store_failed"),
+    (Event::Uncounted, "counters.uncounted"),
     (Event::KeysFetched, "keys.fetched"),
     (Event::KeysFailed, "keys.fetch_failed"),
     (Event::ConfirmAsked, "confirm.asked"),

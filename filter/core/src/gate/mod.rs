@@ -10,7 +10,6 @@ mod cache;
 mod caller;
 mod confirm;
 mod cors;
-mod counting;
 mod inquiries;
 mod judgement;
 mod keyring;
@@ -20,6 +19,7 @@ mod path;
 mod refusal;
 mod rules;
 mod spender;
+mod store;
 mod usage;
 mod worker;
 

@@ -2,8 +2,10 @@
 
 use super::caller::Caller;
 use super::confirm::Answer;
-use super::worker::{Counters, Worker};
+use super::store::local::Tables;
+use super::worker::Worker;
 use crate::plan_table::{PlanTable, Rank};
+use crate::quota::ratelimit::{CounterOf, descriptor};
 use crate::quota::{ClientNetwork, Place};
 use crate::time::Micros;
 use std::rc::Rc;
@@ -76,13 +78,22 @@ impl Spender {
         }
     }
 
-    /// Where the counters of a limit are; `None` without a subject.
-    pub(super) fn place(&self, counters: &Counters, limit: &str) -> Option<Place> {
+    /// Where the counters of a limit are in the local store; `None` without a subject.
+    pub(super) fn place(&self, tables: &Tables, limit: &str) -> Option<Place> {
         Some(match self {
             Spender::Caller { caller, .. } => {
-                counters.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), limit)
+                tables.signed_in.place(caller.subject.as_ref()?.as_str().as_bytes(), limit)
             }
-            Spender::Anonymous { network, .. } => counters.anonymous.place(network.octets(), limit),
+            Spender::Anonymous { network, .. } => tables.anonymous.place(network.octets(), limit),
         })
+    }
+
+    /// What the counters of a limit are called in envoyproxy/ratelimit; `None` without a subject.
+    pub(super) fn counter_of(&self, limit: &str) -> Option<CounterOf> {
+        let subject = match self {
+            Spender::Caller { caller, .. } => caller.subject.as_ref()?.as_str().to_owned(),
+            Spender::Anonymous { network, .. } => descriptor::address(network),
+        };
+        Some(CounterOf { subject, limit: limit.to_owned() })
     }
 }

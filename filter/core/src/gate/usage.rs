@@ -3,15 +3,14 @@
 use super::cors;
 use super::refusal::USAGE_METHODS;
 use super::spender::Spender;
+use super::store::{Read, Reading, Standing};
 use super::worker::Worker;
 use crate::http::{HeaderMap, Reply};
-use crate::machine::{Action, Input};
-use crate::plan_table::{Limit, Window};
-use crate::quota::{Fingerprint, LimitUsage, peek};
+use crate::plan_table::Limit;
+use crate::quota::LimitUsage;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
-use std::collections::VecDeque;
 
 /// How long a browser may remember that it may ask, in seconds.
 const PREFLIGHT_AGE_S: &str = "600";
@@ -25,56 +24,39 @@ struct Usage<'a> {
     limits: &'a SortedMap<String, LimitUsage>,
 }
 
-/// The counters of a caller, read one after the other: as many as its plan has limits, which the configuration bounds.
+/// A caller's question, while its counters are being read.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct Question {
     spender: Spender,
-    to_read: VecDeque<(String, Vec<Window>)>,
-    /// What the counter is found by for which the store was asked.
-    asked: Option<Fingerprint>,
     limits: SortedMap<String, LimitUsage>,
 }
 
-impl Reading {
-    /// Begins with the limits of the plan in force.
-    pub(super) fn new(worker: &Worker, spender: Spender, now: Micros) -> Self {
+impl Question {
+    /// Begins to read the limits of the plan in force.
+    pub(super) fn begin(worker: &Worker, spender: Spender, now: Micros) -> (Self, Read) {
         let plan = worker.plans.get(spender.plan(&worker.plans, now));
-        let mut reading =
-            Reading { spender, to_read: VecDeque::new(), asked: None, limits: SortedMap::new() };
+        let (mut limits, mut to_read) = (SortedMap::new(), Vec::new());
         for (name, limit) in plan.limits.iter() {
             match limit {
                 Limit::Unlimited => {
-                    reading.limits.insert(name.clone(), LimitUsage::UNLIMITED);
+                    limits.insert(name.clone(), LimitUsage::UNLIMITED);
                 }
-                Limit::Windows(windows) => reading.to_read.push_back((name.clone(), windows.clone())),
+                Limit::Windows(windows) => to_read.push((name.clone(), windows.clone())),
             }
         }
-        reading
+        let read = Reading::begin(worker, &spender, to_read, now);
+        (Question { spender, limits }, read)
     }
 
-    /// Whose counters they are.
+    /// Who asks.
     pub(super) fn spender(&self) -> &Spender {
         &self.spender
     }
 
-    /// Whether any counter has to be read.
-    pub(super) fn needs_counters(&self) -> bool {
-        !self.to_read.is_empty()
-    }
-
-    /// The next counter to ask the store for; `None` once all are read, or if nobody knows where they are.
-    pub(super) fn next(&mut self, worker: &Worker) -> Option<Action> {
-        let (limit, _) = self.to_read.front()?;
-        let place = self.spender.place(worker.counters.as_ref()?, limit)?;
-        self.asked = Some(place.fingerprint);
-        Some(Action::Load { key: place.key })
-    }
-
-    /// Takes what the store says. Anything else changes nothing.
-    pub(super) fn take(&mut self, input: &Input<'_>, now: Micros) {
-        let Input::Loaded { value, .. } = *input else { return };
-        if let Some((fingerprint, (limit, windows))) = self.asked.take().zip(self.to_read.pop_front()) {
-            self.limits.insert(limit, LimitUsage::of(&peek(value, fingerprint, &windows, now)));
+    /// Takes how the limits stand.
+    pub(super) fn take(&mut self, standings: Vec<Standing>) {
+        for Standing { limit, states } in standings {
+            self.limits.insert(limit, LimitUsage::of(&states));
         }
     }
 

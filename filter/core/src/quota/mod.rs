@@ -1,4 +1,4 @@
-//! How often: calendar windows and the counters of the local store.
+//! How often: calendar windows, the counters of the local store, and those of envoyproxy/ratelimit.
 //!
 //! A request of the local store goes [`BucketTable::place`] → load → [`spend()`] → swap, the last three again if the
 //! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
@@ -8,6 +8,7 @@ pub mod address;
 pub mod bucket;
 pub mod calendar;
 pub mod fields;
+pub mod ratelimit;
 pub mod spend;
 pub mod table;
 pub mod usage;

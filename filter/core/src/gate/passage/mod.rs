@@ -4,12 +4,11 @@ mod verdict;
 
 use super::authentication::{Authentication, Progress};
 use super::confirm::Confirming;
-use super::counting::Counting;
-use super::judgement::Judgement;
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
 use super::spender::Spender;
-use super::usage::{self, Asked, Reading};
+use super::store::{Counting, Reading};
+use super::usage::{self, Asked};
 use super::worker::Worker;
 use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
@@ -35,6 +34,8 @@ pub struct Passage {
     at_usage_path: bool,
     /// Clerk's own record was asked for: what comes of it is final.
     was_confirmed: bool,
+    /// It is judged again, because something was learned of its caller.
+    is_judged_again: bool,
     stage: Stage,
     reports: Vec<Report>,
 }
@@ -51,34 +52,14 @@ enum Stage {
     Token(Box<Authentication>),
     /// The address of a caller without a token, who has this plan.
     Address(Rank),
-    /// The seed that the workers of the process share, in order to count.
-    Seed(Box<Due>),
-    /// A counter.
-    Counter(Box<Spender>, Box<Counting>),
-    /// A counter that is only read.
-    Usage(Box<Reading>),
+    /// The store, which counts.
+    Store(Box<Spender>, Box<Counting>),
+    /// The store, which only reads.
+    Usage(Box<usage::Question>, Box<Reading>),
     /// Whether Clerk's own record would lift a refusal.
     Confirm(Box<Confirming>),
     /// Nothing any more.
     Judged,
-}
-
-/// What needs counters.
-#[derive(Debug)]
-enum Due {
-    /// To count a request: of whom, and against what.
-    Count(Spender, Judgement),
-    /// To read how they stand.
-    Read(Reading),
-}
-
-impl Due {
-    fn spender(&self) -> &Spender {
-        match self {
-            Due::Count(spender, _) => spender,
-            Due::Read(reading) => reading.spender(),
-        }
-    }
 }
 
 impl Machine for Passage {
@@ -106,21 +87,13 @@ impl Machine for Passage {
                     None => self.refuse(worker, now, &Refusal::AddressUnknown, None),
                 }
             }
-            (Stage::Seed(due), Input::Loaded { value, .. }) => {
-                let seeding = worker.seed_loaded(value);
-                self.seed(worker, now, *due, seeding)
-            }
-            (Stage::Seed(due), Input::Swapped { stored }) => {
-                let seeding = worker.seed_swapped(stored);
-                self.seed(worker, now, *due, seeding)
-            }
-            (Stage::Counter(spender, counting), input) => {
-                let counted = counting.go_on(worker, now, &input, &mut self.reports);
+            (Stage::Store(spender, counting), input) => {
+                let counted = counting.go_on(worker, &spender, now, &input, &mut self.reports);
                 self.counted(worker, now, *spender, counted)
             }
-            (Stage::Usage(mut reading), input) => {
-                reading.take(&input, now);
-                self.read(worker, now, reading)
+            (Stage::Usage(question, reading), input) => {
+                let read = reading.go_on(worker, question.spender(), now, &input, &mut self.reports);
+                self.read(worker, now, question, read)
             }
             (Stage::Confirm(confirming), input) => {
                 let progress = confirming.go_on(worker, now, &input, &mut self.reports);

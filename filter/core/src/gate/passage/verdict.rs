@@ -1,15 +1,14 @@
 //! From a request's caller to its answer: judged by the plan, counted, confirmed before it is refused.
 
-use super::{Due, Passage, Stage};
-use crate::gate::answer;
+use super::{Passage, Stage};
 use crate::gate::confirm::{Confirming, Progress};
-use crate::gate::counting::{Counted, Counting, Standing};
 use crate::gate::judgement::{self, Judgement};
 use crate::gate::metrics::{Decision, Event};
 use crate::gate::refusal::Refusal;
 use crate::gate::spender::Spender;
-use crate::gate::usage::Reading;
-use crate::gate::worker::{Seeding, Worker};
+use crate::gate::store::{Counted, Counting, Read, Standing};
+use crate::gate::worker::Worker;
+use crate::gate::{answer, usage};
 use crate::machine::Action;
 use crate::quota::tightest;
 use crate::time::Micros;
@@ -22,9 +21,10 @@ impl Passage {
         }
         match judgement::of(worker, self.rule(worker), &spender, now) {
             Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
-            Ok(judgement) => {
-                let seeding = worker.seeding();
-                self.seed(worker, now, Due::Count(spender, judgement), seeding)
+            Ok(Judgement::Count(spending)) => {
+                let doubted = self.is_judged_again;
+                let counted = Counting::begin(worker, &spender, spending, doubted, now);
+                self.counted(worker, now, spender, counted)
             }
             Err(refusal) => self.refuse_by_plan(worker, now, refusal, spender),
         }
@@ -35,36 +35,32 @@ impl Passage {
         if spender.lacks_organization() {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&spender));
         }
-        let reading = Reading::new(worker, spender, now);
-        let seeding = if reading.needs_counters() { worker.seeding() } else { Seeding::Done };
-        self.seed(worker, now, Due::Read(reading), seeding)
+        let (question, read) = usage::Question::begin(worker, spender, now);
+        self.read(worker, now, Box::new(question), read)
     }
 
-    /// Goes on as soon as the tables of counters are known.
-    pub(super) fn seed(&mut self, worker: &Worker, now: Micros, due: Due, seeding: Seeding) -> Action {
-        match (seeding, due) {
-            (Seeding::Ask(action), due) => {
-                self.stage = Stage::Seed(Box::new(due));
+    pub(super) fn read(
+        &mut self,
+        worker: &Worker,
+        now: Micros,
+        mut question: Box<usage::Question>,
+        read: Read,
+    ) -> Action {
+        match read {
+            Read::Ask(reading, action) => {
+                self.stage = Stage::Usage(question, Box::new(reading));
                 action
             }
-            (Seeding::Failed, due) => {
-                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(due.spender()))
+            Read::Done(standings) => {
+                question.take(standings);
+                self.reports.push(worker.metrics.happened(Event::UsageRead));
+                Action::Reply(question.reply(worker, &self.headers, now))
             }
-            (Seeding::Done, Due::Read(reading)) => self.read(worker, now, Box::new(reading)),
-            (Seeding::Done, Due::Count(spender, judgement)) => match begin(worker, &spender, judgement) {
-                Some(counted) => self.counted(worker, now, spender, counted),
-                None => self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender)),
-            },
+            Read::Unavailable => {
+                self.reports.push(worker.metrics.happened(Event::StoreFailed));
+                self.refuse(worker, now, &Refusal::StoreUnavailable, Some(question.spender()))
+            }
         }
-    }
-
-    pub(super) fn read(&mut self, worker: &Worker, now: Micros, mut reading: Box<Reading>) -> Action {
-        if let Some(action) = reading.next(worker) {
-            self.stage = Stage::Usage(reading);
-            return action;
-        }
-        self.reports.push(worker.metrics.happened(Event::UsageRead));
-        Action::Reply(reading.reply(worker, &self.headers, now))
     }
 
     pub(super) fn counted(
@@ -76,7 +72,7 @@ impl Passage {
     ) -> Action {
         match counted {
             Counted::Ask(counting, action) => {
-                self.stage = Stage::Counter(Box::new(spender), Box::new(counting));
+                self.stage = Stage::Store(Box::new(spender), Box::new(counting));
                 action
             }
             Counted::Admitted(standing) => self.pass(worker, now, &spender, &standing),
@@ -87,6 +83,11 @@ impl Passage {
                 let plan = worker.plans.get(spender.plan(&worker.plans, now)).name.clone();
                 let refusal = Refusal::QuotaExceeded { plan, limit: standing.limit, tightest, reset };
                 self.refuse_by_plan(worker, now, refusal, spender)
+            }
+            Counted::Uncounted => {
+                self.reports
+                    .extend([Event::StoreFailed, Event::Uncounted].map(|e| worker.metrics.happened(e)));
+                self.pass(worker, now, &spender, &Standing::default())
             }
             Counted::Unavailable => {
                 self.reports.push(worker.metrics.happened(Event::StoreFailed));
@@ -122,6 +123,7 @@ impl Passage {
             }
             Progress::JudgeAgain { caller, asked } => {
                 self.was_confirmed = asked;
+                self.is_judged_again = true;
                 let spender = Spender::of(worker, caller, now);
                 self.judge(worker, now, spender)
             }
@@ -164,13 +166,4 @@ impl Passage {
         self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
         Action::Reply(answer::refused(worker, &self.headers, refusal, now))
     }
-}
-
-/// Begins to count. `None` before the tables of counters are known, or without a subject.
-fn begin(worker: &Worker, spender: &Spender, judgement: Judgement) -> Option<Counted> {
-    let Judgement::Count { limit, cost, windows } = judgement else {
-        return Some(Counted::Admitted(Standing::default()));
-    };
-    let place = spender.place(worker.counters.as_ref()?, &limit)?;
-    Some(Counting::begin(place, limit, windows, cost))
 }

@@ -1,9 +1,10 @@
 //! A host in memory: performs the actions of [`Passage`]s for one worker thread, checks signatures for real.
 
+use super::service::{Service, ServiceAnswer};
 use crate::clerk::token_tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
 use crate::gate::{Passage, Worker};
-use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply};
+use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply, Request};
 use crate::machine::{Action, Input, InquiryId, Machine, Verification, Version};
 use crate::report::{MetricId, Metrics, Report};
 use crate::time::Micros;
@@ -30,6 +31,8 @@ pub(super) struct Host {
     /// How many signatures were checked.
     pub(super) verifications: u32,
     pub(super) reports: Vec<Report>,
+    /// What answers gRPC callouts, at once.
+    pub(super) ratelimit: Option<Rc<RefCell<Service>>>,
     under_way: Vec<(InquiryId, Callout)>,
 }
 
@@ -60,6 +63,7 @@ impl Host {
             checks_signatures: true,
             verifications: 0,
             reports: Vec::new(),
+            ratelimit: None,
             under_way: Vec::new(),
         }
     }
@@ -99,9 +103,7 @@ impl Host {
             action = match action {
                 Action::Forward(forward) => return Progress::Judged(Answer::Forwarded(forward)),
                 Action::Reply(reply) => return Progress::Judged(Answer::Replied(reply)),
-                Action::Await(inquiry) if self.under_way.iter().any(|(known, _)| *known == inquiry) => {
-                    return Progress::Held(passage);
-                }
+                Action::Await(inquiry) if self.waits_for_clerk(inquiry) => return Progress::Held(passage),
                 other => self.perform(&mut passage, other),
             };
         }
@@ -116,6 +118,22 @@ impl Host {
     pub(super) fn answer_inquiries(&mut self, status: u16, body: &str) {
         let headers = &HeaderMap::default();
         self.end_inquiries(Outcome::Answered { status, headers, body: body.as_bytes() });
+    }
+
+    /// Whether an inquiry has not ended yet, and is not one that is answered at once.
+    fn waits_for_clerk(&self, inquiry: InquiryId) -> bool {
+        let is_http = |callout: &Callout| matches!(callout.request, Request::Http { .. });
+        self.under_way.iter().any(|(known, callout)| *known == inquiry && is_http(callout))
+    }
+
+    /// What the worker has asked since the last time, for a test that answers it in its own time.
+    pub(super) fn new_inquiries(&mut self) -> Vec<(InquiryId, Callout)> {
+        std::mem::take(&mut self.under_way)
+    }
+
+    /// Ends an inquiry.
+    pub(super) fn settle(&mut self, inquiry: InquiryId, outcome: Outcome<'_>) {
+        self.reports.extend(Passage::settle(&mut self.worker, self.now, inquiry, outcome));
     }
 
     /// Ends all inquiries.
@@ -163,9 +181,26 @@ impl Host {
                 self.under_way.push((inquiry, *callout));
                 self.give(passage, Input::Inquired)
             }
-            Action::Await(_) => self.give(passage, Input::Settled),
+            Action::Await(inquiry) => {
+                let place = self.under_way.iter().position(|(known, _)| *known == inquiry);
+                if let Some((_, callout)) = place.map(|place| self.under_way.remove(place)) {
+                    let answer = self.ask_ratelimit(&callout);
+                    self.settle(inquiry, answer.outcome());
+                }
+                self.give(passage, Input::Settled)
+            }
+            Action::Call(callouts) => {
+                let [(call, callout)] = &callouts[..] else { panic!("one at a time: {callouts:?}") };
+                let answer = self.ask_ratelimit(callout);
+                self.give(passage, Input::Answered { call: *call, outcome: answer.outcome() })
+            }
             other => panic!("not answered at once: {other:?}"),
         }
+    }
+
+    fn ask_ratelimit(&self, callout: &Callout) -> ServiceAnswer {
+        let service = self.ratelimit.as_ref().unwrap_or_else(|| panic!("nobody answers {callout:?}"));
+        service.borrow_mut().answer(callout, self.now)
     }
 
     fn swap(&mut self, key: String, value: Vec<u8>, version: Version) -> bool {

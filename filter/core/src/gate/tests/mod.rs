@@ -8,7 +8,10 @@ mod host;
 mod identity;
 mod keys;
 mod quota;
+mod ratelimit;
+mod ratelimit_races;
 mod rules;
+mod service;
 mod usage;
 
 use fixture::{configuration, gate, gate_with};

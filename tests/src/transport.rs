@@ -1,5 +1,6 @@
 //! The same request in every way in which it can come over the wire.
 
+use crate::wire::{self, Answer};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -7,7 +8,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
-use tollgate_tests::wire::{self, Answer};
 
 /// How a request comes over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,9 @@ impl Transport {
 
     /// Sends a request over a connection of its own. `fields` are names and values, `trailers` too: they are sent where
     /// the transport has any. Nothing if the connection ends without an answer.
+    ///
+    /// # Panics
+    /// When nothing listens there.
     pub async fn send(
         self,
         address: SocketAddr,
@@ -93,6 +96,8 @@ async fn http2(
         None => body.boxed(),
         Some(trailers) => {
             let trailers = header_map(trailers);
+            // Its length is not told: a proxy that knew it would have no place for trailers in HTTP/1.
+            let body = body.map_frame(|frame| frame);
             body.with_trailers(async { Some(Ok::<_, Infallible>(trailers)) }).boxed()
         }
     };

@@ -1,9 +1,11 @@
 //! Counts one request in the local store: load, spend, swap, and again while other workers are faster.
 
-use super::metrics::Event;
-use super::worker::Worker;
+use super::{LocalStore, Seeding};
+use crate::gate::metrics::Event;
+use crate::gate::spender::Spender;
+use crate::gate::store::{self, Counted, Spending, Standing, Store};
+use crate::gate::worker::Worker;
 use crate::machine::{Action, Input};
-use crate::plan_table::Window;
 use crate::quota::{Decision, Place, SWAP_TRIES_MAX, WindowState, spend};
 use crate::report::{Level, Report};
 use crate::time::Micros;
@@ -11,76 +13,75 @@ use serde::Serialize;
 
 /// A request that is being counted.
 #[derive(Debug)]
-pub(super) struct Counting {
-    place: Place,
-    limit: String,
-    windows: Vec<Window>,
-    cost: u64,
+pub(in crate::gate) struct Counting {
+    spending: Spending,
+    /// Where; `None` before the seed is known.
+    place: Option<Place>,
     tries: u32,
     /// How the windows stand if the swap under way succeeds.
     then: Vec<WindowState>,
 }
 
-/// How far it has come.
-#[derive(Debug)]
-pub(super) enum Counted {
-    /// The store must be asked first.
-    Ask(Counting, Action),
-    /// It is counted, and goes on.
-    Admitted(Standing),
-    /// There is no room for it until `reset`; it counts nowhere.
-    Exhausted {
-        /// How the windows stand.
-        standing: Standing,
-        /// When the last of the windows without room begins anew.
-        reset: Micros,
-    },
-    /// Other workers were faster each time. Serving it uncounted would break the limit.
-    Unavailable,
-}
-
-/// How the windows of a limit stand.
-#[derive(Debug, Default)]
-pub(super) struct Standing {
-    /// The limit's name.
-    pub(super) limit: String,
-    /// In the plan's order.
-    pub(super) states: Vec<WindowState>,
-}
-
 impl Counting {
-    /// Begins with the counters at `place`.
-    pub(super) fn begin(place: Place, limit: String, windows: Vec<Window>, cost: u64) -> Counted {
-        Counting { place, limit, windows, cost, tries: 0, then: Vec::new() }.load()
+    /// Begins with the counters of that spender.
+    pub(in crate::gate) fn begin(store: &LocalStore, spender: &Spender, spending: Spending) -> Counted {
+        let counting = Counting { spending, place: None, tries: 0, then: Vec::new() };
+        counting.locate(store, spender, store.seeding())
+    }
+
+    fn ask(self, action: Action) -> Counted {
+        Counted::Ask(store::Counting::Local(self), action)
+    }
+
+    fn locate(mut self, store: &LocalStore, spender: &Spender, seeding: Seeding) -> Counted {
+        match seeding {
+            Seeding::Ask(action) => self.ask(action),
+            Seeding::Done => {
+                self.place =
+                    store.tables.as_ref().and_then(|tables| spender.place(tables, &self.spending.limit));
+                self.load()
+            }
+            Seeding::Failed => Counted::Unavailable,
+        }
     }
 
     fn load(mut self) -> Counted {
         self.tries = self.tries.saturating_add(1);
-        if self.tries > SWAP_TRIES_MAX {
-            return Counted::Unavailable;
+        match &self.place {
+            Some(place) if self.tries <= SWAP_TRIES_MAX => {
+                let key = place.key.clone();
+                self.ask(Action::Load { key })
+            }
+            // There is no such spender, or other workers were faster each time.
+            _ => Counted::Unavailable,
         }
-        let key = self.place.key.clone();
-        Counted::Ask(self, Action::Load { key })
     }
 
     /// Goes on with what the store says.
-    pub(super) fn go_on(
+    pub(in crate::gate) fn go_on(
         mut self,
-        worker: &Worker,
+        worker: &mut Worker,
+        spender: &Spender,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
+        let Some(place) = &self.place else {
+            let Store::Local(store) = &mut worker.store else { return Counted::Unavailable };
+            let seeding = store.seed(input);
+            return self.locate(store, spender, seeding);
+        };
         match *input {
             Input::Loaded { value, version } => {
-                let spending = spend(value, self.place.fingerprint, &self.windows, self.cost, now);
-                report_losses(worker, spending.evicted, spending.unreadable, reports);
-                let standing = Standing { limit: self.limit.clone(), states: spending.states };
-                match (spending.decision, spending.new_bytes) {
+                let Spending { windows, cost, limit } = &self.spending;
+                let spent = spend(value, place.fingerprint, windows, *cost, now);
+                report_losses(worker, spent.evicted, spent.unreadable, reports);
+                let standing = Standing { limit: limit.clone(), states: spent.states };
+                match (spent.decision, spent.new_bytes) {
                     (Decision::Admitted, Some(value)) => {
+                        let key = place.key.clone();
                         self.then = standing.states;
-                        let key = self.place.key.clone();
-                        Counted::Ask(self, Action::Swap { key, value, version })
+                        self.ask(Action::Swap { key, value, version })
                     }
                     (Decision::Admitted, None) => Counted::Admitted(standing),
                     (Decision::Refused { reset, .. }, _) => Counted::Exhausted { standing, reset },
@@ -91,10 +92,10 @@ impl Counting {
                 }
             }
             Input::Swapped { stored: true } => {
-                Counted::Admitted(Standing { limit: self.limit, states: self.then })
+                Counted::Admitted(Standing { limit: self.spending.limit, states: self.then })
             }
             Input::Swapped { stored: false } => self.load(),
-            _ => Counted::Ask(self, Action::Wait),
+            _ => self.ask(Action::Wait),
         }
     }
 }

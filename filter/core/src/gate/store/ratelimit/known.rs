@@ -1,0 +1,163 @@
+//! What one worker thread knows of counters in envoyproxy/ratelimit, and what it has under way with each.
+
+use crate::machine::InquiryId;
+use crate::quota::WindowState;
+use crate::quota::ratelimit::{CounterOf, Heard};
+use crate::sorted::SortedMap;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What is known of one subject's use of one limit. Shared by the requests that are under way for it, so that none of
+/// them loses it when the memory makes room.
+#[derive(Debug, Default)]
+pub(in crate::gate) struct Known {
+    heard: Cell<Heard>,
+    /// How many questions were answered.
+    answers: Cell<u32>,
+    /// How many additions were.
+    additions: Cell<u32>,
+    /// The question that is under way, and how many additions were answered when it began.
+    asking: Cell<Option<(InquiryId, u32)>>,
+    /// How many requests are being counted.
+    adding: Cell<u32>,
+}
+
+impl Known {
+    /// What was heard.
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.get()
+    }
+
+    /// Takes in the answer to the question that was under way.
+    pub(super) fn hear(&self, states: &[WindowState]) {
+        let mut heard = self.heard.get();
+        match self.asking.take() {
+            Some((_, additions)) if additions == self.additions.get() => heard.hear(states),
+            _ => heard.hear_among_others(states),
+        }
+        self.heard.set(heard);
+        self.answers.set(self.answers.get().wrapping_add(1));
+    }
+
+    /// Takes in the answer to an addition.
+    pub(super) fn hear_added(&self, states: &[WindowState]) {
+        let mut heard = self.heard.get();
+        heard.hear_among_others(states);
+        self.heard.set(heard);
+        self.additions.set(self.additions.get().wrapping_add(1));
+    }
+
+    /// Remembers a refusal.
+    pub(super) fn refuse(&self, states: &[WindowState], cost: u64) {
+        let mut heard = self.heard.get();
+        heard.refuse(states, cost);
+        self.heard.set(heard);
+    }
+
+    /// How many questions were answered: another number than before means that one was.
+    pub(super) fn answers(&self) -> u32 {
+        self.answers.get()
+    }
+
+    /// The question that is under way, for whoever needs its answer.
+    pub(super) fn asking(&self) -> Option<InquiryId> {
+        self.asking.get().map(|(inquiry, _)| inquiry)
+    }
+
+    /// A question is under way.
+    pub(super) fn asked(&self, inquiry: InquiryId) {
+        self.asking.set(Some((inquiry, self.additions.get())));
+    }
+
+    /// It has ended without an answer.
+    pub(super) fn not_answered(&self) {
+        self.asking.set(None);
+    }
+
+    /// Whether a request of this worker is being counted.
+    pub(super) fn is_adding(&self) -> bool {
+        self.adding.get() > 0
+    }
+}
+
+/// A request that is being counted, until it is dropped: also when its client goes away first.
+#[derive(Debug)]
+pub(super) struct Adding(Rc<Known>);
+
+impl Adding {
+    /// From now on it is being counted.
+    pub(super) fn begin(known: &Rc<Known>) -> Self {
+        known.adding.set(known.adding.get().saturating_add(1));
+        Adding(Rc::clone(known))
+    }
+}
+
+impl Drop for Adding {
+    fn drop(&mut self) {
+        self.0.adding.set(self.0.adding.get().saturating_sub(1));
+    }
+}
+
+/// What is known of so many counters at most; the oldest makes room. A counter that was forgotten costs a question.
+#[derive(Debug)]
+pub(super) struct Memory {
+    max: usize,
+    known: SortedMap<CounterOf, Rc<Known>>,
+    oldest_first: VecDeque<CounterOf>,
+}
+
+impl Memory {
+    /// An empty one.
+    pub(super) fn new(max: usize) -> Self {
+        Memory { max, known: SortedMap::new(), oldest_first: VecDeque::new() }
+    }
+
+    /// What is known of a counter.
+    pub(super) fn of(&mut self, of: &CounterOf) -> Rc<Known> {
+        if let Some(known) = self.known.get(of) {
+            return Rc::clone(known);
+        }
+        while self.known.len() >= self.max {
+            let Some(oldest) = self.oldest_first.pop_front() else { break };
+            self.known.remove(&oldest);
+        }
+        let known = Rc::new(Known::default());
+        self.known.insert(of.clone(), Rc::clone(&known));
+        self.oldest_first.push_back(of.clone());
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(subject: u32) -> CounterOf {
+        CounterOf { subject: format!("user_{subject}"), limit: "asks".to_owned() }
+    }
+
+    #[test]
+    fn the_oldest_makes_room_and_whoever_holds_it_keeps_it() {
+        let mut memory = Memory::new(2);
+        let first = memory.of(&of(1));
+        first.asked(InquiryId(1));
+        memory.of(&of(2));
+        assert_eq!(memory.of(&of(1)).asking(), Some(InquiryId(1)), "it is still known");
+        memory.of(&of(3));
+        assert_eq!(memory.known.len(), 2);
+        assert_eq!(memory.oldest_first.len(), 2);
+        assert_eq!(memory.of(&of(1)).asking(), None, "it was forgotten");
+        assert_eq!(first.asking(), Some(InquiryId(1)));
+    }
+
+    #[test]
+    fn a_request_that_goes_away_is_no_longer_being_counted() {
+        let known = Rc::new(Known::default());
+        let (one, two) = (Adding::begin(&known), Adding::begin(&known));
+        drop(one);
+        assert!(known.is_adding());
+        drop(two);
+        assert!(!known.is_adding());
+    }
+}

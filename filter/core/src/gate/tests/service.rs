@@ -1,0 +1,149 @@
+//! A model of envoyproxy/ratelimit with Tollgate's configuration: counts what the messages say, by its own clock.
+
+use crate::http::{Callout, Outcome, Request};
+use crate::protobuf::{Payload, Reader, push_field, push_number};
+use crate::time::Micros;
+use std::collections::BTreeMap;
+
+const CAPACITY: u64 = 4_294_967_295;
+
+/// The service and its Redis.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    counters: BTreeMap<String, u64>,
+    /// What happens to every call, if it is not counted.
+    pub(super) fails: Option<Failure>,
+    /// How far its clock is ahead of the gateways'.
+    pub(super) ahead_s: i64,
+    /// How many calls only asked.
+    pub(super) asked: u64,
+    /// How many added.
+    pub(super) added: u64,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failure {
+    TimesOut,
+    Refuses,
+    SaysNothing,
+    /// Its configuration has no counters.
+    Unconfigured,
+}
+
+/// What it says.
+pub(super) enum ServiceAnswer {
+    Message(Vec<u8>),
+    Other(Outcome<'static>),
+}
+
+impl ServiceAnswer {
+    pub(super) fn outcome(&self) -> Outcome<'_> {
+        match self {
+            ServiceAnswer::Message(message) => Outcome::Message(message),
+            ServiceAnswer::Other(outcome) => *outcome,
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn calls(&self) -> u64 {
+        self.asked + self.added
+    }
+
+    /// What was counted under keys that hold all of these.
+    pub(super) fn counted(&self, parts: &[&str]) -> u64 {
+        let named = self.counters.iter().filter(|(key, _)| parts.iter().all(|part| key.contains(part)));
+        named.map(|(_, used)| *used).sum()
+    }
+
+    /// As after its Redis has lost everything.
+    pub(super) fn forget(&mut self) {
+        self.counters.clear();
+    }
+
+    pub(super) fn answer(&mut self, callout: &Callout, now: Micros) -> ServiceAnswer {
+        let Request::Grpc { service, method, message } = &callout.request else { panic!("{callout:?}") };
+        assert_eq!(
+            (*service, *method, callout.cluster.as_str()),
+            ("envoy.service.ratelimit.v3.RateLimitService", "ShouldRateLimit", "ratelimit")
+        );
+        match self.fails {
+            Some(Failure::TimesOut) => ServiceAnswer::Other(Outcome::TimedOut),
+            Some(Failure::Refuses) => ServiceAnswer::Other(Outcome::Failed { grpc_status: 2 }),
+            Some(Failure::SaysNothing) => ServiceAnswer::Message(Vec::new()),
+            Some(Failure::Unconfigured) | None => ServiceAnswer::Message(self.count(message, now)),
+        }
+    }
+
+    fn count(&mut self, message: &[u8], now: Micros) -> Vec<u8> {
+        let now_s = now.as_secs().checked_add_signed(self.ahead_s).unwrap();
+        let (mut domain, mut answer, mut adds) = (String::new(), Vec::new(), false);
+        for (number, bytes) in messages(message) {
+            match number {
+                1 => domain = text(bytes),
+                2 => {
+                    let (path, hits) = descriptor(bytes);
+                    adds |= hits > 0;
+                    let status = self.status(&format!("{domain} {path}"), hits, now_s);
+                    push_field(&mut answer, 2, &status);
+                }
+                other => panic!("field {other}"),
+            }
+        }
+        *if adds { &mut self.added } else { &mut self.asked } += 1;
+        answer
+    }
+
+    fn status(&mut self, path: &str, hits: u64, now_s: u64) -> Vec<u8> {
+        let units =
+            [("per=second", 1, 1), ("per=minute", 60, 2), ("per=hour", 3_600, 3), ("per=day", 86_400, 4)];
+        let fixed =
+            units.iter().find(|(name, ..)| path.contains(name)).map(|(_, length, unit)| (*length, *unit));
+        let (length, unit) = fixed.unwrap_or((31_536_000, 6));
+        let mut status = Vec::new();
+        if self.fails.is_some() {
+            return status;
+        }
+        let used = self.counters.entry(format!("{path} {}", now_s / length)).or_default();
+        *used += hits;
+        let (mut limit, mut left) = (Vec::new(), Vec::new());
+        push_number(&mut limit, 1, CAPACITY);
+        push_number(&mut limit, 2, unit);
+        push_number(&mut left, 1, length - now_s % length);
+        push_field(&mut status, 2, &limit);
+        push_number(&mut status, 3, CAPACITY - *used);
+        push_field(&mut status, 4, &left);
+        status
+    }
+}
+
+/// `subject=user_1 limit=asks per=day`, and how much to add.
+fn descriptor(bytes: &[u8]) -> (String, u64) {
+    let (mut path, mut hits) = (Vec::new(), None);
+    for (number, bytes) in messages(bytes) {
+        match number {
+            1 => path.push(messages(bytes).iter().map(|(_, part)| text(part)).collect::<Vec<_>>().join("=")),
+            3 => match Reader::new(bytes).field().unwrap() {
+                Some((1, Payload::Varint(number))) => hits = Some(number),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("field {other}"),
+        }
+    }
+    (path.join(" "), hits.unwrap_or(1))
+}
+
+fn messages(message: &[u8]) -> Vec<(u64, &[u8])> {
+    let mut reader = Reader::new(message);
+    let mut fields = Vec::new();
+    while let Some((number, payload)) = reader.field().unwrap() {
+        let Payload::Bytes(bytes) = payload else { panic!("field {number}: {payload:?}") };
+        fields.push((number, bytes));
+    }
+    fields
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}

@@ -1,0 +1,71 @@
+//! A program of somebody else's that runs beside a test: what it says goes to a file, and it is killed when dropped.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything awaited may take. Generous: machines that test are busy.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Between two looks at something awaited.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A running program. Dropping it kills it; when the test is failing, what it said is shown.
+#[derive(Debug)]
+pub struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+    _dir: TempDir,
+}
+
+impl Process {
+    /// Starts it. `name` is what messages call it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(name: &'static str, mut command: Command) -> Process {
+        let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot make a directory: {e}"));
+        // A file and no pipe: a program that says much would wait for whoever does not read.
+        let log = dir.path().join("log");
+        let output = File::create(&log).unwrap_or_else(|e| panic!("cannot create {}: {e}", log.display()));
+        let errors = output.try_clone().unwrap_or_else(|e| panic!("cannot open {}: {e}", log.display()));
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+        let child = child.unwrap_or_else(|e| panic!("cannot start {name} by {command:?}: {e}"));
+        Process { name, child, log, _dir: dir }
+    }
+
+    /// Waits until it is ready, and returns what `readiness` then finds in what it has said.
+    ///
+    /// # Panics
+    /// When it ends instead, or is not ready in time.
+    pub async fn ready<T>(&mut self, mut readiness: impl AsyncFnMut(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = readiness(&self.log()).await {
+                return found;
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("{} ended with {status} instead of being ready", self.name);
+            }
+            assert!(Instant::now() < deadline, "{} is not ready after {DEADLINE:?}", self.name);
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- what {} said:\n{}\n---", self.name, self.log());
+        }
+    }
+}

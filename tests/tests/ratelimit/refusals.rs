@@ -1,0 +1,53 @@
+//! What was refused costs nobody a further call, and stands in the way of nothing else.
+
+use crate::fleet::{Fleet, within_one_window};
+
+const DAY_S: i64 = 86_400;
+
+/// The most calls that a subject far over its limit may cost each Envoy: two workers, each of which learns it once
+/// by asking and may have added once before that.
+const CALLS_MAX: u64 = 8;
+
+#[tokio::test]
+async fn a_subject_that_hammers_past_its_limit_costs_a_handful_of_calls_and_an_upgrade_is_served_at_once() {
+    within_one_window(DAY_S).await;
+    let fleet = Fleet::start().await;
+    let free = fleet.gateway.token("user_hammer", "free");
+    assert_eq!(fleet.served(20, "/ask", &free).await, 5);
+    let before = fleet.calls().await;
+    assert_eq!(fleet.served(1_000, "/ask", &free).await, 0);
+    let calls = fleet.calls().await - before;
+    assert!(calls <= 2 * CALLS_MAX, "{calls} calls for a thousand refusals");
+    let pro = fleet.gateway.token("user_hammer", "pro");
+    let first = fleet.get("/ask", &pro).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let used = fleet.gateway.get("/usage").bearer_auth(&pro).send().await.expect("an answer");
+    let used: serde_json::Value = used.json().await.expect("JSON");
+    let used = used["limits"]["asks"][0]["used"].as_u64().expect("a number");
+    assert!(
+        (6..=9).contains(&used),
+        "five by the old plan, one now, and at most one too many a worker: {used}"
+    );
+    assert_eq!(fleet.served(30, "/ask", &pro).await as u64, 20 - used);
+}
+
+#[tokio::test]
+async fn a_cheaper_request_that_still_fits_is_served() {
+    within_one_window(DAY_S).await;
+    let fleet = Fleet::start().await;
+    let free = fleet.gateway.token("user_pairs", "free");
+    assert_eq!(fleet.served(50, "/pair", &free).await, 2, "4 of 5");
+    assert_eq!(fleet.served(20, "/ask", &free).await, 1, "the fifth");
+}
+
+#[tokio::test]
+async fn a_client_that_polls_far_too_fast_does_not_burn_its_month() {
+    within_one_window(60).await;
+    let fleet = Fleet::start().await;
+    let free = fleet.gateway.token("user_poller", "free");
+    assert_eq!(fleet.served(400, "/burst", &free).await, 10);
+    let usage = fleet.gateway.get("/usage").bearer_auth(&free).send().await.expect("an answer");
+    let usage: serde_json::Value = usage.json().await.expect("JSON");
+    let month = &usage["limits"]["bursts"][1];
+    assert_eq!((&month["per"], &month["used"]), (&"month".into(), &10.into()), "{usage}");
+}

@@ -1,0 +1,47 @@
+//! What clients are told is how the whole fleet stands, and reading it costs nothing.
+
+use crate::fleet::{Fleet, within_one_window};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
+    within_one_window(86_400).await;
+    let fleet = Fleet::start().await;
+    let free = fleet.gateway.token("user_reader", "free");
+    assert_eq!(fleet.served(3, "/ask", &free).await, 3);
+    let fourth = fleet.get("/ask", &free).await;
+    let left = fourth.left.expect("a field");
+    assert!(left.starts_with(r#""asks";r=1;t="#), "whichever Envoy answers: {left}");
+    for _ in 0..3 {
+        for envoy in [&fleet.gateway.envoy, &fleet.replica] {
+            let answer = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;
+            let usage: Value = answer.expect("an answer").json().await.expect("JSON");
+            let asks = &usage["limits"]["asks"][0];
+            assert_eq!((&asks["used"], &asks["remaining"]), (&json!(4), &json!(1)), "{usage}");
+            assert_eq!(usage["limits"]["bursts"].as_array().map(Vec::len), Some(2));
+        }
+    }
+    let (keys, live) =
+        (fleet.ratelimit.redis.command(&["DBSIZE"]).await, "tollgate_subject_user_reader_limit_asks");
+    assert_eq!(keys, ":3", "a counter for each window that was looked at");
+    let day = fleet.ratelimit.redis.keys().await;
+    assert!(day.iter().any(|key| key.starts_with(&format!("{live}_per_day_"))), "{day:?}");
+    assert!(day.iter().any(|key| key.contains("_limit_bursts_period_20")), "{day:?}");
+}
+
+#[tokio::test]
+async fn anonymous_callers_are_counted_over_the_fleet_too() {
+    within_one_window(86_400).await;
+    let fleet = Fleet::start().await;
+    let client = crate::fleet::client();
+    let mut served = 0;
+    for _ in 0..10 {
+        for envoy in [&fleet.gateway.envoy, &fleet.replica] {
+            let answer = client.get(envoy.url("/open")).send().await.expect("an answer");
+            served += u32::from(answer.status() == 200);
+        }
+    }
+    assert_eq!(served, 5);
+    let keys = fleet.ratelimit.redis.keys().await;
+    assert!(keys.iter().any(|key| key.contains("subject_127.0.0.1_limit_asks_per_day_")), "{keys:?}");
+}
