@@ -2,7 +2,6 @@
 
 use crate::chain::{self, ISSUER};
 use crate::options::Options;
-use crate::redis::Redis;
 use crate::requests::{Ready, Requests, Sessions, directory};
 use crate::service::Service;
 use std::any::Any;
@@ -10,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::envoy::Standalone;
+use tollgate_tests::ratelimit::{Ratelimit, Redis, counting_at, reaching};
 use tollgate_tests::wire::Answer;
 use tollgate_tests::workspace::progress;
 
@@ -128,6 +128,11 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             all.push(gate.answering(status, field));
         }
     }
+    for (name, about, standalone) in distributed() {
+        if options.wants(name) {
+            all.push(with_ratelimit(name, about, standalone, sessions).await);
+        }
+    }
     if options.wants("ext_authz") {
         all.push(ext_authz(sessions).await);
     }
@@ -191,16 +196,53 @@ fn gates(sessions: &Sessions) -> [Gate<'_>; 6] {
     ]
 }
 
+type Distributed = (&'static str, &'static str, Standalone);
+
+/// Those that count in envoyproxy/ratelimit, each in one of its own.
+fn distributed() -> [Distributed; 2] {
+    let native = chain::native(include_str!("chains/ratelimit.yaml"));
+    [
+        (
+            "native-ratelimit",
+            "jwt_authn, token in its cache; Envoy's ratelimit filter, with its header fields",
+            native,
+        ),
+        ("gate-ratelimit", "the gate: token known, one limit in envoyproxy/ratelimit", chain::gate(|_| ())),
+    ]
+}
+
+async fn with_ratelimit(
+    name: &'static str,
+    about: &str,
+    standalone: Standalone,
+    sessions: &Sessions,
+) -> Candidate {
+    let service = Ratelimit::start().await;
+    let processes = [service.process_id(), service.redis.process_id()].map(running);
+    let gate = name.starts_with("gate");
+    let standalone = match gate {
+        true => counting_at(service.address(), standalone, |_| ()),
+        false => reaching(service.address(), standalone),
+    };
+    let mut candidate = Candidate::envoy(name, about, standalone, fixed(&sessions.usual)).await;
+    candidate.processes.extend(processes);
+    candidate.keeping(service).answering(200, Some("x-ratelimit-remaining"))
+}
+
+fn running(process: Option<u32>) -> u32 {
+    process.unwrap_or_else(|| panic!("a service has ended"))
+}
+
 async fn ext_authz(sessions: &Sessions) -> Candidate {
     let redis = Redis::start().await;
-    let socket = redis.socket.display().to_string();
+    let url = format!("redis://{}", redis.address());
     let pem = KeyPair::first().pem();
-    let variables = [("REDIS_SOCKET", socket.as_str()), ("CLERK_JWT_KEY", &pem), ("ISSUER", ISSUER)];
+    let variables = [("REDIS_URL", url.as_str()), ("CLERK_JWT_KEY", &pem), ("ISSUER", ISSUER)];
     let service = Service::start("authorize", &variables);
     let envoy = chain::native(include_str!("chains/ext_authz.yaml")).upstream_at("upstream", service.address);
     let about = "ext_authz to a FastAPI service: PyJWT, a counter in Redis";
     let candidate = Candidate::envoy("ext_authz", about, envoy, fixed(&sessions.usual)).await;
-    let candidate = candidate.with(service.process(), service).with(redis.process(), redis);
+    let candidate = candidate.with(service.process(), service).with(running(redis.process_id()), redis);
     candidate.answering(200, Some("x-ratelimit-remaining"))
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use tokio::process::Command;
+use tollgate_tests::debian;
 use tollgate_tests::wire::exchange;
 use tollgate_tests::workspace;
 
@@ -51,7 +52,7 @@ impl Load {
     /// # Panics
     /// With the command to type, when there is none and it cannot be installed.
     pub(crate) fn obtain() -> Load {
-        Load { program: crate::machine::program("wrk", "wrk") }
+        Load { program: debian::program("wrk", "wrk") }
     }
 
     /// Load on a candidate, of which the answer is looked at first.

@@ -1,34 +1,6 @@
-//! The machine: programs that it must have, and what it is.
+//! The machine, as the report describes it.
 
-use std::path::PathBuf;
 use std::process::Command;
-use tollgate_tests::workspace::progress;
-
-/// A program on the PATH. Where it is missing, and this runs as root, its Debian package is installed.
-///
-/// # Panics
-/// With the command to type, when there is none and it cannot be installed.
-pub(crate) fn program(name: &str, package: &str) -> PathBuf {
-    if let Some(found) = on_path(name) {
-        return found;
-    }
-    progress(&format!("installing {name}: apt-get install {package}"));
-    let mut apt = Command::new("apt-get");
-    apt.args(["install", "--yes", "--quiet", "--no-install-recommends", package]);
-    let installed = apt.env("DEBIAN_FRONTEND", "noninteractive").output();
-    let said = match installed {
-        Ok(out) => String::from_utf8_lossy(&out.stderr).into_owned(),
-        Err(e) => e.to_string(),
-    };
-    on_path(name).unwrap_or_else(|| {
-        panic!("{name} is missing: {said}\ncure: `apt-get update && apt-get install {package}` as root, then again")
-    })
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
-}
 
 /// What it is, in a few words: its processors, its system.
 pub(crate) fn words() -> String {

@@ -12,7 +12,6 @@ mod load;
 mod machine;
 mod options;
 mod processor;
-mod redis;
 mod report;
 mod requests;
 mod service;

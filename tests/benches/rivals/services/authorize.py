@@ -1,7 +1,7 @@
 """The gate's job as a service that Envoy asks by ext_authz: the session token by PyJWT, the counter in Redis.
 
     python authorize.py      serves on a free port of the loopback, and prints it
-    REDIS_SOCKET, CLERK_JWT_KEY, ISSUER    where Redis listens, the public key in PEM, whose tokens are taken
+    REDIS_URL, CLERK_JWT_KEY, ISSUER    where Redis listens, the public key in PEM, whose tokens are taken
 """
 
 import os
@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from served import serve
 
 app = FastAPI(openapi_url=None)
-counters = redis.Redis(unix_socket_path=os.environ["REDIS_SOCKET"])
+counters = redis.from_url(os.environ["REDIS_URL"])
 key = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).prepare_key(os.environ["CLERK_JWT_KEY"])
 issuer = os.environ["ISSUER"]
 party = "https://app.example.com"
