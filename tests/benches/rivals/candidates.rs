@@ -6,15 +6,18 @@ use crate::requests::{Ready, Requests, Sessions, directory};
 use crate::service::Service;
 use std::any::Any;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::envoy::Standalone;
-use tollgate_tests::ratelimit::{Ratelimit, Redis, counting_at, reaching};
+use tollgate_tests::ratelimit::{Ratelimit, Redis, reaching};
 use tollgate_tests::wire::Answer;
 use tollgate_tests::workspace::progress;
 
 /// The Envoy that all others are held against.
 pub(crate) const BARE: &str = "bare";
+/// The same before an upstream.
+pub(crate) const FORWARDING: &str = "forwarding";
 /// Envoy's own filters that come closest to the gate's job.
 pub(crate) const NATIVE: &str = "native";
 
@@ -27,6 +30,8 @@ pub(crate) struct Candidate {
     pub(crate) webhook: bool,
     pub(crate) address: SocketAddr,
     pub(crate) requests: Requests,
+    /// The candidate over which its cost is told.
+    pub(crate) over: &'static str,
     /// What it should answer.
     pub(crate) status: u16,
     /// A header field that the answer should carry.
@@ -63,6 +68,7 @@ impl Candidate {
             webhook,
             address,
             requests,
+            over: BARE,
             status: 200,
             field: None,
             processes,
@@ -128,11 +134,7 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             all.push(gate.answering(status, field));
         }
     }
-    for (name, about, standalone) in distributed() {
-        if options.wants(name) {
-            all.push(with_ratelimit(name, about, standalone, sessions).await);
-        }
-    }
+    all.extend(distributed(all[0].address, sessions, options).await);
     if options.wants("ext_authz") {
         all.push(ext_authz(sessions).await);
     }
@@ -196,37 +198,36 @@ fn gates(sessions: &Sessions) -> [Gate<'_>; 6] {
     ]
 }
 
-type Distributed = (&'static str, &'static str, Standalone);
-
-/// Those that count in envoyproxy/ratelimit, each in one of its own.
-fn distributed() -> [Distributed; 2] {
-    let native = chain::native(include_str!("chains/ratelimit.yaml"));
-    [
-        (
-            "native-ratelimit",
-            "jwt_authn, token in its cache; Envoy's ratelimit filter, with its header fields",
-            native,
-        ),
-        ("gate-ratelimit", "the gate: token known, one limit in envoyproxy/ratelimit", chain::gate(|_| ())),
-    ]
-}
-
-async fn with_ratelimit(
-    name: &'static str,
-    about: &str,
-    standalone: Standalone,
-    sessions: &Sessions,
-) -> Candidate {
-    let service = Ratelimit::start().await;
+/// Those that count in envoyproxy/ratelimit. Load comes by turns, so that one service does for both.
+///
+/// Envoy's filter asks only about requests that go to an upstream. So these do, as does one without a filter.
+async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Options) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    let names = ["native-ratelimit", "gate-ratelimit"];
+    if !names.iter().any(|name| options.wants(name)) {
+        return all;
+    }
+    let service = Rc::new(Ratelimit::start().await);
     let processes = [service.process_id(), service.redis.process_id()].map(running);
-    let gate = name.starts_with("gate");
-    let standalone = match gate {
-        true => counting_at(service.address(), standalone, |_| ()),
-        false => reaching(service.address(), standalone),
-    };
-    let mut candidate = Candidate::envoy(name, about, standalone, fixed(&sessions.usual)).await;
-    candidate.processes.extend(processes);
-    candidate.keeping(service).answering(200, Some("x-ratelimit-remaining"))
+    let native = reaching(service.address(), chain::native(include_str!("chains/ratelimit.yaml")));
+    let about = [
+        "jwt_authn, token in its cache; Envoy's ratelimit filter, with its header fields",
+        "the gate: token known, one limit in envoyproxy/ratelimit, all header fields",
+    ];
+    let bare = chain::forwarding(upstream, chain::native("[]"));
+    let about_bare = "Envoy without a filter, before another Envoy";
+    all.push(Candidate::envoy(FORWARDING, about_bare, bare, fixed(&sessions.usual)).await);
+    let standalones = [native, chain::gate_counting_at(service.address())];
+    for ((name, about), standalone) in names.into_iter().zip(about).zip(standalones) {
+        if options.wants(name) {
+            let standalone = chain::forwarding(upstream, standalone);
+            let mut candidate = Candidate::envoy(name, about, standalone, fixed(&sessions.usual)).await;
+            candidate.processes.extend(processes);
+            candidate.over = FORWARDING;
+            all.push(candidate.keeping(Rc::clone(&service)).answering(200, Some("x-ratelimit-remaining")));
+        }
+    }
+    all
 }
 
 fn running(process: Option<u32>) -> u32 {

@@ -2,9 +2,11 @@
 //! gives itself in the place of an upstream's.
 
 use serde_norway::Value;
+use std::net::SocketAddr;
 use tollgate_tests::clerk::keys::{KeyPair, jwks};
 use tollgate_tests::envoy::Standalone;
 use tollgate_tests::modules::Modules;
+use tollgate_tests::ratelimit::counting_at;
 
 /// Whose tokens are taken.
 pub(crate) const ISSUER: &str = "https://clerk.example.com";
@@ -44,11 +46,29 @@ pub(crate) fn native(filters: &str) -> Standalone {
 
 /// An Envoy with the gate alone, its document edited.
 pub(crate) fn gate(edit: impl FnOnce(&mut Value)) -> Standalone {
+    with_plenty(edit).without_filter("stripe_webhook")
+}
+
+/// An Envoy with the gate alone, which counts in the envoyproxy/ratelimit at that address.
+pub(crate) fn gate_counting_at(service: SocketAddr) -> Standalone {
+    counting_at(service, with_plenty(|_| ()), |_| ()).without_filter("stripe_webhook")
+}
+
+/// The same with an upstream that answers.
+pub(crate) fn forwarding(upstream: SocketAddr, standalone: Standalone) -> Standalone {
+    standalone.upstream_at("upstream", upstream).edit(|config| {
+        manager(config)["route_config"]["virtual_hosts"][0]["routes"][0] =
+            yaml("{match: {prefix: /}, route: {cluster: upstream}}");
+    })
+}
+
+/// Limits that nobody reaches.
+fn with_plenty(edit: impl FnOnce(&mut Value)) -> Standalone {
     let document = |document: &mut Value| {
         document["plans"][1]["limits"]["asks"] = windows(&["month"], PLENTY);
         edit(document);
     };
-    shipped().document(document).without_filter("stripe_webhook")
+    shipped().document(document)
 }
 
 /// An Envoy with the webhook filter alone.

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) struct Measured {
     pub(crate) name: &'static str,
     pub(crate) about: String,
+    /// The candidate over which its cost is told.
+    pub(crate) over: &'static str,
     /// Whether events came, not requests that the gate guards.
     pub(crate) webhook: bool,
     pub(crate) runs: Vec<Run>,
@@ -17,18 +19,20 @@ pub(crate) struct Measured {
 impl Measured {
     /// One without a run yet.
     pub(crate) fn of(candidate: &Candidate) -> Measured {
-        let Candidate { name, about, webhook, .. } = candidate;
-        Measured { name, about: about.clone(), webhook: *webhook, runs: Vec::new() }
+        let Candidate { name, about, over, webhook, .. } = candidate;
+        Measured { name, about: about.clone(), over: *over, webhook: *webhook, runs: Vec::new() }
     }
 
     pub(crate) fn spread(&self, figure: impl Fn(&Run) -> f64) -> Spread {
         Spread::of(self.runs.iter().map(figure).collect())
     }
 
-    /// What a request takes of the processor beyond that of a bare Envoy in the same round, in microseconds.
-    pub(crate) fn added_us(&self, bare: &Measured) -> Vec<f64> {
-        let rounds = self.runs.iter().zip(&bare.runs);
-        rounds.map(|(run, bare)| run.processor_us() - bare.processor_us()).collect()
+    /// What a request takes of the processor beyond that of the candidate to be told over in the same round, in
+    /// microseconds.
+    pub(crate) fn added_us(&self, all: &[Measured]) -> Vec<f64> {
+        let over = named(all, self.over).unwrap_or_else(|| bare(all));
+        let rounds = self.runs.iter().zip(&over.runs);
+        rounds.map(|(run, over)| run.processor_us() - over.processor_us()).collect()
     }
 }
 

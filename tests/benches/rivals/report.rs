@@ -64,9 +64,13 @@ impl Report {
         *text += "| guarded requests | | added to a request, µs | × bare | requests/s | p50, p99, µs |\n\
                   |---|---|---|---|---|---|\n";
         for measured in self.measured.iter().filter(|measured| !measured.webhook) {
-            let added = Spread::of(measured.added_us(bare));
+            let added = Spread::of(measured.added_us(&self.measured));
             let ratio = measured.spread(Run::processor_us).median / bare.spread(Run::processor_us).median;
-            let added = if measured.name == bare.name { "–".to_owned() } else { shown(added, 1) };
+            let added = match measured.over {
+                over if measured.name == over => "–".to_owned(),
+                over if over == bare.name => shown(added, 1),
+                over => format!("{} over `{over}`", shown(added, 1)),
+            };
             let rest = measured.speed();
             line(
                 text,

@@ -1,7 +1,7 @@
 //! The targets: how dear Tollgate may be beside what Envoy has of its own.
 
 use crate::candidates::NATIVE;
-use crate::figures::{Measured, Spread, bare, named};
+use crate::figures::{Measured, Spread, named};
 use serde::Serialize;
 
 /// The candidate, what it is held against, and how many times dearer it may be.
@@ -23,10 +23,9 @@ pub(crate) struct Verdict {
 
 /// Of all targets of which both sides were measured.
 pub(crate) fn all(measured: &[Measured]) -> Vec<Verdict> {
-    let bare = bare(measured);
     let verdict = |&(name, beside, allowed): &(&'static str, &'static str, f64)| {
-        let added = named(measured, name)?.added_us(bare);
-        let beside_added = named(measured, beside)?.added_us(bare);
+        let added = named(measured, name)?.added_us(measured);
+        let beside_added = named(measured, beside)?.added_us(measured);
         let ratios = added.iter().zip(&beside_added).map(|(added, beside)| added / beside).collect();
         Some(Verdict { name, beside, allowed, measured: Spread::of(ratios) })
     };
