@@ -2,8 +2,9 @@
 //!
 //! Only what does not change while a token lives is kept. Rules of time and `azp` are for every use.
 
-use crate::sorted::SortedMap;
-use std::collections::VecDeque;
+use siphasher::sip::SipHasher13;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 /// How many tokens a worker remembers.
@@ -15,10 +16,13 @@ const TOKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Where a token is found: the end of its signature, which nobody can choose without the key.
 type Tail = [u8; 16];
 
+/// Where its entry is. Without a key of its own, as strangers choose no tail that is put in.
+type Places = BuildHasherDefault<SipHasher13>;
+
 /// Verified tokens, each with what was learned from it. One that was not verified is never put here.
 #[derive(Debug)]
 pub(crate) struct TokenCache<V> {
-    entries: SortedMap<Tail, Entry<V>>,
+    entries: HashMap<Tail, Entry<V>, Places>,
     oldest_first: VecDeque<Tail>,
     bytes: usize,
 }
@@ -31,7 +35,7 @@ struct Entry<V> {
 
 impl<V> Default for TokenCache<V> {
     fn default() -> Self {
-        TokenCache { entries: SortedMap::new(), oldest_first: VecDeque::new(), bytes: 0 }
+        TokenCache { entries: HashMap::default(), oldest_first: VecDeque::new(), bytes: 0 }
     }
 }
 
@@ -132,6 +136,6 @@ mod tests {
             cache.insert(&long, Rc::new(n));
         }
         assert!(cache.bytes <= TOKEN_BYTES_MAX);
-        assert_eq!(cache.bytes, cache.entries.iter().map(|(_, entry)| entry.token.len()).sum::<usize>());
+        assert_eq!(cache.bytes, cache.entries.values().map(|entry| entry.token.len()).sum::<usize>());
     }
 }
