@@ -20,7 +20,7 @@ impl Measured {
     /// One without a run yet.
     pub(crate) fn of(candidate: &Candidate) -> Measured {
         let Candidate { name, about, over, webhook, .. } = candidate;
-        Measured { name, about: about.clone(), over: *over, webhook: *webhook, runs: Vec::new() }
+        Measured { name, about: about.clone(), over, webhook: *webhook, runs: Vec::new() }
     }
 
     pub(crate) fn spread(&self, figure: impl Fn(&Run) -> f64) -> Spread {
