@@ -1,6 +1,8 @@
 //! The `tollgate` command: a third host of the rules that the filters follow. Here arguments are read, nothing more.
 #![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
 
+mod check;
+mod document;
 mod sync;
 
 use clap::{Parser, Subcommand};
@@ -16,11 +18,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Arguments),
     Sync(sync::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
     }
 }
