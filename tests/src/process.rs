@@ -54,6 +54,11 @@ impl Process {
         }
     }
 
+    /// The process, as the system numbers it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()

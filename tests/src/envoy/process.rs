@@ -54,6 +54,11 @@ impl Envoy {
         }
     }
 
+    /// The process, as the system numbers it.
+    pub fn process_id(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// The listener's address.
     pub fn address(&self) -> SocketAddr {
         self.listener

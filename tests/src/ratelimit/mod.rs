@@ -72,6 +72,11 @@ impl Ratelimit {
         self.process = Some(process);
     }
 
+    /// The process, as the system numbers it, if it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Where it listens for gRPC.
     pub fn address(&self) -> SocketAddr {
         self.grpc
@@ -108,6 +113,18 @@ fn shipped_environment() -> Vec<(String, String)> {
 /// # Panics
 /// When the shipped file is not there.
 pub fn counting_at(address: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
+    reaching(address, standalone).document(|document| {
+        let store = &mut document["plan_gate"]["store"];
+        *store = serde_norway::from_str("ratelimit: {cluster: ratelimit}").expect("YAML");
+        edit(&mut store["ratelimit"]);
+    })
+}
+
+/// The shipped cluster for it, called `ratelimit`, and nothing that uses it.
+///
+/// # Panics
+/// When the shipped file is not there.
+pub fn reaching(address: SocketAddr, standalone: Standalone) -> Standalone {
     let path = workspace::file("envoy/ratelimit/cluster.yaml");
     let text =
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
@@ -116,16 +133,10 @@ pub fn counting_at(address: SocketAddr, standalone: Standalone, edit: impl FnOnc
     let socket = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"];
     socket["socket_address"]["address"] = address.ip().to_string().into();
     socket["socket_address"]["port_value"] = address.port().into();
-    standalone
-        .edit(|config| {
-            let clusters = config["static_resources"]["clusters"].as_sequence_mut();
-            clusters.expect("a list of clusters").push(cluster);
-        })
-        .document(|document| {
-            let store = &mut document["plan_gate"]["store"];
-            *store = serde_norway::from_str("ratelimit: {cluster: ratelimit}").expect("YAML");
-            edit(&mut store["ratelimit"]);
-        })
+    standalone.edit(|config| {
+        let clusters = config["static_resources"]["clusters"].as_sequence_mut();
+        clusters.expect("a list of clusters").push(cluster);
+    })
 }
 
 /// Addresses of the loopback at which nothing listens. Programs that cannot say which port they were given by the

@@ -46,6 +46,11 @@ impl Redis {
         self.process = Some(process);
     }
 
+    /// The process, as the system numbers it, if it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

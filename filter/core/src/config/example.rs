@@ -103,6 +103,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("subject", "subject: user"),
     ("unmatched", "unmatched: require_token"),
     ("unmapped_price", "unmapped_price: keep"),
+    ("identity_headers", "identity_headers: [user, plan]"),
     ("rate_limit_headers", "rate_limit_headers: both"),
     ("cors", "cors: authorized_parties"),
     ("on_error", "on_error: allow"),

@@ -3,8 +3,10 @@
 use super::document::gate::{
     Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
 };
-use super::document::gate::{RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched};
-use super::error::{Checked, ConfigError, Problems, field, quote};
+use super::document::gate::{
+    IdentityHeader, RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched,
+};
+use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::upstream::{self, upstream};
@@ -67,6 +69,8 @@ pub struct Gate {
     pub upgrade_url: Option<String>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     pub plan_required_status: u16,
+    /// Which header fields tell the upstream who calls, each once.
+    pub identity_headers: Vec<IdentityHeader>,
     /// Which header fields tell clients what is left.
     pub rate_limit_headers: RateLimitHeaders,
     /// Whether the authorized parties may read own replies and header fields from a browser.
@@ -182,6 +186,7 @@ pub(super) fn gate(
         usage_path: problems.keep_or_default(usage_path(written, around)),
         upgrade_url: problems.keep_or_default(upgrade_url),
         plan_required_status: problems.keep_or_default(plan_required_status(written.plan_required_status)),
+        identity_headers: problems.keep_or_default(identity_headers(written)),
         rate_limit_headers: written.rate_limit_headers,
         cors: written.cors == Cors::AuthorizedParties,
         shadow: written.shadow,
@@ -304,6 +309,18 @@ fn plan_required_status(status: u64) -> Checked<u16> {
             Err(ConfigError::new("plan_gate.plan_required_status", problem, "take 403 or 402"))
         }
     }
+}
+
+fn identity_headers(written: &PlanGate<'_>) -> Checked<Vec<IdentityHeader>> {
+    const PATH: &str = "plan_gate.identity_headers";
+    let mut checked = Vec::new();
+    for (place, header) in written.identity_headers.iter().enumerate() {
+        if checked.contains(header) {
+            return Err(ConfigError::new(item(PATH, place), "stands there twice", "remove one"));
+        }
+        checked.push(*header);
+    }
+    Ok(checked)
 }
 
 fn store(written: &PlanGate<'_>, problems: &mut Problems) -> Store {

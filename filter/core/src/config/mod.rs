@@ -23,7 +23,7 @@ mod webhook;
 pub use crate::clerk::plan_claim::ClaimSource;
 pub use crate::stripe::plan::PastDue;
 pub use crate::upstream::Upstream;
-pub use document::gate::{OnError, RateLimitHeaders, SubjectKind, Unmatched};
+pub use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
 pub use error::{ConfigError, ERRORS_MAX};

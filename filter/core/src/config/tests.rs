@@ -73,6 +73,7 @@ fn whole_gate() -> Value {
         "usage_path": "/usage",
         "upgrade_url": "https://app.example.com/pricing",
         "plan_required_status": 403,
+        "identity_headers": ["user", "organization", "session", "plan"],
         "rate_limit_headers": "both",
         "cors": "authorized_parties",
         "shadow": false,
@@ -278,6 +279,7 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!(section.upgrade_url.as_deref(), Some("https://app.example.com/pricing"));
     assert_eq!(section.plan_required_status, 403);
     assert_eq!(section.rate_limit_headers, RateLimitHeaders::Both);
+    assert_eq!(section.identity_headers.len(), 4, "all");
     let confirm = section.confirm.unwrap();
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));

@@ -157,6 +157,14 @@ fn a_choice_that_is_none_is_refused() {
             "plan_gate.cors: expected one of authorized_parties, off, found true",
         ),
         (
+            Set("/plan_gate/identity_headers", json!(["user", "plans"])),
+            "plan_gate.identity_headers[1]: unknown value \"plans\"; did you mean \"plan\"?",
+        ),
+        (
+            Set("/plan_gate/identity_headers", json!(["user", "plan", "user"])),
+            "plan_gate.identity_headers[2]: stands there twice; remove one",
+        ),
+        (
             Set("/plan_gate/rate_limit_headers", json!("xratelimit")),
             "plan_gate.rate_limit_headers: unknown value \"xratelimit\"; did you mean \"x-ratelimit\"?",
         ),

@@ -3,7 +3,7 @@
 use super::spender::Spender;
 use super::worker::Worker;
 use super::{cors, refusal::Refusal};
-use crate::config::RateLimitHeaders;
+use crate::config::{IdentityHeader, RateLimitHeaders};
 use crate::http::{Forward, HeaderMap, Reply};
 use crate::identity::{Voucher, foreign_fields};
 use crate::quota::{WindowState, fields};
@@ -18,17 +18,24 @@ pub(super) fn unvouched(worker: &Worker, headers: &HeaderMap) -> Forward {
 /// Lets a request go on, and tells the upstream who calls by which plan.
 pub(super) fn vouched(worker: &Worker, headers: &HeaderMap, spender: &Spender, now: Micros) -> Forward {
     let mut forward = unvouched(worker, headers);
+    let told = &worker.gate.identity_headers;
     if let Some(caller) = spender.caller() {
         let session = &caller.session;
-        forward.set.push(("x-tollgate-user", session.user.as_str().into()));
-        if let Some(organization) = &session.organization {
+        if told.contains(&IdentityHeader::User) {
+            forward.set.push(("x-tollgate-user", session.user.as_str().into()));
+        }
+        if let Some(organization) = &session.organization
+            && told.contains(&IdentityHeader::Organization)
+        {
             forward.set.push(("x-tollgate-organization", organization.as_str().into()));
         }
-        if let Some(session) = &session.session {
+        if let Some(session) = &session.session
+            && told.contains(&IdentityHeader::Session)
+        {
             forward.set.push(("x-tollgate-session", session.as_str().into()));
         }
     }
-    if !spender.lacks_organization() {
+    if !spender.lacks_organization() && told.contains(&IdentityHeader::Plan) {
         let plan = worker.plans.get(spender.plan(&worker.plans, now));
         forward.set.push(("x-tollgate-plan", plan.name.as_bytes().into()));
     }

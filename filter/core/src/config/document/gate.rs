@@ -45,6 +45,10 @@ pub struct PlanGate<'a> {
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     #[serde(default = "plan_required_status")]
     pub plan_required_status: u64,
+    /// Which header fields tell the upstream who calls. Those of the same names that a client sends are removed in any
+    /// case.
+    #[serde(default = "identity_headers")]
+    pub identity_headers: Vec<IdentityHeader>,
     /// Which header fields tell clients what is left.
     #[serde(default)]
     pub rate_limit_headers: RateLimitHeaders,
@@ -79,6 +83,11 @@ fn clock_skew_s() -> u64 {
 
 fn plan_required_status() -> u64 {
     403
+}
+
+fn identity_headers() -> Vec<IdentityHeader> {
+    use IdentityHeader::{Organization, Plan, Session, User};
+    vec![User, Organization, Session, Plan]
 }
 
 /// The keys that session tokens are verified with.
@@ -179,6 +188,20 @@ pub enum Unmatched {
     RequireToken,
     /// They are refused.
     Deny,
+}
+
+/// A header field that tells the upstream who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityHeader {
+    /// `x-tollgate-user`.
+    User,
+    /// `x-tollgate-organization`.
+    Organization,
+    /// `x-tollgate-session`.
+    Session,
+    /// `x-tollgate-plan`.
+    Plan,
 }
 
 /// Which header fields tell clients what is left.

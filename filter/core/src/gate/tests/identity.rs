@@ -28,6 +28,23 @@ fn the_upstream_learns_who_calls_by_which_plan() {
 }
 
 #[test]
+fn what_the_upstream_does_not_need_is_not_sent_but_removed_all_the_same() {
+    let fields = ["user", "organization", "session", "plan"];
+    let token = bearer(|draft| draft.claim("o", json!({"id": "org_1"})));
+    let forged = fields.map(|field| format!("x-tollgate-{field}"));
+    let mut request = get("/account", &[("authorization", &token)]);
+    request.extend(forged.iter().map(|name| (name.as_str(), "forged")));
+    for wanted in fields.map(|field| vec![field]).into_iter().chain([vec![]]) {
+        let mut host = gate_with(|gate| gate["identity_headers"] = json!(wanted));
+        let answer = host.send(&request);
+        assert_eq!(removed(&answer), forged, "{wanted:?}");
+        for (field, name) in fields.iter().zip(&forged) {
+            assert_eq!(answer.upstream(name).is_some(), wanted.contains(field), "{name} of {wanted:?}");
+        }
+    }
+}
+
+#[test]
 fn what_a_token_does_not_name_is_not_sent() {
     let mut host = gate();
     let token = bearer(|draft| draft.without("sid"));

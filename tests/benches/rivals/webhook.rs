@@ -1,0 +1,138 @@
+//! What is measured of webhooks: events that somebody forged, and events that bring a user's record in line.
+
+use crate::candidates::Candidate;
+use crate::chain;
+use crate::options::Options;
+use crate::requests::{Ready, Requests, USERS, directory, post, write};
+use crate::service::Service;
+use std::rc::Rc;
+use tempfile::TempDir;
+use tollgate_tests::clerk::{FakeClerk, User};
+use tollgate_tests::envoy::Standalone;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::stripe::FakeStripe;
+use tollgate_tests::stripe::events::Event;
+use tollgate_tests::stripe::model::{Customer, Price, Subscription};
+
+/// The gateway's candidate, the application's, what both get, and the body's size.
+const FORGED: [(&str, &str, &str, usize); 3] = [
+    ("forged-1k", "fastapi-forged-1k", "a forged event of 1 KB, refused", 1_000),
+    ("forged-10k", "fastapi-forged-10k", "a forged event of 10 KB, refused", 10_000),
+    ("forged-100k", "fastapi-forged-100k", "a forged event of 100 KB, refused", 100_000),
+];
+/// The same for events that Stripe has signed.
+const SYNC: (&str, &str, &str) =
+    ("sync", "fastapi-sync", "a signed event: Stripe and Clerk are read, and agree");
+
+/// All whose names were asked for.
+pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    let dir = Rc::new(directory());
+    for (gateway, application, about, bytes) in FORGED {
+        let requests = || Requests::Signed(forged(Rc::clone(&dir), bytes));
+        if options.wants(gateway) {
+            let envoy = chain::webhook().env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
+            all.push(Candidate::envoy(gateway, about, envoy, requests()).await.answering(400, None));
+        }
+        if options.wants(application) {
+            let service = Service::start(
+                "webhook",
+                &[
+                    ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+                    ("STRIPE_URL", "http://127.0.0.1:1"),
+                    ("STRIPE_KEY", "sk_test_none"),
+                    ("CLERK_URL", "http://127.0.0.1:1"),
+                    ("CLERK_KEY", "sk_test_none"),
+                ],
+            );
+            let candidate = Candidate::at(application, about, service.address, requests());
+            all.push(candidate.with(service.process(), service).answering(400, None));
+        }
+    }
+    let (gateway, application, about) = SYNC;
+    if options.wants(gateway) {
+        let world = Rc::new(World::start().await);
+        let envoy = world.lead(chain::webhook());
+        let requests = Requests::Signed(signed(Rc::clone(&dir), Rc::clone(&world)));
+        all.push(Candidate::envoy(gateway, about, envoy, requests).await);
+    }
+    if options.wants(application) {
+        let world = Rc::new(World::start().await);
+        let service = world.application();
+        let requests = Requests::Signed(signed(Rc::clone(&dir), Rc::clone(&world)));
+        let candidate = Candidate::at(application, about, service.address, requests);
+        all.push(candidate.with(service.process(), service));
+    }
+    all
+}
+
+/// A fake Stripe and a fake Clerk with users who have paid, and about whom both agree after the first event.
+struct World {
+    stripe: FakeStripe,
+    clerk: FakeClerk,
+}
+
+impl World {
+    async fn start() -> World {
+        let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
+        stripe.put(Price::new("price_123"));
+        for number in 0..USERS {
+            let (user, customer) = (format!("user_{number}"), format!("cus_{number}"));
+            clerk.put_user(User::new(&user));
+            stripe.put(Customer::new(&customer));
+            let subscription = Subscription::new(&format!("sub_{number}"), &customer).item("price_123");
+            stripe.put(subscription.metadata("clerk_user_id", &user));
+        }
+        World { stripe, clerk }
+    }
+
+    fn lead(&self, envoy: Standalone) -> Standalone {
+        envoy
+            .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
+            .secret("stripe_api_key", self.stripe.key())
+            .secret("clerk_secret_key", self.clerk.secret_key())
+            .upstream_at("stripe_api", self.stripe.addr())
+            .upstream_at("clerk_api", self.clerk.addr())
+    }
+
+    fn application(&self) -> Service {
+        let (stripe, clerk) =
+            (format!("http://{}", self.stripe.addr()), format!("http://{}", self.clerk.addr()));
+        Service::start(
+            "webhook",
+            &[
+                ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+                ("STRIPE_URL", &stripe),
+                ("STRIPE_KEY", self.stripe.key()),
+                ("CLERK_URL", &clerk),
+                ("CLERK_KEY", self.clerk.secret_key()),
+            ],
+        )
+    }
+}
+
+fn forged(dir: Rc<TempDir>, bytes: usize) -> Box<dyn Fn() -> Ready> {
+    let object = serde_json::json!({"id": "sub_0", "object": "subscription", "padding": "x".repeat(bytes)});
+    let event = Event::snapshot("evt_forged", "customer.subscription.updated", unix_now(), false, object);
+    let mut padded = event.body();
+    // Whoever forges need not write JSON: the signature is judged before it is read.
+    padded.truncate(bytes);
+    Box::new(move || {
+        let signature = tollgate_tests::stripe::sign(&["whsec_guessed"], unix_now(), &padded);
+        let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
+        write(dir.path(), &format!("forged-{bytes}"), &[post(WEBHOOK_PATH, &fields, &padded)])
+    })
+}
+
+fn signed(dir: Rc<TempDir>, world: Rc<World>) -> Box<dyn Fn() -> Ready> {
+    Box::new(move || {
+        let event = |number| {
+            let event = world.stripe.event("customer.subscription.updated", &format!("sub_{number}"));
+            let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+            let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
+            post(WEBHOOK_PATH, &fields, &body)
+        };
+        write(dir.path(), "signed", &(0..USERS).map(event).collect::<Vec<_>>())
+    })
+}
