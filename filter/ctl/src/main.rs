@@ -4,6 +4,8 @@
 mod check;
 mod document;
 mod sync;
+mod token;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,11 +22,15 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Sync(sync::Arguments),
+    Token(token::Arguments),
+    Webhook(webhook::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Webhook(arguments) => webhook::run(&arguments),
     }
 }
