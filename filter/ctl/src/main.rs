@@ -3,6 +3,7 @@
 
 mod check;
 mod document;
+mod schema;
 mod sync;
 mod token;
 mod webhook;
@@ -21,6 +22,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Schema(schema::Arguments),
     Sync(sync::Arguments),
     Token(token::Arguments),
     Webhook(webhook::Arguments),
@@ -29,6 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Webhook(arguments) => webhook::run(&arguments),

@@ -82,7 +82,9 @@ async fn the_command_and_envoys_log_say_the_same_of_each_wrong_document() {
             assert!(error.starts_with(begins) && error.contains(advises), "{pointer} = {value}: {error}");
             let written = serde_norway::to_value(&document).expect("JSON is YAML");
             let envoy = Standalone::load().modules(Modules::build()).document(|document| *document = written);
-            let log = envoy.start_refused().await;
+            // The one that does not speak up has no need to be compiled.
+            let silent = if begins.starts_with("stripe_webhook") { "plan_gate" } else { "stripe_webhook" };
+            let log = envoy.without_filter(silent).start_refused().await;
             assert!(log.contains(&error), "{pointer} = {value}: no {error:?} in\n{log}");
         });
         // Each Envoy compiles two modules.
