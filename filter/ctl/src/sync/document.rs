@@ -2,17 +2,13 @@
 
 use super::courier::Places;
 use super::pace::{CLERK, STRIPE};
-use serde::Deserialize;
-use serde_json::Value;
+use crate::document;
 use std::path::Path;
 use std::time::Duration;
 use tollgate_core::config::{self, Configuration, Upstream, Webhook};
 
 /// How long one call may take. Nobody waits for the command as Stripe waits for the gateway.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How deep a document may be hidden in a file.
-const DEPTH_MAX: usize = 64;
 
 /// The configuration, and where the services are.
 #[derive(Debug)]
@@ -28,7 +24,8 @@ pub(super) struct Setup {
 pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str>) -> Result<Setup, String> {
     let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
-    let document = find(&text).map_err(|error| format!("{name}: {error}"))?;
+    let found = document::read(&text).and_then(|contents| document::only(&contents, "stripe_webhook"));
+    let document = found.map_err(|error| format!("{name}: {error}"))?;
     let environment = |variable: &str| std::env::var(variable).ok();
     let mut configuration = config::webhook_without_signing(document.to_string().as_bytes(), &environment)
         .map_err(|error| format!("{name}: {error}"))?;
@@ -42,43 +39,6 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
         upstream.timeout = CALL_TIMEOUT;
     }
     Ok(Setup { configuration, places: Places { stripe, clerk } })
-}
-
-/// The one document with a section `stripe_webhook` in a file, JSON or YAML, several documents after `---` too.
-fn find(text: &str) -> Result<Value, String> {
-    let mut found = Vec::new();
-    for document in serde_norway::Deserializer::from_str(text) {
-        let value = Value::deserialize(document).map_err(|error| error.to_string())?;
-        look_into(&value, DEPTH_MAX, &mut found);
-    }
-    match <[Value; 1]>::try_from(found) {
-        Ok([document]) => Ok(document),
-        Err(found) if found.is_empty() => {
-            Err("there is no document with a section `stripe_webhook` in it; name the \
-                                               file that configures the webhook filter"
-                .to_owned())
-        }
-        Err(_) => Err("there are several documents that differ; name a file with one".to_owned()),
-    }
-}
-
-fn look_into(value: &Value, depth: usize, found: &mut Vec<Value>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    match value {
-        Value::Object(members) if members.contains_key("plans") && members.contains_key("stripe_webhook") => {
-            let is_new = !found.contains(value);
-            found.extend(is_new.then(|| value.clone()));
-        }
-        Value::Object(members) => members.values().for_each(|value| look_into(value, depth, found)),
-        Value::Array(items) => items.iter().for_each(|value| look_into(value, depth, found)),
-        // A StringValue holds it as JSON text.
-        Value::String(text) if text.trim_start().starts_with('{') && text.contains("stripe_webhook") => {
-            if let Ok(inside) = serde_json::from_str(text) {
-                look_into(&inside, depth, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Where a service is: as the user says, else where the document says, over HTTPS.
@@ -107,22 +67,6 @@ fn need_key(upstream: &Upstream, given: Option<&str>, variable: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_document_is_found_wherever_it_stands() {
-        let bare = "plans: []\nstripe_webhook: {path: /x}\n";
-        let nested = "kind: A\n---\nspec:\n  config:\n  - plans: []\n    stripe_webhook: {path: /x}\n";
-        let text = "value: |\n  {\"plans\": [], \"stripe_webhook\": {\"path\": \"/x\"}}\n";
-        let twice = format!("{nested}---\n{bare}");
-        let want = serde_json::json!({"plans": [], "stripe_webhook": {"path": "/x"}});
-        for (why, file) in [("bare", bare), ("nested", nested), ("as text", text), ("the same twice", &twice)]
-        {
-            assert_eq!(find(file), Ok(want.clone()), "{why}");
-        }
-        assert!(find("plans: []").unwrap_err().contains("no document"));
-        let two = format!("{bare}---\nplans: []\nstripe_webhook: {{path: /y}}\n");
-        assert!(find(&two).unwrap_err().contains("several"));
-    }
 
     #[test]
     fn a_key_is_sent_over_https_or_not_off_this_machine() {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// The filter that turns the plan in a session token into enforced limits.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct PlanGate<'a> {
     /// Who issues the session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
@@ -92,6 +93,7 @@ fn identity_headers() -> Vec<IdentityHeader> {
 
 /// The keys that session tokens are verified with.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
 pub enum Keys<'a> {
     /// Public keys in PEM, from the environment: no network is needed.
@@ -102,6 +104,7 @@ pub enum Keys<'a> {
 
 /// Where the instance's JSON Web Key Set is.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct Jwks<'a> {
     /// The cluster's name in Envoy's configuration.
@@ -121,6 +124,7 @@ fn jwks_path() -> &'static str {
 
 /// Whose plan it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// The user's.
@@ -135,6 +139,7 @@ pub enum SubjectKind {
 /// Where in a token the plan is. The first path that is present and not null counts; `clerk_billing` reads what
 /// Clerk Billing puts there.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct PlanClaims<'a> {
     /// A user's plan: paths of claims, their parts separated by dots.
@@ -145,6 +150,7 @@ pub struct PlanClaims<'a> {
 
 /// What is asked of a request. A rule without `require` and `limit` asks for a valid token, nothing more.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct Rule<'a> {
     /// Its name, in metrics, and in a route's `metadata.filter_metadata.tollgate.rule`.
@@ -169,6 +175,7 @@ pub struct Rule<'a> {
 
 /// What a request needs.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
 pub enum Require<'a> {
     /// This plan or a higher one.
@@ -179,6 +186,7 @@ pub enum Require<'a> {
 
 /// What happens to requests that no rule matches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unmatched {
     /// They go on; only foreign identity header fields are removed.
@@ -192,6 +200,7 @@ pub enum Unmatched {
 
 /// A header field that tells the upstream who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityHeader {
     /// `x-tollgate-user`.
@@ -206,6 +215,7 @@ pub enum IdentityHeader {
 
 /// Which header fields tell clients what is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RateLimitHeaders {
     /// `RateLimit` and `RateLimit-Policy`, as the IETF drafts them.
@@ -222,6 +232,7 @@ pub enum RateLimitHeaders {
 
 /// Which origins may read the gate's own replies and header fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cors {
     /// The authorized parties.
@@ -233,6 +244,7 @@ pub enum Cors {
 
 /// Where it is counted.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
 pub enum Store<'a> {
     /// In this Envoy process: exact across its threads, not across replicas, and lost when it ends.
@@ -244,6 +256,7 @@ pub enum Store<'a> {
 
 /// How envoyproxy/ratelimit is reached.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct Ratelimit<'a> {
     /// The cluster's name in Envoy's configuration.
@@ -269,6 +282,7 @@ fn ratelimit_timeout_ms() -> u64 {
 
 /// What happens when the counter cannot be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The request goes on, uncounted.

@@ -14,6 +14,7 @@ use std::fmt;
 
 /// Tollgate's configuration: the same document for both of its filters.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a, W: Deserialize<'de>, G: Deserialize<'de>")]
 pub struct Document<'a, W = webhook::StripeWebhook<'a>, G = gate::PlanGate<'a>> {
     /// Keeps the shared data of gateways in one Envoy process apart. Without it, it is derived from the issuer and
@@ -32,6 +33,7 @@ pub struct Document<'a, W = webhook::StripeWebhook<'a>, G = gate::PlanGate<'a>> 
 
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct Plan<'a> {
     /// Its name, as it stands in Clerk's metadata.
@@ -52,6 +54,7 @@ pub struct Plan<'a> {
     pub clerk_plan: Option<&'a str>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Limit>"))]
     pub limits: SortedMap<&'a str, Limit>,
 }
 
@@ -66,6 +69,7 @@ pub enum Limit {
 
 /// So often in each calendar period, in UTC.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// How often; 0 forbids it.
@@ -76,6 +80,7 @@ pub struct Window {
 
 /// What Stripe sells that is knowingly no plan.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct NotPlans<'a> {
     /// Ids of prices (`price_…`).
@@ -88,6 +93,7 @@ pub struct NotPlans<'a> {
 
 /// Something that stands in an environment variable of the VM, not in this document.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct FromEnvironment<'a> {
     /// The variable's name. It must be named in the filter's `vm_config.environment_variables.host_env_keys` too.
@@ -96,6 +102,7 @@ pub struct FromEnvironment<'a> {
 
 /// An HTTP API that is called through a cluster of Envoy's.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct Upstream<'a> {
     /// The cluster's name in Envoy's configuration.
@@ -111,6 +118,21 @@ pub struct Upstream<'a> {
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LimitVisitor)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Limit {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let windows = generator.subschema_for::<Vec<Window>>();
+        schemars::json_schema!({
+            "description": "`unlimited`, or windows in each of which there must be room.",
+            "oneOf": [{"const": "unlimited"}, windows],
+        })
     }
 }
 

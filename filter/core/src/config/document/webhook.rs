@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct StripeWebhook<'a> {
     /// Where Stripe delivers its events: an exact path.
@@ -62,6 +63,7 @@ pub(in crate::config) fn plan_key() -> &'static str {
 
 /// Who answers Stripe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The gateway.
@@ -73,6 +75,7 @@ pub enum Mode {
 
 /// What a subscription grants whose payment failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PastDue {
     /// Its plan, as long as Stripe calls it past due.
@@ -91,6 +94,7 @@ impl Default for PastDue {
 
 /// What happens when an active subscription sells no plan that is known here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnmappedPrice {
     /// The plan stays as it is, with an alarm, and Stripe is answered 200.
@@ -102,6 +106,7 @@ pub enum UnmappedPrice {
 
 /// The metadata keys in Stripe that say whose a subscription is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SubjectKeys {
     /// Keys whose value is a Clerk user's id.

@@ -1,0 +1,163 @@
+//! What a right document says that is likely not meant. The document was checked before: what has the wrong shape here
+//! is simply not there.
+
+use super::Warning;
+use serde_json::Value;
+
+/// Windows that outlive most processes.
+const LONG: [&str; 3] = ["day", "week", "month"];
+
+/// All warnings about a document.
+pub(super) fn warnings(document: &Value) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    plans(document, &mut warnings);
+    limits(document, &mut warnings);
+    if let Some(gate) = document.get("plan_gate") {
+        tokens(gate, &mut warnings);
+        rules(gate, &mut warnings);
+        store(document, gate, &mut warnings);
+    }
+    keys(document, &mut warnings);
+    warnings
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    path.iter().try_fold(value, |value, name| value.get(name)).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is(value: &Value, path: &[&str]) -> bool {
+    path.iter().try_fold(value, |value, name| value.get(name)).and_then(Value::as_bool) == Some(true)
+}
+
+/// A plan that nothing sells.
+fn plans(document: &Value, warnings: &mut Vec<Warning>) {
+    let billing = document.to_string().contains("\"clerk_billing\"");
+    for (number, plan) in list(document, "plans").iter().enumerate().skip(1) {
+        let sold = ["prices", "products", "lookup_keys"].iter().any(|name| !list(plan, name).is_empty());
+        if !sold && !billing && plan.get("clerk_plan").is_none() && document.get("stripe_webhook").is_some() {
+            warnings.push(Warning::new(
+                format!("plans[{number}]"),
+                format!(
+                    "no price, product or lookup key sells {:?}: it can be reached by PLAN_MAP, by `plan` in Stripe's \
+                     metadata, or by hand in Clerk only",
+                    text(plan, &["name"])
+                ),
+            ));
+        }
+    }
+}
+
+/// A limit that no rule spends.
+fn limits(document: &Value, warnings: &mut Vec<Warning>) {
+    let Some(gate) = document.get("plan_gate") else { return };
+    let spent: Vec<&str> = list(gate, "rules").iter().map(|rule| text(rule, &["limit"])).collect();
+    let mut said: Vec<&str> = Vec::new();
+    for (number, plan) in list(document, "plans").iter().enumerate() {
+        for name in plan.get("limits").and_then(Value::as_object).into_iter().flat_map(|limits| limits.keys())
+        {
+            if !spent.contains(&name.as_str()) && !said.contains(&name.as_str()) {
+                said.push(name);
+                let place = format!("plans[{number}].limits.{name}");
+                warnings
+                    .push(Warning::new(place, "no rule spends it: add `limit` to a rule, or take it out"));
+            }
+        }
+    }
+}
+
+fn tokens(gate: &Value, warnings: &mut Vec<Warning>) {
+    if list(gate, "authorized_parties").is_empty() {
+        warnings.push(Warning::new(
+            "plan_gate.authorized_parties",
+            "there is none, so a token that another application of the same Clerk instance got is taken; list the \
+             origins of yours",
+        ));
+    }
+    let issuer = text(gate, &["issuer"]);
+    if issuer.starts_with("http://") {
+        warnings
+            .push(Warning::new("plan_gate.issuer", "Clerk's issuers begin with https://; this is a test's"));
+    }
+}
+
+fn rules(gate: &Value, warnings: &mut Vec<Warning>) {
+    let covers_all = |rule: &Value| {
+        text(rule, &["path_prefix"]) == "/" && rule.get("methods").is_none() && rule.get("host").is_none()
+    };
+    let rules = list(gate, "rules");
+    if text(gate, &["unmatched"]) == "pass" && !rules.iter().any(covers_all) {
+        warnings.push(Warning::new(
+            "plan_gate.unmatched",
+            "requests that no rule matches reach the service without a token, also those whose path you forgot; write \
+             `require_token` or `deny`, or end the rules with `path_prefix: /`",
+        ));
+    }
+    for (number, rule) in rules.iter().enumerate() {
+        let hidden_by = rules.iter().take(number).position(covers_all);
+        if let Some(before) = hidden_by {
+            let text = format!("never reached: plan_gate.rules[{before}] matches everything before it");
+            warnings.push(Warning::new(format!("plan_gate.rules[{number}]"), text));
+        }
+        if rule.get("anonymous").is_some() && rule.get("limit").is_none() && rule.get("require").is_none() {
+            warnings.push(Warning::new(
+                format!("plan_gate.rules[{number}].anonymous"),
+                "the rule asks for nothing and limits nothing, so everybody passes",
+            ));
+        }
+    }
+    if is(gate, &["shadow"]) {
+        warnings.push(Warning::new(
+            "plan_gate.shadow",
+            "nobody is refused: decisions are only counted and logged",
+        ));
+    }
+}
+
+/// Windows that a restart of Envoy begins anew.
+fn store(document: &Value, gate: &Value, warnings: &mut Vec<Warning>) {
+    if gate.get("store").is_some_and(Value::is_object) {
+        return;
+    }
+    for (number, plan) in list(document, "plans").iter().enumerate() {
+        for (name, windows) in plan.get("limits").and_then(Value::as_object).into_iter().flatten() {
+            let windows = windows.as_array().map_or(&[][..], Vec::as_slice);
+            let long = windows.iter().map(|window| text(window, &["per"])).find(|per| LONG.contains(per));
+            if let Some(per) = long {
+                warnings.push(Warning::new(
+                    format!("plans[{number}].limits.{name}"),
+                    format!(
+                        "a {per} is counted in Envoy's memory: each Envoy counts for itself, and a restart begins anew; \
+                         `store: {{ratelimit: …}}` counts for all of them and keeps it"
+                    ),
+                ));
+                return;
+            }
+        }
+    }
+}
+
+/// Keys of test mode beside live ones.
+fn keys(document: &Value, warnings: &mut Vec<Warning>) {
+    if !is(document, &["stripe_webhook", "livemode"]) {
+        return;
+    }
+    let development = text(document, &["plan_gate", "issuer"]).ends_with(".clerk.accounts.dev");
+    if development {
+        warnings.push(Warning::new(
+            "plan_gate.issuer",
+            "this is a development instance of Clerk's, and stripe_webhook.livemode is true",
+        ));
+    }
+    for variable in ["STRIPE_API_KEY", "CLERK_SECRET_KEY"] {
+        let test = std::env::var(variable)
+            .is_ok_and(|key| key.starts_with("sk_test_") || key.starts_with("rk_test_"));
+        if test {
+            let text = format!("{variable} in this environment is a key of test mode");
+            warnings.push(Warning::new("stripe_webhook.livemode", text));
+        }
+    }
+}

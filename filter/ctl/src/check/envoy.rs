@@ -1,0 +1,175 @@
+//! What a configuration of Envoy's says around Tollgate's filters that is likely not meant: their order, what they are
+//! given, and the clusters that they call.
+
+use super::Warning;
+use crate::document;
+use serde_json::Value;
+
+/// The filters, in the order in which they must stand.
+const WEBHOOK: &str = "stripe_webhook";
+const GATE: &str = "plan_gate";
+
+/// All warnings about a configuration of Envoy's; none if it is something else.
+pub(super) fn warnings(value: &Value) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut filters = Vec::new();
+    collect(value, "", "http_filters", &mut filters);
+    for (place, list) in &filters {
+        chain(place, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
+    }
+    let mut clusters = Vec::new();
+    collect(value, "", "clusters", &mut clusters);
+    let clusters: Vec<&Value> = clusters.iter().filter_map(|(_, list)| list.as_array()).flatten().collect();
+    if !clusters.is_empty() {
+        callouts(value, &clusters, &mut warnings);
+    }
+    warnings
+}
+
+/// Every value under that name, with its place. A list of filters of a cluster is none of a listener.
+fn collect<'a>(value: &'a Value, place: &str, name: &str, found: &mut Vec<(String, &'a Value)>) {
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                let place = if place.is_empty() { member.clone() } else { format!("{place}.{member}") };
+                if member == name {
+                    found.push((place.clone(), value));
+                }
+                collect(value, &place, name, found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, value) in items.iter().enumerate() {
+                collect(value, &format!("{place}[{number}]"), name, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The value at a pointer (RFC 6901); null if there is none.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// Which of Tollgate's filters an entry is, by its module or its name.
+fn which(filter: &Value) -> Option<&'static str> {
+    let config = filter.pointer("/typed_config/config")?;
+    let file = config.pointer("/vm_config/code").map(ToString::to_string).unwrap_or_default();
+    [WEBHOOK, GATE]
+        .into_iter()
+        .find(|name| file.contains(&format!("{name}.wasm")) || config["name"] == **name)
+}
+
+fn chain(place: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
+    let position = |name: &str| filters.iter().position(|filter| which(filter) == Some(name));
+    let (webhook, gate) = (position(WEBHOOK), position(GATE));
+    if let (Some(webhook), Some(gate)) = (webhook, gate)
+        && webhook > gate
+    {
+        let text = "stripe_webhook must stand before plan_gate: a webhook has no session token";
+        warnings.push(Warning::new(format!("{place}[{webhook}]"), text));
+    }
+    let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
+    if let (Some(cors), Some(first)) = (cors, webhook.into_iter().chain(gate).min())
+        && cors > first
+    {
+        let text = "the cors filter must stand before Tollgate's, or a browser cannot read what they answer";
+        warnings.push(Warning::new(format!("{place}[{cors}]"), text));
+    }
+    for (number, filter) in filters.iter().enumerate() {
+        if let Some(name) = which(filter) {
+            plugin(&format!("{place}[{number}].typed_config.config"), name, filter, warnings);
+        }
+    }
+}
+
+fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+    let config = at(filter, "/typed_config/config");
+    if config["failure_policy"] != "FAIL_RELOAD" {
+        let text =
+            "write FAIL_RELOAD: with anything else a crashed VM answers 503 until Envoy restarts, or lets by";
+        warnings.push(Warning::new(format!("{place}.failure_policy"), text));
+    }
+    if name == WEBHOOK && config["allow_on_headers_stop_iteration"] != true {
+        let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never judged";
+        warnings.push(Warning::new(format!("{place}.allow_on_headers_stop_iteration"), text));
+    }
+    let written = config.pointer("/configuration/value").cloned().unwrap_or_default();
+    let text = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
+    let Ok(document) = serde_json::from_str::<Value>(&text) else { return };
+    let environment = at(config, "/vm_config/environment_variables");
+    let passed: Vec<&str> =
+        environment["host_env_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for variable in needed(name, &document) {
+        let given = environment["key_values"].get(&variable).is_some();
+        if !passed.contains(&variable.as_str()) && !given {
+            let text = format!("the document reads {variable}; name it here, or the filter does not see it");
+            let place = format!("{place}.vm_config.environment_variables.host_env_keys");
+            warnings.push(Warning::new(place, text));
+        }
+    }
+}
+
+/// The variables that a section says it reads.
+fn needed(name: &str, document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(&document[name], "", "env", &mut found);
+    let names = found.iter().flat_map(|(_, value)| match value {
+        Value::Array(items) => items.iter().collect(),
+        other => vec![*other],
+    });
+    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// The clusters that a document calls: there, and with a certificate that is verified.
+fn callouts(value: &Value, clusters: &[&Value], warnings: &mut Vec<Warning>) {
+    let mut named = Vec::new();
+    let contents = document::read(&value.to_string()).unwrap_or_default();
+    for found in &contents.found {
+        for (place, cluster) in [
+            ("stripe_webhook.stripe", "/stripe_webhook/stripe"),
+            ("stripe_webhook.clerk", "/stripe_webhook/clerk"),
+            ("plan_gate.confirm", "/plan_gate/confirm"),
+            ("plan_gate.keys.jwks", "/plan_gate/keys/jwks"),
+            ("plan_gate.store.ratelimit", "/plan_gate/store/ratelimit"),
+        ] {
+            let name = found.document.pointer(&format!("{cluster}/cluster")).and_then(Value::as_str);
+            named.extend(name.map(|name| (place, name.to_owned())));
+        }
+    }
+    named.dedup();
+    let mut said: Vec<String> = Vec::new();
+    for (place, name) in named {
+        if said.contains(&name) {
+            continue;
+        }
+        said.push(name.clone());
+        let place = format!("{place}.cluster");
+        match clusters.iter().find(|cluster| cluster["name"] == *name) {
+            None => warnings.push(Warning::new(place, format!("this file has no cluster {name:?}"))),
+            // The service that counts is usually in the same network.
+            Some(_) if place.starts_with("plan_gate.store") => {}
+            Some(cluster) => warnings.extend(tls(&name, cluster)),
+        }
+    }
+}
+
+fn tls(name: &str, cluster: &Value) -> Option<Warning> {
+    let place = |field: &str| format!("cluster {name}{field}");
+    let Some(socket) = cluster.get("transport_socket") else {
+        let text = "there is no TLS: keys and answers are readable on the way, and anyone on it can answer";
+        return Some(Warning::new(place(".transport_socket"), text));
+    };
+    let context = at(socket, "/typed_config/common_tls_context/validation_context");
+    let verified = context.get("trusted_ca").is_some() || context.get("system_root_certs").is_some();
+    let named = context.get("match_typed_subject_alt_names").is_some()
+        || at(socket, "/typed_config/auto_sni_san_validation") == true
+        || cluster.to_string().contains(r#""auto_san_validation":true"#);
+    if verified && named {
+        return None;
+    }
+    let text = "the certificate is not verified: give `validation_context` a `trusted_ca` and \
+                `match_typed_subject_alt_names`, or anyone on the way can answer";
+    Some(Warning::new(place(".transport_socket"), text))
+}

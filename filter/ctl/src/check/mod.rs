@@ -1,0 +1,174 @@
+//! `tollgate check`: says what is wrong with a configuration, and what is right but likely not meant.
+
+mod document;
+mod envoy;
+
+use crate::document::{Contents, Found, read};
+use clap::Args;
+use std::fmt;
+use std::io::Read;
+use std::process::ExitCode;
+use tollgate_core::config;
+
+/// Check a configuration before Envoy does.
+///
+/// Reads the document by the same rules as the filters, and shows every error with its place and its cure, then warnings
+/// of what is allowed and likely not meant. The file may be the document alone (YAML or JSON) or a configuration of Envoy,
+/// Istio or Envoy Gateway with it inside; in Envoy's own, the filters and clusters around it are looked at too.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tollgate check tollgate.yaml
+  tollgate check envoy/standalone.yaml
+  kubectl get envoyextensionpolicy tollgate -o yaml | tollgate check -
+  tollgate check --strict --environment envoy.yaml    in a pipeline, where the keys are set
+
+Exit codes: 0 nothing is wrong; 1 an error, or a warning with --strict; 2 the command line is wrong.")]
+pub(crate) struct Arguments {
+    /// The file; `-` reads it from standard input.
+    file: String,
+    /// Warnings count as errors.
+    #[arg(long)]
+    strict: bool,
+    /// Read keys and secrets from this command's environment too, as the filters read them from Envoy's.
+    #[arg(long)]
+    environment: bool,
+}
+
+/// What is allowed and likely not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Warning {
+    /// Where, as in an error.
+    place: String,
+    /// What may be wrong, and what to do about it.
+    text: String,
+}
+
+impl Warning {
+    fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Warning { place: place.into(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+/// Checks, prints, and says how it ended.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let name = if arguments.file == "-" { "standard input" } else { &arguments.file };
+    let verdict = text(&arguments.file).and_then(|text| {
+        let contents = read(&text)?;
+        Ok(judge(&text, &contents, arguments.environment))
+    });
+    let verdict = verdict.unwrap_or_else(|error| Verdict { errors: vec![error], ..Verdict::default() });
+    for error in &verdict.errors {
+        eprintln!("error: {name}: {error}");
+    }
+    for warning in &verdict.warnings {
+        eprintln!("warning: {name}: {warning}");
+    }
+    let failed = !verdict.errors.is_empty() || (arguments.strict && !verdict.warnings.is_empty());
+    if verdict.errors.is_empty() {
+        let places: Vec<&str> = verdict.places.iter().map(|place| or_file(place)).collect();
+        println!("{name}: right, {} ({})", counted(verdict.warnings.len(), "warning"), places.join(", "));
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn or_file(place: &str) -> &str {
+    if place.is_empty() { "the whole file" } else { place }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    match number {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+fn text(file: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let read = match file {
+        "-" => std::io::stdin().read_to_string(&mut text).map(|_| text),
+        file => std::fs::read_to_string(file),
+    };
+    read.map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// What is to be said of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verdict {
+    places: Vec<String>,
+    errors: Vec<String>,
+    warnings: Vec<Warning>,
+}
+
+fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut seen: Vec<&Found> = Vec::new();
+    if contents.found.is_empty() {
+        verdict.errors.push(
+            "there is no Tollgate document in it: one has `plans` and a section `stripe_webhook` or `plan_gate`"
+                .to_owned(),
+        );
+    }
+    for found in &contents.found {
+        verdict.places.push(found.place.clone());
+        // Envoy's own file holds it once for each filter.
+        if seen.iter().any(|before| before.document == found.document) {
+            continue;
+        }
+        seen.push(found);
+        let place = if found.place.is_empty() { String::new() } else { format!("{}: ", found.place) };
+        match errors(text, found, environment) {
+            errors if errors.is_empty() => {
+                verdict.warnings.extend(
+                    document::warnings(&found.document)
+                        .into_iter()
+                        .map(|warning| Warning { place: format!("{place}{}", warning.place), ..warning }),
+                );
+            }
+            errors => verdict.errors.extend(errors.iter().map(|error| format!("{place}{error}"))),
+        }
+    }
+    if let [first, second, ..] = seen[..] {
+        let text =
+            "another document than the one before it; give both filters the same, or they disagree on plans";
+        verdict
+            .warnings
+            .push(Warning::new(format!("{} and {}", or_file(&first.place), or_file(&second.place)), text));
+    }
+    for value in &contents.values {
+        verdict.warnings.extend(envoy::warnings(value));
+    }
+    verdict
+}
+
+/// The errors that the filters would find.
+fn errors(text: &str, found: &Found, environment: bool) -> Vec<String> {
+    let json = found.document.to_string();
+    // JSON that is the whole file is checked as it stands: a name that is there twice is an error.
+    let bytes = if found.place.is_empty() && text.trim_start().starts_with('{') { text } else { &json };
+    if let Err(errors) = config::check(bytes.as_bytes()) {
+        return errors.iter().map(ToString::to_string).collect();
+    }
+    if !environment {
+        return Vec::new();
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut errors = Vec::new();
+    if found.document.get("stripe_webhook").is_some() {
+        errors.extend(config::webhook(bytes.as_bytes(), &variable).err().map(|error| error.to_string()));
+    }
+    if found.document.get("plan_gate").is_some() {
+        errors.extend(config::gate(bytes.as_bytes(), &variable).err().map(|error| error.to_string()));
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests;

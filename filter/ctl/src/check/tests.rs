@@ -1,0 +1,196 @@
+//! What `tollgate check` says of a file's text.
+
+use super::{Verdict, judge};
+use crate::document::read;
+use serde_json::{Value, json};
+
+fn verdict(text: &str) -> Verdict {
+    judge(text, &read(text).unwrap(), false)
+}
+
+/// A document about which there is nothing to say, after an edit.
+fn document(edit: impl FnOnce(&mut Value)) -> String {
+    let mut document = json!({
+        "plans": [
+            {"name": "free", "limits": {"asks": [{"max": 5, "per": "hour"}]}},
+            {"name": "pro", "prices": ["price_1"], "limits": {"asks": "unlimited"}},
+        ],
+        "stripe_webhook": {
+            "path": "/webhooks/stripe", "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"}, "livemode": true,
+            "stripe": {"cluster": "stripe_api"}, "clerk": {"cluster": "clerk_api"},
+        },
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+            "authorized_parties": ["https://app.example.com"],
+            "rules": [{"name": "ask", "path_prefix": "/ask", "limit": "asks"}],
+        },
+    });
+    edit(&mut document);
+    document.to_string()
+}
+
+#[test]
+fn of_a_right_document_nothing_is_said() {
+    assert_eq!(verdict(&document(|_| {})), Verdict { places: vec![String::new()], ..Verdict::default() });
+}
+
+#[test]
+fn every_error_is_said_with_its_place_in_the_file() {
+    let wrong = document(|document| {
+        document["plan_gate"]["rules"][0]["limit"] = json!("ask");
+        document["plan_gate"]["clock_skew_s"] = json!(900);
+    });
+    let got = verdict(&format!("kind: A\n---\nspec:\n  config: {wrong}\n"));
+    assert_eq!(got.errors.len(), 2, "{got:?}");
+    for error in &got.errors {
+        assert!(error.starts_with("document 2.spec.config: plan_gate."), "{error}");
+    }
+    let twice = r#"{"plans": [{"name": "free"}], "plans": [], "plan_gate": {}}"#;
+    assert!(verdict(twice).errors[0].contains("twice"), "{:?}", verdict(twice).errors);
+    assert!(verdict("a: 1").errors[0].contains("no Tollgate document"));
+}
+
+#[test]
+fn what_is_likely_not_meant_is_said() {
+    type Edit = fn(&mut Value);
+    let cases: [(Edit, &str, &str); 10] = [
+        (
+            |d| {
+                d["plan_gate"]["authorized_parties"] = json!([]);
+                d["plan_gate"]["require_azp"] = json!(false);
+            },
+            "plan_gate.authorized_parties",
+            "another application",
+        ),
+        (|d| d["plan_gate"]["issuer"] = json!("http://127.0.0.1:9"), "plan_gate.issuer", "https://"),
+        (|d| d["plans"][1]["prices"] = json!([]), "plans[1]", "sells \"pro\""),
+        (
+            |d| d["plans"][0]["limits"]["lost"] = json!("unlimited"),
+            "plans[0].limits.lost",
+            "no rule spends it",
+        ),
+        (|d| d["plans"][0]["limits"]["asks"][0]["per"] = json!("day"), "plans[0].limits.asks", "restart"),
+        (|d| d["plan_gate"]["unmatched"] = json!("pass"), "plan_gate.unmatched", "without a token"),
+        (|d| d["plan_gate"]["shadow"] = json!(true), "plan_gate.shadow", "nobody is refused"),
+        (
+            |d| d["plan_gate"]["issuer"] = json!("https://x.clerk.accounts.dev"),
+            "plan_gate.issuer",
+            "development instance",
+        ),
+        (
+            |d| {
+                let rules = d["plan_gate"]["rules"].as_array_mut().unwrap();
+                rules.insert(0, json!({"name": "all", "path_prefix": "/"}));
+            },
+            "plan_gate.rules[1]",
+            "never reached",
+        ),
+        (
+            |d| {
+                let rules = d["plan_gate"]["rules"].as_array_mut().unwrap();
+                rules.push(json!({"name": "open", "path_prefix": "/open", "anonymous": "free"}));
+            },
+            "plan_gate.rules[1].anonymous",
+            "everybody passes",
+        ),
+    ];
+    for (edit, place, text) in cases {
+        let got = verdict(&document(edit));
+        assert_eq!(got.errors, Vec::<String>::new(), "{place}");
+        assert_eq!(got.warnings.len(), 1, "{place}: {:?}", got.warnings);
+        assert_eq!(got.warnings[0].place, place);
+        assert!(got.warnings[0].text.contains(text), "{:?}", got.warnings);
+    }
+    let covered = document(|d| {
+        d["plan_gate"]["unmatched"] = json!("pass");
+        d["plan_gate"]["rules"].as_array_mut().unwrap().push(json!({"name": "all", "path_prefix": "/"}));
+    });
+    assert_eq!(verdict(&covered).warnings, [], "no rule leaves a hole");
+}
+
+/// The shipped configuration of Envoy, after an edit of its text.
+fn shipped(from: &str, to: &str) -> String {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy/standalone.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+/// What is said of the shipped configuration itself: its example counts by the day in memory.
+const OF_THE_EXAMPLE: usize = 1;
+
+#[test]
+fn of_the_shipped_configuration_only_the_examples_store_is_said() {
+    let got = verdict(&shipped("plans:", "plans:"));
+    assert_eq!(got.errors, Vec::<String>::new());
+    assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
+    assert_eq!(got.places.len(), 2, "once for each filter");
+}
+
+#[test]
+fn what_stands_around_the_filters_is_looked_at() {
+    let cases = [
+        ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN", "failure_policy", "FAIL_RELOAD"),
+        (
+            "allow_on_headers_stop_iteration: true",
+            "allow_on_headers_stop_iteration: false",
+            "allow_on_headers_stop_iteration",
+            "never judged",
+        ),
+        ("[STRIPE_WEBHOOK_SECRET, PLAN_MAP]", "[PLAN_MAP]", "host_env_keys", "reads STRIPE_WEBHOOK_SECRET"),
+        ("[CLERK_JWT_KEY, PLAN_MAP]", "[PLAN_MAP]", "host_env_keys", "reads CLERK_JWT_KEY"),
+        (
+            "stripe: {cluster: stripe_api",
+            "stripe: {cluster: stripe",
+            "stripe_webhook.stripe.cluster",
+            "no cluster",
+        ),
+        ("- {san_type: DNS, matcher: {exact: api.stripe.com}}", "", "cluster stripe_api", "not verified"),
+        ("trusted_ca: {filename", "trusted_crl: {filename", "cluster stripe_api", "not verified"),
+        ("- name: stripe_webhook\n            typed_config:", "- name: x\n            typed_config:", "", ""),
+    ];
+    for (from, to, place, text) in cases {
+        let to = if to.is_empty() { "[]" } else { to };
+        let edited = if from.starts_with("- {san") {
+            shipped(
+                "match_typed_subject_alt_names:\n            - {san_type: DNS, matcher: {exact: api.stripe.com}}",
+                "",
+            )
+        } else {
+            shipped(from, to)
+        };
+        let got = verdict(&edited);
+        if place.is_empty() {
+            assert_eq!(
+                got.warnings.len(),
+                OF_THE_EXAMPLE,
+                "a filter's name is anybody's: {:?}",
+                got.warnings
+            );
+            continue;
+        }
+        assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
+        let warning = got.warnings.iter().find(|warning| warning.place.contains(place));
+        let warning = warning.unwrap_or_else(|| panic!("{from}: {:?}", got.warnings));
+        assert!(warning.text.contains(text), "{warning}");
+    }
+}
+
+#[test]
+fn the_filters_order_matters() {
+    let mut value: Value = serde_norway::from_str(&shipped("plans:", "plans:")).unwrap();
+    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(1, 2);
+    let warnings = verdict(&value.to_string()).warnings;
+    assert!(warnings.iter().any(|warning| warning.text.contains("before plan_gate")), "{warnings:?}");
+    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(0, 1);
+    let warnings = verdict(&value.to_string()).warnings;
+    assert!(warnings.iter().any(|warning| warning.text.contains("cors")), "{warnings:?}");
+}
+
+#[test]
+fn two_documents_that_differ_are_told() {
+    let other = document(|d| d["plans"][1]["prices"] = json!(["price_2"]));
+    let got = verdict(&format!("a: {}\nb: {other}\n", document(|_| {})));
+    assert!(got.warnings.iter().any(|warning| warning.place == "a and b"), "{got:?}");
+}

@@ -1,0 +1,129 @@
+//! Finds Tollgate's document in a file: by itself, or inside of a configuration of Envoy, Istio or Envoy Gateway.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// How deep a document may be hidden in a file.
+const DEPTH_MAX: usize = 64;
+
+/// The sections by which a document is known.
+const SECTIONS: [&str; 2] = ["stripe_webhook", "plan_gate"];
+
+/// A document in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where it stands: empty for the file itself, else a path like `static_resources.listeners[0]`, with the number of
+    /// the YAML document in front if there are several.
+    pub(crate) place: String,
+    /// What it says.
+    pub(crate) document: Value,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Its YAML documents, or the one JSON value.
+    pub(crate) values: Vec<Value>,
+    /// The Tollgate documents in them, in their order.
+    pub(crate) found: Vec<Found>,
+}
+
+/// Reads a file's text, JSON or YAML, several documents after `---` too.
+///
+/// # Errors
+/// What is no YAML, with its line.
+pub(crate) fn read(text: &str) -> Result<Contents, String> {
+    let mut contents = Contents::default();
+    for document in serde_norway::Deserializer::from_str(text) {
+        contents.values.push(Value::deserialize(document).map_err(|error| error.to_string())?);
+    }
+    let several = contents.values.len() > 1;
+    for (number, value) in contents.values.iter().enumerate() {
+        let place = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
+        look_into(value, &place, DEPTH_MAX, &mut contents.found);
+    }
+    Ok(contents)
+}
+
+fn look_into(value: &Value, place: &str, depth: usize, found: &mut Vec<Found>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Object(members)
+            if is_document(value) || (place.is_empty() && members.contains_key("plans")) =>
+        {
+            found.push(Found { place: place.to_owned(), document: value.clone() });
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                let dot = if place.is_empty() { "" } else { "." };
+                look_into(value, &format!("{place}{dot}{name}"), depth, found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, value) in items.iter().enumerate() {
+                look_into(value, &format!("{place}[{number}]"), depth, found);
+            }
+        }
+        // A StringValue holds it as JSON text.
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            if let Ok(inside) = serde_json::from_str(text)
+                && is_document(&inside)
+            {
+                found.push(Found { place: place.to_owned(), document: inside });
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether it has a section of Tollgate's. A setting of Envoy's that is called like a filter has a type.
+fn is_document(value: &Value) -> bool {
+    let is_section = |section: &Value| section.is_object() && section.get("@type").is_none();
+    SECTIONS.iter().any(|name| value.get(name).is_some_and(is_section))
+}
+
+/// The one document with a section of that name; the same one several times is one.
+///
+/// # Errors
+/// If there is none, or several that differ.
+pub(crate) fn only(contents: &Contents, section: &str) -> Result<Value, String> {
+    let mut documents: Vec<&Value> = Vec::new();
+    for found in contents.found.iter().filter(|found| found.document.get(section).is_some()) {
+        if !documents.contains(&&found.document) {
+            documents.push(&found.document);
+        }
+    }
+    match documents[..] {
+        [document] => Ok(document.clone()),
+        [] => Err(format!(
+            "there is no document with a section `{section}` in it; name the file that configures it"
+        )),
+        _ => Err("there are several documents that differ; name a file with one".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_found_wherever_it_stands() {
+        let bare = "plans: []\nstripe_webhook: {path: /x}\n";
+        let nested = "kind: A\n---\nspec:\n  config:\n  - plans: []\n    stripe_webhook: {path: /x}\n";
+        let text = "value: |\n  {\"plans\": [], \"stripe_webhook\": {\"path\": \"/x\"}}\n";
+        let want = serde_json::json!({"plans": [], "stripe_webhook": {"path": "/x"}});
+        let cases =
+            [("bare", bare, ""), ("nested", nested, "document 2.spec.config[0]"), ("as text", text, "value")];
+        for (why, file, place) in cases {
+            let contents = read(file).unwrap();
+            assert_eq!(contents.found, [Found { place: place.to_owned(), document: want.clone() }], "{why}");
+            assert_eq!(only(&contents, "stripe_webhook"), Ok(want.clone()), "{why}");
+        }
+        let twice = read(&format!("{nested}---\n{bare}")).unwrap();
+        assert_eq!(only(&twice, "stripe_webhook"), Ok(want));
+        let none = only(&read("plans: []").unwrap(), "stripe_webhook");
+        assert!(none.unwrap_err().contains("no document"));
+        let two = read(&format!("{bare}---\nplans: []\nstripe_webhook: {{path: /y}}\n")).unwrap();
+        assert!(only(&two, "stripe_webhook").unwrap_err().contains("several"));
+    }
+}

@@ -1,0 +1,194 @@
+//! `tollgate token`: judges a session token as the gate does, and says why.
+
+mod gate;
+
+use crate::document;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use gate::{Gate, Verdict};
+use serde_json::Value;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tollgate_core::config::{ClaimSource, Gate as Configured};
+use tollgate_core::ids::Subject;
+use tollgate_core::time::Micros;
+
+/// Judge a session token as the gate would: its signature, its claims, its plan, and one request with it.
+///
+/// Shows what the token says, which plan that is and by which claim, and whether a request with it would be let on: by
+/// which rule, or why not, in the gate's own words. Nothing is sent anywhere and nothing is counted. The public key is read
+/// from the environment as the document says, or from --jwks-file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tollgate token --config tollgate.yaml --path /ask - < token.txt
+  tollgate token --config envoy.yaml --path /reports --method POST eyJhbGciOi…
+  curl https://clerk.example.com/.well-known/jwks.json > jwks.json
+  tollgate token --config tollgate.yaml --jwks-file jwks.json --at 2026-11-26T12:00:00Z -
+
+A token on the command line can be seen by others on this machine while it runs; `-` reads it from standard input.
+
+Exit codes: 0 the request would be let on; 1 it would be refused; 2 the command line or the configuration is wrong.")]
+pub(crate) struct Arguments {
+    /// The token; `-` reads it from standard input.
+    token: String,
+    /// The document, or an Envoy, Istio or Envoy Gateway file with it inside.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The request's path.
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// The request's method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// The request's host.
+    #[arg(long, default_value = "api.example.com")]
+    host: String,
+    /// When, as in 2026-11-26T12:00:00Z or in Unix seconds [default: now].
+    #[arg(long, value_name = "TIME", value_parser = time_of)]
+    at: Option<Micros>,
+    /// A JSON Web Key Set to verify it with, where the document says `keys: {jwks: …}`.
+    #[arg(long, value_name = "FILE")]
+    jwks_file: Option<PathBuf>,
+}
+
+fn time_of(text: &str) -> Result<Micros, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Micros::from_secs(seconds));
+    }
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())?;
+    u64::try_from(time.unix_timestamp()).map(Micros::from_secs).map_err(|_| "before 1970".to_owned())
+}
+
+/// Judges, prints, and says how it ended.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match judge(arguments) {
+        Ok((text, verdict)) => {
+            println!("{text}");
+            if matches!(verdict, Verdict::Admitted { .. }) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn judge(arguments: &Arguments) -> Result<(String, Verdict), String> {
+    let token = token(&arguments.token)?;
+    let name = arguments.config.display();
+    let text =
+        std::fs::read_to_string(&arguments.config).map_err(|e| format!("{name}: cannot be read: {e}"))?;
+    let contents = document::read(&text).map_err(|error| format!("{name}: {error}"))?;
+    let document = document::only(&contents, "plan_gate").map_err(|error| format!("{name}: {error}"))?;
+    let jwks = arguments.jwks_file.as_ref().map(|file| {
+        std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
+    });
+    let environment = |name: &str| std::env::var(name).ok();
+    let mut gate =
+        Gate::new(document, jwks.transpose()?, &environment).map_err(|error| format!("{name}: {error}"))?;
+    let now = arguments.at.unwrap_or_else(now);
+    let verdict = gate.request(now, &arguments.method, &arguments.host, &arguments.path, &token);
+    let mut lines = described(&token, now);
+    lines.extend(standing(&mut gate, now, &arguments.host, &token));
+    lines.push(format!("{:9}{verdict}", format!("{} {}", arguments.method, arguments.path)));
+    Ok((lines.join("\n"), verdict))
+}
+
+fn token(argument: &str) -> Result<String, String> {
+    let mut text = String::new();
+    match argument {
+        "-" => {
+            std::io::stdin().read_to_string(&mut text).map_err(|e| format!("standard input: {e}"))?;
+        }
+        token => token.clone_into(&mut text),
+    }
+    let text = text.trim();
+    let text = text.strip_prefix("Bearer ").unwrap_or(text);
+    if text.is_empty() { Err("there is no token".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn now() -> Micros {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Micros::from_secs(since_1970.as_secs())
+}
+
+/// One part of a token as JSON; null if it is none.
+fn part(token: &str, number: usize) -> Value {
+    let bytes = token.split('.').nth(number).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// What the token says of itself, verified or not.
+fn described(token: &str, now: Micros) -> Vec<String> {
+    let (header, claims) = (part(token, 0), part(token, 1));
+    if claims.is_null() {
+        return vec![
+            "token    it cannot be read: three parts of base64url with dots between were expected".to_owned(),
+        ];
+    }
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut lines = vec![format!("header   {header}"), format!("claims   {}", pretty(&claims))];
+    for (name, word) in [("iat", "issued"), ("exp", "expires")] {
+        let Some(at) = claims.get(name).and_then(Value::as_i64) else { continue };
+        let written =
+            OffsetDateTime::from_unix_timestamp(at).ok().and_then(|time| time.format(&Rfc3339).ok());
+        let ahead = at.saturating_sub(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        let apart =
+            if ahead < 0 { format!("{} s ago", ahead.unsigned_abs()) } else { format!("in {ahead} s") };
+        lines.push(format!("{word:9}{} ({apart})", written.unwrap_or_default()));
+    }
+    lines
+}
+
+/// Plan, features and limits of a token that is right.
+fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str) -> Vec<String> {
+    let Some(usage) = gate.usage(now, host, token) else { return Vec::new() };
+    let text = |name: &str| usage.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let subject = text("subject");
+    let by = source(gate.configured(), &subject, &part(token, 1));
+    let mut lines = vec![format!("subject  {subject}"), format!("plan     {} ({by})", text("plan"))];
+    let features = usage.get("features").and_then(Value::as_array).into_iter().flatten();
+    let features: Vec<&str> = features.filter_map(Value::as_str).collect();
+    lines.push(format!(
+        "features {}",
+        if features.is_empty() { "none".to_owned() } else { features.join(", ") }
+    ));
+    for (name, limit) in usage.get("limits").and_then(Value::as_object).into_iter().flatten() {
+        lines.push(format!("limit    {name}: {}", windows(limit)));
+    }
+    lines
+}
+
+fn windows(limit: &Value) -> String {
+    let Some(windows) = limit.as_array() else { return "unlimited".to_owned() };
+    let window = |window: &Value| {
+        let per = window.get("per").and_then(Value::as_str).unwrap_or_default();
+        format!("{} a {per}", window.get("max").and_then(Value::as_u64).unwrap_or_default())
+    };
+    windows.iter().map(window).collect::<Vec<_>>().join(", ")
+}
+
+/// Where the plan comes from: the first claim that is there.
+fn source(gate: &Configured, subject: &str, claims: &Value) -> String {
+    let Ok(subject) = Subject::parse(subject) else { return "no subject".to_owned() };
+    let present = |source: &&ClaimSource| match source {
+        ClaimSource::Path(path) => {
+            let found = path.iter().try_fold(claims, |value, name| value.get(name));
+            found.is_some_and(|value| !value.is_null())
+        }
+        ClaimSource::ClerkBilling => claims.get("pla").is_some(),
+    };
+    match gate.plan_claims.of(&subject).iter().find(present) {
+        Some(ClaimSource::Path(path)) => format!("by the claim {}", path.join(".")),
+        Some(ClaimSource::ClerkBilling) => "by Clerk Billing's claim pla".to_owned(),
+        None => "the default: no claim names one".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! What `tollgate token` says of tokens.
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::*;
+use rsa::pkcs8::{EncodePublicKey, LineEnding};
+use rsa::sha2::{Digest, Sha256};
+use rsa::{Pkcs1v15Sign, RsaPrivateKey};
+use serde_json::json;
+use std::sync::OnceLock;
+
+const NOW: Micros = Micros::from_secs(1_795_703_415);
+
+/// A key for these tests. Short, since making it takes time.
+fn key() -> &'static RsaPrivateKey {
+    static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap())
+}
+
+fn signed(claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let text =
+        format!("{}.{}", encode(&json!({"alg": "RS256", "typ": "JWT", "kid": "ins_1"})), encode(claims));
+    let signature = key().sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(&text)).unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn claims() -> Value {
+    let now = NOW.as_secs();
+    json!({
+        "iss": "https://clerk.example.com", "sub": "user_1", "sid": "sess_1", "azp": "https://app.example.com",
+        "iat": now - 5, "nbf": now - 15, "exp": now + 55, "v": 2, "fva": [0, -1], "sts": "active",
+        "public_metadata": {"plan": "pro"},
+    })
+}
+
+fn gate() -> Gate {
+    let pem = key().to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+    let document = json!({
+        "plans": [
+            {"name": "free", "limits": {"asks": [{"max": 5, "per": "day"}]}},
+            {"name": "pro", "features": ["exports"], "limits": {"asks": [{"max": 100, "per": "month"}]}},
+            {"name": "enterprise", "limits": {"asks": "unlimited"}},
+        ],
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
+            "authorized_parties": ["https://app.example.com"],
+            "confirm": {"cluster": "clerk_api"}, "shadow": true,
+            "rules": [
+                {"name": "ask", "path_prefix": "/ask", "limit": "asks"},
+                {"name": "sso", "path_prefix": "/sso", "require": {"plan": "enterprise"}},
+            ],
+        },
+    });
+    Gate::new(document, None, &|name| (name == "CLERK_JWT_KEY").then(|| pem.clone())).unwrap()
+}
+
+#[test]
+fn a_right_token_is_let_on_and_a_refusal_says_why() {
+    let mut gate = gate();
+    let right = signed(&claims());
+    let mut said =
+        |path: &str, token: &str, now: Micros| gate.request(now, "GET", "x", path, token).to_string();
+    assert_eq!(said("/ask", &right, NOW), "let on by the rule ask");
+    assert_eq!(said("/open", &right, NOW), "let on: no rule guards it");
+    assert!(said("/sso", &right, NOW).starts_with("refused with 403 plan_required: "));
+    assert!(said("/sso", &right, NOW).ends_with(" (rule sso)"));
+    let late = Micros::from_secs(NOW.as_secs() + 120);
+    assert!(said("/ask", &right, late).starts_with("refused with 401 token_expired"));
+    let forged = right.replacen(".", ".e", 2).replacen(".e", ".", 1);
+    assert!(said("/ask", &forged, NOW).contains("signature_mismatch"), "{}", said("/ask", &forged, NOW));
+    assert!(said("/ask", "nonsense", NOW).contains("malformed_token"));
+}
+
+#[test]
+fn plan_features_and_limits_are_told_with_their_source() {
+    let lines = standing(&mut gate(), NOW, "x", &signed(&claims()));
+    let want = [
+        "subject  user_1",
+        "plan     pro (by the claim public_metadata.plan)",
+        "features exports",
+        "limit    asks: 100 a month",
+    ];
+    assert_eq!(lines, want);
+    let mut without = claims();
+    without.as_object_mut().unwrap().remove("public_metadata");
+    let lines = standing(&mut gate(), NOW, "x", &signed(&without));
+    assert_eq!(lines[1], "plan     free (the default: no claim names one)");
+    assert_eq!(standing(&mut gate(), NOW, "x", "nonsense"), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_token_says_is_shown_whether_or_not_it_is_right() {
+    let lines = described(&signed(&claims()), NOW);
+    assert!(lines[1].contains("\"sub\": \"user_1\""), "{lines:?}");
+    assert_eq!(lines[2], "issued   2026-11-26T14:30:10Z (5 s ago)");
+    assert_eq!(lines[3], "expires  2026-11-26T14:31:10Z (in 55 s)");
+    assert!(described("nonsense", NOW)[0].contains("cannot be read"));
+}
+
+#[test]
+fn a_key_set_is_asked_for_where_the_gate_would_fetch_one() {
+    let document = json!({
+        "plans": [{"name": "free"}],
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"jwks": {"cluster": "clerk_fapi"}},
+            "authorized_parties": ["https://app.example.com"],
+        },
+    });
+    let error = Gate::new(document, None, &|_| None).err().unwrap();
+    assert!(error.contains("--jwks-file"), "{error}");
+}
+
+#[test]
+fn times_are_taken_in_words_and_in_seconds() {
+    assert_eq!(time_of("2026-11-26T14:30:15Z"), Ok(NOW));
+    assert_eq!(time_of("1795703415"), Ok(NOW));
+    assert!(time_of("yesterday").is_err());
+}

@@ -1,0 +1,140 @@
+//! `tollgate webhook send`: signs a Stripe event and delivers it, to see what the gateway does with it.
+
+mod event;
+mod signature;
+
+use clap::{ArgGroup, Args, Subcommand};
+use event::Subjects;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// As long as Stripe waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where the signing secret is.
+const SECRET: &str = "STRIPE_WEBHOOK_SECRET";
+
+/// Try the webhook endpoint out.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Send(Send),
+}
+
+/// Sign a Stripe event and send it to an endpoint, as Stripe does.
+///
+/// The event is made of what is given, or read from a file. It only says whose state changed: what the gateway does about it
+/// depends on what Stripe says of the customer and the subscription, so name such as there are. The secret is read from
+/// the environment variable STRIPE_WEBHOOK_SECRET; of several, separated by commas, the first signs.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("what").required(true),
+    after_help = "\
+Examples:
+  export STRIPE_WEBHOOK_SECRET=whsec_…
+  tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --type customer.subscription.updated \\
+      --customer cus_123 --subscription sub_123
+  tollgate webhook send https://api.example.com/webhooks/stripe --type checkout.session.completed \\
+      --customer cus_123 --subscription sub_123 --user user_2abc --live
+  tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --file event.json
+  tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --type invoice.paid --customer cus_123 --print
+
+Exit codes: 0 the endpoint answered 2xx, or it was only printed; 1 it answered anything else or not at all; 2 the command \
+line is wrong."
+)]
+struct Send {
+    /// The endpoint.
+    url: String,
+    /// The type of the event to make, as in customer.subscription.updated.
+    #[arg(long = "type", group = "what", value_name = "TYPE")]
+    kind: Option<String>,
+    /// A file with a whole event, as `stripe events retrieve` shows it. It is sent byte for byte.
+    #[arg(long, group = "what", value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    subjects: Subjects,
+    /// An event of live mode.
+    #[arg(long)]
+    live: bool,
+    /// Show the request and do not send it.
+    #[arg(long)]
+    print: bool,
+}
+
+/// Sends or prints, and says how it ended.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let Command::Send(send) = &arguments.command;
+    match prepare(send).and_then(|(body, signature)| deliver(send, &body, &signature)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The body and its signature.
+fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
+    let secrets = std::env::var(SECRET).unwrap_or_default();
+    let secret = secrets.split(',').map(str::trim).find(|secret| !secret.is_empty());
+    let secret = secret.ok_or_else(|| {
+        format!(
+            "{SECRET}: is not set; `export {SECRET}=whsec_…`, the signing secret of the endpoint at Stripe"
+        )
+    })?;
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let body = match (&send.file, &send.kind) {
+        (Some(file), _) => {
+            std::fs::read(file).map_err(|e| format!("{}: cannot be read: {e}", file.display()))?
+        }
+        (None, Some(kind)) => {
+            let event = event::make(kind, &send.subjects, send.live, now_s)?;
+            serde_json::to_vec_pretty(&event).map_err(|error| error.to_string())?
+        }
+        (None, None) => return Err("name a --type or a --file".to_owned()),
+    };
+    let signature = signature::header(secret, &body, now_s);
+    Ok((body, signature))
+}
+
+fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String> {
+    if send.print {
+        println!(
+            "POST {}\nstripe-signature: {signature}\ncontent-type: application/json; charset=utf-8\n",
+            send.url
+        );
+        println!("{}", String::from_utf8_lossy(body));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(TIMEOUT))
+        .build()
+        .into();
+    let request = agent.post(&send.url).header("stripe-signature", signature);
+    let request = request.header("content-type", "application/json; charset=utf-8");
+    let began = Instant::now();
+    let mut answer = match request.send(body) {
+        Ok(answer) => answer,
+        Err(error) => {
+            eprintln!("{}: {error}", send.url);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    println!("{} in {} ms", answer.status(), began.elapsed().as_millis());
+    match serde_json::from_str::<Value>(&text) {
+        Ok(value) => println!("{value:#}"),
+        Err(_) => println!("{text}"),
+    }
+    Ok(if answer.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

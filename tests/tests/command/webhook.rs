@@ -1,0 +1,58 @@
+//! `tollgate webhook send` against a real gateway.
+
+use std::process::Output;
+use tollgate_tests::command;
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+
+/// Runs the command beside the gateway, whose fakes answer meanwhile.
+async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {
+    let mut command = tokio::process::Command::new(command::built());
+    command.args(["webhook", "send", &gateway.envoy.url(WEBHOOK_PATH)]).args(more);
+    command.env("STRIPE_WEBHOOK_SECRET", secret).output().await.expect("it starts")
+}
+
+#[tokio::test]
+async fn an_event_is_signed_and_the_answer_shown() {
+    let gateway = Gateway::start(|standalone| standalone).await;
+    let kind = ["--type", "customer.subscription.updated"];
+    let right = send(&gateway, WEBHOOK_SECRET, &kind).await;
+    let said = String::from_utf8(right.stdout).expect("UTF-8");
+    // Nobody at Stripe knows the customer, so nothing is concluded of it; the signature was taken.
+    assert!(said.starts_with("500 ") && said.contains("bad_credentials"), "{said}");
+    assert_eq!(right.status.code(), Some(1));
+
+    let wrong = send(&gateway, "whsec_another", &kind).await;
+    let said = String::from_utf8(wrong.stdout).expect("UTF-8");
+    assert!(said.starts_with("400 "), "{said}");
+    assert_eq!(wrong.status.code(), Some(1));
+
+    let ignored = tempfile::NamedTempFile::new().expect("a file");
+    let event =
+        r#"{"id": "evt_1", "object": "event", "type": "charge.refunded", "livemode": false, "data": {}}"#;
+    std::fs::write(ignored.path(), event).expect("written");
+    let file = ignored.path().display().to_string();
+    let taken = send(&gateway, &format!("{WEBHOOK_SECRET},whsec_old"), &["--file", &file]).await;
+    let said = String::from_utf8(taken.stdout).expect("UTF-8");
+    assert!(said.starts_with("200 "), "{said}");
+    assert_eq!(taken.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_a_secret_or_with_a_type_that_cannot_be_made_nothing_is_sent() {
+    let gateway = Gateway::start(|standalone| standalone).await;
+    for (secret, more, said) in [
+        ("", ["--type", "invoice.paid"], "STRIPE_WEBHOOK_SECRET: is not set"),
+        (WEBHOOK_SECRET, ["--type", "charge.refunded"], "give any other with --file"),
+        (WEBHOOK_SECRET, ["--file", "/nowhere.json"], "/nowhere.json: cannot be read"),
+    ] {
+        let out = send(&gateway, secret, &more).await;
+        let error = String::from_utf8(out.stderr).expect("UTF-8");
+        assert!(error.contains(said), "{error}");
+        assert_eq!(out.status.code(), Some(2), "{error}");
+    }
+    let printed = send(&gateway, WEBHOOK_SECRET, &["--type", "invoice.paid", "--print"]).await;
+    let said = String::from_utf8(printed.stdout).expect("UTF-8");
+    assert!(said.contains("stripe-signature: t=") && said.contains("\"invoice.paid\""), "{said}");
+    assert!(!said.contains(WEBHOOK_SECRET));
+    assert_eq!(gateway.envoy.stats().await.value("http.public.downstream_rq_total"), 0, "none has come");
+}
