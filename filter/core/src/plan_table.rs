@@ -71,6 +71,22 @@ pub enum Period {
 }
 
 impl Period {
+    /// All of them, by their numbers.
+    pub const ALL: [Period; 6] =
+        [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
+
+    /// Its number, which never changes: it stands in counters that outlive a release.
+    pub const fn number(self) -> usize {
+        match self {
+            Period::Second => 0,
+            Period::Minute => 1,
+            Period::Hour => 2,
+            Period::Day => 3,
+            Period::Week => 4,
+            Period::Month => 5,
+        }
+    }
+
     /// Its name in configuration and answers.
     pub const fn name(self) -> &'static str {
         match self {

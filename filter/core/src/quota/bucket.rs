@@ -24,8 +24,6 @@ const VERSION: u8 = 1;
 const RECORD_BYTES: usize = 32;
 /// The bits below the window's end that say its kind.
 const KIND_BITS: u32 = 3;
-const KINDS: [Period; 6] =
-    [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
 
 /// How far a window may lie ahead of the clock and still be believed, and how long after its end a counter is kept,
 /// in seconds: the length of the window, at most [`CLOCK_STEP_S_MAX`].
@@ -48,15 +46,15 @@ pub(super) struct Counter {
 
 /// At most one counter of each kind of window: those of one subject and limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counters([Option<Counter>; KINDS.len()]);
+pub(super) struct Counters([Option<Counter>; Period::ALL.len()]);
 
 impl Counters {
     pub(super) fn get(&self, period: Period) -> Option<Counter> {
-        self.0.get(kind(period)).copied().flatten()
+        self.0.get(period.number()).copied().flatten()
     }
 
     pub(super) fn set(&mut self, counter: Counter) {
-        if let Some(place) = self.0.get_mut(kind(counter.period)) {
+        if let Some(place) = self.0.get_mut(counter.period.number()) {
             *place = Some(counter);
         }
     }
@@ -144,7 +142,7 @@ fn is_of(record: &[u8; RECORD_BYTES], fingerprint: Fingerprint) -> bool {
 }
 
 fn encode(fingerprint: Fingerprint, counter: &Counter, bytes: &mut Vec<u8>) {
-    let kind = u64::try_from(kind(counter.period)).unwrap_or(0);
+    let kind = u64::try_from(counter.period.number()).unwrap_or(0);
     // A u64 of microseconds has no second beyond 2^45, so no bit is lost.
     let end_and_kind = counter.end_s << KIND_BITS | kind;
     bytes.extend_from_slice(&fingerprint.0);
@@ -159,7 +157,7 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<Counter> {
     let end_and_kind = u64::from_le_bytes(*end_and_kind);
     let kind = usize::try_from(end_and_kind & ((1 << KIND_BITS) - 1)).ok()?;
     Some(Counter {
-        period: *KINDS.get(kind)?,
+        period: *Period::ALL.get(kind)?,
         end_s: end_and_kind >> KIND_BITS,
         used: u64::from_le_bytes(used.try_into().ok()?),
     })
@@ -167,17 +165,6 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<Counter> {
 
 fn end_of(record: &[u8; RECORD_BYTES]) -> u64 {
     decode(record).map_or(0, |counter| counter.end_s)
-}
-
-const fn kind(period: Period) -> usize {
-    match period {
-        Period::Second => 0,
-        Period::Minute => 1,
-        Period::Hour => 2,
-        Period::Day => 3,
-        Period::Week => 4,
-        Period::Month => 5,
-    }
 }
 
 #[cfg(test)]
@@ -311,7 +298,7 @@ mod tests {
                 |counters| {
                     let mut bytes = vec![VERSION];
                     for (n, (end_s, kind, used)) in (0..).zip(counters) {
-                        let period = KINDS[usize::try_from(kind).unwrap()];
+                        let period = Period::ALL[usize::try_from(kind).unwrap()];
                         encode(print(n), &Counter { period, end_s, used }, &mut bytes);
                     }
                     bytes

@@ -13,9 +13,6 @@ use crate::time::Micros;
 /// that serves the same subject may have used one of them since this one heard of it.
 const FEW_REQUESTS: u64 = 16;
 
-/// How many kinds of windows there are.
-const KINDS: usize = 6;
-
 /// What was heard of one window.
 #[derive(Clone, Copy, Debug)]
 struct HeardWindow {
@@ -27,7 +24,7 @@ struct HeardWindow {
 
 /// What was heard of the windows of one subject and limit: at most one of each kind.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Heard([Option<HeardWindow>; KINDS]);
+pub struct Heard([Option<HeardWindow>; Period::ALL.len()]);
 
 /// What to do about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +53,7 @@ impl Heard {
 
     fn take(&mut self, states: &[WindowState], used: impl Fn(u64, u64) -> u64) {
         for state in states {
-            let Some(place) = self.0.get_mut(kind(state.per)) else { continue };
+            let Some(place) = self.0.get_mut(state.per.number()) else { continue };
             if place.is_some_and(|known| known.interval.start > state.interval.start) {
                 continue;
             }
@@ -70,7 +67,7 @@ impl Heard {
     /// Remembers that a request of that cost was refused, which the service was asked for: in windows that stand so.
     pub fn refuse(&mut self, states: &[WindowState], cost: u64) {
         for state in states.iter().filter(|state| !state.has_room_for(cost)) {
-            if let Some(known) = self.0.get_mut(kind(state.per)).and_then(Option::as_mut) {
+            if let Some(known) = self.0.get_mut(state.per.number()).and_then(Option::as_mut) {
                 known.refused_at = Some(state.max);
             }
         }
@@ -131,24 +128,13 @@ impl Heard {
     }
 
     fn of(&self, per: Period, now: Micros) -> Option<HeardWindow> {
-        self.0.get(kind(per)).copied().flatten().filter(|known| now < known.interval.end)
+        self.0.get(per.number()).copied().flatten().filter(|known| now < known.interval.end)
     }
 }
 
 /// Whether to be counted and refused does harm: it uses up what another window, or a cheaper request, had room for.
 fn is_delicate(windows: &[Window], cost: u64) -> bool {
     windows.len() > 1 || cost > 1
-}
-
-const fn kind(period: Period) -> usize {
-    match period {
-        Period::Second => 0,
-        Period::Minute => 1,
-        Period::Hour => 2,
-        Period::Day => 3,
-        Period::Week => 4,
-        Period::Month => 5,
-    }
 }
 
 #[cfg(test)]
