@@ -1,7 +1,7 @@
 //! The question to envoyproxy/ratelimit: `envoy.service.ratelimit.v3.RateLimitRequest` in protobuf's encoding.
 //!
-//! Written with `core::protobuf`, which the module has for signatures anyway: generated code of prost would bring
-//! 9 KB into it for these four fields.
+//! Written with `core::protobuf`, which the module has anyway: the same with `prost` and derived messages makes it 7 KB
+//! larger (measured: 350,155 bytes in place of 342,830).
 
 use super::descriptor::{Counter, CounterOf};
 use crate::protobuf::{push_field, push_number};
