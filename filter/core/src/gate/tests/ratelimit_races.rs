@@ -9,8 +9,12 @@ use crate::machine::{Action, CallId, Input, InquiryId};
 use proptest::prelude::*;
 use serde_json::json;
 
+/// How often others may overtake a message. None is slower than sixty others: so long a worker waits for its own.
+const OVERTAKEN_MAX: usize = 40;
+
 /// A message on its way to the service, or the answer on its way back.
 struct Mail {
+    overtaken: usize,
     host: usize,
     to: To,
     callout: Callout,
@@ -81,7 +85,13 @@ impl Fleet {
                 }
                 Action::Call(callouts) => {
                     for (call, callout) in callouts {
-                        self.mail.push(Mail { host, to: To::Request(number, call), callout, answer: None });
+                        self.mail.push(Mail {
+                            overtaken: 0,
+                            host,
+                            to: To::Request(number, call),
+                            callout,
+                            answer: None,
+                        });
                     }
                     break;
                 }
@@ -98,15 +108,19 @@ impl Fleet {
                 other => self.hosts[host].perform(&mut request.passage, other),
             };
             for (inquiry, callout) in self.hosts[host].new_inquiries() {
-                self.mail.push(Mail { host, to: To::Worker(inquiry), callout, answer: None });
+                self.mail.push(Mail { overtaken: 0, host, to: To::Worker(inquiry), callout, answer: None });
             }
         }
         self.requests[number] = Some(request);
     }
 
-    /// Moves one piece of mail a step on.
+    /// Moves one piece of mail a step on: this one, or one that was overtaken often enough.
     fn move_mail(&mut self, place: usize) {
         let now = self.hosts[0].now;
+        let due = self.mail.iter().position(|mail| mail.overtaken >= OVERTAKEN_MAX);
+        let place = due.unwrap_or(place);
+        self.mail.iter_mut().for_each(|mail| mail.overtaken += 1);
+        self.mail[place].overtaken = 0;
         if self.mail[place].answer.is_none() {
             let answer = self.service.answer(&self.mail[place].callout, now);
             self.mail[place].answer = Some(answer);
