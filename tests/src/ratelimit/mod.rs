@@ -12,7 +12,7 @@ use serde_norway::Value;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 
-/// The service. It has no newer release than v1.4.0 of 2019: this is its main branch of 2026-01-22.
+/// The service. Its last tag, v1.4.0, is of 2020: this is its main branch of 2026-01-22.
 const PROGRAM: GoProgram = GoProgram {
     name: "ratelimit",
     package: "github.com/envoyproxy/ratelimit/src/service_cmd",
