@@ -89,7 +89,8 @@ fn rules(gate: &Value, warnings: &mut Vec<Warning>) {
         text(rule, &["path_prefix"]) == "/" && rule.get("methods").is_none() && rule.get("host").is_none()
     };
     let rules = list(gate, "rules");
-    if text(gate, &["unmatched"]) == "pass" && !rules.iter().any(covers_all) {
+    // Left out it is `pass`.
+    if matches!(text(gate, &["unmatched"]), "" | "pass") && !rules.iter().any(covers_all) {
         warnings.push(Warning::new(
             "plan_gate.unmatched",
             "requests that no rule matches reach the service without a token, also those whose path you forgot; write \

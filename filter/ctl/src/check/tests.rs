@@ -21,7 +21,7 @@ fn document(edit: impl FnOnce(&mut Value)) -> String {
         },
         "plan_gate": {
             "issuer": "https://clerk.example.com", "keys": {"pem": {"env": "CLERK_JWT_KEY"}},
-            "authorized_parties": ["https://app.example.com"],
+            "authorized_parties": ["https://app.example.com"], "unmatched": "require_token",
             "rules": [{"name": "ask", "path_prefix": "/ask", "limit": "asks"}],
         },
     });
@@ -106,6 +106,12 @@ fn what_is_likely_not_meant_is_said() {
         d["plan_gate"]["rules"].as_array_mut().unwrap().push(json!({"name": "all", "path_prefix": "/"}));
     });
     assert_eq!(verdict(&covered).warnings, [], "no rule leaves a hole");
+    let forgotten = document(|d| drop(d["plan_gate"].as_object_mut().unwrap().remove("unmatched")));
+    assert_eq!(
+        verdict(&forgotten).warnings[0].place,
+        "plan_gate.unmatched",
+        "left out it is the same as `pass`"
+    );
 }
 
 /// The shipped configuration of Envoy, after an edit of its text.
@@ -116,11 +122,11 @@ fn shipped(from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
-/// What is said of the shipped configuration itself: its example counts by the day in memory.
-const OF_THE_EXAMPLE: usize = 1;
+/// What is said of the shipped configuration itself: its example counts by the day in memory, and guards one path.
+const OF_THE_EXAMPLE: usize = 2;
 
 #[test]
-fn of_the_shipped_configuration_only_the_examples_store_is_said() {
+fn of_the_shipped_configuration_only_the_examples_choices_are_said() {
     let got = verdict(&shipped("plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
