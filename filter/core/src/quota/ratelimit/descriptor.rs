@@ -12,7 +12,7 @@ const MONTH_BYTES: usize = 7;
 const DAY_BYTES: usize = 10;
 
 /// Whose counters of which limit: the part of a descriptor that all windows of the limit have in common.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CounterOf {
     /// The id of a user or an organisation, or an address.
     pub subject: String,

@@ -7,7 +7,7 @@ use crate::gate::store::{self, Counted, Spending, Standing, Store};
 use crate::gate::worker::{Purpose, Worker};
 use crate::http::Outcome;
 use crate::machine::{Action, CallId, Input};
-use crate::quota::ratelimit::{CounterOf, Next, answer};
+use crate::quota::ratelimit::{CounterOf, Next};
 use crate::quota::{Decision, WindowState, decide};
 use crate::report::Report;
 use crate::time::Micros;
@@ -161,13 +161,7 @@ impl Counting {
         reports: &mut Vec<Report>,
     ) -> Counted {
         let Step::Adding { question, .. } = &self.step else { return self.ask_host(Action::Wait) };
-        let after = match answer::read(outcome, &question.0, now) {
-            Ok(after) => after,
-            Err(error) => {
-                reports.extend(worker.store_failed(error, now));
-                return uncounted(worker);
-            }
-        };
+        let Some(after) = question.answered(worker, now, outcome, reports) else { return uncounted(worker) };
         self.known.hear_added(&after);
         let cost = self.spending.cost;
         let before = |state: &WindowState| WindowState { used: state.used.saturating_sub(cost), ..*state };

@@ -3,9 +3,10 @@
 use crate::machine::InquiryId;
 use crate::quota::WindowState;
 use crate::quota::ratelimit::{CounterOf, Heard};
-use crate::sorted::SortedMap;
+use siphasher::sip::SipHasher13;
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 /// What is known of one subject's use of one limit. Shared by the requests that are under way for it, so that none of
@@ -99,18 +100,22 @@ impl Drop for Adding {
     }
 }
 
+/// Where what is known of a counter is. A full memory takes one in without moving the others, as the tokens' cache does.
+/// Without a key of its own: who chooses addresses that meet finds as many as the memory holds, and no more.
+type Places = BuildHasherDefault<SipHasher13>;
+
 /// What is known of so many counters at most; the oldest makes room. A counter that was forgotten costs a question.
 #[derive(Debug)]
 pub(super) struct Memory {
     max: usize,
-    known: SortedMap<CounterOf, Rc<Known>>,
+    known: HashMap<CounterOf, Rc<Known>, Places>,
     oldest_first: VecDeque<CounterOf>,
 }
 
 impl Memory {
     /// An empty one.
     pub(super) fn new(max: usize) -> Self {
-        Memory { max, known: SortedMap::new(), oldest_first: VecDeque::new() }
+        Memory { max, known: HashMap::default(), oldest_first: VecDeque::new() }
     }
 
     /// What is known of a counter.

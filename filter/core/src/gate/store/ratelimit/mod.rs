@@ -15,6 +15,7 @@ use crate::gate::store::{Counted, Store};
 use crate::gate::worker::Worker;
 use crate::http::{Callout, Outcome, Request};
 use crate::plan_table::Window;
+use crate::quota::WindowState;
 use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, answer, request};
 use crate::report::{Level, Report};
 use crate::time::Micros;
@@ -48,6 +49,23 @@ pub(in crate::gate) struct Question(Vec<(Window, Counter)>);
 impl Question {
     fn new(windows: &[Window], now: Micros) -> Self {
         Question(windows.iter().map(|window| (*window, Counter::at(window.per, now))).collect())
+    }
+
+    /// How the windows stand, in their order; nothing, and a report of it, if the service does not say.
+    fn answered(
+        &self,
+        worker: &mut Worker,
+        now: Micros,
+        outcome: &Outcome<'_>,
+        reports: &mut Vec<Report>,
+    ) -> Option<Vec<WindowState>> {
+        match answer::read(outcome, &self.0, now) {
+            Ok(states) => Some(states),
+            Err(error) => {
+                reports.extend(worker.store_failed(error, now));
+                None
+            }
+        }
     }
 }
 
@@ -103,16 +121,12 @@ impl Worker {
         question: &Question,
         outcome: &Outcome<'_>,
     ) -> Vec<Report> {
-        match answer::read(outcome, &question.0, now) {
-            Ok(states) => {
-                known.hear(&states);
-                Vec::new()
-            }
-            Err(error) => {
-                known.not_answered();
-                self.store_failed(error, now).into_iter().collect()
-            }
+        let mut reports = Vec::new();
+        match question.answered(self, now, outcome, &mut reports) {
+            Some(states) => known.hear(&states),
+            None => known.not_answered(),
         }
+        reports
     }
 
     /// The service cannot be asked. Said once a minute at most.

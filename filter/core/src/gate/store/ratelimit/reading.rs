@@ -7,7 +7,7 @@ use crate::gate::store::{self, Read, Standing};
 use crate::gate::worker::Worker;
 use crate::machine::{Action, CallId, Input};
 use crate::plan_table::Window;
-use crate::quota::ratelimit::{CounterOf, answer};
+use crate::quota::ratelimit::CounterOf;
 use crate::report::Report;
 use crate::time::Micros;
 
@@ -52,12 +52,8 @@ impl Reading {
         let Input::Answered { outcome, .. } = input else {
             return Read::Ask(store::Reading::Ratelimit(self), Action::Wait);
         };
-        let mut states = match answer::read(outcome, &self.question.0, now) {
-            Ok(states) => states,
-            Err(error) => {
-                reports.extend(worker.store_failed(error, now));
-                return Read::Unavailable;
-            }
+        let Some(mut states) = self.question.answered(worker, now, outcome, reports) else {
+            return Read::Unavailable;
         };
         cap(&mut states);
         let mut states = states.into_iter();
