@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use std::path::Path;
 
 /// How deep a document may be hidden in a file.
 const DEPTH_MAX: usize = 64;
@@ -15,6 +16,8 @@ pub(crate) struct Found {
     /// Where it stands: empty for the file itself, else a path like `static_resources.listeners[0]`, with the number of
     /// the YAML document in front if there are several.
     pub(crate) place: String,
+    /// Which of the file's values holds it.
+    pub(crate) within: usize,
     /// What it says.
     pub(crate) document: Value,
 }
@@ -40,39 +43,55 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
     let several = contents.values.len() > 1;
     for (number, value) in contents.values.iter().enumerate() {
         let place = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
-        look_into(value, &place, DEPTH_MAX, &mut contents.found);
+        walk(value, &place, &mut |place, value| match document_in(place, value) {
+            Some(document) => {
+                contents.found.push(Found { place: place.to_owned(), within: number, document });
+                false
+            }
+            None => true,
+        });
     }
     Ok(contents)
 }
 
-fn look_into(value: &Value, place: &str, depth: usize, found: &mut Vec<Found>) {
+/// Visits a value and all that it holds, each with its place. What the visitor answers false to is not entered.
+pub(crate) fn walk<'a>(value: &'a Value, place: &str, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
+    enter(value, place, DEPTH_MAX, visit);
+}
+
+fn enter<'a>(value: &'a Value, place: &str, depth: usize, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
     let Some(depth) = depth.checked_sub(1) else { return };
+    if !visit(place, value) {
+        return;
+    }
     match value {
-        Value::Object(members)
-            if is_document(value) || (place.is_empty() && members.contains_key("plans")) =>
-        {
-            found.push(Found { place: place.to_owned(), document: value.clone() });
-        }
         Value::Object(members) => {
             for (name, value) in members {
                 let dot = if place.is_empty() { "" } else { "." };
-                look_into(value, &format!("{place}{dot}{name}"), depth, found);
+                enter(value, &format!("{place}{dot}{name}"), depth, visit);
             }
         }
         Value::Array(items) => {
             for (number, value) in items.iter().enumerate() {
-                look_into(value, &format!("{place}[{number}]"), depth, found);
-            }
-        }
-        // A StringValue holds it as JSON text.
-        Value::String(text) if text.trim_start().starts_with('{') => {
-            if let Ok(inside) = serde_json::from_str(text)
-                && is_document(&inside)
-            {
-                found.push(Found { place: place.to_owned(), document: inside });
+                enter(value, &format!("{place}[{number}]"), depth, visit);
             }
         }
         _ => {}
+    }
+}
+
+/// The document that this very value is, or holds as text.
+fn document_in(place: &str, value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(members) => {
+            let is_whole_file = place.is_empty() && members.contains_key("plans");
+            (is_document(value) || is_whole_file).then(|| value.clone())
+        }
+        // A StringValue holds it as JSON text.
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            serde_json::from_str(text).ok().filter(is_document)
+        }
+        _ => None,
     }
 }
 
@@ -82,11 +101,21 @@ fn is_document(value: &Value) -> bool {
     SECTIONS.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
+/// The one document with a section of that name in a file.
+///
+/// # Errors
+/// With the file's name: it cannot be read, or holds none or several that differ.
+pub(crate) fn of_file(file: &Path, section: &str) -> Result<Value, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
+    let document = text.and_then(|text| only(&read(&text)?, section));
+    document.map_err(|error| format!("{}: {error}", file.display()))
+}
+
 /// The one document with a section of that name; the same one several times is one.
 ///
 /// # Errors
 /// If there is none, or several that differ.
-pub(crate) fn only(contents: &Contents, section: &str) -> Result<Value, String> {
+fn only(contents: &Contents, section: &str) -> Result<Value, String> {
     let mut documents: Vec<&Value> = Vec::new();
     for found in contents.found.iter().filter(|found| found.document.get(section).is_some()) {
         if !documents.contains(&&found.document) {
@@ -112,11 +141,15 @@ mod tests {
         let nested = "kind: A\n---\nspec:\n  config:\n  - plans: []\n    stripe_webhook: {path: /x}\n";
         let text = "value: |\n  {\"plans\": [], \"stripe_webhook\": {\"path\": \"/x\"}}\n";
         let want = serde_json::json!({"plans": [], "stripe_webhook": {"path": "/x"}});
-        let cases =
-            [("bare", bare, ""), ("nested", nested, "document 2.spec.config[0]"), ("as text", text, "value")];
-        for (why, file, place) in cases {
+        let cases = [
+            ("bare", bare, "", 0),
+            ("nested", nested, "document 2.spec.config[0]", 1),
+            ("as text", text, "value", 0),
+        ];
+        for (why, file, place, within) in cases {
             let contents = read(file).unwrap();
-            assert_eq!(contents.found, [Found { place: place.to_owned(), document: want.clone() }], "{why}");
+            let found = Found { place: place.to_owned(), within, document: want.clone() };
+            assert_eq!(contents.found, [found], "{why}");
             assert_eq!(only(&contents, "stripe_webhook"), Ok(want.clone()), "{why}");
         }
         let twice = read(&format!("{nested}---\n{bare}")).unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
 
 mod check;
+mod clock;
 mod document;
 mod schema;
 mod sync;

@@ -103,8 +103,7 @@ mod tests {
     fn it_refuses_what_has_the_wrong_shape() {
         let schema = schema();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let text = std::fs::read_to_string(root("envoy/standalone.yaml")).unwrap();
-        let right = document::only(&document::read(&text).unwrap(), "plan_gate").unwrap();
+        let right = document::of_file(&root("envoy/standalone.yaml"), "plan_gate").unwrap();
         for (pointer, wrong) in [
             ("/plans", json!({})),
             ("/plans/0/name", json!(5)),

@@ -2,49 +2,37 @@
 //! given, and the clusters that they call.
 
 use super::Warning;
-use crate::document;
+use crate::document::{self, Found};
 use serde_json::Value;
 
 /// The filters, in the order in which they must stand.
 const WEBHOOK: &str = "stripe_webhook";
 const GATE: &str = "plan_gate";
 
-/// All warnings about a configuration of Envoy's; none if it is something else.
-pub(super) fn warnings(value: &Value) -> Vec<Warning> {
+/// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
+pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Found>) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut filters = Vec::new();
-    collect(value, "", "http_filters", &mut filters);
-    for (place, list) in &filters {
-        chain(place, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
+    for (place, list) in all(value, "http_filters") {
+        chain(&place, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
     }
-    let mut clusters = Vec::new();
-    collect(value, "", "clusters", &mut clusters);
+    let clusters = all(value, "clusters");
     let clusters: Vec<&Value> = clusters.iter().filter_map(|(_, list)| list.as_array()).flatten().collect();
     if !clusters.is_empty() {
-        callouts(value, &clusters, &mut warnings);
+        callouts(documents, &clusters, &mut warnings);
     }
     warnings
 }
 
-/// Every value under that name, with its place. A list of filters of a cluster is none of a listener.
-fn collect<'a>(value: &'a Value, place: &str, name: &str, found: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(members) => {
-            for (member, value) in members {
-                let place = if place.is_empty() { member.clone() } else { format!("{place}.{member}") };
-                if member == name {
-                    found.push((place.clone(), value));
-                }
-                collect(value, &place, name, found);
-            }
+/// Every value under that name, with its place.
+fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
+    let mut found = Vec::new();
+    document::walk(value, "", &mut |place, value| {
+        if place.rsplit('.').next() == Some(name) {
+            found.push((place.to_owned(), value));
         }
-        Value::Array(items) => {
-            for (number, value) in items.iter().enumerate() {
-                collect(value, &format!("{place}[{number}]"), name, found);
-            }
-        }
-        _ => {}
-    }
+        true
+    });
+    found
 }
 
 /// The value at a pointer (RFC 6901); null if there is none.
@@ -113,8 +101,7 @@ fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) 
 
 /// The variables that a section says it reads.
 fn needed(name: &str, document: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(&document[name], "", "env", &mut found);
+    let found = all(&document[name], "env");
     let names = found.iter().flat_map(|(_, value)| match value {
         Value::Array(items) => items.iter().collect(),
         other => vec![*other],
@@ -123,10 +110,13 @@ fn needed(name: &str, document: &Value) -> Vec<String> {
 }
 
 /// The clusters that a document calls: there, and with a certificate that is verified.
-fn callouts(value: &Value, clusters: &[&Value], warnings: &mut Vec<Warning>) {
+fn callouts<'a>(
+    documents: impl Iterator<Item = &'a Found>,
+    clusters: &[&Value],
+    warnings: &mut Vec<Warning>,
+) {
     let mut named = Vec::new();
-    let contents = document::read(&value.to_string()).unwrap_or_default();
-    for found in &contents.found {
+    for found in documents {
         for (place, cluster) in [
             ("stripe_webhook.stripe", "/stripe_webhook/stripe"),
             ("stripe_webhook.clerk", "/stripe_webhook/clerk"),

@@ -142,8 +142,9 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
             .warnings
             .push(Warning::new(format!("{} and {}", or_file(&first.place), or_file(&second.place)), text));
     }
-    for value in &contents.values {
-        verdict.warnings.extend(envoy::warnings(value));
+    for (number, value) in contents.values.iter().enumerate() {
+        let documents = contents.found.iter().filter(|found| found.within == number);
+        verdict.warnings.extend(envoy::warnings(value, documents));
     }
     verdict
 }

@@ -1,11 +1,11 @@
 //! What is done with each reconciliation that has come to its end: entered, told, saved.
 
 use super::courier::Places;
-use super::desk::now;
 use super::ledger::Ledger;
 use super::progress::Progress;
 use super::work::{Bookkeeper, Job};
 use super::{output, resume};
+use crate::clock::now;
 use std::path::Path;
 use std::time::Duration;
 use tollgate_core::plan_table::PlanTable;

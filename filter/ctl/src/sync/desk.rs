@@ -2,8 +2,9 @@
 
 use super::courier::{Answer, CALLS_MAX, Courier, Places};
 use super::pace::{CLERK, Pace, Rates, TRIES_MAX, backoff};
+use crate::clock::now;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tollgate_core::http::{Callout, Request};
 use tollgate_core::machine::CallId;
 use tollgate_core::time::Micros;
@@ -59,12 +60,6 @@ pub(super) struct Desk {
     pub(super) last_break: Option<String>,
     /// How many calls were repeated.
     pub(super) repeated: usize,
-}
-
-/// The time by this machine's clock.
-pub(super) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros::default().plus(since)
 }
 
 impl Desk {

@@ -23,9 +23,7 @@ pub(super) struct Setup {
 /// In a sentence, with place and cure.
 pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str>) -> Result<Setup, String> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
-    let found = document::read(&text).and_then(|contents| document::only(&contents, "stripe_webhook"));
-    let document = found.map_err(|error| format!("{name}: {error}"))?;
+    let document = document::of_file(file, "stripe_webhook")?;
     let environment = |variable: &str| std::env::var(variable).ok();
     let mut configuration = config::webhook_without_signing(document.to_string().as_bytes(), &environment)
         .map_err(|error| format!("{name}: {error}"))?;

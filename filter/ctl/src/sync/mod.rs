@@ -15,9 +15,11 @@ mod words;
 mod work;
 
 pub(crate) use arguments::Arguments;
+
+use crate::clock::now;
 use books::Books;
 use courier::Places;
-use desk::{Desk, now};
+use desk::Desk;
 use document::Setup;
 use ledger::Ledger;
 use pace::Rates;

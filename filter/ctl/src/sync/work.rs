@@ -1,8 +1,9 @@
 //! The work itself: first who there is, then a bounded number of reconciliations side by side.
 
 use super::courier::Answer;
-use super::desk::{Address, Desk, Event, now};
+use super::desk::{Address, Desk, Event};
 use super::pace::backoff;
+use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
 use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};

@@ -2,7 +2,7 @@
 
 mod gate;
 
-use crate::document;
+use crate::{clock, document};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
@@ -81,17 +81,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn judge(arguments: &Arguments) -> Result<(String, Verdict), String> {
     let token = token(&arguments.token)?;
     let name = arguments.config.display();
-    let text =
-        std::fs::read_to_string(&arguments.config).map_err(|e| format!("{name}: cannot be read: {e}"))?;
-    let contents = document::read(&text).map_err(|error| format!("{name}: {error}"))?;
-    let document = document::only(&contents, "plan_gate").map_err(|error| format!("{name}: {error}"))?;
+    let document = document::of_file(&arguments.config, "plan_gate")?;
     let jwks = arguments.jwks_file.as_ref().map(|file| {
         std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
     });
     let environment = |name: &str| std::env::var(name).ok();
     let mut gate =
         Gate::new(document, jwks.transpose()?, &environment).map_err(|error| format!("{name}: {error}"))?;
-    let now = arguments.at.unwrap_or_else(now);
+    let now = arguments.at.unwrap_or_else(clock::now);
     let verdict = gate.request(now, &arguments.method, &arguments.host, &arguments.path, &token);
     let mut lines = described(&token, now);
     lines.extend(standing(&mut gate, now, &arguments.host, &token));
@@ -110,11 +107,6 @@ fn token(argument: &str) -> Result<String, String> {
     let text = text.trim();
     let text = text.strip_prefix("Bearer ").unwrap_or(text);
     if text.is_empty() { Err("there is no token".to_owned()) } else { Ok(text.to_owned()) }
-}
-
-fn now() -> Micros {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Micros::from_secs(since_1970.as_secs())
 }
 
 /// One part of a token as JSON; null if it is none.

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use tollgate_core::time::Micros;
 
 /// The version of Stripe's API whose shapes these are.
 const API_VERSION: &str = "2026-08-26.dahlia";
@@ -44,7 +45,8 @@ pub(super) struct Subjects {
 ///
 /// # Errors
 /// With the types that there are, if it is none of them.
-pub(super) fn make(kind: &str, about: &Subjects, live: bool, now_s: u64) -> Result<Value, String> {
+pub(super) fn make(kind: &str, about: &Subjects, live: bool, now: Micros) -> Result<Value, String> {
+    let now_s = now.as_secs();
     let object = TYPES.iter().find(|(_, kinds)| kinds.contains(&kind)).map(|(object, _)| *object);
     let object = match object {
         Some("checkout.session") => session(about, live),
@@ -60,7 +62,7 @@ pub(super) fn make(kind: &str, about: &Subjects, live: bool, now_s: u64) -> Resu
         }
     };
     Ok(json!({
-        "id": format!("evt_tollgate{now_s}{:09}", nanoseconds()),
+        "id": format!("evt_tollgate{}", now.as_micros()),
         "object": "event",
         "api_version": API_VERSION,
         "created": now_s,
@@ -70,12 +72,6 @@ pub(super) fn make(kind: &str, about: &Subjects, live: bool, now_s: u64) -> Resu
         "request": {"id": null, "idempotency_key": null},
         "type": kind,
     }))
-}
-
-/// What keeps two events of one second apart.
-fn nanoseconds() -> u32 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap_or_default().subsec_nanos()
 }
 
 fn metadata(about: &Subjects) -> Value {
@@ -145,7 +141,7 @@ mod tests {
         };
         for (object, kinds) in TYPES {
             for kind in kinds {
-                let event = make(kind, &about, true, 1_795_703_415).unwrap();
+                let event = make(kind, &about, true, Micros::from_secs(1_795_703_415)).unwrap();
                 let event =
                     Event::parse(event.to_string().as_bytes()).unwrap_or_else(|e| panic!("{kind}: {e}"));
                 assert_ne!(event.kind, EventKind::NoWork, "{kind}");
@@ -155,7 +151,7 @@ mod tests {
                 assert_eq!((event.event_type.as_str(), event.livemode), (*kind, Some(true)));
             }
         }
-        let error = make("charge.refunded", &about, true, 0).unwrap_err();
+        let error = make("charge.refunded", &about, true, Micros::default()).unwrap_err();
         assert!(error.contains("--file") && error.contains("invoice.paid"), "{error}");
     }
 }

@@ -3,12 +3,13 @@
 mod event;
 mod signature;
 
+use crate::clock;
 use clap::{ArgGroup, Args, Subcommand};
 use event::Subjects;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// As long as Stripe waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -89,18 +90,18 @@ fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
             "{SECRET}: is not set; `export {SECRET}=whsec_…`, the signing secret of the endpoint at Stripe"
         )
     })?;
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = clock::now();
     let body = match (&send.file, &send.kind) {
         (Some(file), _) => {
             std::fs::read(file).map_err(|e| format!("{}: cannot be read: {e}", file.display()))?
         }
         (None, Some(kind)) => {
-            let event = event::make(kind, &send.subjects, send.live, now_s)?;
+            let event = event::make(kind, &send.subjects, send.live, now)?;
             serde_json::to_vec_pretty(&event).map_err(|error| error.to_string())?
         }
         (None, None) => return Err("name a --type or a --file".to_owned()),
     };
-    let signature = signature::header(secret, &body, now_s);
+    let signature = signature::header(secret, &body, now.as_secs());
     Ok((body, signature))
 }
 
