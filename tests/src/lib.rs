@@ -18,5 +18,6 @@ pub mod stripe;
 pub mod stripe_mock;
 pub mod transport;
 pub mod upstream;
+pub mod windows;
 pub mod wire;
 pub mod workspace;

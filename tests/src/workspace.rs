@@ -14,6 +14,15 @@ pub fn file(path: &str) -> PathBuf {
     root().join(path)
 }
 
+/// The text of a file of the repository, given from its root.
+///
+/// # Panics
+/// When it is not there.
+pub fn text(path: &str) -> String {
+    let path = file(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()))
+}
+
 /// Cargo's build directory: what the harness builds, installs and logs goes below it, so that `cargo clean` and
 /// `.gitignore` cover it.
 pub fn target_dir() -> PathBuf {

@@ -46,11 +46,9 @@ pub struct Standalone {
 impl Standalone {
     /// The shipped file, made fit for a test.
     pub fn load() -> Standalone {
-        let path = workspace::file("envoy/standalone.yaml");
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
-        let shipped: Value =
-            serde_norway::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        const FILE: &str = "envoy/standalone.yaml";
+        let shipped = serde_norway::from_str(&workspace::text(FILE));
+        let shipped: Value = shipped.unwrap_or_else(|e| panic!("{FILE}: {e}"));
         let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];
         let mut standalone = Standalone {
             config: shipped.clone(),

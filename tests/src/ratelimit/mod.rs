@@ -81,25 +81,11 @@ impl Ratelimit {
     pub fn address(&self) -> SocketAddr {
         self.grpc
     }
-
-    /// How many calls it has answered or refused since it was started.
-    ///
-    /// # Panics
-    /// When it does not run.
-    pub async fn calls(&self) -> u64 {
-        let text = reqwest::get(format!("http://{}/stats", self.debug)).await;
-        let text = text.expect("it runs").text().await.expect("statistics");
-        let name = "ratelimit_server.ShouldRateLimit.total_requests: ";
-        let value = text.lines().find_map(|line| line.strip_prefix(name));
-        value.map_or(0, |value| value.parse().expect("a number"))
-    }
 }
 
 /// The variables of `envoy/ratelimit/ratelimit.env`, as a shell reads them.
 fn shipped_environment() -> Vec<(String, String)> {
-    let path = workspace::file("envoy/ratelimit/ratelimit.env");
-    let text =
-        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+    let text = workspace::text("envoy/ratelimit/ratelimit.env");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let variable = |line: &str| {
         let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line} is no variable"));
@@ -125,11 +111,9 @@ pub fn counting_at(address: SocketAddr, standalone: Standalone, edit: impl FnOnc
 /// # Panics
 /// When the shipped file is not there.
 pub fn reaching(address: SocketAddr, standalone: Standalone) -> Standalone {
-    let path = workspace::file("envoy/ratelimit/cluster.yaml");
-    let text =
-        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
-    let mut cluster: Value =
-        serde_norway::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    const FILE: &str = "envoy/ratelimit/cluster.yaml";
+    let cluster = serde_norway::from_str(&workspace::text(FILE));
+    let mut cluster: Value = cluster.unwrap_or_else(|e| panic!("{FILE}: {e}"));
     let socket = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"];
     socket["socket_address"]["address"] = address.ip().to_string().into();
     socket["socket_address"]["port_value"] = address.port().into();
@@ -141,7 +125,7 @@ pub fn reaching(address: SocketAddr, standalone: Standalone) -> Standalone {
 
 /// Addresses of the loopback at which nothing listens. Programs that cannot say which port they were given by the
 /// system are told one of these.
-pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("its address"))
 }

@@ -1,9 +1,10 @@
 //! Callers without a token, where a rule takes them: counted by address, apart from everyone signed in.
 
-use crate::shared::{bare, shipped, within_one_window};
+use crate::shared::{bare, shipped};
 use reqwest::Client;
 use serde_json::Value;
 use std::net::Ipv4Addr;
+use tollgate_tests::windows::within_one_window;
 
 /// A client that comes from that address of the loopback, with a new port each time.
 fn from(address: [u8; 4]) -> Client {

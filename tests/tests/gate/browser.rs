@@ -1,12 +1,13 @@
 //! A real browser: a page of the application reads the gate's answers from another origin, and a stranger's cannot.
 
-use crate::shared::{connection_manager, with_rules, within_one_window, yaml};
+use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tollgate_tests::browser;
 use tollgate_tests::fake::{Answer, FakeServer, Request, Service};
 use tollgate_tests::gateway::Gateway;
+use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86400;
 

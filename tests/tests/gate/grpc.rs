@@ -1,7 +1,8 @@
 //! gRPC clients understand no problem document: they get their own protocol's status.
 
-use crate::shared::{shipped, within_one_window};
+use crate::shared::shipped;
 use reqwest::Method;
+use tollgate_tests::windows::within_one_window;
 
 #[tokio::test]
 async fn a_grpc_client_is_told_in_its_own_words() {

@@ -1,10 +1,11 @@
 //! How much a plan allows: one window and several, and what a client is told of them.
 
-use crate::shared::{shipped, within_one_window};
+use crate::shared::shipped;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tollgate_tests::fake::unix_now;
+use tollgate_tests::windows::within_one_window;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86400;

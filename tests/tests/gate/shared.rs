@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::{Gateway, Shared};
 use tollgate_tests::upstream::Seen;
 
@@ -97,14 +96,4 @@ pub async fn reached(gateway: &Gateway, query: &str) -> Vec<Seen> {
     let mut seen = gateway.backend.seen().await;
     seen.retain(|request| request.query == query);
     seen
-}
-
-/// Waits over the next boundary of windows of that length (seconds) if it is near: a test that counts must not see its
-/// window end.
-pub async fn within_one_window(length_s: i64) {
-    const NEAR_S: i64 = 15;
-    let left = length_s - unix_now().rem_euclid(length_s);
-    if left < NEAR_S {
-        tokio::time::sleep(std::time::Duration::from_secs(left.unsigned_abs() + 1)).await;
-    }
 }

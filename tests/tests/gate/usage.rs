@@ -1,8 +1,9 @@
 //! The usage endpoint: what a caller's plan is and what is left of it, from either worker, and it costs nothing.
 
-use crate::shared::{with_rules, within_one_window};
+use crate::shared::with_rules;
 use serde_json::{Value, json};
 use tollgate_tests::gateway::{APPLICATION, Gateway};
+use tollgate_tests::windows::within_one_window;
 use tollgate_tests::wire::{Answer, request};
 
 const DAY_S: i64 = 86400;

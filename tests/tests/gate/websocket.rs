@@ -1,6 +1,6 @@
 //! Websockets: judged once, when they are opened. What goes over them after that is nobody's business.
 
-use crate::shared::{connection_manager, with_rules, within_one_window, yaml};
+use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::Gateway;
+use tollgate_tests::windows::within_one_window;
 use tollgate_tests::wire::{Answer, exchange, request};
 
 const DAY_S: i64 = 86400;

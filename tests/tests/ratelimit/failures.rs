@@ -4,17 +4,26 @@ use crate::fleet::{Fleet, Told, client, get};
 use serde_norway::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
+use tollgate_tests::fake::unix_now;
 use tollgate_tests::ratelimit::Ratelimit;
 
 const CLIENTS: usize = 8;
 /// How many answers are looked at in each state.
 const ANSWERS: usize = 100;
 
+/// How long a service that has lost its Redis is waited for. Long enough for one that has not, on a busy machine.
+const TIMEOUT_MS: u64 = 1_000;
+/// How long the clients go on at most, in seconds: longer than a token of Clerk's lives.
+const LOAD_S: i64 = 3_600;
+
 fn deny(store: &mut Value) {
     store["on_error"] = "deny".into();
+    store["timeout_ms"] = TIMEOUT_MS.into();
 }
 
-fn allow(_: &mut Value) {}
+fn allow(store: &mut Value) {
+    store["timeout_ms"] = TIMEOUT_MS.into();
+}
 
 /// Clients that ask both Envoys without end, until this is dropped.
 struct Load {
@@ -25,7 +34,8 @@ struct Load {
 impl Load {
     fn start(fleet: &Fleet) -> Load {
         let (tell, told) = unbounded_channel();
-        let token = fleet.gateway.token("user_loyal", "enterprise");
+        let token = fleet.gateway.session("user_loyal").plan("enterprise");
+        let token = token.claim("exp", (unix_now() + LOAD_S).into()).sign();
         let urls = [&fleet.gateway.envoy, &fleet.replica].map(|envoy| envoy.url("/ask"));
         let clients = (0..CLIENTS).map(|number| {
             let (tell, token, url) = (tell.clone(), token.clone(), urls[number % 2].clone());

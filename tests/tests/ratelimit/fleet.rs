@@ -5,9 +5,12 @@ use serde_norway::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tollgate_tests::envoy::{Envoy, Standalone};
-use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::ratelimit::{Ratelimit, counting_at};
+
+/// How long the service may take. Generous: machines that test are busy, and who is not counted in time goes by
+/// `on_error`, which is another test's.
+pub const PATIENCE_MS: u64 = 5_000;
 
 /// Two Envoys before one upstream, and the service and Redis in which both count.
 pub struct Fleet {
@@ -36,6 +39,10 @@ impl Fleet {
     pub async fn with(edit: fn(&mut Value)) -> Fleet {
         let ratelimit = Ratelimit::start().await;
         let at = ratelimit.address();
+        let edit = |store: &mut Value| {
+            store["timeout_ms"] = PATIENCE_MS.into();
+            edit(store);
+        };
         let gateway = Gateway::start(|standalone| counting(at, standalone, edit)).await;
         let replica = gateway.replica(|standalone| counting(at, standalone, edit)).await;
         Fleet { gateway, replica, ratelimit, client: client(), turn: AtomicUsize::new(0) }
@@ -89,7 +96,8 @@ pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Told {
     Told { status, code, left }
 }
 
-/// The shipped configuration with the plans of these tests, counting in that service.
+/// The shipped configuration with the plans of these tests, counting in that service. Envoy itself answers, so that the
+/// clients meet in the gate, and no upstream that is busy refuses them.
 pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
     let yaml = |value| serde_norway::to_value(value).expect("JSON is YAML");
     let standalone = standalone.document(|document| {
@@ -112,15 +120,11 @@ pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut V
         ]));
         document["plan_gate"]["usage_path"] = "/usage".into();
     });
-    counting_at(at, standalone, edit)
-}
-
-/// Waits over the next boundary of windows of that length (seconds) if it is near: a test that counts must not see its
-/// window end.
-pub async fn within_one_window(length_s: i64) {
-    const NEAR_S: i64 = 20;
-    let left = length_s - unix_now().rem_euclid(length_s);
-    if left < NEAR_S {
-        tokio::time::sleep(std::time::Duration::from_secs(left.unsigned_abs() + 1)).await;
-    }
+    let answered = standalone.edit(|config| {
+        let listener = &mut config["static_resources"]["listeners"][0];
+        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+        manager["route_config"]["virtual_hosts"][0]["routes"] =
+            yaml(json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]));
+    });
+    counting_at(at, answered, edit)
 }

@@ -1,6 +1,6 @@
 //! Something else than Tollgate's ratelimit answers, or nothing does: the decision is made in time, and the log says why.
 
-use crate::fleet::{client, counting, get};
+use crate::fleet::{PATIENCE_MS, client, counting, get};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tollgate_tests::gateway::Gateway;
@@ -45,6 +45,7 @@ async fn a_service_with_another_configuration_is_told_from_one_that_says_ok() {
         counting(ratelimit.address(), standalone, |store| {
             store["on_error"] = "deny".into();
             store["domain"] = "another-product".into();
+            store["timeout_ms"] = PATIENCE_MS.into();
         })
     })
     .await;

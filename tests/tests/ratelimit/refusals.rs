@@ -1,6 +1,7 @@
 //! What was refused costs nobody a further call, and stands in the way of nothing else.
 
-use crate::fleet::{Fleet, within_one_window};
+use crate::fleet::Fleet;
+use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86_400;
 

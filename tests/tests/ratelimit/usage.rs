@@ -1,7 +1,8 @@
 //! What clients are told is how the whole fleet stands, and reading it costs nothing.
 
-use crate::fleet::{Fleet, within_one_window};
+use crate::fleet::Fleet;
 use serde_json::{Value, json};
+use tollgate_tests::windows::within_one_window;
 
 #[tokio::test]
 async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
