@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod files;
 mod launch;
 mod load_time;
 mod obtain;
@@ -22,6 +23,7 @@ mod process;
 mod standalone;
 mod stats;
 
+pub(crate) use files::Files;
 pub use load_time::load_time;
 pub use obtain::program;
 pub use process::{Envoy, Validation, serving};

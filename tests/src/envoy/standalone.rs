@@ -1,14 +1,13 @@
 //! `envoy/standalone.yaml` with the few edits that a test needs, and nothing else of it changed.
 
-use super::launch::Launch;
+use super::files::Files;
 use super::process::{Envoy, Validation};
 use crate::modules::Modules;
 use crate::workspace;
-use serde_norway::{Mapping, Value};
+use serde_norway::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 
 /// A public key that `CLERK_JWT_KEY` is set to unless a test sets its own. Nobody has kept the private one.
 pub const EXAMPLE_CLERK_JWT_KEY: &str = "\
@@ -22,9 +21,6 @@ OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
 vwIDAQAB
 -----END PUBLIC KEY-----
 ";
-
-/// The directory in the shipped file below which a user keeps modules and secrets.
-const SHIPPED_DIR: &str = "/etc/tollgate";
 
 /// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
@@ -175,7 +171,7 @@ impl Standalone {
     /// # Panics
     /// With the end of Envoy's log, when it ends or does not serve in time.
     pub async fn start(self) -> Envoy {
-        Envoy::start(self.launch()).await
+        self.files().start().await
     }
 
     /// Starts Envoy, which must refuse the configuration and end; its log says why.
@@ -183,27 +179,17 @@ impl Standalone {
     /// # Panics
     /// When Envoy serves all the same, or does not end in time.
     pub async fn start_refused(self) -> String {
-        Envoy::start_refused(self.launch()).await
+        Envoy::start_refused(self.files().lay_out()).await
     }
 
     /// Has Envoy check the configuration without serving. The modules are loaded and configured too.
     pub async fn validate(self) -> Validation {
-        Envoy::validate(self.launch()).await
+        Envoy::validate(self.files().lay_out()).await
     }
 
-    /// Lays the files out in a directory of their own.
-    fn launch(mut self) -> Arc<Launch> {
-        let launch = Launch::new(self.env, self.concurrency);
-        for (name, value) in &self.secrets {
-            launch.write_secret(name, value);
-        }
-        relocate(&mut self.config, SHIPPED_DIR, &launch.dir().display().to_string());
-        // JSON, as YAML's plain words (yes, on, 1e3) mean different things to different readers.
-        let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
-            panic!("an edit has put something into the configuration that JSON has not: {e}")
-        });
-        launch.write_config(&json);
-        Arc::new(launch)
+    /// What is laid out for it.
+    fn files(self) -> Files {
+        Files { config: self.config, secrets: self.secrets, env: self.env, concurrency: self.concurrency }
     }
 }
 
@@ -246,24 +232,4 @@ fn set_endpoint<'a>(config: &'a mut Value, cluster: &str, address: SocketAddr) -
     let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
     set_address(at(cluster, endpoint), address);
     cluster
-}
-
-/// Puts `to` in the place of `from` at the start of every path.
-fn relocate(value: &mut Value, from: &str, to: &str) {
-    match value {
-        Value::String(text) => {
-            if let Some(rest) =
-                text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'))
-            {
-                *text = format!("{to}{rest}");
-            }
-        }
-        Value::Sequence(entries) => entries.iter_mut().for_each(|entry| relocate(entry, from, to)),
-        Value::Mapping(fields) => relocate_fields(fields, from, to),
-        _ => {}
-    }
-}
-
-fn relocate_fields(fields: &mut Mapping, from: &str, to: &str) {
-    fields.iter_mut().for_each(|(_, value)| relocate(value, from, to));
 }

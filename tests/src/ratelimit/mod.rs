@@ -7,9 +7,9 @@ pub use redis::Redis;
 use crate::envoy::Standalone;
 use crate::go::GoProgram;
 use crate::process::Process;
-use crate::workspace;
+use crate::{ports, workspace};
 use serde_norway::Value;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::Command;
 
 /// The service. Its last tag, v1.4.0, is of 2020: this is its main branch of 2026-01-22.
@@ -39,7 +39,7 @@ impl Ratelimit {
     /// With what to do, when something cannot be installed; with what it said, when it does not start.
     pub async fn start() -> Ratelimit {
         let redis = Redis::start().await;
-        let [grpc, http, debug] = free_addresses();
+        let [grpc, http, debug] = ports::free();
         let mut ratelimit = Ratelimit { redis, process: None, grpc, http, debug };
         ratelimit.resume().await;
         ratelimit
@@ -121,11 +121,4 @@ pub fn reaching(address: SocketAddr, standalone: Standalone) -> Standalone {
         let clusters = config["static_resources"]["clusters"].as_sequence_mut();
         clusters.expect("a list of clusters").push(cluster);
     })
-}
-
-/// Addresses of the loopback at which nothing listens. Programs that cannot say which port they were given by the
-/// system are told one of these.
-fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("its address"))
 }

@@ -1,7 +1,7 @@
 //! A real Redis: Debian's `redis-server`, in memory, on a free port.
 
-use super::free_addresses;
 use crate::debian;
+use crate::ports;
 use crate::process::Process;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -21,7 +21,7 @@ impl Redis {
     /// # Panics
     /// With what to do, when it cannot be installed; with what it said, when it does not start.
     pub async fn start() -> Redis {
-        let [address] = free_addresses();
+        let [address] = ports::free();
         let mut redis = Redis { process: None, address };
         redis.resume().await;
         redis

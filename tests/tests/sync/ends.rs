@@ -64,3 +64,23 @@ async fn a_key_of_another_account_takes_nothing_away() {
     assert!(said.out.contains("the API key is of another account or mode"), "{said:?}");
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
+
+/// Before the first roll-out Clerk records no subscription by which such a key would be known.
+#[tokio::test]
+async fn nor_does_one_when_nothing_is_recorded_yet_and_all_that_is_unrecorded_is_to_end() {
+    let shop = Shop::open().await;
+    shop.clerk.put_user(User::new("user_a").public_metadata(json!({"plan": "pro"})));
+    // Another shop's account, with subscribers of its own.
+    let other = Shop::open().await;
+    other.subscriber("b", "price_pro");
+    for arguments in [&["--all", "--apply", "--end-unrecorded"][..], &["--all", "--end-unrecorded"]] {
+        let running = shop.command_at(&other.stripe, arguments).spawn();
+        let said = shop.ended(running.expect("it starts")).await;
+        assert_eq!((said.code, shop.writes()), (Some(1), 0), "{said:?}");
+        assert!(said.out.contains("Stripe's metadata name nobody whom Clerk has"), "{said:?}");
+    }
+    assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
+    // By name it can be ended.
+    shop.sync(&["--subject", "user_a", "--apply", "--end-unrecorded"]).await;
+    assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("free"));
+}

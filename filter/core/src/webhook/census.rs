@@ -65,6 +65,28 @@ pub struct People {
     pub skipped: Vec<String>,
     /// What was read.
     pub counts: Counts,
+    /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong together. Nothing
+    /// after a census of one subject.
+    pub in_both: usize,
+}
+
+impl People {
+    /// The same, in which a plan of which nobody knows the origin is to end as one does that Stripe no longer pays for.
+    ///
+    /// # Errors
+    /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may be of
+    /// another account, and every plan without a record would end.
+    pub fn ending_unrecorded(mut self, inquiry: &Inquiry) -> Result<Self, Failure> {
+        if *inquiry == Inquiry::All && self.in_both == 0 && !self.candidates.is_empty() {
+            let detail = "Stripe's metadata name nobody whom Clerk has: the API key may be of another account or mode, and \
+                          every plan given by hand would end; if it is the right one, end them by `--subject`"
+                .to_owned();
+            let trouble = Trouble::Credentials { service: Service::Stripe };
+            return Err(Failure { detail, ..Failure::from(&trouble) });
+        }
+        self.candidates.iter_mut().for_each(|candidate| candidate.trusted = true);
+        Ok(self)
+    }
 }
 
 /// How far a census has come.
@@ -91,6 +113,8 @@ pub struct Census {
     known: BTreeSet<SubscriptionId>,
     /// Those that Clerk says grant a plan.
     recorded: BTreeSet<SubscriptionId>,
+    /// Everyone whom Clerk has.
+    members: BTreeSet<Subject>,
     unnamed: VecDeque<(SubscriptionId, CustomerId)>,
     lookups: usize,
     questions: SortedMap<CallId, Question>,
@@ -165,6 +189,8 @@ impl Census {
         if !self.questions.is_empty() {
             return None;
         }
+        let is_in_both = |(subject, ties): &(&Subject, &Ties)| ties.trusted && self.members.contains(subject);
+        let in_both = self.people.iter().filter(is_in_both).count();
         let candidate = |(subject, ties): (Subject, Ties)| {
             let Ties { live, ended, trusted } = ties;
             Candidate { subject, customers: live.into_iter().chain(ended).collect(), trusted }
@@ -174,6 +200,7 @@ impl Census {
             nobodys: std::mem::take(&mut self.nobodys),
             skipped: std::mem::take(&mut self.skipped),
             counts: self.counts(),
+            in_both,
         })
     }
 
@@ -286,8 +313,9 @@ impl Census {
         let rank = record.plan.as_deref().and_then(|plan| worker.plans.rank_of(plan));
         let is_paid = rank.is_some_and(|rank| rank > worker.plans.default_rank());
         if is_paid || record.granted_by.is_some() {
-            self.people.entry(subject).or_default();
+            self.people.entry(subject.clone()).or_default();
         }
+        self.members.insert(subject);
         self.recorded.extend(record.granted_by);
     }
 

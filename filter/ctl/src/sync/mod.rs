@@ -149,13 +149,17 @@ impl<'a> Session<'a> {
         }
         let inquiry = self.arguments.subject.clone().map_or(Inquiry::All, Inquiry::Subject);
         let (progress, worker) = (&mut self.progress, &self.worker);
-        let people = work::census(&mut self.desk, worker, inquiry, |counts| {
+        let people = work::census(&mut self.desk, worker, inquiry.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
                     counts.subscriptions, counts.users, counts.organizations, counts.lookups_left
                 )
             });
+        });
+        let people = people.and_then(|people| match self.arguments.end_unrecorded {
+            true => people.ending_unrecorded(&inquiry).map_err(NoCensus::Failed),
+            false => Ok(people),
         });
         Ok(people.map(|people| self.jobs_of(people)))
     }
@@ -172,10 +176,8 @@ impl<'a> Session<'a> {
             }
             self.ledger.alarm(alarm.to_string());
         }
-        let end_unrecorded = self.arguments.end_unrecorded;
-        let job = |candidate: Candidate| {
-            let (subject, customers) = (candidate.subject, candidate.customers);
-            Job::new(Whom::Subject { subject, customers, trusted: candidate.trusted || end_unrecorded })
+        let job = |Candidate { subject, customers, trusted }| {
+            Job::new(Whom::Subject { subject, customers, trusted })
         };
         candidates.into_iter().map(job).collect()
     }

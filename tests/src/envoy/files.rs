@@ -1,0 +1,64 @@
+//! A configuration of Envoy's with what it reads beside it, before it is laid out in a directory.
+
+use super::launch::Launch;
+use super::process::Envoy;
+use serde_norway::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The directory in the shipped files below which a user keeps modules and secrets.
+const SHIPPED_DIR: &str = "/etc/tollgate";
+
+/// All that an Envoy is started from.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    /// Its configuration. Paths below `/etc/tollgate` will lead to where the files are.
+    pub(crate) config: Value,
+    /// The API keys in the secret files of these names.
+    pub(crate) secrets: BTreeMap<String, String>,
+    /// Its whole environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// The number of worker threads.
+    pub(crate) concurrency: u32,
+}
+
+impl Files {
+    /// Starts Envoy and waits until it serves.
+    ///
+    /// # Panics
+    /// With the end of Envoy's log, when it ends or does not serve in time.
+    pub(crate) async fn start(self) -> Envoy {
+        Envoy::start(self.lay_out()).await
+    }
+
+    /// Lays the files out in a directory of their own.
+    pub(super) fn lay_out(mut self) -> Arc<Launch> {
+        let launch = Launch::new(self.env, self.concurrency);
+        for (name, value) in &self.secrets {
+            launch.write_secret(name, value);
+        }
+        relocate(&mut self.config, SHIPPED_DIR, &launch.dir().display().to_string());
+        // JSON, as YAML's plain words (yes, on, 1e3) mean different things to different readers.
+        let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
+            panic!("an edit has put something into the configuration that JSON has not: {e}")
+        });
+        launch.write_config(&json);
+        Arc::new(launch)
+    }
+}
+
+/// Puts `to` in the place of `from` at the start of every path.
+fn relocate(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) => {
+            if let Some(rest) =
+                text.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            {
+                *text = format!("{to}{rest}");
+            }
+        }
+        Value::Sequence(entries) => entries.iter_mut().for_each(|entry| relocate(entry, from, to)),
+        Value::Mapping(fields) => fields.iter_mut().for_each(|(_, value)| relocate(value, from, to)),
+        _ => {}
+    }
+}

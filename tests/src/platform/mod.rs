@@ -1,0 +1,12 @@
+//! The shipped configurations for Istio and Envoy Gateway, each made into a running gateway with what its platform offers.
+
+mod credentials;
+mod envoy_gateway;
+mod istio;
+mod resources;
+mod site;
+
+pub use envoy_gateway::EnvoyGateway;
+pub use istio::Istio;
+pub use resources::Resources;
+pub use site::Site;

@@ -1,0 +1,50 @@
+//! The resources for Envoy Gateway, in the hands of Envoy Gateway: it checks them, fetches the modules, and runs Envoy.
+
+use crate::image::Images;
+use crate::promises;
+use crate::registry::Registry;
+use tollgate_tests::platform::{EnvoyGateway, Resources, Site};
+use tollgate_tests::transport::Transport;
+
+/// Both in one test, as only one Envoy Gateway can run on a machine.
+#[tokio::test]
+async fn what_it_makes_of_the_resources_keeps_the_promises() {
+    let registry = Registry::with(&Images::build()).await;
+    let site = Site::open().await;
+    let gateway = EnvoyGateway::start(&site, |resources| from(resources, &registry)).await;
+    promises::hold(gateway.address(), &site).await;
+    the_ways_to_the_apis_are_closed(&gateway, &site).await;
+    assert!(!gateway.log().contains(" failed: Uncaught "), "a VM has crashed");
+    drop(gateway);
+
+    let site = Site::with_impostors().await;
+    let gateway = EnvoyGateway::start(&site, |resources| from(resources, &registry)).await;
+    assert_eq!(promises::deliver(gateway.address(), &site).await.status, 503);
+    assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
+}
+
+/// Takes the modules from that registry.
+fn from(resources: &mut Resources, registry: &Registry) {
+    let plugins = resources.get("EnvoyExtensionPolicy", "tollgate")["spec"]["wasm"].as_sequence_mut();
+    for plugin in plugins.expect("plugins") {
+        let url = &mut plugin["code"]["image"]["url"];
+        let image =
+            url.as_str().expect("an image").strip_prefix("registry.example.com").expect("the registry");
+        *url = format!("{}{image}", registry.host()).into();
+    }
+}
+
+/// The routes that exist for the filters' own calls lead nobody else there.
+async fn the_ways_to_the_apis_are_closed(gateway: &EnvoyGateway, site: &Site) {
+    let before = (site.stripe.log().entries().len(), site.clerk.log().entries().len());
+    for host in ["stripe-api.tollgate.invalid", "clerk-api.tollgate.invalid"] {
+        let bytes = format!("GET /v1/customers HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answer =
+            tollgate_tests::wire::exchange(gateway.address(), bytes.as_bytes()).await.expect("an answer");
+        assert_eq!(answer.status, 403, "{host}");
+    }
+    assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), before);
+    // By its own name everything else is the service's.
+    let answer = Transport::Length.send(gateway.address(), ("GET", "/v1/customers"), &[], b"", &[]).await;
+    assert_eq!(answer.map(|answer| answer.status), Some(200));
+}

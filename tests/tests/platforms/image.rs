@@ -1,0 +1,108 @@
+//! The modules as an image, made by the commands of docs/platforms.md.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+use tollgate_tests::go::GoProgram;
+use tollgate_tests::modules::Modules;
+use tollgate_tests::workspace;
+
+/// The tool of the page.
+const ORAS: GoProgram = GoProgram {
+    name: "oras",
+    package: "oras.land/oras/cmd/oras",
+    version: "v1.3.6",
+    go: "1.25",
+    takes: "one to two minutes",
+};
+
+/// Where the page has the registry.
+const REGISTRY: &str = "registry.example.com";
+/// What Istio and Envoy Gateway look for in an image that is no file system: exactly two layers, and this one.
+const WASM: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
+
+/// An OCI image layout with both modules.
+#[derive(Debug)]
+pub struct Images {
+    dir: TempDir,
+    commands: String,
+}
+
+impl Images {
+    /// Makes it: the first command builds the modules, which is done already; the next ones make the layout.
+    pub fn build() -> Images {
+        let page = workspace::text("docs/platforms.md");
+        let (_, section) = page.split_once("## The modules as an image").expect("the page's section");
+        let blocks: Vec<&str> =
+            section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let [build, push, ..] = blocks[..] else { panic!("the section has no two blocks of commands") };
+        let build = build.strip_prefix("cargo modules\ncd target/modules\n").expect("what comes first");
+        let dir = tempfile::tempdir().expect("a directory");
+        let modules = Modules::build();
+        for module in [&modules.stripe_webhook, &modules.plan_gate] {
+            std::fs::copy(module, dir.path().join(module.file_name().expect("a name"))).expect("a copy");
+        }
+        let images = Images { dir, commands: push.to_owned() };
+        images.run(build);
+        images
+    }
+
+    /// Copies both to a registry of that name.
+    pub fn push(&self, registry: &str) {
+        assert!(self.commands.contains(REGISTRY));
+        self.run(&self.commands.replace(REGISTRY, registry));
+    }
+
+    fn run(&self, commands: &str) {
+        let program = ORAS.obtain();
+        let tools = program.parent().expect("a directory").display().to_string();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut sh = Command::new("sh");
+        sh.args(["-euc", commands]).current_dir(self.dir.path()).env("PATH", format!("{tools}:{path}"));
+        let out = sh.output().unwrap_or_else(|e| panic!("cannot start a shell: {e}"));
+        assert!(out.status.success(), "{commands}\n{}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    fn layout(&self) -> PathBuf {
+        self.dir.path().join("images")
+    }
+}
+
+fn json(file: &Path) -> Value {
+    let text = std::fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
+    let digest = descriptor["digest"].as_str().expect("a digest");
+    layout.join("blobs").join(digest.replace(':', "/"))
+}
+
+#[test]
+fn the_layout_holds_each_module_as_the_layer_that_the_platforms_look_for() {
+    let images = Images::build();
+    let layout = images.layout();
+    assert_eq!(json(&layout.join("oci-layout"))["imageLayoutVersion"], "1.0.0");
+    let index = json(&layout.join("index.json"));
+    let manifests: BTreeMap<&str, &Value> = index["manifests"]
+        .as_array()
+        .expect("manifests")
+        .iter()
+        .map(|m| (m["annotations"]["org.opencontainers.image.ref.name"].as_str().expect("a tag"), m))
+        .collect();
+    let modules = Modules::build();
+    let want = [("plan-gate-0.1.0", &modules.plan_gate), ("stripe-webhook-0.1.0", &modules.stripe_webhook)];
+    assert_eq!(manifests.keys().copied().collect::<Vec<_>>(), want.map(|(tag, _)| tag));
+    for (tag, module) in want {
+        let manifest = json(&blob(&layout, manifests[tag]));
+        assert_eq!(manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json", "{tag}");
+        let layers = manifest["layers"].as_array().expect("layers");
+        assert_eq!(layers.len(), 2, "{tag}");
+        let layer = layers.iter().find(|layer| layer["mediaType"] == WASM).expect("the module's layer");
+        let [held, built] =
+            [blob(&layout, layer), module.clone()].map(|file| std::fs::read(file).expect("a file"));
+        assert!(held == built, "{tag}");
+    }
+}

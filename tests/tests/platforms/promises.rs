@@ -1,0 +1,145 @@
+//! What Tollgate promises on every platform, asked of a running gateway, whoever made its configuration.
+
+use serde_json::json;
+use std::net::SocketAddr;
+use tollgate_tests::clerk::User;
+use tollgate_tests::clerk::tokens::Token;
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::gateway::{APPLICATION, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::platform::Site;
+use tollgate_tests::stripe::model::{Customer, PERIOD_S, Price, Subscription};
+use tollgate_tests::stripe::sign;
+use tollgate_tests::transport::Transport;
+use tollgate_tests::wire::Answer;
+
+const USER: &str = "user_platform";
+const SUBSCRIPTION: &str = "sub_platform";
+
+/// All of them.
+pub async fn hold(gateway: SocketAddr, site: &Site) {
+    endpoints_are_guarded(gateway, site).await;
+    nobody_else_says_who_they_are(gateway, site).await;
+    a_refused_webhook_stays_outside(gateway, site).await;
+    a_true_one_changes_the_plan(gateway, site).await;
+    browsers_may_ask_first(gateway, site).await;
+}
+
+async fn send(gateway: SocketAddr, target: (&str, &str), fields: &[(&str, &str)], body: &[u8]) -> Answer {
+    let answer = Transport::Length.send(gateway, target, fields, body, &[]).await;
+    answer.unwrap_or_else(|| panic!("{target:?}: no answer"))
+}
+
+fn bearer(site: &Site, plan: &str) -> String {
+    format!("Bearer {}", Token::session(USER, unix_now()).issuer(site.clerk.issuer()).plan(plan).sign())
+}
+
+async fn endpoints_are_guarded(gateway: SocketAddr, site: &Site) {
+    let refused = send(gateway, ("GET", "/ask"), &[], b"").await;
+    assert_eq!((refused.status, &refused.json()["code"]), (401, &json!("missing_token")));
+    assert_eq!(site.backend.seen().await, []);
+    let token = bearer(site, "free");
+    for remaining in ["4", "3", "2", "1", "0"] {
+        let answer = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
+        assert_eq!((answer.status, answer.header("x-ratelimit-remaining")), (200, vec![remaining]));
+    }
+    let refused = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("quota_exceeded")));
+    let seen = site.backend.seen().await;
+    assert_eq!((seen.len(), seen[0].header("x-tollgate-user")), (5, vec![USER]));
+    // What is judged is what is routed: some spellings are made one with the others, and some refused.
+    for (path, status) in
+        [("/%61sk", 401), ("//ask", 401), ("/x/../ask", 401), ("/ask%2Fmore", 400), ("/ask;x", 400)]
+    {
+        assert_eq!(send(gateway, ("GET", path), &[], b"").await.status, status, "{path}");
+    }
+}
+
+async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
+    site.backend.forget_seen().await;
+    let fields = [
+        ("x-tollgate-plan", "enterprise"),
+        ("X-Tollgate-User", "user_other"),
+        ("x-tollgate-anything", "1"),
+        ("x_tollgate_plan", "enterprise"),
+        ("x-tollgate-stripe-event", "evt_1"),
+        ("x-kept", "1"),
+    ];
+    // A route that no rule guards.
+    for transport in [Transport::Length, Transport::Http2] {
+        let answer = transport.send(gateway, ("GET", "/other"), &fields, b"", &[]).await;
+        assert_eq!(answer.map(|answer| answer.status), Some(200), "{transport:?}");
+    }
+    for seen in site.backend.seen().await {
+        let foreign = |name: &str| name.replace('_', "-").starts_with("x-tollgate");
+        assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{:?}", seen.headers);
+        assert_eq!(seen.header("x-kept"), ["1"]);
+    }
+}
+
+/// However it comes, and also when it is larger than what an Envoy holds back unless it is told to.
+async fn a_refused_webhook_stays_outside(gateway: SocketAddr, site: &Site) {
+    site.backend.forget_seen().await;
+    let body = json!({"id": "evt_1", "object": "event", "padding": "x".repeat(200_000)}).to_string();
+    let signature = sign(&["whsec_another"], unix_now(), body.as_bytes());
+    let fields = [("stripe-signature", signature.as_str())];
+    for transport in Transport::ALL {
+        let answer = transport.send(gateway, ("POST", WEBHOOK_PATH), &fields, body.as_bytes(), &[]).await;
+        let answer = answer.unwrap_or_else(|| panic!("{transport:?}: no answer"));
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (400, &json!("signature_mismatch")),
+            "{transport:?}"
+        );
+    }
+    assert_eq!(site.backend.seen().await, []);
+    assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
+}
+
+/// Over callouts whose peers show a certificate, with the API keys that they check.
+async fn a_true_one_changes_the_plan(gateway: SocketAddr, site: &Site) {
+    let answer = deliver(gateway, site).await;
+    let status = &answer.json()["status"];
+    assert_eq!(
+        (answer.status, status),
+        (200, &json!("processed")),
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    assert_eq!(site.clerk.plan(USER).as_deref(), Some("pro"));
+    assert_eq!(site.backend.seen().await, []);
+    let answer = send(gateway, ("GET", "/ask"), &[("authorization", &bearer(site, "pro"))], b"").await;
+    // What was used of the day counts in the month.
+    assert_eq!((answer.status, answer.header("x-ratelimit-limit")), (200, vec!["100"]));
+}
+
+/// An event about somebody who has bought `pro`, large as events can be.
+pub async fn deliver(gateway: SocketAddr, site: &Site) -> Answer {
+    site.clerk.put_user(User::new(USER));
+    site.stripe.account(|account| {
+        account.put(Price::new("price_123"));
+        account.put(Customer::new("cus_platform"));
+        let (now, price) = (unix_now(), "price_123");
+        let mut subscription =
+            Subscription::new(SUBSCRIPTION, "cus_platform").item(price).period(now, now + PERIOD_S);
+        subscription.metadata.insert("clerk_user_id".to_owned(), USER.to_owned());
+        account.put(subscription);
+    });
+    let event = site.stripe.event("customer.subscription.created", SUBSCRIPTION);
+    let event = event.with("/data/object/description", json!("x".repeat(100_000)));
+    let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+    send(gateway, ("POST", WEBHOOK_PATH), &[("stripe-signature", &signature)], &body).await
+}
+
+async fn browsers_may_ask_first(gateway: SocketAddr, site: &Site) {
+    site.backend.forget_seen().await;
+    let preflight = [
+        ("origin", APPLICATION),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let answer = send(gateway, ("OPTIONS", "/ask"), &preflight, b"").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, vec![APPLICATION]));
+    let refused = send(gateway, ("GET", "/ask"), &[("origin", APPLICATION)], b"").await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, vec![APPLICATION]));
+    assert_eq!(site.backend.seen().await, []);
+}
