@@ -96,7 +96,7 @@ fn document_in(place: &str, value: &Value) -> Option<Value> {
 }
 
 /// Whether it has a section of Tollgate's. A setting of Envoy's that is called like a filter has a type.
-fn is_document(value: &Value) -> bool {
+pub(crate) fn is_document(value: &Value) -> bool {
     let is_section = |section: &Value| section.is_object() && section.get("@type").is_none();
     SECTIONS.iter().any(|name| value.get(name).is_some_and(is_section))
 }

@@ -92,10 +92,10 @@ mod tests {
             documents += 1;
         }
         assert!(documents > 0, "no seed was a document");
-        let text = std::fs::read_to_string(root("envoy/standalone.yaml")).unwrap();
-        for found in document::read(&text).unwrap().found {
-            let errors: Vec<String> = validator.iter_errors(&found.document).map(|e| e.to_string()).collect();
-            assert_eq!(errors, Vec::<String>::new());
+        for file in ["standalone.yaml", "istio/tollgate.yaml", "envoy-gateway/tollgate.yaml"] {
+            let document = document::of_file(&root("envoy").join(file), "plan_gate").unwrap();
+            let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{file}");
         }
     }
 

@@ -1,13 +1,10 @@
 //! What a configuration of Envoy's says around Tollgate's filters that is likely not meant: their order, what they are
 //! given, and the clusters that they call.
 
-use super::Warning;
+use super::callouts::{self, Named};
+use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of};
 use crate::document::{self, Found};
 use serde_json::Value;
-
-/// The filters, in the order in which they must stand.
-const WEBHOOK: &str = "stripe_webhook";
-const GATE: &str = "plan_gate";
 
 /// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
 pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Found>) -> Vec<Warning> {
@@ -18,7 +15,9 @@ pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Fo
     let clusters = all(value, "clusters");
     let clusters: Vec<&Value> = clusters.iter().filter_map(|(_, list)| list.as_array()).flatten().collect();
     if !clusters.is_empty() {
-        callouts(documents, &clusters, &mut warnings);
+        for named in callouts::clusters(documents) {
+            warnings.extend(cluster(&named, &clusters));
+        }
     }
     warnings
 }
@@ -35,13 +34,8 @@ fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
     found
 }
 
-/// The value at a pointer (RFC 6901); null if there is none.
-fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
-    value.pointer(pointer).unwrap_or(&Value::Null)
-}
-
 /// Which of Tollgate's filters an entry is, by its module or its name.
-fn which(filter: &Value) -> Option<&'static str> {
+pub(super) fn which(filter: &Value) -> Option<&'static str> {
     let config = filter.pointer("/typed_config/config")?;
     let file = config.pointer("/vm_config/code").map(ToString::to_string).unwrap_or_default();
     [WEBHOOK, GATE]
@@ -55,8 +49,7 @@ fn chain(place: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     if let (Some(webhook), Some(gate)) = (webhook, gate)
         && webhook > gate
     {
-        let text = "stripe_webhook must stand before plan_gate: a webhook has no session token";
-        warnings.push(Warning::new(format!("{place}[{webhook}]"), text));
+        warnings.push(Warning::new(format!("{place}[{webhook}]"), ORDER));
     }
     let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
     if let (Some(cors), Some(first)) = (cors, webhook.into_iter().chain(gate).min())
@@ -72,7 +65,8 @@ fn chain(place: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     }
 }
 
-fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+/// What Envoy is told of one filter; Istio is told it in the same words.
+pub(super) fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
     let config = at(filter, "/typed_config/config");
     if config["failure_policy"] != "FAIL_RELOAD" {
         let text =
@@ -83,65 +77,27 @@ fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) 
         let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never judged";
         warnings.push(Warning::new(format!("{place}.allow_on_headers_stop_iteration"), text));
     }
-    let written = config.pointer("/configuration/value").cloned().unwrap_or_default();
-    let text = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
-    let Ok(document) = serde_json::from_str::<Value>(&text) else { return };
+    let Some(document) = document_of(at(config, "/configuration/value")) else {
+        warnings.push(Warning::new(format!("{place}.configuration"), FORGOTTEN));
+        return;
+    };
     let environment = at(config, "/vm_config/environment_variables");
-    let passed: Vec<&str> =
+    let mut passed: Vec<&str> =
         environment["host_env_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    for variable in needed(name, &document) {
-        let given = environment["key_values"].get(&variable).is_some();
-        if !passed.contains(&variable.as_str()) && !given {
-            let text = format!("the document reads {variable}; name it here, or the filter does not see it");
-            let place = format!("{place}.vm_config.environment_variables.host_env_keys");
-            warnings.push(Warning::new(place, text));
-        }
+    passed.extend(environment["key_values"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()));
+    for variable in callouts::unseen(name, &document, &passed) {
+        let place = format!("{place}.vm_config.environment_variables.host_env_keys");
+        warnings.push(Warning::unseen(place, &variable));
     }
 }
 
-/// The variables that a section says it reads.
-fn needed(name: &str, document: &Value) -> Vec<String> {
-    let found = all(&document[name], "env");
-    let names = found.iter().flat_map(|(_, value)| match value {
-        Value::Array(items) => items.iter().collect(),
-        other => vec![*other],
-    });
-    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
-}
-
-/// The clusters that a document calls: there, and with a certificate that is verified.
-fn callouts<'a>(
-    documents: impl Iterator<Item = &'a Found>,
-    clusters: &[&Value],
-    warnings: &mut Vec<Warning>,
-) {
-    let mut named = Vec::new();
-    for found in documents {
-        for (place, cluster) in [
-            ("stripe_webhook.stripe", "/stripe_webhook/stripe"),
-            ("stripe_webhook.clerk", "/stripe_webhook/clerk"),
-            ("plan_gate.confirm", "/plan_gate/confirm"),
-            ("plan_gate.keys.jwks", "/plan_gate/keys/jwks"),
-            ("plan_gate.store.ratelimit", "/plan_gate/store/ratelimit"),
-        ] {
-            let name = found.document.pointer(&format!("{cluster}/cluster")).and_then(Value::as_str);
-            named.extend(name.map(|name| (place, name.to_owned())));
-        }
-    }
-    named.dedup();
-    let mut said: Vec<String> = Vec::new();
-    for (place, name) in named {
-        if said.contains(&name) {
-            continue;
-        }
-        said.push(name.clone());
-        let place = format!("{place}.cluster");
-        match clusters.iter().find(|cluster| cluster["name"] == *name) {
-            None => warnings.push(Warning::new(place, format!("this file has no cluster {name:?}"))),
-            // The service that counts is usually in the same network.
-            Some(_) if place.starts_with("plan_gate.store") => {}
-            Some(cluster) => warnings.extend(tls(&name, cluster)),
-        }
+/// A cluster that a document calls: there, and with a certificate that is verified.
+fn cluster(named: &Named, clusters: &[&Value]) -> Option<Warning> {
+    let name = &named.cluster;
+    match clusters.iter().find(|cluster| cluster["name"] == **name) {
+        None => Some(Warning::new(&*named.place, format!("this file has no cluster {name:?}"))),
+        Some(cluster) if named.needs_tls() => tls(name, cluster),
+        Some(_) => None,
     }
 }
 

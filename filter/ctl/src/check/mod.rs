@@ -1,10 +1,15 @@
 //! `tollgate check`: says what is wrong with a configuration, and what is right but likely not meant.
 
+mod callouts;
 mod document;
 mod envoy;
+mod envoy_gateway;
+mod istio;
+mod resource;
 
-use crate::document::{Contents, Found, read};
+use crate::document::{Contents, Found, is_document, read};
 use clap::Args;
+use serde_json::Value;
 use std::fmt;
 use std::io::Read;
 use std::process::ExitCode;
@@ -35,6 +40,15 @@ pub(crate) struct Arguments {
     environment: bool,
 }
 
+/// The filters, in the order in which they must stand.
+const WEBHOOK: &str = "stripe_webhook";
+const GATE: &str = "plan_gate";
+
+/// What is said of filters in another order.
+const ORDER: &str = "stripe_webhook must stand before plan_gate: a webhook has no session token";
+/// What is said of a filter that is given nothing.
+const FORGOTTEN: &str = "there is no Tollgate document here, and without one the filter does not start";
+
 /// What is allowed and likely not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Warning {
@@ -47,6 +61,14 @@ struct Warning {
 impl Warning {
     fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
         Warning { place: place.into(), text: text.into() }
+    }
+
+    /// A variable that a filter reads and is not given.
+    fn unseen(place: impl Into<String>, variable: &str) -> Self {
+        Warning::new(
+            place,
+            format!("the document reads {variable}; name it here, or the filter does not see it"),
+        )
     }
 }
 
@@ -146,7 +168,24 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
         let documents = contents.found.iter().filter(|found| found.within == number);
         verdict.warnings.extend(envoy::warnings(value, documents));
     }
+    let resources = resource::all(&contents.values);
+    verdict.warnings.extend(istio::warnings(&resources, &contents.found));
+    verdict.warnings.extend(envoy_gateway::warnings(&resources, &contents.found));
     verdict
+}
+
+/// The value at a pointer (RFC 6901); null if there is none.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// The document that a filter is given: as it stands, or as JSON text.
+fn document_of(given: &Value) -> Option<Value> {
+    let document = match given {
+        Value::String(text) => serde_json::from_str(text).ok()?,
+        other => other.clone(),
+    };
+    is_document(&document).then_some(document)
 }
 
 /// The errors that the filters would find.

@@ -1,6 +1,6 @@
 //! What `tollgate check` says of a file's text.
 
-use super::{Verdict, judge};
+use super::{Verdict, Warning, judge};
 use crate::document::read;
 use serde_json::{Value, json};
 
@@ -114,12 +114,17 @@ fn what_is_likely_not_meant_is_said() {
     );
 }
 
-/// The shipped configuration of Envoy, after an edit of its text.
-fn shipped(from: &str, to: &str) -> String {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy/standalone.yaml");
-    let text = std::fs::read_to_string(file).unwrap();
+/// A shipped configuration, after an edit of its text.
+fn shipped_file(file: &str, from: &str, to: &str) -> String {
+    let path = format!("{}/../../envoy/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{from}");
     text.replacen(from, to, 1)
+}
+
+/// The shipped configuration of Envoy, after an edit of its text.
+fn shipped(from: &str, to: &str) -> String {
+    shipped_file("standalone.yaml", from, to)
 }
 
 /// What is said of the shipped configuration itself: its example counts by the day in memory, and guards one path.
@@ -199,4 +204,119 @@ fn two_documents_that_differ_are_told() {
     let other = document(|d| d["plans"][1]["prices"] = json!(["price_2"]));
     let got = verdict(&format!("a: {}\nb: {other}\n", document(|_| {})));
     assert!(got.warnings.iter().any(|warning| warning.place == "a and b"), "{got:?}");
+}
+
+/// Of each shipped file for a platform only the example's choices are said; and of each edit one thing more.
+fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
+    let got = verdict(&shipped_file(file, "plans:", "plans:"));
+    assert_eq!(got.errors, Vec::<String>::new());
+    assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
+    assert_eq!(got.places.len(), 2, "once for each filter");
+    for (from, to, place, text) in cases {
+        let got = verdict(&shipped_file(file, from, to));
+        assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
+        let is_it = |warning: &&Warning| warning.place.contains(place) && warning.text.contains(text);
+        assert!(got.warnings.iter().any(|warning| is_it(&warning)), "{from}: {:?}", got.warnings);
+    }
+}
+
+#[test]
+fn what_stands_around_the_filters_on_istio_is_looked_at() {
+    let cases = [
+        (
+            "failStrategy: FAIL_RELOAD",
+            "failStrategy: FAIL_OPEN",
+            "WasmPlugin tollgate-plan-gate: spec.failS",
+            "lets by",
+        ),
+        ("phase: AUTHN", "phase: AUTHZ", "spec.phase", "not judged"),
+        (
+            "{name: CLERK_JWT_KEY, valueFrom: HOST}",
+            "{name: X, valueFrom: HOST}",
+            "vmConfig.env",
+            "reads CLERK_JWT_KEY",
+        ),
+        ("pluginName: plan_gate", "pluginName: stripe_webhook", "WasmPlugin", "cannot hold a webhook back"),
+        ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_CLOSED", "failure_policy", "FAIL_RELOAD"),
+        ("allow_on_headers_stop_iteration: true", "fail_open: false", "allow_on_headers", "never judged"),
+        (
+            "operation: INSERT_FIRST",
+            "operation: INSERT_BEFORE",
+            "configPatches[0].patch.operation",
+            "INSERT_FIRST",
+        ),
+        (
+            "hosts: [api.stripe.com, api",
+            "hosts: [api.stripe.example, api",
+            "stripe_webhook.stripe",
+            "no ServiceEntry",
+        ),
+        (
+            "cluster: outbound|443||api.clerk.com",
+            "cluster: clerk_api",
+            "stripe_webhook.clerk",
+            "Istio calls clusters",
+        ),
+        ("host: api.clerk.com", "host: api.clerk.example", "stripe_webhook.clerk", "no DestinationRule"),
+        ("mode: SIMPLE", "mode: DISABLE", "DestinationRule tollgate-stripe-api", "not verified"),
+        (", subjectAltNames: [api.stripe.com]", "", "DestinationRule tollgate-stripe-api", "not verified"),
+    ];
+    platform("istio/tollgate.yaml", &cases);
+}
+
+#[test]
+fn what_stands_around_the_filters_on_envoy_gateway_is_looked_at() {
+    let cases = [
+        ("failOpen: false", "failOpen: true", "EnvoyExtensionPolicy tollgate: spec.wasm[0].failOpen", "pass"),
+        (
+            "[STRIPE_WEBHOOK_SECRET, STRIPE",
+            "[STRIPE",
+            "spec.wasm[0].env.hostKeys",
+            "reads STRIPE_WEBHOOK_SECRET",
+        ),
+        ("path: /allow_on_headers_stop_iteration", "path: /x", "spec.wasm", "EnvoyPatchPolicy"),
+        ("authorization: {defaultAction: Deny}", "cors: {}", "HTTPRoute stripe-api", "anyone can call"),
+        (
+            "metadata: {name: stripe-api, namespace: tollgate}",
+            "metadata: {name: x}",
+            "stripe_webhook.stripe",
+            "no such",
+        ),
+        ("clerk-api/rule/0", "clerk-api/rule/1", "stripe_webhook.clerk", "no such rule"),
+        (
+            "cluster: httproute/tollgate/clerk-api/rule/0",
+            "cluster: clerk_api",
+            "stripe_webhook.clerk",
+            "calls clusters",
+        ),
+        ("hostname: api.clerk.com}", "subjectAltNames: []}", "HTTPRoute clerk-api", "BackendTLSPolicy"),
+    ];
+    // One policy closes both routes.
+    let (closed, cases): (Vec<_>, Vec<_>) =
+        cases.iter().partition(|(from, ..)| from.starts_with("authorization"));
+    platform("envoy-gateway/tollgate.yaml", &cases);
+    for (from, to, place, text) in closed {
+        let warnings = verdict(&shipped_file("envoy-gateway/tollgate.yaml", from, to)).warnings;
+        let open: Vec<_> = warnings.iter().filter(|warning| warning.text.contains(text)).collect();
+        assert_eq!((open.len(), open[0].place.contains(place)), (2, true), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_given_nothing_is_told() {
+    for (file, from, place) in [
+        (
+            "standalone.yaml",
+            "configuration: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: *tollgate}",
+            "x",
+        ),
+        ("istio/tollgate.yaml", "pluginConfig: *tollgate", "spec.pluginConfig"),
+        ("envoy-gateway/tollgate.yaml", "    config: *tollgate", "spec.wasm[1].config"),
+    ] {
+        let warnings = verdict(&shipped_file(file, from, "")).warnings;
+        let told: Vec<_> =
+            warnings.iter().filter(|warning| warning.text.contains("does not start")).collect();
+        assert_eq!(told.len(), 1, "{file}: {warnings:?}");
+        assert!(place == "x" || told[0].place.ends_with(place), "{}", told[0]);
+    }
 }

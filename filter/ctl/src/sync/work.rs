@@ -16,7 +16,7 @@ use tollgate_core::webhook::{
 const JOBS_MAX: usize = 16;
 
 /// How often a reconciliation is begun that failed in a way that may pass.
-const ATTEMPTS_MAX: u32 = 6;
+const ATTEMPTS_MAX: u32 = 8;
 
 /// The errand that the census is.
 const CENSUS: usize = 0;

@@ -1,0 +1,118 @@
+//! What Envoy Gateway's resources say around Tollgate's filters that is likely not meant.
+
+use super::callouts::{self, Named};
+use super::resource::{Resource, of_kind, which};
+use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of};
+use crate::document::Found;
+use serde_json::Value;
+
+/// All warnings about Envoy Gateway's resources among these, which hold these documents.
+pub(super) fn warnings(resources: &[Resource<'_>], documents: &[Found]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for policy in of_kind(resources, "EnvoyExtensionPolicy") {
+        extension_policy(policy, resources, &mut warnings);
+    }
+    if of_kind(resources, "EnvoyExtensionPolicy").next().is_some()
+        && of_kind(resources, "HTTPRoute").next().is_some()
+    {
+        for named in callouts::clusters(documents.iter()) {
+            cluster(&named, resources, &mut warnings);
+        }
+    }
+    warnings
+}
+
+fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
+    let plugins = policy.list("/wasm");
+    let filter = |plugin: &Value| which([&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
+    let position = |name: &str| plugins.iter().position(|plugin| filter(plugin) == Some(name));
+    let (webhook, gate) = (position(WEBHOOK), position(GATE));
+    if let (Some(webhook), Some(gate)) = (webhook, gate)
+        && webhook > gate
+    {
+        warnings.push(Warning::new(policy.place(&format!("spec.wasm[{webhook}]")), ORDER));
+    }
+    for (number, plugin) in plugins.iter().enumerate() {
+        if let Some(name) = filter(plugin) {
+            wasm(|path| policy.place(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
+        }
+    }
+    if webhook.is_some() && !holds_back(resources) {
+        let text = "no EnvoyPatchPolicy of this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
+                    webhook is never judged; envoy/envoy-gateway/tollgate.yaml has one";
+        warnings.push(Warning::new(policy.place("spec.wasm"), text));
+    }
+    let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
+    if gate.is_some() && of_route {
+        let text =
+            "each policy counts for itself, and what no policy covers is not guarded: put one on the Gateway";
+        warnings.push(Warning::new(policy.place("spec.targetRefs"), text));
+    }
+}
+
+fn wasm(place: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings: &mut Vec<Warning>) {
+    if plugin["failOpen"] == true {
+        let text = "write false: while the plugin is missing or broken, everybody would pass";
+        warnings.push(Warning::new(place(".failOpen"), text));
+    }
+    let Some(document) = document_of(&plugin["config"]) else {
+        warnings.push(Warning::new(place(".config"), FORGOTTEN));
+        return;
+    };
+    let passed = at(plugin, "/env/hostKeys").as_array().into_iter().flatten();
+    let passed: Vec<&str> = passed.filter_map(Value::as_str).collect();
+    for variable in callouts::unseen(name, &document, &passed) {
+        warnings.push(Warning::unseen(place(".env.hostKeys"), &variable));
+    }
+}
+
+fn holds_back(resources: &[Resource<'_>]) -> bool {
+    let holds = |patch: &Value| {
+        let operation = &patch["operation"];
+        let path = operation["path"].as_str().unwrap_or_default();
+        path.ends_with("/allow_on_headers_stop_iteration") && operation["value"] == true
+    };
+    of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(holds))
+}
+
+/// A cluster that a document calls: a route makes it, nobody outside may use the route, and it has TLS.
+fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
+    let name = &named.cluster;
+    let mut unknown = |what: &str| warnings.push(Warning::new(&*named.place, format!("{name:?}: {what}")));
+    let parts: Vec<&str> = name.split('/').collect();
+    let ["httproute" | "grpcroute", namespace, route, "rule", rule] = parts[..] else {
+        return unknown(
+            "Envoy Gateway calls clusters `httproute/NAMESPACE/NAME/rule/0`: a route and the number of its rule",
+        );
+    };
+    let mut routes = of_kind(resources, "HTTPRoute").chain(of_kind(resources, "GRPCRoute"));
+    let Some(found) = routes.find(|found| found.name() == route && found.namespace() == namespace) else {
+        return unknown("this file has no such route");
+    };
+    let number = rule.parse::<usize>().ok();
+    let Some(rule) = number.and_then(|number| found.list("/rules").get(number)) else {
+        return unknown("the route has no such rule");
+    };
+    let is_closed = of_kind(resources, "SecurityPolicy").any(|policy| {
+        policy.targets("HTTPRoute", route) && *policy.spec("/authorization/defaultAction") == "Deny"
+    });
+    if !is_closed {
+        let text = "anyone can call the API through this route: refuse them by a SecurityPolicy with \
+                    `authorization: {defaultAction: Deny}`";
+        warnings.push(Warning::new(found.place("spec"), text));
+    }
+    let backends = rule["backendRefs"].as_array().into_iter().flatten();
+    for backend in backends.filter(|_| named.needs_tls()).filter_map(|backend| backend["name"].as_str()) {
+        let has_tls = of_kind(resources, "BackendTLSPolicy").any(|policy| {
+            ["Backend", "Service"].iter().any(|kind| policy.targets(kind, backend))
+                && policy.spec("/validation/hostname").is_string()
+        });
+        if !has_tls {
+            let text = format!(
+                "no BackendTLSPolicy of this file has {backend} verified: keys and answers are readable on the way, and \
+                 anyone on it can answer"
+            );
+            warnings.push(Warning::new(found.place("spec"), text));
+        }
+    }
+}
