@@ -7,6 +7,7 @@
 
 pub mod clerk;
 pub mod config;
+mod escape;
 pub mod gate;
 pub mod http;
 pub mod identity;

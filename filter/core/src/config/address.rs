@@ -1,6 +1,7 @@
 //! What a path, a host, an origin, a URL and a cluster in the document may look like.
 
 use super::error::{Checked, ConfigError, quote};
+use crate::escape;
 
 /// The longest path that can be configured, in bytes.
 const PATH_BYTES_MAX: usize = 1024;
@@ -51,10 +52,11 @@ fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
 
 /// Whether two capital hexadecimal digits follow that stand for something which must be escaped in a path.
 fn needed_escape(behind: &str) -> bool {
-    let digits = behind.get(..2).filter(|digits| !digits.bytes().any(|b| b.is_ascii_lowercase()));
-    let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let needless = |b: u8| b.is_ascii_alphanumeric() || b"-._~/\\;".contains(&b) || b.is_ascii_control();
-    byte.is_some_and(|byte| !needless(byte))
+    let is_capital = |byte: u8| byte.is_ascii_hexdigit() && !byte.is_ascii_lowercase();
+    match behind.as_bytes() {
+        [high, low, ..] => is_capital(*high) && is_capital(*low) && escape::is_needed(*high, *low),
+        _ => false,
+    }
 }
 
 /// Checks a path prefix: a path without `/` at its end. `/` alone is everything, and reads as nothing.
