@@ -130,7 +130,7 @@ fn require_target() {
 
 /// A command in the repository's root, without what an outer cargo (`cargo test`, `cargo llvm-cov`, a build script)
 /// sets for its own build and what would leak into the modules: flags, wrappers, profiles, the description of a package.
-pub(crate) fn inner_command(program: &std::ffi::OsStr) -> Command {
+pub fn inner_command(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace::root());
     for (name, _) in std::env::vars_os() {
