@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rsa::pkcs8::{EncodePublicKey, LineEnding};
+use ring::rand::SystemRandom;
+use ring::signature::{RsaEncoding, RsaKeyPair};
+use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 use rsa::rand_core::OsRng;
 use rsa::traits::PublicKeyParts;
 use rsa::{RsaPrivateKey, RsaPublicKey};
@@ -18,6 +20,7 @@ const KEY_BITS: usize = 2048;
 pub struct KeyPair {
     kid: &'static str,
     private: RsaPrivateKey,
+    signer: RsaKeyPair,
 }
 
 impl KeyPair {
@@ -35,7 +38,9 @@ impl KeyPair {
 
     fn generate(kid: &'static str) -> Self {
         let private = RsaPrivateKey::new(&mut OsRng, KEY_BITS).expect("a key of a usual length");
-        KeyPair { kid, private }
+        let document = private.to_pkcs8_der().expect("an RSA key can be written");
+        let signer = RsaKeyPair::from_pkcs8(document.as_bytes()).expect("a key of a usual length");
+        KeyPair { kid, private, signer }
     }
 
     /// Its name.
@@ -43,9 +48,12 @@ impl KeyPair {
         self.kid
     }
 
-    /// The private half.
-    pub fn private(&self) -> &RsaPrivateKey {
-        &self.private
+    /// A signature: PKCS #1 v1.5 with that digest.
+    pub fn sign(&self, padding: &'static dyn RsaEncoding, text: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.signer.public().modulus_len()];
+        let signed = self.signer.sign(padding, &SystemRandom::new(), text, &mut signature);
+        signed.expect("room for a signature");
+        signature
     }
 
     /// The public half as Clerk's dashboard shows it: `SubjectPublicKeyInfo` in PEM.

@@ -3,8 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use rsa::pkcs1v15::SigningKey;
-use rsa::signature::{SignatureEncoding, Signer};
+use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
 use serde_json::{Map, Value, json};
 
 use super::keys::KeyPair;
@@ -135,11 +134,10 @@ impl Token {
     /// Signed with that key, while the header goes on naming the other.
     pub fn sign_with(&self, key: &KeyPair) -> String {
         let input = self.signing_input();
-        let private = key.private().clone();
         let signature = match self.header.get("alg").and_then(Value::as_str) {
-            Some("RS384") => SigningKey::<rsa::sha2::Sha384>::new(private).sign(input.as_bytes()).to_vec(),
-            Some("RS512") => SigningKey::<rsa::sha2::Sha512>::new(private).sign(input.as_bytes()).to_vec(),
-            _ => SigningKey::<rsa::sha2::Sha256>::new(private).sign(input.as_bytes()).to_vec(),
+            Some("RS384") => key.sign(&RSA_PKCS1_SHA384, input.as_bytes()),
+            Some("RS512") => key.sign(&RSA_PKCS1_SHA512, input.as_bytes()),
+            _ => key.sign(&RSA_PKCS1_SHA256, input.as_bytes()),
         };
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
@@ -181,8 +179,8 @@ pub fn sign_raw(key: &KeyPair, header: &[u8], claims: &[u8]) -> String {
 /// The same over parts that are encoded already, however badly.
 pub fn sign_encoded(key: &KeyPair, header: &str, claims: &str) -> String {
     let input = format!("{header}.{claims}");
-    let signature = SigningKey::<rsa::sha2::Sha256>::new(key.private().clone()).sign(input.as_bytes());
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature.to_vec()))
+    let signature = key.sign(&RSA_PKCS1_SHA256, input.as_bytes());
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 fn object(value: Value) -> Map<String, Value> {
