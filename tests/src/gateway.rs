@@ -25,6 +25,7 @@ use crate::upstream::Backend;
 use crate::wire::{Answer, exchange};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_norway::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -55,6 +56,7 @@ pub struct Gateway {
     /// its issuer in the document.
     pub clerk: FakeClerk,
     client: Client,
+    may_crash: AtomicBool,
 }
 
 impl Gateway {
@@ -80,7 +82,7 @@ impl Gateway {
         // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
-        Gateway { envoy, backend, stripe, clerk, client }
+        Gateway { envoy, backend, stripe, clerk, client, may_crash: AtomicBool::new(false) }
     }
 
     /// A request to the gateway, to be completed and sent.
@@ -171,6 +173,11 @@ impl Gateway {
         [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
+    /// From now on a crash of a VM fails no test: it is what the test is about.
+    pub fn may_crash(&self) {
+        self.may_crash.store(true, Ordering::Relaxed);
+    }
+
     /// Fails the test if a VM has crashed since the start.
     ///
     /// # Panics
@@ -187,7 +194,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() || self.may_crash.load(Ordering::Relaxed) {
             return;
         }
         // A thread of its own, as whoever drops this may be running on a runtime, which must not be blocked on.

@@ -4,12 +4,14 @@
 pub mod browser;
 pub mod clerk;
 pub mod command;
+pub mod crash_switch;
 pub mod debian;
 pub mod envoy;
 pub mod fake;
 pub mod faults;
 pub mod gateway;
 pub mod go;
+pub mod hostile;
 pub mod modules;
 pub mod platform;
 pub mod ports;

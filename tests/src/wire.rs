@@ -68,6 +68,16 @@ pub fn request(method: &str, path: &str, fields: impl AsRef<[u8]>, body: &[u8]) 
 /// When nothing listens, or neither an answer nor the end of the connection comes in time.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let stream = TcpStream::connect(address).await.unwrap_or_else(|e| panic!("{address}: {e}"));
+    let answer = tokio::time::timeout(WAIT_MAX, over(stream, request)).await;
+    answer.unwrap_or_else(|_| panic!("waited {WAIT_MAX:?} in vain for an answer"))
+}
+
+/// The same, however long it takes. Nothing also if nobody listens.
+pub async fn try_exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+    over(TcpStream::connect(address).await.ok()?, request).await
+}
+
+async fn over(stream: TcpStream, request: &[u8]) -> Option<Answer> {
     let (from, mut to) = stream.into_split();
     // A server may answer and close before it has read all: that is an answer too.
     let write = async {
@@ -77,7 +87,6 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     tokio::select! {
         answer = read(from) => answer,
         () = write => None,
-        () = tokio::time::sleep(WAIT_MAX) => panic!("waited {WAIT_MAX:?} in vain for an answer"),
     }
 }
 

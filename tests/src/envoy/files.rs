@@ -4,6 +4,7 @@ use super::launch::Launch;
 use super::process::Envoy;
 use serde_norway::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The directory in the shipped files below which a user keeps modules and secrets.
@@ -20,6 +21,8 @@ pub(crate) struct Files {
     pub(crate) env: BTreeMap<String, String>,
     /// The number of worker threads.
     pub(crate) concurrency: u32,
+    /// Whether the listener stands in a file of its own, which Envoy reads again when it is replaced.
+    pub(crate) reloadable: bool,
 }
 
 impl Files {
@@ -38,6 +41,9 @@ impl Files {
             launch.write_secret(name, value);
         }
         relocate(&mut self.config, SHIPPED_DIR, &launch.dir().display().to_string());
+        if self.reloadable {
+            launch.write_listener(&listener_in_a_file(&mut self.config, &launch.listener_file()));
+        }
         // JSON, as YAML's plain words (yes, on, 1e3) mean different things to different readers.
         let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
             panic!("an edit has put something into the configuration that JSON has not: {e}")
@@ -45,6 +51,16 @@ impl Files {
         launch.write_config(&json);
         Arc::new(launch)
     }
+}
+
+/// Takes the listener out of a configuration, and has Envoy read it from that file.
+fn listener_in_a_file(config: &mut Value, file: &Path) -> serde_json::Value {
+    let listeners = config["static_resources"].as_mapping_mut().and_then(|fields| fields.remove("listeners"));
+    let listener = listeners.as_ref().and_then(|listeners| listeners.get(0));
+    let source = serde_json::json!({"lds_config": {"resource_api_version": "V3", "path_config_source": {
+        "path": file, "watched_directory": {"path": file.parent()}}}});
+    config["dynamic_resources"] = serde_norway::to_value(source).unwrap_or_default();
+    serde_json::to_value(listener).unwrap_or_default()
 }
 
 /// Puts `to` in the place of `from` at the start of every path.

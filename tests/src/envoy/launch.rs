@@ -2,6 +2,7 @@
 
 use super::obtain;
 use crate::workspace;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,31 @@ impl Launch {
         let file = self.dir().join("secrets").join(format!("{name}.yaml"));
         let new = file.with_extension("yaml.new");
         write(&new, text.replace(PLACEHOLDER, value).as_bytes());
+        fs::rename(&new, &file).unwrap_or_else(|e| panic!("cannot rename {}: {e}", new.display()));
+    }
+
+    /// Where the listener stands, if it stands alone.
+    pub(super) fn listener_file(&self) -> PathBuf {
+        self.dir().join("listeners").join("listener.json")
+    }
+
+    /// The listener as it stands there.
+    pub(super) fn listener(&self) -> Value {
+        let text = read(&self.listener_file());
+        let mut resources: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("listener.json: {e}"));
+        resources["resources"][0].take()
+    }
+
+    /// Puts a listener there in one step: Envoy may be reading the one before.
+    pub(super) fn write_listener(&self, listener: &Value) {
+        let mut listener = listener.clone();
+        listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
+        let file = self.listener_file();
+        let new = self.dir().join("listener.json.new");
+        fs::create_dir_all(file.parent().unwrap_or(&file))
+            .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        write(&new, serde_json::json!({"resources": [listener]}).to_string().as_bytes());
         fs::rename(&new, &file).unwrap_or_else(|e| panic!("cannot rename {}: {e}", new.display()));
     }
 

@@ -122,6 +122,14 @@ impl Envoy {
         self.process.launch.write_secret(name, value);
     }
 
+    /// Puts another listener in the place of a [`Standalone::reloadable`](super::Standalone::reloadable) one. Envoy takes it
+    /// a moment later, or refuses it and keeps the one before.
+    pub fn reload(&self, edit: impl FnOnce(&mut Value)) {
+        let mut listener = self.process.launch.listener();
+        edit(&mut listener);
+        self.process.launch.write_listener(&listener);
+    }
+
     /// Kills Envoy at once (SIGKILL), as a crash or the loss of its machine would.
     pub fn crash(&mut self) {
         self.process.end();

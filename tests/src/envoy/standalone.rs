@@ -37,6 +37,7 @@ pub struct Standalone {
     secrets: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
     concurrency: u32,
+    reloadable: bool,
 }
 
 impl Standalone {
@@ -52,6 +53,7 @@ impl Standalone {
             secrets: BTreeMap::new(),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             concurrency: 2,
+            reloadable: false,
         };
         for address in ["/admin", "/static_resources/listeners/0"] {
             let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
@@ -160,6 +162,12 @@ impl Standalone {
         self
     }
 
+    /// Has Envoy read the listener from a file of its own, for [`Envoy::reload`].
+    pub fn reloadable(mut self) -> Self {
+        self.reloadable = true;
+        self
+    }
+
     /// Edits anything else of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.config);
@@ -189,7 +197,8 @@ impl Standalone {
 
     /// What is laid out for it.
     fn files(self) -> Files {
-        Files { config: self.config, secrets: self.secrets, env: self.env, concurrency: self.concurrency }
+        let Standalone { config, secrets, env, concurrency, reloadable, .. } = self;
+        Files { config, secrets, env, concurrency, reloadable }
     }
 }
 

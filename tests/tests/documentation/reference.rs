@@ -1,33 +1,81 @@
-//! The reference of the configuration: it names every field of the document, and its defaults are those in force.
+//! The reference of the configuration: its tables say what the schema says, and its defaults are those in force.
 
 use crate::pages::read;
 use crate::yaml::documents;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use tollgate_core::config;
 use tollgate_tests::envoy::EXAMPLE_CLERK_JWT_KEY;
 use tollgate_tests::workspace;
 
 const PAGE: &str = "docs/configuration.md";
-/// The types that the document is read into.
-const TYPES: [&str; 3] = ["mod.rs", "webhook.rs", "gate.rs"];
+/// Made of the types that the filters read the document into; a test of the command's keeps it so.
+const SCHEMA: &str = "envoy/tollgate.schema.json";
+
+/// Which type of the schema each section is about; the first is the document itself.
+const SECTIONS: [(&str, &str); 6] = [
+    ("## The document", ""),
+    ("## plans", "/$defs/Plan"),
+    ("## stripe_webhook", "/$defs/StripeWebhook"),
+    ("## plan_gate", "/$defs/PlanGate"),
+    ("## rules", "/$defs/Rule"),
+    ("## APIs", "/$defs/Upstream"),
+];
+
+/// A row of a table of fields.
+struct Row {
+    fields: Vec<String>,
+    values: String,
+    left_out: String,
+}
+
+/// The rows of the first table below a heading.
+fn rows(page: &str, heading: &str) -> Vec<Row> {
+    let (_, section) =
+        page.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("{PAGE} has no {heading}"));
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let lines = section.lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let fields = cells[0].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        Row { fields, values: cells[1].to_owned(), left_out: cells[2].to_owned() }
+    };
+    lines.map(row).collect()
+}
+
+/// The values that a field may have, if the schema lists them.
+fn listed<'a>(schema: &'a Value, property: &'a Value) -> Vec<&'a str> {
+    let reference = property["$ref"].as_str().or_else(|| property["anyOf"][0]["$ref"].as_str());
+    let of =
+        reference.and_then(|reference| schema.pointer(reference.trim_start_matches('#'))).unwrap_or(property);
+    let choices = of["oneOf"].as_array().into_iter().flatten().filter_map(|choice| choice["const"].as_str());
+    of["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).chain(choices).collect()
+}
 
 #[test]
-fn the_reference_names_every_field() {
-    let page = std::fs::read_to_string(workspace::file(PAGE)).expect(PAGE);
-    let mut fields = 0;
-    for file in TYPES {
-        let source = workspace::file("filter/core/src/config/document").join(file);
-        let source = std::fs::read_to_string(source).expect("the document's types");
-        // `    pub name: Type,`: only fields are indented so.
-        for line in source.lines().filter_map(|line| line.strip_prefix("    pub ")) {
-            let (field, _) = line.split_once(':').expect("a field has a type");
-            assert!(
-                page.contains(&format!("`{field}`")) || page.contains(&format!("{field}: ")),
-                "{PAGE}: {field}"
-            );
-            fields += 1;
+fn the_reference_says_what_the_schema_says() {
+    let page = workspace::text(PAGE);
+    let schema: Value = serde_json::from_str(&workspace::text(SCHEMA)).expect(SCHEMA);
+    let mut checked = 0;
+    for (heading, pointer) in SECTIONS {
+        let of = schema.pointer(pointer).unwrap_or_else(|| panic!("{SCHEMA} has no {pointer}"));
+        let properties = of["properties"].as_object().expect("properties");
+        let rows = rows(&page, heading);
+        let told: BTreeSet<&str> = rows.iter().flat_map(|row| &row.fields).map(String::as_str).collect();
+        assert_eq!(told, properties.keys().map(String::as_str).collect(), "{heading}");
+        for row in &rows {
+            for field in &row.fields {
+                let required =
+                    of["required"].as_array().into_iter().flatten().any(|name| name == field.as_str());
+                assert_eq!(row.left_out == "must be there", required, "{heading}: {field}");
+                for value in listed(&schema, &properties[field]) {
+                    assert!(row.values.contains(&format!("`{value}`")), "{heading}: {field}: no `{value}`");
+                }
+                checked += 1;
+            }
         }
     }
-    assert!(fields > 50, "only {fields} fields were found");
+    assert!(checked > 50, "only {checked} fields were found");
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! VMs that die while requests are under way: each gets a successor, and what was counted stays counted.
+
+use std::time::{Duration, Instant};
+use tollgate_tests::crash_switch::{FIELDS_MAX, installed};
+use tollgate_tests::fake::unix_now;
+use tollgate_tests::gateway::Gateway;
+use tollgate_tests::modules::Modules;
+use tollgate_tests::wire::{Answer, exchange, request};
+
+/// How often each filter's VMs are killed.
+const TIMES: usize = 3;
+/// Envoy waits a second before it makes a new VM, and this machine may be busy.
+const RECOVERY_MAX: Duration = Duration::from_secs(30);
+
+/// A request that kills the VM of the worker that takes it.
+fn deadly() -> Vec<u8> {
+    let fields: String = (0..=FIELDS_MAX).map(|n| format!("x-{n}: 1\r\n")).collect();
+    request("GET", "/ask", fields, b"")
+}
+
+#[tokio::test]
+async fn a_killed_vm_has_a_successor_grants_nothing_and_forgets_no_count() {
+    let shipped = Modules::build();
+    for filter in ["stripe_webhook", "plan_gate"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut modules = shipped.clone();
+        let module = if filter == "plan_gate" { &mut modules.plan_gate } else { &mut modules.stripe_webhook };
+        *module = installed(module, dir.path());
+        let gateway = Gateway::start(|standalone| standalone.modules(&modules)).await;
+        gateway.may_crash();
+        die_again_and_again(&gateway, filter).await;
+    }
+}
+
+async fn die_again_and_again(gateway: &Gateway, filter: &str) {
+    let ask = |token: &str| request("GET", "/ask", format!("authorization: Bearer {token}\r\n"), b"");
+    let spent = gateway.session("user_spent").plan("free").claim("exp", (unix_now() + 600).into()).sign();
+    for _ in 0..5 {
+        assert_eq!(settled(gateway, &ask(&spent)).await.status, 200);
+    }
+    for round in 0..TIMES {
+        let reloads = gateway.envoy.stats().await.vm_reloads(filter);
+        for _ in 0..8 {
+            let answer = exchange(gateway.envoy.address(), &deadly()).await;
+            let status = answer.map(|answer| answer.status);
+            assert!(matches!(status, None | Some(500 | 503)), "{filter}, round {round}: {status:?}");
+        }
+        // Who has no token gets nothing, whatever the VM is doing; and then all is as before.
+        let refused = settled(gateway, &request("GET", "/ask", "", b"")).await;
+        assert_eq!(
+            (refused.status, &refused.json()["code"]),
+            (401, &"missing_token".into()),
+            "{filter}, {round}"
+        );
+        let spent = settled(gateway, &ask(&spent)).await;
+        assert_eq!(spent.status, 429, "{filter}, round {round}: {spent:?}");
+        let pro = gateway.token(&format!("user_round{round}"), "pro");
+        assert_eq!(settled(gateway, &ask(&pro)).await.status, 200, "{filter}, round {round}");
+        let now = gateway.envoy.stats().await.vm_reloads(filter);
+        assert!(now > reloads, "{filter}, round {round}: no VM has died");
+    }
+    assert_eq!(gateway.backend.seen().await.len(), 5 + TIMES, "only those who may have reached the service");
+}
+
+/// The answer once Envoy no longer says that it waits for a VM.
+async fn settled(gateway: &Gateway, bytes: &[u8]) -> Answer {
+    let deadline = Instant::now() + RECOVERY_MAX;
+    loop {
+        let answer = exchange(gateway.envoy.address(), bytes).await;
+        match answer {
+            Some(answer) if answer.status != 503 => return answer,
+            _ => assert!(Instant::now() < deadline, "no VM has come back: {answer:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
