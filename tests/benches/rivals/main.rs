@@ -51,7 +51,12 @@ async fn rounds(all: &[Candidate], load: &load::Load, options: &Options) -> Vec<
     }
     let mut measured: Vec<_> = all.iter().map(Measured::of).collect();
     for round in 1..=options.rounds {
-        for (candidate, measured) in all.iter().zip(&mut measured) {
+        let mut turns: Vec<_> = all.iter().zip(&mut measured).collect();
+        // There and back: a machine that becomes faster or slower meanwhile favours nobody.
+        if round % 2 == 0 {
+            turns.reverse();
+        }
+        for (candidate, measured) in turns {
             let run = load.run(candidate, options.seconds).await;
             progress(&format!(
                 "round {round} of {}: {}: {:.0} requests a second, {:.1} µs of processor each",

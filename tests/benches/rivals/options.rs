@@ -11,10 +11,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// How often each candidate is measured.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// How long each time, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
     /// Only candidates whose names begin like this, and the bare Envoy. May be given several times.
     #[arg(long, value_name = "NAME")]
@@ -36,6 +36,6 @@ impl Options {
 
     /// How long each candidate runs before it counts: V8 compiles what is used often once more.
     pub(crate) fn warm_up_s(&self) -> u32 {
-        self.seconds.min(2)
+        self.seconds.max(2)
     }
 }
