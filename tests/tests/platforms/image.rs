@@ -35,6 +35,10 @@ impl Images {
     pub fn build() -> Images {
         let page = workspace::text("docs/platforms.md");
         let (_, section) = page.split_once("## The modules as an image").expect("the page's section");
+        assert!(
+            section.contains(&format!("{}@{}", ORAS.package, ORAS.version)),
+            "the page names another oras"
+        );
         let blocks: Vec<&str> =
             section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let [build, push, ..] = blocks[..] else { panic!("the section has no two blocks of commands") };
