@@ -34,9 +34,9 @@ pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer>
         _ => {
             // Towards the webhook with everything else that may be wrong.
             let bytes = with_noise(random);
-            let text = bytes.windows(1).position(|byte| byte == b"\r").unwrap_or_default();
+            let end = bytes.iter().position(|byte| *byte == b'\r').unwrap_or_default();
             let line = format!("POST {WEBHOOK_PATH} HTTP/1.1");
-            day.refused(&[line.as_bytes(), bytes.get(text..).unwrap_or_default()].concat()).await
+            day.refused(&[line.as_bytes(), bytes.get(end..).unwrap_or_default()].concat()).await
         }
     }
 }
