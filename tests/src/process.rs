@@ -74,3 +74,15 @@ impl Drop for Process {
         }
     }
 }
+
+/// How much memory of a process is in RAM, in bytes.
+///
+/// # Panics
+/// When it has ended, or the system has no `/proc/<pid>/status` (Linux has).
+pub fn resident_bytes(process: u32) -> u64 {
+    let file = format!("/proc/{process}/status");
+    let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("cannot read {file}: {e}"));
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+    1024 * kilobytes.unwrap_or_else(|| panic!("{file} has no VmRSS"))
+}

@@ -1,11 +1,11 @@
 //! What the modules weigh: on disk, in memory, and at the start of Envoy.
 
 use crate::chain;
-use crate::processor::resident_bytes;
 use serde::Serialize;
 use std::path::Path;
 use tollgate_tests::envoy::{Standalone, load_time};
 use tollgate_tests::modules::{Modules, bytes};
+use tollgate_tests::process::resident_bytes;
 use tollgate_tests::workspace::progress;
 
 /// The workers of the Envoy that is held against one with a single worker.

@@ -3,8 +3,8 @@
 use super::scene::Day;
 use crate::fake;
 use crate::faults::{Fault, Faults, any};
-use crate::gateway::{Gateway, WEBHOOK_PATH};
-use crate::wire::{Answer, request};
+use crate::gateway::Gateway;
+use crate::wire::Answer;
 use serde_json::json;
 
 /// More than the filter takes as an answer.
@@ -12,9 +12,7 @@ const HUGE: usize = 8_000_000;
 
 /// A true event. Whatever becomes of it, Stripe is told so, and comes again.
 pub(super) async fn attack(day: &Day) -> Option<Answer> {
-    let (body, signature) = day.event();
-    let bytes = request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), &body);
-    let answer = day.attack(&bytes).await?;
+    let answer = day.attack(&day.delivery()).await?;
     // 500 says that the credentials are wrong, as far as one can see.
     assert!([200, 500, 503].contains(&answer.status), "{answer:?}");
     Some(answer)

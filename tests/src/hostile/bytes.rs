@@ -41,7 +41,7 @@ pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer>
             day.refused(&noise(random, len)).await
         }
         2 => day.refused(&mangled(random)).await,
-        3 => cut_off(day, &with_noise(random), random).await,
+        3 => day.cut_off(&with_noise(random), random).await,
         4 => slow(day, random).await,
         _ => day.refused(&large(random)).await,
     }
@@ -81,14 +81,6 @@ fn large(random: &mut SplitMix64) -> Vec<u8> {
         1 => request("POST", "/me", "", value.as_bytes()),
         _ => request("GET", &format!("/me?{value}"), "", b""),
     }
-}
-
-/// The connection ends somewhere in the middle.
-async fn cut_off(day: &Day, bytes: &[u8], random: &mut SplitMix64) -> Option<Answer> {
-    let end = below(random, bytes.len());
-    let mut stream = TcpStream::connect(day.gateway.envoy.address()).await.ok()?;
-    stream.write_all(bytes.get(..end)?).await.ok()?;
-    None
 }
 
 /// A body that comes byte by byte, and perhaps never whole.

@@ -4,13 +4,16 @@ use super::{ATTACK_MAX, Phase, Tally, apis, below, bytes, reloads, tokens, webho
 use crate::envoy::Standalone;
 use crate::fake::unix_now;
 use crate::faults::SplitMix64;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use crate::process::resident_bytes;
 use crate::stripe::model::{Customer, PERIOD_S, Price, Subscription};
 use crate::wire::{Answer, request, try_exchange};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -117,13 +120,9 @@ impl Day {
     /// What Envoy's process holds of the machine's memory, in bytes.
     ///
     /// # Panics
-    /// When Envoy has ended, or the system is none that says it (Linux does).
+    /// When Envoy has ended.
     pub fn memory(&self) -> u64 {
-        let file = format!("/proc/{}/status", self.gateway.envoy.process_id());
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        1024 * kilobytes.unwrap_or_else(|| panic!("{file} has no VmRSS"))
+        resident_bytes(self.gateway.envoy.process_id())
     }
 
     /// Those who may are served on every worker, those who may not are not, and a true event does its work.
@@ -176,10 +175,19 @@ impl Day {
         answer
     }
 
-    /// A true event about the subscriber who pays, signed now.
-    pub(super) fn event(&self) -> (Vec<u8>, String) {
+    /// Begins to send a request whose connection ends somewhere in the middle.
+    pub(super) async fn cut_off(&self, bytes: &[u8], random: &mut SplitMix64) -> Option<Answer> {
+        let end = below(random, bytes.len());
+        let mut stream = TcpStream::connect(self.gateway.envoy.address()).await.ok()?;
+        stream.write_all(bytes.get(..end)?).await.ok()?;
+        None
+    }
+
+    /// The delivery of a true event about the subscriber who pays, signed now.
+    pub(super) fn delivery(&self) -> Vec<u8> {
         let event = self.gateway.stripe.event("customer.subscription.updated", &format!("sub_{PAYER}"));
-        event.signed(&[crate::gateway::WEBHOOK_SECRET], unix_now())
+        let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
+        request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), &body)
     }
 
     fn random(&self) -> SplitMix64 {
@@ -248,13 +256,5 @@ fn configured(standalone: Standalone) -> Standalone {
             {"name": "me", "path_prefix": "/me"},
         ]));
     });
-    let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
-    standalone.reloadable().edit(|config| {
-        let parts = routes.split('/').skip(1);
-        let routes = parts.fold(config, |value, part| match part.parse::<usize>() {
-            Ok(index) => &mut value[index],
-            Err(_) => &mut value[part],
-        });
-        *routes = yaml(json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]));
-    })
+    standalone.reloadable().answering_itself()
 }

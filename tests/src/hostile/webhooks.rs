@@ -9,8 +9,6 @@ use crate::gateway::WEBHOOK_PATH;
 use crate::stripe::sign;
 use crate::wire::{Answer, request};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 /// One of them.
 pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
@@ -30,7 +28,8 @@ pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer>
             let method = one(random, &["GET", "PUT", "DELETE", "OPTIONS", "PATCH"]);
             day.refused(&request(method, WEBHOOK_PATH, "", &forged(random))).await
         }
-        4 => disconnected(day, random).await,
+        // A true event whose connection ends before it is whole.
+        4 => day.cut_off(&day.delivery(), random).await,
         _ => {
             // Towards the webhook with everything else that may be wrong.
             let bytes = with_noise(random);
@@ -55,14 +54,4 @@ fn forged(random: &mut SplitMix64) -> Vec<u8> {
 fn post(body: &[u8], secret: &str) -> Vec<u8> {
     let signature = sign(&[secret], unix_now(), body);
     request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), body)
-}
-
-/// A true event whose connection ends before it is whole.
-async fn disconnected(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
-    let (body, signature) = day.event();
-    let bytes = request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), &body);
-    let end = below(random, bytes.len());
-    let mut stream = TcpStream::connect(day.gateway.envoy.address()).await.ok()?;
-    stream.write_all(bytes.get(..end)?).await.ok()?;
-    None
 }

@@ -1,7 +1,6 @@
 //! The limit is the limit: many clients at once, on two workers that count in one table.
 
-use crate::shared::{routes, with_rules, yaml};
-use serde_json::json;
+use crate::shared::with_rules;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,13 +51,7 @@ async fn ask(mut connection: TcpStream, request: Arc<[u8]>) -> (TcpStream, Vec<u
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_clients_at_once_get_exactly_the_hundred_answers_of_their_plan() {
     // Envoy itself answers, so that the clients meet in the gate and do not queue at the upstream.
-    let gateway = Gateway::start(|standalone| {
-        with_rules(standalone).edit(|config| {
-            let route = json!({"match": {"prefix": "/"}, "direct_response": {"status": 200}});
-            *routes(config) = vec![yaml(route)];
-        })
-    })
-    .await;
+    let gateway = Gateway::start(|standalone| with_rules(standalone).answering_itself()).await;
     let refused = CLIENTS * REQUESTS_EACH - 100;
     let mut connections = Vec::new();
     for _ in 0..CLIENTS {

@@ -120,11 +120,5 @@ pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut V
         ]));
         document["plan_gate"]["usage_path"] = "/usage".into();
     });
-    let answered = standalone.edit(|config| {
-        let listener = &mut config["static_resources"]["listeners"][0];
-        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
-        manager["route_config"]["virtual_hosts"][0]["routes"] =
-            yaml(json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]));
-    });
-    counting_at(at, answered, edit)
+    counting_at(at, standalone.answering_itself(), edit)
 }

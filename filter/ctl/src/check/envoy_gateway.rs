@@ -24,7 +24,7 @@ pub(super) fn warnings(resources: &[Resource<'_>], documents: &[Found]) -> Vec<W
 
 fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
     let plugins = policy.list("/wasm");
-    let filter = |plugin: &Value| which([&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
+    let filter = |plugin: &Value| which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
     let position = |name: &str| plugins.iter().position(|plugin| filter(plugin) == Some(name));
     let (webhook, gate) = (position(WEBHOOK), position(GATE));
     if let (Some(webhook), Some(gate)) = (webhook, gate)

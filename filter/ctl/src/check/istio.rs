@@ -25,7 +25,7 @@ pub(super) fn warnings(resources: &[Resource<'_>], documents: &[Found]) -> Vec<W
 }
 
 fn filter(plugin: Resource<'_>) -> Option<&'static str> {
-    which([plugin.spec("/pluginName"), plugin.spec("/url"), &Value::Null])
+    which(&[plugin.spec("/pluginName"), plugin.spec("/url")])
 }
 
 fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {

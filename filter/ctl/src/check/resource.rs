@@ -59,9 +59,9 @@ pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterat
 }
 
 /// Which filter a plugin is, by what it is called or where it comes from.
-pub(super) fn which(names: [&Value; 3]) -> Option<&'static str> {
-    let text = names.map(|name| name.as_str().unwrap_or_default().replace('-', "_")).join(" ");
-    [WEBHOOK, GATE].into_iter().find(|filter| text.contains(filter))
+pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
+    let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.replace('-', "_"))).collect();
+    [WEBHOOK, GATE].into_iter().find(|filter| names.iter().any(|name| name.contains(filter)))
 }
 
 #[cfg(test)]
