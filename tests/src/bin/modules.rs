@@ -12,7 +12,7 @@ async fn main() {
     tell(&modules.stripe_webhook, load_time(&both.clone().without_filter("plan_gate")).await);
     tell(&modules.plan_gate, load_time(&both.clone().without_filter("stripe_webhook")).await);
     let (bytes, time_ms) = (modules.bytes(), load_time(&both).await.as_millis());
-    println!("together {bytes} bytes of {BYTES_MAX} allowed, {time_ms} ms");
+    println!("together {bytes} bytes, {time_ms} ms; allowed are {BYTES_MAX} bytes for each");
     println!(
         "(ms: what the module adds to the loading of Envoy's listener, compiling and configuring; median of 5)"
     );
