@@ -3,7 +3,7 @@
 use tollgate_core::config;
 use tollgate_core::gate::{Passage, Worker};
 use tollgate_core::identity;
-use tollgate_host::{Filter, Setup, export_filter};
+use tollgate_host_proxy_wasm::{Filter, Setup, export_filter};
 
 struct PlanGate;
 

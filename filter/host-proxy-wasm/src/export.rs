@@ -45,7 +45,7 @@ pub fn data_flow(flow: Flow) -> u32 {
 /// use tollgate_core::report::{MetricDefinition, Metrics};
 /// use tollgate_core::time::Micros;
 /// use tollgate_core::{Action, Input, Machine, Step};
-/// use tollgate_host::{Filter, Setup};
+/// use tollgate_host_proxy_wasm::{Filter, Setup};
 ///
 /// struct LetThrough;
 /// struct Worker;
@@ -75,7 +75,7 @@ pub fn data_flow(flow: Flow) -> u32 {
 ///     }
 /// }
 ///
-/// tollgate_host::export_filter!(LetThrough; request_headers, response_headers);
+/// tollgate_host_proxy_wasm::export_filter!(LetThrough; request_headers, response_headers);
 /// ```
 ///
 /// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call` and
