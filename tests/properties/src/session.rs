@@ -1,8 +1,9 @@
 //! What a caller, or Clerk, says of who calls.
 
 use std::time::Duration;
-use tollgate_core::clerk::carrier::{self, COOKIE_CANDIDATES_MAX, Carried, TOKEN_BYTES_MAX};
+use tollgate_core::clerk::carrier::{self, Carried, TOKEN_BYTES_MAX};
 use tollgate_core::clerk::claims::Session;
+use tollgate_core::clerk::cookies::SESSION_COOKIES_MAX;
 use tollgate_core::clerk::jws::Jws;
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::clerk::{api, verify::Rules};
@@ -49,10 +50,10 @@ pub fn carrier(bytes: &[u8]) -> bool {
         let tokens = match carrier::find(&headers, cookies) {
             Ok(Carried::Bearer(token)) => vec![token],
             Ok(Carried::Cookies(tokens)) => {
-                assert!(cookies && !tokens.is_empty() && tokens.len() <= COOKIE_CANDIDATES_MAX);
+                assert!(cookies && !tokens.is_empty() && tokens.len() <= SESSION_COOKIES_MAX);
                 tokens
             }
-            Ok(Carried::Nothing) | Err(_) => Vec::new(),
+            Ok(Carried::Nothing | Carried::TooManyCookies) | Err(_) => Vec::new(),
         };
         for token in tokens {
             found = true;

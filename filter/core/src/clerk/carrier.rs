@@ -1,19 +1,11 @@
 //! Where in a request the session token is. Does not look into it.
 
 use super::TokenError;
+use super::cookies::{self, SessionCookies};
 use crate::http::HeaderMap;
 
 /// The longest token that is taken apart. Clerk's stay below 4 KB, for they travel in a cookie.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
-
-/// How many session cookies of one request are tried, suffixed ones first.
-pub const COOKIE_CANDIDATES_MAX: usize = 8;
-
-/// The name of Clerk's session cookie; behind it there may be `_` and a suffix.
-const COOKIE: &[u8] = b"__session";
-
-/// How many base64url characters the suffix of a cookie's name has: it is cut from the SHA-1 of the publishable key.
-const COOKIE_SUFFIX_BYTES: usize = 8;
 
 /// What a request carries.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,9 +14,11 @@ pub enum Carried<'a> {
     Nothing,
     /// The token of the Authorization field.
     Bearer(&'a [u8]),
-    /// The values of the session cookies, at least one, in the order in which to try them. Several instances of
-    /// Clerk can share a domain, so the first need not be ours.
+    /// The values of the session cookies, at least one, each once, those of suffixed names first. Several instances
+    /// of Clerk can share a domain, so which of them counts is for their claims to say.
     Cookies(Vec<&'a [u8]>),
+    /// More cookies than are read. None of them counts, since the newest may be one that was not read.
+    TooManyCookies,
 }
 
 impl std::fmt::Debug for Carried<'_> {
@@ -34,6 +28,7 @@ impl std::fmt::Debug for Carried<'_> {
             Carried::Nothing => f.write_str("nothing"),
             Carried::Bearer(_) => f.write_str("a bearer token"),
             Carried::Cookies(candidates) => write!(f, "{} session cookies", candidates.len()),
+            Carried::TooManyCookies => f.write_str("too many cookies"),
         }
     }
 }
@@ -50,8 +45,14 @@ pub fn find(headers: &HeaderMap, cookies: bool) -> Result<Carried<'_>, TokenErro
     if let Some(token) = bearer(headers)? {
         return Ok(Carried::Bearer(token));
     }
-    let candidates = if cookies { session_cookies(headers) } else { Vec::new() };
-    Ok(if candidates.is_empty() { Carried::Nothing } else { Carried::Cookies(candidates) })
+    if !cookies {
+        return Ok(Carried::Nothing);
+    }
+    Ok(match cookies::session_cookies(headers) {
+        SessionCookies::Are(values) if values.is_empty() => Carried::Nothing,
+        SessionCookies::Are(values) => Carried::Cookies(values),
+        SessionCookies::TooMany => Carried::TooManyCookies,
+    })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, TokenError> {
@@ -74,37 +75,6 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, TokenError> {
         (false, Some(_)) => Ok(None),
         (false, None) => Err(TokenError::Malformed("the Authorization field lacks the scheme `Bearer`")),
     }
-}
-
-fn session_cookies(headers: &HeaderMap) -> Vec<&[u8]> {
-    let mut candidates = Vec::new();
-    for suffixed in [true, false] {
-        let pairs = headers.get_all("cookie").flat_map(|field| field.split(|byte| *byte == b';'));
-        for (name, value) in pairs.filter_map(cookie_pair) {
-            let fits = if suffixed { has_suffix(name) } else { name == COOKIE };
-            let tokenlike = !value.is_empty() && value.len() <= TOKEN_BYTES_MAX;
-            let room = candidates.len() < COOKIE_CANDIDATES_MAX;
-            if fits && tokenlike && room && !candidates.contains(&value) {
-                candidates.push(value);
-            }
-        }
-    }
-    candidates
-}
-
-/// Name and value of a `name=value` or `name="value"` (RFC 6265 §4.1.1).
-fn cookie_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut sides = pair.splitn(2, |byte| *byte == b'=');
-    let (name, value) = (sides.next()?.trim_ascii(), sides.next()?.trim_ascii());
-    let quoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    Some((name, quoted.unwrap_or(value)))
-}
-
-fn has_suffix(name: &[u8]) -> bool {
-    name.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix(b"_")).is_some_and(|suffix| {
-        suffix.len() == COOKIE_SUFFIX_BYTES
-            && suffix.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    })
 }
 
 #[cfg(test)]
@@ -154,43 +124,6 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_tried_suffixed_first_and_each_value_once() {
-        let cases: [(&str, &[&str], &[&str]); 12] = [
-            ("the plain one", &["__session=a"], &["a"]),
-            ("the suffixed one first", &["__session=a; x=1; __session_AbC-_123=b"], &["b", "a"]),
-            ("several fields", &["__session=a", "__session_AAAAAAAA=b"], &["b", "a"]),
-            ("several instances", &["__session_AAAAAAAA=a; __session_BBBBBBBB=b"], &["a", "b"]),
-            ("the same value twice", &["__session=a; __session_AAAAAAAA=a"], &["a"]),
-            ("quoted", &["__session=\"a\""], &["a"]),
-            ("blanks round it", &["  __session = a ;"], &["a"]),
-            ("signed out", &["__session=; __session_AAAAAAAA="], &[]),
-            ("a suffix too short or too long", &["__session_AAAAAAA=a; __session_AAAAAAAAA=b"], &[]),
-            ("a suffix with another character", &["__session_AAAA+AAA=a"], &[]),
-            ("another cookie", &["__session2=a; x__session=b; session=c; __Session=d; __session"], &[]),
-            (
-                "more than are tried",
-                &["__session_00000001=1;__session_00000002=2;__session_00000003=3;\
-              __session_00000004=4;__session_00000005=5;__session_00000006=6;__session_00000007=7;\
-              __session_00000008=8;__session_00000009=9;__session=0"],
-                &["1", "2", "3", "4", "5", "6", "7", "8"],
-            ),
-        ];
-        for (why, fields, want) in cases {
-            let headers = headers(&fields.iter().map(|field| ("cookie", *field)).collect::<Vec<_>>());
-            let want: Vec<&[u8]> = want.iter().map(|value| value.as_bytes()).collect();
-            let want = if want.is_empty() { Carried::Nothing } else { Carried::Cookies(want) };
-            assert_eq!(find(&headers, true), Ok(want), "{why}");
-            assert_eq!(find(&headers, false), Ok(Carried::Nothing), "{why}, but cookies are off");
-        }
-    }
-
-    #[test]
-    fn a_cookie_that_is_too_long_is_passed_over() {
-        let long = format!("__session_AAAAAAAA={}; __session=a", "x".repeat(TOKEN_BYTES_MAX + 1));
-        assert_eq!(find(&headers(&[("cookie", &long)]), true), Ok(Carried::Cookies(vec![b"a"])));
-    }
-
-    #[test]
     fn the_authorization_field_wins_over_cookies_unless_it_is_of_another_scheme() {
         let cases = [("Bearer a", Carried::Bearer(b"a")), ("Basic eA==", Carried::Cookies(vec![b"b"]))];
         for (authorization, want) in cases {
@@ -212,7 +145,7 @@ mod tests {
         ) {
             let headers = HeaderMap::from_fields(fields.iter().map(|(name, value)| (name.as_bytes(), &value[..])));
             if let Ok(Carried::Cookies(candidates)) = find(&headers, true) {
-                prop_assert!((1..=COOKIE_CANDIDATES_MAX).contains(&candidates.len()));
+                prop_assert!((1..=cookies::SESSION_COOKIES_MAX).contains(&candidates.len()));
                 prop_assert!(candidates.iter().all(|value| !value.is_empty()));
             }
         }

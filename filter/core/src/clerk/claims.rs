@@ -19,7 +19,7 @@ pub struct Session {
     pub organization: Option<OrganizationId>,
     /// `iss`; `None` if it is missing or no text.
     pub issuer: Option<String>,
-    /// `azp`: the origin that the token was issued to.
+    /// `azp`: the origin that the token was issued to. Empty text counts as absent, as in `@clerk/backend`.
     pub authorized_party: Names,
     /// `aud`: whom it is meant for.
     pub audience: Names,
@@ -56,9 +56,11 @@ impl Session {
     /// [`TokenError::Malformed`] if a claim that is needed is missing or not what it should be;
     /// [`TokenError::Unsupported`] if it is no user's, or of a claims version that is not known here.
     pub fn from_jws(jws: &Jws, signature: Verification) -> Result<Self, TokenError> {
-        if signature != Verification::Valid {
-            return Err(TokenError::SignatureMismatch);
-        }
+        if signature == Verification::Valid { Self::read(jws) } else { Err(TokenError::SignatureMismatch) }
+    }
+
+    /// Reads the claims of a token that anybody may have made.
+    pub(super) fn read(jws: &Jws) -> Result<Self, TokenError> {
         let claims = strict_json::object(jws.payload())
             .ok_or(TokenError::Malformed("its claims are not a JSON object, or name a member twice"))?;
         let issued_at = optional_date(&claims, "iat", TokenError::Malformed("`iat` is not a time"))?;
@@ -67,7 +69,7 @@ impl Session {
             session: session(&claims)?,
             organization: organization(&claims)?,
             issuer: claims.get("iss").and_then(Value::as_str).map(str::to_owned),
-            authorized_party: one_name(claims.get("azp")),
+            authorized_party: authorized_party(&claims),
             audience: one_name_or_several(claims.get("aud")),
             expires_at: claims
                 .get("exp")
@@ -121,17 +123,21 @@ fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, TokenError>
 /// that shows what the user wrote.
 fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, TokenError> {
     let second_version = match claims.get("v") {
-        Some(version) if *version == 2 => true,
-        Some(version) if !version.is_null() && *version != 1 => {
-            return Err(TokenError::Unsupported("its claims are of an unknown version"));
-        }
-        _ => false,
+        None | Some(Value::Null) => false,
+        Some(version) if *version == 1 || *version == "1" => false,
+        Some(version) if *version == 2 || *version == "2" => true,
+        Some(_) => return Err(TokenError::Unsupported("its claims are of an unknown version")),
     };
     let claim = claims.get(if second_version { "o" } else { "org_id" });
     let Some(active) = claim.filter(|claim| !claim.is_null()) else { return Ok(None) };
     let id = if second_version { active.get("id") } else { Some(active) };
     let error = TokenError::Malformed("the active organisation has no id of one");
     OrganizationId::parse(id.and_then(Value::as_str).unwrap_or_default()).map(Some).map_err(|_| error)
+}
+
+/// Clerk leaves out `azp`, or leaves it empty, in tokens of requests without an `Origin` field.
+fn authorized_party(claims: &Map<String, Value>) -> Names {
+    one_name(claims.get("azp").filter(|party| *party != ""))
 }
 
 fn one_name(claim: Option<&Value>) -> Names {

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod carrier;
 pub mod claims;
+pub mod cookies;
 mod der;
 pub mod jwks;
 pub mod jws;

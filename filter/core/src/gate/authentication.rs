@@ -14,13 +14,20 @@ use crate::http::HeaderMap;
 use crate::machine::{Action, Verification};
 use crate::report::Report;
 use crate::time::Micros;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::rc::Rc;
+
+/// How many tokens of one request may have their signature checked.
+const SIGNATURES_MAX: usize = 8;
 
 /// Tokens that are still to be judged, and what stood against those before.
 #[derive(Debug)]
 pub(super) struct Authentication {
+    /// In the order in which they count: the first that holds is the caller's.
     tokens: VecDeque<Vec<u8>>,
+    /// How many of them may still have their signature checked.
+    checks_left: usize,
     /// A token whose keys are looked for, and whether they were waited for.
     looking: Option<(Jws, bool)>,
     /// A token whose signature is checked, and the keys that are left to try.
@@ -55,35 +62,38 @@ impl Authentication {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        let (tokens, by_header) = match carrier::find(headers, worker.gate.cookie) {
-            Ok(Carried::Nothing) => (Vec::new(), false),
-            Ok(Carried::Bearer(token)) => (vec![token], true),
-            Ok(Carried::Cookies(tokens)) => (tokens, false),
+        let (tokens, by_header, error) = match carrier::find(headers, worker.gate.cookie) {
+            Ok(Carried::Nothing) => (VecDeque::new(), false, TokenError::Missing),
+            Ok(Carried::Bearer(token)) => (VecDeque::from([token.to_vec()]), true, TokenError::Missing),
+            Ok(Carried::Cookies(tokens)) => {
+                let (tokens, error) = newest_first(worker, &tokens, now);
+                (tokens, false, error)
+            }
+            Ok(Carried::TooManyCookies) => {
+                let error = TokenError::Malformed("it comes among more cookies than the gateway reads");
+                (VecDeque::new(), false, error)
+            }
             Err(error) => return nobody(Refusal::Token(error), true),
         };
-        for token in &tokens {
-            if let Some(caller) = worker.tokens.get(token) {
-                reports.push(worker.metrics.happened(Event::CacheHit));
-                match worker.rules.check(&caller.session, now) {
-                    Ok(()) => return Progress::Caller(caller),
-                    Err(_) => worker.tokens.remove(token),
-                }
-            }
-        }
-        let tokens = tokens.into_iter().map(<[u8]>::to_vec).collect();
         let authentication = Box::new(Authentication {
             tokens,
+            checks_left: SIGNATURES_MAX,
             looking: None,
             checking: None,
-            error: TokenError::Missing,
+            error,
             keys_unavailable: false,
             by_header,
         });
-        authentication.next(worker, now)
+        authentication.next(worker, now, reports)
     }
 
     /// The next signature to check, or the end. Also what goes on once keys were fetched.
-    pub(super) fn next(mut self: Box<Self>, worker: &mut Worker, now: Micros) -> Progress {
+    pub(super) fn next(
+        mut self: Box<Self>,
+        worker: &mut Worker,
+        now: Micros,
+        reports: &mut Vec<Report>,
+    ) -> Progress {
         loop {
             if let Some((jws, keys)) = &mut self.checking {
                 if let Some(key) = keys.front() {
@@ -92,8 +102,16 @@ impl Authentication {
                 }
                 self.checking = None;
             }
-            let Some((jws, waited)) = self.looking.take().or_else(|| self.next_token()) else {
-                return self.end(worker);
+            let (jws, waited) = match self.looking.take() {
+                Some(looking) => looking,
+                None => match self.next_token(worker, now) {
+                    Some(Next::Known(caller)) => {
+                        reports.push(worker.metrics.happened(Event::CacheHit));
+                        return Progress::Caller(caller);
+                    }
+                    Some(Next::Unseen(jws)) => (jws, false),
+                    None => return self.end(worker),
+                },
             };
             match worker.keyring.lookup(jws.key_id(), waited, now) {
                 Lookup::Keys(keys) => self.checking = Some((jws, keys)),
@@ -113,12 +131,20 @@ impl Authentication {
         }
     }
 
-    /// The next token that is well formed.
-    fn next_token(&mut self) -> Option<(Jws, bool)> {
+    /// Takes the next token that holds as it was remembered, or that is well formed and not known yet.
+    fn next_token(&mut self, worker: &mut Worker, now: Micros) -> Option<Next> {
         while let Some(token) = self.tokens.pop_front() {
-            match Jws::parse(&token) {
-                Ok(jws) => return Some((jws, false)),
-                Err(error) => self.error = self.error.or_further(error),
+            match remembered(worker, &token, now) {
+                Some(Ok(caller)) => return Some(Next::Known(caller)),
+                Some(Err(error)) => self.error = self.error.or_further(error),
+                None if self.checks_left == 0 => {}
+                None => match Jws::parse(&token) {
+                    Ok(jws) => {
+                        self.checks_left = self.checks_left.saturating_sub(1);
+                        return Some(Next::Unseen(jws));
+                    }
+                    Err(error) => self.error = self.error.or_further(error),
+                },
             }
         }
         None
@@ -140,7 +166,7 @@ impl Authentication {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        let Some((jws, keys)) = &mut self.checking else { return self.next(worker, now) };
+        let Some((jws, keys)) = &mut self.checking else { return self.next(worker, now, reports) };
         let verification = match (verification, worker.rs256, keys.front()) {
             (Verification::Unsupported, Some(check), Some(key)) => {
                 check(key.spki(), jws.signature(), jws.signing_input())
@@ -166,10 +192,55 @@ impl Authentication {
                 if error != TokenError::SignatureMismatch {
                     self.checking = None;
                 }
-                self.next(worker, now)
+                self.next(worker, now, reports)
             }
         }
     }
+}
+
+/// A token that comes next.
+#[derive(Debug)]
+enum Next {
+    /// Its signature was checked before, and it still holds.
+    Known(Rc<Caller>),
+    /// Its signature must be checked.
+    Unseen(Jws),
+}
+
+/// Returns the caller of a token that was verified before, or why it holds no longer; it is forgotten then.
+fn remembered(worker: &mut Worker, token: &[u8], now: Micros) -> Option<Result<Rc<Caller>, TokenError>> {
+    let caller = worker.tokens.get(token)?;
+    let verdict = worker.rules.check(&caller.session, now);
+    if verdict.is_err() {
+        worker.tokens.remove(token);
+    }
+    Some(verdict.map(|()| caller))
+}
+
+/// Puts the tokens of several cookies in the order in which they count, and leaves out those that cannot hold, whoever
+/// signed them; the error says why.
+///
+/// The newest (`iat`) that holds is the caller's: a browser that has changed its user may keep the other's cookie under
+/// another name. Of equals the order stays, so that a suffixed name comes first, as in `@clerk/backend`. The claims are
+/// not verified yet, but those that count are the same after it.
+fn newest_first(worker: &mut Worker, tokens: &[&[u8]], now: Micros) -> (VecDeque<Vec<u8>>, TokenError) {
+    let mut error = TokenError::Missing;
+    if let [token] = tokens {
+        return (VecDeque::from([token.to_vec()]), error);
+    }
+    let mut dated = Vec::new();
+    for token in tokens {
+        let issued_at = match remembered(worker, token, now) {
+            Some(known) => known.map(|caller| caller.session.issued_at),
+            None => Jws::parse(token).and_then(|jws| worker.rules.check_unverified(&jws, now)),
+        };
+        match issued_at {
+            Ok(issued_at) => dated.push((issued_at, token.to_vec())),
+            Err(why) => error = error.or_further(why),
+        }
+    }
+    dated.sort_by_key(|(issued_at, _)| Reverse(*issued_at));
+    (dated.into_iter().map(|(_, token)| token).collect(), error)
 }
 
 fn nobody(refusal: Refusal, by_header: bool) -> Progress {

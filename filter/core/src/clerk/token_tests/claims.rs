@@ -140,7 +140,12 @@ const STATUS: &[Case] = &[
     ("v null", |t| t.claim("v", json!(null)), "ok"),
     ("v 1", |t| t.claim("v", 1), "ok"),
     ("v 3", |t| t.claim("v", 3), "unsupported_token"),
-    ("v as text", |t| t.claim("v", "2"), "unsupported_token"),
+    ("v 2 as text", |t| t.claim("v", "2"), "ok"),
+    ("v 1 as text", |t| t.claim("v", "1"), "ok"),
+    ("v 3 as text", |t| t.claim("v", "3"), "unsupported_token"),
+    ("v empty", |t| t.claim("v", ""), "unsupported_token"),
+    ("v true", |t| t.claim("v", true), "unsupported_token"),
+    ("v a list", |t| t.claim("v", json!([2])), "unsupported_token"),
     ("an organisation without id", |t| t.claim("o", json!({"slg": "acme"})), "malformed_token"),
     (
         "an organisation with an id of another kind",
@@ -189,6 +194,22 @@ const PARTIES: &[RulesCase] = &[
             r.require_azp = false;
         },
         "ok",
+    ),
+    (
+        "azp empty where none is needed",
+        |t, r| {
+            t.claim("azp", "");
+            r.require_azp = false;
+        },
+        "ok",
+    ),
+    (
+        "a blank as azp where none is needed",
+        |t, r| {
+            t.claim("azp", " ");
+            r.require_azp = false;
+        },
+        "unauthorized_party",
     ),
     (
         "a wrong azp where none is needed",
@@ -280,10 +301,12 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
         t.claim("o", json!({"id": "org_2", "slg": "acme", "rol": "admin"}));
         t.claim("org_id", "org_1");
     };
-    let cases: [Reading<&str>; 6] = [
+    let cases: [Reading<&str>; 8] = [
         ("no organisation is active", |_| {}, None),
         ("version 2", |t| t.claim("v", 2), Some("org_2")),
+        ("version 2 in text", |t| t.claim("v", "2"), Some("org_2")),
         ("version 1 says so", |t| t.claim("v", 1), Some("org_1")),
+        ("version 1 says so in text", |t| t.claim("v", "1"), Some("org_1")),
         ("version 1 says nothing", |t| t.without("v"), Some("org_1")),
         ("version 2 with only the claim of version 1", |t| t.without("o"), None),
         ("null", |t| t.claim("o", json!(null)), None),

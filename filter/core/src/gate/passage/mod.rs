@@ -78,7 +78,7 @@ impl Machine for Passage {
                 self.authenticated(worker, now, progress)
             }
             (Stage::Token(authentication), Input::Inquired | Input::Settled) => {
-                let progress = authentication.next(worker, now);
+                let progress = authentication.next(worker, now, &mut self.reports);
                 self.authenticated(worker, now, progress)
             }
             (Stage::Address(plan), Input::Property(address)) => {

@@ -3,6 +3,7 @@
 
 mod authentication;
 mod confirm;
+mod cookies;
 mod fixture;
 mod host;
 mod identity;

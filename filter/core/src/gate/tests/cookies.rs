@@ -1,0 +1,221 @@
+//! Which of several session cookies is the caller's: the newest that holds, at a bounded cost.
+
+use super::host::signed;
+use super::{Host, gate, gate_with, get};
+use crate::clerk::cookies::{COOKIES_MAX, SESSION_COOKIES_MAX};
+use crate::clerk::token_tests::factory::{Draft, NOW_S, stranger_key};
+use proptest::prelude::*;
+use serde_json::json;
+use std::sync::OnceLock;
+
+/// What is done to a token.
+type Edit = fn(&mut Draft);
+
+/// A token of that user that was issued so many seconds ago.
+fn issued(user: &str, seconds_ago: i64, edit: impl FnOnce(&mut Draft)) -> String {
+    signed(|draft| {
+        draft.claim("sub", user);
+        draft.claim("iat", NOW_S - seconds_ago);
+        edit(draft);
+    })
+}
+
+/// The user as whom a request with these cookies goes on, else the code of the refusal.
+fn caller(host: &mut Host, cookie: &str) -> String {
+    let answer = host.send(&get("/account", &[("cookie", cookie)]));
+    if answer.code() == "on" {
+        answer.upstream("x-tollgate-user").unwrap().to_owned()
+    } else {
+        answer.code().to_owned()
+    }
+}
+
+#[test]
+fn the_newest_cookie_is_the_callers_whatever_its_name_and_place() {
+    let (old, new) = (issued("user_old", 40, |_| {}), issued("user_new", 1, |_| {}));
+    let undated = signed(|draft| {
+        draft.claim("sub", "user_undated");
+        draft.without("iat");
+    });
+    let cases = [
+        ("suffixed and older", format!("__session_AbCd1234={old}; __session={new}")),
+        ("the same, the other way round", format!("__session={new}; __session_AbCd1234={old}")),
+        ("suffixed and newer", format!("__session={old}; __session_AbCd1234={new}")),
+        ("both suffixed", format!("__session_AAAAAAAA={old}; __session_BBBBBBBB={new}")),
+        ("one name twice", format!("__session={old}; __session={new}")),
+        ("three", format!("__session_AAAAAAAA={undated}; __session_BBBBBBBB={old}; __session={new}")),
+        ("without `iat` it is the oldest", format!("__session_AAAAAAAA={undated}; __session={new}")),
+    ];
+    for (why, cookie) in cases {
+        let mut host = gate();
+        assert_eq!(caller(&mut host, &cookie), "user_new", "{why}");
+        assert_eq!(host.verifications, 1, "{why}: the older ones are not checked");
+        assert_eq!(caller(&mut host, &cookie), "user_new", "{why}, from the cache");
+        assert_eq!(host.verifications, 1, "{why}");
+        assert_eq!(caller(&mut host, &format!("__session={old}")), "user_old");
+        assert_eq!(caller(&mut host, &cookie), "user_new", "{why}, when both are in the cache");
+        assert_eq!(host.verifications, 2, "{why}");
+    }
+}
+
+#[test]
+fn of_equally_old_cookies_a_suffixed_one_counts() {
+    let (one, other) = (issued("user_1", 5, |_| {}), issued("user_2", 5, |_| {}));
+    for cookie in [
+        format!("__session={one}; __session_AAAAAAAA={other}; __session_BBBBBBBB={one}"),
+        format!("__session_AAAAAAAA={other}; __session={one}"),
+    ] {
+        assert_eq!(caller(&mut gate(), &cookie), "user_2");
+    }
+}
+
+#[test]
+fn a_newer_cookie_that_does_not_hold_shadows_no_older_one() {
+    let old = issued("user_old", 40, |_| {});
+    let cases: [(&str, Edit, &str); 9] = [
+        ("expired", |d| d.claim("exp", NOW_S - 6), "token_expired"),
+        ("of the future", |d| d.claim("iat", NOW_S + 6), "token_not_yet_valid"),
+        ("badly signed", |d| d.key = stranger_key(), "signature_mismatch"),
+        ("of another instance", |d| d.claim("iss", "https://x.example.com"), "wrong_issuer"),
+        ("of another origin", |d| d.claim("azp", "https://x.example.com"), "unauthorized_party"),
+        ("pending", |d| d.claim("sts", "pending"), "session_pending"),
+        ("from a template", |d| d.head("cat", "cl_B7d4PD222AAA"), "unsupported_token"),
+        ("without a user", |d| d.without("sub"), "malformed_token"),
+        ("with an `iat` beyond all dates", |d| d.claim("iat", 1e300), "malformed_token"),
+    ];
+    for (why, edit, code) in cases {
+        let new = issued("user_new", 1, edit);
+        for cookie in [
+            format!("__session_AAAAAAAA={new}; __session={old}"),
+            format!("__session={new}; __session_AAAAAAAA={old}"),
+            format!("__session=x.y.z; __session={new}; __session_AAAAAAAA={old}"),
+        ] {
+            let mut host = gate();
+            for again in ["at first", "from the cache"] {
+                assert_eq!(caller(&mut host, &cookie), "user_old", "{why}, {again}");
+            }
+        }
+        assert_eq!(caller(&mut gate(), &format!("__session={new}; __session=x")), code, "{why}: alone");
+    }
+}
+
+#[test]
+fn a_cookie_that_expires_makes_room_for_the_next_one() {
+    let new = issued("user_new", 1, |draft| draft.claim("exp", NOW_S + 60));
+    let cookie = format!("__session={new}; __session_AAAAAAAA={}", issued("user_old", 40, |_| {}));
+    let mut host = gate();
+    assert_eq!(caller(&mut host, &cookie), "user_new");
+    host.sleep_s(64);
+    assert_eq!(caller(&mut host, &cookie), "user_new", "within the skew of clocks");
+    host.sleep_s(1);
+    assert_eq!(caller(&mut host, &cookie), "user_old");
+    assert_eq!(caller(&mut host, &cookie), "user_old", "and not only once");
+}
+
+#[test]
+fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
+    let own = issued("user_own", 40, |_| {});
+    let other = |number: i64| {
+        issued("user_other", number, |draft| {
+            draft.claim("iss", "https://other.example.com");
+            draft.head("kid", "ins_other");
+            draft.key = stranger_key();
+        })
+    };
+    let mut cookie: Vec<String> = (0..20).map(|n| format!("__session_other{n:03}={}", other(n))).collect();
+    cookie.push(format!("__session={own}"));
+    let mut host = gate();
+    assert_eq!(caller(&mut host, &cookie.join("; ")), "user_own", "behind twenty others");
+    assert_eq!(host.verifications, 1);
+    let mut host = gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}));
+    let request = get("/account", &[("cookie", &cookie[0])]);
+    let held = host.start(&request);
+    host.answer_inquiries(200, &json!({"keys": [stranger_key().jwk()]}).to_string());
+    assert_eq!(host.finish(held).code(), "unknown_key", "alone it is looked for");
+    host.sleep_s(60);
+    let two = cookie[..2].join("; ");
+    assert_eq!(caller(&mut host, &two), "wrong_issuer", "several are told by their claims");
+    assert!(host.inquiries().is_empty());
+}
+
+#[test]
+fn no_request_costs_more_checks_than_a_few() {
+    let forged = |number: i64| issued("user_1", number, |draft| draft.key = stranger_key());
+    let cookie: Vec<String> = (0..20).map(|n| format!("__session_forged{n:02}={}", forged(n))).collect();
+    let mut host = gate();
+    assert_eq!(caller(&mut host, &cookie.join("; ")), "signature_mismatch");
+    assert_eq!(host.verifications, 8);
+    let own = format!("{}; __session={}", cookie[..7].join("; "), issued("user_own", 40, |_| {}));
+    assert_eq!(caller(&mut host, &own), "user_own");
+    host.verifications = 0;
+    let known = format!("{}; __session={}", cookie.join("; "), issued("user_own", 40, |_| {}));
+    assert_eq!(caller(&mut host, &known), "user_own", "one that is remembered needs no check");
+    assert_eq!(host.verifications, 8);
+}
+
+#[test]
+fn beyond_what_is_read_nobody_is_somebody() {
+    let own = format!("__session={}", issued("user_own", 1, |_| {}));
+    let many = vec!["a=b"; COOKIES_MAX].join("; ");
+    let different: Vec<String> = (0..SESSION_COOKIES_MAX).map(|n| format!("__session={n}")).collect();
+    let mut host = gate();
+    for cookie in
+        [format!("{own}; {many}"), format!("{many}; {own}"), format!("{own}; {}", different.join("; "))]
+    {
+        assert_eq!(caller(&mut host, &cookie), "malformed_token");
+        let anonymous = host.send(&get("/search", &[("cookie", &cookie)]));
+        assert_eq!((anonymous.code(), anonymous.upstream("x-tollgate-user")), ("on", None));
+        let bearer = format!("Bearer {}", issued("user_own", 1, |_| {}));
+        let signed_in = host.send(&get("/account", &[("cookie", &cookie), ("authorization", &bearer)]));
+        assert_eq!(signed_in.code(), "on", "a token in the Authorization field needs no cookie");
+    }
+    assert_eq!(host.verifications, 1);
+}
+
+/// Tokens for [`the_caller_is_the_newest_that_holds`]: the seconds since each was issued, who it is of, and whether it
+/// holds.
+fn pool() -> &'static [(i64, String, bool, String)] {
+    static POOL: OnceLock<Vec<(i64, String, bool, String)>> = OnceLock::new();
+    POOL.get_or_init(|| {
+        let edits: [(Edit, bool); 4] = [
+            (|_| {}, true),
+            (|draft| draft.key = stranger_key(), false),
+            (|draft| draft.claim("exp", NOW_S - 6), false),
+            (|draft| draft.claim("iss", "https://x.example.com"), false),
+        ];
+        let ages = (0..12).map(|place| (place, i64::try_from(place / 4 * 7).unwrap()));
+        ages.map(|(place, age)| {
+            let (edit, holds) = edits[place % 4];
+            let user = format!("user_{place}");
+            let token = issued(&user, age, edit);
+            (age, user, holds, token)
+        })
+        .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_caller_is_the_newest_that_holds(
+        picks in proptest::collection::vec((0_usize..12, any::<bool>()), 2..7),
+        warm in proptest::collection::vec(0_usize..12, 0..3),
+    ) {
+        let mut host = gate();
+        for place in warm {
+            caller(&mut host, &format!("__session={}", pool()[place].3));
+        }
+        let cookie = |(number, (place, suffixed)): (usize, &(usize, bool))| {
+            let name = if *suffixed { format!("__session_cookie{number:02}") } else { "__session".to_owned() };
+            format!("{name}={}", pool()[*place].3)
+        };
+        let cookies: Vec<String> = picks.iter().enumerate().map(cookie).collect();
+        let holding = picks.iter().map(|(place, _)| &pool()[*place]).filter(|(_, _, holds, _)| *holds);
+        let newest = holding.min_by_key(|(age, ..)| *age).map(|(_, user, ..)| user.clone());
+        let found = caller(&mut host, &cookies.join("; "));
+        match newest {
+            Some(user) => prop_assert_eq!(found, user),
+            None => prop_assert!(!found.starts_with("user_"), "{}", found),
+        }
+    }
+}
