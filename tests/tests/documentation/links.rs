@@ -1,4 +1,4 @@
-//! Links lead somewhere: files are there, and so are the headings behind `#`.
+//! Links lead somewhere: files are there, and so are the headings behind `#`. So are the files that pages name.
 
 use crate::pages::{Page, all};
 use std::path::{Component, Path, PathBuf};
@@ -20,17 +20,48 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn the_readme_leads_to_every_page() {
+fn every_page_is_in_the_index_of_its_folder() {
     let pages = all();
-    let readme = &pages[0];
-    let linked: Vec<_> = readme
-        .links
-        .iter()
-        .filter_map(|link| resolve(&readme.path, link.target.split('#').next()?))
-        .collect();
-    let missing: Vec<_> =
-        pages[1..].iter().map(|page| &page.path).filter(|path| !linked.contains(path)).collect();
-    assert!(missing.is_empty(), "README.md has no link to {missing:?}");
+    let mut missing = Vec::new();
+    for page in &pages[1..] {
+        let index = index_of(&page.path);
+        let links = pages.iter().find(|page| page.path == index).map_or(&[][..], |index| &index.links);
+        let mut linked = links.iter().filter_map(|link| resolve(&index, link.target.split('#').next()?));
+        if !linked.any(|path| path == page.path) {
+            missing.push(format!("{} has no link to {}", index.display(), page.path.display()));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// README.md is the index of the pages of `docs/`, and a folder's own README.md that of the others in the folder.
+fn index_of(page: &Path) -> PathBuf {
+    match page.parent() {
+        Some(folder) if folder.parent() == Some(Path::new("docs")) && !page.ends_with("README.md") => {
+            folder.join("README.md")
+        }
+        _ => PathBuf::from("README.md"),
+    }
+}
+
+/// A path from the repository's root in a sentence (`filter/core/src/machine.rs`), or in the map of ARCHITECTURE.md.
+#[test]
+fn every_path_that_a_page_names_is_there() {
+    let pages = all();
+    let map = pages.iter().find(|page| page.path == Path::new("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let map =
+        map.blocks.iter().flat_map(|block| block.text.split_whitespace().map(|word| (&block.place, word)));
+    let code = pages.iter().flat_map(|page| page.code.iter().map(|code| (&code.place, code.text.as_str())));
+    let paths: Vec<_> = code.chain(map).filter(|(_, text)| is_path(text)).collect();
+    let lost: Vec<_> = paths.iter().filter(|(_, path)| !workspace::file(path).exists()).collect();
+    assert!(lost.is_empty(), "there is no {lost:#?}");
+    assert!(paths.len() > 40, "only {} paths were found", paths.len());
+}
+
+/// Whether a text can only be a path of the repository.
+fn is_path(text: &str) -> bool {
+    const FOLDERS: [&str; 5] = ["docs/", "envoy/", "filter/", "fuzz/", "tests/"];
+    FOLDERS.iter().any(|folder| text.starts_with(folder)) && !text.contains(['*', '$', '<', '…', ' '])
 }
 
 fn follow(page: &Page, target: &str, pages: &[Page]) -> Result<(), String> {

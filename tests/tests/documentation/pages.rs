@@ -13,6 +13,8 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// In order.
     pub links: Vec<Link>,
+    /// Code within sentences, in order.
+    pub code: Vec<Code>,
     /// What can stand behind `#` in a link to this page.
     pub anchors: BTreeSet<String>,
 }
@@ -40,15 +42,35 @@ pub struct Link {
     pub target: String,
 }
 
-/// README.md, ARCHITECTURE.md and all pages of `docs/`.
+/// Code within a sentence.
+pub struct Code {
+    /// `README.md:31`, for messages.
+    pub place: String,
+    /// As it is written.
+    pub text: String,
+}
+
+/// README.md, ARCHITECTURE.md and all pages of `docs/` and of the folders in it.
 pub fn all() -> Vec<Page> {
-    let listed = std::fs::read_dir(workspace::file("docs")).expect("the directory docs");
-    let names = listed.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
-    let mut docs: Vec<_> =
-        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    let mut docs = pages_of("docs");
     docs.sort_unstable();
     let roots = ["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
     roots.into_iter().chain(docs).map(|path| read(&path)).collect()
+}
+
+fn pages_of(folder: &str) -> Vec<String> {
+    let listed = std::fs::read_dir(workspace::file(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    let mut pages = Vec::new();
+    for entry in listed {
+        let entry = entry.expect("an entry");
+        let path = format!("{folder}/{}", entry.file_name().into_string().expect("UTF-8"));
+        if entry.file_type().expect("a type").is_dir() {
+            pages.append(&mut pages_of(&path));
+        } else if path.ends_with(".md") {
+            pages.push(path);
+        }
+    }
+    pages
 }
 
 /// All blocks of the pages for users. ARCHITECTURE.md shows only pictures.
@@ -65,7 +87,8 @@ pub fn read(path: &str) -> Page {
 }
 
 fn parse(path: &Path, text: &str) -> Page {
-    let mut page = Page { path: path.to_owned(), blocks: vec![], links: vec![], anchors: BTreeSet::new() };
+    let (blocks, links, code) = (vec![], vec![], vec![]);
+    let mut page = Page { path: path.to_owned(), blocks, links, code, anchors: BTreeSet::new() };
     let mut heading: Option<String> = None;
     let mut last_heading = String::new();
     let mut block: Option<Block> = None;
@@ -83,9 +106,13 @@ fn parse(path: &Path, text: &str) -> Page {
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 page.links.push(Link { place, target: dest_url.into_string() });
             }
-            Event::Text(text) | Event::Code(text) => {
+            Event::Text(text) => {
                 let into = block.as_mut().map(|block| &mut block.text).or(heading.as_mut());
                 into.into_iter().for_each(|into| into.push_str(&text));
+            }
+            Event::Code(text) => {
+                heading.iter_mut().for_each(|heading| heading.push_str(&text));
+                page.code.push(Code { place, text: text.into_string() });
             }
             _ => {}
         }
@@ -124,6 +151,7 @@ fn a_page_is_taken_apart() {
         "# Tollgate's `gate`, in short\n\n[a](b.md#c)\n\n```yaml plan_gate\nx: 1\n```\n\n    indented\n";
     let page = parse(Path::new("p.md"), text);
     assert_eq!(page.anchors.iter().collect::<Vec<_>>(), ["tollgates-gate-in-short"]);
+    assert_eq!((page.code[0].place.as_str(), page.code[0].text.as_str()), ("p.md:1", "gate"));
     assert_eq!((page.links[0].place.as_str(), page.links[0].target.as_str()), ("p.md:3", "b.md#c"));
     let block = &page.blocks[0];
     assert_eq!((block.place.as_str(), block.heading.as_str()), ("p.md:5", "Tollgate's gate, in short"));

@@ -1,5 +1,5 @@
 //! What a request costs that passes the gate: each call of the host, since those are most of what it costs.
-//! ARCHITECTURE.md tells these numbers.
+//! ARCHITECTURE.md repeats these numbers.
 
 use super::*;
 use crate::filter::Setup;
