@@ -55,6 +55,12 @@ impl HeaderMap {
         self.fields.iter().map(|field| (self.slice(&field.name), self.slice(&field.value)))
     }
 
+    /// How many bytes the names and values have together.
+    pub fn byte_len(&self) -> usize {
+        let len = |(name, value): (&[u8], &[u8])| name.len().saturating_add(value.len());
+        self.iter().map(len).fold(0, usize::saturating_add)
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(bytes);

@@ -9,15 +9,38 @@ use crate::identity::{Voucher, foreign_fields};
 use crate::quota::{WindowState, fields};
 use crate::time::Micros;
 
+/// What of a request's header its answer needs. It is all that is kept while the request is held.
+#[derive(Debug, Default)]
+pub(super) struct AnswerContext {
+    /// The header fields that others have sent in Tollgate's name.
+    remove: Vec<Vec<u8>>,
+    /// The place among `authorized_parties` of the page's origin, where a browser asks for one that may read answers.
+    reader: Option<usize>,
+}
+
+impl AnswerContext {
+    /// Takes from the header what its answer needs.
+    pub(super) fn of(worker: &Worker, headers: &HeaderMap) -> Self {
+        let gate = &worker.gate;
+        let ours = |by| by == Voucher::Gate || gate.webhook_path.is_none();
+        let reader = if gate.cors { cors::reader(&gate.authorized_parties, headers) } else { None };
+        AnswerContext { remove: foreign_fields(headers, ours), reader }
+    }
+
+    /// The header fields by which a browser lets its page read an answer of the gate's own.
+    pub(super) fn readable_by(&self, worker: &Worker) -> Vec<(&'static str, String)> {
+        cors::readable_by(&worker.gate.authorized_parties, self.reader)
+    }
+}
+
 /// Lets a request go on without vouching for anything: only what others claim in Tollgate's name is removed.
-pub(super) fn unvouched(worker: &Worker, headers: &HeaderMap) -> Forward {
-    let ours = |by| by == Voucher::Gate || worker.gate.webhook_path.is_none();
-    Forward { remove: foreign_fields(headers, ours), ..Forward::default() }
+pub(super) fn unvouched(context: AnswerContext) -> Forward {
+    Forward { remove: context.remove, ..Forward::default() }
 }
 
 /// Lets a request go on, and tells the upstream who calls by which plan.
-pub(super) fn vouched(worker: &Worker, headers: &HeaderMap, spender: &Spender, now: Micros) -> Forward {
-    let mut forward = unvouched(worker, headers);
+pub(super) fn vouched(worker: &Worker, context: AnswerContext, spender: &Spender, now: Micros) -> Forward {
+    let mut forward = unvouched(context);
     let told = &worker.gate.identity_headers;
     if let Some(caller) = spender.caller() {
         let session = &caller.session;
@@ -66,7 +89,7 @@ pub(super) fn rate_limit(
 }
 
 /// The answer to a request that does not go on.
-pub(super) fn refused(worker: &Worker, headers: &HeaderMap, refusal: &Refusal, now: Micros) -> Reply {
+pub(super) fn refused(worker: &Worker, context: &AnswerContext, refusal: &Refusal, now: Micros) -> Reply {
     let gate = &worker.gate;
     let mut reply = Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
     if let Refusal::QuotaExceeded { limit, tightest, reset, .. } = refusal {
@@ -74,9 +97,7 @@ pub(super) fn refused(worker: &Worker, headers: &HeaderMap, refusal: &Refusal, n
         reply.headers.extend(rate_limit(worker, limit, tightest, now));
     }
     reply.grpc_status = Some(grpc_status(reply.status));
-    if gate.cors {
-        reply.headers.extend(cors::readable_by(&gate.authorized_parties, headers));
-    }
+    reply.headers.extend(context.readable_by(worker));
     reply
 }
 

@@ -16,10 +16,15 @@ pub(crate) fn is_preflight(headers: &HeaderMap) -> bool {
         && headers.get("cookie").is_none()
 }
 
-/// The header fields by which a page of one of `origins` may read an answer to this request.
-pub(crate) fn readable_by(origins: &[String], headers: &HeaderMap) -> Vec<(&'static str, String)> {
-    let Some(origin) = headers.get("origin") else { return Vec::new() };
-    let Some(origin) = origins.iter().find(|allowed| allowed.as_bytes() == origin) else { return Vec::new() };
+/// The place among `origins` of the page's origin that has sent this request, if it may read an answer.
+pub(crate) fn reader(origins: &[String], headers: &HeaderMap) -> Option<usize> {
+    let origin = headers.get("origin")?;
+    origins.iter().position(|allowed| allowed.as_bytes() == origin)
+}
+
+/// The header fields by which a page of the origin at that place of `origins` may read an answer.
+pub(crate) fn readable_by(origins: &[String], reader: Option<usize>) -> Vec<(&'static str, String)> {
+    let Some(origin) = reader.and_then(|place| origins.get(place)) else { return Vec::new() };
     vec![
         ("access-control-allow-origin", origin.clone()),
         ("access-control-allow-credentials", "true".to_owned()),
@@ -59,11 +64,11 @@ mod tests {
     #[test]
     fn only_the_configured_origins_may_read() {
         let origins = ["https://app.example.com".to_owned()];
-        let readable = |origin| readable_by(&origins, &head(&[("origin", origin)]));
+        let readable = |origin| readable_by(&origins, reader(&origins, &head(&[("origin", origin)])));
         let allowed = ("access-control-allow-origin", "https://app.example.com".to_owned());
         assert!(readable("https://app.example.com").contains(&allowed));
         assert!(readable("https://evil.example.com").is_empty());
         assert!(readable("null").is_empty());
-        assert!(readable_by(&origins, &head(&[])).is_empty());
+        assert!(readable_by(&origins, reader(&origins, &head(&[]))).is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
 
+use super::answer::AnswerContext;
 use super::cors;
 use super::refusal::USAGE_METHODS;
 use super::spender::Spender;
@@ -61,7 +62,7 @@ impl Question {
     }
 
     /// The answer.
-    pub(super) fn reply(&self, worker: &Worker, headers: &HeaderMap, now: Micros) -> Reply {
+    pub(super) fn reply(&self, worker: &Worker, context: &AnswerContext, now: Micros) -> Reply {
         let rank = self.spender.plan(&worker.plans, now);
         let subject = self.spender.caller().and_then(|caller| caller.subject.as_ref());
         let usage = Usage {
@@ -72,9 +73,7 @@ impl Question {
         };
         let mut fields =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        if worker.gate.cors {
-            fields.extend(cors::readable_by(&worker.gate.authorized_parties, headers));
-        }
+        fields.extend(context.readable_by(worker));
         // Serialising plain structs with string keys has no failing case.
         let body = serde_json::to_vec(&usage).unwrap_or_default();
         Reply { status: 200, headers: fields, body, details: "usage", grpc_status: None }
@@ -93,16 +92,14 @@ pub(super) enum Asked {
 }
 
 /// What a request to `usage_path` is.
-pub(super) fn asked(worker: &Worker, headers: &HeaderMap) -> Asked {
+pub(super) fn asked(worker: &Worker, headers: &HeaderMap, context: &AnswerContext) -> Asked {
     match headers.get(":method") {
         Some(b"GET" | b"HEAD") => Asked::Usage,
         // Nobody behind the gateway could answer it: this path is the gateway's own.
-        _ if worker.gate.cors && cors::is_preflight(headers) => {
-            match cors::readable_by(&worker.gate.authorized_parties, headers) {
-                readable if readable.is_empty() => Asked::Otherwise,
-                readable => Asked::Preflight(preflight(readable)),
-            }
-        }
+        _ if cors::is_preflight(headers) => match context.readable_by(worker) {
+            readable if readable.is_empty() => Asked::Otherwise,
+            readable => Asked::Preflight(preflight(readable)),
+        },
         _ => Asked::Otherwise,
     }
 }

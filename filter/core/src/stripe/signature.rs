@@ -110,14 +110,22 @@ pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureEr
     }
 }
 
-/// Verifies a body against the value of its `stripe-signature` field; says when it was signed.
+/// Reads the value of a `stripe-signature` field, and refuses what needs no body to be refused.
 ///
-/// Checked in this order: form, time, signature. The time comes before the signature, because it is in plain sight
-/// and costs nothing, whereas hashing a body is work that a stranger could ask for by replaying old events. Nothing
+/// Checked in this order: form, time. The time comes before the signature, because it is in plain sight and costs
+/// nothing, whereas holding and hashing a body is work that a stranger could ask for by replaying old events. Nothing
 /// is learnt from it: whoever sends `t` knows it.
 ///
-/// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret is rolled,
-/// Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
+/// # Errors
+/// [`SignatureError`], every variant but [`SignatureError::NoMatch`].
+pub fn read(header: Option<&[u8]>, now: Micros, tolerance: Duration) -> Result<Signed, SignatureError> {
+    let header = header.map(trim_blanks).filter(|value| !value.is_empty());
+    let signed = Signed::parse(header.ok_or(SignatureError::Missing)?)?;
+    signed.check_time(now, tolerance)?;
+    Ok(signed)
+}
+
+/// Verifies a body against the value of its `stripe-signature` field; says when it was signed.
 ///
 /// # Errors
 /// [`SignatureError`], see its variants.
@@ -128,29 +136,47 @@ pub fn verify<'a>(
     now: Micros,
     tolerance: Duration,
 ) -> Result<Micros, SignatureError> {
-    let header = header.map(trim_blanks).filter(|value| !value.is_empty());
-    let signed = Signed::parse(header.ok_or(SignatureError::Missing)?)?;
-    signed.check_time(now, tolerance)?;
-    let mut tried: usize = 0;
-    for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-        if signed.matches(body, secret) {
-            return Ok(Micros::from_secs(signed.at_s));
-        }
-        tried = tried.saturating_add(1);
-    }
-    Err(SignatureError::NoMatch { signatures: signed.macs.len(), secrets: tried })
+    read(header, now, tolerance)?.verify(body, secrets, now, tolerance)
 }
 
 /// What the header field says: `t=1492774577,v1=5257a8…,v1=6ffbb5…,v0=…`.
-struct Signed<'a> {
+///
+/// All that has to be kept of a header until the body has come.
+#[derive(Debug)]
+pub struct Signed {
     /// The digits of `t` as sent: they, not their value, were signed.
-    digits: &'a [u8],
+    digits: Box<[u8]>,
     at_s: u64,
     macs: Vec<[u8; MAC_BYTES]>,
 }
 
-impl<'a> Signed<'a> {
-    fn parse(header: &'a [u8]) -> Result<Self, Malformed> {
+impl Signed {
+    /// Verifies a body; says when it was signed. The time is checked again, because a body may come slowly.
+    ///
+    /// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret is rolled,
+    /// Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
+    ///
+    /// # Errors
+    /// [`SignatureError::OutsideTolerance`] and [`SignatureError::NoMatch`].
+    pub fn verify<'a>(
+        &self,
+        body: &[u8],
+        secrets: impl IntoIterator<Item = &'a [u8]>,
+        now: Micros,
+        tolerance: Duration,
+    ) -> Result<Micros, SignatureError> {
+        self.check_time(now, tolerance)?;
+        let mut tried: usize = 0;
+        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+            if self.matches(body, secret) {
+                return Ok(Micros::from_secs(self.at_s));
+            }
+            tried = tried.saturating_add(1);
+        }
+        Err(SignatureError::NoMatch { signatures: self.macs.len(), secrets: tried })
+    }
+
+    fn parse(header: &[u8]) -> Result<Self, Malformed> {
         if header.len() > HEADER_BYTES_MAX {
             return Err(Malformed::TooLong);
         }
@@ -174,7 +200,7 @@ impl<'a> Signed<'a> {
         if macs.is_empty() {
             return Err(Malformed::NoSignature);
         }
-        Ok(Signed { digits, at_s, macs })
+        Ok(Signed { digits: digits.into(), at_s, macs })
     }
 
     /// Compares whole seconds, which is all that `t` has. Both directions: a time in the future would make a stolen
@@ -192,7 +218,7 @@ impl<'a> Signed<'a> {
     fn matches(&self, body: &[u8], secret: &[u8]) -> bool {
         // HMAC takes a key of any length (RFC 2104 §2), so this never fails; if it did, nothing would match.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
-        mac.update(self.digits);
+        mac.update(&self.digits);
         mac.update(b".");
         mac.update(body);
         // The body is hashed once; only the end is done again for each signature. The compare is constant-time.

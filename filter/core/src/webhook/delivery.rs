@@ -2,10 +2,11 @@
 
 use super::auditing::Auditing;
 use super::deadline::Deadline;
+use super::held::Hold;
 use super::memory::Place;
 use super::sync::{Progress, Sync};
 use super::trigger::Trigger;
-use super::trouble::Trouble;
+use super::trouble::{RETRY_AFTER_S, Trouble};
 use super::worker::Worker;
 use super::{audit, lookalike, metrics};
 use crate::config::Mode;
@@ -17,13 +18,9 @@ use crate::problem::Problem;
 use crate::report::{Level, Report};
 use crate::secret::Secret;
 use crate::stripe::event::Event;
-use crate::stripe::signature::{self, SignatureError};
+use crate::stripe::signature::{self, SignatureError, Signed};
 use crate::time::Micros;
 use serde::Serialize;
-use std::time::Duration;
-
-/// What an operator is told of refused signatures at most once in so long: strangers can cause as many as they like.
-const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// How often remembering an event is tried while other workers are faster. Forgetting one is harmless.
 const REMEMBER_TRIES_MAX: u32 = 3;
@@ -31,7 +28,10 @@ const REMEMBER_TRIES_MAX: u32 = 3;
 /// One HTTP request on its way through the webhook filter.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    headers: HeaderMap,
+    /// The header fields to remove if it is forwarded.
+    remove: Vec<Vec<u8>>,
+    /// Its part of what the worker thread holds.
+    hold: Option<Hold>,
     stage: Stage,
     reports: Vec<Report>,
 }
@@ -42,8 +42,8 @@ enum Stage {
     /// The request itself.
     #[default]
     Header,
-    /// The rest of its body.
-    Body,
+    /// The rest of its body, which must be what was signed. The header counts with so many bytes.
+    Body { signed: Signed, header_bytes: usize },
     /// Whether the event came to its end before.
     Recall(Box<Verified>),
     /// Stripe and Clerk.
@@ -97,6 +97,19 @@ struct Receipt<'a> {
     changed: Option<bool>,
 }
 
+/// An alarm about what strangers can cause.
+#[derive(Serialize)]
+struct Line<'a> {
+    alarm: &'a str,
+    detail: &'a str,
+}
+
+impl From<Line<'_>> for Report {
+    fn from(line: Line<'_>) -> Self {
+        Report::json(Level::Warn, &line)
+    }
+}
+
 impl Machine for Delivery {
     type Worker = Worker;
 
@@ -104,14 +117,18 @@ impl Machine for Delivery {
         let stage = std::mem::replace(&mut self.stage, Stage::Answered);
         let action = match (stage, input) {
             (Stage::Header, Input::Head { headers, end_of_stream }) => {
-                self.headers = headers;
-                self.arrive(worker, now, end_of_stream)
+                self.arrive(worker, now, &headers, end_of_stream)
             }
-            (Stage::Body, Input::BodyGrew { bytes }) => match bytes > worker.config.body_bytes_max {
-                true => self.too_large(worker),
-                false => self.wait_in(Stage::Body),
-            },
-            (Stage::Body, Input::Body(body)) => self.judge(worker, now, body),
+            (Stage::Body { signed, header_bytes }, Input::BodyGrew { bytes }) => {
+                if bytes > worker.config.body_bytes_max {
+                    self.too_large(worker)
+                } else if self.grow(header_bytes.saturating_add(bytes)) {
+                    self.wait_in(Stage::Body { signed, header_bytes })
+                } else {
+                    self.refuse_overload(worker, now)
+                }
+            }
+            (Stage::Body { signed, .. }, Input::Body(body)) => self.judge(worker, now, &signed, body),
             (Stage::Recall(verified), Input::Loaded { value, .. }) => {
                 match verified.place.ended_before(value.unwrap_or_default(), verified.signed_at, now) {
                     true => self.receipt(worker, &Receipt::of("already_received", &verified.event.id)),
@@ -151,6 +168,10 @@ impl Machine for Delivery {
             // What nobody asked for changes nothing.
             (stage, _) => self.wait_in(stage),
         };
+        if matches!(action, Action::Reply(_) | Action::Forward(_)) {
+            self.hold = None;
+            self.remove = Vec::new();
+        }
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
 }
@@ -161,8 +182,14 @@ impl Delivery {
         Action::Wait
     }
 
-    fn arrive(&mut self, worker: &mut Worker, now: Micros, end_of_stream: bool) -> Action {
-        let path = self.headers.get(":path").unwrap_or_default();
+    fn arrive(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        headers: &HeaderMap,
+        end_of_stream: bool,
+    ) -> Action {
+        let path = headers.get(":path").unwrap_or_default();
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
         if path != worker.config.path.as_bytes() {
             // What forwards events has an upstream that takes them, and it must not take them by another door.
@@ -170,21 +197,42 @@ impl Delivery {
                 let detail = "this could be read as the webhook's path: send it in normal form";
                 return Action::Reply(Problem::new(400, "ambiguous_path", detail).into());
             }
-            return Action::Forward(self.forward());
+            return Action::Forward(Forward { remove: foreign_to_webhook(headers), ..Forward::default() });
         }
-        if self.headers.get(":method") != Some(b"POST") {
+        if headers.get(":method") != Some(b"POST") {
             let problem = Problem::new(405, "method_not_allowed", "Stripe's events are sent by POST");
             return Action::Reply(problem.header("allow", "POST").into());
         }
-        let announced =
-            self.headers.get("content-length").and_then(|length| std::str::from_utf8(length).ok());
+        let announced = headers.get("content-length").and_then(|length| std::str::from_utf8(length).ok());
         if announced
             .and_then(|length| length.parse().ok())
             .is_some_and(|length: usize| length > worker.config.body_bytes_max)
         {
             return self.too_large(worker);
         }
-        if end_of_stream { self.judge(worker, now, b"") } else { self.wait_in(Stage::Body) }
+        let signed = signature::signature_field(headers)
+            .and_then(|field| signature::read(field, now, worker.config.tolerance));
+        let signed = match signed {
+            Ok(signed) => signed,
+            Err(error) => return self.refuse_signature(worker, now, &error),
+        };
+        let header_bytes = headers.byte_len();
+        self.hold = worker.held.hold(header_bytes);
+        if self.hold.is_none() {
+            return self.refuse_overload(worker, now);
+        }
+        if worker.config.mode == Mode::Forward {
+            self.remove = foreign_to_webhook(headers);
+        }
+        match end_of_stream {
+            true => self.judge(worker, now, &signed, b""),
+            false => self.wait_in(Stage::Body { signed, header_bytes }),
+        }
+    }
+
+    /// Counts what is held of it by now. False if that is too much for the worker thread.
+    fn grow(&mut self, bytes: usize) -> bool {
+        self.hold.as_mut().is_some_and(|hold| hold.resize(bytes))
     }
 
     fn too_large(&mut self, worker: &Worker) -> Action {
@@ -194,11 +242,9 @@ impl Delivery {
     }
 
     /// The signature first, over the bytes; only then what they say.
-    fn judge(&mut self, worker: &mut Worker, now: Micros, body: &[u8]) -> Action {
+    fn judge(&mut self, worker: &mut Worker, now: Micros, signed: &Signed, body: &[u8]) -> Action {
         let secrets = worker.config.signing_secrets.iter().map(|secret| Secret::expose(secret).as_bytes());
-        let signed_at = signature::signature_field(&self.headers)
-            .and_then(|field| signature::verify(field, body, secrets, now, worker.config.tolerance));
-        let signed_at = match signed_at {
+        let signed_at = match signed.verify(body, secrets, now, worker.config.tolerance) {
             Ok(signed_at) => signed_at,
             Err(error) => return self.refuse_signature(worker, now, &error),
         };
@@ -235,20 +281,23 @@ impl Delivery {
     }
 
     fn refuse_signature(&mut self, worker: &mut Worker, now: Micros, error: &SignatureError) -> Action {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            alarm: &'a str,
-            detail: &'a str,
-        }
         self.reports.extend(metrics::answered("refused"));
-        let logged_lately =
-            worker.refusal_logged_at.is_some_and(|logged_at| now.since(logged_at) < REFUSALS_LOGGED_EVERY);
-        if !logged_lately {
-            worker.refusal_logged_at = Some(now);
-            let line = Line { alarm: error.code(), detail: &error.to_string() };
-            self.reports.push(Report::json(Level::Warn, &line));
+        if worker.refusal_logged.is_due(now) {
+            self.reports.push(Line { alarm: error.code(), detail: &error.to_string() }.into());
         }
         Action::Reply(Problem::new(400, error.code(), "this is not signed as Stripe signs").into())
+    }
+
+    /// More is held than this worker thread may hold. Stripe retries.
+    fn refuse_overload(&mut self, worker: &mut Worker, now: Micros) -> Action {
+        self.reports.extend(metrics::answered("overloaded"));
+        if worker.overload_logged.is_due(now) {
+            let detail = "too many deliveries, or too many bytes of them, wait for their end at once";
+            self.reports.push(Line { alarm: "deliveries_overloaded", detail }.into());
+        }
+        let detail = "the gateway holds too many deliveries at this moment";
+        let problem = Problem::new(503, "deliveries_overloaded", detail);
+        Action::Reply(problem.header("retry-after", RETRY_AFTER_S).into())
     }
 
     fn begin(&mut self, worker: &mut Worker, now: Micros, verified: Verified) -> Action {
@@ -343,7 +392,7 @@ impl Delivery {
             return self.reply(receipt);
         }
         self.reports.extend(metrics::answered(receipt.status));
-        let mut forward = self.forward();
+        let mut forward = Forward { remove: std::mem::take(&mut self.remove), ..Forward::default() };
         forward.set.push(("x-tollgate-stripe-event", receipt.event.as_str().into()));
         forward.set.push(("x-tollgate-stripe-result", receipt.status.into()));
         Action::Forward(forward)
@@ -360,14 +409,15 @@ impl Delivery {
             grpc_status: None,
         })
     }
-
-    fn forward(&self) -> Forward {
-        Forward { remove: foreign_fields(&self.headers, |by| by == Voucher::Webhook), ..Forward::default() }
-    }
 }
 
 impl<'a> Receipt<'a> {
     fn of(status: &'static str, event: &'a EventId) -> Self {
         Receipt { received: true, status, event, subject: None, plan: None, changed: None }
     }
+}
+
+/// The header fields that this filter alone vouches for, as somebody outside has sent them.
+fn foreign_to_webhook(headers: &HeaderMap) -> Vec<Vec<u8>> {
+    foreign_fields(headers, |by| by == Voucher::Webhook)
 }

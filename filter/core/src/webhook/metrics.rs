@@ -5,7 +5,7 @@ use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 use crate::time::Micros;
 
 /// What a delivery came to.
-const RESULTS: [&str; 8] = [
+const RESULTS: [&str; 9] = [
     "processed",
     "already_received",
     "ignored",
@@ -14,6 +14,7 @@ const RESULTS: [&str; 8] = [
     "refused",
     "failed",
     "too_large",
+    "overloaded",
 ];
 
 const CALLOUTS_FAILED: [(Service, &str); 2] = [(Service::Stripe, "stripe"), (Service::Clerk, "clerk")];

@@ -15,6 +15,7 @@ mod deadline;
 mod delivery;
 mod discovery;
 mod facts;
+mod held;
 mod lookalike;
 mod memory;
 mod metrics;

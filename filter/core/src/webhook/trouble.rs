@@ -4,7 +4,7 @@ use crate::clerk::api::ApiError;
 use crate::problem::Problem;
 
 /// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
-const RETRY_AFTER_S: &str = "30";
+pub(super) const RETRY_AFTER_S: &str = "30";
 
 /// The service that a callout went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

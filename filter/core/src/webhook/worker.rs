@@ -1,5 +1,6 @@
 //! What the webhook deliveries of one worker thread share.
 
+use super::held::HeldDeliveries;
 use super::metrics;
 use super::products::ProductCache;
 use crate::config::{Configuration, NotPlans, Webhook};
@@ -7,6 +8,10 @@ use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
 use crate::stripe::plan::{Catalogue, PlanRules};
 use crate::time::Micros;
+use std::time::Duration;
+
+/// How often an operator is told of what strangers can cause as often as they like.
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// What the webhook deliveries of one worker thread share: configuration, and products read lately.
 #[derive(Debug)]
@@ -16,8 +21,11 @@ pub struct Worker {
     not_plans: NotPlans,
     pub(super) namespace: String,
     pub(super) products: ProductCache,
+    pub(super) held: HeldDeliveries,
     /// When a refused signature was last logged.
-    pub(super) refusal_logged_at: Option<Micros>,
+    pub(super) refusal_logged: Seldom,
+    /// When it was last logged that too much is held.
+    pub(super) overload_logged: Seldom,
 }
 
 impl Worker {
@@ -30,7 +38,9 @@ impl Worker {
             not_plans,
             namespace,
             products: ProductCache::default(),
-            refusal_logged_at: None,
+            held: HeldDeliveries::default(),
+            refusal_logged: Seldom::default(),
+            overload_logged: Seldom::default(),
         }
     }
 
@@ -45,8 +55,37 @@ impl Worker {
     }
 }
 
+/// Something that is logged at most once a minute.
+#[derive(Debug, Default)]
+pub(super) struct Seldom(Option<Micros>);
+
+impl Seldom {
+    /// Whether it is to be logged now.
+    pub(super) fn is_due(&mut self, now: Micros) -> bool {
+        let due = self.0.is_none_or(|logged_at| now.since(logged_at) >= SELDOM);
+        if due {
+            self.0 = Some(now);
+        }
+        due
+    }
+}
+
 impl Metrics for Worker {
     fn metrics(&self) -> Vec<MetricDefinition> {
         metrics::definitions()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_cause_is_logged_once_a_minute() {
+        let mut seldom = Seldom::default();
+        for (at_s, want) in [(100, true), (100, false), (159, false), (90, false), (160, true), (161, false)]
+        {
+            assert_eq!(seldom.is_due(Micros::from_secs(at_s)), want, "{at_s}");
+        }
     }
 }

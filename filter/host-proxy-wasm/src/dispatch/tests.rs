@@ -2,6 +2,7 @@
 
 mod anything;
 mod cost;
+mod held;
 mod script;
 
 use super::*;

@@ -2,15 +2,16 @@
 
 mod verdict;
 
+use super::answer::{self, AnswerContext};
 use super::authentication::{Authentication, Progress};
 use super::confirm::Confirming;
+use super::cors;
 use super::refusal::Refusal;
 use super::rules::{Guard, guard};
 use super::spender::Spender;
 use super::store::{Counting, Reading};
 use super::usage::{self, Asked};
 use super::worker::Worker;
-use super::{answer, cors};
 use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
@@ -28,7 +29,8 @@ const SOURCE_ADDRESS: &[&str] = &["source", "address"];
 /// One request on its way through the gate.
 #[derive(Debug, Default)]
 pub struct Passage {
-    headers: HeaderMap,
+    /// What of the header its answer needs.
+    context: AnswerContext,
     /// The place of the rule that guards it.
     rule: Option<usize>,
     at_usage_path: bool,
@@ -46,8 +48,8 @@ enum Stage {
     /// The request itself.
     #[default]
     Header,
-    /// The rule that the route names.
-    Route,
+    /// The rule that the route names, for the request with this header.
+    Route(HeaderMap),
     /// A signature to be checked, or keys.
     Token(Box<Authentication>),
     /// The address of a caller without a token, who has this plan.
@@ -68,11 +70,8 @@ impl Machine for Passage {
     fn handle(&mut self, worker: &mut Worker, now: Micros, input: Input<'_>) -> Step {
         let stage = std::mem::replace(&mut self.stage, Stage::Judged);
         let action = match (stage, input) {
-            (Stage::Header, Input::Head { headers, .. }) => {
-                self.headers = headers;
-                self.arrive(worker, now)
-            }
-            (Stage::Route, Input::Property(named)) => self.route(worker, now, named),
+            (Stage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
+            (Stage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
             (Stage::Token(authentication), Input::Verified(verification)) => {
                 let progress = authentication.verified(worker, verification, now, &mut self.reports);
                 self.authenticated(worker, now, progress)
@@ -114,25 +113,32 @@ impl Machine for Passage {
 }
 
 impl Passage {
-    fn arrive(&mut self, worker: &mut Worker, now: Micros) -> Action {
-        let path = self.headers.get(":path").unwrap_or_default();
+    fn arrive(&mut self, worker: &mut Worker, now: Micros, headers: HeaderMap) -> Action {
+        self.context = AnswerContext::of(worker, &headers);
+        let path = headers.get(":path").unwrap_or_default();
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
         let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
         if is(&worker.gate.webhook_path) {
-            return self.let_by(worker);
+            return self.let_by();
         }
         if is(&worker.gate.usage_path) {
-            return self.usage(worker, now);
+            return self.usage(worker, now, &headers);
         }
-        self.stage = Stage::Route;
+        self.stage = Stage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }
     }
 
-    fn route(&mut self, worker: &mut Worker, now: Micros, named: Option<&[u8]>) -> Action {
-        match guard(&worker.gate.rules, named, &self.headers) {
+    fn route(
+        &mut self,
+        worker: &mut Worker,
+        now: Micros,
+        headers: &HeaderMap,
+        named: Option<&[u8]>,
+    ) -> Action {
+        match guard(&worker.gate.rules, named, headers) {
             Guard::Rule(place, _) => self.rule = Some(place),
             Guard::Unmatched => match worker.gate.unmatched {
-                Unmatched::Pass => return self.let_by(worker),
+                Unmatched::Pass => return self.let_by(),
                 Unmatched::RequireToken => {}
                 Unmatched::Deny => return self.refuse(worker, now, &Refusal::NoRule, None),
             },
@@ -140,23 +146,23 @@ impl Passage {
             Guard::AmbiguousHost => return self.refuse(worker, now, &Refusal::AmbiguousHost, None),
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        if cors::is_preflight(&self.headers) {
-            return self.let_by(worker);
+        if cors::is_preflight(headers) {
+            return self.let_by();
         }
-        self.authenticate(worker, now)
+        self.authenticate(worker, now, headers)
     }
 
-    fn usage(&mut self, worker: &mut Worker, now: Micros) -> Action {
+    fn usage(&mut self, worker: &mut Worker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
-        match usage::asked(worker, &self.headers) {
-            Asked::Usage => self.authenticate(worker, now),
+        match usage::asked(worker, headers, &self.context) {
+            Asked::Usage => self.authenticate(worker, now, headers),
             Asked::Preflight(reply) => Action::Reply(reply),
             Asked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
         }
     }
 
-    fn authenticate(&mut self, worker: &mut Worker, now: Micros) -> Action {
-        let progress = Authentication::begin(worker, &self.headers, now, &mut self.reports);
+    fn authenticate(&mut self, worker: &mut Worker, now: Micros, headers: &HeaderMap) -> Action {
+        let progress = Authentication::begin(worker, headers, now, &mut self.reports);
         self.authenticated(worker, now, progress)
     }
 
@@ -184,8 +190,8 @@ impl Passage {
     }
 
     /// The request goes on, and nobody is vouched for.
-    fn let_by(&self, worker: &Worker) -> Action {
-        Action::Forward(answer::unvouched(worker, &self.headers))
+    fn let_by(&mut self) -> Action {
+        Action::Forward(answer::unvouched(std::mem::take(&mut self.context)))
     }
 
     fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {

@@ -54,7 +54,7 @@ impl Passage {
             Read::Done(standings) => {
                 question.take(standings);
                 self.reports.push(worker.metrics.happened(Event::UsageRead));
-                Action::Reply(question.reply(worker, &self.headers, now))
+                Action::Reply(question.reply(worker, &self.context, now))
             }
             Read::Unavailable => {
                 self.reports.push(worker.metrics.happened(Event::StoreFailed));
@@ -137,7 +137,7 @@ impl Passage {
     /// The request goes on.
     fn pass(&mut self, worker: &Worker, now: Micros, spender: &Spender, standing: &Standing) -> Action {
         self.reports.push(worker.metrics.decided(self.rule, Decision::Allowed));
-        let mut forward = answer::vouched(worker, &self.headers, spender, now);
+        let mut forward = answer::vouched(worker, std::mem::take(&mut self.context), spender, now);
         if let Some(state) = tightest(&standing.states) {
             forward.respond_with = answer::rate_limit(worker, &standing.limit, state, now);
         }
@@ -159,11 +159,11 @@ impl Passage {
         if worker.gate.shadow && !self.at_usage_path {
             self.reports.push(worker.metrics.decided(self.rule, Decision::Shadowed));
             return Action::Forward(match spender {
-                Some(spender) => answer::vouched(worker, &self.headers, spender, now),
-                None => answer::unvouched(worker, &self.headers),
+                Some(spender) => answer::vouched(worker, std::mem::take(&mut self.context), spender, now),
+                None => answer::unvouched(std::mem::take(&mut self.context)),
             });
         }
         self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
-        Action::Reply(answer::refused(worker, &self.headers, refusal, now))
+        Action::Reply(answer::refused(worker, &std::mem::take(&mut self.context), refusal, now))
     }
 }

@@ -54,8 +54,11 @@ fn only_posts_to_the_path_are_touched_and_only_small_ones_are_hashed() {
     assert_eq!(elsewhere.status, 0, "forwarded: {elsewhere:?}");
     let with_query = bench.send(&Sending { path: "/webhooks/stripe?x=1", ..post(b"{}", None) });
     assert_eq!(with_query.answer(), (400, "missing_signature"));
-    for (bytes, want) in [(1024, (400, "missing_signature")), (1025, (413, "body_too_large"))] {
-        assert_eq!(bench.send(&post(&vec![b'x'; bytes], None)).answer(), want, "{bytes} bytes");
+    for (bytes, want) in [(1024, (400, "signature_mismatch")), (1025, (413, "body_too_large"))] {
+        let wrong = format!("t={START_S},v1={}", signature(b"", START_S));
+        assert_eq!(bench.send(&post(&vec![b'x'; bytes], Some(wrong))).answer(), want, "{bytes} bytes");
+        let unsigned = bench.send(&post(&vec![b'x'; bytes], None));
+        assert_eq!(unsigned.answer(), (400, "missing_signature"), "{bytes} bytes, not waited for");
     }
     let announced = Sending { headers: vec![("content-length", "1025".to_owned())], ..post(b"x", None) };
     assert_eq!(bench.send(&announced).answer(), (413, "body_too_large"));

@@ -1,0 +1,324 @@
+//! What requests keep of the memory while they are held, and that they keep nothing once they are judged. The allocator of
+//! this test counts.
+
+#![allow(unsafe_code, reason = "an allocator can only be written with it")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test"
+)]
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+use tollgate_core::http::{HeaderMap, Reply};
+use tollgate_core::time::Micros;
+use tollgate_core::webhook::{self, Delivery};
+use tollgate_core::{Action, Input, Machine, config, gate};
+
+struct Counting;
+
+thread_local! {
+    /// How many bytes this thread has allocated and not freed.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize, sign: isize) {
+    let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
+    // While a thread ends nothing is measured any more.
+    let _ = LIVE.try_with(|live| live.set(live.get() + sign * bytes));
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 1);
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        count(layout.size(), -1);
+        // SAFETY: as above.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many bytes a machine holds on the heap.
+fn held_by<M>(machine: M) -> isize {
+    let before = LIVE.get();
+    drop(machine);
+    before - LIVE.get()
+}
+
+const NOW: Micros = Micros::from_secs(1_800_000_000);
+const SECRET: &str = "whsec_0123456789abcdef0123456789abcdef";
+const PATH: &str = "/webhooks/stripe";
+
+/// What a request may keep of a header of 60 KB while it is held.
+const HELD_MAX: isize = 1024;
+
+fn document(more: Value) -> Vec<u8> {
+    let mut document = json!({
+        "plans": [{"name": "free"}, {"name": "pro", "prices": ["price_1"]}],
+        "stripe_webhook": {
+            "path": PATH, "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+            "stripe": {"cluster": "stripe_api"}, "clerk": {"cluster": "clerk_api"},
+        },
+        "plan_gate": {
+            "issuer": "https://clerk.example.com", "keys": {"jwks": {"cluster": "clerk_api"}},
+            "authorized_parties": ["https://app.example.com"],
+            "rules": [{"name": "ask", "path_prefix": "/ask"}],
+        },
+    });
+    if let (Some(section), Some(more)) = (document["stripe_webhook"].as_object_mut(), more.as_object()) {
+        section.extend(more.clone());
+    }
+    document.to_string().into_bytes()
+}
+
+fn webhook_worker(more: Value) -> webhook::Worker {
+    let environment = |name: &str| (name == "STRIPE_WEBHOOK_SECRET").then(|| SECRET.to_owned());
+    webhook::Worker::new(config::webhook(&document(more), &environment).expect("a right document"))
+}
+
+fn gate_worker() -> gate::Worker {
+    let configuration = config::gate(&document(json!({})), &|_| None).expect("a right document");
+    gate::Worker::new(configuration, [7; 16]).expect("a gate")
+}
+
+/// A header of 60 KB, with these fields among the others.
+fn large_header(fields: &[(&str, &str)]) -> HeaderMap {
+    let padding = "x".repeat(4 << 10);
+    let padding = std::iter::repeat_n(("x-padding", padding.as_str()), 15);
+    let fields = fields.iter().copied().chain(padding);
+    HeaderMap::from_fields(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+}
+
+fn post(signature: &str) -> HeaderMap {
+    large_header(&[(":method", "POST"), (":path", PATH), ("stripe-signature", signature)])
+}
+
+fn signature(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
+    mac.update(format!("{}.", NOW.as_secs()).as_bytes());
+    mac.update(body);
+    format!("t={},v1={}", NOW.as_secs(), hex::encode(mac.finalize().into_bytes()))
+}
+
+/// A delivery whose header has come, and what is to be done with it.
+fn arrived(worker: &mut webhook::Worker, headers: HeaderMap) -> (Delivery, Action) {
+    let mut delivery = Delivery::default();
+    let action = delivery.handle(worker, NOW, Input::Head { headers, end_of_stream: false }).action;
+    (delivery, action)
+}
+
+fn replied(action: Action) -> Reply {
+    match action {
+        Action::Reply(reply) => reply,
+        action => panic!("{action:?}"),
+    }
+}
+
+#[test]
+fn a_delivery_whose_header_is_wrong_is_refused_before_its_body_and_keeps_nothing() {
+    let mut worker = webhook_worker(json!({}));
+    let mac = "0".repeat(64);
+    let now = NOW.as_secs();
+    let cases = [
+        ("no signature", String::new(), "missing_signature"),
+        ("no timestamp", format!("v1={mac}"), "malformed_signature"),
+        ("no signature that proves anything", format!("t={now},v0={mac}"), "malformed_signature"),
+        ("two timestamps", format!("t={now},t={now},v1={mac}"), "malformed_signature"),
+        ("too long", format!("t={now},v1={mac},{}", "x".repeat(5_000)), "malformed_signature"),
+        ("too late", format!("t={},v1={mac}", now - 301), "timestamp_outside_tolerance"),
+        ("too early", format!("t={},v1={mac}", now + 301), "timestamp_outside_tolerance"),
+    ];
+    for (why, signature, code) in cases {
+        let (delivery, action) = arrived(&mut worker, post(&signature));
+        let reply = replied(action);
+        assert_eq!((reply.status, reply.details), (400, code), "{why}");
+        drop(reply);
+        assert_eq!(held_by(delivery), 0, "{why}");
+    }
+    let twice = large_header(&[
+        (":method", "POST"),
+        (":path", PATH),
+        ("stripe-signature", &signature(b"{}")),
+        ("stripe-signature", &signature(b"{}")),
+    ]);
+    let (delivery, action) = arrived(&mut worker, twice);
+    assert_eq!(replied(action).details, "malformed_signature");
+    assert_eq!(held_by(delivery), 0);
+}
+
+#[test]
+fn a_held_delivery_keeps_of_its_header_what_its_end_needs() {
+    for mode in ["respond", "forward"] {
+        let mut worker = webhook_worker(json!({ "mode": mode }));
+        for at_the_edge in [NOW, NOW.plus(Duration::from_secs(300))] {
+            let mut delivery = Delivery::default();
+            let headers = post(&signature(b"{}"));
+            let input = Input::Head { headers, end_of_stream: false };
+            let action = delivery.handle(&mut worker, at_the_edge, input).action;
+            assert_eq!(action, Action::Wait);
+            let held = held_by(delivery);
+            assert!(held < HELD_MAX, "{mode}: {held} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_judged_delivery_keeps_nothing() {
+    let mut worker = webhook_worker(json!({}));
+    let ignored = json!({"id": "evt_1", "object": "event", "type": "product.created", "livemode": true,
+        "data": {"object": {"id": "prod_1"}}});
+    for (body, want) in [(ignored.to_string(), 200), ("{}".to_owned(), 400)] {
+        let (mut delivery, action) = arrived(&mut worker, post(&signature(body.as_bytes())));
+        assert_eq!(action, Action::Wait);
+        let action = delivery.handle(&mut worker, NOW, Input::Body(body.as_bytes())).action;
+        assert_eq!(replied(action).status, want, "{body}");
+        assert_eq!(held_by(delivery), 0, "{body}");
+    }
+    let elsewhere =
+        large_header(&[(":method", "POST"), (":path", "/ask"), ("x-tollgate-stripe-event", "evt_1")]);
+    let (delivery, action) = arrived(&mut worker, elsewhere);
+    assert!(matches!(&action, Action::Forward(forward) if forward.remove.len() == 1), "{action:?}");
+    drop(action);
+    assert_eq!(held_by(delivery), 0, "forwarded");
+}
+
+/// A delivery with a header of 200 bytes, of which so much of the body has come.
+fn growing(worker: &mut webhook::Worker, bytes: usize) -> (Delivery, Action) {
+    let signature = signature(b"{}");
+    let fields = [(":method", "POST"), (":path", PATH), ("stripe-signature", &signature)];
+    let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let (mut delivery, action) = arrived(worker, HeaderMap::from_fields(fields));
+    if action != Action::Wait {
+        return (delivery, action);
+    }
+    let action = delivery.handle(worker, NOW, Input::BodyGrew { bytes }).action;
+    (delivery, action)
+}
+
+#[test]
+fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
+    let mut worker = webhook_worker(json!({"max_body_kb": 512}));
+    for round in 0..3 {
+        let all: Vec<(Delivery, Action)> = (0..800).map(|_| growing(&mut worker, 512 << 10)).collect();
+        let (held, refused): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(_, action)| *action == Action::Wait);
+        assert_eq!(held.len(), 31, "round {round}: just below 16 MB");
+        for (_, action) in refused {
+            let reply = replied(action);
+            assert_eq!((reply.status, reply.details), (503, "deliveries_overloaded"));
+            assert!(reply.headers.iter().any(|(name, _)| *name == "retry-after"), "Stripe retries");
+        }
+        let (_, action) = growing(&mut worker, 1024);
+        assert_eq!(action, Action::Wait, "round {round}: small ones still fit");
+        // Their streams end: the host drops them.
+        drop(held);
+    }
+}
+
+#[test]
+fn how_many_deliveries_a_worker_thread_holds_is_bounded_and_given_back() {
+    let mut worker = webhook_worker(json!({}));
+    let mut held: Vec<Delivery> = Vec::new();
+    for n in 0..600 {
+        let (delivery, action) = growing(&mut worker, 1024);
+        assert_eq!(action == Action::Wait, n < 512, "{n}");
+        held.push(delivery);
+    }
+    // One is judged, and its place is free though its stream is not over.
+    let action = held[0].handle(&mut worker, NOW, Input::Body(b"{}")).action;
+    assert_eq!(replied(action).status, 400);
+    let (_next, action) = growing(&mut worker, 1024);
+    assert_eq!(action, Action::Wait);
+    assert_eq!(replied(growing(&mut worker, 1024).1).status, 503);
+}
+
+#[test]
+fn a_delivery_may_come_in_any_number_of_pieces() {
+    let mut worker = webhook_worker(json!({}));
+    for _ in 0..100 {
+        let (mut delivery, action) = growing(&mut worker, 1);
+        assert_eq!(action, Action::Wait);
+        for bytes in (0..500 << 10).step_by(16 << 10) {
+            let action = delivery.handle(&mut worker, NOW, Input::BodyGrew { bytes }).action;
+            assert_eq!(action, Action::Wait, "what is held of one delivery counts once");
+        }
+    }
+}
+
+/// A token whose key nobody knows, on which a request waits for keys.
+fn token() -> String {
+    let header = json!({"alg": "RS256", "typ": "JWT", "kid": "ins_unknown"}).to_string();
+    let claims = json!({"sub": "user_1"}).to_string();
+    [header.as_bytes(), claims.as_bytes(), &[1; 256]].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+}
+
+#[test]
+fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
+    let mut worker = gate_worker();
+    let token = token();
+    let authorization = format!("Bearer {token}");
+    let mut passage = gate::Passage::default();
+    let headers = large_header(&[
+        (":method", "GET"),
+        (":path", "/ask"),
+        ("origin", "https://app.example.com"),
+        ("authorization", &authorization),
+    ]);
+    let mut action = passage.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
+    if matches!(action, Action::ReadProperty { .. }) {
+        action = passage.handle(&mut worker, NOW, Input::Property(None)).action;
+    }
+    let Action::Inquire { inquiry, .. } = action else { panic!("{action:?}") };
+    let action = passage.handle(&mut worker, NOW, Input::Inquired).action;
+    assert_eq!(action, Action::Await(inquiry));
+
+    let mut waiting = std::mem::take(&mut passage);
+    gate::Passage::settle(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
+    let before = LIVE.get();
+    let action = waiting.handle(&mut worker, NOW, Input::Settled).action;
+    let reply = replied(action);
+    assert_eq!(reply.status, 503);
+    let allowed = reply.headers.iter().any(|(name, _)| *name == "access-control-allow-origin");
+    assert!(allowed, "the page may read the answer");
+    drop(reply);
+    let freed = before - LIVE.get();
+    let few = isize::try_from(4 * token.len()).expect("few") + HELD_MAX;
+    assert!((1..few).contains(&freed), "{freed} bytes were kept while it waited");
+    assert_eq!(held_by(waiting), 0);
+}
+
+#[test]
+fn a_judged_request_keeps_nothing() {
+    for (path, want) in [("/ask", Some(401)), ("/elsewhere", None)] {
+        let mut worker = gate_worker();
+        let mut passage = gate::Passage::default();
+        let headers = large_header(&[(":method", "GET"), (":path", path), ("x-tollgate-user", "user_1")]);
+        let mut action =
+            passage.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
+        if matches!(action, Action::ReadProperty { .. }) {
+            action = passage.handle(&mut worker, NOW, Input::Property(None)).action;
+        }
+        match (action, want) {
+            (Action::Reply(reply), Some(status)) => assert_eq!(reply.status, status),
+            (Action::Forward(forward), None) => assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()]),
+            (action, _) => panic!("{action:?}"),
+        }
+        assert_eq!(held_by(passage), 0, "{path}");
+    }
+}
