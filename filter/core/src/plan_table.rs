@@ -100,6 +100,46 @@ impl Period {
     }
 }
 
+/// A plan as some record names it. A name that this table does not have is no low plan: it may be one that another
+/// replica's document has, or one that is sold no more and still paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedPlan<'a> {
+    /// No plan is named, which means the default one.
+    None,
+    /// A plan of this table.
+    Known(Rank),
+    /// A plan that this table does not have.
+    Unknown(&'a str),
+}
+
+impl RecordedPlan<'_> {
+    /// Whether the plan of that rank in its place could be less. True of each for a plan that the table does not have.
+    pub fn may_be_lowered_by(self, rank: Rank) -> bool {
+        match self {
+            RecordedPlan::None => false,
+            RecordedPlan::Known(recorded) => rank < recorded,
+            RecordedPlan::Unknown(_) => true,
+        }
+    }
+
+    /// The rank, if the table has the plan.
+    pub fn known(self) -> Option<Rank> {
+        match self {
+            RecordedPlan::Known(rank) => Some(rank),
+            RecordedPlan::None | RecordedPlan::Unknown(_) => None,
+        }
+    }
+
+    /// Whether it is more than what everyone has, or may be.
+    pub fn is_above_default(self) -> bool {
+        match self {
+            RecordedPlan::None => false,
+            RecordedPlan::Known(rank) => rank > Rank(0),
+            RecordedPlan::Unknown(_) => true,
+        }
+    }
+}
+
 impl PlanTable {
     /// A table of these plans, lowest first.
     pub fn new(default_plan: Plan, above: Vec<Plan>) -> Self {
@@ -130,6 +170,14 @@ impl PlanTable {
     /// The rank of the plan of exactly that name.
     pub fn rank_of(&self, name: &str) -> Option<Rank> {
         self.iter().find(|(_, plan)| plan.name == name).map(|(rank, _)| rank)
+    }
+
+    /// What a record means that names this plan.
+    pub fn recorded<'a>(&self, name: Option<&'a str>) -> RecordedPlan<'a> {
+        match name {
+            None => RecordedPlan::None,
+            Some(name) => self.rank_of(name).map_or(RecordedPlan::Unknown(name), RecordedPlan::Known),
+        }
     }
 
     /// Whether a plan, or one below it, has the feature.
@@ -171,6 +219,9 @@ mod tests {
         assert!(table.default_rank() < pro && pro < enterprise);
         assert_eq!(table.get(enterprise).name, "enterprise");
         assert_eq!(table.rank_of("Pro"), None);
+        assert_eq!(table.recorded(Some("Pro")), RecordedPlan::Unknown("Pro"));
+        assert_eq!(table.recorded(Some("pro")), RecordedPlan::Known(pro));
+        assert_eq!(table.recorded(None), RecordedPlan::None);
         assert!(table.has_feature(enterprise, "priority_support"));
         assert!(!table.has_feature(pro, "sso"));
         assert_eq!(table.features(enterprise), ["priority_support", "sso"]);

@@ -40,7 +40,9 @@ impl Spender {
     /// The plan in force.
     pub(super) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
         match self {
-            Spender::Caller { confirmed: Some(answer), .. } => answer.plan(plans, now),
+            Spender::Caller { caller, confirmed: Some(answer) } => {
+                answer.plan(caller.plan(plans, now), plans, now)
+            }
             Spender::Caller { caller, confirmed: None } => caller.plan(plans, now),
             Spender::Anonymous { plan, .. } => *plan,
         }

@@ -189,8 +189,7 @@ impl Confirming {
     ) -> Progress {
         let (key, who) = ledger::place(&worker.namespace, &self.subject);
         let Some(answer) = worker.confirmed.latest(&self.subject, now) else { return self.stands() };
-        let plan = &worker.plans.get(answer.plan).name;
-        match Ledger::read(value).answered(who, answer, plan, now) {
+        match Ledger::read(value).answered(who, answer, &worker.plans, now) {
             Some(value) => self.ask(Step::Sharing, Action::Swap { key, value, version }),
             None => self.learned(),
         }

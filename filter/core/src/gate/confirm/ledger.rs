@@ -4,7 +4,7 @@
 //! questions are used up (8), when the last answered question began (8), the plan (8) and its grace (8), little-endian.
 //! Who and which plan are told by hashes without a key: nobody can choose a Clerk id or a plan's name.
 
-use super::memory::{Answer, holds};
+use super::memory::{Answer, Confirmed, holds};
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::time::Micros;
@@ -100,10 +100,14 @@ impl Ledger {
         Ledger(rest.as_chunks().0.iter().take(RECORDS_MAX).filter_map(Record::read).collect())
     }
 
-    /// What Clerk said last, by whichever worker it was asked; if it still holds, and of a plan that is sold.
+    /// What Clerk said last, by whichever worker it was asked; if it still holds.
     pub(super) fn answer(&self, who: Who, plans: &PlanTable, now: Micros) -> Option<Answer> {
         let record = self.find(who).filter(|record| holds(record.asked_at, now))?;
-        let (plan, _) = plans.iter().find(|(_, plan)| plan_hash(&plan.name) == record.plan)?;
+        let known = plans.iter().find(|(_, plan)| plan_hash(&plan.name) == record.plan);
+        let plan = match known {
+            Some((plan, _)) => Confirmed::Plan(plan),
+            None => Confirmed::Unknown { name_hash: record.plan },
+        };
         Some(Answer { asked_at: record.asked_at, plan, grace_until: record.grace_until })
     }
 
@@ -124,13 +128,23 @@ impl Ledger {
     }
 
     /// The bytes with a new answer; `None` if a later one is there, or no room.
-    pub(super) fn answered(mut self, who: Who, answer: &Answer, plan: &str, now: Micros) -> Option<Vec<u8>> {
+    pub(super) fn answered(
+        mut self,
+        who: Who,
+        answer: &Answer,
+        plans: &PlanTable,
+        now: Micros,
+    ) -> Option<Vec<u8>> {
         let record = self.find(who).unwrap_or(Record::new(who));
         if record.asked_at >= answer.asked_at && record.asked_at <= now {
             return None;
         }
         let (asked_at, grace_until) = (answer.asked_at, answer.grace_until);
-        self.put(Record { asked_at, plan: plan_hash(plan), grace_until, ..record }, now)
+        let plan = match answer.plan {
+            Confirmed::Plan(plan) => plan_hash(&plans.get(plan).name),
+            Confirmed::Unknown { name_hash } => name_hash,
+        };
+        self.put(Record { asked_at, plan, grace_until, ..record }, now)
     }
 
     fn find(&self, who: Who) -> Option<Record> {
@@ -152,7 +166,8 @@ impl Ledger {
     }
 }
 
-fn plan_hash(name: &str) -> u64 {
+/// What the ledger knows a plan by.
+pub(super) fn plan_hash(name: &str) -> u64 {
     hash(name).first_chunk().map_or(0, |start| u64::from_le_bytes(*start))
 }
 
@@ -234,21 +249,28 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_found_while_it_holds_and_its_plan_is_sold() {
+    fn an_answer_is_found_while_it_holds_whether_its_plan_is_known_or_not() {
         let plans = plans();
         let pro = plans.rank_of("pro").unwrap();
         for grace_until in [None, Some(Micros::default()), Some(at(5))] {
-            let answer = Answer { asked_at: at(0), plan: pro, grace_until };
-            let bytes = Ledger::read(None).answered(who(1), &answer, "pro", at(1)).unwrap();
+            let answer = Answer { asked_at: at(0), plan: Confirmed::Plan(pro), grace_until };
+            let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
             let ledger = Ledger::read(Some(&bytes));
             assert_eq!(ledger.answer(who(1), &plans, at(59)), Some(answer));
             assert_eq!(ledger.answer(who(1), &plans, at(60)), None);
             assert_eq!(ledger.answer(who(2), &plans, at(1)), None);
-            assert_eq!(ledger.answered(who(1), &answer, "free", at(1)), None, "it is known");
+            assert_eq!(ledger.answered(who(1), &answer, &plans, at(1)), None, "it is known");
         }
-        let answer = Answer { asked_at: at(0), plan: pro, grace_until: None };
-        let bytes = Ledger::read(None).answered(who(1), &answer, "of another configuration", at(1)).unwrap();
-        assert_eq!(Ledger::read(Some(&bytes)).answer(who(1), &plans, at(1)), None);
+        // Of two workers whose documents differ, only one has the plan.
+        let unknown = Confirmed::Unknown { name_hash: plan_hash("enterprise") };
+        let answer = Answer { asked_at: at(0), plan: unknown, grace_until: None };
+        let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
+        assert_eq!(Ledger::read(Some(&bytes)).answer(who(1), &plans, at(1)), Some(answer));
+        let plan = |name: &str| Plan { name: name.to_owned(), ..Plan::default() };
+        let more = PlanTable::new(plan("free"), vec![plan("pro"), plan("enterprise")]);
+        let enterprise = Confirmed::Plan(more.rank_of("enterprise").unwrap());
+        let known = Ledger::read(Some(&bytes)).answer(who(1), &more, at(1));
+        assert_eq!(known, Some(Answer { plan: enterprise, ..answer }));
     }
 
     #[test]

@@ -18,15 +18,32 @@ pub(in crate::gate) struct Answer {
     /// When the question began. What was written before is in the answer; a token read later knows better.
     pub(in crate::gate) asked_at: Micros,
     /// The plan.
-    pub(in crate::gate) plan: Rank,
+    pub(in crate::gate) plan: Confirmed,
     /// From then on it counts as the default plan.
     pub(in crate::gate) grace_until: Option<Micros>,
 }
 
+/// Which plan a record of Clerk's shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Confirmed {
+    /// One of this document, or the default one where it shows none.
+    Plan(Rank),
+    /// One that this document does not have: at least what the token names, for nobody knows that it is less. With
+    /// the hash of its name, by which a worker with another document may know it.
+    Unknown {
+        /// See [`plan_hash`](super::ledger::plan_hash).
+        name_hash: u64,
+    },
+}
+
 impl Answer {
-    /// The plan in force.
-    pub(in crate::gate) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
-        if self.grace_until.is_some_and(|end| end <= now) { plans.default_rank() } else { self.plan }
+    /// The plan in force for a token that names `token_plan`.
+    pub(in crate::gate) fn plan(&self, token_plan: Rank, plans: &PlanTable, now: Micros) -> Rank {
+        match self.plan {
+            Confirmed::Unknown { .. } => token_plan,
+            Confirmed::Plan(_) if self.grace_until.is_some_and(|end| end <= now) => plans.default_rank(),
+            Confirmed::Plan(plan) => plan,
+        }
     }
 
     fn holds(&self, now: Micros) -> bool {
@@ -125,7 +142,7 @@ mod tests {
     }
 
     fn answer(asked_s: u64) -> Answer {
-        let plan = PlanTable::new(Plan::default(), Vec::new()).default_rank();
+        let plan = Confirmed::Plan(PlanTable::new(Plan::default(), Vec::new()).default_rank());
         Answer { asked_at: Micros::from_secs(asked_s), plan, grace_until: None }
     }
 

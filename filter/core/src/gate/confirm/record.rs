@@ -1,6 +1,7 @@
 //! What Clerk's own record says of a subject's plan, taken into the memory of a worker thread.
 
-use super::memory::Answer;
+use super::ledger::plan_hash;
+use super::memory::{Answer, Confirmed};
 use crate::clerk::api;
 use crate::clerk::metadata::Record;
 use crate::config::ClaimSource;
@@ -9,6 +10,7 @@ use crate::gate::metrics::Event;
 use crate::gate::worker::Worker;
 use crate::http::Outcome;
 use crate::ids::Subject;
+use crate::plan_table::RecordedPlan;
 use crate::report::{Level, Report};
 use crate::time::Micros;
 use serde::Serialize;
@@ -44,14 +46,14 @@ impl Worker {
     }
 
     fn learn(&mut self, now: Micros, subject: Subject, asked_at: Micros, record: Record) -> Vec<Report> {
-        let rank = record.plan.as_ref().map(|name| self.plans.rank_of(name).ok_or(name));
-        let (plan, reports) = match rank {
-            Some(Ok(plan)) => (plan, Vec::new()),
-            Some(Err(unknown)) => {
-                let fault = PlanFault::Unknown(unknown.clone());
-                (self.plans.default_rank(), fault.reports(&self.metrics, Some(&subject)))
+        let (plan, reports) = match self.plans.recorded(record.plan.as_deref()) {
+            RecordedPlan::None => (Confirmed::Plan(self.plans.default_rank()), Vec::new()),
+            RecordedPlan::Known(plan) => (Confirmed::Plan(plan), Vec::new()),
+            RecordedPlan::Unknown(name) => {
+                let fault = PlanFault::Unknown(name.to_owned());
+                let reports = fault.reports(&self.metrics, Some(&subject));
+                (Confirmed::Unknown { name_hash: plan_hash(name) }, reports)
             }
-            None => (self.plans.default_rank(), Vec::new()),
         };
         let grace_until = record.subscription.grace_until;
         self.confirmed.learn(subject, Answer { asked_at, plan, grace_until }, now);

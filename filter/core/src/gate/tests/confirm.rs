@@ -272,6 +272,48 @@ fn an_answer_may_lower_a_plan_too() {
 }
 
 #[test]
+fn a_plan_that_this_document_does_not_have_is_at_least_what_the_token_names() {
+    // Another gateway's document sells it already, or still.
+    for (why, token_plan, path, want) in [
+        ("the plan of the token counts on", "pro", "/login", ("feature_required", "pro")),
+        ("also where it is the default one", "free", "/reports", ("plan_required", "free")),
+        (
+            "a token whose plan is unknown counts as the default one",
+            "platinum",
+            "/reports",
+            ("plan_required", "free"),
+        ),
+    ] {
+        let mut host = confirming();
+        let mut other = second(&host);
+        let authorization = token(token_plan);
+        let refused = send(&mut host, path, &authorization, "platinum");
+        assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}");
+        let allowed = send(&mut host, "/reports", &authorization, "platinum");
+        assert_eq!(allowed.code(), if token_plan == "pro" { "on" } else { "plan_required" }, "{why}");
+        // Another worker, which finds the answer in the ledger before it refuses.
+        let refused = send(&mut other, path, &authorization, "platinum");
+        assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}: another worker");
+    }
+}
+
+#[test]
+fn a_token_whose_plan_is_unknown_is_raised_by_a_record_that_names_a_known_one() {
+    let mut host = confirming();
+    assert_eq!(send(&mut host, "/reports", &token("platinum"), "pro").code(), "on");
+}
+
+#[test]
+fn an_unknown_plan_keeps_the_tokens_own_grace() {
+    let mut host = confirming();
+    let ended = bearer(|draft| {
+        let subscription = json!({"grace_until": NOW_S - 1});
+        draft.claim("public_metadata", json!({"plan": "pro", "subscription": subscription}));
+    });
+    assert_eq!(send(&mut host, "/reports", &ended, "platinum").code(), "plan_required");
+}
+
+#[test]
 fn what_the_record_says_is_read_like_a_token() {
     let past = NOW_S - 1;
     let cases = [
