@@ -113,7 +113,7 @@ pub enum RecordedPlan<'a> {
 }
 
 impl RecordedPlan<'_> {
-    /// Whether the plan of that rank in its place could be less. True of each for a plan that the table does not have.
+    /// Whether the plan of that rank in its place could be less. True of each rank if the table does not have the plan.
     pub fn may_be_lowered_by(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => false,
@@ -122,11 +122,21 @@ impl RecordedPlan<'_> {
         }
     }
 
-    /// The rank, if the table has the plan.
-    pub fn known(self) -> Option<Rank> {
+    /// Whether it could be worth as much as the plan of that rank. True of each rank if the table does not have the plan.
+    pub fn may_be_worth(self, rank: Rank) -> bool {
         match self {
-            RecordedPlan::Known(rank) => Some(rank),
-            RecordedPlan::None | RecordedPlan::Unknown(_) => None,
+            RecordedPlan::None => rank <= Rank(0),
+            RecordedPlan::Known(recorded) => rank <= recorded,
+            RecordedPlan::Unknown(_) => true,
+        }
+    }
+
+    /// The lower of the two. Of a plan that the table does not have nobody knows that it is lower.
+    pub fn at_most(self, rank: Rank) -> Rank {
+        match self {
+            RecordedPlan::None => Rank(0),
+            RecordedPlan::Known(recorded) => rank.min(recorded),
+            RecordedPlan::Unknown(_) => rank,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never give more:
 //! one that was granting and now sells something unknown, and one whose status is unknown; so nobody is cut off by a
-//! new price or a new word of Stripe's, and nobody gets a plan by one.
+//! new price or a new word of Stripe's, and nobody gets a plan by one. A plan on record that this document does not have
+//! is kept too, while the subscription that granted it grants something that this document does not know either.
 
 mod alarm;
 mod catalogue;
@@ -15,7 +16,7 @@ pub use catalogue::{Catalogue, PLAN_KEY, Products};
 use super::invoice::OpenInvoices;
 use super::subscription::{Status, Subscription};
 use crate::ids::{ProductId, SubscriptionId};
-use crate::plan_table::Rank;
+use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
 use grant::Judged;
@@ -57,10 +58,21 @@ pub struct Evidence<'a> {
 /// What Clerk has on record of the subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'a> {
-    /// Its plan; the default one where none or an unknown one is on record.
-    pub rank: Rank,
+    /// Its plan.
+    pub plan: RecordedPlan<'a>,
     /// The subscription that granted it.
     pub granting: Option<&'a SubscriptionId>,
+    /// Until when that was paid, in seconds since the Unix epoch.
+    pub period_end_s: Option<u64>,
+}
+
+/// A plan that is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GrantedPlan {
+    /// One of this document.
+    Known(Rank),
+    /// The one on record, which this document does not have: it stays, whatever else is granted.
+    AsRecorded,
 }
 
 impl Recorded<'_> {
@@ -90,7 +102,7 @@ impl Needs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     /// The plan.
-    pub rank: Rank,
+    pub plan: GrantedPlan,
     /// The subscription that grants it; None if none does and it is the default plan.
     pub granting: Option<SubscriptionId>,
     /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
@@ -152,7 +164,7 @@ impl PlanRules<'_> {
                 PastDue::Revoke => false,
                 PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
                 // Only whether an unpaid change of plan raised it.
-                PastDue::Keep => best > Some(recorded.rank),
+                PastDue::Keep => best.is_some_and(|best| recorded.plan.at_most(best) < best),
             };
             if invoices_decide && !evidence.open_invoices.contains_key(&subscription.id) {
                 needs.open_invoices.insert(subscription.id.clone());
@@ -180,13 +192,13 @@ impl PlanRules<'_> {
         }
         match grants.into_iter().min_by(|a, b| a.preference().cmp(&b.preference())) {
             Some(grant) => Resolution {
-                rank: grant.rank,
+                plan: grant.plan,
                 granting: Some(grant.subscription.clone()),
                 shown: Some(grant.shown),
                 alarms,
             },
             None => Resolution {
-                rank: default_rank,
+                plan: GrantedPlan::Known(default_rank),
                 granting: None,
                 shown: self.shown_without_grant(evidence),
                 alarms,

@@ -6,7 +6,7 @@ use super::sync::Sync;
 use super::trouble::Trouble;
 use crate::clerk::metadata::Record;
 use crate::ids::{EventId, Subject};
-use crate::plan_table::{PlanTable, Rank};
+use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::report::{Level, Report};
 use crate::time::Micros;
 use serde::Serialize;
@@ -65,14 +65,14 @@ pub(super) struct Before {
 impl Before {
     /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
     pub(super) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
-        let is_first = self.action == Action::Created;
-        let action = step(old_plan.as_deref(), shown, is_first, plans);
+        let cause = match self.action {
+            Action::Created => Cause::First,
+            Action::StatusUpdated => Cause::Same,
+            Action::Upgraded | Action::Downgraded | Action::Deactivated => Cause::Other,
+        };
+        let action = step(old_plan.as_deref(), shown, cause, plans);
         Before { action, old_plan }
     }
-}
-
-fn rank(plan: Option<&str>, plans: &PlanTable) -> Rank {
-    plan.and_then(|plan| plans.rank_of(plan)).unwrap_or(plans.default_rank())
 }
 
 /// What the audit tells of a change; `None` if only Tollgate's own notes changed.
@@ -82,23 +82,64 @@ pub(super) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
 
 /// What happened by a change; `None` if only Tollgate's own notes changed.
 fn action(change: &Change, plans: &PlanTable) -> Option<Action> {
-    let is_first = change.from.granted_by.is_none();
-    let action = step(change.from.plan.as_deref(), &change.to, is_first, plans);
+    let cause = match (&change.from.granted_by, &change.to.granted_by) {
+        (None, _) => Cause::First,
+        (from, to) if from == to => Cause::Same,
+        _ => Cause::Other,
+    };
+    let action = step(change.from.plan.as_deref(), &change.to, cause, plans);
     let shows_the_same =
         change.from.subscription == change.to.subscription && change.from.plan == change.to.plan;
     (action != Action::StatusUpdated || !shows_the_same).then_some(action)
 }
 
-/// What happens by the step from a plan to what is shown then. `is_first` if nothing granted a plan before.
-fn step(from: Option<&str>, to: &Record, is_first: bool, plans: &PlanTable) -> Action {
-    let (from, to_rank) = (rank(from, plans), rank(to.plan.as_deref(), plans));
-    match to_rank.cmp(&from) {
-        Ordering::Greater if is_first && from == plans.default_rank() => Action::Created,
+/// What grants the plan after a step, seen from what granted the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Nothing did before.
+    First,
+    /// The same subscription.
+    Same,
+    /// Another subscription, or nothing any more.
+    Other,
+}
+
+/// What happens by the step from a plan to what is shown then.
+fn step(from: Option<&str>, to: &Record, cause: Cause, plans: &PlanTable) -> Action {
+    let default = plans.default_rank();
+    let order = match (plans.recorded(from), plans.recorded(to.plan.as_deref())) {
+        _ if from == to.plan.as_deref() => Ordering::Equal,
+        (RecordedPlan::Unknown(_), RecordedPlan::Known(new)) if new > default => match cause {
+            Cause::First => return Action::Created,
+            // By another name, or for another price: which of the two is more is not known here.
+            Cause::Same => Ordering::Equal,
+            Cause::Other => Ordering::Less,
+        },
+        (RecordedPlan::Unknown(_), _) | (_, RecordedPlan::Unknown(_)) => Ordering::Less,
+        (old, new) => rank(new, plans).cmp(&rank(old, plans)),
+    };
+    match order {
+        Ordering::Greater
+            if cause == Cause::First && from.is_none_or(|from| plans.rank_of(from) == Some(default)) =>
+        {
+            Action::Created
+        }
         Ordering::Greater => Action::Upgraded,
-        Ordering::Less if to.granted_by.is_none() => Action::Deactivated,
+        Ordering::Less if to.granted_by.is_none() && shows_default(to, plans) => Action::Deactivated,
         Ordering::Less => Action::Downgraded,
         Ordering::Equal => Action::StatusUpdated,
     }
+}
+
+fn rank(plan: RecordedPlan<'_>, plans: &PlanTable) -> Rank {
+    match plan {
+        RecordedPlan::Known(rank) => rank,
+        RecordedPlan::None | RecordedPlan::Unknown(_) => plans.default_rank(),
+    }
+}
+
+fn shows_default(record: &Record, plans: &PlanTable) -> bool {
+    !plans.recorded(record.plan.as_deref()).is_above_default()
 }
 
 #[derive(Serialize)]
@@ -176,6 +217,9 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &facts.plan_alarms {
         lines.push(alarm(plan_alarm.code(), event, None, &plan_alarm.to_string()));
+    }
+    for (subject, unknown) in facts.unknown_plans.iter() {
+        lines.push(alarm("unknown_plan", event, Some(subject.as_str()), &unknown.to_string()));
     }
     for key in &facts.unfit {
         let detail = format!("the metadata key {key} holds no id of the kind that belongs there");

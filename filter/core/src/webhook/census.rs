@@ -310,8 +310,7 @@ impl Census {
     }
 
     fn meet_member(&mut self, worker: &Worker, subject: Subject, record: Record) {
-        let rank = record.plan.as_deref().and_then(|plan| worker.plans.rank_of(plan));
-        let is_paid = rank.is_some_and(|rank| rank > worker.plans.default_rank());
+        let is_paid = worker.plans.recorded(record.plan.as_deref()).is_above_default();
         if is_paid || record.granted_by.is_some() {
             self.people.entry(subject.clone()).or_default();
         }

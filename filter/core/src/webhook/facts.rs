@@ -7,6 +7,10 @@ use crate::ids::{Subject, SubscriptionId};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::plan::PlanAlarm;
+use std::fmt;
+
+/// How many characters of a plan's name an alarm shows. No document allows a longer one.
+const PLAN_SHOWN_MAX: usize = 64;
 
 /// What one sync learns.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub(super) struct Facts {
     pub(super) named: SortedSet<SubscriptionId>,
     /// What an operator should see to.
     pub(super) plan_alarms: SortedSet<PlanAlarm>,
+    /// Subjects whose record names a plan that this document does not have, and keeps it.
+    pub(super) unknown_plans: SortedMap<Subject, UnknownPlan>,
     /// Metadata keys of ours that hold no id.
     pub(super) unfit: SortedSet<String>,
     /// Subjects that more customers pay for than are kept in mind.
@@ -25,6 +31,29 @@ pub(super) struct Facts {
     pub(super) too_many_subjects: bool,
     /// Subscription and customer ids that do not look like Stripe's.
     pub(super) skipped: SortedSet<String>,
+}
+
+/// A plan on record that this document does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UnknownPlan {
+    /// As the record names it.
+    pub(super) name: String,
+    /// The subscription that granted it, if any did.
+    pub(super) granted_by: Option<SubscriptionId>,
+}
+
+impl fmt::Display for UnknownPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = self.name.chars().take(PLAN_SHOWN_MAX).collect();
+        write!(f, "Clerk's record shows plan {shown:?}")?;
+        if let Some(subscription) = &self.granted_by {
+            write!(f, ", granted by subscription {subscription}")?;
+        }
+        write!(
+            f,
+            ", and this document has no such plan: it was kept; add the plan to `plans`, or correct the record"
+        )
+    }
 }
 
 impl Facts {

@@ -7,6 +7,7 @@
 //! thread share. A [`Reconciliation`] is the same sync without an event, and a [`Census`] finds who is to be brought in
 //! line: that is for the `tollgate` command, and lands in no module.
 
+mod aim;
 mod asks;
 mod audit;
 mod auditing;

@@ -1,17 +1,19 @@
 //! What Clerk should show of a subject, reckoned from what was read at Stripe.
 
+use super::aim::{Grounds, aim};
 use super::asks::Ask;
-use super::facts::Facts;
+use super::facts::{Facts, UnknownPlan};
 use super::owner::{Named, Via, named_in, owner_by_metadata};
 use super::target::Holders;
 use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::clerk::metadata::{Record, SubscriptionNote};
+use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::plan_table::RecordedPlan;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
-use crate::stripe::plan::{Evidence, Recorded, Shown};
+use crate::stripe::plan::{Evidence, Recorded};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
 
@@ -121,19 +123,14 @@ impl Reading {
         }
         let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
         let granting_since_s = granting.map(|subscription| subscription.created_s);
-        // Whoever was only named by a payer's own choice may gain by it, but not lose what came from elsewhere.
-        let keeps = !trusted && shown.granted_by.is_none() && resolution.rank <= recorded.rank;
-        // Nothing is taken away while there are customers that were not read.
-        let keeps = keeps || (!self.complete && resolution.rank < recorded.rank);
-        let aim = match keeps {
-            true => shown.clone(),
-            false => Record {
-                plan: Some(worker.plans.get(resolution.rank).name.clone()),
-                subscription: resolution.shown.map(note).unwrap_or_default(),
-                granted_by: resolution.granting,
-                ..shown.clone()
-            },
-        };
+        let grounds = Grounds { trusted, complete: self.complete };
+        let aim = aim(&worker.plans, shown, &resolution, grounds);
+        if let RecordedPlan::Unknown(plan) = worker.plans.recorded(aim.plan.as_deref()) {
+            let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
+            facts.unknown_plans.insert(subject.clone(), unknown);
+        } else {
+            facts.unknown_plans.remove(subject);
+        }
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
@@ -184,16 +181,10 @@ impl Reading {
 }
 
 fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
-    let rank = shown.plan.as_deref().and_then(|plan| worker.plans.rank_of(plan));
-    Recorded { rank: rank.unwrap_or(worker.plans.default_rank()), granting: shown.granted_by.as_ref() }
-}
-
-fn note(shown: Shown) -> SubscriptionNote {
-    SubscriptionNote {
-        status: Some(shown.status.as_str().to_owned()),
-        current_period_end: shown.current_period_end_s.map(Micros::from_secs),
-        cancel_at_period_end: Some(shown.cancel_at_period_end),
-        grace_until: shown.grace_until_s.map(Micros::from_secs),
+    Recorded {
+        plan: worker.plans.recorded(shown.plan.as_deref()),
+        granting: shown.granted_by.as_ref(),
+        period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
     }
 }
 

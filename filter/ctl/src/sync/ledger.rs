@@ -105,5 +105,5 @@ impl Ledger {
 fn kept(record: Option<&Record>, plans: &PlanTable) -> Option<String> {
     let record = record.filter(|record| record.granted_by.is_none())?;
     let plan = record.plan.as_ref()?;
-    plans.rank_of(plan).filter(|rank| *rank > plans.default_rank()).map(|_| plan.clone())
+    plans.recorded(Some(plan)).is_above_default().then(|| plan.clone())
 }

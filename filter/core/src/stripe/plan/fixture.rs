@@ -1,6 +1,6 @@
 //! Plans and subscriptions for the tests of plan resolution: small, and changed by what a test is about.
 
-use super::{Catalogue, Evidence, PastDue, PlanRules, Products, Recorded, Resolution};
+use super::{Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
 use crate::sorted::SortedMap;
@@ -47,6 +47,7 @@ pub(super) struct World {
     pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
     pub(super) recorded: &'static str,
     pub(super) granting: Option<SubscriptionId>,
+    pub(super) period_end_s: Option<u64>,
 }
 
 impl World {
@@ -61,6 +62,7 @@ impl World {
             open_invoices: SortedMap::default(),
             recorded: "free",
             granting: None,
+            period_end_s: None,
         }
     }
 
@@ -105,7 +107,11 @@ impl World {
             products: &self.products,
             open_invoices: &self.open_invoices,
         };
-        let recorded = Recorded { rank: self.rank(self.recorded), granting: self.granting.as_ref() };
+        let recorded = Recorded {
+            plan: self.plans.recorded(Some(self.recorded)),
+            granting: self.granting.as_ref(),
+            period_end_s: self.period_end_s,
+        };
         question(rules, &evidence, &recorded)
     }
 
@@ -117,7 +123,14 @@ impl World {
     pub(super) fn outcome(&self) -> (String, String) {
         let resolution = self.resolve();
         let granting = resolution.granting.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        (self.plans.get(resolution.rank).name.clone(), granting)
+        (self.name(resolution.plan), granting)
+    }
+
+    pub(super) fn name(&self, plan: GrantedPlan) -> String {
+        match plan {
+            GrantedPlan::Known(rank) => self.plans.get(rank).name.clone(),
+            GrantedPlan::AsRecorded => self.recorded.to_owned(),
+        }
     }
 
     pub(super) fn rank(&self, plan: &str) -> Rank {

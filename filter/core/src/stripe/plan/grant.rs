@@ -2,9 +2,9 @@
 
 use super::alarm::PlanAlarm;
 use super::offer::Offer;
-use super::{PastDue, Recorded, Shown};
+use super::{GrantedPlan, PastDue, Recorded, Shown};
 use crate::ids::SubscriptionId;
-use crate::plan_table::Rank;
+use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
 use crate::stripe::subscription::{Status, Subscription};
@@ -21,7 +21,7 @@ pub(super) struct Judged<'a> {
 
 /// A plan, and the subscription that gives it.
 pub(super) struct Grant<'a> {
-    pub(super) rank: Rank,
+    pub(super) plan: GrantedPlan,
     pub(super) subscription: &'a SubscriptionId,
     pub(super) shown: Shown,
     /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else the
@@ -32,13 +32,13 @@ pub(super) struct Grant<'a> {
 impl Grant<'_> {
     /// It gives a plan, or keeps one that is above the default: what everyone has needs no keeping.
     pub(super) fn counts(&self, default_rank: Rank) -> bool {
-        !self.keeps || self.rank > default_rank
+        !self.keeps || self.plan > GrantedPlan::Known(default_rank)
     }
 
     /// The order in which one of several is chosen: the least comes first. Total, so that every replica chooses the
     /// same, in whatever order Stripe lists them.
     pub(super) fn preference(&self) -> impl Ord {
-        (Reverse(self.rank), self.keeps, self.shown.preference(), self.subscription)
+        (Reverse(self.plan), self.keeps, self.shown.preference(), self.subscription)
     }
 }
 
@@ -58,46 +58,80 @@ impl<'a> Judged<'a> {
             (Status::PastDue, PastDue::Grace(grace)) => Some(self.grace_end_s(now, grace, alarms)?),
             _ => None,
         };
-        let (rank, keeps) = match &self.subscription.status {
-            Status::Unknown(status) => (self.rank_of_unknown_status(status, recorded, alarms)?, true),
-            status => match self.offer.best {
-                Some(best) if *status == Status::PastDue && self.is_unpaid_plan_change() => {
-                    (best.rank.min(recorded.rank), true)
-                }
-                Some(best) => (best.rank, false),
-                None => (self.rank_of_unmapped(recorded, alarms)?, true),
-            },
-        };
+        let (plan, keeps) = self.plan(recorded, alarms)?;
         let period_end_s = match self.offer.best {
+            // Which item it is that grants is not known here: what is on record stays while there is such an item.
+            _ if plan == GrantedPlan::AsRecorded => self.period_end_as_recorded(recorded),
             Some(best) => best.current_period_end_s,
             None => self.subscription.current_period_end_s(),
         };
         let shown = Shown::of(self.subscription, period_end_s, grace_until_s);
-        Some(Grant { rank, subscription: &self.subscription.id, shown, keeps })
+        Some(Grant { plan, subscription: &self.subscription.id, shown, keeps })
+    }
+
+    /// The plan, and whether it is only kept.
+    fn plan(
+        &self,
+        recorded: &Recorded<'_>,
+        alarms: &mut SortedSet<PlanAlarm>,
+    ) -> Option<(GrantedPlan, bool)> {
+        let keeps = |plan| Some((plan, true));
+        match &self.subscription.status {
+            Status::Unknown(status) => keeps(self.plan_of_unknown_status(status, recorded, alarms)?),
+            // What it sells in the place of a plan that this document does not have may be that very plan.
+            _ if self.granted_unknown(recorded) && !self.offer.complete => {
+                if self.offer.best.is_none() {
+                    self.plan_of_unmapped(recorded, alarms);
+                }
+                keeps(GrantedPlan::AsRecorded)
+            }
+            status => match self.offer.best {
+                Some(best) if *status == Status::PastDue && self.is_unpaid_plan_change() => {
+                    keeps(GrantedPlan::Known(recorded.plan.at_most(best.rank)))
+                }
+                Some(best) => Some((GrantedPlan::Known(best.rank), false)),
+                None => keeps(self.plan_of_unmapped(recorded, alarms)?),
+            },
+        }
+    }
+
+    /// Whether it granted the plan on record, and this document does not have that plan.
+    fn granted_unknown(&self, recorded: &Recorded<'_>) -> bool {
+        matches!(recorded.plan, RecordedPlan::Unknown(_)) && recorded.is_of(self.subscription)
+    }
+
+    fn period_end_as_recorded(&self, recorded: &Recorded<'_>) -> Option<u64> {
+        let mut ends = self.subscription.items.iter().map(|item| item.current_period_end_s);
+        let stands = ends.any(|end_s| end_s.is_some() && end_s == recorded.period_end_s);
+        if stands { recorded.period_end_s } else { self.subscription.current_period_end_s() }
     }
 
     /// A word that is new to this version takes nothing away and gives nothing.
-    fn rank_of_unknown_status(
+    fn plan_of_unknown_status(
         &self,
         status: &str,
         recorded: &Recorded<'_>,
         alarms: &mut SortedSet<PlanAlarm>,
-    ) -> Option<Rank> {
+    ) -> Option<GrantedPlan> {
         let subscription = self.subscription.id.clone();
         alarms.insert(PlanAlarm::UnknownStatus { subscription, status: status.to_owned() });
         if recorded.is_of(self.subscription) {
-            return Some(recorded.rank);
+            return kept(recorded);
         }
-        self.offer.best.map(|best| best.rank.min(recorded.rank))
+        self.offer.best.map(|best| GrantedPlan::Known(recorded.plan.at_most(best.rank)))
     }
 
     /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody anything.
-    fn rank_of_unmapped(&self, recorded: &Recorded<'_>, alarms: &mut SortedSet<PlanAlarm>) -> Option<Rank> {
+    fn plan_of_unmapped(
+        &self,
+        recorded: &Recorded<'_>,
+        alarms: &mut SortedSet<PlanAlarm>,
+    ) -> Option<GrantedPlan> {
         let protects = recorded.is_of(self.subscription);
         let prices: SortedSet<_> = self.subscription.items.iter().map(|item| item.price.id.clone()).collect();
         let subscription = self.subscription.id.clone();
         alarms.insert(PlanAlarm::Unmapped { subscription, prices: prices.into_iter().collect(), protects });
-        protects.then_some(recorded.rank)
+        if protects { kept(recorded) } else { None }
     }
 
     /// When its grace ends, if it has not. The last invoice stands in where none is open, as when it was paid, or
@@ -116,5 +150,14 @@ impl<'a> Judged<'a> {
     fn is_unpaid_plan_change(&self) -> bool {
         let latest = self.subscription.latest_invoice.as_ref();
         self.owed.plan_change || latest.is_some_and(Invoice::is_unpaid_plan_change)
+    }
+}
+
+/// The plan on record, granted once more.
+fn kept(recorded: &Recorded<'_>) -> Option<GrantedPlan> {
+    match recorded.plan {
+        RecordedPlan::None => None,
+        RecordedPlan::Known(rank) => Some(GrantedPlan::Known(rank)),
+        RecordedPlan::Unknown(_) => Some(GrantedPlan::AsRecorded),
     }
 }

@@ -41,7 +41,7 @@ fn a_subscription() -> impl Strategy<Value = Subscription> {
 fn a_world() -> impl Strategy<Value = World> {
     let subscriptions = proptest::collection::vec(a_subscription(), 0..6);
     let setting = select(vec![PastDue::Keep, PastDue::Revoke, GRACE]);
-    let recorded = (select(vec!["free", "pro", "enterprise"]), 0..7u8);
+    let recorded = (select(vec!["free", "pro", "enterprise", "platinum"]), 0..7u8);
     let owing = proptest::collection::vec((0..6u8, 0..30u64, any::<bool>()), 0..4);
     (subscriptions, setting, recorded, owing).prop_map(
         |(mut subscriptions, setting, (plan, granting), owing)| {
@@ -60,9 +60,11 @@ fn a_world() -> impl Strategy<Value = World> {
 /// The plan on record and what granted it, as the next delivery finds them.
 fn recorded_after(world: &World) -> World {
     let resolution = world.resolve();
-    let plan = ["free", "pro", "enterprise"].into_iter().find(|plan| world.rank(plan) == resolution.rank);
     let mut next = world.clone();
-    next.recorded = plan.unwrap();
+    if let GrantedPlan::Known(rank) = resolution.plan {
+        let plan = ["free", "pro", "enterprise"].into_iter().find(|plan| world.rank(plan) == rank);
+        next.recorded = plan.unwrap();
+    }
     next.granting = resolution.granting;
     next
 }
@@ -94,7 +96,7 @@ proptest! {
     fn another_subscription_never_lowers_the_plan(world in a_world(), another in a_subscription()) {
         let mut more = world.clone();
         more.subscriptions.push(another);
-        prop_assert!(more.resolve().rank >= world.resolve().rank);
+        prop_assert!(more.resolve().plan >= world.resolve().plan);
     }
 
     #[test]
@@ -102,7 +104,7 @@ proptest! {
         let resolution = world.resolve();
         match &resolution.granting {
             Some(id) => prop_assert!(world.subscriptions.iter().any(|s| s.id == *id)),
-            None => prop_assert_eq!(resolution.rank, world.rank("free")),
+            None => prop_assert_eq!(resolution.plan, GrantedPlan::Known(world.rank("free"))),
         }
     }
 
@@ -113,36 +115,52 @@ proptest! {
             "price_pro" => world.rank("pro"),
             _ => world.rank("free"),
         });
-        let most = sold.max().unwrap_or(world.rank("free")).max(world.rank(world.recorded));
-        prop_assert!(world.resolve().rank <= most);
+        let most = sold.max().unwrap_or(world.rank("free"));
+        match (world.resolve().plan, world.plans.recorded(Some(world.recorded))) {
+            (GrantedPlan::Known(rank), RecordedPlan::Known(recorded)) => prop_assert!(rank <= most.max(recorded)),
+            (GrantedPlan::Known(rank), _) => prop_assert!(rank <= most),
+            (GrantedPlan::AsRecorded, recorded) => prop_assert_eq!(recorded, RecordedPlan::Unknown("platinum")),
+        }
     }
 
     #[test]
     fn without_a_paid_or_late_subscription_nothing_is_raised(mut world in a_world()) {
         world.subscriptions.retain(|s| !matches!(s.status, Status::Active | Status::Trialing | Status::PastDue));
-        prop_assert!(world.resolve().rank <= world.rank(world.recorded));
+        match (world.resolve().plan, world.plans.recorded(Some(world.recorded))) {
+            (GrantedPlan::Known(rank), RecordedPlan::Known(recorded)) => prop_assert!(rank <= recorded),
+            (GrantedPlan::Known(_), _) => {}
+            (GrantedPlan::AsRecorded, recorded) => prop_assert_eq!(recorded, RecordedPlan::Unknown("platinum")),
+        }
     }
 
     #[test]
     fn time_alone_never_raises_a_plan(world in a_world(), days in 0..40u64) {
         let at = |now_s| world.ask(|rules, evidence, recorded| {
-            rules.resolve(Micros::from_secs(now_s), evidence, recorded).rank
+            rules.resolve(Micros::from_secs(now_s), evidence, recorded).plan
         });
         prop_assert!(at(NOW_S + days * DAY_S) <= at(NOW_S));
+    }
+
+    #[test]
+    fn an_unknown_plan_is_kept_only_by_the_subscription_that_granted_it(world in a_world()) {
+        let resolution = world.resolve();
+        if resolution.plan == GrantedPlan::AsRecorded {
+            prop_assert_eq!(resolution.granting, world.granting);
+        }
     }
 
     #[test]
     fn what_was_written_is_what_the_next_delivery_computes(world in a_world()) {
         let after = recorded_after(&world);
         let (first, second) = (world.resolve(), after.resolve());
-        prop_assert_eq!((first.rank, &first.granting, &first.shown), (second.rank, &second.granting, &second.shown));
+        prop_assert_eq!((first.plan, &first.granting, &first.shown), (second.plan, &second.granting, &second.shown));
     }
 
     #[test]
     fn the_strictest_setting_never_gives_more_than_a_milder_one(world in a_world()) {
-        let rank = |setting| world.clone().past_due(setting).resolve().rank;
-        prop_assert!(rank(PastDue::Revoke) <= rank(GRACE));
-        prop_assert!(rank(GRACE) <= rank(PastDue::Keep));
+        let plan = |setting| world.clone().past_due(setting).resolve().plan;
+        prop_assert!(plan(PastDue::Revoke) <= plan(GRACE));
+        prop_assert!(plan(GRACE) <= plan(PastDue::Keep));
     }
 
     #[test]

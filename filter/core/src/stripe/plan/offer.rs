@@ -12,6 +12,8 @@ use crate::stripe::subscription::Subscription;
 pub(super) struct Offer {
     /// The highest plan among its items.
     pub(super) best: Option<Best>,
+    /// It has items, and of each it is known which plan it is, or that it is none.
+    pub(super) complete: bool,
     /// It has items, and each is knowingly no plan.
     pub(super) knowingly_none: bool,
     /// The products whose metadata is needed to say more.
@@ -33,9 +35,11 @@ impl Offer {
     /// What the subscription sells according to the catalogue. Items that map to nothing are add-ons where another
     /// one maps.
     pub(super) fn of(subscription: &Subscription, catalogue: &Catalogue<'_>, products: &Products) -> Self {
+        let shows_items = !subscription.items.is_empty() && !subscription.items_cut;
         let mut offer = Offer {
             best: None,
-            knowingly_none: !subscription.items.is_empty() && !subscription.items_cut,
+            complete: shows_items,
+            knowingly_none: shows_items,
             depends_on: SortedSet::default(),
             alarms: SortedSet::default(),
         };
@@ -44,6 +48,7 @@ impl Offer {
         }
         for item in &subscription.items {
             let sells = catalogue.sells(&item.price, products);
+            offer.complete &= matches!(sells, Sells::NotAPlan | Sells::Plan(_));
             offer.knowingly_none &= sells == Sells::NotAPlan;
             match sells {
                 Sells::NotAPlan => (),

@@ -276,6 +276,62 @@ fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
 }
 
 #[test]
+fn a_plan_that_this_document_does_not_have_is_kept_while_its_subscription_grants() {
+    let platinum = |subscriptions: Vec<Subscription>| World::new(subscriptions).recorded("platinum", "sub_1");
+    let late =
+        |age_s: u64| platinum(vec![unmapped("sub_1", "past_due")]).owing("sub_1", NOW_S - age_s, false);
+    let both = |status: &str| vec![unmapped("sub_1", status), ent("sub_2", "active")];
+    let renamed = subscription("sub_1", "active", &["price_pro", "price_storage"]);
+    let partly = subscription("sub_1", "active", &["price_pro", "price_new"]);
+    let mut cut = pro("sub_1", "active");
+    cut.items_cut = true;
+    check(&[
+        ("active", platinum(vec![unmapped("sub_1", "active")]), "platinum", "sub_1"),
+        ("on trial", platinum(vec![unmapped("sub_1", "trialing")]), "platinum", "sub_1"),
+        ("whatever others grant", platinum(both("active")), "platinum", "sub_1"),
+        ("within grace", late(DAY_S), "platinum", "sub_1"),
+        ("after it", late(GRACE_S), "free", "-"),
+        ("late, and kept alive", late(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
+        ("late, and revoked", late(DAY_S).past_due(PastDue::Revoke), "free", "-"),
+        ("an unknown status", platinum(both("on_hold")), "platinum", "sub_1"),
+        ("that, whatever is sold", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
+        ("one item of two is unknown", platinum(vec![partly]), "platinum", "sub_1"),
+        ("items that were not shown", platinum(vec![cut]), "platinum", "sub_1"),
+        ("it has ended", platinum(both("canceled")), "enterprise", "sub_2"),
+        ("it is unpaid", platinum(vec![unmapped("sub_1", "unpaid")]), "free", "-"),
+        ("it is another's now", platinum(vec![]), "free", "-"),
+        ("a real downgrade, or the plan's new name", platinum(vec![renamed]), "pro", "sub_1"),
+        (
+            "an add-on is left of it",
+            platinum(vec![subscription("sub_1", "active", &["price_storage"])]),
+            "free",
+            "-",
+        ),
+        ("given by hand", World::new(vec![pro("sub_1", "active")]).recorded("platinum", ""), "pro", "sub_1"),
+        (
+            "another subscription sells something unknown",
+            World::new(vec![unmapped("sub_2", "active")]).recorded("platinum", "sub_1"),
+            "free",
+            "-",
+        ),
+    ]);
+    assert_eq!(alarms(&platinum(both("active"))), ["unmapped_price"]);
+}
+
+#[test]
+fn the_period_of_a_kept_plan_is_the_one_on_record_while_an_item_has_it() {
+    let mut two = subscription("sub_1", "active", &["price_new", "price_storage"]);
+    two.items[0].current_period_end_s = Some(NOW_S + 1);
+    two.items[1].current_period_end_s = Some(NOW_S + 2);
+    let mut world = World::new(vec![two]).recorded("platinum", "sub_1").product("prod_other", &[]);
+    for (recorded_s, want) in [(Some(NOW_S + 1), NOW_S + 1), (Some(NOW_S - 1), NOW_S + 2), (None, NOW_S + 2)]
+    {
+        world.period_end_s = recorded_s;
+        assert_eq!(world.resolve().shown.unwrap().current_period_end_s, Some(want), "{recorded_s:?}");
+    }
+}
+
+#[test]
 fn of_equals_the_one_shown_is_fixed() {
     let ending = |id: &str, status: &str, end_s: u64| {
         let mut subscription = pro(id, status);

@@ -3,6 +3,7 @@
 use super::super::{Delivery, Worker};
 use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
 use super::world::{Ending, World, parts};
+use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use crate::machine::Input;
 use crate::report::Report;
@@ -43,7 +44,11 @@ impl Bench {
     }
 
     pub(super) fn configured(changes: Value) -> Self {
-        let worker = Worker::new(configuration(changes));
+        Self::of(configuration(changes))
+    }
+
+    pub(super) fn of(configuration: Configuration<Webhook>) -> Self {
+        let worker = Worker::new(configuration);
         Bench {
             world: World::new(),
             replica: Replica { worker, process: 0 },
@@ -52,6 +57,12 @@ impl Bench {
             callouts: Vec::new(),
             fails: |_| None,
         }
+    }
+
+    /// The gateway gets another document, as it does between two releases of it, or is another one with that document.
+    pub(super) fn roll_out(&mut self, configuration: Configuration<Webhook>) {
+        self.replica.worker = Worker::new(configuration);
+        self.shared = SharedData::default();
     }
 
     /// Delivers the event of that number, signed now.

@@ -16,6 +16,11 @@ const SECRET: &str = "whsec_model";
 
 /// The configuration of the tests, with those members of `stripe_webhook` changed.
 pub(super) fn configuration(changes: Value) -> Configuration<Webhook> {
+    configuration_of(|_| true, changes)
+}
+
+/// The same with only some of the plans, as it was before the others were sold, or as it is after.
+pub(super) fn configuration_of(sells: impl Fn(&str) -> bool, changes: Value) -> Configuration<Webhook> {
     let mut document = json!({
         "plans": [
             {"name": "free", "prices": ["price_free"]},
@@ -31,6 +36,8 @@ pub(super) fn configuration(changes: Value) -> Configuration<Webhook> {
             "clerk": {"cluster": "clerk_api"},
         },
     });
+    let plans = document["plans"].as_array_mut().unwrap();
+    plans.retain(|plan| sells(plan["name"].as_str().unwrap()));
     let section = document["stripe_webhook"].as_object_mut().unwrap();
     section.extend(changes.as_object().cloned().unwrap_or_default());
     let environment = |name: &str| match name {

@@ -31,4 +31,5 @@ mod named_schedules;
 mod requests;
 mod requests_converge;
 mod round_trips;
+mod unknown_plan;
 mod whose;
