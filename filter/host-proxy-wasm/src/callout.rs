@@ -3,12 +3,9 @@
 use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
 use crate::{body, headers};
 use std::time::Duration;
-use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
+use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
-
-/// The largest answer that is taken: 4 MiB. One of more than Envoy's own limit, 32 MiB, ends as a reset: Envoy does
-/// not say why it gave up.
-pub const ANSWER_BYTES_MAX: usize = 4 << 20;
+use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX};
 
 /// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC
 /// callout with status 14 and a message that begins like this. (These are as Envoy 1.40 was seen to answer.)
@@ -23,7 +20,7 @@ const GRPC_UNAVAILABLE: u32 = 14;
 
 /// Envoy's number for a callout in flight. It numbers the two kinds apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Token {
+pub enum Token {
     /// Of an HTTP callout.
     Http(u32),
     /// Of a gRPC callout.
@@ -74,80 +71,49 @@ fn milliseconds(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
 }
 
-/// What came of a callout, read from the host.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// An HTTP answer of the upstream's.
-    Http { status: u16, headers: HeaderMap, body: Vec<u8> },
-    /// A gRPC message.
-    Message(Vec<u8>),
-    /// gRPC: another status than OK.
-    Failed { grpc_status: u32 },
-    /// Its time was over.
-    TimedOut,
-    /// No answer, or not a whole one.
-    Reset,
-    /// More than [`ANSWER_BYTES_MAX`].
-    TooLarge,
+/// The answer to the HTTP callout whose callback is running, which told the two numbers.
+pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
+    if field_count == 0 {
+        return CalloutResult::Reset;
+    }
+    if body_size > RESPONSE_BYTES_MAX {
+        return CalloutResult::TooLarge;
+    }
+    let answer = || {
+        let headers = headers::read(MapType::CALL_RESPONSE_HEADERS).ok()?;
+        let status = std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()?;
+        let body = body::read(BufferType::CALL_RESPONSE_BODY, body_size)?;
+        Some((status, headers, body))
+    };
+    match answer() {
+        Some((504, _, body)) if body == TIMED_OUT_BODY => CalloutResult::TimedOut,
+        Some((502 | 503, _, body)) if RESET_BODIES.iter().any(|reset| body.starts_with(reset)) => {
+            CalloutResult::Reset
+        }
+        Some((status, headers, body)) => CalloutResult::Http { status, headers, body },
+        None => CalloutResult::Reset,
+    }
 }
 
-impl Answer {
-    /// The answer to the HTTP callout whose callback is running, which told the two numbers.
-    pub(crate) fn read_http(field_count: usize, body_size: usize) -> Self {
-        if field_count == 0 {
-            return Answer::Reset;
-        }
-        if body_size > ANSWER_BYTES_MAX {
-            return Answer::TooLarge;
-        }
-        let answer = || {
-            let headers = headers::read(MapType::CALL_RESPONSE_HEADERS).ok()?;
-            let status = std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()?;
-            let body = body::read(BufferType::CALL_RESPONSE_BODY, body_size)?;
-            Some((status, headers, body))
-        };
-        match answer() {
-            Some((504, _, body)) if body == TIMED_OUT_BODY => Answer::TimedOut,
-            Some((502 | 503, _, body)) if RESET_BODIES.iter().any(|reset| body.starts_with(reset)) => {
-                Answer::Reset
-            }
-            Some((status, headers, body)) => Answer::Http { status, headers, body },
-            None => Answer::Reset,
-        }
+/// The message of the gRPC callout whose callback is running.
+pub(crate) fn read_grpc_message(size: usize) -> CalloutResult {
+    if size > RESPONSE_BYTES_MAX {
+        return CalloutResult::TooLarge;
     }
+    body::read(BufferType::GRPC_MESSAGE, size).map_or(CalloutResult::Reset, CalloutResult::Message)
+}
 
-    /// The message of the gRPC callout whose callback is running.
-    pub(crate) fn read_grpc_message(size: usize) -> Self {
-        if size > ANSWER_BYTES_MAX {
-            return Answer::TooLarge;
-        }
-        body::read(BufferType::GRPC_MESSAGE, size).map_or(Answer::Reset, Answer::Message)
-    }
-
-    /// The end of the gRPC callout whose callback is running and which had no message.
-    pub(crate) fn read_grpc_close(grpc_status: u32) -> Self {
-        match grpc_status {
-            GRPC_DEADLINE_EXCEEDED => Answer::TimedOut,
-            GRPC_UNAVAILABLE => match abi::grpc_status_message() {
-                Ok(message) if message.starts_with(TIMED_OUT_BODY) => Answer::TimedOut,
-                _ => Answer::Reset,
-            },
-            // A unary call that is well and has no message is no answer.
-            0 => Answer::Reset,
-            _ => Answer::Failed { grpc_status },
-        }
-    }
-
-    /// The same as the rules take it.
-    pub(crate) fn outcome(&self) -> Outcome<'_> {
-        match self {
-            Answer::Http { status, headers, body } => Outcome::Answered { status: *status, headers, body },
-            Answer::Message(message) => Outcome::Message(message),
-            Answer::Failed { grpc_status } => Outcome::Failed { grpc_status: *grpc_status },
-            Answer::TimedOut => Outcome::TimedOut,
-            Answer::Reset => Outcome::Reset,
-            Answer::TooLarge => Outcome::TooLarge,
-        }
+/// The end of the gRPC callout whose callback is running and which had no message.
+pub(crate) fn read_grpc_close(grpc_status: u32) -> CalloutResult {
+    match grpc_status {
+        GRPC_DEADLINE_EXCEEDED => CalloutResult::TimedOut,
+        GRPC_UNAVAILABLE => match abi::grpc_status_message() {
+            Ok(message) if message.starts_with(TIMED_OUT_BODY) => CalloutResult::TimedOut,
+            _ => CalloutResult::Reset,
+        },
+        // A unary call that is well and has no message is no answer.
+        0 => CalloutResult::Reset,
+        _ => CalloutResult::Failed { grpc_status },
     }
 }
 
@@ -233,27 +199,27 @@ mod tests {
     }
 
     /// The answer that is read when the host has these.
-    fn answer(status: &str, answer_body: &[u8]) -> Answer {
+    fn answer(status: &str, answer_body: &[u8]) -> CalloutResult {
         scripted::reset();
         scripted::with(|host| {
             host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", status)]));
             host.buffers.insert(BufferType::CALL_RESPONSE_BODY, answer_body.to_vec());
         });
-        Answer::read_http(1, answer_body.len())
+        read_http(1, answer_body.len())
     }
 
     #[test]
     fn envoys_own_answers_are_told_from_the_upstreams() {
         let body = b"upstream connect error or disconnect/reset before headers. reset reason: overflow";
-        assert_eq!(answer("503", body), Answer::Reset);
-        assert_eq!(answer("502", body), Answer::Reset);
-        assert_eq!(answer("503", b"no healthy upstream"), Answer::Reset);
-        assert_eq!(answer("504", b"upstream request timeout"), Answer::TimedOut);
+        assert_eq!(answer("503", body), CalloutResult::Reset);
+        assert_eq!(answer("502", body), CalloutResult::Reset);
+        assert_eq!(answer("503", b"no healthy upstream"), CalloutResult::Reset);
+        assert_eq!(answer("504", b"upstream request timeout"), CalloutResult::TimedOut);
         for (status, body) in
             [(503, &b"{}"[..]), (504, b"{}"), (200, b"upstream request timeout"), (429, b"")]
         {
             let got = answer(&status.to_string(), body);
-            assert!(matches!(got, Answer::Http { status: s, .. } if s == status), "{status}: {got:?}");
+            assert!(matches!(got, CalloutResult::Http { status: s, .. } if s == status), "{status}: {got:?}");
         }
     }
 
@@ -261,40 +227,45 @@ mod tests {
     fn an_answer_is_whole_or_it_is_none() {
         for status in ["", "2", "abc", "-1", "70000"] {
             let got = answer(status, b"x");
-            assert!(got == Answer::Reset || status == "2", "{status}: {got:?}");
+            assert!(got == CalloutResult::Reset || status == "2", "{status}: {got:?}");
         }
-        assert!(matches!(answer("200", b"x"), Answer::Http { status: 200, .. }));
-        assert_eq!(Answer::read_http(0, 0), Answer::Reset, "no fields: the stream was reset");
-        assert_eq!(Answer::read_http(1, 2), Answer::Reset, "fewer bytes than announced");
+        assert!(matches!(answer("200", b"x"), CalloutResult::Http { status: 200, .. }));
+        assert_eq!(read_http(0, 0), CalloutResult::Reset, "no fields: the stream was reset");
+        assert_eq!(read_http(1, 2), CalloutResult::Reset, "fewer bytes than announced");
         scripted::reset();
-        assert_eq!(Answer::read_http(1, 0), Answer::Reset, "header fields that cannot be read");
+        assert_eq!(read_http(1, 0), CalloutResult::Reset, "header fields that cannot be read");
     }
 
     #[test]
     fn the_largest_answer_is_taken_and_one_byte_more_is_not() {
-        assert!(matches!(answer("200", &vec![0; ANSWER_BYTES_MAX]), Answer::Http { .. }));
-        assert_eq!(answer("200", &vec![0; ANSWER_BYTES_MAX + 1]), Answer::TooLarge);
-        scripted::with(|host| host.buffers.insert(BufferType::GRPC_MESSAGE, vec![0; ANSWER_BYTES_MAX]));
-        assert!(matches!(Answer::read_grpc_message(ANSWER_BYTES_MAX), Answer::Message(_)));
-        assert_eq!(Answer::read_grpc_message(ANSWER_BYTES_MAX + 1), Answer::TooLarge);
+        assert!(matches!(answer("200", &vec![0; RESPONSE_BYTES_MAX]), CalloutResult::Http { .. }));
+        assert_eq!(answer("200", &vec![0; RESPONSE_BYTES_MAX + 1]), CalloutResult::TooLarge);
+        scripted::with(|host| host.buffers.insert(BufferType::GRPC_MESSAGE, vec![0; RESPONSE_BYTES_MAX]));
+        assert!(matches!(read_grpc_message(RESPONSE_BYTES_MAX), CalloutResult::Message(_)));
+        assert_eq!(read_grpc_message(RESPONSE_BYTES_MAX + 1), CalloutResult::TooLarge);
     }
 
     #[test]
     fn a_grpc_callout_ends_in_one_way() {
         scripted::reset();
         let cases = [
-            ("deadline exceeded", 4, "", Answer::TimedOut),
-            ("Envoy's own timeout", 14, "upstream request timeout{response_timeout}", Answer::TimedOut),
-            ("no connection", 14, "no healthy upstream", Answer::Reset),
-            ("resource exhausted", 8, "", Answer::Failed { grpc_status: 8 }),
-            ("a number without a name", 99, "", Answer::Failed { grpc_status: 99 }),
-            ("OK and no message", 0, "", Answer::Reset),
+            ("deadline exceeded", 4, "", CalloutResult::TimedOut),
+            (
+                "Envoy's own timeout",
+                14,
+                "upstream request timeout{response_timeout}",
+                CalloutResult::TimedOut,
+            ),
+            ("no connection", 14, "no healthy upstream", CalloutResult::Reset),
+            ("resource exhausted", 8, "", CalloutResult::Failed { grpc_status: 8 }),
+            ("a number without a name", 99, "", CalloutResult::Failed { grpc_status: 99 }),
+            ("OK and no message", 0, "", CalloutResult::Reset),
         ];
         for (why, status, message, want) in cases {
             scripted::with(|host| host.grpc_status_message = message.as_bytes().to_vec());
-            assert_eq!(Answer::read_grpc_close(status), want, "{why}");
+            assert_eq!(read_grpc_close(status), want, "{why}");
         }
-        assert_eq!(Answer::read_grpc_message(0), Answer::Message(Vec::new()), "an empty message is one");
-        assert_eq!(Answer::read_grpc_message(1), Answer::Reset, "a message that is not there");
+        assert_eq!(read_grpc_message(0), CalloutResult::Message(Vec::new()), "an empty message is one");
+        assert_eq!(read_grpc_message(1), CalloutResult::Reset, "a message that is not there");
     }
 }

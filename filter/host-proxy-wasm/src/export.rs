@@ -1,22 +1,22 @@
 //! The symbols that Envoy calls in a module: only those that a filter uses, since each costs an entry into the VM per
 //! request.
 
-use crate::dispatch::{Dispatch, Flow};
-use crate::filter::Filter;
+use crate::callbacks::Callbacks;
 use std::cell::RefCell;
 use std::thread::LocalKey;
+use tollgate_driver::{Filter, Flow};
 
-/// Where a module keeps its [`Dispatch`].
-pub type Cell<F> = LocalKey<RefCell<Dispatch<F>>>;
+/// Where a module keeps its [`Callbacks`].
+pub type Cell<F> = LocalKey<RefCell<Callbacks<F>>>;
 
 /// Runs a callback. `refused` is the answer if another one is still running, which Envoy does not do.
 pub fn enter<F: Filter, T: Copy>(
     cell: &'static Cell<F>,
     refused: T,
-    callback: impl FnOnce(&mut Dispatch<F>) -> T,
+    callback: impl FnOnce(&mut Callbacks<F>) -> T,
 ) -> T {
-    let run = |cell: &RefCell<Dispatch<F>>| match cell.try_borrow_mut() {
-        Ok(mut dispatch) => callback(&mut dispatch),
+    let run = |cell: &RefCell<Callbacks<F>>| match cell.try_borrow_mut() {
+        Ok(mut callbacks) => callback(&mut callbacks),
         Err(_) => refused,
     };
     cell.try_with(run).unwrap_or(refused)
@@ -90,14 +90,14 @@ macro_rules! export_filter {
         #[allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
         const _: () = {
             ::std::thread_local! {
-                static DISPATCH: ::std::cell::RefCell<$crate::Dispatch<$filter>> =
-                    const { ::std::cell::RefCell::new($crate::Dispatch::new()) };
+                static CALLBACKS: ::std::cell::RefCell<$crate::Callbacks<$filter>> =
+                    const { ::std::cell::RefCell::new($crate::Callbacks::new()) };
             }
             const HELD_HEADERS: u32 = $crate::__held_headers!($($callback),+);
 
             #[unsafe(no_mangle)]
             extern "C" fn proxy_on_context_create(context_id: u32, parent_id: u32) {
-                $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.context_create(context_id, parent_id));
+                $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.context_create(context_id, parent_id));
             }
             #[unsafe(no_mangle)]
             extern "C" fn proxy_on_vm_start(_context_id: u32, _configuration_size: usize) -> u32 {
@@ -105,14 +105,14 @@ macro_rules! export_filter {
             }
             #[unsafe(no_mangle)]
             extern "C" fn proxy_on_configure(context_id: u32, document_size: usize) -> u32 {
-                let configure = |dispatch: &mut $crate::Dispatch<$filter>| {
-                    dispatch.configure(context_id, document_size)
+                let configure = |callbacks: &mut $crate::Callbacks<$filter>| {
+                    callbacks.configure(context_id, document_size)
                 };
-                u32::from($crate::export::enter(&DISPATCH, false, configure))
+                u32::from($crate::export::enter(&CALLBACKS, false, configure))
             }
             #[unsafe(no_mangle)]
             extern "C" fn proxy_on_delete(context_id: u32) {
-                $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.delete(context_id));
+                $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.delete(context_id));
             }
             $($crate::__export_callback!($callback);)+
         };
@@ -152,8 +152,8 @@ macro_rules! __export_callback {
     (request_headers) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_request_headers(context_id: u32, _fields: usize, end_of_stream: u32) -> u32 {
-            let flow = $crate::export::enter(&DISPATCH, $crate::dispatch::Flow::Pause, |dispatch| {
-                dispatch.request_headers(context_id, end_of_stream != 0)
+            let flow = $crate::export::enter(&CALLBACKS, $crate::Flow::Pause, |callbacks| {
+                callbacks.request_headers(context_id, end_of_stream != 0)
             });
             $crate::export::headers_flow(flow, HELD_HEADERS)
         }
@@ -161,27 +161,23 @@ macro_rules! __export_callback {
     (request_body) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_request_body(context_id: u32, size: usize, end_of_stream: u32) -> u32 {
-            $crate::export::data_flow($crate::export::enter(
-                &DISPATCH,
-                $crate::dispatch::Flow::Pause,
-                |dispatch| dispatch.request_body(context_id, size, end_of_stream != 0),
-            ))
+            $crate::export::data_flow($crate::export::enter(&CALLBACKS, $crate::Flow::Pause, |callbacks| {
+                callbacks.request_body(context_id, size, end_of_stream != 0)
+            }))
         }
     };
     (request_trailers) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_request_trailers(context_id: u32, _fields: usize) -> u32 {
-            $crate::export::data_flow($crate::export::enter(
-                &DISPATCH,
-                $crate::dispatch::Flow::Pause,
-                |dispatch| dispatch.request_trailers(context_id),
-            ))
+            $crate::export::data_flow($crate::export::enter(&CALLBACKS, $crate::Flow::Pause, |callbacks| {
+                callbacks.request_trailers(context_id)
+            }))
         }
     };
     (response_headers) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_response_headers(context_id: u32, _fields: usize, _end_of_stream: u32) -> u32 {
-            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.response_headers(context_id));
+            $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.response_headers(context_id));
             0
         }
     };
@@ -194,19 +190,19 @@ macro_rules! __export_callback {
             body_size: usize,
             _trailers: usize,
         ) {
-            $crate::export::enter(&DISPATCH, (), |dispatch| {
-                dispatch.http_call_response(token, fields, body_size)
+            $crate::export::enter(&CALLBACKS, (), |callbacks| {
+                callbacks.http_call_response(token, fields, body_size)
             });
         }
     };
     (grpc_call) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_grpc_receive(_root_id: u32, token: u32, size: usize) {
-            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.grpc_receive(token, size));
+            $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.grpc_receive(token, size));
         }
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_grpc_close(_root_id: u32, token: u32, grpc_status: u32) {
-            $crate::export::enter(&DISPATCH, (), |dispatch| dispatch.grpc_close(token, grpc_status));
+            $crate::export::enter(&CALLBACKS, (), |callbacks| callbacks.grpc_close(token, grpc_status));
         }
     };
 }

@@ -2,25 +2,17 @@
 
 use crate::abi::{self, MapType, Status};
 use tollgate_core::http::{Field, HeaderMap};
+use tollgate_driver::HeadersError;
 
 /// How many bytes stand before the lengths: the number of fields.
 const COUNT_BYTES: usize = 4;
 /// How many bytes of lengths each field has: its name's and its value's.
 const LENGTHS_BYTES: usize = 8;
 
-/// Why a header map could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// The host has none, or did not hand it over.
-    Refused(Status),
-    /// What it handed over is not a serialised map.
-    Malformed,
-}
-
 /// All fields of a map of the host's.
-pub(crate) fn read(map: MapType) -> Result<HeaderMap, Unreadable> {
-    let serialised = abi::header_map_pairs(map).map_err(Unreadable::Refused)?;
-    deserialise(serialised).ok_or(Unreadable::Malformed)
+pub(crate) fn read(map: MapType) -> Result<HeaderMap, HeadersError> {
+    let serialised = abi::header_map_pairs(map).map_err(|status| HeadersError::Refused(status.into()))?;
+    deserialise(serialised).ok_or(HeadersError::Malformed)
 }
 
 /// Replaces all fields of that name by one. A value that could break the message apart is not set.

@@ -4,34 +4,30 @@
 //! answers: an unknown status is a value, a buffer may be short, a header field need not be UTF-8. That is why the
 //! proxy-wasm SDK is not used.
 //!
-//! This crate decides nothing about a request. It gives a [`Machine`](tollgate_core::Machine) its inputs and
-//! performs the actions that come back. Only where Envoy itself fails in a way that would let a request pass
-//! unjudged does it answer by itself: 500, code `internal_error`.
+//! This crate decides nothing about a request: [`tollgate_driver`] gives a [`Machine`](tollgate_core::Machine) its
+//! inputs and asks [`ProxyWasm`] for the effects of its actions.
 //!
 //! A filter is a crate of type `cdylib` that implements [`Filter`] and names its callbacks with [`export_filter`].
 
 mod abi;
 mod body;
-pub mod callout;
-mod clock;
 #[doc(hidden)]
-pub mod dispatch;
+pub mod callbacks;
+mod callout;
+mod clock;
 mod environment;
-mod exchange;
 #[doc(hidden)]
 pub mod export;
-mod fault;
-mod filter;
 mod headers;
+mod host;
 mod log;
-mod metrics;
-mod pending;
-mod perform;
 mod property;
 mod random;
 mod reply;
 mod shared_data;
 mod signature;
 
-pub use dispatch::Dispatch;
-pub use filter::{Filter, Setup};
+pub use callbacks::Callbacks;
+pub use callout::Token;
+pub use host::ProxyWasm;
+pub use tollgate_driver::{Filter, Flow, Setup};

@@ -2,6 +2,7 @@
 
 use crate::abi;
 use tollgate_core::machine::Version;
+use tollgate_driver::SharedValue;
 
 /// A version that no value has: the host numbers them from 1 upwards, one for each write to any key.
 ///
@@ -11,22 +12,13 @@ use tollgate_core::machine::Version;
 /// absent overwrites it.
 const NEVER: u32 = u32::MAX;
 
-/// A shared value at some time.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Loaded {
-    /// The value. An empty one reads as none: the host cannot remove a key.
-    pub(crate) value: Option<Vec<u8>>,
-    /// What to swap against.
-    pub(crate) version: Version,
-}
-
 /// Reads the value of a key. What the host does not hand over reads as absent.
-pub(crate) fn load(key: &str) -> Loaded {
+pub(crate) fn load(key: &str) -> SharedValue {
     match abi::shared_data(key.as_bytes()) {
         Ok((value, version)) => {
-            Loaded { value: Some(value).filter(|value| !value.is_empty()), version: Version(version) }
+            SharedValue { value: Some(value).filter(|value| !value.is_empty()), version: Version(version) }
         }
-        Err(_) => Loaded { value: None, version: Version::ABSENT },
+        Err(_) => SharedValue { value: None, version: Version::ABSENT },
     }
 }
 
@@ -55,7 +47,7 @@ mod tests {
     #[test]
     fn of_two_workers_that_saw_nothing_one_wins_too() {
         scripted::reset();
-        assert_eq!(load("k"), Loaded { value: None, version: Version::ABSENT });
+        assert_eq!(load("k"), SharedValue { value: None, version: Version::ABSENT });
         assert!(swap("k", b"first", Version::ABSENT));
         assert!(!swap("k", b"second", Version::ABSENT), "it is there by now");
         assert_eq!(load("k").value.as_deref(), Some(&b"first"[..]));

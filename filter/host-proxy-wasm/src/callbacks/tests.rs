@@ -6,18 +6,20 @@ mod held;
 mod script;
 
 use super::*;
-use crate::abi::Status;
 use crate::abi::scripted::{self, Event};
-use crate::perform::STEPS_MAX;
+use crate::abi::{MapType, Status};
+use crate::headers;
 use script::{Scripted, call, inputs, inquire, reply, then};
+use tollgate_core::InquiryId;
 use tollgate_core::http::Forward;
 use tollgate_core::machine::{Action, Version};
+use tollgate_driver::STEPS_MAX;
 
 const ROOT: u32 = 1;
 const REQUEST: u32 = 2;
 
 /// A configured filter and a request with one header field.
-fn dispatch() -> Dispatch<Scripted> {
+fn dispatch() -> Callbacks<Scripted> {
     scripted::reset();
     script::reset();
     scripted::with(|host| {
@@ -26,7 +28,7 @@ fn dispatch() -> Dispatch<Scripted> {
         host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", "200")]));
         host.clusters = vec!["c"];
     });
-    let mut dispatch = Dispatch::new();
+    let mut dispatch = Callbacks::new();
     dispatch.context_create(ROOT, 0);
     assert!(dispatch.configure(ROOT, 0));
     dispatch.context_create(REQUEST, ROOT);

@@ -2,11 +2,11 @@
 //! ARCHITECTURE.md repeats these numbers.
 
 use super::*;
-use crate::filter::Setup;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate_core::config;
 use tollgate_core::gate::{Passage, Worker};
+use tollgate_driver::Setup;
 
 /// The time of all requests here, in the life of the token.
 const NOW_S: u64 = 1_800_000_000;
@@ -56,14 +56,14 @@ impl Filter for Gate {
 }
 
 /// A gate on a host that finds every signature right.
-fn gate() -> Dispatch<Gate> {
+fn gate() -> Callbacks<Gate> {
     scripted::reset();
     scripted::with(|host| {
         host.time_ns = NOW_S * 1_000_000_000;
         host.signature = Some(Ok(vec![0x08, 0x01]));
         host.clusters = vec!["clerk_api"];
     });
-    let mut dispatch = Dispatch::new();
+    let mut dispatch = Callbacks::new();
     dispatch.context_create(ROOT, 0);
     assert!(dispatch.configure(ROOT, 0), "{:?}", scripted::events());
     dispatch
@@ -80,7 +80,7 @@ fn token() -> String {
 
 /// All calls from a request's header to that of its response.
 fn calls(
-    dispatch: &mut Dispatch<Gate>,
+    dispatch: &mut Callbacks<Gate>,
     request: u32,
     path: &str,
     more: &[(&str, &str)],

@@ -1,6 +1,5 @@
 //! A filter for tests: its machine returns the actions it is told to, and notes the inputs it gets.
 
-use crate::filter::{Filter, Setup};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use tollgate_core::http::{Callout, Outcome, Reply, Request};
 use tollgate_core::machine::{Action, CallId, Input, InquiryId, Machine, Step};
 use tollgate_core::report::{MetricDefinition, Metrics, Report};
 use tollgate_core::time::Micros;
+use tollgate_driver::{Filter, Setup};
 
 thread_local! {
     static ACTIONS: RefCell<VecDeque<Action>> = RefCell::default();

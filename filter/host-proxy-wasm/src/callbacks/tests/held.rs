@@ -1,7 +1,8 @@
 //! What a worker thread holds of webhooks is given back when their streams end, however they end.
 
 use super::*;
-use crate::filter::Setup;
+use crate::abi::BufferType;
+use tollgate_driver::Setup;
 use tollgate_core::config;
 use tollgate_core::webhook::{Delivery, Worker};
 
@@ -33,7 +34,7 @@ impl Filter for Webhook {
 }
 
 /// Begins so many deliveries and holds all of them. How many were refused.
-fn begin(dispatch: &mut Dispatch<Webhook>, contexts: std::ops::Range<u32>) -> usize {
+fn begin(dispatch: &mut Callbacks<Webhook>, contexts: std::ops::Range<u32>) -> usize {
     scripted::events();
     for context_id in contexts {
         dispatch.context_create(context_id, ROOT);
@@ -54,7 +55,7 @@ fn a_stream_that_ends_gives_back_what_it_held() {
         host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&fields));
         host.buffers.insert(BufferType::REQUEST_BODY, vec![b'x'; 1024]);
     });
-    let mut dispatch = Dispatch::<Webhook>::new();
+    let mut dispatch = Callbacks::<Webhook>::new();
     dispatch.context_create(ROOT, 0);
     assert!(dispatch.configure(ROOT, 0), "{:?}", scripted::events());
 

@@ -67,7 +67,7 @@ fn action(number: u8) -> Action {
 }
 
 /// Runs a callback; whether it let a request go on.
-fn run(dispatch: &mut Dispatch<Scripted>, callback: &Callback) -> bool {
+fn run(dispatch: &mut Callbacks<Scripted>, callback: &Callback) -> bool {
     let flow = match *callback {
         Callback::Create(context, parent) => {
             dispatch.context_create(context, parent);

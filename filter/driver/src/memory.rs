@@ -1,0 +1,276 @@
+//! A host in memory: for the `tollgate` command, and for tests of the rules without a proxy.
+//!
+//! It keeps what it was asked to do, by request, and starts callouts without sending them: whoever owns it takes them
+//! ([`MemoryHost::take_callouts`]) and decides how each ends.
+
+use crate::host::{HeadersError, Host, HostError, SharedValue};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
+use tollgate_core::machine::{Verification, Version};
+use tollgate_core::report::{Level, MetricKind};
+use tollgate_core::time::Micros;
+
+/// How signatures are checked: public key, signature, signed text.
+pub type Verifier = fn(&[u8], &[u8], &[u8]) -> Verification;
+
+/// The shared data of one process: clones are the same data.
+#[derive(Clone, Debug, Default)]
+pub struct SharedData(Rc<RefCell<SharedValues>>);
+
+/// Values and their versions, by key.
+type SharedValues = BTreeMap<String, (Vec<u8>, u32)>;
+
+impl SharedData {
+    /// Reads a value.
+    pub fn load(&self, key: &str) -> SharedValue {
+        match self.0.borrow().get(key) {
+            Some((value, version)) => {
+                let value = Some(value.clone()).filter(|value| !value.is_empty());
+                SharedValue { value, version: Version(*version) }
+            }
+            None => SharedValue { value: None, version: Version::ABSENT },
+        }
+    }
+
+    /// Writes a value unless its version has changed. Returns whether it was written.
+    pub fn swap(&self, key: &str, value: &[u8], version: Version) -> bool {
+        let mut values = self.0.borrow_mut();
+        let present = values.get(key).map_or(Version::ABSENT, |(_, version)| Version(*version));
+        if present != version {
+            return false;
+        }
+        values.insert(key.to_owned(), (value.to_vec(), present.0.saturating_add(1)));
+        true
+    }
+
+    /// Returns the keys that have a value.
+    pub fn keys(&self) -> Vec<String> {
+        self.0.borrow().keys().cloned().collect()
+    }
+}
+
+/// A callout that was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartedCallout {
+    /// The host's number for it.
+    pub id: u32,
+    /// The request that made it; none for an inquiry of a filter's.
+    pub request_id: Option<u32>,
+    /// What was asked.
+    pub callout: Callout,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryRequest {
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Its trailer fields.
+    pub trailers: HeaderMap,
+    /// The names of the request header fields that were removed.
+    pub removed: Vec<Vec<u8>>,
+    /// The request header fields that were set.
+    pub set: Vec<(String, Vec<u8>)>,
+    /// The response header fields that were set.
+    pub response: Vec<(String, Vec<u8>)>,
+    /// The status of the upstream's response.
+    pub response_status: Option<u16>,
+    /// The gateway's own answer.
+    pub reply: Option<Reply>,
+    /// Whether it was let go outside of its own callbacks.
+    pub resumed: bool,
+}
+
+/// A host in memory.
+#[derive(Debug, Default)]
+pub struct MemoryHost {
+    /// The time.
+    pub now: Micros,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// Attributes, by their path joined by dots.
+    pub properties: BTreeMap<String, Vec<u8>>,
+    /// How signatures are checked; without one the host cannot check any.
+    pub verifier: Option<Verifier>,
+    /// The shared data of its process.
+    pub shared: SharedData,
+    /// How many swaps fail as if another worker had been faster.
+    pub swaps_to_lose: usize,
+    /// The requests, by context.
+    pub requests: BTreeMap<u32, MemoryRequest>,
+    /// The current request.
+    pub current: u32,
+    callouts: Vec<StartedCallout>,
+    callouts_started: u32,
+    metrics: Vec<(String, Vec<u64>)>,
+    lines: Vec<(Level, String)>,
+}
+
+impl MemoryHost {
+    /// Returns the current request.
+    pub fn request(&mut self) -> &mut MemoryRequest {
+        self.requests.entry(self.current).or_default()
+    }
+
+    /// Takes the callouts that were started since this was last called.
+    pub fn take_callouts(&mut self) -> Vec<StartedCallout> {
+        std::mem::take(&mut self.callouts)
+    }
+
+    /// Takes the log lines that were written since this was last called.
+    pub fn take_lines(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Returns the log lines that were written since they were last taken.
+    pub fn lines(&self) -> &[(Level, String)] {
+        &self.lines
+    }
+
+    /// Returns how often a counter was incremented.
+    pub fn count(&self, name: &str) -> u64 {
+        self.samples(name).iter().sum()
+    }
+
+    /// Returns what was added to a histogram.
+    pub fn samples(&self, name: &str) -> Vec<u64> {
+        let metric = self.metrics.iter().find(|(known, _)| known == name);
+        metric.map(|(_, samples)| samples.clone()).unwrap_or_default()
+    }
+
+    /// Returns whether a metric of that name was defined.
+    pub fn has_metric(&self, name: &str) -> bool {
+        self.metrics.iter().any(|(known, _)| known == name)
+    }
+
+    fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> u32 {
+        self.callouts_started = self.callouts_started.saturating_add(1);
+        let id = self.callouts_started;
+        self.callouts.push(StartedCallout { id, request_id, callout: callout.clone() });
+        id
+    }
+
+    fn sample(&mut self, metric: u32, value: u64) {
+        let metric = usize::try_from(metric).ok().and_then(|index| self.metrics.get_mut(index));
+        if let Some((_, samples)) = metric {
+            samples.push(value);
+        }
+    }
+}
+
+impl Host for MemoryHost {
+    type CalloutId = u32;
+
+    fn now(&mut self) -> Result<Micros, HostError> {
+        Ok(self.now)
+    }
+
+    fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
+        Ok([7; 16])
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        self.lines.push((level, line.to_owned()));
+    }
+
+    fn define_metric(&mut self, _: MetricKind, name: &str) -> Result<u32, HostError> {
+        let id = u32::try_from(self.metrics.len()).map_err(|_| HostError(0))?;
+        self.metrics.push((name.to_owned(), Vec::new()));
+        Ok(id)
+    }
+
+    fn increment_metric(&mut self, metric: u32) {
+        self.sample(metric, 1);
+    }
+
+    fn record_metric(&mut self, metric: u32, value: u64) {
+        self.sample(metric, value);
+    }
+
+    fn load(&mut self, key: &str) -> SharedValue {
+        self.shared.load(key)
+    }
+
+    fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool {
+        if self.swaps_to_lose > 0 {
+            self.swaps_to_lose = self.swaps_to_lose.saturating_sub(1);
+            return false;
+        }
+        self.shared.swap(key, value, version)
+    }
+
+    fn verify(&mut self, public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
+        self.verifier.map_or(Verification::Unsupported, |verify| verify(public_key, signature, text))
+    }
+
+    fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
+        self.properties.get(&path.join(".")).cloned()
+    }
+
+    fn start_callout(&mut self, callout: &Callout) -> Result<u32, Outcome<'static>> {
+        Ok(self.start(Some(self.current), callout))
+    }
+
+    fn start_inquiry(&mut self, _: u32, _: u32, callout: &Callout) -> Result<u32, Outcome<'static>> {
+        Ok(self.start(None, callout))
+    }
+
+    fn enter_request(&mut self, request: u32) -> Result<(), HostError> {
+        self.current = request;
+        Ok(())
+    }
+
+    fn request_headers(&mut self) -> Result<HeaderMap, HeadersError> {
+        Ok(self.request().headers.clone())
+    }
+
+    fn request_trailers(&mut self) -> Result<HeaderMap, HeadersError> {
+        Ok(self.request().trailers.clone())
+    }
+
+    fn request_body(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        self.request().body.get(..bytes).map(<[u8]>::to_vec)
+    }
+
+    fn response_status(&mut self) -> Option<u16> {
+        self.request().response_status
+    }
+
+    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError> {
+        self.request().removed.push(name.to_vec());
+        Ok(())
+    }
+
+    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.request().set.push((name.to_owned(), value.to_vec()));
+        Ok(())
+    }
+
+    fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError> {
+        self.request().removed.push(name.to_vec());
+        Ok(())
+    }
+
+    fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.request().response.push((name.to_owned(), value.to_vec()));
+        Ok(())
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Result<(), HostError> {
+        self.request().reply = Some(reply.clone());
+        Ok(())
+    }
+
+    fn resume_request(&mut self) -> Result<(), HostError> {
+        self.request().resumed = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Gives a machine one input and performs its actions until it waits or has judged the request.
+
+use crate::exchange::{Exchange, Stage};
+use crate::host::Host;
+use crate::metrics::DefinedMetrics;
+use crate::pending::{CalloutOwner, PendingCallouts};
+use crate::unjudged::UnjudgedError;
+use std::collections::VecDeque;
+use tollgate_core::http::{Callout, Outcome};
+use tollgate_core::time::Micros;
+use tollgate_core::{Action, CallId, Input, InquiryId, Machine};
+
+/// How many steps a machine may take for one input. Compare-and-swaps that are lost to other workers are repeated,
+/// so there is no small natural number; what continues beyond this one will not end, and the request is refused.
+pub const STEPS_MAX: usize = 1_000;
+
+/// A configured filter: what its requests share.
+pub(crate) struct ConfiguredFilter<W> {
+    pub(crate) worker: W,
+    pub(crate) metrics: DefinedMetrics,
+}
+
+/// Callouts of one request that ended before they began.
+type Unstarted = VecDeque<(CallId, Outcome<'static>)>;
+
+/// Gives the machine of a request one input. The request is the host's current one.
+pub(crate) fn perform<M: Machine, H: Host>(
+    host: &mut H,
+    filter: &mut ConfiguredFilter<M::Worker>,
+    exchange: &mut Exchange<M>,
+    request_id: u32,
+    pending: &mut PendingCallouts<H::CalloutId>,
+    input: Input<'_>,
+) {
+    // The clock is read once for all the steps: nothing in between takes time.
+    let now = match host.now() {
+        Ok(now) => now,
+        Err(error) => return exchange.refuse_unjudged(host, UnjudgedError::Clock(error)),
+    };
+    let mut unstarted = Unstarted::new();
+    let mut step = exchange.machine.handle(&mut filter.worker, now, input);
+    for _ in 0..STEPS_MAX {
+        filter.metrics.report(host, step.reports);
+        let mut handle = |input: Input<'_>| exchange.machine.handle(&mut filter.worker, now, input);
+        step = match step.action {
+            Action::Load { key } => {
+                let loaded = host.load(&key);
+                handle(Input::Loaded { value: loaded.value.as_deref(), version: loaded.version })
+            }
+            Action::Swap { key, value, version } => {
+                handle(Input::Swapped { stored: host.swap(&key, &value, version) })
+            }
+            Action::Verify { public_key, signature, text } => {
+                handle(Input::Verified(host.verify(&public_key, &signature, &text)))
+            }
+            Action::ReadProperty { path } => handle(Input::Property(host.property(path).as_deref())),
+            Action::Wait => match unstarted.pop_front() {
+                Some((call, outcome)) => handle(Input::Answered { call, outcome }),
+                None => return,
+            },
+            Action::Call(callouts) => {
+                exchange.has_called = true;
+                start_all(host, &callouts, request_id, pending, &mut unstarted);
+                Action::Wait.into()
+            }
+            Action::Inquire { inquiry, callout } => {
+                let filter_id = exchange.filter_id;
+                match host.start_inquiry(filter_id, request_id, &callout) {
+                    Ok(started) => pending.insert(started, CalloutOwner::Filter { filter_id, inquiry }),
+                    Err(outcome) => settle::<M, H>(host, filter, now, inquiry, outcome),
+                }
+                exchange.machine.handle(&mut filter.worker, now, Input::Inquired)
+            }
+            Action::Await(inquiry) if pending.is_in_flight(exchange.filter_id, inquiry) => {
+                exchange.awaits = Some(inquiry);
+                Action::Wait.into()
+            }
+            Action::Await(_) => handle(Input::Settled),
+            Action::Forward(forward) if exchange.stage == Stage::Held => {
+                return exchange.forward(host, forward);
+            }
+            Action::Reply(reply) if exchange.stage == Stage::Held => return exchange.reply(host, &reply),
+            // It was judged before.
+            Action::Forward(_) | Action::Reply(_) => return,
+        };
+    }
+    exchange.refuse_unjudged(host, UnjudgedError::StepsExceeded);
+}
+
+fn start_all<H: Host>(
+    host: &mut H,
+    callouts: &[(CallId, Callout)],
+    request_id: u32,
+    pending: &mut PendingCallouts<H::CalloutId>,
+    unstarted: &mut Unstarted,
+) {
+    for (call, callout) in callouts {
+        match host.start_callout(callout) {
+            Ok(started) => pending.insert(started, CalloutOwner::Request { request_id, call: *call }),
+            Err(outcome) => unstarted.push_back((*call, outcome)),
+        }
+    }
+}
+
+/// Gives a filter the outcome of its inquiry.
+pub(crate) fn settle<M: Machine, H: Host>(
+    host: &mut H,
+    filter: &mut ConfiguredFilter<M::Worker>,
+    now: Micros,
+    inquiry: InquiryId,
+    outcome: Outcome<'_>,
+) {
+    let reports = M::settle(&mut filter.worker, now, inquiry, outcome);
+    filter.metrics.report(host, reports);
+}
