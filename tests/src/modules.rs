@@ -68,7 +68,17 @@ impl Modules {
 /// Builds a module below that directory, and puts it there.
 fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    cargo.args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
+    cargo.args([
+        "rustc",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "--target",
+        TARGET,
+    ]);
     cargo.args(["-p", package, "--features", &features.join(","), "--target-dir"]).arg(dir);
     // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
     // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.

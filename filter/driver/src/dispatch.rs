@@ -153,8 +153,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
     }
 
     /// Returns what the requests of a filter share.
-    pub fn worker(&mut self, filter_id: u32) -> Option<&mut F::Worker> {
-        self.filters.get_mut(&filter_id).map(|filter| &mut filter.worker)
+    pub fn worker(&self, filter_id: u32) -> Option<&F::Worker> {
+        self.filters.get(&filter_id).map(|filter| &filter.worker)
     }
 
     /// Returns the machine of a request that has not ended.

@@ -3,9 +3,11 @@
 use tollgate_core::config;
 use tollgate_core::gate::{Passage, Worker};
 use tollgate_core::identity;
-use tollgate_host_proxy_wasm::{Filter, Setup, export_filter};
+use tollgate_driver::{Filter, Setup};
 
-struct PlanGate;
+/// The filter that guards endpoints.
+#[derive(Debug)]
+pub struct PlanGate;
 
 impl Filter for PlanGate {
     type Worker = Worker;
@@ -26,4 +28,5 @@ impl Filter for PlanGate {
     }
 }
 
-export_filter!(PlanGate; request_headers, request_trailers, response_headers, http_call, grpc_call);
+#[cfg(target_arch = "wasm32")]
+tollgate_host_proxy_wasm::export_filter!(PlanGate; request_headers, request_trailers, response_headers, http_call, grpc_call);

@@ -3,9 +3,11 @@
 use tollgate_core::config;
 use tollgate_core::identity::{self, Voucher};
 use tollgate_core::webhook::{Delivery, Worker};
-use tollgate_host_proxy_wasm::{Filter, Setup, export_filter};
+use tollgate_driver::{Filter, Setup};
 
-struct StripeWebhook;
+/// The filter that takes Stripe's deliveries.
+#[derive(Debug)]
+pub struct StripeWebhook;
 
 impl Filter for StripeWebhook {
     type Worker = Worker;
@@ -26,4 +28,5 @@ impl Filter for StripeWebhook {
     }
 }
 
-export_filter!(StripeWebhook; request_headers, request_body, request_trailers, response_headers, http_call);
+#[cfg(target_arch = "wasm32")]
+tollgate_host_proxy_wasm::export_filter!(StripeWebhook; request_headers, request_body, request_trailers, response_headers, http_call);

@@ -1,21 +1,21 @@
-//! The gate for one command: performs what a request wants in memory.
+//! The gate for one command, on a host in memory.
 
+use plan_gate::PlanGate;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use tollgate_core::config::{self, Environment, Gate as Configured, Keys};
-use tollgate_core::gate::{Passage, Worker};
-use tollgate_core::http::{HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{Verification, Version};
-use tollgate_core::report::{Metrics, Report};
+use tollgate_core::config::{self, Gate as Configured, Keys};
+use tollgate_core::http::{HeaderMap, Reply};
 use tollgate_core::time::Micros;
-use tollgate_core::{Action, Input, InquiryId, Machine};
+use tollgate_driver::memory::{MemoryHost, MemoryRequest};
+use tollgate_driver::{CalloutResult, Dispatch, Flow};
 
 /// Where usage is told, if the document does not say.
 const USAGE_PATH: &str = "/.tollgate/usage";
 
-/// How many steps a request may take; one that needs more would never end.
-const STEPS_MAX: usize = 1_000;
+/// The context of the filter, and that of the one request at a time.
+const FILTER: u32 = 1;
+const REQUEST: u32 = 2;
 
 /// What would become of a request.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) enum Verdict {
     Admitted { rule: Option<String> },
     /// It is answered.
     Refused { rule: Option<String>, reply: Reply },
+    /// It waits for something that the command cannot have.
+    Unjudged,
 }
 
 impl fmt::Display for Verdict {
@@ -40,28 +42,30 @@ impl fmt::Display for Verdict {
                     None => Ok(()),
                 }
             }
+            Verdict::Unjudged => f.write_str("not judged: the gate came to no decision"),
         }
     }
 }
 
 /// The gate of a document.
 pub(super) struct Gate {
-    worker: Worker,
+    dispatch: Dispatch<PlanGate, MemoryHost>,
+    host: MemoryHost,
     configured: Configured,
     usage_path: String,
     jwks: Option<Vec<u8>>,
-    shared: BTreeMap<String, (Vec<u8>, u32)>,
 }
 
 impl Gate {
-    /// The gate of that document. It asks nobody and counts here, whatever the document says of `confirm` and `store`.
+    /// Returns the gate of that document. It asks nobody and counts here, whatever the document says of `confirm` and
+    /// `store`.
     ///
     /// # Errors
     /// As the filter's, with place and cure; or that a key set is needed.
     pub(super) fn new(
         mut document: Value,
         jwks: Option<Vec<u8>>,
-        environment: Environment<'_>,
+        environment: BTreeMap<String, String>,
     ) -> Result<Self, String> {
         if let Some(gate) = document.get_mut("plan_gate").and_then(Value::as_object_mut) {
             for elsewhere in ["confirm", "store", "shadow"] {
@@ -69,9 +73,9 @@ impl Gate {
             }
             gate.entry("usage_path").or_insert_with(|| json!(USAGE_PATH));
         }
-        let configuration =
-            config::gate(document.to_string().as_bytes(), environment).map_err(|e| e.to_string())?;
-        let configured = configuration.section.clone();
+        let document = document.to_string();
+        let variable = |name: &str| environment.get(name).cloned();
+        let configured = config::gate(document.as_bytes(), &variable).map_err(|e| e.to_string())?.section;
         if matches!(configured.keys, Keys::Jwks { .. }) && jwks.is_none() {
             let issuer = &configured.issuer;
             return Err(format!(
@@ -80,16 +84,21 @@ impl Gate {
             ));
         }
         let usage_path = configured.usage_path.clone().unwrap_or_default();
-        let worker = Worker::new(configuration, [0; 16]).map_err(|error| error.to_string())?;
-        Ok(Gate { worker, configured, usage_path, jwks, shared: BTreeMap::new() })
+        let mut host = MemoryHost::default();
+        host.environment = environment;
+        let mut dispatch = Dispatch::new();
+        if !dispatch.configure(&mut host, FILTER, Some(document.as_bytes())) {
+            return Err(host.take_lines().pop().map(|(_, line)| line).unwrap_or_default());
+        }
+        Ok(Gate { dispatch, host, configured, usage_path, jwks })
     }
 
-    /// What is configured.
+    /// Returns what is configured.
     pub(super) fn configured(&self) -> &Configured {
         &self.configured
     }
 
-    /// What `usage_path` would tell; nothing to somebody whose token is not taken.
+    /// Returns what `usage_path` would show; nothing to somebody whose token is not accepted.
     pub(super) fn usage(&mut self, now: Micros, host: &str, token: &str) -> Option<Value> {
         let path = self.usage_path.clone();
         match self.request(now, "GET", host, &path, token) {
@@ -98,7 +107,7 @@ impl Gate {
         }
     }
 
-    /// What would become of a request with that token.
+    /// Returns what would become of a request with that token.
     pub(super) fn request(
         &mut self,
         now: Micros,
@@ -110,65 +119,37 @@ impl Gate {
         let bearer = format!("Bearer {token}");
         let fields = [(":method", method), (":authority", host), (":path", path), ("authorization", &bearer)];
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
-        let mut passage = Passage::default();
-        let mut step = passage.handle(&mut self.worker, now, head);
-        let mut rule = None;
-        for _ in 0..STEPS_MAX {
-            rule = rule.or_else(|| self.rule(&step.reports));
-            step = match step.action {
-                Action::Forward(_) => return Verdict::Admitted { rule },
-                Action::Reply(reply) => return Verdict::Refused { rule, reply },
-                action => self.perform(&mut passage, now, action),
-            };
+        self.host.now = now;
+        self.host.current = REQUEST;
+        *self.host.request() =
+            MemoryRequest { headers: HeaderMap::from_fields(fields), ..MemoryRequest::default() };
+        self.dispatch.begin_request(REQUEST, FILTER);
+        let mut flow = self.dispatch.request_headers(&mut self.host, REQUEST, true);
+        // The one question that is left is that for the key set.
+        for asked in self.host.take_callouts() {
+            self.dispatch.callout_ended(&mut self.host, asked.id, || jwks_result(self.jwks.as_deref()));
         }
-        Verdict::Admitted { rule: None }
-    }
-
-    fn perform(&mut self, passage: &mut Passage, now: Micros, action: Action) -> tollgate_core::Step {
-        let worker = &mut self.worker;
-        match action {
-            // The gate then checks it itself: its feature `rs256`.
-            Action::Verify { .. } => passage.handle(worker, now, Input::Verified(Verification::Unsupported)),
-            Action::Load { key } => {
-                let stored = self.shared.get(&key);
-                let version = stored.map_or(Version::ABSENT, |(_, version)| Version(*version));
-                let value = stored.map(|(value, _)| &value[..]);
-                passage.handle(worker, now, Input::Loaded { value, version })
-            }
-            Action::Swap { key, value, version } => {
-                self.shared.insert(key, (value, version.0.saturating_add(1)));
-                passage.handle(worker, now, Input::Swapped { stored: true })
-            }
-            Action::Inquire { inquiry, .. } => {
-                self.answer(now, inquiry);
-                passage.handle(&mut self.worker, now, Input::Inquired)
-            }
-            Action::Await(_) => passage.handle(worker, now, Input::Settled),
-            // No route names a rule, and nobody comes from an address.
-            _ => passage.handle(worker, now, Input::Property(None)),
+        if self.host.request().resumed {
+            flow = Flow::Continue;
+        }
+        let rule = self.rule();
+        self.dispatch.end_context(REQUEST);
+        match (flow, self.host.request().reply.take()) {
+            (Flow::Continue, _) => Verdict::Admitted { rule },
+            (Flow::Pause, Some(reply)) => Verdict::Refused { rule, reply },
+            (Flow::Pause, None) => Verdict::Unjudged,
         }
     }
 
-    /// The one question that is left: for the key set.
-    fn answer(&mut self, now: Micros, inquiry: InquiryId) {
-        let headers = HeaderMap::default();
-        let outcome = match &self.jwks {
-            Some(body) => Outcome::Answered { status: 200, headers: &headers, body },
-            None => Outcome::Reset,
-        };
-        let _ = Passage::settle(&mut self.worker, now, inquiry, outcome);
+    /// Returns the name of the rule that guards the request.
+    fn rule(&self) -> Option<String> {
+        let request = self.dispatch.request(REQUEST)?;
+        request.rule_name(self.dispatch.worker(FILTER)?).map(str::to_owned)
     }
+}
 
-    /// The rule after which a decision was counted.
-    fn rule(&self, reports: &[Report]) -> Option<String> {
-        let metrics = self.worker.metrics();
-        let counted = reports.iter().filter_map(|report| match report {
-            Report::Count(id) => metrics.get(id.0),
-            _ => None,
-        });
-        let mut rules = counted.filter_map(|metric| metric.name.strip_prefix("tollgate.gate.rule."));
-        let (rule, _) = rules.next()?.rsplit_once('.')?;
-        (rule != "unmatched").then(|| rule.to_owned())
-    }
+fn jwks_result(jwks: Option<&[u8]>) -> CalloutResult {
+    let headers = HeaderMap::default();
+    let response = |body: &[u8]| CalloutResult::Http { status: 200, headers, body: body.to_vec() };
+    jwks.map_or(CalloutResult::Reset, response)
 }

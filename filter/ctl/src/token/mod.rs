@@ -85,9 +85,11 @@ fn judge(arguments: &Arguments) -> Result<(String, Verdict), String> {
     let jwks = arguments.jwks_file.as_ref().map(|file| {
         std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
     });
-    let environment = |name: &str| std::env::var(name).ok();
-    let mut gate =
-        Gate::new(document, jwks.transpose()?, &environment).map_err(|error| format!("{name}: {error}"))?;
+    let environment = std::env::vars_os();
+    let environment =
+        environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut gate = Gate::new(document, jwks.transpose()?, environment.collect())
+        .map_err(|error| format!("{name}: {error}"))?;
     let now = arguments.at.unwrap_or_else(clock::now);
     let verdict = gate.request(now, &arguments.method, &arguments.host, &arguments.path, &token);
     let mut lines = described(&token, now);

@@ -6,6 +6,7 @@ use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use rsa::sha2::{Digest, Sha256};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 const NOW: Micros = Micros::from_secs(1_795_703_415);
@@ -51,7 +52,7 @@ fn gate() -> Gate {
             ],
         },
     });
-    Gate::new(document, None, &|name| (name == "CLERK_JWT_KEY").then(|| pem.clone())).unwrap()
+    Gate::new(document, None, [("CLERK_JWT_KEY".to_owned(), pem)].into()).unwrap()
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn a_key_set_is_asked_for_where_the_gate_would_fetch_one() {
             "authorized_parties": ["https://app.example.com"],
         },
     });
-    let error = Gate::new(document, None, &|_| None).err().unwrap();
+    let error = Gate::new(document, None, BTreeMap::new()).err().unwrap();
     assert!(error.contains("--jwks-file"), "{error}");
 }
 

@@ -194,6 +194,11 @@ impl Passage {
         Action::Forward(answer::unvouched(std::mem::take(&mut self.context)))
     }
 
+    /// Returns the name of the rule that guards the request, once it was found.
+    pub fn rule_name<'a>(&self, worker: &'a Worker) -> Option<&'a str> {
+        self.rule(worker).map(|rule| rule.name.as_str())
+    }
+
     fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {
         worker.gate.rules.get(self.rule?)
     }
