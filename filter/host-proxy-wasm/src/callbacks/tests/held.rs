@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::abi::BufferType;
-use tollgate_driver::Setup;
 use tollgate_core::config;
 use tollgate_core::webhook::{Delivery, Worker};
+use tollgate_driver::Setup;
 
 const DOCUMENT: &str = r#"{
     "plans": [{"name": "free"}, {"name": "pro", "prices": ["price_1"]}],
