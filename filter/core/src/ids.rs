@@ -73,6 +73,9 @@ id!(
     /// A Stripe subscription.
     SubscriptionId, "sub_");
 id!(
+    /// An item of a Stripe subscription.
+    SubscriptionItemId, "si_");
+id!(
     /// A Stripe product.
     ProductId, "prod_");
 id!(

@@ -2,6 +2,9 @@
 
 use super::model::{Customer, Invoice, PERIOD_S, Price, Product, Session, Subscription};
 
+/// How many items a subscription can have: <https://docs.stripe.com/billing/subscriptions/multiple-products>.
+const ITEMS_MAX: usize = 20;
+
 /// A kind of object that an [`Account`] keeps.
 pub trait Kept: Clone + Sized {
     /// Where the account keeps those of this kind, in the order in which they came.
@@ -116,6 +119,7 @@ kept!(Price, prices, |price, account| {
 });
 kept!(Subscription, subscriptions, |subscription, account| {
     account.assert_customer(&subscription.customer, &subscription.id);
+    assert!(subscription.items.len() <= ITEMS_MAX, "Stripe takes no more than {ITEMS_MAX} items");
     for item in &mut subscription.items {
         assert!(account.find::<Price>(&item.price).is_some(), "put the price {} first", item.price);
         if item.current_period_end == 0 {

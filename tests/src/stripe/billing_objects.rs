@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::model::{Invoice, Item, Price, Session, Subscription};
 use super::objects::Objects;
 
+/// How many items a subscription shows; the others are only in a list of their own.
+const ITEMS_SHOWN_MAX: usize = 10;
+
 impl Objects<'_> {
     /// The plan that Stripe still shows beside an item's price.
     fn plan(&self, price: &Price) -> Value {
@@ -31,7 +34,8 @@ impl Objects<'_> {
         })
     }
 
-    fn item(&self, item: &Item, of: &Subscription) -> Value {
+    /// An item of a subscription.
+    pub fn item(&self, item: &Item, of: &Subscription) -> Value {
         let price: &Price = self.account.find(&item.price).expect("a put subscription's prices exist");
         json!({
             "id": item.id,
@@ -50,9 +54,10 @@ impl Objects<'_> {
         })
     }
 
-    /// A subscription with its items.
+    /// A subscription with the first of its items.
     pub fn subscription(&self, subscription: &Subscription) -> Value {
-        let items: Vec<Value> = subscription.items.iter().map(|i| self.item(i, subscription)).collect();
+        let items: Vec<Value> =
+            subscription.items.iter().take(ITEMS_SHOWN_MAX).map(|i| self.item(i, subscription)).collect();
         let canceled = subscription.canceled_at.is_some();
         let first = json!({
             "id": subscription.id,
@@ -90,8 +95,8 @@ impl Objects<'_> {
             "items": {
                 "object": "list",
                 "data": items,
-                "has_more": false,
-                "total_count": items.len(),
+                "has_more": subscription.items.len() > ITEMS_SHOWN_MAX,
+                "total_count": subscription.items.len(),
                 "url": format!("/v1/subscription_items?subscription={}", subscription.id),
             },
             "latest_invoice": subscription.latest_invoice,

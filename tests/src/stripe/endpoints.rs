@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::account::{Account, Kept};
 use super::error::StripeError;
 use super::expand;
-use super::model::{Customer, Invoice, Metadata, Price, Product, Session, Subscription};
+use super::model::{Customer, Invoice, Item, Metadata, Price, Product, Session, Subscription};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
@@ -42,6 +42,7 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
         ("GET", ["v1", "invoices", id]) => call.retrieve::<Invoice>(id),
         ("GET", ["v1", "checkout", "sessions", id]) => call.retrieve::<Session>(id),
         ("GET", ["v1", "subscriptions"]) => call.subscriptions(),
+        ("GET", ["v1", "subscription_items"]) => call.subscription_items(),
         ("GET", ["v1", "invoices"]) => call.invoices(),
         ("GET", ["v1", "checkout", "sessions"]) => call.sessions(),
         ("POST", ["v1", "customers", id]) => call.update::<Customer>(id, |customer| &mut customer.metadata),
@@ -190,6 +191,25 @@ impl Call<'_> {
         })
     }
 
+    /// The items of one subscription, which must be named.
+    fn subscription_items(&self) -> Result<Value, StripeError> {
+        self.parameters.only(&[&PAGE[..], &["subscription"]].concat(), &[])?;
+        let id = self.subscription_filter()?.ok_or_else(|| StripeError::missing_parameter("subscription"))?;
+        let subscription = self.find::<Subscription>(id, "subscription")?;
+        let paths = self.parameters.expand();
+        expand::check(&paths, "subscription_item", true)?;
+        let all: Vec<&Item> = subscription.items.iter().collect();
+        let place = |param| -> Result<Option<usize>, StripeError> {
+            let Some(id) = self.parameters.get(param)? else { return Ok(None) };
+            let place = all.iter().position(|item| item.id == id);
+            place.map(Some).ok_or_else(|| StripeError::missing("subscription_item", id, param, None))
+        };
+        let places = (place("starting_after")?, place("ending_before")?);
+        let (shown, has_more) = cut(all, self.parameters.limit()?, places, |_| true)?;
+        let data = shown.into_iter().map(|item| self.objects().item(item, subscription)).collect();
+        Ok(self.list("/v1/subscription_items", data, has_more, &paths))
+    }
+
     fn customer_filter(&self) -> Result<Option<&str>, StripeError> {
         let Some(id) = self.parameters.get("customer")? else { return Ok(None) };
         if self.find::<Customer>(id, "customer")?.deleted && !self.deleted_customers_list {
@@ -205,7 +225,6 @@ impl Call<'_> {
 
     /// One page of a list, newest first.
     fn page<T: Shown>(&self, url: &str, wanted: impl Fn(&T) -> bool) -> Result<Value, StripeError> {
-        let limit = self.parameters.limit()?;
         let paths = self.parameters.expand();
         expand::check(&paths, T::OBJECT, true)?;
         let all = self.account.newest_first(|_: &T| !self.other_mode);
@@ -214,30 +233,43 @@ impl Call<'_> {
             self.find::<T>(id, param)?;
             Ok(all.iter().position(|object| object.id() == id))
         };
-        let matches = |object: &&T| wanted(object);
-        let (after, before) = (place("starting_after")?, place("ending_before")?);
-        let (shown, has_more): (Vec<&T>, bool) = match (after, before) {
-            (Some(_), Some(_)) => {
-                let message = "You cannot parameterize both `starting_after` and `ending_before`.";
-                return Err(StripeError::invalid_value("ending_before", message.to_owned()));
-            }
-            (_, None) => {
-                let rest = all.into_iter().skip(after.map_or(0, |place| place + 1)).filter(matches);
-                let mut shown: Vec<&T> = rest.take(limit + 1).collect();
-                let has_more = shown.len() > limit;
-                shown.truncate(limit);
-                (shown, has_more)
-            }
-            (None, Some(before)) => {
-                let newer: Vec<&T> = all.into_iter().take(before).filter(matches).collect();
-                let cut = newer.len().saturating_sub(limit);
-                (newer[cut..].to_vec(), cut > 0)
-            }
-        };
-        let data: Vec<Value> = shown.into_iter().map(|object| object.show(self.objects())).collect();
+        let places = (place("starting_after")?, place("ending_before")?);
+        let (shown, has_more) = cut(all, self.parameters.limit()?, places, |object| wanted(object))?;
+        let data = shown.into_iter().map(|object| object.show(self.objects())).collect();
+        Ok(self.list(url, data, has_more, &paths))
+    }
+
+    fn list(&self, url: &str, data: Vec<Value>, has_more: bool, paths: &[&str]) -> Value {
         let mut list = json!({"object": "list", "data": data, "has_more": has_more, "url": url});
-        expand::apply(&paths, &mut list, self.objects());
-        Ok(list)
+        expand::apply(paths, &mut list, self.objects());
+        list
+    }
+}
+
+/// One page of all: those after the one place, or before the other. The second says whether there are more.
+fn cut<T>(
+    all: Vec<T>,
+    limit: usize,
+    places: (Option<usize>, Option<usize>),
+    matches: impl Fn(&T) -> bool,
+) -> Result<(Vec<T>, bool), StripeError> {
+    match places {
+        (Some(_), Some(_)) => {
+            let message = "You cannot parameterize both `starting_after` and `ending_before`.";
+            Err(StripeError::invalid_value("ending_before", message.to_owned()))
+        }
+        (after, None) => {
+            let rest = all.into_iter().skip(after.map_or(0, |place| place + 1)).filter(matches);
+            let mut shown: Vec<T> = rest.take(limit + 1).collect();
+            let has_more = shown.len() > limit;
+            shown.truncate(limit);
+            Ok((shown, has_more))
+        }
+        (None, Some(before)) => {
+            let mut newer: Vec<T> = all.into_iter().take(before).filter(matches).collect();
+            let left_out = newer.len().saturating_sub(limit);
+            Ok((newer.split_off(left_out), left_out > 0))
+        }
     }
 }
 

@@ -84,6 +84,13 @@ impl StripeError {
         Self::invalid_request(400, message).param(param)
     }
 
+    /// A parameter that the endpoint needs.
+    pub fn missing_parameter(param: &str) -> Self {
+        Self::invalid_request(400, format!("Missing required param: {param}."))
+            .code("parameter_missing")
+            .param(param)
+    }
+
     /// A value that may not be empty.
     pub fn empty(param: &str) -> Self {
         let message = format!(

@@ -5,7 +5,7 @@
 use crate::callout::{Answered, answered, client, send};
 use std::time::Duration;
 use tollgate_core::http::Callout;
-use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId};
+use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
 use tollgate_core::secret::Secret;
 use tollgate_core::stripe::api::{Searched, StripeApi};
 use tollgate_core::stripe::checkout_session::CheckoutSession;
@@ -15,7 +15,7 @@ use tollgate_core::stripe::object::{Expandable, Unreadable};
 use tollgate_core::stripe::outcome::Answer;
 use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::search::Found;
-use tollgate_core::stripe::subscription::{Page, Subscription};
+use tollgate_core::stripe::subscription::{ItemsPage, Page, Subscription};
 use tollgate_core::upstream::Upstream;
 use tollgate_tests::stripe_mock::{KEY, StripeMock};
 
@@ -63,7 +63,14 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
     assert!(one.customer_object.is_some() && one.latest_invoice.is_some(), "{one:?}");
     assert!(!one.items.is_empty() && one.current_period_end_s().is_some(), "{one:?}");
     for item in &one.items {
-        assert!(matches!(item.price.product, Expandable::Object(_)), "it does not expand {item:?}");
+        assert!(matches!(item.price.product, Some(Expandable::Object(_))), "it does not expand {item:?}");
+    }
+    assert!(one.unread.is_empty(), "{one:?}");
+    let last = SubscriptionItemId::parse("si_1").expect("an id");
+    for after in [None, Some(&last)] {
+        let items =
+            done(&mock, stripe.list_subscription_items(&subscription(), after), ItemsPage::parse).await;
+        assert!(items.items.len() == 1 && !items.unread && items.last.is_some(), "{items:?}");
     }
 
     let bought =

@@ -22,11 +22,12 @@ const PRO: &str = "price_pro";
 const BY_PRODUCT: &str = "price_by_product";
 
 /// Every kind of request that a sync can make of Stripe, as [`kind`] writes it.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "GET /v1/checkout/sessions ? limit subscription",
     "GET /v1/customers/_",
     "GET /v1/invoices ? limit status subscription",
     "GET /v1/products/_",
+    "GET /v1/subscription_items ? limit subscription",
     "GET /v1/subscriptions ? customer expand[] expand[] limit status",
     "GET /v1/subscriptions ? customer expand[] expand[] limit starting_after status",
     "GET /v1/subscriptions/_ ? expand[] expand[] expand[]",
@@ -36,7 +37,8 @@ const KINDS: [&str; 9] = [
 
 /// Method, path and names of parameters, without what differs from one object to the next.
 fn kind(request: &Request) -> String {
-    let segments = request.path.split('/').map(|segment| if segment.contains('_') { "_" } else { segment });
+    let is_id = |segment: &str| segment.contains('_') && segment != "subscription_items";
+    let segments = request.path.split('/').map(|segment| if is_id(segment) { "_" } else { segment });
     let mut kind = format!("{} {}", request.method, segments.collect::<Vec<_>>().join("/"));
     let mut names: Vec<_> = request.query_pairs().into_iter().map(|(name, _)| name).collect();
     names.sort();
@@ -114,9 +116,17 @@ fn by_product(gateway: &Gateway) -> Event {
     gateway.stripe.event("customer.subscription.updated", "sub_first")
 }
 
+/// More items than a subscription shows; the last one sells the plan.
+fn many_items(gateway: &Gateway) -> Event {
+    gateway.stripe.put(Price::new("price_seat"));
+    let seats = subscribed(gateway, "seats", "price_seat").metadata("clerk_user_id", "user_seats");
+    gateway.stripe.put((0..18).fold(seats, |subscription, _| subscription.item("price_seat")).item(PRO));
+    gateway.stripe.event("customer.subscription.updated", "sub_seats")
+}
+
 /// Has Envoy make every kind of request.
 async fn sync_everything(gateway: &Gateway) {
-    for user in ["user_bought", "user_owing", "user_many", "user_by_product"] {
+    for user in ["user_bought", "user_owing", "user_many", "user_by_product", "user_seats"] {
         gateway.clerk.put_user(User::new(user));
     }
     gateway.clerk.put_organization(Organization::new("org_bought"));
@@ -127,6 +137,7 @@ async fn sync_everything(gateway: &Gateway) {
         owing(gateway),
         many(gateway),
         by_product(gateway),
+        many_items(gateway),
     ];
     for event in events {
         processed(gateway, &event).await;

@@ -1,7 +1,7 @@
 //! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is [`outcome`](super::outcome)'s.
 
 use crate::http::{Callout, Request};
-use crate::ids::{CustomerId, ProductId, SubscriptionId};
+use crate::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
 use crate::upstream::{USER_AGENT, Upstream};
 use form_urlencoded::Serializer;
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// The version of Stripe's API that everything here is written for, whatever the account's default may be.
 pub const STRIPE_VERSION: &str = "2026-10-28.endive";
 
-/// The most subscriptions that one page is asked to hold: Stripe's maximum.
+/// The most objects that one page is asked to hold: Stripe's maximum.
 const PAGE: &str = "100";
 /// A subscription comes from one checkout session; more than a few mean nothing.
 const SESSIONS: &str = "10";
@@ -76,6 +76,17 @@ impl<'a> StripeApi<'a> {
             ("expand[]", "items.data.price.product"),
         ];
         self.get(&format!("/v1/subscriptions/{id}"), &query)
+    }
+
+    /// A page of a subscription's items: a subscription shows ten at most.
+    pub fn list_subscription_items(
+        self,
+        subscription: &SubscriptionId,
+        after: Option<&SubscriptionItemId>,
+    ) -> Callout {
+        let mut query = vec![("subscription", subscription.as_str()), ("limit", PAGE)];
+        query.extend(after.map(|id| ("starting_after", id.as_str())));
+        self.get("/v1/subscription_items", &query)
     }
 
     /// One customer.

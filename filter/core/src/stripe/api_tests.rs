@@ -79,6 +79,14 @@ fn each_call_asks_for_what_is_needed_and_no_more() {
             stripe.retrieve_subscription(&subscription()),
             "GET /v1/subscriptions/sub_1?expand[]=customer&expand[]=latest_invoice&expand[]=items.data.price.product",
         ),
+        (
+            stripe.list_subscription_items(&subscription(), None),
+            "GET /v1/subscription_items?subscription=sub_1&limit=100",
+        ),
+        (
+            stripe.list_subscription_items(&subscription(), SubscriptionItemId::parse("si_1").ok().as_ref()),
+            "GET /v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_1",
+        ),
         (stripe.retrieve_customer(&customer()), "GET /v1/customers/cus_1"),
         (
             stripe.list_checkout_sessions(&subscription()),

@@ -50,19 +50,25 @@ pub struct OpenInvoices {
     pub oldest_s: Option<u64>,
     /// One of them is for a change of plan.
     pub plan_change: bool,
+    /// One of them cannot be read.
+    pub unread: bool,
 }
 
 impl OpenInvoices {
     /// Reads the answer to [`list_open_invoices`](super::api::StripeApi::list_open_invoices).
     ///
-    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace.
+    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace. An invoice that
+    /// cannot be read is noted, and the others are taken.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list of invoices.
+    /// [`Unreadable`] if it is no list.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let mut owed = OpenInvoices::default();
         for object in Object::of(&wire::value(body)?)?.page()? {
-            owed.add(&Invoice::read(Object::of(object)?)?);
+            match Object::of(object).and_then(Invoice::read) {
+                Ok(invoice) => owed.add(&invoice),
+                Err(_) => owed.unread = true,
+            }
         }
         Ok(owed)
     }
@@ -102,7 +108,7 @@ mod tests {
             ("sent early but due late", format!("{},{}", cycle(200, "null"), cycle(100, "900")), Some(200)),
         ];
         for (why, invoices, want) in cases {
-            assert_eq!(read(&invoices), OpenInvoices { oldest_s: want, plan_change: false }, "{why}");
+            assert_eq!(read(&invoices), OpenInvoices { oldest_s: want, ..OpenInvoices::default() }, "{why}");
         }
     }
 
@@ -139,8 +145,22 @@ mod tests {
     }
 
     #[test]
+    fn an_invoice_that_cannot_be_read_is_noted_and_the_others_are_taken() {
+        let deleted = r#"{"id": "in_1", "object": "invoice", "deleted": true}"#;
+        let good = r#"{"id": "in_2", "status": "open", "billing_reason": null, "created": 7}"#;
+        for (why, invoices, oldest_s) in [
+            ("the only one", deleted.to_owned(), None),
+            ("one of two", format!("{deleted}, {good}"), Some(7)),
+            ("no object at all", format!("null, {good}"), Some(7)),
+        ] {
+            let owed = read(&invoices);
+            assert_eq!((owed.oldest_s, owed.unread), (oldest_s, true), "{why}");
+        }
+    }
+
+    #[test]
     fn garbage_is_an_error_not_an_empty_list() {
-        for body in [&b"{}"[..], b"[]", br#"{"data": [{"id": "in_1"}]}"#] {
+        for body in [&b"{}"[..], b"[]", br#"{"data": {}}"#] {
             assert!(OpenInvoices::parse(body).is_err(), "{}", body.escape_ascii());
         }
     }

@@ -101,6 +101,16 @@ impl<T> Answer<T> {
         }
     }
 
+    /// The same, but that Stripe has no such object in this key's mode, while it has one in the other, says that there
+    /// is none.
+    #[must_use]
+    pub fn or_of_other_mode(self) -> Self {
+        match self {
+            Answer::Unauthorized(error) if error.code == "resource_missing" => Answer::Missing,
+            answer => answer,
+        }
+    }
+
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let Ok((error, other_mode)) = ApiError::read(status, headers, body) else {
             // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.

@@ -3,7 +3,8 @@
 //! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never give more:
 //! one that was granting and now sells something unknown, and one whose status is unknown; so nobody is cut off by a
 //! new price or a new word of Stripe's, and nobody gets a plan by one. A plan on record that this document does not have
-//! is kept too, while the subscription that granted it grants something that this document does not know either.
+//! is kept too, while the subscription that granted it grants something that this document does not know either. A
+//! subscription of which a part cannot be read grants what can be read of it, and never less than what it granted before.
 
 mod alarm;
 mod catalogue;
@@ -14,7 +15,7 @@ pub use alarm::{Place, PlanAlarm};
 pub use catalogue::{Catalogue, PLAN_KEY, Products};
 
 use super::invoice::OpenInvoices;
-use super::subscription::{Status, Subscription};
+use super::subscription::{Status, Subscription, UnreadPart};
 use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
@@ -89,12 +90,14 @@ pub struct Needs {
     pub products: SortedSet<ProductId>,
     /// Subscriptions whose open invoices decide.
     pub open_invoices: SortedSet<SubscriptionId>,
+    /// Subscriptions of which Stripe showed only a part of the items.
+    pub items: SortedSet<SubscriptionId>,
 }
 
 impl Needs {
     /// Nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.products.is_empty() && self.open_invoices.is_empty()
+        self.products.is_empty() && self.open_invoices.is_empty() && self.items.is_empty()
     }
 }
 
@@ -112,9 +115,12 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Some subscription that should grant something sells nothing that is known.
-    pub fn has_unmapped(&self) -> bool {
-        self.alarms.iter().any(|alarm| matches!(alarm, PlanAlarm::Unmapped { .. }))
+    /// The subscriptions that should grant something and sell nothing that is known.
+    pub fn unmapped(&self) -> impl Iterator<Item = &SubscriptionId> {
+        self.alarms.iter().filter_map(|alarm| match alarm {
+            PlanAlarm::Unmapped { subscription, .. } => Some(subscription),
+            _ => None,
+        })
     }
 }
 
@@ -170,6 +176,9 @@ impl PlanRules<'_> {
                 needs.open_invoices.insert(subscription.id.clone());
             }
             needs.products.extend(offer.depends_on);
+            if subscription.items_cut {
+                needs.items.insert(subscription.id.clone());
+            }
         }
         needs
     }
@@ -185,6 +194,10 @@ impl PlanRules<'_> {
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);
             let owed = evidence.open_invoices.get(&subscription.id).copied().unwrap_or_default();
+            if owed.unread {
+                let (subscription, part) = (subscription.id.clone(), UnreadPart::OpenInvoice);
+                alarms.insert(PlanAlarm::Unreadable { subscription, part });
+            }
             let judged = Judged { subscription, offer, owed };
             let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
             grants.extend(grant.filter(|grant| grant.counts(default_rank)));

@@ -8,8 +8,10 @@ use super::wire::{self, Object};
 pub struct Product {
     /// Its id. Usually `prod_…`, but whoever sells may have chosen it.
     pub id: String,
-    /// Its metadata.
+    /// Its metadata; empty if it was deleted.
     pub metadata: Metadata,
+    /// Stripe keeps the id of a deleted product, and nothing else.
+    pub deleted: bool,
 }
 
 impl Product {
@@ -22,7 +24,11 @@ impl Product {
     }
 
     pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
-        Ok(Product { id: object.needed_text("id")?.to_owned(), metadata: object.metadata()? })
+        Ok(Product {
+            id: object.needed_text("id")?.to_owned(),
+            metadata: object.metadata()?,
+            deleted: object.is_set("deleted")?,
+        })
     }
 }
 
@@ -35,6 +41,8 @@ mod tests {
         let product =
             Product::parse(br#"{"id": "prod_1", "name": "Pro", "metadata": {"plan": "pro"}}"#).unwrap();
         assert_eq!((product.id.as_str(), product.metadata.get("plan")), ("prod_1", Some("pro")));
+        assert!(!product.deleted);
+        assert!(Product::parse(br#"{"id": "prod_1", "deleted": true}"#).unwrap().deleted);
         assert!(Product::parse(br#"{"metadata": {"plan": "pro"}}"#).is_err(), "no id");
     }
 }

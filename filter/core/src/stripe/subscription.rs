@@ -1,11 +1,16 @@
 //! Subscriptions as Stripe answers them: narrow, typed, bounded. Judges none of them.
+//!
+//! A part that cannot be read is named in [`Subscription::unread`], and the rest is taken. Only what says which
+//! subscription it is, whose, and where it stands must be readable.
 
 use super::customer::Customer;
 use super::invoice::Invoice;
 use super::object::{Expandable, Metadata, Unreadable};
 use super::product::Product;
 use super::wire::{self, Object};
-use crate::ids::{CustomerId, SubscriptionId};
+use crate::ids::{CustomerId, SubscriptionId, SubscriptionItemId};
+use crate::sorted::SortedSet;
+use std::fmt;
 
 /// The most items of one subscription that are taken. Stripe's own limit is 20.
 pub const ITEMS_MAX: usize = 100;
@@ -31,10 +36,39 @@ pub struct Subscription {
     pub cancel_at_s: Option<u64>,
     /// What is paid for.
     pub items: Vec<Item>,
-    /// There are items that Stripe did not show.
+    /// There are items that Stripe did not show, or not so that they can be read.
     pub items_cut: bool,
     /// The last invoice, if it was expanded.
     pub latest_invoice: Option<Invoice>,
+    /// What is not as Stripe's API describes it.
+    pub unread: SortedSet<UnreadPart>,
+}
+
+/// A part of what Stripe says of a subscription that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnreadPart {
+    /// An item, or what its price sells.
+    Item,
+    /// The product that an item sells: Stripe does not have it any more.
+    Product,
+    /// The last invoice.
+    LatestInvoice,
+    /// An open invoice.
+    OpenInvoice,
+    /// When it ends.
+    End,
+}
+
+impl fmt::Display for UnreadPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UnreadPart::Item => "an item",
+            UnreadPart::Product => "the product of an item",
+            UnreadPart::LatestInvoice => "the latest invoice",
+            UnreadPart::OpenInvoice => "an open invoice",
+            UnreadPart::End => "the time of its end",
+        })
+    }
 }
 
 /// The status of a subscription: <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>.
@@ -119,27 +153,39 @@ pub struct Price {
     pub lookup_key: Option<String>,
     /// Its metadata.
     pub metadata: Metadata,
-    /// What is sold for it.
-    pub product: Expandable<Product>,
+    /// What is sold for it; `None` if that cannot be read.
+    pub product: Option<Expandable<Product>>,
+    /// Its lookup key, its metadata, or what is sold for it cannot be read.
+    pub unread: bool,
 }
 
 impl Price {
     fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        let id = object.needed_text("id")?.to_owned();
+        let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());
+        let product = Self::read_product(object);
+        let unread = lookup_key.is_err() || metadata.is_err() || product.is_err();
         Ok(Price {
-            id: object.needed_text("id")?.to_owned(),
-            lookup_key: object.owned_text("lookup_key")?,
-            metadata: object.metadata()?,
-            product: match object.expanded("product")? {
-                Some(product) => Expandable::Object(Product::read(product)?),
-                None => Expandable::Id(object.needed_text("product")?.to_owned()),
-            },
+            id,
+            lookup_key: lookup_key.unwrap_or_default(),
+            metadata: metadata.unwrap_or_default(),
+            product: product.ok(),
+            unread,
         })
     }
 
-    /// The id of what is sold for it.
-    pub fn product_id(&self) -> &str {
+    fn read_product(object: Object<'_>) -> Result<Expandable<Product>, Unreadable> {
+        match object.expanded("product")? {
+            Some(product) => Ok(Expandable::Object(Product::read(product)?)),
+            None => Ok(Expandable::Id(object.needed_text("product")?.to_owned())),
+        }
+    }
+
+    /// The id of what is sold for it, if that can be read.
+    pub fn product_id(&self) -> Option<&str> {
         match &self.product {
-            Expandable::Id(id) | Expandable::Object(Product { id, .. }) => id,
+            Some(Expandable::Id(id) | Expandable::Object(Product { id, .. })) => Some(id),
+            None => None,
         }
     }
 }
@@ -151,6 +197,8 @@ pub struct Page {
     pub subscriptions: Vec<Subscription>,
     /// Ids that do not look like Stripe's. Those subscriptions are left out, which somebody should look at.
     pub skipped: Vec<String>,
+    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    pub unreadable: Vec<SubscriptionId>,
     /// Where the next page starts (`starting_after`), if there is one.
     pub next: Option<SubscriptionId>,
 }
@@ -161,44 +209,64 @@ impl Subscription {
     /// # Errors
     /// [`Unreadable`] if it is no subscription.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        Self::read(Object::of(&wire::value(body)?)?)?.map_err(|_| Unreadable("id"))
+        Self::read(Object::of(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
+            LeftOut::StrangeId(_) => Unreadable("id"),
+            LeftOut::Unreadable(_) => Unreadable("subscription"),
+        })
     }
 
-    /// The subscription; inside, an id that does not look like Stripe's.
-    fn read(object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
+    /// The subscription; inside, why it is left out.
+    fn read(object: Object<'_>) -> Result<Result<Self, LeftOut>, Unreadable> {
         let id = object.needed_text("id")?;
+        let Ok(id) = SubscriptionId::parse(id) else { return Ok(Err(LeftOut::StrangeId(id.to_owned()))) };
+        match Self::read_known(id.clone(), object) {
+            Ok(Ok(subscription)) => Ok(Ok(subscription)),
+            Ok(Err(customer)) => Ok(Err(LeftOut::StrangeId(customer))),
+            Err(_) => Ok(Err(LeftOut::Unreadable(id))),
+        }
+    }
+
+    /// The subscription of that id; inside, an id of a customer that does not look like Stripe's.
+    fn read_known(id: SubscriptionId, object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
         let customer = object.id_of("customer")?.ok_or(Unreadable("customer"))?;
-        let list = object.needed_object("items")?;
-        let period_end_s = object.number("current_period_end")?;
-        let mut items = Vec::new();
-        for item in list.page()? {
-            items.push(Item::read(Object::of(item)?, period_end_s)?);
-        }
-        let subscription = |id, customer| {
-            Ok(Subscription {
-                id,
-                customer,
-                customer_object: object.expanded("customer")?.map(Customer::read).transpose()?,
-                status: object.needed_text("status")?.into(),
-                metadata: object.metadata()?,
-                created_s: object.needed_number("created")?,
-                cancel_at_period_end: object.is_set("cancel_at_period_end")?,
-                cancel_at_s: object.number("cancel_at")?,
-                items_cut: list.is_set("has_more")?,
-                items,
-                latest_invoice: object.expanded("latest_invoice")?.map(Invoice::read).transpose()?,
-            })
-        };
-        match (SubscriptionId::parse(id), CustomerId::parse(customer)) {
-            (Err(_), _) => Ok(Err(id.to_owned())),
-            (_, Err(_)) => Ok(Err(customer.to_owned())),
-            (Ok(id), Ok(customer)) => subscription(id, customer).map(Ok),
-        }
+        let Ok(customer) = CustomerId::parse(customer) else { return Ok(Err(customer.to_owned())) };
+        let mut unread = SortedSet::default();
+        let period_end_s = object.number("current_period_end").unwrap_or_default();
+        let list = object.needed_object("items");
+        let items = list.and_then(|list| read_items(list, period_end_s, &mut unread));
+        // A list that cannot be read here may be readable by itself, as one that was cut is.
+        let items_cut = items.is_err() || list.and_then(|list| list.is_set("has_more")).unwrap_or(true);
+        let latest =
+            object.expanded("latest_invoice").and_then(|invoice| invoice.map(Invoice::read).transpose());
+        Ok(Ok(Subscription {
+            id,
+            customer,
+            customer_object: object.expanded("customer")?.map(Customer::read).transpose()?,
+            status: object.needed_text("status")?.into(),
+            metadata: object.metadata()?,
+            created_s: object.needed_number("created")?,
+            cancel_at_period_end: taken(object.is_set("cancel_at_period_end"), UnreadPart::End, &mut unread),
+            cancel_at_s: taken(object.number("cancel_at"), UnreadPart::End, &mut unread),
+            items_cut,
+            items: items.unwrap_or_default(),
+            latest_invoice: taken(latest, UnreadPart::LatestInvoice, &mut unread),
+            unread,
+        }))
     }
 
     /// Until when it is paid, in seconds since the Unix epoch: the last of its items' periods.
     pub fn current_period_end_s(&self) -> Option<u64> {
         self.items.iter().filter_map(|item| item.current_period_end_s).max()
+    }
+}
+
+impl Subscription {
+    /// Takes the items as they were read by themselves, all of them if the list `is_whole`.
+    pub fn take_items(&mut self, items: Vec<Item>, unread: bool, is_whole: bool) {
+        self.items = items;
+        self.items_cut = !is_whole;
+        let others = std::mem::take(&mut self.unread).into_iter().filter(|part| *part != UnreadPart::Item);
+        self.unread = others.chain(unread.then_some(UnreadPart::Item)).collect();
     }
 }
 
@@ -217,7 +285,8 @@ impl Page {
             last = object.needed_text("id")?;
             match Subscription::read(object)? {
                 Ok(subscription) => page.subscriptions.push(subscription),
-                Err(id) => page.skipped.push(id),
+                Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
+                Err(LeftOut::Unreadable(id)) => page.unreadable.push(id),
             }
         }
         if list.is_set("has_more")? {
@@ -228,13 +297,80 @@ impl Page {
     }
 }
 
+/// Why a subscription is left out.
+enum LeftOut {
+    /// It has an id that does not look like Stripe's.
+    StrangeId(String),
+    /// It cannot be read whose it is, or where it stands.
+    Unreadable(SubscriptionId),
+}
+
+/// One page of a subscription's items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemsPage {
+    /// The items.
+    pub items: Vec<Item>,
+    /// An item cannot be read.
+    pub unread: bool,
+    /// There are more.
+    pub has_more: bool,
+    /// The last item, after which the next page starts; `None` if its id does not look like Stripe's.
+    pub last: Option<SubscriptionItemId>,
+}
+
+impl ItemsPage {
+    /// Reads the answer to [`list_subscription_items`](super::api::StripeApi::list_subscription_items).
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no list.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        let body = wire::value(body)?;
+        let list = Object::of(&body)?;
+        let mut unread = SortedSet::default();
+        let items = read_items(list, None, &mut unread)?;
+        let last = list.page()?.last().and_then(|item| Object::of(item).ok()?.text("id").ok()?);
+        Ok(ItemsPage {
+            items,
+            unread: !unread.is_empty(),
+            has_more: list.is_set("has_more")?,
+            last: last.and_then(|id| SubscriptionItemId::parse(id).ok()),
+        })
+    }
+}
+
 impl Item {
     fn read(object: Object<'_>, period_end_s: Option<u64>) -> Result<Self, Unreadable> {
         Ok(Item {
             price: Price::read(object.needed_object("price")?)?,
-            current_period_end_s: object.number("current_period_end")?.or(period_end_s),
+            current_period_end_s: object.number("current_period_end").unwrap_or_default().or(period_end_s),
         })
     }
+}
+
+/// The items of a list that can be read.
+fn read_items(
+    list: Object<'_>,
+    period_end_s: Option<u64>,
+    unread: &mut SortedSet<UnreadPart>,
+) -> Result<Vec<Item>, Unreadable> {
+    let mut items = Vec::new();
+    for item in list.page()? {
+        match Object::of(item).and_then(|item| Item::read(item, period_end_s)) {
+            Ok(item) => items.push(item),
+            Err(_) => {
+                unread.insert(UnreadPart::Item);
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// What was read, or nothing: then the part is noted.
+fn taken<T: Default>(read: Result<T, Unreadable>, part: UnreadPart, unread: &mut SortedSet<UnreadPart>) -> T {
+    read.unwrap_or_else(|_| {
+        unread.insert(part);
+        T::default()
+    })
 }
 
 #[cfg(test)]

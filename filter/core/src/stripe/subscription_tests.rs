@@ -42,7 +42,7 @@ fn a_subscription_is_read_as_it_stands_in_a_list() {
     assert_eq!(read.metadata.get("clerk_user_id"), Some("user_1"));
     assert_eq!((read.created_s, read.cancel_at_period_end, read.cancel_at_s), (100, false, None));
     assert_eq!((read.items.len(), read.items_cut, read.latest_invoice), (1, false, None));
-    assert_eq!(read.items[0].price.product_id(), "prod_1");
+    assert_eq!(read.items[0].price.product_id(), Some("prod_1"));
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn expanded_fields_are_read_as_objects() {
     assert!(read.latest_invoice.unwrap().is_unpaid_plan_change());
     let price = &read.items[0].price;
     assert_eq!((price.lookup_key.as_deref(), price.metadata.get("plan")), (Some("pro_monthly"), Some("pro")));
-    assert_eq!(price.product_id(), "prod_9");
+    assert_eq!(price.product_id(), Some("prod_9"));
     assert!(
-        matches!(&price.product, Expandable::Object(product) if product.metadata.get("plan") == Some("team"))
+        matches!(&price.product, Some(Expandable::Object(product)) if product.metadata.get("plan") == Some("team"))
     );
 }
 
@@ -141,33 +141,114 @@ fn an_id_that_is_not_stripes_is_left_out_and_named() {
 }
 
 #[test]
-fn what_cannot_be_read_spoils_the_page_rather_than_taking_a_plan_away() {
+fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
+    let item_and = |other: Value| json!({"items": {"data": [item("price_1"), other]}});
+    let priced = |price: Value| item_and(json!({"id": "si_2", "price": price}));
+    let deleted = json!({"id": "in_1", "object": "invoice", "deleted": true});
+    let cases = [
+        ("an item without a price", item_and(json!({"id": "si_2", "price": null})), UnreadPart::Item, 1),
+        ("an item that is none", item_and(json!(7)), UnreadPart::Item, 1),
+        ("a price without an id", priced(json!({"product": "prod_1"})), UnreadPart::Item, 1),
+        ("a deleted invoice", json!({"latest_invoice": deleted}), UnreadPart::LatestInvoice, 1),
+        ("an invoice that is none", json!({"latest_invoice": 7}), UnreadPart::LatestInvoice, 1),
+        ("a time before 1970", json!({"cancel_at": -1}), UnreadPart::End, 1),
+        ("neither yes nor no", json!({"cancel_at_period_end": null}), UnreadPart::End, 1),
+    ];
+    for (why, changes, part, items) in cases {
+        let read = parse(&changes).unwrap();
+        let got: Vec<_> = read.unread.iter().copied().collect();
+        assert_eq!((got, read.items.len(), read.items_cut), (vec![part], items, false), "{why}");
+        assert_eq!((read.status, read.latest_invoice), (Status::Active, None), "{why}");
+    }
+    for (why, changes) in [
+        ("discounts of any form", json!({"discounts": [null, {"id": 7}], "discount": "x"})),
+        ("what is not asked for", json!({"schedule": 7, "default_payment_method": {"id": null}})),
+    ] {
+        assert!(parse(&changes).unwrap().unread.is_empty(), "{why}");
+    }
+}
+
+#[test]
+fn of_a_price_its_id_is_enough() {
+    let cases = [
+        ("no product", json!({"id": "price_2"})),
+        ("a product without an id", json!({"id": "price_2", "product": {"deleted": true}})),
+        ("a lookup key that is no text", json!({"id": "price_2", "product": "prod_1", "lookup_key": 7})),
+        ("metadata that are none", json!({"id": "price_2", "product": "prod_1", "metadata": []})),
+    ];
+    for (why, price) in cases {
+        let read = parse(&json!({"items": {"data": [{"id": "si_1", "price": price}]}})).unwrap();
+        assert_eq!(read.items[0].price.id, "price_2", "{why}");
+        assert!(read.items[0].price.unread && read.unread.is_empty(), "{why}");
+    }
+    let gone = json!({"id": "price_2", "product": {"id": "prod_1", "object": "product", "deleted": true}});
+    let read = parse(&json!({"items": {"data": [{"id": "si_1", "price": gone}]}})).unwrap();
+    assert!(!read.items[0].price.unread, "a deleted product is what Stripe describes");
+}
+
+#[test]
+fn a_subscription_of_nobody_knows_whom_is_named_and_the_rest_of_the_page_is_taken() {
     let cases = [
         ("no status", json!({"status": null})),
         ("a status that is no text", json!({"status": 1})),
         ("no customer", json!({"customer": null})),
-        ("no items", json!({"items": null})),
-        ("items that are no list", json!({"items": []})),
-        ("an item without a price", json!({"items": {"data": [{"price": null}]}})),
-        ("a price without a product", json!({"items": {"data": [{"price": {"id": "price_1"}}]}})),
         ("a time that is no number", json!({"created": "yesterday"})),
-        ("a time before 1970", json!({"cancel_at": -1})),
+        ("metadata that are none", json!({"metadata": 7})),
     ];
-    for (why, changes) in cases {
+    for (why, mut changes) in cases {
         assert!(parse(&changes).is_err(), "{why}");
-        assert!(page(&[subscription(&json!({})), subscription(&changes)], false).is_err(), "{why}");
+        changes["id"] = json!("sub_2");
+        let read = page(&[subscription(&json!({})), subscription(&changes)], true).unwrap();
+        assert_eq!((read.subscriptions.len(), read.unreadable.len()), (1, 1), "{why}");
+        assert_eq!(read.next.unwrap().as_str(), "sub_2", "{why}: the page goes on after it");
     }
-    for body in [&b""[..], b"null", b"<html>", b"[]", b"{}", b"\xff", br#"{"data": {}}"#] {
+}
+
+#[test]
+fn what_is_no_page_is_an_error_rather_than_an_empty_one() {
+    for body in [&b""[..], b"null", b"<html>", b"[]", b"{}", b"\xff", br#"{"data": {}}"#, br#"{"data": [7]}"#]
+    {
         assert!(Page::parse(body).is_err(), "{}", body.escape_ascii());
+        assert!(
+            ItemsPage::parse(body).is_err() || body.starts_with(br#"{"data": [7"#),
+            "{}",
+            body.escape_ascii()
+        );
     }
 }
 
 #[test]
 fn items_are_bounded_and_a_cut_list_is_marked() {
-    for (count, taken) in [(ITEMS_MAX, true), (ITEMS_MAX + 1, false)] {
-        let items = vec![item("price_1"); count];
-        assert_eq!(parse(&json!({"items": {"data": items}})).is_ok(), taken, "{count} items");
+    let items = vec![item("price_1"); ITEMS_MAX];
+    assert_eq!(parse(&json!({"items": {"data": items}})).unwrap().items.len(), ITEMS_MAX);
+    for (why, items, count) in [
+        ("Stripe shows ten", json!({"data": [item("price_1")], "has_more": true}), 1),
+        ("whether there are more cannot be read", json!({"data": [item("price_1")], "has_more": null}), 1),
+        ("no items", json!(null), 0),
+        ("items that are no list", json!([]), 0),
+        ("more than are taken", json!({"data": vec![item("price_1"); ITEMS_MAX + 1]}), 0),
+    ] {
+        let mut cut = parse(&json!({"items": items})).unwrap();
+        assert_eq!((cut.items_cut, cut.items.len(), cut.unread.is_empty()), (true, count, true), "{why}");
+        let items = parse(&json!({})).unwrap().items;
+        cut.take_items(items.clone(), false, true);
+        assert_eq!((cut.items_cut, cut.items), (false, items), "{why}");
     }
-    let cut = parse(&json!({"items": {"data": [item("price_1")], "has_more": true}})).unwrap();
-    assert!(cut.items_cut);
+}
+
+#[test]
+fn a_page_of_items_says_where_the_next_one_starts() {
+    let read = |items: Value, has_more: bool| {
+        ItemsPage::parse(
+            json!({"object": "list", "data": items, "has_more": has_more}).to_string().as_bytes(),
+        )
+        .unwrap()
+    };
+    let page = read(json!([item("price_1"), item("price_2")]), true);
+    assert_eq!((page.items.len(), page.unread, page.has_more), (2, false, true));
+    assert_eq!(page.last.unwrap().as_str(), "si_1");
+    assert_eq!(page.items[1].current_period_end_s, Some(500));
+    let odd = read(json!([item("price_1"), {"id": "si/2", "price": null}]), true);
+    assert_eq!((odd.items.len(), odd.unread, odd.last), (1, true, None));
+    assert_eq!(read(json!([]), false), ItemsPage::default());
 }

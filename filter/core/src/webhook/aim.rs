@@ -13,6 +13,8 @@ pub(super) struct Grounds {
     pub(super) trusted: bool,
     /// Whether all customers were read that the record lists. Otherwise nothing is taken away.
     pub(super) complete: bool,
+    /// It is not known whether the subscription that granted the plan on record still grants it.
+    pub(super) recorded_is_unclear: bool,
 }
 
 /// What the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
@@ -23,7 +25,8 @@ pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, gr
         GrantedPlan::AsRecorded => return as_recorded(shown, resolution),
     };
     let by_hand = !grounds.trusted && shown.granted_by.is_none();
-    if (by_hand && recorded.may_be_worth(rank)) || (!grounds.complete && recorded.may_be_lowered_by(rank)) {
+    let may_be_kept = by_hand || grounds.recorded_is_unclear;
+    if (may_be_kept && recorded.may_be_worth(rank)) || (!grounds.complete && recorded.may_be_lowered_by(rank)) {
         return shown.clone();
     }
     Record {

@@ -7,7 +7,7 @@ use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
 use crate::config::Webhook;
 use crate::http::{Callout, Outcome};
-use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId};
+use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId, SubscriptionItemId};
 use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::customer::Customer;
@@ -15,7 +15,7 @@ use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::object::{Metadata, Unreadable};
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
-use crate::stripe::subscription::{Page, Subscription};
+use crate::stripe::subscription::{ItemsPage, Page, Subscription};
 use serde_json::Value;
 
 /// A request to Stripe or Clerk.
@@ -34,6 +34,15 @@ pub(super) enum Ask {
         /// An id that the API key's mode does not have counts as a customer without subscriptions. Only for customers
         /// that stand in Clerk's record: of those that the event names it means that the key is wrong.
         other_mode_is_empty: bool,
+    },
+    /// The subscription that Clerk's record says grants the plan, where it is of none of the customers that were read.
+    Recorded(SubscriptionId),
+    /// A page of a subscription's items.
+    Items {
+        subscription: SubscriptionId,
+        after: Option<SubscriptionItemId>,
+        /// How many pages came before.
+        page: usize,
     },
     /// The Checkout Sessions that made a subscription.
     Sessions(SubscriptionId),
@@ -60,10 +69,14 @@ pub(super) enum Told {
     Customer,
     /// A page. One without subscriptions if Stripe does not have the customer.
     Subscriptions(Page),
+    /// The recorded subscription; `None` if it is not known to this API key.
+    Recorded(Option<Box<Subscription>>),
+    /// A page of items; `None` if Stripe does not have the subscription any more.
+    Items(Option<ItemsPage>),
     /// The sessions.
     Sessions(Vec<CheckoutSession>),
-    /// The product's metadata, empty if Stripe does not have it.
-    Product(Metadata),
+    /// The product's metadata; `None` if Stripe does not have it any more.
+    Product(Option<Metadata>),
     /// What is owed.
     OpenInvoices(OpenInvoices),
     /// It is recorded.
@@ -85,7 +98,10 @@ impl Ask {
         let stripe = StripeApi::new(&worker.config.stripe);
         let clerk = BackendApi::new(&worker.config.clerk);
         match self {
-            Ask::Subscription(id) => stripe.retrieve_subscription(id),
+            Ask::Subscription(id) | Ask::Recorded(id) => stripe.retrieve_subscription(id),
+            Ask::Items { subscription, after, .. } => {
+                stripe.list_subscription_items(subscription, after.as_ref())
+            }
             Ask::Customer(id) => stripe.retrieve_customer(id),
             Ask::Subscriptions { customer, after, .. } => stripe.list_subscriptions(customer, after.as_ref()),
             Ask::Sessions(subscription) => stripe.list_checkout_sessions(subscription),
@@ -115,15 +131,19 @@ impl Ask {
                 .ok_or(OTHER_ACCOUNT),
             Ask::Subscriptions { other_mode_is_empty, .. } => {
                 let parse: Parse = |body| Page::parse(body).map(Told::Subscriptions);
-                let answer = match outcome::Answer::of(outcome, parse) {
-                    outcome::Answer::Unauthorized(error)
-                        if *other_mode_is_empty && error.code == "resource_missing" =>
-                    {
-                        outcome::Answer::Missing
-                    }
-                    answer => answer,
-                };
+                let answer = outcome::Answer::of(outcome, parse);
+                let answer = if *other_mode_is_empty { answer.or_of_other_mode() } else { answer };
                 Ok(found(answer)?.unwrap_or(Told::Subscriptions(Page::default())))
+            }
+            Ask::Recorded(_) => {
+                let parse: Parse = |body| Ok(Told::Recorded(Some(Box::new(Subscription::parse(body)?))));
+                let answer = outcome::Answer::of(outcome, parse).or_of_other_mode();
+                Ok(found(answer)?.unwrap_or(Told::Recorded(None)))
+            }
+            Ask::Items { .. } => {
+                let items =
+                    stripe_says(outcome, |body| ItemsPage::parse(body).map(|page| Told::Items(Some(page))))?;
+                Ok(items.unwrap_or(Told::Items(None)))
             }
             Ask::Sessions(_) => {
                 let sessions =
@@ -131,8 +151,11 @@ impl Ask {
                 Ok(sessions.unwrap_or(Told::Sessions(Vec::new())))
             }
             Ask::Product(_) => {
-                let parse = |body: &[u8]| Product::parse(body).map(|product| Told::Product(product.metadata));
-                Ok(stripe_says(outcome, parse)?.unwrap_or(Told::Product(Metadata::default())))
+                let parse = |body: &[u8]| {
+                    let Product { metadata, deleted, .. } = Product::parse(body)?;
+                    Ok(Told::Product((!deleted).then_some(metadata)))
+                };
+                Ok(stripe_says(outcome, parse)?.unwrap_or(Told::Product(None)))
             }
             Ask::OpenInvoices(_) => {
                 let invoices =

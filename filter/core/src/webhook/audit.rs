@@ -233,6 +233,20 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         let detail = "one customer pays for more subjects than one event brings in line; run `tollgate sync`";
         lines.push(alarm("too_many_subjects", event, None, detail));
     }
+    for subscription in &facts.unreadable {
+        let detail = format!(
+            "subscription {subscription} is not as Stripe's API describes it: what it granted is kept, and it grants \
+             nothing more"
+        );
+        lines.push(alarm("unreadable_subscription", event, None, &detail));
+    }
+    for subscription in &facts.unknown_recorded {
+        let detail = format!(
+            "Clerk says that {subscription} grants the plan, and this Stripe API key does not know it: nothing is taken \
+             away; is the record of another account or mode?"
+        );
+        lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
+    }
     if !facts.skipped.is_empty() {
         let detail =
             format!("{} ids at Stripe do not look like Stripe's and were left out", facts.skipped.len());

@@ -55,8 +55,8 @@ impl Auditing {
                     auditing.add(subject, change, plans, Kind::Intended);
                 }
             }
-            Ok(Progress::Done) => auditing.notes.extend(seen(sync)),
-            Err(_) => {}
+            // Whatever else failed, what is in line is in line.
+            Ok(Progress::Done) | Err(_) => auditing.notes.extend(seen(sync)),
         }
         auditing
     }

@@ -73,10 +73,11 @@ impl Discovery {
             Told::Subscription(found) => {
                 // They came along, so no round trip is spent on them.
                 for item in &found.items {
-                    if let Expandable::Object(product) = &item.price.product
+                    if let Some(Expandable::Object(product)) = &item.price.product
                         && let Ok(id) = ProductId::parse(&product.id)
                     {
-                        worker.products.insert(id, product.metadata.clone(), now);
+                        let metadata = (!product.deleted).then(|| product.metadata.clone());
+                        worker.products.insert(id, metadata, now);
                     }
                 }
                 // That Stripe knows it is all that had to be learned of one that Clerk's record names.
@@ -87,6 +88,7 @@ impl Discovery {
             Told::Subscriptions(page) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
+                facts.unreadable.extend(page.unreadable);
                 self.subscriptions.extend(page.subscriptions);
                 return Ok(next.into_iter().collect());
             }

@@ -29,6 +29,10 @@ pub(super) struct Facts {
     pub(super) too_many_customers: SortedSet<Subject>,
     /// The event concerns more subjects than were brought in line.
     pub(super) too_many_subjects: bool,
+    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    pub(super) unreadable: SortedSet<SubscriptionId>,
+    /// Subscriptions that Clerk says grant a plan, and that this API key does not know.
+    pub(super) unknown_recorded: SortedSet<SubscriptionId>,
     /// Subscription and customer ids that do not look like Stripe's.
     pub(super) skipped: SortedSet<String>,
 }

@@ -16,12 +16,12 @@ const PRODUCTS_MAX: usize = 1_000;
 /// The metadata of products that were read lately.
 #[derive(Debug, Default)]
 pub(super) struct ProductCache {
-    read: SortedMap<ProductId, (Micros, Metadata)>,
+    read: SortedMap<ProductId, (Micros, Option<Metadata>)>,
 }
 
 impl ProductCache {
-    /// Keeps what was read.
-    pub(super) fn insert(&mut self, id: ProductId, metadata: Metadata, now: Micros) {
+    /// Keeps what was read; `None` of a product that Stripe does not have any more.
+    pub(super) fn insert(&mut self, id: ProductId, metadata: Option<Metadata>, now: Micros) {
         if self.read.len() >= PRODUCTS_MAX {
             self.read.clear();
         }
@@ -44,9 +44,10 @@ mod tests {
         let id = ProductId::parse("prod_1").unwrap();
         let read_at = Micros::from_secs(100);
         let mut products = ProductCache::default();
-        products.insert(id.clone(), [("plan", "pro")].into_iter().collect(), read_at);
+        products.insert(id.clone(), Some([("plan", "pro")].into_iter().collect()), read_at);
         let at = |secs| products.fresh(Micros::from_secs(secs));
-        assert_eq!(at(159).get(&id).and_then(|metadata| metadata.get("plan")), Some("pro"));
+        let plan = |products: Products| products.get(&id)?.as_ref()?.get("plan").map(str::to_owned);
+        assert_eq!(plan(at(159)).as_deref(), Some("pro"));
         assert!(at(160).is_empty());
     }
 }

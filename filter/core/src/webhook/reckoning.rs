@@ -5,20 +5,22 @@ use super::asks::Ask;
 use super::facts::{Facts, UnknownPlan};
 use super::owner::{Named, Via, named_in, owner_by_metadata};
 use super::target::Holders;
-use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
-use crate::plan_table::RecordedPlan;
+use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
-use crate::stripe::plan::{Evidence, Recorded};
-use crate::stripe::subscription::Subscription;
+use crate::stripe::plan::{Evidence, Recorded, Resolution};
+use crate::stripe::subscription::{Item, ItemsPage, Subscription};
 use crate::time::Micros;
 
 /// How many subscriptions without metadata of ours are looked up by their Checkout Session.
 pub(super) const SESSIONS_READ_MAX: usize = 20;
+
+/// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
+const ITEM_PAGES_MAX: usize = 3;
 
 /// What was read at Stripe in one round.
 #[derive(Debug, Default)]
@@ -29,8 +31,35 @@ pub(super) struct Reading {
     pub(super) complete: bool,
     /// All their subscriptions, of whichever subjects.
     pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
+    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    pub(super) unreadable: SortedSet<SubscriptionId>,
+    /// The customers of those.
+    pub(super) partly_read: SortedSet<CustomerId>,
     /// What is owed for those where it matters.
     pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
+    /// The items of subscriptions of which Stripe showed only a part, as far as they were read.
+    pub(super) items: SortedMap<SubscriptionId, ReadItems>,
+    /// The recorded subscription, where it is of none of the customers.
+    pub(super) recorded: RecordedSubscription,
+}
+
+/// The items of one subscription, as far as they were read.
+#[derive(Debug, Default)]
+pub(super) struct ReadItems {
+    items: Vec<Item>,
+    unread: bool,
+}
+
+/// What Stripe says of the subscription that Clerk says grants the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum RecordedSubscription {
+    /// It was not asked for.
+    #[default]
+    Unasked,
+    /// It is among those that were read.
+    Read,
+    /// It is not known to this API key.
+    Unknown,
 }
 
 /// What follows for one subject.
@@ -42,6 +71,8 @@ pub(super) struct Reckoning {
     pub(super) names: Vec<Ask>,
     /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
     pub(super) granting_since_s: Option<u64>,
+    /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait for it.
+    pub(super) awaits_mapping: bool,
 }
 
 /// A subject whose record is to be reckoned.
@@ -92,20 +123,57 @@ impl Reading {
         };
         let needs = worker.plan_rules().needs(&evidence, &recorded(worker, account.shown));
         let products = needs.products.into_iter().map(Ask::Product);
-        products.chain(needs.open_invoices.into_iter().map(Ask::OpenInvoices)).collect()
+        let invoices = needs.open_invoices.into_iter().map(Ask::OpenInvoices);
+        let cut = needs.items.into_iter().filter(|id| !self.items.contains_key(id));
+        let items = cut.map(|subscription| Ask::Items { subscription, after: None, page: 0 });
+        products.chain(invoices).chain(items).collect()
+    }
+
+    /// Takes a page of items; says which page comes after it.
+    pub(super) fn take_items(&mut self, ask: &Ask, page: Option<ItemsPage>) -> Option<Ask> {
+        let Ask::Items { subscription, page: number, .. } = ask else { return None };
+        let mut read = self.items.remove(subscription).unwrap_or_default();
+        // Without it the subscription is gone in this moment, and what was shown of it stands.
+        let Some(page) = page else {
+            self.items.insert(subscription.clone(), read);
+            return None;
+        };
+        read.items.extend(page.items);
+        read.unread |= page.unread;
+        let number = number.saturating_add(1);
+        let next = page.last.filter(|_| page.has_more && number < ITEM_PAGES_MAX);
+        if next.is_none()
+            && let Some(known) = self.subscriptions.get_mut(subscription)
+        {
+            known.take_items(std::mem::take(&mut read.items), read.unread, !page.has_more);
+        }
+        self.items.insert(subscription.clone(), read);
+        let subscription = subscription.clone();
+        next.map(|after| Ask::Items { subscription, after: Some(after), page: number })
+    }
+
+    /// The recorded subscription must be asked for: of those that were read it is none. Nothing may take its place
+    /// before it is known where it stands.
+    pub(super) fn recorded_missing(&self, shown: &Record) -> Option<Ask> {
+        let id = shown.granted_by.as_ref()?;
+        let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
+        (!is_known && self.recorded == RecordedSubscription::Unasked).then(|| Ask::Recorded(id.clone()))
+    }
+
+    /// It is not known whether the recorded subscription still grants what it granted.
+    fn recorded_is_unclear(&self, shown: &Record) -> bool {
+        let is_unreadable = shown.granted_by.as_ref().is_some_and(|id| self.unreadable.contains(id));
+        is_unreadable || self.recorded == RecordedSubscription::Unknown
     }
 
     /// What Clerk should show of the account.
-    ///
-    /// # Errors
-    /// [`Trouble::Unmapped`] if an active subscription sells nothing known and the configuration asks to wait.
     pub(super) fn reckon(
         &self,
         worker: &Worker,
         facts: &mut Facts,
         account: Account<'_>,
         now: Micros,
-    ) -> Result<Reckoning, Trouble> {
+    ) -> Reckoning {
         let Account { subject, shown, trusted } = account;
         let owned = self.owned(worker, facts, subject);
         let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
@@ -118,12 +186,10 @@ impl Reading {
         };
         let recorded = recorded(worker, shown);
         let resolution = worker.plan_rules().resolve(now, &evidence, &recorded);
-        if resolution.has_unmapped() && worker.config.unmapped_price == UnmappedPrice::Retry {
-            return Err(Trouble::Unmapped);
-        }
         let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
         let granting_since_s = granting.map(|subscription| subscription.created_s);
-        let grounds = Grounds { trusted, complete: self.complete };
+        let is_unclear = self.recorded_is_unclear(shown);
+        let grounds = Grounds { trusted, complete: self.complete, recorded_is_unclear: is_unclear };
         let aim = aim(&worker.plans, shown, &resolution, grounds);
         if let RecordedPlan::Unknown(plan) = worker.plans.recorded(aim.plan.as_deref()) {
             let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
@@ -131,6 +197,8 @@ impl Reading {
         } else {
             facts.unknown_plans.remove(subject);
         }
+        let awaits_mapping = worker.config.unmapped_price == UnmappedPrice::Retry
+            && awaits_mapping(&resolution, &owned, &aim, &worker.plans);
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
@@ -140,7 +208,10 @@ impl Reading {
             asks.extend(names(worker, facts, subscription, named));
         }
         facts.plan_alarms.extend(resolution.alarms);
-        Ok(Reckoning { aim: holders.lists(shown, aim), names: asks, granting_since_s })
+        // A record that another account's or mode's gateway keeps is left as it is.
+        let is_others = self.recorded == RecordedSubscription::Unknown && aim == *shown;
+        let aim = if is_others { aim } else { holders.lists(shown, aim) };
+        Reckoning { aim, names: asks, granting_since_s, awaits_mapping }
     }
 
     /// The subject's subscriptions, and how each is known to be its own.
@@ -154,8 +225,8 @@ impl Reading {
         all.filter(|(_, named)| named.subject == *subject).collect()
     }
 
-    /// Of equally sure claims that of the subscription that grants the plan goes first, and then those that are listed
-    /// already: else the list would be another one with each set of customers that is read.
+    /// That of the subscription that grants the plan goes first, whoever named its owner: without it the plan would be
+    /// lost. Then come the surest claims, and of equally sure ones those that are listed already: else the list would be another one with each set of customers that is read.
     fn holders(
         &self,
         owned: &[(&Subscription, Named)],
@@ -167,7 +238,7 @@ impl Reading {
         let claims: SortedSet<_> = live
             .map(|(subscription, named)| {
                 let customer = &subscription.customer;
-                (named.via, granting != Some(customer), !shown.customers.contains(customer), customer)
+                (granting != Some(customer), named.via, !shown.customers.contains(customer), customer)
             })
             .collect();
         let mut live: Vec<CustomerId> = Vec::new();
@@ -176,7 +247,7 @@ impl Reading {
                 live.push((*customer).clone());
             }
         }
-        Holders { live, read: self.customers.clone() }
+        Holders { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
     }
 }
 
@@ -186,6 +257,26 @@ fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
         granting: shown.granted_by.as_ref(),
         period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
     }
+}
+
+/// Whether one of the subscriptions that sell nothing known could change what is aimed at: it could grant a higher plan,
+/// or it is the one whose plan is kept. Whoever only a payer's own choice ties to the subject holds up nobody's events by
+/// it.
+fn awaits_mapping(
+    resolution: &Resolution,
+    owned: &[(&Subscription, Named)],
+    aim: &Record,
+    plans: &PlanTable,
+) -> bool {
+    let aimed = plans.recorded(aim.plan.as_deref());
+    // A plan that this document does not have stays, whatever others grant.
+    let is_unknown = matches!(aimed, RecordedPlan::Unknown(_));
+    let is_highest = is_unknown || plans.iter().all(|(rank, _)| aimed.may_be_worth(rank));
+    resolution.unmapped().any(|id| {
+        let named = owned.iter().find(|(subscription, _)| subscription.id == *id);
+        let is_trusted = named.is_some_and(|(_, named)| named.via == Via::Metadata);
+        is_trusted && (!is_highest || resolution.granting.as_ref() == Some(id))
+    })
 }
 
 /// What a session names is recorded on the subscription, and on the customer when the session's metadata name it and

@@ -187,7 +187,7 @@ impl Reconciliation {
         }
         // Whatever else the sync waits for was kept from it: a rehearsal has nothing left to learn.
         if self.answered >= self.under_way.len() {
-            let trouble = self.sync.trouble().cloned();
+            let trouble = self.sync.trouble();
             return self.conclude(now, trouble.as_ref());
         }
         Next::Call(calls_out)
@@ -205,7 +205,9 @@ impl Reconciliation {
         let mut standings = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
-            let change = written.or_else(|| subject.writing.clone().filter(|_| trouble.is_none()));
+            // In a rehearsal nothing was sent, so of what would be written there is no doubt.
+            let is_certain = trouble.is_none() || self.intent == Intent::Rehearse;
+            let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
             let record =
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
             standings.push(Standing {

@@ -8,13 +8,14 @@ use super::asks::{Ask, Told};
 use super::discovery::{Discovery, first_page, next_page};
 use super::facts::Facts;
 use super::owner::{Named, Via};
-use super::reckoning::{Account, Reading};
+use super::reckoning::{Account, Reading, RecordedSubscription};
 use super::trouble::Trouble;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
+use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub(super) struct SubjectSync {
     /// What was written, if Clerk confirms it.
     pub(super) writing: Option<Change>,
     written_at: Option<Micros>,
+    /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for it.
+    pub(super) awaits_mapping: bool,
     /// What was written and is not in the audit yet.
     pub(super) changes: Vec<Change>,
     /// Whether anything was written.
@@ -65,6 +68,8 @@ enum Phase {
     Writing,
     /// There is nothing left to do.
     Done(End),
+    /// Something failed.
+    Failed,
 }
 
 /// How the sync of a subject ended.
@@ -106,6 +111,7 @@ impl SubjectSync {
             reading: Reading::default(),
             writing: None,
             written_at: None,
+            awaits_mapping: false,
             changes: Vec::new(),
             changed: false,
         };
@@ -118,6 +124,16 @@ impl SubjectSync {
             Phase::Done(end) => Some(end),
             _ => None,
         }
+    }
+
+    /// Goes no further: something failed. What comes of a write is still taken.
+    pub(super) fn fail(&mut self) {
+        self.phase = Phase::Failed;
+    }
+
+    /// Whether there is nothing left to do, or something failed.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Done(_) | Phase::Failed)
     }
 
     /// The plan that Clerk shows.
@@ -211,13 +227,19 @@ impl SubjectSync {
         told: Told,
     ) -> Result<Vec<Ask>, Trouble> {
         self.outstanding = self.outstanding.saturating_sub(1);
+        if self.phase == Phase::Failed {
+            if matches!(ask, Ask::Write(..)) {
+                self.learn(worker, facts, now, ask, told)?;
+            }
+            return Ok(Vec::new());
+        }
         let next = self.learn(worker, facts, now, ask, told)?;
         self.outstanding = self.outstanding.saturating_add(next.len());
         if self.outstanding > 0 {
             return Ok(next);
         }
         match self.phase {
-            Phase::Meeting | Phase::Done(_) => Ok(next),
+            Phase::Meeting | Phase::Done(_) | Phase::Failed => Ok(next),
             Phase::Reading => self.advance(worker, facts, now),
             Phase::Writing => {
                 let owing = self.reading.open_invoices.keys().cloned().collect();
@@ -239,12 +261,21 @@ impl SubjectSync {
             (_, Told::Subscriptions(page)) => {
                 let next = next_page(ask, page.next)?;
                 facts.skipped.extend(page.skipped);
+                if let (Ask::Subscriptions { customer, .. }, false) = (ask, page.unreadable.is_empty()) {
+                    self.reading.partly_read.insert(customer.clone());
+                }
+                self.reading.unreadable.extend(page.unreadable.iter().cloned());
+                facts.unreadable.extend(page.unreadable);
                 let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
                 for (id, found) in read {
                     self.reading.subscriptions.insert(id, found);
                 }
                 return Ok(next.into_iter().collect());
             }
+            (Ask::Recorded(id), Told::Recorded(found)) => {
+                return Ok(self.learn_recorded(facts, id, found).into_iter().collect());
+            }
+            (_, Told::Items(page)) => return Ok(self.reading.take_items(ask, page).into_iter().collect()),
             (_, Told::Sessions(sessions)) => facts.learn_sessions(worker, ask, &sessions),
             (Ask::Product(id), Told::Product(metadata)) => worker.products.insert(id.clone(), metadata, now),
             (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
@@ -266,17 +297,41 @@ impl SubjectSync {
         Ok(Vec::new())
     }
 
+    /// Takes what Stripe says of the recorded subscription; says to read its customer, which may hold others.
+    fn learn_recorded(
+        &mut self,
+        facts: &mut Facts,
+        id: &SubscriptionId,
+        found: Option<Box<Subscription>>,
+    ) -> Option<Ask> {
+        let Some(found) = found else {
+            self.reading.recorded = RecordedSubscription::Unknown;
+            facts.unknown_recorded.insert(id.clone());
+            return None;
+        };
+        self.reading.recorded = RecordedSubscription::Read;
+        let customer = found.customer.clone();
+        self.reading.subscriptions.insert(id.clone(), *found);
+        if self.reading.customers.contains(&customer) {
+            return None;
+        }
+        self.reading.customers.insert(customer.clone());
+        self.also.insert(customer.clone());
+        Some(first_page(&customer, true))
+    }
+
     /// Asks for what is missing; once nothing is, writes what differs.
     fn advance(&mut self, worker: &Worker, facts: &mut Facts, now: Micros) -> Result<Vec<Ask>, Trouble> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
         let mut missing = self.reading.sessions_missing(worker, facts);
         missing.extend(self.reading.details_missing(worker, facts, account, now));
+        missing.extend(self.reading.recorded_missing(&shown));
         if !missing.is_empty() {
             self.outstanding = missing.len();
             return Ok(missing);
         }
-        let reckoning = self.reading.reckon(worker, facts, account, now)?;
+        let reckoning = self.reading.reckon(worker, facts, account, now);
         if self.record.is_none() {
             let made = reckoning.granting_since_s.map(Micros::from_secs);
             if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
@@ -285,6 +340,7 @@ impl SubjectSync {
             self.phase = Phase::Done(End::Gone);
             return Ok(Vec::new());
         }
+        self.awaits_mapping = reckoning.awaits_mapping;
         let mut asks = reckoning.names;
         if let Some(patch) = shown.patch(&reckoning.aim, &worker.config.plan_key) {
             asks.push(Ask::Write(self.subject.clone(), patch));

@@ -1,8 +1,9 @@
 //! Brings Clerk in line with Stripe for everyone whom an event concerns.
 //!
 //! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once all are
-//! known, each is brought in line by a [`SubjectSync`] of its own, side by side. Whatever fails ends the whole: Stripe
-//! delivers again, and what was done is found done.
+//! known, each is brought in line by a [`SubjectSync`] of its own, side by side. What fails for one subject does not
+//! keep the others from being written; in the end the whole has failed, Stripe delivers again, and what was done is found
+//! done.
 
 use super::asks::Ask;
 use super::deadline::Deadline;
@@ -37,6 +38,8 @@ pub(super) struct Sync {
     settling: bool,
     /// What ends the sync once the writes under way have been answered.
     trouble: Option<Trouble>,
+    /// What failed for one subject. The others go on.
+    failure: Option<Trouble>,
 }
 
 /// Who asked.
@@ -77,6 +80,7 @@ impl Sync {
             occasion: format!("{cause} {}", now.as_micros()),
             settling: false,
             trouble: None,
+            failure: None,
             trigger,
         };
         sync.facts.unfit.extend(sync.trigger.unfit.clone());
@@ -148,11 +152,14 @@ impl Sync {
         ask: &Ask,
         outcome: &Outcome<'_>,
     ) -> Result<Progress, Trouble> {
-        let told = ask.read(worker, outcome)?;
+        let told = ask.read(worker, outcome);
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, ask, told)?,
+            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, ask, told?)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
-                Some(subject) => subject.take(worker, &mut self.facts, now, ask, told)?,
+                Some(subject) => {
+                    let next = told.and_then(|told| subject.take(worker, &mut self.facts, now, ask, told));
+                    self.of_subject(place, next)
+                }
                 None => Vec::new(),
             },
         };
@@ -161,7 +168,34 @@ impl Sync {
             asks = self.meet_or_settle(worker, now)?;
         }
         let calls = self.start(worker, now, asks)?;
-        Ok(if self.outstanding.is_empty() { Progress::Done } else { Progress::Call(calls) })
+        if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
+            return self.failure().map_or(Ok(Progress::Done), Err);
+        }
+        Ok(Progress::Call(calls))
+    }
+
+    /// What a subject asks next. If something failed it asks nothing more, and the others go on.
+    fn of_subject(&mut self, place: usize, next: Result<Vec<Ask>, Trouble>) -> Vec<Ask> {
+        next.unwrap_or_else(|trouble| {
+            self.subjects.get_mut(place).into_iter().for_each(SubjectSync::fail);
+            // Of several the one that somebody must act on is told.
+            let known = self.failure.take().filter(|known| known.is_alarm() || !trouble.is_alarm());
+            self.failure = Some(known.unwrap_or(trouble));
+            Vec::new()
+        })
+    }
+
+    /// Whether what was not answered yet is of subjects for which something failed, and is no write.
+    fn has_nothing_to_wait_for(&self) -> bool {
+        self.settling
+            && self.subjects.iter().all(SubjectSync::is_over)
+            && !self.outstanding.values().any(|(_, ask)| matches!(ask, Ask::Write(..)))
+    }
+
+    /// What failed for some subject, or keeps the event from being settled though all that is known was written.
+    fn failure(&self) -> Option<Trouble> {
+        let awaits_mapping = self.subjects.iter().any(|subject| subject.awaits_mapping);
+        self.failure.clone().or(awaits_mapping.then_some(Trouble::Unmapped))
     }
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
@@ -180,9 +214,12 @@ impl Sync {
         }
         self.settling = true;
         let mut asks = Vec::new();
-        for (place, subject) in self.subjects.iter_mut().enumerate() {
-            let first = subject.settle(worker, &mut self.facts, now, &self.discovery)?;
-            asks.extend(first.into_iter().map(of(Party::Subject(place))));
+        for place in 0..self.subjects.len() {
+            let Some(subject) = self.subjects.get_mut(place).filter(|subject| !subject.is_over()) else {
+                continue;
+            };
+            let first = subject.settle(worker, &mut self.facts, now, &self.discovery);
+            asks.extend(self.of_subject(place, first).into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
     }
@@ -227,9 +264,9 @@ impl Sync {
         self.outstanding.get(&call).map(|(_, ask)| ask)
     }
 
-    /// What will end the sync once the writes under way have been answered.
-    pub(super) fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    /// What will end the sync once all that can be written was.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.clone().or(self.failure())
     }
 
     /// The changes that these callouts are to write.

@@ -55,8 +55,9 @@ pub(super) enum Trouble {
     /// Stripe and Clerk were changed by others in each round.
     #[error("Clerk's record was changed by others in every round")]
     Unsettled,
-    /// An active subscription sells nothing known, and the configuration asks to wait until it does.
-    #[error("an active subscription sells no plan")]
+    /// An active subscription sells nothing known, and the configuration asks to wait until it does. All that is known
+    /// was written.
+    #[error("an active subscription sells no plan, and could change the one that is shown")]
     Unmapped,
     /// Clerk does not have the subject of a subscription that is younger than a day.
     #[error(

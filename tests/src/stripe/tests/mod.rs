@@ -68,6 +68,31 @@ async fn every_object_can_be_retrieved_whole() {
 }
 
 #[tokio::test]
+async fn a_subscription_shows_ten_items_and_a_list_of_their_own_shows_all() {
+    let stripe = shop().await;
+    let twenty = (0..20).fold(Subscription::new("sub_2", "cus_1"), |s, _| s.item("price_pro"));
+    stripe.put(twenty);
+    let items = &stripe.object("sub_2")["items"];
+    assert_eq!((ids(items).len(), &items["has_more"], &items["total_count"]), (10, &json!(true), &json!(20)));
+    assert_eq!(stripe.object("sub_1")["items"]["has_more"], false);
+    let path = "/v1/subscription_items?subscription=sub_2";
+    for (query, first, count, has_more) in [
+        ("&limit=100", "si_2_1", 20, false),
+        ("", "si_2_1", 10, true),
+        ("&limit=5&starting_after=si_2_10", "si_2_11", 5, true),
+        ("&starting_after=si_2_15", "si_2_16", 5, false),
+        ("&limit=2&ending_before=si_2_5", "si_2_3", 2, true),
+    ] {
+        let (status, list) = get(&stripe, &format!("{path}{query}")).await;
+        let shown = ids(&list);
+        assert_eq!((status, shown.first(), shown.len()), (StatusCode::OK, Some(&first), count), "{query}");
+        assert_eq!(list["has_more"], has_more, "{query}");
+    }
+    let (_, list) = get(&stripe, &format!("{path}&expand[]=data.price.product")).await;
+    assert_eq!(list["data"][0]["price"]["product"]["metadata"]["plan"], "pro");
+}
+
+#[tokio::test]
 async fn periods_stand_on_items_and_an_invoice_names_its_subscription_below_parent() {
     let stripe = shop().await;
     let subscription = stripe.object("sub_1");

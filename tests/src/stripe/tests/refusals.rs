@@ -7,7 +7,7 @@ use super::super::{API_VERSION, FakeStripe, Settings};
 use super::{answer, get, shop};
 
 /// Why, the path, the status, and the error's code, parameter and message.
-const REFUSALS: [(&str, &str, u16, &str, &str, &str); 8] = [
+const REFUSALS: [(&str, &str, u16, &str, &str, &str); 11] = [
     ("no such object", "/v1/customers/cus_0", 404, "resource_missing", "id", "No such customer: 'cus_0'"),
     (
         "no such customer to list by",
@@ -64,6 +64,30 @@ const REFUSALS: [(&str, &str, u16, &str, &str, &str); 8] = [
         "resource_missing",
         "starting_after",
         "No such subscription: 'sub_0'",
+    ),
+    (
+        "items of no subscription",
+        "/v1/subscription_items?limit=100",
+        400,
+        "parameter_missing",
+        "subscription",
+        "Missing required param: subscription.",
+    ),
+    (
+        "items of one that there is not",
+        "/v1/subscription_items?subscription=sub_0",
+        400,
+        "resource_missing",
+        "subscription",
+        "No such subscription: 'sub_0'",
+    ),
+    (
+        "items after one that there is not",
+        "/v1/subscription_items?subscription=sub_1&starting_after=si_0",
+        400,
+        "resource_missing",
+        "starting_after",
+        "No such subscription_item: 'si_0'",
     ),
 ];
 

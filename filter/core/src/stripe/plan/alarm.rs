@@ -1,6 +1,7 @@
 //! What an operator should see to, found while working out a plan.
 
 use crate::ids::SubscriptionId;
+use crate::stripe::subscription::UnreadPart;
 use std::fmt;
 
 /// Something about a subject's subscriptions that somebody should look at.
@@ -55,10 +56,24 @@ pub enum PlanAlarm {
         subscription: SubscriptionId,
     },
     /// Stripe showed only a part of the items.
-    #[error("subscription {subscription} has more items than Stripe showed: only those were looked at")]
+    #[error(
+        "subscription {subscription} has more items than could be read: those that were read count, and it keeps what \
+         it granted"
+    )]
     ItemsCut {
         /// The subscription.
         subscription: SubscriptionId,
+    },
+    /// A part of what Stripe says of a subscription cannot be read.
+    #[error(
+        "{part} of subscription {subscription} is deleted or not as Stripe's API describes it: the rest counts, and it \
+         keeps what it granted"
+    )]
+    Unreadable {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The part.
+        part: UnreadPart,
     },
 }
 
@@ -93,6 +108,7 @@ impl PlanAlarm {
             PlanAlarm::UnknownStatus { .. } => "unknown_status",
             PlanAlarm::NoGraceStart { .. } => "no_grace_start",
             PlanAlarm::ItemsCut { .. } => "items_cut",
+            PlanAlarm::Unreadable { .. } => "unreadable_part",
         }
     }
 }

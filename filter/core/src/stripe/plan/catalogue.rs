@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 /// The metadata key by which a price or a product names its plan.
 pub const PLAN_KEY: &str = "plan";
 
-/// Metadata of products that were read, by id. Empty metadata for one that Stripe does not have.
-pub type Products = SortedMap<ProductId, Metadata>;
+/// Metadata of products that were read, by id; `None` for one that Stripe does not have any more.
+pub type Products = SortedMap<ProductId, Option<Metadata>>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub(super) enum Sells {
     Nothing(Option<PlanAlarm>),
     /// It depends on the metadata of a product that was not read yet.
     DependsOn(ProductId),
+    /// It depended on the metadata of a product that Stripe does not have any more.
+    ProductGone,
 }
 
 impl Catalogue<'_> {
@@ -53,22 +55,32 @@ impl Catalogue<'_> {
         if let Some(rank) = key.and_then(|key| self.highest(&|plan| plan.lookup_keys.contains(key))) {
             return Sells::Plan(rank);
         }
-        if let Some(rank) = self.highest(&|plan| plan.products.contains(product)) {
+        let is_in = |products: &BTreeSet<String>| product.is_some_and(|product| products.contains(product));
+        if let Some(rank) = self.highest(&|plan| is_in(&plan.products)) {
             return Sells::Plan(rank);
         }
-        if self.not_plan_products.contains(product) {
+        if is_in(self.not_plan_products) {
             return Sells::NotAPlan;
         }
         if let Some(name) = price.metadata.get(PLAN_KEY) {
             return self.named(name, Place::PriceMetadata(price.id.clone()));
         }
-        match product_metadata(price, products) {
-            Err(missing) => Sells::DependsOn(missing),
-            Ok(metadata) => match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
-                Some(name) => self.named(name, Place::ProductMetadata(product.to_owned())),
-                None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
-            },
+        let metadata = match product_metadata(price, products) {
+            ProductMetadata::Unasked(id) => return Sells::DependsOn(id),
+            ProductMetadata::Gone => return Sells::ProductGone,
+            ProductMetadata::Read(metadata) => Some(metadata),
+            ProductMetadata::Nameless => None,
+        };
+        match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
+            Some(name) => self.named(name, Place::ProductMetadata(product.unwrap_or_default().to_owned())),
+            None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
         }
+    }
+
+    /// Whether the id of the price alone says what it sells.
+    pub(super) fn knows_by_id(&self, price: &Price) -> bool {
+        self.not_plan_prices.contains(&price.id)
+            || self.plans.iter().any(|(_, plan)| plan.prices.contains(&price.id))
     }
 
     fn named(&self, value: &str, place: Place) -> Sells {
@@ -95,14 +107,30 @@ impl Catalogue<'_> {
     }
 }
 
-/// The metadata of what a price sells; none if its id cannot be asked for. The error is the id to ask for.
-fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> Result<Option<&'a Metadata>, ProductId> {
+/// The metadata of what a price sells.
+enum ProductMetadata<'a> {
+    Read(&'a Metadata),
+    /// That product is to be asked for.
+    Unasked(ProductId),
+    /// Stripe does not have it any more.
+    Gone,
+    /// There is no id that can be asked for.
+    Nameless,
+}
+
+fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> ProductMetadata<'a> {
     match &price.product {
-        Expandable::Object(product) => Ok(Some(&product.metadata)),
-        Expandable::Id(id) => match ProductId::parse(id) {
-            Ok(id) => products.get(&id).map(Some).ok_or(id),
-            Err(_) => Ok(None),
+        Some(Expandable::Object(product)) if product.deleted => ProductMetadata::Gone,
+        Some(Expandable::Object(product)) => ProductMetadata::Read(&product.metadata),
+        Some(Expandable::Id(id)) => match ProductId::parse(id) {
+            Ok(id) => match products.get(&id) {
+                Some(Some(metadata)) => ProductMetadata::Read(metadata),
+                Some(None) => ProductMetadata::Gone,
+                None => ProductMetadata::Unasked(id),
+            },
+            Err(_) => ProductMetadata::Nameless,
         },
+        None => ProductMetadata::Nameless,
     }
 }
 

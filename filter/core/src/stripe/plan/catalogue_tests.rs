@@ -9,7 +9,8 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
         id: id.to_owned(),
         lookup_key: (!lookup_key.is_empty()).then(|| lookup_key.to_owned()),
         metadata: metadata.iter().copied().collect(),
-        product: Expandable::Id(product.to_owned()),
+        product: Some(Expandable::Id(product.to_owned())),
+        unread: false,
     }
 }
 
@@ -21,6 +22,7 @@ fn sells(world: &World, price: &Price) -> String {
         Sells::Nothing(None) => "nothing".to_owned(),
         Sells::Nothing(Some(alarm)) => alarm.to_string(),
         Sells::DependsOn(product) => format!("needs {product}"),
+        Sells::ProductGone => "a product that is gone".to_owned(),
     }
 }
 
@@ -68,7 +70,7 @@ fn the_places_are_asked_in_a_fixed_order() {
 #[test]
 fn a_product_that_was_expanded_need_not_be_read() {
     let metadata = [("plan", "pro")].into_iter().collect();
-    let product = Expandable::Object(Product { id: "prod_1".to_owned(), metadata });
+    let product = Some(Expandable::Object(Product { id: "prod_1".to_owned(), metadata, deleted: false }));
     let price = Price { product, ..price("price_x", "", &[], "") };
     assert_eq!(sells(&World::new(vec![]), &price), "pro");
 }

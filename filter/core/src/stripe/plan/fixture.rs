@@ -3,7 +3,7 @@
 use super::{Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::{Invoice, OpenInvoices};
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::{Item, Price, Status, Subscription};
@@ -78,13 +78,13 @@ impl World {
     }
 
     pub(super) fn owing(mut self, subscription: &str, oldest_s: u64, plan_change: bool) -> Self {
-        let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change };
+        let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change, unread: false };
         self.open_invoices.insert(SubscriptionId::parse(subscription).unwrap(), owed);
         self
     }
 
     pub(super) fn product(mut self, id: &str, metadata: &[(&str, &str)]) -> Self {
-        self.products.insert(ProductId::parse(id).unwrap(), metadata.iter().copied().collect());
+        self.products.insert(ProductId::parse(id).unwrap(), Some(metadata.iter().copied().collect()));
         self
     }
 
@@ -149,7 +149,8 @@ pub(super) fn item(price: &str) -> Item {
         id: price.to_owned(),
         lookup_key: None,
         metadata: Metadata::default(),
-        product: Expandable::Id("prod_other".to_owned()),
+        product: Some(Expandable::Id("prod_other".to_owned())),
+        unread: false,
     };
     Item { price, current_period_end_s: Some(NOW_S + 30 * DAY_S) }
 }
@@ -167,6 +168,7 @@ pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscript
         items: prices.iter().map(|price| item(price)).collect(),
         items_cut: false,
         latest_invoice: None,
+        unread: SortedSet::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ids::SubscriptionId;
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
-use crate::stripe::subscription::{Status, Subscription};
+use crate::stripe::subscription::{Status, Subscription, UnreadPart};
 use crate::time::Micros;
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -27,6 +27,16 @@ pub(super) struct Grant<'a> {
     /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else the
     /// next question, with that plan on record, would choose another one.
     keeps: bool,
+}
+
+/// How the grace of a subscription that is past due stands.
+enum GracePeriod {
+    /// It ends then, in seconds since the Unix epoch.
+    Until(u64),
+    /// It is over, or nothing is owed.
+    Over,
+    /// What is owed cannot be read.
+    Unknown,
 }
 
 impl Grant<'_> {
@@ -55,10 +65,22 @@ impl<'a> Judged<'a> {
             return None;
         }
         let grace_until_s = match (&self.subscription.status, past_due) {
-            (Status::PastDue, PastDue::Grace(grace)) => Some(self.grace_end_s(now, grace, alarms)?),
+            (Status::PastDue, PastDue::Grace(grace)) => match self.grace(now, grace, alarms) {
+                GracePeriod::Until(end_s) => Some(end_s),
+                GracePeriod::Over => return None,
+                // Nobody gets a plan by what cannot be read, and nobody loses one.
+                GracePeriod::Unknown if recorded.is_of(self.subscription) => None,
+                GracePeriod::Unknown => return None,
+            },
             _ => None,
         };
         let (plan, keeps) = self.plan(recorded, alarms)?;
+        // What cannot be seen may be what granted the plan on record.
+        let hidden = kept(recorded).filter(|_| self.offer.partly_read && recorded.is_of(self.subscription));
+        let (plan, keeps) = match hidden {
+            Some(hidden) if hidden > plan => (hidden, true),
+            _ => (plan, keeps),
+        };
         let period_end_s = match self.offer.best {
             // Which item it is that grants is not known here: what is on record stays while there is such an item.
             _ if plan == GrantedPlan::AsRecorded => self.period_end_as_recorded(recorded),
@@ -128,28 +150,43 @@ impl<'a> Judged<'a> {
         alarms: &mut SortedSet<PlanAlarm>,
     ) -> Option<GrantedPlan> {
         let protects = recorded.is_of(self.subscription);
+        if !self.offer.unmapped {
+            return if protects { kept(recorded) } else { None };
+        }
         let prices: SortedSet<_> = self.subscription.items.iter().map(|item| item.price.id.clone()).collect();
         let subscription = self.subscription.id.clone();
         alarms.insert(PlanAlarm::Unmapped { subscription, prices: prices.into_iter().collect(), protects });
         if protects { kept(recorded) } else { None }
     }
 
-    /// When its grace ends, if it has not. The last invoice stands in where none is open, as when it was paid, or
-    /// given up, between two of our questions.
-    fn grace_end_s(&self, now: Micros, grace: Duration, alarms: &mut SortedSet<PlanAlarm>) -> Option<u64> {
+    /// How its grace stands. The last invoice stands in where none is open, as when it was paid, or given up, between
+    /// two of our questions.
+    fn grace(&self, now: Micros, grace: Duration, alarms: &mut SortedSet<PlanAlarm>) -> GracePeriod {
         let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::owed_since_s);
-        let Some(owed_since_s) = self.owed.oldest_s.or(latest_s) else {
-            alarms.insert(PlanAlarm::NoGraceStart { subscription: self.subscription.id.clone() });
-            return None;
-        };
-        let end_s = owed_since_s.saturating_add(grace.as_secs());
-        (now.as_secs() < end_s).then_some(end_s)
+        match self.owed.oldest_s.or(latest_s) {
+            Some(owed_since_s) => {
+                let end_s = owed_since_s.saturating_add(grace.as_secs());
+                if now.as_secs() < end_s { GracePeriod::Until(end_s) } else { GracePeriod::Over }
+            }
+            None if self.has_unread_invoice() => GracePeriod::Unknown,
+            None => {
+                alarms.insert(PlanAlarm::NoGraceStart { subscription: self.subscription.id.clone() });
+                GracePeriod::Over
+            }
+        }
+    }
+
+    fn has_unread_invoice(&self) -> bool {
+        self.owed.unread || self.subscription.unread.contains(&UnreadPart::LatestInvoice)
     }
 
     /// The open invoices are asked too: after the next renewal the last invoice is another one.
     fn is_unpaid_plan_change(&self) -> bool {
         let latest = self.subscription.latest_invoice.as_ref();
-        self.owed.plan_change || latest.is_some_and(Invoice::is_unpaid_plan_change)
+        // An invoice that cannot be read may be for one.
+        self.owed.plan_change
+            || self.has_unread_invoice()
+            || latest.is_some_and(Invoice::is_unpaid_plan_change)
     }
 }
 

@@ -164,6 +164,25 @@ proptest! {
     }
 
     #[test]
+    fn a_part_that_cannot_be_read_takes_nothing_from_whom_it_granted_it_and_gives_nothing(
+        world in a_world(), place in 0..6usize, shown in 0..4usize, is_cut in any::<bool>(),
+    ) {
+        let mut hidden = world.clone();
+        let recorded = match world.plans.recorded(Some(world.recorded)) {
+            RecordedPlan::Known(rank) => GrantedPlan::Known(rank),
+            RecordedPlan::None | RecordedPlan::Unknown(_) => GrantedPlan::AsRecorded,
+        };
+        let Some(subscription) = hidden.subscriptions.get_mut(place) else { return Ok(()) };
+        subscription.items.truncate(shown);
+        subscription.take_items(subscription.items.clone(), !is_cut, !is_cut);
+        let grants = matches!(subscription.status, Status::Active | Status::Trialing);
+        let is_of = world.granting.as_ref() == Some(&subscription.id);
+        let plan = hidden.resolve().plan;
+        prop_assert!(plan <= world.resolve().plan.max(recorded));
+        prop_assert!(!grants || !is_of || plan >= recorded);
+    }
+
+    #[test]
     fn nothing_is_needed_once_all_of_it_was_read(world in a_world()) {
         let mut read = world.clone();
         let needs = world.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));

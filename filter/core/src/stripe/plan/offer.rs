@@ -5,7 +5,7 @@ use super::catalogue::{Catalogue, Products, Sells};
 use crate::ids::ProductId;
 use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
-use crate::stripe::subscription::Subscription;
+use crate::stripe::subscription::{Subscription, UnreadPart};
 
 /// What a subscription sells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) struct Offer {
     pub(super) complete: bool,
     /// It has items, and each is knowingly no plan.
     pub(super) knowingly_none: bool,
+    /// There may be more than what is known: Stripe showed only a part of the items, or a part cannot be read.
+    pub(super) partly_read: bool,
+    /// Some item that can be read maps to nothing; or there is none at all.
+    pub(super) unmapped: bool,
     /// The products whose metadata is needed to say more.
     pub(super) depends_on: SortedSet<ProductId>,
     /// Names that are wrong.
@@ -35,18 +39,24 @@ impl Offer {
     /// What the subscription sells according to the catalogue. Items that map to nothing are add-ons where another
     /// one maps.
     pub(super) fn of(subscription: &Subscription, catalogue: &Catalogue<'_>, products: &Products) -> Self {
-        let shows_items = !subscription.items.is_empty() && !subscription.items_cut;
         let mut offer = Offer {
             best: None,
-            complete: shows_items,
-            knowingly_none: shows_items,
+            complete: !subscription.items.is_empty(),
+            knowingly_none: !subscription.items.is_empty(),
+            partly_read: subscription.items_cut || subscription.unread.contains(&UnreadPart::Item),
+            unmapped: subscription.items.is_empty(),
             depends_on: SortedSet::default(),
             alarms: SortedSet::default(),
         };
         if subscription.items_cut {
             offer.alarms.insert(PlanAlarm::ItemsCut { subscription: subscription.id.clone() });
         }
+        offer.unmapped &= !offer.partly_read;
+        let mut unread = subscription.unread.clone();
         for item in &subscription.items {
+            if item.price.unread && !catalogue.knows_by_id(&item.price) {
+                unread.insert(UnreadPart::Item);
+            }
             let sells = catalogue.sells(&item.price, products);
             offer.complete &= matches!(sells, Sells::NotAPlan | Sells::Plan(_));
             offer.knowingly_none &= sells == Sells::NotAPlan;
@@ -56,10 +66,25 @@ impl Offer {
                     let best = Best { rank, current_period_end_s: item.current_period_end_s };
                     offer.best = offer.best.max(Some(best));
                 }
-                Sells::Nothing(alarm) => offer.alarms.extend(alarm),
-                Sells::DependsOn(product) => offer.depends_on.extend([product]),
+                Sells::Nothing(alarm) => {
+                    offer.unmapped = true;
+                    offer.alarms.extend(alarm);
+                }
+                Sells::DependsOn(product) => {
+                    offer.unmapped = true;
+                    offer.depends_on.insert(product);
+                }
+                Sells::ProductGone => {
+                    offer.unmapped = true;
+                    unread.insert(UnreadPart::Product);
+                }
             }
         }
+        offer.partly_read |= unread.contains(&UnreadPart::Item) || unread.contains(&UnreadPart::Product);
+        offer.complete &= !offer.partly_read;
+        offer.knowingly_none &= !offer.partly_read;
+        let alarm = |part| PlanAlarm::Unreadable { subscription: subscription.id.clone(), part };
+        offer.alarms.extend(unread.into_iter().map(alarm));
         offer
     }
 }

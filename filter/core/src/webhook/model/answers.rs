@@ -265,14 +265,3 @@ fn a_subject_that_clerk_does_not_have_is_waited_for_a_day() {
         assert_eq!((delivered.answer(), delivered.alarms()), want.clone(), "{age_s} s, {status}");
     }
 }
-
-#[test]
-fn an_active_price_that_is_unknown_can_be_waited_for() {
-    let mut bench = Bench::configured(json!({"unmapped_price": "retry"}));
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event =
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[("clerk_user_id", "user_1")]);
-    assert_eq!(bench.deliver(event).answer(), (503, "unmapped_price"));
-    assert_eq!(bench.world.clerk.writes, 0);
-}

@@ -57,6 +57,7 @@ impl Stripe {
             ("GET", [kind @ ("customers" | "subscriptions"), "search"]) => Ok(self.search(kind, asked)),
             ("GET", ["subscriptions", id]) => self.retrieve_subscription(id, asked),
             ("POST", ["subscriptions", id]) => self.update_subscription(id, asked),
+            ("GET", ["subscription_items"]) => self.list_items(asked),
             ("GET", ["customers", id]) => self.retrieve_customer(id),
             ("POST", ["customers", id]) => self.update_customer(id, asked),
             ("GET", ["checkout", "sessions"]) => self.list_sessions(asked),
@@ -138,7 +139,22 @@ impl Stripe {
     fn retrieve_subscription(&self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
         let expand = asked.expand(&["customer", "latest_invoice", "items.data.price.product"])?;
         let found = self.subscriptions.get(id).ok_or_else(|| missing(404, "id"))?;
-        Ok(wire::subscription(self, found, &expand))
+        match self.customers[&found.customer].presence {
+            Presence::OtherMode => Err(error(404, "resource_missing", "id", OTHER_MODE)),
+            _ => Ok(wire::subscription(self, found, &expand)),
+        }
+    }
+
+    fn list_items(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+        let subscription = asked.get("subscription").expect("Stripe demands it");
+        let found = self.subscriptions.get(subscription).ok_or_else(|| missing(400, "subscription"))?;
+        let all = wire::items(self, found, false);
+        let start = match asked.get("starting_after") {
+            None => 0,
+            Some(after) => after.trim_start_matches("si_").parse::<usize>().unwrap() + 1,
+        };
+        let page: Vec<String> = all.iter().skip(start).take(asked.limit()).cloned().collect();
+        Ok(wire::list(&page, all.len() > start + page.len()))
     }
 
     fn update_subscription(&mut self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {

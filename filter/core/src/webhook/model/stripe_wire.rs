@@ -21,19 +21,26 @@ pub(super) fn subscription(stripe: &Stripe, subscription: &Subscription, expand:
         (Some(_), true) => invoice(invoices().unwrap()),
     };
     let products = expand.contains(&"items.data.price.product");
-    let items: Vec<String> = subscription
-        .prices
-        .iter()
-        .map(|price| item(stripe, price, subscription.period_end_s, products))
-        .collect();
+    let items = items(stripe, subscription, products);
+    let shown = &items[..items.len().min(ITEMS_SHOWN_MAX)];
+    let cut = shown.len() < items.len();
     format!(
-        r#"{{"id":"{id}","object":"subscription","customer":{customer},"status":"{status}","created":{created_s},"cancel_at":null,"cancel_at_period_end":{cancel_at_period_end},"metadata":{},"latest_invoice":{latest},"items":{{"object":"list","has_more":false,"data":[{}]}}}}"#,
+        r#"{{"id":"{id}","object":"subscription","customer":{customer},"status":"{status}","created":{created_s},"cancel_at":null,"cancel_at_period_end":{cancel_at_period_end},"metadata":{},"latest_invoice":{latest},"items":{{"object":"list","has_more":{cut},"data":[{}]}}}}"#,
         metadata(&subscription.metadata),
-        items.join(",")
+        shown.join(",")
     )
 }
 
-fn item(stripe: &Stripe, id: &str, period_end_s: u64, expand_product: bool) -> String {
+/// How many items a subscription shows.
+const ITEMS_SHOWN_MAX: usize = 10;
+
+/// All items of a subscription.
+pub(super) fn items(stripe: &Stripe, subscription: &Subscription, expand_product: bool) -> Vec<String> {
+    let all = subscription.prices.iter().enumerate();
+    all.map(|(n, price)| item(stripe, n, price, subscription.period_end_s, expand_product)).collect()
+}
+
+fn item(stripe: &Stripe, n: usize, id: &str, period_end_s: u64, expand_product: bool) -> String {
     let price = &stripe.prices[id];
     let product = match expand_product {
         true => product(&price.product, &stripe.products[&price.product]),
@@ -41,7 +48,7 @@ fn item(stripe: &Stripe, id: &str, period_end_s: u64, expand_product: bool) -> S
     };
     let lookup_key = serde_json::to_string(&price.lookup_key).unwrap();
     format!(
-        r#"{{"id":"si_{id}","current_period_end":{period_end_s},"price":{{"id":"{id}","lookup_key":{lookup_key},"metadata":{},"product":{product}}}}}"#,
+        r#"{{"id":"si_{n}","current_period_end":{period_end_s},"price":{{"id":"{id}","lookup_key":{lookup_key},"metadata":{},"product":{product}}}}}"#,
         metadata(&price.metadata)
     )
 }

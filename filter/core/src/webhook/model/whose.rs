@@ -129,8 +129,8 @@ fn a_reference_counts_only_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_customer_that_is_no_more_or_of_the_other_mode_counts_as_empty() {
-    for presence in [Presence::DeletedAndListed, Presence::DeletedAndMissing, Presence::OtherMode] {
+fn a_customer_that_is_no_more_counts_as_empty() {
+    for presence in [Presence::DeletedAndListed, Presence::DeletedAndMissing] {
         let mut bench = bench();
         bench.world.stripe.add_customer("cus_1", &[USER_1]);
         bench.world.stripe.add_customer("cus_2", &[USER_1]);
@@ -139,12 +139,7 @@ fn a_customer_that_is_no_more_or_of_the_other_mode_counts_as_empty() {
         bench.deliver_from(0);
         assert_eq!(plans(&bench)[0], "enterprise");
         let first = bench.world.stripe.events.len();
-        if presence == Presence::OtherMode {
-            bench.world.stripe.customers.get_mut("cus_1").unwrap().presence = presence;
-            bench.world.stripe.change_subscription("sub_2", |s| s.cancel_at_period_end = true);
-        } else {
-            bench.world.stripe.delete_customer("cus_1", presence);
-        }
+        bench.world.stripe.delete_customer("cus_1", presence);
         bench.deliver_from(first);
         assert_eq!(plans(&bench)[0], "pro", "{presence:?}");
     }
