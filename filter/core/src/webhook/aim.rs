@@ -26,7 +26,8 @@ pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, gr
     };
     let by_hand = !grounds.trusted && shown.granted_by.is_none();
     let may_be_kept = by_hand || grounds.recorded_is_unclear;
-    if (may_be_kept && recorded.may_be_worth(rank)) || (!grounds.complete && recorded.may_be_lowered_by(rank)) {
+    if (may_be_kept && recorded.may_be_worth(rank)) || (!grounds.complete && recorded.may_be_lowered_by(rank))
+    {
         return shown.clone();
     }
     Record {

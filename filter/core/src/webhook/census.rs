@@ -235,9 +235,12 @@ impl Census {
         match question {
             Question::Subscriptions { .. } => {
                 let page = found(Answer::of(outcome, Page::parse))?.unwrap_or_default();
-                let read = page.subscriptions.len().saturating_add(page.skipped.len());
+                let left_out = page.skipped.len().saturating_add(page.unreadable.len());
+                let read = page.subscriptions.len().saturating_add(left_out);
                 self.counts.subscriptions = bounded(self.counts.subscriptions, read)?;
                 self.skipped.extend(page.skipped);
+                self.skipped.extend(page.unreadable.iter().map(|id| id.as_str().to_owned()));
+                self.known.extend(page.unreadable);
                 for subscription in &page.subscriptions {
                     self.meet(worker, subscription);
                 }

@@ -87,19 +87,29 @@ pub(super) struct Account<'a> {
 
 impl Reading {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
-    pub(super) fn sessions_missing(&self, worker: &Worker, facts: &Facts) -> Vec<Ask> {
-        let unnamed = self.unnamed(worker, facts);
+    pub(super) fn sessions_missing(&self, worker: &Worker, facts: &Facts, shown: &Record) -> Vec<Ask> {
+        let unnamed = self.unnamed(worker, facts, shown);
         unnamed.map(|subscription| Ask::Sessions(subscription.id.clone())).collect()
     }
 
-    /// The live subscriptions that no metadata name anybody for, and whose sessions are to be read yet.
-    fn unnamed<'a>(&'a self, worker: &'a Worker, facts: &'a Facts) -> impl Iterator<Item = &'a Subscription> {
-        let unnamed = self.subscriptions.values().filter(|subscription| {
+    /// The live subscriptions that no metadata name anybody for, and whose sessions are to be read yet. The recorded one is
+    /// always among them: that there are many others takes nothing away.
+    fn unnamed<'a>(
+        &'a self,
+        worker: &'a Worker,
+        facts: &'a Facts,
+        shown: &'a Record,
+    ) -> impl Iterator<Item = &'a Subscription> {
+        let is_recorded = |subscription: &Subscription| shown.granted_by.as_ref() == Some(&subscription.id);
+        let is_unnamed = |subscription: &Subscription| {
             subscription.status.is_live()
                 && !facts.sessions.contains_key(&subscription.id)
                 && owner_by_metadata(subscription, &worker.config.subject_keys).0.is_none()
-        });
-        unnamed.take(SESSIONS_READ_MAX.saturating_sub(facts.sessions.len()))
+        };
+        let all = || self.subscriptions.values().filter(move |subscription| is_unnamed(subscription));
+        let recorded = all().filter(move |subscription| is_recorded(subscription));
+        let others = all().filter(move |subscription| !is_recorded(subscription));
+        recorded.chain(others.take(SESSIONS_READ_MAX.saturating_sub(facts.sessions.len())))
     }
 
     /// What else must be read to know the plan of the account.
@@ -112,7 +122,7 @@ impl Reading {
     ) -> Vec<Ask> {
         let owned = self.owned(worker, facts, account.subject);
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
-        let unnamed = self.unnamed(worker, facts);
+        let unnamed = self.unnamed(worker, facts, account.shown);
         let subscriptions: Vec<_> =
             owned.into_iter().map(|(subscription, _)| subscription).chain(unnamed).collect();
         let products = worker.products.fresh(now);

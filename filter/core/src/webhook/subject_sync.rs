@@ -324,7 +324,7 @@ impl SubjectSync {
     fn advance(&mut self, worker: &Worker, facts: &mut Facts, now: Micros) -> Result<Vec<Ask>, Trouble> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
-        let mut missing = self.reading.sessions_missing(worker, facts);
+        let mut missing = self.reading.sessions_missing(worker, facts, &shown);
         missing.extend(self.reading.details_missing(worker, facts, account, now));
         missing.extend(self.reading.recorded_missing(&shown));
         if !missing.is_empty() {

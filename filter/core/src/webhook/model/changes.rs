@@ -9,6 +9,11 @@ use std::collections::BTreeSet;
 pub(super) const SUBJECTS: [&str; 3] = ["user_0", "user_1", "org_0"];
 const PRICES: [&str; 6] =
     ["price_pro", "price_ent", "price_pro", "price_free", "price_addon", "price_by_product"];
+/// What is bought and maps to nothing: it never takes the place of what grants a plan, which it would keep.
+const UNMAPPED: &str = "price_new";
+/// How the ids of those begin that only fill a list.
+pub(super) const FILLER_CUSTOMER: &str = "cus_f";
+pub(super) const FILLER_SUBSCRIPTION: &str = "sub_f";
 const CUSTOMERS_MAX: usize = 4;
 const SUBSCRIPTIONS_MAX: usize = 6;
 
@@ -30,7 +35,11 @@ pub(super) fn change(
         65..=82 => {
             if let Some(id) = any_subscription(stripe, random) {
                 let price = random.pick(&PRICES);
-                stripe.set_price(&id, price);
+                // Stripe shows ten items of a subscription.
+                let addons = if random.percent(25) { 9 + random.below(11) } else { 0 };
+                let addons = std::iter::repeat_n("price_addon", addons);
+                let prices = addons.chain([price]).map(str::to_owned).collect();
+                stripe.change_subscription(&id, |subscription| subscription.prices = prices);
             }
         }
         83..=87 => {
@@ -45,7 +54,8 @@ pub(super) fn change(
 }
 
 fn add_customer(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str]) {
-    if stripe.customers.len() >= CUSTOMERS_MAX {
+    let fillers = stripe.customers.keys().filter(|id| id.starts_with(FILLER_CUSTOMER)).count();
+    if stripe.customers.len() - fillers >= CUSTOMERS_MAX {
         return buy(stripe, random, subjects);
     }
     let id = format!("cus_{}", stripe.customers.len());
@@ -66,11 +76,13 @@ fn buy(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str]) {
 
 /// A new subscription, whose it is being said in one of the ways in which that can be said.
 fn buy_for(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], customer: &str) {
-    if stripe.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+    let fillers = stripe.subscriptions.keys().filter(|id| id.starts_with(FILLER_SUBSCRIPTION)).count();
+    if stripe.subscriptions.len() - fillers >= SUBSCRIPTIONS_MAX {
         return;
     }
     let id = format!("sub_{}", stripe.subscriptions.len());
-    let (subject, price) = (random.pick(subjects), random.pick(&PRICES));
+    let price = if random.percent(10) { UNMAPPED } else { random.pick(&PRICES) };
+    let subject = random.pick(subjects);
     match random.below(8) {
         0..=3 => drop(stripe.add_subscription(&id, customer, price, &[(key(subject), subject)])),
         4 => {

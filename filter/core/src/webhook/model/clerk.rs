@@ -47,6 +47,13 @@ impl Clerk {
         self.subjects.insert(id.to_owned(), Subject { public, private });
     }
 
+    /// Code of others empties the list of a subject's customers.
+    pub(super) fn empty_list(&mut self, id: &str) {
+        if let Some(private) = self.subjects.get_mut(id).and_then(|subject| subject.private.as_object_mut()) {
+            private.insert("stripe_customers".to_owned(), json!({}));
+        }
+    }
+
     /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organisations.
     pub(super) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> Answer {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();

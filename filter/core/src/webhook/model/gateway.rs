@@ -213,10 +213,10 @@ impl Passage {
         on_their_way.map(|call| call.callout).filter(changes_something)
     }
 
-    /// Whether Stripe is content.
+    /// Whether Stripe is content, or all that is known was written and a mapping is waited for: then no retry may be needed.
     pub(super) fn is_success(&self) -> bool {
         match &self.end {
-            Some(End::Reply(reply)) => reply.status == 200,
+            Some(End::Reply(reply)) => reply.status == 200 || reply.details == "unmapped_price",
             Some(End::Forward(_)) => true,
             None => false,
         }

@@ -15,6 +15,8 @@ struct Moment {
     grants: BTreeMap<String, (String, String, usize)>,
     /// The customers that Clerk lists for each subject, and those removed.
     listed: Vec<Vec<String>>,
+    /// The subscription that Clerk says grants the plan of each.
+    recorded: Vec<Option<String>>,
 }
 
 impl History {
@@ -29,9 +31,11 @@ impl History {
             let lists = ["stripe_customers", "stripe_customers_removed"].map(|name| record.customers(name));
             lists.concat().into_iter().map(str::to_owned).collect()
         };
+        let recorded = |subject: &&str| world.clerk.subjects[*subject].granted_by().map(str::to_owned);
         self.0.push(Moment {
             grants: all.filter_map(|s| Some((s.id.clone(), grant(s)?))).collect(),
             listed: SUBJECTS.iter().map(listed).collect(),
+            recorded: SUBJECTS.iter().map(recorded).collect(),
         });
     }
 
@@ -41,14 +45,16 @@ impl History {
     }
 
     /// The highest rank that one and the same subscription gave the subject at every moment from `since` on, while
-    /// Clerk listed its customer.
+    /// Clerk listed its customer, or said that it grants the plan.
     pub(super) fn held_throughout(&self, subject: &str, since: usize) -> Option<usize> {
         let place = SUBJECTS.iter().position(|known| *known == subject).unwrap();
         let moments = &self.0[since..];
         let held = moments[0].grants.keys().filter_map(|subscription| {
             let ranks = moments.iter().map(|moment| {
                 let (customer, owner, rank) = moment.grants.get(subscription)?;
-                (owner == subject && moment.listed[place].contains(customer)).then_some(*rank)
+                let is_known = moment.listed[place].contains(customer)
+                    || moment.recorded[place].as_ref() == Some(subscription);
+                (owner == subject && is_known).then_some(*rank)
             });
             ranks.collect::<Option<Vec<usize>>>()?.into_iter().min()
         });

@@ -211,3 +211,24 @@ fn the_granting_customer_stays_on_the_list_also_as_the_21st_and_whoever_named_it
         assert_eq!(bench.plan("user_1"), Some("pro"), "{why}");
     }
 }
+
+#[test]
+fn many_others_that_only_their_sessions_name_take_nothing_away() {
+    let mut bench = Bench::new();
+    ["user_1", "user_2"].iter().for_each(|subject| bench.world.clerk.add(subject));
+    bench.world.stripe.add_customer("cus_1", &[]);
+    for (n, owner) in std::iter::repeat_n("user_2", 30).chain(["user_1"]).enumerate() {
+        let id = format!("sub_{n:02}");
+        bench.world.stripe.add_subscription(&id, "cus_1", "price_pro", &[]);
+        bench.world.stripe.add_session(&id, &[("clerk_user_id", owner)], None);
+    }
+    let private = json!({"stripe_customers": {"cus_1": true}, "stripe_subscription": "sub_30"});
+    bench.world.clerk.add_with("user_1", json!({"plan": "pro"}), private);
+    // It names the user, and is about one of the others.
+    let user = [("clerk_user_id".to_owned(), "user_1".to_owned())];
+    bench.world.stripe.customers.get_mut("cus_1").unwrap().metadata = [].into();
+    let event = bench.world.stripe.change_subscription("sub_29", |s| s.metadata = user.into()).unwrap();
+    let event = bench.world.stripe.change_subscription("sub_29", |s| s.status = "canceled").unwrap_or(event);
+    assert_eq!(bench.deliver(event).answer(), (200, "processed"));
+    assert_eq!((bench.plan("user_1"), granted_by(&bench)), (Some("pro"), Some("sub_30")));
+}

@@ -1,18 +1,20 @@
 //! Random schedules: several replicas, deliveries side by side, and everything that can go wrong, at every step.
 
 use super::super::Worker;
+use super::super::target::CUSTOMERS_MAX;
 use super::answer::Answer;
-use super::changes::{self, SUBJECTS};
+use super::changes::{self, FILLER_CUSTOMER, FILLER_SUBSCRIPTION, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
 use super::history::History;
 use super::oracle::{PLANS, rank_of_plan};
 use super::random::Random;
+use super::stripe::{Metadata, Presence};
 use super::temper::Temper;
 use super::verdict;
 use super::world::{Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ const RUNNING_MAX: usize = 4;
 /// How many steps with failures a schedule has, and how many to come to rest.
 const FAULTY_STEPS: usize = 90;
 const STEPS_MAX: usize = 6_000;
+/// The same where there are many customers to read.
+const STEPS_MAX_WITH_A_FULL_LIST: usize = 100_000;
 /// How often Stripe tries a delivery, at most, once nothing fails any more.
 const ATTEMPTS_MAX: usize = 60;
 /// How much later than everything else a retry is signed. The clock hardly moves in a schedule, so that deliveries can
@@ -134,6 +138,9 @@ impl Schedule {
 
     /// Runs everything, and holds it against the laws.
     pub(super) fn run(&mut self) -> Result<(), String> {
+        if self.temper.begins_with_a_full_list {
+            self.begin_with_a_full_list();
+        }
         if self.temper.begins_with_a_customer_that_left {
             self.begin_with_a_customer_that_left()?;
         }
@@ -154,6 +161,9 @@ impl Schedule {
         }
         (0..changes_left).for_each(|_| self.change());
         self.come_to_rest()?;
+        if self.temper.emptied_percent > 0 || self.temper.begins_with_a_full_list {
+            self.touch_all()?;
+        }
         verdict::of_the_end(&self.world)
     }
 
@@ -168,10 +178,39 @@ impl Schedule {
         self.come_to_rest()
     }
 
+    /// As many customers as are listed, each with a live subscription that gives nothing.
+    fn begin_with_a_full_list(&mut self) {
+        let mut listed = Map::new();
+        for n in 0..CUSTOMERS_MAX {
+            let (customer, subscription) =
+                (format!("{FILLER_CUSTOMER}{n:02}"), format!("{FILLER_SUBSCRIPTION}{n:02}"));
+            self.world.stripe.add_customer(&customer, &[("clerk_user_id", SUBJECTS[0])]);
+            self.world.stripe.add_subscription(&subscription, &customer, "price_free", &[]);
+            listed.insert(customer, Value::Bool(true));
+        }
+        let private = json!({"stripe_customers": listed});
+        self.world.clerk.add_with(SUBJECTS[0], json!({"plan": "free"}), private);
+        self.events_known = self.world.stripe.events.len();
+        self.history.note(&self.world);
+    }
+
+    /// Where a list was incomplete, what is not on it is found by an event of its customer.
+    fn touch_all(&mut self) -> Result<(), String> {
+        let present = self.world.stripe.customers.iter().filter(|(_, c)| c.presence == Presence::Present);
+        let ids: Vec<String> = present.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let touch = |metadata: &mut Metadata| drop(metadata.insert("touched".into(), "yes".into()));
+            self.world.stripe.change_customer(&id, touch);
+        }
+        self.noted();
+        self.come_to_rest()
+    }
+
     /// Nothing fails any more; Stripe retries until it is content.
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.log(|| "-- nothing fails any more".to_owned());
-        for _ in 0..STEPS_MAX {
+        let full = self.temper.begins_with_a_full_list;
+        for _ in 0..if full { STEPS_MAX_WITH_A_FULL_LIST } else { STEPS_MAX } {
             let waiting = self.chains.iter().any(|chain| chain.state == State::Waiting);
             if !waiting && self.running.is_empty() && self.orphans.is_empty() {
                 return Ok(());
@@ -186,6 +225,12 @@ impl Schedule {
     }
 
     fn change(&mut self) {
+        if self.random.percent(self.temper.emptied_percent) {
+            let subject = self.random.pick(&SUBJECTS);
+            self.log(|| format!("other code empties the list of {subject}"));
+            self.world.clerk.empty_list(subject);
+            return self.noted();
+        }
         let alive: Vec<usize> =
             self.running.iter().map(|r| r.chain).chain(self.orphans.iter().map(|o| o.chain)).collect();
         let names: Vec<_> =

@@ -16,6 +16,10 @@ pub(super) struct Temper {
     pub(super) dying_percent: usize,
     /// It begins with a customer that is listed and holds nothing any more.
     pub(super) begins_with_a_customer_that_left: bool,
+    /// How many changes are such that other code empties a list of customers.
+    pub(super) emptied_percent: usize,
+    /// The first subject has as many customers as are listed, before anything else happens.
+    pub(super) begins_with_a_full_list: bool,
 }
 
 impl Temper {
@@ -28,6 +32,8 @@ impl Temper {
             slow_percent: random.pick(&[0, 30, 70]),
             dying_percent: random.pick(&[0, 0, 20, 50]),
             begins_with_a_customer_that_left: random.percent(35),
+            emptied_percent: random.pick(&[0, 0, 0, 30]),
+            begins_with_a_full_list: random.percent(1),
         }
     }
 }

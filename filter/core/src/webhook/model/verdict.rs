@@ -1,5 +1,6 @@
 //! The verdict on a schedule that came to rest.
 
+use super::super::target::CUSTOMERS_MAX;
 use super::changes::SUBJECTS;
 use super::oracle::{self, PLANS};
 use super::world::World;
@@ -24,7 +25,15 @@ pub(super) fn of_the_end(world: &World) -> Result<(), String> {
             return Err(format!("{subject} shows status {:?}", record.status()));
         }
         let listed = record.customers("stripe_customers");
-        if let Some(customer) = truth.customers.iter().find(|customer| !listed.contains(customer)) {
+        let granting = truth.granting.iter().find(|s| Some(s.id.as_str()) == record.granted_by());
+        let must_be_listed = match truth.customers.len() > CUSTOMERS_MAX {
+            true => granting.map(|granting| granting.customer.as_str()).into_iter().collect(),
+            false => truth.customers,
+        };
+        if listed.len() > CUSTOMERS_MAX {
+            return Err(format!("{subject} lists {}", listed.len()));
+        }
+        if let Some(customer) = must_be_listed.iter().find(|customer| !listed.contains(customer)) {
             return Err(format!("{subject}: {customer} is not among {listed:?}"));
         }
     }
