@@ -27,8 +27,8 @@ pub struct Plan {
     pub products: BTreeSet<String>,
     /// The features that it adds to those of the plans below it.
     pub features: BTreeSet<String>,
-    /// The slug that Clerk Billing uses for it, where that is not its name.
-    pub clerk_plan: Option<String>,
+    /// The slugs that Clerk Billing uses for it; none if it is its name.
+    pub clerk_slugs: BTreeSet<String>,
     /// What it allows, by the name of the limit.
     pub limits: SortedMap<String, Limit>,
 }
@@ -190,6 +190,15 @@ impl PlanTable {
         }
     }
 
+    /// The rank of the plan that Clerk Billing means by that slug.
+    pub fn rank_of_clerk_slug(&self, slug: &str) -> Option<Rank> {
+        let is_meant = |plan: &Plan| match plan.clerk_slugs.is_empty() {
+            true => plan.name == slug,
+            false => plan.clerk_slugs.contains(slug),
+        };
+        self.iter().find(|(_, plan)| is_meant(plan)).map(|(rank, _)| rank)
+    }
+
     /// Whether a plan, or one below it, has the feature.
     pub fn has_feature(&self, rank: Rank, feature: &str) -> bool {
         self.iter().take_while(|(r, _)| *r <= rank).any(|(_, plan)| plan.features.contains(feature))
@@ -235,5 +244,18 @@ mod tests {
         assert!(table.has_feature(enterprise, "priority_support"));
         assert!(!table.has_feature(pro, "sso"));
         assert_eq!(table.features(enterprise), ["priority_support", "sso"]);
+    }
+
+    #[test]
+    fn a_slug_of_clerk_billing_is_one_of_the_plans_or_its_name_where_it_has_none() {
+        let slugs = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect();
+        let free = Plan { clerk_slugs: slugs(&["free_user", "free_org"]), ..plan("free", &[]) };
+        let table = PlanTable::new(free, vec![plan("pro", &[])]);
+        let cases =
+            [("free_user", Some("free")), ("free_org", Some("free")), ("free", None), ("pro", Some("pro"))];
+        for (slug, want) in cases {
+            let found = table.rank_of_clerk_slug(slug).map(|rank| table.get(rank).name.as_str());
+            assert_eq!(found, want, "{slug}");
+        }
     }
 }

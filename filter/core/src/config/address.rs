@@ -177,6 +177,13 @@ pub(super) fn url_authority(text: &str) -> Option<String> {
     (sane && is_authority(&authority)).then_some(authority)
 }
 
+/// The path of an absolute `http` or `https` URL; empty if it has none.
+pub(super) fn url_path(text: &str) -> &str {
+    let behind_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    let path = behind_scheme.find('/').and_then(|place| behind_scheme.get(place..)).unwrap_or_default();
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// Checks the name of a cluster. Istio's hold `|` and Envoy Gateway's hold `/`.
 pub(super) fn cluster(text: &str, at: &str) -> Checked<String> {
     if !text.is_empty() && text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic()) {

@@ -44,7 +44,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("lookup_keys", "lookup_keys: [pro_monthly]"),
     ("products", "products: [prod_123]"),
     ("features", "features: [priority_support]"),
-    ("clerk_plan", "clerk_plan: pro_org"),
+    ("clerk_plan", "clerk_plan: [pro_user, pro_org]"),
     ("max", "max: 100"),
     ("per", "per: month"),
     ("tolerance_s", "tolerance_s: 300"),

@@ -35,6 +35,9 @@ const CLAIM_BYTES_MAX: usize = 200;
 /// The most memory that the counters of signed-in callers may be given, in megabytes: ten million subjects.
 const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
 
+/// Where a Frontend API publishes its keys, below its own path.
+const JWKS_PATH: &str = "/.well-known/jwks.json";
+
 /// The furthest that two clocks may be apart, in seconds.
 const CLOCK_SKEW_S_MAX: u64 = 60;
 
@@ -226,7 +229,10 @@ fn jwks(
     // The Frontend API's set is public: the secret key has no business there.
     let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
-    let path = problems.keep_or_default(address::path(written.path, &field(AT, "path")));
+    // An instance behind a proxy of the application's has its set below the proxy's path.
+    let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
+    let path = written.path.map_or_else(|| [parent, JWKS_PATH].concat(), str::to_owned);
+    let path = problems.keep_or_default(address::path(&path, &field(AT, "path")));
     let written = super::document::Upstream {
         cluster: written.cluster,
         authority: Some(authority),
@@ -279,7 +285,15 @@ fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSour
     Ok(written.into_iter().map(source).collect())
 }
 
+/// Checks the path of a claim. Users write their own `unsafe_metadata`, so that no plan can stand there.
 fn claim(text: &str, path: &str) -> Checked<String> {
+    let is_unsafe =
+        |part: &str| ["unsafe_metadata", "unsafeMetadata"].iter().any(|name| part.eq_ignore_ascii_case(name));
+    if text.split('.').any(is_unsafe) {
+        let problem = format!("{} is what users write themselves", quote(text));
+        let cure = "write the plan to `public_metadata`, and name that: only your server can change it";
+        return Err(ConfigError::new(path, problem, cure));
+    }
     let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
     if whole && text.split('.').all(|part| !part.is_empty() && !part.contains(char::is_whitespace)) {
         return Ok(text.to_owned());

@@ -1,6 +1,6 @@
 //! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
 
-use super::document;
+use super::document::{self, ClerkPlan};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::names;
 use crate::ids::{PriceId, ProductId};
@@ -13,6 +13,9 @@ const PLANS_MAX: usize = 64;
 
 /// The most prices, lookup keys or products of one plan, and of what is no plan.
 const SALES_MAX: usize = 500;
+
+/// The most slugs by which Clerk Billing knows one plan.
+const CLERK_SLUGS_MAX: usize = 16;
 
 /// The most features that one plan adds.
 const FEATURES_MAX: usize = 100;
@@ -106,15 +109,42 @@ fn plan<'a>(
     for feature in problems.keep_or_default(features) {
         added.insert(feature);
     }
-    let clerk_plan = written.clerk_plan.map(|slug| names::name(slug, &field(path, "clerk_plan"))).transpose();
+    let clerk_slugs = clerk_slugs(written.clerk_plan.as_ref(), &field(path, "clerk_plan"));
     Plan {
         name: problems.keep_or_default(name(written.name, &field(path, "name"))),
         prices: sold("price", &written.prices, &field(path, "prices"), sales, problems),
         lookup_keys: sold("lookup key", &written.lookup_keys, &field(path, "lookup_keys"), sales, problems),
         products: sold("product", &written.products, &field(path, "products"), sales, problems),
         features: added,
-        clerk_plan: problems.keep_or_default(clerk_plan),
+        clerk_slugs: problems.keep_or_default(clerk_slugs),
         limits: limits(&written.limits, &field(path, "limits"), problems),
+    }
+}
+
+/// Reads the slugs that Clerk Billing uses for a plan.
+fn clerk_slugs(written: Option<&ClerkPlan<'_>>, path: &str) -> Checked<BTreeSet<String>> {
+    Ok(match written {
+        None => BTreeSet::new(),
+        Some(ClerkPlan::Slug(slug)) => BTreeSet::from([names::name(slug, path)?]),
+        Some(ClerkPlan::Slugs(slugs)) if slugs.is_empty() => {
+            let cure = "name at least one, or leave it out if the plan's name is its slug";
+            return Err(ConfigError::new(path, "has no slug", cure));
+        }
+        Some(ClerkPlan::Slugs(slugs)) => {
+            names::list(slugs, CLERK_SLUGS_MAX, path, names::name)?.into_iter().collect()
+        }
+    })
+}
+
+/// The slugs that Clerk Billing uses for a plan, and where each is written.
+fn written_slugs<'a>(plan: &document::Plan<'a>, path: &str) -> Vec<(&'a str, String)> {
+    let at = field(path, "clerk_plan");
+    match &plan.clerk_plan {
+        None => vec![(plan.name, field(path, "name"))],
+        Some(ClerkPlan::Slug(slug)) => vec![(slug, at)],
+        Some(ClerkPlan::Slugs(slugs)) => {
+            slugs.iter().enumerate().map(|(place, slug)| (*slug, item(&at, place))).collect()
+        }
     }
 }
 
@@ -199,12 +229,13 @@ fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
             ));
             continue;
         }
-        let slug = plan.clerk_plan.unwrap_or(plan.name);
-        if let Some(first) = billed.insert(slug, place) {
-            let field = if plan.clerk_plan.is_some() { "clerk_plan" } else { "name" };
-            let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
-            let cure = "give each plan a `clerk_plan` of its own";
-            problems.add(ConfigError::new(format!("plans[{place}].{field}"), problem, cure));
+        for (slug, path) in written_slugs(plan, &item("plans", place)) {
+            // One that stands twice at the same plan has been told already.
+            if let Some(first) = billed.insert(slug, place).filter(|first| *first != place) {
+                let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
+                let cure = "give each plan a `clerk_plan` of its own";
+                problems.add(ConfigError::new(path, problem, cure));
+            }
         }
     }
 }

@@ -230,7 +230,7 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
     assert_eq!(pro.limits.get("asks"), Some(&Limit::Windows(windows)));
     let enterprise = plans.get(plans.rank_of("enterprise").unwrap());
     assert_eq!(enterprise.prices.iter().collect::<Vec<_>>(), ["price_8", "price_ent"]);
-    assert_eq!(enterprise.clerk_plan.as_deref(), Some("enterprise_org"));
+    assert!(enterprise.clerk_slugs.iter().eq(["enterprise_org"]));
     assert_eq!(enterprise.limits.get("asks"), Some(&Limit::Unlimited));
     assert_eq!(plans.get(plans.default_rank()).name, "free");
     assert_eq!(gate(&text(&whole()), &environment).unwrap().plans, plans);
@@ -335,6 +335,54 @@ fn claims_of_clerk_billing_stand_beside_paths() {
     let section = gate(&text(&document), &environment).unwrap().section;
     let plan = ClaimSource::Path(vec!["plan".to_owned()]);
     assert_eq!(section.plan_claims.user, [ClaimSource::ClerkBilling, plan]);
+}
+
+#[test]
+fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
+    let cases = [
+        ("no path", "https://clerk.example.com", json!({}), "/.well-known/jwks.json"),
+        ("a proxy", "https://app.example.com/__clerk", json!({}), "/__clerk/.well-known/jwks.json"),
+        ("a deeper one", "https://app.example.com:8443/a/b", json!({}), "/a/b/.well-known/jwks.json"),
+        (
+            "the issuer's host, written out",
+            "https://app.example.com/__clerk",
+            json!({"authority": "APP.example.com"}),
+            "/__clerk/.well-known/jwks.json",
+        ),
+        (
+            "the instance itself behind the proxy",
+            "https://app.example.com/__clerk",
+            json!({"authority": "frontend-api.clerk.dev"}),
+            "/.well-known/jwks.json",
+        ),
+        (
+            "a path of one's own",
+            "https://app.example.com/__clerk",
+            json!({"path": "/.well-known/jwks.json"}),
+            "/.well-known/jwks.json",
+        ),
+    ];
+    for (why, issuer, mut jwks, want) in cases {
+        jwks["cluster"] = json!("clerk_frontend");
+        let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
+        let document = with(document, "/plan_gate/issuer", json!(issuer));
+        let Keys::Jwks { path, .. } = gate(&text(&document), &environment).unwrap().section.keys else {
+            panic!("asked for jwks")
+        };
+        assert_eq!(path, want, "{why}");
+    }
+}
+
+#[test]
+fn clerk_billing_may_know_a_plan_by_several_slugs() {
+    let document = with(whole(), "/plans/2/clerk_plan", json!(["enterprise_user", "enterprise_org"]));
+    let plans = gate(&text(&document), &environment).unwrap().plans;
+    let enterprise = plans.rank_of("enterprise");
+    assert!(enterprise.is_some());
+    for slug in ["enterprise_user", "enterprise_org"] {
+        assert_eq!(plans.rank_of_clerk_slug(slug), enterprise, "{slug}");
+    }
+    assert_eq!(plans.rank_of_clerk_slug("enterprise"), None, "the list takes the name's place");
 }
 
 #[test]

@@ -241,6 +241,22 @@ fn plans_that_contradict_each_other_are_refused() {
             "plans[1].name: \"pro\" is how Clerk Billing names plans[0] too",
         ),
         (
+            Set("/plans/2/clerk_plan", json!(["enterprise", "pro"])),
+            "plans[2].clerk_plan[1]: \"pro\" is how Clerk Billing names plans[1] too",
+        ),
+        (
+            Set("/plans/2/clerk_plan", json!(["ent_user", "ent_org", "ent_user"])),
+            "plans[2].clerk_plan[2]: \"ent_user\" stands there twice; remove one",
+        ),
+        (Set("/plans/2/clerk_plan", json!([])), "plans[2].clerk_plan: has no slug; name at least one"),
+        (Set("/plans/2/clerk_plan", json!(["a b"])), "plans[2].clerk_plan[0]: \"a b\" cannot be a name"),
+        (
+            Set("/plans/2/clerk_plan", json!(vec!["a"; 17])),
+            "plans[2].clerk_plan: has 17 entries; there may be at most 16",
+        ),
+        (Set("/plans/2/clerk_plan", json!(7)), "plans[2].clerk_plan: expected a slug or a list of slugs"),
+        (Set("/plans/2/clerk_plan", json!([["a"]])), "plans[2].clerk_plan[0]: expected"),
+        (
             Set("/plans/1/features/-", json!("priority_support")),
             "plans[1].features[1]: \"priority_support\" stands there twice",
         ),
@@ -367,6 +383,18 @@ fn a_gate_section_out_of_bounds_is_refused() {
         (
             Set("/plan_gate/plan_claims/user/0", json!("a..b")),
             "plan_gate.plan_claims.user[0]: \"a..b\" is not the path of a claim",
+        ),
+        (
+            Set("/plan_gate/plan_claims/user", json!(["plan", "user.unsafe_metadata.plan"])),
+            "plan_gate.plan_claims.user[1]: \"user.unsafe_metadata.plan\" is what users write themselves; write",
+        ),
+        (
+            Set("/plan_gate/plan_claims/user", json!(["unsafeMetadata"])),
+            "plan_gate.plan_claims.user[0]: \"unsafeMetadata\" is what users write themselves",
+        ),
+        (
+            Set("/plan_gate/plan_claims/organization", json!(["Unsafe_Metadata.plan"])),
+            "plan_gate.plan_claims.organization[0]: \"Unsafe_Metadata.plan\" is what users write themselves",
         ),
         (
             Set("/plan_gate/usage_path", json!("/webhooks/stripe")),

@@ -181,7 +181,8 @@ impl Authentication {
                 reports.push(worker.metrics.happened(Event::CacheMiss));
                 let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
                 if let Some(fault) = fault {
-                    reports.extend(fault.reports(&worker.metrics, caller.subject.as_ref()));
+                    let subject = caller.subject.as_ref();
+                    reports.extend(fault.reports(&worker.metrics, &mut worker.reported, subject, now));
                 }
                 let caller = Rc::new(caller);
                 worker.tokens.insert(jws.token(), Rc::clone(&caller));

@@ -1,6 +1,7 @@
 //! Who calls, and by which plan: what is kept of a verified session token.
 
 use super::metrics::{Event, GateMetrics};
+use super::reported::Reported;
 use crate::clerk::claims::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
 use crate::config::{Gate, SubjectKind};
@@ -29,6 +30,8 @@ pub(crate) struct Caller {
 pub(crate) enum PlanFault {
     /// No plan of that name is configured.
     Unknown(String),
+    /// No plan has these slugs of Clerk Billing.
+    UnknownSlugs(Vec<String>),
     /// The claim is not of the form that it should have.
     Unreadable(String),
 }
@@ -59,8 +62,15 @@ impl Caller {
 }
 
 impl PlanFault {
-    /// What the operator is told: once for each token or answer, not for each request.
-    pub(crate) fn reports(&self, metrics: &GateMetrics, subject: Option<&Subject>) -> Vec<Report> {
+    /// What the operator is told: it is counted once for each token or answer, and each plan is a line of the log once
+    /// a minute.
+    pub(crate) fn reports(
+        &self,
+        metrics: &GateMetrics,
+        reported: &mut Reported,
+        subject: Option<&Subject>,
+        now: Micros,
+    ) -> Vec<Report> {
         #[derive(Serialize)]
         struct Line<'a> {
             alarm: &'static str,
@@ -69,11 +79,22 @@ impl PlanFault {
             cure: &'static str,
         }
         let (found, cure) = match self {
-            PlanFault::Unknown(plan) => (plan, "add the plan to `plans`, or correct it in Clerk"),
-            PlanFault::Unreadable(error) => (error, "correct the session token's claims in Clerk"),
+            PlanFault::Unknown(plan) => {
+                (std::slice::from_ref(plan), "add the plan to `plans`, or correct it in Clerk")
+            }
+            PlanFault::UnknownSlugs(slugs) => {
+                (slugs.as_slice(), "add the slug to the `clerk_plan` of a plan in `plans`")
+            }
+            PlanFault::Unreadable(error) => {
+                (std::slice::from_ref(error), "correct the session token's claims in Clerk")
+            }
         };
-        let line = Line { alarm: "plan_unknown", subject: subject.map(Subject::as_str), found, cure };
-        vec![metrics.happened(Event::PlanUnknown), Report::json(Level::Warn, &line)]
+        let subject = subject.map(Subject::as_str);
+        let due = found.iter().filter_map(|found| reported.due(found, now));
+        let lines = due.map(|found| {
+            Report::json(Level::Warn, &Line { alarm: "plan_unknown", subject, found: &found, cure })
+        });
+        std::iter::once(metrics.happened(Event::PlanUnknown)).chain(lines).collect()
     }
 }
 
@@ -114,20 +135,12 @@ fn named_plan(
             None => (none, Some(PlanFault::Unknown(plan))),
         },
         Ok(PlanClaim::Billing { plans: slugs, features }) => {
-            let ranks = slugs.iter().filter_map(|slug| rank_of_slug(plans, slug));
-            match ranks.max() {
-                Some(rank) => (NamedPlan { plan: rank, features, ..none }, None),
-                None => (NamedPlan { features, ..none }, Some(PlanFault::Unknown(slugs.join(",")))),
-            }
+            let highest = slugs.iter().filter_map(|slug| plans.rank_of_clerk_slug(slug)).max();
+            let is_unknown = |slug: &String| plans.rank_of_clerk_slug(slug).is_none();
+            let unknown: Vec<String> = slugs.into_iter().filter(is_unknown).collect();
+            let fault = (!unknown.is_empty()).then_some(PlanFault::UnknownSlugs(unknown));
+            (NamedPlan { plan: highest.unwrap_or(none.plan), features, ..none }, fault)
         }
         Err(error) => (none, Some(PlanFault::Unreadable(error.to_string()))),
     }
-}
-
-/// The plan that Clerk Billing means by a slug.
-fn rank_of_slug(plans: &PlanTable, slug: &str) -> Option<Rank> {
-    let named = |(_, plan): &(Rank, &crate::plan_table::Plan)| {
-        plan.clerk_plan.as_deref().unwrap_or(&plan.name) == slug
-    };
-    plans.iter().find(named).map(|(rank, _)| rank)
 }

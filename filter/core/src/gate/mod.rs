@@ -17,6 +17,7 @@ mod metrics;
 mod passage;
 mod path;
 mod refusal;
+mod reported;
 mod rules;
 mod spender;
 mod store;

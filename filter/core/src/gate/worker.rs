@@ -6,6 +6,7 @@ use super::confirm;
 use super::inquiries::Inquiries;
 use super::keyring::{Fetched, Keyring};
 use super::metrics::{Event, GateMetrics};
+use super::reported::Reported;
 use super::store::{Store, ratelimit};
 use crate::clerk::key_error::KeyError;
 use crate::clerk::keys::KeySet;
@@ -36,6 +37,8 @@ pub struct Worker {
     pub(super) tokens: TokenCache<Caller>,
     pub(super) confirmed: confirm::Memory,
     pub(super) metrics: GateMetrics,
+    /// What was reported a moment ago.
+    pub(super) reported: Reported,
     pub(super) store: Store,
 }
 
@@ -75,6 +78,7 @@ impl Worker {
             tokens: TokenCache::default(),
             confirmed: confirm::Memory::default(),
             metrics,
+            reported: Reported::default(),
             store,
         })
     }

@@ -111,15 +111,10 @@ pub struct Jwks<'a> {
     pub cluster: &'a str,
     /// Host, and port if it is not 443. The issuer's if left out.
     pub authority: Option<&'a str>,
-    /// The path of the set.
-    #[serde(default = "jwks_path")]
-    pub path: &'a str,
+    /// The path of the set. If left out, `/.well-known/jwks.json` below the issuer's path.
+    pub path: Option<&'a str>,
     /// How long one call may take, in milliseconds. If left out, 2000.
     pub timeout_ms: Option<u64>,
-}
-
-fn jwks_path() -> &'static str {
-    "/.well-known/jwks.json"
 }
 
 /// Whose plan it is.

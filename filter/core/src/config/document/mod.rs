@@ -50,12 +50,21 @@ pub struct Plan<'a> {
     /// The features that it adds to those of the plans below it.
     #[serde(default)]
     pub features: Vec<&'a str>,
-    /// The slug that Clerk Billing uses for it, where that is not its name.
-    pub clerk_plan: Option<&'a str>,
+    /// The slug that Clerk Billing uses for it, or a list of slugs, where that is not its name.
+    pub clerk_plan: Option<ClerkPlan<'a>>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Limit>"))]
     pub limits: SortedMap<&'a str, Limit>,
+}
+
+/// The slugs that Clerk Billing uses for a plan. Those for users and for organizations differ.
+#[derive(Clone, Debug)]
+pub enum ClerkPlan<'a> {
+    /// One.
+    Slug(&'a str),
+    /// Any of these.
+    Slugs(Vec<&'a str>),
 }
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.
@@ -113,6 +122,49 @@ pub struct Upstream<'a> {
     pub base_path: Option<&'a str>,
     /// How long one call may take, in milliseconds. If left out, 2000; 1000 for `confirm`.
     pub timeout_ms: Option<u64>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ClerkPlan<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ClerkPlanVisitor)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ClerkPlan<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ClerkPlan".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let slugs = generator.subschema_for::<Vec<String>>();
+        schemars::json_schema!({
+            "description": "A slug of Clerk Billing, or a list of slugs: those for users and for organizations differ.",
+            "oneOf": [{"type": "string"}, slugs],
+        })
+    }
+}
+
+struct ClerkPlanVisitor;
+
+impl<'de> Visitor<'de> for ClerkPlanVisitor {
+    type Value = ClerkPlan<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a slug or a list of slugs")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, slug: &'de str) -> Result<Self::Value, E> {
+        Ok(ClerkPlan::Slug(slug))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut slugs = Vec::new();
+        while let Some(slug) = items.next_element()? {
+            slugs.push(slug);
+        }
+        Ok(ClerkPlan::Slugs(slugs))
+    }
 }
 
 impl<'de> Deserialize<'de> for Limit {

@@ -51,7 +51,7 @@ impl Worker {
             RecordedPlan::Known(plan) => (Confirmed::Plan(plan), Vec::new()),
             RecordedPlan::Unknown(name) => {
                 let fault = PlanFault::Unknown(name.to_owned());
-                let reports = fault.reports(&self.metrics, Some(&subject));
+                let reports = fault.reports(&self.metrics, &mut self.reported, Some(&subject), now);
                 (Confirmed::Unknown { name_hash: plan_hash(name) }, reports)
             }
         };

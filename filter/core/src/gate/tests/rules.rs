@@ -167,6 +167,39 @@ fn a_plan_that_is_not_sold_counts_as_the_default_and_is_told_once_for_each_token
 }
 
 #[test]
+fn an_unknown_plan_is_counted_for_each_token_and_told_once_a_minute() {
+    let mut host = gate();
+    let send = |host: &mut super::Host, user: &str, plan: &str| {
+        let token = bearer(|draft| {
+            draft.claim("sub", user);
+            draft.claim("public_metadata", json!({"plan": plan}));
+        });
+        host.send(&get("/account", &[("authorization", &token)]));
+        (host.alarms("plan_unknown").len(), host.count("plan_unknown"))
+    };
+    assert_eq!(send(&mut host, "user_1", "platinum"), (1, 1));
+    assert_eq!(send(&mut host, "user_2", "platinum"), (1, 2), "another's token, the same plan");
+    assert_eq!(send(&mut host, "user_3", "gold"), (2, 3), "another plan");
+    host.sleep_s(60);
+    assert_eq!(send(&mut host, "user_4", "platinum"), (3, 4));
+    host.now = crate::time::Micros::from_secs(host.now.as_secs() - 30);
+    assert_eq!(send(&mut host, "user_5", "platinum"), (4, 5), "the clock stepped back");
+}
+
+#[test]
+fn unknown_slugs_are_told_one_by_one_also_beside_a_known_one() {
+    let mut host = gate_with(|gate| gate["plan_claims"] = json!({"user": ["clerk_billing"]}));
+    let token = bearer(|draft| draft.claim("pla", "u:pro_monthly,u:gold,u:silver,o:bronze"));
+    let answer = host.send(&get("/reports", &[("authorization", &token)]));
+    assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
+    let alarms = host.alarms("plan_unknown");
+    let found: Vec<&Value> = alarms.iter().map(|alarm| &alarm["found"]).collect();
+    assert_eq!(found, ["gold", "silver"]);
+    assert!(alarms[0]["cure"].as_str().unwrap().contains("clerk_plan"));
+    assert_eq!(host.count("plan_unknown"), 1, "it is one token");
+}
+
+#[test]
 fn a_plan_whose_grace_is_over_counts_as_the_default() {
     let mut host = gate();
     let until = host.now.as_secs() + 10;
