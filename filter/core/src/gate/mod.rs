@@ -8,6 +8,7 @@ mod answer;
 mod authentication;
 mod cache;
 mod caller;
+mod client_address;
 mod confirm;
 mod cors;
 mod inquiries;

@@ -1,6 +1,9 @@
 //! Anonymous callers by their address: who counts as one.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// The prefix of translators within one network (RFC 8215). How such an address holds an IPv4 address is theirs to say.
+const LOCAL_TRANSLATION: [u8; 6] = [0x00, 0x64, 0xff, 0x9b, 0x00, 0x01];
 
 /// An anonymous caller: an IPv4 address, or the first 64 bits of an IPv6 address. Those are what a network is given:
 /// whoever has one address of it can take them all, so they share one counter.
@@ -10,25 +13,34 @@ pub enum ClientNetwork {
     V4([u8; 4]),
     /// The network of an IPv6 address.
     V6([u8; 8]),
+    /// A whole IPv6 address, which a translator has made of one IPv4 address.
+    Translated([u8; 16]),
 }
 
 impl ClientNetwork {
-    /// The caller behind Envoy's attribute `source.address`: `192.0.2.1:567`, `[2001:db8::1]:567`, or without a port.
-    /// None where there is no IP address, as on a Unix domain socket.
-    pub fn parse(address: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(address).ok()?;
-        let ip = match text.parse::<SocketAddr>() {
-            Ok(address) => address.ip(),
-            Err(_) => text.parse().ok()?,
-        };
-        // A listener on `::` sees IPv4 clients as `::ffff:192.0.2.1`.
-        Some(match ip.to_canonical() {
+    /// Returns who counts as the caller at that address.
+    ///
+    /// IPv6 addresses that hold the caller's IPv4 address are counted as that one: mapped (`::ffff:192.0.2.1`, what a
+    /// listener on `::` sees), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC 3056), and Teredo
+    /// (`2001::/32`, RFC 4380). By its first 64 bits everybody behind a translator or a Teredo server would share one
+    /// counter, and whoever has a 6to4 address would have 65,536.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
             IpAddr::V4(v4) => ClientNetwork::V4(v4.octets()),
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, g, h, ..] = v6.octets();
-                ClientNetwork::V6([a, b, c, d, e, f, g, h])
-            }
-        })
+            IpAddr::V6(v6) => Self::of_v6(v6),
+        }
+    }
+
+    fn of_v6(address: Ipv6Addr) -> Self {
+        let octets = address.octets();
+        match octets {
+            [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => ClientNetwork::V4([a, b, c, d]),
+            [0x20, 0x02, a, b, c, d, ..] => ClientNetwork::V4([a, b, c, d]),
+            // A Teredo client's address is written with all bits turned round.
+            [0x20, 0x01, 0, 0, .., a, b, c, d] => ClientNetwork::V4([!a, !b, !c, !d]),
+            _ if octets.starts_with(&LOCAL_TRANSLATION) => ClientNetwork::Translated(octets),
+            [a, b, c, d, e, f, g, h, ..] => ClientNetwork::V6([a, b, c, d, e, f, g, h]),
+        }
     }
 
     /// As it is counted. The text would bring the standard library's printer of addresses into the module.
@@ -36,7 +48,30 @@ impl ClientNetwork {
         match self {
             ClientNetwork::V4(address) => address,
             ClientNetwork::V6(network) => network,
+            ClientNetwork::Translated(address) => address,
         }
+    }
+}
+
+/// The client's address as Envoy tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// Who counts as the caller.
+    pub network: ClientNetwork,
+    /// It is the address that has connected to Envoy. One that Envoy took from `x-forwarded-for` has port 0.
+    pub is_peer: bool,
+}
+
+impl ClientAddress {
+    /// Reads Envoy's attribute `source.address`: `192.0.2.1:567`, `[2001:db8::1]:567`, or without a port. None where
+    /// there is no IP address, as on a Unix domain socket.
+    pub fn parse(address: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(address).ok()?;
+        let (ip, is_peer) = match text.parse::<SocketAddr>() {
+            Ok(address) => (address.ip(), address.port() != 0),
+            Err(_) => (text.parse().ok()?, false),
+        };
+        Some(ClientAddress { network: ClientNetwork::of(ip), is_peer })
     }
 }
 
@@ -47,7 +82,7 @@ mod tests {
     #[test]
     fn a_caller_is_an_ipv4_address_or_an_ipv6_network() {
         type Case = (&'static str, &'static [u8], Option<&'static [u8]>);
-        let cases: [Case; 15] = [
+        let cases: [Case; 30] = [
             ("IPv4 and port", b"192.0.2.1:567", Some(&[192, 0, 2, 1])),
             ("another port, the same caller", b"192.0.2.1:65535", Some(&[192, 0, 2, 1])),
             ("IPv4 alone", b"192.0.2.1", Some(&[192, 0, 2, 1])),
@@ -62,6 +97,29 @@ mod tests {
             ("loopback", b"[::1]:1", Some(&[0; 8])),
             ("link-local with a scope", b"[fe80::1%2]:1", Some(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0])),
             ("IPv4 in IPv6", b"[::ffff:192.0.2.1]:567", Some(&[192, 0, 2, 1])),
+            ("IPv4 in IPv6, in hexadecimal digits", b"[::ffff:c000:201]:567", Some(&[192, 0, 2, 1])),
+            ("NAT64", b"[64:ff9b::192.0.2.1]:567", Some(&[192, 0, 2, 1])),
+            ("its neighbour behind the same translator", b"[64:ff9b::c000:202]:0", Some(&[192, 0, 2, 2])),
+            ("the first address of NAT64", b"[64:ff9b::]:1", Some(&[0, 0, 0, 0])),
+            ("beside the prefix of NAT64", b"[64:ff9b::1:0:0]:1", Some(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0])),
+            ("a network beside it", b"[64:ff9b:0:1::1]:1", Some(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 1])),
+            (
+                "a translator of one's own is counted whole",
+                b"[64:ff9b:1::192.0.2.1]:1",
+                Some(&[0, 0x64, 0xff, 0x9b, 0, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1]),
+            ),
+            (
+                "also with another length of its prefix",
+                b"[64:ff9b:1:c000:2:100::]:1",
+                Some(&[0, 0x64, 0xff, 0x9b, 0, 1, 0xc0, 0, 0, 2, 1, 0, 0, 0, 0, 0]),
+            ),
+            ("beside the local prefix", b"[64:ff9b:2::1]:1", Some(&[0, 0x64, 0xff, 0x9b, 0, 2, 0, 0])),
+            ("6to4", b"[2002:c000:201:7::1]:1", Some(&[192, 0, 2, 1])),
+            ("another network of the same 6to4 site", b"[2002:c000:201:ffff::1]:1", Some(&[192, 0, 2, 1])),
+            ("Teredo", b"[2001:0:cb00:7101:0:efff:3fff:fdfe]:1", Some(&[192, 0, 2, 1])),
+            ("beside Teredo", b"[2001:1:cb00:7101::]:1", Some(&[0x20, 0x01, 0, 1, 0xcb, 0, 0x71, 0x01])),
+            ("a compatible address is none of these", b"[::192.0.2.1]:1", Some(&[0; 8])),
+            ("a port without an address", b":80", None),
             ("a Unix domain socket", b"/run/envoy.sock", None),
             ("an internal listener", b"envoy://internal_client_address/", None),
             ("a name", b"localhost:80", None),
@@ -69,8 +127,22 @@ mod tests {
             ("nothing", b"", None),
         ];
         for (why, address, want) in cases {
-            let caller = ClientNetwork::parse(address);
+            let caller = ClientAddress::parse(address).map(|address| address.network);
             assert_eq!(caller.as_ref().map(ClientNetwork::octets), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_port_is_that_of_the_peer() {
+        let cases = [
+            ("192.0.2.1:567", true),
+            ("[2001:db8::1]:65535", true),
+            ("192.0.2.1:0", false),
+            ("[2001:db8::1]:0", false),
+            ("192.0.2.1", false),
+        ];
+        for (address, is_peer) in cases {
+            assert_eq!(ClientAddress::parse(address.as_bytes()).unwrap().is_peer, is_peer, "{address}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub mod window_state;
 #[cfg(test)]
 mod tests;
 
-pub use address::ClientNetwork;
+pub use address::{ClientAddress, ClientNetwork};
 pub use calendar::Interval;
 pub use spend::{Decision, SWAP_TRIES_MAX, Spending, decide, peek, spend};
 pub use table::{BucketTable, Callers, Fingerprint, Place, Seed};

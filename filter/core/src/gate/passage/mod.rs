@@ -4,6 +4,7 @@ mod verdict;
 
 use super::answer::{self, AnswerContext};
 use super::authentication::{Authentication, Progress};
+use super::client_address::{self, AddressError};
 use super::confirm::Confirming;
 use super::cors;
 use super::refusal::Refusal;
@@ -16,9 +17,9 @@ use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::plan_table::Rank;
-use crate::quota::ClientNetwork;
-use crate::report::Report;
+use crate::report::{Level, Report};
 use crate::time::Micros;
+use serde::Serialize;
 
 /// Where Envoy keeps the name of the rule that a route asks for.
 const ROUTE_RULE: &[&str] = &["xds", "route_metadata", "filter_metadata", "tollgate", "rule"];
@@ -34,6 +35,8 @@ pub struct Passage {
     /// The place of the rule that guards it.
     rule: Option<usize>,
     at_usage_path: bool,
+    /// `x-forwarded-for` names an address that Envoy does not read.
+    is_forwarded_with_port: bool,
     /// Clerk's own record was asked for: what comes of it is final.
     was_confirmed: bool,
     /// It is judged again, because something was learned of its caller.
@@ -81,9 +84,9 @@ impl Machine for Passage {
                 self.authenticated(worker, now, progress)
             }
             (Stage::Address(plan), Input::Property(address)) => {
-                match address.and_then(ClientNetwork::parse) {
-                    Some(network) => self.judge(worker, now, Spender::Anonymous { network, plan }),
-                    None => self.refuse(worker, now, &Refusal::AddressUnknown, None),
+                match client_address::network(address, self.is_forwarded_with_port) {
+                    Ok(network) => self.judge(worker, now, Spender::Anonymous { network, plan }),
+                    Err(error) => self.without_address(worker, now, error),
                 }
             }
             (Stage::Store(spender, counting), input) => {
@@ -162,6 +165,9 @@ impl Passage {
     }
 
     fn authenticate(&mut self, worker: &mut Worker, now: Micros, headers: &HeaderMap) -> Action {
+        if self.rule(worker).is_some_and(|rule| rule.anonymous.is_some()) {
+            self.is_forwarded_with_port = client_address::is_forwarded_with_port(headers);
+        }
         let progress = Authentication::begin(worker, headers, now, &mut self.reports);
         self.authenticated(worker, now, progress)
     }
@@ -187,6 +193,22 @@ impl Passage {
                 }
             }
         }
+    }
+
+    /// An anonymous caller cannot be counted: it is refused, and the operator is told once a minute.
+    fn without_address(&mut self, worker: &mut Worker, now: Micros, error: AddressError) -> Action {
+        #[derive(Serialize)]
+        struct Line {
+            alarm: &'static str,
+            cause: &'static str,
+            cure: &'static str,
+        }
+        let (cause, cure) = error.cause_and_cure();
+        if worker.reported.due(cause, now).is_some() {
+            let line = Line { alarm: "address_unknown", cause, cure };
+            self.reports.push(Report::json(Level::Warn, &line));
+        }
+        self.refuse(worker, now, &Refusal::AddressUnknown, None)
     }
 
     /// The request goes on, and nobody is vouched for.

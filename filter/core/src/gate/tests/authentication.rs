@@ -89,6 +89,34 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
 }
 
 #[test]
+fn an_anonymous_caller_is_not_counted_as_the_proxy_whose_word_envoy_could_not_read() {
+    let mut host = gate();
+    let search = get("/search", &[("x-forwarded-for", "203.0.113.7:4711,10.0.0.1")]);
+    let answer = host.send(&search);
+    assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
+    host.send(&search);
+    assert_eq!(host.alarms("address_unknown").len(), 1, "the operator is told once a minute");
+    assert!(host.alarms("address_unknown")[0]["cure"].as_str().unwrap().contains("without ports"));
+    let free = token("free");
+    let signed_in = get("/search", &[("authorization", &free), search[3]]);
+    assert_eq!(host.send(&signed_in).code(), "on", "who signs in needs no address");
+    let guarded = get("/ask", &[search[3]]);
+    assert_eq!(host.send(&guarded).code(), "missing_token");
+    let bare = get("/search", &[("x-forwarded-for", "203.0.113.7,10.0.0.1")]);
+    assert_eq!(host.send(&bare).code(), "on", "addresses without ports are Envoy's business");
+    host.source_address = Some("203.0.113.7:0");
+    assert_eq!(host.send(&search).code(), "on", "Envoy has read an entry of the header");
+}
+
+#[test]
+fn claims_are_read_once_when_a_token_is_remembered() {
+    let mut host = gate();
+    let token = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
+    host.send(&get("/account", &[("authorization", &format!("Bearer {token}"))]));
+    assert!(host.worker.tokens.get(token.as_bytes()).unwrap().session.claims.is_empty());
+}
+
+#[test]
 fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
     let mut host = gate();
     let answer = host.send(&get("/preview", &[]));

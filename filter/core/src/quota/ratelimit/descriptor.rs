@@ -20,7 +20,8 @@ pub struct CounterOf {
     pub limit: String,
 }
 
-/// How an anonymous caller is written: `192.0.2.1`, or an IPv6 network as `2001:db8:1:2::/64`.
+/// How an anonymous caller is written: `192.0.2.1`, an IPv6 network as `2001:db8:1:2::/64`, or a translated address as
+/// `64:ff9b:1:0:0:0:c000:201`.
 pub fn address(network: &ClientNetwork) -> String {
     let mut text = String::new();
     match network {
@@ -35,6 +36,12 @@ pub fn address(network: &ClientNetwork) -> String {
                 let _ = write!(text, "{:x}:", u16::from_be_bytes([*high, *low]));
             }
             text.push_str(":/64");
+        }
+        ClientNetwork::Translated(octets) => {
+            for (place, [high, low]) in octets.as_chunks().0.iter().enumerate() {
+                let separator = if place == 0 { "" } else { ":" };
+                let _ = write!(text, "{separator}{:x}", u16::from_be_bytes([*high, *low]));
+            }
         }
     }
     text
@@ -151,11 +158,13 @@ mod tests {
     #[test]
     fn addresses_are_written_as_usual() {
         for (of, want) in [
-            ("192.0.2.1:80", "192.0.2.1"),
-            ("[2001:db8:1:2:3:4:5:6]:80", "2001:db8:1:2::/64"),
-            ("[::1]:80", "0:0:0:0::/64"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("64:ff9b::192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("::1", "0:0:0:0::/64"),
+            ("64:ff9b:1::192.0.2.1", "64:ff9b:1:0:0:0:c000:201"),
         ] {
-            assert_eq!(address(&ClientNetwork::parse(of.as_bytes()).unwrap()), want);
+            assert_eq!(address(&ClientNetwork::of(of.parse().unwrap())), want);
         }
     }
 }
