@@ -7,22 +7,54 @@ pub const ID_BYTES_MAX: usize = 255;
 
 /// Not an id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected `{prefix}` and letters, digits or underscores, at most {ID_BYTES_MAX} characters")]
-pub struct IdError {
-    /// What the id should have begun with.
-    pub prefix: &'static str,
+pub enum IdError {
+    /// An id that Stripe or Clerk generates, of another form.
+    #[error("expected `{prefix}` and letters, digits or underscores, at most {ID_BYTES_MAX} characters")]
+    Generated {
+        /// What the id should have begun with.
+        prefix: &'static str,
+    },
+    /// An id that sellers may choose, with a character that would change the path it stands in.
+    #[error(
+        "expected 1 to {ID_BYTES_MAX} printable ASCII characters without `/ ? # % \\`, and not `.`, `..` or `search`"
+    )]
+    Chosen,
 }
 
-fn check(text: &str, prefix: &'static str) -> Result<(), IdError> {
-    let rest = text.strip_prefix(prefix).unwrap_or_default();
-    let well_formed = !rest.is_empty()
-        && text.len() <= ID_BYTES_MAX
-        && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if well_formed { Ok(()) } else { Err(IdError { prefix }) }
+/// Whole ids that would change the path they stand in though no character of them does: the dots are steps in a path,
+/// and `search` is an endpoint beside the objects (<https://docs.stripe.com/search>).
+const PATH_WORDS: [&str; 3] = [".", "..", "search"];
+
+/// What ids of a kind look like.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A prefix, and letters, digits or underscores: Stripe or Clerk generates the id.
+    Generated(&'static str),
+    /// Any printable text that leaves a path as it is: sellers may choose the id when they create the object.
+    Chosen,
+}
+
+impl Form {
+    fn check(self, text: &str) -> Result<(), IdError> {
+        let fits = text.len() <= ID_BYTES_MAX;
+        match self {
+            Form::Generated(prefix) => {
+                let rest = text.strip_prefix(prefix).unwrap_or_default();
+                let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                if fits && plain && !rest.is_empty() { Ok(()) } else { Err(IdError::Generated { prefix }) }
+            }
+            Form::Chosen => {
+                let allowed =
+                    |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'/' | b'?' | b'#' | b'%' | b'\\');
+                let plain = text.bytes().all(allowed) && !text.is_empty() && !PATH_WORDS.contains(&text);
+                if fits && plain { Ok(()) } else { Err(IdError::Chosen) }
+            }
+        }
+    }
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+    ($(#[$doc:meta])* $name:ident, $form:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -31,9 +63,9 @@ macro_rules! id {
             /// Takes the text if it is an id of this kind.
             ///
             /// # Errors
-            /// [`IdError`] if the prefix is another, a character is not allowed, or the text is too long.
+            /// [`IdError`] if the form is another, a character is not allowed, or the text is too long.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                check(text, $prefix)?;
+                $form.check(text)?;
                 Ok($name(text.to_owned()))
             }
 
@@ -65,31 +97,28 @@ macro_rules! id {
 
 id!(
     /// A Stripe event.
-    EventId, "evt_");
+    EventId, Form::Generated("evt_"));
 id!(
-    /// A Stripe customer.
-    CustomerId, "cus_");
+    /// A Stripe customer. Sellers who imported customers may have kept ids of their own, such as `10482`.
+    CustomerId, Form::Chosen);
 id!(
     /// A Stripe subscription.
-    SubscriptionId, "sub_");
+    SubscriptionId, Form::Generated("sub_"));
 id!(
     /// An item of a Stripe subscription.
-    SubscriptionItemId, "si_");
+    SubscriptionItemId, Form::Generated("si_"));
 id!(
-    /// A Stripe product.
-    ProductId, "prod_");
-id!(
-    /// A Stripe price.
-    PriceId, "price_");
+    /// A Stripe product, such as `prod_…` or `gold-tier2`.
+    ProductId, Form::Chosen);
 id!(
     /// A Clerk user.
-    UserId, "user_");
+    UserId, Form::Generated("user_"));
 id!(
     /// A session of a Clerk user.
-    SessionId, "sess_");
+    SessionId, Form::Generated("sess_"));
 id!(
     /// A Clerk organisation.
-    OrganizationId, "org_");
+    OrganizationId, Form::Generated("org_"));
 
 /// Whose plan it is: the user or the organisation that a subscription pays for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,24 +162,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ids_of_the_right_kind_are_taken() {
-        let longest = format!("cus_{}", "a".repeat(ID_BYTES_MAX - 4));
+    fn generated_ids_have_their_prefix() {
+        let longest = format!("sub_{}", "a".repeat(ID_BYTES_MAX - 4));
         let cases = [
-            ("as Stripe makes them", "cus_NffrFeUfNV2Hib", true),
-            ("an underscore inside", "cus_a_b", true),
+            ("as Stripe generates them", "sub_1MowQVLkdIwHu7ix", true),
+            ("an underscore inside", "sub_a_b", true),
             ("the longest", longest.as_str(), true),
             ("one too long", &format!("{longest}a"), false),
-            ("nothing behind the prefix", "cus_", false),
-            ("another kind", "sub_1MowQVLkdIwHu7ix", false),
-            ("a path", "cus_a/../users", false),
-            ("a query", "cus_a?x=1", false),
-            ("a line break", "cus_a\r\nx: y", false),
-            ("a letter outside ASCII", "cus_ä", false),
-            ("the prefix in capitals", "CUS_a", false),
+            ("nothing behind the prefix", "sub_", false),
+            ("another kind", "cus_NffrFeUfNV2Hib", false),
+            ("no prefix", "10482", false),
+            ("a path", "sub_a/../users", false),
+            ("a query", "sub_a?x=1", false),
+            ("a line break", "sub_a\r\nx: y", false),
+            ("a letter outside ASCII", "sub_ä", false),
+            ("the prefix in capitals", "SUB_a", false),
+            ("empty", "", false),
+        ];
+        for (why, text, taken) in cases {
+            assert_eq!(SubscriptionId::parse(text).is_ok(), taken, "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn chosen_ids_are_any_text_that_leaves_a_path_as_it_is() {
+        let longest = "a".repeat(ID_BYTES_MAX);
+        let cases = [
+            ("as Stripe generates them", "cus_NffrFeUfNV2Hib", true),
+            ("a number of the seller's", "10482", true),
+            ("a product", "gold-tier2", true),
+            ("a mail address", "ada+1@example.com", true),
+            ("a blank inside", "Gold plan, yearly", true),
+            ("quotes and brackets", "a'b\"c[d]{e}", true),
+            ("parts of a query", "a&b=c;d", true),
+            ("dots beside others", "..a", true),
+            ("a word of a path beside others", "search1", true),
+            ("the longest", longest.as_str(), true),
+            ("one too long", &format!("{longest}a"), false),
+            ("a path", "a/../users", false),
+            ("a path of Windows", "a\\b", false),
+            ("a query", "a?x=1", false),
+            ("a fragment", "a#b", false),
+            ("an escape", "a%2fb", false),
+            ("a step in a path", ".", false),
+            ("a step up in a path", "..", false),
+            ("the endpoint beside the objects", "search", false),
+            ("a line break", "a\r\nx: y", false),
+            ("a NUL", "a\0", false),
+            ("a delete", "a\x7f", false),
+            ("a letter outside ASCII", "ä", false),
+            ("what a lone surrogate is read as", "\u{fffd}", false),
             ("empty", "", false),
         ];
         for (why, text, taken) in cases {
             assert_eq!(CustomerId::parse(text).is_ok(), taken, "{why}: {text}");
+            assert_eq!(ProductId::parse(text).is_ok(), taken, "{why}: {text}");
         }
     }
 

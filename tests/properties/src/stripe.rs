@@ -60,8 +60,14 @@ pub fn page(bytes: &[u8]) -> bool {
 }
 
 fn check_subscription(subscription: &Subscription) {
-    assert!(is_id(subscription.id.as_str()) && is_id(subscription.customer.as_str()));
+    assert!(is_id(subscription.id.as_str()) && is_chosen_id(subscription.customer.as_str()));
     let _ = subscription.current_period_end_s();
+}
+
+/// Whether it is one segment of a path once it is escaped, and one line of a log.
+fn is_chosen_id(id: &str) -> bool {
+    let printable = id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    printable && id.len() <= 255 && !id.contains(['/', '?', '#', '%', '\\']) && !matches!(id, "" | "." | "..")
 }
 
 /// Whether it can stand in a path and in a header field.

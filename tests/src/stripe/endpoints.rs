@@ -1,5 +1,6 @@
 //! The endpoints of Stripe's API that Tollgate uses, each with the parameters that it takes.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::account::{Account, Kept};
@@ -27,7 +28,10 @@ const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];
 
 /// Carries a request out.
 pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let segments = path.trim_start_matches('/').split('/');
+    let segments: Vec<_> =
+        segments.map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (method, segments.as_slice()) {
         ("GET", ["v1", "customers", "search"]) => {
             call.search("/v1/customers/search", |customer: &Customer| &customer.metadata)

@@ -163,10 +163,10 @@ impl FakeStripe {
     /// # Panics
     /// If there is none of that id.
     pub fn metadata(&self, id: &str) -> model::Metadata {
-        if id.starts_with("cus_") {
-            self.get::<Customer>(id).metadata
-        } else {
+        if id.starts_with("sub_") {
             self.get::<Subscription>(id).metadata
+        } else {
+            self.get::<Customer>(id).metadata
         }
     }
 

@@ -16,7 +16,8 @@ pub struct Objects<'a> {
 }
 
 impl Objects<'_> {
-    /// The object of that id, whatever its kind.
+    /// The object of that id, whatever its kind. One without a prefix is a customer, a product or a price, whose ids
+    /// sellers may choose.
     pub fn by_id(&self, id: &str) -> Option<Value> {
         let account = self.account;
         match id.split('_').next()? {
@@ -26,7 +27,15 @@ impl Objects<'_> {
             "sub" => account.find(id).map(|o| self.subscription(o)),
             "cs" => account.find(id).map(|o| self.session(o)),
             "in" => account.find(id).map(|o| self.invoice(o)),
-            _ => None,
+            _ => {
+                let sold = || {
+                    account
+                        .find(id)
+                        .map(|o| self.product(o))
+                        .or_else(|| account.find(id).map(|o| self.price(o)))
+                };
+                account.find(id).map(|o| self.customer(o)).or_else(sold)
+            }
         }
     }
 

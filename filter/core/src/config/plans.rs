@@ -3,7 +3,6 @@
 use super::document::{self, ClerkPlan};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::names;
-use crate::ids::{PriceId, ProductId};
 use crate::plan_table::{Limit, Plan, PlanTable, Window};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
@@ -182,17 +181,19 @@ fn sold<'a>(
     taken
 }
 
-/// Checks the form of an id or a lookup key.
+/// Checks an id or a lookup key. Sellers may choose all of them, so they are compared as texts; only what was put into
+/// the wrong list is told by the prefix that Stripe generates.
 fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
-    let (well_formed, cure) = match kind {
-        "price" => (PriceId::parse(id).is_ok(), "ids of prices begin with price_"),
-        "product" => (ProductId::parse(id).is_ok(), "ids of products begin with prod_"),
-        _ => return names::text(id, path).map(drop),
+    let other = match kind {
+        "price" if id.starts_with("prod_") => Some("product"),
+        "product" if id.starts_with("price_") => Some("price"),
+        _ => None,
     };
-    if well_formed {
-        return Ok(());
+    if let Some(other) = other {
+        let problem = format!("{} is the id of a {other}, not of a {kind}", quote(id));
+        return Err(ConfigError::new(path, problem, format!("put it under `{other}s`")));
     }
-    Err(ConfigError::new(path, format!("{} is not the id of a {kind}", quote(id)), cure))
+    names::text(id, path).map(drop)
 }
 
 /// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.

@@ -153,7 +153,8 @@ impl Secrets<'_> {
         const VARIABLE: &str = "PLAN_MAP";
         let Some(value) = self.optional(VARIABLE, VARIABLE)? else { return Ok(Vec::new()) };
         let pair = |entry: &str| {
-            let (price, plan) = entry.split_once('=').ok_or_else(|| {
+            // Sellers choose the ids of prices, plans' names have no `=`.
+            let (price, plan) = entry.rsplit_once('=').ok_or_else(|| {
                 let problem = format!("the entry {} has no `=`", quote(entry));
                 ConfigError::new(VARIABLE, problem, "write it like `price_123=pro,price_456=team`")
             })?;

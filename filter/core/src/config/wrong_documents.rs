@@ -222,11 +222,11 @@ fn plans_that_contradict_each_other_are_refused() {
         ),
         (
             Set("/plans/1/prices/0", json!("prod_1")),
-            "plans[1].prices[0]: \"prod_1\" is not the id of a price; ids of prices begin with price_",
+            "plans[1].prices[0]: \"prod_1\" is the id of a product, not of a price; put it under `products`",
         ),
         (
             Set("/plans/1/products", json!(["price_1"])),
-            "plans[1].products[0]: \"price_1\" is not the id of a product; ids of products begin with prod_",
+            "plans[1].products[0]: \"price_1\" is the id of a price, not of a product; put it under `prices`",
         ),
         (
             Set("/plans/1/lookup_keys/0", json!(" ")),
@@ -526,7 +526,7 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
             "PLAN_MAP: \"team\" is to sell \"price_1\", but is no plan; defined: \"free\"",
         ),
         ("PLAN_MAP", Some("price_1=pro,"), "PLAN_MAP: the entry \"\" has no `=`"),
-        ("PLAN_MAP", Some("prod_1=pro"), "PLAN_MAP: \"prod_1\" is not the id of a price"),
+        ("PLAN_MAP", Some("prod_1=pro"), "PLAN_MAP: \"prod_1\" is the id of a product, not of a price"),
         (
             "PLAN_MAP",
             Some("price_ent=pro"),

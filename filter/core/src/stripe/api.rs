@@ -4,6 +4,7 @@ use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
 use crate::upstream::{USER_AGENT, Upstream};
 use form_urlencoded::Serializer;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 /// The version of Stripe's API that everything here is written for, whatever the account's default may be.
@@ -75,7 +76,7 @@ impl<'a> StripeApi<'a> {
             ("expand[]", "latest_invoice"),
             ("expand[]", "items.data.price.product"),
         ];
-        self.get(&format!("/v1/subscriptions/{id}"), &query)
+        self.get(&object_path("subscriptions", id.as_str()), &query)
     }
 
     /// A page of a subscription's items: a subscription shows ten at most.
@@ -91,7 +92,7 @@ impl<'a> StripeApi<'a> {
 
     /// One customer.
     pub fn retrieve_customer(self, id: &CustomerId) -> Callout {
-        self.get(&format!("/v1/customers/{id}"), &[])
+        self.get(&object_path("customers", id.as_str()), &[])
     }
 
     /// The checkout sessions that a subscription comes from.
@@ -101,7 +102,7 @@ impl<'a> StripeApi<'a> {
 
     /// One product, for its metadata.
     pub fn retrieve_product(self, id: &ProductId) -> Callout {
-        self.get(&format!("/v1/products/{id}"), &[])
+        self.get(&object_path("products", id.as_str()), &[])
     }
 
     /// What is owed for a subscription.
@@ -118,7 +119,7 @@ impl<'a> StripeApi<'a> {
         metadata: &[(&str, &str)],
         occasion: &str,
     ) -> Callout {
-        self.post_metadata(&format!("/v1/subscriptions/{id}"), metadata, occasion)
+        self.post_metadata(&object_path("subscriptions", id.as_str()), metadata, occasion)
     }
 
     /// Sets keys of a customer's metadata; the others stay as they are.
@@ -131,7 +132,7 @@ impl<'a> StripeApi<'a> {
         metadata: &[(&str, &str)],
         occasion: &str,
     ) -> Callout {
-        self.post_metadata(&format!("/v1/customers/{id}"), metadata, occasion)
+        self.post_metadata(&object_path("customers", id.as_str()), metadata, occasion)
     }
 
     fn get(self, path: &str, query: &[(&str, &str)]) -> Callout {
@@ -175,6 +176,15 @@ impl<'a> StripeApi<'a> {
             request: Request::Http { method, authority, path, headers, body },
         }
     }
+}
+
+/// What of an id stands in a path as it is: the unreserved characters (RFC 3986 §2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The path of one object. Sellers choose ids, so whatever could mean something else in a path is escaped here, and
+/// only here.
+fn object_path(collection: &str, id: &str) -> String {
+    format!("/v1/{collection}/{}", utf8_percent_encode(id, ESCAPED))
 }
 
 fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {

@@ -109,6 +109,34 @@ fn each_call_asks_for_what_is_needed_and_no_more() {
 }
 
 #[test]
+fn an_id_of_a_sellers_choice_stays_one_segment_and_one_value() {
+    let upstream = upstream(None);
+    let stripe = StripeApi::new(&upstream);
+    let customer = |id| CustomerId::parse(id).unwrap();
+    let product = |id| ProductId::parse(id).unwrap();
+    let line = |callout: Callout| match callout.request {
+        Request::Http { method, path, .. } => format!("{method} {path}"),
+        _ => panic!("not HTTP"),
+    };
+    let cases = [
+        (stripe.retrieve_customer(&customer("10482")), "GET /v1/customers/10482"),
+        (stripe.retrieve_product(&product("gold-tier2")), "GET /v1/products/gold-tier2"),
+        (stripe.retrieve_product(&product("Gold plan")), "GET /v1/products/Gold%20plan"),
+        (stripe.retrieve_product(&product("a+b@c.d")), "GET /v1/products/a%2Bb%40c.d"),
+        (stripe.retrieve_customer(&customer("a&b=c;d:e")), "GET /v1/customers/a%26b%3Dc%3Bd%3Ae"),
+        (
+            stripe.update_customer_metadata(&customer("a b"), &[("k", "v")], "evt_1"),
+            "POST /v1/customers/a%20b",
+        ),
+    ];
+    for (callout, want) in cases {
+        assert_eq!(line(callout), want);
+    }
+    let list = line(stripe.list_subscriptions(&customer("a&status=active +"), None));
+    assert!(list.starts_with("GET /v1/subscriptions?customer=a%26status%3Dactive+%2B&status=all&"), "{list}");
+}
+
+#[test]
 fn the_version_is_pinned_and_a_key_is_sent_only_where_one_is_given() {
     let without = sent(StripeApi::new(&upstream(None)).retrieve_customer(&customer()));
     assert_eq!(without.header("stripe-version"), Some("2026-10-28.endive"));

@@ -25,6 +25,10 @@ impl Customer {
     }
 
     pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        // The id does not show it: sellers may choose it.
+        if object.text("object")?.is_some_and(|kind| kind != "customer") {
+            return Err(Unreadable("object"));
+        }
         Ok(Customer {
             id: CustomerId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
             metadata: object.metadata()?,
@@ -48,7 +52,13 @@ mod tests {
 
     #[test]
     fn what_is_no_customer_is_refused() {
-        for body in [&b"{}"[..], b"[]", b"", br#"{"id": "sub_1"}"#, br#"{"id": "cus_1/../x"}"#] {
+        for body in [
+            &b"{}"[..],
+            b"[]",
+            b"",
+            br#"{"id": "sub_1", "object": "subscription"}"#,
+            br#"{"id": "cus_1/../x"}"#,
+        ] {
             assert!(Customer::parse(body).is_err(), "{}", body.escape_ascii());
         }
     }

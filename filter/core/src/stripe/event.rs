@@ -170,13 +170,13 @@ impl EventKind {
     }
 
     /// The kind, once it is known what the event names: a checkout or an invoice without a subscription (a single
-    /// payment) has no bearing on a plan.
+    /// payment) has no bearing on a plan, and where its id had to be left out there is nothing to ask for.
     fn given(self, names: &Names) -> Result<Self, EventError> {
         let (subscription, customer) = (names.subscription.is_some(), names.customer.is_some());
         match self {
             EventKind::CheckoutSession | EventKind::Invoice if !subscription => Ok(EventKind::NoWork),
-            EventKind::Subscription if !subscription => Err(EventError::NamesNothing),
-            EventKind::Customer if !customer => Err(EventError::NamesNothing),
+            EventKind::Subscription if !subscription => names.nothing(),
+            EventKind::Customer if !customer => names.nothing(),
             kind => Ok(kind),
         }
     }
@@ -233,6 +233,12 @@ impl Names {
         names.customer = customer.and_then(|id| names.take(CustomerId::parse, id));
         names.subscription = subscription.and_then(|id| names.take(SubscriptionId::parse, id));
         Ok(names)
+    }
+
+    /// What an event comes to that must name something and does not: an id that was left out is somebody's to look at,
+    /// and no retry would change it.
+    fn nothing(&self) -> Result<EventKind, EventError> {
+        if self.skipped.is_empty() { Err(EventError::NamesNothing) } else { Ok(EventKind::NoWork) }
     }
 
     /// The id if it looks like Stripe's; else it is put down as skipped.

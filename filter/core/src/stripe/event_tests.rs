@@ -214,8 +214,29 @@ fn ids_that_do_not_look_like_stripes_are_left_out_and_named() {
 }
 
 #[test]
+fn ids_that_the_seller_chose_are_taken() {
+    let event = read("customer.updated", &json!({"id": "10482", "object": "customer"}));
+    assert_eq!((event.kind, ids(&event)), (EventKind::Customer, (Some("10482"), None)));
+    let event =
+        read("invoice.paid", &json!({"id": "in_1", "customer": "ada@example.com", "subscription": "sub_1"}));
+    assert_eq!(ids(&event), (Some("ada@example.com"), Some("sub_1")));
+}
+
+#[test]
+fn an_event_about_nothing_but_an_id_that_is_left_out_needs_no_work() {
+    for (event_type, id) in [("customer.updated", "a/b"), ("customer.subscription.updated", "sub_1%2f")] {
+        let event = read(event_type, &json!({"id": id}));
+        assert_eq!(event.kind, EventKind::NoWork, "{event_type}");
+        assert_eq!(event.names.skipped, [id]);
+    }
+    let related = json!({"id": "sub/1", "type": "subscription"});
+    let event = parse(&thin("v1.customer.subscription.updated", &related)).unwrap();
+    assert_eq!((event.kind, event.names.skipped), (EventKind::NoWork, vec!["sub/1".to_owned()]));
+}
+
+#[test]
 fn what_is_no_event_is_an_invalid_payload() {
-    let nameless = |event_type| event(event_type, &json!({"id": "x"})).to_string();
+    let nameless = |event_type| event(event_type, &json!({"name": "x"})).to_string();
     let with = |field: &str, value: Value| {
         let mut event = event("customer.updated", &json!({"id": "cus_1"}));
         event[field] = value;

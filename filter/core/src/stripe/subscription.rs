@@ -271,6 +271,22 @@ impl Subscription {
 }
 
 impl Page {
+    /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which is nothing but
+    /// skipped if its customer's id cannot be asked for.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no subscription.
+    pub fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
+        let body = wire::value(body)?;
+        let mut page = Page::default();
+        match Subscription::read(Object::of(&body)?)? {
+            Ok(subscription) => page.subscriptions.push(subscription),
+            Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
+            Err(LeftOut::Unreadable(_)) => return Err(Unreadable("subscription")),
+        }
+        Ok(page)
+    }
+
     /// Reads the answer to [`list_subscriptions`](super::api::StripeApi::list_subscriptions).
     ///
     /// # Errors

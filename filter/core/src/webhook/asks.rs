@@ -124,7 +124,13 @@ impl Ask {
             // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
             // may be concluded.
             Ask::Subscription(_) => {
-                let parse = |body: &[u8]| Ok(Told::Subscription(Box::new(Subscription::parse(body)?)));
+                let parse: Parse = |body| {
+                    let mut page = Page::of_one(body)?;
+                    Ok(match page.subscriptions.pop() {
+                        Some(subscription) => Told::Subscription(Box::new(subscription)),
+                        None => Told::Subscriptions(page),
+                    })
+                };
                 stripe_says(outcome, parse)?.ok_or(OTHER_ACCOUNT)
             }
             Ask::Customer(_) => stripe_says(outcome, |body| Customer::parse(body).map(|_| Told::Customer))?
@@ -136,7 +142,8 @@ impl Ask {
                 Ok(found(answer)?.unwrap_or(Told::Subscriptions(Page::default())))
             }
             Ask::Recorded(_) => {
-                let parse: Parse = |body| Ok(Told::Recorded(Some(Box::new(Subscription::parse(body)?))));
+                let parse: Parse =
+                    |body| Ok(Told::Recorded(Page::of_one(body)?.subscriptions.pop().map(Box::new)));
                 let answer = outcome::Answer::of(outcome, parse).or_of_other_mode();
                 Ok(found(answer)?.unwrap_or(Told::Recorded(None)))
             }

@@ -248,8 +248,10 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
     }
     if !facts.skipped.is_empty() {
-        let detail =
-            format!("{} ids at Stripe do not look like Stripe's and were left out", facts.skipped.len());
+        let detail = format!(
+            "{} ids at Stripe could change the path of a request and were left out",
+            facts.skipped.len()
+        );
         lines.push(alarm("strange_ids", event, None, &detail));
     }
     lines

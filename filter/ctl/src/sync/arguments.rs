@@ -25,7 +25,7 @@ Exit codes:
 #[command(after_help = AFTER_HELP, group = ArgGroup::new("whom").required(true))]
 pub(crate) struct Arguments {
     /// Everyone whom this Stripe customer's subscriptions name.
-    #[arg(long, group = "whom", value_name = "cus_…", value_parser = customer)]
+    #[arg(long, group = "whom", value_name = "ID", value_parser = customer)]
     pub(super) customer: Option<CustomerId>,
     /// One Clerk user or organization.
     #[arg(long, group = "whom", value_name = "user_…|org_…", value_parser = subject)]

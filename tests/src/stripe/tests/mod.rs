@@ -51,6 +51,23 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn ids_that_sellers_chose_are_served_whatever_they_are() {
+    let stripe = shop().await;
+    stripe.put(Customer::new("10482").metadata("clerk_user_id", "user_2"));
+    stripe.put(Product::new("Gold tier & 2").metadata("plan", "pro"));
+    stripe.put(Price::new("monthly8usd").product("Gold tier & 2"));
+    stripe.put(Subscription::new("sub_2", "10482").item("monthly8usd"));
+    assert_eq!(get(&stripe, "/v1/customers/10482").await.1["id"], "10482");
+    let product = get(&stripe, "/v1/products/Gold%20tier%20%26%202").await.1;
+    assert_eq!(product["metadata"]["plan"], "pro");
+    let expanded = "/v1/subscriptions/sub_2?expand[]=items.data.price.product&expand[]=customer";
+    let expanded = get(&stripe, expanded).await.1;
+    assert_eq!(expanded["customer"]["metadata"]["clerk_user_id"], "user_2");
+    assert_eq!(expanded["items"]["data"][0]["price"]["product"], product);
+    assert_eq!(ids(&get(&stripe, "/v1/subscriptions?customer=10482").await.1), ["sub_2"]);
+}
+
+#[tokio::test]
 async fn every_object_can_be_retrieved_whole() {
     let stripe = shop().await;
     for (path, object) in [

@@ -38,13 +38,13 @@ pub struct Document<'a, W = webhook::StripeWebhook<'a>, G = gate::PlanGate<'a>> 
 pub struct Plan<'a> {
     /// Its name, as it stands in Clerk's metadata.
     pub name: &'a str,
-    /// Ids of the Stripe prices that sell it (`price_…`). `PLAN_MAP` in the environment can add more.
+    /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can add more.
     #[serde(default)]
     pub prices: Vec<&'a str>,
     /// Lookup keys of the Stripe prices that sell it.
     #[serde(default)]
     pub lookup_keys: Vec<&'a str>,
-    /// Ids of the Stripe products that sell it (`prod_…`).
+    /// Ids of the Stripe products that sell it (`prod_…`, or any id that you chose).
     #[serde(default)]
     pub products: Vec<&'a str>,
     /// The features that it adds to those of the plans below it.
@@ -92,10 +92,10 @@ pub struct Window {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct NotPlans<'a> {
-    /// Ids of prices (`price_…`).
+    /// Ids of prices (`price_…`, or any id that you chose).
     #[serde(default)]
     pub prices: Vec<&'a str>,
-    /// Ids of products (`prod_…`).
+    /// Ids of products (`prod_…`, or any id that you chose).
     #[serde(default)]
     pub products: Vec<&'a str>,
 }

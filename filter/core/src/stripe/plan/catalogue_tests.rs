@@ -56,12 +56,21 @@ fn the_places_are_asked_in_a_fixed_order() {
         ("a product without metadata", price("price_x", "", &[], "prod_bare"), "nothing"),
         ("a product that was not read yet", price("price_x", "", &[], "prod_1"), "needs prod_1"),
         ("a product of an id that cannot be asked for", price("price_x", "", &[], "gold plan/1"), "nothing"),
+        (
+            "a product of the seller's id, not read yet",
+            price("price_x", "", &[], "gold-tier2"),
+            "needs gold-tier2",
+        ),
+        ("a product of the seller's id, by metadata", price("price_x", "", &[], "silver tier"), "pro"),
         ("an old price with an id of the seller's", price("gold", "pro_monthly", &[], "gold"), "pro"),
         ("other capitals in the id are another price", price("PRICE_PRO", "", &[], "prod_bare"), "nothing"),
         ("an id with a blank is another price", price("price_pro ", "", &[], "prod_bare"), "nothing"),
         ("another metadata key", price("price_x", "", &[("Plan", "pro")], "prod_bare"), "nothing"),
     ];
-    let world = World::new(vec![]).product("prod_meta", &[("plan", "pro")]).product("prod_bare", &[]);
+    let world = World::new(vec![])
+        .product("prod_meta", &[("plan", "pro")])
+        .product("prod_bare", &[])
+        .product("silver tier", &[("plan", "pro")]);
     for (why, price, want) in cases {
         assert_eq!(sells(&world, &price), want, "{why}");
     }

@@ -33,6 +33,7 @@ mod recorded;
 mod requests;
 mod requests_converge;
 mod round_trips;
+mod sellers_ids;
 mod unknown_plan;
 mod unmapped;
 mod whose;

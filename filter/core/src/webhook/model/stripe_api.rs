@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::stripe::{Presence, Stripe, Subscription};
 use super::stripe_wire as wire;
+use percent_encoding::percent_decode_str;
 
 /// A request to Stripe, taken apart.
 pub(super) struct Asked<'a> {
@@ -51,7 +52,10 @@ impl Stripe {
         if let Some((status, body)) = asked.idempotency_key.and_then(|key| self.answered.get(key)) {
             return Answer::of(*status, body.clone());
         }
-        let segments: Vec<&str> = asked.path.trim_start_matches("/v1/").split('/').collect();
+        let segments = asked.path.trim_start_matches("/v1/").split('/');
+        let segments: Vec<_> =
+            segments.map(|segment| percent_decode_str(segment).decode_utf8().unwrap()).collect();
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let answer = match (asked.method, segments.as_slice()) {
             ("GET", ["subscriptions"]) => self.list_subscriptions(asked),
             ("GET", [kind @ ("customers" | "subscriptions"), "search"]) => Ok(self.search(kind, asked)),
