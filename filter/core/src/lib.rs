@@ -12,6 +12,7 @@ pub mod gate;
 pub mod http;
 pub mod identity;
 pub mod ids;
+mod json;
 pub mod machine;
 pub mod plan_table;
 pub mod problem;

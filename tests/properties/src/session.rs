@@ -1,5 +1,6 @@
 //! What a caller, or Clerk, says of who calls.
 
+use crate::beside_what_cannot_be_held;
 use std::time::Duration;
 use tollgate_core::clerk::carrier::{self, Carried, TOKEN_BYTES_MAX};
 use tollgate_core::clerk::claims::Session;
@@ -85,6 +86,10 @@ pub fn clerk_record(bytes: &[u8]) -> bool {
             assert_eq!(status, 200);
             read = true;
             assert_eq!(record.patch(&record, "plan"), None, "nothing to write");
+            if let Some(beside) = beside_what_cannot_be_held(bytes) {
+                let outcome = Outcome::Answered { status, headers: &headers, body: &beside };
+                assert_eq!(api::record(&outcome, &subject, "plan").as_ref(), Ok(&record));
+            }
             if let Some(patch) = Record::default().patch(&record, "plan") {
                 let keys = patch.as_object().expect("an object").keys();
                 keys.for_each(|key| assert!(key == "public_metadata" || key == "private_metadata"));

@@ -1,6 +1,6 @@
 //! What Stripe, or somebody in its name, sends.
 
-use crate::split_line;
+use crate::{beside_what_cannot_be_held, split_line};
 use std::time::Duration;
 use tollgate_core::http::HeaderMap;
 use tollgate_core::stripe::PAGE_OBJECTS_MAX;
@@ -40,6 +40,9 @@ pub fn event(bytes: &[u8]) -> bool {
     let Ok(event) = Event::parse(bytes) else { return false };
     let id = event.id.as_str();
     assert!(id.starts_with("evt_") && is_id(id), "{id}");
+    if let Some(beside) = beside_what_cannot_be_held(bytes) {
+        assert_eq!(Event::parse(&beside), Ok(event));
+    }
     true
 }
 
@@ -49,6 +52,9 @@ pub fn page(bytes: &[u8]) -> bool {
     if let Ok(page) = &page {
         assert!(page.subscriptions.len() <= PAGE_OBJECTS_MAX);
         page.subscriptions.iter().for_each(check_subscription);
+    }
+    if let (Ok(page), Some(beside)) = (&page, beside_what_cannot_be_held(bytes)) {
+        assert_eq!(Page::parse(&beside).as_ref(), Ok(page));
     }
     let subscription = Subscription::parse(bytes);
     subscription.iter().for_each(check_subscription);

@@ -3,6 +3,7 @@
 use super::metadata::Record;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use crate::ids::Subject;
+use crate::json;
 use crate::upstream::{USER_AGENT, Upstream};
 use serde_json::Value;
 use std::time::Duration;
@@ -120,7 +121,7 @@ impl ApiError {
 /// [`ApiError`].
 pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ApiError> {
     let body = success(outcome)?;
-    let answer: Value = serde_json::from_slice(body).map_err(|_| ApiError::Unreadable)?;
+    let answer: Value = json::read(body).map_err(|_| ApiError::Unreadable)?;
     if answer.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
         return Err(ApiError::Unreadable);
     }
@@ -158,7 +159,7 @@ fn error_code(body: &[u8]) -> String {
         code.len() <= ERROR_CODE_BYTES_MAX
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answer: Value = json::read(body).unwrap_or_default();
     let code = answer.pointer("/errors/0/code").and_then(Value::as_str);
     code.filter(plain).unwrap_or_default().to_owned()
 }

@@ -2,6 +2,7 @@
 
 use super::key_error::KEYS_MAX;
 use super::keys::{KeySet, PublicKey};
+use crate::json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ pub enum JwksError {
 /// # Errors
 /// [`JwksError`].
 pub fn parse(body: &[u8]) -> Result<KeySet, JwksError> {
-    let document: Value = serde_json::from_slice(body).map_err(|_| JwksError::NotAKeySet)?;
+    let document: Value = json::read(body).map_err(|_| JwksError::NotAKeySet)?;
     let entries = document.get("keys").and_then(Value::as_array).ok_or(JwksError::NotAKeySet)?;
     let keys = KeySet::new(entries.iter().filter_map(Value::as_object).filter_map(public_key).take(KEYS_MAX));
     if keys.is_empty() { Err(JwksError::NoUsableKey) } else { Ok(keys) }

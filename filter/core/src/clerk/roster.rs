@@ -4,6 +4,7 @@ use super::api::{ApiError, BackendApi, success};
 use super::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{OrganizationId, Subject, UserId};
+use crate::json;
 use serde_json::Value;
 
 /// The most users or organisations that one page is asked to hold: Clerk's maximum.
@@ -49,7 +50,7 @@ impl Page {
     /// # Errors
     /// [`ApiError`].
     pub fn read(outcome: &Outcome<'_>, kind: Kind, plan_key: &str) -> Result<Self, ApiError> {
-        let answer: Value = serde_json::from_slice(success(outcome)?).map_err(|_| ApiError::Unreadable)?;
+        let answer: Value = json::read(success(outcome)?).map_err(|_| ApiError::Unreadable)?;
         // Users come as a list, organisations in an object beside their number.
         let members = match kind {
             Kind::Users => answer.as_array(),

@@ -133,14 +133,14 @@ impl Event {
             _ if thin => Names::of_thin(envelope)?,
             _ => Names::of_snapshot(envelope, kind, event_type)?,
         };
-        let account = (envelope.owned_text("account")?, envelope.owned_text("context")?);
+        // A thin event has a context in place of an account.
+        let account = envelope.member(if thin { "context" } else { "account" });
         Ok(Event {
             id: EventId::parse(id).map_err(EventError::Id)?,
             kind: kind.given(&names)?,
             created_s: envelope.member("created").and_then(Value::as_u64),
-            livemode: envelope.flag("livemode")?,
-            // A thin event has a context in place of an account.
-            account: if thin { account.1 } else { account.0 },
+            livemode: envelope.member("livemode").and_then(Value::as_bool),
+            account: account.map(|account| account.as_str().unwrap_or_default().to_owned()),
             event_type: event_type.to_owned(),
             names,
         })
@@ -216,17 +216,17 @@ impl Names {
             None => Ok(Metadata::default()),
         };
         let payment_failure = PaymentFailure {
-            attempt_count: object.number("attempt_count")?.unwrap_or_default(),
-            next_attempt_s: object.number("next_payment_attempt")?,
-            billing_reason: object.owned_text("billing_reason")?,
+            attempt_count: object.optional_number("attempt_count").unwrap_or_default(),
+            next_attempt_s: object.optional_number("next_payment_attempt"),
+            billing_reason: object.optional_text("billing_reason").map(str::to_owned),
         };
         let mut names = Names {
             object: id.map(str::to_owned),
             metadata: object.metadata()?,
             subscription_metadata: metadata_of(details)?,
             previous_metadata: metadata_of(data.object("previous_attributes")?)?,
-            client_reference_id: object.owned_text("client_reference_id")?,
-            mode: object.owned_text("mode")?,
+            client_reference_id: object.optional_text("client_reference_id").map(str::to_owned),
+            mode: object.optional_text("mode").map(str::to_owned),
             payment_failure: (event_type == PAYMENT_FAILED).then_some(payment_failure),
             ..Names::default()
         };

@@ -214,6 +214,52 @@ fn ids_that_do_not_look_like_stripes_are_left_out_and_named() {
 }
 
 #[test]
+fn the_change_of_all_metadata_keys_is_read_whole() {
+    for keys in [26, 50, 500] {
+        let pairs = |name: &'static str| (0..keys).map(move |n| (format!("{name}{n}"), json!("x")));
+        let previous: serde_json::Map<_, _> =
+            pairs("old").chain(pairs("new").map(|(key, _)| (key, json!(null)))).collect();
+        let mut event =
+            event("customer.updated", &json!({"id": "cus_1", "metadata": {"clerk_user_id": "user_1"}}));
+        event["data"]["previous_attributes"] = json!({"metadata": previous});
+        let names = parse(&event).unwrap().names;
+        assert_eq!(names.previous_metadata.iter().count(), keys, "those that were there before");
+        assert_eq!(names.metadata.get("clerk_user_id"), Some("user_1"));
+    }
+}
+
+#[test]
+fn what_cannot_be_held_spoils_no_event_and_is_no_id() {
+    let body = r#"{"id": "evt_1", "type": "TYPE", "x": ["\ud83d", 1e999], "data": {"object": {
+        "id": "ID", "customer": "cus_1", "subscription": "sub_1", "metadata": {"\ud83d": "a", "k": "\udc00"}}}}"#;
+    for event_type in ["invoice.created", "customer.updated", "customer.subscription.updated", "invoice.paid"]
+    {
+        let id = if event_type.starts_with("customer.s") { "sub_1" } else { "cus_1" };
+        let event = Event::parse(body.replace("TYPE", event_type).replace("ID", id).as_bytes()).unwrap();
+        assert_eq!(event.kind == EventKind::NoWork, event_type == "invoice.created", "{event_type}");
+    }
+    let event =
+        Event::parse(body.replace("TYPE", "customer.updated").replace("ID", r"cus_\ud83d").as_bytes());
+    let event = event.unwrap();
+    assert_eq!((event.kind, event.names.customer), (EventKind::NoWork, None));
+    assert_eq!(event.names.skipped, ["cus_\u{fffd}"]);
+    let id = body.replace("TYPE", "customer.updated").replace("evt_1", r"evt_\ud83d");
+    assert!(Event::parse(id.as_bytes()).is_err());
+}
+
+#[test]
+fn members_that_nothing_depends_on_may_be_anything() {
+    for odd in [json!(null), json!(-1), json!(1.5), json!("x"), json!([]), json!({})] {
+        let object = json!({"id": "in_1", "customer": "cus_1", "subscription": "sub_1", "attempt_count": odd,
+            "next_payment_attempt": odd, "billing_reason": odd, "mode": odd, "client_reference_id": odd});
+        let mut event = event("invoice.payment_failed", &object);
+        event["livemode"] = odd.clone();
+        event["created"] = odd.clone();
+        assert_eq!(parse(&event).unwrap().kind, EventKind::Invoice, "{odd}");
+    }
+}
+
+#[test]
 fn ids_that_the_seller_chose_are_taken() {
     let event = read("customer.updated", &json!({"id": "10482", "object": "customer"}));
     assert_eq!((event.kind, ids(&event)), (EventKind::Customer, (Some("10482"), None)));

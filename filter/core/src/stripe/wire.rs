@@ -1,6 +1,7 @@
 //! Stripe's JSON, read member by member. Null reads as absent; an error names the member, never its value.
 
 use super::object::{Metadata, Unreadable};
+use crate::json;
 use serde_json::{Map, Value};
 
 /// The most objects of one page that are taken: what every list here asks for, and the most that Stripe gives.
@@ -8,7 +9,7 @@ pub const PAGE_OBJECTS_MAX: usize = 100;
 
 /// Reads a whole body.
 pub(super) fn value(body: &[u8]) -> Result<Value, Unreadable> {
-    serde_json::from_slice(body).map_err(|_| Unreadable("no JSON"))
+    json::read(body).map_err(|_| Unreadable("no JSON"))
 }
 
 /// A JSON object.
@@ -36,6 +37,16 @@ impl<'a> Object<'a> {
         Ok(self.text(name)?.map(str::to_owned))
     }
 
+    /// A text that nothing depends on: whatever else stands there reads as absent.
+    pub(super) fn optional_text(self, name: &str) -> Option<&'a str> {
+        self.member(name).and_then(Value::as_str)
+    }
+
+    /// A whole number from 0 that nothing depends on: whatever else stands there reads as absent.
+    pub(super) fn optional_number(self, name: &str) -> Option<u64> {
+        self.member(name).and_then(Value::as_u64)
+    }
+
     /// A text that must be there.
     pub(super) fn needed_text(self, name: &'static str) -> Result<&'a str, Unreadable> {
         self.text(name)?.ok_or(Unreadable(name))
@@ -49,11 +60,6 @@ impl<'a> Object<'a> {
     /// A whole number that must be there.
     pub(super) fn needed_number(self, name: &'static str) -> Result<u64, Unreadable> {
         self.number(name)?.ok_or(Unreadable(name))
-    }
-
-    /// True or false.
-    pub(super) fn flag(self, name: &'static str) -> Result<Option<bool>, Unreadable> {
-        self.member(name).map(|value| value.as_bool().ok_or(Unreadable(name))).transpose()
     }
 
     /// Whether a flag is set. It may be absent, but not null: nobody may take "unknown" for "no".
@@ -98,7 +104,7 @@ impl<'a> Object<'a> {
 
     /// Its metadata, empty if there are none.
     pub(super) fn metadata(self) -> Result<Metadata, Unreadable> {
-        self.object("metadata")?.map_or(Ok(Metadata::default()), |object| Metadata::read(object.0))
+        Ok(self.object("metadata")?.map(|object| Metadata::read(object.0)).unwrap_or_default())
     }
 }
 
@@ -121,8 +127,8 @@ mod tests {
         );
         assert_eq!((object.number("n"), object.number("t")), (Ok(Some(7)), Err(Unreadable("t"))));
         assert_eq!(
-            (object.flag("f"), object.flag("null"), object.flag("n")),
-            (Ok(Some(true)), Ok(None), Err(Unreadable("n")))
+            (object.optional_text("t"), object.optional_text("n"), object.optional_number("n")),
+            (Some("x"), None, Some(7))
         );
         assert_eq!((object.is_set("f"), object.is_set("none")), (Ok(true), Ok(false)));
         assert_eq!(object.is_set("null"), Err(Unreadable("null")));

@@ -66,6 +66,20 @@ const SUBJECT: &[Case] = &[
         |t| {
             t.raw_claims = with_member(&t.claims, r#""x":1e400"#);
         },
+        "ok",
+    ),
+    (
+        "metadata with half of a surrogate pair, and deeper than is read",
+        |t| {
+            let deep =
+                format!(r#""metadata":{{"note":"\ud83d","x":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+            t.raw_claims = with_member(&t.claims, &deep);
+        },
+        "ok",
+    ),
+    (
+        "exp beyond what is representable",
+        |t| t.raw_claims = with_bytes(&t.claims, r#""exp":"#, br#""exp":1e400,"y":"#),
         "malformed_token",
     ),
     ("no sid", |t| t.without("sid"), "ok"),

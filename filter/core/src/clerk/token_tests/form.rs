@@ -160,7 +160,7 @@ const HEADER: &[Case] = &[
         |t| {
             t.raw_header = with_member(&t.header, &format!("\"x\":{}{}", "[".repeat(200), "]".repeat(200)));
         },
-        "malformed_token",
+        "ok",
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
 
 use super::super::{Delivery, Worker};
+use super::answer::Answer;
 use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
 use super::world::{Ending, World, parts};
 use crate::config::{Configuration, Webhook};
@@ -22,6 +23,8 @@ pub(super) struct Bench {
     pub(super) callouts: Vec<Callout>,
     /// What becomes of a callout in place of an answer, if anything.
     pub(super) fails: fn(&Callout) -> Option<Ending>,
+    /// How the body of an answer is written.
+    pub(super) rewrites: fn(String) -> String,
 }
 
 /// What came of a delivery.
@@ -56,6 +59,7 @@ impl Bench {
             callout_takes: Duration::from_millis(20),
             callouts: Vec::new(),
             fails: |_| None,
+            rewrites: |body| body,
         }
     }
 
@@ -92,7 +96,10 @@ impl Bench {
             let wave = passage.in_flight.iter().map(|call| call.round_trip).min().unwrap();
             self.world.now = self.world.now.plus(self.callout_takes);
             for call in passage.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
-                let answer = || Ending::Answered(self.world.answer(&call.callout));
+                let answer = || {
+                    let answer = self.world.answer(&call.callout);
+                    Ending::Answered(Answer { body: (self.rewrites)(answer.body), ..answer })
+                };
                 self.callouts.push(call.callout.clone());
                 call.ending = Some((self.fails)(&call.callout).unwrap_or_else(answer));
             }

@@ -11,6 +11,7 @@ mod check;
 mod clerk;
 mod gateway;
 mod history;
+mod odd_json;
 mod oracle;
 mod random;
 mod request;
