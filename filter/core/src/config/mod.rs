@@ -33,9 +33,10 @@ pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
 pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
-use document::Document;
+use crate::secret::Secret;
 use document::gate::PlanGate;
 use document::webhook::{StripeWebhook, plan_key as usual_plan_key};
+use document::{Document, FromEnvironment};
 use error::{Checked, Problems};
 use secrets::Secrets;
 use serde::de::IgnoredAny;
@@ -58,6 +59,14 @@ pub struct Configuration<S> {
     pub not_plans: NotPlans,
     /// The filter's own section.
     pub section: S,
+}
+
+/// Reads the signing secrets in a variable, for a host that signs.
+///
+/// # Errors
+/// [`ConfigError`] if it is not set, or holds anything else.
+pub fn signing_secrets(variable: &str, environment: Environment<'_>) -> Result<Vec<Secret>, ConfigError> {
+    Secrets::From(environment).signing(&FromEnvironment { env: variable }, variable).map_err(|error| *error)
 }
 
 /// Reads the configuration of the webhook filter: JSON text or the bytes of a `google.protobuf.Struct`.

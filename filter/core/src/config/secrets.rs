@@ -11,6 +11,9 @@ const VALUES_MAX: usize = 8;
 /// The longest value of a variable, in bytes.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
+/// What every signing secret of Stripe begins with (<https://docs.stripe.com/webhooks/signature>).
+const SIGNING_PREFIX: &str = "whsec_";
+
 /// Where secrets are read from, if at all.
 #[derive(Clone, Copy)]
 pub(super) enum Secrets<'a> {
@@ -33,6 +36,10 @@ impl Secrets<'_> {
         match value.trim() {
             "" => Err(flaw("is set but blank", "give it a value, or do not hand it over")),
             value if value.len() > VALUE_BYTES_MAX => Err(flaw("is too long", "65536 bytes are the most")),
+            value if value.split(',').any(is_quoted) => Err(flaw(
+                "holds quotes around a value",
+                "remove them: the environment keeps quotes as part of the value",
+            )),
             value => Ok(Some(value.to_owned())),
         }
     }
@@ -80,7 +87,11 @@ impl Secrets<'_> {
                     "remove the comma that has nothing beside it",
                 )
             })?;
-            if ["sk_", "rk_", "pk_", "we_"].iter().any(|other| secret.expose().starts_with(other)) {
+            if !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {
+                let problem = format!("holds a blank or a character that no secret has in place {place}");
+                return Err(flaw(problem, "copy the secret again; separate several by commas"));
+            }
+            if secret.expose().strip_prefix(SIGNING_PREFIX).is_none_or(str::is_empty) {
                 let problem = format!("holds something else than a signing secret in place {place}");
                 return Err(flaw(problem, "take the endpoint's signing secret, which begins with whsec_"));
             }
@@ -162,6 +173,13 @@ impl Secrets<'_> {
         };
         value.split(',').map(pair).collect()
     }
+}
+
+/// Whether there are quotes around a value: of an `.env` file that was read as it is, or of a word processor.
+fn is_quoted(value: &str) -> bool {
+    const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '‘', '’', '«', '»'];
+    let value = value.trim();
+    value.starts_with(QUOTES) || value.ends_with(QUOTES)
 }
 
 /// Cuts a text into its keys: at commas and, outside of header lines, at blank lines.

@@ -29,6 +29,26 @@ fn what_cannot_be_a_signing_secret_is_refused_and_not_shown() {
         ("an API key", Some("sk_live_x"), "something else than a signing secret in place 1"),
         ("an endpoint's id", Some("whsec_x,we_x"), "something else than a signing secret in place 2"),
         ("too many", Some(&nine), "holds 9 secrets"),
+        ("another word", Some("secret_x"), "something else than a signing secret in place 1"),
+        ("without the prefix", Some("whsec_x,_x"), "something else than a signing secret in place 2"),
+        ("the prefix in capitals", Some("WHSEC_x"), "something else than a signing secret in place 1"),
+        ("nothing behind the prefix", Some("whsec_"), "something else than a signing secret in place 1"),
+        ("a blank inside", Some("whsec_a _x"), "a blank or a character that no secret has in place 1"),
+        (
+            "two without a comma",
+            Some("whsec_x\nwhsec_x"),
+            "a blank or a character that no secret has in place 1",
+        ),
+        ("a letter outside ASCII", Some("whsec_ä_x"), "a blank or a character that no secret has in place 1"),
+        ("double quotes", Some("\"whsec_x\""), "S holds quotes around a value; remove them"),
+        ("single quotes", Some(" 'whsec_x' "), "S holds quotes around a value; remove them"),
+        ("curly quotes", Some("“whsec_x”"), "S holds quotes around a value; remove them"),
+        ("one quote", Some("whsec_x'"), "S holds quotes around a value; remove them"),
+        (
+            "quotes around the second",
+            Some("whsec_x,\"whsec_x\""),
+            "S holds quotes around a value; remove them",
+        ),
     ];
     for (why, value, words) in cases {
         let environment = |_: &str| value.map(str::to_owned);
@@ -65,6 +85,8 @@ fn an_api_key_may_be_absent_and_must_be_clear_if_it_is_there() {
         (vec![("A", " ")], "A: the environment variable A is set but blank"),
         (vec![("A", "pk_x")], "A: is no secret API key"),
         (vec![("A", "sk_x\r\nhost: y")], "A: holds a blank or a character"),
+        (vec![("A", "\"sk_x\"")], "A: the environment variable A holds quotes around a value; remove them"),
+        (vec![("A", "Bearer sk_x")], "A: holds a blank or a character"),
     ];
     for (pairs, words) in cases {
         let error = read(&pairs).unwrap_err();
@@ -104,6 +126,8 @@ fn what_is_no_public_key_is_refused_and_not_shown() {
         ("an API key", "sk_live_QUJD", "holds no public key"),
         ("only commas", ",,", "holds no key"),
         ("too many", &nine, "holds too many keys"),
+        ("quotes", "\"QUJD\"", "holds quotes around a value; remove them"),
+        ("quotes around the second", "QUJD,'QUJD'", "holds quotes around a value; remove them"),
     ];
     for (why, value, words) in cases {
         let error =

@@ -218,12 +218,14 @@ fn the_webhook_section_is_read_as_written() {
 #[test]
 fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
     let environment = |variable: &str| match variable {
-        "PLAN_MAP" => Some(" price_9=pro, price_123=pro ,price_8 = enterprise".to_owned()),
+        "PLAN_MAP" => {
+            Some(" price_9=pro, price_123=pro ,price_8 = enterprise,plan_Fx12ab=pro,a=b=pro".to_owned())
+        }
         other => environment(other),
     };
     let plans = webhook(&text(&whole()), &environment).unwrap().plans;
     let pro = plans.get(plans.rank_of("pro").unwrap());
-    assert_eq!(pro.prices.iter().collect::<Vec<_>>(), ["price_123", "price_9"]);
+    assert_eq!(pro.prices.iter().collect::<Vec<_>>(), ["a=b", "plan_Fx12ab", "price_123", "price_9"]);
     assert_eq!(pro.lookup_keys.iter().collect::<Vec<_>>(), ["pro_monthly"]);
     assert_eq!(pro.features.iter().collect::<Vec<_>>(), ["priority_support"]);
     let windows = vec![Window { max: 100, per: Period::Month }, Window { max: 10, per: Period::Minute }];

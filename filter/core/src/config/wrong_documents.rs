@@ -537,6 +537,16 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
             Some("price_storage=pro"),
             "PLAN_MAP: the price \"price_storage\" stands in not_plans.prices[0] too",
         ),
+        (
+            "PLAN_MAP",
+            Some("'price_1=pro'"),
+            "PLAN_MAP: the environment variable PLAN_MAP holds quotes around a value",
+        ),
+        (
+            "PLAN_MAP",
+            Some("price_1=\"pro\""),
+            "PLAN_MAP: the environment variable PLAN_MAP holds quotes around a value",
+        ),
         ("PLAN_MAP", Some(" "), "PLAN_MAP: the environment variable PLAN_MAP is set but blank"),
     ];
     for (name, value, want) in cases {

@@ -24,6 +24,16 @@ pub enum Searched {
     Subscriptions,
 }
 
+impl Searched {
+    /// The endpoint, as Stripe's reference names it.
+    pub(crate) fn endpoint(self) -> &'static str {
+        match self {
+            Searched::Customers => "GET /v1/customers/search",
+            Searched::Subscriptions => "GET /v1/subscriptions/search",
+        }
+    }
+}
+
 /// Stripe's API.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeApi<'a> {

@@ -20,6 +20,8 @@ pub enum Answer<T> {
     Missing,
     /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until someone acts.
     Unauthorized(ApiError),
+    /// The key is a restricted one without a permission that this endpoint needs. It stays so until someone acts.
+    Forbidden(MissingPermission),
     /// It may work later.
     Transient(Trouble),
     /// Stripe refuses the request. It stays so until someone acts.
@@ -50,6 +52,15 @@ pub enum Trouble {
     /// Stripe is overloaded, in trouble, or busy with the same object.
     #[error("Stripe says: {0}")]
     Stripe(ApiError),
+}
+
+/// What a restricted key lacks (<https://docs.stripe.com/keys/restricted-api-keys>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingPermission {
+    /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it names none.
+    pub permissions: Vec<String>,
+    /// What Stripe says.
+    pub error: ApiError,
 }
 
 /// An error of Stripe's: <https://docs.stripe.com/api/errors>.
@@ -112,7 +123,7 @@ impl<T> Answer<T> {
     }
 
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let Ok((error, other_mode)) = ApiError::read(status, headers, body) else {
+        let Ok((error, other_mode, permissions)) = ApiError::read(status, headers, body) else {
             // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.
             return match status {
                 401 | 403 => Answer::Unauthorized(ApiError { status, ..ApiError::default() }),
@@ -126,6 +137,9 @@ impl<T> Answer<T> {
             // The subscription after which the next page starts is gone, not what was asked for.
             (400..=499, _) if missing && error.param == "starting_after" => Self::later(error),
             (400..=499, _) if missing => Answer::Missing,
+            (403, _) if error.is_missing_permission() || !permissions.is_empty() => {
+                Answer::Forbidden(MissingPermission { permissions, error })
+            }
             (401 | 403, _) => Answer::Unauthorized(error),
             (_, Some(b"true")) => Self::later(error),
             (409, Some(b"false")) => Answer::Refused(error),
@@ -145,24 +159,47 @@ impl<T> Answer<T> {
 /// test mode, but a live mode key was used to make this request.` There is no code for it.
 const OTHER_MODE: &str = "a similar object exists in";
 
+/// The code of what a restricted key may not do, and a part of the message that stands there with it or without it.
+const MISSING_PERMISSION: (&str, &str) =
+    ("more_permissions_required", "does not have the required permissions");
+
+/// What Stripe's permissions of restricted keys begin with.
+const PERMISSION_PREFIX: &str = "rak_";
+
+/// How many permissions of one message are kept, and how long each may be.
+const PERMISSIONS_MAX: usize = 8;
+const PERMISSION_BYTES_MAX: usize = 64;
+
 impl ApiError {
-    /// The error in an answer, and whether it speaks of an object of the other mode.
-    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool), Unreadable> {
+    fn is_missing_permission(&self) -> bool {
+        self.code.starts_with(MISSING_PERMISSION.0) || self.message.contains(MISSING_PERMISSION.1)
+    }
+
+    /// The error in an answer, whether it speaks of an object of the other mode, and the permissions that it names.
+    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool, Vec<String>), Unreadable> {
         let body = wire::value(body)?;
         let wire = Object::of(&body)?.needed_object("error")?;
-        let text = |name| Ok(wire.text(name)?.unwrap_or_default());
-        let message = text("message")?;
+        let text = |name| wire.optional_text(name).unwrap_or_default();
+        let message = text("message");
         let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());
         let error = ApiError {
             status,
-            kind: short(text("type")?),
-            code: short(text("code")?),
-            param: short(text("param")?),
+            kind: short(text("type")),
+            code: short(text("code")),
+            param: short(text("param")),
             message: short(&without_keys(message)),
             request_id: short(request_id.unwrap_or_default()),
         };
-        Ok((error, message.contains(OTHER_MODE)))
+        Ok((error, message.contains(OTHER_MODE), permissions(message)))
     }
+}
+
+/// The permissions in a message: `… Having the 'rak_subscription_read' permission would allow this request …`.
+fn permissions(message: &str) -> Vec<String> {
+    let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let named =
+        words.filter(|word| word.starts_with(PERMISSION_PREFIX) && word.len() <= PERMISSION_BYTES_MAX);
+    named.take(PERMISSIONS_MAX).map(str::to_owned).collect()
 }
 
 fn short(text: &str) -> String {
@@ -172,6 +209,8 @@ fn short(text: &str) -> String {
 /// Stripe stars out most of a key that it repeats, but not all: what is left of it goes too.
 fn without_keys(message: &str) -> String {
     let starred = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
+        // A permission such as `rak_task_read` is no key.
+        Some(_) if word.trim_matches('\'').starts_with(PERMISSION_PREFIX) => word.to_owned(),
         Some(place) => format!("{}***", word.get(..place).unwrap_or_default()),
         None => word.to_owned(),
     };

@@ -2,12 +2,13 @@
 
 use super::*;
 
-/// The answer in short: `done`, `missing`, `unauthorized`, `transient` or `refused`.
+/// The answer in short: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or `refused`.
 fn sort(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
     match answer(status, should_retry, body) {
         Answer::Done(_) => "done",
         Answer::Missing => "missing",
         Answer::Unauthorized(_) => "unauthorized",
+        Answer::Forbidden(_) => "forbidden",
         Answer::Transient(_) => "transient",
         Answer::Refused(_) => "refused",
     }
@@ -25,6 +26,28 @@ fn error(kind: &str, code: &str, param: &str, message: &str) -> String {
     serde_json::json!({"error": {"type": kind, "code": code, "param": param, "message": message,
         "doc_url": "https://stripe.com/docs"}})
     .to_string()
+}
+
+/// As Stripe words it.
+const RESTRICTED: &str = "The provided key 'rk_test_*****abcd' does not have the required permissions for this endpoint \
+    on account 'acct_1'. Having the 'rak_subscription_read' permission would allow this request to continue.";
+
+#[test]
+fn a_missing_permission_is_named_and_the_key_is_not() {
+    let cases = [
+        (RESTRICTED, &["rak_subscription_read"][..]),
+        ("The key lacks one of rak_customer_read, 'rak_task_read'.", &["rak_customer_read", "rak_task_read"]),
+        ("The provided key 'rk_live_*****abcd' does not have the required permissions.", &[]),
+    ];
+    for (message, want) in cases {
+        let body = error("invalid_request_error", "more_permissions_required", "", message);
+        let Answer::Forbidden(missing) = answer(403, None, &body) else { panic!("forbidden: {message}") };
+        assert_eq!(missing.permissions, want, "{message}");
+        assert!(!missing.error.to_string().contains("abcd"), "{message}");
+    }
+    let many = vec!["rak_x"; 100].join(" ");
+    assert_eq!(permissions(&many).len(), PERMISSIONS_MAX);
+    assert!(permissions(&format!("rak_{}", "x".repeat(100))).is_empty());
 }
 
 #[test]
@@ -61,6 +84,21 @@ fn answers_are_sorted_by_what_follows_from_them() {
         ("a 5xx that says missing is none", 500, None, &*missing, "transient"),
         ("a wrong key", 401, None, bare, "unauthorized"),
         ("a key that may not do this", 403, None, &*refused, "unauthorized"),
+        (
+            "a restricted key, by the code",
+            403,
+            None,
+            &*error(invalid, "more_permissions_required", "", "x"),
+            "forbidden",
+        ),
+        ("a restricted key, by the message", 403, None, &*error(invalid, "", "", RESTRICTED), "forbidden"),
+        (
+            "the same words with another status",
+            401,
+            None,
+            &*error(invalid, "", "", RESTRICTED),
+            "unauthorized",
+        ),
         ("a gateway that has no key", 401, None, "", "unauthorized"),
         ("a wrong key stays wrong", 401, Some("true"), bare, "unauthorized"),
         ("too many requests", 429, None, &*busy, "transient"),

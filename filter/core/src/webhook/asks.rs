@@ -118,6 +118,22 @@ impl Ask {
         }
     }
 
+    /// What is asked, as Stripe's reference names it.
+    fn endpoint(&self) -> &'static str {
+        match self {
+            Ask::Subscription(_) | Ask::Recorded(_) => "GET /v1/subscriptions/:id",
+            Ask::Items { .. } => "GET /v1/subscription_items",
+            Ask::Customer(_) => "GET /v1/customers/:id",
+            Ask::Subscriptions { .. } => "GET /v1/subscriptions",
+            Ask::Sessions(_) => "GET /v1/checkout/sessions",
+            Ask::Product(_) => "GET /v1/products/:id",
+            Ask::OpenInvoices(_) => "GET /v1/invoices",
+            Ask::NameOnSubscription(..) => "POST /v1/subscriptions/:id",
+            Ask::NameOnCustomer(..) => "POST /v1/customers/:id",
+            Ask::Record(_) | Ask::Write(..) => "Clerk",
+        }
+    }
+
     /// What the outcome of the callout means.
     pub(super) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
         match self {
@@ -131,30 +147,33 @@ impl Ask {
                         None => Told::Subscriptions(page),
                     })
                 };
-                stripe_says(outcome, parse)?.ok_or(OTHER_ACCOUNT)
+                stripe_says(self, outcome, parse)?.ok_or(OTHER_ACCOUNT)
             }
-            Ask::Customer(_) => stripe_says(outcome, |body| Customer::parse(body).map(|_| Told::Customer))?
-                .ok_or(OTHER_ACCOUNT),
+            Ask::Customer(_) => {
+                stripe_says(self, outcome, |body| Customer::parse(body).map(|_| Told::Customer))?
+                    .ok_or(OTHER_ACCOUNT)
+            }
             Ask::Subscriptions { other_mode_is_empty, .. } => {
                 let parse: Parse = |body| Page::parse(body).map(Told::Subscriptions);
                 let answer = outcome::Answer::of(outcome, parse);
                 let answer = if *other_mode_is_empty { answer.or_of_other_mode() } else { answer };
-                Ok(found(answer)?.unwrap_or(Told::Subscriptions(Page::default())))
+                Ok(found(self.endpoint(), answer)?.unwrap_or(Told::Subscriptions(Page::default())))
             }
             Ask::Recorded(_) => {
                 let parse: Parse =
                     |body| Ok(Told::Recorded(Page::of_one(body)?.subscriptions.pop().map(Box::new)));
                 let answer = outcome::Answer::of(outcome, parse).or_of_other_mode();
-                Ok(found(answer)?.unwrap_or(Told::Recorded(None)))
+                Ok(found(self.endpoint(), answer)?.unwrap_or(Told::Recorded(None)))
             }
             Ask::Items { .. } => {
-                let items =
-                    stripe_says(outcome, |body| ItemsPage::parse(body).map(|page| Told::Items(Some(page))))?;
+                let items = stripe_says(self, outcome, |body| {
+                    ItemsPage::parse(body).map(|page| Told::Items(Some(page)))
+                })?;
                 Ok(items.unwrap_or(Told::Items(None)))
             }
             Ask::Sessions(_) => {
                 let sessions =
-                    stripe_says(outcome, |body| CheckoutSession::parse_list(body).map(Told::Sessions))?;
+                    stripe_says(self, outcome, |body| CheckoutSession::parse_list(body).map(Told::Sessions))?;
                 Ok(sessions.unwrap_or(Told::Sessions(Vec::new())))
             }
             Ask::Product(_) => {
@@ -162,19 +181,19 @@ impl Ask {
                     let Product { metadata, deleted, .. } = Product::parse(body)?;
                     Ok(Told::Product((!deleted).then_some(metadata)))
                 };
-                Ok(stripe_says(outcome, parse)?.unwrap_or(Told::Product(None)))
+                Ok(stripe_says(self, outcome, parse)?.unwrap_or(Told::Product(None)))
             }
             Ask::OpenInvoices(_) => {
                 let invoices =
-                    stripe_says(outcome, |body| OpenInvoices::parse(body).map(Told::OpenInvoices))?;
+                    stripe_says(self, outcome, |body| OpenInvoices::parse(body).map(Told::OpenInvoices))?;
                 Ok(invoices.unwrap_or(Told::OpenInvoices(OpenInvoices::default())))
             }
             Ask::NameOnSubscription(..) => {
-                stripe_says(outcome, |body| Subscription::parse(body).map(|_| Told::Named))?;
+                stripe_says(self, outcome, |body| Subscription::parse(body).map(|_| Told::Named))?;
                 Ok(Told::Named)
             }
             Ask::NameOnCustomer(..) => {
-                stripe_says(outcome, |body| Customer::parse(body).map(|_| Told::Named))?;
+                stripe_says(self, outcome, |body| Customer::parse(body).map(|_| Told::Named))?;
                 Ok(Told::Named)
             }
             Ask::Record(subject) | Ask::Write(subject, _) => {
@@ -204,16 +223,19 @@ fn name<'a>(named: &'a Named, config: &'a Webhook) -> Vec<(&'a str, &'a str)> {
 type Parse = fn(&[u8]) -> Result<Told, Unreadable>;
 
 /// What Stripe's answer says; `None` where it says that there is no such thing.
-fn stripe_says(outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, Trouble> {
-    found(outcome::Answer::of(outcome, parse))
+fn stripe_says(ask: &Ask, outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, Trouble> {
+    found(ask.endpoint(), outcome::Answer::of(outcome, parse))
 }
 
-/// What an answer says; `None` where it says that there is no such thing.
-pub(super) fn found<T>(answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
+/// What the answer of that endpoint says; `None` where it says that there is no such thing.
+pub(super) fn found<T>(endpoint: &'static str, answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
     match answer {
         outcome::Answer::Done(found) => Ok(Some(found)),
         outcome::Answer::Missing => Ok(None),
         outcome::Answer::Unauthorized(_) => Err(Trouble::Credentials { service: Service::Stripe }),
+        outcome::Answer::Forbidden(missing) => {
+            Err(Trouble::Forbidden { endpoint, missing: Box::new(missing) })
+        }
         outcome::Answer::Transient(trouble) => {
             Err(Trouble::Transient { service: Service::Stripe, why: trouble.to_string() })
         }

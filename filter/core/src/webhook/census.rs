@@ -234,7 +234,8 @@ impl Census {
     ) -> Result<Option<Question>, Trouble> {
         match question {
             Question::Subscriptions { .. } => {
-                let page = found(Answer::of(outcome, Page::parse))?.unwrap_or_default();
+                let page =
+                    found("GET /v1/subscriptions", Answer::of(outcome, Page::parse))?.unwrap_or_default();
                 let left_out = page.skipped.len().saturating_add(page.unreadable.len());
                 let read = page.subscriptions.len().saturating_add(left_out);
                 self.counts.subscriptions = bounded(self.counts.subscriptions, read)?;
@@ -279,7 +280,7 @@ impl Census {
                 Ok(None)
             }
             Question::Search { what, subject, pages, .. } => {
-                let page = found(Answer::of(outcome, Found::parse))?.unwrap_or_default();
+                let page = found(what.endpoint(), Answer::of(outcome, Found::parse))?.unwrap_or_default();
                 self.skipped.extend(page.skipped);
                 let ties = self.people.entry(subject.clone()).or_default();
                 ties.trusted |= what == Searched::Customers && !page.customers.is_empty();

@@ -2,6 +2,7 @@
 
 use crate::clerk::api::ApiError;
 use crate::problem::Problem;
+use crate::stripe::outcome::MissingPermission;
 
 /// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
 pub(super) const RETRY_AFTER_S: &str = "30";
@@ -41,6 +42,14 @@ pub(super) enum Trouble {
         /// Which.
         service: Service,
     },
+    /// The restricted key at Stripe lacks a permission.
+    #[error("Stripe refuses {endpoint} to the API key: {}", cure(.missing))]
+    Forbidden {
+        /// What was asked, as Stripe's reference names it.
+        endpoint: &'static str,
+        /// What it lacks.
+        missing: Box<MissingPermission>,
+    },
     /// The request was refused for what it says: a fault of ours, or an API that changed.
     #[error("{} refused a request: {why}", .service.name())]
     Refused {
@@ -69,12 +78,20 @@ pub(super) enum Trouble {
     TooMany,
 }
 
+/// What to do about a permission that a restricted key lacks.
+fn cure(missing: &MissingPermission) -> String {
+    match missing.permissions.as_slice() {
+        [] => format!("give the restricted key the permission that it lacks; Stripe says: {}", missing.error),
+        permissions => format!("give the restricted key the permission {}", permissions.join(" or ")),
+    }
+}
+
 impl Trouble {
     /// The code in the answer, in the alarm and in the metric.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Trouble::Transient { .. } => "upstream_unavailable",
-            Trouble::Credentials { .. } => "bad_credentials",
+            Trouble::Credentials { .. } | Trouble::Forbidden { .. } => "bad_credentials",
             Trouble::Refused { .. } => "upstream_refused",
             Trouble::OutOfTime => "out_of_time",
             Trouble::Unsettled => "unsettled",
@@ -90,6 +107,7 @@ impl Trouble {
             Trouble::Transient { service, .. }
             | Trouble::Credentials { service }
             | Trouble::Refused { service, .. } => Some(*service),
+            Trouble::Forbidden { .. } => Some(Service::Stripe),
             _ => None,
         }
     }
@@ -121,7 +139,10 @@ impl From<&Trouble> for Problem {
     fn from(trouble: &Trouble) -> Self {
         // 500 for what will not pass by itself, so that it stands out in Stripe's dashboard.
         let status = match trouble {
-            Trouble::Credentials { .. } | Trouble::Refused { .. } | Trouble::TooMany => 500,
+            Trouble::Credentials { .. }
+            | Trouble::Forbidden { .. }
+            | Trouble::Refused { .. }
+            | Trouble::TooMany => 500,
             _ => 503,
         };
         let detail = "the plan could not be brought in line now; the gateway's log says why";

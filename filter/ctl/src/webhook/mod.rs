@@ -10,6 +10,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tollgate_core::config::signing_secrets;
+use tollgate_core::secret::Secret;
 
 /// As long as Stripe waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -83,13 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// The body and its signature.
 fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
-    let secrets = std::env::var(SECRET).unwrap_or_default();
-    let secret = secrets.split(',').map(str::trim).find(|secret| !secret.is_empty());
-    let secret = secret.ok_or_else(|| {
-        format!(
-            "{SECRET}: is not set; `export {SECRET}=whsec_…`, the signing secret of the endpoint at Stripe"
-        )
-    })?;
+    let secret = signing_secret(std::env::var(SECRET).ok().as_deref())?;
     let now = clock::now();
     let body = match (&send.file, &send.kind) {
         (Some(file), _) => {
@@ -101,8 +97,20 @@ fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
         }
         (None, None) => return Err("name a --type or a --file".to_owned()),
     };
-    let signature = signature::header(secret, &body, now.as_secs());
+    let signature = signature::header(secret.expose(), &body, now.as_secs());
     Ok((body, signature))
+}
+
+/// The first signing secret, checked as the filter checks it.
+fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
+    let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
+        return Err(format!(
+            "{SECRET}: is not set; `export {SECRET}=whsec_…`, the signing secret of the endpoint at Stripe"
+        ));
+    };
+    let secrets = signing_secrets(SECRET, &|_| Some(value.to_owned()))
+        .map_err(|error| format!("{SECRET}: {}; {}", error.problem, error.cure))?;
+    secrets.into_iter().next().ok_or_else(|| format!("{SECRET}: holds no secret"))
 }
 
 fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String> {
@@ -138,4 +146,19 @@ fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String
         Err(_) => println!("{text}"),
     }
     Ok(if answer.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_checked_as_the_filter_checks_it_and_not_shown() {
+        let first = signing_secret(Some("whsec_a,whsec_b")).map(|secret| secret.expose().to_owned());
+        assert_eq!(first.as_deref(), Ok("whsec_a"));
+        for wrong in [None, Some(" "), Some("\"whsec_a\""), Some("secret_a"), Some("whsec_a b")] {
+            let error = signing_secret(wrong).unwrap_err();
+            assert!(error.starts_with("STRIPE_WEBHOOK_SECRET: ") && !error.contains("_a"), "{error}");
+        }
+    }
 }

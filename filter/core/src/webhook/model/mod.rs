@@ -33,6 +33,7 @@ mod named_schedules;
 mod recorded;
 mod requests;
 mod requests_converge;
+mod restricted_key;
 mod round_trips;
 mod sellers_ids;
 mod unknown_plan;
