@@ -11,7 +11,7 @@ async fn wrong_arguments_and_configurations_are_refused_before_anything_is_asked
     let cases: [(&[&str], &str); 6] = [
         (&[], "required arguments were not provided"),
         (&["--all", "--subject", "user_a"], "cannot be used with"),
-        (&["--customer", "user_a"], "expected `cus_`"),
+        (&["--customer", "cus_a/b"], "printable ASCII characters"),
         (&["--subject", "acme"], "expected `user_…` or `org_…`"),
         (&["--all", "--apply", "--exit-code"], "cannot be used with"),
         (&["--all", "--resume", &broken], "is no file of `tollgate sync --resume`"),
