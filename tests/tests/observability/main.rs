@@ -1,7 +1,10 @@
-//! The alert rules and the dashboard ask for what a real Envoy exports, and every metric of Tollgate's is explained.
+//! The alert rules and the dashboard ask for what a real Envoy exports, strangers cannot move the alerts, and every metric of
+//! Tollgate's is explained.
 
 mod documented;
+mod evaluation;
 mod events;
 mod exported;
 mod queries;
 mod shown;
+mod steered;

@@ -13,17 +13,20 @@ pub(crate) enum Decision {
     PlanRequired,
     /// The plan's limit is used up.
     OverLimit,
-    /// Its path, its rule or its keys could not be judged.
+    /// Its path, host or method is one that nobody is served with.
+    BadRequest,
+    /// Its rule, its keys or its counter were not there.
     Unjudged,
     /// It would have been refused, and went on because the gate runs in shadow mode.
     Shadowed,
 }
 
-const DECISIONS: [(Decision, &str); 6] = [
+const DECISIONS: [(Decision, &str); 7] = [
     (Decision::Allowed, "allowed"),
     (Decision::Unauthenticated, "unauthenticated"),
     (Decision::PlanRequired, "plan_required"),
     (Decision::OverLimit, "over_limit"),
+    (Decision::BadRequest, "bad_request"),
     (Decision::Unjudged, "unjudged"),
     (Decision::Shadowed, "shadowed"),
 ];
@@ -37,8 +40,10 @@ pub(crate) enum Event {
     CacheMiss,
     /// A token named no plan that is sold.
     PlanUnknown,
-    /// A counter was lost because its bucket was full.
+    /// A signed-in caller's counter was lost because its bucket was full.
     Evicted,
+    /// The same of an anonymous caller's, of whom a stranger can be as many as they have addresses.
+    AnonymousEvicted,
     /// A counter could not be read or stored.
     StoreFailed,
     /// A request was served without being counted, because it could not be and `on_error` allows it.
@@ -59,11 +64,12 @@ pub(crate) enum Event {
     TokenRefused(usize),
 }
 
-const EVENTS: [(Event, &str); 12] = [
+const EVENTS: [(Event, &str); 13] = [
     (Event::CacheHit, "token_cache.hits"),
     (Event::CacheMiss, "token_cache.misses"),
     (Event::PlanUnknown, "plan_unknown"),
     (Event::Evicted, "counters.evicted"),
+    (Event::AnonymousEvicted, "counters.anonymous_evicted"),
     (Event::StoreFailed, "counters.store_failed"),
     (Event::Uncounted, "counters.uncounted"),
     (Event::KeysFetched, "keys.fetched"),

@@ -74,10 +74,10 @@ impl Refusal {
             | Refusal::PlanRequired { .. }
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
             Refusal::QuotaExceeded { .. } => Decision::OverLimit,
-            Refusal::AmbiguousPath
-            | Refusal::AmbiguousHost
-            | Refusal::MethodNotAllowed
-            | Refusal::UnknownRule
+            Refusal::AmbiguousPath | Refusal::AmbiguousHost | Refusal::MethodNotAllowed => {
+                Decision::BadRequest
+            }
+            Refusal::UnknownRule
             | Refusal::AddressUnknown
             | Refusal::KeysUnavailable
             | Refusal::SignaturesUnsupported

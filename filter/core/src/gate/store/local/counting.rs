@@ -75,7 +75,7 @@ impl Counting {
             Input::Loaded { value, version } => {
                 let Spending { windows, cost, limit } = &self.spending;
                 let spent = spend(value, place.fingerprint, windows, *cost, now);
-                report_losses(worker, spent.evicted, spent.unreadable, reports);
+                report_losses(worker, spender, spent.evicted, spent.unreadable, reports);
                 let standing = Standing { limit: limit.clone(), states: spent.states };
                 match (spent.decision, spent.new_bytes) {
                     (Decision::Admitted, Some(value)) => {
@@ -104,7 +104,13 @@ fn latest_reset(states: &[WindowState]) -> Micros {
     states.iter().map(WindowState::reset).max().unwrap_or_default()
 }
 
-fn report_losses(worker: &Worker, evicted: u32, unreadable: bool, reports: &mut Vec<Report>) {
+fn report_losses(
+    worker: &Worker,
+    spender: &Spender,
+    evicted: u32,
+    unreadable: bool,
+    reports: &mut Vec<Report>,
+) {
     #[derive(Serialize)]
     struct Line {
         alarm: &'static str,
@@ -113,7 +119,8 @@ fn report_losses(worker: &Worker, evicted: u32, unreadable: bool, reports: &mut 
     }
     if evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
-        reports.push(worker.metrics.happened(Event::Evicted));
+        let event = if spender.caller().is_some() { Event::Evicted } else { Event::AnonymousEvicted };
+        reports.push(worker.metrics.happened(event));
         reports.push(Report::json(
             Level::Warn,
             &Line { alarm: "counters_evicted", counters_lost: evicted, cure },
