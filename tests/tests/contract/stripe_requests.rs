@@ -83,11 +83,10 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
     let id = ProductId::parse("prod_1").expect("an id");
     assert_eq!(done(&mock, stripe.retrieve_product(&id), Product::parse).await.id, "prod_1");
 
-    let metadata = [("clerk_user_id", "user_1"), ("tollgate_named_by", "client_reference_id")];
+    let metadata =
+        [("tollgate_owner", "user_1"), ("tollgate_owner_from", "client_reference_id"), ("clerk_user_id", "")];
     let update = stripe.update_subscription_metadata(&subscription(), &metadata, "evt_1");
     done(&mock, update, Subscription::parse).await;
-    let update = stripe.update_customer_metadata(&customer(), &metadata, "evt_1");
-    done(&mock, update, Customer::parse).await;
 }
 
 #[tokio::test]

@@ -43,13 +43,14 @@ impl Place {
     /// What the metadata of the subscription and of the customer are afterwards.
     fn linked(self, user: &str) -> (Metadata, Metadata) {
         let names = || Metadata::from([(KEY.to_owned(), user.to_owned())]);
-        let by_reference = ("tollgate_named_by".to_owned(), "client_reference_id".to_owned());
+        let note = |from: &str| {
+            let pairs = [("tollgate_owner", user), ("tollgate_owner_from", from)];
+            pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
         match self {
-            Place::SessionMetadata => (names(), names()),
-            // The payer may have chosen it: it is recorded as what it is, and only of this subscription.
-            Place::ClientReferenceId => {
-                (names().into_iter().chain([by_reference]).collect(), Metadata::new())
-            }
+            Place::SessionMetadata => (note("session_metadata"), Metadata::new()),
+            // The payer may have chosen it: it is noted as what it is.
+            Place::ClientReferenceId => (note("client_reference_id"), Metadata::new()),
             Place::SubscriptionMetadata => (names(), Metadata::new()),
             Place::CustomerMetadata => (Metadata::new(), names()),
         }
@@ -134,5 +135,5 @@ async fn an_organisation_gets_what_is_paid_for_it() {
     assert_eq!((&answer["subject"], &answer["plan"]), (&json!("org_paid"), &json!("pro")));
     assert_eq!(gateway.clerk.plan("org_paid").as_deref(), Some("pro"));
     assert_eq!(payer.plan(&gateway), None, "the user who ordered it pays for the organisation");
-    assert_eq!(gateway.stripe.metadata(&payer.subscription)["clerk_org_id"], "org_paid");
+    assert_eq!(gateway.stripe.metadata(&payer.subscription)["tollgate_owner"], "org_paid");
 }

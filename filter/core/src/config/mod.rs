@@ -12,6 +12,7 @@ mod example;
 mod fault;
 mod gate;
 mod names;
+pub mod note_keys;
 mod plans;
 mod rules;
 mod secrets;

@@ -4,7 +4,7 @@ use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, S
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::secrets::Secrets;
 use super::upstream::{self, upstream};
-use super::{address, names};
+use super::{address, names, note_keys};
 use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
@@ -97,7 +97,7 @@ fn past_due(written: WrittenPastDue) -> Checked<PastDue> {
 }
 
 fn subject_keys(written: &SubjectKeys) -> Checked<SubjectKeys> {
-    let list = |keys: &[String], path| names::list(keys, SUBJECT_KEYS_MAX, path, names::metadata_key);
+    let list = |keys: &[String], path| names::list(keys, SUBJECT_KEYS_MAX, path, subject_key);
     let user = list(&written.user, "stripe_webhook.subject_keys.user")?;
     let organization = list(&written.organization, "stripe_webhook.subject_keys.organization")?;
     if user.is_empty() && organization.is_empty() {
@@ -110,6 +110,14 @@ fn subject_keys(written: &SubjectKeys) -> Checked<SubjectKeys> {
         return Err(ConfigError::new(path, problem, "a key says of which kind an id is: remove it from one"));
     }
     Ok(SubjectKeys { user, organization })
+}
+
+fn subject_key(text: &str, path: &str) -> Checked<String> {
+    if note_keys::ALL.contains(&text) {
+        let problem = format!("{} is where Tollgate notes what a Checkout Session says", quote(text));
+        return Err(ConfigError::new(path, problem, "take a key that only your server writes"));
+    }
+    names::metadata_key(text, path)
 }
 
 fn plan_key(text: &str) -> Checked<String> {

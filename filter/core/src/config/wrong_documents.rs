@@ -342,6 +342,14 @@ fn a_webhook_section_out_of_bounds_is_refused() {
             Set("/stripe_webhook/subject_keys/user/0", json!("a[b]")),
             "stripe_webhook.subject_keys.user[0]: \"a[b]\" cannot be a key of Stripe's metadata; take 1 to 40",
         ),
+        (
+            Set("/stripe_webhook/subject_keys/user/0", json!("tollgate_owner")),
+            "stripe_webhook.subject_keys.user[0]: \"tollgate_owner\" is where Tollgate notes",
+        ),
+        (
+            Set("/stripe_webhook/subject_keys/organization/0", json!("tollgate_named_by")),
+            "stripe_webhook.subject_keys.organization[0]: \"tollgate_named_by\" is where Tollgate notes",
+        ),
     ]);
 }
 

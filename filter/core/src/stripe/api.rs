@@ -121,8 +121,10 @@ impl<'a> StripeApi<'a> {
         self.get("/v1/invoices", &query)
     }
 
-    /// Sets keys of a subscription's metadata; the others stay as they are. For `occasion` see
-    /// [`update_customer_metadata`](Self::update_customer_metadata).
+    /// Sets keys of a subscription's metadata, and removes those with an empty value; the others stay as they are.
+    ///
+    /// `occasion` is why it is done: the event's id, or anything else that differs from one intent to the next. With
+    /// what is sent it makes the idempotency key: within a day Stripe only repeats its answer to a key that it knows.
     pub fn update_subscription_metadata(
         self,
         id: &SubscriptionId,
@@ -130,19 +132,6 @@ impl<'a> StripeApi<'a> {
         occasion: &str,
     ) -> Callout {
         self.post_metadata(&object_path("subscriptions", id.as_str()), metadata, occasion)
-    }
-
-    /// Sets keys of a customer's metadata; the others stay as they are.
-    ///
-    /// `occasion` is why it is done: the event's id, or anything else that differs from one intent to the next. With
-    /// what is sent it makes the idempotency key: within a day Stripe only repeats its answer to a key that it knows.
-    pub fn update_customer_metadata(
-        self,
-        id: &CustomerId,
-        metadata: &[(&str, &str)],
-        occasion: &str,
-    ) -> Callout {
-        self.post_metadata(&object_path("customers", id.as_str()), metadata, occasion)
     }
 
     fn get(self, path: &str, query: &[(&str, &str)]) -> Callout {

@@ -124,10 +124,7 @@ fn an_id_of_a_sellers_choice_stays_one_segment_and_one_value() {
         (stripe.retrieve_product(&product("Gold plan")), "GET /v1/products/Gold%20plan"),
         (stripe.retrieve_product(&product("a+b@c.d")), "GET /v1/products/a%2Bb%40c.d"),
         (stripe.retrieve_customer(&customer("a&b=c;d:e")), "GET /v1/customers/a%26b%3Dc%3Bd%3Ae"),
-        (
-            stripe.update_customer_metadata(&customer("a b"), &[("k", "v")], "evt_1"),
-            "POST /v1/customers/a%20b",
-        ),
+        (stripe.retrieve_customer(&customer("a b")), "GET /v1/customers/a%20b"),
     ];
     for (callout, want) in cases {
         assert_eq!(line(callout), want);
@@ -152,8 +149,8 @@ fn a_base_path_stands_before_each_path() {
     let proxied = Upstream { base_path: "/stripe".to_owned(), ..upstream(None) };
     let stripe = StripeApi::new(&proxied);
     assert_eq!(sent(stripe.retrieve_customer(&customer())).line, "GET /stripe/v1/customers/cus_1");
-    let update = stripe.update_customer_metadata(&customer(), &[("a", "b")], "evt_1");
-    assert_eq!(sent(update).line, "POST /stripe/v1/customers/cus_1");
+    let update = stripe.update_subscription_metadata(&subscription(), &[("a", "b")], "evt_1");
+    assert_eq!(sent(update).line, "POST /stripe/v1/subscriptions/sub_1");
 }
 
 #[test]
@@ -175,13 +172,14 @@ fn an_idempotency_key_stands_for_one_intent() {
     let stripe = StripeApi::new(&upstream);
     let key = |callout| sent(callout).header("idempotency-key").unwrap().to_owned();
     let of = |value: &str, occasion: &str| {
-        key(stripe.update_customer_metadata(&customer(), &[("clerk_user_id", value)], occasion))
+        key(stripe.update_subscription_metadata(&subscription(), &[("tollgate_owner", value)], occasion))
     };
     let first = of("user_1", "evt_1");
     assert_eq!(first, of("user_1", "evt_1"), "a retry of the same");
     assert_ne!(first, of("user_2", "evt_1"), "other parameters: the same key would be an error");
     assert_ne!(first, of("user_1", "evt_2"), "another occasion: the same key would do nothing");
-    let other = stripe.update_subscription_metadata(&subscription(), &[("clerk_user_id", "user_1")], "evt_1");
+    let another = SubscriptionId::parse("sub_2").unwrap();
+    let other = stripe.update_subscription_metadata(&another, &[("tollgate_owner", "user_1")], "evt_1");
     assert_ne!(first, key(other), "another object");
     assert_eq!(first.len(), "tollgate-".len() + 32);
     assert!(first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{first}");

@@ -60,6 +60,8 @@ pub struct Names {
     pub subscription_metadata: Metadata,
     /// The values that keys of the metadata had before this event.
     pub previous_metadata: Metadata,
+    /// Whether any key of the metadata changed; one that was not there before shows no previous value.
+    pub metadata_changed: bool,
     /// A checkout session's `client_reference_id`.
     pub client_reference_id: Option<String>,
     /// A checkout session's `mode`.
@@ -220,11 +222,13 @@ impl Names {
             next_attempt_s: object.optional_number("next_payment_attempt"),
             billing_reason: object.optional_text("billing_reason").map(str::to_owned),
         };
+        let previous = data.object("previous_attributes")?;
         let mut names = Names {
             object: id.map(str::to_owned),
             metadata: object.metadata()?,
             subscription_metadata: metadata_of(details)?,
-            previous_metadata: metadata_of(data.object("previous_attributes")?)?,
+            previous_metadata: metadata_of(previous)?,
+            metadata_changed: previous.is_some_and(|previous| previous.member("metadata").is_some()),
             client_reference_id: object.optional_text("client_reference_id").map(str::to_owned),
             mode: object.optional_text("mode").map(str::to_owned),
             payment_failure: (event_type == PAYMENT_FAILED).then_some(payment_failure),

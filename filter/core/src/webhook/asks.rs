@@ -1,11 +1,10 @@
 //! What a sync asks of Stripe and Clerk, and what the answers mean to it.
 
-use super::owner::{NAMED_BY_KEY, NAMED_BY_REFERENCE, Named, Via, key_for};
+use super::note::NoteChange;
 use super::trouble::{Service, Trouble};
 use super::worker::Worker;
 use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
-use crate::config::Webhook;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId, SubscriptionItemId};
 use crate::stripe::api::StripeApi;
@@ -50,10 +49,8 @@ pub(super) enum Ask {
     Product(ProductId),
     /// What is owed for a subscription.
     OpenInvoices(SubscriptionId),
-    /// Records on a subscription whose it is.
-    NameOnSubscription(SubscriptionId, Named),
-    /// Records on a customer whose its subscriptions are.
-    NameOnCustomer(CustomerId, Named),
+    /// Notes on a subscription what its Checkout Session says.
+    Note(SubscriptionId, NoteChange),
     /// Clerk's record of a subject.
     Record(Subject),
     /// A change of that record.
@@ -79,10 +76,23 @@ pub(super) enum Told {
     Product(Option<Metadata>),
     /// What is owed.
     OpenInvoices(OpenInvoices),
-    /// It is recorded.
-    Named,
+    /// Stripe does not let the API key read the sessions. Others may say whose the subscription is.
+    SessionsRefused(Trouble),
+    /// What came of a note.
+    Noted(NoteOutcome),
     /// The record, as it is after a change if there was one; `None` if Clerk does not have the subject.
     Record(Option<Box<Record>>),
+}
+
+/// What came of a note. Whatever it is, the sync goes on: a note only saves a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoteOutcome {
+    /// It is noted.
+    Written,
+    /// Stripe refused it, in these words: it will again, until somebody acts.
+    Refused(String),
+    /// It failed; the next sync tries again.
+    Failed,
 }
 
 const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
@@ -90,7 +100,7 @@ const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe }
 impl Ask {
     /// Whether it is to change anything.
     pub(super) fn changes_something(&self) -> bool {
-        matches!(self, Ask::Write(..) | Ask::NameOnSubscription(..) | Ask::NameOnCustomer(..))
+        matches!(self, Ask::Write(..) | Ask::Note(..))
     }
 
     /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
@@ -107,12 +117,7 @@ impl Ask {
             Ask::Sessions(subscription) => stripe.list_checkout_sessions(subscription),
             Ask::Product(id) => stripe.retrieve_product(id),
             Ask::OpenInvoices(subscription) => stripe.list_open_invoices(subscription),
-            Ask::NameOnSubscription(id, named) => {
-                stripe.update_subscription_metadata(id, &name(named, &worker.config), occasion)
-            }
-            Ask::NameOnCustomer(id, named) => {
-                stripe.update_customer_metadata(id, &name(named, &worker.config), occasion)
-            }
+            Ask::Note(id, change) => stripe.update_subscription_metadata(id, &change.pairs(), occasion),
             Ask::Record(subject) => clerk.read(subject),
             Ask::Write(subject, patch) => clerk.write(subject, patch),
         }
@@ -128,8 +133,7 @@ impl Ask {
             Ask::Sessions(_) => "GET /v1/checkout/sessions",
             Ask::Product(_) => "GET /v1/products/:id",
             Ask::OpenInvoices(_) => "GET /v1/invoices",
-            Ask::NameOnSubscription(..) => "POST /v1/subscriptions/:id",
-            Ask::NameOnCustomer(..) => "POST /v1/customers/:id",
+            Ask::Note(..) => "POST /v1/subscriptions/:id",
             Ask::Record(_) | Ask::Write(..) => "Clerk",
         }
     }
@@ -172,9 +176,11 @@ impl Ask {
                 Ok(items.unwrap_or(Told::Items(None)))
             }
             Ask::Sessions(_) => {
-                let sessions =
-                    stripe_says(self, outcome, |body| CheckoutSession::parse_list(body).map(Told::Sessions))?;
-                Ok(sessions.unwrap_or(Told::Sessions(Vec::new())))
+                let parse = |body: &[u8]| CheckoutSession::parse_list(body).map(Told::Sessions);
+                match stripe_says(self, outcome, parse) {
+                    Err(refused) if refused.is_refusal() => Ok(Told::SessionsRefused(refused)),
+                    sessions => Ok(sessions?.unwrap_or(Told::Sessions(Vec::new()))),
+                }
             }
             Ask::Product(_) => {
                 let parse = |body: &[u8]| {
@@ -188,14 +194,7 @@ impl Ask {
                     stripe_says(self, outcome, |body| OpenInvoices::parse(body).map(Told::OpenInvoices))?;
                 Ok(invoices.unwrap_or(Told::OpenInvoices(OpenInvoices::default())))
             }
-            Ask::NameOnSubscription(..) => {
-                stripe_says(self, outcome, |body| Subscription::parse(body).map(|_| Told::Named))?;
-                Ok(Told::Named)
-            }
-            Ask::NameOnCustomer(..) => {
-                stripe_says(self, outcome, |body| Customer::parse(body).map(|_| Told::Named))?;
-                Ok(Told::Named)
-            }
+            Ask::Note(..) => Ok(Told::Noted(NoteOutcome::of(self.endpoint(), outcome))),
             Ask::Record(subject) | Ask::Write(subject, _) => {
                 match api::record(outcome, subject, &worker.config.plan_key) {
                     Ok(record) => Ok(Told::Record(Some(Box::new(record)))),
@@ -207,16 +206,15 @@ impl Ask {
     }
 }
 
-/// The metadata that record a name.
-fn name<'a>(named: &'a Named, config: &'a Webhook) -> Vec<(&'a str, &'a str)> {
-    let mut metadata = Vec::new();
-    if let Some(key) = key_for(&named.subject, &config.subject_keys) {
-        metadata.push((key, named.subject.as_str()));
+impl NoteOutcome {
+    fn of(endpoint: &'static str, outcome: &Outcome<'_>) -> Self {
+        match found(endpoint, outcome::Answer::of(outcome, |_| Ok(()))) {
+            // A subscription that is no more needs no note.
+            Ok(_) => NoteOutcome::Written,
+            Err(trouble) if trouble.is_refusal() => NoteOutcome::Refused(trouble.to_string()),
+            Err(_) => NoteOutcome::Failed,
+        }
     }
-    if named.via == Via::Reference {
-        metadata.push((NAMED_BY_KEY, NAMED_BY_REFERENCE));
-    }
-    metadata
 }
 
 /// How a body is read. One type for all, for each would make another copy of what judges an answer.

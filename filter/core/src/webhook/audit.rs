@@ -247,12 +247,48 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         );
         lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
     }
+    lines.extend(owner_alarms(facts, event));
     if !facts.skipped.is_empty() {
         let detail = format!(
             "{} ids at Stripe could change the path of a request and were left out",
             facts.skipped.len()
         );
         lines.push(alarm("strange_ids", event, None, &detail));
+    }
+    lines
+}
+
+/// What a sync found of whose subscriptions are.
+fn owner_alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
+    let mut lines = Vec::new();
+    for (subscription, owner, other) in &facts.disagreements {
+        let detail = format!(
+            "{subscription} belongs to {owner}, but what counts less names {other}: the first counts of the \
+             subscription's metadata, its Checkout Session's, its customer's"
+        );
+        lines.push(alarm("owners_disagree", event, Some(owner.as_str()), &detail));
+    }
+    for (subscription, why) in facts.notes_refused.iter() {
+        let detail = format!(
+            "what the Checkout Session says could not be noted on {subscription}, so it is read each time: {why}"
+        );
+        lines.push(alarm("note_refused", event, None, &detail));
+    }
+    if let Some((subscription, why)) = facts.sessions_refused() {
+        let detail = format!(
+            "the Checkout Sessions of {subscription} could not be read (permission: Checkout Sessions, read), so what \
+             they say did not count: {why}"
+        );
+        lines.push(alarm("sessions_refused", event, None, &detail));
+    }
+    for subject in &facts.unread_sessions {
+        let detail = "the plan is kept: a subscription that may grant it does not say whose it is, and its Checkout \
+                      Session was not read; put the Clerk id into the subscription's metadata";
+        lines.push(alarm("sessions_unread", event, Some(subject.as_str()), detail));
+    }
+    for customer in &facts.cut_customers {
+        let detail = format!("{customer} has more subscriptions than are read; the others were left out");
+        lines.push(alarm("too_many_subscriptions", event, None, &detail));
     }
     lines
 }

@@ -5,13 +5,14 @@
 //! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
 
 use super::asks::{Ask, Told, found};
-use super::owner::{Via, named_by_metadata, owner_by_session};
+use super::owner::{Claims, Named, SessionWords, Via};
 use super::reconciliation::Failure;
 use super::trouble::{Service, Trouble};
 use super::worker::Worker;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
 use crate::clerk::roster::{self, Kind};
+use crate::config::note_keys::OWNER_KEY;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::machine::CallId;
@@ -115,7 +116,7 @@ pub struct Census {
     recorded: BTreeSet<SubscriptionId>,
     /// Everyone whom Clerk has.
     members: BTreeSet<Subject>,
-    unnamed: VecDeque<(SubscriptionId, CustomerId)>,
+    unread: VecDeque<Unread>,
     lookups: usize,
     questions: SortedMap<CallId, Question>,
     calls: u32,
@@ -129,12 +130,21 @@ struct Ties {
     trusted: bool,
 }
 
+/// A live subscription whose Checkout Session is to be looked up.
+#[derive(Clone, Debug)]
+struct Unread {
+    subscription: SubscriptionId,
+    customer: CustomerId,
+    /// Something with less weight names somebody.
+    is_named: bool,
+}
+
 /// What was asked.
 #[derive(Clone, Debug)]
 enum Question {
     Subscriptions { after: Option<SubscriptionId> },
     Members { kind: Kind, offset: usize },
-    Session { subscription: SubscriptionId, customer: CustomerId },
+    Session(Unread),
     Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
 }
 
@@ -173,10 +183,10 @@ impl Census {
         let next = self.learn(worker, question, outcome).map_err(|trouble| failure(&trouble))?;
         let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(worker, question)).collect();
         while self.lookups < LOOKUPS_MAX
-            && let Some((subscription, customer)) = self.unnamed.pop_front()
+            && let Some(unread) = self.unread.pop_front()
         {
             self.lookups = self.lookups.saturating_add(1);
-            calls.push(self.ask(worker, Question::Session { subscription, customer }));
+            calls.push(self.ask(worker, Question::Session(unread)));
         }
         if self.questions.is_empty() {
             self.check_account()?;
@@ -206,7 +216,7 @@ impl Census {
 
     /// How far it has come.
     pub fn counts(&self) -> Counts {
-        Counts { lookups_left: self.unnamed.len().saturating_add(self.lookups), ..self.counts }
+        Counts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
     }
 
     fn ask(&mut self, worker: &Worker, question: Question) -> (CallId, Callout) {
@@ -215,9 +225,9 @@ impl Census {
         let callout = match &question {
             Question::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
             Question::Members { kind, offset } => roster::list(clerk, *kind, *offset),
-            Question::Session { subscription, .. } => stripe.list_checkout_sessions(subscription),
+            Question::Session(unread) => stripe.list_checkout_sessions(&unread.subscription),
             Question::Search { what, subject, page, .. } => {
-                stripe.search(*what, &query(worker, subject), page.as_deref())
+                stripe.search(*what, &query(worker, *what, subject), page.as_deref())
             }
         };
         let call = CallId(self.calls);
@@ -264,19 +274,9 @@ impl Census {
                 }
                 Ok(next)
             }
-            Question::Session { subscription, customer } => {
+            Question::Session(unread) => {
                 self.lookups = self.lookups.saturating_sub(1);
-                let told = Ask::Sessions(subscription.clone()).read(worker, outcome)?;
-                let Told::Sessions(sessions) = told else { return Ok(None) };
-                let (keys, by_reference) = (&worker.config.subject_keys, worker.config.client_reference_id);
-                match owner_by_session(&sessions, keys, by_reference) {
-                    Some(named) => {
-                        let ties = self.people.entry(named.subject).or_default();
-                        ties.live.insert(customer);
-                        ties.trusted |= named.via == Via::Metadata;
-                    }
-                    None => self.nobodys.push((subscription, customer)),
-                }
+                self.learn_session(worker, unread, outcome)?;
                 Ok(None)
             }
             Question::Search { what, subject, pages, .. } => {
@@ -295,21 +295,51 @@ impl Census {
         }
     }
 
+    fn learn_session(
+        &mut self,
+        worker: &Worker,
+        unread: Unread,
+        outcome: &Outcome<'_>,
+    ) -> Result<(), Trouble> {
+        let Unread { subscription, customer, is_named } = unread;
+        let sessions = match Ask::Sessions(subscription.clone()).read(worker, outcome)? {
+            Told::Sessions(sessions) => sessions,
+            // The reconciliation of whom something else names says what follows from it.
+            Told::SessionsRefused(why) if !is_named => return Err(why),
+            _ => return Ok(()),
+        };
+        let words = SessionWords::of(&sessions, &worker.config.subject_keys);
+        match words.owner(&worker.config) {
+            Some(named) => self.tie(named, customer, true),
+            None if !is_named => self.nobodys.push((subscription, customer)),
+            None => {}
+        }
+        Ok(())
+    }
+
     fn meet(&mut self, worker: &Worker, subscription: &Subscription) {
         self.known.insert(subscription.id.clone());
-        let (named, _) = named_by_metadata(subscription, &worker.config.subject_keys);
+        let claims = Claims::of(subscription, None, &worker.config);
+        let (id, customer) = (&subscription.id, &subscription.customer);
         let is_live = subscription.status.is_live();
-        if named.is_empty() && is_live {
-            self.unnamed.push_back((subscription.id.clone(), subscription.customer.clone()));
+        for named in claims.everyone() {
+            self.tie(named.clone(), customer.clone(), is_live);
         }
-        for named in named {
-            let ties = self.people.entry(named.subject).or_default();
-            ties.trusted |= named.via == Via::Metadata;
-            if is_live {
-                ties.live.insert(subscription.customer.clone());
-            } else if ties.ended.len() < ENDED_CUSTOMERS_MAX {
-                ties.ended.insert(subscription.customer.clone());
-            }
+        let is_named = claims.owner().is_some();
+        if is_live && claims.needs_session {
+            self.unread.push_back(Unread { subscription: id.clone(), customer: customer.clone(), is_named });
+        } else if is_live && !is_named {
+            self.nobodys.push((id.clone(), customer.clone()));
+        }
+    }
+
+    fn tie(&mut self, named: Named, customer: CustomerId, is_live: bool) {
+        let ties = self.people.entry(named.subject).or_default();
+        ties.trusted |= named.via == Via::Metadata;
+        if is_live {
+            ties.live.insert(customer);
+        } else if ties.ended.len() < ENDED_CUSTOMERS_MAX {
+            ties.ended.insert(customer);
         }
     }
 
@@ -346,18 +376,19 @@ fn failure(trouble: &Trouble) -> Failure {
     }
 }
 
-/// Where Stripe's metadata name a subject.
-fn query(worker: &Worker, subject: &Subject) -> String {
+/// Where Stripe's metadata name a subject; on subscriptions, a note too.
+fn query(worker: &Worker, what: Searched, subject: &Subject) -> String {
     let keys = &worker.config.subject_keys;
     let keys = match subject {
         Subject::User(_) => &keys.user,
         Subject::Organization(_) => &keys.organization,
     };
-    let clause = |key: &String| {
+    let note = (what == Searched::Subscriptions).then_some(OWNER_KEY);
+    let clause = |key: &str| {
         let key = key.replace('\\', "\\\\").replace('\'', "\\'");
         format!("metadata['{key}']:'{subject}'")
     };
-    keys.iter().map(clause).collect::<Vec<_>>().join(" OR ")
+    keys.iter().map(String::as_str).chain(note).map(clause).collect::<Vec<_>>().join(" OR ")
 }
 
 fn bounded(so_far: usize, more: usize) -> Result<usize, Trouble> {

@@ -36,6 +36,11 @@ impl Deadline {
         let left = self.0.since(now);
         if left < CALLOUT_MIN { Err(Trouble::OutOfTime) } else { Ok(left.min(at_most)) }
     }
+
+    /// The time for the last callout of a sync whose work is done: what is left, or the shortest time.
+    pub(super) fn allot_at_least(self, now: Micros, at_most: Duration) -> Duration {
+        self.allot(now, at_most).unwrap_or(CALLOUT_MIN)
+    }
 }
 
 #[cfg(test)]

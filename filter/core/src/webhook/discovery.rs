@@ -2,8 +2,7 @@
 
 use super::asks::{Ask, Told};
 use super::facts::Facts;
-use super::owner::{Named, named_by_metadata};
-use super::reckoning::SESSIONS_READ_MAX;
+use super::owner::{Named, Via};
 use super::subject_sync::SubjectSync;
 use super::trigger::{About, Trigger};
 use super::trouble::Trouble;
@@ -28,16 +27,25 @@ pub(super) struct Discovery {
     pub(super) customers: SortedSet<CustomerId>,
     /// The subscriptions that Clerk says grant a plan, as far as Stripe was asked for them.
     recorded: SortedSet<SubscriptionId>,
+    /// The event is about a customer with more subscriptions than are read.
+    cut: bool,
+}
+
+/// Whom anything at Stripe names for what an event is about, and what must be read to know the rest.
+#[derive(Debug)]
+pub(super) struct Present {
+    pub(super) named: Vec<Named>,
+    pub(super) missing: Vec<Ask>,
 }
 
 impl Discovery {
-    /// What to ask first. Unless the event shows that the subscription names its owner itself, its Checkout Session is
-    /// asked for side by side.
+    /// What to ask first. Unless the event shows that the subscription itself says whose it is and was, its Checkout
+    /// Session is asked for side by side.
     pub(super) fn begin(&mut self, trigger: &Trigger) -> Vec<Ask> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
             About::Subscription(id) => {
-                let session = (!trigger.names_owner).then(|| Ask::Sessions(id.clone()));
+                let session = (!trigger.says_whose).then(|| Ask::Sessions(id.clone()));
                 [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
             }
             About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
@@ -86,15 +94,18 @@ impl Discovery {
                 }
             }
             Told::Subscriptions(page) => {
-                let next = next_page(ask, page.next)?;
+                let next = next_page(ask, page.next);
+                self.cut |= next.is_cut(facts);
                 facts.skipped.extend(page.skipped);
                 facts.unreadable.extend(page.unreadable);
                 self.subscriptions.extend(page.subscriptions);
-                return Ok(next.into_iter().collect());
+                return Ok(next.ask().into_iter().collect());
             }
             Told::Sessions(sessions) => facts.learn_sessions(worker, ask, &sessions),
+            Told::SessionsRefused(why) => facts.learn_sessions_refused(ask, why),
             _ => {}
         }
+        facts.keep_silent_sessions(worker, self.subscriptions.iter(), now);
         Ok(Vec::new())
     }
 
@@ -103,29 +114,46 @@ impl Discovery {
     ///
     /// Not only the owners: whom the customer names though the subscription names somebody else may have been the owner
     /// until this very event, and then nothing in it says so. Who is named gets nothing by it.
-    pub(super) fn named(&mut self, worker: &Worker, facts: &mut Facts) -> (Vec<Named>, Vec<Ask>) {
+    ///
+    /// # Errors
+    /// [`Trouble`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
+    pub(super) fn present(
+        &mut self,
+        worker: &Worker,
+        facts: &mut Facts,
+        trigger: &Trigger,
+        now: Micros,
+    ) -> Result<Present, Trouble> {
         self.customers.extend(self.subscriptions.iter().map(|subscription| subscription.customer.clone()));
-        let keys = &worker.config.subject_keys;
-        let (mut all, mut asks) = (Vec::<Named>::new(), Vec::new());
+        let mut present = Present { named: Vec::new(), missing: Vec::new() };
         let only_one = self.subscriptions.len() == 1;
+        let mut unread: Vec<&Subscription> = Vec::new();
         for subscription in &self.subscriptions {
-            let (by_metadata, unfit) = named_by_metadata(subscription, keys);
-            facts.unfit.extend(unfit);
-            let sessions = facts.sessions.get(&subscription.id);
-            // Of those that have ended only the event's own matters.
-            let matters = only_one || subscription.status.is_live();
-            let room = facts.sessions.len().saturating_add(asks.len()) < SESSIONS_READ_MAX;
-            if by_metadata.is_empty() && sessions.is_none() && matters && room {
-                asks.push(Ask::Sessions(subscription.id.clone()));
-            }
-            for named in by_metadata.into_iter().chain(sessions.cloned().flatten()) {
-                match all.iter_mut().find(|known| known.subject == named.subject) {
+            let claims = facts.claims(worker, subscription, now);
+            facts.unfit.extend(claims.unfit.clone());
+            for named in claims.everyone() {
+                match present.named.iter_mut().find(|known| known.subject == named.subject) {
                     Some(known) => known.via = known.via.min(named.via),
-                    None => all.push(named),
+                    None => present.named.push(named.clone()),
+                }
+            }
+            // Of those that have ended only the event's own matters.
+            if claims.needs_session && (only_one || subscription.status.is_live()) {
+                match facts.session_refused(&subscription.id) {
+                    Some(why) if trigger.is_checkout || claims.owner().is_none() => return Err(why.clone()),
+                    Some(_) => {}
+                    None => unread.push(subscription),
                 }
             }
         }
-        (all, asks)
+        // The newest first: what was noted need not be read, and what is new is not noted yet.
+        unread.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
+        present.missing = facts.ask_sessions(unread.into_iter(), None);
+        let only_referred = present.named.iter().all(|named| named.via == Via::Reference);
+        if self.cut && present.missing.is_empty() && (present.named.is_empty() || !only_referred) {
+            return Err(Trouble::TooMany);
+        }
+        Ok(present)
     }
 
     /// The subscriptions whose open invoices will matter.
@@ -147,15 +175,45 @@ pub(super) fn first_page(customer: &CustomerId, other_mode_is_empty: bool) -> As
     Ask::Subscriptions { customer: customer.clone(), after: None, page: 0, other_mode_is_empty }
 }
 
+/// What comes after a page.
+#[derive(Debug)]
+pub(super) enum NextPage {
+    /// Nothing.
+    None,
+    /// This page.
+    Ask(Ask),
+    /// More of this customer's subscriptions than are read.
+    Cut(CustomerId),
+}
+
+impl NextPage {
+    /// Whether there is more than is read, which is put down.
+    pub(super) fn is_cut(&self, facts: &mut Facts) -> bool {
+        match self {
+            NextPage::Cut(customer) => facts.cut_customers.insert(customer.clone()),
+            NextPage::None | NextPage::Ask(_) => return false,
+        }
+        true
+    }
+
+    /// What to ask.
+    pub(super) fn ask(self) -> Option<Ask> {
+        match self {
+            NextPage::Ask(ask) => Some(ask),
+            NextPage::None | NextPage::Cut(_) => None,
+        }
+    }
+}
+
 /// The page after the one that was asked for.
-pub(super) fn next_page(ask: &Ask, next: Option<SubscriptionId>) -> Result<Option<Ask>, Trouble> {
+pub(super) fn next_page(ask: &Ask, next: Option<SubscriptionId>) -> NextPage {
     let (Ask::Subscriptions { customer, page, other_mode_is_empty, .. }, Some(after)) = (ask, next) else {
-        return Ok(None);
+        return NextPage::None;
     };
     let page = page.saturating_add(1);
-    if page >= PAGES_MAX {
-        return Err(Trouble::TooMany);
-    }
     let (customer, other_mode_is_empty) = (customer.clone(), *other_mode_is_empty);
-    Ok(Some(Ask::Subscriptions { customer, after: Some(after), page, other_mode_is_empty }))
+    if page >= PAGES_MAX {
+        return NextPage::Cut(customer);
+    }
+    NextPage::Ask(Ask::Subscriptions { customer, after: Some(after), page, other_mode_is_empty })
 }

@@ -1,13 +1,27 @@
 //! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
 
-use super::asks::Ask;
-use super::owner::{Named, owner_by_session};
+use super::asks::{Ask, NoteOutcome};
+use super::owner::{Claims, SessionWords};
+use super::trouble::Trouble;
 use super::worker::Worker;
-use crate::ids::{Subject, SubscriptionId};
+use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::plan::PlanAlarm;
+use crate::stripe::subscription::Subscription;
+use crate::time::Micros;
 use std::fmt;
+use std::time::Duration;
+
+/// How many subscriptions that name nobody themselves are looked up by their Checkout Session.
+const SESSIONS_READ_MAX: usize = 20;
+
+/// How many disagreements of one kind are told.
+const DISAGREEMENTS_MAX: usize = 10;
+
+/// From what age on a subscription whose sessions name nobody is expected to stay so: Stripe links a session with what it
+/// made when it is completed.
+const SILENT_FROM: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many characters of a plan's name an alarm shows. No document allows a longer one.
 const PLAN_SHOWN_MAX: usize = 64;
@@ -15,10 +29,18 @@ const PLAN_SHOWN_MAX: usize = 64;
 /// What one sync learns.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// Whom the Checkout Sessions of a subscription name, as far as they were read. That never changes.
-    pub(super) sessions: SortedMap<SubscriptionId, Option<Named>>,
-    /// The subscriptions on which it was recorded whose they are.
-    pub(super) named: SortedSet<SubscriptionId>,
+    /// What the Checkout Sessions of a subscription say, as far as they were read.
+    sessions: SortedMap<SubscriptionId, SessionWords>,
+    /// Those whose sessions were asked for.
+    sessions_asked: SortedSet<SubscriptionId>,
+    /// Those whose sessions Stripe does not let the API key read, and why.
+    sessions_refused: SortedMap<SubscriptionId, Trouble>,
+    /// The subscriptions on which something was noted, or could not be.
+    noted: SortedSet<SubscriptionId>,
+    /// Those on which Stripe refused to, and why.
+    pub(super) notes_refused: SortedMap<SubscriptionId, String>,
+    /// Subscriptions of which the seller says two owners: first the one that counts.
+    pub(super) disagreements: SortedSet<(SubscriptionId, Subject, Subject)>,
     /// What an operator should see to.
     pub(super) plan_alarms: SortedSet<PlanAlarm>,
     /// Subjects whose record names a plan that this document does not have, and keeps it.
@@ -33,6 +55,11 @@ pub(super) struct Facts {
     pub(super) unreadable: SortedSet<SubscriptionId>,
     /// Subscriptions that Clerk says grant a plan, and that this API key does not know.
     pub(super) unknown_recorded: SortedSet<SubscriptionId>,
+    /// Customers with more subscriptions than were read.
+    pub(super) cut_customers: SortedSet<CustomerId>,
+    /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and its session
+    /// was not read.
+    pub(super) unread_sessions: SortedSet<Subject>,
     /// Subscription and customer ids that do not look like Stripe's.
     pub(super) skipped: SortedSet<String>,
 }
@@ -61,19 +88,104 @@ impl fmt::Display for UnknownPlan {
 }
 
 impl Facts {
+    /// Everything that says whose a subscription is, as far as it is known.
+    pub(super) fn claims(&self, worker: &Worker, subscription: &Subscription, now: Micros) -> Claims {
+        let read = self.sessions.get(&subscription.id);
+        let session = read.or_else(|| worker.silent_sessions.get(&subscription.id, now));
+        Claims::of(subscription, session, &worker.config)
+    }
+
+    /// The sessions of those subscriptions among these that may be read, the first of them first. That of `always` may
+    /// be, however many there are.
+    pub(super) fn ask_sessions<'a>(
+        &mut self,
+        subscriptions: impl Iterator<Item = &'a Subscription>,
+        always: Option<&SubscriptionId>,
+    ) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for id in subscriptions.map(|subscription| &subscription.id) {
+            if self.sessions_refused.contains_key(id) {
+                continue;
+            }
+            if self.sessions_asked.len() < SESSIONS_READ_MAX || always == Some(id) {
+                self.sessions_asked.insert(id.clone());
+            }
+            // Another subject of the same sync may have asked; whoever asks also waits for the answer.
+            if self.sessions_asked.contains(id) {
+                asks.push(Ask::Sessions(id.clone()));
+            }
+        }
+        asks
+    }
+
+    /// Whether the sessions of a subscription were asked for.
+    pub(super) fn session_asked(&self, subscription: &SubscriptionId) -> bool {
+        self.sessions_asked.contains(subscription)
+    }
+
+    /// Why the sessions of a subscription cannot be read.
+    pub(super) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&Trouble> {
+        self.sessions_refused.get(subscription)
+    }
+
+    /// One of the refusals to let sessions be read.
+    pub(super) fn sessions_refused(&self) -> Option<(&SubscriptionId, &Trouble)> {
+        self.sessions_refused.iter().next()
+    }
+
     /// Takes the answer to [`Ask::Sessions`].
     pub(super) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, sessions: &[CheckoutSession]) {
         if let Ask::Sessions(subscription) = ask {
-            let config = &worker.config;
-            let named = owner_by_session(sessions, &config.subject_keys, config.client_reference_id);
-            self.sessions.insert(subscription.clone(), named);
+            let words = SessionWords::of(sessions, &worker.config.subject_keys);
+            self.sessions.insert(subscription.clone(), words);
         }
     }
 
-    /// Takes the answer to [`Ask::NameOnSubscription`].
-    pub(super) fn learn_named(&mut self, ask: &Ask) {
-        if let Ask::NameOnSubscription(subscription, _) = ask {
-            self.named.insert(subscription.clone());
+    /// Takes Stripe's refusal of [`Ask::Sessions`].
+    pub(super) fn learn_sessions_refused(&mut self, ask: &Ask, why: Trouble) {
+        if let Ask::Sessions(subscription) = ask {
+            self.sessions_refused.insert(subscription.clone(), why);
+        }
+    }
+
+    /// Keeps in mind which of these subscriptions have sessions that name nobody.
+    pub(super) fn keep_silent_sessions<'a>(
+        &self,
+        worker: &mut Worker,
+        subscriptions: impl Iterator<Item = &'a Subscription>,
+        now: Micros,
+    ) {
+        for subscription in subscriptions {
+            let age = now.since(Micros::from_secs(subscription.created_s));
+            let silent = self.sessions.get(&subscription.id).filter(|words| words.is_silent());
+            if let Some(words) = silent.filter(|_| age >= SILENT_FROM) {
+                worker.silent_sessions.insert(subscription.id.clone(), words.clone(), now);
+            }
+        }
+    }
+
+    /// Puts down whom the seller names beside the owner of a subscription.
+    pub(super) fn learn_claims(&mut self, subscription: &Subscription, claims: &Claims) {
+        if let Some((owner, other)) = claims.disagreement()
+            && subscription.status.is_live()
+            && self.disagreements.len() < DISAGREEMENTS_MAX
+        {
+            self.disagreements.insert((subscription.id.clone(), owner.clone(), other.clone()));
+        }
+    }
+
+    /// Whether something may be noted on that subscription: once in a sync, whatever comes of it.
+    pub(super) fn may_note(&self, subscription: &SubscriptionId) -> bool {
+        !self.noted.contains(subscription)
+    }
+
+    /// Takes the answer to [`Ask::Note`].
+    pub(super) fn learn_note(&mut self, ask: &Ask, outcome: NoteOutcome) {
+        if let Ask::Note(subscription, _) = ask {
+            self.noted.insert(subscription.clone());
+            if let NoteOutcome::Refused(why) = outcome {
+                self.notes_refused.insert(subscription.clone(), why);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! [`Delivery`] is the machine of one HTTP request: it holds the body, verifies it, and lets a [`sync::Sync`] bring
 //! Clerk in line with Stripe. An event is never applied: it only says whose state may have changed. [`discovery`]
 //! finds whom it concerns, [`subject_sync`] brings the record of each in line, [`reckoning`] says what it
-//! should be, [`owner`] whose a subscription is, and [`target`] which customers to keep in mind. [`Worker`] is what the requests of a worker
+//! should be, [`owner`] whose a subscription is, [`note`] what is noted of that, and [`target`] which customers to keep in mind. [`Worker`] is what the requests of a worker
 //! thread share. A [`Reconciliation`] is the same sync without an event, and a [`Census`] finds who is to be brought in
 //! line: that is for the `tollgate` command, and lands in no module.
 
@@ -11,6 +11,7 @@ mod aim;
 mod asks;
 mod audit;
 mod auditing;
+mod cache;
 mod census;
 mod deadline;
 mod delivery;
@@ -22,8 +23,8 @@ mod memory;
 mod metrics;
 #[cfg(test)]
 mod model;
+mod note;
 mod owner;
-mod products;
 mod reckoning;
 mod reconciliation;
 mod subject_sync;

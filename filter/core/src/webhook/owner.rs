@@ -1,20 +1,18 @@
-//! Whose a subscription is: the user or the organisation that metadata or a Checkout Session names.
+//! Whose a subscription is: the user or the organisation that metadata or a Checkout Session name.
 //!
-//! Metadata are believed because the user's own server wrote them, and only under the keys that the configuration
-//! names. An organisation goes before a user: it is the more particular of the two. `client_reference_id` is believed
-//! less, for on a payment link the payer chooses it: it can give a plan, never take one.
+//! The first word counts of: the subscription's own metadata, the metadata of its Checkout Session, its customer's
+//! metadata, the session's `client_reference_id`. Metadata are believed because the seller's server wrote them, and only
+//! under the keys that the configuration names; an organisation goes before a user, as it is the more particular of the
+//! two. `client_reference_id` is believed less, for on a payment link the payer chooses it: it can give a plan, never
+//! take one. A [`Note`] stands in for a session that was not read.
 
-use crate::config::SubjectKeys;
+use super::note::{FormerNote, Note, NoteChange, NoteSource};
+use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_KEY};
+use crate::config::{SubjectKeys, Webhook};
 use crate::ids::{OrganizationId, Subject, UserId};
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::object::Metadata;
 use crate::stripe::subscription::Subscription;
-
-/// The key under which it is recorded on a subscription that its owner was named by `client_reference_id`.
-pub(super) const NAMED_BY_KEY: &str = "tollgate_named_by";
-
-/// The value under that key.
-pub(super) const NAMED_BY_REFERENCE: &str = "client_reference_id";
 
 /// Somebody who was named, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +30,15 @@ pub(super) enum Via {
     Reference,
 }
 
+impl From<NoteSource> for Via {
+    fn from(source: NoteSource) -> Self {
+        match source {
+            NoteSource::SessionMetadata => Via::Metadata,
+            NoteSource::Reference => Via::Reference,
+        }
+    }
+}
+
 /// What was found in metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -43,21 +50,26 @@ pub(super) struct Finding {
 
 /// Whom metadata name.
 pub(super) fn named_in(metadata: &Metadata, keys: &SubjectKeys) -> Finding {
+    named_by(metadata, keys, |_| true)
+}
+
+/// Whom those values of metadata name that count.
+fn named_by(metadata: &Metadata, keys: &SubjectKeys, counts: impl Fn(&str) -> bool) -> Finding {
     let mut finding = Finding::default();
     let organization = |value: &str| OrganizationId::parse(value).ok().map(Subject::Organization);
     let user = |value: &str| UserId::parse(value).ok().map(Subject::User);
     for key in &keys.organization {
-        finding.look_at(key, metadata, organization);
+        finding.look_at(key, metadata.get(key).filter(|value| counts(value)), organization);
     }
     for key in &keys.user {
-        finding.look_at(key, metadata, user);
+        finding.look_at(key, metadata.get(key).filter(|value| counts(value)), user);
     }
     finding
 }
 
 impl Finding {
-    fn look_at(&mut self, key: &str, metadata: &Metadata, parse: impl Fn(&str) -> Option<Subject>) {
-        match metadata.get(key).filter(|value| !value.is_empty()).map(parse) {
+    fn look_at(&mut self, key: &str, value: Option<&str>, parse: impl Fn(&str) -> Option<Subject>) {
+        match value.filter(|value| !value.is_empty()).map(parse) {
             None => {}
             Some(Some(subject)) => {
                 self.subject.get_or_insert(subject);
@@ -67,167 +79,177 @@ impl Finding {
     }
 }
 
-/// Whose a subscription is by its own metadata, else by its customer's.
-pub(super) fn owner_by_metadata(
-    subscription: &Subscription,
-    keys: &SubjectKeys,
-) -> (Option<Named>, Vec<String>) {
-    let (named, unfit) = named_by_metadata(subscription, keys);
-    (named.into_iter().next(), unfit)
+/// What the seller's own keys in a subscription's metadata name, and what the release before put there.
+#[derive(Clone, Debug)]
+struct OwnWords {
+    sellers: Finding,
+    formers: Finding,
 }
 
-/// Whom a subscription's own metadata name, and then whom its customer's do. The first is the owner.
-pub(super) fn named_by_metadata(
-    subscription: &Subscription,
+impl OwnWords {
+    fn of(metadata: &Metadata, keys: &SubjectKeys, former: Option<FormerNote<'_>>) -> Self {
+        let is_former = |value: &str| former.is_some_and(|former| former.has(value));
+        OwnWords {
+            sellers: named_by(metadata, keys, |value| !is_former(value)),
+            formers: named_by(metadata, keys, is_former),
+        }
+    }
+}
+
+/// Whom a subscription's metadata name as an event shows them. What is noted there only says where to look.
+pub(super) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Named>, Vec<String>) {
+    let own = OwnWords::of(metadata, keys, FormerNote::read(metadata, None));
+    let note = Note::read(metadata).ok().flatten();
+    let named = |subject: Option<Subject>, via| subject.map(|subject| Named { subject, via });
+    let names = [named(own.sellers.subject, Via::Metadata), named(own.formers.subject, Via::Reference)];
+    let noted = note.map(|note| Named { subject: note.subject, via: Via::Reference });
+    (names.into_iter().flatten().chain(noted).collect(), own.sellers.unfit)
+}
+
+/// Whom the values named that a subscription's metadata had before an event, where they are others `now`.
+pub(super) fn named_before(
+    previous: &Metadata,
+    now: &Metadata,
     keys: &SubjectKeys,
 ) -> (Vec<Named>, Vec<String>) {
-    let own = named_in(&subscription.metadata, keys);
-    let via = via_of(&subscription.metadata);
-    let own_name = own.subject.map(|subject| Named { subject, via });
-    let customer = subscription.customer_object.as_ref();
-    let customers = customer.map(|customer| named_in(&customer.metadata, keys)).unwrap_or_default();
-    let customers_name = customers.subject.map(|subject| Named { subject, via: Via::Metadata });
-    let unfit = own.unfit.into_iter().chain(customers.unfit).collect();
-    (own_name.into_iter().chain(customers_name).collect(), unfit)
+    // The mark of what a payer chose stands beside it still, or went with it.
+    let is_marked = [previous, now].iter().any(|metadata| metadata.get(FORMER_MARK_KEY).is_some());
+    let via = if is_marked { Via::Reference } else { Via::Metadata };
+    let finding = named_in(previous, keys);
+    let named = finding.subject.map(|subject| Named { subject, via });
+    let noted = previous.get(OWNER_KEY).and_then(|subject| Subject::parse(subject).ok());
+    let noted = noted.map(|subject| Named { subject, via: Via::Reference });
+    (named.into_iter().chain(noted).collect(), finding.unfit)
 }
 
-/// How far a subscription's own metadata are to be believed: some were recorded from a `client_reference_id`.
-pub(super) fn via_of(metadata: &Metadata) -> Via {
-    match metadata.get(NAMED_BY_KEY) {
-        Some(NAMED_BY_REFERENCE) => Via::Reference,
-        _ => Via::Metadata,
+/// What the Checkout Sessions of a subscription say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SessionWords {
+    /// There is a session.
+    any: bool,
+    /// Whom its metadata name.
+    metadata: Option<Subject>,
+    /// Whom its `client_reference_id` names.
+    pub(super) reference: Option<Subject>,
+}
+
+impl SessionWords {
+    /// What these sessions say, the oldest first.
+    pub(super) fn of(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
+        let references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
+        SessionWords {
+            any: !sessions.is_empty(),
+            metadata: sessions.iter().find_map(|session| named_in(&session.metadata, keys).subject),
+            reference: references.filter_map(|id| Subject::parse(id).ok()).next(),
+        }
+    }
+
+    /// Whether they name nobody.
+    pub(super) fn is_silent(&self) -> bool {
+        self.metadata.is_none() && self.reference.is_none()
+    }
+
+    /// Whom they name, where nothing else does.
+    pub(super) fn owner(&self, config: &Webhook) -> Option<Named> {
+        let named = self.note().map(|note| Named { via: note.source.into(), subject: note.subject });
+        named.filter(|named| named.via == Via::Metadata || config.client_reference_id)
+    }
+
+    /// The note that caches it.
+    fn note(&self) -> Option<Note> {
+        let note = |subject: &Subject, source| Note { subject: subject.clone(), source };
+        let by_metadata = self.metadata.as_ref().map(|subject| note(subject, NoteSource::SessionMetadata));
+        by_metadata.or_else(|| self.reference.as_ref().map(|subject| note(subject, NoteSource::Reference)))
     }
 }
 
-/// Whom the Checkout Sessions of a subscription name: metadata, then `client_reference_id` if it may.
-pub(super) fn owner_by_session(
-    sessions: &[CheckoutSession],
-    keys: &SubjectKeys,
-    client_reference_id: bool,
-) -> Option<Named> {
-    let by_metadata = sessions.iter().find_map(|session| named_in(&session.metadata, keys).subject);
-    if let Some(subject) = by_metadata {
-        return Some(Named { subject, via: Via::Metadata });
-    }
-    let mut references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
-    let subject = references.find_map(|id| Subject::parse(id).ok()).filter(|_| client_reference_id)?;
-    Some(Named { subject, via: Via::Reference })
+/// Everything that says whose one subscription is.
+#[derive(Clone, Debug)]
+pub(super) struct Claims {
+    /// Everyone who is named by a word that counts; what counts most goes first.
+    counting: Vec<Named>,
+    /// Who is named by a note, also where it does not count.
+    noted: Vec<Named>,
+    /// Keys of ours that hold no id of the kind that belongs there.
+    pub(super) unfit: Vec<String>,
+    /// Neither its own metadata nor a note say anything, and its session was not read.
+    pub(super) needs_session: bool,
+    /// What should be noted on it, where that differs from what is.
+    pub(super) note_change: Option<NoteChange>,
 }
 
-/// The key under which a subject is recorded: the first that the configuration names for its kind.
-pub(super) fn key_for<'a>(subject: &Subject, keys: &'a SubjectKeys) -> Option<&'a str> {
-    let keys = match subject {
-        Subject::User(_) => &keys.user,
-        Subject::Organization(_) => &keys.organization,
-    };
-    keys.first().map(String::as_str)
+impl Claims {
+    /// What is known of a subscription; `session` if its Checkout Sessions were read.
+    pub(super) fn of(subscription: &Subscription, session: Option<&SessionWords>, config: &Webhook) -> Self {
+        let (metadata, keys) = (&subscription.metadata, &config.subject_keys);
+        let former = FormerNote::read(metadata, session);
+        let own = OwnWords::of(metadata, keys, former);
+        let (note, unfit_note) = match Note::read(metadata) {
+            Ok(note) => (note, None),
+            Err(key) => (None, Some(key.to_owned())),
+        };
+        let customer = subscription.customer_object.as_ref();
+        let customers = customer.map(|customer| named_in(&customer.metadata, keys)).unwrap_or_default();
+        // Where there is a session, what it says is what counts, and a note that says something else is none.
+        let read = session.filter(|session| session.any);
+        let former_note =
+            own.formers.subject.clone().map(|subject| Note { subject, source: NoteSource::Reference });
+        let said = match read {
+            Some(session) => session.note().or(former_note),
+            None => note.clone().or(former_note),
+        };
+        let note_change = NoteChange::of(metadata, keys, note.as_ref(), former, said.clone());
+        let is_idle = |note: &Note| note.source == NoteSource::Reference && !config.client_reference_id;
+        // Of a session that has no say nothing new is noted.
+        let matters =
+            former.is_some() || (own.sellers.subject.is_none() && !said.as_ref().is_some_and(is_idle));
+        let reference = match read {
+            Some(session) => session.reference.clone().or(own.formers.subject.clone()),
+            None => said.clone().filter(|said| said.source == NoteSource::Reference).map(|said| said.subject),
+        };
+        let reference = reference.filter(|_| config.client_reference_id);
+        // Beside metadata of its own a note says nothing: the seller may have moved the subscription since.
+        let counts = |said: &Note| {
+            said.source == NoteSource::SessionMetadata && (read.is_some() || own.sellers.subject.is_none())
+        };
+        let by_session = said.filter(counts).map(|said| said.subject);
+        let trusted = [own.sellers.subject.clone(), by_session, customers.subject].into_iter().flatten();
+        let trusted = trusted.map(|subject| Named { subject, via: Via::Metadata });
+        let referred = reference.map(|subject| Named { subject, via: Via::Reference });
+        let needs_session = own.sellers.subject.is_none() && note.is_none() && session.is_none();
+        let noted = note.map(|note| note.subject).into_iter().chain(own.formers.subject);
+        Claims {
+            counting: trusted.chain(referred).collect(),
+            noted: noted.map(|subject| Named { subject, via: Via::Reference }).collect(),
+            unfit: own.sellers.unfit.into_iter().chain(customers.unfit).chain(unfit_note).collect(),
+            needs_session,
+            note_change: note_change.filter(|_| matters && session.is_some()),
+        }
+    }
+
+    /// Whose it is.
+    pub(super) fn owner(&self) -> Option<&Named> {
+        self.counting.first()
+    }
+
+    /// Whom anything names, also a note that does not count: any of them may have been the owner until now.
+    pub(super) fn everyone(&self) -> impl Iterator<Item = &Named> {
+        self.counting.iter().chain(&self.noted)
+    }
+
+    /// The owner and somebody else whom the seller names as well, with less weight.
+    pub(super) fn disagreement(&self) -> Option<(&Subject, &Subject)> {
+        let owner = &self.owner()?.subject;
+        let mut sellers = self.counting.iter().filter(|named| named.via == Via::Metadata);
+        sellers.find(|named| named.subject != *owner).map(|other| (owner, &other.subject))
+    }
+
+    /// Whether it is for the sync of this subject to change the note: the owner's, or that of whom a wrong note names.
+    pub(super) fn is_noted_by(&self, subject: &Subject) -> bool {
+        self.owner().or(self.noted.first()).is_some_and(|named| named.subject == *subject)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys() -> SubjectKeys {
-        SubjectKeys {
-            user: vec!["clerk_user_id".to_owned(), "userId".to_owned()],
-            organization: vec!["clerk_org_id".to_owned()],
-        }
-    }
-
-    fn metadata(pairs: &[(&str, &str)]) -> Metadata {
-        pairs.iter().copied().collect()
-    }
-
-    fn subscription(own: &[(&str, &str)], customers: &[(&str, &str)]) -> Subscription {
-        let pairs =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
-        let own: serde_json::Map<String, serde_json::Value> = pairs(own);
-        let customers: serde_json::Map<String, serde_json::Value> = pairs(customers);
-        let json = serde_json::json!({
-            "id": "sub_1", "object": "subscription", "status": "active", "created": 1, "metadata": own,
-            "customer": {"id": "cus_1", "object": "customer", "metadata": customers},
-            "items": {"object": "list", "data": [], "has_more": false},
-        });
-        Subscription::parse(json.to_string().as_bytes()).unwrap()
-    }
-
-    fn session(pairs: &[(&str, &str)], reference: Option<&str>) -> CheckoutSession {
-        CheckoutSession {
-            id: "cs_1".to_owned(),
-            metadata: metadata(pairs),
-            client_reference_id: reference.map(str::to_owned),
-            customer: None,
-            subscription: None,
-            created_s: 1,
-        }
-    }
-
-    #[test]
-    fn only_ids_under_our_keys_are_names() {
-        type Case = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>, usize);
-        let cases: &[Case] = &[
-            ("a user", &[("clerk_user_id", "user_1")], Some("user_1"), 0),
-            ("a second key", &[("userId", "user_1")], Some("user_1"), 0),
-            ("an organisation", &[("clerk_org_id", "org_1")], Some("org_1"), 0),
-            ("it goes first", &[("clerk_user_id", "user_1"), ("clerk_org_id", "org_1")], Some("org_1"), 0),
-            (
-                "the first key of a kind",
-                &[("userId", "user_2"), ("clerk_user_id", "user_1")],
-                Some("user_1"),
-                0,
-            ),
-            ("another key", &[("user", "user_1")], None, 0),
-            ("an emptied key", &[("clerk_user_id", "")], None, 0),
-            ("the wrong kind", &[("clerk_org_id", "user_1")], None, 1),
-            ("no id", &[("clerk_user_id", "user_1/../x")], None, 1),
-            (
-                "no id, but a user",
-                &[("clerk_org_id", "acme"), ("clerk_user_id", "user_1")],
-                Some("user_1"),
-                1,
-            ),
-        ];
-        for (why, pairs, want, unfit) in cases {
-            let found = named_in(&metadata(pairs), &keys());
-            assert_eq!(found.subject.as_ref().map(Subject::as_str), *want, "{why}");
-            assert_eq!(found.unfit.len(), *unfit, "{why}");
-        }
-    }
-
-    #[test]
-    fn a_subscriptions_own_metadata_go_before_its_customers() {
-        let customers = [("clerk_user_id", "user_2")];
-        for (why, own, want) in [
-            ("its own", &[("clerk_user_id", "user_1")][..], "user_1"),
-            ("the customer's", &[], "user_2"),
-            ("its own is no id", &[("clerk_user_id", "x")], "user_2"),
-        ] {
-            let (named, _) = owner_by_metadata(&subscription(own, &customers), &keys());
-            let named = named.unwrap();
-            assert_eq!((named.subject.as_str(), named.via), (want, Via::Metadata), "{why}");
-        }
-        assert_eq!(owner_by_metadata(&subscription(&[], &[]), &keys()).0, None);
-    }
-
-    #[test]
-    fn what_was_recorded_from_a_reference_stays_a_reference() {
-        let own = [("clerk_user_id", "user_1"), (NAMED_BY_KEY, NAMED_BY_REFERENCE)];
-        let (named, _) = owner_by_metadata(&subscription(&own, &[]), &keys());
-        assert_eq!(named.unwrap().via, Via::Reference);
-    }
-
-    #[test]
-    fn a_session_names_by_metadata_then_by_reference() {
-        let by = |sessions: &[CheckoutSession], reference| {
-            let named = owner_by_session(sessions, &keys(), reference);
-            named.map(|named| (named.subject.as_str().to_owned(), named.via))
-        };
-        let both = session(&[("clerk_user_id", "user_1")], Some("user_2"));
-        let reference = session(&[], Some("org_3"));
-        assert_eq!(by(std::slice::from_ref(&both), true), Some(("user_1".to_owned(), Via::Metadata)));
-        assert_eq!(by(std::slice::from_ref(&reference), true), Some(("org_3".to_owned(), Via::Reference)));
-        assert_eq!(by(std::slice::from_ref(&reference), false), None);
-        assert_eq!(by(&[reference, both], true), Some(("user_1".to_owned(), Via::Metadata)));
-        assert_eq!(by(&[session(&[], Some("order 66"))], true), None);
-    }
-}
+#[path = "owner_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use super::aim::{Grounds, aim};
 use super::asks::Ask;
 use super::facts::{Facts, UnknownPlan};
-use super::owner::{Named, Via, named_in, owner_by_metadata};
+use super::owner::{Named, Via};
 use super::target::Holders;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
@@ -12,12 +12,10 @@ use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
-use crate::stripe::plan::{Evidence, Recorded, Resolution};
+use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Subscription};
 use crate::time::Micros;
-
-/// How many subscriptions without metadata of ours are looked up by their Checkout Session.
-pub(super) const SESSIONS_READ_MAX: usize = 20;
+use std::cmp::Reverse;
 
 /// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
 const ITEM_PAGES_MAX: usize = 3;
@@ -29,6 +27,8 @@ pub(super) struct Reading {
     pub(super) customers: SortedSet<CustomerId>,
     /// Whether all that the record lists are among them.
     pub(super) complete: bool,
+    /// Those that have more subscriptions than were read.
+    pub(super) cut: SortedSet<CustomerId>,
     /// All their subscriptions, of whichever subjects.
     pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// Subscriptions of which it cannot be read whose they are or where they stand.
@@ -67,8 +67,8 @@ pub(super) enum RecordedSubscription {
 pub(super) struct Reckoning {
     /// What Clerk should show.
     pub(super) aim: Record,
-    /// What Stripe should remember, so that no Checkout Session has to be looked up again.
-    pub(super) names: Vec<Ask>,
+    /// What is to be noted at Stripe, so that no Checkout Session has to be looked up again.
+    pub(super) notes: Vec<Ask>,
     /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
     pub(super) granting_since_s: Option<u64>,
     /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait for it.
@@ -87,29 +87,27 @@ pub(super) struct Account<'a> {
 
 impl Reading {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
-    pub(super) fn sessions_missing(&self, worker: &Worker, facts: &Facts, shown: &Record) -> Vec<Ask> {
-        let unnamed = self.unnamed(worker, facts, shown);
-        unnamed.map(|subscription| Ask::Sessions(subscription.id.clone())).collect()
+    pub(super) fn sessions_missing(
+        &self,
+        worker: &Worker,
+        facts: &mut Facts,
+        account: Account<'_>,
+        now: Micros,
+    ) -> Vec<Ask> {
+        let mut unclaimed = self.unclaimed(worker, facts, now);
+        // First the one that grants the plan, which is always read: that there are many others takes nothing away. Then
+        // the newest, for they are not noted yet.
+        let order = |subscription: &&Subscription| {
+            (account.shown.granted_by.as_ref() != Some(&subscription.id), Reverse(subscription.created_s))
+        };
+        unclaimed.sort_by_key(order);
+        facts.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref())
     }
 
-    /// The live subscriptions that no metadata name anybody for, and whose sessions are to be read yet. The recorded one is
-    /// always among them: that there are many others takes nothing away.
-    fn unnamed<'a>(
-        &'a self,
-        worker: &'a Worker,
-        facts: &'a Facts,
-        shown: &'a Record,
-    ) -> impl Iterator<Item = &'a Subscription> {
-        let is_recorded = |subscription: &Subscription| shown.granted_by.as_ref() == Some(&subscription.id);
-        let is_unnamed = |subscription: &Subscription| {
-            subscription.status.is_live()
-                && !facts.sessions.contains_key(&subscription.id)
-                && owner_by_metadata(subscription, &worker.config.subject_keys).0.is_none()
-        };
-        let all = || self.subscriptions.values().filter(move |subscription| is_unnamed(subscription));
-        let recorded = all().filter(move |subscription| is_recorded(subscription));
-        let others = all().filter(move |subscription| !is_recorded(subscription));
-        recorded.chain(others.take(SESSIONS_READ_MAX.saturating_sub(facts.sessions.len())))
+    /// The live subscriptions whose sessions were not read, though they say more than what was.
+    fn unclaimed(&self, worker: &Worker, facts: &Facts, now: Micros) -> Vec<&Subscription> {
+        let live = self.subscriptions.values().filter(|subscription| subscription.status.is_live());
+        live.filter(|subscription| facts.claims(worker, subscription, now).needs_session).collect()
     }
 
     /// What else must be read to know the plan of the account.
@@ -120,11 +118,17 @@ impl Reading {
         account: Account<'_>,
         now: Micros,
     ) -> Vec<Ask> {
-        let owned = self.owned(worker, facts, account.subject);
+        let owned = self.owned(worker, facts, account.subject, now);
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
-        let unnamed = self.unnamed(worker, facts, account.shown);
-        let subscriptions: Vec<_> =
-            owned.into_iter().map(|(subscription, _)| subscription).chain(unnamed).collect();
+        let mut unread = self.unclaimed(worker, facts, now);
+        unread.retain(|subscription| facts.session_asked(&subscription.id));
+        let may_be: SortedMap<_, _> = owned
+            .into_iter()
+            .map(|(subscription, _)| subscription)
+            .chain(unread)
+            .map(|subscription| (&subscription.id, subscription))
+            .collect();
+        let subscriptions: Vec<_> = may_be.values().copied().collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -185,7 +189,7 @@ impl Reading {
         now: Micros,
     ) -> Reckoning {
         let Account { subject, shown, trusted } = account;
-        let owned = self.owned(worker, facts, subject);
+        let owned = self.owned(worker, facts, subject, now);
         let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
         let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
         let products = worker.products.fresh(now);
@@ -199,8 +203,18 @@ impl Reading {
         let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
         let granting_since_s = granting.map(|subscription| subscription.created_s);
         let is_unclear = self.recorded_is_unclear(shown);
-        let grounds = Grounds { trusted, complete: self.complete, recorded_is_unclear: is_unclear };
+        // A session that was not read may name the subject.
+        let unread = self.unclaimed_grants_more(worker, facts, &resolution, account, now);
+        let complete = self.complete && !unread;
+        let grounds = Grounds { trusted, complete, recorded_is_unclear: is_unclear };
         let aim = aim(&worker.plans, shown, &resolution, grounds);
+        let granted = match resolution.plan {
+            GrantedPlan::Known(rank) => Some(&worker.plans.get(rank).name),
+            GrantedPlan::AsRecorded => None,
+        };
+        if unread && aim == *shown && granted != shown.plan.as_ref() {
+            facts.unread_sessions.insert(subject.clone());
+        }
         if let RecordedPlan::Unknown(plan) = worker.plans.recorded(aim.plan.as_deref()) {
             let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
             facts.unknown_plans.insert(subject.clone(), unknown);
@@ -213,26 +227,79 @@ impl Reading {
         if holders.too_many() {
             facts.too_many_customers.insert(subject.clone());
         }
-        let mut asks = Vec::new();
-        for (subscription, named) in &owned {
-            asks.extend(names(worker, facts, subscription, named));
-        }
+        let notes = self.notes(worker, facts, subject, now);
         facts.plan_alarms.extend(resolution.alarms);
         // A record that another account's or mode's gateway keeps is left as it is.
         let is_others = self.recorded == RecordedSubscription::Unknown && aim == *shown;
         let aim = if is_others { aim } else { holders.lists(shown, aim) };
-        Reckoning { aim, names: asks, granting_since_s, awaits_mapping }
+        Reckoning { aim, notes, granting_since_s, awaits_mapping }
     }
 
     /// The subject's subscriptions, and how each is known to be its own.
-    fn owned(&self, worker: &Worker, facts: &Facts, subject: &Subject) -> Vec<(&Subscription, Named)> {
+    fn owned(
+        &self,
+        worker: &Worker,
+        facts: &Facts,
+        subject: &Subject,
+        now: Micros,
+    ) -> Vec<(&Subscription, Named)> {
         let owner = |subscription: &Subscription| {
-            let (by_metadata, _) = owner_by_metadata(subscription, &worker.config.subject_keys);
-            by_metadata.or_else(|| facts.sessions.get(&subscription.id).cloned().flatten())
+            let claims = facts.claims(worker, subscription, now);
+            claims.owner().filter(|owner| owner.subject == *subject).cloned()
         };
-        let all =
-            self.subscriptions.values().filter_map(|subscription| Some((subscription, owner(subscription)?)));
-        all.filter(|(_, named)| named.subject == *subject).collect()
+        let all = self.subscriptions.values();
+        all.filter_map(|subscription| Some((subscription, owner(subscription)?))).collect()
+    }
+
+    /// What is to be noted on the subscriptions of the subject; what the seller says against its owner is put down.
+    fn notes(&self, worker: &Worker, facts: &mut Facts, subject: &Subject, now: Micros) -> Vec<Ask> {
+        let mut notes = Vec::new();
+        for subscription in self.subscriptions.values() {
+            let claims = facts.claims(worker, subscription, now);
+            if !claims.is_noted_by(subject) {
+                continue;
+            }
+            facts.learn_claims(subscription, &claims);
+            // One that has ended is hardly looked at any more.
+            if subscription.status.is_live() && facts.may_note(&subscription.id) {
+                notes.extend(claims.note_change.map(|change| Ask::Note(subscription.id.clone(), change)));
+            }
+        }
+        notes
+    }
+
+    /// Whether subscriptions whose sessions were not read would grant more, if they were the subject's.
+    fn unclaimed_grants_more(
+        &self,
+        worker: &Worker,
+        facts: &Facts,
+        resolution: &Resolution,
+        account: Account<'_>,
+        now: Micros,
+    ) -> bool {
+        let subscriptions = self.unclaimed(worker, facts, now);
+        let products = worker.products.fresh(now);
+        let evidence = Evidence {
+            subscriptions: &subscriptions,
+            products: &products,
+            open_invoices: &self.open_invoices,
+        };
+        let granted = worker.plan_rules().resolve(now, &evidence, &recorded(worker, account.shown));
+        match (granted.plan, resolution.plan) {
+            (GrantedPlan::Known(unread), GrantedPlan::Known(rank)) => unread > rank,
+            (GrantedPlan::AsRecorded, GrantedPlan::Known(_)) => true,
+            (_, GrantedPlan::AsRecorded) => false,
+        }
+    }
+
+    /// Whether there are more subscriptions than were read of a customer that the seller's word connects with the subject.
+    /// What a stranger's customer holds beyond that is left out: it could only have given something.
+    pub(super) fn is_cut_for(&self, worker: &Worker, facts: &Facts, subject: &Subject, now: Micros) -> bool {
+        let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
+        cut.any(|subscription| {
+            let claims = facts.claims(worker, subscription, now);
+            claims.everyone().any(|named| named.via == Via::Metadata && named.subject == *subject)
+        })
     }
 
     /// That of the subscription that grants the plan goes first, whoever named its owner: without it the plan would be
@@ -287,27 +354,4 @@ fn awaits_mapping(
         let is_trusted = named.is_some_and(|(_, named)| named.via == Via::Metadata);
         is_trusted && (!is_highest || resolution.granting.as_ref() == Some(id))
     })
-}
-
-/// What a session names is recorded on the subscription, and on the customer when the session's metadata name it and
-/// none of our keys is there.
-fn names(worker: &Worker, facts: &Facts, subscription: &Subscription, named: &Named) -> Vec<Ask> {
-    let keys = &worker.config.subject_keys;
-    if owner_by_metadata(subscription, keys).0.is_some() {
-        return Vec::new();
-    }
-    let id = &subscription.id;
-    let mut asks = Vec::new();
-    if !facts.named.contains(id) {
-        asks.push(Ask::NameOnSubscription(id.clone(), named.clone()));
-        let customers = subscription.customer_object.as_ref().filter(|customer| !customer.deleted);
-        let unnamed = customers.is_some_and(|customer| {
-            let found = named_in(&customer.metadata, keys);
-            found.subject.is_none() && found.unfit.is_empty()
-        });
-        if unnamed && named.via == Via::Metadata {
-            asks.push(Ask::NameOnCustomer(subscription.customer.clone(), named.clone()));
-        }
-    }
-    asks
 }

@@ -87,12 +87,12 @@ pub struct Standing {
     pub end: Option<End>,
 }
 
-/// Whose something at Stripe is, as it is recorded there.
+/// Whom a Checkout Session names, as it is noted on its subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// The id of a subscription or a customer.
+    /// The id of the subscription.
     pub object: String,
-    /// Whose it is.
+    /// Whom.
     pub subject: Subject,
 }
 
@@ -242,7 +242,8 @@ fn trigger(whom: Whom) -> Trigger {
         about,
         customer,
         named,
-        names_owner: false,
+        says_whose: false,
+        is_checkout: false,
         unfit: Vec::new(),
         skipped: Vec::new(),
         payment_failure: None,
@@ -250,10 +251,7 @@ fn trigger(whom: Whom) -> Trigger {
 }
 
 fn name(ask: &Ask) -> Option<Name> {
-    let (object, named) = match ask {
-        Ask::NameOnSubscription(id, named) => (id.as_str(), named),
-        Ask::NameOnCustomer(id, named) => (id.as_str(), named),
-        _ => return None,
-    };
-    Some(Name { object: object.to_owned(), subject: named.subject.clone() })
+    let Ask::Note(id, change) = ask else { return None };
+    let subject = change.note.as_ref()?.subject.clone();
+    Some(Name { object: id.as_str().to_owned(), subject })
 }

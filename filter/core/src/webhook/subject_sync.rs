@@ -64,8 +64,10 @@ enum Phase {
     Meeting,
     /// Stripe is asked for subscriptions, and for what they depend on.
     Reading,
-    /// Clerk is told, and Stripe what it should remember.
+    /// Clerk is told, and side by side what a session says is noted at Stripe.
     Writing,
+    /// Clerk shows what it should, and what a session says is noted at Stripe: nothing depends on what comes of it.
+    Noting,
     /// There is nothing left to do.
     Done(End),
     /// Something failed.
@@ -241,6 +243,10 @@ impl SubjectSync {
         match self.phase {
             Phase::Meeting | Phase::Done(_) | Phase::Failed => Ok(next),
             Phase::Reading => self.advance(worker, facts, now),
+            Phase::Noting => {
+                self.phase = Phase::Done(End::InLine);
+                Ok(Vec::new())
+            }
             Phase::Writing => {
                 let owing = self.reading.open_invoices.keys().cloned().collect();
                 self.begin_round(&owing)
@@ -259,7 +265,12 @@ impl SubjectSync {
     ) -> Result<Vec<Ask>, Trouble> {
         match (ask, told) {
             (_, Told::Subscriptions(page)) => {
-                let next = next_page(ask, page.next)?;
+                let next = next_page(ask, page.next);
+                if next.is_cut(facts)
+                    && let Ask::Subscriptions { customer, .. } = ask
+                {
+                    self.reading.cut.insert(customer.clone());
+                }
                 facts.skipped.extend(page.skipped);
                 if let (Ask::Subscriptions { customer, .. }, false) = (ask, page.unreadable.is_empty()) {
                     self.reading.partly_read.insert(customer.clone());
@@ -270,13 +281,17 @@ impl SubjectSync {
                 for (id, found) in read {
                     self.reading.subscriptions.insert(id, found);
                 }
-                return Ok(next.into_iter().collect());
+                return Ok(next.ask().into_iter().collect());
             }
             (Ask::Recorded(id), Told::Recorded(found)) => {
                 return Ok(self.learn_recorded(facts, id, found).into_iter().collect());
             }
             (_, Told::Items(page)) => return Ok(self.reading.take_items(ask, page).into_iter().collect()),
-            (_, Told::Sessions(sessions)) => facts.learn_sessions(worker, ask, &sessions),
+            (_, Told::Sessions(sessions)) => {
+                facts.learn_sessions(worker, ask, &sessions);
+                facts.keep_silent_sessions(worker, self.reading.subscriptions.values(), now);
+            }
+            (_, Told::SessionsRefused(why)) => facts.learn_sessions_refused(ask, why),
             (Ask::Product(id), Told::Product(metadata)) => worker.products.insert(id.clone(), metadata, now),
             (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
                 self.reading.open_invoices.insert(subscription.clone(), owed);
@@ -291,7 +306,7 @@ impl SubjectSync {
                 self.changes.extend(written);
                 self.record = record.map(|record| *record);
             }
-            (_, Told::Named) => facts.learn_named(ask),
+            (_, Told::Noted(outcome)) => facts.learn_note(ask, outcome),
             _ => {}
         }
         Ok(Vec::new())
@@ -324,12 +339,15 @@ impl SubjectSync {
     fn advance(&mut self, worker: &Worker, facts: &mut Facts, now: Micros) -> Result<Vec<Ask>, Trouble> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
-        let mut missing = self.reading.sessions_missing(worker, facts, &shown);
+        let mut missing = self.reading.sessions_missing(worker, facts, account, now);
         missing.extend(self.reading.details_missing(worker, facts, account, now));
         missing.extend(self.reading.recorded_missing(&shown));
         if !missing.is_empty() {
             self.outstanding = missing.len();
             return Ok(missing);
+        }
+        if self.reading.is_cut_for(worker, facts, &self.subject, now) {
+            return Err(Trouble::TooMany);
         }
         let reckoning = self.reading.reckon(worker, facts, account, now);
         if self.record.is_none() {
@@ -341,14 +359,14 @@ impl SubjectSync {
             return Ok(Vec::new());
         }
         self.awaits_mapping = reckoning.awaits_mapping;
-        let mut asks = reckoning.names;
+        let mut asks = reckoning.notes;
+        self.phase = if asks.is_empty() { Phase::Done(End::InLine) } else { Phase::Noting };
         if let Some(patch) = shown.patch(&reckoning.aim, &worker.config.plan_key) {
             asks.push(Ask::Write(self.subject.clone(), patch));
             self.writing = Some(Change { from: shown, to: reckoning.aim, asked_at: self.asked_at });
             self.written_at = Some(now);
+            self.phase = Phase::Writing;
         }
-        // What was recorded at Stripe is read again too: the names are part of what was reckoned with.
-        self.phase = if asks.is_empty() { Phase::Done(End::InLine) } else { Phase::Writing };
         self.outstanding = asks.len();
         Ok(asks)
     }

@@ -204,11 +204,11 @@ impl Sync {
         if !recorded.is_empty() {
             return Ok(recorded.into_iter().map(of(Party::Discovery)).collect());
         }
-        let (named, missing) = self.discovery.named(worker, &mut self.facts);
-        if !missing.is_empty() {
-            return Ok(missing.into_iter().map(of(Party::Discovery)).collect());
+        let present = self.discovery.present(worker, &mut self.facts, &self.trigger, now)?;
+        if !present.missing.is_empty() {
+            return Ok(present.missing.into_iter().map(of(Party::Discovery)).collect());
         }
-        let met = self.add_subjects(named, now);
+        let met = self.add_subjects(present.named, now);
         if !met.is_empty() {
             return Ok(met);
         }
@@ -250,7 +250,11 @@ impl Sync {
         let mut calls = Vec::with_capacity(asks.len());
         for (party, ask) in asks {
             let callout = ask.callout(worker, &self.occasion);
-            let timeout = self.deadline.allot(now, callout.timeout)?;
+            let timeout = match ask {
+                // It must not fail what is done by then.
+                Ask::Note(..) => self.deadline.allot_at_least(now, callout.timeout),
+                _ => self.deadline.allot(now, callout.timeout)?,
+            };
             let call = CallId(self.calls);
             self.calls = self.calls.saturating_add(1);
             self.outstanding.insert(call, (party, ask));

@@ -1,6 +1,7 @@
 //! What an event says of whose state may have changed. Nobody gets anything by it.
 
-use super::owner::{Named, Via, named_in, via_of};
+use super::note::Note;
+use super::owner::{Named, Via, named_before, named_in, named_in_event};
 use crate::config::Webhook;
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
@@ -19,8 +20,11 @@ pub(super) struct Trigger {
     pub(super) customer: Option<CustomerId>,
     /// Those that it names, each once.
     pub(super) named: Vec<Named>,
-    /// Whether the subscription's own metadata, as it shows them, name somebody: then no Checkout Session has a say.
-    pub(super) names_owner: bool,
+    /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its Checkout
+    /// Session has nothing to add.
+    pub(super) says_whose: bool,
+    /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
+    pub(super) is_checkout: bool,
     /// Keys of ours in it that hold no id.
     pub(super) unfit: Vec<String>,
     /// Ids in it that do not look like Stripe's.
@@ -57,34 +61,50 @@ impl Trigger {
             about,
             customer: names.customer.clone(),
             named: Vec::new(),
-            names_owner: false,
+            says_whose: false,
+            is_checkout: event.kind == EventKind::CheckoutSession,
             unfit: Vec::new(),
             skipped: names.skipped.clone(),
             payment_failure: names.payment_failure.clone(),
         };
-        let own = match event.kind {
-            EventKind::Subscription => Some(&names.metadata),
-            EventKind::Invoice => Some(&names.subscription_metadata),
-            EventKind::CheckoutSession | EventKind::Customer | EventKind::NoWork => None,
-        };
-        trigger.names_owner = own.is_some_and(|own| named_in(own, &config.subject_keys).subject.is_some());
-        // The mark of a name that a payer chose stands beside the name, or is a part of what changed.
-        let via = via_of(&names.metadata);
-        let previous_via = via.max(via_of(&names.previous_metadata));
-        for (metadata, via) in [
-            (&names.metadata, via),
-            (&names.subscription_metadata, via_of(&names.subscription_metadata)),
-            (&names.previous_metadata, previous_via),
-        ] {
-            let finding = named_in(metadata, &config.subject_keys);
-            trigger.unfit.extend(finding.unfit);
-            finding.subject.into_iter().for_each(|subject| trigger.name(subject, via));
+        trigger.read_subscription(event, config);
+        let keys = &config.subject_keys;
+        // Only a subscription's metadata carry notes: whatever stands elsewhere is the seller's.
+        if event.kind != EventKind::Subscription {
+            for metadata in [&names.metadata, &names.previous_metadata] {
+                let finding = named_in(metadata, keys);
+                trigger.unfit.extend(finding.unfit);
+                finding.subject.into_iter().for_each(|subject| trigger.name(subject, Via::Metadata));
+            }
         }
         let reference = names.client_reference_id.as_deref().filter(|_| config.client_reference_id);
         if let Some(Ok(subject)) = reference.map(Subject::parse) {
             trigger.name(subject, Via::Reference);
         }
         Some(trigger)
+    }
+
+    /// Whom the subscription's metadata name, as a subscription or an invoice shows them, and whom they named before.
+    fn read_subscription(&mut self, event: &Event, config: &Webhook) {
+        let (names, keys) = (&event.names, &config.subject_keys);
+        let own = match event.kind {
+            EventKind::Subscription => &names.metadata,
+            EventKind::Invoice => &names.subscription_metadata,
+            EventKind::CheckoutSession | EventKind::Customer | EventKind::NoWork => return,
+        };
+        let (named, unfit) = named_in_event(own, keys);
+        let has_note = Note::read(own).is_ok_and(|note| note.is_some());
+        let changed = event.kind == EventKind::Subscription && names.metadata_changed;
+        let names_itself = named.iter().any(|named| named.via == Via::Metadata);
+        // Keys that were set just now may hide whom the session names: the owner until then.
+        self.says_whose = has_note || (names_itself && !changed);
+        self.unfit.extend(unfit);
+        named.into_iter().for_each(|named| self.name(named.subject, named.via));
+        if event.kind == EventKind::Subscription {
+            let (before, unfit) = named_before(&names.previous_metadata, own, keys);
+            self.unfit.extend(unfit);
+            before.into_iter().for_each(|named| self.name(named.subject, named.via));
+        }
     }
 
     fn name(&mut self, subject: Subject, via: Via) {

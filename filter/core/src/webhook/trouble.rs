@@ -112,6 +112,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the service refuses this one request, and will again until somebody acts.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Trouble::Credentials { .. } | Trouble::Forbidden { .. } | Trouble::Refused { .. })
+    }
+
     /// Whether somebody must look at it: it will not pass by itself.
     pub(super) fn is_alarm(&self) -> bool {
         !matches!(self, Trouble::Transient { .. } | Trouble::OutOfTime | Trouble::Unsettled)

@@ -1,8 +1,8 @@
 //! What the webhook deliveries of one worker thread share.
 
+use super::cache::{ProductCache, SilentSessions};
 use super::held::HeldDeliveries;
 use super::metrics;
-use super::products::ProductCache;
 use crate::config::{Configuration, NotPlans, Webhook};
 use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
@@ -22,6 +22,7 @@ pub struct Worker {
     pub(super) namespace: String,
     pub(super) products: ProductCache,
     pub(super) held: HeldDeliveries,
+    pub(super) silent_sessions: SilentSessions,
     /// When a refused signature was last logged.
     pub(super) refusal_logged: Seldom,
     /// When it was last logged that too much is held.
@@ -41,6 +42,7 @@ impl Worker {
             held: HeldDeliveries::default(),
             refusal_logged: Seldom::default(),
             overload_logged: Seldom::default(),
+            silent_sessions: SilentSessions::default(),
         }
     }
 

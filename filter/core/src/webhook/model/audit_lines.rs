@@ -115,14 +115,18 @@ fn a_failed_payment_is_one_line_too() {
 #[test]
 fn a_change_is_in_the_audit_even_if_something_beside_it_failed() {
     let mut bench = bench();
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None);
-    // The owner is recorded at Stripe side by side with the write at Clerk.
+    bench.world.clerk.add("user_2");
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    let other = [("clerk_user_id", "user_2")];
+    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &other);
+    let event =
+        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
+    // What the other's plan depends on is read side by side with the write at Clerk.
     bench.fails = |callout| match parts(callout) {
-        ("POST", path, ..) if path.starts_with("/v1/subscriptions/") => Some(Ending::Reset),
+        ("GET", path, ..) if path.starts_with("/v1/products/") => Some(Ending::Reset),
         _ => None,
     };
-    let failed = bench.deliver(0);
+    let failed = bench.deliver(event.unwrap());
     assert_eq!(failed.status, 503);
     assert_eq!(bench.world.clerk.subjects["user_1"].plan(), Some("pro"));
     let audits: Vec<_> = failed.lines.iter().filter_map(|line| line["audit"].as_str()).collect();

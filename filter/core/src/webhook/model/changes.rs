@@ -3,6 +3,7 @@
 use super::oracle;
 use super::random::Random;
 use super::stripe::{Presence, Stripe};
+use crate::config::note_keys::FORMER_MARK_KEY;
 use std::collections::BTreeSet;
 
 /// Everyone at Clerk.
@@ -47,8 +48,9 @@ pub(super) fn change(
                 stripe.change_subscription(&id, |s| s.cancel_at_period_end = !s.cancel_at_period_end);
             }
         }
-        88..=92 => move_subscription(stripe, random, subjects, may_move),
-        93..=96 => move_customer(stripe, random, subjects, may_move),
+        88..=90 => move_subscription(stripe, random, subjects, may_move),
+        91..=94 => move_customer(stripe, random, subjects, may_move),
+        95..=96 => note_as_before(stripe, random, may_move),
         _ => delete_customer(stripe, random, may_move),
     }
 }
@@ -83,13 +85,13 @@ fn buy_for(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], 
     let id = format!("sub_{}", stripe.subscriptions.len());
     let price = if random.percent(10) { UNMAPPED } else { random.pick(&PRICES) };
     let subject = random.pick(subjects);
-    match random.below(8) {
-        0..=3 => drop(stripe.add_subscription(&id, customer, price, &[(key(subject), subject)])),
-        4 => {
+    match random.below(9) {
+        0..=2 => drop(stripe.add_subscription(&id, customer, price, &[(key(subject), subject)])),
+        3..=4 => {
             stripe.add_subscription(&id, customer, price, &[]);
             stripe.add_session(&id, &[(key(subject), subject)], None);
         }
-        5 => {
+        5..=6 => {
             stripe.add_subscription(&id, customer, price, &[]);
             stripe.add_session(&id, &[], Some(subject));
         }
@@ -147,6 +149,34 @@ fn move_customer(
             metadata.insert(key(subject).to_owned(), subject.to_owned());
         }
     });
+}
+
+/// A gateway of the release before notes what a session says, as it did: metadata of the session under the seller's keys on
+/// the subscription and on a customer without any, a reference on the subscription beside its mark.
+fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {
+    let Some(id) = any_subscription(stripe, random) else { return };
+    let found = &stripe.subscriptions[&id];
+    let customer = found.customer.clone();
+    let its = stripe.customers[&customer].clone();
+    if oracle::named(&found.metadata).or(oracle::named(&its.metadata)).is_some()
+        || !may_move(&owners(stripe, &customer))
+    {
+        return;
+    }
+    let sessions = || stripe.sessions.iter().filter(|session| session.subscription == id);
+    let by_metadata = sessions().find_map(|session| oracle::named(&session.metadata));
+    let reference = sessions().find_map(|session| session.client_reference_id.clone());
+    let Some(subject) = by_metadata.clone().or(reference) else { return };
+    let name = (key(&subject).to_owned(), subject);
+    let mark = (FORMER_MARK_KEY.to_owned(), "client_reference_id".to_owned());
+    let marked = by_metadata.is_none().then_some(mark);
+    let noted = name.clone();
+    stripe.change_subscription(&id, |subscription| {
+        subscription.metadata.extend([noted].into_iter().chain(marked))
+    });
+    if by_metadata.is_some() && its.presence == Presence::Present {
+        stripe.change_customer(&customer, |metadata| metadata.extend([name]));
+    }
 }
 
 fn delete_customer(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {

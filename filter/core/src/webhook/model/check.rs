@@ -11,6 +11,9 @@ use crate::report::Report;
 use serde_json::Value;
 use std::time::Duration;
 
+/// Callouts that all end in one way.
+type Broken = (fn(&Callout) -> bool, Ending);
+
 /// A world, and one replica of the gateway in it.
 #[derive(Debug)]
 pub(super) struct Bench {
@@ -25,6 +28,8 @@ pub(super) struct Bench {
     pub(super) fails: fn(&Callout) -> Option<Ending>,
     /// How the body of an answer is written.
     pub(super) rewrites: fn(String) -> String,
+    /// The callouts that end in one way, and how.
+    broken: Option<Broken>,
 }
 
 /// What came of a delivery.
@@ -60,6 +65,7 @@ impl Bench {
             callouts: Vec::new(),
             fails: |_| None,
             rewrites: |body| body,
+            broken: None,
         }
     }
 
@@ -67,6 +73,16 @@ impl Bench {
     pub(super) fn roll_out(&mut self, configuration: Configuration<Webhook>) {
         self.replica.worker = Worker::new(configuration);
         self.shared = SharedData::default();
+    }
+
+    /// Those callouts end so from now on.
+    pub(super) fn fails_with(&mut self, which: fn(&Callout) -> bool, ending: Ending) {
+        self.broken = Some((which, ending));
+    }
+
+    /// Everything works again.
+    pub(super) fn works(&mut self) {
+        self.broken = None;
     }
 
     /// Delivers the event of that number, signed now.
@@ -101,7 +117,9 @@ impl Bench {
                     Ending::Answered(Answer { body: (self.rewrites)(answer.body), ..answer })
                 };
                 self.callouts.push(call.callout.clone());
-                call.ending = Some((self.fails)(&call.callout).unwrap_or_else(answer));
+                let broken = self.broken.as_ref().filter(|(is_broken, _)| is_broken(&call.callout));
+                let broken = broken.map(|(_, ending)| ending.clone());
+                call.ending = Some((self.fails)(&call.callout).or(broken).unwrap_or_else(answer));
             }
             while let Some(place) = passage.in_flight.iter().position(|call| call.ending.is_some()) {
                 if passage.end.is_some() {

@@ -1,6 +1,7 @@
 //! The truth, worked out from the model of Stripe alone and in the plainest way: no record, no history, no rounds.
 
 use super::stripe::{Customer, Metadata, Presence, Stripe, Subscription};
+use crate::config::note_keys::FORMER_MARK_KEY;
 
 /// The plans of the tests, lowest first.
 pub(super) const PLANS: [&str; 3] = ["free", "pro", "enterprise"];
@@ -9,19 +10,25 @@ pub(super) fn rank_of_plan(plan: Option<&str>) -> usize {
     plan.and_then(|plan| PLANS.iter().position(|known| *known == plan)).unwrap_or_default()
 }
 
-/// Whose a subscription is.
+/// Whose a subscription is: its own metadata, its session's, its customer's, its session's reference. Notes say nothing
+/// that the session does not, except those of the release before.
 pub(super) fn owner(stripe: &Stripe, subscription: &Subscription) -> Option<String> {
     let customer = stripe.customers.get(&subscription.customer);
     let present = customer.filter(|Customer { presence, .. }| *presence == Presence::Present);
     let sessions = || stripe.sessions.iter().filter(|session| session.subscription == subscription.id);
-    named(&subscription.metadata)
-        .or_else(|| named(&present?.metadata))
+    let reference = sessions().find_map(|session| session.client_reference_id.clone());
+    let mut own = subscription.metadata.clone();
+    if own.contains_key(FORMER_MARK_KEY) {
+        own.retain(|_, value| Some(&*value) != reference.as_ref());
+    }
+    named(&own)
         .or_else(|| sessions().find_map(|session| named(&session.metadata)))
-        .or_else(|| sessions().find_map(|session| session.client_reference_id.clone()))
+        .or_else(|| named(&present?.metadata))
+        .or(reference)
 }
 
 /// Whom metadata name: the organisation before the user.
-fn named(metadata: &Metadata) -> Option<String> {
+pub(super) fn named(metadata: &Metadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 

@@ -5,6 +5,9 @@ use super::stripe::{Presence, Stripe, Subscription};
 use super::stripe_wire as wire;
 use percent_encoding::percent_decode_str;
 
+/// How many keys an object's metadata may have.
+const METADATA_KEYS_MAX: usize = 50;
+
 /// A request to Stripe, taken apart.
 pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
@@ -63,7 +66,6 @@ impl Stripe {
             ("POST", ["subscriptions", id]) => self.update_subscription(id, asked),
             ("GET", ["subscription_items"]) => self.list_items(asked),
             ("GET", ["customers", id]) => self.retrieve_customer(id),
-            ("POST", ["customers", id]) => self.update_customer(id, asked),
             ("GET", ["checkout", "sessions"]) => self.list_sessions(asked),
             ("GET", ["products", id]) => match self.products.get(*id) {
                 Some(described) => Ok(wire::product(id, described)),
@@ -165,8 +167,13 @@ impl Stripe {
         if !self.subscriptions.contains_key(id) {
             return Err(missing(404, "id"));
         }
-        let pairs = metadata_pairs(asked);
-        self.change_subscription(id, |subscription| subscription.metadata.extend(pairs));
+        let mut metadata = self.subscriptions[id].metadata.clone();
+        metadata.extend(metadata_pairs(asked));
+        metadata.retain(|_, value| !value.is_empty());
+        if metadata.len() > METADATA_KEYS_MAX {
+            return Err(error(400, "", "metadata", "Metadata can have up to 50 keys"));
+        }
+        self.change_subscription(id, |subscription| subscription.metadata = metadata);
         Ok(wire::subscription(self, &self.subscriptions[id], &[]))
     }
 
@@ -176,15 +183,6 @@ impl Stripe {
             Some(Presence::OtherMode) => Err(error(404, "resource_missing", "id", OTHER_MODE)),
             Some(_) => Ok(wire::customer(self, id)),
         }
-    }
-
-    fn update_customer(&mut self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
-        if self.customers.get(id).map(|customer| customer.presence) != Some(Presence::Present) {
-            return Err(missing(404, "id"));
-        }
-        let pairs = metadata_pairs(asked);
-        self.change_customer(id, |metadata| metadata.extend(pairs));
-        Ok(wire::customer(self, id))
     }
 
     fn list_sessions(&self, asked: &Asked<'_>) -> Result<String, Answer> {

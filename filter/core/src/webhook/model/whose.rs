@@ -1,10 +1,10 @@
 //! Whose a subscription is (DESIGN §3.5), from the event to Clerk's record.
 
-use super::super::owner::{NAMED_BY_KEY, NAMED_BY_REFERENCE};
 use super::check::Bench;
 use super::gateway::signed;
 use super::stripe::Presence;
 use super::world::START_S;
+use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_FROM_KEY, OWNER_KEY};
 use serde_json::json;
 
 const USER_1: (&str, &str) = ("clerk_user_id", "user_1");
@@ -92,29 +92,24 @@ fn who_was_named_by_the_customer_loses_what_the_subscription_now_gives_somebody_
 }
 
 #[test]
-fn what_a_session_names_is_recorded() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.world.stripe.add_session("sub_1", &[USER_1], Some("user_2"));
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench)[0], "pro");
-    assert_ne!(plans(&bench)[1], "pro", "metadata go before the reference");
-    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, [USER_1].map(owned).into());
-    assert_eq!(bench.world.stripe.customers["cus_1"].metadata, [USER_1].map(owned).into());
-}
-
-#[test]
-fn a_reference_is_recorded_on_the_subscription_only() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.world.stripe.add_session("sub_1", &[], Some("user_1"));
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench), ["pro", "none", "none"]);
-    let want = [USER_1, (NAMED_BY_KEY, NAMED_BY_REFERENCE)].map(owned).into();
-    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want);
-    assert!(bench.world.stripe.customers["cus_1"].metadata.is_empty());
+fn what_a_session_says_is_noted_on_the_subscription_only() {
+    type Case = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 2]);
+    let cases: [Case; 2] = [
+        ("metadata go before the reference", &[USER_1], ["user_1", "session_metadata"]),
+        ("the reference", &[], ["user_2", "client_reference_id"]),
+    ];
+    for (why, metadata, [owner, from]) in cases {
+        let mut bench = bench();
+        bench.world.stripe.add_customer("cus_1", &[]);
+        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+        bench.world.stripe.add_session("sub_1", metadata, Some("user_2"));
+        bench.deliver_from(0);
+        assert_eq!(bench.plan(owner), Some("pro"), "{why}");
+        assert_eq!(plans(&bench).iter().filter(|plan| **plan == "pro").count(), 1, "{why}");
+        let want = [(OWNER_KEY, owner), (OWNER_FROM_KEY, from)].map(owned).into();
+        assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want, "{why}");
+        assert!(bench.world.stripe.customers["cus_1"].metadata.is_empty(), "{why}");
+    }
 }
 
 #[test]
@@ -176,21 +171,26 @@ fn whom_a_stranger_names_gains_at_most() {
 
 #[test]
 fn whom_a_stranger_named_loses_nothing_when_the_server_moves_the_strangers_subscription() {
-    for clear_the_mark in [false, true] {
+    // Noted by this release, and by the one before, whose mark may stay.
+    for (former, clear_the_mark) in [(false, false), (true, false), (true, true)] {
         let mut bench = bench();
         bench.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
         bench.world.stripe.add_customer("cus_s", &[]);
         bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
         bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
         bench.deliver_from(0);
+        if former {
+            let noted = [USER_1, (FORMER_MARK_KEY, "client_reference_id")].map(owned).into();
+            bench.world.stripe.subscriptions.get_mut("sub_s").unwrap().metadata = noted;
+        }
         let event = bench.world.stripe.change_subscription("sub_s", |subscription| {
             subscription.metadata.extend([USER_2].map(owned));
             if clear_the_mark {
-                subscription.metadata.remove(NAMED_BY_KEY);
+                subscription.metadata.remove(FORMER_MARK_KEY);
             }
         });
         bench.deliver_from(event.unwrap());
-        assert_eq!(plans(&bench), ["enterprise", "pro", "none"], "mark cleared: {clear_the_mark}");
+        assert_eq!(plans(&bench), ["enterprise", "pro", "none"], "{former}, mark cleared: {clear_the_mark}");
     }
 }
 

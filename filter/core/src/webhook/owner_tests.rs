@@ -1,0 +1,265 @@
+use super::*;
+use crate::config::note_keys;
+use serde_json::json;
+
+fn keys() -> SubjectKeys {
+    SubjectKeys {
+        user: vec!["clerk_user_id".to_owned(), "userId".to_owned()],
+        organization: vec!["clerk_org_id".to_owned()],
+    }
+}
+
+fn metadata(pairs: &[(&str, &str)]) -> Metadata {
+    pairs.iter().copied().collect()
+}
+
+fn subscription(own: &[(&str, &str)], customers: &[(&str, &str)]) -> Subscription {
+    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+    let own: serde_json::Map<String, serde_json::Value> = pairs(own);
+    let customers: serde_json::Map<String, serde_json::Value> = pairs(customers);
+    let json = serde_json::json!({
+        "id": "sub_1", "object": "subscription", "status": "active", "created": 1, "metadata": own,
+        "customer": {"id": "cus_1", "object": "customer", "metadata": customers},
+        "items": {"object": "list", "data": [], "has_more": false},
+    });
+    Subscription::parse(json.to_string().as_bytes()).unwrap()
+}
+
+fn config(client_reference_id: bool) -> Webhook {
+    let changes = json!({"client_reference_id": client_reference_id,
+                         "subject_keys": {"user": ["clerk_user_id", "userId"], "organization": ["clerk_org_id"]}});
+    super::super::model::gateway::configuration(changes).section
+}
+
+fn session(pairs: &[(&str, &str)], reference: Option<&str>) -> CheckoutSession {
+    CheckoutSession {
+        id: "cs_1".to_owned(),
+        metadata: metadata(pairs),
+        client_reference_id: reference.map(str::to_owned),
+        customer: None,
+        subscription: None,
+        created_s: 1,
+    }
+}
+
+#[test]
+fn only_ids_under_our_keys_are_names() {
+    type Case = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>, usize);
+    let cases: &[Case] = &[
+        ("a user", &[("clerk_user_id", "user_1")], Some("user_1"), 0),
+        ("a second key", &[("userId", "user_1")], Some("user_1"), 0),
+        ("an organisation", &[("clerk_org_id", "org_1")], Some("org_1"), 0),
+        ("it goes first", &[("clerk_user_id", "user_1"), ("clerk_org_id", "org_1")], Some("org_1"), 0),
+        ("the first key of a kind", &[("userId", "user_2"), ("clerk_user_id", "user_1")], Some("user_1"), 0),
+        ("another key", &[("user", "user_1")], None, 0),
+        ("an emptied key", &[("clerk_user_id", "")], None, 0),
+        ("the wrong kind", &[("clerk_org_id", "user_1")], None, 1),
+        ("no id", &[("clerk_user_id", "user_1/../x")], None, 1),
+        ("no id, but a user", &[("clerk_org_id", "acme"), ("clerk_user_id", "user_1")], Some("user_1"), 1),
+    ];
+    for (why, pairs, want, unfit) in cases {
+        let found = named_in(&metadata(pairs), &keys());
+        assert_eq!(found.subject.as_ref().map(Subject::as_str), *want, "{why}");
+        assert_eq!(found.unfit.len(), *unfit, "{why}");
+    }
+}
+
+const USER: fn(&'static str) -> (&'static str, &'static str) = |id| ("clerk_user_id", id);
+const MARK: (&str, &str) = (note_keys::FORMER_MARK_KEY, "client_reference_id");
+
+fn note(id: &'static str, from: &'static str) -> [(&'static str, &'static str); 2] {
+    [(note_keys::OWNER_KEY, id), (note_keys::OWNER_FROM_KEY, from)]
+}
+
+/// The owner, how it is known, whether the session is to be read, and what is to be set in the metadata.
+type Found = (Option<(String, Via)>, bool, Vec<(String, String)>);
+
+fn claims(
+    own: &[(&str, &str)],
+    customers: &[(&str, &str)],
+    sessions: Option<&[CheckoutSession]>,
+    config: &Webhook,
+) -> Claims {
+    let words = sessions.map(|sessions| SessionWords::of(sessions, &config.subject_keys));
+    Claims::of(&subscription(own, customers), words.as_ref(), config)
+}
+
+fn found(
+    own: &[(&str, &str)],
+    customers: &[(&str, &str)],
+    sessions: Option<&[CheckoutSession]>,
+    config: &Webhook,
+) -> Found {
+    let claims = claims(own, customers, sessions, config);
+    let owner = claims.owner().map(|named| (named.subject.as_str().to_owned(), named.via));
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    let pairs = claims.note_change.as_ref().map(|change| change.pairs().into_iter().map(owned).collect());
+    (owner, claims.needs_session, pairs.unwrap_or_default())
+}
+
+fn by(id: &str, via: Via) -> Option<(String, Via)> {
+    Some((id.to_owned(), via))
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_first_word_counts_of_subscription_session_customer_and_reference() {
+    let (config, unread) = (config(true), None);
+    let own = [USER("user_own")];
+    let customers = [USER("user_customer")];
+    let by_metadata = [session(&[USER("user_session")], Some("user_reference"))];
+    let by_reference = [session(&[], Some("user_reference"))];
+    let silent = [session(&[], Some("order 66"))];
+    let metadata = |id| by(id, Via::Metadata);
+    let note_of_session = pairs(&note("user_session", "session_metadata"));
+    let note_of_reference = pairs(&note("user_reference", "client_reference_id"));
+    let none = Vec::new;
+    type Sessions<'a> = Option<&'a [CheckoutSession]>;
+    let cases: [(&str, &[_], &[_], Sessions<'_>, Found); 9] = [
+        ("its own", &own, &customers, Some(&by_metadata), (metadata("user_own"), false, none())),
+        ("its own is enough", &own, &[], unread, (metadata("user_own"), false, none())),
+        (
+            "the session's",
+            &[],
+            &customers,
+            Some(&by_metadata),
+            (metadata("user_session"), false, note_of_session),
+        ),
+        (
+            "the customer's before the reference, which is noted all the same",
+            &[],
+            &customers,
+            Some(&by_reference),
+            (metadata("user_customer"), false, note_of_reference.clone()),
+        ),
+        (
+            "the reference",
+            &[],
+            &[],
+            Some(&by_reference),
+            (by("user_reference", Via::Reference), false, note_of_reference),
+        ),
+        ("no id in the reference", &[], &[], Some(&silent), (None, false, none())),
+        ("no session", &[], &customers, Some(&[]), (metadata("user_customer"), false, none())),
+        ("the session may say more", &[], &customers, unread, (metadata("user_customer"), true, none())),
+        ("its own is no id", &[USER("x")], &customers, Some(&[]), (metadata("user_customer"), false, none())),
+    ];
+    for (why, own, customers, sessions, want) in cases {
+        assert_eq!(found(own, customers, sessions, &config), want, "{why}");
+    }
+}
+
+#[test]
+fn a_note_counts_as_much_as_what_it_caches_and_less_than_what_the_session_says() {
+    let config = config(true);
+    let customers = [USER("user_customer")];
+    let session_note = note("user_noted", "session_metadata");
+    let reference_note = note("user_noted", "client_reference_id");
+    let metadata = |id| by(id, Via::Metadata);
+    assert_eq!(found(&session_note, &customers, None, &config), (metadata("user_noted"), false, vec![]));
+    assert_eq!(found(&reference_note, &customers, None, &config), (metadata("user_customer"), false, vec![]));
+    assert_eq!(found(&reference_note, &[], None, &config), (by("user_noted", Via::Reference), false, vec![]));
+    let own = [USER("user_own"), session_note[0], session_note[1]];
+    assert_eq!(found(&own, &[], None, &config), (metadata("user_own"), false, vec![]));
+
+    // The session itself was read.
+    let other = [session(&[USER("user_session")], None)];
+    let want = (metadata("user_session"), false, pairs(&note("user_session", "session_metadata")));
+    assert_eq!(found(&session_note, &[], Some(&other), &config), want);
+    let silent = [session(&[], None)];
+    let cleared = pairs(&note("", ""));
+    assert_eq!(found(&session_note, &[], Some(&silent), &config), (None, false, cleared), "it was never so");
+    assert_eq!(found(&session_note, &[], Some(&[]), &config).0, metadata("user_noted"), "no session says no");
+
+    // What Tollgate would not write is no note.
+    for broken in [note("user_noted", "metadata"), note("user_noted", ""), note("user 1", "session_metadata")]
+    {
+        let found = found(&broken, &customers, None, &config);
+        assert_eq!(found, (metadata("user_customer"), true, vec![]), "{broken:?}");
+    }
+}
+
+#[test]
+fn where_references_do_not_count_their_notes_do_not_either() {
+    let config = config(false);
+    let reference = [session(&[], Some("user_1"))];
+    let noted = note("user_1", "client_reference_id");
+    let session_only = claims(&[], &[], Some(&reference), &config);
+    assert_eq!((session_only.everyone().next(), &session_only.note_change), (None, &None));
+    for own in [&noted[..], &[USER("user_1"), MARK]] {
+        let claims = claims(own, &[], None, &config);
+        assert_eq!((claims.owner(), &claims.note_change), (None, &None), "{own:?}");
+        // The owner until now is looked at.
+        let everyone: Vec<_> = claims.everyone().map(|named| (named.subject.as_str(), named.via)).collect();
+        assert_eq!(everyone, [("user_1", Via::Reference)]);
+    }
+}
+
+#[test]
+fn what_the_release_before_noted_is_replaced_and_what_the_seller_wrote_stays() {
+    let config = config(true);
+    let own = [USER("user_1"), MARK];
+    let customers = [USER("user_customer")];
+    let replaced = |removed: &[(&str, &str)]| {
+        let note = note("user_1", "client_reference_id");
+        pairs(&note).into_iter().chain(pairs(removed)).collect::<Vec<_>>()
+    };
+    let both = replaced(&[("clerk_user_id", ""), (MARK.0, "")]);
+    let reference = by("user_1", Via::Reference);
+    assert_eq!(found(&own, &[], None, &config), (reference.clone(), true, vec![]));
+    let session = |reference| [session(&[], Some(reference))];
+    assert_eq!(found(&own, &[], Some(&session("user_1")), &config), (reference.clone(), false, both.clone()));
+    assert_eq!(found(&own, &[], Some(&[]), &config), (reference, false, both.clone()), "no session any more");
+    let found_beside = found(&own, &customers, Some(&session("user_1")), &config);
+    assert_eq!(found_beside, (by("user_customer", Via::Metadata), false, both));
+
+    // The seller moved it, and knew nothing of the mark.
+    let moved = [USER("user_2"), MARK];
+    let want = (by("user_2", Via::Metadata), false, replaced(&[(MARK.0, "")]));
+    assert_eq!(found(&moved, &customers, Some(&session("user_1")), &config), want);
+    let moved = [USER("user_1"), ("clerk_org_id", "org_1"), MARK];
+    let want = (by("org_1", Via::Metadata), false, replaced(&[("clerk_user_id", ""), (MARK.0, "")]));
+    assert_eq!(found(&moved, &[], Some(&session("user_1")), &config), want);
+}
+
+#[test]
+fn two_words_of_the_seller_may_disagree() {
+    let config = config(true);
+    let told = |own: &[(&str, &str)], customers: &[(&str, &str)]| {
+        let claims = claims(own, customers, None, &config);
+        claims.disagreement().map(|(owner, other)| (owner.to_string(), other.to_string()))
+    };
+    let pair = |owner: &str, other: &str| Some((owner.to_owned(), other.to_owned()));
+    let noted = note("org_1", "session_metadata");
+    assert_eq!(told(&[USER("user_1")], &[USER("user_2")]), pair("user_1", "user_2"));
+    assert_eq!(told(&noted, &[("clerk_org_id", "org_2")]), pair("org_1", "org_2"));
+    assert_eq!(told(&[USER("user_1")], &[USER("user_1")]), None);
+    assert_eq!(told(&[USER("user_1"), ("clerk_org_id", "org_1")], &[]), None, "one word in one place");
+    let referred = note("user_2", "client_reference_id");
+    assert_eq!(told(&referred, &[USER("user_1")]), None, "a payer's choice is no word of the seller");
+    assert_eq!(told(&[USER("user_1"), referred[0], referred[1]], &[]), None);
+    let moved = [USER("user_1"), noted[0], noted[1]];
+    assert_eq!(told(&moved, &[]), None, "what the seller has moved since");
+    let read = [session(&[USER("user_2")], None)];
+    let claims = claims(&[USER("user_1")], &[], Some(&read), &config);
+    assert!(claims.disagreement().is_some(), "the session itself");
+}
+
+#[test]
+fn who_was_named_before_by_what_may_be_a_payers_choice_is_not_trusted() {
+    let keys = keys();
+    let before = |previous: &[(&str, &str)], now: &[(&str, &str)]| {
+        let (named, _) = named_before(&metadata(previous), &metadata(now), &keys);
+        named.into_iter().map(|named| (named.subject.to_string(), named.via)).collect::<Vec<_>>()
+    };
+    let owner = ("tollgate_owner", "user_1");
+    let from = |source| ("tollgate_owner_from", source);
+    let (trusted, referred) = ([("user_1".into(), Via::Metadata)], [("user_1".into(), Via::Reference)]);
+    assert_eq!(before(&[USER("user_1")], &[USER("user_2")]), trusted);
+    assert_eq!(before(&[USER("user_1")], &[USER("user_2"), MARK]), referred, "the mark stays");
+    assert_eq!(before(&[USER("user_1"), MARK], &[USER("user_2")]), referred, "the mark goes");
+    assert_eq!(before(&[owner], &[from("session_metadata")]), referred, "a note says where to look, no more");
+}
