@@ -7,13 +7,14 @@
 
 pub mod clerk;
 pub mod config;
-mod escape;
 pub mod gate;
 pub mod http;
 pub mod identity;
 pub mod ids;
 mod json;
 pub mod machine;
+mod override_fields;
+mod path;
 pub mod plan_table;
 pub mod problem;
 pub mod protobuf;

@@ -60,13 +60,24 @@ pub fn path(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether a backend serves it as `/ask` or something below, that decodes once, takes a backslash for a slash, cuts `;`
-/// parameters off, folds slashes, follows dot segments and does not mind the case.
+/// Whether a backend serves it as `/ask` or something below, that decodes up to three times, takes a backslash for a slash,
+/// cuts `;` parameters off, folds slashes, follows dot segments, and minds neither the case, nor a suffix, dots or blanks
+/// at the end.
 fn is_served_as_ask(path: &[u8]) -> bool {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-    let decoded = decoded(path);
+    let mut path = path.to_vec();
+    for _ in 0..3 {
+        path = decoded(&path);
+        if is_ask(&path) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_ask(path: &[u8]) -> bool {
     let mut segments: Vec<&[u8]> = Vec::new();
-    for segment in decoded.split(|byte| matches!(byte, b'/' | b'\\')) {
+    for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
         match name {
             b"" | b"." => {}
@@ -74,7 +85,13 @@ fn is_served_as_ask(path: &[u8]) -> bool {
             name => segments.push(name),
         }
     }
-    segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"ask"))
+    match segments.as_slice() {
+        [last] => {
+            let last = last.split(|byte| matches!(byte, b'.' | b' ' | 0)).next().unwrap_or_default();
+            last.eq_ignore_ascii_case(b"ask")
+        }
+        segments => segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"ask")),
+    }
 }
 
 fn decoded(path: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! What a path, a host, an origin, a URL and a cluster in the document may look like.
 
 use super::error::{Checked, ConfigError, quote};
-use crate::escape;
+use crate::path;
 
 /// The longest path that can be configured, in bytes.
 const PATH_BYTES_MAX: usize = 1024;
@@ -44,9 +44,13 @@ fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
             return Some(("has a dot segment", "write the path without `.` and `..`"));
         }
     }
-    text.split('%').skip(1).any(|behind| !needed_escape(behind)).then_some((
-        "has an escape that is wrong, not needed, in small letters, or hides `/`, `\\` or `;`",
-        ESCAPE,
+    if text.split('%').skip(1).any(|behind| !needed_escape(behind)) {
+        let flaw = "has an escape that is wrong, not needed, in small letters, or hides `/`, `\\` or `;`";
+        return Some((flaw, ESCAPE));
+    }
+    (!path::is_stable(text)).then_some((
+        "has escapes that are not UTF-8, that hide a dot segment, or that are escaped again",
+        "write a path that is decoded once and means the same to everyone",
     ))
 }
 
@@ -54,7 +58,7 @@ fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
 fn needed_escape(behind: &str) -> bool {
     let is_capital = |byte: u8| byte.is_ascii_hexdigit() && !byte.is_ascii_lowercase();
     match behind.as_bytes() {
-        [high, low, ..] => is_capital(*high) && is_capital(*low) && escape::is_needed(*high, *low),
+        [high, low, ..] => is_capital(*high) && is_capital(*low) && path::is_needed(*high, *low),
         _ => false,
     }
 }

@@ -22,6 +22,7 @@ mod upstream;
 mod webhook;
 
 pub use crate::clerk::plan_claim::ClaimSource;
+pub use crate::path::PathPattern;
 pub use crate::stripe::plan::PastDue;
 pub use crate::upstream::Upstream;
 pub use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};

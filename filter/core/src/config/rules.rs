@@ -3,6 +3,7 @@
 use super::document::gate::{Require, Rule as Written};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::{address, names};
+use crate::path::{self, PathPattern};
 use crate::plan_table::{PlanTable, Rank};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
@@ -41,9 +42,9 @@ pub enum PathMatch {
     /// All. A rule that names no path, method or host is there to be named by routes.
     Any,
     /// This one.
-    Exact(String),
+    Exact(PathPattern),
     /// This one, and all that go on with `/`. There is no `/` at its end, so that of `/` is empty.
-    Prefix(String),
+    Prefix(PathPattern),
 }
 
 /// What a caller's plan must be or have.
@@ -120,15 +121,15 @@ fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Checked<Path
         (Some(exact), None) => {
             let at = field(at, "path");
             let exact = address::path(exact, &at)?;
-            if let Some((_, field)) = taken.iter().find(|(path, _)| *path == exact) {
+            if let Some((_, field)) = taken.iter().find(|(path, _)| path::are_equal(path, &exact)) {
                 let problem = format!("{} is {field}, to which no rule applies", quote(&exact));
                 return Err(ConfigError::new(at, problem, "remove this rule, or change one of the paths"));
             }
-            Ok(PathMatch::Exact(exact))
+            Ok(PathMatch::Exact(PathPattern::new(&exact)))
         }
         (None, Some(prefix)) => {
             let prefix = address::prefix(prefix, &field(at, "path_prefix"))?;
-            Ok(PathMatch::Prefix(prefix.unwrap_or_default()))
+            Ok(PathMatch::Prefix(PathPattern::new(&prefix.unwrap_or_default())))
         }
         (None, None) => Ok(PathMatch::Any),
     }

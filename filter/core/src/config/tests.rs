@@ -259,7 +259,7 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!(section.plan_claims.user[3], ClaimSource::Path(deep.to_vec()));
     let rule = |name: &str, prefix: &str| Rule {
         name: name.to_owned(),
-        path: PathMatch::Prefix(prefix.to_owned()),
+        path: PathMatch::Prefix(PathPattern::new(prefix)),
         methods: vec![],
         host: None,
         require: None,
@@ -321,12 +321,12 @@ fn the_other_forms_of_each_field_are_read() {
     assert_eq!(section.store, store);
     assert_eq!(
         (&section.rules[0].path, &section.rules[1].path),
-        (&PathMatch::Any, &PathMatch::Prefix(String::new()))
+        (&PathMatch::Any, &PathMatch::Prefix(PathPattern::new("")))
     );
     assert_eq!(section.rules[1].methods, ["POST"]);
     assert_eq!(section.rules[1].host.as_deref(), Some("api.example.com"));
     assert_eq!(section.rules[1].anonymous, None);
-    assert_eq!(section.rules[2].path, PathMatch::Exact("/x/".to_owned()));
+    assert_eq!(section.rules[2].path, PathMatch::Exact(PathPattern::new("/x/")));
     assert_eq!(section.rules[2].require, Some(Requirement::Feature("priority_support".to_owned())));
     assert_eq!(section.rules[2].limit, Some(Spend { limit: "asks".to_owned(), cost: 2 }));
 }

@@ -1,6 +1,6 @@
 //! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
 //!
-//! [`Passage`] is the machine of one request. It finds the rule ([`rules`], [`path`]), the caller
+//! [`Passage`] is the machine of one request. It finds the rule ([`rules`]), the caller
 //! ([`authentication`], [`keyring`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]), asks Clerk where a refusal may be out of date ([`confirm`]) and answers
 //! ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what the requests of a worker thread share.
 
@@ -16,7 +16,6 @@ mod judgement;
 mod keyring;
 mod metrics;
 mod passage;
-mod path;
 mod refusal;
 mod reported;
 mod rules;

@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
     AmbiguousPath,
     /// There are rules for hosts, and servers differ on which host the request is for.
     AmbiguousHost,
+    /// There are rules for methods, and a header field names another method than the request's.
+    AmbiguousMethod,
     /// No rule guards the path, and what no rule guards is closed.
     NoRule,
     /// The route names a rule that is not configured.
@@ -74,9 +76,10 @@ impl Refusal {
             | Refusal::PlanRequired { .. }
             | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
             Refusal::QuotaExceeded { .. } => Decision::OverLimit,
-            Refusal::AmbiguousPath | Refusal::AmbiguousHost | Refusal::MethodNotAllowed => {
-                Decision::BadRequest
-            }
+            Refusal::AmbiguousPath
+            | Refusal::AmbiguousHost
+            | Refusal::AmbiguousMethod
+            | Refusal::MethodNotAllowed => Decision::BadRequest,
             Refusal::UnknownRule
             | Refusal::AddressUnknown
             | Refusal::KeysUnavailable
@@ -99,6 +102,11 @@ impl Refusal {
                 400,
                 "ambiguous_host",
                 "this host can be read in more than one way: send one host name, with a port at most",
+            ),
+            Refusal::AmbiguousMethod => Problem::new(
+                400,
+                "ambiguous_method",
+                "a header field names another method, for which another rule holds: send one method",
             ),
             Refusal::NoRule => Problem::new(403, "no_rule", "nothing is served at this path"),
             Refusal::UnknownRule => {
@@ -188,6 +196,7 @@ mod tests {
             (Refusal::Token(TokenError::Expired), 401, "token_expired"),
             (Refusal::AmbiguousPath, 400, "ambiguous_path"),
             (Refusal::AmbiguousHost, 400, "ambiguous_host"),
+            (Refusal::AmbiguousMethod, 400, "ambiguous_method"),
             (Refusal::NoRule, 403, "no_rule"),
             (Refusal::UnknownRule, 500, "unknown_rule"),
             (Refusal::OrganizationRequired, 403, "organization_required"),

@@ -1,8 +1,9 @@
-//! Which rule guards a request.
+//! Which rule guards a request, whichever way the service behind the gateway reads it.
 
-use super::path::normal_form;
-use crate::config::{PathMatch, Rule};
+use crate::config::{PathMatch, Rule, Unmatched};
 use crate::http::HeaderMap;
+use crate::override_fields::OverrideFields;
+use crate::path::RequestPath;
 
 /// What the rules say of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,101 +16,171 @@ pub(crate) enum Guard<'a> {
     Ambiguous,
     /// There are rules for hosts, and servers differ on which host the request is for.
     AmbiguousHost,
+    /// There are rules for methods, and a header field names a method for which another rule would guard it.
+    AmbiguousMethod,
     /// The route names a rule that there is not.
     UnknownRule,
 }
 
-/// The rule that guards a request: the one that the route names, else the first that matches.
-///
-/// Rules are judged case-sensitively on the path as it will be forwarded. A path that matches another rule, or one
-/// earlier in the list, if case or a slash at its end is disregarded, is ambiguous: many routers disregard both. A path
-/// that is not in normal form is ambiguous whoever names the rule: the route, too, was chosen by what it looks like.
-pub(crate) fn guard<'a>(rules: &'a [Rule], named: Option<&[u8]>, headers: &HeaderMap) -> Guard<'a> {
-    if named.is_none() && rules.is_empty() {
-        return Guard::Unmatched;
-    }
-    let Some(path) = headers.get(":path").and_then(normal_form) else { return Guard::Ambiguous };
-    if let Some(name) = named {
-        let rule = rules.iter().enumerate().find(|(_, rule)| rule.name.as_bytes() == name);
-        return rule.map_or(Guard::UnknownRule, |(place, rule)| Guard::Rule(place, rule));
-    }
-    let host = match host_of(headers.get(":authority").unwrap_or_default()) {
-        Some(host) => host,
-        None if rules.iter().any(|rule| rule.host.is_some()) => return Guard::AmbiguousHost,
-        None => b"",
-    };
-    let request = Request { path, method: headers.get(":method").unwrap_or_default(), host };
-    let first = |strictness| rules.iter().enumerate().find(|(_, rule)| request.matches(rule, strictness));
-    match (first(Strictness::Exact), first(Strictness::AsRoutersDo)) {
-        (Some((exact, rule)), Some((loose, _))) if exact <= loose => Guard::Rule(exact, rule),
-        (None, None) => Guard::Unmatched,
-        _ => Guard::Ambiguous,
-    }
+/// The rules, and what holds where none matches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RuleSet<'a> {
+    pub(crate) rules: &'a [Rule],
+    pub(crate) unmatched: Unmatched,
 }
 
-struct Request<'a> {
-    path: &'a [u8],
-    method: &'a [u8],
-    host: &'a [u8],
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Strictness {
-    /// Byte by byte.
-    Exact,
-    /// Disregarding case and a slash at the end.
-    AsRoutersDo,
-}
-
-impl Request<'_> {
-    fn matches(&self, rule: &Rule, strictness: Strictness) -> bool {
-        // A rule that says nothing of the request is there to be named by routes.
-        let says_something = rule.path != PathMatch::Any || rule.host.is_some() || !rule.methods.is_empty();
-        says_something
-            && self.host_matches(rule)
-            && self.method_matches(rule)
-            && self.path_matches(rule, strictness)
-    }
-
-    fn host_matches(&self, rule: &Rule) -> bool {
-        rule.host.as_deref().is_none_or(|host| {
-            let host = host.strip_suffix('.').unwrap_or(host);
-            self.host.eq_ignore_ascii_case(host.as_bytes())
-        })
-    }
-
-    /// HEAD is GET without the body (RFC 9110 §9.3.2), and most frameworks run the same code for both. Methods know
-    /// case, but not to all of them.
-    fn method_matches(&self, rule: &Rule) -> bool {
-        let is = |method: &[u8]| rule.methods.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(method));
-        rule.methods.is_empty()
-            || is(self.method)
-            || (self.method.eq_ignore_ascii_case(b"HEAD") && is(b"GET"))
-    }
-
-    fn path_matches(&self, rule: &Rule, strictness: Strictness) -> bool {
-        let trim = |path: &'_ [u8]| path.strip_suffix(b"/").unwrap_or(path).len();
-        match (&rule.path, strictness) {
-            (PathMatch::Any, _) => true,
-            (PathMatch::Exact(exact), Strictness::Exact) => self.path == exact.as_bytes(),
-            (PathMatch::Exact(exact), Strictness::AsRoutersDo) => {
-                let exact = exact.as_bytes();
-                let (path, exact) = (self.path.get(..trim(self.path)), exact.get(..trim(exact)));
-                path.unwrap_or_default().eq_ignore_ascii_case(exact.unwrap_or_default())
+impl<'a> RuleSet<'a> {
+    /// Returns the rule that guards a request: the one that the route names, else the first that matches.
+    ///
+    /// A request has several readings: its path in canonical form, and what some router makes of it by decoding less or
+    /// more, or disregarding case and what is at its end; its own path, host and method, and those that header fields
+    /// put in their place. The same rule must guard all of them. A route that names a rule was chosen by the path
+    /// as it came, so that one must hide nothing.
+    pub(crate) fn guard(
+        self,
+        named: Option<&[u8]>,
+        headers: &HeaderMap,
+        overrides: &OverrideFields,
+    ) -> Guard<'a> {
+        if named.is_none() && self.rules.is_empty() {
+            return Guard::Unmatched;
+        }
+        let Some(path) = headers.get(":path").and_then(RequestPath::parse) else { return Guard::Ambiguous };
+        let is_named_by_routes = |rule: &Rule| !says_something(rule);
+        if (named.is_some() || self.rules.iter().any(is_named_by_routes)) && path.hides_plain_characters() {
+            return Guard::Ambiguous;
+        }
+        let Some(paths) = overrides.paths.get() else { return Guard::Ambiguous };
+        let Some(replaced) = paths.iter().map(|path| RequestPath::parse(path)).collect::<Option<Vec<_>>>()
+        else {
+            return Guard::Ambiguous;
+        };
+        if let Some(name) = named {
+            if replaced.iter().any(|other| other.canonical() != path.canonical()) {
+                return Guard::Ambiguous;
             }
-            (PathMatch::Prefix(prefix), strictness) => self.starts_with(prefix.as_bytes(), strictness),
+            let rule = self.rules.iter().enumerate().find(|(_, rule)| rule.name.as_bytes() == name);
+            return rule.map_or(Guard::UnknownRule, |(place, rule)| Guard::Rule(place, rule));
+        }
+        let hosts = match self.hosts(headers, overrides) {
+            Some(hosts) => hosts,
+            None => return Guard::AmbiguousHost,
+        };
+        let Some(methods) = self.methods(headers, overrides) else { return Guard::AmbiguousMethod };
+        let guard = self.of_all_readings(&path, &hosts, &methods);
+        match replaced.iter().all(|path| self.of_all_readings(path, &hosts, &methods) == guard) {
+            true => guard,
+            false => Guard::Ambiguous,
         }
     }
 
-    /// Whole segments: `/ask` and `/ask/x`, not `/asking`.
-    fn starts_with(&self, prefix: &[u8], strictness: Strictness) -> bool {
-        let prefix = prefix.strip_suffix(b"/").unwrap_or(prefix);
-        let Some((start, rest)) = self.path.split_at_checked(prefix.len()) else { return false };
-        let same = match strictness {
-            Strictness::Exact => start == prefix,
-            Strictness::AsRoutersDo => start.eq_ignore_ascii_case(prefix),
+    /// The host of a request, and those that header fields put in its place; an empty one if no rule is for a host.
+    /// `None` if one of them is not plain.
+    fn hosts<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
+        if self.rules.iter().all(|rule| rule.host.is_none()) {
+            return Some(vec![b""]);
+        }
+        let own = headers.get(":authority").unwrap_or_default();
+        let others = overrides.hosts.get()?.iter().map(Vec::as_slice);
+        std::iter::once(own).chain(others).map(host_of).collect()
+    }
+
+    /// The method of a request, and those that header fields put in its place, if there are rules for methods. `None` if
+    /// they are too many.
+    fn methods<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
+        let mut methods = vec![headers.get(":method").unwrap_or_default()];
+        if self.rules.iter().any(|rule| !rule.methods.is_empty()) {
+            methods.extend(overrides.methods.get()?.iter().map(Vec::as_slice));
+        }
+        Some(methods)
+    }
+
+    /// The rule that guards a path with each of these hosts and methods, the first of which are the request's own.
+    fn of_all_readings(self, path: &RequestPath<'_>, hosts: &[&[u8]], methods: &[&[u8]]) -> Guard<'a> {
+        let readings = path.readings();
+        let mut first = None;
+        for (host_place, host) in hosts.iter().enumerate() {
+            for method in methods {
+                let guard = self.of_reading(path, &readings, host, method);
+                match first {
+                    None => first = Some(guard),
+                    Some(first) if first == guard => {}
+                    Some(_) if host_place > 0 => return Guard::AmbiguousHost,
+                    Some(_) => return Guard::AmbiguousMethod,
+                }
+            }
+        }
+        first.unwrap_or(Guard::Ambiguous)
+    }
+
+    fn of_reading(
+        self,
+        path: &RequestPath<'_>,
+        readings: &[Vec<u8>],
+        host: &[u8],
+        method: &[u8],
+    ) -> Guard<'a> {
+        let first = |matches: &dyn Fn(&PathMatch) -> bool| {
+            let mut rules = self.rules.iter().enumerate();
+            rules.find(|(_, rule)| {
+                says_something(rule)
+                    && host_matches(rule, host)
+                    && method_matches(rule, method)
+                    && matches(&rule.path)
+            })
         };
-        same && (rest.is_empty() || rest.starts_with(b"/"))
+        let place = |found: Option<(usize, &Rule)>| found.map_or(usize::MAX, |(place, _)| place);
+        let canonical = first(&|rule| matches_canonical(rule, path.canonical()));
+        // Where nothing is asked of other paths, a router that knows the path in canonical form alone serves nothing else
+        // than a request for one of these could have.
+        let is_guarded_enough = |other: usize| {
+            other == place(canonical) || (other == usize::MAX && self.unmatched == Unmatched::Pass)
+        };
+        if let Some(undecoded) = path.undecoded()
+            && !is_guarded_enough(place(first(&|rule| matches_canonical(rule, undecoded))))
+        {
+            return Guard::Ambiguous;
+        }
+        // Whatever matches is among those that may, so the first of these is not behind the first of those.
+        if place(first(&|rule| may_match(rule, readings))) < place(canonical) {
+            return Guard::Ambiguous;
+        }
+        canonical.map_or(Guard::Unmatched, |(place, rule)| Guard::Rule(place, rule))
+    }
+}
+
+/// A rule that says nothing of the request is there to be named by routes.
+fn says_something(rule: &Rule) -> bool {
+    rule.path != PathMatch::Any || rule.host.is_some() || !rule.methods.is_empty()
+}
+
+fn host_matches(rule: &Rule, host: &[u8]) -> bool {
+    rule.host.as_deref().is_none_or(|of_rule| {
+        let of_rule = of_rule.strip_suffix('.').unwrap_or(of_rule);
+        host.eq_ignore_ascii_case(of_rule.as_bytes())
+    })
+}
+
+/// HEAD is GET without the body (RFC 9110 §9.3.2), and most frameworks run the same code for both. Methods know case, but
+/// not to all of them.
+fn method_matches(rule: &Rule, method: &[u8]) -> bool {
+    let is = |method: &[u8]| rule.methods.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(method));
+    rule.methods.is_empty() || is(method) || (method.eq_ignore_ascii_case(b"HEAD") && is(b"GET"))
+}
+
+fn matches_canonical(rule: &PathMatch, canonical: &[u8]) -> bool {
+    match rule {
+        PathMatch::Any => true,
+        PathMatch::Exact(exact) => exact.equals(canonical),
+        PathMatch::Prefix(prefix) => prefix.contains(canonical),
+    }
+}
+
+fn may_match(rule: &PathMatch, readings: &[Vec<u8>]) -> bool {
+    match rule {
+        PathMatch::Any => true,
+        PathMatch::Exact(exact) => readings.iter().any(|reading| exact.may_equal(reading)),
+        PathMatch::Prefix(prefix) => readings.iter().any(|reading| prefix.may_contain(reading)),
     }
 }
 
@@ -136,156 +207,5 @@ fn host_of(authority: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(name: &str, path: PathMatch) -> Rule {
-        Rule {
-            name: name.to_owned(),
-            path,
-            methods: Vec::new(),
-            host: None,
-            require: None,
-            limit: None,
-            anonymous: None,
-        }
-    }
-
-    fn head<'a>(method: &'a str, authority: &'a str, path: &'a str) -> HeaderMap {
-        HeaderMap::from_fields([
-            (&b":method"[..], method.as_bytes()),
-            (b":authority", authority.as_bytes()),
-            (b":path", path.as_bytes()),
-        ])
-    }
-
-    fn name<'a>(guard: Guard<'a>) -> &'a str {
-        match guard {
-            Guard::Rule(_, rule) => &rule.name,
-            Guard::Unmatched => "-",
-            Guard::Ambiguous => "ambiguous",
-            Guard::AmbiguousHost => "ambiguous host",
-            Guard::UnknownRule => "unknown",
-        }
-    }
-
-    fn rules() -> Vec<Rule> {
-        let exact = |path: &str| PathMatch::Exact(path.to_owned());
-        let prefix = |path: &str| PathMatch::Prefix(path.to_owned());
-        vec![
-            rule("ask", prefix("/ask")),
-            Rule { methods: vec!["GET".to_owned()], ..rule("read", prefix("/files")) },
-            rule("write", prefix("/files")),
-            rule("report", exact("/report")),
-            Rule { host: Some("api.example.com".to_owned()), ..rule("api", prefix("/v1/")) },
-            rule("named", PathMatch::Any),
-        ]
-    }
-
-    #[test]
-    fn the_first_rule_that_matches_guards() {
-        let cases = [
-            ("a prefix", "GET", "/ask", "ask"),
-            ("whole segments below it", "GET", "/ask/x", "ask"),
-            ("with a slash", "GET", "/ask/", "ask"),
-            ("with a query", "GET", "/ask?q=1", "ask"),
-            ("not part of a segment", "GET", "/asking", "-"),
-            ("a method", "GET", "/files/1", "read"),
-            ("HEAD is GET without the body", "HEAD", "/files/1", "read"),
-            ("another method goes on to the next rule", "POST", "/files/1", "write"),
-            ("some servers take it for GET", "get", "/files/1", "read"),
-            ("and this too", "Head", "/files/1", "read"),
-            ("exactly", "GET", "/report", "report"),
-            ("not below it", "GET", "/report/x", "-"),
-            ("below a prefix with a slash, on its host", "GET", "/v1/x", "api"),
-            ("the prefix itself without the slash", "GET", "/v1", "api"),
-            ("nothing matches", "GET", "/", "-"),
-            ("routers disregard case", "GET", "/ASK", "ambiguous"),
-            ("in part of it", "GET", "/Ask/x", "ambiguous"),
-            ("routers disregard a slash at the end", "GET", "/report/", "ambiguous"),
-            ("folded slashes", "GET", "//ask", "ambiguous"),
-            ("an escaped letter", "GET", "/%61sk", "ambiguous"),
-            ("up and down", "GET", "/x/../ask", "ambiguous"),
-            ("an escaped slash", "GET", "/x%2F..%2Fask", "ambiguous"),
-            ("a parameter", "GET", "/ask;x", "ambiguous"),
-        ];
-        let rules = rules();
-        for (why, method, path, want) in cases {
-            let headers = head(method, "API.example.com:8443", path);
-            assert_eq!(name(guard(&rules, None, &headers)), want, "{why}: {method} {path}");
-        }
-    }
-
-    #[test]
-    fn a_rule_for_a_host_guards_that_host_alone() {
-        for (authority, want) in [
-            ("api.example.com", "api"),
-            ("api.example.com:443", "api"),
-            ("API.EXAMPLE.COM", "api"),
-            ("api.example.com.", "api"),
-            ("api.example.com:", "api"),
-            ("api.example.com.:443", "api"),
-            ("www.example.com", "-"),
-            ("[2001:db8::1]:443", "-"),
-            ("[2001:db8::1]", "-"),
-            ("", "-"),
-            ("user@api.example.com", "ambiguous host"),
-            ("api.example.com@x", "ambiguous host"),
-            ("x,api.example.com", "ambiguous host"),
-            ("api.example.com,x", "ambiguous host"),
-            ("api.example.com:443,x", "ambiguous host"),
-            ("api.example.com..", "ambiguous host"),
-            ("api.example.com:x", "ambiguous host"),
-            ("[::1]x", "ambiguous host"),
-            ("api%2eexample.com", "ambiguous host"),
-            ("api.example.com\u{0}", "ambiguous host"),
-        ] {
-            let headers = head("GET", authority, "/v1/x");
-            assert_eq!(name(guard(&rules(), None, &headers)), want, "{authority}");
-        }
-    }
-
-    #[test]
-    fn a_rule_may_be_written_with_the_dot_of_the_root() {
-        let rules = [Rule { host: Some("api.example.com.".to_owned()), ..rule("api", PathMatch::Any) }];
-        for authority in ["api.example.com", "api.example.com."] {
-            assert_eq!(name(guard(&rules, None, &head("GET", authority, "/"))), "api");
-        }
-    }
-
-    #[test]
-    fn without_rules_for_hosts_the_host_does_not_matter() {
-        let headers = head("GET", "x,y", "/ask");
-        assert_eq!(name(guard(&[rule("ask", PathMatch::Prefix("/ask".to_owned()))], None, &headers)), "ask");
-    }
-
-    #[test]
-    fn a_rule_that_the_route_names_wins_over_the_path() {
-        let headers = head("GET", "x", "/ask");
-        assert_eq!(name(guard(&rules(), Some(b"named"), &headers)), "named");
-        assert_eq!(name(guard(&rules(), Some(b"report"), &headers)), "report");
-        assert_eq!(name(guard(&rules(), Some(b"nosuch"), &headers)), "unknown");
-    }
-
-    #[test]
-    fn a_rule_that_the_route_names_is_not_left_behind_by_the_path() {
-        for path in ["/ask/../reports", "/ask%2F..%2Freports", "//ask", "/ask;x", "/%61sk"] {
-            assert_eq!(name(guard(&rules(), Some(b"ask"), &head("GET", "x", path))), "ambiguous", "{path}");
-        }
-    }
-
-    #[test]
-    fn an_earlier_rule_is_not_dodged_into_a_later_one() {
-        let catch_all = rule("all", PathMatch::Prefix("/".to_owned()));
-        let rules = [rule("report", PathMatch::Exact("/report".to_owned())), catch_all];
-        assert_eq!(name(guard(&rules, None, &head("GET", "x", "/report"))), "report");
-        assert_eq!(name(guard(&rules, None, &head("GET", "x", "/Report"))), "ambiguous");
-        assert_eq!(name(guard(&rules, None, &head("GET", "x", "/report/"))), "ambiguous");
-        assert_eq!(name(guard(&rules, None, &head("GET", "x", "/other"))), "all");
-    }
-
-    #[test]
-    fn without_rules_nothing_is_ambiguous() {
-        assert_eq!(guard(&[], None, &head("GET", "x", "//x")), Guard::Unmatched);
-    }
-}
+#[path = "rules_tests.rs"]
+mod tests;

@@ -8,12 +8,14 @@ use super::sync::{Progress, Sync};
 use super::trigger::Trigger;
 use super::trouble::{RETRY_AFTER_S, Trouble};
 use super::worker::Worker;
-use super::{audit, lookalike, metrics};
+use super::{audit, metrics};
 use crate::config::Mode;
 use crate::http::{Forward, HeaderMap, Reply};
 use crate::identity::{Voucher, foreign_fields};
 use crate::ids::EventId;
 use crate::machine::{Action, Input, Machine, Step};
+use crate::override_fields::OverrideFields;
+use crate::path::{self, PathPattern};
 use crate::problem::Problem;
 use crate::report::{Level, Report};
 use crate::secret::Secret;
@@ -189,11 +191,10 @@ impl Delivery {
         headers: &HeaderMap,
         end_of_stream: bool,
     ) -> Action {
-        let path = headers.get(":path").unwrap_or_default();
-        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let path = path::without_query(headers.get(":path").unwrap_or_default());
         if path != worker.config.path.as_bytes() {
             // What forwards events has an upstream that takes them, and it must not take them by another door.
-            if worker.config.mode == Mode::Forward && lookalike::reads_as(path, &worker.config.path) {
+            if worker.config.mode == Mode::Forward && may_be_read_as(headers, &worker.config.path) {
                 let detail = "this could be read as the webhook's path: send it in normal form";
                 return Action::Reply(Problem::new(400, "ambiguous_path", detail).into());
             }
@@ -416,6 +417,17 @@ impl<'a> Receipt<'a> {
     fn of(status: &'static str, event: &'a EventId) -> Self {
         Receipt { received: true, status, event, subject: None, plan: None, changed: None }
     }
+}
+
+/// Whether an upstream could take the request for one to this path: by what it makes of the request's own path, or of
+/// one that a header field puts in its place.
+fn may_be_read_as(headers: &HeaderMap, webhook: &str) -> bool {
+    let webhook = PathPattern::new(webhook);
+    let overrides = OverrideFields::read(headers);
+    let Some(replaced) = overrides.paths.get() else { return true };
+    let own = headers.get(":path").unwrap_or_default();
+    let mut paths = std::iter::once(own).chain(replaced.iter().map(Vec::as_slice));
+    paths.any(|path| path::may_be_read_as(path, &webhook))
 }
 
 /// The header fields that this filter alone vouches for, as somebody outside has sent them.

@@ -18,7 +18,6 @@ mod delivery;
 mod discovery;
 mod facts;
 mod held;
-mod lookalike;
 mod memory;
 mod metrics;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::client_address::{self, AddressError};
 use super::confirm::Confirming;
 use super::cors;
 use super::refusal::Refusal;
-use super::rules::{Guard, guard};
+use super::rules::{Guard, RuleSet};
 use super::spender::Spender;
 use super::store::{Counting, Reading};
 use super::usage::{self, Asked};
@@ -16,6 +16,8 @@ use super::worker::Worker;
 use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
+use crate::override_fields::OverrideFields;
+use crate::path;
 use crate::plan_table::Rank;
 use crate::report::{Level, Report};
 use crate::time::Micros;
@@ -118,10 +120,10 @@ impl Machine for Passage {
 impl Passage {
     fn arrive(&mut self, worker: &mut Worker, now: Micros, headers: HeaderMap) -> Action {
         self.context = AnswerContext::of(worker, &headers);
-        let path = headers.get(":path").unwrap_or_default();
-        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
-        if is(&worker.gate.webhook_path) {
+        // With another path in a header field it is not the webhook for everyone.
+        if is(&worker.gate.webhook_path) && OverrideFields::read(&headers).paths.is_empty() {
             return self.let_by();
         }
         if is(&worker.gate.usage_path) {
@@ -138,7 +140,9 @@ impl Passage {
         headers: &HeaderMap,
         named: Option<&[u8]>,
     ) -> Action {
-        match guard(&worker.gate.rules, named, headers) {
+        let rules = RuleSet { rules: &worker.gate.rules, unmatched: worker.gate.unmatched };
+        let overrides = OverrideFields::read(headers);
+        match rules.guard(named, headers, &overrides) {
             Guard::Rule(place, _) => self.rule = Some(place),
             Guard::Unmatched => match worker.gate.unmatched {
                 Unmatched::Pass => return self.let_by(),
@@ -147,9 +151,14 @@ impl Passage {
             },
             Guard::Ambiguous => return self.refuse(worker, now, &Refusal::AmbiguousPath, None),
             Guard::AmbiguousHost => return self.refuse(worker, now, &Refusal::AmbiguousHost, None),
+            Guard::AmbiguousMethod => {
+                return self.refuse(worker, now, &Refusal::AmbiguousMethod, None);
+            }
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        if cors::is_preflight(headers) {
+        // Browsers replace neither path nor method of their preflights; whoever does wants something else.
+        let is_plain = overrides.paths.is_empty() && overrides.methods.is_empty();
+        if is_plain && cors::is_preflight(headers) {
             return self.let_by();
         }
         self.authenticate(worker, now, headers)

@@ -242,3 +242,37 @@ fn clerk_billing_alone_can_say_the_plan() {
         assert_eq!(host.send(&get(path, &[("authorization", &token)])).code(), want, "{why}");
     }
 }
+
+#[test]
+fn header_fields_that_replace_path_or_method_lead_past_no_rule() {
+    let mut host = gate_with(|gate| {
+        let rules = gate["rules"].as_array_mut().unwrap();
+        rules.insert(0, json!({"name": "writes", "path_prefix": "/drafts", "methods": ["POST"], "require": {"plan": "pro"}}));
+    });
+    let free = token("free");
+    let cases = [
+        ("x-original-url", "/reports", "/other", "ambiguous_path"),
+        ("x-rewrite-url", "/reports", "/other", "ambiguous_path"),
+        ("x-original-url", "/other", "/other", "on"),
+        ("x-http-method-override", "POST", "/drafts", "ambiguous_method"),
+        ("x-http-method-override", "PATCH", "/drafts", "on"),
+        ("x-http-method-override", "POST", "/other", "on"),
+        ("x-forwarded-host", "anything", "/other", "on"),
+    ];
+    for (name, value, path, want) in cases {
+        let answer = host.send(&get(path, &[(name, value), ("authorization", &free)]));
+        assert_eq!(answer.code(), want, "{name}: {value} at {path}");
+    }
+}
+
+#[test]
+fn a_preflight_that_replaces_its_method_or_path_is_none() {
+    let preflight = [("origin", "https://x"), ("access-control-request-method", "POST")];
+    let ask = |field: Option<(&'static str, &'static str)>| {
+        let fields: Vec<_> = preflight.into_iter().chain(field).collect();
+        gate().send(&request("OPTIONS", "/reports", &fields)).code().to_owned()
+    };
+    assert_eq!(ask(None), "on");
+    assert_eq!(ask(Some(("x-http-method-override", "GET"))), "missing_token");
+    assert_eq!(ask(Some(("x-original-url", "/reports/daily"))), "missing_token");
+}

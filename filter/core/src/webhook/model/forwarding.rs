@@ -1,7 +1,7 @@
 //! `mode: forward`: which events go on to the upstream, and what is said with them.
 
 use super::check::{Bench, Delivered};
-use super::gateway::{End, signed};
+use super::gateway::{End, Sending, signed};
 use super::world::{Ending, START_S};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -67,4 +67,27 @@ fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
         bench.world.stripe.events[event].body.replace(r#""livemode":true"#, r#""livemode":false"#);
     assert_eq!(bench.send(&signed(&other_mode, START_S)).answer(), (200, "ignored"));
     assert_eq!(bench.send(&signed("{}", START_S)).answer(), (400, "invalid_payload"));
+}
+
+#[test]
+fn nothing_that_the_service_could_take_for_the_webhook_goes_on_unverified() {
+    let (mut bench, _) = bench();
+    let mut sends = |path: &'static str, field: (&'static str, &str)| {
+        let headers = vec![(field.0, field.1.to_owned())];
+        match bench.send(&Sending { path, headers, ..signed("{}", START_S) }).passage_end {
+            End::Forward(_) => 200,
+            End::Reply(reply) => reply.status,
+        }
+    };
+    for (why, path, field, status) in [
+        ("another path", "/webhooks/clerk", ("accept", "*/*"), 200),
+        ("a format's suffix", "/webhooks/stripe.json", ("accept", "*/*"), 400),
+        ("decoded twice", "/webhooks/%2573tripe", ("accept", "*/*"), 400),
+        ("a header field that replaces the path", "/free", ("x-original-url", "/webhooks/stripe"), 400),
+        ("in another spelling", "/free", ("x_rewrite_url", "https://x/Webhooks/stripe/?x"), 400),
+        ("one that replaces it by another", "/free", ("x-original-url", "/webhooks/clerk"), 200),
+        ("an address in a segment", "/reports/ada%40example.com", ("accept", "*/*"), 200),
+    ] {
+        assert_eq!(sends(path, field), status, "{why}: {path}");
+    }
 }

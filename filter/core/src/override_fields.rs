@@ -1,0 +1,203 @@
+//! Header fields by which some upstreams let a request's path, host or method be replaced. What they say is judged like
+//! the real thing: a rule that holds for one of them and not for the other cannot be applied.
+
+use crate::http::HeaderMap;
+
+/// The most values of one kind. A client that sends more wants to be misunderstood.
+const VALUES_MAX: usize = 4;
+
+/// What a header field replaces for some upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Path,
+    Host,
+    Method,
+    /// RFC 7239: among others, a host.
+    Forwarded,
+}
+
+/// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what stands
+/// behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the method.
+const FIELDS: [(&[u8], Kind); 15] = [
+    (b"x-original-url", Kind::Path),
+    (b"x-rewrite-url", Kind::Path),
+    (b"x-original-uri", Kind::Path),
+    (b"x-rewrite-uri", Kind::Path),
+    (b"x-override-url", Kind::Path),
+    (b"x-forwarded-uri", Kind::Path),
+    (b"x-forwarded-path", Kind::Path),
+    (b"x-forwarded-host", Kind::Host),
+    (b"x-original-host", Kind::Host),
+    (b"x-host", Kind::Host),
+    (b"x-http-host-override", Kind::Host),
+    (b"forwarded", Kind::Forwarded),
+    (b"x-http-method-override", Kind::Method),
+    (b"x-http-method", Kind::Method),
+    (b"x-method-override", Kind::Method),
+];
+
+/// What header fields say instead of a request's path, host and method. Mostly nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OverrideFields {
+    /// Paths, with a query if there is one.
+    pub(crate) paths: Values,
+    /// Hosts, with a port if there is one.
+    pub(crate) hosts: Values,
+    /// Methods.
+    pub(crate) methods: Values,
+}
+
+/// The different values of one kind, in the order in which they were sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Values {
+    list: Vec<Vec<u8>>,
+    are_too_many: bool,
+}
+
+impl OverrideFields {
+    /// Reads them, in one pass. Repeated fields and lists count in each of their values.
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let mut read = OverrideFields::default();
+        for (name, value) in headers.iter() {
+            match kind(name) {
+                None => {}
+                Some(Kind::Path) => read.paths.add(path_of(value)),
+                Some(Kind::Host) => read.hosts.add_list(value.split(|byte| *byte == b',')),
+                Some(Kind::Method) => read.methods.add_list(value.split(|byte| *byte == b',')),
+                Some(Kind::Forwarded) => read.hosts.add_list(hosts_of(value)),
+            }
+        }
+        read
+    }
+}
+
+impl Values {
+    /// The values; `None` if there were too many.
+    pub(crate) fn get(&self) -> Option<&[Vec<u8>]> {
+        (!self.are_too_many).then_some(&self.list)
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds each that is not empty: to be empty is to be absent, for those who read hosts and methods.
+    fn add_list<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
+        values.map(<[u8]>::trim_ascii).filter(|value| !value.is_empty()).for_each(|value| self.add(value));
+    }
+
+    fn add(&mut self, value: &[u8]) {
+        if self.list.iter().any(|known| known == value) {
+            return;
+        }
+        match self.list.len() < VALUES_MAX {
+            true => self.list.push(value.to_vec()),
+            false => self.are_too_many = true,
+        }
+    }
+}
+
+/// What a field of that name replaces. An upstream may read `_` for `-`.
+fn kind(name: &[u8]) -> Option<Kind> {
+    let first = name.first().map(u8::to_ascii_lowercase);
+    if !matches!(first, Some(b'x' | b'f')) {
+        return None;
+    }
+    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let is = |known: &[u8]| known.len() == name.len() && name.iter().map(folded).eq(known.iter().copied());
+    FIELDS.iter().find(|(known, _)| is(known)).map(|(_, kind)| *kind)
+}
+
+/// The path of an absolute URL; anything else as it is.
+fn path_of(url: &[u8]) -> &[u8] {
+    let url = url.trim_ascii();
+    let Some(scheme) = url.windows(3).position(|three| three == b"://") else { return url };
+    let is_scheme = url.iter().take(scheme).all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    if !is_scheme {
+        return url;
+    }
+    let authority = url.get(scheme.saturating_add(3)..).unwrap_or_default();
+    match authority.iter().position(|byte| *byte == b'/') {
+        Some(path) => authority.get(path..).unwrap_or_default(),
+        None => b"/",
+    }
+}
+
+/// The hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for some parser.
+fn hosts_of(forwarded: &[u8]) -> impl Iterator<Item = &[u8]> {
+    forwarded.split(|byte| matches!(byte, b',' | b';')).filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = pair.split_at_checked(equals)?;
+        let value = value.get(1..)?.trim_ascii();
+        let value = value.strip_prefix(b"\"").unwrap_or(value);
+        let value = value.strip_suffix(b"\"").unwrap_or(value);
+        name.trim_ascii().eq_ignore_ascii_case(b"host").then_some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &[(&str, &str)]) -> OverrideFields {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        OverrideFields::read(&HeaderMap::from_fields(fields))
+    }
+
+    fn texts(values: &Values) -> Vec<&str> {
+        values.get().expect("not too many").iter().map(|value| std::str::from_utf8(value).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_spelling_and_every_value_counts() {
+        let got = read(&[
+            (":path", "/free"),
+            ("host", "www.example.com"),
+            ("x-http-method-override", "DELETE"),
+            ("x_http_method", " put , DELETE"),
+            ("X-Method-Override", "PATCH"),
+            ("x-forwarded-host", "a.example.com, b.example.com:443"),
+            ("x-host", "a.example.com"),
+            ("forwarded", "for=1.2.3.4;Host=\"c.example.com\";proto=https, host=d.example.com"),
+            ("x-original-url", "https://e.example.com/ask?x"),
+            ("x_rewrite_url", "/ask"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-prefix", "/api"),
+        ]);
+        assert_eq!(texts(&got.methods), ["DELETE", "put", "PATCH"]);
+        assert_eq!(
+            texts(&got.hosts),
+            ["a.example.com", "b.example.com:443", "c.example.com", "d.example.com"]
+        );
+        assert_eq!(texts(&got.paths), ["/ask?x", "/ask"]);
+    }
+
+    #[test]
+    fn a_request_without_them_says_nothing() {
+        let got = read(&[(":path", "/ask"), ("accept", "*/*"), ("x-request-id", "1"), ("from", "a@b")]);
+        assert_eq!(got, OverrideFields::default());
+    }
+
+    #[test]
+    fn an_url_is_its_path() {
+        for (url, want) in [
+            ("/ask", "/ask"),
+            ("http://x/ask", "/ask"),
+            ("http://x", "/"),
+            ("ask", "ask"),
+            ("", ""),
+            ("/x?u=http://y/z", "/x?u=http://y/z"),
+        ] {
+            assert_eq!(path_of(url.as_bytes()), want.as_bytes(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_empty_host_or_method_is_none_and_too_many_are_not_taken() {
+        assert!(read(&[("x-host", ""), ("x-http-method", " , ")]) == OverrideFields::default());
+        assert_eq!(texts(&read(&[("x-original-url", "")]).paths), [""]);
+        assert_eq!(read(&[("x-host", "a,b,c,d,a")]).hosts.get().map(<[_]>::len), Some(VALUES_MAX));
+        assert_eq!(read(&[("x-host", "a,b,c,d,e")]).hosts.get(), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! The canonical form of a request's path: every escape decoded, once. Nothing is guessed at: a path that servers are
+//! known to read in two ways whatever the rules are has no canonical form.
+
+use super::reading;
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+
+/// The longest path with escapes, in bytes. Common servers refuse longer ones; what decoding costs is bounded by it.
+const ESCAPED_BYTES_MAX: usize = 8192;
+
+/// How often escapes are decoded to see what a router could make of them. One more layer is nobody's honest path.
+pub(super) const DECODINGS_MAX: usize = 3;
+
+/// The path of a request in its canonical form, and in the forms that it has for routers that decode less or more.
+#[derive(Debug)]
+pub(crate) struct RequestPath<'a> {
+    canonical: Cow<'a, [u8]>,
+    undecoded: Option<Vec<u8>>,
+    deeper: Vec<Vec<u8>>,
+}
+
+impl<'a> RequestPath<'a> {
+    /// Reads the path of a request's target. `None` if it has no canonical form.
+    ///
+    /// It has one if it begins with `/` and holds no empty or dot segment; no backslash, `;`, `#`, control character or
+    /// byte outside of ASCII; if every `%` begins an escape, none of which stands for an unreserved character (RFC 3986
+    /// §2.3), a slash, a backslash, a `;` or a control character; if it is UTF-8 once it is decoded; and if no dot
+    /// segment shows up when it is decoded again.
+    pub(crate) fn parse(path_and_query: &'a [u8]) -> Option<Self> {
+        let path = without_query(path_and_query);
+        let segments = path.strip_prefix(b"/")?;
+        if !has_plain_segments(segments) || !has_plain_bytes(path) {
+            return None;
+        }
+        if !path.contains(&b'%') {
+            return Some(RequestPath { canonical: Cow::Borrowed(path), undecoded: None, deeper: Vec::new() });
+        }
+        if path.len() > ESCAPED_BYTES_MAX {
+            return None;
+        }
+        let canonical = decoded(path);
+        if std::str::from_utf8(&canonical).is_err() || reading::has_dot_segment(&canonical) {
+            return None;
+        }
+        let deeper = decoded_again(&canonical)?;
+        let undecoded = Some(undecoded(path)).filter(|undecoded| *undecoded != canonical);
+        Some(RequestPath { canonical: Cow::Owned(canonical), undecoded, deeper })
+    }
+
+    /// The path with every escape decoded.
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// The path as a router reads it that decodes only what could not have been written otherwise; `None` if that is the
+    /// canonical form. `%3A` is then not `:`.
+    pub(crate) fn undecoded(&self) -> Option<&[u8]> {
+        self.undecoded.as_deref()
+    }
+
+    /// Everything that routers may make of the path, folded to be compared with [`PathPattern`](super::PathPattern)s.
+    pub(crate) fn readings(&self) -> Vec<Vec<u8>> {
+        let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
+        forms.flat_map(reading::of).collect()
+    }
+
+    /// Whether decoding once more would show a character that needed no escape: nobody writes that who means well, except
+    /// where text is sent that looks like an escape.
+    pub(crate) fn hides_plain_characters(&self) -> bool {
+        let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
+        forms.into_iter().any(|form| {
+            form.windows(3).any(|three| match three {
+                [b'%', high, low] => hexadecimal(*high, *low).is_some() && !is_needed(*high, *low),
+                _ => false,
+            })
+        })
+    }
+}
+
+/// The path of a request's target: what stands before the query.
+pub(crate) fn without_query(path_and_query: &[u8]) -> &[u8] {
+    path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default()
+}
+
+/// Whether two paths of the configuration have the same canonical form.
+pub(crate) fn are_equal(path: &str, other: &str) -> bool {
+    decoded(path.as_bytes()) == decoded(other.as_bytes())
+}
+
+/// Whether a path of the configuration is text once it is decoded, and stays the same however often that is done.
+pub(crate) fn is_stable(path: &str) -> bool {
+    let once = decoded(path.as_bytes());
+    std::str::from_utf8(&once).is_ok() && decoded(&once) == once && !reading::has_dot_segment(&once)
+}
+
+/// Decodes every escape once. What is no escape stays as it is.
+pub(super) fn decoded(path: &[u8]) -> Vec<u8> {
+    percent_decode(path).collect()
+}
+
+/// Whether `%` and these two digits stand for a byte that could not have been written as it is (RFC 3986 §2.3), and that
+/// no upstream takes for a part of the path's form once it has decoded it: a slash, a backslash, the `;` of a parameter.
+pub(crate) fn is_needed(high: u8, low: u8) -> bool {
+    let Some(byte) = hexadecimal(high, low) else { return false };
+    let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    !unreserved && !byte.is_ascii_control() && !matches!(byte, b'/' | b'\\' | b';')
+}
+
+fn hexadecimal(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some((digit(high)? << 4) | digit(low)?)
+}
+
+/// What decoding gives each further time. `None` if that has no end within [`DECODINGS_MAX`], or shows a dot segment.
+fn decoded_again(canonical: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut deeper: Vec<Vec<u8>> = Vec::new();
+    for _ in 1..=DECODINGS_MAX {
+        let last = deeper.last().map_or(canonical, Vec::as_slice);
+        let next = decoded(last);
+        if next == last {
+            return Some(deeper);
+        }
+        if reading::has_dot_segment(&next) {
+            return None;
+        }
+        deeper.push(next);
+    }
+    None
+}
+
+/// Decodes what a path cannot hold otherwise (the path percent-encode set of <https://url.spec.whatwg.org>), and writes
+/// everything else that it can be written as in two ways as an escape.
+fn undecoded(path: &[u8]) -> Vec<u8> {
+    let is_always_escaped = |byte: u8| {
+        matches!(byte, b' ' | b'"' | b'#' | b'<' | b'>' | b'?' | b'`' | b'{' | b'}' | b'%')
+            || !byte.is_ascii()
+    };
+    let mut undecoded = Vec::with_capacity(path.len());
+    let mut bytes = path.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let (escaped, byte) = match byte {
+            b'%' => match (bytes.next(), bytes.next()) {
+                (Some(high), Some(low)) => (true, hexadecimal(high, low).unwrap_or(b'%')),
+                _ => (false, byte),
+            },
+            byte => (false, byte),
+        };
+        if escaped == is_always_escaped(byte) {
+            undecoded.push(byte);
+        } else {
+            undecoded.extend_from_slice(percent_encoding::percent_encode_byte(byte).as_bytes());
+        }
+    }
+    undecoded
+}
+
+/// A final empty segment is the slash that a path may end with. One of dots alone goes up, or does so for whoever drops
+/// dots at the end.
+fn has_plain_segments(segments: &[u8]) -> bool {
+    let mut rest = segments.split(|byte| *byte == b'/').peekable();
+    while let Some(segment) = rest.next() {
+        let last = rest.peek().is_none();
+        if (segment.is_empty() && !last) || (!segment.is_empty() && segment.iter().all(|byte| *byte == b'.'))
+        {
+            return false;
+        }
+    }
+    true
+}
+
+fn has_plain_bytes(path: &[u8]) -> bool {
+    let mut bytes = path.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let plain = match byte {
+            b'%' => matches!((bytes.next(), bytes.next()), (Some(high), Some(low)) if is_needed(high, low)),
+            b'\\' | b';' | b'#' => false,
+            _ => byte.is_ascii_graphic(),
+        };
+        if !plain {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+#[path = "canonical_tests.rs"]
+mod tests;
