@@ -6,6 +6,7 @@ mod envoy;
 mod envoy_gateway;
 mod istio;
 mod resource;
+mod routes;
 
 use crate::document::{Contents, Found, is_document, read};
 use clap::Args;
@@ -129,6 +130,13 @@ struct Verdict {
     warnings: Vec<Warning>,
 }
 
+impl Verdict {
+    fn add(&mut self, routes: routes::Found) {
+        self.errors.extend(routes.errors.iter().map(ToString::to_string));
+        self.warnings.extend(routes.warnings);
+    }
+}
+
 fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
     let mut verdict = Verdict::default();
     let mut seen: Vec<&Found> = Vec::new();
@@ -167,10 +175,12 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
     for (number, value) in contents.values.iter().enumerate() {
         let documents = contents.found.iter().filter(|found| found.within == number);
         verdict.warnings.extend(envoy::warnings(value, documents));
+        verdict.add(routes::of_envoy(value));
     }
     let resources = resource::all(&contents.values);
     verdict.warnings.extend(istio::warnings(&resources, &contents.found));
     verdict.warnings.extend(envoy_gateway::warnings(&resources, &contents.found));
+    verdict.add(routes::of_resources(&resources));
     verdict
 }
 
