@@ -5,7 +5,7 @@ use tollgate_tests::gateway::Gateway;
 use tollgate_tests::wire::{Answer, exchange, request};
 
 /// Each way of writing that some server or other takes for `/ask` or for a path below it.
-const DISGUISES: [&str; 21] = [
+const DISGUISES: [&str; 29] = [
     "//ask",
     "/ask//x",
     "/%61sk",
@@ -27,6 +27,14 @@ const DISGUISES: [&str; 21] = [
     "/ask%3Bx/../ask",
     "/ask#x",
     "/free#/../ask",
+    "/%2561sk",
+    "/ask%252Fx",
+    "/free/%252e%252e/ask",
+    "/ask.json",
+    "/ask.",
+    "/ask%20",
+    "/%EF%BD%81sk",
+    "/%C1%A1sk",
 ];
 
 async fn ask(gateway: &Gateway, path: &str) -> Answer {
@@ -51,6 +59,10 @@ async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
         ("a query is not the path", "/ask?x=//../%61", 401),
         ("what only begins like it is free", "/asking", 200),
         ("an escape that is needed", "/a%20b", 200),
+        ("an address in a segment", "/free/ada%40example.com", 200),
+        ("a percent sign", "/files/100%25", 200),
+        ("letters outside of ASCII", "/caf%C3%A9", 200),
+        ("a format where no rule is near", "/items/report.json", 200),
     ] {
         assert_eq!(ask(&gateway, path).await.status, status, "{why}");
     }

@@ -62,3 +62,26 @@ async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
     }
     assert_eq!(gateway.get("/open").send().await.expect("an answer").status(), 401, "no token");
 }
+
+#[tokio::test]
+async fn a_forged_header_field_chooses_no_route_and_so_no_rule() {
+    let gateway = Gateway::start(|standalone| {
+        with_rules(standalone).edit(|config| {
+            let route = |headers: Value, rule: &str| {
+                yaml(json!({
+                    "match": {"prefix": "/export", "headers": headers},
+                    "route": {"cluster": "upstream"},
+                    "metadata": {"filter_metadata": {"tollgate": {"rule": rule}}},
+                }))
+            };
+            routes(config).insert(0, route(json!([]), "named"));
+            let by_plan = json!([{"name": "x-tollgate-plan", "string_match": {"exact": "pro"}}]);
+            routes(config).insert(0, route(by_plan, "me"));
+        })
+    })
+    .await;
+    let free = gateway.token("user_1", "free");
+    let request = gateway.get("/export").bearer_auth(&free).header("x-tollgate-plan", "pro");
+    assert_eq!(request.send().await.expect("an answer").status(), 403, "the rule that asks for pro");
+    assert!(gateway.backend.seen().await.is_empty());
+}

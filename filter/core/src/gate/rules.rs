@@ -46,8 +46,7 @@ impl<'a> RuleSet<'a> {
             return Guard::Unmatched;
         }
         let Some(path) = headers.get(":path").and_then(RequestPath::parse) else { return Guard::Ambiguous };
-        let is_named_by_routes = |rule: &Rule| !says_something(rule);
-        if (named.is_some() || self.rules.iter().any(is_named_by_routes)) && path.hides_plain_characters() {
+        if (named.is_some() || self.are_named_by_routes()) && path.hides_plain_characters() {
             return Guard::Ambiguous;
         }
         let Some(paths) = overrides.paths.get() else { return Guard::Ambiguous };
@@ -74,6 +73,16 @@ impl<'a> RuleSet<'a> {
         }
     }
 
+    /// Whether one of them is there to be named by routes.
+    pub(crate) fn are_named_by_routes(self) -> bool {
+        self.rules.iter().any(|rule| !says_something(rule))
+    }
+
+    /// Whether the method decides which of them guards a request.
+    pub(crate) fn depend_on_methods(self) -> bool {
+        self.rules.iter().any(|rule| !rule.methods.is_empty())
+    }
+
     /// The host of a request, and those that header fields put in its place; an empty one if no rule is for a host.
     /// `None` if one of them is not plain.
     fn hosts<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
@@ -89,7 +98,7 @@ impl<'a> RuleSet<'a> {
     /// they are too many.
     fn methods<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
         let mut methods = vec![headers.get(":method").unwrap_or_default()];
-        if self.rules.iter().any(|rule| !rule.methods.is_empty()) {
+        if self.depend_on_methods() {
             methods.extend(overrides.methods.get()?.iter().map(Vec::as_slice));
         }
         Some(methods)

@@ -320,3 +320,21 @@ fn a_filter_that_is_given_nothing_is_told() {
         assert!(place == "x" || told[0].place.ends_with(place), "{}", told[0]);
     }
 }
+
+#[test]
+fn a_route_that_is_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
+    let named = "- match: {prefix: /a, headers: [{name: x-tollgate-plan, present_match: true}]}
+                route: {cluster: upstream, prefix_rewrite: /b}
+                metadata: {filter_metadata: {tollgate: {rule: ask}}}
+              - match: {prefix: /}";
+    let got = verdict(&shipped("- match: {prefix: /}", named));
+    assert_eq!((got.errors.len(), got.warnings.len()), (1, OF_THE_EXAMPLE), "{got:?}");
+    assert!(
+        got.errors[0].contains("routes[0]: a route that is chosen by an x-tollgate-*"),
+        "{:?}",
+        got.errors
+    );
+    let got =
+        verdict(&shipped("cluster: upstream\n", "cluster: upstream\n                  prefix_rewrite: /b\n"));
+    assert!(got.warnings.iter().any(|warning| warning.text.contains("`prefix_rewrite` changes")), "{got:?}");
+}

@@ -1,0 +1,292 @@
+//! What routes say that the gate does not see: a path that is rewritten behind it, and a choice by header fields that it
+//! then removes.
+
+use super::resource::{Resource, of_kind};
+use super::{Warning, at};
+use crate::document;
+use serde_json::Value;
+
+/// What is wrong with routes, and what is likely not meant.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) errors: Vec<Warning>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// A route of any platform.
+struct Route {
+    place: String,
+    /// Whether it names the rule that guards it.
+    names_rule: bool,
+    /// Whether it is chosen by one of Tollgate's header fields.
+    is_chosen_by_ours: bool,
+    /// What changes the path behind the gate.
+    rewrite: Option<&'static str>,
+}
+
+const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field cannot stand beside routes that name rules: the \
+    gate judges by the rule of the route that was chosen first, and its own fields, which it sets after that, lead to \
+    another; guard these paths by `path_prefix`, or choose by something else";
+
+/// Looks at the routes of one configuration of Envoy's.
+pub(super) fn of_envoy(value: &Value) -> Found {
+    let mut routes = Vec::new();
+    document::walk(value, "", &mut |place, value| {
+        if let Some(list) = value.get("routes").and_then(Value::as_array) {
+            for (number, route) in list.iter().enumerate().filter(|(_, route)| route.get("match").is_some()) {
+                routes.push(envoy_route(format!("{place}.routes[{number}]"), route));
+            }
+        }
+        true
+    });
+    judged(&routes)
+}
+
+fn envoy_route(place: String, route: &Value) -> Route {
+    const REWRITES: [&str; 4] = ["prefix_rewrite", "regex_rewrite", "path_rewrite_policy", "path_rewrite"];
+    let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
+    Route {
+        place,
+        names_rule: names_rule(route),
+        is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),
+        rewrite: REWRITES.into_iter().find(|name| route["route"].get(name).is_some()),
+    }
+}
+
+/// Looks at the routes among resources for Istio and for the Gateway API.
+pub(super) fn of_resources(resources: &[Resource<'_>]) -> Found {
+    let patched = patches(resources);
+    let mut routes = Vec::new();
+    for service in of_kind(resources, "VirtualService") {
+        for (number, route) in service.list("/http").iter().enumerate() {
+            routes.push(istio_route(service.place(&format!("spec.http[{number}]")), route, &patched));
+        }
+    }
+    for kind in ["HTTPRoute", "GRPCRoute"] {
+        for resource in of_kind(resources, kind) {
+            for (number, rule) in resource.list("/rules").iter().enumerate() {
+                let place = resource.place(&format!("spec.rules[{number}]"));
+                routes.push(gateway_route(place, rule, resource, resources, !patched.is_empty()));
+            }
+        }
+    }
+    let mut found = judged(&routes);
+    if !patched.is_empty() && !routes.iter().any(|route| route.names_rule) {
+        // A patch names a rule for a route that is not in this file, or that cannot be told.
+        let chosen = routes.iter().filter(|route| route.is_chosen_by_ours);
+        found.errors.extend(chosen.map(|route| Warning::new(&*route.place, CHOSEN)));
+    }
+    found
+}
+
+/// The names of the routes for which a patch names a rule; an empty one where it does not say for which.
+fn patches(resources: &[Resource<'_>]) -> Vec<String> {
+    let filters = of_kind(resources, "EnvoyFilter").flat_map(|filter| filter.list("/configPatches"));
+    let of_istio = filters.filter(|patch| names_rule(at(patch, "/patch/value"))).map(|patch| {
+        let route = at(patch, "/match/routeConfiguration/vhost/route/name");
+        route.as_str().unwrap_or_default().to_owned()
+    });
+    let policies = of_kind(resources, "EnvoyPatchPolicy").flat_map(|policy| policy.list("/jsonPatches"));
+    let of_gateway = policies.filter(|patch| {
+        let path = at(patch, "/operation/path").as_str().unwrap_or_default();
+        names_rule(at(patch, "/operation/value")) || path.contains("filter_metadata")
+    });
+    of_istio.chain(of_gateway.map(|_| String::new())).collect()
+}
+
+fn istio_route(place: String, route: &Value, patched: &[String]) -> Route {
+    let name = route["name"].as_str().unwrap_or_default();
+    let matches = route["match"].as_array().map_or(&[][..], Vec::as_slice);
+    let fields = matches.iter().flat_map(|found| [&found["headers"], &found["withoutHeaders"]]);
+    let mut names = fields.filter_map(Value::as_object).flat_map(|fields| fields.keys());
+    let rewrite = &route["rewrite"];
+    let changes_path = rewrite.get("uri").is_some() || rewrite.get("uriRegexRewrite").is_some();
+    Route {
+        place,
+        names_rule: patched.iter().any(|patched| patched.is_empty() || patched == name),
+        is_chosen_by_ours: names.any(|name| is_ours_by_name(name)),
+        rewrite: changes_path.then_some("rewrite"),
+    }
+}
+
+fn gateway_route(
+    place: String,
+    rule: &Value,
+    route: Resource<'_>,
+    resources: &[Resource<'_>],
+    is_patched: bool,
+) -> Route {
+    let list = |name: &str| rule[name].as_array().map_or(&[][..], Vec::as_slice);
+    let headers = list("matches").iter().filter_map(|found| found["headers"].as_array()).flatten();
+    let changes_path = |filter: &Value| match filter["type"].as_str() {
+        Some("URLRewrite") => at(filter, "/urlRewrite/path").is_object(),
+        Some("ExtensionRef") => of_kind(resources, "HTTPRouteFilter").any(|extension| {
+            *at(filter, "/extensionRef/name") == *extension.name()
+                && extension.namespace() == route.namespace()
+                && extension.spec("/urlRewrite/path").is_object()
+        }),
+        _ => false,
+    };
+    Route {
+        place,
+        names_rule: is_patched,
+        is_chosen_by_ours: headers.into_iter().any(|header| is_ours(&header["name"])),
+        rewrite: list("filters").iter().any(changes_path).then_some("URLRewrite"),
+    }
+}
+
+fn judged(routes: &[Route]) -> Found {
+    let mut found = Found::default();
+    let rules_are_named = routes.iter().any(|route| route.names_rule);
+    for route in routes {
+        if route.is_chosen_by_ours && rules_are_named {
+            found.errors.push(Warning::new(&*route.place, CHOSEN));
+        }
+        if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
+            let text = format!(
+                "`{rewrite}` changes the path behind the gate, which judges the one that the client sent; name the rule at \
+                 the route (metadata.filter_metadata.tollgate.rule), or what the rules guard may be reached by this path"
+            );
+            found.warnings.push(Warning::new(&*route.place, text));
+        }
+    }
+    found
+}
+
+fn names_rule(value: &Value) -> bool {
+    at(value, "/metadata/filter_metadata/tollgate/rule").is_string()
+}
+
+fn is_ours(name: &Value) -> bool {
+    name.as_str().is_some_and(is_ours_by_name)
+}
+
+fn is_ours_by_name(name: &str) -> bool {
+    name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resource;
+    use super::*;
+    use serde_json::json;
+
+    fn counts(found: &Found) -> (usize, usize) {
+        (found.errors.len(), found.warnings.len())
+    }
+
+    fn route(header: Option<&str>, rule: Option<&str>, action: Value) -> Value {
+        let headers: Vec<Value> =
+            header.iter().map(|name| json!({"name": name, "present_match": true})).collect();
+        let mut route = json!({"match": {"prefix": "/", "headers": headers}, "route": action});
+        if let Some(rule) = rule {
+            route["metadata"] = json!({"filter_metadata": {"tollgate": {"rule": rule}}});
+        }
+        route
+    }
+
+    #[test]
+    fn envoys_routes_are_looked_at() {
+        let plain = || json!({"cluster": "upstream"});
+        let rewriting = |name: &str| json!({"cluster": "upstream", name: {}});
+        let cases = [
+            ("plain", vec![route(None, None, plain())], (0, 0)),
+            (
+                "by plan, where no route names a rule",
+                vec![route(Some("x-tollgate-plan"), None, plain())],
+                (0, 0),
+            ),
+            (
+                "by plan, beside one that does",
+                vec![route(Some("x-tollgate-plan"), None, plain()), route(None, Some("ask"), plain())],
+                (1, 0),
+            ),
+            (
+                "by plan, naming one itself",
+                vec![route(Some("X_Tollgate_Plan"), Some("ask"), plain())],
+                (1, 0),
+            ),
+            ("by another field", vec![route(Some("x-plan"), Some("ask"), plain())], (0, 0)),
+            ("rewriting", vec![route(None, None, rewriting("prefix_rewrite"))], (0, 1)),
+            ("by an expression", vec![route(None, None, rewriting("regex_rewrite"))], (0, 1)),
+            ("by a template", vec![route(None, None, rewriting("path_rewrite_policy"))], (0, 1)),
+            ("rewriting, with a rule", vec![route(None, Some("ask"), rewriting("prefix_rewrite"))], (0, 0)),
+        ];
+        for (why, routes, want) in cases {
+            let found = of_envoy(&json!({"route_config": {"virtual_hosts": [{"routes": routes}]}}));
+            assert_eq!(counts(&found), want, "{why}: {found:?}");
+        }
+        let two = json!({"virtual_hosts": [
+            {"routes": [route(Some("x-tollgate-plan"), None, plain())]},
+            {"routes": [route(None, Some("ask"), plain())]},
+        ]});
+        let found = of_envoy(&two);
+        assert_eq!(found.errors[0].place, "virtual_hosts[0].routes[0]");
+    }
+
+    fn of(values: &[Value]) -> Found {
+        of_resources(&resource::all(values))
+    }
+
+    #[test]
+    fn istios_routes_are_looked_at() {
+        let service = |http: Value| json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "app"}, "spec": {"http": [http]}});
+        let named = |route: &str| {
+            json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": "rules"}, "spec": {"configPatches": [{
+                "applyTo": "HTTP_ROUTE",
+                "match": {"routeConfiguration": {"vhost": {"route": {"name": route}}}},
+                "patch": {"operation": "MERGE", "value": {"metadata": {"filter_metadata": {"tollgate": {"rule": "ask"}}}}},
+            }]}})
+        };
+        let by_plan =
+            || service(json!({"name": "a", "match": [{"headers": {"x-tollgate-plan": {"exact": "pro"}}}]}));
+        let rewriting = || service(json!({"name": "a", "rewrite": {"uri": "/"}}));
+        assert_eq!(counts(&of(&[by_plan()])), (0, 0));
+        assert_eq!(counts(&of(&[by_plan(), named("a")])), (1, 0));
+        assert_eq!(counts(&of(&[by_plan(), named("elsewhere")])), (1, 0));
+        assert_eq!(counts(&of(&[rewriting()])), (0, 1));
+        assert_eq!(
+            counts(&of(&[service(json!({"rewrite": {"authority": "x"}}))])),
+            (0, 0),
+            "a host is no path"
+        );
+        assert_eq!(counts(&of(&[service(json!({"rewrite": {"uriRegexRewrite": {}}}))])), (0, 1));
+        assert_eq!(counts(&of(&[rewriting(), named("a")])), (0, 0));
+        assert_eq!(counts(&of(&[rewriting(), named("b")])), (0, 1));
+    }
+
+    #[test]
+    fn the_gateway_apis_routes_are_looked_at() {
+        let resource = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+        let route = |rule: Value| resource("HTTPRoute", "app", json!({"rules": [rule]}));
+        let by_plan =
+            || route(json!({"matches": [{"headers": [{"name": "X-Tollgate-Plan", "value": "pro"}]}]}));
+        let rewriting = || {
+            route(
+                json!({"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath"}}}]}),
+            )
+        };
+        let extended =
+            || route(json!({"filters": [{"type": "ExtensionRef", "extensionRef": {"name": "r"}}]}));
+        let filter = || {
+            resource("HTTPRouteFilter", "r", json!({"urlRewrite": {"path": {"type": "ReplaceRegexMatch"}}}))
+        };
+        let named = || {
+            resource(
+                "EnvoyPatchPolicy",
+                "rules",
+                json!({"jsonPatches": [{"operation": {
+                    "op": "add", "path": "/metadata/filter_metadata", "value": {"tollgate": {"rule": "ask"}},
+                }}]}),
+            )
+        };
+        assert_eq!(counts(&of(&[by_plan()])), (0, 0));
+        assert_eq!(counts(&of(&[by_plan(), named()])), (1, 0));
+        assert_eq!(counts(&of(&[rewriting()])), (0, 1));
+        assert_eq!(counts(&of(&[rewriting(), named()])), (0, 0));
+        assert_eq!(counts(&of(&[extended(), filter()])), (0, 1));
+        assert_eq!(counts(&of(&[extended()])), (0, 0));
+        let host = route(json!({"filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}));
+        assert_eq!(counts(&of(&[host])), (0, 0), "a host is no path");
+    }
+}
