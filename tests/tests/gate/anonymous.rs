@@ -46,6 +46,9 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
         ("IPv4 is counted whole", "203.0.113.5", "2"),
         ("its neighbour has its own", "203.0.113.6", "2"),
         ("what stood before the proxy's word is the client's", "198.51.100.9, 203.0.113.5", "1"),
+        ("also with a port", "198.51.100.9:4711, 203.0.113.7", "2"),
+        ("behind NAT64 the IPv4 address counts", "64:ff9b::203.0.113.7", "1"),
+        ("its neighbour has its own", "64:ff9b::203.0.113.8", "2"),
     ];
     for (why, forwarded, remaining) in cases {
         let answer =
@@ -53,6 +56,24 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
         assert_eq!(answer.status(), 200, "{why}");
         assert_eq!(answer.headers()["x-ratelimit-remaining"], remaining, "{why}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_counted_as_the_proxy_whose_word_envoy_cannot_read() {
+    let gateway = bare().await;
+    let token = gateway.token("user_behind_azure", "free");
+    for forwarded in
+        ["203.0.113.20:4711", "[2001:db8:20::1]:4711", "[2001:db8:20::1]", "10.0.0.1, 203.0.113.20:80"]
+    {
+        let search = || gateway.get("/search").header("x-forwarded-for", forwarded);
+        let answer = search().send().await.expect("an answer");
+        assert_eq!(answer.status(), 503, "{forwarded}");
+        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "address_unknown", "{forwarded}");
+        let signed_in = search().bearer_auth(&token).send().await.expect("an answer");
+        assert_ne!(signed_in.status(), 503, "{forwarded}: a token needs no address");
+    }
+    let alarm = gateway.envoy.log_line_with("address_unknown").await;
+    assert!(alarm.contains("without ports") && !alarm.contains("203.0.113"), "{alarm}");
 }
 
 #[tokio::test]

@@ -105,6 +105,23 @@ async fn the_header_wins_over_a_cookie_and_two_headers_are_refused() {
 }
 
 #[tokio::test]
+async fn of_several_cookies_the_newest_counts() {
+    let gateway = shipped().await;
+    let now = unix_now();
+    let session = |user, ago: i64| gateway.session(user).claim("iat", json!(now - ago)).sign();
+    let (old, new) = (session("user_before", 40), session("user_after", 1));
+    for cookie in [
+        format!("__session_AbCd1234={old}; __session={new}"),
+        format!("__session_AbCd1234={new}; __session={old}"),
+    ] {
+        let answer = gateway.get("/me").header("cookie", &cookie).send().await.expect("an answer");
+        let seen = answer.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
+        let user = json!(["x-tollgate-user", "user_after"]);
+        assert!(seen.as_array().expect("a list").contains(&user), "{seen}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_never_logged() {
     let gateway = shipped().await;
     let token = gateway.session("user_logged").plan("no such plan").sign();
