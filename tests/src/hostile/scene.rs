@@ -1,6 +1,6 @@
 //! The gateway of a hostile day, those who may use it, and those who may not.
 
-use super::{ATTACK_MAX, Phase, Tally, apis, below, bytes, reloads, tokens, webhooks};
+use super::{ATTACK_MAX, Phase, Tally, apis, below, bytes, reloads, tokens, unfinished, webhooks};
 use crate::envoy::Standalone;
 use crate::fake::unix_now;
 use crate::faults::SplitMix64;
@@ -204,6 +204,7 @@ impl Phase {
             Phase::Keys => tokens::of_unknown_keys(day, random).await,
             Phase::Webhooks => webhooks::attack(day, random).await,
             Phase::Apis => apis::attack(day).await,
+            Phase::Unfinished => unfinished::attack(day, random).await,
             Phase::Reloads => reloads::attack(day, random).await,
         }
     }

@@ -5,7 +5,7 @@ use tollgate_tests::hostile::{Day, MEMORY_MAX, Phase};
 use tollgate_tests::workspace::progress;
 
 /// How long each lasts.
-const PHASE: Duration = Duration::from_secs(14);
+const PHASE: Duration = Duration::from_secs(11);
 /// More than both workers together remember.
 const TOKENS: usize = 10_000;
 

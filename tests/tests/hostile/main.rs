@@ -1,5 +1,7 @@
-//! A hostile day, in short: two minutes of every kind of trouble, and what becomes of VMs that are killed.
+//! A hostile day, in short: two minutes of every kind of trouble, what becomes of VMs that are killed, and
+//! what requests that never end may hold.
 //! `cargo hostile` is the long form.
 
 mod day;
 mod killed;
+mod unfinished;

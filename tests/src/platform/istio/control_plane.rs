@@ -22,8 +22,9 @@ pub(super) fn bootstrap(resources: &Resources) -> Value {
     for filter in &filters {
         assert_eq!(filter["spec"]["workloadSelector"]["labels"], selector, "another workload's EnvoyFilter");
     }
-    patches::apply(&filters, &mut manager, &mut clusters);
-    json!({
+    let mut bootstrap = json!({});
+    patches::apply(&filters, &mut bootstrap, &mut manager, &mut clusters);
+    let made = json!({
         "admin": {"address": socket("127.0.0.1", 0)},
         "node": {"id": "gateway", "cluster": "istio-ingress"},
         "static_resources": {
@@ -37,7 +38,9 @@ pub(super) fn bootstrap(resources: &Resources) -> Value {
             }],
             "clusters": clusters,
         },
-    })
+    });
+    patches::merge(&mut bootstrap, &made);
+    bootstrap
 }
 
 /// An address.

@@ -6,16 +6,19 @@ use serde_json::{Value, json};
 pub(super) const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 /// Applies all of them, and then puts each extension in the place where it would be asked for.
-pub(super) fn apply(filters: &[Value], manager: &mut Value, clusters: &mut [Value]) {
+pub(super) fn apply(filters: &[Value], bootstrap: &mut Value, manager: &mut Value, clusters: &mut [Value]) {
     let mut extensions = Vec::new();
     for patch in
         filters.iter().flat_map(|filter| filter["spec"]["configPatches"].as_array().expect("patches"))
     {
         let (at, value) = (&patch["match"], &patch["patch"]["value"]);
-        assert_eq!(at["context"], "GATEWAY", "another context's patch");
+        let whole = patch["applyTo"] == "BOOTSTRAP";
+        assert!(whole || at["context"] == "GATEWAY", "another context's patch");
         let kind =
             [&patch["applyTo"], &patch["patch"]["operation"]].map(|text| text.as_str().unwrap_or_default());
         match kind {
+            // The proxy's agent merges it into the bootstrap.
+            ["BOOTSTRAP", "MERGE"] => merge(bootstrap, value),
             ["EXTENSION_CONFIG", "ADD"] => extensions.push(value.clone()),
             ["CLUSTER", "MERGE"] => {
                 let named = clusters.iter_mut().find(|cluster| cluster["name"] == at["cluster"]["name"]);
@@ -57,7 +60,7 @@ fn http_filters(manager: &mut Value) -> &mut Vec<Value> {
 }
 
 /// As Protocol Buffers merge: fields into fields, lists at the end of lists, anything else in the other's place.
-fn merge(into: &mut Value, from: &Value) {
+pub(super) fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

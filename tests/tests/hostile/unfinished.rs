@@ -1,0 +1,92 @@
+//! Requests that never end: what Envoy holds of memory before, while and after they are held.
+
+use serde_json::Value;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::hostile::MEMORY_MAX;
+use tollgate_tests::hostile::unfinished::{STREAMS_MAX, body, streams, wrong_signature};
+use tollgate_tests::process::resident_bytes;
+use tollgate_tests::stripe::model::{Customer, Price};
+use tollgate_tests::workspace::progress;
+
+/// How many streams there are in all.
+const STREAMS: u32 = 2_000;
+/// How many bodies.
+const BODIES: usize = 800;
+/// How large each body is said to be.
+const BODY_BYTES: usize = 512 << 10;
+/// What Envoy may use after an attack, in bytes. It is 20 MB at rest.
+const USED_MAX: u64 = 40_000_000;
+/// How long Envoy is given to take everything in, and to give it back.
+const SETTLED: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn what_does_not_end_is_bounded_and_given_back() {
+    let gateway = Gateway::start(|shipped| shipped.answering_itself()).await;
+    let address = gateway.envoy.address();
+    let memory = || resident_bytes(gateway.envoy.process_id());
+    let connections = STREAMS.div_ceil(STREAMS_MAX);
+    let wrong = wrong_signature();
+    for (what, path, signature) in [
+        ("streams to the webhook, with a wrong signature", WEBHOOK_PATH, Some(wrong.as_str())),
+        ("streams to the webhook, without a signature", WEBHOOK_PATH, None),
+        ("streams to a guarded path, without a token", "/ask", None),
+    ] {
+        let before = memory();
+        let mut held: Vec<Option<TcpStream>> = Vec::new();
+        for _ in 0..connections {
+            held.push(streams(address, path, signature).await);
+        }
+        require_bounded(&gateway, what, before, held).await;
+    }
+    for (what, signature) in
+        [("bodies with a wrong signature", Some(wrong.as_str())), ("bodies without a signature", None)]
+    {
+        let before = memory();
+        let mut held: Vec<Option<TcpStream>> = Vec::new();
+        for _ in 0..BODIES / 40 {
+            let mut some = JoinSet::new();
+            for _ in 0..40 {
+                let signature = signature.map(str::to_owned);
+                some.spawn(async move { body(address, BODY_BYTES, signature.as_deref()).await });
+            }
+            held.extend(some.join_all().await);
+        }
+        require_bounded(&gateway, what, before, held).await;
+    }
+    // Those who come by then are served.
+    gateway.stripe.put(Price::new("price_123"));
+    gateway.stripe.put(Customer::new("cus_1"));
+    let answer = gateway.deliver(&gateway.stripe.event("customer.updated", "cus_1")).await;
+    assert_eq!(answer.status(), 200);
+    gateway.require_no_crash().await;
+}
+
+async fn require_bounded(gateway: &Gateway, what: &str, before: u64, held: Vec<Option<TcpStream>>) {
+    let memory = || resident_bytes(gateway.envoy.process_id());
+    tokio::time::sleep(SETTLED).await;
+    let during = memory();
+    drop(held);
+    tokio::time::sleep(SETTLED).await;
+    let (after, used) = (memory(), allocated(gateway).await);
+    let mb = |bytes: u64| bytes / 1_000_000;
+    let measured = format!(
+        "{what}: {} MB before, {} MB during, {} MB after, of which Envoy uses {} MB",
+        mb(before),
+        mb(during),
+        mb(after),
+        mb(used)
+    );
+    progress(&measured);
+    assert!(during.max(after) < MEMORY_MAX, "{measured}");
+    assert!(used < USED_MAX, "{measured}");
+}
+
+/// What Envoy itself uses of the memory, apart from what its allocator keeps for the next need.
+async fn allocated(gateway: &Gateway) -> u64 {
+    let answer = reqwest::get(gateway.envoy.admin_url("/memory")).await.expect("an answer");
+    let memory: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+    memory["allocated"].as_str().and_then(|bytes| bytes.parse().ok()).expect("a number")
+}
