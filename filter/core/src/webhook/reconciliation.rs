@@ -205,8 +205,10 @@ impl Reconciliation {
         let mut standings = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
-            // In a rehearsal nothing was sent, so of what would be written there is no doubt.
-            let is_certain = trouble.is_none() || self.intent == Intent::Rehearse;
+            // In a rehearsal nothing was sent, so of what would be written there is no doubt. One whose failure may pass is
+            // repeated.
+            let is_rehearsed = self.intent == Intent::Rehearse && trouble.is_some_and(Trouble::is_alarm);
+            let is_certain = trouble.is_none() || is_rehearsed;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
             let record =
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());

@@ -141,7 +141,9 @@ impl Schedule {
         if self.temper.begins_with_a_full_list {
             self.begin_with_a_full_list();
         }
-        if self.temper.begins_with_a_customer_that_left {
+        if self.temper.emptied_percent > 0 {
+            self.begin_with_an_emptied_list()?;
+        } else if self.temper.begins_with_a_customer_that_left {
             self.begin_with_a_customer_that_left()?;
         }
         let mut changes_left = self.temper.changes;
@@ -176,6 +178,17 @@ impl Schedule {
         self.world.stripe.set_status("sub_0", "canceled");
         self.noted();
         self.come_to_rest()
+    }
+
+    /// A plan that is paid for by a customer that is not on the list.
+    fn begin_with_an_emptied_list(&mut self) -> Result<(), String> {
+        self.world.stripe.add_customer("cus_0", &[("clerk_user_id", SUBJECTS[0])]);
+        self.world.stripe.add_subscription("sub_0", "cus_0", "price_ent", &[]);
+        self.noted();
+        self.come_to_rest()?;
+        self.world.clerk.empty_list(SUBJECTS[0]);
+        self.noted();
+        Ok(())
     }
 
     /// As many customers as are listed, each with a live subscription that gives nothing.
@@ -226,7 +239,7 @@ impl Schedule {
 
     fn change(&mut self) {
         if self.random.percent(self.temper.emptied_percent) {
-            let subject = self.random.pick(&SUBJECTS);
+            let subject = self.random.pick(&SUBJECTS[..self.temper.subjects]);
             self.log(|| format!("other code empties the list of {subject}"));
             self.world.clerk.empty_list(subject);
             return self.noted();
