@@ -21,7 +21,7 @@ fn run(seed: u64) -> Result<(), String> {
     let delivered_percent = random.pick(&[0, 20, 60]);
     for _ in 0..3 + random.below(10) {
         let first = bench.world.stripe.events.len();
-        changes::change(&mut bench.world.stripe, &mut random, subjects, |_| true);
+        changes::change(&mut bench.world.stripe, &mut random, subjects, true, |_| true);
         for event in first..bench.world.stripe.events.len() {
             if random.percent(delivered_percent) {
                 let body = bench.world.stripe.events[event].body.clone();
@@ -72,7 +72,7 @@ fn histories_differ_and_leave_something_to_do() {
     let left = |seed| {
         let mut random = Random::from_seed(seed);
         let mut stripe = Stripe::new(0);
-        (0..8).for_each(|_| changes::change(&mut stripe, &mut random, &SUBJECTS, |_| true));
+        (0..8).for_each(|_| changes::change(&mut stripe, &mut random, &SUBJECTS, true, |_| true));
         stripe.subscriptions.len()
     };
     let counts: std::collections::BTreeSet<usize> = (0..50).map(left).collect();

@@ -92,7 +92,7 @@ struct Orphan {
 impl Schedule {
     pub(super) fn new(seed: u64, configuration: &Configuration<Webhook>, traced: bool) -> Self {
         let mut random = Random::from_seed(seed);
-        let temper = Temper::of(&mut random);
+        let temper = Temper::of(&mut random, &mut Random::from_seed(!seed));
         let mut world = World::new();
         SUBJECTS.iter().for_each(|subject| world.clerk.add(subject));
         // Three machines, or two of which one has two worker threads.
@@ -126,6 +126,8 @@ impl Schedule {
     pub(super) fn in_one_process(mut self) -> Self {
         self.replicas.iter_mut().for_each(|replica| replica.process = 0);
         self.in_one_process = true;
+        self.temper =
+            Temper { emptied_percent: 0, begins_with_a_full_list: false, odd_items: false, ..self.temper };
         self
     }
 
@@ -238,7 +240,7 @@ impl Schedule {
     }
 
     fn change(&mut self) {
-        if self.random.percent(self.temper.emptied_percent) {
+        if self.temper.emptied_percent > 0 && self.random.percent(self.temper.emptied_percent) {
             let subject = self.random.pick(&SUBJECTS[..self.temper.subjects]);
             self.log(|| format!("other code empties the list of {subject}"));
             self.world.clerk.empty_list(subject);
@@ -249,7 +251,8 @@ impl Schedule {
         let names: Vec<_> =
             alive.iter().map(|c| self.world.stripe.events[self.chains[*c].event].names.clone()).collect();
         let subjects = &SUBJECTS[..self.temper.subjects];
-        changes::change(&mut self.world.stripe, &mut self.random, subjects, |losers| {
+        let odd = self.temper.odd_items;
+        changes::change(&mut self.world.stripe, &mut self.random, subjects, odd, |losers| {
             names.iter().all(|names| losers.is_subset(names))
         });
         self.noted();

@@ -20,10 +20,13 @@ pub(super) struct Temper {
     pub(super) emptied_percent: usize,
     /// The first subject has as many customers as are listed, before anything else happens.
     pub(super) begins_with_a_full_list: bool,
+    /// Subscriptions have many items, and some sell what maps to nothing.
+    pub(super) odd_items: bool,
 }
 
 impl Temper {
-    pub(super) fn of(random: &mut Random) -> Self {
+    /// `others` decides on what a seed's schedule has beside its own steps, which stay the same without it.
+    pub(super) fn of(random: &mut Random, others: &mut Random) -> Self {
         Temper {
             subjects: random.pick(&[1, 1, 2, 3]),
             changes: 2 + random.below(5),
@@ -32,8 +35,9 @@ impl Temper {
             slow_percent: random.pick(&[0, 30, 70]),
             dying_percent: random.pick(&[0, 0, 20, 50]),
             begins_with_a_customer_that_left: random.percent(35),
-            emptied_percent: random.pick(&[0, 0, 0, 30]),
-            begins_with_a_full_list: random.percent(1),
+            emptied_percent: others.pick(&[0, 0, 0, 30]),
+            begins_with_a_full_list: others.percent(1),
+            odd_items: others.percent(50),
         }
     }
 }
