@@ -6,6 +6,9 @@ use crate::sorted::SortedSet;
 use crate::time::Micros;
 use serde_json::{Map, Value};
 
+/// The `plan_source` of what Stripe grants.
+const PLAN_SOURCE: &str = "stripe";
+
 /// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so
 /// that it differs from what should be there and is written over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,20 @@ pub struct Record {
     pub removed: SortedSet<CustomerId>,
     /// `private_metadata.stripe_subscription`: the one that granted the plan.
     pub granted_by: Option<SubscriptionId>,
+    /// `private_metadata.plan_before`: what stood there before the plan was raised by a subscription that has no right
+    /// to take it away.
+    pub plan_before: Option<PlanOf>,
+    /// `private_metadata.plan_source`: who has granted the plan, where that is said. Only read.
+    pub plan_source: Option<String>,
+}
+
+/// A plan, and the subscription that it has to do with: it counts only while the record names that one as granting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanOf {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The plan's name.
+    pub plan: String,
 }
 
 /// What the frontend may show of the subscription that grants the plan.
@@ -48,12 +65,27 @@ impl Record {
             customers: customers(private, "stripe_customers"),
             removed: customers(private, "stripe_customers_removed"),
             granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),
+            plan_before: PlanOf::read(private, "plan_before"),
+            plan_source: private.get("plan_source").and_then(Value::as_str).map(str::to_owned),
         }
+    }
+
+    /// The plan that stood there before the subscription raised it that the record names as granting.
+    pub fn before(&self) -> Option<&str> {
+        let before = self.plan_before.as_ref()?;
+        (Some(&before.subscription) == self.granted_by.as_ref()).then_some(before.plan.as_str())
+    }
+
+    /// Whether the plan is from somewhere that this release does not read, so that it cannot know when it ends.
+    pub fn has_unread_source(&self) -> bool {
+        self.plan_source.as_ref().is_some_and(|source| source != PLAN_SOURCE)
     }
 
     /// The body of the request that turns `self` into `target`, with only what differs in it; `None` if nothing does.
     ///
-    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile stay.
+    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile stay. A plan
+    /// and what grants it are written together even if only one of them differs: somebody else may write at the same
+    /// time, and a plan without what granted it would look as if it had been given by hand.
     pub fn patch(&self, target: &Record, plan_key: &str) -> Option<Value> {
         let mut public = Map::new();
         put(&mut public, plan_key, &self.plan, &target.plan);
@@ -63,10 +95,31 @@ impl Record {
         put_object(&mut private, "stripe_customers_removed", customers_patch(&self.removed, &target.removed));
         let granted_by = |record: &Record| record.granted_by.as_ref().map(|id| id.as_str().to_owned());
         put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
+        put(&mut private, "plan_before", &self.plan_before, &target.plan_before);
+        if self.plan != target.plan || self.granted_by != target.granted_by {
+            put(&mut public, plan_key, &None, &target.plan);
+            put(&mut private, "stripe_subscription", &None, &granted_by(target));
+            put(&mut private, "plan_before", &None, &target.plan_before);
+        }
         let mut body = Map::new();
         put_object(&mut body, "public_metadata", public);
         put_object(&mut body, "private_metadata", private);
         (!body.is_empty()).then_some(Value::Object(body))
+    }
+}
+
+impl PlanOf {
+    fn read(private: &Value, name: &str) -> Option<Self> {
+        let object = private.get(name)?;
+        let subscription = SubscriptionId::parse(object.get("subscription")?.as_str()?).ok()?;
+        Some(PlanOf { subscription, plan: object.get("plan")?.as_str()?.to_owned() })
+    }
+}
+
+impl From<PlanOf> for Value {
+    fn from(of: PlanOf) -> Self {
+        let members = [("subscription", of.subscription.as_str().to_owned()), ("plan", of.plan)];
+        members.map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect()
     }
 }
 
@@ -150,7 +203,13 @@ mod tests {
             customers: ["cus_1", "cus_2"].iter().map(|id| CustomerId::parse(id).unwrap()).collect(),
             removed: SortedSet::default(),
             granted_by: Some(SubscriptionId::parse("sub_1").unwrap()),
+            plan_before: Some(plan_of("sub_1", "basic")),
+            plan_source: None,
         }
+    }
+
+    fn plan_of(subscription: &str, plan: &str) -> PlanOf {
+        PlanOf { subscription: SubscriptionId::parse(subscription).unwrap(), plan: plan.to_owned() }
     }
 
     fn full() -> Value {
@@ -158,7 +217,9 @@ mod tests {
             "public_metadata": {"plan": "pro", "subscription": {
                 "status": "past_due", "current_period_end": 1_900_000_000,
                 "cancel_at_period_end": false, "grace_until": 1_800_000_000}},
-            "private_metadata": {"stripe_customers": {"cus_1": true, "cus_2": true}, "stripe_subscription": "sub_1"},
+            "private_metadata": {
+                "stripe_customers": {"cus_1": true, "cus_2": true}, "stripe_subscription": "sub_1",
+                "plan_before": {"subscription": "sub_1", "plan": "basic"}},
         })
     }
 
@@ -195,11 +256,59 @@ mod tests {
         target.subscription.grace_until = None;
         target.customers = ["cus_2", "cus_3"].iter().map(|id| CustomerId::parse(id).unwrap()).collect();
         target.granted_by = None;
+        target.plan_before = None;
         let want = json!({
             "public_metadata": {"plan": "free", "subscription": {"grace_until": null}},
-            "private_metadata": {"stripe_customers": {"cus_1": null, "cus_3": true}, "stripe_subscription": null},
+            "private_metadata": {"stripe_customers": {"cus_1": null, "cus_3": true}, "stripe_subscription": null,
+                                 "plan_before": null},
         });
         assert_eq!(record().patch(&target, "plan"), Some(want));
+    }
+
+    #[test]
+    fn a_plan_and_what_grants_it_are_written_together() {
+        let tied = json!({"stripe_subscription": "sub_1", "plan_before": {"subscription": "sub_1", "plan": "basic"}});
+        let mut target = record();
+        target.plan = Some("enterprise".to_owned());
+        let want = json!({"public_metadata": {"plan": "enterprise"}, "private_metadata": tied});
+        assert_eq!(record().patch(&target, "plan"), Some(want));
+        let mut target = record();
+        target.granted_by = Some(SubscriptionId::parse("sub_2").unwrap());
+        target.plan_before = None;
+        let private = json!({"stripe_subscription": "sub_2", "plan_before": null});
+        let want = json!({"public_metadata": {"plan": "pro"}, "private_metadata": private});
+        assert_eq!(record().patch(&target, "plan"), Some(want));
+    }
+
+    #[test]
+    fn what_was_there_before_counts_only_beside_its_subscription() {
+        assert_eq!(record().before(), Some("basic"));
+        let other = Some(SubscriptionId::parse("sub_2").unwrap());
+        for granted_by in [None, other] {
+            assert_eq!(Record { granted_by, ..record() }.before(), None);
+        }
+        for garbage in [
+            json!("basic"),
+            json!({}),
+            json!({"subscription": "sub_1"}),
+            json!({"subscription": "x/y", "plan": "p"}),
+        ] {
+            let private = json!({"stripe_subscription": "sub_1", "plan_before": garbage});
+            assert_eq!(Record::from_metadata(&Value::Null, &private, "plan").before(), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_plan_of_another_source_is_told_from_stripes() {
+        for (source, want) in [
+            (json!(null), false),
+            (json!("stripe"), false),
+            (json!("clerk_billing"), true),
+            (json!(7), false),
+        ] {
+            let record = Record::from_metadata(&Value::Null, &json!({"plan_source": source}), "plan");
+            assert_eq!(record.has_unread_source(), want, "{source}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which plan a record should show, given what the subject's subscriptions grant and what the record shows.
 
-use crate::clerk::metadata::{Record, SubscriptionNote};
-use crate::plan_table::PlanTable;
+use crate::clerk::metadata::{PlanOf, Record, SubscriptionNote};
+use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::stripe::plan::{GrantedPlan, Resolution, Shown};
 use crate::time::Micros;
 
@@ -19,22 +19,70 @@ pub(super) struct Grounds {
 
 /// What the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
 pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, grounds: Grounds) -> Record {
-    let recorded = plans.recorded(shown.plan.as_deref());
     let rank = match resolution.plan {
         GrantedPlan::Known(rank) => rank,
         GrantedPlan::AsRecorded => return as_recorded(shown, resolution),
     };
-    let by_hand = !grounds.trusted && shown.granted_by.is_none();
-    let may_be_kept = by_hand || grounds.recorded_is_unclear;
-    if (may_be_kept && recorded.may_be_worth(rank)) || (!grounds.complete && recorded.may_be_lowered_by(rank))
-    {
+    let recorded = plans.recorded(shown.plan.as_deref());
+    // A release that reads the source has let Stripe raise the plan, and did not say from what.
+    let unread_before = shown.has_unread_source() && shown.granted_by.is_some() && shown.before().is_none();
+    let lowers = recorded.may_be_lowered_by(rank) && (!grounds.complete || unread_before);
+    if lowers || (grounds.recorded_is_unclear && recorded.may_be_worth(rank)) {
         return shown.clone();
     }
-    Record {
+    let granted = Record {
         plan: Some(plans.get(rank).name.clone()),
         subscription: resolution.shown.as_ref().map(note).unwrap_or_default(),
         granted_by: resolution.granting.clone(),
+        plan_before: None,
         ..shown.clone()
+    };
+    match floor(shown, grounds.trusted) {
+        None => granted,
+        Some(floor) if raises(plans, floor, recorded, rank, shown) => {
+            let counts = plans.recorded(floor).is_above_default() || shown.has_unread_source();
+            let plan = floor.unwrap_or(&plans.get(plans.default_rank()).name).to_owned();
+            let before = resolution.granting.clone().map(|subscription| PlanOf { subscription, plan });
+            Record { plan_before: before.filter(|_| counts), ..granted }
+        }
+        Some(_) if shown.granted_by.is_none() => Record { plan_before: None, ..shown.clone() },
+        Some(floor) => Record {
+            plan: floor.map(str::to_owned),
+            subscription: SubscriptionNote::default(),
+            granted_by: None,
+            plan_before: None,
+            ..shown.clone()
+        },
+    }
+}
+
+/// The plan that nothing read at Stripe may take away: one that stands there without a subscription, or stood there
+/// before the one that grants now. Inside, `None` if no plan was named. It gives way to what the seller's own metadata
+/// name, as long as it is not from a source that is not read.
+fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
+    if trusted && !shown.has_unread_source() {
+        return None;
+    }
+    match &shown.granted_by {
+        None => Some(shown.plan.as_deref()),
+        Some(_) => shown.before().map(Some),
+    }
+}
+
+/// Whether a plan of that rank is more than the floor. Of a floor that this document does not have, whoever raised it
+/// to what is on record knew that it was less; nothing else does.
+fn raises(
+    plans: &PlanTable,
+    floor: Option<&str>,
+    recorded: RecordedPlan<'_>,
+    rank: Rank,
+    shown: &Record,
+) -> bool {
+    match (plans.recorded(floor), recorded) {
+        (RecordedPlan::Unknown(_), RecordedPlan::Known(raised)) => {
+            shown.granted_by.is_some() && rank >= raised && rank > plans.default_rank()
+        }
+        (floor, _) => !floor.may_be_worth(rank),
     }
 }
 

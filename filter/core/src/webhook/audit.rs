@@ -1,6 +1,6 @@
 //! The lines that operators read: each change of a plan, each failed payment, and what somebody should see to.
 
-use super::facts::Facts;
+use super::facts::{Facts, shortened};
 use super::subject_sync::Change;
 use super::sync::Sync;
 use super::trouble::Trouble;
@@ -220,6 +220,14 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
     }
     for (subject, unknown) in facts.unknown_plans.iter() {
         lines.push(alarm("unknown_plan", event, Some(subject.as_str()), &unknown.to_string()));
+    }
+    for (subject, source) in facts.unread_sources.iter() {
+        let detail = format!(
+            "the plan's `plan_source` in Clerk's record is {:?}, which this release does not read: nothing at Stripe pays \
+             for the plan, and it was kept",
+            shortened(source)
+        );
+        lines.push(alarm("unread_plan_source", event, Some(subject.as_str()), &detail));
     }
     for key in &facts.unfit {
         let detail = format!("the metadata key {key} holds no id of the kind that belongs there");

@@ -23,8 +23,8 @@ const DISAGREEMENTS_MAX: usize = 10;
 /// made when it is completed.
 const SILENT_FROM: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many characters of a plan's name an alarm shows. No document allows a longer one.
-const PLAN_SHOWN_MAX: usize = 64;
+/// How many characters of a name in Clerk's record an alarm shows. No document allows a plan a longer one.
+const NAME_SHOWN_MAX: usize = 64;
 
 /// What one sync learns.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub(super) struct Facts {
     pub(super) plan_alarms: SortedSet<PlanAlarm>,
     /// Subjects whose record names a plan that this document does not have, and keeps it.
     pub(super) unknown_plans: SortedMap<Subject, UnknownPlan>,
+    /// Subjects whose plan is from a source that this release does not read, and is kept; and that source.
+    pub(super) unread_sources: SortedMap<Subject, String>,
     /// Metadata keys of ours that hold no id.
     pub(super) unfit: SortedSet<String>,
     /// Subjects that more customers pay for than are kept in mind.
@@ -75,8 +77,7 @@ pub(super) struct UnknownPlan {
 
 impl fmt::Display for UnknownPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: String = self.name.chars().take(PLAN_SHOWN_MAX).collect();
-        write!(f, "Clerk's record shows plan {shown:?}")?;
+        write!(f, "Clerk's record shows plan {:?}", shortened(&self.name))?;
         if let Some(subscription) = &self.granted_by {
             write!(f, ", granted by subscription {subscription}")?;
         }
@@ -85,6 +86,11 @@ impl fmt::Display for UnknownPlan {
             ", and this document has no such plan: it was kept; add the plan to `plans`, or correct the record"
         )
     }
+}
+
+/// The beginning of a name that stands in Clerk's record.
+pub(super) fn shortened(name: &str) -> String {
+    name.chars().take(NAME_SHOWN_MAX).collect()
 }
 
 impl Facts {

@@ -221,6 +221,13 @@ impl Reading {
         } else {
             facts.unknown_plans.remove(subject);
         }
+        if aim.has_unread_source()
+            && let GrantedPlan::Known(rank) = resolution.plan
+            && worker.plans.recorded(aim.plan.as_deref()).may_be_lowered_by(rank)
+        {
+            let source = aim.plan_source.clone().unwrap_or_default();
+            facts.unread_sources.insert(subject.clone(), source);
+        }
         let awaits_mapping = worker.config.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &aim, &worker.plans);
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());

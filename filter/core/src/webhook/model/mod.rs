@@ -33,6 +33,7 @@ mod named_schedules;
 mod notes;
 mod optional_steps;
 mod recorded;
+mod plan_before;
 mod requests;
 mod requests_converge;
 mod restricted_key;
