@@ -117,6 +117,7 @@ async fn two_customers_of_one_user_at_the_same_time_at_two_gateways_are_both_kep
     let private = json!({
         "stripe_customers": {&payers[0].customer: true, &payers[1].customer: true},
         "stripe_subscription": payers[1].subscription,
+        "paid_plan": {"subscription": payers[1].subscription, "plan": "enterprise"},
     });
     assert_eq!(gateway.clerk.private_metadata(user), private);
 }

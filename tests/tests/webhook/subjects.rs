@@ -77,8 +77,11 @@ async fn a_checkout_becomes_the_plan_of_whom_stripe_names_wherever_it_does() {
         });
         let public = json!({"plan": "pro", "subscription": note});
         assert_eq!(gateway.clerk.public_metadata(&payer.user), public, "{place:?}");
-        let private =
-            json!({"stripe_customers": {&payer.customer: true}, "stripe_subscription": payer.subscription});
+        let private = json!({
+            "stripe_customers": {&payer.customer: true},
+            "stripe_subscription": payer.subscription,
+            "paid_plan": {"subscription": payer.subscription, "plan": "pro"},
+        });
         assert_eq!(gateway.clerk.private_metadata(&payer.user), private, "{place:?}");
         let metadata = [&payer.subscription, &payer.customer].map(|id| gateway.stripe.metadata(id));
         assert_eq!(<(_, _)>::from(metadata), place.linked(&payer.user), "{place:?}");

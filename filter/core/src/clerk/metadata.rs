@@ -2,7 +2,7 @@
 
 use super::plan_claim;
 use crate::ids::{CustomerId, SubscriptionId};
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
 use serde_json::{Map, Value};
 
@@ -23,6 +23,10 @@ pub struct Record {
     pub removed: SortedSet<CustomerId>,
     /// `private_metadata.stripe_subscription`: the one that granted the plan.
     pub granted_by: Option<SubscriptionId>,
+    /// `private_metadata.paid_plan`: what the granting subscription granted when it was last paid.
+    pub paid_plan: Option<PlanOf>,
+    /// `private_metadata.paid_plans`: the same of the subject's other subscriptions that are late.
+    pub paid_plans: SortedMap<SubscriptionId, String>,
     /// `private_metadata.plan_before`: what stood there before the plan was raised by a subscription that has no right
     /// to take it away.
     pub plan_before: Option<PlanOf>,
@@ -65,8 +69,20 @@ impl Record {
             customers: customers(private, "stripe_customers"),
             removed: customers(private, "stripe_customers_removed"),
             granted_by: granted_by.and_then(|id| SubscriptionId::parse(id).ok()),
+            paid_plan: PlanOf::read(private, "paid_plan"),
+            paid_plans: paid_plans(private),
             plan_before: PlanOf::read(private, "plan_before"),
             plan_source: private.get("plan_source").and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+
+    /// What a subscription granted when it was last paid, as far as it was noted. Beside another granting subscription
+    /// `paid_plan` says nothing: it is left over from a release that did not know it.
+    pub fn paid(&self, id: &SubscriptionId) -> Option<&str> {
+        let of_granting = self.paid_plan.as_ref().filter(|paid| paid.subscription == *id);
+        match self.granted_by.as_ref() == Some(id) {
+            true => of_granting.map(|paid| paid.plan.as_str()),
+            false => self.paid_plans.get(id).map(String::as_str),
         }
     }
 
@@ -95,10 +111,13 @@ impl Record {
         put_object(&mut private, "stripe_customers_removed", customers_patch(&self.removed, &target.removed));
         let granted_by = |record: &Record| record.granted_by.as_ref().map(|id| id.as_str().to_owned());
         put(&mut private, "stripe_subscription", &granted_by(self), &granted_by(target));
+        put(&mut private, "paid_plan", &self.paid_plan, &target.paid_plan);
+        put_object(&mut private, "paid_plans", paid_plans_patch(&self.paid_plans, &target.paid_plans));
         put(&mut private, "plan_before", &self.plan_before, &target.plan_before);
         if self.plan != target.plan || self.granted_by != target.granted_by {
             put(&mut public, plan_key, &None, &target.plan);
             put(&mut private, "stripe_subscription", &None, &granted_by(target));
+            put(&mut private, "paid_plan", &None, &target.paid_plan);
             put(&mut private, "plan_before", &None, &target.plan_before);
         }
         let mut body = Map::new();
@@ -121,6 +140,30 @@ impl From<PlanOf> for Value {
         let members = [("subscription", of.subscription.as_str().to_owned()), ("plan", of.plan)];
         members.map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect()
     }
+}
+
+fn paid_plans(private: &Value) -> SortedMap<SubscriptionId, String> {
+    let mut plans = SortedMap::default();
+    for (id, plan) in private.get("paid_plans").and_then(Value::as_object).into_iter().flatten() {
+        if let (Ok(id), Some(plan)) = (SubscriptionId::parse(id), plan.as_str()) {
+            plans.insert(id, plan.to_owned());
+        }
+    }
+    plans
+}
+
+fn paid_plans_patch(
+    from: &SortedMap<SubscriptionId, String>,
+    to: &SortedMap<SubscriptionId, String>,
+) -> Map<String, Value> {
+    let mut patch = Map::new();
+    for (id, plan) in to.iter().filter(|(id, plan)| from.get(*id) != Some(*plan)) {
+        patch.insert(id.as_str().to_owned(), Value::String(plan.clone()));
+    }
+    for id in from.keys().filter(|id| !to.contains_key(*id)) {
+        patch.insert(id.as_str().to_owned(), Value::Null);
+    }
+    patch
 }
 
 /// The keys of a map of customers; one whose value is null counts as deleted.
@@ -203,6 +246,8 @@ mod tests {
             customers: ["cus_1", "cus_2"].iter().map(|id| CustomerId::parse(id).unwrap()).collect(),
             removed: SortedSet::default(),
             granted_by: Some(SubscriptionId::parse("sub_1").unwrap()),
+            paid_plan: Some(plan_of("sub_1", "pro")),
+            paid_plans: paid_plans(&json!({"paid_plans": {"sub_2": "basic", "sub_3": "pro"}})),
             plan_before: Some(plan_of("sub_1", "basic")),
             plan_source: None,
         }
@@ -219,6 +264,8 @@ mod tests {
                 "cancel_at_period_end": false, "grace_until": 1_800_000_000}},
             "private_metadata": {
                 "stripe_customers": {"cus_1": true, "cus_2": true}, "stripe_subscription": "sub_1",
+                "paid_plan": {"subscription": "sub_1", "plan": "pro"},
+                "paid_plans": {"sub_2": "basic", "sub_3": "pro"},
                 "plan_before": {"subscription": "sub_1", "plan": "basic"}},
         })
     }
@@ -256,26 +303,29 @@ mod tests {
         target.subscription.grace_until = None;
         target.customers = ["cus_2", "cus_3"].iter().map(|id| CustomerId::parse(id).unwrap()).collect();
         target.granted_by = None;
-        target.plan_before = None;
+        (target.plan_before, target.paid_plan) = (None, None);
+        target.paid_plans = paid_plans(&json!({"paid_plans": {"sub_3": "enterprise", "sub_4": "pro"}}));
         let want = json!({
             "public_metadata": {"plan": "free", "subscription": {"grace_until": null}},
             "private_metadata": {"stripe_customers": {"cus_1": null, "cus_3": true}, "stripe_subscription": null,
-                                 "plan_before": null},
+                                 "plan_before": null, "paid_plan": null,
+                                 "paid_plans": {"sub_2": null, "sub_3": "enterprise", "sub_4": "pro"}},
         });
         assert_eq!(record().patch(&target, "plan"), Some(want));
     }
 
     #[test]
     fn a_plan_and_what_grants_it_are_written_together() {
-        let tied = json!({"stripe_subscription": "sub_1", "plan_before": {"subscription": "sub_1", "plan": "basic"}});
+        let paid = json!({"subscription": "sub_1", "plan": "pro"});
+        let tied = json!({"paid_plan": paid, "stripe_subscription": "sub_1", "plan_before": {"subscription": "sub_1", "plan": "basic"}});
         let mut target = record();
         target.plan = Some("enterprise".to_owned());
         let want = json!({"public_metadata": {"plan": "enterprise"}, "private_metadata": tied});
         assert_eq!(record().patch(&target, "plan"), Some(want));
         let mut target = record();
         target.granted_by = Some(SubscriptionId::parse("sub_2").unwrap());
-        target.plan_before = None;
-        let private = json!({"stripe_subscription": "sub_2", "plan_before": null});
+        (target.plan_before, target.paid_plan) = (None, None);
+        let private = json!({"stripe_subscription": "sub_2", "plan_before": null, "paid_plan": null});
         let want = json!({"public_metadata": {"plan": "pro"}, "private_metadata": private});
         assert_eq!(record().patch(&target, "plan"), Some(want));
     }

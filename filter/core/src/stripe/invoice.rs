@@ -2,6 +2,7 @@
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
+use serde_json::Value;
 
 /// The `billing_reason` of an invoice that a change of plan caused.
 pub const PLAN_CHANGE: &str = "subscription_update";
@@ -19,6 +20,58 @@ pub struct Invoice {
     pub created_s: u64,
     /// Until when it may be paid, for an invoice that is sent rather than charged.
     pub due_s: Option<u64>,
+    /// The prices of the subscription's items for a whole period; of a change of plan those that it gives back. Empty if
+    /// they are not all shown, or cannot be read.
+    pub renews: Vec<RenewedPrice>,
+}
+
+/// A price that an invoice charges for a whole period, or gives back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenewedPrice {
+    /// Its id.
+    pub price: String,
+    /// The id of what is sold for it.
+    pub product: String,
+}
+
+impl RenewedPrice {
+    /// Those of an invoice. A change of plan charges for what was not paid before, and gives back what was.
+    fn of(invoice: Object<'_>) -> Option<Vec<Self>> {
+        let lines = invoice.object("lines").ok()??;
+        if lines.is_set("has_more").ok()? {
+            return None;
+        }
+        let is_change = invoice.text("billing_reason").ok()? == Some(PLAN_CHANGE);
+        let mut renewed = Vec::new();
+        for line in lines.page().ok()? {
+            let line = Object::of(line).ok()?;
+            let parent = line.object("parent").ok()?;
+            let item = parent.and_then(|parent| parent.object("subscription_item_details").ok()?);
+            let is_set = |object: Object<'_>| object.is_set("proration") != Ok(false);
+            let is_proration = is_set(line) || item.is_some_and(is_set);
+            let is_other = parent.is_some() && item.is_none();
+            let gives_back = line.member("amount").and_then(Value::as_i64).is_some_and(|amount| amount < 0);
+            let counts = if is_change { gives_back } else { !is_other && !is_proration };
+            if counts {
+                renewed.push(Self::read(line)?);
+            }
+        }
+        Some(renewed)
+    }
+
+    /// API versions before 2025-03-31 have the price itself on the line.
+    fn read(line: Object<'_>) -> Option<Self> {
+        let pricing =
+            line.object("pricing").ok()?.and_then(|pricing| pricing.object("price_details").ok()?);
+        let (price, product) = match pricing {
+            Some(details) => (details.id_of("price").ok()??, details.id_of("product").ok()??),
+            None => {
+                let price = line.object("price").ok()??;
+                (price.text("id").ok()??, price.id_of("product").ok()??)
+            }
+        };
+        Some(RenewedPrice { price: price.to_owned(), product: product.to_owned() })
+    }
 }
 
 impl Invoice {
@@ -29,6 +82,7 @@ impl Invoice {
             billing_reason: object.owned_text("billing_reason")?,
             created_s: object.needed_number("created")?,
             due_s: object.number("due_date")?,
+            renews: RenewedPrice::of(object).unwrap_or_default(),
         })
     }
 
@@ -44,10 +98,13 @@ impl Invoice {
 }
 
 /// What matters of all the open invoices of one subscription.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenInvoices {
     /// Since when the oldest is owed, in seconds since the Unix epoch. None if none is open.
     pub oldest_s: Option<u64>,
+    /// What the oldest charges for a whole period: what was sold when the last payment had not failed yet. Empty if
+    /// that cannot be told.
+    pub renews: Vec<RenewedPrice>,
     /// One of them is for a change of plan.
     pub plan_change: bool,
     /// One of them cannot be read.
@@ -75,7 +132,10 @@ impl OpenInvoices {
 
     fn add(&mut self, invoice: &Invoice) {
         let since_s = invoice.owed_since_s();
-        self.oldest_s = Some(self.oldest_s.map_or(since_s, |oldest_s| oldest_s.min(since_s)));
+        if self.oldest_s.is_none_or(|oldest_s| since_s <= oldest_s) {
+            self.oldest_s = Some(since_s);
+            self.renews.clone_from(&invoice.renews);
+        }
         self.plan_change |= invoice.is_unpaid_plan_change();
     }
 }
@@ -108,7 +168,8 @@ mod tests {
             ("sent early but due late", format!("{},{}", cycle(200, "null"), cycle(100, "900")), Some(200)),
         ];
         for (why, invoices, want) in cases {
-            assert_eq!(read(&invoices), OpenInvoices { oldest_s: want, ..OpenInvoices::default() }, "{why}");
+            let want = OpenInvoices { oldest_s: want, ..OpenInvoices::default() };
+            assert_eq!(read(&invoices), want, "{why}");
         }
     }
 
@@ -155,6 +216,73 @@ mod tests {
         ] {
             let owed = read(&invoices);
             assert_eq!((owed.oldest_s, owed.unread), (oldest_s, true), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_says_what_was_sold_before_the_payment_failed() {
+        let invoice = |created: u64, reason: &str, lines: &str| {
+            format!(
+                r#"{{"id":"in_{created}","status":"open","billing_reason":"{reason}","created":{created},
+                    "lines":{{"object":"list","has_more":false,"data":[{lines}]}}}}"#
+            )
+        };
+        let line = |price: &str, proration: bool| {
+            format!(
+                r#"{{"parent":{{"type":"subscription_item_details","subscription_item_details":{{"proration":{proration}}}}},
+                    "pricing":{{"price_details":{{"price":"{price}","product":"prod_{price}"}}}}}}"#
+            )
+        };
+        let old = |price: &str, proration: bool| {
+            format!(r#"{{"proration":{proration},"price":{{"id":"{price}","product":"prod_{price}"}}}}"#)
+        };
+        let item = r#"{"parent":{"type":"invoice_item_details","invoice_item_details":{}},"pricing":null}"#;
+        let both = |a: String, b: String| format!("{a},{b}");
+        let cycle = "subscription_cycle";
+        let cases = [
+            ("one price", invoice(1, cycle, &line("a", false)), vec!["a"]),
+            ("two", invoice(1, cycle, &both(line("a", false), line("b", false))), vec!["a", "b"]),
+            (
+                "not what a change costs",
+                invoice(1, cycle, &both(line("a", false), line("b", true))),
+                vec!["a"],
+            ),
+            ("as of old", invoice(1, cycle, &both(old("a", false), old("b", true))), vec!["a"]),
+            (
+                "not what is charged beside it",
+                invoice(1, cycle, &both(line("a", false), item.into())),
+                vec!["a"],
+            ),
+            (
+                "of the oldest",
+                both(invoice(2, cycle, &line("b", false)), invoice(1, cycle, &line("a", false))),
+                vec!["a"],
+            ),
+            ("what a change charges says nothing", invoice(1, PLAN_CHANGE, &line("b", false)), vec![]),
+            (
+                "what it gives back was paid",
+                invoice(
+                    1,
+                    PLAN_CHANGE,
+                    &both(line("a", true).replacen('{', "{\"amount\":-5,", 1), line("b", true)),
+                ),
+                vec!["a"],
+            ),
+            ("a line that cannot be read", invoice(1, cycle, &both(line("a", false), "{}".into())), vec![]),
+            ("cut", invoice(1, cycle, &line("a", false)).replace("false,\"data\"", "true,\"data\""), vec![]),
+            ("no lines", invoice(1, cycle, ""), vec![]),
+        ];
+        for (why, invoices, want) in cases {
+            let renews = read(&invoices).renews;
+            assert_eq!(
+                renews.iter().map(|renewed| renewed.price.as_str()).collect::<Vec<_>>(),
+                want,
+                "{why}"
+            );
+            assert!(
+                renews.iter().all(|renewed| renewed.product == format!("prod_{}", renewed.price)),
+                "{why}"
+            );
         }
     }
 

@@ -20,8 +20,8 @@ use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
-use grant::Judged;
-use offer::Offer;
+use grant::{Grant, Judged};
+use offer::{Offer, Renewal};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub struct Evidence<'a> {
 }
 
 /// What Clerk has on record of the subject.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Recorded<'a> {
     /// Its plan.
     pub plan: RecordedPlan<'a>,
@@ -65,6 +65,9 @@ pub struct Recorded<'a> {
     pub granting: Option<&'a SubscriptionId>,
     /// Until when that was paid, in seconds since the Unix epoch.
     pub period_end_s: Option<u64>,
+    /// What each subscription granted when it was last paid, as far as that is known. While it is past due it grants no
+    /// more: the card that failed does not buy what it is changed to meanwhile.
+    pub paid: SortedMap<SubscriptionId, Rank>,
 }
 
 /// A plan that is granted.
@@ -110,6 +113,8 @@ pub struct Resolution {
     pub granting: Option<SubscriptionId>,
     /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
     pub shown: Option<Shown>,
+    /// What each live subscription granted when it was last paid, as far as that is known now.
+    pub paid: SortedMap<SubscriptionId, Rank>,
     /// What an operator should see to.
     pub alarms: SortedSet<PlanAlarm>,
 }
@@ -170,10 +175,18 @@ impl PlanRules<'_> {
                 PastDue::Revoke => false,
                 PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
                 // Only whether an unpaid change of plan raised it.
-                PastDue::Keep => best.is_some_and(|best| recorded.plan.at_most(best) < best),
+                PastDue::Keep => best.is_some_and(|best| {
+                    !recorded.paid.contains_key(&subscription.id) && recorded.plan.at_most(best) < best
+                }),
             };
             if invoices_decide && !evidence.open_invoices.contains_key(&subscription.id) {
                 needs.open_invoices.insert(subscription.id.clone());
+            }
+            if let Some(owed) = evidence.open_invoices.get(&subscription.id)
+                && let Renewal::Unknown(depends_on) =
+                    Renewal::of(subscription, owed, &self.catalogue, evidence.products)
+            {
+                needs.products.extend(depends_on);
             }
             needs.products.extend(offer.depends_on);
             if subscription.items_cut {
@@ -191,15 +204,29 @@ impl PlanRules<'_> {
         let default_rank = self.catalogue.plans.default_rank();
         let mut alarms = SortedSet::default();
         let mut grants = Vec::new();
+        let mut paid = still_paid(evidence, recorded);
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);
-            let owed = evidence.open_invoices.get(&subscription.id).copied().unwrap_or_default();
+            let owed = evidence.open_invoices.get(&subscription.id).cloned().unwrap_or_default();
             if owed.unread {
                 let (subscription, part) = (subscription.id.clone(), UnreadPart::OpenInvoice);
                 alarms.insert(PlanAlarm::Unreadable { subscription, part });
             }
-            let judged = Judged { subscription, offer, owed };
+            let renewal = Renewal::of(subscription, &owed, &self.catalogue, evidence.products);
+            // Of several the oldest decides, and one that cannot be read may be older.
+            if let (Status::PastDue, Renewal::Plan(renewed), false) =
+                (&subscription.status, renewal, owed.unread)
+            {
+                paid.insert(subscription.id.clone(), renewed);
+            }
+            let was_paid = paid.get(&subscription.id).copied();
+            let judged = Judged { subscription, offer, owed, was_paid };
             let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
+            if let Some(rank) = grant.as_ref().and_then(Grant::by_itself)
+                && (subscription.status != Status::PastDue || !paid.contains_key(&subscription.id))
+            {
+                paid.insert(subscription.id.clone(), rank);
+            }
             grants.extend(grant.filter(|grant| grant.counts(default_rank)));
             alarms.extend(judged.offer.alarms);
         }
@@ -208,12 +235,14 @@ impl PlanRules<'_> {
                 plan: grant.plan,
                 granting: Some(grant.subscription.clone()),
                 shown: Some(grant.shown),
+                paid,
                 alarms,
             },
             None => Resolution {
                 plan: GrantedPlan::Known(default_rank),
                 granting: None,
                 shown: self.shown_without_grant(evidence),
+                paid,
                 alarms,
             },
         }
@@ -241,6 +270,17 @@ impl PlanRules<'_> {
             .min_by(|(a, id_a), (b, id_b)| a.preference().cmp(&b.preference()).then(id_a.cmp(id_b)))
             .map(|(s, _)| s)
     }
+}
+
+/// What is on record of those that have not ended.
+fn still_paid(evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> SortedMap<SubscriptionId, Rank> {
+    let mut paid = SortedMap::default();
+    for subscription in evidence.subscriptions.iter().filter(|subscription| subscription.status.is_live()) {
+        if let Some(rank) = recorded.paid.get(&subscription.id) {
+            paid.insert(subscription.id.clone(), *rank);
+        }
+    }
+    paid
 }
 
 #[cfg(test)]

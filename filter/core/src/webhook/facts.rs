@@ -4,10 +4,12 @@ use super::asks::{Ask, NoteOutcome};
 use super::owner::{Claims, SessionWords};
 use super::trouble::Trouble;
 use super::worker::Worker;
+use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
+use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::CheckoutSession;
-use crate::stripe::plan::PlanAlarm;
+use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
 use std::fmt;
@@ -94,6 +96,30 @@ pub(super) fn shortened(name: &str) -> String {
 }
 
 impl Facts {
+    /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document does not
+    /// have, or one of a source that this release does not read.
+    pub(super) fn learn_kept(
+        &mut self,
+        plans: &PlanTable,
+        subject: &Subject,
+        aim: &Record,
+        resolution: &Resolution,
+    ) {
+        let kept = plans.recorded(aim.plan.as_deref());
+        self.unknown_plans.remove(subject);
+        self.unread_sources.remove(subject);
+        if let RecordedPlan::Unknown(plan) = kept {
+            let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
+            self.unknown_plans.insert(subject.clone(), unknown);
+        }
+        let source = aim.plan_source.clone().filter(|_| aim.has_unread_source());
+        if let (Some(source), GrantedPlan::Known(rank)) = (source, resolution.plan)
+            && kept.may_be_lowered_by(rank)
+        {
+            self.unread_sources.insert(subject.clone(), source);
+        }
+    }
+
     /// Everything that says whose a subscription is, as far as it is known.
     pub(super) fn claims(&self, worker: &Worker, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);

@@ -24,6 +24,7 @@ mod metrics;
 mod model;
 mod note;
 mod owner;
+mod paid;
 mod reckoning;
 mod reconciliation;
 mod subject_sync;

@@ -2,18 +2,19 @@
 
 use super::aim::{Grounds, aim};
 use super::asks::Ask;
-use super::facts::{Facts, UnknownPlan};
+use super::facts::Facts;
 use super::owner::{Named, Via};
+use super::paid;
 use super::target::Holders;
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
-use crate::plan_table::{PlanTable, RecordedPlan};
+use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
-use crate::stripe::subscription::{Item, ItemsPage, Subscription};
+use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
 use crate::time::Micros;
 use std::cmp::Reverse;
 
@@ -215,19 +216,7 @@ impl Reading {
         if unread && aim == *shown && granted != shown.plan.as_ref() {
             facts.unread_sessions.insert(subject.clone());
         }
-        if let RecordedPlan::Unknown(plan) = worker.plans.recorded(aim.plan.as_deref()) {
-            let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
-            facts.unknown_plans.insert(subject.clone(), unknown);
-        } else {
-            facts.unknown_plans.remove(subject);
-        }
-        if aim.has_unread_source()
-            && let GrantedPlan::Known(rank) = resolution.plan
-            && worker.plans.recorded(aim.plan.as_deref()).may_be_lowered_by(rank)
-        {
-            let source = aim.plan_source.clone().unwrap_or_default();
-            facts.unread_sources.insert(subject.clone(), source);
-        }
+        facts.learn_kept(&worker.plans, subject, &aim, &resolution);
         let awaits_mapping = worker.config.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &aim, &worker.plans);
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
@@ -238,8 +227,34 @@ impl Reading {
         facts.plan_alarms.extend(resolution.alarms);
         // A record that another account's or mode's gateway keeps is left as it is.
         let is_others = self.recorded == RecordedSubscription::Unknown && aim == *shown;
-        let aim = if is_others { aim } else { holders.lists(shown, aim) };
+        let aim = match is_others {
+            true => aim,
+            false => {
+                holders.lists(shown, self.note_paid(&worker.plans, &owned, shown, aim, &resolution.paid))
+            }
+        };
         Reckoning { aim, notes, granting_since_s, awaits_mapping }
+    }
+
+    /// The target, with what the granting subscription and those that are late granted when they were last paid; those
+    /// that metadata name go first.
+    fn note_paid(
+        &self,
+        plans: &PlanTable,
+        owned: &[(&Subscription, Named)],
+        shown: &Record,
+        target: Record,
+        paid: &SortedMap<SubscriptionId, Rank>,
+    ) -> Record {
+        // Of one that is paid Stripe itself says it.
+        let is_late =
+            |status: &Status| status.is_live() && !matches!(status, Status::Active | Status::Trialing);
+        let mut live: Vec<_> =
+            owned.iter().filter(|(subscription, _)| is_late(&subscription.status)).collect();
+        live.sort_by_key(|(subscription, named)| (named.via, &subscription.id));
+        let live = live.into_iter().map(|(subscription, _)| &subscription.id);
+        let is_unread = |id: &SubscriptionId| !self.complete && !self.subscriptions.contains_key(id);
+        paid::noted(plans, shown, target, paid, live, is_unread)
     }
 
     /// The subject's subscriptions, and how each is known to be its own.
@@ -340,6 +355,7 @@ fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
         plan: worker.plans.recorded(shown.plan.as_deref()),
         granting: shown.granted_by.as_ref(),
         period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
+        paid: paid::on_record(&worker.plans, shown),
     }
 }
 

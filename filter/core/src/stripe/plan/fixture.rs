@@ -4,7 +4,7 @@ use super::{Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Reco
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::stripe::invoice::{Invoice, OpenInvoices};
+use crate::stripe::invoice::{Invoice, OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::{Item, Price, Status, Subscription};
 use crate::time::Micros;
@@ -48,6 +48,7 @@ pub(super) struct World {
     pub(super) recorded: &'static str,
     pub(super) granting: Option<SubscriptionId>,
     pub(super) period_end_s: Option<u64>,
+    pub(super) paid: SortedMap<SubscriptionId, Rank>,
 }
 
 impl World {
@@ -63,12 +64,25 @@ impl World {
             recorded: "free",
             granting: None,
             period_end_s: None,
+            paid: SortedMap::default(),
         }
     }
 
     pub(super) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
         self.recorded = plan;
         self.granting = SubscriptionId::parse(granting).ok();
+        // As where nothing else was noted: what is on record is what it granted when it was paid.
+        match self.plans.rank_of(plan) {
+            Some(_) => self.paid(granting, plan),
+            None => self,
+        }
+    }
+
+    pub(super) fn paid(mut self, subscription: &str, plan: &str) -> Self {
+        if let Ok(id) = SubscriptionId::parse(subscription) {
+            let rank = self.rank(plan);
+            self.paid.insert(id, rank);
+        }
         self
     }
 
@@ -78,8 +92,17 @@ impl World {
     }
 
     pub(super) fn owing(mut self, subscription: &str, oldest_s: u64, plan_change: bool) -> Self {
-        let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change, unread: false };
+        let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change, ..OpenInvoices::default() };
         self.open_invoices.insert(SubscriptionId::parse(subscription).unwrap(), owed);
+        self
+    }
+
+    /// What the unpaid renewal charges for.
+    pub(super) fn renewing(mut self, subscription: &str, prices: &[&str]) -> Self {
+        let id = SubscriptionId::parse(subscription).unwrap();
+        let price = |id: &&str| RenewedPrice { price: (*id).to_owned(), product: "prod_other".to_owned() };
+        let owed = self.open_invoices.get_mut(&id).unwrap();
+        owed.renews = prices.iter().map(price).collect();
         self
     }
 
@@ -111,6 +134,7 @@ impl World {
             plan: self.plans.recorded(Some(self.recorded)),
             granting: self.granting.as_ref(),
             period_end_s: self.period_end_s,
+            paid: self.paid.clone(),
         };
         question(rules, &evidence, &recorded)
     }
@@ -179,5 +203,6 @@ pub(super) fn invoice(status: &str, reason: &str, created_s: u64) -> Invoice {
         billing_reason: Some(reason.to_owned()),
         created_s,
         due_s: None,
+        renews: Vec::new(),
     }
 }

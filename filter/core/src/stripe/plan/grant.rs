@@ -17,6 +17,8 @@ pub(super) struct Judged<'a> {
     pub(super) subscription: &'a Subscription,
     pub(super) offer: Offer,
     pub(super) owed: OpenInvoices,
+    /// What it granted when it was last paid, if that is known.
+    pub(super) was_paid: Option<Rank>,
 }
 
 /// A plan, and the subscription that gives it.
@@ -43,6 +45,14 @@ impl Grant<'_> {
     /// It gives a plan, or keeps one that is above the default: what everyone has needs no keeping.
     pub(super) fn counts(&self, default_rank: Rank) -> bool {
         !self.keeps || self.plan > GrantedPlan::Known(default_rank)
+    }
+
+    /// The plan of this document that it gives without regard to what is on record.
+    pub(super) fn by_itself(&self) -> Option<Rank> {
+        match self.plan {
+            GrantedPlan::Known(rank) if !self.keeps => Some(rank),
+            GrantedPlan::Known(_) | GrantedPlan::AsRecorded => None,
+        }
     }
 
     /// The order in which one of several is chosen: the least comes first. Total, so that every replica chooses the
@@ -108,12 +118,22 @@ impl<'a> Judged<'a> {
                 keeps(GrantedPlan::AsRecorded)
             }
             status => match self.offer.best {
-                Some(best) if *status == Status::PastDue && self.is_unpaid_plan_change() => {
-                    keeps(GrantedPlan::Known(recorded.plan.at_most(best.rank)))
-                }
+                Some(best) if *status == Status::PastDue => self.plan_of_past_due(best.rank, recorded),
                 Some(best) => Some((GrantedPlan::Known(best.rank), false)),
                 None => keeps(self.plan_of_unmapped(recorded, alarms)?),
             },
+        }
+    }
+
+    /// No more than when it was last paid. Where that is not known, since it is past due for as long as it has been
+    /// known: what it sells, if no change of plan is what was not paid.
+    fn plan_of_past_due(&self, sold: Rank, recorded: &Recorded<'_>) -> Option<(GrantedPlan, bool)> {
+        match self.was_paid {
+            Some(paid) => Some((GrantedPlan::Known(sold.min(paid)), sold > paid)),
+            None if self.is_unpaid_plan_change() => {
+                Some((GrantedPlan::Known(recorded.plan.at_most(sold)), true))
+            }
+            None => Some((GrantedPlan::Known(sold), false)),
         }
     }
 

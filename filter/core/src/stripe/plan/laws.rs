@@ -49,6 +49,10 @@ fn a_world() -> impl Strategy<Value = World> {
             subscriptions.dedup_by(|a, b| a.id == b.id);
             let world =
                 World::new(subscriptions).past_due(setting).recorded(plan, &format!("sub_{granting}"));
+            let world = match granting {
+                0..=2 => world.paid("sub_0", "pro").paid("sub_2", "free"),
+                _ => world,
+            };
             let world = world.product("prod_other", &[]);
             owing.into_iter().fold(world, |world, (id, days, change)| {
                 world.owing(&format!("sub_{id}"), NOW_S - days * DAY_S, change)
@@ -64,6 +68,12 @@ fn recorded_after(world: &World) -> World {
     if let GrantedPlan::Known(rank) = resolution.plan {
         let plan = ["free", "pro", "enterprise"].into_iter().find(|plan| world.rank(plan) == rank);
         next.recorded = plan.unwrap();
+    }
+    next.paid = resolution.paid;
+    if let (Some(id), GrantedPlan::Known(rank)) = (&resolution.granting, resolution.plan)
+        && !next.paid.contains_key(id)
+    {
+        next.paid.insert(id.clone(), rank);
     }
     next.granting = resolution.granting;
     next
@@ -139,6 +149,18 @@ proptest! {
             rules.resolve(Micros::from_secs(now_s), evidence, recorded).plan
         });
         prop_assert!(at(NOW_S + days * DAY_S) <= at(NOW_S));
+    }
+
+    #[test]
+    fn a_late_payment_never_gives_more_than_was_paid(world in a_world()) {
+        let resolution = world.resolve();
+        let late = world.subscriptions.iter().find(|s| Some(&s.id) == resolution.granting.as_ref());
+        if let (Some(late), GrantedPlan::Known(rank)) = (late, resolution.plan)
+            && late.status == Status::PastDue
+            && let Some(paid) = world.paid.get(&late.id)
+        {
+            prop_assert!(rank <= *paid);
+        }
     }
 
     #[test]

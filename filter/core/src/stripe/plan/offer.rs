@@ -5,7 +5,9 @@ use super::catalogue::{Catalogue, Products, Sells};
 use crate::ids::ProductId;
 use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
-use crate::stripe::subscription::{Subscription, UnreadPart};
+use crate::stripe::invoice::{OpenInvoices, RenewedPrice};
+use crate::stripe::object::{Expandable, Metadata};
+use crate::stripe::subscription::{Price, Subscription, UnreadPart};
 
 /// What a subscription sells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,50 @@ pub(super) struct Best {
     pub(super) rank: Rank,
     /// Until when it is paid.
     pub(super) current_period_end_s: Option<u64>,
+}
+
+/// What an unpaid renewal sells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// Nobody knows, or not without more: these products.
+    Unknown(SortedSet<ProductId>),
+    /// This plan, or the default one if it is knowingly none.
+    Plan(Rank),
+}
+
+impl Renewal {
+    /// What the oldest open invoice of a subscription charges for a whole period.
+    pub(super) fn of(
+        subscription: &Subscription,
+        owed: &OpenInvoices,
+        catalogue: &Catalogue<'_>,
+        products: &Products,
+    ) -> Self {
+        let mut plan = catalogue.plans.default_rank();
+        let mut depends_on = SortedSet::default();
+        let mut known = !owed.renews.is_empty();
+        for RenewedPrice { price: id, product } in &owed.renews {
+            // A line has only ids; what else a price has is known of those that are still sold.
+            let mut items = subscription.items.iter().map(|item| &item.price);
+            let price = items.find(|price| price.id == *id).cloned().unwrap_or_else(|| Price {
+                id: id.clone(),
+                lookup_key: None,
+                metadata: Metadata::default(),
+                product: Some(Expandable::Id(product.clone())),
+                unread: false,
+            });
+            match catalogue.sells(&price, products) {
+                Sells::Plan(rank) => plan = plan.max(rank),
+                Sells::NotAPlan => {}
+                Sells::Nothing(_) | Sells::ProductGone => known = false,
+                Sells::DependsOn(product) => depends_on.extend([product]),
+            }
+        }
+        match known && depends_on.is_empty() {
+            true => Renewal::Plan(plan),
+            false => Renewal::Unknown(depends_on),
+        }
+    }
 }
 
 impl Offer {

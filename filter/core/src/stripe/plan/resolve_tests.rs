@@ -155,9 +155,9 @@ fn a_change_of_plan_that_was_not_paid_raises_nothing() {
         ("nor from nothing", change("open"), "free", "-"),
         ("what is on record is kept", change("open").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
         (
-            "the change was paid, something else was not",
+            "nor by a change that was paid, as long as the rest is not",
             change("paid").recorded("pro", "sub_1"),
-            "enterprise",
+            "pro",
             "sub_1",
         ),
         ("a change downwards lowers", lowered.recorded("enterprise", "sub_1"), "pro", "sub_1"),
@@ -174,6 +174,85 @@ fn a_change_of_plan_that_was_not_paid_raises_nothing() {
             "-",
         ),
     ]);
+}
+
+#[test]
+fn while_past_due_a_subscription_grants_at_most_what_it_granted_when_it_was_paid() {
+    // The renewal was not paid, and then the price was changed without an invoice.
+    let late =
+        |subscription: Subscription| World::new(vec![subscription]).owing("sub_1", NOW_S - DAY_S, false);
+    let beside = |status: &str| {
+        let world = World::new(vec![ent("sub_1", "past_due"), ent("sub_2", status)]);
+        world.owing("sub_1", NOW_S - DAY_S, false).recorded("enterprise", "sub_2").paid("sub_1", "pro")
+    };
+    check(&[
+        ("changed to more", late(ent("sub_1", "past_due")).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("to less", late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        (
+            "to less, and to more again",
+            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").paid("sub_1", "enterprise"),
+            "enterprise",
+            "sub_1",
+        ),
+        (
+            "by an old release that let it",
+            late(ent("sub_1", "past_due")).recorded("enterprise", "sub_1").paid("sub_1", "pro"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "kept alive",
+            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").past_due(PastDue::Keep),
+            "pro",
+            "sub_1",
+        ),
+        ("another one pays for more", beside("active"), "enterprise", "sub_2"),
+        ("and has ended: not less than was paid, nor more", beside("canceled"), "pro", "sub_1"),
+        (
+            "paid again",
+            World::new(vec![ent("sub_1", "active")]).recorded("pro", "sub_1"),
+            "enterprise",
+            "sub_1",
+        ),
+        ("what was paid was free", late(ent("sub_1", "past_due")).recorded("free", "sub_1"), "free", "-"),
+        (
+            "never seen before it was late, but the unpaid renewal tells",
+            late(ent("sub_1", "past_due")).renewing("sub_1", &["price_pro"]),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "paid for more before a renewal that nobody told us of",
+            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_ent"]),
+            "enterprise",
+            "sub_1",
+        ),
+        (
+            "an add-on was renewed",
+            late(ent("sub_1", "past_due")).renewing("sub_1", &["price_storage"]),
+            "free",
+            "-",
+        ),
+        (
+            "a renewal of a price that nobody knows says nothing",
+            late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_old"]),
+            "pro",
+            "sub_1",
+        ),
+        ("never seen before it was late", late(ent("sub_1", "past_due")), "enterprise", "sub_1"),
+    ]);
+    let paid = |world: &World| {
+        let paid = world.resolve().paid;
+        let names = paid.iter().map(|(id, rank)| (id.to_string(), world.plans.get(*rank).name.clone()));
+        names.collect::<Vec<_>>()
+    };
+    let noted = |plan: &str| vec![("sub_1".to_owned(), plan.to_owned())];
+    assert_eq!(paid(&World::new(vec![pro("sub_1", "active")]).recorded("enterprise", "sub_1")), noted("pro"));
+    assert_eq!(paid(&World::new(vec![ent("sub_1", "trialing")])), noted("enterprise"));
+    assert_eq!(paid(&late(ent("sub_1", "past_due")).recorded("pro", "sub_1")), noted("pro"));
+    assert_eq!(paid(&late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1")), noted("enterprise"));
+    assert_eq!(paid(&World::new(vec![pro("sub_1", "unpaid")]).recorded("pro", "sub_1")), noted("pro"));
+    assert_eq!(paid(&World::new(vec![pro("sub_1", "canceled")]).recorded("pro", "sub_1")), vec![]);
 }
 
 #[test]
@@ -563,7 +642,7 @@ fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
     let unread = |prices: &[&str]| World::new(vec![with_unread(late(prices), UnreadPart::LatestInvoice)]);
     let open = |oldest_s| {
         let mut world = World::new(vec![late(&["price_pro"])]);
-        let owed = OpenInvoices { oldest_s, plan_change: false, unread: true };
+        let owed = OpenInvoices { oldest_s, unread: true, ..OpenInvoices::default() };
         world.open_invoices.insert(SubscriptionId::parse("sub_1").unwrap(), owed);
         world
     };

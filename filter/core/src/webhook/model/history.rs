@@ -23,7 +23,7 @@ impl History {
     pub(super) fn note(&mut self, world: &World) {
         let grant = |subscription| {
             let owner = oracle::owner(&world.stripe, subscription)?;
-            Some((subscription.customer.clone(), owner, oracle::rank(subscription)?))
+            Some((subscription.customer.clone(), owner, oracle::rank(&world.stripe, subscription)?))
         };
         let all = world.stripe.subscriptions.values();
         let listed = |subject: &&str| {

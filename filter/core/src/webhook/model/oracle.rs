@@ -32,18 +32,36 @@ pub(super) fn named(metadata: &Metadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 
-/// The rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its grace.
-pub(super) fn rank(subscription: &Subscription) -> Option<usize> {
-    if !matches!(subscription.status, "active" | "trialing" | "past_due") {
-        return None;
+/// The rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its grace, and
+/// grants no more than what was to be renewed when the first payment failed.
+pub(super) fn rank(stripe: &Stripe, subscription: &Subscription) -> Option<usize> {
+    let sold = sold(&subscription.prices);
+    match subscription.status {
+        "active" | "trialing" => sold,
+        "past_due" => {
+            let mut open =
+                stripe.invoices.iter().filter(|i| i.subscription == subscription.id && i.status == "open");
+            let renewed = open.next().map(|oldest| sold_or_none(&oldest.prices));
+            sold.map(|sold| renewed.map_or(sold, |renewed| sold.min(renewed)))
+        }
+        _ => None,
     }
+    // What is past due and was paid as nothing gives nothing.
+    .filter(|rank| subscription.status != "past_due" || *rank > 0 || sold == Some(0))
+}
+
+fn sold_or_none(prices: &[String]) -> usize {
+    sold(prices).unwrap_or_default()
+}
+
+fn sold(prices: &[String]) -> Option<usize> {
     let of_price = |price: &String| match price.as_str() {
         "price_free" => Some(0),
         "price_pro" | "price_by_product" => Some(1),
         "price_ent" => Some(2),
         _ => None,
     };
-    subscription.prices.iter().filter_map(of_price).max()
+    prices.iter().filter_map(of_price).max()
 }
 
 pub(super) fn is_live(subscription: &Subscription) -> bool {
@@ -62,8 +80,8 @@ pub(super) struct Truth<'a> {
 pub(super) fn truth<'a>(stripe: &'a Stripe, subject: &str) -> Truth<'a> {
     let owned: Vec<&Subscription> =
         stripe.subscriptions.values().filter(|s| owner(stripe, s).as_deref() == Some(subject)).collect();
-    let best = owned.iter().filter_map(|subscription| rank(subscription)).max();
-    let granting = owned.iter().filter(|s| best.is_some() && rank(s) == best).copied().collect();
+    let best = owned.iter().filter_map(|subscription| rank(stripe, subscription)).max();
+    let granting = owned.iter().filter(|s| best.is_some() && rank(stripe, s) == best).copied().collect();
     let mut customers: Vec<&str> =
         owned.iter().filter(|s| is_live(s)).map(|subscription| subscription.customer.as_str()).collect();
     customers.sort_unstable();

@@ -73,6 +73,8 @@ pub(super) struct Invoice {
     pub(super) status: &'static str,
     pub(super) billing_reason: &'static str,
     pub(super) created_s: u64,
+    /// What it charges for a whole period.
+    pub(super) prices: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -198,6 +200,10 @@ impl Stripe {
     }
 
     pub(super) fn set_status(&mut self, id: &str, status: &'static str) -> Option<usize> {
+        if matches!(status, "active" | "trialing") {
+            let open = self.invoices.iter_mut().filter(|invoice| invoice.subscription == id);
+            open.for_each(|invoice| invoice.status = "paid");
+        }
         self.change_subscription(id, |subscription| subscription.status = status)
     }
 
@@ -214,6 +220,7 @@ impl Stripe {
             status: "open",
             billing_reason,
             created_s,
+            prices: self.subscriptions[id].prices.clone(),
         };
         let latest = Some(invoice.id.clone());
         self.invoices.push(invoice);

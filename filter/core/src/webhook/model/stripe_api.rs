@@ -202,7 +202,7 @@ impl Stripe {
             .invoices
             .iter()
             .filter(|invoice| invoice.subscription == subscription && invoice.status == status)
-            .map(wire::invoice)
+            .map(|invoice| wire::invoice(self, invoice))
             .collect();
         Ok(wire::list(&found, false))
     }

@@ -18,7 +18,7 @@ pub(super) fn subscription(stripe: &Stripe, subscription: &Subscription, expand:
     let latest = match (&subscription.latest_invoice, expand.contains(&"latest_invoice")) {
         (None, _) => "null".to_owned(),
         (Some(id), false) => format!(r#""{id}""#),
-        (Some(_), true) => invoice(invoices().unwrap()),
+        (Some(_), true) => invoice(stripe, invoices().unwrap()),
     };
     let products = expand.contains(&"items.data.price.product");
     let items = items(stripe, subscription, products);
@@ -79,10 +79,20 @@ pub(super) fn session(session: &Session) -> String {
     )
 }
 
-pub(super) fn invoice(invoice: &Invoice) -> String {
+pub(super) fn invoice(stripe: &Stripe, invoice: &Invoice) -> String {
     let Invoice { id, status, billing_reason, created_s, .. } = invoice;
+    // A change of plan gives back what was there before it.
+    let amount = if *billing_reason == "subscription_update" { -100 } else { 100 };
+    let line = |price: &String| {
+        let product = &stripe.prices[price].product;
+        format!(
+            r#"{{"amount":{amount},"parent":{{"subscription_item_details":{{"proration":false}}}},"pricing":{{"price_details":{{"price":"{price}","product":"{product}"}}}}}}"#
+        )
+    };
+    let lines: Vec<String> = invoice.prices.iter().map(line).collect();
     format!(
-        r#"{{"id":"{id}","object":"invoice","status":"{status}","billing_reason":"{billing_reason}","created":{created_s},"due_date":null}}"#
+        r#"{{"id":"{id}","object":"invoice","status":"{status}","billing_reason":"{billing_reason}","created":{created_s},"due_date":null,"lines":{{"object":"list","has_more":false,"data":[{}]}}}}"#,
+        lines.join(",")
     )
 }
 
