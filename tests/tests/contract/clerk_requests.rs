@@ -6,7 +6,7 @@ use crate::script;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tollgate_core::clerk::api::{API_VERSION, ApiError, BackendApi, record};
-use tollgate_core::clerk::metadata::{Record, SubscriptionNote};
+use tollgate_core::clerk::metadata::{PlanOf, Record, SubscriptionNote};
 use tollgate_core::clerk::roster::{self, Kind};
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
@@ -82,6 +82,7 @@ fn subject(id: &str) -> Subject {
 /// With something in every place that Tollgate writes to.
 fn full() -> Record {
     let customer = |id| CustomerId::parse(id).expect("an id");
+    let subscription = |id| SubscriptionId::parse(id).expect("an id");
     Record {
         plan: Some("pro".to_owned()),
         subscription: SubscriptionNote {
@@ -92,7 +93,12 @@ fn full() -> Record {
         },
         customers: ["cus_1", "cus_2"].map(customer).into_iter().collect(),
         removed: [customer("cus_3")].into_iter().collect(),
-        granted_by: Some(SubscriptionId::parse("sub_1").expect("an id")),
+        granted_by: Some(subscription("sub_1")),
+        paid_plan: Some(PlanOf { subscription: subscription("sub_1"), plan: "pro".to_owned() }),
+        paid_plans: [(subscription("sub_2"), "pro".to_owned())].into_iter().collect(),
+        plan_before: Some(PlanOf { subscription: subscription("sub_1"), plan: "free".to_owned() }),
+        // It is only read.
+        plan_source: None,
     }
 }
 

@@ -22,7 +22,7 @@ const PRO: &str = "price_pro";
 const BY_PRODUCT: &str = "price_by_product";
 
 /// Every kind of request that a sync can make of Stripe, as [`kind`] writes it.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 9] = [
     "GET /v1/checkout/sessions ? limit subscription",
     "GET /v1/customers/_",
     "GET /v1/invoices ? limit status subscription",
@@ -31,7 +31,6 @@ const KINDS: [&str; 10] = [
     "GET /v1/subscriptions ? customer expand[] expand[] limit status",
     "GET /v1/subscriptions ? customer expand[] expand[] limit starting_after status",
     "GET /v1/subscriptions/_ ? expand[] expand[] expand[]",
-    "POST /v1/customers/_ metadata[_]",
     "POST /v1/subscriptions/_ metadata[_]",
 ];
 
