@@ -16,7 +16,7 @@ import threading
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 app = FastAPI(openapi_url=None)
 seen: list[dict] = []
@@ -60,6 +60,12 @@ async def reports(request: Request) -> JSONResponse:
 @app.get("/search")
 async def search(request: Request) -> JSONResponse:
     return JSONResponse({"results": [], "request": await echo(request)})
+
+
+@app.get("/{path:path}/leave")
+async def leave(request: Request, to: str) -> RedirectResponse:
+    await echo(request)
+    return RedirectResponse(to, 302)
 
 
 @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -26,7 +26,16 @@ pub trait Machine {
         let _ = (worker, now, inquiry, outcome);
         Vec::new()
     }
+
+    /// Returns what the host keeps with a request that was forwarded and ends without a response, as it does when Envoy
+    /// follows a redirect itself. The machine of the request's next pass reads it at [`KEPT`].
+    fn keep(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
+
+/// The attribute at which a machine reads what one of an earlier pass of the same request [kept](Machine::keep).
+pub const KEPT: &[&str] = &["tollgate_kept"];
 
 /// What a [`Machine`] is told.
 #[derive(Debug)]

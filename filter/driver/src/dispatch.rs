@@ -12,7 +12,7 @@ use crate::perform::{ConfiguredFilter, perform, settle};
 use crate::unjudged::{self, UnjudgedError};
 use tollgate_core::report::{Level, Metrics};
 use tollgate_core::sorted::SortedMap;
-use tollgate_core::{Input, InquiryId};
+use tollgate_core::{Input, InquiryId, Machine};
 
 /// What the host does with a request when a callback returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,10 +141,19 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
     }
 
     /// Ends a context: a request's or a filter's.
-    pub fn end_context(&mut self, context_id: u32) {
+    pub fn end_context(&mut self, host: &mut H, context_id: u32) {
         match self.exchanges.remove(&context_id) {
-            Some(exchange) if exchange.has_called => self.pending.remove_owner(context_id),
-            Some(_) => {}
+            Some(exchange) => {
+                if exchange.is_unanswered()
+                    && let Some(bytes) = exchange.machine.keep()
+                {
+                    // A client that has left is no reason for a redirect, so what cannot be kept is rarely missed.
+                    let _ = host.keep(&bytes);
+                }
+                if exchange.has_called {
+                    self.pending.remove_owner(context_id);
+                }
+            }
             None => {
                 self.filters.remove(&context_id);
                 self.pending.remove_owner(context_id);

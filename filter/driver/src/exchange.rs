@@ -34,6 +34,8 @@ pub(crate) struct Exchange<M> {
     pub(crate) awaits: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
     tell_status: bool,
+    /// Whether there was a response.
+    responded: bool,
 }
 
 impl<M> Exchange<M> {
@@ -49,6 +51,7 @@ impl<M> Exchange<M> {
             awaits: None,
             respond_with: Vec::new(),
             tell_status: false,
+            responded: false,
         }
     }
 
@@ -90,6 +93,7 @@ impl<M> Exchange<M> {
 
     /// Sets the header fields of the response. Those that the host refuses are left out: the request was judged.
     pub(crate) fn respond<H: Host>(&mut self, host: &mut H) {
+        self.responded = true;
         for (name, value) in std::mem::take(&mut self.respond_with) {
             if let Err(HostError(status)) = host.set_response_header(name, value.as_bytes()) {
                 let line =
@@ -97,6 +101,11 @@ impl<M> Exchange<M> {
                 host.log(Level::Warn, &line);
             }
         }
+    }
+
+    /// Returns whether the request was forwarded and there was no response.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.stage == Stage::Forwarded && !self.responded
     }
 
     /// Returns the status of the response, once, if the machine asked for it.

@@ -78,6 +78,13 @@ pub trait Host {
     /// Returns the value of an attribute of Envoy's, if there is one.
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>>;
 
+    /// Keeps bytes with the current request, to be read as the attribute [`KEPT`](tollgate_core::machine::KEPT) if the
+    /// host follows a redirect for it.
+    ///
+    /// # Errors
+    /// [`HostError`] if they are not kept.
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError>;
+
     /// Starts a callout of the current request, which the host may cancel with it. Returns how it ended if it could not
     /// be started.
     ///

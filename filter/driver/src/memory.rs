@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{Verification, Version};
+use tollgate_core::machine::{KEPT, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 
@@ -213,6 +213,11 @@ impl Host for MemoryHost {
 
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
         self.properties.get(&path.join(".")).cloned()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        self.properties.insert(KEPT.join("."), bytes.to_vec());
+        Ok(())
     }
 
     fn start_callout(&mut self, callout: &Callout) -> Result<u32, Outcome<'static>> {

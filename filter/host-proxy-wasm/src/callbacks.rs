@@ -2,7 +2,8 @@
 
 use crate::abi::BufferType;
 use crate::callout::{Token, read_grpc_close, read_grpc_message, read_http};
-use crate::{ProxyWasm, body};
+use crate::{ProxyWasm, body, property};
+use tollgate_core::machine::KEPT;
 use tollgate_driver::{CalloutResult, Dispatch, Filter, Flow};
 
 /// All filters and requests of one VM, one method for each callback of the ABI.
@@ -22,6 +23,7 @@ impl<F: Filter> Callbacks<F> {
 
     /// A filter gets its configuration. False makes Envoy refuse it; the log says why.
     pub fn configure(&mut self, context_id: u32, document_size: usize) -> bool {
+        property::declare(KEPT);
         let document = body::read(BufferType::PLUGIN_CONFIGURATION, document_size);
         self.0.configure(&mut ProxyWasm, context_id, document.as_deref())
     }
@@ -63,7 +65,7 @@ impl<F: Filter> Callbacks<F> {
 
     /// A context has ended.
     pub fn delete(&mut self, context_id: u32) {
-        self.0.end_context(context_id);
+        self.0.end_context(&mut ProxyWasm, context_id);
     }
 
     fn ended(&mut self, token: Token, read: impl FnOnce() -> CalloutResult) {

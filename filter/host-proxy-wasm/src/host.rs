@@ -4,7 +4,7 @@ use crate::abi::{self, BufferType, MapType, Status};
 use crate::callout::{self, Token};
 use crate::{body, clock, environment, headers, log, property, random, reply, shared_data, signature};
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{Verification, Version};
+use tollgate_core::machine::{KEPT, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
@@ -68,6 +68,10 @@ impl Host for ProxyWasm {
 
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
         property::read(path)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        Ok(property::set(KEPT, bytes)?)
     }
 
     fn start_callout(&mut self, callout: &Callout) -> Result<Token, Outcome<'static>> {

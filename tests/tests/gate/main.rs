@@ -14,6 +14,7 @@ mod organizations;
 mod paths;
 mod plans;
 mod quota;
+mod redirects;
 mod rules;
 mod shadow;
 mod shared;

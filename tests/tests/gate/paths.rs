@@ -1,6 +1,6 @@
 //! No way round a rule: a path, a host or a method written in another way, in front of a service that reads it so.
 
-use crate::shared::{bare, shipped};
+use crate::shared::{bare, reached, shipped};
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::wire::{Answer, exchange, request};
 
@@ -85,6 +85,24 @@ async fn behind_envoys_own_normalisation_no_disguise_reaches_the_upstream_withou
     let without_token = disguised.iter().filter(|seen| seen.header("authorization").is_empty());
     let guarded = without_token.filter(|seen| seen.path != "/asking").count();
     assert_eq!(guarded, 0, "{disguised:?}");
+}
+
+#[tokio::test]
+async fn header_fields_that_replace_a_path_or_method_are_judged_or_do_not_arrive() {
+    let fields = "x-original-url: /ask\r\nx_rewrite_url: /ask\r\nx-http-method-override: POST\r\n";
+    let bytes = request("GET", "/free?replaced", fields, b"");
+    let bare = bare().await;
+    let answer = exchange(bare.envoy.address(), &bytes).await.expect("an answer");
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("ambiguous_path")));
+    let drafts = request("GET", "/drafts", "x-http-method-override: POST\r\n", b"");
+    let answer = exchange(bare.envoy.address(), &drafts).await.expect("an answer");
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("ambiguous_method")));
+    let shipped = shipped().await;
+    let answer = exchange(shipped.envoy.address(), &bytes).await.expect("an answer");
+    assert_eq!(answer.status, 200);
+    let seen = reached(&shipped, "replaced").await.remove(0);
+    let names = ["x-original-url", "x_rewrite_url", "x-rewrite-url", "x-http-method-override"];
+    assert!(names.iter().all(|name| seen.header(name).is_empty()), "{seen:?}");
 }
 
 #[tokio::test]

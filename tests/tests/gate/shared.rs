@@ -61,6 +61,7 @@ pub fn unprotected(standalone: Standalone) -> Standalone {
 
 fn unprotected_envoy(config: &mut serde_norway::Value) {
     let manager = connection_manager(config);
+    manager.as_mapping_mut().map(|manager| manager.remove("early_header_mutation_extensions"));
     manager["normalize_path"] = false.into();
     manager["merge_slashes"] = false.into();
     manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED".into();

@@ -16,6 +16,7 @@ mod judgement;
 mod keyring;
 mod metrics;
 mod passage;
+mod redirect;
 mod refusal;
 mod reported;
 mod rules;

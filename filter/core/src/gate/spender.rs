@@ -80,6 +80,16 @@ impl Spender {
         }
     }
 
+    /// The bytes that tell its counters from others'; none without a subject.
+    pub(super) fn counter_subject(&self) -> &[u8] {
+        match self {
+            Spender::Caller { caller, .. } => {
+                caller.subject.as_ref().map(|subject| subject.as_str().as_bytes()).unwrap_or_default()
+            }
+            Spender::Anonymous { network, .. } => network.octets(),
+        }
+    }
+
     /// Where the counters of a limit are in the local store; `None` without a subject.
     pub(super) fn place(&self, tables: &Tables, limit: &str) -> Option<Place> {
         Some(match self {

@@ -133,7 +133,7 @@ impl Gate {
             flow = Flow::Continue;
         }
         let rule = self.rule();
-        self.dispatch.end_context(REQUEST);
+        self.dispatch.end_context(&mut self.host, REQUEST);
         match (flow, self.host.request().reply.take()) {
             (Flow::Continue, _) => Verdict::Admitted { rule },
             (Flow::Pause, Some(reply)) => Verdict::Refused { rule, reply },

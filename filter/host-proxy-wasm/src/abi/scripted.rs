@@ -164,6 +164,14 @@ pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
     call("get_property", behave, |answer| answer.bytes)
 }
 
+pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Status {
+    let behave = |host: &mut Host| {
+        host.properties.insert(path.to_vec(), value.to_vec());
+        Ok(())
+    };
+    call("set_property", behave, |_| ()).err().unwrap_or(Status::OK)
+}
+
 pub(crate) fn shared_data(key: &[u8]) -> Result<(Vec<u8>, u32), Status> {
     let behave = |host: &mut Host| host.shared.get(key).cloned().ok_or(Status::NOT_FOUND);
     call("get_shared_data", behave, |answer| {

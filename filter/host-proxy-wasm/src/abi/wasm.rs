@@ -78,6 +78,7 @@ unsafe extern "C" {
         token: *mut u32,
     ) -> u32;
     fn proxy_get_status(code: *mut u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     safe fn proxy_set_effective_context(context_id: u32) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
@@ -257,6 +258,11 @@ pub(crate) fn grpc_status_message() -> Result<Vec<u8>, Status> {
 
 pub(crate) fn set_effective_context(context_id: u32) -> Status {
     Status(proxy_set_effective_context(context_id))
+}
+
+pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Status {
+    // SAFETY: pointers and lengths are those of slices that outlive the call.
+    Status(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
 }
 
 pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {

@@ -373,3 +373,26 @@ fn a_wrong_configuration_is_refused_and_the_log_says_why() {
     scripted::with(|host| host.refusals.insert("random_get", Status(28)));
     assert!(!dispatch.configure(10, 0), "no randomness");
 }
+
+#[test]
+fn what_a_request_leaves_is_kept_if_it_ends_without_a_response() {
+    let cases = [
+        ("forwarded, and no response: Envoy may follow a redirect", forward(), false, true),
+        ("a response", forward(), true, false),
+        ("answered here", reply(403), false, false),
+        ("still held", Action::Wait, false, false),
+    ];
+    for (why, action, responds, kept) in cases {
+        let mut dispatch = dispatch();
+        let declared = scripted::with(|host| host.foreign_arguments.clone());
+        assert_eq!(declared, b"\x0a\x0dtollgate_kept\x28\x01", "for the whole request");
+        then([action]);
+        dispatch.request_headers(REQUEST, true);
+        if responds {
+            dispatch.response_headers(REQUEST);
+        }
+        dispatch.delete(REQUEST);
+        let property = scripted::with(|host| host.properties.get(&b"tollgate_kept"[..]).cloned());
+        assert_eq!(property.as_deref(), kept.then_some(&b"left"[..]), "{why}");
+    }
+}

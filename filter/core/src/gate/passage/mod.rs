@@ -7,6 +7,7 @@ use super::authentication::{Authentication, Progress};
 use super::client_address::{self, AddressError};
 use super::confirm::Confirming;
 use super::cors;
+use super::redirect::{self, CountedRequest};
 use super::refusal::Refusal;
 use super::rules::{Guard, RuleSet};
 use super::spender::Spender;
@@ -15,7 +16,7 @@ use super::usage::{self, Asked};
 use super::worker::Worker;
 use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
-use crate::machine::{Action, Input, InquiryId, Machine, Step};
+use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Step};
 use crate::override_fields::OverrideFields;
 use crate::path;
 use crate::plan_table::Rank;
@@ -39,6 +40,12 @@ pub struct Passage {
     at_usage_path: bool,
     /// `x-forwarded-for` names an address that Envoy does not read.
     is_forwarded_with_port: bool,
+    /// What it was counted against before Envoy followed a redirect.
+    counted_before: Option<CountedRequest>,
+    /// What it is being counted against.
+    counting: Option<CountedRequest>,
+    /// What it was counted against.
+    counted: Option<CountedRequest>,
     /// Clerk's own record was asked for: what comes of it is final.
     was_confirmed: bool,
     /// It is judged again, because something was learned of its caller.
@@ -53,6 +60,8 @@ enum Stage {
     /// The request itself.
     #[default]
     Header,
+    /// What was kept of an earlier pass of the request with this header.
+    Redirect(HeaderMap),
     /// The rule that the route names, for the request with this header.
     Route(HeaderMap),
     /// A signature to be checked, or keys.
@@ -76,6 +85,11 @@ impl Machine for Passage {
         let stage = std::mem::replace(&mut self.stage, Stage::Judged);
         let action = match (stage, input) {
             (Stage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
+            (Stage::Redirect(headers), Input::Property(kept)) => {
+                self.counted_before = kept.and_then(CountedRequest::parse);
+                self.stage = Stage::Route(headers);
+                Action::ReadProperty { path: ROUTE_RULE }
+            }
             (Stage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
             (Stage::Token(authentication), Input::Verified(verification)) => {
                 let progress = authentication.verified(worker, verification, now, &mut self.reports);
@@ -115,6 +129,10 @@ impl Machine for Passage {
     fn settle(worker: &mut Worker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
         worker.settle(now, inquiry, &outcome)
     }
+
+    fn keep(&self) -> Option<Vec<u8>> {
+        self.counted.map(CountedRequest::to_bytes)
+    }
 }
 
 impl Passage {
@@ -128,6 +146,10 @@ impl Passage {
         }
         if is(&worker.gate.usage_path) {
             return self.usage(worker, now, &headers);
+        }
+        if redirect::is_possible(&headers) {
+            self.stage = Stage::Redirect(headers);
+            return Action::ReadProperty { path: KEPT };
         }
         self.stage = Stage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }

@@ -4,6 +4,7 @@ use super::{Passage, Stage};
 use crate::gate::confirm::{Confirming, Progress};
 use crate::gate::judgement::{self, Judgement};
 use crate::gate::metrics::{Decision, Event};
+use crate::gate::redirect::CountedRequest;
 use crate::gate::refusal::Refusal;
 use crate::gate::spender::Spender;
 use crate::gate::store::{Counted, Counting, Read, Standing};
@@ -21,7 +22,10 @@ impl Passage {
         }
         match judgement::of(worker, self.rule(worker), &spender, now) {
             Ok(Judgement::Pass) => self.pass(worker, now, &spender, &Standing::default()),
-            Ok(Judgement::Count(spending)) => {
+            Ok(Judgement::Count(mut spending)) => {
+                let whole = CountedRequest::new(&spender, &spending.limit, spending.cost);
+                self.counting = Some(whole);
+                spending.cost = spending.cost.saturating_sub(whole.cost_in(self.counted_before));
                 let doubted = self.is_judged_again;
                 let counted = Counting::begin(worker, &spender, spending, doubted, now);
                 self.counted(worker, now, spender, counted)
@@ -75,7 +79,10 @@ impl Passage {
                 self.stage = Stage::Store(Box::new(spender), Box::new(counting));
                 action
             }
-            Counted::Admitted(standing) => self.pass(worker, now, &spender, &standing),
+            Counted::Admitted(standing) => {
+                self.counted = self.counting;
+                self.pass(worker, now, &spender, &standing)
+            }
             Counted::Exhausted { standing, reset } => {
                 let Some(tightest) = tightest(&standing.states).copied() else {
                     return self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&spender));

@@ -5,7 +5,7 @@ use crate::clerk::token_tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
 use crate::gate::{Passage, Worker};
 use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply, Request};
-use crate::machine::{Action, Input, InquiryId, Machine, Verification, Version};
+use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Verification, Version};
 use crate::report::{MetricId, Metrics, Report};
 use crate::time::Micros;
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ pub(super) struct Host {
     pub(super) now: Micros,
     /// The rule that the route names.
     pub(super) route_rule: Option<&'static str>,
+    /// What was kept of an earlier pass of the next requests.
+    pub(super) kept: Option<Vec<u8>>,
     pub(super) source_address: Option<&'static str>,
     /// How many swaps fail, as if another worker had been faster.
     pub(super) swaps_to_lose: u32,
@@ -58,6 +60,7 @@ impl Host {
             shared: Shared::default(),
             now: Micros::from_secs(NOW_S.unsigned_abs()),
             route_rule: None,
+            kept: None,
             source_address: Some("192.0.2.1:4711"),
             swaps_to_lose: 0,
             checks_signatures: true,
@@ -109,6 +112,21 @@ impl Host {
         }
     }
 
+    /// Sends a request that is judged at once; its answer, and what is kept if it ends without a response.
+    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (Answer, Option<Vec<u8>>) {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
+        let mut passage = Passage::default();
+        let mut action = self.give(&mut passage, head);
+        loop {
+            action = match action {
+                Action::Forward(forward) => return (Answer::Forwarded(forward), passage.keep()),
+                Action::Reply(reply) => return (Answer::Replied(reply), passage.keep()),
+                other => self.perform(&mut passage, other),
+            };
+        }
+    }
+
     /// What the worker has asked and was not answered.
     pub(super) fn inquiries(&self) -> Vec<Callout> {
         self.under_way.iter().map(|(_, callout)| callout.clone()).collect()
@@ -155,11 +173,15 @@ impl Host {
         match action {
             Action::ReadProperty { path } => {
                 let value = match path {
-                    ["source", "address"] => self.source_address,
-                    ["xds", "route_metadata", "filter_metadata", "tollgate", "rule"] => self.route_rule,
+                    ["source", "address"] => self.source_address.map(str::as_bytes),
+                    ["xds", "route_metadata", "filter_metadata", "tollgate", "rule"] => {
+                        self.route_rule.map(str::as_bytes)
+                    }
+                    path if path == KEPT => self.kept.as_deref(),
                     other => panic!("nobody knows {other:?}"),
                 };
-                self.give(passage, Input::Property(value.map(str::as_bytes)))
+                let value = value.map(<[u8]>::to_vec);
+                self.give(passage, Input::Property(value.as_deref()))
             }
             Action::Verify { .. } => {
                 self.verifications += 1;

@@ -11,6 +11,7 @@ mod keys;
 mod quota;
 mod ratelimit;
 mod ratelimit_races;
+mod redirects;
 mod rules;
 mod service;
 mod usage;

@@ -108,6 +108,10 @@ impl Machine for ScriptedMachine {
         ACTIONS.with_borrow_mut(VecDeque::pop_front).unwrap_or(Action::Wait).into()
     }
 
+    fn keep(&self) -> Option<Vec<u8>> {
+        Some(b"left".to_vec())
+    }
+
     fn settle(worker: &mut Worker, _now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
         INPUTS.with_borrow_mut(|inputs| inputs.push(format!("settle {} {}", inquiry.0, ended(&outcome))));
         WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));

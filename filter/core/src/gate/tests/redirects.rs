@@ -1,0 +1,70 @@
+//! Redirects that Envoy follows by itself: each pass is judged, and the request is counted once.
+
+use super::fixture::gate_with;
+use super::host::{Host, get, token};
+
+/// A rule that costs 1, one that costs 2 of the same limit, and one for a plan.
+fn gate() -> Host {
+    gate_with(|gate| {
+        let rules = gate["rules"].as_array_mut().unwrap();
+        rules.retain(|rule| ["ask", "pair", "reports"].iter().any(|name| rule["name"] == *name));
+    })
+}
+
+/// Sends a request, `redirected` if Envoy has followed a redirect to it. Its code and what remains; what it would leave for
+/// the next pass is kept.
+fn pass(host: &mut Host, user: &str, path: &str, redirected: bool) -> (String, Option<String>) {
+    let mut fields = vec![("authorization", user)];
+    if redirected {
+        fields.push(("x-envoy-original-url", "http://x/anything"));
+    }
+    let (answer, kept) = host.send_and_keep(&get(path, &fields));
+    host.kept = kept;
+    (answer.code().to_owned(), answer.field("x-ratelimit-remaining").map(str::to_owned))
+}
+
+fn on(remaining: &str) -> (String, Option<String>) {
+    ("on".to_owned(), Some(remaining.to_owned()))
+}
+
+#[test]
+fn a_redirected_request_is_judged_again_and_counted_once() {
+    let mut host = gate();
+    let free = token("free");
+    assert_eq!(pass(&mut host, &free, "/ask", false), on("4"));
+    assert_eq!(pass(&mut host, &free, "/ask/there", true), on("4"), "it was counted before");
+    assert_eq!(pass(&mut host, &free, "/pair", true), on("3"), "only a part of it was counted before");
+    assert_eq!(pass(&mut host, &free, "/ask", true), on("3"), "more than that was counted before");
+    assert_eq!(pass(&mut host, &free, "/reports", true).0, "plan_required", "it is judged by its new path");
+    assert_eq!(host.kept, None);
+    assert_eq!(pass(&mut host, &free, "/ask", true), on("2"), "a refused pass counts nothing");
+    let other = super::host::bearer(|draft| draft.claim("sub", "user_2"));
+    assert_eq!(pass(&mut host, &other, "/ask", true), on("4"), "what was kept is of another subject");
+}
+
+#[test]
+fn what_a_client_sends_is_not_taken_for_a_redirect() {
+    let mut host = gate();
+    let free = token("free");
+    assert_eq!(pass(&mut host, &free, "/ask", false), on("4"));
+    host.kept = None;
+    assert_eq!(pass(&mut host, &free, "/ask", true), on("3"), "nothing was kept with this request");
+    host.kept = Some(b"nonsense".to_vec());
+    assert_eq!(pass(&mut host, &free, "/ask", true), on("2"));
+    assert_eq!(
+        pass(&mut host, &free, "/ask", false),
+        on("1"),
+        "without a redirect nobody asks what was kept"
+    );
+}
+
+#[test]
+fn the_last_one_that_a_plan_allows_may_be_redirected() {
+    let mut host = gate();
+    let free = token("free");
+    for remaining in ["4", "3", "2", "1", "0"] {
+        assert_eq!(pass(&mut host, &free, "/ask", false), on(remaining));
+    }
+    assert_eq!(pass(&mut host, &free, "/ask/there", true), on("0"));
+    assert_eq!(pass(&mut host, &free, "/ask", false).0, "quota_exceeded");
+}

@@ -1,0 +1,58 @@
+//! Redirects that Envoy follows by itself: the request comes through the gate again, and is counted once.
+
+use crate::shared::{routes, yaml};
+use serde_json::json;
+use tollgate_tests::gateway::Gateway;
+
+async fn gateway() -> Gateway {
+    Gateway::start(|standalone| {
+        let standalone = standalone.document(|document| {
+            document["plan_gate"]["rules"] = yaml(json!([
+                {"name": "ask", "path_prefix": "/ask", "limit": "asks"},
+                {"name": "reports", "path_prefix": "/reports", "require": {"plan": "pro"}},
+            ]));
+        });
+        standalone.edit(|config| {
+            for route in routes(config) {
+                route["route"]["internal_redirect_policy"] = yaml(json!({"max_internal_redirects": 3}));
+            }
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_internal_redirect_is_judged_again_and_counted_once() {
+    let gateway = gateway().await;
+    let token = gateway.token("user_1", "free");
+    let ask = async |path: &str| {
+        let answer = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
+        let left = answer.headers().get("x-ratelimit-remaining");
+        (answer.status().as_u16(), left.map(|left| left.to_str().expect("text").to_owned()))
+    };
+    let left = |left: &str| (200, Some(left.to_owned()));
+    // Envoy follows only redirects to an absolute URL.
+    let redirect = |from: &str, to: &str| format!("{from}/leave?to={}", gateway.envoy.url(to));
+    assert_eq!(ask("/ask").await, left("4"));
+    assert_eq!(ask(&redirect("/ask", "/ask/there")).await, left("3"));
+    let seen = gateway.backend.seen().await;
+    let there = seen.iter().find(|seen| seen.path == "/ask/there").expect("the redirect was followed");
+    assert_eq!(there.header("x-tollgate-user"), ["user_1"]);
+    assert_eq!(there.header("x-envoy-original-url").len(), 1, "by Envoy, not by the client");
+    assert_eq!(ask("/ask").await, left("2"), "one was counted for both");
+    assert_eq!(ask(&redirect("/open", "/ask/there")).await, left("1"), "the redirect led to a rule");
+    assert_eq!(ask(&redirect("/ask", "/reports")).await.0, 403, "and this one to another");
+    let anonymous = gateway.get(&redirect("/open", "/ask/there")).send().await.expect("an answer");
+    assert_eq!(anonymous.status(), 401);
+}
+
+#[tokio::test]
+async fn a_client_cannot_say_that_it_was_redirected() {
+    let gateway = gateway().await;
+    let token = gateway.token("user_1", "free");
+    for left in ["4", "3", "2", "1", "0"] {
+        let request = gateway.get("/ask").bearer_auth(&token);
+        let answer = request.header("x-envoy-original-url", "http://x/ask").send().await.expect("an answer");
+        assert_eq!(answer.headers()["x-ratelimit-remaining"], left);
+    }
+}
