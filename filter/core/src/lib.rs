@@ -8,6 +8,7 @@
 pub mod clerk;
 pub mod config;
 pub mod gate;
+mod held;
 pub mod http;
 pub mod identity;
 pub mod ids;

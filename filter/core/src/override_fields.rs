@@ -2,6 +2,7 @@
 //! the real thing: a rule that holds for one of them and not for the other cannot be applied.
 
 use crate::http::HeaderMap;
+use crate::path;
 
 /// The most values of one kind. A client that sends more wants to be misunderstood.
 const VALUES_MAX: usize = 4;
@@ -12,13 +13,16 @@ enum Kind {
     Path,
     Host,
     Method,
+    /// The front of the path, which leads to the application: it is taken off before the rest is served (RFC 3875 §4.1.13).
+    ScriptName,
     /// RFC 7239: among others, a host.
     Forwarded,
 }
 
 /// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what stands
 /// behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the method.
-const FIELDS: [(&[u8], Kind); 15] = [
+/// Gunicorn takes the script's name from `script_name`, applications for WSGI from `x-script-name`.
+const FIELDS: [(&[u8], Kind); 17] = [
     (b"x-original-url", Kind::Path),
     (b"x-rewrite-url", Kind::Path),
     (b"x-original-uri", Kind::Path),
@@ -34,6 +38,8 @@ const FIELDS: [(&[u8], Kind); 15] = [
     (b"x-http-method-override", Kind::Method),
     (b"x-http-method", Kind::Method),
     (b"x-method-override", Kind::Method),
+    (b"script-name", Kind::ScriptName),
+    (b"x-script-name", Kind::ScriptName),
 ];
 
 /// What header fields say instead of a request's path, host and method. Mostly nothing.
@@ -62,6 +68,7 @@ impl OverrideFields {
             match kind(name) {
                 None => {}
                 Some(Kind::Path) => read.paths.add(path_of(value)),
+                Some(Kind::ScriptName) => read.add_behind(value, headers),
                 Some(Kind::Host) => read.hosts.add_list(value.split(|byte| *byte == b',')),
                 Some(Kind::Method) => read.methods.add_list(value.split(|byte| *byte == b',')),
                 Some(Kind::Forwarded) => read.hosts.add_list(hosts_of(value)),
@@ -69,17 +76,41 @@ impl OverrideFields {
         }
         read
     }
+
+    /// Returns whether every path among them is the request's own, as where a proxy in front has repeated it.
+    pub(crate) fn repeat_path(&self, headers: &HeaderMap) -> bool {
+        let own = headers.get(":path").map(path::without_query);
+        self.paths
+            .get()
+            .is_some_and(|paths| paths.iter().all(|other| Some(path::without_query(other)) == own))
+    }
+
+    /// Returns whether every method among them is the request's own.
+    pub(crate) fn repeat_method(&self, headers: &HeaderMap) -> bool {
+        let own = headers.get(":method");
+        self.methods.get().is_some_and(|methods| methods.iter().all(|other| Some(other.as_slice()) == own))
+    }
+
+    /// Adds what is left of the request's path, as it came or decoded, once the script's name is taken off.
+    fn add_behind(&mut self, script_name: &[u8], headers: &HeaderMap) {
+        let script_name = script_name.trim_ascii();
+        let script_name = script_name.strip_suffix(b"/").unwrap_or(script_name);
+        let own = path::without_query(headers.get(":path").unwrap_or_default());
+        if script_name.is_empty() {
+            return;
+        }
+        if let Some(behind) = own.strip_prefix(script_name) {
+            self.paths.add(if behind.is_empty() { b"/" } else { behind });
+        } else if let Some(behind) = path::decoded(own).strip_prefix(script_name) {
+            self.paths.add(behind);
+        }
+    }
 }
 
 impl Values {
     /// The values; `None` if there were too many.
     pub(crate) fn get(&self) -> Option<&[Vec<u8>]> {
         (!self.are_too_many).then_some(&self.list)
-    }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     /// Adds each that is not empty: to be empty is to be absent, for those who read hosts and methods.
@@ -101,7 +132,7 @@ impl Values {
 /// What a field of that name replaces. An upstream may read `_` for `-`.
 fn kind(name: &[u8]) -> Option<Kind> {
     let first = name.first().map(u8::to_ascii_lowercase);
-    if !matches!(first, Some(b'x' | b'f')) {
+    if !matches!(first, Some(b'x' | b'f' | b's')) {
         return None;
     }
     let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };

@@ -99,6 +99,13 @@ impl Jws {
         self.claims_read_at
     }
 
+    /// Returns how many bytes are kept of it.
+    pub(crate) fn byte_len(&self) -> usize {
+        let parts = [&self.token, &self.signature, &self.payload].map(Vec::len);
+        let key_id = self.key_id.as_ref().map_or(0, String::len);
+        parts.into_iter().fold(key_id, usize::saturating_add)
+    }
+
     /// The action that checks the signature with `key`.
     pub fn verify_with(&self, key: &PublicKey) -> Action {
         Action::Verify {

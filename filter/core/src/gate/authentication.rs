@@ -10,6 +10,7 @@ use crate::clerk::carrier::{self, Carried};
 use crate::clerk::claims::Session;
 use crate::clerk::jws::Jws;
 use crate::clerk::keys::PublicKey;
+use crate::held::Hold;
 use crate::http::HeaderMap;
 use crate::machine::{Action, Verification};
 use crate::report::Report;
@@ -36,6 +37,8 @@ pub(super) struct Authentication {
     /// For a token the keys could not be fetched.
     keys_unavailable: bool,
     by_header: bool,
+    /// While it waits for keys.
+    hold: Option<Hold>,
 }
 
 /// How far it has come.
@@ -83,6 +86,7 @@ impl Authentication {
             error,
             keys_unavailable: false,
             by_header,
+            hold: None,
         });
         authentication.next(worker, now, reports)
     }
@@ -94,6 +98,7 @@ impl Authentication {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
+        self.hold = None;
         loop {
             if let Some((jws, keys)) = &mut self.checking {
                 if let Some(key) = keys.front() {
@@ -118,6 +123,11 @@ impl Authentication {
                 Lookup::Unknown => self.error = self.error.or_further(TokenError::UnknownKey),
                 Lookup::Unavailable => self.keys_unavailable = true,
                 Lookup::Await(inquiry) => {
+                    let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len()]);
+                    self.hold = worker.waiting.hold(tokens.fold(0, usize::saturating_add));
+                    if self.hold.is_none() {
+                        return nobody(Refusal::TooManyWaiting, true);
+                    }
                     self.looking = Some((jws, true));
                     return Progress::Ask(self, Action::Await(inquiry));
                 }
@@ -231,17 +241,23 @@ fn newest_first(worker: &mut Worker, tokens: &[&[u8]], now: Micros) -> (VecDeque
     }
     let mut dated = Vec::new();
     for token in tokens {
-        let issued_at = match remembered(worker, token, now) {
-            Some(known) => known.map(|caller| caller.session.issued_at),
-            None => Jws::parse(token).and_then(|jws| worker.rules.check_unverified(&jws, now)),
+        let (issued_at, is_known) = match remembered(worker, token, now) {
+            Some(known) => (known.map(|caller| caller.session.issued_at), true),
+            None => (Jws::parse(token).and_then(|jws| worker.rules.check_unverified(&jws, now)), false),
         };
         match issued_at {
-            Ok(issued_at) => dated.push((issued_at, token.to_vec())),
+            Ok(issued_at) => dated.push((issued_at, *token, is_known)),
             Err(why) => error = error.or_further(why),
         }
     }
-    dated.sort_by_key(|(issued_at, _)| Reverse(*issued_at));
-    (dated.into_iter().map(|(_, token)| token).collect(), error)
+    dated.sort_by_key(|(issued_at, _, _)| Reverse(*issued_at));
+    let mut unseen = 0_usize;
+    // What would not be checked need not be kept.
+    dated.retain(|(_, _, is_known)| {
+        unseen = unseen.saturating_add(usize::from(!is_known));
+        *is_known || unseen <= SIGNATURES_MAX
+    });
+    (dated.into_iter().map(|(_, token, _)| token.to_vec()).collect(), error)
 }
 
 fn nobody(refusal: Refusal, by_header: bool) -> Progress {

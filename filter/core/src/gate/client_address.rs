@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = 16;
 
 /// Why an anonymous caller cannot be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AddressError {
+pub(crate) enum AddressError {
     /// There is no address, as on a Unix domain socket.
     Unknown,
     /// There is that of the peer, and a proxy may have told another one in a form that Envoy does not read.

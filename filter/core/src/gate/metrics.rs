@@ -7,13 +7,13 @@ use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 pub(crate) enum Decision {
     /// It went on to the upstream.
     Allowed,
-    /// No token, or a bad one.
+    /// No token, a bad one, or one for whose keys too many wait already.
     Unauthenticated,
     /// The plan does not allow it.
     PlanRequired,
     /// The plan's limit is used up.
     OverLimit,
-    /// Its path, host or method is one that nobody is served with.
+    /// Its path, host, method, or `x-forwarded-for` is one that nobody is served with.
     BadRequest,
     /// Its rule, its keys or its counter were not there.
     Unjudged,

@@ -1,6 +1,7 @@
 //! Why a request does not go on, and the answer that says so.
 
 use crate::clerk::TokenError;
+use crate::gate::client_address::AddressError;
 use crate::gate::metrics::Decision;
 use crate::problem::Problem;
 use crate::quota::WindowState;
@@ -57,9 +58,11 @@ pub(crate) enum Refusal {
     /// A method that `usage_path` does not have.
     MethodNotAllowed,
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
-    AddressUnknown,
+    AddressUnknown(AddressError),
     /// The keys could not be fetched.
     KeysUnavailable,
+    /// The keys are being fetched, and too many requests wait for them.
+    TooManyWaiting,
     /// The signature cannot be checked here.
     SignaturesUnsupported,
     /// The counter could not be stored in time.
@@ -70,7 +73,7 @@ impl Refusal {
     /// Under what it is counted.
     pub(crate) fn decision(&self) -> Decision {
         match self {
-            Refusal::Token(_) => Decision::Unauthenticated,
+            Refusal::Token(_) | Refusal::TooManyWaiting => Decision::Unauthenticated,
             Refusal::OrganizationRequired
             | Refusal::NoRule
             | Refusal::PlanRequired { .. }
@@ -79,9 +82,10 @@ impl Refusal {
             Refusal::AmbiguousPath
             | Refusal::AmbiguousHost
             | Refusal::AmbiguousMethod
+            | Refusal::AddressUnknown(AddressError::Unread)
             | Refusal::MethodNotAllowed => Decision::BadRequest,
             Refusal::UnknownRule
-            | Refusal::AddressUnknown
+            | Refusal::AddressUnknown(AddressError::Unknown)
             | Refusal::KeysUnavailable
             | Refusal::SignaturesUnsupported
             | Refusal::StoreUnavailable => Decision::Unjudged,
@@ -142,13 +146,19 @@ impl Refusal {
             }
             Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
                 .header("allow", USAGE_METHODS),
-            Refusal::AddressUnknown => {
+            Refusal::AddressUnknown(_) => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
             Refusal::KeysUnavailable => Problem::new(
                 503,
                 "keys_unavailable",
                 "the keys that session tokens are checked with cannot be fetched at present; try again",
+            )
+            .header("retry-after", "1"),
+            Refusal::TooManyWaiting => Problem::new(
+                503,
+                "keys_unavailable",
+                "the keys that session tokens are checked with are being fetched; try again",
             )
             .header("retry-after", "1"),
             Refusal::SignaturesUnsupported => {

@@ -198,6 +198,9 @@ fn two_spellings_of_a_path_are_one() {
         ("a format below a prefix", "/reports/daily.csv", "reports"),
         ("a number in front", "/ask2.0", "-"),
         ("a text that looks like an escape", "/search/%2520", "-"),
+        ("a script where no rule is near", "/index.php/free", "-"),
+        ("a script below a prefix", "/reports/index.php/ada", "reports"),
+        ("the same words in another order", "/ask/index.php", "ask"),
     ];
     for (why, path, want) in cases {
         assert_eq!(name(guard(&spelled_rules(), None, &head("GET", "x", path))), want, "{why}: {path}");
@@ -235,6 +238,13 @@ fn what_a_router_could_read_as_a_guarded_path_is_not_let_by() {
         ("letters of mathematics", "/%F0%9D%92%B6sk"),
         ("a full-width slash", "/ask%EF%BC%8Fx"),
         ("overlong, for who decodes twice", "/%25C1%25A1sk"),
+        ("the path info of a script", "/index.php/ask"),
+        ("of one in another directory", "/app/index.php/ask/x"),
+        ("between the parts of the path", "/v1/index.php/docs:export"),
+        ("of a script in capitals", "/INDEX.PHP/ask"),
+        ("of one that is escaped twice", "/index%252Ephp/ask"),
+        ("behind a path info that looks like a script", "/index.php/x.php/ask"),
+        ("of another language", "/dispatch.fcgi/ask"),
     ] {
         assert_eq!(
             name(guard(&spelled_rules(), None, &head("GET", "x", path))),
@@ -304,6 +314,26 @@ fn a_header_field_that_replaces_the_path_is_judged_like_the_path() {
         name(guard(&rules(), Some(b"ask"), &with("GET", "x", "/x", &[("x-original-url", url)]))).to_owned()
     };
     assert_eq!((named("/x?y"), named("/y")), ("ask".to_owned(), "ambiguous".to_owned()));
+}
+
+#[test]
+fn a_header_field_that_takes_the_front_off_the_path_is_judged_like_the_path() {
+    for (why, path, field, want) in [
+        ("as Gunicorn reads it", "/x/ask", ("script_name", "/x"), "ambiguous"),
+        ("with a hyphen", "/x/ask", ("script-name", "/x"), "ambiguous"),
+        ("as applications do behind a proxy", "/x/ask", ("x-script-name", "/x/"), "ambiguous"),
+        ("decoded", "/a%20b/ask", ("x-script-name", "/a b"), "ambiguous"),
+        ("in the middle of a segment", "/xask", ("script_name", "/x"), "ambiguous"),
+        ("from a guarded one away", "/ask/free", ("script_name", "/ask"), "ambiguous"),
+        ("to another of the same rule", "/ask/ask/x", ("script_name", "/ask"), "ask"),
+        ("where the path does not begin with it", "/ask", ("script_name", "/x"), "ask"),
+        ("the root", "/ask", ("x-script-name", "/"), "ask"),
+        ("nothing", "/ask", ("x-script-name", ""), "ask"),
+        ("to one that is as free", "/x/free", ("x-script-name", "/x"), "-"),
+    ] {
+        let headers = with("GET", "x", path, &[field]);
+        assert_eq!(name(guard(&rules(), None, &headers)), want, "{why}: {field:?}");
+    }
 }
 
 #[test]
@@ -398,12 +428,17 @@ mod every_reading {
     }
 
     /// What a router may do after it has decoded, in any combination.
-    const STEPS: [fn(&str) -> String; 8] = [
+    const STEPS: [fn(&str) -> String; 10] = [
         |path| path.to_lowercase(),
         |path| path.replace('\\', "/"),
         |path| path.split('/').map(|s| s.split(';').next().unwrap()).collect::<Vec<_>>().join("/"),
         |path| path.split(['?', '#', '\0']).next().unwrap().to_owned(),
         without_dot_segments,
+        |path| match path.rsplit_once("/index.php/") {
+            Some((_, behind)) => format!("/{behind}"),
+            None => path.to_owned(),
+        },
+        |path| path.replacen("/index.php/", "/", 1),
         |path| path.trim_end_matches(['.', ' ']).to_owned(),
         |path| if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path.to_owned() },
         |path| match path.rsplit_once('/') {
@@ -426,7 +461,7 @@ mod every_reading {
     }
 
     fn paths() -> impl Strategy<Value = String> {
-        let word = prop_oneof![Just("a"), Just("b"), Just("A"), Just("a:b"), Just("b"), Just("x")];
+        let word = prop_oneof![Just("a"), Just("b"), Just("A"), Just("a:b"), Just("index.php"), Just("x")];
         let end =
             prop_oneof![8 => Just(""), 1 => Just(".json"), 1 => Just("."), 1 => Just("/"), 1 => Just("%20")];
         let between = prop_oneof![6 => Just("/"), 1 => Just("//"), 1 => Just("/./"), 1 => Just("/../"), 1 => Just(";/"), 1 => Just("\\")];

@@ -13,6 +13,7 @@ use crate::clerk::keys::KeySet;
 use crate::clerk::verify::Rules;
 use crate::clerk::{pem, rs256};
 use crate::config::{Configuration, Gate, Keys};
+use crate::held::HeldRequests;
 use crate::http::Outcome;
 use crate::ids::Subject;
 use crate::machine::InquiryId;
@@ -23,6 +24,12 @@ use crate::time::Micros;
 use serde::Serialize;
 use std::rc::Rc;
 
+/// How many requests of a worker thread wait for keys at once. The first fetch takes two seconds at most.
+pub(super) const WAITING_MAX: usize = 2048;
+
+/// How many bytes of tokens they hold together. A token has about 1 KB.
+pub(super) const WAITING_BYTES_MAX: usize = 4 << 20;
+
 /// What the guarded requests of one worker thread share: configuration, keys, verified tokens, and where it is counted.
 #[derive(Debug)]
 pub struct Worker {
@@ -31,6 +38,8 @@ pub struct Worker {
     pub(super) namespace: String,
     pub(super) keyring: Keyring,
     pub(super) inquiries: Inquiries<Purpose>,
+    /// The requests that wait for keys, with their tokens.
+    pub(super) waiting: HeldRequests,
     pub(super) rules: Rules,
     /// Checks signatures where the host does not.
     pub(super) rs256: Option<rs256::Check>,
@@ -73,6 +82,7 @@ impl Worker {
             namespace,
             keyring,
             inquiries: Inquiries::default(),
+            waiting: HeldRequests::at_most(WAITING_MAX, WAITING_BYTES_MAX),
             rules,
             rs256: rs256::CHECK,
             tokens: TokenCache::default(),

@@ -94,7 +94,7 @@ pub(crate) fn is_stable(path: &str) -> bool {
 }
 
 /// Decodes every escape once. What is no escape stays as it is.
-pub(super) fn decoded(path: &[u8]) -> Vec<u8> {
+pub(crate) fn decoded(path: &[u8]) -> Vec<u8> {
     percent_decode(path).collect()
 }
 

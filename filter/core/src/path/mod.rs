@@ -10,6 +10,6 @@ mod compatibility;
 mod pattern;
 mod reading;
 
-pub(crate) use canonical::{RequestPath, are_equal, is_needed, is_stable, without_query};
+pub(crate) use canonical::{RequestPath, are_equal, decoded, is_needed, is_stable, without_query};
 pub use pattern::PathPattern;
 pub(crate) use reading::may_be_read_as;

@@ -48,7 +48,37 @@ impl Reader {
 pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     let cut = path.iter().any(|byte| is_end(*byte));
     let cut = cut.then(|| folded(path, Reader { is_cut: true, ..Reader::USUAL }));
-    std::iter::once(folded(path, Reader::USUAL)).chain(cut)
+    std::iter::once(folded(path, Reader::USUAL)).chain(cut).flat_map(|folded| {
+        let behind = behind_scripts(&folded);
+        std::iter::once(folded).chain(behind)
+    })
+}
+
+/// What applications are asked for by a folded path that names their script and then goes on (`/index.php/ask`): what
+/// stands behind the script, and the same below the directory that the script is in. Of several scripts the first or the
+/// last counts, as servers are configured.
+fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
+    if !folded.contains(&b'.') {
+        return Vec::new();
+    }
+    let ends = || {
+        let slashes = folded.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        slashes.map(|(place, _)| folded.split_at(place)).filter(|(script, _)| names_script(script))
+    };
+    let last = ends().next_back();
+    let outermost = ends().next().into_iter().chain(last);
+    outermost
+        .flat_map(|(script, behind)| {
+            let directory = script.iter().rposition(|byte| *byte == b'/').and_then(|end| script.get(..end));
+            [behind.to_vec(), [directory.unwrap_or_default(), behind].concat()]
+        })
+        .collect()
+}
+
+/// Whether a folded path ends with the name of a script that takes path info.
+fn names_script(path: &[u8]) -> bool {
+    const SUFFIXES: [&[u8]; 7] = [b".php", b".php5", b".cgi", b".fcgi", b".wsgi", b".cfm", b".aspx"];
+    SUFFIXES.iter().any(|suffix| path.ends_with(suffix))
 }
 
 /// The folded form of a path that is written in the configuration.
@@ -70,7 +100,11 @@ pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
     }
     let mut path = path.to_vec();
     for _ in 0..=DECODINGS_MAX {
-        if Reader::all().any(|reader| wanted.may_equal(&folded(&path, reader))) {
+        let is_wanted = |reader| {
+            let folded = folded(&path, reader);
+            wanted.may_equal(&folded) || behind_scripts(&folded).iter().any(|behind| wanted.may_equal(behind))
+        };
+        if Reader::all().any(is_wanted) {
             return true;
         }
         let next = decoded(&path);

@@ -42,6 +42,9 @@ fn every_disguise_of_a_path_is_recognized_and_nothing_else() {
         ("raw bytes", "/webhooks/\u{17f}tripe", true),
         ("up over a backslash that is no slash", "/a\\b/../webhooks/stripe", true),
         ("up over an empty segment", "/webhooks/x//../../stripe", true),
+        ("the path info of a script", "/index.php/webhooks/stripe", true),
+        ("of one between", "/webhooks/index.php/stripe", true),
+        ("a script of another name", "/index.phpx/webhooks/stripe", false),
         ("up over what only looks like a slash", "/a\u{ff0f}b/../webhooks/stripe", true),
     ];
     let webhook = PathPattern::new("/webhooks/stripe");

@@ -2,7 +2,6 @@
 
 use super::auditing::Auditing;
 use super::deadline::Deadline;
-use super::held::Hold;
 use super::memory::Place;
 use super::sync::{Progress, Sync};
 use super::trigger::Trigger;
@@ -10,6 +9,7 @@ use super::trouble::{RETRY_AFTER_S, Trouble};
 use super::worker::Worker;
 use super::{audit, metrics};
 use crate::config::Mode;
+use crate::held::Hold;
 use crate::http::{Forward, HeaderMap, Reply};
 use crate::identity::{Voucher, foreign_fields};
 use crate::ids::EventId;

@@ -17,7 +17,6 @@ mod deadline;
 mod delivery;
 mod discovery;
 mod facts;
-mod held;
 mod memory;
 mod metrics;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What the webhook deliveries of one worker thread share.
 
 use super::cache::{ProductCache, SilentSessions};
-use super::held::HeldDeliveries;
 use super::metrics;
 use crate::config::{Configuration, NotPlans, Webhook};
+use crate::held::HeldRequests;
 use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
 use crate::stripe::plan::{Catalogue, PlanRules};
@@ -13,6 +13,14 @@ use std::time::Duration;
 /// How often an operator is told of what strangers can cause as often as they like.
 const SELDOM: Duration = Duration::from_secs(60);
 
+/// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync takes about a
+/// second and at least four callouts, and Stripe's API takes 100 requests a second, so that no burst of true deliveries is
+/// so large. Stripe retries a delivery that is refused for that reason.
+pub(super) const DELIVERIES_MAX: usize = 512;
+
+/// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10 KB.
+pub(super) const DELIVERY_BYTES_MAX: usize = 16 << 20;
+
 /// What the webhook deliveries of one worker thread share: configuration, and products read lately.
 #[derive(Debug)]
 pub struct Worker {
@@ -21,7 +29,7 @@ pub struct Worker {
     not_plans: NotPlans,
     pub(super) namespace: String,
     pub(super) products: ProductCache,
-    pub(super) held: HeldDeliveries,
+    pub(super) held: HeldRequests,
     pub(super) silent_sessions: SilentSessions,
     /// When a refused signature was last logged.
     pub(super) refusal_logged: Seldom,
@@ -39,7 +47,7 @@ impl Worker {
             not_plans,
             namespace,
             products: ProductCache::default(),
-            held: HeldDeliveries::default(),
+            held: HeldRequests::at_most(DELIVERIES_MAX, DELIVERY_BYTES_MAX),
             refusal_logged: Seldom::default(),
             overload_logged: Seldom::default(),
             silent_sessions: SilentSessions::default(),

@@ -141,7 +141,7 @@ impl Passage {
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
         // With another path in a header field it is not the webhook for everyone.
-        if is(&worker.gate.webhook_path) && OverrideFields::read(&headers).paths.is_empty() {
+        if is(&worker.gate.webhook_path) && OverrideFields::read(&headers).repeat_path(&headers) {
             return self.let_by();
         }
         if is(&worker.gate.usage_path) {
@@ -179,8 +179,8 @@ impl Passage {
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
         // Browsers replace neither path nor method of their preflights; whoever does wants something else.
-        let is_plain = overrides.paths.is_empty() && overrides.methods.is_empty();
-        if is_plain && cors::is_preflight(headers) {
+        let is_plain = || overrides.repeat_path(headers) && overrides.repeat_method(headers);
+        if cors::is_preflight(headers) && is_plain() {
             return self.let_by();
         }
         self.authenticate(worker, now, headers)
@@ -239,7 +239,7 @@ impl Passage {
             let line = Line { alarm: "address_unknown", cause, cure };
             self.reports.push(Report::json(Level::Warn, &line));
         }
-        self.refuse(worker, now, &Refusal::AddressUnknown, None)
+        self.refuse(worker, now, &Refusal::AddressUnknown(error), None)
     }
 
     /// The request goes on, and nobody is vouched for.

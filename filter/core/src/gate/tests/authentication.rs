@@ -86,6 +86,7 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
     host.source_address = None;
     let answer = host.send(&get("/search", &[]));
     assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
+    assert_eq!(host.count("rule.search.unjudged"), 1, "that is the gateway's fault");
 }
 
 #[test]
@@ -96,6 +97,8 @@ fn an_anonymous_caller_is_not_counted_as_the_proxy_whose_word_envoy_could_not_re
     assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
     host.send(&search);
     assert_eq!(host.alarms("address_unknown").len(), 1, "the operator is told once a minute");
+    let counts = ["rule.search.bad_request", "rule.search.unjudged"].map(|name| host.count(name));
+    assert_eq!(counts, [2, 0], "whoever sends the field moves no alert rule");
     assert!(host.alarms("address_unknown")[0]["cure"].as_str().unwrap().contains("without ports"));
     let free = token("free");
     let signed_in = get("/search", &[("authorization", &free), search[3]]);

@@ -1,8 +1,9 @@
 //! Keys that are fetched: by whom, how often, who waits, and what becomes of tokens when they change.
 
-use super::host::{Answer, Progress, bearer};
+use super::host::{Answer, Progress, bearer, signed};
 use super::{Host, gate_with, get};
-use crate::clerk::token_tests::factory::{Key, own_key, stranger_key};
+use crate::clerk::token_tests::factory::{Key, NOW_S, own_key, stranger_key};
+use crate::gate::worker::{WAITING_BYTES_MAX, WAITING_MAX};
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use serde_json::json;
 
@@ -58,6 +59,48 @@ fn all_who_come_before_the_first_set_wait_for_one_fetch() {
     }
     assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
     assert_eq!((host.count("keys.fetched"), host.inquiries().len()), (1, 0));
+}
+
+#[test]
+fn what_waits_for_keys_is_bounded_in_number_and_size() {
+    let mut host = jwks_gate();
+    let token = signed_by(own_key());
+    let mut waiting: Vec<Progress> = (0..WAITING_MAX).map(|_| start(&mut host, &token)).collect();
+    assert!(waiting.iter().all(|progress| matches!(progress, Progress::Held(_))));
+    let refused = start(&mut host, &token).answer();
+    assert_eq!((refused.status(), refused.code()), (503, "keys_unavailable"));
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    assert_eq!(host.count("rule.signed_in.unauthenticated"), 1, "no alert rule counts it");
+    waiting.pop();
+    assert!(matches!(start(&mut host, &token), Progress::Held(_)), "whoever leaves makes room");
+    drop(waiting);
+
+    let large = |number: usize| {
+        let long = "x".repeat(5000);
+        format!(
+            "__session={}",
+            signed(|draft| {
+                draft.claim("iat", NOW_S - i64::try_from(number).unwrap());
+                draft.claim("long", long);
+            })
+        )
+    };
+    let cookies = (0..16).map(large).collect::<Vec<_>>().join("; ");
+    let search = get("/search", &[("cookie", cookies.as_str())]);
+    let mut held = Vec::new();
+    let refused = loop {
+        match host.start(&search) {
+            Progress::Judged(answer) => break answer,
+            waiting => held.push(waiting),
+        }
+    };
+    assert_eq!(refused.code(), "keys_unavailable", "who may be somebody is not taken for nobody");
+    let kept = WAITING_BYTES_MAX / held.len();
+    assert!(kept < 80_000, "no more is kept of a request than is checked: {kept}");
+    host.answer_inquiries(200, &key_set(&[own_key()]));
+    assert_eq!(host.finish(held.remove(0)).code(), "on");
+    drop(held);
+    assert!(host.worker.waiting.hold(WAITING_BYTES_MAX).is_some(), "nothing is left of them");
 }
 
 #[test]

@@ -110,6 +110,11 @@ fn the_webhook_is_none_of_the_gates_business() {
     };
     assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
     assert_eq!(host.send(&post("/webhooks/stripe/x", &[])).code(), "no_rule");
+    for (path, want) in [("/webhooks/stripe", "on"), ("/webhooks/stripe?x", "on"), ("/ask", "ambiguous_path")]
+    {
+        let answer = host.send(&post("/webhooks/stripe", &[("x-forwarded-path", path)]));
+        assert_eq!(answer.code(), want, "a proxy in front says that the path is {path}");
+    }
 }
 
 #[test]
@@ -275,4 +280,7 @@ fn a_preflight_that_replaces_its_method_or_path_is_none() {
     assert_eq!(ask(None), "on");
     assert_eq!(ask(Some(("x-http-method-override", "GET"))), "missing_token");
     assert_eq!(ask(Some(("x-original-url", "/reports/daily"))), "missing_token");
+    assert_eq!(ask(Some(("x-forwarded-path", "/reports"))), "on", "a proxy in front repeats the path");
+    assert_eq!(ask(Some(("x-original-uri", "/reports?page=2"))), "on");
+    assert_eq!(ask(Some(("x-http-method-override", "OPTIONS"))), "on", "or the method");
 }
