@@ -16,6 +16,8 @@ pub(super) struct Found {
 /// A route of any platform.
 struct Route {
     place: String,
+    /// Where the routes stand that a request may be led to from this one.
+    configuration: String,
     /// Whether it names the rule that guards it.
     names_rule: bool,
     /// Whether it is chosen by one of Tollgate's header fields.
@@ -32,25 +34,65 @@ const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field can
 pub(super) fn of_envoy(value: &Value) -> Found {
     let mut routes = Vec::new();
     document::walk(value, "", &mut |place, value| {
+        if is_without_gate(value) {
+            return false;
+        }
         if let Some(list) = value.get("routes").and_then(Value::as_array) {
             for (number, route) in list.iter().enumerate().filter(|(_, route)| route.get("match").is_some()) {
                 routes.push(envoy_route(format!("{place}.routes[{number}]"), route));
             }
+        }
+        if is_in_tree_of_routes(place) {
+            let is_header = ["header_name", "headerName"].iter().any(|name| is_ours(&value[name]));
+            let route = envoy_route(place.to_owned(), value);
+            routes.push(Route { is_chosen_by_ours: route.is_chosen_by_ours || is_header, ..route });
         }
         true
     });
     judged(&routes)
 }
 
+/// Whether it is a connection manager whose filters are all written there, without the gate among them.
+fn is_without_gate(value: &Value) -> bool {
+    let Some(filters) = value.get("http_filters").or_else(|| value.get("httpFilters")) else { return false };
+    let filters = filters.to_string();
+    !["plan_gate", "tollgate", "config_discovery", "configDiscovery"]
+        .iter()
+        .any(|name| filters.contains(name))
+}
+
+/// Whether it stands in the matching tree by which a virtual host chooses routes, in place of a list of them.
+fn is_in_tree_of_routes(place: &str) -> bool {
+    let (_, behind) = split_at_virtual_hosts(place).unwrap_or_default();
+    behind.split_once(']').is_some_and(|(_, behind)| behind.starts_with(".matcher."))
+}
+
 fn envoy_route(place: String, route: &Value) -> Route {
-    const REWRITES: [&str; 4] = ["prefix_rewrite", "regex_rewrite", "path_rewrite_policy", "path_rewrite"];
+    // Envoy reads both spellings of a name.
+    const REWRITES: [[&str; 2]; 4] = [
+        ["prefix_rewrite", "prefixRewrite"],
+        ["regex_rewrite", "regexRewrite"],
+        ["path_rewrite_policy", "pathRewritePolicy"],
+        ["path_rewrite", "pathRewrite"],
+    ];
     let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
+    let rewrites = |names: &[&str; 2]| names.iter().any(|name| route["route"].get(name).is_some());
     Route {
+        configuration: configuration(&place),
         place,
         names_rule: names_rule(route),
         is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),
-        rewrite: REWRITES.into_iter().find(|name| route["route"].get(name).is_some()),
+        rewrite: REWRITES.into_iter().find(rewrites).map(|[name, _]| name),
     }
+}
+
+/// Returns the place of the route configuration that a place is in: no request is led from one to another.
+fn configuration(place: &str) -> String {
+    split_at_virtual_hosts(place).map_or("", |(configuration, _)| configuration).to_owned()
+}
+
+fn split_at_virtual_hosts(place: &str) -> Option<(&str, &str)> {
+    place.split_once("virtual_hosts[").or_else(|| place.split_once("virtualHosts["))
 }
 
 /// Looks at the routes among resources for Istio and for the Gateway API.
@@ -103,6 +145,7 @@ fn istio_route(place: String, route: &Value, patched: &[String]) -> Route {
     let changes_path = rewrite.get("uri").is_some() || rewrite.get("uriRegexRewrite").is_some();
     Route {
         place,
+        configuration: String::new(),
         names_rule: patched.iter().any(|patched| patched.is_empty() || patched == name),
         is_chosen_by_ours: names.any(|name| is_ours_by_name(name)),
         rewrite: changes_path.then_some("rewrite"),
@@ -129,6 +172,7 @@ fn gateway_route(
     };
     Route {
         place,
+        configuration: String::new(),
         names_rule: is_patched,
         is_chosen_by_ours: headers.into_iter().any(|header| is_ours(&header["name"])),
         rewrite: list("filters").iter().any(changes_path).then_some("URLRewrite"),
@@ -137,9 +181,9 @@ fn gateway_route(
 
 fn judged(routes: &[Route]) -> Found {
     let mut found = Found::default();
-    let rules_are_named = routes.iter().any(|route| route.names_rule);
     for route in routes {
-        if route.is_chosen_by_ours && rules_are_named {
+        let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
+        if route.is_chosen_by_ours && routes.iter().any(is_beside) {
             found.errors.push(Warning::new(&*route.place, CHOSEN));
         }
         if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
@@ -154,7 +198,9 @@ fn judged(routes: &[Route]) -> Found {
 }
 
 fn names_rule(value: &Value) -> bool {
-    at(value, "/metadata/filter_metadata/tollgate/rule").is_string()
+    let metadata = &value["metadata"];
+    let of_ours = metadata.get("filter_metadata").or_else(|| metadata.get("filterMetadata"));
+    of_ours.is_some_and(|metadata| at(metadata, "/tollgate/rule").is_string())
 }
 
 fn is_ours(name: &Value) -> bool {
@@ -222,6 +268,56 @@ mod tests {
         ]});
         let found = of_envoy(&two);
         assert_eq!(found.errors[0].place, "virtual_hosts[0].routes[0]");
+    }
+
+    #[test]
+    fn every_way_of_writing_envoys_routes_is_looked_at() {
+        let by = |matched: Value| {
+            let mut header = matched;
+            header["name"] = json!("x-tollgate-plan");
+            json!({"match": {"prefix": "/", "headers": [header]}, "route": {"cluster": "upstream"}})
+        };
+        let named = || route(None, Some("ask"), json!({"cluster": "upstream"}));
+        for matched in [
+            json!({"string_match": {"exact": "pro"}}),
+            json!({"safe_regex_match": {"regex": "pro|team"}}),
+            json!({"present_match": false}),
+            json!({"exact_match": "pro", "invert_match": true}),
+        ] {
+            let found = of_envoy(&json!({"virtual_hosts": [{"routes": [by(matched.clone()), named()]}]}));
+            assert_eq!(counts(&found), (1, 0), "{matched}");
+        }
+        let weighted = json!({"weighted_clusters": {"clusters": []}, "prefixRewrite": "/"});
+        let camel = json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream", "regexRewrite": {}},
+            "metadata": {"filterMetadata": {"tollgate": {"rule": "ask"}}}});
+        let found = of_envoy(
+            &json!({"virtualHosts": [{"routes": [route(None, None, weighted), camel, by(json!({}))]}]}),
+        );
+        assert_eq!(counts(&found), (1, 1), "{found:?}");
+
+        let input = |name: &str| json!({"typed_config": {"@type": "HttpRequestHeaderMatchInput", "header_name": name}});
+        let tree = |name: &str| {
+            json!({"virtual_hosts": [{"matcher": {"matcher_tree": {"input": input(name), "exact_match_map": {"map": {
+                "pro": {"action": {"name": "route", "typed_config": named()}},
+            }}}}}]})
+        };
+        assert_eq!(counts(&of_envoy(&tree("x-tollgate-plan"))), (1, 0));
+        assert_eq!(counts(&of_envoy(&tree("x-plan"))), (0, 0));
+    }
+
+    #[test]
+    fn routes_that_the_gate_does_not_judge_are_left_alone() {
+        let plain = || json!({"cluster": "upstream"});
+        let by_plan = || route(Some("x-tollgate-plan"), None, plain());
+        let rewriting = || route(None, None, json!({"cluster": "upstream", "prefix_rewrite": "/"}));
+        let manager = |filter: &str, routes: Vec<Value>| json!({"http_filters": [{"name": filter}], "route_config": {"virtual_hosts": [{"routes": routes}]}});
+        let apart = json!([
+            manager("plan_gate", vec![route(None, Some("ask"), plain())]),
+            manager("plan_gate", vec![by_plan()]),
+        ]);
+        assert_eq!(counts(&of_envoy(&apart)), (0, 0), "no request is led from one to the other");
+        assert_eq!(counts(&of_envoy(&manager("plan_gate", vec![rewriting()]))), (0, 1));
+        assert_eq!(counts(&of_envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
     }
 
     fn of(values: &[Value]) -> Found {
