@@ -271,6 +271,52 @@ fn header_fields_that_replace_path_or_method_lead_past_no_rule() {
 }
 
 #[test]
+fn what_clients_send_in_good_faith_is_judged_by_its_rule() {
+    let long = format!("/reports/{}", "%E6%97%A5".repeat(800));
+    let guarded = [
+        "/reports/ada%40example.com",
+        "/reports/ada%2Btest%40example.com?next=/ask;x//y%2Fz",
+        "/reports/a%20b/100%25/50%25%20off/%2Bx",
+        "/reports/caf%C3%A9/%e6%97%a5/%F0%9F%98%80",
+        "/reports/shop:export/a,b/(draft)/it's/$1/a=b&c/*!",
+        "/reports/shop%3Aexport/a%2Cb/%28draft%29/it%27s/%241/a%3Db%26c/%2A%21",
+        "/reports/a+b/v1.2.3/ask.json",
+        "/reports/.well-known/..x/a..b/x.tar.gz",
+        "/reports/%5Btoken%5D/%7Bid%7D/%22x%22/a%7Cb/a%5Eb",
+        "/reports/index.html",
+        "/reports/3F2504E0-4F89-41D3-9A0C-0305E82C3301/",
+        long.as_str(),
+    ];
+    let free = [
+        "/",
+        "/favicon.ico",
+        "/.well-known/openid-configuration",
+        "/assets/index-Dk3x.min.js",
+        "/asking",
+        "/reportsx.json",
+        "/v1/ask",
+        "/grpc.health.v1.Health/Check",
+        "/@ada/posts/2026-11-28",
+        "/search-engine/a%20b%40c",
+        "/index.php/wp-json/wp/v2/posts",
+    ];
+    let pro = token("pro");
+    for unmatched in ["pass", "require_token", "deny"] {
+        let mut host = gate_with(|gate| gate["unmatched"] = json!(unmatched));
+        for path in guarded {
+            let signed_in = host.send(&get(path, &[("authorization", &pro)]));
+            assert_eq!(signed_in.code(), "on", "{unmatched}: {path}");
+            assert_eq!(host.send(&get(path, &[])).code(), "missing_token", "{unmatched}: {path}");
+        }
+        let want = if unmatched == "deny" { "no_rule" } else { "on" };
+        for path in free {
+            let answer = host.send(&get(path, &[("authorization", &pro)]));
+            assert_eq!(answer.code(), want, "{unmatched}: {path}");
+        }
+    }
+}
+
+#[test]
 fn a_preflight_that_replaces_its_method_or_path_is_none() {
     let preflight = [("origin", "https://x"), ("access-control-request-method", "POST")];
     let ask = |field: Option<(&'static str, &'static str)>| {
