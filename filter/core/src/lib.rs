@@ -13,6 +13,7 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 mod json;
+mod log_limit;
 pub mod machine;
 mod override_fields;
 mod path;

@@ -39,6 +39,14 @@ impl Micros {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// Returns whether it is less than `span` before `now`, and not after it.
+    ///
+    /// The one test of freshness: a time after `now` is from before the clock stepped back, so nobody knows how old it is,
+    /// and it is not fresh.
+    pub fn is_within(self, span: Duration, now: Micros) -> bool {
+        self <= now && now.since(self) < span
+    }
+
     /// The time `span` later, or [`Micros::MAX`].
     pub fn plus(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -61,6 +69,21 @@ mod tests {
         let (early, late) = (Micros::from_secs(10), Micros::from_secs(12));
         assert_eq!(late.since(early), Duration::from_secs(2));
         assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_later_than_now_is_not_fresh() {
+        let minute = Duration::from_secs(60);
+        let cases = [
+            ("now", 1_000, true),
+            ("just within", 941, true),
+            ("just not", 940, false),
+            ("a second ahead", 1_001, false),
+            ("the clock stepped back an hour", 1_000 + 3_600, false),
+        ];
+        for (why, at_s, want) in cases {
+            assert_eq!(Micros::from_secs(at_s).is_within(minute, Micros::from_secs(1_000)), want, "{why}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Who calls, and by which plan: what is kept of a verified session token.
 
 use super::metrics::{Event, GateMetrics};
-use super::reported::Reported;
 use crate::clerk::claims::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
 use crate::config::{Gate, SubjectKind};
 use crate::ids::Subject;
+use crate::log_limit::TextLogLimit;
 use crate::plan_table::{PlanTable, Rank};
 use crate::report::{Level, Report};
 use crate::time::Micros;
@@ -67,7 +67,7 @@ impl PlanFault {
     pub(crate) fn reports(
         &self,
         metrics: &GateMetrics,
-        reported: &mut Reported,
+        reported: &mut TextLogLimit,
         subject: Option<&Subject>,
         now: Micros,
     ) -> Vec<Report> {

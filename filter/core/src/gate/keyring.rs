@@ -47,6 +47,7 @@ struct Source {
     began_at: Option<Micros>,
     fetched_at: Option<Micros>,
     failed: bool,
+    /// Key ids that Clerk did not have, and when it was asked.
     unknown: VecDeque<(String, Micros)>,
 }
 
@@ -173,11 +174,11 @@ impl Keyring {
 impl Source {
     /// A clock that stepped back makes a set old: better to ask once too often than not for hours.
     fn is_old(&self, now: Micros) -> bool {
-        self.fetched_at.is_none_or(|at| now < at || now.since(at) >= REFRESH_AFTER)
+        !self.fetched_at.is_some_and(|at| at.is_within(REFRESH_AFTER, now))
     }
 
     fn may_fetch(&self, every: Duration, now: Micros) -> bool {
-        self.under_way.is_none() && self.began_at.is_none_or(|at| now < at || now.since(at) >= every)
+        self.under_way.is_none() && !self.began_at.is_some_and(|at| at.is_within(every, now))
     }
 
     fn without_key(&self) -> Lookup {
@@ -185,17 +186,19 @@ impl Source {
     }
 
     fn is_unknown(&self, kid: Option<&str>, now: Micros) -> bool {
-        let is = |(known, until): &(String, Micros)| Some(known.as_str()) == kid && now < *until;
+        let is = |(known, asked_at): &(String, Micros)| {
+            Some(known.as_str()) == kid && asked_at.is_within(UNKNOWN_FOR, now)
+        };
         self.unknown.iter().any(is)
     }
 
     fn remember_unknown(&mut self, kid: Option<&str>, now: Micros) {
         let Some(kid) = kid.filter(|kid| kid.len() <= UNKNOWN_BYTES_MAX) else { return };
-        self.unknown.retain(|(known, until)| known != kid && now < *until);
+        self.unknown.retain(|(known, asked_at)| known != kid && asked_at.is_within(UNKNOWN_FOR, now));
         if self.unknown.len() >= UNKNOWN_MAX {
             self.unknown.pop_front();
         }
-        self.unknown.push_back((kid.to_owned(), now.plus(UNKNOWN_FOR)));
+        self.unknown.push_back((kid.to_owned(), now));
     }
 }
 

@@ -18,7 +18,6 @@ mod metrics;
 mod passage;
 mod redirect;
 mod refusal;
-mod reported;
 mod rules;
 mod spender;
 mod store;

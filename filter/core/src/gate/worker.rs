@@ -6,7 +6,6 @@ use super::confirm;
 use super::inquiries::Inquiries;
 use super::keyring::{Fetched, Keyring};
 use super::metrics::{Event, GateMetrics};
-use super::reported::Reported;
 use super::store::{Store, ratelimit};
 use crate::clerk::key_error::KeyError;
 use crate::clerk::keys::KeySet;
@@ -16,6 +15,7 @@ use crate::config::{Configuration, Gate, Keys};
 use crate::held::HeldRequests;
 use crate::http::Outcome;
 use crate::ids::Subject;
+use crate::log_limit::TextLogLimit;
 use crate::machine::InquiryId;
 use crate::plan_table::PlanTable;
 use crate::quota::Seed;
@@ -47,7 +47,7 @@ pub struct Worker {
     pub(super) confirmed: confirm::Memory,
     pub(super) metrics: GateMetrics,
     /// What was reported a moment ago.
-    pub(super) reported: Reported,
+    pub(super) reported: TextLogLimit,
     pub(super) store: Store,
 }
 
@@ -88,7 +88,7 @@ impl Worker {
             tokens: TokenCache::default(),
             confirmed: confirm::Memory::default(),
             metrics,
-            reported: Reported::default(),
+            reported: TextLogLimit::default(),
             store,
         })
     }

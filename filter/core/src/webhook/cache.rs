@@ -51,12 +51,12 @@ impl<K: Ord + Clone, V: Clone> Cache<K, V> {
     /// What was read of one, if that is fresh.
     pub(super) fn get(&self, id: &K, now: Micros) -> Option<&V> {
         let (read_at, value) = self.read.get(id)?;
-        (now.since(*read_at) < self.fresh_for).then_some(value)
+        read_at.is_within(self.fresh_for, now).then_some(value)
     }
 
     /// All that is fresh.
     pub(super) fn fresh(&self, now: Micros) -> SortedMap<K, V> {
-        let fresh = self.read.iter().filter(|(_, (read_at, _))| now.since(*read_at) < self.fresh_for);
+        let fresh = self.read.iter().filter(|(_, (read_at, _))| read_at.is_within(self.fresh_for, now));
         fresh.map(|(id, (_, value))| (id.clone(), value.clone())).collect()
     }
 }
@@ -78,6 +78,7 @@ mod tests {
         assert!(at(160).is_empty());
         let got = |secs| products.get(&id, Micros::from_secs(secs)).is_some();
         assert_eq!((got(159), got(160)), (true, false));
+        assert!(!got(99) && at(99).is_empty(), "read before the clock stepped back");
     }
 
     #[test]

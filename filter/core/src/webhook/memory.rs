@@ -45,15 +45,17 @@ impl Place {
     ///
     /// One signed later is a retry or somebody's Resend: Stripe, or a person, believes that the work is not done.
     pub(super) fn ended_before(&self, bucket: &[u8], signed_at: Micros, now: Micros) -> bool {
-        entries(bucket)
-            .filter(|(fingerprint, _)| *fingerprint == self.fingerprint)
-            .any(|(_, ended)| now.since(ended) < REMEMBERED_FOR && signed_at <= ended.plus(CLOCK_ALLOWANCE))
+        entries(bucket).filter(|(fingerprint, _)| *fingerprint == self.fingerprint).any(|(_, ended)| {
+            ended.is_within(REMEMBERED_FOR, now) && signed_at <= ended.plus(CLOCK_ALLOWANCE)
+        })
     }
 
     /// The bucket's new content, once the event has ended.
     pub(super) fn remember(&self, bucket: &[u8], ended: Micros) -> Vec<u8> {
         let mut kept: Vec<_> = entries(bucket)
-            .filter(|(fingerprint, at)| *fingerprint != self.fingerprint && ended.since(*at) < REMEMBERED_FOR)
+            .filter(|(fingerprint, at)| {
+                *fingerprint != self.fingerprint && at.is_within(REMEMBERED_FOR, ended)
+            })
             .collect();
         // What was written here before is in the order of the times.
         let place = kept.partition_point(|(_, at)| *at <= ended);
@@ -116,14 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn what_ended_before_the_clock_stepped_back_is_not_remembered() {
+        let event = place("evt_1");
+        let bucket = event.remember(&[], NOW.plus(secs(3_600)));
+        assert!(!event.ended_before(&bucket, NOW, NOW));
+        assert_eq!(place("evt_2").remember(&bucket, NOW).len(), ENTRY_BYTES);
+    }
+
+    #[test]
     fn a_full_bucket_forgets_the_oldest() {
         let mut bucket = Vec::new();
         for n in 0..=u64::try_from(ENTRIES_MAX).unwrap() {
             bucket = place(&format!("evt_{n}")).remember(&bucket, NOW.plus(secs(n)));
         }
         assert_eq!(bucket.len(), ENTRIES_MAX * ENTRY_BYTES);
-        assert!(!place("evt_0").ended_before(&bucket, NOW, NOW));
-        assert!(place("evt_1").ended_before(&bucket, NOW, NOW));
+        let later = NOW.plus(secs(3_600));
+        assert!(!place("evt_0").ended_before(&bucket, NOW, later));
+        assert!(place("evt_1").ended_before(&bucket, NOW, later));
     }
 
     #[test]

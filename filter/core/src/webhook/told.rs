@@ -154,7 +154,7 @@ impl Place {
 
 impl Entry {
     fn holds(&self, now: Micros) -> bool {
-        now.since(self.at) < if self.intended { INTENDED_FOR } else { TOLD_FOR }
+        self.at.is_within(if self.intended { INTENDED_FOR } else { TOLD_FOR }, now)
     }
 
     fn write(&self, bucket: &mut Vec<u8>) {

@@ -54,7 +54,7 @@ impl Answer {
 /// Whether an answer to a question that began at that time still holds. One from the future is from before the clock
 /// stepped back: nobody knows how old it is.
 pub(super) fn holds(asked_at: Micros, now: Micros) -> bool {
-    asked_at <= now && now.since(asked_at) < HOLDS_FOR
+    asked_at.is_within(HOLDS_FOR, now)
 }
 
 /// What a worker thread knows from Clerk's own records, and whom it is asking about.

@@ -14,6 +14,7 @@ use crate::gate::spender::Spender;
 use crate::gate::store::{Counted, Store};
 use crate::gate::worker::Worker;
 use crate::http::{Callout, Outcome, Request};
+use crate::log_limit::LogLimit;
 use crate::plan_table::Window;
 use crate::quota::WindowState;
 use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, answer, request};
@@ -27,9 +28,6 @@ const SIGNED_IN_MAX: usize = 10_000;
 /// How many of addresses, which cost nothing: a flood of them makes no signed-in caller's be forgotten.
 const ANONYMOUS_MAX: usize = 2_500;
 
-/// How often a worker says that it cannot count, at most.
-const ALARM_EVERY: Duration = Duration::from_secs(60);
-
 /// envoyproxy/ratelimit.
 #[derive(Debug)]
 pub(in crate::gate) struct RatelimitStore {
@@ -39,7 +37,7 @@ pub(in crate::gate) struct RatelimitStore {
     on_error: OnError,
     signed_in: Memory,
     anonymous: Memory,
-    alarmed_at: Option<Micros>,
+    failures_logged: LogLimit,
 }
 
 /// Windows that the service is asked about, each by the name that it has at that time.
@@ -79,7 +77,7 @@ impl RatelimitStore {
             on_error,
             signed_in: Memory::new(SIGNED_IN_MAX),
             anonymous: Memory::new(ANONYMOUS_MAX),
-            alarmed_at: None,
+            failures_logged: LogLimit::default(),
         }
     }
 
@@ -139,10 +137,9 @@ impl Worker {
             cure: &'static str,
         }
         let Store::Ratelimit(store) = &mut self.store else { return None };
-        if store.alarmed_at.is_some_and(|at| at <= now && now.since(at) < ALARM_EVERY) {
+        if !store.failures_logged.is_due(now) {
             return None;
         }
-        store.alarmed_at = Some(now);
         let requests = match store.on_error {
             OnError::Allow => "served uncounted",
             OnError::Deny => "refused with 503",
