@@ -108,7 +108,7 @@ impl OverrideFields {
 }
 
 impl Values {
-    /// The values; `None` if there were too many.
+    /// Returns the values; `None` if there were too many.
     pub(crate) fn get(&self) -> Option<&[Vec<u8>]> {
         (!self.are_too_many).then_some(&self.list)
     }
@@ -129,7 +129,7 @@ impl Values {
     }
 }
 
-/// What a field of that name replaces. An upstream may read `_` for `-`.
+/// Returns what a field of that name replaces. An upstream may read `_` for `-`.
 fn kind(name: &[u8]) -> Option<Kind> {
     let first = name.first().map(u8::to_ascii_lowercase);
     if !matches!(first, Some(b'x' | b'f' | b's')) {
@@ -140,7 +140,7 @@ fn kind(name: &[u8]) -> Option<Kind> {
     FIELDS.iter().find(|(known, _)| is(known)).map(|(_, kind)| *kind)
 }
 
-/// The path of an absolute URL; anything else as it is.
+/// Returns the path of an absolute URL; anything else as it is.
 fn path_of(url: &[u8]) -> &[u8] {
     let url = url.trim_ascii();
     let Some(scheme) = url.windows(3).position(|three| three == b"://") else { return url };
@@ -155,7 +155,8 @@ fn path_of(url: &[u8]) -> &[u8] {
     }
 }
 
-/// The hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for some parser.
+/// Returns the hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for some
+/// parser.
 fn hosts_of(forwarded: &[u8]) -> impl Iterator<Item = &[u8]> {
     forwarded.split(|byte| matches!(byte, b',' | b';')).filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;

@@ -22,7 +22,7 @@ pub(crate) enum AddressError {
 }
 
 impl AddressError {
-    /// What the operator is told: what is wrong, and what to do.
+    /// Returns what the operator is told: what is wrong, and what to do.
     pub(super) const fn cause_and_cure(self) -> (&'static str, &'static str) {
         match self {
             AddressError::Unknown => (
@@ -37,7 +37,7 @@ impl AddressError {
     }
 }
 
-/// Whether `x-forwarded-for` names an address in a form that Envoy does not read: with a port, or in brackets.
+/// Returns whether `x-forwarded-for` names an address in a form that Envoy does not read: with a port, or in brackets.
 pub(super) fn is_forwarded_with_port(headers: &HeaderMap) -> bool {
     let fields = headers.get_all("x-forwarded-for");
     fields.into_iter().any(|field| field.rsplit(|byte| *byte == b',').take(ENTRIES_MAX).any(has_port))

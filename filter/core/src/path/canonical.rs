@@ -47,25 +47,26 @@ impl<'a> RequestPath<'a> {
         Some(RequestPath { canonical: Cow::Owned(canonical), undecoded, deeper })
     }
 
-    /// The path with every escape decoded.
+    /// Returns the path with every escape decoded.
     pub(crate) fn canonical(&self) -> &[u8] {
         &self.canonical
     }
 
-    /// The path as a router reads it that decodes only what could not have been written otherwise; `None` if that is the
-    /// canonical form. `%3A` is then not `:`.
+    /// Returns the path as a router reads it that decodes only what could not have been written otherwise; `None` if
+    /// that is the canonical form. `%3A` is then not `:`.
     pub(crate) fn undecoded(&self) -> Option<&[u8]> {
         self.undecoded.as_deref()
     }
 
-    /// Everything that routers may make of the path, folded to be compared with [`PathPattern`](super::PathPattern)s.
+    /// Returns everything that routers may make of the path, folded to be compared with
+    /// [`PathPattern`](super::PathPattern)s.
     pub(crate) fn readings(&self) -> Vec<Vec<u8>> {
         let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
         forms.flat_map(reading::of).collect()
     }
 
-    /// Whether decoding once more would show a character that needed no escape: nobody writes that who means well, except
-    /// where text is sent that looks like an escape.
+    /// Returns whether decoding once more would show a character that needed no escape: nobody writes that who means
+    /// well, except where text is sent that looks like an escape.
     pub(crate) fn hides_plain_characters(&self) -> bool {
         let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
         forms.into_iter().any(|form| {
@@ -77,17 +78,18 @@ impl<'a> RequestPath<'a> {
     }
 }
 
-/// The path of a request's target: what stands before the query.
+/// Returns the path of a request's target: what stands before the query.
 pub(crate) fn without_query(path_and_query: &[u8]) -> &[u8] {
     path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
-/// Whether two paths of the configuration have the same canonical form.
+/// Returns whether two paths of the configuration have the same canonical form.
 pub(crate) fn are_equal(path: &str, other: &str) -> bool {
     decoded(path.as_bytes()) == decoded(other.as_bytes())
 }
 
-/// Whether a path of the configuration is text once it is decoded, and stays the same however often that is done.
+/// Returns whether a path of the configuration is text once it is decoded, and stays the same however often that is
+/// done.
 pub(crate) fn is_stable(path: &str) -> bool {
     let once = decoded(path.as_bytes());
     std::str::from_utf8(&once).is_ok() && decoded(&once) == once && !reading::has_dot_segment(&once)
@@ -98,8 +100,9 @@ pub(crate) fn decoded(path: &[u8]) -> Vec<u8> {
     percent_decode(path).collect()
 }
 
-/// Whether `%` and these two digits stand for a byte that could not have been written as it is (RFC 3986 §2.3), and that
-/// no upstream takes for a part of the path's form once it has decoded it: a slash, a backslash, the `;` of a parameter.
+/// Returns whether `%` and these two digits stand for a byte that could not have been written as it is (RFC 3986 §2.3),
+/// and that no upstream takes for a part of the path's form once it has decoded it: a slash, a backslash, the `;` of a
+/// parameter.
 pub(crate) fn is_needed(high: u8, low: u8) -> bool {
     let Some(byte) = hexadecimal(high, low) else { return false };
     let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -111,7 +114,8 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
-/// What decoding gives each further time. `None` if that has no end within [`DECODINGS_MAX`], or shows a dot segment.
+/// Returns what decoding gives each further time. `None` if that has no end within [`DECODINGS_MAX`], or shows a dot
+/// segment.
 fn decoded_again(canonical: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut deeper: Vec<Vec<u8>> = Vec::new();
     for _ in 1..=DECODINGS_MAX {
@@ -154,8 +158,8 @@ fn undecoded(path: &[u8]) -> Vec<u8> {
     undecoded
 }
 
-/// A final empty segment is the slash that a path may end with. One of dots alone goes up, or does so for whoever drops
-/// dots at the end.
+/// Returns whether no segment is empty or of dots alone. A final empty segment is the slash that a path may end with.
+/// One of dots alone goes up, or does so for whoever drops dots at the end.
 fn has_plain_segments(segments: &[u8]) -> bool {
     let mut rest = segments.split(|byte| *byte == b'/').peekable();
     while let Some(segment) = rest.next() {

@@ -11,25 +11,25 @@ pub struct PathPattern {
 }
 
 impl PathPattern {
-    /// The pattern of a path as it is written. `/x%3Ay` and `/x:y` are the same.
+    /// Returns the pattern of a path as it is written. `/x%3Ay` and `/x:y` are the same.
     pub fn new(written: &str) -> Self {
         let canonical = decoded(written.as_bytes());
         let folded = reading::of_pattern(&canonical);
         PathPattern { canonical, folded }
     }
 
-    /// Whether a path in canonical form is this one.
+    /// Returns whether a path in canonical form is this one.
     pub(crate) fn equals(&self, canonical: &[u8]) -> bool {
         self.canonical == canonical
     }
 
-    /// Whether a path in canonical form is this one or goes on below it: `/ask` and `/ask/x`, not `/asking`.
+    /// Returns whether a path in canonical form is this one or goes on below it: `/ask` and `/ask/x`, not `/asking`.
     pub(crate) fn contains(&self, canonical: &[u8]) -> bool {
         let prefix = self.canonical.strip_suffix(b"/").unwrap_or(&self.canonical);
         canonical.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
-    /// Whether a folded reading is this path, perhaps with the suffix of a format at its end: `/ask.json`.
+    /// Returns whether a folded reading is this path, perhaps with the suffix of a format at its end: `/ask.json`.
     pub(crate) fn may_equal(&self, reading: &[u8]) -> bool {
         match reading.strip_prefix(&*self.folded) {
             Some([]) => true,
@@ -40,7 +40,7 @@ impl PathPattern {
         }
     }
 
-    /// Whether a folded reading is this path, also with a suffix, or goes on below it.
+    /// Returns whether a folded reading is this path, also with a suffix, or goes on below it.
     pub(crate) fn may_contain(&self, reading: &[u8]) -> bool {
         let below = reading.strip_prefix(&*self.folded).is_some_and(|rest| rest.starts_with(b"/"));
         below || self.may_equal(reading)

@@ -26,7 +26,7 @@ impl Reader {
     const USUAL: Reader =
         Reader { is_cut: false, merges: true, takes_lookalikes: true, takes_backslashes: true };
 
-    /// All of them.
+    /// Returns all of them.
     fn all() -> impl Iterator<Item = Self> {
         const EITHER: [bool; 2] = [false, true];
         EITHER.into_iter().flat_map(|is_cut| {
@@ -44,7 +44,7 @@ impl Reader {
     }
 }
 
-/// The folded readings of a path without dot segments, decoded as often as it is.
+/// Returns the folded readings of a path without dot segments, decoded as often as it is.
 pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     let cut = path.iter().any(|byte| is_end(*byte));
     let cut = cut.then(|| folded(path, Reader { is_cut: true, ..Reader::USUAL }));
@@ -54,9 +54,9 @@ pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     })
 }
 
-/// What applications are asked for by a folded path that names their script and then goes on (`/index.php/ask`): what
-/// stands behind the script, and the same below the directory that the script is in. Of several scripts the first or the
-/// last counts, as servers are configured.
+/// Returns what applications are asked for by a folded path that names their script and then goes on
+/// (`/index.php/ask`): what stands behind the script, and the same below the directory that the script is in. Of
+/// several scripts the first or the last counts, as servers are configured.
 fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
     if !folded.contains(&b'.') {
         return Vec::new();
@@ -75,20 +75,20 @@ fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Whether a folded path ends with the name of a script that takes path info.
+/// Returns whether a folded path ends with the name of a script that takes path info.
 fn names_script(path: &[u8]) -> bool {
     const SUFFIXES: [&[u8]; 7] = [b".php", b".php5", b".cgi", b".fcgi", b".wsgi", b".cfm", b".aspx"];
     SUFFIXES.iter().any(|suffix| path.ends_with(suffix))
 }
 
-/// The folded form of a path that is written in the configuration.
+/// Returns the folded form of a path that is written in the configuration.
 pub(super) fn of_pattern(decoded: &[u8]) -> Vec<u8> {
     folded(decoded, Reader::USUAL)
 }
 
-/// Whether some router reads `path`, as it came, as `wanted`, which is written in the configuration: one that decodes
-/// escapes, folds slashes, follows dot segments, drops parameters and a format's suffix, or disregards case, characters
-/// that cannot be seen, and slashes, dots and blanks at the end. Also if it is that very path.
+/// Returns whether some router reads `path`, as it came, as `wanted`, which is written in the configuration: one that
+/// decodes escapes, folds slashes, follows dot segments, drops parameters and a format's suffix, or disregards case,
+/// characters that cannot be seen, and slashes, dots and blanks at the end. Also if it is that very path.
 pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
     let path = without_query(path);
     let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_~".contains(byte));
@@ -116,7 +116,7 @@ pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
     false
 }
 
-/// Whether a path, decoded as often as it is, holds a segment that goes up or stays, for some router.
+/// Returns whether a path, decoded as often as it is, holds a segment that goes up or stays, for some router.
 pub(super) fn has_dot_segment(path: &[u8]) -> bool {
     let mut text = Vec::with_capacity(path.len());
     characters(path, Reader::USUAL, |byte| text.push(byte));
@@ -126,7 +126,7 @@ pub(super) fn has_dot_segment(path: &[u8]) -> bool {
     })
 }
 
-/// The segments that are left, each behind a slash, in small letters.
+/// Returns the segments that are left, each behind a slash, in small letters.
 fn folded(path: &[u8], reader: Reader) -> Vec<u8> {
     let end = path.iter().position(|byte| reader.is_cut && is_end(*byte)).unwrap_or(path.len());
     let mut text = Vec::with_capacity(end);
@@ -203,7 +203,7 @@ fn characters(path: &[u8], reader: Reader, mut found: impl FnMut(u8)) {
     }
 }
 
-/// A character of ASCII in more bytes than it needs (RFC 3629 §3), and what stands behind it.
+/// Returns a character of ASCII in more bytes than it needs (RFC 3629 §3), and what stands behind it.
 fn overlong(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (high, low, rest) = match bytes {
         [high @ 0xc0..=0xc1, low @ 0x80..=0xbf, rest @ ..] => (*high, *low, rest),

@@ -52,7 +52,7 @@ pub(super) fn of_envoy(value: &Value) -> Found {
     judged(&routes)
 }
 
-/// Whether it is a connection manager whose filters are all written there, without the gate among them.
+/// Returns whether it is a connection manager whose filters are all written there, without the gate among them.
 fn is_without_gate(value: &Value) -> bool {
     let Some(filters) = value.get("http_filters").or_else(|| value.get("httpFilters")) else { return false };
     let filters = filters.to_string();
@@ -61,7 +61,7 @@ fn is_without_gate(value: &Value) -> bool {
         .any(|name| filters.contains(name))
 }
 
-/// Whether it stands in the matching tree by which a virtual host chooses routes, in place of a list of them.
+/// Returns whether it stands in the matching tree by which a virtual host chooses routes, in place of a list of them.
 fn is_in_tree_of_routes(place: &str) -> bool {
     let (_, behind) = split_at_virtual_hosts(place).unwrap_or_default();
     behind.split_once(']').is_some_and(|(_, behind)| behind.starts_with(".matcher."))
@@ -121,7 +121,7 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> Found {
     found
 }
 
-/// The names of the routes for which a patch names a rule; an empty one where it does not say for which.
+/// Returns the names of the routes for which a patch names a rule; an empty one where it does not say for which.
 fn patches(resources: &[Resource<'_>]) -> Vec<String> {
     let filters = of_kind(resources, "EnvoyFilter").flat_map(|filter| filter.list("/configPatches"));
     let of_istio = filters.filter(|patch| names_rule(at(patch, "/patch/value"))).map(|patch| {
