@@ -222,3 +222,5 @@ fn namespace(given: Option<&str>, value: &Value) -> Checked<String> {
 mod tests;
 #[cfg(test)]
 mod wrong_documents;
+#[cfg(test)]
+mod wrong_environments;
