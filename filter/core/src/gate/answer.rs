@@ -27,6 +27,11 @@ impl AnswerContext {
         AnswerContext { remove: foreign_fields(headers, ours), reader }
     }
 
+    /// Returns how many bytes are kept.
+    pub(super) fn byte_len(&self) -> usize {
+        self.remove.iter().map(Vec::len).fold(0, usize::saturating_add)
+    }
+
     /// The header fields by which a browser lets its page read an answer of the gate's own.
     pub(super) fn readable_by(&self, worker: &Worker) -> Vec<(&'static str, String)> {
         cors::readable_by(&worker.gate.authorized_parties, self.reader)

@@ -37,6 +37,8 @@ pub(super) struct Authentication {
     /// For a token the keys could not be fetched.
     keys_unavailable: bool,
     by_header: bool,
+    /// How many bytes are kept of the request beside its tokens.
+    other_bytes: usize,
     /// While it waits for keys.
     hold: Option<Hold>,
 }
@@ -58,10 +60,11 @@ pub(super) enum Progress {
 }
 
 impl Authentication {
-    /// Looks for the tokens that a request carries.
+    /// Looks for the tokens that a request carries, of which so many other bytes are kept.
     pub(super) fn begin(
         worker: &mut Worker,
         headers: &HeaderMap,
+        other_bytes: usize,
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> Progress {
@@ -86,6 +89,7 @@ impl Authentication {
             error,
             keys_unavailable: false,
             by_header,
+            other_bytes,
             hold: None,
         });
         authentication.next(worker, now, reports)
@@ -123,7 +127,7 @@ impl Authentication {
                 Lookup::Unknown => self.error = self.error.or_further(TokenError::UnknownKey),
                 Lookup::Unavailable => self.keys_unavailable = true,
                 Lookup::Await(inquiry) => {
-                    let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len()]);
+                    let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len(), self.other_bytes]);
                     self.hold = worker.waiting.hold(tokens.fold(0, usize::saturating_add));
                     if self.hold.is_none() {
                         return nobody(Refusal::TooManyWaiting, true);

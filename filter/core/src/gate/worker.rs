@@ -27,7 +27,7 @@ use std::rc::Rc;
 /// How many requests of a worker thread wait for keys at once. The first fetch takes two seconds at most.
 pub(super) const WAITING_MAX: usize = 2048;
 
-/// How many bytes of tokens they hold together. A token has about 1 KB.
+/// How many bytes are kept of them together. A token has about 1 KB.
 pub(super) const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What the guarded requests of one worker thread share: configuration, keys, verified tokens, and where it is counted.

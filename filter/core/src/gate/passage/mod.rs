@@ -199,7 +199,8 @@ impl Passage {
         if self.rule(worker).is_some_and(|rule| rule.anonymous.is_some()) {
             self.is_forwarded_with_port = client_address::is_forwarded_with_port(headers);
         }
-        let progress = Authentication::begin(worker, headers, now, &mut self.reports);
+        let progress =
+            Authentication::begin(worker, headers, self.context.byte_len(), now, &mut self.reports);
         self.authenticated(worker, now, progress)
     }
 

@@ -104,6 +104,19 @@ fn what_waits_for_keys_is_bounded_in_number_and_size() {
 }
 
 #[test]
+fn all_that_is_kept_of_a_waiting_request_counts() {
+    let mut host = jwks_gate();
+    let token = signed_by(own_key());
+    let name = format!("x-tollgate-{}", "x".repeat(50_000));
+    let forged = get("/account", &[("authorization", token.as_str()), (name.as_str(), "")]);
+    let held: Vec<Progress> = (0..WAITING_MAX)
+        .map(|_| host.start(&forged))
+        .take_while(|progress| matches!(progress, Progress::Held(_)))
+        .collect();
+    assert!((40..WAITING_BYTES_MAX / 50_000).contains(&held.len()), "{}", held.len());
+}
+
+#[test]
 fn a_fetch_is_not_lost_with_the_request_that_asked_first() {
     let mut host = jwks_gate();
     drop(start(&mut host, &signed_by(own_key())));
