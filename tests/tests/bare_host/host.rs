@@ -292,6 +292,7 @@ fn surroundings(linker: &mut Linker<State>) -> Linked {
 fn unused(linker: &mut Linker<State>) -> Linked {
     const WASI: &str = "wasi_snapshot_preview1";
     linker.func_wrap("env", "proxy_set_effective_context", |_: u32| OK)?;
+    linker.func_wrap("env", "proxy_set_property", |_: u32, _: u32, _: u32, _: u32| OK)?;
     linker.func_wrap("env", "proxy_continue_stream", |_: u32| OK)?;
     linker.func_wrap("env", "proxy_remove_header_map_value", |_: u32, _: u32, _: u32| OK)?;
     linker.func_wrap(
