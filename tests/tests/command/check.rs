@@ -13,7 +13,7 @@ const CASES: [(&str, &str, &str, &str); 20] = [
     ("/plan", "[]", "plan: unknown field", "did you mean \"plans\"?"),
     ("/plans", "null", "plans: missing", "write it like `plans: ["),
     ("/plans/1/name", "\"free\"", "plans[1].name: ", "free"),
-    ("/plans/1/prices/0", "\"prod_1\"", "plans[1].prices[0]: ", "price_"),
+    ("/plans/1/prices/0", "\"prod_1\"", "plans[1].prices[0]: ", "`products`"),
     ("/plans/0/limits/asks", "5", "plans[0].limits.asks: ", "unlimited"),
     ("/plans/0/limits/asks/0/per", "\"year\"", "plans[0].limits.asks[0].per: ", "month"),
     ("/plans/0/limits/asks/0/max", "-1", "plans[0].limits.asks[0].max: ", "0"),
