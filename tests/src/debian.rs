@@ -1,6 +1,7 @@
 //! Programs of the machine's, which root installs from Debian's packages where they are missing.
 
 use crate::workspace;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +10,12 @@ use std::process::Command;
 /// # Panics
 /// With the command to type, when it is not there and cannot be installed.
 pub fn program(name: &str, package: &str) -> PathBuf {
+    if let Some(program) = on_path(name) {
+        return program;
+    }
+    // One installation at a time, whatever the program: apt-get itself gives up when another one runs.
+    let lock = File::create(workspace::target_dir().join("debian.lock")).expect("a file below target/");
+    lock.lock().expect("a lock on it");
     if let Some(program) = on_path(name) {
         return program;
     }
