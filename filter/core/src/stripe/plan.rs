@@ -68,6 +68,9 @@ pub struct Recorded<'a> {
     /// What each subscription granted when it was last paid, as far as that is known. While it is past due it grants no
     /// more: the card that failed does not buy what it is changed to meanwhile.
     pub paid: SortedMap<SubscriptionId, Rank>,
+    /// Whether the record shows the granting subscription as paid. Then an open invoice is newer than the record;
+    /// otherwise no invoice that is still open raises what is on record as paid.
+    pub granting_is_paid: bool,
 }
 
 /// A plan that is granted.
@@ -83,6 +86,21 @@ impl Recorded<'_> {
     /// Whether it was that subscription that granted the plan on record.
     fn is_of(&self, subscription: &Subscription) -> bool {
         self.granting == Some(&subscription.id)
+    }
+
+    /// What a late subscription granted when it was last paid, given what its oldest open invoice charges for.
+    fn last_paid(&self, late: &Subscription, renewal: &Renewal, default_rank: Rank) -> Option<Rank> {
+        let noted = self.paid.get(&late.id).copied();
+        match (renewal, noted) {
+            (Renewal::Unknown(_), _) => None,
+            (Renewal::Plan(renewed), Some(noted)) if !(self.granting_is_paid && self.is_of(late)) => {
+                Some(noted.min(*renewed))
+            }
+            (Renewal::Plan(renewed), _) => Some(*renewed),
+            // An invoice for other things than a plan says nothing of a plan that is known to have been paid.
+            (Renewal::NoPlan, Some(_)) => None,
+            (Renewal::NoPlan, None) => Some(default_rank),
+        }
     }
 }
 
@@ -214,10 +232,11 @@ impl PlanRules<'_> {
             }
             let renewal = Renewal::of(subscription, &owed, &self.catalogue, evidence.products);
             // Of several the oldest decides, and one that cannot be read may be older.
-            if let (Status::PastDue, Renewal::Plan(renewed), false) =
-                (&subscription.status, renewal, owed.unread)
+            if subscription.status == Status::PastDue
+                && !owed.unread
+                && let Some(last_paid) = recorded.last_paid(subscription, &renewal, default_rank)
             {
-                paid.insert(subscription.id.clone(), renewed);
+                paid.insert(subscription.id.clone(), last_paid);
             }
             let was_paid = paid.get(&subscription.id).copied();
             let judged = Judged { subscription, offer, owed, was_paid };

@@ -28,14 +28,18 @@ pub(super) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<Subscrip
         }
     }
     if let Some(id) = &shown.granted_by {
-        let is_paid = matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"));
-        let noted = known(shown.paid(id)).filter(|_| !is_paid);
+        let noted = known(shown.paid(id)).filter(|_| !is_paid(shown));
         paid.remove(id);
         if let Some(rank) = noted.or_else(|| known(shown.plan.as_deref())) {
             paid.insert(id.clone(), rank);
         }
     }
     paid
+}
+
+/// Whether the record shows the granting subscription as paid.
+pub(super) fn is_paid(shown: &Record) -> bool {
+    matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"))
 }
 
 /// The target of a record, with what is to be noted. `late` are the subject's late subscriptions, the surest first; of

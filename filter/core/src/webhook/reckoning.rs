@@ -191,7 +191,10 @@ impl Reading {
     ) -> Reckoning {
         let Account { subject, shown, trusted } = account;
         let owned = self.owned(worker, facts, subject, now);
-        let trusted = trusted || owned.iter().any(|(_, named)| named.via == Via::Metadata);
+        // One that has ended says no more of what somebody gave by hand since.
+        let is_trusted =
+            |(found, named): &(&Subscription, Named)| named.via == Via::Metadata && found.status.is_live();
+        let trusted = trusted || owned.iter().any(is_trusted);
         let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
         let products = worker.products.fresh(now);
         let evidence = Evidence {
@@ -356,6 +359,7 @@ fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
         granting: shown.granted_by.as_ref(),
         period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
         paid: paid::on_record(&worker.plans, shown),
+        granting_is_paid: paid::is_paid(shown),
     }
 }
 

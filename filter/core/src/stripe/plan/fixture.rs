@@ -49,6 +49,7 @@ pub(super) struct World {
     pub(super) granting: Option<SubscriptionId>,
     pub(super) period_end_s: Option<u64>,
     pub(super) paid: SortedMap<SubscriptionId, Rank>,
+    pub(super) granting_is_paid: bool,
 }
 
 impl World {
@@ -65,6 +66,7 @@ impl World {
             granting: None,
             period_end_s: None,
             paid: SortedMap::default(),
+            granting_is_paid: true,
         }
     }
 
@@ -135,6 +137,7 @@ impl World {
             granting: self.granting.as_ref(),
             period_end_s: self.period_end_s,
             paid: self.paid.clone(),
+            granting_is_paid: self.granting_is_paid,
         };
         question(rules, &evidence, &recorded)
     }

@@ -130,6 +130,8 @@ impl<'a> Judged<'a> {
     fn plan_of_past_due(&self, sold: Rank, recorded: &Recorded<'_>) -> Option<(GrantedPlan, bool)> {
         match self.was_paid {
             Some(paid) => Some((GrantedPlan::Known(sold.min(paid)), sold > paid)),
+            // What was paid is the plan on record, and nobody here knows whether this is more.
+            None if self.granted_unknown(recorded) => Some((GrantedPlan::AsRecorded, true)),
             None if self.is_unpaid_plan_change() => {
                 Some((GrantedPlan::Known(recorded.plan.at_most(sold)), true))
             }

@@ -76,6 +76,7 @@ fn recorded_after(world: &World) -> World {
         next.paid.insert(id.clone(), rank);
     }
     next.granting = resolution.granting;
+    next.granting_is_paid = resolution.shown.is_some_and(|shown| shown.status != Status::PastDue);
     next
 }
 

@@ -42,8 +42,10 @@ pub(super) struct Best {
 pub(super) enum Renewal {
     /// Nobody knows, or not without more: these products.
     Unknown(SortedSet<ProductId>),
-    /// This plan, or the default one if it is knowingly none.
+    /// This plan.
     Plan(Rank),
+    /// Nothing that is a plan, as it is known.
+    NoPlan,
 }
 
 impl Renewal {
@@ -54,7 +56,7 @@ impl Renewal {
         catalogue: &Catalogue<'_>,
         products: &Products,
     ) -> Self {
-        let mut plan = catalogue.plans.default_rank();
+        let mut plan = None;
         let mut depends_on = SortedSet::default();
         let mut known = !owed.renews.is_empty();
         for RenewedPrice { price: id, product } in &owed.renews {
@@ -68,14 +70,14 @@ impl Renewal {
                 unread: false,
             });
             match catalogue.sells(&price, products) {
-                Sells::Plan(rank) => plan = plan.max(rank),
+                Sells::Plan(rank) => plan = plan.max(Some(rank)),
                 Sells::NotAPlan => {}
                 Sells::Nothing(_) | Sells::ProductGone => known = false,
                 Sells::DependsOn(product) => depends_on.extend([product]),
             }
         }
         match known && depends_on.is_empty() {
-            true => Renewal::Plan(plan),
+            true => plan.map_or(Renewal::NoPlan, Renewal::Plan),
             false => Renewal::Unknown(depends_on),
         }
     }

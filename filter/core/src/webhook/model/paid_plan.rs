@@ -2,6 +2,7 @@
 
 use super::super::Intent;
 use super::check::Bench;
+use super::gateway::configuration_of;
 use super::stripe::Stripe;
 use super::world::START_S;
 use serde_json::{Value, json};
@@ -136,4 +137,56 @@ fn a_downgrade_counts_though_it_is_late_and_a_late_payer_is_known_from_the_first
     bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
     bench.sync_all(Intent::Apply).unwrap();
     assert_eq!(shows(&bench), ("pro", "sub_1"));
+}
+
+#[test]
+fn an_invoice_for_something_else_takes_nothing_away() {
+    // An add-on was changed, or is invoiced more often than the plan, and that was not paid.
+    for reason in ["subscription_update", "subscription_cycle", "subscription_threshold"] {
+        let mut bench = bench("price_ent");
+        let both = || vec!["price_ent".to_owned(), "price_addon".to_owned()];
+        after(&mut bench, |stripe| stripe.change_subscription("sub_1", |found| found.prices = both()));
+        after(&mut bench, |stripe| {
+            stripe.fail_payment("sub_1", reason);
+            stripe.invoices.last_mut().unwrap().prices = vec!["price_addon".to_owned()];
+        });
+        assert_eq!(shows(&bench), ("enterprise", "sub_1"), "{reason}");
+        after(&mut bench, |stripe| stripe.change_subscription("sub_1", |found| found.period_end_s += 1));
+        assert_eq!(shows(&bench), ("enterprise", "sub_1"), "{reason}");
+    }
+    // But whoever pays for add-ons alone and is late buys no plan.
+    let mut bench = bench("price_addon");
+    after(&mut bench, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
+    after(&mut bench, |stripe| stripe.set_price("sub_1", "price_ent"));
+    assert_eq!(shows(&bench).0, "free");
+}
+
+#[test]
+fn a_later_invoice_that_is_not_paid_either_raises_nothing() {
+    let mut bench = bench("price_pro");
+    after(&mut bench, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
+    after(&mut bench, |stripe| stripe.set_price("sub_1", "price_ent"));
+    // The next renewal fails too, and the first invoice is given up.
+    after(&mut bench, |stripe| {
+        stripe.fail_payment("sub_1", "subscription_cycle");
+        stripe.invoices[0].status = "uncollectible";
+        stripe.change_subscription("sub_1", |found| found.period_end_s += 1)
+    });
+    assert_eq!(shows(&bench), ("pro", "sub_1"));
+    after(&mut bench, |stripe| stripe.set_status("sub_1", "active"));
+    assert_eq!(shows(&bench), ("enterprise", "sub_1"), "paid");
+}
+
+#[test]
+fn a_card_that_failed_buys_nothing_in_the_place_of_a_plan_that_is_sold_no_more() {
+    for setting in [json!({"grace_days": 14}), json!("keep")] {
+        let mut bench = bench("price_pro");
+        let without_pro = configuration_of(|plan| plan != "pro", json!({"past_due": setting}));
+        bench.roll_out(without_pro);
+        after(&mut bench, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
+        after(&mut bench, |stripe| stripe.set_price("sub_1", "price_ent"));
+        assert_eq!(shows(&bench), ("pro", "sub_1"), "{setting}");
+        after(&mut bench, |stripe| stripe.set_status("sub_1", "active"));
+        assert_eq!(shows(&bench), ("enterprise", "sub_1"), "paid");
+    }
 }

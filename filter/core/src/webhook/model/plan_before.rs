@@ -236,3 +236,25 @@ fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
     bench.deliver_from(event);
     assert_eq!(shows(&bench).0, "pro");
 }
+
+#[test]
+fn a_stranger_does_not_make_a_subscription_of_the_victims_that_has_ended_count() {
+    // The victim had a plan of its own once; then somebody gave it one by hand.
+    let ended = || {
+        let mut bench = victim(json!("free"));
+        bench.world.stripe.add_customer("cus_1", &[]);
+        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+        bench.deliver_from(0);
+        status(&mut bench, "sub_1", "canceled");
+        bench.world.clerk.subjects.get_mut("user_1").unwrap().public["plan"] = json!("pro");
+        bench
+    };
+    let mut bench = ended();
+    buy(&mut bench, "sub_s", "price_free");
+    assert_eq!(shows(&bench), ("pro", "-", Value::Null), "a newsletter that names the victim");
+    let mut bench = ended();
+    buy(&mut bench, "sub_s", "price_ent");
+    assert_eq!(shows(&bench), ("enterprise", "sub_s", before("sub_s", "pro")));
+    status(&mut bench, "sub_s", "canceled");
+    assert_eq!(shows(&bench), ("pro", "-", Value::Null));
+}
