@@ -21,22 +21,37 @@ pub struct CheckoutSession {
     pub created_s: u64,
 }
 
-impl CheckoutSession {
-    /// Reads the answer to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions), oldest first:
-    /// the session that made a subscription comes before any later one that Stripe may connect with it.
+/// The checkout sessions of one subscription.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionList {
+    /// Those that can be read, oldest first: the session that made a subscription comes before any later one that Stripe
+    /// may connect with it.
+    pub sessions: Vec<CheckoutSession>,
+    /// A session cannot be read.
+    pub unread: bool,
+}
+
+impl SessionList {
+    /// Reads the answer to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list of checkout sessions.
-    pub fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
-        let mut sessions: Vec<CheckoutSession> = Vec::new();
+    /// [`Unreadable`] if it is no list.
+    pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        let mut list = SessionList::default();
         for object in Object::of(&wire::value(body)?)?.page()? {
-            let session = Self::read(Object::of(object)?)?;
-            let place = sessions.partition_point(|other| other.age() <= session.age());
-            sessions.insert(place, session);
+            match Object::of(object).and_then(CheckoutSession::read) {
+                Ok(session) => {
+                    let place = list.sessions.partition_point(|other| other.age() <= session.age());
+                    list.sessions.insert(place, session);
+                }
+                Err(_) => list.unread = true,
+            }
         }
-        Ok(sessions)
+        Ok(list)
     }
+}
 
+impl CheckoutSession {
     fn read(object: Object<'_>) -> Result<Self, Unreadable> {
         Ok(CheckoutSession {
             id: object.needed_text("id")?.to_owned(),
@@ -65,7 +80,7 @@ mod tests {
              "subscription": "sub_1", "metadata": {}},
             {"id": "cs_1", "created": 10, "client_reference_id": null, "customer": null, "subscription": "sub_1",
              "metadata": {"clerk_user_id": "user_1"}}]}"#;
-        let sessions = CheckoutSession::parse_list(body).unwrap();
+        let sessions = SessionList::parse(body).unwrap().sessions;
         assert_eq!(sessions.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["cs_1", "cs_2"]);
         assert_eq!(sessions[0].metadata.get("clerk_user_id"), Some("user_1"));
         assert_eq!(sessions[1].client_reference_id.as_deref(), Some("user_2"));
@@ -75,9 +90,18 @@ mod tests {
 
     #[test]
     fn no_session_is_an_empty_list_and_garbage_is_an_error() {
-        assert_eq!(CheckoutSession::parse_list(br#"{"data": []}"#).unwrap(), []);
-        for body in [&b"[]"[..], b"<html>", br#"{"data": [{"created": 1}]}"#] {
-            assert!(CheckoutSession::parse_list(body).is_err(), "{}", body.escape_ascii());
+        assert_eq!(SessionList::parse(br#"{"data": []}"#).unwrap(), SessionList::default());
+        for body in [&b"[]"[..], b"<html>", b"{}"] {
+            assert!(SessionList::parse(body).is_err(), "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_read_is_noted_and_the_others_are_taken() {
+        for odd in [r#"{"created": 1}"#, "null", r#"{"id": "cs_2", "metadata": 7}"#] {
+            let body = format!(r#"{{"data": [{odd}, {{"id": "cs_1", "metadata": {{}}}}]}}"#);
+            let list = SessionList::parse(body.as_bytes()).unwrap();
+            assert_eq!((list.sessions.len(), list.unread), (1, true), "{odd}");
         }
     }
 }

@@ -8,6 +8,11 @@ use serde_json::{Map, Value};
 #[error("not as Stripe's API describes it: {0}")]
 pub struct Unreadable(pub(super) &'static str);
 
+impl Unreadable {
+    /// A subscription of which it cannot be read whose it is or where it stands.
+    pub const SUBSCRIPTION: Unreadable = Unreadable("subscription");
+}
+
 /// Keys and values that whoever sells has put on an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(SortedMap<String, String>);

@@ -23,6 +23,16 @@ impl Product {
         Self::read(Object::of(&wire::value(body)?)?)
     }
 
+    /// Reads that answer for the product's metadata; `None` if it was deleted, or is not as Stripe's API describes it.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is no JSON object.
+    pub fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, Unreadable> {
+        let body = wire::value(body)?;
+        let product = Self::read(Object::of(&body)?).ok().filter(|product| !product.deleted);
+        Ok(product.map(|product| product.metadata))
+    }
+
     pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
         Ok(Product {
             id: object.needed_text("id")?.to_owned(),
@@ -35,6 +45,17 @@ impl Product {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_that_cannot_be_read_are_unknown() {
+        let metadata = |body: &str| Product::parse_metadata(body.as_bytes());
+        let found = metadata(r#"{"id": "prod_1", "metadata": {"plan": "pro"}}"#).unwrap().unwrap();
+        assert_eq!(found.get("plan"), Some("pro"));
+        for body in [r#"{"id": "prod_1", "deleted": true}"#, r#"{"id": "prod_1", "metadata": 7}"#, "{}"] {
+            assert_eq!(metadata(body), Ok(None), "{body}");
+        }
+        assert!(metadata("<html>").is_err());
+    }
 
     #[test]
     fn a_product_is_read_by_id_and_metadata() {

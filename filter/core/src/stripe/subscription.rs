@@ -211,7 +211,7 @@ impl Subscription {
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         Self::read(Object::of(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
             LeftOut::StrangeId(_) => Unreadable("id"),
-            LeftOut::Unreadable(_) => Unreadable("subscription"),
+            LeftOut::Unreadable(_) => Unreadable::SUBSCRIPTION,
         })
     }
 
@@ -282,7 +282,7 @@ impl Page {
         match Subscription::read(Object::of(&body)?)? {
             Ok(subscription) => page.subscriptions.push(subscription),
             Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
-            Err(LeftOut::Unreadable(_)) => return Err(Unreadable("subscription")),
+            Err(LeftOut::Unreadable(id)) => page.unreadable.push(id),
         }
         Ok(page)
     }

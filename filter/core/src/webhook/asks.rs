@@ -8,7 +8,7 @@ use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, Subject, SubscriptionId, SubscriptionItemId};
 use crate::stripe::api::StripeApi;
-use crate::stripe::checkout_session::CheckoutSession;
+use crate::stripe::checkout_session::SessionList;
 use crate::stripe::customer::Customer;
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::object::{Metadata, Unreadable};
@@ -68,11 +68,13 @@ pub(super) enum Told {
     Subscriptions(Page),
     /// The recorded subscription; `None` if it is not known to this API key.
     Recorded(Option<Box<Subscription>>),
+    /// The recorded subscription is there, and it cannot be read whose it is or where it stands.
+    RecordedUnreadable,
     /// A page of items; `None` if Stripe does not have the subscription any more.
     Items(Option<ItemsPage>),
     /// The sessions.
-    Sessions(Vec<CheckoutSession>),
-    /// The product's metadata; `None` if Stripe does not have it any more.
+    Sessions(SessionList),
+    /// The product's metadata; `None` if Stripe does not have it any more, or shows it so that it cannot be read.
     Product(Option<Metadata>),
     /// What is owed.
     OpenInvoices(OpenInvoices),
@@ -146,6 +148,10 @@ impl Ask {
             Ask::Subscription(_) => {
                 let parse: Parse = |body| {
                     let mut page = Page::of_one(body)?;
+                    // Nothing can be concluded without it: it is waited for.
+                    if !page.unreadable.is_empty() {
+                        return Err(Unreadable::SUBSCRIPTION);
+                    }
                     Ok(match page.subscriptions.pop() {
                         Some(subscription) => Told::Subscription(Box::new(subscription)),
                         None => Told::Subscriptions(page),
@@ -164,8 +170,13 @@ impl Ask {
                 Ok(found(self.endpoint(), answer)?.unwrap_or(Told::Subscriptions(Page::default())))
             }
             Ask::Recorded(_) => {
-                let parse: Parse =
-                    |body| Ok(Told::Recorded(Page::of_one(body)?.subscriptions.pop().map(Box::new)));
+                let parse: Parse = |body| {
+                    let mut page = Page::of_one(body)?;
+                    Ok(match page.unreadable.is_empty() {
+                        true => Told::Recorded(page.subscriptions.pop().map(Box::new)),
+                        false => Told::RecordedUnreadable,
+                    })
+                };
                 let answer = outcome::Answer::of(outcome, parse).or_of_other_mode();
                 Ok(found(self.endpoint(), answer)?.unwrap_or(Told::Recorded(None)))
             }
@@ -176,17 +187,14 @@ impl Ask {
                 Ok(items.unwrap_or(Told::Items(None)))
             }
             Ask::Sessions(_) => {
-                let parse = |body: &[u8]| CheckoutSession::parse_list(body).map(Told::Sessions);
+                let parse = |body: &[u8]| SessionList::parse(body).map(Told::Sessions);
                 match stripe_says(self, outcome, parse) {
                     Err(refused) if refused.is_refusal() => Ok(Told::SessionsRefused(refused)),
-                    sessions => Ok(sessions?.unwrap_or(Told::Sessions(Vec::new()))),
+                    sessions => Ok(sessions?.unwrap_or(Told::Sessions(SessionList::default()))),
                 }
             }
             Ask::Product(_) => {
-                let parse = |body: &[u8]| {
-                    let Product { metadata, deleted, .. } = Product::parse(body)?;
-                    Ok(Told::Product((!deleted).then_some(metadata)))
-                };
+                let parse = |body: &[u8]| Product::parse_metadata(body).map(Told::Product);
                 Ok(stripe_says(self, outcome, parse)?.unwrap_or(Told::Product(None)))
             }
             Ask::OpenInvoices(_) => {

@@ -289,6 +289,13 @@ fn owner_alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         );
         lines.push(alarm("sessions_refused", event, None, &detail));
     }
+    for subscription in &facts.unreadable_sessions {
+        let detail = format!(
+            "a Checkout Session of {subscription} is not as Stripe's API describes it: what it says did not count, and \
+             nothing is taken away for that"
+        );
+        lines.push(alarm("unreadable_session", event, None, &detail));
+    }
     for subject in &facts.unread_sessions {
         let detail = "the plan is kept: a subscription that may grant it does not say whose it is, and its Checkout \
                       Session was not read; put the Clerk id into the subscription's metadata";

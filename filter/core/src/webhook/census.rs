@@ -302,13 +302,18 @@ impl Census {
         outcome: &Outcome<'_>,
     ) -> Result<(), Trouble> {
         let Unread { subscription, customer, is_named } = unread;
-        let sessions = match Ask::Sessions(subscription.clone()).read(worker, outcome)? {
-            Told::Sessions(sessions) => sessions,
+        let list = match Ask::Sessions(subscription.clone()).read(worker, outcome)? {
+            Told::Sessions(list) => list,
             // The reconciliation of whom something else names says what follows from it.
             Told::SessionsRefused(why) if !is_named => return Err(why),
             _ => return Ok(()),
         };
-        let words = SessionWords::of(&sessions, &worker.config.subject_keys);
+        let words = SessionWords::of(&list.sessions, &worker.config.subject_keys);
+        // The one that cannot be read may name somebody else.
+        if list.unread && !words.has_metadata() {
+            self.skipped.push(subscription.as_str().to_owned());
+            return Ok(());
+        }
         match words.owner(&worker.config) {
             Some(named) => self.tie(named, customer, true),
             None if !is_named => self.nobodys.push((subscription, customer)),

@@ -128,6 +128,7 @@ impl Discovery {
         let mut present = Present { named: Vec::new(), missing: Vec::new() };
         let only_one = self.subscriptions.len() == 1;
         let mut unread: Vec<&Subscription> = Vec::new();
+        let mut refused: Option<Trouble> = None;
         for subscription in &self.subscriptions {
             let claims = facts.claims(worker, subscription, now);
             facts.unfit.extend(claims.unfit.clone());
@@ -140,11 +141,20 @@ impl Discovery {
             // Of those that have ended only the event's own matters.
             if claims.needs_session && (only_one || subscription.status.is_live()) {
                 match facts.session_refused(&subscription.id) {
-                    Some(why) if trigger.is_checkout || claims.owner().is_none() => return Err(why.clone()),
+                    Some(why) if trigger.is_checkout || claims.owner().is_none() => {
+                        refused = Some(why.clone());
+                    }
                     Some(_) => {}
                     None => unread.push(subscription),
                 }
             }
+        }
+        // Of a customer's subscriptions those count that somebody is named for; the others have events of their own.
+        let is_of_one = matches!(trigger.about, About::Subscription(_));
+        if let Some(why) = refused
+            && (is_of_one || (present.named.is_empty() && trigger.named.is_empty()))
+        {
+            return Err(why);
         }
         // The newest first: what was noted need not be read, and what is new is not noted yet.
         unread.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));

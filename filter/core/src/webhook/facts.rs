@@ -2,13 +2,13 @@
 
 use super::asks::{Ask, NoteOutcome};
 use super::owner::{Claims, SessionWords};
-use super::trouble::Trouble;
+use super::trouble::{Service, Trouble};
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::stripe::checkout_session::CheckoutSession;
+use crate::stripe::checkout_session::SessionList;
 use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
@@ -35,7 +35,7 @@ pub(super) struct Facts {
     sessions: SortedMap<SubscriptionId, SessionWords>,
     /// Those whose sessions were asked for.
     sessions_asked: SortedSet<SubscriptionId>,
-    /// Those whose sessions Stripe does not let the API key read, and why.
+    /// Those whose sessions Stripe does not let the API key read, or shows so that they cannot be, and why.
     sessions_refused: SortedMap<SubscriptionId, Trouble>,
     /// The subscriptions on which something was noted, or could not be.
     noted: SortedSet<SubscriptionId>,
@@ -57,6 +57,8 @@ pub(super) struct Facts {
     pub(super) too_many_subjects: bool,
     /// Subscriptions of which it cannot be read whose they are or where they stand.
     pub(super) unreadable: SortedSet<SubscriptionId>,
+    /// Subscriptions with a Checkout Session that cannot be read.
+    pub(super) unreadable_sessions: SortedSet<SubscriptionId>,
     /// Subscriptions that Clerk says grant a plan, and that this API key does not know.
     pub(super) unknown_recorded: SortedSet<SubscriptionId>,
     /// Customers with more subscriptions than were read.
@@ -162,15 +164,24 @@ impl Facts {
 
     /// One of the refusals to let sessions be read.
     pub(super) fn sessions_refused(&self) -> Option<(&SubscriptionId, &Trouble)> {
-        self.sessions_refused.iter().next()
+        self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
 
     /// Takes the answer to [`Ask::Sessions`].
-    pub(super) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, sessions: &[CheckoutSession]) {
-        if let Ask::Sessions(subscription) = ask {
-            let words = SessionWords::of(sessions, &worker.config.subject_keys);
-            self.sessions.insert(subscription.clone(), words);
+    pub(super) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, list: &SessionList) {
+        let Ask::Sessions(subscription) = ask else { return };
+        let words = SessionWords::of(&list.sessions, &worker.config.subject_keys);
+        if list.unread {
+            self.unreadable_sessions.insert(subscription.clone());
+            // The one that cannot be read may say more than the others.
+            if !words.has_metadata() {
+                let why = "a Checkout Session is not as Stripe's API describes it".to_owned();
+                let why = Trouble::Transient { service: Service::Stripe, why };
+                self.sessions_refused.insert(subscription.clone(), why);
+                return;
+            }
         }
+        self.sessions.insert(subscription.clone(), words);
     }
 
     /// Takes Stripe's refusal of [`Ask::Sessions`].

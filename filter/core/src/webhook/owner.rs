@@ -144,6 +144,11 @@ impl SessionWords {
         }
     }
 
+    /// Whether their metadata name somebody.
+    pub(super) fn has_metadata(&self) -> bool {
+        self.metadata.is_some()
+    }
+
     /// Whether they name nobody.
     pub(super) fn is_silent(&self) -> bool {
         self.metadata.is_none() && self.reference.is_none()

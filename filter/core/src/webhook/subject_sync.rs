@@ -286,6 +286,11 @@ impl SubjectSync {
             (Ask::Recorded(id), Told::Recorded(found)) => {
                 return Ok(self.learn_recorded(facts, id, found).into_iter().collect());
             }
+            (Ask::Recorded(id), Told::RecordedUnreadable) => {
+                self.reading.recorded = RecordedSubscription::Read;
+                self.reading.unreadable.insert(id.clone());
+                facts.unreadable.insert(id.clone());
+            }
             (_, Told::Items(page)) => return Ok(self.reading.take_items(ask, page).into_iter().collect()),
             (_, Told::Sessions(sessions)) => {
                 facts.learn_sessions(worker, ask, &sessions);

@@ -42,4 +42,5 @@ mod round_trips;
 mod sellers_ids;
 mod unknown_plan;
 mod unmapped;
+mod unread_answers;
 mod whose;

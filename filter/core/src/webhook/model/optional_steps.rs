@@ -142,6 +142,26 @@ fn a_key_that_may_not_read_sessions_is_enough_where_something_else_says_whose_it
 }
 
 #[test]
+fn sessions_that_may_not_be_read_do_not_fail_what_others_of_the_customer_pay_for() {
+    let mut bench = bench();
+    let user = [("clerk_user_id", "user_1")];
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &user);
+    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &[]);
+    without_permission(&mut bench);
+    let event =
+        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
+    let delivered = bench.deliver(event.unwrap());
+    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
+    // Where nobody at all is named, nothing is concluded.
+    bench.world.stripe.set_status("sub_1", "canceled");
+    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
+    let event =
+        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "c".into())));
+    assert_eq!(bench.deliver(event.unwrap()).answer(), (500, "bad_credentials"));
+}
+
+#[test]
 fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
     let mut bench = bench();
     let event = buy(&mut bench);
