@@ -307,5 +307,7 @@ mod fixture;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod past_due_tests;
+#[cfg(test)]
 #[path = "plan/resolve_tests.rs"]
 mod tests;

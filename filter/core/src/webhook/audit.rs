@@ -255,6 +255,10 @@ pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         );
         lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
     }
+    for subject in &facts.gone {
+        let detail = "Clerk does not have this user or organization, and a subscription grants it a plan";
+        lines.push(alarm("subject_gone", event, Some(subject.as_str()), detail));
+    }
     lines.extend(owner_alarms(facts, event));
     if !facts.skipped.is_empty() {
         let detail = format!(
@@ -321,9 +325,11 @@ pub(super) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
         }
         "no_subject"
     } else if sync.all_gone() {
-        let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
-        let detail = "Clerk does not have this user or organization";
-        lines.push(alarm("subject_gone", event, subject, detail));
+        if sync.facts.gone.is_empty() {
+            let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
+            let detail = "Clerk does not have this user or organization";
+            lines.push(alarm("subject_gone", event, subject, detail));
+        }
         "subject_gone"
     } else {
         "processed"

@@ -66,6 +66,8 @@ pub(super) struct Facts {
     /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and its session
     /// was not read.
     pub(super) unread_sessions: SortedSet<Subject>,
+    /// Subjects that Clerk does not have, though a subscription grants them a plan.
+    pub(super) gone: SortedSet<Subject>,
     /// Subscription and customer ids that do not look like Stripe's.
     pub(super) skipped: SortedSet<String>,
 }

@@ -2,12 +2,12 @@
 //!
 //! [`Delivery`] is the machine of one HTTP request: it holds the body, verifies it, and lets a [`sync::Sync`] bring
 //! Clerk in line with Stripe. An event is never applied: it only says whose state may have changed. [`discovery`]
-//! finds whom it concerns, [`subject_sync`] brings the record of each in line, [`reckoning`] says what it
-//! should be, [`owner`] whose a subscription is, [`note`] what is noted of that, and [`target`] which customers to keep in mind. [`Worker`] is what the requests of a worker
-//! thread share. A [`Reconciliation`] is the same sync without an event, and a [`Census`] finds who is to be brought in
-//! line: that is for the `tollgate` command, and lands in no module.
+//! finds whom it concerns, [`subject_sync`] brings the record of each in line, [`reckoning`] says what it should be,
+//! [`target_plan`] which plan, [`paid`] what each subscription granted when it was last paid, [`owner`] whose a
+//! subscription is, [`note`] what is noted of that, and [`target`] which customers to keep in mind. [`Worker`] is what the
+//! requests of a worker thread share. A [`Reconciliation`] is the same sync without an event, and a [`Census`] finds who is
+//! to be brought in line: that is for the `tollgate` command, and lands in no module.
 
-mod aim;
 mod asks;
 mod audit;
 mod auditing;
@@ -29,6 +29,7 @@ mod reconciliation;
 mod subject_sync;
 mod sync;
 mod target;
+mod target_plan;
 mod told;
 mod trigger;
 mod trouble;

@@ -1,11 +1,11 @@
 //! What Clerk should show of a subject, reckoned from what was read at Stripe.
 
-use super::aim::{Grounds, aim};
 use super::asks::Ask;
 use super::facts::Facts;
 use super::owner::{Named, Via};
 use super::paid;
 use super::target::Holders;
+use super::target_plan::{Reliability, target_plan};
 use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
@@ -210,8 +210,8 @@ impl Reading {
         // A session that was not read may name the subject.
         let unread = self.unclaimed_grants_more(worker, facts, &resolution, account, now);
         let complete = self.complete && !unread;
-        let grounds = Grounds { trusted, complete, recorded_is_unclear: is_unclear };
-        let aim = aim(&worker.plans, shown, &resolution, grounds);
+        let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
+        let aim = target_plan(&worker.plans, shown, &resolution, reliability);
         let granted = match resolution.plan {
             GrantedPlan::Known(rank) => Some(&worker.plans.get(rank).name),
             GrantedPlan::AsRecorded => None,

@@ -360,6 +360,9 @@ impl SubjectSync {
             if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
                 return Err(Trouble::SubjectMissing);
             }
+            if made.is_some() {
+                facts.gone.insert(self.subject.clone());
+            }
             self.phase = Phase::Done(End::Gone);
             return Ok(Vec::new());
         }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 pub(super) const NOW_S: u64 = 1_790_000_000;
 pub(super) const DAY_S: u64 = 86_400;
-pub(super) const GRACE: PastDue = PastDue::Grace(Duration::from_secs(14 * DAY_S));
+pub(super) const GRACE_S: u64 = 14 * DAY_S;
+pub(super) const GRACE: PastDue = PastDue::Grace(Duration::from_secs(GRACE_S));
 
 pub(super) fn set(texts: &[&str]) -> BTreeSet<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()

@@ -218,3 +218,25 @@ fn names_that_stand_only_in_the_event_get_nothing_by_it() {
     assert_eq!(delivered.answer(), (200, "processed"));
     assert_eq!(plans(&bench), ["pro", "free", "none"]);
 }
+
+#[test]
+fn somebody_whom_clerk_does_not_have_is_an_alarm_beside_others_too() {
+    let mut bench = Bench::new();
+    bench.world.clerk.add("user_1");
+    bench.world.stripe.clock_s = START_S - 3 * 86_400;
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    let gone = [("clerk_user_id", "user_9")];
+    bench.world.stripe.add_subscription("sub_9", "cus_1", "price_pro", &gone);
+    let change = |found: &mut super::stripe::Metadata| drop(found.insert("a".into(), "b".into()));
+    let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
+    let delivered = bench.deliver(event);
+    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    let alarms: Vec<_> = delivered.lines.iter().filter(|line| line["alarm"] == "subject_gone").collect();
+    assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
+    // Somebody who left, and whom nothing pays for any more, is none.
+    bench.world.stripe.set_status("sub_9", "canceled");
+    let change = |found: &mut super::stripe::Metadata| drop(found.insert("a".into(), "c".into()));
+    let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
+    assert_eq!(bench.deliver(event).alarms(), [""; 0]);
+}

@@ -7,7 +7,7 @@ use crate::time::Micros;
 
 /// How far what was read at Stripe may be believed to say all about the subject.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grounds {
+pub(super) struct Reliability {
     /// Whether anything but a payer's own choice names the subject. Otherwise it may gain by what was read, but not
     /// lose what came from elsewhere.
     pub(super) trusted: bool,
@@ -17,8 +17,13 @@ pub(super) struct Grounds {
     pub(super) recorded_is_unclear: bool,
 }
 
-/// What the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
-pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, grounds: Grounds) -> Record {
+/// Says what the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
+pub(super) fn target_plan(
+    plans: &PlanTable,
+    shown: &Record,
+    resolution: &Resolution,
+    reliability: Reliability,
+) -> Record {
     let rank = match resolution.plan {
         GrantedPlan::Known(rank) => rank,
         GrantedPlan::AsRecorded => return as_recorded(shown, resolution),
@@ -26,8 +31,8 @@ pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, gr
     let recorded = plans.recorded(shown.plan.as_deref());
     // A release that reads the source has let Stripe raise the plan, and did not say from what.
     let unread_before = shown.has_unread_source() && shown.granted_by.is_some() && shown.before().is_none();
-    let lowers = recorded.may_be_lowered_by(rank) && (!grounds.complete || unread_before);
-    if lowers || (grounds.recorded_is_unclear && recorded.may_be_worth(rank)) {
+    let lowers = recorded.may_be_lowered_by(rank) && (!reliability.complete || unread_before);
+    if lowers || (reliability.recorded_is_unclear && recorded.may_be_worth(rank)) {
         return shown.clone();
     }
     let granted = Record {
@@ -37,7 +42,7 @@ pub(super) fn aim(plans: &PlanTable, shown: &Record, resolution: &Resolution, gr
         plan_before: None,
         ..shown.clone()
     };
-    match floor(shown, grounds.trusted) {
+    match floor(shown, reliability.trusted) {
         None => granted,
         Some(floor) if raises(plans, floor, recorded, rank, shown) => {
             let counts = plans.recorded(floor).is_above_default() || shown.has_unread_source();
