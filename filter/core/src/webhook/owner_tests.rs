@@ -1,3 +1,5 @@
+//! Whose a subscription is: the order of what names an owner, notes, and words that disagree.
+
 use super::*;
 use crate::config::note_keys;
 use serde_json::json;
