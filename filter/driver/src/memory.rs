@@ -44,11 +44,6 @@ impl SharedData {
         values.insert(key.to_owned(), (value.to_vec(), present.0.saturating_add(1)));
         true
     }
-
-    /// Returns the keys that have a value.
-    pub fn keys(&self) -> Vec<String> {
-        self.0.borrow().keys().cloned().collect()
-    }
 }
 
 /// A callout that was started.
@@ -98,8 +93,6 @@ pub struct MemoryHost {
     pub verifier: Option<Verifier>,
     /// The shared data of its process.
     pub shared: SharedData,
-    /// How many swaps fail as if another worker had been faster.
-    pub swaps_to_lose: usize,
     /// The requests, by context.
     pub requests: BTreeMap<u32, MemoryRequest>,
     /// The current request.
@@ -126,11 +119,6 @@ impl MemoryHost {
         std::mem::take(&mut self.lines)
     }
 
-    /// Returns the log lines that were written since they were last taken.
-    pub fn lines(&self) -> &[(Level, String)] {
-        &self.lines
-    }
-
     /// Returns how often a counter was incremented.
     pub fn count(&self, name: &str) -> u64 {
         self.samples(name).iter().sum()
@@ -140,11 +128,6 @@ impl MemoryHost {
     pub fn samples(&self, name: &str) -> Vec<u64> {
         let metric = self.metrics.iter().find(|(known, _)| known == name);
         metric.map(|(_, samples)| samples.clone()).unwrap_or_default()
-    }
-
-    /// Returns whether a metric of that name was defined.
-    pub fn has_metric(&self, name: &str) -> bool {
-        self.metrics.iter().any(|(known, _)| known == name)
     }
 
     fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> u32 {
@@ -200,10 +183,6 @@ impl Host for MemoryHost {
     }
 
     fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool {
-        if self.swaps_to_lose > 0 {
-            self.swaps_to_lose = self.swaps_to_lose.saturating_sub(1);
-            return false;
-        }
         self.shared.swap(key, value, version)
     }
 
