@@ -73,13 +73,13 @@ impl<'a> RuleSet<'a> {
         }
     }
 
-    /// Whether one of them is there to be named by routes.
-    pub(crate) fn are_named_by_routes(self) -> bool {
+    /// Returns whether one of them is there to be named by routes.
+    fn are_named_by_routes(self) -> bool {
         self.rules.iter().any(|rule| !says_something(rule))
     }
 
-    /// Whether the method decides which of them guards a request.
-    pub(crate) fn depend_on_methods(self) -> bool {
+    /// Returns whether the method decides which of them guards a request.
+    fn depend_on_methods(self) -> bool {
         self.rules.iter().any(|rule| !rule.methods.is_empty())
     }
 
