@@ -5,6 +5,7 @@
 //! hosts drive the same machines: the two Envoy filters, the `tollgate` command, and the tests.
 #![forbid(unsafe_code)]
 
+pub mod backfill;
 pub mod clerk;
 pub mod config;
 pub mod gate;
@@ -25,6 +26,7 @@ pub mod report;
 pub mod secret;
 pub mod sorted;
 pub mod stripe;
+mod sync;
 pub mod time;
 pub mod upstream;
 pub mod webhook;

@@ -1,13 +1,8 @@
 //! One delivery of an event: held, verified, brought to its end, answered.
 
-use super::auditing::Auditing;
-use super::deadline::Deadline;
-use super::memory::Place;
-use super::sync::{Progress, Sync};
-use super::trigger::Trigger;
-use super::trouble::{RETRY_AFTER_S, Trouble};
+use super::metrics;
+use super::remembered_events::Place;
 use super::worker::Worker;
-use super::{audit, metrics};
 use crate::config::Mode;
 use crate::held::Hold;
 use crate::http::{Forward, HeaderMap, Reply};
@@ -21,6 +16,11 @@ use crate::report::{Level, Report};
 use crate::secret::Secret;
 use crate::stripe::event::Event;
 use crate::stripe::signature::{self, SignatureError, Signed};
+use crate::sync::Deadline;
+use crate::sync::Trigger;
+use crate::sync::audit::{self, Auditing};
+use crate::sync::{Progress, Sync};
+use crate::sync::{RETRY_AFTER_S, Trouble};
 use crate::time::Micros;
 use serde::Serialize;
 

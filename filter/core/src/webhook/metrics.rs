@@ -1,7 +1,7 @@
 //! What the webhook filter counts: answers by status, failed callouts, and how long a sync takes.
 
-use super::trouble::Service;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
+use crate::sync::Service;
 use crate::time::Micros;
 
 /// What a delivery came to.

@@ -1,6 +1,5 @@
 //! What the webhook deliveries of one worker thread share.
 
-use super::cache::{ProductCache, SilentSessions};
 use super::metrics;
 use crate::config::{Configuration, NotPlans, Webhook};
 use crate::held::HeldRequests;
@@ -8,29 +7,30 @@ use crate::log_limit::LogLimit;
 use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
 use crate::stripe::plan::{Catalogue, PlanRules};
+use crate::sync::{ProductCache, SilentSessions};
 
 /// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync takes about a
 /// second and at least four callouts, and Stripe's API takes 100 requests a second, so that no burst of true deliveries is
 /// so large. Stripe retries a delivery that is refused for that reason.
-pub(super) const DELIVERIES_MAX: usize = 512;
+pub(crate) const DELIVERIES_MAX: usize = 512;
 
 /// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10 KB.
-pub(super) const DELIVERY_BYTES_MAX: usize = 16 << 20;
+pub(crate) const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
 /// What the webhook deliveries of one worker thread share: configuration, and products read lately.
 #[derive(Debug)]
 pub struct Worker {
-    pub(super) config: Webhook,
-    pub(super) plans: PlanTable,
+    pub(crate) config: Webhook,
+    pub(crate) plans: PlanTable,
     not_plans: NotPlans,
-    pub(super) namespace: String,
-    pub(super) products: ProductCache,
-    pub(super) held: HeldRequests,
-    pub(super) silent_sessions: SilentSessions,
+    pub(crate) namespace: String,
+    pub(crate) products: ProductCache,
+    pub(crate) held: HeldRequests,
+    pub(crate) silent_sessions: SilentSessions,
     /// Limits the lines about refused signatures.
-    pub(super) refusal_logged: LogLimit,
+    pub(crate) refusal_logged: LogLimit,
     /// Limits the lines about deliveries that were not held because too much was.
-    pub(super) overload_logged: LogLimit,
+    pub(crate) overload_logged: LogLimit,
 }
 
 impl Worker {
@@ -51,7 +51,7 @@ impl Worker {
     }
 
     /// The rules by which subscriptions become a plan.
-    pub(super) fn plan_rules(&self) -> PlanRules<'_> {
+    pub(crate) fn plan_rules(&self) -> PlanRules<'_> {
         let catalogue = Catalogue {
             plans: &self.plans,
             not_plan_prices: &self.not_plans.prices,

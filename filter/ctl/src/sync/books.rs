@@ -8,9 +8,9 @@ use super::{output, resume};
 use crate::clock::now;
 use std::path::Path;
 use std::time::Duration;
+use tollgate_core::backfill::{Conclusion, Intent};
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::{Conclusion, Intent};
 
 /// How often the file of `--resume` is written.
 const SAVED_EVERY: Duration = Duration::from_secs(5);

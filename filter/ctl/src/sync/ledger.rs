@@ -1,11 +1,11 @@
 //! What a run has come to so far: everyone who differs, and whatever somebody should know of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use tollgate_core::backfill::{Change, Conclusion, End, Failure, Name};
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::report::{Level, Report};
-use tollgate_core::webhook::{Change, Conclusion, End, Failure, Name};
 
 /// How many differences, failures and notes of a kind are kept to be listed; the rest is only counted.
 pub(super) const LISTED_MAX: usize = 10_000;

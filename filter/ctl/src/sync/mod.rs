@@ -26,10 +26,11 @@ use pace::Rates;
 use progress::Progress;
 use std::path::Path;
 use std::process::ExitCode;
+use tollgate_core::backfill::{Candidate, Failure, Inquiry, Intent, People, Whom};
 use tollgate_core::config::Upstream;
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
-use tollgate_core::webhook::{Candidate, Failure, Inquiry, Intent, People, Whom, Worker};
+use tollgate_core::webhook::Worker;
 use work::{Job, NoCensus, Work};
 
 /// Something failed.

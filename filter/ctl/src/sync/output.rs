@@ -4,8 +4,8 @@ use super::ledger::{Difference, LISTED_MAX, Ledger};
 use super::words::{cure, plan, why};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use tollgate_core::backfill::Intent;
 use tollgate_core::ids::Subject;
-use tollgate_core::webhook::Intent;
 
 /// The lines for machines of some who differ.
 pub(super) fn json_differences(

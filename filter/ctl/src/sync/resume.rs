@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 use tempfile::NamedTempFile;
+use tollgate_core::backfill::{Intent, Whom};
 use tollgate_core::ids::{CustomerId, Subject};
-use tollgate_core::webhook::{Intent, Whom};
 
 /// The form of the file.
 const FORMAT: u32 = 1;

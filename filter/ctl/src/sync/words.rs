@@ -2,9 +2,9 @@
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tollgate_core::backfill::Change;
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::Change;
 
 /// Why a record is to be another one.
 pub(super) fn why(change: &Change) -> String {

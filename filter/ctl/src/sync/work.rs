@@ -5,12 +5,13 @@ use super::desk::{Address, Desk, Event};
 use super::pace::backoff;
 use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
+use tollgate_core::backfill::{
+    Census, Conclusion, Counts, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
+};
 use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::{
-    Census, Conclusion, Counts, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom, Worker,
-};
+use tollgate_core::webhook::Worker;
 
 /// How many reconciliations are under way at once.
 const JOBS_MAX: usize = 16;

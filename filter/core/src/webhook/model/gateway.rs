@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const SECRET: &str = "whsec_model";
 
 /// The configuration of the tests, with those members of `stripe_webhook` changed.
-pub(in super::super) fn configuration(changes: Value) -> Configuration<Webhook> {
+pub(super) fn configuration(changes: Value) -> Configuration<Webhook> {
     configuration_of(|_| true, changes)
 }
 

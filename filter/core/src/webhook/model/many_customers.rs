@@ -1,8 +1,8 @@
 //! Many customers of one subject, many subscriptions of one customer: what is kept in mind, and what cannot be blocked
 //! (DESIGN §3.5 and §3.7).
 
-use super::super::target::CUSTOMERS_MAX;
 use super::check::Bench;
+use crate::sync::CUSTOMERS_MAX;
 use serde_json::{Map, Value, json};
 
 /// So many customers of strangers who each paid and named the victim.

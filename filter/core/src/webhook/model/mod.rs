@@ -9,7 +9,7 @@ mod answer;
 mod changes;
 mod check;
 mod clerk;
-pub(super) mod gateway;
+mod gateway;
 mod history;
 mod odd_json;
 mod oracle;

@@ -263,7 +263,7 @@ fn the_search_for_one_subject_finds_notes() {
     let mut bench = bench();
     buy(&mut bench, "sub_1", "price_pro", Some("user_1"), None);
     bench.world.clerk.add("user_1");
-    let conclusion = bench.sync_subject("user_1", super::super::Intent::Apply);
+    let conclusion = bench.sync_subject("user_1", crate::backfill::Intent::Apply);
     assert_eq!((conclusion.failure, plans(&bench, &["user_1"])), (None, vec!["pro"]));
     assert!(!bench.callouts.iter().any(|callout| is_to(callout, "POST", "/v1/customers")));
 }

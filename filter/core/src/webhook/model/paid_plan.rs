@@ -1,10 +1,10 @@
 //! While a subscription is past due it grants at most what it granted when it was last paid.
 
-use super::super::Intent;
 use super::check::Bench;
 use super::gateway::configuration_of;
 use super::stripe::Stripe;
 use super::world::START_S;
+use crate::backfill::Intent;
 use serde_json::{Value, json};
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];

@@ -1,8 +1,8 @@
 //! What stood there before a stranger's payment link raised the plan comes back when that ends.
 
-use super::super::Intent;
 use super::check::Bench;
 use super::gateway::{configuration, configuration_of};
+use crate::backfill::Intent;
 use serde_json::{Value, json};
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];

@@ -1,11 +1,11 @@
 //! The subscription that Clerk's record says grants the plan is asked for before anything takes its place
 //! (DESIGN §3.13), and its customer stays on the list (§3.5).
 
-use super::super::Intent;
-use super::super::target::CUSTOMERS_MAX;
 use super::check::Bench;
 use super::stripe::Presence;
+use crate::backfill::Intent;
 use crate::report::Report;
+use crate::sync::CUSTOMERS_MAX;
 use serde_json::{Map, Value, json};
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");

@@ -1,10 +1,10 @@
 //! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
 
-use super::super::{
-    Candidate, Census, Conclusion, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
-};
 use super::check::Bench;
 use super::world::{Ending, parts};
+use crate::backfill::{
+    Candidate, Census, Conclusion, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
+};
 use crate::http::Callout;
 use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;

@@ -1,10 +1,10 @@
 //! What the command must do: what an event does, when nobody sends one.
 
-use super::super::{Conclusion, End, Inquiry, Intent, Name, Whom};
 use super::answer::Answer;
 use super::check::{Bench, is_to};
 use super::stripe::Presence;
 use super::world::{Ending, START_S};
+use crate::backfill::{Conclusion, End, Inquiry, Intent, Name, Whom};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::report::Report;
@@ -197,7 +197,7 @@ fn trouble_ends_a_reconciliation_and_a_rehearsal_alike() {
     }
 }
 
-fn patch_of(standings: &[super::super::Standing]) -> Option<Record> {
+fn patch_of(standings: &[crate::backfill::Standing]) -> Option<Record> {
     standings.iter().find_map(|standing| standing.change.clone()).map(|change| change.to)
 }
 

@@ -1,13 +1,13 @@
 //! The law of the command: whatever events were lost, once everyone was brought in line Clerk holds the truth, and asking
 //! again writes nothing.
 
-use super::super::Intent;
 use super::changes::{self, SUBJECTS};
 use super::check::Bench;
 use super::gateway::signed;
 use super::random::Random;
 use super::stripe::Stripe;
 use super::verdict;
+use crate::backfill::Intent;
 
 const HISTORIES: u64 = 1_500;
 const THREADS: u64 = 4;

@@ -1,7 +1,6 @@
 //! Random schedules: several replicas, deliveries side by side, and everything that can go wrong, at every step.
 
 use super::super::Worker;
-use super::super::target::CUSTOMERS_MAX;
 use super::answer::Answer;
 use super::changes::{self, FILLER_CUSTOMER, FILLER_SUBSCRIPTION, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
@@ -14,6 +13,7 @@ use super::verdict;
 use super::world::{Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
+use crate::sync::CUSTOMERS_MAX;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Ids that sellers chose for their customers, prices and products, and ids that cannot be asked for.
 
-use super::super::Intent;
 use super::check::{Bench, is_to};
 use super::stripe::{Price, metadata};
+use crate::backfill::Intent;
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no more.
 
-use super::super::{Conclusion, Intent};
 use super::check::{Bench, Delivered};
 use super::gateway::{configuration, configuration_of};
 use super::world::START_S;
+use crate::backfill::{Conclusion, Intent};
 use crate::config::{Configuration, Webhook};
 use crate::report::Report;
 use serde_json::{Value, json};

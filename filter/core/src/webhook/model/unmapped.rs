@@ -1,9 +1,9 @@
 //! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and only
 //! what could change that holds the event up.
 
-use super::super::Intent;
 use super::check::{Bench, is_to};
 use super::world::Ending;
+use crate::backfill::Intent;
 use serde_json::json;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");

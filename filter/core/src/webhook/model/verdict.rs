@@ -1,9 +1,9 @@
 //! The verdict on a schedule that came to rest.
 
-use super::super::target::CUSTOMERS_MAX;
 use super::changes::SUBJECTS;
 use super::oracle::{self, PLANS};
 use super::world::World;
+use crate::sync::CUSTOMERS_MAX;
 
 /// The law of the end: Clerk holds the truth.
 pub(super) fn of_the_end(world: &World) -> Result<(), String> {

@@ -16,7 +16,7 @@ const PAID_PLANS_MAX: usize = 20;
 ///
 /// Of the granting subscription the plan itself says it where the record shows it as paid, and where nothing else was
 /// noted: a release that does not know the note may have written that plan.
-pub(super) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<SubscriptionId, Rank> {
+pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<SubscriptionId, Rank> {
     let known = |name: Option<&str>| match plans.recorded(name) {
         RecordedPlan::Known(rank) => Some(rank),
         RecordedPlan::None | RecordedPlan::Unknown(_) => None,
@@ -38,13 +38,13 @@ pub(super) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<Subscrip
 }
 
 /// Whether the record shows the granting subscription as paid.
-pub(super) fn is_paid(shown: &Record) -> bool {
+pub(crate) fn is_paid(shown: &Record) -> bool {
     matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"))
 }
 
 /// The target of a record, with what is to be noted. `late` are the subject's late subscriptions, the surest first; of
 /// those that were not read, which `is_unread` tells, nothing is known to have ended.
-pub(super) fn noted<'a>(
+pub(crate) fn noted<'a>(
     plans: &PlanTable,
     shown: &'a Record,
     target: Record,

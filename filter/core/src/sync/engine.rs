@@ -5,30 +5,30 @@
 //! keep the others from being written; in the end the whole has failed, Stripe delivers again, and what was done is found
 //! done.
 
-use super::asks::Ask;
+use super::api_request::Ask;
 use super::deadline::Deadline;
 use super::discovery::Discovery;
-use super::facts::Facts;
-use super::owner::Named;
-use super::subject_sync::{Change, End, SubjectSync};
+use super::error::Trouble;
+use super::findings::Facts;
+use super::ownership::Named;
+use super::subject::{Change, End, SubjectSync};
 use super::trigger::Trigger;
-use super::trouble::Trouble;
-use super::worker::Worker;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 use crate::machine::CallId;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
+use crate::webhook::Worker;
 
 /// How many subjects one event may concern. One customer may pay for several, but hardly for more.
 const SUBJECTS_MAX: usize = 32;
 
 /// A sync on its way.
 #[derive(Debug)]
-pub(super) struct Sync {
-    pub(super) trigger: Trigger,
-    pub(super) facts: Facts,
-    pub(super) subjects: Vec<SubjectSync>,
+pub(crate) struct Sync {
+    pub(crate) trigger: Trigger,
+    pub(crate) facts: Facts,
+    pub(crate) subjects: Vec<SubjectSync>,
     discovery: Discovery,
     deadline: Deadline,
     outstanding: SortedMap<CallId, (Party, Ask)>,
@@ -51,7 +51,7 @@ enum Party {
 
 /// How far a sync has come.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// These callouts are to be started. There are others outstanding if there are none.
     Call(Vec<(CallId, Callout)>),
     /// It has come to its end.
@@ -63,7 +63,7 @@ impl Sync {
     ///
     /// # Errors
     /// See [`Trouble`].
-    pub(super) fn begin(
+    pub(crate) fn begin(
         worker: &Worker,
         now: Micros,
         trigger: Trigger,
@@ -96,7 +96,7 @@ impl Sync {
     ///
     /// # Errors
     /// See [`Trouble`].
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &mut self,
         worker: &mut Worker,
         now: Micros,
@@ -264,17 +264,17 @@ impl Sync {
     }
 
     /// What a callout asks that was not answered yet.
-    pub(super) fn asked(&self, call: CallId) -> Option<&Ask> {
+    pub(crate) fn asked(&self, call: CallId) -> Option<&Ask> {
         self.outstanding.get(&call).map(|(_, ask)| ask)
     }
 
     /// What will end the sync once all that can be written was.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.trouble.clone().or(self.failure())
     }
 
     /// The changes that these callouts are to write.
-    pub(super) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, Change)> {
+    pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, Change)> {
         let asks = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
         let writes = asks.filter(|(_, ask)| matches!(ask, Ask::Write(..)));
         let changes = writes.filter_map(|(party, _)| {
@@ -286,7 +286,7 @@ impl Sync {
     }
 
     /// The changes that Clerk has confirmed since this was last asked.
-    pub(super) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
+    pub(crate) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
         let mut changes = Vec::new();
         for subject in &mut self.subjects {
             for change in std::mem::take(&mut subject.changes) {
@@ -297,17 +297,17 @@ impl Sync {
     }
 
     /// Whether Clerk has none of the subjects, though there are some.
-    pub(super) fn all_gone(&self) -> bool {
+    pub(crate) fn all_gone(&self) -> bool {
         !self.subjects.is_empty() && self.subjects.iter().all(|subject| subject.end() == Some(End::Gone))
     }
 
     /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.
-    pub(super) fn ownerless_since_s(&self) -> Option<u64> {
+    pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
         self.discovery.ownerless_since_s()
     }
 
     /// The customer that the event is about.
-    pub(super) fn customer(&self) -> Option<&str> {
+    pub(crate) fn customer(&self) -> Option<&str> {
         self.discovery.customers.first().map(|customer| customer.as_str())
     }
 }

@@ -4,7 +4,7 @@
 //! change note the same; and a change that Clerk has made though its answer got lost is told by whoever finds it made.
 //! Kept in Envoy's shared data, in a fixed number of buckets. What is forgotten is told rather than not.
 
-use super::audit::{Action, Before};
+use super::lines::{Action, Before};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::time::Micros;
@@ -35,9 +35,9 @@ const ENTRY_BYTES: usize = MARK_BYTES + TIME_BYTES + FLAG_BYTES + 2 * PLAN_BYTES
 
 /// A change as it is remembered: whose record is to show what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The key in shared data.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Whose record, and after that what it shows.
     mark: [u8; MARK_BYTES],
     new_plan: Option<String>,
@@ -45,13 +45,13 @@ pub(super) struct Place {
 
 /// What to do with a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Noting {
+pub(crate) struct Noting {
     /// Its new content; `None` if it stays as it is.
-    pub(super) value: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
     /// What is to be told, once that is stored.
-    pub(super) tell: Option<Before>,
+    pub(crate) tell: Option<Before>,
     /// The plan that was told of the subject since the record was read that the change goes from.
-    pub(super) told_since: Option<Option<String>>,
+    pub(crate) told_since: Option<Option<String>>,
 }
 
 impl Noting {
@@ -71,7 +71,7 @@ struct Entry {
 
 impl Place {
     /// Where it is remembered that the subject's record is to show this.
-    pub(super) fn of(subject: &Subject, shown: &Record, namespace: &str) -> Self {
+    pub(crate) fn of(subject: &Subject, shown: &Record, namespace: &str) -> Self {
         let subject = subject.as_str();
         let whose = Sha256::digest(subject.as_bytes());
         let bucket = whose.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// The change is about to be written, by somebody who has asked for the record then.
-    pub(super) fn intend(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
+    pub(crate) fn intend(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
         match self.find(bucket, now) {
             // Others are about to write the same, or have, after the record was read here.
             Some(entry) if entry.intended => Noting::NOTHING,
@@ -94,7 +94,7 @@ impl Place {
     }
 
     /// The change was written and confirmed, by somebody who had asked for the record then.
-    pub(super) fn confirm(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
+    pub(crate) fn confirm(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
         match self.find(bucket, now) {
             Some(entry) if entry.intended => self.told(bucket, entry.before, entry.at, now),
             Some(_) if self.is_told_since(bucket, asked_at, now) => Noting::NOTHING,
@@ -103,7 +103,7 @@ impl Place {
     }
 
     /// The record was found to show it.
-    pub(super) fn see(&self, bucket: &[u8], now: Micros) -> Noting {
+    pub(crate) fn see(&self, bucket: &[u8], now: Micros) -> Noting {
         match self.find(bucket, now).filter(|entry| entry.intended) {
             Some(entry) => self.told(bucket, entry.before, entry.at, now),
             None => Noting::NOTHING,

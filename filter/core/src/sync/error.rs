@@ -5,11 +5,11 @@ use crate::problem::Problem;
 use crate::stripe::outcome::MissingPermission;
 
 /// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
-pub(super) const RETRY_AFTER_S: &str = "30";
+pub(crate) const RETRY_AFTER_S: &str = "30";
 
 /// The service that a callout went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     /// Stripe's API.
     Stripe,
     /// Clerk's Backend API.
@@ -17,7 +17,7 @@ pub(super) enum Service {
 }
 
 impl Service {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Service::Stripe => "Stripe",
             Service::Clerk => "Clerk",
@@ -27,7 +27,7 @@ impl Service {
 
 /// Why a sync did not come to its end. Nothing was taken away or granted by it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It may work in a moment: a timeout, a refused connection, 429, 5xx, an answer that is none.
     #[error("{} did not answer as it should: {why}", .service.name())]
     Transient {
@@ -88,7 +88,7 @@ fn cure(missing: &MissingPermission) -> String {
 
 impl Trouble {
     /// The code in the answer, in the alarm and in the metric.
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Trouble::Transient { .. } => "upstream_unavailable",
             Trouble::Credentials { .. } | Trouble::Forbidden { .. } => "bad_credentials",
@@ -102,7 +102,7 @@ impl Trouble {
     }
 
     /// The service that a callout failed at.
-    pub(super) fn service(&self) -> Option<Service> {
+    pub(crate) fn service(&self) -> Option<Service> {
         match self {
             Trouble::Transient { service, .. }
             | Trouble::Credentials { service }
@@ -113,19 +113,19 @@ impl Trouble {
     }
 
     /// Whether the service refuses this one request, and will again until somebody acts.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Trouble::Credentials { .. } | Trouble::Forbidden { .. } | Trouble::Refused { .. })
     }
 
     /// Whether somebody must look at it: it will not pass by itself.
-    pub(super) fn is_alarm(&self) -> bool {
+    pub(crate) fn is_alarm(&self) -> bool {
         !matches!(self, Trouble::Transient { .. } | Trouble::OutOfTime | Trouble::Unsettled)
     }
 }
 
 impl Trouble {
     /// What an error of Clerk's means to a sync.
-    pub(super) fn of_clerk(error: &ApiError) -> Self {
+    pub(crate) fn of_clerk(error: &ApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {
             ApiError::Credentials { .. } => Trouble::Credentials { service },

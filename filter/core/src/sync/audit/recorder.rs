@@ -1,14 +1,14 @@
 //! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are made.
 
-use super::audit::{self, Before};
-use super::subject_sync::{Change, End};
-use super::sync::{Progress, Sync};
-use super::told::{Noting, Place};
-use super::trouble::Trouble;
+use super::dedup::{Noting, Place};
+use super::lines::{self, Before};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::report::Report;
+use crate::sync::engine::{Progress, Sync};
+use crate::sync::error::Trouble;
+use crate::sync::subject::{Change, End};
 use crate::time::Micros;
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ const NOTE_TRIES_MAX: u32 = 16;
 
 /// The notes that are to be taken before a sync goes on.
 #[derive(Debug, Default)]
-pub(super) struct Auditing {
+pub(crate) struct Auditing {
     notes: VecDeque<Note>,
     tries: u32,
     /// What is told once the swap under way has succeeded.
@@ -44,7 +44,7 @@ enum Kind {
 
 impl Auditing {
     /// What there is to note of the step that a sync has just taken.
-    pub(super) fn of(sync: &mut Sync, progress: &Result<Progress, Trouble>, plans: &PlanTable) -> Self {
+    pub(crate) fn of(sync: &mut Sync, progress: &Result<Progress, Trouble>, plans: &PlanTable) -> Self {
         let mut auditing = Auditing::default();
         for (subject, change) in sync.take_changes() {
             auditing.add(subject, change, plans, Kind::Confirmed);
@@ -62,21 +62,21 @@ impl Auditing {
     }
 
     fn add(&mut self, subject: Subject, change: Change, plans: &PlanTable, kind: fn(Before, Micros) -> Kind) {
-        if let Some(before) = audit::before(&change, plans) {
+        if let Some(before) = lines::before(&change, plans) {
             let kind = kind(before, change.asked_at);
             self.notes.push_back(Note { subject, shown: change.to, kind, place: None });
         }
     }
 
     /// The key of shared data that must be loaded next; `None` at the end.
-    pub(super) fn next(&mut self, namespace: &str) -> Option<String> {
+    pub(crate) fn next(&mut self, namespace: &str) -> Option<String> {
         let note = self.notes.front_mut()?;
         let place = note.place.get_or_insert_with(|| Place::of(&note.subject, &note.shown, namespace));
         Some(place.key.clone())
     }
 
     /// Takes what was loaded; returns what to store in its place. Without that the note is done.
-    pub(super) fn loaded(
+    pub(crate) fn loaded(
         &mut self,
         bucket: &[u8],
         plans: &PlanTable,
@@ -101,14 +101,14 @@ impl Auditing {
     }
 
     /// Takes whether it was stored; returns the line of the audit.
-    pub(super) fn swapped(&mut self, stored: bool, sync: &Sync) -> Option<Report> {
+    pub(crate) fn swapped(&mut self, stored: bool, sync: &Sync) -> Option<Report> {
         self.tries = self.tries.saturating_add(1);
         if !stored && self.tries < NOTE_TRIES_MAX {
             return None;
         }
         let before = self.tell.take();
         let note = self.done()?;
-        Some(audit::told(sync, &note.subject, &before?, &note.shown))
+        Some(lines::told(sync, &note.subject, &before?, &note.shown))
     }
 
     fn done(&mut self) -> Option<Note> {

@@ -1,30 +1,30 @@
 //! Whom an event concerns: the subjects that Stripe names at present for what the event is about.
 
-use super::asks::{Ask, Told};
-use super::facts::Facts;
-use super::owner::{Named, Via};
-use super::subject_sync::SubjectSync;
+use super::api_request::{Ask, Told};
+use super::error::Trouble;
+use super::findings::Facts;
+use super::ownership::{Named, Via};
+use super::subject::SubjectSync;
 use super::trigger::{About, Trigger};
-use super::trouble::Trouble;
-use super::worker::Worker;
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Status, Subscription};
 use crate::time::Micros;
+use crate::webhook::Worker;
 
 /// How many pages of a customer's subscriptions are read.
-pub(super) const PAGES_MAX: usize = 10;
+pub(crate) const PAGES_MAX: usize = 10;
 
 /// How many subscriptions' open invoices are asked for before it is known that they matter.
 const PAST_DUE_MAX: usize = 4;
 
 /// The search for whom an event concerns.
 #[derive(Debug, Default)]
-pub(super) struct Discovery {
+pub(crate) struct Discovery {
     subscriptions: Vec<Subscription>,
     /// The customers that hold what the event is about.
-    pub(super) customers: SortedSet<CustomerId>,
+    pub(crate) customers: SortedSet<CustomerId>,
     /// The subscriptions that Clerk says grant a plan, as far as Stripe was asked for them.
     recorded: SortedSet<SubscriptionId>,
     /// The event is about a customer with more subscriptions than are read.
@@ -33,15 +33,15 @@ pub(super) struct Discovery {
 
 /// Whom anything at Stripe names for what an event is about, and what must be read to know the rest.
 #[derive(Debug)]
-pub(super) struct Present {
-    pub(super) named: Vec<Named>,
-    pub(super) missing: Vec<Ask>,
+pub(crate) struct Present {
+    pub(crate) named: Vec<Named>,
+    pub(crate) missing: Vec<Ask>,
 }
 
 impl Discovery {
     /// What to ask first. Unless the event shows that the subscription itself says whose it is and was, its Checkout
     /// Session is asked for side by side.
-    pub(super) fn begin(&mut self, trigger: &Trigger) -> Vec<Ask> {
+    pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<Ask> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
             About::Subscription(id) => {
@@ -58,7 +58,7 @@ impl Discovery {
 
     /// Where no event names a subscription: Stripe must know the one that Clerk says grants the plan. With the API key
     /// of another account everybody would look unpaid.
-    pub(super) fn recorded(&mut self, trigger: &Trigger, subjects: &[SubjectSync]) -> Vec<Ask> {
+    pub(crate) fn recorded(&mut self, trigger: &Trigger, subjects: &[SubjectSync]) -> Vec<Ask> {
         if !matches!(trigger.about, About::Named(_)) {
             return Vec::new();
         }
@@ -69,7 +69,7 @@ impl Discovery {
     }
 
     /// Takes an answer, and says what else is to be asked.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         worker: &mut Worker,
         facts: &mut Facts,
@@ -117,7 +117,7 @@ impl Discovery {
     ///
     /// # Errors
     /// [`Trouble`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
-    pub(super) fn present(
+    pub(crate) fn present(
         &mut self,
         worker: &Worker,
         facts: &mut Facts,
@@ -167,27 +167,27 @@ impl Discovery {
     }
 
     /// The subscriptions whose open invoices will matter.
-    pub(super) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
+    pub(crate) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
         let past_due =
             self.subscriptions.iter().filter(|subscription| subscription.status == Status::PastDue);
         past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
     }
 
     /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.
-    pub(super) fn ownerless_since_s(&self) -> Option<u64> {
+    pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
         let live = self.subscriptions.iter().filter(|subscription| subscription.status.is_live());
         live.map(|subscription| subscription.created_s).min()
     }
 }
 
 /// The first page of a customer's subscriptions.
-pub(super) fn first_page(customer: &CustomerId, other_mode_is_empty: bool) -> Ask {
+pub(crate) fn first_page(customer: &CustomerId, other_mode_is_empty: bool) -> Ask {
     Ask::Subscriptions { customer: customer.clone(), after: None, page: 0, other_mode_is_empty }
 }
 
 /// What comes after a page.
 #[derive(Debug)]
-pub(super) enum NextPage {
+pub(crate) enum NextPage {
     /// Nothing.
     None,
     /// This page.
@@ -198,7 +198,7 @@ pub(super) enum NextPage {
 
 impl NextPage {
     /// Whether there is more than is read, which is put down.
-    pub(super) fn is_cut(&self, facts: &mut Facts) -> bool {
+    pub(crate) fn is_cut(&self, facts: &mut Facts) -> bool {
         match self {
             NextPage::Cut(customer) => facts.cut_customers.insert(customer.clone()),
             NextPage::None | NextPage::Ask(_) => return false,
@@ -207,7 +207,7 @@ impl NextPage {
     }
 
     /// What to ask.
-    pub(super) fn ask(self) -> Option<Ask> {
+    pub(crate) fn ask(self) -> Option<Ask> {
         match self {
             NextPage::Ask(ask) => Some(ask),
             NextPage::None | NextPage::Cut(_) => None,
@@ -216,7 +216,7 @@ impl NextPage {
 }
 
 /// The page after the one that was asked for.
-pub(super) fn next_page(ask: &Ask, next: Option<SubscriptionId>) -> NextPage {
+pub(crate) fn next_page(ask: &Ask, next: Option<SubscriptionId>) -> NextPage {
     let (Ask::Subscriptions { customer, page, other_mode_is_empty, .. }, Some(after)) = (ask, next) else {
         return NextPage::None;
     };

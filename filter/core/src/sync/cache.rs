@@ -1,6 +1,6 @@
 //! What was read at Stripe and may be taken for present for a while.
 
-use super::owner::SessionWords;
+use super::ownership::SessionWords;
 use crate::ids::{ProductId, SubscriptionId};
 use crate::sorted::SortedMap;
 use crate::stripe::object::Metadata;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 /// The metadata of products that were read lately: many subscriptions sell the same few.
 /// `None` is one that Stripe does not have any more.
-pub(super) type ProductCache = Cache<ProductId, Option<Metadata>>;
+pub(crate) type ProductCache = Cache<ProductId, Option<Metadata>>;
 
 /// The subscriptions of which it was read lately that no Checkout Session names anybody: that never changes by itself.
-pub(super) type SilentSessions = Cache<SubscriptionId, SessionWords>;
+pub(crate) type SilentSessions = Cache<SubscriptionId, SessionWords>;
 
 impl Default for ProductCache {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl Default for SilentSessions {
 
 /// What was read, by its id.
 #[derive(Debug)]
-pub(super) struct Cache<K, V> {
+pub(crate) struct Cache<K, V> {
     fresh_for: Duration,
     /// How many are kept; then all are forgotten, and the next syncs ask again.
     entries_max: usize,
@@ -41,7 +41,7 @@ impl<K: Ord + Clone, V: Clone> Cache<K, V> {
     }
 
     /// Keeps what was read.
-    pub(super) fn insert(&mut self, id: K, value: V, now: Micros) {
+    pub(crate) fn insert(&mut self, id: K, value: V, now: Micros) {
         if self.read.len() >= self.entries_max {
             self.read.clear();
         }
@@ -49,13 +49,13 @@ impl<K: Ord + Clone, V: Clone> Cache<K, V> {
     }
 
     /// What was read of one, if that is fresh.
-    pub(super) fn get(&self, id: &K, now: Micros) -> Option<&V> {
+    pub(crate) fn get(&self, id: &K, now: Micros) -> Option<&V> {
         let (read_at, value) = self.read.get(id)?;
         read_at.is_within(self.fresh_for, now).then_some(value)
     }
 
     /// All that is fresh.
-    pub(super) fn fresh(&self, now: Micros) -> SortedMap<K, V> {
+    pub(crate) fn fresh(&self, now: Micros) -> SortedMap<K, V> {
         let fresh = self.read.iter().filter(|(_, (read_at, _))| read_at.is_within(self.fresh_for, now));
         fresh.map(|(id, (_, value))| (id.clone(), value.clone())).collect()
     }

@@ -1,8 +1,7 @@
 //! What a sync asks of Stripe and Clerk, and what the answers mean to it.
 
-use super::note::NoteChange;
-use super::trouble::{Service, Trouble};
-use super::worker::Worker;
+use super::error::{Service, Trouble};
+use super::ownership::NoteChange;
 use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
@@ -15,11 +14,12 @@ use crate::stripe::object::{Metadata, Unreadable};
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
 use crate::stripe::subscription::{ItemsPage, Page, Subscription};
+use crate::webhook::Worker;
 use serde_json::Value;
 
 /// A request to Stripe or Clerk.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// The subscription that the event is about, with its customer and products.
     Subscription(SubscriptionId),
     /// The customer that the event is about.
@@ -59,7 +59,7 @@ pub(super) enum Ask {
 
 /// An answer to an [`Ask`].
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// The subscription.
     Subscription(Box<Subscription>),
     /// The customer is there, or was.
@@ -88,7 +88,7 @@ pub(super) enum Told {
 
 /// What came of a note. Whatever it is, the sync goes on: a note only saves a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NoteOutcome {
+pub(crate) enum NoteOutcome {
     /// It is noted.
     Written,
     /// Stripe refused it, in these words: it will again, until somebody acts.
@@ -101,12 +101,12 @@ const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe }
 
 impl Ask {
     /// Whether it is to change anything.
-    pub(super) fn changes_something(&self) -> bool {
+    pub(crate) fn changes_something(&self) -> bool {
         matches!(self, Ask::Write(..) | Ask::Note(..))
     }
 
     /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
-    pub(super) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
+    pub(crate) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
         let stripe = StripeApi::new(&worker.config.stripe);
         let clerk = BackendApi::new(&worker.config.clerk);
         match self {
@@ -141,7 +141,7 @@ impl Ask {
     }
 
     /// What the outcome of the callout means.
-    pub(super) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
+    pub(crate) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
         match self {
             // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
             // may be concluded.
@@ -234,7 +234,7 @@ fn stripe_says(ask: &Ask, outcome: &Outcome<'_>, parse: Parse) -> Result<Option<
 }
 
 /// What the answer of that endpoint says; `None` where it says that there is no such thing.
-pub(super) fn found<T>(endpoint: &'static str, answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
+pub(crate) fn found<T>(endpoint: &'static str, answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
     match answer {
         outcome::Answer::Done(found) => Ok(Some(found)),
         outcome::Answer::Missing => Ok(None),

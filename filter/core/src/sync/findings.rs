@@ -1,9 +1,8 @@
 //! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
 
-use super::asks::{Ask, NoteOutcome};
-use super::owner::{Claims, SessionWords};
-use super::trouble::{Service, Trouble};
-use super::worker::Worker;
+use super::api_request::{Ask, NoteOutcome};
+use super::error::{Service, Trouble};
+use super::ownership::{Claims, SessionWords};
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
@@ -12,6 +11,7 @@ use crate::stripe::checkout_session::SessionList;
 use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
+use crate::webhook::Worker;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ const NAME_SHOWN_MAX: usize = 64;
 
 /// What one sync learns.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// What the Checkout Sessions of a subscription say, as far as they were read.
     sessions: SortedMap<SubscriptionId, SessionWords>,
     /// Those whose sessions were asked for.
@@ -40,45 +40,45 @@ pub(super) struct Facts {
     /// The subscriptions on which something was noted, or could not be.
     noted: SortedSet<SubscriptionId>,
     /// Those on which Stripe refused to, and why.
-    pub(super) notes_refused: SortedMap<SubscriptionId, String>,
+    pub(crate) notes_refused: SortedMap<SubscriptionId, String>,
     /// Subscriptions of which the seller says two owners: first the one that counts.
-    pub(super) disagreements: SortedSet<(SubscriptionId, Subject, Subject)>,
+    pub(crate) disagreements: SortedSet<(SubscriptionId, Subject, Subject)>,
     /// What an operator should see to.
-    pub(super) plan_alarms: SortedSet<PlanAlarm>,
+    pub(crate) plan_alarms: SortedSet<PlanAlarm>,
     /// Subjects whose record names a plan that this document does not have, and keeps it.
-    pub(super) unknown_plans: SortedMap<Subject, UnknownPlan>,
+    pub(crate) unknown_plans: SortedMap<Subject, UnknownPlan>,
     /// Subjects whose plan is from a source that this release does not read, and is kept; and that source.
-    pub(super) unread_sources: SortedMap<Subject, String>,
+    pub(crate) unread_sources: SortedMap<Subject, String>,
     /// Metadata keys of ours that hold no id.
-    pub(super) unfit: SortedSet<String>,
+    pub(crate) unfit: SortedSet<String>,
     /// Subjects that more customers pay for than are kept in mind.
-    pub(super) too_many_customers: SortedSet<Subject>,
+    pub(crate) too_many_customers: SortedSet<Subject>,
     /// The event concerns more subjects than were brought in line.
-    pub(super) too_many_subjects: bool,
+    pub(crate) too_many_subjects: bool,
     /// Subscriptions of which it cannot be read whose they are or where they stand.
-    pub(super) unreadable: SortedSet<SubscriptionId>,
+    pub(crate) unreadable: SortedSet<SubscriptionId>,
     /// Subscriptions with a Checkout Session that cannot be read.
-    pub(super) unreadable_sessions: SortedSet<SubscriptionId>,
+    pub(crate) unreadable_sessions: SortedSet<SubscriptionId>,
     /// Subscriptions that Clerk says grant a plan, and that this API key does not know.
-    pub(super) unknown_recorded: SortedSet<SubscriptionId>,
+    pub(crate) unknown_recorded: SortedSet<SubscriptionId>,
     /// Customers with more subscriptions than were read.
-    pub(super) cut_customers: SortedSet<CustomerId>,
+    pub(crate) cut_customers: SortedSet<CustomerId>,
     /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and its session
     /// was not read.
-    pub(super) unread_sessions: SortedSet<Subject>,
+    pub(crate) unread_sessions: SortedSet<Subject>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
-    pub(super) gone: SortedSet<Subject>,
+    pub(crate) gone: SortedSet<Subject>,
     /// Subscription and customer ids that do not look like Stripe's.
-    pub(super) skipped: SortedSet<String>,
+    pub(crate) skipped: SortedSet<String>,
 }
 
 /// A plan on record that this document does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct UnknownPlan {
+pub(crate) struct UnknownPlan {
     /// As the record names it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The subscription that granted it, if any did.
-    pub(super) granted_by: Option<SubscriptionId>,
+    pub(crate) granted_by: Option<SubscriptionId>,
 }
 
 impl fmt::Display for UnknownPlan {
@@ -95,14 +95,14 @@ impl fmt::Display for UnknownPlan {
 }
 
 /// The beginning of a name that stands in Clerk's record.
-pub(super) fn shortened(name: &str) -> String {
+pub(crate) fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }
 
 impl Facts {
     /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document does not
     /// have, or one of a source that this release does not read.
-    pub(super) fn learn_kept(
+    pub(crate) fn learn_kept(
         &mut self,
         plans: &PlanTable,
         subject: &Subject,
@@ -125,7 +125,7 @@ impl Facts {
     }
 
     /// Everything that says whose a subscription is, as far as it is known.
-    pub(super) fn claims(&self, worker: &Worker, subscription: &Subscription, now: Micros) -> Claims {
+    pub(crate) fn claims(&self, worker: &Worker, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);
         let session = read.or_else(|| worker.silent_sessions.get(&subscription.id, now));
         Claims::of(subscription, session, &worker.config)
@@ -133,7 +133,7 @@ impl Facts {
 
     /// The sessions of those subscriptions among these that may be read, the first of them first. That of `always` may
     /// be, however many there are.
-    pub(super) fn ask_sessions<'a>(
+    pub(crate) fn ask_sessions<'a>(
         &mut self,
         subscriptions: impl Iterator<Item = &'a Subscription>,
         always: Option<&SubscriptionId>,
@@ -155,22 +155,22 @@ impl Facts {
     }
 
     /// Whether the sessions of a subscription were asked for.
-    pub(super) fn session_asked(&self, subscription: &SubscriptionId) -> bool {
+    pub(crate) fn session_asked(&self, subscription: &SubscriptionId) -> bool {
         self.sessions_asked.contains(subscription)
     }
 
     /// Why the sessions of a subscription cannot be read.
-    pub(super) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&Trouble> {
+    pub(crate) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&Trouble> {
         self.sessions_refused.get(subscription)
     }
 
     /// One of the refusals to let sessions be read.
-    pub(super) fn sessions_refused(&self) -> Option<(&SubscriptionId, &Trouble)> {
+    pub(crate) fn sessions_refused(&self) -> Option<(&SubscriptionId, &Trouble)> {
         self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
 
     /// Takes the answer to [`Ask::Sessions`].
-    pub(super) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, list: &SessionList) {
+    pub(crate) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, list: &SessionList) {
         let Ask::Sessions(subscription) = ask else { return };
         let words = SessionWords::of(&list.sessions, &worker.config.subject_keys);
         if list.unread {
@@ -187,14 +187,14 @@ impl Facts {
     }
 
     /// Takes Stripe's refusal of [`Ask::Sessions`].
-    pub(super) fn learn_sessions_refused(&mut self, ask: &Ask, why: Trouble) {
+    pub(crate) fn learn_sessions_refused(&mut self, ask: &Ask, why: Trouble) {
         if let Ask::Sessions(subscription) = ask {
             self.sessions_refused.insert(subscription.clone(), why);
         }
     }
 
     /// Keeps in mind which of these subscriptions have sessions that name nobody.
-    pub(super) fn keep_silent_sessions<'a>(
+    pub(crate) fn keep_silent_sessions<'a>(
         &self,
         worker: &mut Worker,
         subscriptions: impl Iterator<Item = &'a Subscription>,
@@ -210,7 +210,7 @@ impl Facts {
     }
 
     /// Puts down whom the seller names beside the owner of a subscription.
-    pub(super) fn learn_claims(&mut self, subscription: &Subscription, claims: &Claims) {
+    pub(crate) fn learn_claims(&mut self, subscription: &Subscription, claims: &Claims) {
         if let Some((owner, other)) = claims.disagreement()
             && subscription.status.is_live()
             && self.disagreements.len() < DISAGREEMENTS_MAX
@@ -220,12 +220,12 @@ impl Facts {
     }
 
     /// Whether something may be noted on that subscription: once in a sync, whatever comes of it.
-    pub(super) fn may_note(&self, subscription: &SubscriptionId) -> bool {
+    pub(crate) fn may_note(&self, subscription: &SubscriptionId) -> bool {
         !self.noted.contains(subscription)
     }
 
     /// Takes the answer to [`Ask::Note`].
-    pub(super) fn learn_note(&mut self, ask: &Ask, outcome: NoteOutcome) {
+    pub(crate) fn learn_note(&mut self, ask: &Ask, outcome: NoteOutcome) {
         if let Ask::Note(subscription, _) = ask {
             self.noted.insert(subscription.clone());
             if let NoteOutcome::Refused(why) = outcome {

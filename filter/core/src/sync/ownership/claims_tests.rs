@@ -28,9 +28,21 @@ fn subscription(own: &[(&str, &str)], customers: &[(&str, &str)]) -> Subscriptio
 }
 
 fn config(client_reference_id: bool) -> Webhook {
-    let changes = json!({"client_reference_id": client_reference_id,
-                         "subject_keys": {"user": ["clerk_user_id", "userId"], "organization": ["clerk_org_id"]}});
-    super::super::model::gateway::configuration(changes).section
+    let upstream = |cluster| json!({"cluster": cluster});
+    let section = json!({
+        "path": "/webhooks/stripe",
+        "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
+        "stripe": upstream("stripe_api"),
+        "clerk": upstream("clerk_api"),
+        "client_reference_id": client_reference_id,
+        "subject_keys": {"user": ["clerk_user_id", "userId"], "organization": ["clerk_org_id"]},
+    });
+    let document = json!({"plans": [{"name": "free"}], "stripe_webhook": section}).to_string();
+    crate::config::webhook(document.as_bytes(), &|name| {
+        (name == "STRIPE_WEBHOOK_SECRET").then(|| "whsec_model".to_owned())
+    })
+    .unwrap()
+    .section
 }
 
 fn session(pairs: &[(&str, &str)], reference: Option<&str>) -> CheckoutSession {

@@ -4,19 +4,19 @@
 //! answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with reads that began
 //! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
 
-use super::asks::{Ask, Told};
-use super::discovery::{Discovery, first_page, next_page};
-use super::facts::Facts;
-use super::owner::{Named, Via};
-use super::reckoning::{Account, Reading, RecordedSubscription};
-use super::trouble::Trouble;
-use super::worker::Worker;
+use super::target_record::{Account, Reading, RecordedSubscription};
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
+use crate::sync::api_request::{Ask, Told};
+use crate::sync::discovery::{Discovery, first_page, next_page};
+use crate::sync::error::Trouble;
+use crate::sync::findings::Facts;
+use crate::sync::ownership::{Named, Via};
 use crate::time::Micros;
+use crate::webhook::Worker;
 use std::time::Duration;
 
 /// How many rounds one sync takes at most. Only others' writes make a third one necessary.
@@ -30,8 +30,8 @@ const SUBJECT_AWAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The sync of one subject.
 #[derive(Debug)]
-pub(super) struct SubjectSync {
-    pub(super) subject: Subject,
+pub(crate) struct SubjectSync {
+    pub(crate) subject: Subject,
     /// Whether anything but a `client_reference_id` names it.
     trusted: bool,
     /// The customers that the event is about: always read.
@@ -48,14 +48,14 @@ pub(super) struct SubjectSync {
     outstanding: usize,
     reading: Reading,
     /// What was written, if Clerk confirms it.
-    pub(super) writing: Option<Change>,
+    pub(crate) writing: Option<Change>,
     written_at: Option<Micros>,
     /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for it.
-    pub(super) awaits_mapping: bool,
+    pub(crate) awaits_mapping: bool,
     /// What was written and is not in the audit yet.
-    pub(super) changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Whether anything was written.
-    pub(super) changed: bool,
+    pub(crate) changed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub struct Change {
 impl SubjectSync {
     /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
     /// held against.
-    pub(super) fn begin(named: Named, now: Micros) -> (Self, Ask) {
+    pub(crate) fn begin(named: Named, now: Micros) -> (Self, Ask) {
         let Named { subject, via } = named;
         let ask = Ask::Record(subject.clone());
         let sync = SubjectSync {
@@ -121,7 +121,7 @@ impl SubjectSync {
     }
 
     /// How it ended, once it has.
-    pub(super) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<End> {
         match self.phase {
             Phase::Done(end) => Some(end),
             _ => None,
@@ -129,44 +129,44 @@ impl SubjectSync {
     }
 
     /// Goes no further: something failed. What comes of a write is still taken.
-    pub(super) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self) {
         self.phase = Phase::Failed;
     }
 
     /// Whether there is nothing left to do, or something failed.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Done(_) | Phase::Failed)
     }
 
     /// The plan that Clerk shows.
-    pub(super) fn plan(&self) -> Option<&str> {
+    pub(crate) fn plan(&self) -> Option<&str> {
         self.record.as_ref()?.plan.as_deref()
     }
 
     /// Clerk's latest answer.
-    pub(super) fn record(&self) -> Option<&Record> {
+    pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
     }
 
     /// The subscription that grants that plan, as Clerk has it.
-    pub(super) fn granted_by(&self) -> Option<&SubscriptionId> {
+    pub(crate) fn granted_by(&self) -> Option<&SubscriptionId> {
         self.record()?.granted_by.as_ref()
     }
 
     /// The customer that pays for it, as far as that was read; else one that is listed.
-    pub(super) fn payer(&self, record: &Record) -> Option<CustomerId> {
+    pub(crate) fn payer(&self, record: &Record) -> Option<CustomerId> {
         let granting = record.granted_by.as_ref().and_then(|id| self.reading.subscriptions.get(id));
         let granting = granting.map(|subscription| &subscription.customer);
         granting.or_else(|| record.customers.first()).cloned()
     }
 
     /// It is named once more.
-    pub(super) fn also_named(&mut self, via: Via) {
+    pub(crate) fn also_named(&mut self, via: Via) {
         self.trusted |= via == Via::Metadata;
     }
 
     /// Begins the first round, once it is known which customers the event is about.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         &mut self,
         worker: &Worker,
         facts: &mut Facts,
@@ -220,7 +220,7 @@ impl SubjectSync {
     }
 
     /// Takes an answer, and says what to ask next: nothing while others are outstanding, or at the end.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         worker: &mut Worker,
         facts: &mut Facts,

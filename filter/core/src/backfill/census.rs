@@ -4,11 +4,7 @@
 //! with more than the default plan, or with a subscription that grants it, so that what nothing pays for any more is
 //! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
 
-use super::asks::{Ask, Told, found};
-use super::owner::{Claims, Named, SessionWords, Via};
 use super::reconciliation::Failure;
-use super::trouble::{Service, Trouble};
-use super::worker::Worker;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
 use crate::clerk::roster::{self, Kind};
@@ -21,6 +17,10 @@ use crate::stripe::api::{Searched, StripeApi};
 use crate::stripe::outcome::Answer;
 use crate::stripe::search::Found;
 use crate::stripe::subscription::{Page, Subscription};
+use crate::sync::{Ask, Told, found};
+use crate::sync::{Claims, Named, SessionWords, Via};
+use crate::sync::{Service, Trouble};
+use crate::webhook::Worker;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many subscriptions, users or organisations are read at most.

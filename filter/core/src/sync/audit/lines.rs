@@ -1,13 +1,13 @@
 //! The lines that operators read: each change of a plan, each failed payment, and what somebody should see to.
 
-use super::facts::{Facts, shortened};
-use super::subject_sync::Change;
-use super::sync::Sync;
-use super::trouble::Trouble;
 use crate::clerk::metadata::Record;
 use crate::ids::{EventId, Subject};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::report::{Level, Report};
+use crate::sync::engine::Sync;
+use crate::sync::error::Trouble;
+use crate::sync::findings::{Facts, shortened};
+use crate::sync::subject::Change;
 use crate::time::Micros;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -19,7 +19,7 @@ const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 /// What happened to a subject's plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Its first paid plan.
     Created,
     /// A higher plan.
@@ -43,28 +43,28 @@ const ACTIONS: [(u8, Action); 5] = [
 
 impl Action {
     /// The number by which it is remembered.
-    pub(super) fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         ACTIONS.iter().find(|(_, action)| *action == self).map_or(0, |(number, _)| *number)
     }
 
     /// The action of that number.
-    pub(super) fn of_number(number: u8) -> Option<Self> {
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
         ACTIONS.iter().find(|(known, _)| *known == number).map(|(_, action)| *action)
     }
 }
 
 /// What the audit tells of a change, besides what is shown after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Before {
+pub(crate) struct Before {
     /// What happens by it.
-    pub(super) action: Action,
+    pub(crate) action: Action,
     /// The plan before it.
-    pub(super) old_plan: Option<String>,
+    pub(crate) old_plan: Option<String>,
 }
 
 impl Before {
     /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
-    pub(super) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
+    pub(crate) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
         let cause = match self.action {
             Action::Created => Cause::First,
             Action::StatusUpdated => Cause::Same,
@@ -76,7 +76,7 @@ impl Before {
 }
 
 /// What the audit tells of a change; `None` if only Tollgate's own notes changed.
-pub(super) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
+pub(crate) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
     Some(Before { action: action(change, plans)?, old_plan: change.from.plan.clone() })
 }
 
@@ -158,7 +158,7 @@ struct AuditLine<'a> {
 }
 
 /// A change, as the audit tells it.
-pub(super) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Record) -> Report {
+pub(crate) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Record) -> Report {
     let line = AuditLine {
         audit: before.action,
         event: sync.trigger.event.as_ref(),
@@ -173,7 +173,7 @@ pub(super) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Reco
 }
 
 /// A payment that failed.
-pub(super) fn payment_failed(sync: &Sync) -> Option<Report> {
+pub(crate) fn payment_failed(sync: &Sync) -> Option<Report> {
     #[derive(Serialize)]
     struct Line<'a> {
         audit: &'static str,
@@ -208,12 +208,12 @@ struct AlarmLine<'a> {
 }
 
 /// Something that somebody should see to.
-pub(super) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
+pub(crate) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
     Report::json(Level::Warn, &AlarmLine { alarm, event, subject, detail })
 }
 
 /// What a sync found for an operator to see to.
-pub(super) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
+pub(crate) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &facts.plan_alarms {
         lines.push(alarm(plan_alarm.code(), event, None, &plan_alarm.to_string()));
@@ -313,7 +313,7 @@ fn owner_alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
 }
 
 /// What a sync came to, in a word, and what it found for an operator to see to.
-pub(super) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
+pub(crate) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
     let event = sync.trigger.event.as_ref();
     let mut lines = alarms(&sync.facts, event);
     let status = if sync.subjects.is_empty() {
@@ -338,7 +338,7 @@ pub(super) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
 }
 
 /// A sync that did not come to its end.
-pub(super) fn trouble(trouble: &Trouble, event: Option<&EventId>) -> Report {
+pub(crate) fn trouble(trouble: &Trouble, event: Option<&EventId>) -> Report {
     let level = if trouble.is_alarm() { Level::Error } else { Level::Warn };
     Report::json(
         level,

@@ -3,22 +3,22 @@
 //! It is the [`Sync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
 //! judgement. A rehearsal stops each subject before its first write and says what that would be.
 
-use super::asks::Ask;
-use super::audit;
-use super::deadline::Deadline;
-use super::owner::{Named, Via};
-use super::subject_sync::{Change, End};
-use super::sync::{Progress, Sync};
-use super::trigger::{About, Trigger};
-use super::trouble::Trouble;
-use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
+use crate::sync::Ask;
+use crate::sync::Deadline;
+use crate::sync::Trouble;
+use crate::sync::audit;
+use crate::sync::{About, Trigger};
+use crate::sync::{Change, End};
+use crate::sync::{Named, Via};
+use crate::sync::{Progress, Sync};
 use crate::time::Micros;
+use crate::webhook::Worker;
 
 /// Why, in the audit.
 const REASON: &str = "sync";

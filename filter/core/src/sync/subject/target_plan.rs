@@ -7,18 +7,18 @@ use crate::time::Micros;
 
 /// How far what was read at Stripe may be believed to say all about the subject.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reliability {
+pub(crate) struct Reliability {
     /// Whether anything but a payer's own choice names the subject. Otherwise it may gain by what was read, but not
     /// lose what came from elsewhere.
-    pub(super) trusted: bool,
+    pub(crate) trusted: bool,
     /// Whether all customers were read that the record lists. Otherwise nothing is taken away.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
     /// It is not known whether the subscription that granted the plan on record still grants it.
-    pub(super) recorded_is_unclear: bool,
+    pub(crate) recorded_is_unclear: bool,
 }
 
 /// Says what the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
-pub(super) fn target_plan(
+pub(crate) fn target_plan(
     plans: &PlanTable,
     shown: &Record,
     resolution: &Resolution,

@@ -1,6 +1,6 @@
 //! How much time a sync has left.
 
-use super::trouble::Trouble;
+use super::error::Trouble;
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ const CALLOUT_MIN: Duration = Duration::from_millis(300);
 
 /// When a sync must have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Deadline(Micros);
+pub(crate) struct Deadline(Micros);
 
 impl Deadline {
     /// The deadline of a delivery's sync that begins now.
-    pub(super) fn of_delivery(now: Micros) -> Self {
+    pub(crate) fn of_delivery(now: Micros) -> Self {
         Deadline(now.plus(DELIVERY))
     }
 
     /// The deadline of a sync that somebody asks for now.
-    pub(super) fn of_request(now: Micros) -> Self {
+    pub(crate) fn of_request(now: Micros) -> Self {
         Deadline(now.plus(REQUEST))
     }
 
@@ -32,13 +32,13 @@ impl Deadline {
     ///
     /// # Errors
     /// [`Trouble::OutOfTime`] if less than 300 ms are left.
-    pub(super) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
+    pub(crate) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
         let left = self.0.since(now);
         if left < CALLOUT_MIN { Err(Trouble::OutOfTime) } else { Ok(left.min(at_most)) }
     }
 
     /// The time for the last callout of a sync whose work is done: what is left, or the shortest time.
-    pub(super) fn allot_at_least(self, now: Micros, at_most: Duration) -> Duration {
+    pub(crate) fn allot_at_least(self, now: Micros, at_most: Duration) -> Duration {
         self.allot(now, at_most).unwrap_or(CALLOUT_MIN)
     }
 }

@@ -1,7 +1,7 @@
 //! What an event says of whose state may have changed. Nobody gets anything by it.
 
-use super::note::Note;
-use super::owner::{Named, Via, named_before, named_in, named_in_event};
+use super::ownership::Note;
+use super::ownership::{Named, Via, named_before, named_in, named_in_event};
 use crate::config::Webhook;
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
@@ -9,33 +9,33 @@ use crate::stripe::event::{Event, EventKind, PaymentFailure};
 
 /// What makes a sync begin: an event, or somebody who asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trigger {
+pub(crate) struct Trigger {
     /// The event; `None` if somebody asks.
-    pub(super) event: Option<EventId>,
+    pub(crate) event: Option<EventId>,
     /// Why, in the audit: the event's type.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// What it is about.
-    pub(super) about: About,
+    pub(crate) about: About,
     /// The customer that it names.
-    pub(super) customer: Option<CustomerId>,
+    pub(crate) customer: Option<CustomerId>,
     /// Those that it names, each once.
-    pub(super) named: Vec<Named>,
+    pub(crate) named: Vec<Named>,
     /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its Checkout
     /// Session has nothing to add.
-    pub(super) says_whose: bool,
+    pub(crate) says_whose: bool,
     /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
-    pub(super) is_checkout: bool,
+    pub(crate) is_checkout: bool,
     /// Keys of ours in it that hold no id.
-    pub(super) unfit: Vec<String>,
+    pub(crate) unfit: Vec<String>,
     /// Ids in it that do not look like Stripe's.
-    pub(super) skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
     /// The payment that failed, if it is about that.
-    pub(super) payment_failure: Option<PaymentFailure>,
+    pub(crate) payment_failure: Option<PaymentFailure>,
 }
 
 /// What an event is about, or what somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     /// One subscription.
     Subscription(SubscriptionId),
     /// All subscriptions of a customer.
@@ -46,7 +46,7 @@ pub(super) enum About {
 
 impl Trigger {
     /// What an event triggers; `None` if it needs no work.
-    pub(super) fn of(event: &Event, config: &Webhook) -> Option<Self> {
+    pub(crate) fn of(event: &Event, config: &Webhook) -> Option<Self> {
         let names = &event.names;
         let about = match event.kind {
             EventKind::NoWork => return None,

@@ -10,20 +10,20 @@ use crate::ids::CustomerId;
 use crate::sorted::SortedSet;
 
 /// How many customers are listed for a subject.
-pub(super) const CUSTOMERS_MAX: usize = 20;
+pub(crate) const CUSTOMERS_MAX: usize = 20;
 
 /// What was read at Stripe of the customers of a subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Holders {
+pub(crate) struct Holders {
     /// Those with a live subscription of the subject; the surest claim first.
-    pub(super) live: Vec<CustomerId>,
+    pub(crate) live: Vec<CustomerId>,
     /// All that were read.
-    pub(super) read: SortedSet<CustomerId>,
+    pub(crate) read: SortedSet<CustomerId>,
 }
 
 impl Holders {
     /// Whether there are more than are listed.
-    pub(super) fn too_many(&self) -> bool {
+    pub(crate) fn too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
     }
 
@@ -32,7 +32,7 @@ impl Holders {
     /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
     /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same
     /// truth twice is written once.
-    pub(super) fn lists(&self, shown: &Record, aim: Record) -> Record {
+    pub(crate) fn lists(&self, shown: &Record, aim: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);

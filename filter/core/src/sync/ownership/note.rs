@@ -3,7 +3,7 @@
 //! A note only caches: it counts as much as the session's own words do. It stands under keys of our own, on the
 //! subscription alone, and nothing is ever written under the keys that the configuration names.
 
-use super::owner::SessionWords;
+use super::claims::SessionWords;
 use crate::config::SubjectKeys;
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_FROM_KEY, OWNER_KEY};
 use crate::ids::Subject;
@@ -11,7 +11,7 @@ use crate::stripe::object::Metadata;
 
 /// Where in a Checkout Session somebody is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoteSource {
+pub(crate) enum NoteSource {
     /// In its metadata, which the seller's server writes.
     SessionMetadata,
     /// In its `client_reference_id`, which the payer may have chosen.
@@ -20,7 +20,7 @@ pub(super) enum NoteSource {
 
 impl NoteSource {
     /// As it is noted.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             NoteSource::SessionMetadata => "session_metadata",
             NoteSource::Reference => "client_reference_id",
@@ -30,11 +30,11 @@ impl NoteSource {
 
 /// A note on a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub(crate) struct Note {
     /// Whom the session names.
-    pub(super) subject: Subject,
+    pub(crate) subject: Subject,
     /// Where.
-    pub(super) source: NoteSource,
+    pub(crate) source: NoteSource,
 }
 
 impl Note {
@@ -42,7 +42,7 @@ impl Note {
     ///
     /// # Errors
     /// The key of ours whose value cannot be read.
-    pub(super) fn read(metadata: &Metadata) -> Result<Option<Self>, &'static str> {
+    pub(crate) fn read(metadata: &Metadata) -> Result<Option<Self>, &'static str> {
         let value = |key| metadata.get(key).filter(|value| !value.is_empty());
         let Some(subject) = value(OWNER_KEY) else { return Ok(None) };
         let subject = Subject::parse(subject).map_err(|_| OWNER_KEY)?;
@@ -54,7 +54,7 @@ impl Note {
 
 /// What the release before noted: the mark says that a payer's own choice stands under the configured keys.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FormerNote<'a> {
+pub(crate) struct FormerNote<'a> {
     /// What the session says now, if it was read and has a `client_reference_id` of ours: then only that is the note,
     /// and another id beside the mark was set by the seller later.
     reference: Option<&'a Subject>,
@@ -62,13 +62,13 @@ pub(super) struct FormerNote<'a> {
 
 impl<'a> FormerNote<'a> {
     /// The former note in a subscription's metadata, if they carry the mark.
-    pub(super) fn read(metadata: &Metadata, session: Option<&'a SessionWords>) -> Option<Self> {
+    pub(crate) fn read(metadata: &Metadata, session: Option<&'a SessionWords>) -> Option<Self> {
         let marked = metadata.get(FORMER_MARK_KEY) == Some(NoteSource::Reference.as_str());
         marked.then(|| FormerNote { reference: session.and_then(|session| session.reference.as_ref()) })
     }
 
     /// Whether this value under a configured key belongs to the note, and not to the seller.
-    pub(super) fn has(self, value: &str) -> bool {
+    pub(crate) fn has(self, value: &str) -> bool {
         self.reference.is_none_or(|reference| reference.as_str() == value)
     }
 
@@ -84,16 +84,16 @@ impl<'a> FormerNote<'a> {
 
 /// A change of what is noted on a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NoteChange {
+pub(crate) struct NoteChange {
     /// What is noted then; `None` if what is noted is not what the session says, and that is nothing.
-    pub(super) note: Option<Note>,
+    pub(crate) note: Option<Note>,
     /// Keys that are removed.
     removed: Vec<String>,
 }
 
 impl NoteChange {
     /// The change to `wanted`, from a note and what the release before noted; `None` if there is nothing to change.
-    pub(super) fn of(
+    pub(crate) fn of(
         metadata: &Metadata,
         keys: &SubjectKeys,
         present: Option<&Note>,
@@ -107,7 +107,7 @@ impl NoteChange {
     }
 
     /// The metadata to set. Stripe removes a key whose value is empty.
-    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
         let noted = match &self.note {
             Some(note) => [(OWNER_KEY, note.subject.as_str()), (OWNER_FROM_KEY, note.source.as_str())],
             None => [(OWNER_KEY, ""), (OWNER_FROM_KEY, "")],

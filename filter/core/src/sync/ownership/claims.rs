@@ -16,14 +16,14 @@ use crate::stripe::subscription::Subscription;
 
 /// Somebody who was named, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) subject: Subject,
-    pub(super) via: Via,
+pub(crate) struct Named {
+    pub(crate) subject: Subject,
+    pub(crate) via: Via,
 }
 
 /// How somebody was named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Via {
+pub(crate) enum Via {
     /// In metadata, which only the user's own server writes.
     Metadata,
     /// In `client_reference_id`, which the payer may have chosen.
@@ -41,15 +41,15 @@ impl From<NoteSource> for Via {
 
 /// What was found in metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// Whom they name.
-    pub(super) subject: Option<Subject>,
+    pub(crate) subject: Option<Subject>,
     /// Keys of ours whose value is no id of the kind that belongs there.
-    pub(super) unfit: Vec<String>,
+    pub(crate) unfit: Vec<String>,
 }
 
 /// Whom metadata name.
-pub(super) fn named_in(metadata: &Metadata, keys: &SubjectKeys) -> Finding {
+pub(crate) fn named_in(metadata: &Metadata, keys: &SubjectKeys) -> Finding {
     named_by(metadata, keys, |_| true)
 }
 
@@ -97,7 +97,7 @@ impl OwnWords {
 }
 
 /// Whom a subscription's metadata name as an event shows them. What is noted there only says where to look.
-pub(super) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Named>, Vec<String>) {
+pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Named>, Vec<String>) {
     let own = OwnWords::of(metadata, keys, FormerNote::read(metadata, None));
     let note = Note::read(metadata).ok().flatten();
     let named = |subject: Option<Subject>, via| subject.map(|subject| Named { subject, via });
@@ -107,7 +107,7 @@ pub(super) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Na
 }
 
 /// Whom the values named that a subscription's metadata had before an event, where they are others `now`.
-pub(super) fn named_before(
+pub(crate) fn named_before(
     previous: &Metadata,
     now: &Metadata,
     keys: &SubjectKeys,
@@ -124,18 +124,18 @@ pub(super) fn named_before(
 
 /// What the Checkout Sessions of a subscription say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SessionWords {
+pub(crate) struct SessionWords {
     /// There is a session.
     any: bool,
     /// Whom its metadata name.
     metadata: Option<Subject>,
     /// Whom its `client_reference_id` names.
-    pub(super) reference: Option<Subject>,
+    pub(crate) reference: Option<Subject>,
 }
 
 impl SessionWords {
     /// What these sessions say, the oldest first.
-    pub(super) fn of(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
+    pub(crate) fn of(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
         let references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
         SessionWords {
             any: !sessions.is_empty(),
@@ -145,17 +145,17 @@ impl SessionWords {
     }
 
     /// Whether their metadata name somebody.
-    pub(super) fn has_metadata(&self) -> bool {
+    pub(crate) fn has_metadata(&self) -> bool {
         self.metadata.is_some()
     }
 
     /// Whether they name nobody.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.metadata.is_none() && self.reference.is_none()
     }
 
     /// Whom they name, where nothing else does.
-    pub(super) fn owner(&self, config: &Webhook) -> Option<Named> {
+    pub(crate) fn owner(&self, config: &Webhook) -> Option<Named> {
         let named = self.note().map(|note| Named { via: note.source.into(), subject: note.subject });
         named.filter(|named| named.via == Via::Metadata || config.client_reference_id)
     }
@@ -170,22 +170,22 @@ impl SessionWords {
 
 /// Everything that says whose one subscription is.
 #[derive(Clone, Debug)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     /// Everyone who is named by a word that counts; what counts most goes first.
     counting: Vec<Named>,
     /// Who is named by a note, also where it does not count.
     noted: Vec<Named>,
     /// Keys of ours that hold no id of the kind that belongs there.
-    pub(super) unfit: Vec<String>,
+    pub(crate) unfit: Vec<String>,
     /// Neither its own metadata nor a note say anything, and its session was not read.
-    pub(super) needs_session: bool,
+    pub(crate) needs_session: bool,
     /// What should be noted on it, where that differs from what is.
-    pub(super) note_change: Option<NoteChange>,
+    pub(crate) note_change: Option<NoteChange>,
 }
 
 impl Claims {
     /// What is known of a subscription; `session` if its Checkout Sessions were read.
-    pub(super) fn of(subscription: &Subscription, session: Option<&SessionWords>, config: &Webhook) -> Self {
+    pub(crate) fn of(subscription: &Subscription, session: Option<&SessionWords>, config: &Webhook) -> Self {
         let (metadata, keys) = (&subscription.metadata, &config.subject_keys);
         let former = FormerNote::read(metadata, session);
         let own = OwnWords::of(metadata, keys, former);
@@ -233,28 +233,28 @@ impl Claims {
     }
 
     /// Whose it is.
-    pub(super) fn owner(&self) -> Option<&Named> {
+    pub(crate) fn owner(&self) -> Option<&Named> {
         self.counting.first()
     }
 
     /// Whom anything names, also a note that does not count: any of them may have been the owner until now.
-    pub(super) fn everyone(&self) -> impl Iterator<Item = &Named> {
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &Named> {
         self.counting.iter().chain(&self.noted)
     }
 
     /// The owner and somebody else whom the seller names as well, with less weight.
-    pub(super) fn disagreement(&self) -> Option<(&Subject, &Subject)> {
+    pub(crate) fn disagreement(&self) -> Option<(&Subject, &Subject)> {
         let owner = &self.owner()?.subject;
         let mut sellers = self.counting.iter().filter(|named| named.via == Via::Metadata);
         sellers.find(|named| named.subject != *owner).map(|other| (owner, &other.subject))
     }
 
     /// Whether it is for the sync of this subject to change the note: the owner's, or that of whom a wrong note names.
-    pub(super) fn is_noted_by(&self, subject: &Subject) -> bool {
+    pub(crate) fn is_noted_by(&self, subject: &Subject) -> bool {
         self.owner().or(self.noted.first()).is_some_and(|named| named.subject == *subject)
     }
 }
 
 #[cfg(test)]
-#[path = "owner_tests.rs"]
+#[path = "claims_tests.rs"]
 mod tests;

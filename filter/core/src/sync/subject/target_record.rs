@@ -1,12 +1,8 @@
 //! What Clerk should show of a subject, reckoned from what was read at Stripe.
 
-use super::asks::Ask;
-use super::facts::Facts;
-use super::owner::{Named, Via};
-use super::paid;
-use super::target::Holders;
+use super::customer_list::Holders;
+use super::paid_plans;
 use super::target_plan::{Reliability, target_plan};
-use super::worker::Worker;
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
@@ -15,7 +11,11 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
+use crate::sync::api_request::Ask;
+use crate::sync::findings::Facts;
+use crate::sync::ownership::{Named, Via};
 use crate::time::Micros;
+use crate::webhook::Worker;
 use std::cmp::Reverse;
 
 /// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
@@ -23,37 +23,37 @@ const ITEM_PAGES_MAX: usize = 3;
 
 /// What was read at Stripe in one round.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// The customers whose subscriptions were read.
-    pub(super) customers: SortedSet<CustomerId>,
+    pub(crate) customers: SortedSet<CustomerId>,
     /// Whether all that the record lists are among them.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
     /// Those that have more subscriptions than were read.
-    pub(super) cut: SortedSet<CustomerId>,
+    pub(crate) cut: SortedSet<CustomerId>,
     /// All their subscriptions, of whichever subjects.
-    pub(super) subscriptions: SortedMap<SubscriptionId, Subscription>,
+    pub(crate) subscriptions: SortedMap<SubscriptionId, Subscription>,
     /// Subscriptions of which it cannot be read whose they are or where they stand.
-    pub(super) unreadable: SortedSet<SubscriptionId>,
+    pub(crate) unreadable: SortedSet<SubscriptionId>,
     /// The customers of those.
-    pub(super) partly_read: SortedSet<CustomerId>,
+    pub(crate) partly_read: SortedSet<CustomerId>,
     /// What is owed for those where it matters.
-    pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
+    pub(crate) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
     /// The items of subscriptions of which Stripe showed only a part, as far as they were read.
-    pub(super) items: SortedMap<SubscriptionId, ReadItems>,
+    pub(crate) items: SortedMap<SubscriptionId, ReadItems>,
     /// The recorded subscription, where it is of none of the customers.
-    pub(super) recorded: RecordedSubscription,
+    pub(crate) recorded: RecordedSubscription,
 }
 
 /// The items of one subscription, as far as they were read.
 #[derive(Debug, Default)]
-pub(super) struct ReadItems {
+pub(crate) struct ReadItems {
     items: Vec<Item>,
     unread: bool,
 }
 
 /// What Stripe says of the subscription that Clerk says grants the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum RecordedSubscription {
+pub(crate) enum RecordedSubscription {
     /// It was not asked for.
     #[default]
     Unasked,
@@ -65,30 +65,30 @@ pub(super) enum RecordedSubscription {
 
 /// What follows for one subject.
 #[derive(Debug)]
-pub(super) struct Reckoning {
+pub(crate) struct Reckoning {
     /// What Clerk should show.
-    pub(super) aim: Record,
+    pub(crate) aim: Record,
     /// What is to be noted at Stripe, so that no Checkout Session has to be looked up again.
-    pub(super) notes: Vec<Ask>,
+    pub(crate) notes: Vec<Ask>,
     /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
-    pub(super) granting_since_s: Option<u64>,
+    pub(crate) granting_since_s: Option<u64>,
     /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait for it.
-    pub(super) awaits_mapping: bool,
+    pub(crate) awaits_mapping: bool,
 }
 
 /// A subject whose record is to be reckoned.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Account<'a> {
-    pub(super) subject: &'a Subject,
+pub(crate) struct Account<'a> {
+    pub(crate) subject: &'a Subject,
     /// What Clerk shows of it.
-    pub(super) shown: &'a Record,
+    pub(crate) shown: &'a Record,
     /// Whether the event names it in metadata.
-    pub(super) trusted: bool,
+    pub(crate) trusted: bool,
 }
 
 impl Reading {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
-    pub(super) fn sessions_missing(
+    pub(crate) fn sessions_missing(
         &self,
         worker: &Worker,
         facts: &mut Facts,
@@ -112,7 +112,7 @@ impl Reading {
     }
 
     /// What else must be read to know the plan of the account.
-    pub(super) fn details_missing(
+    pub(crate) fn details_missing(
         &self,
         worker: &Worker,
         facts: &Facts,
@@ -145,7 +145,7 @@ impl Reading {
     }
 
     /// Takes a page of items; says which page comes after it.
-    pub(super) fn take_items(&mut self, ask: &Ask, page: Option<ItemsPage>) -> Option<Ask> {
+    pub(crate) fn take_items(&mut self, ask: &Ask, page: Option<ItemsPage>) -> Option<Ask> {
         let Ask::Items { subscription, page: number, .. } = ask else { return None };
         let mut read = self.items.remove(subscription).unwrap_or_default();
         // Without it the subscription is gone in this moment, and what was shown of it stands.
@@ -169,7 +169,7 @@ impl Reading {
 
     /// The recorded subscription must be asked for: of those that were read it is none. Nothing may take its place
     /// before it is known where it stands.
-    pub(super) fn recorded_missing(&self, shown: &Record) -> Option<Ask> {
+    pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<Ask> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
         (!is_known && self.recorded == RecordedSubscription::Unasked).then(|| Ask::Recorded(id.clone()))
@@ -182,7 +182,7 @@ impl Reading {
     }
 
     /// What Clerk should show of the account.
-    pub(super) fn reckon(
+    pub(crate) fn reckon(
         &self,
         worker: &Worker,
         facts: &mut Facts,
@@ -257,7 +257,7 @@ impl Reading {
         live.sort_by_key(|(subscription, named)| (named.via, &subscription.id));
         let live = live.into_iter().map(|(subscription, _)| &subscription.id);
         let is_unread = |id: &SubscriptionId| !self.complete && !self.subscriptions.contains_key(id);
-        paid::noted(plans, shown, target, paid, live, is_unread)
+        paid_plans::noted(plans, shown, target, paid, live, is_unread)
     }
 
     /// The subject's subscriptions, and how each is known to be its own.
@@ -319,7 +319,7 @@ impl Reading {
 
     /// Whether there are more subscriptions than were read of a customer that the seller's word connects with the subject.
     /// What a stranger's customer holds beyond that is left out: it could only have given something.
-    pub(super) fn is_cut_for(&self, worker: &Worker, facts: &Facts, subject: &Subject, now: Micros) -> bool {
+    pub(crate) fn is_cut_for(&self, worker: &Worker, facts: &Facts, subject: &Subject, now: Micros) -> bool {
         let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
         cut.any(|subscription| {
             let claims = facts.claims(worker, subscription, now);
@@ -358,8 +358,8 @@ fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
         plan: worker.plans.recorded(shown.plan.as_deref()),
         granting: shown.granted_by.as_ref(),
         period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
-        paid: paid::on_record(&worker.plans, shown),
-        granting_is_paid: paid::is_paid(shown),
+        paid: paid_plans::on_record(&worker.plans, shown),
+        granting_is_paid: paid_plans::is_paid(shown),
     }
 }
 

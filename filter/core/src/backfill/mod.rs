@@ -1,0 +1,10 @@
+//! Whom to bring in line when no event tells: for the `tollgate` command. It lands in no module.
+//!
+//! A [`Census`] finds who there is, and a [`Reconciliation`] is the sync of one of them.
+
+mod census;
+mod reconciliation;
+
+pub use crate::sync::{Change, End};
+pub use census::{Candidate, Census, Counts, Inquiry, People};
+pub use reconciliation::{Conclusion, Failure, Intent, Name, Next, Reconciliation, Standing, Whom};

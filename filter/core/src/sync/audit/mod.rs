@@ -1,0 +1,8 @@
+//! The audit: each change of a subject's record, written down once by all workers of a process.
+
+mod dedup;
+mod lines;
+mod recorder;
+
+pub(crate) use lines::{alarm, alarms, before, ending, payment_failed, told, trouble};
+pub(crate) use recorder::Auditing;

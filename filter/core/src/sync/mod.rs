@@ -1,0 +1,28 @@
+//! Brings Clerk in line with Stripe for everyone whose state may have changed.
+//!
+//! A [`Trigger`] says whose: a delivery's event, or somebody who asks. [`Sync`] is the whole of it. [`discovery`] finds
+//! whom it concerns, [`ownership`] says whose a subscription is, [`subject`] brings the record of one of them in line, and
+//! [`audit`] writes down each change once. Nothing here knows of a delivery, or of the command.
+
+mod api_request;
+pub(crate) mod audit;
+mod cache;
+mod deadline;
+mod discovery;
+mod engine;
+mod error;
+mod findings;
+mod ownership;
+mod subject;
+mod trigger;
+
+pub(crate) use api_request::{Ask, Told, found};
+pub(crate) use cache::{ProductCache, SilentSessions};
+pub(crate) use deadline::Deadline;
+pub(crate) use engine::{Progress, Sync};
+pub(crate) use error::{RETRY_AFTER_S, Service, Trouble};
+pub(crate) use ownership::{Claims, Named, SessionWords, Via};
+#[cfg(test)]
+pub(crate) use subject::CUSTOMERS_MAX;
+pub use subject::{Change, End};
+pub(crate) use trigger::{About, Trigger};

@@ -1,0 +1,12 @@
+//! The sync of one subject: what Clerk's record should show, and the rounds until it does.
+
+mod customer_list;
+mod paid_plans;
+mod subject_sync;
+mod target_plan;
+mod target_record;
+
+#[cfg(test)]
+pub(crate) use customer_list::CUSTOMERS_MAX;
+pub(in crate::sync) use subject_sync::SubjectSync;
+pub use subject_sync::{Change, End};
