@@ -4,7 +4,7 @@
 //! with more than the default plan, or with a subscription that grants it, so that what nothing pays for any more is
 //! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
 
-use super::reconciliation::Failure;
+use super::reconciliation::BackfillError;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
 use crate::clerk::roster::{self, Kind};
@@ -18,8 +18,8 @@ use crate::stripe::outcome::Answer;
 use crate::stripe::search::Found;
 use crate::stripe::subscription::{Page, Subscription};
 use crate::sync::{Ask, Told, found};
-use crate::sync::{Claims, Named, SessionWords, Via};
-use crate::sync::{Service, Trouble};
+use crate::sync::{Claims, NamedSubject, SessionClaims, Via};
+use crate::sync::{Service, SyncError};
 use crate::webhook::Worker;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -37,7 +37,7 @@ const SEARCH_PAGES_MAX: usize = 10;
 
 /// Whom a census is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inquiry {
+pub enum Scope {
     /// Everyone.
     All,
     /// One user or organisation.
@@ -57,33 +57,33 @@ pub struct Candidate {
 
 /// What a census found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct People {
+pub struct CensusResult {
     /// Everyone to bring in line, in the order of their ids.
     pub candidates: Vec<Candidate>,
     /// Live subscriptions that name nobody, and their customers.
-    pub nobodys: Vec<(SubscriptionId, CustomerId)>,
+    pub unowned: Vec<(SubscriptionId, CustomerId)>,
     /// Ids that do not look like Stripe's or Clerk's; they were left out.
     pub skipped: Vec<String>,
     /// What was read.
-    pub counts: Counts,
+    pub counts: CensusCounts,
     /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong together. Nothing
     /// after a census of one subject.
     pub in_both: usize,
 }
 
-impl People {
+impl CensusResult {
     /// The same, in which a plan of which nobody knows the origin is to end as one does that Stripe no longer pays for.
     ///
     /// # Errors
     /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may be of
     /// another account, and every plan without a record would end.
-    pub fn ending_unrecorded(mut self, inquiry: &Inquiry) -> Result<Self, Failure> {
-        if *inquiry == Inquiry::All && self.in_both == 0 && !self.candidates.is_empty() {
-            let detail = "Stripe's metadata name nobody whom Clerk has: the API key may be of another account or mode, and \
+    pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
+        if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
+            let detail = "Stripe's metadata name nobody target Clerk has: the API key may be of another account or mode, and \
                           every plan given by hand would end; if it is the right one, end them by `--subject`"
                 .to_owned();
-            let trouble = Trouble::Credentials { service: Service::Stripe };
-            return Err(Failure { detail, ..Failure::from(&trouble) });
+            let error = SyncError::Credentials { service: Service::Stripe };
+            return Err(BackfillError { detail, ..BackfillError::from(&error) });
         }
         self.candidates.iter_mut().for_each(|candidate| candidate.trusted = true);
         Ok(self)
@@ -92,7 +92,7 @@ impl People {
 
 /// How far a census has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct CensusCounts {
     /// Subscriptions read.
     pub subscriptions: usize,
     /// Users read.
@@ -106,25 +106,25 @@ pub struct Counts {
 /// A census on its way.
 #[derive(Debug, Default)]
 pub struct Census {
-    people: BTreeMap<Subject, Ties>,
-    nobodys: Vec<(SubscriptionId, CustomerId)>,
+    people: BTreeMap<Subject, CustomerTies>,
+    unowned: Vec<(SubscriptionId, CustomerId)>,
     skipped: Vec<String>,
-    counts: Counts,
+    counts: CensusCounts,
     /// Every subscription that Stripe has.
     known: BTreeSet<SubscriptionId>,
     /// Those that Clerk says grant a plan.
     recorded: BTreeSet<SubscriptionId>,
     /// Everyone whom Clerk has.
     members: BTreeSet<Subject>,
-    unread: VecDeque<Unread>,
+    unread: VecDeque<PendingLookup>,
     lookups: usize,
-    questions: SortedMap<CallId, Question>,
+    questions: SortedMap<CallId, CensusRequest>,
     calls: u32,
 }
 
 /// What Stripe knows of somebody.
 #[derive(Debug, Default)]
-struct Ties {
+struct CustomerTies {
     live: SortedSet<CustomerId>,
     ended: SortedSet<CustomerId>,
     trusted: bool,
@@ -132,7 +132,7 @@ struct Ties {
 
 /// A live subscription whose Checkout Session is to be looked up.
 #[derive(Clone, Debug)]
-struct Unread {
+struct PendingLookup {
     subscription: SubscriptionId,
     customer: CustomerId,
     /// Something with less weight names somebody.
@@ -141,27 +141,32 @@ struct Unread {
 
 /// What was asked.
 #[derive(Clone, Debug)]
-enum Question {
+enum CensusRequest {
     Subscriptions { after: Option<SubscriptionId> },
     Members { kind: Kind, offset: usize },
-    Session(Unread),
+    Session(PendingLookup),
     Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
 }
 
 impl Census {
     /// Begins one. These callouts are to be started, side by side.
-    pub fn begin(worker: &Worker, inquiry: Inquiry) -> (Self, Vec<(CallId, Callout)>) {
+    pub fn begin(worker: &Worker, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
         let mut census = Census::default();
-        let questions = match inquiry {
-            Inquiry::All => vec![
-                Question::Subscriptions { after: None },
-                Question::Members { kind: Kind::Users, offset: 0 },
-                Question::Members { kind: Kind::Organizations, offset: 0 },
+        let questions = match scope {
+            Scope::All => vec![
+                CensusRequest::Subscriptions { after: None },
+                CensusRequest::Members { kind: Kind::Users, offset: 0 },
+                CensusRequest::Members { kind: Kind::Organizations, offset: 0 },
             ],
-            Inquiry::Subject(subject) => {
+            Scope::Subject(subject) => {
                 census.people.entry(subject.clone()).or_default();
                 [Searched::Customers, Searched::Subscriptions]
-                    .map(|what| Question::Search { what, subject: subject.clone(), page: None, pages: 0 })
+                    .map(|what| CensusRequest::Search {
+                        what,
+                        subject: subject.clone(),
+                        page: None,
+                        pages: 0,
+                    })
                     .into()
             }
         };
@@ -172,21 +177,21 @@ impl Census {
     /// Goes on with the outcome of a callout: what to start next.
     ///
     /// # Errors
-    /// [`Failure`]: then it has ended.
+    /// [`BackfillError`]: then it has ended.
     pub fn answered(
         &mut self,
         worker: &Worker,
         call: CallId,
         outcome: &Outcome<'_>,
-    ) -> Result<Vec<(CallId, Callout)>, Failure> {
+    ) -> Result<Vec<(CallId, Callout)>, BackfillError> {
         let Some(question) = self.questions.remove(&call) else { return Ok(Vec::new()) };
-        let next = self.learn(worker, question, outcome).map_err(|trouble| failure(&trouble))?;
+        let next = self.learn(worker, question, outcome).map_err(|error| failure(&error))?;
         let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(worker, question)).collect();
         while self.lookups < LOOKUPS_MAX
             && let Some(unread) = self.unread.pop_front()
         {
             self.lookups = self.lookups.saturating_add(1);
-            calls.push(self.ask(worker, Question::Session(unread)));
+            calls.push(self.ask(worker, CensusRequest::Session(unread)));
         }
         if self.questions.is_empty() {
             self.check_account()?;
@@ -195,19 +200,20 @@ impl Census {
     }
 
     /// What it found, once nothing is under way any more.
-    pub fn people(&mut self) -> Option<People> {
+    pub fn people(&mut self) -> Option<CensusResult> {
         if !self.questions.is_empty() {
             return None;
         }
-        let is_in_both = |(subject, ties): &(&Subject, &Ties)| ties.trusted && self.members.contains(subject);
+        let is_in_both =
+            |(subject, ties): &(&Subject, &CustomerTies)| ties.trusted && self.members.contains(subject);
         let in_both = self.people.iter().filter(is_in_both).count();
-        let candidate = |(subject, ties): (Subject, Ties)| {
-            let Ties { live, ended, trusted } = ties;
+        let candidate = |(subject, ties): (Subject, CustomerTies)| {
+            let CustomerTies { live, ended, trusted } = ties;
             Candidate { subject, customers: live.into_iter().chain(ended).collect(), trusted }
         };
-        Some(People {
+        Some(CensusResult {
             candidates: std::mem::take(&mut self.people).into_iter().map(candidate).collect(),
-            nobodys: std::mem::take(&mut self.nobodys),
+            unowned: std::mem::take(&mut self.unowned),
             skipped: std::mem::take(&mut self.skipped),
             counts: self.counts(),
             in_both,
@@ -215,18 +221,18 @@ impl Census {
     }
 
     /// How far it has come.
-    pub fn counts(&self) -> Counts {
-        Counts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
+    pub fn counts(&self) -> CensusCounts {
+        CensusCounts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
     }
 
-    fn ask(&mut self, worker: &Worker, question: Question) -> (CallId, Callout) {
+    fn ask(&mut self, worker: &Worker, question: CensusRequest) -> (CallId, Callout) {
         let stripe = StripeApi::new(&worker.config.stripe);
         let clerk = BackendApi::new(&worker.config.clerk);
         let callout = match &question {
-            Question::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
-            Question::Members { kind, offset } => roster::list(clerk, *kind, *offset),
-            Question::Session(unread) => stripe.list_checkout_sessions(&unread.subscription),
-            Question::Search { what, subject, page, .. } => {
+            CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
+            CensusRequest::Members { kind, offset } => roster::list(clerk, *kind, *offset),
+            CensusRequest::Session(unread) => stripe.list_checkout_sessions(&unread.subscription),
+            CensusRequest::Search { what, subject, page, .. } => {
                 stripe.search(*what, &query(worker, *what, subject), page.as_deref())
             }
         };
@@ -239,11 +245,11 @@ impl Census {
     fn learn(
         &mut self,
         worker: &Worker,
-        question: Question,
+        question: CensusRequest,
         outcome: &Outcome<'_>,
-    ) -> Result<Option<Question>, Trouble> {
+    ) -> Result<Option<CensusRequest>, SyncError> {
         match question {
-            Question::Subscriptions { .. } => {
+            CensusRequest::Subscriptions { .. } => {
                 let page =
                     found("GET /v1/subscriptions", Answer::of(outcome, Page::parse))?.unwrap_or_default();
                 let left_out = page.skipped.len().saturating_add(page.unreadable.len());
@@ -255,11 +261,11 @@ impl Census {
                 for subscription in &page.subscriptions {
                     self.meet(worker, subscription);
                 }
-                Ok(page.next.map(|after| Question::Subscriptions { after: Some(after) }))
+                Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
-            Question::Members { kind, offset } => {
+            CensusRequest::Members { kind, offset } => {
                 let page = roster::Page::read(outcome, kind, &worker.config.plan_key)
-                    .map_err(|error| Trouble::of_clerk(&error))?;
+                    .map_err(|error| SyncError::of_clerk(&error))?;
                 let counted = match kind {
                     Kind::Users => &mut self.counts.users,
                     Kind::Organizations => &mut self.counts.organizations,
@@ -267,19 +273,19 @@ impl Census {
                 *counted = bounded(*counted, page.members)?;
                 let next = page
                     .is_full()
-                    .then_some(Question::Members { kind, offset: offset.saturating_add(page.members) });
+                    .then_some(CensusRequest::Members { kind, offset: offset.saturating_add(page.members) });
                 self.skipped.extend(page.skipped);
                 for (subject, record) in page.records {
                     self.meet_member(worker, subject, record);
                 }
                 Ok(next)
             }
-            Question::Session(unread) => {
+            CensusRequest::Session(unread) => {
                 self.lookups = self.lookups.saturating_sub(1);
                 self.learn_session(worker, unread, outcome)?;
                 Ok(None)
             }
-            Question::Search { what, subject, pages, .. } => {
+            CensusRequest::Search { what, subject, pages, .. } => {
                 let page = found(what.endpoint(), Answer::of(outcome, Found::parse))?.unwrap_or_default();
                 self.skipped.extend(page.skipped);
                 let ties = self.people.entry(subject.clone()).or_default();
@@ -287,8 +293,8 @@ impl Census {
                 ties.live.extend(page.customers);
                 let pages = pages.saturating_add(1);
                 match page.next {
-                    Some(_) if pages >= SEARCH_PAGES_MAX => Err(Trouble::TooMany),
-                    Some(next) => Ok(Some(Question::Search { what, subject, page: Some(next), pages })),
+                    Some(_) if pages >= SEARCH_PAGES_MAX => Err(SyncError::TooMany),
+                    Some(next) => Ok(Some(CensusRequest::Search { what, subject, page: Some(next), pages })),
                     None => Ok(None),
                 }
             }
@@ -298,17 +304,17 @@ impl Census {
     fn learn_session(
         &mut self,
         worker: &Worker,
-        unread: Unread,
+        unread: PendingLookup,
         outcome: &Outcome<'_>,
-    ) -> Result<(), Trouble> {
-        let Unread { subscription, customer, is_named } = unread;
+    ) -> Result<(), SyncError> {
+        let PendingLookup { subscription, customer, is_named } = unread;
         let list = match Ask::Sessions(subscription.clone()).read(worker, outcome)? {
             Told::Sessions(list) => list,
             // The reconciliation of whom something else names says what follows from it.
             Told::SessionsRefused(why) if !is_named => return Err(why),
             _ => return Ok(()),
         };
-        let words = SessionWords::of(&list.sessions, &worker.config.subject_keys);
+        let words = SessionClaims::of(&list.sessions, &worker.config.subject_keys);
         // The one that cannot be read may name somebody else.
         if list.unread && !words.has_metadata() {
             self.skipped.push(subscription.as_str().to_owned());
@@ -316,7 +322,7 @@ impl Census {
         }
         match words.owner(&worker.config) {
             Some(named) => self.tie(named, customer, true),
-            None if !is_named => self.nobodys.push((subscription, customer)),
+            None if !is_named => self.unowned.push((subscription, customer)),
             None => {}
         }
         Ok(())
@@ -332,13 +338,17 @@ impl Census {
         }
         let is_named = claims.owner().is_some();
         if is_live && claims.needs_session {
-            self.unread.push_back(Unread { subscription: id.clone(), customer: customer.clone(), is_named });
+            self.unread.push_back(PendingLookup {
+                subscription: id.clone(),
+                customer: customer.clone(),
+                is_named,
+            });
         } else if is_live && !is_named {
-            self.nobodys.push((id.clone(), customer.clone()));
+            self.unowned.push((id.clone(), customer.clone()));
         }
     }
 
-    fn tie(&mut self, named: Named, customer: CustomerId, is_live: bool) {
+    fn tie(&mut self, named: NamedSubject, customer: CustomerId, is_live: bool) {
         let ties = self.people.entry(named.subject).or_default();
         ties.trusted |= named.via == Via::Metadata;
         if is_live {
@@ -358,25 +368,27 @@ impl Census {
     }
 
     /// With a Stripe key of another account or mode everybody would look unpaid.
-    fn check_account(&self) -> Result<(), Failure> {
+    fn check_account(&self) -> Result<(), BackfillError> {
         let is_stranger = !self.recorded.is_empty() && self.recorded.is_disjoint(&self.known);
         let Some(example) = self.recorded.first().filter(|_| is_stranger) else { return Ok(()) };
-        let trouble = Trouble::Credentials { service: Service::Stripe };
+        let error = SyncError::Credentials { service: Service::Stripe };
         let detail = format!(
             "Stripe knows none of the {} subscriptions that Clerk says grant a plan, {example} for one: the API key is of \
              another account or mode",
             self.recorded.len()
         );
-        Err(Failure { detail, ..Failure::from(&trouble) })
+        Err(BackfillError { detail, ..BackfillError::from(&error) })
     }
 }
 
-fn failure(trouble: &Trouble) -> Failure {
-    let failure = Failure::from(trouble);
-    match trouble {
-        Trouble::TooMany => {
-            Failure { code: "too_many", detail: "there is more than one run reads".to_owned(), ..failure }
-        }
+fn failure(error: &SyncError) -> BackfillError {
+    let failure = BackfillError::from(error);
+    match error {
+        SyncError::TooMany => BackfillError {
+            code: "too_many",
+            detail: "there is more than one run reads".to_owned(),
+            ..failure
+        },
         _ => failure,
     }
 }
@@ -396,7 +408,7 @@ fn query(worker: &Worker, what: Searched, subject: &Subject) -> String {
     keys.iter().map(String::as_str).chain(note).map(clause).collect::<Vec<_>>().join(" OR ")
 }
 
-fn bounded(so_far: usize, more: usize) -> Result<usize, Trouble> {
+fn bounded(so_far: usize, more: usize) -> Result<usize, SyncError> {
     let count = so_far.saturating_add(more);
-    if count > LISTED_MAX { Err(Trouble::TooMany) } else { Ok(count) }
+    if count > LISTED_MAX { Err(SyncError::TooMany) } else { Ok(count) }
 }

@@ -5,6 +5,8 @@
 mod census;
 mod reconciliation;
 
-pub use crate::sync::{Change, End};
-pub use census::{Candidate, Census, Counts, Inquiry, People};
-pub use reconciliation::{Conclusion, Failure, Intent, Name, Next, Reconciliation, Standing, Whom};
+pub use crate::sync::{Change, SubjectStatus};
+pub use census::{Candidate, Census, CensusCounts, CensusResult, Scope};
+pub use reconciliation::{
+    BackfillError, Conclusion, Intent, NotedOwner, Reconciliation, ReconciliationStep, SubjectOutcome, Target,
+};

@@ -1,6 +1,6 @@
 //! Brings Clerk in line with Stripe for somebody who is asked for, without an event: what the `tollgate` command does.
 //!
-//! It is the [`Sync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
+//! It is the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
 //! judgement. A rehearsal stops each subject before its first write and says what that would be.
 
 use crate::clerk::metadata::Record;
@@ -11,12 +11,12 @@ use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::sync::Ask;
 use crate::sync::Deadline;
-use crate::sync::Trouble;
+use crate::sync::SyncError;
 use crate::sync::audit;
 use crate::sync::{About, Trigger};
-use crate::sync::{Change, End};
-use crate::sync::{Named, Via};
-use crate::sync::{Progress, Sync};
+use crate::sync::{Change, SubjectStatus};
+use crate::sync::{NamedSubject, Via};
+use crate::sync::{PlanSync, SyncProgress};
 use crate::time::Micros;
 use crate::webhook::Worker;
 
@@ -25,7 +25,7 @@ const REASON: &str = "sync";
 
 /// Who is to be brought in line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub enum Target {
     /// Everyone whom a customer's subscriptions name, as for an event about that customer.
     Customer(CustomerId),
     /// One user or organisation.
@@ -52,7 +52,7 @@ pub enum Intent {
 /// What comes next.
 #[must_use]
 #[derive(Debug)]
-pub enum Next {
+pub enum ReconciliationStep {
     /// Start these callouts, side by side. There are others under way if there are none.
     Call(Vec<(CallId, Callout)>),
     /// It has come to its end.
@@ -63,18 +63,18 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Conclusion {
     /// Everyone whom it concerned.
-    pub standings: Vec<Standing>,
+    pub outcomes: Vec<SubjectOutcome>,
     /// What Stripe was told to remember, or would be.
-    pub names: Vec<Name>,
+    pub names: Vec<NotedOwner>,
     /// Why it did not come to its end.
-    pub failure: Option<Failure>,
+    pub failure: Option<BackfillError>,
     /// The audit, and what an operator should see to.
     pub reports: Vec<Report>,
 }
 
 /// How one subject stands at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct SubjectOutcome {
     /// Whose it is.
     pub subject: Subject,
     /// Clerk's latest answer; `None` if it does not have the subject, or did not say.
@@ -84,12 +84,12 @@ pub struct Standing {
     /// The customer that pays, or one that did.
     pub customer: Option<CustomerId>,
     /// How it ended; `None` if it stopped before a write, or failed.
-    pub end: Option<End>,
+    pub end: Option<SubjectStatus>,
 }
 
 /// Whom a Checkout Session names, as it is noted on its subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct NotedOwner {
     /// The id of the subscription.
     pub object: String,
     /// Whom.
@@ -98,7 +98,7 @@ pub struct Name {
 
 /// Why something did not come to its end. Nothing was taken away or granted by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct BackfillError {
     /// As in the filter's alarms: `bad_credentials` …
     pub code: &'static str,
     /// In a sentence.
@@ -107,21 +107,21 @@ pub struct Failure {
     pub is_transient: bool,
 }
 
-impl From<&Trouble> for Failure {
-    fn from(trouble: &Trouble) -> Self {
-        Failure { code: trouble.code(), detail: trouble.to_string(), is_transient: !trouble.is_alarm() }
+impl From<&SyncError> for BackfillError {
+    fn from(error: &SyncError) -> Self {
+        BackfillError { code: error.code(), detail: error.to_string(), is_transient: !error.is_alarm() }
     }
 }
 
 /// One reconciliation on its way.
 #[derive(Debug)]
 pub struct Reconciliation {
-    sync: Sync,
+    sync: PlanSync,
     intent: Intent,
     /// The callouts that its host has to answer.
     under_way: SortedSet<CallId>,
     answered: usize,
-    names: Vec<Name>,
+    names: Vec<NotedOwner>,
     changes: SortedMap<Subject, Change>,
     reports: Vec<Report>,
 }
@@ -130,11 +130,16 @@ impl Reconciliation {
     /// Begins one. What is asked of Stripe and Clerk is in the same step.
     ///
     /// # Errors
-    /// [`Failure`] if nothing can be begun.
-    pub fn begin(worker: &Worker, now: Micros, whom: Whom, intent: Intent) -> Result<(Self, Next), Failure> {
+    /// [`BackfillError`] if nothing can be begun.
+    pub fn begin(
+        worker: &Worker,
+        now: Micros,
+        target: Target,
+        intent: Intent,
+    ) -> Result<(Self, ReconciliationStep), BackfillError> {
         let deadline = Deadline::of_request(now);
-        let (sync, progress) =
-            Sync::begin(worker, now, trigger(whom), deadline).map_err(|trouble| Failure::from(&trouble))?;
+        let (sync, progress) = PlanSync::begin(worker, now, trigger(target), deadline)
+            .map_err(|error| BackfillError::from(&error))?;
         let mut reconciliation = Reconciliation {
             sync,
             intent,
@@ -155,9 +160,9 @@ impl Reconciliation {
         now: Micros,
         call: CallId,
         outcome: &Outcome<'_>,
-    ) -> Next {
+    ) -> ReconciliationStep {
         if !self.under_way.contains(&call) {
-            return Next::Call(Vec::new());
+            return ReconciliationStep::Call(Vec::new());
         }
         self.answered = self.answered.saturating_add(1);
         let progress = self.sync.answered(worker, now, call, outcome);
@@ -170,11 +175,11 @@ impl Reconciliation {
         self.progressed(now, progress)
     }
 
-    fn progressed(&mut self, now: Micros, progress: Result<Progress, Trouble>) -> Next {
+    fn progressed(&mut self, now: Micros, progress: Result<SyncProgress, SyncError>) -> ReconciliationStep {
         let calls = match progress {
-            Ok(Progress::Call(calls)) => calls,
-            Ok(Progress::Done) => return self.conclude(now, None),
-            Err(trouble) => return self.conclude(now, Some(&trouble)),
+            Ok(SyncProgress::Call(calls)) => calls,
+            Ok(SyncProgress::Done) => return self.conclude(now, None),
+            Err(error) => return self.conclude(now, Some(&error)),
         };
         let mut calls_out = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
@@ -187,32 +192,32 @@ impl Reconciliation {
         }
         // Whatever else the sync waits for was kept from it: a rehearsal has nothing left to learn.
         if self.answered >= self.under_way.len() {
-            let trouble = self.sync.trouble();
-            return self.conclude(now, trouble.as_ref());
+            let error = self.sync.error();
+            return self.conclude(now, error.as_ref());
         }
-        Next::Call(calls_out)
+        ReconciliationStep::Call(calls_out)
     }
 
-    fn conclude(&mut self, now: Micros, trouble: Option<&Trouble>) -> Next {
+    fn conclude(&mut self, now: Micros, error: Option<&SyncError>) -> ReconciliationStep {
         let mut reports = std::mem::take(&mut self.reports);
-        match trouble {
-            Some(trouble) => {
-                reports.extend(audit::alarms(&self.sync.facts, None));
-                reports.push(audit::trouble(trouble, None));
+        match error {
+            Some(error) => {
+                reports.extend(audit::alarms(&self.sync.findings, None));
+                reports.push(audit::sync_failed(error, None));
             }
             None => reports.extend(audit::ending(&self.sync, now).1),
         }
-        let mut standings = Vec::with_capacity(self.sync.subjects.len());
+        let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
             // In a rehearsal nothing was sent, so of what would be written there is no doubt. One whose failure may pass is
             // repeated.
-            let is_rehearsed = self.intent == Intent::Rehearse && trouble.is_some_and(Trouble::is_alarm);
-            let is_certain = trouble.is_none() || is_rehearsed;
+            let is_rehearsed = self.intent == Intent::Rehearse && error.is_some_and(SyncError::is_alarm);
+            let is_certain = error.is_none() || is_rehearsed;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
             let record =
                 change.as_ref().map(|change| change.to.clone()).or_else(|| subject.record().cloned());
-            standings.push(Standing {
+            outcomes.push(SubjectOutcome {
                 subject: subject.subject.clone(),
                 record: subject.record().cloned(),
                 customer: record.and_then(|record| subject.payer(&record)),
@@ -220,22 +225,22 @@ impl Reconciliation {
                 end: subject.end(),
             });
         }
-        Next::Done(Box::new(Conclusion {
-            standings,
-            names: if trouble.is_none() { std::mem::take(&mut self.names) } else { Vec::new() },
-            failure: trouble.map(Failure::from),
+        ReconciliationStep::Done(Box::new(Conclusion {
+            outcomes,
+            names: if error.is_none() { std::mem::take(&mut self.names) } else { Vec::new() },
+            failure: error.map(BackfillError::from),
             reports,
         }))
     }
 }
 
-fn trigger(whom: Whom) -> Trigger {
-    let (about, customer, named) = match whom {
-        Whom::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
-        Whom::Subject { subject, customers, trusted } => {
+fn trigger(target: Target) -> Trigger {
+    let (about, customer, named) = match target {
+        Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
+        Target::Subject { subject, customers, trusted } => {
             // Whom nobody but a payer's own choice names may gain by it, but not lose what came from elsewhere.
             let via = if trusted { Via::Metadata } else { Via::Reference };
-            (About::Named(customers), None, vec![Named { subject, via }])
+            (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }
     };
     Trigger {
@@ -252,8 +257,8 @@ fn trigger(whom: Whom) -> Trigger {
     }
 }
 
-fn name(ask: &Ask) -> Option<Name> {
+fn name(ask: &Ask) -> Option<NotedOwner> {
     let Ask::Note(id, change) = ask else { return None };
     let subject = change.note.as_ref()?.subject.clone();
-    Some(Name { object: id.as_str().to_owned(), subject })
+    Some(NotedOwner { object: id.as_str().to_owned(), subject })
 }

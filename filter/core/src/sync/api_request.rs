@@ -1,6 +1,6 @@
 //! What a sync asks of Stripe and Clerk, and what the answers mean to it.
 
-use super::error::{Service, Trouble};
+use super::error::{Service, SyncError};
 use super::ownership::NoteChange;
 use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
@@ -79,7 +79,7 @@ pub(crate) enum Told {
     /// What is owed.
     OpenInvoices(OpenInvoices),
     /// Stripe does not let the API key read the sessions. Others may say whose the subscription is.
-    SessionsRefused(Trouble),
+    SessionsRefused(SyncError),
     /// What came of a note.
     Noted(NoteOutcome),
     /// The record, as it is after a change if there was one; `None` if Clerk does not have the subject.
@@ -97,7 +97,7 @@ pub(crate) enum NoteOutcome {
     Failed,
 }
 
-const OTHER_ACCOUNT: Trouble = Trouble::Credentials { service: Service::Stripe };
+const OTHER_ACCOUNT: SyncError = SyncError::Credentials { service: Service::Stripe };
 
 impl Ask {
     /// Whether it is to change anything.
@@ -141,7 +141,7 @@ impl Ask {
     }
 
     /// What the outcome of the callout means.
-    pub(crate) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, Trouble> {
+    pub(crate) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, SyncError> {
         match self {
             // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
             // may be concluded.
@@ -207,7 +207,7 @@ impl Ask {
                 match api::record(outcome, subject, &worker.config.plan_key) {
                     Ok(record) => Ok(Told::Record(Some(Box::new(record)))),
                     Err(ApiError::Gone) => Ok(Told::Record(None)),
-                    Err(error) => Err(Trouble::of_clerk(&error)),
+                    Err(error) => Err(SyncError::of_clerk(&error)),
                 }
             }
         }
@@ -219,7 +219,7 @@ impl NoteOutcome {
         match found(endpoint, outcome::Answer::of(outcome, |_| Ok(()))) {
             // A subscription that is no more needs no note.
             Ok(_) => NoteOutcome::Written,
-            Err(trouble) if trouble.is_refusal() => NoteOutcome::Refused(trouble.to_string()),
+            Err(error) if error.is_refusal() => NoteOutcome::Refused(error.to_string()),
             Err(_) => NoteOutcome::Failed,
         }
     }
@@ -229,24 +229,24 @@ impl NoteOutcome {
 type Parse = fn(&[u8]) -> Result<Told, Unreadable>;
 
 /// What Stripe's answer says; `None` where it says that there is no such thing.
-fn stripe_says(ask: &Ask, outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, Trouble> {
+fn stripe_says(ask: &Ask, outcome: &Outcome<'_>, parse: Parse) -> Result<Option<Told>, SyncError> {
     found(ask.endpoint(), outcome::Answer::of(outcome, parse))
 }
 
 /// What the answer of that endpoint says; `None` where it says that there is no such thing.
-pub(crate) fn found<T>(endpoint: &'static str, answer: outcome::Answer<T>) -> Result<Option<T>, Trouble> {
+pub(crate) fn found<T>(endpoint: &'static str, answer: outcome::Answer<T>) -> Result<Option<T>, SyncError> {
     match answer {
         outcome::Answer::Done(found) => Ok(Some(found)),
         outcome::Answer::Missing => Ok(None),
-        outcome::Answer::Unauthorized(_) => Err(Trouble::Credentials { service: Service::Stripe }),
+        outcome::Answer::Unauthorized(_) => Err(SyncError::Credentials { service: Service::Stripe }),
         outcome::Answer::Forbidden(missing) => {
-            Err(Trouble::Forbidden { endpoint, missing: Box::new(missing) })
+            Err(SyncError::Forbidden { endpoint, missing: Box::new(missing) })
         }
-        outcome::Answer::Transient(trouble) => {
-            Err(Trouble::Transient { service: Service::Stripe, why: trouble.to_string() })
+        outcome::Answer::Transient(error) => {
+            Err(SyncError::Transient { service: Service::Stripe, why: error.to_string() })
         }
         outcome::Answer::Refused(error) => {
-            Err(Trouble::Refused { service: Service::Stripe, why: error.to_string() })
+            Err(SyncError::Refused { service: Service::Stripe, why: error.to_string() })
         }
     }
 }

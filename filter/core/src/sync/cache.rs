@@ -1,6 +1,6 @@
 //! What was read at Stripe and may be taken for present for a while.
 
-use super::ownership::SessionWords;
+use super::ownership::SessionClaims;
 use crate::ids::{ProductId, SubscriptionId};
 use crate::sorted::SortedMap;
 use crate::stripe::object::Metadata;
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) type ProductCache = Cache<ProductId, Option<Metadata>>;
 
 /// The subscriptions of which it was read lately that no Checkout Session names anybody: that never changes by itself.
-pub(crate) type SilentSessions = Cache<SubscriptionId, SessionWords>;
+pub(crate) type SilentSessions = Cache<SubscriptionId, SessionClaims>;
 
 impl Default for ProductCache {
     fn default() -> Self {

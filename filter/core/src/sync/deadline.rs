@@ -1,6 +1,6 @@
 //! How much time a sync has left.
 
-use super::error::Trouble;
+use super::error::SyncError;
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ impl Deadline {
     /// The time for one callout: what it may take at most, or what is left.
     ///
     /// # Errors
-    /// [`Trouble::OutOfTime`] if less than 300 ms are left.
-    pub(crate) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, Trouble> {
+    /// [`SyncError::OutOfTime`] if less than 300 ms are left.
+    pub(crate) fn allot(self, now: Micros, at_most: Duration) -> Result<Duration, SyncError> {
         let left = self.0.since(now);
-        if left < CALLOUT_MIN { Err(Trouble::OutOfTime) } else { Ok(left.min(at_most)) }
+        if left < CALLOUT_MIN { Err(SyncError::OutOfTime) } else { Ok(left.min(at_most)) }
     }
 
     /// The time for the last callout of a sync whose work is done: what is left, or the shortest time.
@@ -57,8 +57,8 @@ mod tests {
             (ms(6000), Ok(ms(2000))),
             (ms(6500), Ok(ms(1500))),
             (ms(7700), Ok(ms(300))),
-            (ms(7701), Err(Trouble::OutOfTime)),
-            (ms(9000), Err(Trouble::OutOfTime)),
+            (ms(7701), Err(SyncError::OutOfTime)),
+            (ms(9000), Err(SyncError::OutOfTime)),
         ] {
             assert_eq!(deadline.allot(start.plus(after), ms(2000)), want, "{after:?}");
         }

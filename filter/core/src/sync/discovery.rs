@@ -1,9 +1,9 @@
 //! Whom an event concerns: the subjects that Stripe names at present for what the event is about.
 
 use super::api_request::{Ask, Told};
-use super::error::Trouble;
-use super::findings::Facts;
-use super::ownership::{Named, Via};
+use super::error::SyncError;
+use super::findings::SyncFindings;
+use super::ownership::{NamedSubject, Via};
 use super::subject::SubjectSync;
 use super::trigger::{About, Trigger};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
@@ -34,7 +34,7 @@ pub(crate) struct Discovery {
 /// Whom anything at Stripe names for what an event is about, and what must be read to know the rest.
 #[derive(Debug)]
 pub(crate) struct Present {
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<NamedSubject>,
     pub(crate) missing: Vec<Ask>,
 }
 
@@ -49,7 +49,7 @@ impl Discovery {
                 [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
             }
             About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
-            About::Named(customers) => {
+            About::Subjects(customers) => {
                 self.customers.extend(customers.iter().cloned());
                 Vec::new()
             }
@@ -59,7 +59,7 @@ impl Discovery {
     /// Where no event names a subscription: Stripe must know the one that Clerk says grants the plan. With the API key
     /// of another account everybody would look unpaid.
     pub(crate) fn recorded(&mut self, trigger: &Trigger, subjects: &[SubjectSync]) -> Vec<Ask> {
-        if !matches!(trigger.about, About::Named(_)) {
+        if !matches!(trigger.about, About::Subjects(_)) {
             return Vec::new();
         }
         let granted_by: SortedSet<_> = subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
@@ -72,11 +72,11 @@ impl Discovery {
     pub(crate) fn take(
         &mut self,
         worker: &mut Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
         told: Told,
-    ) -> Result<Vec<Ask>, Trouble> {
+    ) -> Result<Vec<Ask>, SyncError> {
         match told {
             Told::Subscription(found) => {
                 // They came along, so no round trip is spent on them.
@@ -95,17 +95,17 @@ impl Discovery {
             }
             Told::Subscriptions(page) => {
                 let next = next_page(ask, page.next);
-                self.cut |= next.is_cut(facts);
-                facts.skipped.extend(page.skipped);
-                facts.unreadable.extend(page.unreadable);
+                self.cut |= next.is_cut(findings);
+                findings.skipped.extend(page.skipped);
+                findings.unreadable.extend(page.unreadable);
                 self.subscriptions.extend(page.subscriptions);
                 return Ok(next.ask().into_iter().collect());
             }
-            Told::Sessions(sessions) => facts.learn_sessions(worker, ask, &sessions),
-            Told::SessionsRefused(why) => facts.learn_sessions_refused(ask, why),
+            Told::Sessions(sessions) => findings.learn_sessions(worker, ask, &sessions),
+            Told::SessionsRefused(why) => findings.learn_sessions_refused(ask, why),
             _ => {}
         }
-        facts.keep_silent_sessions(worker, self.subscriptions.iter(), now);
+        findings.keep_silent_sessions(worker, self.subscriptions.iter(), now);
         Ok(Vec::new())
     }
 
@@ -116,22 +116,22 @@ impl Discovery {
     /// until this very event, and then nothing in it says so. Who is named gets nothing by it.
     ///
     /// # Errors
-    /// [`Trouble`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
+    /// [`SyncError`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
     pub(crate) fn present(
         &mut self,
         worker: &Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         trigger: &Trigger,
         now: Micros,
-    ) -> Result<Present, Trouble> {
+    ) -> Result<Present, SyncError> {
         self.customers.extend(self.subscriptions.iter().map(|subscription| subscription.customer.clone()));
         let mut present = Present { named: Vec::new(), missing: Vec::new() };
         let only_one = self.subscriptions.len() == 1;
         let mut unread: Vec<&Subscription> = Vec::new();
-        let mut refused: Option<Trouble> = None;
+        let mut refused: Option<SyncError> = None;
         for subscription in &self.subscriptions {
-            let claims = facts.claims(worker, subscription, now);
-            facts.unfit.extend(claims.unfit.clone());
+            let claims = findings.claims(worker, subscription, now);
+            findings.unfit.extend(claims.unfit.clone());
             for named in claims.everyone() {
                 match present.named.iter_mut().find(|known| known.subject == named.subject) {
                     Some(known) => known.via = known.via.min(named.via),
@@ -140,7 +140,7 @@ impl Discovery {
             }
             // Of those that have ended only the event's own matters.
             if claims.needs_session && (only_one || subscription.status.is_live()) {
-                match facts.session_refused(&subscription.id) {
+                match findings.session_refused(&subscription.id) {
                     Some(why) if trigger.is_checkout || claims.owner().is_none() => {
                         refused = Some(why.clone());
                     }
@@ -158,10 +158,10 @@ impl Discovery {
         }
         // The newest first: what was noted need not be read, and what is new is not noted yet.
         unread.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
-        present.missing = facts.ask_sessions(unread.into_iter(), None);
+        present.missing = findings.ask_sessions(unread.into_iter(), None);
         let only_referred = present.named.iter().all(|named| named.via == Via::Reference);
         if self.cut && present.missing.is_empty() && (present.named.is_empty() || !only_referred) {
-            return Err(Trouble::TooMany);
+            return Err(SyncError::TooMany);
         }
         Ok(present)
     }
@@ -198,9 +198,9 @@ pub(crate) enum NextPage {
 
 impl NextPage {
     /// Whether there is more than is read, which is put down.
-    pub(crate) fn is_cut(&self, facts: &mut Facts) -> bool {
+    pub(crate) fn is_cut(&self, findings: &mut SyncFindings) -> bool {
         match self {
-            NextPage::Cut(customer) => facts.cut_customers.insert(customer.clone()),
+            NextPage::Cut(customer) => findings.cut_customers.insert(customer.clone()),
             NextPage::None | NextPage::Ask(_) => return false,
         }
         true

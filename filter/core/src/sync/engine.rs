@@ -8,10 +8,10 @@
 use super::api_request::Ask;
 use super::deadline::Deadline;
 use super::discovery::Discovery;
-use super::error::Trouble;
-use super::findings::Facts;
-use super::ownership::Named;
-use super::subject::{Change, End, SubjectSync};
+use super::error::SyncError;
+use super::findings::SyncFindings;
+use super::ownership::NamedSubject;
+use super::subject::{Change, SubjectStatus, SubjectSync};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
@@ -25,9 +25,9 @@ const SUBJECTS_MAX: usize = 32;
 
 /// A sync on its way.
 #[derive(Debug)]
-pub(crate) struct Sync {
+pub(crate) struct PlanSync {
     pub(crate) trigger: Trigger,
-    pub(crate) facts: Facts,
+    pub(crate) findings: SyncFindings,
     pub(crate) subjects: Vec<SubjectSync>,
     discovery: Discovery,
     deadline: Deadline,
@@ -37,9 +37,9 @@ pub(crate) struct Sync {
     occasion: String,
     settling: bool,
     /// What ends the sync once the writes under way have been answered.
-    trouble: Option<Trouble>,
+    error: Option<SyncError>,
     /// What failed for one subject. The others go on.
-    failure: Option<Trouble>,
+    failure: Option<SyncError>,
 }
 
 /// Who asked.
@@ -51,27 +51,27 @@ enum Party {
 
 /// How far a sync has come.
 #[derive(Debug)]
-pub(crate) enum Progress {
+pub(crate) enum SyncProgress {
     /// These callouts are to be started. There are others outstanding if there are none.
     Call(Vec<(CallId, Callout)>),
     /// It has come to its end.
     Done,
 }
 
-impl Sync {
+impl PlanSync {
     /// Begins a sync.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`SyncError`].
     pub(crate) fn begin(
         worker: &Worker,
         now: Micros,
         trigger: Trigger,
         deadline: Deadline,
-    ) -> Result<(Self, Progress), Trouble> {
+    ) -> Result<(Self, SyncProgress), SyncError> {
         let cause = trigger.event.as_ref().map_or(trigger.reason.as_str(), |event| event.as_str());
-        let mut sync = Sync {
-            facts: Facts::default(),
+        let mut sync = PlanSync {
+            findings: SyncFindings::default(),
             subjects: Vec::new(),
             discovery: Discovery::default(),
             deadline,
@@ -79,51 +79,51 @@ impl Sync {
             calls: 0,
             occasion: format!("{cause} {}", now.as_micros()),
             settling: false,
-            trouble: None,
+            error: None,
             failure: None,
             trigger,
         };
-        sync.facts.unfit.extend(sync.trigger.unfit.clone());
-        sync.facts.skipped.extend(sync.trigger.skipped.clone());
+        sync.findings.unfit.extend(sync.trigger.unfit.clone());
+        sync.findings.skipped.extend(sync.trigger.skipped.clone());
         let mut asks: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
         asks.extend(sync.add_subjects(sync.trigger.named.clone(), now));
         let calls = sync.start(worker, now, asks)?;
-        Ok((sync, Progress::Call(calls)))
+        Ok((sync, SyncProgress::Call(calls)))
     }
 
     /// Goes on with the outcome of a callout.
     ///
     /// # Errors
-    /// See [`Trouble`].
+    /// See [`SyncError`].
     pub(crate) fn answered(
         &mut self,
         worker: &mut Worker,
         now: Micros,
         call: CallId,
         outcome: &Outcome<'_>,
-    ) -> Result<Progress, Trouble> {
+    ) -> Result<SyncProgress, SyncError> {
         let Some((party, ask)) = self.outstanding.remove(&call) else {
-            return Ok(Progress::Call(Vec::new()));
+            return Ok(SyncProgress::Call(Vec::new()));
         };
-        let gone_on = match self.trouble {
+        let gone_on = match self.error {
             None => self.go_on(worker, now, party, &ask, outcome),
             Some(_) => self.finish(worker, now, party, &ask, outcome),
         };
-        match (gone_on, self.trouble.take()) {
+        match (gone_on, self.error.take()) {
             (Ok(progress), None) => Ok(progress),
-            (Ok(_), Some(trouble)) | (Err(trouble), None) | (Err(_), Some(trouble)) => self.end_by(trouble),
+            (Ok(_), Some(error)) | (Err(error), None) | (Err(_), Some(error)) => self.end_by(error),
         }
     }
 
     /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the audit even if
     /// something beside it failed.
-    fn end_by(&mut self, trouble: Trouble) -> Result<Progress, Trouble> {
+    fn end_by(&mut self, error: SyncError) -> Result<SyncProgress, SyncError> {
         if self.outstanding.values().any(|(_, ask)| matches!(ask, Ask::Write(..))) {
-            self.trouble = Some(trouble);
-            return Ok(Progress::Call(Vec::new()));
+            self.error = Some(error);
+            return Ok(SyncProgress::Call(Vec::new()));
         }
-        Err(trouble)
+        Err(error)
     }
 
     /// Takes what came of a write, and goes no further.
@@ -134,14 +134,14 @@ impl Sync {
         party: Party,
         ask: &Ask,
         outcome: &Outcome<'_>,
-    ) -> Result<Progress, Trouble> {
+    ) -> Result<SyncProgress, SyncError> {
         if let (Party::Subject(place), Ask::Write(..)) = (party, ask)
             && let Some(subject) = self.subjects.get_mut(place)
         {
             let told = ask.read(worker, outcome)?;
-            subject.take(worker, &mut self.facts, now, ask, told)?;
+            subject.take(worker, &mut self.findings, now, ask, told)?;
         }
-        Ok(Progress::Call(Vec::new()))
+        Ok(SyncProgress::Call(Vec::new()))
     }
 
     fn go_on(
@@ -151,13 +151,13 @@ impl Sync {
         party: Party,
         ask: &Ask,
         outcome: &Outcome<'_>,
-    ) -> Result<Progress, Trouble> {
+    ) -> Result<SyncProgress, SyncError> {
         let told = ask.read(worker, outcome);
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.facts, now, ask, told?)?,
+            Party::Discovery => self.discovery.take(worker, &mut self.findings, now, ask, told?)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
                 Some(subject) => {
-                    let next = told.and_then(|told| subject.take(worker, &mut self.facts, now, ask, told));
+                    let next = told.and_then(|told| subject.take(worker, &mut self.findings, now, ask, told));
                     self.of_subject(place, next)
                 }
                 None => Vec::new(),
@@ -169,18 +169,18 @@ impl Sync {
         }
         let calls = self.start(worker, now, asks)?;
         if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
-            return self.failure().map_or(Ok(Progress::Done), Err);
+            return self.failure().map_or(Ok(SyncProgress::Done), Err);
         }
-        Ok(Progress::Call(calls))
+        Ok(SyncProgress::Call(calls))
     }
 
     /// What a subject asks next. If something failed it asks nothing more, and the others go on.
-    fn of_subject(&mut self, place: usize, next: Result<Vec<Ask>, Trouble>) -> Vec<Ask> {
-        next.unwrap_or_else(|trouble| {
+    fn of_subject(&mut self, place: usize, next: Result<Vec<Ask>, SyncError>) -> Vec<Ask> {
+        next.unwrap_or_else(|error| {
             self.subjects.get_mut(place).into_iter().for_each(SubjectSync::fail);
             // Of several the one that somebody must act on is told.
-            let known = self.failure.take().filter(|known| known.is_alarm() || !trouble.is_alarm());
-            self.failure = Some(known.unwrap_or(trouble));
+            let known = self.failure.take().filter(|known| known.is_alarm() || !error.is_alarm());
+            self.failure = Some(known.unwrap_or(error));
             Vec::new()
         })
     }
@@ -193,18 +193,18 @@ impl Sync {
     }
 
     /// What failed for some subject, or keeps the event from being settled though all that is known was written.
-    fn failure(&self) -> Option<Trouble> {
+    fn failure(&self) -> Option<SyncError> {
         let awaits_mapping = self.subjects.iter().any(|subject| subject.awaits_mapping);
-        self.failure.clone().or(awaits_mapping.then_some(Trouble::Unmapped))
+        self.failure.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
     }
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
-    fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, Trouble> {
+    fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, SyncError> {
         let recorded = self.discovery.recorded(&self.trigger, &self.subjects);
         if !recorded.is_empty() {
             return Ok(recorded.into_iter().map(of(Party::Discovery)).collect());
         }
-        let present = self.discovery.present(worker, &mut self.facts, &self.trigger, now)?;
+        let present = self.discovery.present(worker, &mut self.findings, &self.trigger, now)?;
         if !present.missing.is_empty() {
             return Ok(present.missing.into_iter().map(of(Party::Discovery)).collect());
         }
@@ -218,14 +218,14 @@ impl Sync {
             let Some(subject) = self.subjects.get_mut(place).filter(|subject| !subject.is_over()) else {
                 continue;
             };
-            let first = subject.settle(worker, &mut self.facts, now, &self.discovery);
+            let first = subject.settle(worker, &mut self.findings, now, &self.discovery);
             asks.extend(self.of_subject(place, first).into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
     }
 
     /// Adds those who are new, and asks Clerk for their records.
-    fn add_subjects(&mut self, named: Vec<Named>, now: Micros) -> Vec<(Party, Ask)> {
+    fn add_subjects(&mut self, named: Vec<NamedSubject>, now: Micros) -> Vec<(Party, Ask)> {
         let mut asks = Vec::new();
         for named in named {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
@@ -235,7 +235,7 @@ impl Sync {
                 asks.push((Party::Subject(self.subjects.len()), ask));
                 self.subjects.push(subject);
             } else {
-                self.facts.too_many_subjects = true;
+                self.findings.too_many_subjects = true;
             }
         }
         asks
@@ -246,7 +246,7 @@ impl Sync {
         worker: &Worker,
         now: Micros,
         asks: Vec<(Party, Ask)>,
-    ) -> Result<Vec<(CallId, Callout)>, Trouble> {
+    ) -> Result<Vec<(CallId, Callout)>, SyncError> {
         let mut calls = Vec::with_capacity(asks.len());
         for (party, ask) in asks {
             let callout = ask.callout(worker, &self.occasion);
@@ -269,8 +269,8 @@ impl Sync {
     }
 
     /// What will end the sync once all that can be written was.
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        self.trouble.clone().or(self.failure())
+    pub(crate) fn error(&self) -> Option<SyncError> {
+        self.error.clone().or(self.failure())
     }
 
     /// The changes that these callouts are to write.
@@ -298,7 +298,8 @@ impl Sync {
 
     /// Whether Clerk has none of the subjects, though there are some.
     pub(crate) fn all_gone(&self) -> bool {
-        !self.subjects.is_empty() && self.subjects.iter().all(|subject| subject.end() == Some(End::Gone))
+        !self.subjects.is_empty()
+            && self.subjects.iter().all(|subject| subject.end() == Some(SubjectStatus::Gone))
     }
 
     /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.

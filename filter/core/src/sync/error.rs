@@ -27,7 +27,7 @@ impl Service {
 
 /// Why a sync did not come to its end. Nothing was taken away or granted by it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
+pub(crate) enum SyncError {
     /// It may work in a moment: a timeout, a refused connection, 429, 5xx, an answer that is none.
     #[error("{} did not answer as it should: {why}", .service.name())]
     Transient {
@@ -86,71 +86,74 @@ fn cure(missing: &MissingPermission) -> String {
     }
 }
 
-impl Trouble {
+impl SyncError {
     /// The code in the answer, in the alarm and in the metric.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Trouble::Transient { .. } => "upstream_unavailable",
-            Trouble::Credentials { .. } | Trouble::Forbidden { .. } => "bad_credentials",
-            Trouble::Refused { .. } => "upstream_refused",
-            Trouble::OutOfTime => "out_of_time",
-            Trouble::Unsettled => "unsettled",
-            Trouble::Unmapped => "unmapped_price",
-            Trouble::SubjectMissing => "subject_missing",
-            Trouble::TooMany => "too_many_subscriptions",
+            SyncError::Transient { .. } => "upstream_unavailable",
+            SyncError::Credentials { .. } | SyncError::Forbidden { .. } => "bad_credentials",
+            SyncError::Refused { .. } => "upstream_refused",
+            SyncError::OutOfTime => "out_of_time",
+            SyncError::Unsettled => "unsettled",
+            SyncError::Unmapped => "unmapped_price",
+            SyncError::SubjectMissing => "subject_missing",
+            SyncError::TooMany => "too_many_subscriptions",
         }
     }
 
     /// The service that a callout failed at.
     pub(crate) fn service(&self) -> Option<Service> {
         match self {
-            Trouble::Transient { service, .. }
-            | Trouble::Credentials { service }
-            | Trouble::Refused { service, .. } => Some(*service),
-            Trouble::Forbidden { .. } => Some(Service::Stripe),
+            SyncError::Transient { service, .. }
+            | SyncError::Credentials { service }
+            | SyncError::Refused { service, .. } => Some(*service),
+            SyncError::Forbidden { .. } => Some(Service::Stripe),
             _ => None,
         }
     }
 
     /// Whether the service refuses this one request, and will again until somebody acts.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Trouble::Credentials { .. } | Trouble::Forbidden { .. } | Trouble::Refused { .. })
+        matches!(
+            self,
+            SyncError::Credentials { .. } | SyncError::Forbidden { .. } | SyncError::Refused { .. }
+        )
     }
 
     /// Whether somebody must look at it: it will not pass by itself.
     pub(crate) fn is_alarm(&self) -> bool {
-        !matches!(self, Trouble::Transient { .. } | Trouble::OutOfTime | Trouble::Unsettled)
+        !matches!(self, SyncError::Transient { .. } | SyncError::OutOfTime | SyncError::Unsettled)
     }
 }
 
-impl Trouble {
+impl SyncError {
     /// What an error of Clerk's means to a sync.
     pub(crate) fn of_clerk(error: &ApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {
-            ApiError::Credentials { .. } => Trouble::Credentials { service },
-            ApiError::Refused { .. } | ApiError::Gone => Trouble::Refused { service, why },
+            ApiError::Credentials { .. } => SyncError::Credentials { service },
+            ApiError::Refused { .. } | ApiError::Gone => SyncError::Refused { service, why },
             ApiError::TooOften { .. }
             | ApiError::Down { .. }
             | ApiError::NoAnswer(_)
             | ApiError::Unreadable
-            | ApiError::ClusterUnknown => Trouble::Transient { service, why },
+            | ApiError::ClusterUnknown => SyncError::Transient { service, why },
         }
     }
 }
 
-impl From<&Trouble> for Problem {
+impl From<&SyncError> for Problem {
     /// Every trouble is answered so that Stripe comes again: the event is not lost.
-    fn from(trouble: &Trouble) -> Self {
+    fn from(error: &SyncError) -> Self {
         // 500 for what will not pass by itself, so that it stands out in Stripe's dashboard.
-        let status = match trouble {
-            Trouble::Credentials { .. }
-            | Trouble::Forbidden { .. }
-            | Trouble::Refused { .. }
-            | Trouble::TooMany => 500,
+        let status = match error {
+            SyncError::Credentials { .. }
+            | SyncError::Forbidden { .. }
+            | SyncError::Refused { .. }
+            | SyncError::TooMany => 500,
             _ => 503,
         };
         let detail = "the plan could not be brought in line now; the gateway's log says why";
-        Problem::new(status, trouble.code(), detail).header("retry-after", RETRY_AFTER_S)
+        Problem::new(status, error.code(), detail).header("retry-after", RETRY_AFTER_S)
     }
 }

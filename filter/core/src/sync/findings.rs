@@ -1,8 +1,8 @@
 //! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
 
 use super::api_request::{Ask, NoteOutcome};
-use super::error::{Service, Trouble};
-use super::ownership::{Claims, SessionWords};
+use super::error::{Service, SyncError};
+use super::ownership::{Claims, SessionClaims};
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
@@ -30,13 +30,13 @@ const NAME_SHOWN_MAX: usize = 64;
 
 /// What one sync learns.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct SyncFindings {
     /// What the Checkout Sessions of a subscription say, as far as they were read.
-    sessions: SortedMap<SubscriptionId, SessionWords>,
+    sessions: SortedMap<SubscriptionId, SessionClaims>,
     /// Those whose sessions were asked for.
     sessions_asked: SortedSet<SubscriptionId>,
     /// Those whose sessions Stripe does not let the API key read, or shows so that they cannot be, and why.
-    sessions_refused: SortedMap<SubscriptionId, Trouble>,
+    sessions_refused: SortedMap<SubscriptionId, SyncError>,
     /// The subscriptions on which something was noted, or could not be.
     noted: SortedSet<SubscriptionId>,
     /// Those on which Stripe refused to, and why.
@@ -99,7 +99,7 @@ pub(crate) fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }
 
-impl Facts {
+impl SyncFindings {
     /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document does not
     /// have, or one of a source that this release does not read.
     pub(crate) fn learn_kept(
@@ -160,25 +160,25 @@ impl Facts {
     }
 
     /// Why the sessions of a subscription cannot be read.
-    pub(crate) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&Trouble> {
+    pub(crate) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&SyncError> {
         self.sessions_refused.get(subscription)
     }
 
     /// One of the refusals to let sessions be read.
-    pub(crate) fn sessions_refused(&self) -> Option<(&SubscriptionId, &Trouble)> {
+    pub(crate) fn sessions_refused(&self) -> Option<(&SubscriptionId, &SyncError)> {
         self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
 
     /// Takes the answer to [`Ask::Sessions`].
     pub(crate) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, list: &SessionList) {
         let Ask::Sessions(subscription) = ask else { return };
-        let words = SessionWords::of(&list.sessions, &worker.config.subject_keys);
+        let words = SessionClaims::of(&list.sessions, &worker.config.subject_keys);
         if list.unread {
             self.unreadable_sessions.insert(subscription.clone());
             // The one that cannot be read may say more than the others.
             if !words.has_metadata() {
                 let why = "a Checkout Session is not as Stripe's API describes it".to_owned();
-                let why = Trouble::Transient { service: Service::Stripe, why };
+                let why = SyncError::Transient { service: Service::Stripe, why };
                 self.sessions_refused.insert(subscription.clone(), why);
                 return;
             }
@@ -187,7 +187,7 @@ impl Facts {
     }
 
     /// Takes Stripe's refusal of [`Ask::Sessions`].
-    pub(crate) fn learn_sessions_refused(&mut self, ask: &Ask, why: Trouble) {
+    pub(crate) fn learn_sessions_refused(&mut self, ask: &Ask, why: SyncError) {
         if let Ask::Sessions(subscription) = ask {
             self.sessions_refused.insert(subscription.clone(), why);
         }

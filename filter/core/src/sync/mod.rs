@@ -1,6 +1,6 @@
 //! Brings Clerk in line with Stripe for everyone whose state may have changed.
 //!
-//! A [`Trigger`] says whose: a delivery's event, or somebody who asks. [`Sync`] is the whole of it. [`discovery`] finds
+//! A [`Trigger`] says whose: a delivery's event, or somebody who asks. [`PlanSync`] is the whole of it. [`discovery`] finds
 //! whom it concerns, [`ownership`] says whose a subscription is, [`subject`] brings the record of one of them in line, and
 //! [`audit`] writes down each change once. Nothing here knows of a delivery, or of the command.
 
@@ -19,10 +19,10 @@ mod trigger;
 pub(crate) use api_request::{Ask, Told, found};
 pub(crate) use cache::{ProductCache, SilentSessions};
 pub(crate) use deadline::Deadline;
-pub(crate) use engine::{Progress, Sync};
-pub(crate) use error::{RETRY_AFTER_S, Service, Trouble};
-pub(crate) use ownership::{Claims, Named, SessionWords, Via};
+pub(crate) use engine::{PlanSync, SyncProgress};
+pub(crate) use error::{RETRY_AFTER_S, Service, SyncError};
+pub(crate) use ownership::{Claims, NamedSubject, SessionClaims, Via};
 #[cfg(test)]
 pub(crate) use subject::CUSTOMERS_MAX;
-pub use subject::{Change, End};
+pub use subject::{Change, SubjectStatus};
 pub(crate) use trigger::{About, Trigger};

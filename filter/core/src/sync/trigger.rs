@@ -1,7 +1,7 @@
 //! What an event says of whose state may have changed. Nobody gets anything by it.
 
 use super::ownership::Note;
-use super::ownership::{Named, Via, named_before, named_in, named_in_event};
+use super::ownership::{NamedSubject, Via, named_before, named_in, named_in_event};
 use crate::config::Webhook;
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
@@ -19,7 +19,7 @@ pub(crate) struct Trigger {
     /// The customer that it names.
     pub(crate) customer: Option<CustomerId>,
     /// Those that it names, each once.
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<NamedSubject>,
     /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its Checkout
     /// Session has nothing to add.
     pub(crate) says_whose: bool,
@@ -41,7 +41,7 @@ pub(crate) enum About {
     /// All subscriptions of a customer.
     Customer(CustomerId),
     /// All subscriptions of those who are named, with these customers and whichever Clerk lists.
-    Named(SortedSet<CustomerId>),
+    Subjects(SortedSet<CustomerId>),
 }
 
 impl Trigger {
@@ -110,7 +110,7 @@ impl Trigger {
     fn name(&mut self, subject: Subject, via: Via) {
         match self.named.iter_mut().find(|named| named.subject == subject) {
             Some(named) => named.via = named.via.min(via),
-            None => self.named.push(Named { subject, via }),
+            None => self.named.push(NamedSubject { subject, via }),
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::stripe::event::Event;
 use crate::stripe::signature::{self, SignatureError, Signed};
 use crate::sync::Deadline;
 use crate::sync::Trigger;
-use crate::sync::audit::{self, Auditing};
-use crate::sync::{Progress, Sync};
-use crate::sync::{RETRY_AFTER_S, Trouble};
+use crate::sync::audit::{self, AuditRecorder};
+use crate::sync::{PlanSync, SyncProgress};
+use crate::sync::{RETRY_AFTER_S, SyncError};
 use crate::time::Micros;
 use serde::Serialize;
 
@@ -72,9 +72,9 @@ struct Verified {
 /// A sync that has taken a step which is not in the audit yet.
 #[derive(Debug)]
 struct Audited {
-    auditing: Auditing,
+    auditing: AuditRecorder,
     syncing: Box<Syncing>,
-    progress: Result<Progress, Trouble>,
+    progress: Result<SyncProgress, SyncError>,
 }
 
 #[derive(Debug)]
@@ -82,7 +82,7 @@ struct Syncing {
     began: Micros,
     event: EventId,
     place: Place,
-    sync: Sync,
+    sync: PlanSync,
 }
 
 /// What came of a delivery, as it is answered and counted.
@@ -139,7 +139,7 @@ impl Machine for Delivery {
             }
             (Stage::Syncing(mut syncing), Input::Answered { call, outcome }) => {
                 let progress = syncing.sync.answered(worker, now, call, &outcome);
-                let auditing = Auditing::of(&mut syncing.sync, &progress, &worker.plans);
+                let auditing = AuditRecorder::of(&mut syncing.sync, &progress, &worker.plans);
                 self.audit(worker, now, Box::new(Audited { auditing, syncing, progress }))
             }
             (Stage::Auditing(mut audited), Input::Loaded { value, version }) => {
@@ -304,12 +304,12 @@ impl Delivery {
 
     fn begin(&mut self, worker: &mut Worker, now: Micros, verified: Verified) -> Action {
         let Verified { event, trigger, place, .. } = verified;
-        match Sync::begin(worker, now, trigger, Deadline::of_delivery(now)) {
+        match PlanSync::begin(worker, now, trigger, Deadline::of_delivery(now)) {
             Ok((sync, progress)) => {
                 let syncing = Box::new(Syncing { began: now, event: event.id, place, sync });
                 self.progressed(worker, now, syncing, Ok(progress))
             }
-            Err(trouble) => self.fail(&trouble, &event.id),
+            Err(error) => self.fail(&error, &event.id),
         }
     }
 
@@ -329,27 +329,27 @@ impl Delivery {
         worker: &Worker,
         now: Micros,
         syncing: Box<Syncing>,
-        progress: Result<Progress, Trouble>,
+        progress: Result<SyncProgress, SyncError>,
     ) -> Action {
         match progress {
-            Ok(Progress::Call(calls)) => {
+            Ok(SyncProgress::Call(calls)) => {
                 self.stage = Stage::Syncing(syncing);
                 if calls.is_empty() { Action::Wait } else { Action::Call(calls) }
             }
-            Ok(Progress::Done) => self.conclude(worker, now, *syncing),
-            Err(trouble) => {
+            Ok(SyncProgress::Done) => self.conclude(worker, now, *syncing),
+            Err(error) => {
                 self.reports.push(metrics::sync_took(syncing.began, now));
-                self.reports.extend(audit::alarms(&syncing.sync.facts, Some(&syncing.event)));
-                self.fail(&trouble, &syncing.event)
+                self.reports.extend(audit::alarms(&syncing.sync.findings, Some(&syncing.event)));
+                self.fail(&error, &syncing.event)
             }
         }
     }
 
-    fn fail(&mut self, trouble: &Trouble, event: &EventId) -> Action {
+    fn fail(&mut self, error: &SyncError, event: &EventId) -> Action {
         self.reports.extend(metrics::answered("failed"));
-        self.reports.extend(trouble.service().map(metrics::callout_failed));
-        self.reports.push(audit::trouble(trouble, Some(event)));
-        Action::Reply(Problem::from(trouble).with("event", event.as_str()).into())
+        self.reports.extend(error.service().map(metrics::callout_failed));
+        self.reports.push(audit::sync_failed(error, Some(event)));
+        Action::Reply(Problem::from(error).with("event", event.as_str()).into())
     }
 
     fn conclude(&mut self, worker: &Worker, now: Micros, syncing: Syncing) -> Action {

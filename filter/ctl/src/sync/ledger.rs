@@ -1,7 +1,7 @@
 //! What a run has come to so far: everyone who differs, and whatever somebody should know of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate_core::backfill::{Change, Conclusion, End, Failure, Name};
+use tollgate_core::backfill::{BackfillError, Change, Conclusion, NotedOwner, SubjectStatus};
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::plan_table::PlanTable;
@@ -18,20 +18,20 @@ pub(super) struct Ledger {
     /// Everyone who differs, or did.
     pub(super) differing: BTreeMap<Subject, Difference>,
     /// What Stripe was told to remember, or would be.
-    pub(super) names: Vec<Name>,
+    pub(super) names: Vec<NotedOwner>,
     /// Whom Clerk does not have.
     pub(super) gone: BTreeSet<Subject>,
     /// Whose plan was kept though nothing says where it came from.
     pub(super) kept: BTreeMap<Subject, String>,
     /// Who was asked for, and why that failed.
-    pub(super) failures: BTreeMap<String, Failure>,
+    pub(super) failures: BTreeMap<String, BackfillError>,
     /// What an operator should see to, each once, in the order in which it came up.
     pub(super) alarms: Vec<String>,
     known_alarms: BTreeSet<String>,
     /// The audit, oldest first.
     pub(super) audit: Vec<String>,
     /// Live subscriptions that name nobody.
-    pub(super) nobodys: Vec<(SubscriptionId, CustomerId)>,
+    pub(super) unowned: Vec<(SubscriptionId, CustomerId)>,
 }
 
 /// Who differs, and how.
@@ -45,19 +45,19 @@ impl Ledger {
     /// Enters a conclusion; the names of those who differ by it.
     pub(super) fn enter(&mut self, asked: &str, conclusion: Conclusion, plans: &PlanTable) -> Vec<Subject> {
         let mut new = Vec::new();
-        for standing in conclusion.standings {
-            let subject = standing.subject;
+        for outcome in conclusion.outcomes {
+            let subject = outcome.subject;
             self.checked.insert(subject.clone());
-            if standing.end == Some(End::Gone) {
+            if outcome.end == Some(SubjectStatus::Gone) {
                 self.gone.insert(subject.clone());
             }
             if let Some(plan) =
-                kept(standing.record.as_ref(), plans).filter(|_| standing.end == Some(End::InLine))
+                kept(outcome.record.as_ref(), plans).filter(|_| outcome.end == Some(SubjectStatus::InSync))
             {
                 self.kept.insert(subject.clone(), plan);
             }
-            if let Some(change) = standing.change {
-                self.differs(&subject, Difference { change, customer: standing.customer });
+            if let Some(change) = outcome.change {
+                self.differs(&subject, Difference { change, customer: outcome.customer });
                 new.push(subject);
             }
         }

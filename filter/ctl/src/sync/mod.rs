@@ -26,7 +26,7 @@ use pace::Rates;
 use progress::Progress;
 use std::path::Path;
 use std::process::ExitCode;
-use tollgate_core::backfill::{Candidate, Failure, Inquiry, Intent, People, Whom};
+use tollgate_core::backfill::{BackfillError, Candidate, CensusResult, Intent, Scope, Target};
 use tollgate_core::config::Upstream;
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
     /// Everyone who is to be looked at.
     fn jobs(&mut self) -> Result<Result<Vec<Job>, NoCensus>, String> {
         if let Some(customer) = &self.arguments.customer {
-            return Ok(Ok(vec![Job::new(Whom::Customer(customer.clone()))]));
+            return Ok(Ok(vec![Job::new(Target::Customer(customer.clone()))]));
         }
         if let Some(file) = &self.arguments.resume
             && let Some(left) = resume::load(file, self.resumable())?
@@ -148,9 +148,9 @@ impl<'a> Session<'a> {
             eprintln!("{} are left by {}", left.len(), file.display());
             return Ok(Ok(left));
         }
-        let inquiry = self.arguments.subject.clone().map_or(Inquiry::All, Inquiry::Subject);
+        let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
         let (progress, worker) = (&mut self.progress, &self.worker);
-        let people = work::census(&mut self.desk, worker, inquiry.clone(), |counts| {
+        let people = work::census(&mut self.desk, worker, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
@@ -159,15 +159,15 @@ impl<'a> Session<'a> {
             });
         });
         let people = people.and_then(|people| match self.arguments.end_unrecorded {
-            true => people.ending_unrecorded(&inquiry).map_err(NoCensus::Failed),
+            true => people.ending_unrecorded(&scope).map_err(NoCensus::Failed),
             false => Ok(people),
         });
         Ok(people.map(|people| self.jobs_of(people)))
     }
 
-    fn jobs_of(&mut self, people: People) -> Vec<Job> {
-        let People { candidates, nobodys, skipped, .. } = people;
-        self.ledger.nobodys = nobodys;
+    fn jobs_of(&mut self, people: CensusResult) -> Vec<Job> {
+        let CensusResult { candidates, unowned, skipped, .. } = people;
+        self.ledger.unowned = unowned;
         if !skipped.is_empty() {
             let detail =
                 format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
             self.ledger.alarm(alarm.to_string());
         }
         let job = |Candidate { subject, customers, trusted }| {
-            Job::new(Whom::Subject { subject, customers, trusted })
+            Job::new(Target::Subject { subject, customers, trusted })
         };
         candidates.into_iter().map(job).collect()
     }
@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
     }
 
     /// Nobody was looked at.
-    fn no_census(&mut self, failure: &Failure) -> u8 {
+    fn no_census(&mut self, failure: &BackfillError) -> u8 {
         let asked = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
         self.ledger.failures.insert(asked.to_owned(), failure.clone());
         self.print(0);

@@ -38,7 +38,7 @@ pub(super) fn json_rest(ledger: &Ledger, left: usize) -> Vec<Value> {
     for (subject, plan) in &ledger.kept {
         lines.push(json!({"kept": plan, "subject": subject.as_str()}));
     }
-    for (subscription, customer) in ledger.nobodys.iter().take(LISTED_MAX) {
+    for (subscription, customer) in ledger.unowned.iter().take(LISTED_MAX) {
         lines.push(json!({"nobodys": subscription.as_str(), "customer": customer.as_str()}));
     }
     for (asked, failure) in &ledger.failures {
@@ -51,7 +51,7 @@ pub(super) fn json_rest(ledger: &Ledger, left: usize) -> Vec<Value> {
         "named_at_stripe": ledger.names.len(),
         "kept": ledger.kept.len(),
         "not_at_clerk": ledger.gone.len(),
-        "nobodys": ledger.nobodys.len(),
+        "nobodys": ledger.unowned.len(),
         "failed": ledger.failures.len(),
         "left": left,
     }}));
@@ -84,10 +84,10 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
     let kept = ledger.kept.iter().map(|(subject, plan)| format!("{subject} ({plan})"));
     let cure = "given by hand, or by code of before; --end-unrecorded ends them";
     list(&mut text, "plans kept of which nothing says where they came from", cure, kept.collect());
-    let nobodys =
-        ledger.nobodys.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
+    let unowned =
+        ledger.unowned.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
     let cure = "put the Clerk id into the metadata of the subscription or its customer";
-    list(&mut text, "live subscriptions of nobody", cure, nobodys.collect());
+    list(&mut text, "live subscriptions of nobody", cure, unowned.collect());
     let gone = ledger.gone.iter().map(|subject| subject.as_str().to_owned());
     list(&mut text, "named at Stripe and not at Clerk", "deleted, or of another instance", gone.collect());
     for alarm in &ledger.alarms {

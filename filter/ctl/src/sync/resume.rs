@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
 use tempfile::NamedTempFile;
-use tollgate_core::backfill::{Intent, Whom};
+use tollgate_core::backfill::{Intent, Target};
 use tollgate_core::ids::{CustomerId, Subject};
 
 /// The form of the file.
@@ -67,7 +67,7 @@ pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a
 }
 
 fn written(job: &Job) -> Option<WrittenJob> {
-    let Whom::Subject { subject, customers, trusted } = &job.whom else { return None };
+    let Target::Subject { subject, customers, trusted } = &job.target else { return None };
     let customers = customers.iter().map(|customer| customer.as_str().to_owned()).collect();
     Some(WrittenJob { subject: subject.as_str().to_owned(), customers, trusted: *trusted })
 }
@@ -102,7 +102,7 @@ pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String
         let subject = Subject::parse(&written.subject).map_err(wrong)?;
         let customers = written.customers.iter().map(|id| CustomerId::parse(id));
         let customers = customers.collect::<Result<Vec<_>, _>>().map_err(wrong)?.into_iter().collect();
-        Ok(Job::new(Whom::Subject { subject, customers, trusted: written.trusted }))
+        Ok(Job::new(Target::Subject { subject, customers, trusted: written.trusted }))
     };
     left.into_iter().map(job).collect::<Result<Vec<_>, _>>().map(Some)
 }
@@ -113,7 +113,7 @@ mod tests {
 
     fn job(id: &str) -> Job {
         let customers = [CustomerId::parse("cus_1").unwrap()].into_iter().collect();
-        Job::new(Whom::Subject { subject: Subject::parse(id).unwrap(), customers, trusted: true })
+        Job::new(Target::Subject { subject: Subject::parse(id).unwrap(), customers, trusted: true })
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         let jobs = [job("user_1"), job("org_1")];
         save(&file, run, jobs.iter()).unwrap();
         let loaded = load(&file, run).unwrap().unwrap();
-        let whoms = |jobs: &[Job]| jobs.iter().map(|job| job.whom.clone()).collect::<Vec<_>>();
+        let whoms = |jobs: &[Job]| jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>();
         assert_eq!(whoms(&loaded), whoms(&jobs));
         for other in [Run { intent: Intent::Rehearse, ..run }, Run { places: &others, ..run }] {
             assert!(load(&file, other).is_err());

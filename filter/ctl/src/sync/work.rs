@@ -6,7 +6,8 @@ use super::pace::backoff;
 use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
 use tollgate_core::backfill::{
-    Census, Conclusion, Counts, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
+    BackfillError, Census, CensusCounts, CensusResult, Conclusion, Intent, Reconciliation,
+    ReconciliationStep, Scope, Target,
 };
 use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};
@@ -25,21 +26,21 @@ const CENSUS: usize = 0;
 /// Somebody to bring in line.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) whom: Whom,
+    pub(super) target: Target,
     attempts: u32,
     not_before: Micros,
 }
 
 impl Job {
-    pub(super) fn new(whom: Whom) -> Self {
-        Job { whom, attempts: 0, not_before: Micros::default() }
+    pub(super) fn new(target: Target) -> Self {
+        Job { target, attempts: 0, not_before: Micros::default() }
     }
 
     /// The id that was asked for.
     pub(super) fn id(&self) -> &str {
-        match &self.whom {
-            Whom::Customer(customer) => customer.as_str(),
-            Whom::Subject { subject, .. } => subject.as_str(),
+        match &self.target {
+            Target::Customer(customer) => customer.as_str(),
+            Target::Subject { subject, .. } => subject.as_str(),
         }
     }
 }
@@ -51,7 +52,7 @@ pub(super) struct Interrupted;
 /// Why there is no census.
 #[derive(Debug)]
 pub(super) enum NoCensus {
-    Failed(Failure),
+    Failed(BackfillError),
     Interrupted,
 }
 
@@ -62,10 +63,10 @@ pub(super) enum NoCensus {
 pub(super) fn census(
     desk: &mut Desk,
     worker: &Worker,
-    inquiry: Inquiry,
-    mut progress: impl FnMut(Counts),
-) -> Result<People, NoCensus> {
-    let (mut census, calls) = Census::begin(worker, inquiry);
+    scope: Scope,
+    mut progress: impl FnMut(CensusCounts),
+) -> Result<CensusResult, NoCensus> {
+    let (mut census, calls) = Census::begin(worker, scope);
     desk.post(CENSUS, calls);
     loop {
         if let Some(people) = census.people() {
@@ -158,14 +159,14 @@ impl<'a> Work<'a> {
         {
             job.attempts = job.attempts.saturating_add(1);
             self.errands = self.errands.saturating_add(1);
-            match Reconciliation::begin(self.worker, now, job.whom.clone(), self.intent) {
+            match Reconciliation::begin(self.worker, now, job.target.clone(), self.intent) {
                 Ok((reconciliation, next)) => {
                     self.under_way.insert(self.errands, (job, reconciliation));
                     self.go_on(desk, books, self.errands, next);
                 }
                 Err(failure) => {
                     let failed = Conclusion {
-                        standings: Vec::new(),
+                        outcomes: Vec::new(),
                         names: Vec::new(),
                         failure: Some(failure),
                         reports: Vec::new(),
@@ -182,15 +183,21 @@ impl<'a> Work<'a> {
         self.go_on(desk, books, errand, next);
     }
 
-    fn tell(&mut self, errand: usize, call: CallId, answer: &Answer) -> Option<Next> {
+    fn tell(&mut self, errand: usize, call: CallId, answer: &Answer) -> Option<ReconciliationStep> {
         let (_, reconciliation) = self.under_way.get_mut(&errand)?;
         Some(reconciliation.answered(self.worker, now(), call, &answer.outcome()))
     }
 
-    fn go_on(&mut self, desk: &mut Desk, books: &mut impl Bookkeeper, errand: usize, next: Next) {
+    fn go_on(
+        &mut self,
+        desk: &mut Desk,
+        books: &mut impl Bookkeeper,
+        errand: usize,
+        next: ReconciliationStep,
+    ) {
         let conclusion = match next {
-            Next::Call(calls) => return desk.post(errand, calls),
-            Next::Done(conclusion) => *conclusion,
+            ReconciliationStep::Call(calls) => return desk.post(errand, calls),
+            ReconciliationStep::Done(conclusion) => *conclusion,
         };
         desk.forget(errand);
         let Some((job, _)) = self.under_way.remove(&errand) else { return };
@@ -208,8 +215,8 @@ impl<'a> Work<'a> {
 
 /// What of a failed attempt is to be kept: the changes that Clerk confirmed, and their lines in the audit.
 fn written_before(conclusion: Conclusion) -> Conclusion {
-    let standings = conclusion.standings.into_iter().filter(|standing| standing.change.is_some()).collect();
+    let outcomes = conclusion.outcomes.into_iter().filter(|outcome| outcome.change.is_some()).collect();
     let is_audit = |report: &Report| matches!(report, Report::Line(Level::Info, _));
     let reports = conclusion.reports.into_iter().filter(is_audit).collect();
-    Conclusion { standings, reports, ..conclusion }
+    Conclusion { outcomes, reports, ..conclusion }
 }

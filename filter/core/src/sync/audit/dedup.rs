@@ -4,7 +4,7 @@
 //! change note the same; and a change that Clerk has made though its answer got lost is told by whoever finds it made.
 //! Kept in Envoy's shared data, in a fixed number of buckets. What is forgotten is told rather than not.
 
-use super::lines::{Action, Before};
+use super::lines::{Action, AuditEntry};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::time::Micros;
@@ -49,7 +49,7 @@ pub(crate) struct Noting {
     /// Its new content; `None` if it stays as it is.
     pub(crate) value: Option<Vec<u8>>,
     /// What is to be told, once that is stored.
-    pub(crate) tell: Option<Before>,
+    pub(crate) tell: Option<AuditEntry>,
     /// The plan that was told of the subject since the record was read that the change goes from.
     pub(crate) told_since: Option<Option<String>>,
 }
@@ -65,7 +65,7 @@ struct Entry {
     at: Micros,
     /// Not told yet.
     intended: bool,
-    before: Before,
+    before: AuditEntry,
     new_plan: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// The change is about to be written, by somebody who has asked for the record then.
-    pub(crate) fn intend(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
+    pub(crate) fn intend(&self, bucket: &[u8], before: &AuditEntry, asked_at: Micros, now: Micros) -> Noting {
         match self.find(bucket, now) {
             // Others are about to write the same, or have, after the record was read here.
             Some(entry) if entry.intended => Noting::NOTHING,
@@ -94,7 +94,13 @@ impl Place {
     }
 
     /// The change was written and confirmed, by somebody who had asked for the record then.
-    pub(crate) fn confirm(&self, bucket: &[u8], before: &Before, asked_at: Micros, now: Micros) -> Noting {
+    pub(crate) fn confirm(
+        &self,
+        bucket: &[u8],
+        before: &AuditEntry,
+        asked_at: Micros,
+        now: Micros,
+    ) -> Noting {
         match self.find(bucket, now) {
             Some(entry) if entry.intended => self.told(bucket, entry.before, entry.at, now),
             Some(_) if self.is_told_since(bucket, asked_at, now) => Noting::NOTHING,
@@ -110,7 +116,7 @@ impl Place {
         }
     }
 
-    fn told(&self, bucket: &[u8], before: Before, asked_at: Micros, now: Micros) -> Noting {
+    fn told(&self, bucket: &[u8], before: AuditEntry, asked_at: Micros, now: Micros) -> Noting {
         let since = self.told_last(bucket, now).filter(|entry| asked_at <= entry.at);
         Noting {
             value: Some(self.put(bucket, false, &before, now, now)),
@@ -135,7 +141,7 @@ impl Place {
     }
 
     /// The bucket's new content: what no longer holds goes first, then the oldest.
-    fn put(&self, bucket: &[u8], intended: bool, before: &Before, at: Micros, now: Micros) -> Vec<u8> {
+    fn put(&self, bucket: &[u8], intended: bool, before: &AuditEntry, at: Micros, now: Micros) -> Vec<u8> {
         let mut kept: Vec<_> =
             entries(bucket).filter(|entry| entry.mark != self.mark && entry.holds(now)).collect();
         kept.push(Entry {
@@ -158,7 +164,7 @@ impl Entry {
     }
 
     fn write(&self, bucket: &mut Vec<u8>) {
-        let Before { action, old_plan } = &self.before;
+        let AuditEntry { action, old_plan } = &self.before;
         let short = |plan: &'_ Option<String>| plan.clone().filter(|plan| plan.len() <= PLAN_BYTES_MAX);
         let plans = [old_plan, &self.new_plan].map(|plan| short(plan).unwrap_or_default());
         bucket.extend_from_slice(&self.mark);
@@ -184,7 +190,7 @@ impl Entry {
             mark: *mark,
             at: Micros::from_micros(u64::from_be_bytes(*at)),
             intended: *intended == 1,
-            before: Before { action: Action::of_number(*action)?, old_plan: plan(old_plan, *old)? },
+            before: AuditEntry { action: Action::of_number(*action)?, old_plan: plan(old_plan, *old)? },
             new_plan: plan(new_plan, *new)?,
         })
     }
@@ -211,11 +217,11 @@ mod tests {
         Place::of(&Subject::parse(user).unwrap(), &shown, "n")
     }
 
-    fn before(action: Action, plan: Option<&str>) -> Before {
-        Before { action, old_plan: plan.map(str::to_owned) }
+    fn before(action: Action, plan: Option<&str>) -> AuditEntry {
+        AuditEntry { action, old_plan: plan.map(str::to_owned) }
     }
 
-    fn created() -> Before {
+    fn created() -> AuditEntry {
         before(Action::Created, None)
     }
 

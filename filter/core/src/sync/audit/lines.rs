@@ -4,9 +4,9 @@ use crate::clerk::metadata::Record;
 use crate::ids::{EventId, Subject};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::report::{Level, Report};
-use crate::sync::engine::Sync;
-use crate::sync::error::Trouble;
-use crate::sync::findings::{Facts, shortened};
+use crate::sync::engine::PlanSync;
+use crate::sync::error::SyncError;
+use crate::sync::findings::{SyncFindings, shortened};
 use crate::sync::subject::Change;
 use crate::time::Micros;
 use serde::Serialize;
@@ -55,14 +55,14 @@ impl Action {
 
 /// What the audit tells of a change, besides what is shown after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Before {
+pub(crate) struct AuditEntry {
     /// What happens by it.
     pub(crate) action: Action,
     /// The plan before it.
     pub(crate) old_plan: Option<String>,
 }
 
-impl Before {
+impl AuditEntry {
     /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
     pub(crate) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
         let cause = match self.action {
@@ -71,13 +71,13 @@ impl Before {
             Action::Upgraded | Action::Downgraded | Action::Deactivated => Cause::Other,
         };
         let action = step(old_plan.as_deref(), shown, cause, plans);
-        Before { action, old_plan }
+        AuditEntry { action, old_plan }
     }
 }
 
 /// What the audit tells of a change; `None` if only Tollgate's own notes changed.
-pub(crate) fn before(change: &Change, plans: &PlanTable) -> Option<Before> {
-    Some(Before { action: action(change, plans)?, old_plan: change.from.plan.clone() })
+pub(crate) fn before(change: &Change, plans: &PlanTable) -> Option<AuditEntry> {
+    Some(AuditEntry { action: action(change, plans)?, old_plan: change.from.plan.clone() })
 }
 
 /// What happened by a change; `None` if only Tollgate's own notes changed.
@@ -158,7 +158,7 @@ struct AuditLine<'a> {
 }
 
 /// A change, as the audit tells it.
-pub(crate) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Record) -> Report {
+pub(crate) fn told(sync: &PlanSync, subject: &Subject, before: &AuditEntry, shown: &Record) -> Report {
     let line = AuditLine {
         audit: before.action,
         event: sync.trigger.event.as_ref(),
@@ -173,7 +173,7 @@ pub(crate) fn told(sync: &Sync, subject: &Subject, before: &Before, shown: &Reco
 }
 
 /// A payment that failed.
-pub(crate) fn payment_failed(sync: &Sync) -> Option<Report> {
+pub(crate) fn payment_failed(sync: &PlanSync) -> Option<Report> {
     #[derive(Serialize)]
     struct Line<'a> {
         audit: &'static str,
@@ -213,15 +213,15 @@ pub(crate) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>,
 }
 
 /// What a sync found for an operator to see to.
-pub(crate) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
+pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
-    for plan_alarm in &facts.plan_alarms {
+    for plan_alarm in &findings.plan_alarms {
         lines.push(alarm(plan_alarm.code(), event, None, &plan_alarm.to_string()));
     }
-    for (subject, unknown) in facts.unknown_plans.iter() {
+    for (subject, unknown) in findings.unknown_plans.iter() {
         lines.push(alarm("unknown_plan", event, Some(subject.as_str()), &unknown.to_string()));
     }
-    for (subject, source) in facts.unread_sources.iter() {
+    for (subject, source) in findings.unread_sources.iter() {
         let detail = format!(
             "the plan's `plan_source` in Clerk's record is {:?}, which this release does not read: nothing at Stripe pays \
              for the plan, and it was kept",
@@ -229,41 +229,41 @@ pub(crate) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
         );
         lines.push(alarm("unread_plan_source", event, Some(subject.as_str()), &detail));
     }
-    for key in &facts.unfit {
+    for key in &findings.unfit {
         let detail = format!("the metadata key {key} holds no id of the kind that belongs there");
         lines.push(alarm("unfit_subject_id", event, None, &detail));
     }
-    for subject in &facts.too_many_customers {
+    for subject in &findings.too_many_customers {
         let detail = "more Stripe customers pay for this subject than are kept in mind; merge some of them";
         lines.push(alarm("too_many_customers", event, Some(subject.as_str()), detail));
     }
-    if facts.too_many_subjects {
+    if findings.too_many_subjects {
         let detail = "one customer pays for more subjects than one event brings in line; run `tollgate sync`";
         lines.push(alarm("too_many_subjects", event, None, detail));
     }
-    for subscription in &facts.unreadable {
+    for subscription in &findings.unreadable {
         let detail = format!(
             "subscription {subscription} is not as Stripe's API describes it: what it granted is kept, and it grants \
              nothing more"
         );
         lines.push(alarm("unreadable_subscription", event, None, &detail));
     }
-    for subscription in &facts.unknown_recorded {
+    for subscription in &findings.unknown_recorded {
         let detail = format!(
             "Clerk says that {subscription} grants the plan, and this Stripe API key does not know it: nothing is taken \
              away; is the record of another account or mode?"
         );
         lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
     }
-    for subject in &facts.gone {
+    for subject in &findings.gone {
         let detail = "Clerk does not have this user or organization, and a subscription grants it a plan";
         lines.push(alarm("subject_gone", event, Some(subject.as_str()), detail));
     }
-    lines.extend(owner_alarms(facts, event));
-    if !facts.skipped.is_empty() {
+    lines.extend(owner_alarms(findings, event));
+    if !findings.skipped.is_empty() {
         let detail = format!(
             "{} ids at Stripe could change the path of a request and were left out",
-            facts.skipped.len()
+            findings.skipped.len()
         );
         lines.push(alarm("strange_ids", event, None, &detail));
     }
@@ -271,41 +271,41 @@ pub(crate) fn alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
 }
 
 /// What a sync found of whose subscriptions are.
-fn owner_alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
+fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
-    for (subscription, owner, other) in &facts.disagreements {
+    for (subscription, owner, other) in &findings.disagreements {
         let detail = format!(
             "{subscription} belongs to {owner}, but what counts less names {other}: the first counts of the \
              subscription's metadata, its Checkout Session's, its customer's"
         );
         lines.push(alarm("owners_disagree", event, Some(owner.as_str()), &detail));
     }
-    for (subscription, why) in facts.notes_refused.iter() {
+    for (subscription, why) in findings.notes_refused.iter() {
         let detail = format!(
             "what the Checkout Session says could not be noted on {subscription}, so it is read each time: {why}"
         );
         lines.push(alarm("note_refused", event, None, &detail));
     }
-    if let Some((subscription, why)) = facts.sessions_refused() {
+    if let Some((subscription, why)) = findings.sessions_refused() {
         let detail = format!(
             "the Checkout Sessions of {subscription} could not be read (permission: Checkout Sessions, read), so what \
              they say did not count: {why}"
         );
         lines.push(alarm("sessions_refused", event, None, &detail));
     }
-    for subscription in &facts.unreadable_sessions {
+    for subscription in &findings.unreadable_sessions {
         let detail = format!(
             "a Checkout Session of {subscription} is not as Stripe's API describes it: what it says did not count, and \
              nothing is taken away for that"
         );
         lines.push(alarm("unreadable_session", event, None, &detail));
     }
-    for subject in &facts.unread_sessions {
+    for subject in &findings.unread_sessions {
         let detail = "the plan is kept: a subscription that may grant it does not say whose it is, and its Checkout \
                       Session was not read; put the Clerk id into the subscription's metadata";
         lines.push(alarm("sessions_unread", event, Some(subject.as_str()), detail));
     }
-    for customer in &facts.cut_customers {
+    for customer in &findings.cut_customers {
         let detail = format!("{customer} has more subscriptions than are read; the others were left out");
         lines.push(alarm("too_many_subscriptions", event, None, &detail));
     }
@@ -313,9 +313,9 @@ fn owner_alarms(facts: &Facts, event: Option<&EventId>) -> Vec<Report> {
 }
 
 /// What a sync came to, in a word, and what it found for an operator to see to.
-pub(crate) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
+pub(crate) fn ending(sync: &PlanSync, now: Micros) -> (&'static str, Vec<Report>) {
     let event = sync.trigger.event.as_ref();
-    let mut lines = alarms(&sync.facts, event);
+    let mut lines = alarms(&sync.findings, event);
     let status = if sync.subjects.is_empty() {
         let since = sync.ownerless_since_s().map(Micros::from_secs);
         if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
@@ -325,7 +325,7 @@ pub(crate) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
         }
         "no_subject"
     } else if sync.all_gone() {
-        if sync.facts.gone.is_empty() {
+        if sync.findings.gone.is_empty() {
             let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
             let detail = "Clerk does not have this user or organization";
             lines.push(alarm("subject_gone", event, subject, detail));
@@ -338,10 +338,7 @@ pub(crate) fn ending(sync: &Sync, now: Micros) -> (&'static str, Vec<Report>) {
 }
 
 /// A sync that did not come to its end.
-pub(crate) fn trouble(trouble: &Trouble, event: Option<&EventId>) -> Report {
-    let level = if trouble.is_alarm() { Level::Error } else { Level::Warn };
-    Report::json(
-        level,
-        &AlarmLine { alarm: trouble.code(), event, subject: None, detail: &trouble.to_string() },
-    )
+pub(crate) fn sync_failed(error: &SyncError, event: Option<&EventId>) -> Report {
+    let level = if error.is_alarm() { Level::Error } else { Level::Warn };
+    Report::json(level, &AlarmLine { alarm: error.code(), event, subject: None, detail: &error.to_string() })
 }

@@ -1,14 +1,14 @@
 //! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are made.
 
 use super::dedup::{Noting, Place};
-use super::lines::{self, Before};
+use super::lines::{self, AuditEntry};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::report::Report;
-use crate::sync::engine::{Progress, Sync};
-use crate::sync::error::Trouble;
-use crate::sync::subject::{Change, End};
+use crate::sync::engine::{PlanSync, SyncProgress};
+use crate::sync::error::SyncError;
+use crate::sync::subject::{Change, SubjectStatus};
 use crate::time::Micros;
 use std::collections::VecDeque;
 
@@ -17,11 +17,11 @@ const NOTE_TRIES_MAX: u32 = 16;
 
 /// The notes that are to be taken before a sync goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Auditing {
+pub(crate) struct AuditRecorder {
     notes: VecDeque<Note>,
     tries: u32,
     /// What is told once the swap under way has succeeded.
-    tell: Option<Before>,
+    tell: Option<AuditEntry>,
 }
 
 #[derive(Debug)]
@@ -35,33 +35,43 @@ struct Note {
 #[derive(Debug)]
 enum Kind {
     /// It is about to be written.
-    Intended(Before, Micros),
+    Intended(AuditEntry, Micros),
     /// It was written.
-    Confirmed(Before, Micros),
+    Confirmed(AuditEntry, Micros),
     /// It was found.
     Seen,
 }
 
-impl Auditing {
+impl AuditRecorder {
     /// What there is to note of the step that a sync has just taken.
-    pub(crate) fn of(sync: &mut Sync, progress: &Result<Progress, Trouble>, plans: &PlanTable) -> Self {
-        let mut auditing = Auditing::default();
+    pub(crate) fn of(
+        sync: &mut PlanSync,
+        progress: &Result<SyncProgress, SyncError>,
+        plans: &PlanTable,
+    ) -> Self {
+        let mut auditing = AuditRecorder::default();
         for (subject, change) in sync.take_changes() {
             auditing.add(subject, change, plans, Kind::Confirmed);
         }
         match progress {
-            Ok(Progress::Call(calls)) => {
+            Ok(SyncProgress::Call(calls)) => {
                 for (subject, change) in sync.about_to_write(calls) {
                     auditing.add(subject, change, plans, Kind::Intended);
                 }
             }
             // Whatever else failed, what is in line is in line.
-            Ok(Progress::Done) | Err(_) => auditing.notes.extend(seen(sync)),
+            Ok(SyncProgress::Done) | Err(_) => auditing.notes.extend(seen(sync)),
         }
         auditing
     }
 
-    fn add(&mut self, subject: Subject, change: Change, plans: &PlanTable, kind: fn(Before, Micros) -> Kind) {
+    fn add(
+        &mut self,
+        subject: Subject,
+        change: Change,
+        plans: &PlanTable,
+        kind: fn(AuditEntry, Micros) -> Kind,
+    ) {
         if let Some(before) = lines::before(&change, plans) {
             let kind = kind(before, change.asked_at);
             self.notes.push_back(Note { subject, shown: change.to, kind, place: None });
@@ -101,7 +111,7 @@ impl Auditing {
     }
 
     /// Takes whether it was stored; returns the line of the audit.
-    pub(crate) fn swapped(&mut self, stored: bool, sync: &Sync) -> Option<Report> {
+    pub(crate) fn swapped(&mut self, stored: bool, sync: &PlanSync) -> Option<Report> {
         self.tries = self.tries.saturating_add(1);
         if !stored && self.tries < NOTE_TRIES_MAX {
             return None;
@@ -118,8 +128,8 @@ impl Auditing {
 }
 
 /// What Clerk shows at the end: somebody may have written it who never heard that it was done.
-fn seen(sync: &Sync) -> impl Iterator<Item = Note> {
-    let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(End::InLine));
+fn seen(sync: &PlanSync) -> impl Iterator<Item = Note> {
+    let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {
         let shown = subject.record()?.clone();
         Some(Note { subject: subject.subject.clone(), shown, kind: Kind::Seen, place: None })

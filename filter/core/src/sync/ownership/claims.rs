@@ -16,7 +16,7 @@ use crate::stripe::subscription::Subscription;
 
 /// Somebody who was named, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct NamedSubject {
     pub(crate) subject: Subject,
     pub(crate) via: Via,
 }
@@ -81,15 +81,15 @@ impl Finding {
 
 /// What the seller's own keys in a subscription's metadata name, and what the release before put there.
 #[derive(Clone, Debug)]
-struct OwnWords {
+struct OwnClaims {
     sellers: Finding,
     formers: Finding,
 }
 
-impl OwnWords {
+impl OwnClaims {
     fn of(metadata: &Metadata, keys: &SubjectKeys, former: Option<FormerNote<'_>>) -> Self {
         let is_former = |value: &str| former.is_some_and(|former| former.has(value));
-        OwnWords {
+        OwnClaims {
             sellers: named_by(metadata, keys, |value| !is_former(value)),
             formers: named_by(metadata, keys, is_former),
         }
@@ -97,12 +97,12 @@ impl OwnWords {
 }
 
 /// Whom a subscription's metadata name as an event shows them. What is noted there only says where to look.
-pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Named>, Vec<String>) {
-    let own = OwnWords::of(metadata, keys, FormerNote::read(metadata, None));
+pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<NamedSubject>, Vec<String>) {
+    let own = OwnClaims::of(metadata, keys, FormerNote::read(metadata, None));
     let note = Note::read(metadata).ok().flatten();
-    let named = |subject: Option<Subject>, via| subject.map(|subject| Named { subject, via });
+    let named = |subject: Option<Subject>, via| subject.map(|subject| NamedSubject { subject, via });
     let names = [named(own.sellers.subject, Via::Metadata), named(own.formers.subject, Via::Reference)];
-    let noted = note.map(|note| Named { subject: note.subject, via: Via::Reference });
+    let noted = note.map(|note| NamedSubject { subject: note.subject, via: Via::Reference });
     (names.into_iter().flatten().chain(noted).collect(), own.sellers.unfit)
 }
 
@@ -111,20 +111,20 @@ pub(crate) fn named_before(
     previous: &Metadata,
     now: &Metadata,
     keys: &SubjectKeys,
-) -> (Vec<Named>, Vec<String>) {
+) -> (Vec<NamedSubject>, Vec<String>) {
     // The mark of what a payer chose stands beside it still, or went with it.
     let is_marked = [previous, now].iter().any(|metadata| metadata.get(FORMER_MARK_KEY).is_some());
     let via = if is_marked { Via::Reference } else { Via::Metadata };
     let finding = named_in(previous, keys);
-    let named = finding.subject.map(|subject| Named { subject, via });
+    let named = finding.subject.map(|subject| NamedSubject { subject, via });
     let noted = previous.get(OWNER_KEY).and_then(|subject| Subject::parse(subject).ok());
-    let noted = noted.map(|subject| Named { subject, via: Via::Reference });
+    let noted = noted.map(|subject| NamedSubject { subject, via: Via::Reference });
     (named.into_iter().chain(noted).collect(), finding.unfit)
 }
 
 /// What the Checkout Sessions of a subscription say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SessionWords {
+pub(crate) struct SessionClaims {
     /// There is a session.
     any: bool,
     /// Whom its metadata name.
@@ -133,11 +133,11 @@ pub(crate) struct SessionWords {
     pub(crate) reference: Option<Subject>,
 }
 
-impl SessionWords {
+impl SessionClaims {
     /// What these sessions say, the oldest first.
     pub(crate) fn of(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
         let references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
-        SessionWords {
+        SessionClaims {
             any: !sessions.is_empty(),
             metadata: sessions.iter().find_map(|session| named_in(&session.metadata, keys).subject),
             reference: references.filter_map(|id| Subject::parse(id).ok()).next(),
@@ -155,8 +155,8 @@ impl SessionWords {
     }
 
     /// Whom they name, where nothing else does.
-    pub(crate) fn owner(&self, config: &Webhook) -> Option<Named> {
-        let named = self.note().map(|note| Named { via: note.source.into(), subject: note.subject });
+    pub(crate) fn owner(&self, config: &Webhook) -> Option<NamedSubject> {
+        let named = self.note().map(|note| NamedSubject { via: note.source.into(), subject: note.subject });
         named.filter(|named| named.via == Via::Metadata || config.client_reference_id)
     }
 
@@ -172,9 +172,9 @@ impl SessionWords {
 #[derive(Clone, Debug)]
 pub(crate) struct Claims {
     /// Everyone who is named by a word that counts; what counts most goes first.
-    counting: Vec<Named>,
+    counting: Vec<NamedSubject>,
     /// Who is named by a note, also where it does not count.
-    noted: Vec<Named>,
+    noted: Vec<NamedSubject>,
     /// Keys of ours that hold no id of the kind that belongs there.
     pub(crate) unfit: Vec<String>,
     /// Neither its own metadata nor a note say anything, and its session was not read.
@@ -185,10 +185,10 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// What is known of a subscription; `session` if its Checkout Sessions were read.
-    pub(crate) fn of(subscription: &Subscription, session: Option<&SessionWords>, config: &Webhook) -> Self {
+    pub(crate) fn of(subscription: &Subscription, session: Option<&SessionClaims>, config: &Webhook) -> Self {
         let (metadata, keys) = (&subscription.metadata, &config.subject_keys);
         let former = FormerNote::read(metadata, session);
-        let own = OwnWords::of(metadata, keys, former);
+        let own = OwnClaims::of(metadata, keys, former);
         let (note, unfit_note) = match Note::read(metadata) {
             Ok(note) => (note, None),
             Err(key) => (None, Some(key.to_owned())),
@@ -219,13 +219,13 @@ impl Claims {
         };
         let by_session = said.filter(counts).map(|said| said.subject);
         let trusted = [own.sellers.subject.clone(), by_session, customers.subject].into_iter().flatten();
-        let trusted = trusted.map(|subject| Named { subject, via: Via::Metadata });
-        let referred = reference.map(|subject| Named { subject, via: Via::Reference });
+        let trusted = trusted.map(|subject| NamedSubject { subject, via: Via::Metadata });
+        let referred = reference.map(|subject| NamedSubject { subject, via: Via::Reference });
         let needs_session = own.sellers.subject.is_none() && note.is_none() && session.is_none();
         let noted = note.map(|note| note.subject).into_iter().chain(own.formers.subject);
         Claims {
             counting: trusted.chain(referred).collect(),
-            noted: noted.map(|subject| Named { subject, via: Via::Reference }).collect(),
+            noted: noted.map(|subject| NamedSubject { subject, via: Via::Reference }).collect(),
             unfit: own.sellers.unfit.into_iter().chain(customers.unfit).chain(unfit_note).collect(),
             needs_session,
             note_change: note_change.filter(|_| matters && session.is_some()),
@@ -233,12 +233,12 @@ impl Claims {
     }
 
     /// Whose it is.
-    pub(crate) fn owner(&self) -> Option<&Named> {
+    pub(crate) fn owner(&self) -> Option<&NamedSubject> {
         self.counting.first()
     }
 
     /// Whom anything names, also a note that does not count: any of them may have been the owner until now.
-    pub(crate) fn everyone(&self) -> impl Iterator<Item = &Named> {
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &NamedSubject> {
         self.counting.iter().chain(&self.noted)
     }
 

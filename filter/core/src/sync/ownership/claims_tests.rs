@@ -94,7 +94,7 @@ fn claims(
     sessions: Option<&[CheckoutSession]>,
     config: &Webhook,
 ) -> Claims {
-    let words = sessions.map(|sessions| SessionWords::of(sessions, &config.subject_keys));
+    let words = sessions.map(|sessions| SessionClaims::of(sessions, &config.subject_keys));
     Claims::of(&subscription(own, customers), words.as_ref(), config)
 }
 

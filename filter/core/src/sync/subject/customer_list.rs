@@ -14,14 +14,14 @@ pub(crate) const CUSTOMERS_MAX: usize = 20;
 
 /// What was read at Stripe of the customers of a subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Holders {
+pub(crate) struct HeldCustomers {
     /// Those with a live subscription of the subject; the surest claim first.
     pub(crate) live: Vec<CustomerId>,
     /// All that were read.
     pub(crate) read: SortedSet<CustomerId>,
 }
 
-impl Holders {
+impl HeldCustomers {
     /// Whether there are more than are listed.
     pub(crate) fn too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
@@ -63,8 +63,8 @@ mod tests {
         Record { customers: set(customers), removed: set(removed), ..Record::default() }
     }
 
-    fn holders(live: &str, read: &str) -> Holders {
-        Holders { live: set(live).into_iter().collect(), read: set(read) }
+    fn holders(live: &str, read: &str) -> HeldCustomers {
+        HeldCustomers { live: set(live).into_iter().collect(), read: set(read) }
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
     fn only_the_surest_are_listed() {
         let live: Vec<CustomerId> =
             (0..30).rev().map(|n| CustomerId::parse(&format!("cus_{n:02}")).unwrap()).collect();
-        let holders = Holders { read: live.iter().cloned().collect(), live };
+        let holders = HeldCustomers { read: live.iter().cloned().collect(), live };
         assert!(holders.too_many());
         let got = holders.lists(&Record::default(), Record::default());
         assert_eq!(got.customers.len(), CUSTOMERS_MAX);

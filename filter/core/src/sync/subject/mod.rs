@@ -9,4 +9,4 @@ mod target_record;
 #[cfg(test)]
 pub(crate) use customer_list::CUSTOMERS_MAX;
 pub(in crate::sync) use subject_sync::SubjectSync;
-pub use subject_sync::{Change, End};
+pub use subject_sync::{Change, SubjectStatus};

@@ -4,7 +4,7 @@
 //! answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with reads that began
 //! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
 
-use super::target_record::{Account, Reading, RecordedSubscription};
+use super::target_record::{Account, RecordedSubscription, StripeState};
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
@@ -12,9 +12,9 @@ use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
 use crate::sync::api_request::{Ask, Told};
 use crate::sync::discovery::{Discovery, first_page, next_page};
-use crate::sync::error::Trouble;
-use crate::sync::findings::Facts;
-use crate::sync::ownership::{Named, Via};
+use crate::sync::error::SyncError;
+use crate::sync::findings::SyncFindings;
+use crate::sync::ownership::{NamedSubject, Via};
 use crate::time::Micros;
 use crate::webhook::Worker;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) struct SubjectSync {
     phase: Phase,
     /// How many answers are outstanding.
     outstanding: usize,
-    reading: Reading,
+    stripe: StripeState,
     /// What was written, if Clerk confirms it.
     pub(crate) writing: Option<Change>,
     written_at: Option<Micros>,
@@ -61,24 +61,24 @@ pub(crate) struct SubjectSync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Clerk is asked for the record.
-    Meeting,
+    ReadingClerk,
     /// Stripe is asked for subscriptions, and for what they depend on.
-    Reading,
+    ReadingStripe,
     /// Clerk is told, and side by side what a session says is noted at Stripe.
     Writing,
     /// Clerk shows what it should, and what a session says is noted at Stripe: nothing depends on what comes of it.
     Noting,
     /// There is nothing left to do.
-    Done(End),
+    Done(SubjectStatus),
     /// Something failed.
     Failed,
 }
 
 /// How the sync of a subject ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum SubjectStatus {
     /// Clerk shows what Stripe says.
-    InLine,
+    InSync,
     /// Clerk does not have the subject.
     Gone,
 }
@@ -97,8 +97,8 @@ pub struct Change {
 impl SubjectSync {
     /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
     /// held against.
-    pub(crate) fn begin(named: Named, now: Micros) -> (Self, Ask) {
-        let Named { subject, via } = named;
+    pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, Ask) {
+        let NamedSubject { subject, via } = named;
         let ask = Ask::Record(subject.clone());
         let sync = SubjectSync {
             subject,
@@ -108,9 +108,9 @@ impl SubjectSync {
             record: None,
             asked_at: now,
             round: 0,
-            phase: Phase::Meeting,
+            phase: Phase::ReadingClerk,
             outstanding: 1,
-            reading: Reading::default(),
+            stripe: StripeState::default(),
             writing: None,
             written_at: None,
             awaits_mapping: false,
@@ -121,7 +121,7 @@ impl SubjectSync {
     }
 
     /// How it ended, once it has.
-    pub(crate) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<SubjectStatus> {
         match self.phase {
             Phase::Done(end) => Some(end),
             _ => None,
@@ -155,7 +155,7 @@ impl SubjectSync {
 
     /// The customer that pays for it, as far as that was read; else one that is listed.
     pub(crate) fn payer(&self, record: &Record) -> Option<CustomerId> {
-        let granting = record.granted_by.as_ref().and_then(|id| self.reading.subscriptions.get(id));
+        let granting = record.granted_by.as_ref().and_then(|id| self.stripe.subscriptions.get(id));
         let granting = granting.map(|subscription| &subscription.customer);
         granting.or_else(|| record.customers.first()).cloned()
     }
@@ -169,10 +169,10 @@ impl SubjectSync {
     pub(crate) fn settle(
         &mut self,
         worker: &Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         now: Micros,
         discovery: &Discovery,
-    ) -> Result<Vec<Ask>, Trouble> {
+    ) -> Result<Vec<Ask>, SyncError> {
         self.about.clone_from(&discovery.customers);
         let owing = match worker.config.past_due {
             PastDue::Revoke => SortedSet::default(),
@@ -180,16 +180,16 @@ impl SubjectSync {
         };
         let asks = self.begin_round(&owing)?;
         // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
-        if asks.is_empty() { self.advance(worker, facts, now) } else { Ok(asks) }
+        if asks.is_empty() { self.advance(worker, findings, now) } else { Ok(asks) }
     }
 
     /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
     /// that it matters. In the first round an id of the other mode is an error for those that the event is about, for
     /// then the API key is wrong.
-    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<Ask>, Trouble> {
+    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<Ask>, SyncError> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
-            return Err(Trouble::Unsettled);
+            return Err(SyncError::Unsettled);
         }
         let strict = self.round == 1;
         let customers = self.customers_to_read();
@@ -199,8 +199,8 @@ impl SubjectSync {
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let complete = listed.clone().all(|customer| customers.contains(customer));
         self.also.extend(customers.iter().cloned());
-        self.reading = Reading { customers, complete, ..Reading::default() };
-        self.phase = Phase::Reading;
+        self.stripe = StripeState { customers, complete, ..StripeState::default() };
+        self.phase = Phase::ReadingStripe;
         self.outstanding = asks.len();
         Ok(asks)
     }
@@ -223,32 +223,32 @@ impl SubjectSync {
     pub(crate) fn take(
         &mut self,
         worker: &mut Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
         told: Told,
-    ) -> Result<Vec<Ask>, Trouble> {
+    ) -> Result<Vec<Ask>, SyncError> {
         self.outstanding = self.outstanding.saturating_sub(1);
         if self.phase == Phase::Failed {
             if matches!(ask, Ask::Write(..)) {
-                self.learn(worker, facts, now, ask, told)?;
+                self.learn(worker, findings, now, ask, told)?;
             }
             return Ok(Vec::new());
         }
-        let next = self.learn(worker, facts, now, ask, told)?;
+        let next = self.learn(worker, findings, now, ask, told)?;
         self.outstanding = self.outstanding.saturating_add(next.len());
         if self.outstanding > 0 {
             return Ok(next);
         }
         match self.phase {
-            Phase::Meeting | Phase::Done(_) | Phase::Failed => Ok(next),
-            Phase::Reading => self.advance(worker, facts, now),
+            Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(next),
+            Phase::ReadingStripe => self.advance(worker, findings, now),
             Phase::Noting => {
-                self.phase = Phase::Done(End::InLine);
+                self.phase = Phase::Done(SubjectStatus::InSync);
                 Ok(Vec::new())
             }
             Phase::Writing => {
-                let owing = self.reading.open_invoices.keys().cloned().collect();
+                let owing = self.stripe.open_invoices.keys().cloned().collect();
                 self.begin_round(&owing)
             }
         }
@@ -258,48 +258,48 @@ impl SubjectSync {
     fn learn(
         &mut self,
         worker: &mut Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
         told: Told,
-    ) -> Result<Vec<Ask>, Trouble> {
+    ) -> Result<Vec<Ask>, SyncError> {
         match (ask, told) {
             (_, Told::Subscriptions(page)) => {
                 let next = next_page(ask, page.next);
-                if next.is_cut(facts)
+                if next.is_cut(findings)
                     && let Ask::Subscriptions { customer, .. } = ask
                 {
-                    self.reading.cut.insert(customer.clone());
+                    self.stripe.cut.insert(customer.clone());
                 }
-                facts.skipped.extend(page.skipped);
+                findings.skipped.extend(page.skipped);
                 if let (Ask::Subscriptions { customer, .. }, false) = (ask, page.unreadable.is_empty()) {
-                    self.reading.partly_read.insert(customer.clone());
+                    self.stripe.partly_read.insert(customer.clone());
                 }
-                self.reading.unreadable.extend(page.unreadable.iter().cloned());
-                facts.unreadable.extend(page.unreadable);
+                self.stripe.unreadable.extend(page.unreadable.iter().cloned());
+                findings.unreadable.extend(page.unreadable);
                 let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
                 for (id, found) in read {
-                    self.reading.subscriptions.insert(id, found);
+                    self.stripe.subscriptions.insert(id, found);
                 }
                 return Ok(next.ask().into_iter().collect());
             }
             (Ask::Recorded(id), Told::Recorded(found)) => {
-                return Ok(self.learn_recorded(facts, id, found).into_iter().collect());
+                return Ok(self.learn_recorded(findings, id, found).into_iter().collect());
             }
             (Ask::Recorded(id), Told::RecordedUnreadable) => {
-                self.reading.recorded = RecordedSubscription::Read;
-                self.reading.unreadable.insert(id.clone());
-                facts.unreadable.insert(id.clone());
+                self.stripe.recorded = RecordedSubscription::Read;
+                self.stripe.unreadable.insert(id.clone());
+                findings.unreadable.insert(id.clone());
             }
-            (_, Told::Items(page)) => return Ok(self.reading.take_items(ask, page).into_iter().collect()),
+            (_, Told::Items(page)) => return Ok(self.stripe.take_items(ask, page).into_iter().collect()),
             (_, Told::Sessions(sessions)) => {
-                facts.learn_sessions(worker, ask, &sessions);
-                facts.keep_silent_sessions(worker, self.reading.subscriptions.values(), now);
+                findings.learn_sessions(worker, ask, &sessions);
+                findings.keep_silent_sessions(worker, self.stripe.subscriptions.values(), now);
             }
-            (_, Told::SessionsRefused(why)) => facts.learn_sessions_refused(ask, why),
+            (_, Told::SessionsRefused(why)) => findings.learn_sessions_refused(ask, why),
             (Ask::Product(id), Told::Product(metadata)) => worker.products.insert(id.clone(), metadata, now),
             (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
-                self.reading.open_invoices.insert(subscription.clone(), owed);
+                self.stripe.open_invoices.insert(subscription.clone(), owed);
             }
             (_, Told::Record(record)) => {
                 // What Clerk shows after a write may be more than what was written: others write too.
@@ -311,7 +311,7 @@ impl SubjectSync {
                 self.changes.extend(written);
                 self.record = record.map(|record| *record);
             }
-            (_, Told::Noted(outcome)) => facts.learn_note(ask, outcome),
+            (_, Told::Noted(outcome)) => findings.learn_note(ask, outcome),
             _ => {}
         }
         Ok(Vec::new())
@@ -320,58 +320,63 @@ impl SubjectSync {
     /// Takes what Stripe says of the recorded subscription; says to read its customer, which may hold others.
     fn learn_recorded(
         &mut self,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         id: &SubscriptionId,
         found: Option<Box<Subscription>>,
     ) -> Option<Ask> {
         let Some(found) = found else {
-            self.reading.recorded = RecordedSubscription::Unknown;
-            facts.unknown_recorded.insert(id.clone());
+            self.stripe.recorded = RecordedSubscription::Unknown;
+            findings.unknown_recorded.insert(id.clone());
             return None;
         };
-        self.reading.recorded = RecordedSubscription::Read;
+        self.stripe.recorded = RecordedSubscription::Read;
         let customer = found.customer.clone();
-        self.reading.subscriptions.insert(id.clone(), *found);
-        if self.reading.customers.contains(&customer) {
+        self.stripe.subscriptions.insert(id.clone(), *found);
+        if self.stripe.customers.contains(&customer) {
             return None;
         }
-        self.reading.customers.insert(customer.clone());
+        self.stripe.customers.insert(customer.clone());
         self.also.insert(customer.clone());
         Some(first_page(&customer, true))
     }
 
     /// Asks for what is missing; once nothing is, writes what differs.
-    fn advance(&mut self, worker: &Worker, facts: &mut Facts, now: Micros) -> Result<Vec<Ask>, Trouble> {
+    fn advance(
+        &mut self,
+        worker: &Worker,
+        findings: &mut SyncFindings,
+        now: Micros,
+    ) -> Result<Vec<Ask>, SyncError> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
-        let mut missing = self.reading.sessions_missing(worker, facts, account, now);
-        missing.extend(self.reading.details_missing(worker, facts, account, now));
-        missing.extend(self.reading.recorded_missing(&shown));
+        let mut missing = self.stripe.sessions_missing(worker, findings, account, now);
+        missing.extend(self.stripe.details_missing(worker, findings, account, now));
+        missing.extend(self.stripe.recorded_missing(&shown));
         if !missing.is_empty() {
             self.outstanding = missing.len();
             return Ok(missing);
         }
-        if self.reading.is_cut_for(worker, facts, &self.subject, now) {
-            return Err(Trouble::TooMany);
+        if self.stripe.is_cut_for(worker, findings, &self.subject, now) {
+            return Err(SyncError::TooMany);
         }
-        let reckoning = self.reading.reckon(worker, facts, account, now);
+        let target = self.stripe.reckon(worker, findings, account, now);
         if self.record.is_none() {
-            let made = reckoning.granting_since_s.map(Micros::from_secs);
+            let made = target.granting_since_s.map(Micros::from_secs);
             if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
-                return Err(Trouble::SubjectMissing);
+                return Err(SyncError::SubjectMissing);
             }
             if made.is_some() {
-                facts.gone.insert(self.subject.clone());
+                findings.gone.insert(self.subject.clone());
             }
-            self.phase = Phase::Done(End::Gone);
+            self.phase = Phase::Done(SubjectStatus::Gone);
             return Ok(Vec::new());
         }
-        self.awaits_mapping = reckoning.awaits_mapping;
-        let mut asks = reckoning.notes;
-        self.phase = if asks.is_empty() { Phase::Done(End::InLine) } else { Phase::Noting };
-        if let Some(patch) = shown.patch(&reckoning.aim, &worker.config.plan_key) {
+        self.awaits_mapping = target.awaits_mapping;
+        let mut asks = target.notes;
+        self.phase = if asks.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
+        if let Some(patch) = shown.patch(&target.aim, &worker.config.plan_key) {
             asks.push(Ask::Write(self.subject.clone(), patch));
-            self.writing = Some(Change { from: shown, to: reckoning.aim, asked_at: self.asked_at });
+            self.writing = Some(Change { from: shown, to: target.aim, asked_at: self.asked_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }

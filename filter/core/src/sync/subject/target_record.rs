@@ -1,6 +1,6 @@
 //! What Clerk should show of a subject, reckoned from what was read at Stripe.
 
-use super::customer_list::Holders;
+use super::customer_list::HeldCustomers;
 use super::paid_plans;
 use super::target_plan::{Reliability, target_plan};
 use crate::clerk::metadata::Record;
@@ -12,8 +12,8 @@ use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
 use crate::sync::api_request::Ask;
-use crate::sync::findings::Facts;
-use crate::sync::ownership::{Named, Via};
+use crate::sync::findings::SyncFindings;
+use crate::sync::ownership::{NamedSubject, Via};
 use crate::time::Micros;
 use crate::webhook::Worker;
 use std::cmp::Reverse;
@@ -23,7 +23,7 @@ const ITEM_PAGES_MAX: usize = 3;
 
 /// What was read at Stripe in one round.
 #[derive(Debug, Default)]
-pub(crate) struct Reading {
+pub(crate) struct StripeState {
     /// The customers whose subscriptions were read.
     pub(crate) customers: SortedSet<CustomerId>,
     /// Whether all that the record lists are among them.
@@ -65,7 +65,7 @@ pub(crate) enum RecordedSubscription {
 
 /// What follows for one subject.
 #[derive(Debug)]
-pub(crate) struct Reckoning {
+pub(crate) struct TargetRecord {
     /// What Clerk should show.
     pub(crate) aim: Record,
     /// What is to be noted at Stripe, so that no Checkout Session has to be looked up again.
@@ -86,43 +86,43 @@ pub(crate) struct Account<'a> {
     pub(crate) trusted: bool,
 }
 
-impl Reading {
+impl StripeState {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
     pub(crate) fn sessions_missing(
         &self,
         worker: &Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         account: Account<'_>,
         now: Micros,
     ) -> Vec<Ask> {
-        let mut unclaimed = self.unclaimed(worker, facts, now);
+        let mut unclaimed = self.unclaimed(worker, findings, now);
         // First the one that grants the plan, which is always read: that there are many others takes nothing away. Then
         // the newest, for they are not noted yet.
         let order = |subscription: &&Subscription| {
             (account.shown.granted_by.as_ref() != Some(&subscription.id), Reverse(subscription.created_s))
         };
         unclaimed.sort_by_key(order);
-        facts.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref())
+        findings.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref())
     }
 
     /// The live subscriptions whose sessions were not read, though they say more than what was.
-    fn unclaimed(&self, worker: &Worker, facts: &Facts, now: Micros) -> Vec<&Subscription> {
+    fn unclaimed(&self, worker: &Worker, findings: &SyncFindings, now: Micros) -> Vec<&Subscription> {
         let live = self.subscriptions.values().filter(|subscription| subscription.status.is_live());
-        live.filter(|subscription| facts.claims(worker, subscription, now).needs_session).collect()
+        live.filter(|subscription| findings.claims(worker, subscription, now).needs_session).collect()
     }
 
     /// What else must be read to know the plan of the account.
     pub(crate) fn details_missing(
         &self,
         worker: &Worker,
-        facts: &Facts,
+        findings: &SyncFindings,
         account: Account<'_>,
         now: Micros,
     ) -> Vec<Ask> {
-        let owned = self.owned(worker, facts, account.subject, now);
+        let owned = self.owned(worker, findings, account.subject, now);
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
-        let mut unread = self.unclaimed(worker, facts, now);
-        unread.retain(|subscription| facts.session_asked(&subscription.id));
+        let mut unread = self.unclaimed(worker, findings, now);
+        unread.retain(|subscription| findings.session_asked(&subscription.id));
         let may_be: SortedMap<_, _> = owned
             .into_iter()
             .map(|(subscription, _)| subscription)
@@ -185,15 +185,16 @@ impl Reading {
     pub(crate) fn reckon(
         &self,
         worker: &Worker,
-        facts: &mut Facts,
+        findings: &mut SyncFindings,
         account: Account<'_>,
         now: Micros,
-    ) -> Reckoning {
+    ) -> TargetRecord {
         let Account { subject, shown, trusted } = account;
-        let owned = self.owned(worker, facts, subject, now);
+        let owned = self.owned(worker, findings, subject, now);
         // One that has ended says no more of what somebody gave by hand since.
-        let is_trusted =
-            |(found, named): &(&Subscription, Named)| named.via == Via::Metadata && found.status.is_live();
+        let is_trusted = |(found, named): &(&Subscription, NamedSubject)| {
+            named.via == Via::Metadata && found.status.is_live()
+        };
         let trusted = trusted || owned.iter().any(is_trusted);
         let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
         let products = worker.products.fresh(now);
@@ -208,7 +209,7 @@ impl Reading {
         let granting_since_s = granting.map(|subscription| subscription.created_s);
         let is_unclear = self.recorded_is_unclear(shown);
         // A session that was not read may name the subject.
-        let unread = self.unclaimed_grants_more(worker, facts, &resolution, account, now);
+        let unread = self.unclaimed_grants_more(worker, findings, &resolution, account, now);
         let complete = self.complete && !unread;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
         let aim = target_plan(&worker.plans, shown, &resolution, reliability);
@@ -217,17 +218,17 @@ impl Reading {
             GrantedPlan::AsRecorded => None,
         };
         if unread && aim == *shown && granted != shown.plan.as_ref() {
-            facts.unread_sessions.insert(subject.clone());
+            findings.unread_sessions.insert(subject.clone());
         }
-        facts.learn_kept(&worker.plans, subject, &aim, &resolution);
+        findings.learn_kept(&worker.plans, subject, &aim, &resolution);
         let awaits_mapping = worker.config.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &aim, &worker.plans);
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
-            facts.too_many_customers.insert(subject.clone());
+            findings.too_many_customers.insert(subject.clone());
         }
-        let notes = self.notes(worker, facts, subject, now);
-        facts.plan_alarms.extend(resolution.alarms);
+        let notes = self.notes(worker, findings, subject, now);
+        findings.plan_alarms.extend(resolution.alarms);
         // A record that another account's or mode's gateway keeps is left as it is.
         let is_others = self.recorded == RecordedSubscription::Unknown && aim == *shown;
         let aim = match is_others {
@@ -236,7 +237,7 @@ impl Reading {
                 holders.lists(shown, self.note_paid(&worker.plans, &owned, shown, aim, &resolution.paid))
             }
         };
-        Reckoning { aim, notes, granting_since_s, awaits_mapping }
+        TargetRecord { aim, notes, granting_since_s, awaits_mapping }
     }
 
     /// The target, with what the granting subscription and those that are late granted when they were last paid; those
@@ -244,7 +245,7 @@ impl Reading {
     fn note_paid(
         &self,
         plans: &PlanTable,
-        owned: &[(&Subscription, Named)],
+        owned: &[(&Subscription, NamedSubject)],
         shown: &Record,
         target: Record,
         paid: &SortedMap<SubscriptionId, Rank>,
@@ -264,12 +265,12 @@ impl Reading {
     fn owned(
         &self,
         worker: &Worker,
-        facts: &Facts,
+        findings: &SyncFindings,
         subject: &Subject,
         now: Micros,
-    ) -> Vec<(&Subscription, Named)> {
+    ) -> Vec<(&Subscription, NamedSubject)> {
         let owner = |subscription: &Subscription| {
-            let claims = facts.claims(worker, subscription, now);
+            let claims = findings.claims(worker, subscription, now);
             claims.owner().filter(|owner| owner.subject == *subject).cloned()
         };
         let all = self.subscriptions.values();
@@ -277,16 +278,22 @@ impl Reading {
     }
 
     /// What is to be noted on the subscriptions of the subject; what the seller says against its owner is put down.
-    fn notes(&self, worker: &Worker, facts: &mut Facts, subject: &Subject, now: Micros) -> Vec<Ask> {
+    fn notes(
+        &self,
+        worker: &Worker,
+        findings: &mut SyncFindings,
+        subject: &Subject,
+        now: Micros,
+    ) -> Vec<Ask> {
         let mut notes = Vec::new();
         for subscription in self.subscriptions.values() {
-            let claims = facts.claims(worker, subscription, now);
+            let claims = findings.claims(worker, subscription, now);
             if !claims.is_noted_by(subject) {
                 continue;
             }
-            facts.learn_claims(subscription, &claims);
+            findings.learn_claims(subscription, &claims);
             // One that has ended is hardly looked at any more.
-            if subscription.status.is_live() && facts.may_note(&subscription.id) {
+            if subscription.status.is_live() && findings.may_note(&subscription.id) {
                 notes.extend(claims.note_change.map(|change| Ask::Note(subscription.id.clone(), change)));
             }
         }
@@ -297,12 +304,12 @@ impl Reading {
     fn unclaimed_grants_more(
         &self,
         worker: &Worker,
-        facts: &Facts,
+        findings: &SyncFindings,
         resolution: &Resolution,
         account: Account<'_>,
         now: Micros,
     ) -> bool {
-        let subscriptions = self.unclaimed(worker, facts, now);
+        let subscriptions = self.unclaimed(worker, findings, now);
         let products = worker.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -319,10 +326,16 @@ impl Reading {
 
     /// Whether there are more subscriptions than were read of a customer that the seller's word connects with the subject.
     /// What a stranger's customer holds beyond that is left out: it could only have given something.
-    pub(crate) fn is_cut_for(&self, worker: &Worker, facts: &Facts, subject: &Subject, now: Micros) -> bool {
+    pub(crate) fn is_cut_for(
+        &self,
+        worker: &Worker,
+        findings: &SyncFindings,
+        subject: &Subject,
+        now: Micros,
+    ) -> bool {
         let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
         cut.any(|subscription| {
-            let claims = facts.claims(worker, subscription, now);
+            let claims = findings.claims(worker, subscription, now);
             claims.everyone().any(|named| named.via == Via::Metadata && named.subject == *subject)
         })
     }
@@ -331,10 +344,10 @@ impl Reading {
     /// lost. Then come the surest claims, and of equally sure ones those that are listed already: else the list would be another one with each set of customers that is read.
     fn holders(
         &self,
-        owned: &[(&Subscription, Named)],
+        owned: &[(&Subscription, NamedSubject)],
         shown: &Record,
         granting: Option<&SubscriptionId>,
-    ) -> Holders {
+    ) -> HeldCustomers {
         let live = owned.iter().filter(|(subscription, _)| subscription.status.is_live());
         let granting = granting.and_then(|id| self.subscriptions.get(id)).map(|granting| &granting.customer);
         let claims: SortedSet<_> = live
@@ -349,7 +362,7 @@ impl Reading {
                 live.push((*customer).clone());
             }
         }
-        Holders { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
+        HeldCustomers { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
     }
 }
 
@@ -368,7 +381,7 @@ fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
 /// it.
 fn awaits_mapping(
     resolution: &Resolution,
-    owned: &[(&Subscription, Named)],
+    owned: &[(&Subscription, NamedSubject)],
     aim: &Record,
     plans: &PlanTable,
 ) -> bool {

@@ -3,7 +3,8 @@
 use super::check::Bench;
 use super::world::{Ending, parts};
 use crate::backfill::{
-    Candidate, Census, Conclusion, Failure, Inquiry, Intent, Next, People, Reconciliation, Whom,
+    BackfillError, Candidate, Census, CensusResult, Conclusion, Intent, Reconciliation, ReconciliationStep,
+    Scope, Target,
 };
 use crate::http::Callout;
 use crate::ids::{CustomerId, Subject};
@@ -12,8 +13,8 @@ use std::collections::VecDeque;
 
 impl Bench {
     /// Who there is.
-    pub(super) fn census(&mut self, inquiry: Inquiry) -> Result<People, Failure> {
-        let (mut census, calls) = Census::begin(&self.replica.worker, inquiry);
+    pub(super) fn census(&mut self, scope: Scope) -> Result<CensusResult, BackfillError> {
+        let (mut census, calls) = Census::begin(&self.replica.worker, scope);
         let mut waiting = VecDeque::from(calls);
         loop {
             if let Some(people) = census.people() {
@@ -26,14 +27,14 @@ impl Bench {
     }
 
     /// One reconciliation.
-    pub(super) fn reconcile(&mut self, whom: Whom, intent: Intent) -> Conclusion {
-        let begun = Reconciliation::begin(&self.replica.worker, self.world.now, whom, intent);
+    pub(super) fn reconcile(&mut self, target: Target, intent: Intent) -> Conclusion {
+        let begun = Reconciliation::begin(&self.replica.worker, self.world.now, target, intent);
         let (mut reconciliation, mut next) = begun.unwrap();
         let mut waiting = VecDeque::new();
         loop {
             match next {
-                Next::Done(conclusion) => return *conclusion,
-                Next::Call(calls) => waiting.extend(calls),
+                ReconciliationStep::Done(conclusion) => return *conclusion,
+                ReconciliationStep::Call(calls) => waiting.extend(calls),
             }
             let (call, ending) = self.next(&mut waiting);
             let (worker, now) = (&mut self.replica.worker, self.world.now);
@@ -42,22 +43,22 @@ impl Bench {
     }
 
     /// `tollgate sync --all`.
-    pub(super) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, Failure> {
-        let people = self.census(Inquiry::All)?;
-        Ok(people.candidates.into_iter().map(|candidate| self.reconcile(whom(candidate), intent)).collect())
+    pub(super) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, BackfillError> {
+        let people = self.census(Scope::All)?;
+        Ok(people.candidates.into_iter().map(|candidate| self.reconcile(target(candidate), intent)).collect())
     }
 
     /// `tollgate sync --subject …`.
     pub(super) fn sync_subject(&mut self, subject: &str, intent: Intent) -> Conclusion {
         let subject = Subject::parse(subject).unwrap();
-        let people = self.census(Inquiry::Subject(subject)).unwrap();
+        let people = self.census(Scope::Subject(subject)).unwrap();
         let [candidate] = <[Candidate; 1]>::try_from(people.candidates).unwrap();
-        self.reconcile(whom(candidate), intent)
+        self.reconcile(target(candidate), intent)
     }
 
     /// `tollgate sync --customer …`.
     pub(super) fn sync_customer(&mut self, customer: &str, intent: Intent) -> Conclusion {
-        self.reconcile(Whom::Customer(CustomerId::parse(customer).unwrap()), intent)
+        self.reconcile(Target::Customer(CustomerId::parse(customer).unwrap()), intent)
     }
 
     fn next(&mut self, waiting: &mut VecDeque<(CallId, Callout)>) -> (CallId, Ending) {
@@ -79,7 +80,7 @@ impl Bench {
 }
 
 /// As the command asks for a candidate unless it is told otherwise.
-fn whom(candidate: Candidate) -> Whom {
+fn target(candidate: Candidate) -> Target {
     let Candidate { subject, customers, trusted } = candidate;
-    Whom::Subject { subject, customers, trusted }
+    Target::Subject { subject, customers, trusted }
 }

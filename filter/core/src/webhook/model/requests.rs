@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::check::{Bench, is_to};
 use super::stripe::Presence;
 use super::world::{Ending, START_S};
-use crate::backfill::{Conclusion, End, Inquiry, Intent, Name, Whom};
+use crate::backfill::{Conclusion, Intent, NotedOwner, Scope, SubjectStatus, Target};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::report::Report;
@@ -25,7 +25,7 @@ fn from_before(metadata: &[(&str, &str)]) -> Bench {
 
 /// What Clerk was told, or would be, for the first whom it concerned.
 fn patch(conclusion: &Conclusion) -> Option<Value> {
-    let change = conclusion.standings.first()?.change.as_ref()?;
+    let change = conclusion.outcomes.first()?.change.as_ref()?;
     change.from.patch(&change.to, "plan")
 }
 
@@ -56,17 +56,21 @@ fn a_rehearsal_writes_nothing_and_says_what_is_written_then() {
         assert_eq!((bench.written(), bench.world.clerk.writes), (vec![], 0), "{way}");
         let want = patch(&rehearsed).unwrap();
         assert_eq!(want["public_metadata"]["plan"], "pro", "{way}");
-        assert_eq!(rehearsed.standings[0].end, None, "{way}");
+        assert_eq!(rehearsed.outcomes[0].end, None, "{way}");
         assert!(lines(&rehearsed, "audit").is_empty(), "{way}");
         let applied = run(&mut bench, Intent::Apply);
         assert_eq!(bench.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{way}");
         assert_eq!(patch(&applied), Some(want), "{way}");
-        assert_eq!((applied.failure.clone(), applied.standings[0].end), (None, Some(End::InLine)), "{way}");
+        assert_eq!(
+            (applied.failure.clone(), applied.outcomes[0].end),
+            (None, Some(SubjectStatus::InSync)),
+            "{way}"
+        );
         assert_eq!(lines(&applied, "audit"), ["created"], "{way}");
         assert_eq!(lines(&applied, "reason"), ["sync"], "{way}");
         let again = run(&mut bench, Intent::Rehearse);
-        assert_eq!((patch(&again), again.standings[0].end), (None, Some(End::InLine)), "{way}");
-        assert_eq!(again.standings[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{way}");
+        assert_eq!((patch(&again), again.outcomes[0].end), (None, Some(SubjectStatus::InSync)), "{way}");
+        assert_eq!(again.outcomes[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{way}");
     }
 }
 
@@ -75,7 +79,8 @@ fn what_a_session_names_is_recorded_at_stripe() {
     for (way, run) in [WAYS[0], WAYS[2]] {
         let mut bench = from_before(&[]);
         bench.world.stripe.add_session("sub_1", &USER, None);
-        let name = |object: &str| Name { object: object.into(), subject: Subject::parse("user_1").unwrap() };
+        let name =
+            |object: &str| NotedOwner { object: object.into(), subject: Subject::parse("user_1").unwrap() };
         let names = [name("sub_1")];
         let rehearsed = run(&mut bench, Intent::Rehearse);
         assert_eq!((rehearsed.names.as_slice(), bench.written()), (&names[..], vec![]), "{way}");
@@ -138,12 +143,12 @@ fn a_plan_that_came_from_elsewhere_is_kept_unless_it_is_to_end() {
         bench.world.clerk.add("user_9");
         bench.world.stripe.add_customer("cus_1", &[]);
         bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[("clerk_user_id", "user_9")]);
-        let people = bench.census(Inquiry::All).unwrap();
+        let people = bench.census(Scope::All).unwrap();
         let found: Vec<&str> = people.candidates.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(found, ["user_1", "user_9"], "{why}");
         let subject = Subject::parse("user_1").unwrap();
-        let whom = Whom::Subject { subject, customers: SortedSet::default(), trusted };
-        assert_eq!(bench.reconcile(whom, Intent::Apply).failure, None, "{why}");
+        let target = Target::Subject { subject, customers: SortedSet::default(), trusted };
+        assert_eq!(bench.reconcile(target, Intent::Apply).failure, None, "{why}");
         assert_eq!(bench.plan("user_1"), Some(want), "{why}");
     }
 }
@@ -192,13 +197,13 @@ fn trouble_ends_a_reconciliation_and_a_rehearsal_alike() {
             let conclusion = run(&mut bench, intent);
             let failure = conclusion.failure.unwrap();
             assert_eq!((failure.code, failure.is_transient), ("upstream_unavailable", true), "{way}");
-            assert_eq!((patch_of(&conclusion.standings), bench.written()), (None, vec![]), "{way}");
+            assert_eq!((patch_of(&conclusion.outcomes), bench.written()), (None, vec![]), "{way}");
         }
     }
 }
 
-fn patch_of(standings: &[crate::backfill::Standing]) -> Option<Record> {
-    standings.iter().find_map(|standing| standing.change.clone()).map(|change| change.to)
+fn patch_of(outcomes: &[crate::backfill::SubjectOutcome]) -> Option<Record> {
+    outcomes.iter().find_map(|outcome| outcome.change.clone()).map(|change| change.to)
 }
 
 #[test]
@@ -233,11 +238,11 @@ fn a_census_reads_every_page_and_names_what_is_nobodys() {
         bench.world.stripe.set_status(subscription, status);
     }
     bench.world.stripe.delete_customer("cus_3", Presence::DeletedAndMissing);
-    let people = bench.census(Inquiry::All).unwrap();
+    let people = bench.census(Scope::All).unwrap();
     assert_eq!((people.counts.subscriptions, people.counts.users), (252, 1_100));
     assert_eq!((people.candidates.len(), people.counts.organizations), (1_102, 1));
-    let nobodys: Vec<&str> = people.nobodys.iter().map(|(id, _)| id.as_str()).collect();
-    assert_eq!(nobodys, ["sub_x"], "what has ended needs no owner");
+    let unowned: Vec<&str> = people.unowned.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(unowned, ["sub_x"], "what has ended needs no owner");
 }
 
 #[test]

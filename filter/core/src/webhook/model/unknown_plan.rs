@@ -170,7 +170,7 @@ fn the_command_keeps_it_and_says_so() {
         let conclusions = bench.sync_all(intent).unwrap();
         assert_eq!(conclusions.len(), 2, "whoever may have a paid plan is looked at");
         assert_eq!(bench.world.clerk.writes, writes, "{intent:?}");
-        assert!(conclusions.iter().all(|conclusion| conclusion.standings[0].change.is_none()), "{intent:?}");
+        assert!(conclusions.iter().all(|conclusion| conclusion.outcomes[0].change.is_none()), "{intent:?}");
         assert_eq!(alarms(&conclusions, "unknown_plan").len(), 2, "{intent:?}");
         assert_eq!(lines_of_audit(&conclusions), 0, "{intent:?}");
     }

@@ -77,11 +77,11 @@ fn the_command_writes_what_is_known_and_then_fails() {
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER]);
     bench.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
     let rehearsed = bench.sync_customer("cus_1", Intent::Rehearse);
-    assert!(rehearsed.standings[0].change.is_some() && bench.written().is_empty());
+    assert!(rehearsed.outcomes[0].change.is_some() && bench.written().is_empty());
     let conclusion = bench.sync_customer("cus_1", Intent::Apply);
     assert_eq!(conclusion.failure.map(|failure| failure.code), Some("unmapped_price"));
     assert_eq!(bench.plan("user_1"), Some("pro"));
-    assert!(conclusion.standings[0].change.is_some());
+    assert!(conclusion.outcomes[0].change.is_some());
 }
 
 #[test]
