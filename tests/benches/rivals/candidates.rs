@@ -2,28 +2,31 @@
 
 use crate::chain::{self, ISSUER};
 use crate::options::Options;
-use crate::requests::{Ready, Requests, Sessions, directory};
+use crate::processor::Counted;
+use crate::requests::{Ready, Requests, Sessions};
 use crate::service::Service;
 use std::any::Any;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
+use tempfile::TempDir;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::envoy::Standalone;
+use tollgate_tests::modules::Modules;
 use tollgate_tests::ratelimit::{Ratelimit, Redis, reaching};
-use tollgate_tests::wire::Answer;
-use tollgate_tests::workspace::progress;
+use tollgate_tests::workspace::{self, progress};
 
 /// The Envoy that all others are held against.
 pub(crate) const BARE: &str = "bare";
 /// The same before an upstream.
 pub(crate) const FORWARDING: &str = "forwarding";
-/// Envoy's own filters that come closest to the gate's job.
+/// Envoy's own filters that come closest to the gate's job, as lean as they can be set up.
 pub(crate) const NATIVE: &str = "native";
+/// What ends the name of a candidate with the modules of another build.
+pub(crate) const AFTER_OTHERS: &str = "@before";
 
 /// Something that answers requests, with all that it needs for that.
 pub(crate) struct Candidate {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// What it is, in a few words.
     pub(crate) about: String,
     /// Whether it gets events, not requests that the gate guards.
@@ -37,9 +40,7 @@ pub(crate) struct Candidate {
     /// A header field that the answer should carry.
     field: Option<&'static str>,
     /// Whose processor time is counted.
-    pub(crate) processes: Vec<u32>,
-    /// How many requests it has had.
-    pub(crate) sent: AtomicU64,
+    pub(crate) counted: Vec<Counted>,
     /// What it needs, and what ends when it is dropped.
     kept: Vec<Box<dyn Any>>,
 }
@@ -47,23 +48,23 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// An Envoy.
     pub(crate) async fn envoy(
-        name: &'static str,
+        name: &str,
         about: &str,
         standalone: Standalone,
         requests: Requests,
     ) -> Candidate {
         progress(&format!("starting {name}: {about}"));
         let envoy = standalone.start().await;
-        let (address, process) = (envoy.address(), envoy.process_id());
-        Candidate::at(name, about, address, requests).with(process, envoy)
+        let (address, worker) = (envoy.address(), Counted::EnvoyWorkers(envoy.process_id()));
+        Candidate::at(name, about, address, requests).with(worker, envoy)
     }
 
     /// What listens at that address.
-    pub(crate) fn at(name: &'static str, about: &str, address: SocketAddr, requests: Requests) -> Candidate {
+    pub(crate) fn at(name: &str, about: &str, address: SocketAddr, requests: Requests) -> Candidate {
         let webhook = matches!(requests, Requests::Signed(_));
-        let (processes, kept) = (Vec::new(), Vec::new());
+        let (counted, kept) = (Vec::new(), Vec::new());
         Candidate {
-            name,
+            name: name.to_owned(),
             about: about.to_owned(),
             webhook,
             address,
@@ -71,15 +72,14 @@ impl Candidate {
             over: BARE,
             status: 200,
             field: None,
-            processes,
-            sent: AtomicU64::new(0),
+            counted,
             kept,
         }
     }
 
     /// The same with a process whose time counts too.
-    pub(crate) fn with(mut self, process: u32, owner: impl Any) -> Candidate {
-        self.processes.push(process);
+    pub(crate) fn with(mut self, counted: Counted, owner: impl Any) -> Candidate {
+        self.counted.push(counted);
         self.keeping(owner)
     }
 
@@ -95,43 +95,74 @@ impl Candidate {
         self
     }
 
-    /// Looks whether an answer is as it should be: else something else would be measured than is said.
+    /// Checks a response's status: else something else would be measured than is said.
     ///
     /// # Panics
-    /// With the answer, if it is not.
-    pub(crate) fn look(&self, answer: Option<Answer>) {
-        let Candidate { name, status, field, .. } = self;
-        let answer = answer.unwrap_or_else(|| panic!("{name} gives no answer"));
-        let warming_up = self.sent.load(std::sync::atomic::Ordering::Relaxed) == 0;
-        let right = answer.status == *status && field.is_none_or(|field| !answer.header(field).is_empty());
-        assert!(right || warming_up, "{name} should answer {status} with {field:?}, and answers {answer:?}");
+    /// With the response, if it is another one.
+    pub(crate) fn check_status(&self, status: u16, response: &[u8]) {
+        let Candidate { name, status: wanted, .. } = self;
+        assert!(status == *wanted, "{name} should respond {wanted}: {}", response.escape_ascii());
     }
+
+    /// Checks that a response has the header field that it should have.
+    ///
+    /// # Panics
+    /// With the response, if it has not.
+    pub(crate) fn check_field(&self, response: &[u8]) {
+        let Some(field) = self.field else { return };
+        let text = String::from_utf8_lossy(response);
+        let there = text.lines().any(|line| line.starts_with(&format!("{field}:")));
+        assert!(there, "{} should respond with {field}: {text}", self.name);
+    }
+}
+
+/// A build of the modules, and what ends the names of the candidates that have it.
+pub(crate) struct Build {
+    pub(crate) modules: Modules,
+    pub(crate) suffix: &'static str,
+}
+
+/// Returns the present build, and the one that the options name.
+pub(crate) fn builds(options: &Options) -> Vec<Build> {
+    let mut builds = vec![Build { modules: Modules::build().clone(), suffix: "" }];
+    if let Some(dir) = &options.before {
+        let file = |name| dir.join(name);
+        let modules =
+            Modules { stripe_webhook: file("stripe_webhook.wasm"), plan_gate: file("plan_gate.wasm") };
+        builds.push(Build { modules, suffix: AFTER_OTHERS });
+    }
+    builds
 }
 
 /// All whose names were asked for.
 pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate> {
     let mut all = vec![bare(sessions).await];
-    let dir = directory();
     if options.wants("empty-plugin") {
+        let dir = directory();
         let module = dir.path().join("empty.wasm");
         let bytes = wat::parse_str(include_str!("chains/empty.wat"));
         let bytes = bytes.unwrap_or_else(|e| panic!("chains/empty.wat: {e}"));
         std::fs::write(&module, bytes).unwrap_or_else(|e| panic!("cannot write {}: {e}", module.display()));
         let about = "a plugin that does nothing";
         let requests = fixed(&sessions.none);
-        all.push(Candidate::envoy("empty-plugin", about, chain::empty_plugin(&module), requests).await);
+        let empty = Candidate::envoy("empty-plugin", about, chain::empty_plugin(&module), requests).await;
+        all.push(empty.keeping(dir));
     }
     for (name, about, chain, requests) in natives(sessions) {
         if options.wants(name) {
             let native = Candidate::envoy(name, about, chain::native(chain), fixed(requests)).await;
-            let field = (name == NATIVE).then_some("x-ratelimit-remaining");
+            let field = name.starts_with(NATIVE).then_some("x-ratelimit-remaining");
             all.push(native.answering(200, field));
         }
     }
-    for (name, about, standalone, requests, (status, field)) in gates(sessions) {
-        if options.wants(name) {
-            let gate = Candidate::envoy(name, about, standalone, fixed(requests)).await;
-            all.push(gate.answering(status, field));
+    let builds = builds(options);
+    for build in &builds {
+        for (name, about, standalone, requests, (status, field)) in gates(&build.modules, sessions) {
+            if options.wants(name) {
+                let name = format!("{name}{}", build.suffix);
+                let gate = Candidate::envoy(&name, about, standalone, fixed(requests)).await;
+                all.push(gate.answering(status, field));
+            }
         }
     }
     all.extend(distributed(all[0].address, sessions, options).await);
@@ -148,7 +179,7 @@ async fn bare(sessions: &Sessions) -> Candidate {
 
 type Native<'a> = (&'static str, &'static str, &'static str, &'a Ready);
 
-fn natives(sessions: &Sessions) -> [Native<'_>; 3] {
+fn natives(sessions: &Sessions) -> [Native<'_>; 4] {
     [
         (
             "jwt_authn-cache",
@@ -158,8 +189,14 @@ fn natives(sessions: &Sessions) -> [Native<'_>; 3] {
         ),
         (
             NATIVE,
-            "jwt_authn, token in its cache; local_ratelimit by subject, with its header fields",
+            "jwt_authn, token in its cache; local_ratelimit by a claim in a header field, with its own header fields",
             include_str!("chains/native.yaml"),
+            &sessions.usual,
+        ),
+        (
+            "native-metadata",
+            "the same, with the claim in dynamic metadata",
+            include_str!("chains/native_metadata.yaml"),
             &sessions.usual,
         ),
         ("jwt_authn", "jwt_authn without a cache", include_str!("chains/jwt_authn.yaml"), &sessions.many),
@@ -168,20 +205,22 @@ fn natives(sessions: &Sessions) -> [Native<'_>; 3] {
 
 type Gate<'a> = (&'static str, &'static str, Standalone, &'a Ready, (u16, Option<&'static str>));
 
-fn gates(sessions: &Sessions) -> [Gate<'_>; 6] {
+fn gates<'a>(modules: &Modules, sessions: &'a Sessions) -> [Gate<'a>; 6] {
     let usual = &sessions.usual;
     let remaining = Some("x-ratelimit-remaining");
-    let unlimited = chain::gate(|document| {
+    let unlimited = chain::gate(modules, |document| {
         document["plan_gate"]["rules"][0].as_mapping_mut().map(|rule| rule.remove("limit"));
     });
-    let quiet = chain::gate(|document| {
+    let quiet = chain::gate(modules, |document| {
         document["plan_gate"]["rate_limit_headers"] = "none".into();
         document["plan_gate"]["identity_headers"] = Vec::<String>::new().into();
     });
-    let three = chain::gate(|document| document["plans"][1]["limits"]["asks"] = chain::three_windows());
-    let used_up =
-        chain::gate(|document| document["plans"][1]["limits"]["asks"] = chain::windows(&["month"], 1));
-    let plain = || chain::gate(|_| ());
+    let three =
+        chain::gate(modules, |document| document["plans"][1]["limits"]["asks"] = chain::three_windows());
+    let used_up = chain::gate(modules, |document| {
+        document["plans"][1]["limits"]["asks"] = chain::windows(&["month"], 1)
+    });
+    let plain = || chain::gate(modules, |_| ());
     [
         ("gate-unlimited", "the gate: token known, no limit", unlimited, usual, (200, None)),
         ("gate-quiet", "the gate: token known, one limit, no header fields", quiet, usual, (200, None)),
@@ -208,7 +247,7 @@ async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Option
         return all;
     }
     let service = Rc::new(Ratelimit::start().await);
-    let processes = [service.process_id(), service.redis.process_id()].map(running);
+    let services = [service.process_id(), service.redis.process_id()].map(running);
     let native = reaching(service.address(), chain::native(include_str!("chains/ratelimit.yaml")));
     let about = [
         "jwt_authn, token in its cache; Envoy's ratelimit filter, with its header fields",
@@ -222,7 +261,7 @@ async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Option
         if options.wants(name) {
             let standalone = chain::forwarding(upstream, standalone);
             let mut candidate = Candidate::envoy(name, about, standalone, fixed(&sessions.usual)).await;
-            candidate.processes.extend(processes);
+            candidate.counted.extend(services);
             candidate.over = FORWARDING;
             all.push(candidate.keeping(Rc::clone(&service)).answering(200, Some("x-ratelimit-remaining")));
         }
@@ -230,8 +269,8 @@ async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Option
     all
 }
 
-fn running(process: Option<u32>) -> u32 {
-    process.unwrap_or_else(|| panic!("a service has ended"))
+fn running(process: Option<u32>) -> Counted {
+    Counted::Process(process.unwrap_or_else(|| panic!("a service has ended")))
 }
 
 async fn ext_authz(sessions: &Sessions) -> Candidate {
@@ -243,10 +282,17 @@ async fn ext_authz(sessions: &Sessions) -> Candidate {
     let envoy = chain::native(include_str!("chains/ext_authz.yaml")).upstream_at("upstream", service.address);
     let about = "ext_authz to a FastAPI service: PyJWT, a counter in Redis";
     let candidate = Candidate::envoy("ext_authz", about, envoy, fixed(&sessions.usual)).await;
-    let candidate = candidate.with(service.process(), service).with(running(redis.process_id()), redis);
+    let candidate = candidate.with(service.counted(), service).with(running(redis.process_id()), redis);
     candidate.answering(200, Some("x-ratelimit-remaining"))
 }
 
 fn fixed(ready: &Ready) -> Requests {
-    Requests::Fixed(ready.clone())
+    Requests::Fixed(Rc::clone(ready))
+}
+
+/// Returns a directory that is removed when dropped.
+fn directory() -> TempDir {
+    let parent = workspace::target_dir().join("tmp");
+    let dir = std::fs::create_dir_all(&parent).and_then(|()| TempDir::new_in(&parent));
+    dir.unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()))
 }

@@ -14,17 +14,17 @@ pub(crate) const ISSUER: &str = "https://clerk.example.com";
 const PLENTY: u64 = 1_000_000_000;
 
 /// The shipped filters, with answers of Envoy's own and no access log.
-fn shipped() -> Standalone {
+fn shipped(modules: &Modules) -> Standalone {
     Standalone::load()
-        .modules(Modules::build())
+        .modules(modules)
         .concurrency(1)
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .edit(|config| {
             let manager = manager(config);
             manager.as_mapping_mut().map(|fields| fields.remove("access_log"));
             manager["route_config"]["virtual_hosts"][0] = yaml(
-                "{name: all, domains: ['*'], routes: [{match: {prefix: /}, direct_response: {status: 200, body: \
-                 {inline_string: '42'}}}]}",
+                "{name: all, domains: ['*'], request_body_buffer_limit: 1048576, routes: [{match: {prefix: /}, \
+                 direct_response: {status: 200, body: {inline_string: '42'}}}]}",
             );
         })
         .without_filter("envoy.filters.http.cors")
@@ -37,7 +37,7 @@ pub(crate) fn native(filters: &str) -> Standalone {
     let Value::Sequence(filters) = yaml(&filters.replace("ISSUER", ISSUER).replace("JWKS", &keys)) else {
         panic!("a chain is a list of filters")
     };
-    shipped().without_modules().edit(|config| {
+    shipped(Modules::build()).without_modules().edit(|config| {
         if let Some(chain) = manager(config)["http_filters"].as_sequence_mut() {
             chain.splice(0..0, filters);
         }
@@ -45,40 +45,46 @@ pub(crate) fn native(filters: &str) -> Standalone {
 }
 
 /// An Envoy with the gate alone, its document edited.
-pub(crate) fn gate(edit: impl FnOnce(&mut Value)) -> Standalone {
-    with_plenty(edit).without_filter("stripe_webhook")
+pub(crate) fn gate(modules: &Modules, edit: impl FnOnce(&mut Value)) -> Standalone {
+    with_plenty(modules, edit).without_filter("stripe_webhook")
 }
 
 /// An Envoy with the gate alone, which counts in the envoyproxy/ratelimit at that address.
 pub(crate) fn gate_counting_at(service: SocketAddr) -> Standalone {
-    counting_at(service, with_plenty(|_| ()), |_| ()).without_filter("stripe_webhook")
+    counting_at(service, with_plenty(Modules::build(), |_| ()), |_| ()).without_filter("stripe_webhook")
 }
 
 /// The same with an upstream that answers.
 pub(crate) fn forwarding(upstream: SocketAddr, standalone: Standalone) -> Standalone {
-    standalone.upstream_at("upstream", upstream).edit(|config| {
+    routed(standalone.upstream_at("upstream", upstream))
+}
+
+/// The same with a route to the upstream.
+fn routed(standalone: Standalone) -> Standalone {
+    standalone.edit(|config| {
         manager(config)["route_config"]["virtual_hosts"][0]["routes"][0] =
             yaml("{match: {prefix: /}, route: {cluster: upstream}}");
     })
 }
 
 /// Limits that nobody reaches.
-fn with_plenty(edit: impl FnOnce(&mut Value)) -> Standalone {
+fn with_plenty(modules: &Modules, edit: impl FnOnce(&mut Value)) -> Standalone {
     let document = |document: &mut Value| {
         document["plans"][1]["limits"]["asks"] = windows(&["month"], PLENTY);
         edit(document);
     };
-    shipped().document(document)
+    shipped(modules).document(document)
 }
 
-/// An Envoy with the webhook filter alone.
-pub(crate) fn webhook() -> Standalone {
-    shipped().without_filter("plan_gate")
+/// An Envoy with the webhook filter alone. It has a route, though no event takes it: `request_body_buffer_limit` holds
+/// for routes only, not for responses of Envoy's own.
+pub(crate) fn webhook(modules: &Modules) -> Standalone {
+    routed(shipped(modules).without_filter("plan_gate"))
 }
 
 /// An Envoy with a plugin in the gate's place that does nothing.
 pub(crate) fn empty_plugin(module: &std::path::Path) -> Standalone {
-    gate(|_| ()).edit(|config| {
+    gate(Modules::build(), |_| ()).edit(|config| {
         let plugin = &mut manager(config)["http_filters"][0]["typed_config"]["config"];
         plugin["vm_config"]["code"]["local"]["filename"] = module.display().to_string().into();
         plugin.as_mapping_mut().map(|fields| fields.remove("configuration"));

@@ -28,8 +28,8 @@ pub(crate) async fn measure() -> Vec<Footprint> {
     let modules = Modules::build();
     let bare = chain::native("[]");
     vec![
-        of("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(), &bare).await,
-        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(|_| ()), &bare).await,
+        of("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
+        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(modules, |_| ()), &bare).await,
     ]
 }
 

@@ -1,8 +1,9 @@
 //! What the command prints, fit for a page, and what it writes as JSON.
 
-use crate::figures::{Measured, Spread, bare};
+use crate::candidates::BARE;
+use crate::connections::CONNECTIONS;
+use crate::figures::{Measured, Run, Spread};
 use crate::footprint::Footprint;
-use crate::load::Run;
 use crate::machine;
 use crate::options::Options;
 use crate::verdict::{self, Verdict};
@@ -17,35 +18,32 @@ pub(crate) struct Report {
     machine: String,
     envoy: String,
     rounds: u32,
-    seconds: u32,
-    measured: Vec<Measured>,
+    turn_ms: u128,
+    runs: Vec<Run>,
     targets: Vec<Verdict>,
     footprint: Option<Vec<Footprint>>,
 }
 
 impl Report {
-    pub(crate) fn new(
-        options: &Options,
-        measured: Vec<Measured>,
-        footprint: Option<Vec<Footprint>>,
-    ) -> Report {
-        let targets = verdict::all(&measured);
-        let Options { rounds, seconds, .. } = *options;
+    pub(crate) fn new(options: &Options, runs: Vec<Run>, footprint: Option<Vec<Footprint>>) -> Report {
+        let targets = verdict::all(&runs);
+        let (rounds, turn_ms) = (options.rounds, options.turn().as_millis());
         let (date, machine, envoy) = (machine::today(), machine::words(), machine::envoy());
-        Report { date, machine, envoy, rounds, seconds, measured, targets, footprint }
+        Report { date, machine, envoy, rounds, turn_ms, runs, targets, footprint }
     }
 
-    /// In Markdown.
+    /// Returns it in Markdown.
     pub(crate) fn table(&self) -> String {
-        let Report { date, machine, envoy, rounds, seconds, .. } = self;
+        let Report { date, machine, envoy, rounds, turn_ms, .. } = self;
+        let runs = self.runs.len();
         let mut text = format!(
-            "{date}, Envoy {envoy}, one worker each, {rounds} rounds of {seconds} s by turns, wrk with 16 connections; \
-             {machine}.\n\n"
+            "{date}, Envoy {envoy}, one worker each; {runs} runs of {rounds} rounds, turns of {turn_ms} ms there and back, \
+             {CONNECTIONS} connections; {machine}.\n\n"
         );
         self.guarded(&mut text);
         self.webhooks(&mut text);
         if !self.targets.is_empty() {
-            text += "\n| target | at most | measured | |\n|---|---|---|---|\n";
+            text += "\n| target | at most | measured | runs | |\n|---|---|---|---|---|\n";
             self.targets.iter().for_each(|target| line(&mut text, &target.row()));
         }
         if let Some(footprint) = &self.footprint {
@@ -60,41 +58,49 @@ impl Report {
 
     /// Requests that the gate would guard.
     fn guarded(&self, text: &mut String) {
-        let bare = bare(&self.measured);
-        *text += "| guarded requests | | added to a request, µs | × bare | requests/s | p50, p99, µs |\n\
-                  |---|---|---|---|---|---|\n";
-        for measured in self.measured.iter().filter(|measured| !measured.webhook) {
-            let added = Spread::of(measured.added_us(&self.measured));
-            let ratio = measured.spread(Run::processor_us).median / bare.spread(Run::processor_us).median;
-            let added = match measured.over {
-                over if measured.name == over => "–".to_owned(),
-                over if over == bare.name => shown(added, 1),
-                over => format!("{} over `{over}`", shown(added, 1)),
+        *text += "| guarded requests | | added to a request, µs |\n|---|---|---|\n";
+        for measured in self.candidates().filter(|measured| !measured.webhook) {
+            let cost = match measured.over {
+                over if measured.name == over => {
+                    format!(
+                        "{} in all",
+                        shown(self.spread(measured, |measured, _| measured.rounds_us.clone()), 1)
+                    )
+                }
+                BARE => shown(self.spread(measured, Measured::added_us), 1),
+                over => format!("{} over `{over}`", shown(self.spread(measured, Measured::added_us), 1)),
             };
-            let rest = measured.speed();
-            line(
-                text,
-                &format!("| `{}` | {} | {added} | {ratio:.2} | {rest} |", measured.name, measured.about),
-            );
+            line(text, &format!("| `{}` | {} | {cost} |", measured.name, measured.about));
         }
     }
 
     /// Events that came to the webhook, or to an application that does the same.
     fn webhooks(&self, text: &mut String) {
-        let mut webhooks = self.measured.iter().filter(|measured| measured.webhook).peekable();
+        let mut webhooks = self.candidates().filter(|measured| measured.webhook).peekable();
         if webhooks.peek().is_none() {
             return;
         }
-        *text +=
-            "\n| webhooks | | processor for each, µs | events/s | p50, p99, µs |\n|---|---|---|---|---|\n";
+        *text += "\n| webhooks | | processor for each, µs |\n|---|---|---|\n";
         for measured in webhooks {
-            let processor = shown(measured.spread(Run::processor_us), 0);
-            let rest = measured.speed();
-            line(text, &format!("| `{}` | {} | {processor} | {rest} |", measured.name, measured.about));
+            let cost = shown(self.spread(measured, |measured, _| measured.rounds_us.clone()), 0);
+            line(text, &format!("| `{}` | {} | {cost} |", measured.name, measured.about));
         }
     }
 
-    /// Writes all of it, each run included.
+    fn candidates(&self) -> impl Iterator<Item = &Measured> {
+        self.runs.first().into_iter().flatten()
+    }
+
+    /// Returns a figure over all rounds of all runs.
+    fn spread(&self, measured: &Measured, figure: impl Fn(&Measured, &Run) -> Vec<f64>) -> Spread {
+        let of_run = |run: &Run| {
+            let same = run.iter().find(|other| other.name == measured.name);
+            same.map(|same| figure(same, run)).unwrap_or_default()
+        };
+        Spread::new(self.runs.iter().flat_map(of_run).collect())
+    }
+
+    /// Writes all of it, each round included.
     ///
     /// # Panics
     /// When the file cannot be written.
@@ -105,18 +111,9 @@ impl Report {
     }
 }
 
-impl Measured {
-    /// The last two columns.
-    fn speed(&self) -> String {
-        let per_second = self.spread(Run::per_second);
-        let (half, most) = (self.spread(|run| run.p50_us as f64), self.spread(|run| run.p99_us as f64));
-        format!("{} | {:.0}, {:.0}", shown(per_second, 0), half.median, most.median)
-    }
-}
-
 fn shown(spread: Spread, decimals: usize) -> String {
-    let Spread { median, min, max } = spread;
-    format!("{median:.decimals$} ({min:.decimals$}–{max:.decimals$})")
+    let Spread { median, lower, upper } = spread;
+    format!("{median:.decimals$} ({lower:.decimals$}–{upper:.decimals$})")
 }
 
 fn line(text: &mut String, line: &str) {

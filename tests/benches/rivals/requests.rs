@@ -1,13 +1,9 @@
-//! Requests made before the load begins, in files that `turns.lua` reads.
+//! Requests made before the load begins.
 
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use std::rc::Rc;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::clerk::tokens::Token;
 use tollgate_tests::fake::unix_now;
-use tollgate_tests::workspace;
 
 /// How many users there are.
 pub(crate) const USERS: usize = 64;
@@ -16,26 +12,22 @@ const TOKENS: usize = 12_000;
 /// How long a token lives, in seconds: longer than the benchmark.
 const LIFE_S: i64 = 6 * 3600;
 
-/// A file of requests, and the first of them.
-#[derive(Debug, Clone)]
-pub(crate) struct Ready {
-    pub(crate) file: PathBuf,
-    pub(crate) probe: Vec<u8>,
-}
+/// Requests that are sent one after another, and again from the first.
+pub(crate) type Ready = Rc<[Vec<u8>]>;
 
 /// Where a candidate's requests come from.
 pub(crate) enum Requests {
     /// They are always the same.
     Fixed(Ready),
-    /// They are made anew for each run, as they are signed with the time.
+    /// They are made anew for each round, because they are signed with the time.
     Signed(Box<dyn Fn() -> Ready>),
 }
 
 impl Requests {
-    /// Those for a run that begins now.
+    /// Returns those for a round that begins now.
     pub(crate) fn now(&self) -> Ready {
         match self {
-            Requests::Fixed(ready) => ready.clone(),
+            Requests::Fixed(ready) => Rc::clone(ready),
             Requests::Signed(make) => make(),
         }
     }
@@ -49,12 +41,10 @@ pub(crate) struct Sessions {
     pub(crate) many: Ready,
     /// No token at all.
     pub(crate) none: Ready,
-    _dir: TempDir,
 }
 
 impl Sessions {
     pub(crate) fn sign() -> Sessions {
-        let dir = directory();
         let now = unix_now();
         let sign = |number: usize| {
             let token = Token::session(&format!("user_{:04}", number % USERS), now).plan("pro");
@@ -70,12 +60,7 @@ impl Sessions {
             all.extend(rest);
             all
         });
-        Sessions {
-            usual: write(dir.path(), "usual", &many[..USERS]),
-            many: write(dir.path(), "many", &many),
-            none: write(dir.path(), "none", &[ask("")]),
-            _dir: dir,
-        }
+        Sessions { usual: many[..USERS].into(), many: many.into(), none: [ask("")].into() }
     }
 }
 
@@ -83,29 +68,10 @@ fn ask(fields: &str) -> Vec<u8> {
     format!("GET /ask HTTP/1.1\r\nhost: gateway.test\r\n{fields}\r\n").into_bytes()
 }
 
-/// A POST of that body.
+/// Returns a POST of that body.
 pub(crate) fn post(path: &str, fields: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head =
         format!("POST {path} HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: {length}\r\n{fields}\r\n");
     [head.as_bytes(), body].concat()
-}
-
-/// A directory that is removed when dropped.
-pub(crate) fn directory() -> TempDir {
-    let parent = workspace::target_dir().join("tmp");
-    let dir = fs::create_dir_all(&parent).and_then(|()| TempDir::new_in(&parent));
-    dir.unwrap_or_else(|e| panic!("cannot create a directory in {}: {e}", parent.display()))
-}
-
-/// Writes requests into a file of that name.
-pub(crate) fn write(dir: &Path, name: &str, requests: &[Vec<u8>]) -> Ready {
-    let mut bytes = Vec::new();
-    for request in requests {
-        let _ = writeln!(bytes, "{}", request.len());
-        bytes.extend(request);
-    }
-    let file = dir.join(name);
-    fs::write(&file, bytes).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
-    Ready { file, probe: requests[0].clone() }
 }

@@ -1,5 +1,6 @@
 //! A FastAPI service of `services/`, on a free port.
 
+use crate::processor::Counted;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
@@ -31,8 +32,9 @@ impl Service {
         Service { child, address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port) }
     }
 
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+    /// Returns its process, all of whose time counts.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted::Process(self.child.id())
     }
 }
 

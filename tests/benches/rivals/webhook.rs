@@ -1,12 +1,11 @@
 //! What is measured of webhooks: events that somebody forged, and events that bring a user's record in line.
 
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, builds};
 use crate::chain;
 use crate::options::Options;
-use crate::requests::{Ready, Requests, USERS, directory, post, write};
+use crate::requests::{Ready, Requests, USERS, post};
 use crate::service::Service;
 use std::rc::Rc;
-use tempfile::TempDir;
 use tollgate_tests::clerk::{FakeClerk, User};
 use tollgate_tests::envoy::Standalone;
 use tollgate_tests::fake::unix_now;
@@ -28,12 +27,13 @@ const SYNC: (&str, &str, &str) =
 /// All whose names were asked for.
 pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
     let mut all = Vec::new();
-    let dir = Rc::new(directory());
+    let builds = builds(options);
     for (gateway, application, about, bytes) in FORGED {
-        let requests = || Requests::Signed(forged(Rc::clone(&dir), bytes));
-        if options.wants(gateway) {
-            let envoy = chain::webhook().env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
-            all.push(Candidate::envoy(gateway, about, envoy, requests()).await.answering(400, None));
+        let requests = || Requests::Signed(forged(bytes));
+        for build in builds.iter().filter(|_| options.wants(gateway)) {
+            let envoy = chain::webhook(&build.modules).env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
+            let name = format!("{gateway}{}", build.suffix);
+            all.push(Candidate::envoy(&name, about, envoy, requests()).await.answering(400, None));
         }
         if options.wants(application) {
             let service = Service::start(
@@ -47,22 +47,23 @@ pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
                 ],
             );
             let candidate = Candidate::at(application, about, service.address, requests());
-            all.push(candidate.with(service.process(), service).answering(400, None));
+            all.push(candidate.with(service.counted(), service).answering(400, None));
         }
     }
     let (gateway, application, about) = SYNC;
-    if options.wants(gateway) {
+    for build in builds.iter().filter(|_| options.wants(gateway)) {
         let world = Rc::new(World::start().await);
-        let envoy = world.lead(chain::webhook());
-        let requests = Requests::Signed(signed(Rc::clone(&dir), Rc::clone(&world)));
-        all.push(Candidate::envoy(gateway, about, envoy, requests).await);
+        let envoy = world.lead(chain::webhook(&build.modules));
+        let requests = Requests::Signed(signed(Rc::clone(&world)));
+        let name = format!("{gateway}{}", build.suffix);
+        all.push(Candidate::envoy(&name, about, envoy, requests).await);
     }
     if options.wants(application) {
         let world = Rc::new(World::start().await);
         let service = world.application();
-        let requests = Requests::Signed(signed(Rc::clone(&dir), Rc::clone(&world)));
+        let requests = Requests::Signed(signed(Rc::clone(&world)));
         let candidate = Candidate::at(application, about, service.address, requests);
-        all.push(candidate.with(service.process(), service));
+        all.push(candidate.with(service.counted(), service));
     }
     all
 }
@@ -112,7 +113,7 @@ impl World {
     }
 }
 
-fn forged(dir: Rc<TempDir>, bytes: usize) -> Box<dyn Fn() -> Ready> {
+fn forged(bytes: usize) -> Box<dyn Fn() -> Ready> {
     let object = serde_json::json!({"id": "sub_0", "object": "subscription", "padding": "x".repeat(bytes)});
     let event = Event::snapshot("evt_forged", "customer.subscription.updated", unix_now(), false, object);
     let mut padded = event.body();
@@ -121,11 +122,11 @@ fn forged(dir: Rc<TempDir>, bytes: usize) -> Box<dyn Fn() -> Ready> {
     Box::new(move || {
         let signature = tollgate_tests::stripe::sign(&["whsec_guessed"], unix_now(), &padded);
         let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
-        write(dir.path(), &format!("forged-{bytes}"), &[post(WEBHOOK_PATH, &fields, &padded)])
+        [post(WEBHOOK_PATH, &fields, &padded)].into()
     })
 }
 
-fn signed(dir: Rc<TempDir>, world: Rc<World>) -> Box<dyn Fn() -> Ready> {
+fn signed(world: Rc<World>) -> Box<dyn Fn() -> Ready> {
     Box::new(move || {
         let event = |number| {
             let event = world.stripe.event("customer.subscription.updated", &format!("sub_{number}"));
@@ -133,6 +134,6 @@ fn signed(dir: Rc<TempDir>, world: Rc<World>) -> Box<dyn Fn() -> Ready> {
             let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
             post(WEBHOOK_PATH, &fields, &body)
         };
-        write(dir.path(), "signed", &(0..USERS).map(event).collect::<Vec<_>>())
+        (0..USERS).map(event).collect()
     })
 }

@@ -1,0 +1,102 @@
+//! Load by turns: each candidate gets a fixed number of requests, and the processor time that they took is noted.
+
+use crate::candidates::Candidate;
+use crate::connections::{CONNECTIONS, Connections};
+use crate::figures::Measured;
+use crate::options::Options;
+use crate::processor;
+use crate::requests::Ready;
+use std::time::{Duration, Instant};
+use tollgate_tests::workspace::progress;
+
+/// How long each candidate runs before it counts: V8 compiles again what is used often.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How many requests of the warm-up decide how many a turn has.
+const CALIBRATING_REQUESTS: usize = 10 * CONNECTIONS;
+/// The most requests of a turn.
+const TURN_REQUESTS_MAX: usize = 20_000;
+
+/// A candidate with its connections, and how many requests a turn of it has.
+struct Driven<'a> {
+    candidate: &'a Candidate,
+    connections: Connections,
+    turn_requests: usize,
+    /// How many requests it has had.
+    sent: usize,
+}
+
+/// Warms all up and returns what their rounds came to.
+///
+/// # Panics
+/// When a candidate does not respond as it should.
+pub(crate) fn run(all: &[Candidate], options: &Options) -> Vec<Measured> {
+    let mut driven: Vec<_> = all.iter().map(|candidate| Driven::warm_up(candidate, options)).collect();
+    let mut measured: Vec<_> = all.iter().map(Measured::new).collect();
+    for round in 1..=options.rounds {
+        if round.is_multiple_of(10) {
+            progress(&format!("round {round} of {}", options.rounds));
+        }
+        let requests: Vec<_> = all.iter().map(|candidate| candidate.requests.now()).collect();
+        // There and back: a machine that becomes faster or slower meanwhile favors nobody.
+        let mut took: Vec<_> =
+            driven.iter_mut().zip(&requests).map(|(driven, requests)| driven.turn(requests)).collect();
+        for ((driven, requests), took) in driven.iter_mut().zip(&requests).zip(&mut took).rev() {
+            *took += driven.turn(requests);
+        }
+        for ((measured, driven), took) in measured.iter_mut().zip(&driven).zip(took) {
+            measured.rounds_us.push(took.as_secs_f64() * 1e6 / (2 * driven.turn_requests) as f64);
+        }
+    }
+    measured
+}
+
+impl<'a> Driven<'a> {
+    fn warm_up(candidate: &'a Candidate, options: &Options) -> Driven<'a> {
+        progress(&format!("warming up {}", candidate.name));
+        let connections = Connections::new(candidate.address);
+        let mut driven = Driven { candidate, connections, turn_requests: 0, sent: 0 };
+        let requests = candidate.requests.now();
+        let ends = Instant::now() + WARM_UP;
+        // Limits that are to be used up are used up here, so that statuses do not count yet.
+        while Instant::now() < ends {
+            driven.send(&requests, CALIBRATING_REQUESTS, |_, _| ());
+        }
+        let mut first = true;
+        let took = driven.counting(&requests, CALIBRATING_REQUESTS, |candidate, status, response| {
+            candidate.check_status(status, response);
+            if std::mem::take(&mut first) {
+                candidate.check_field(response);
+            }
+        });
+        let each = took.as_secs_f64() / CALIBRATING_REQUESTS as f64;
+        let batches = (options.turn().as_secs_f64() / each / CONNECTIONS as f64).ceil() as usize;
+        driven.turn_requests = (batches.max(1) * CONNECTIONS).min(TURN_REQUESTS_MAX);
+        driven
+    }
+
+    /// Returns the processor time that one turn took.
+    fn turn(&mut self, requests: &Ready) -> Duration {
+        self.counting(requests, self.turn_requests, Candidate::check_status)
+    }
+
+    fn counting(
+        &mut self,
+        requests: &Ready,
+        count: usize,
+        mut check: impl FnMut(&Candidate, u16, &[u8]),
+    ) -> Duration {
+        self.connections.renew();
+        let before = processor::taken(&self.candidate.counted);
+        let candidate = self.candidate;
+        self.send(requests, count, |status, response| check(candidate, status, response));
+        processor::taken(&self.candidate.counted).saturating_sub(before)
+    }
+
+    fn send(&mut self, requests: &Ready, count: usize, check: impl FnMut(u16, &[u8])) {
+        self.connections.renew();
+        let next = requests.iter().cycle().skip(self.sent % requests.len()).take(count);
+        self.sent += count;
+        // The fakes that a candidate asks run in this process too, on other threads.
+        tokio::task::block_in_place(|| self.connections.send(next.map(Vec::as_slice), check));
+    }
+}
