@@ -17,10 +17,10 @@ use crate::stripe::api::{Searched, StripeApi};
 use crate::stripe::outcome::Answer;
 use crate::stripe::search::Found;
 use crate::stripe::subscription::{Page, Subscription};
+use crate::sync::SyncState;
 use crate::sync::{Ask, Told, found};
 use crate::sync::{Claims, NamedSubject, SessionClaims, Via};
 use crate::sync::{Service, SyncError};
-use crate::webhook::Worker;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many subscriptions, users or organisations are read at most.
@@ -150,7 +150,7 @@ enum CensusRequest {
 
 impl Census {
     /// Begins one. These callouts are to be started, side by side.
-    pub fn begin(worker: &Worker, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
+    pub fn begin(state: &SyncState, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
         let mut census = Census::default();
         let questions = match scope {
             Scope::All => vec![
@@ -170,7 +170,7 @@ impl Census {
                     .into()
             }
         };
-        let calls = questions.into_iter().map(|question| census.ask(worker, question)).collect();
+        let calls = questions.into_iter().map(|question| census.ask(state, question)).collect();
         (census, calls)
     }
 
@@ -180,18 +180,18 @@ impl Census {
     /// [`BackfillError`]: then it has ended.
     pub fn answered(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         call: CallId,
         outcome: &Outcome<'_>,
     ) -> Result<Vec<(CallId, Callout)>, BackfillError> {
         let Some(question) = self.questions.remove(&call) else { return Ok(Vec::new()) };
-        let next = self.learn(worker, question, outcome).map_err(|error| failure(&error))?;
-        let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(worker, question)).collect();
+        let next = self.learn(state, question, outcome).map_err(|error| failure(&error))?;
+        let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(state, question)).collect();
         while self.lookups < LOOKUPS_MAX
             && let Some(unread) = self.unread.pop_front()
         {
             self.lookups = self.lookups.saturating_add(1);
-            calls.push(self.ask(worker, CensusRequest::Session(unread)));
+            calls.push(self.ask(state, CensusRequest::Session(unread)));
         }
         if self.questions.is_empty() {
             self.check_account()?;
@@ -225,15 +225,15 @@ impl Census {
         CensusCounts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
     }
 
-    fn ask(&mut self, worker: &Worker, question: CensusRequest) -> (CallId, Callout) {
-        let stripe = StripeApi::new(&worker.config.stripe);
-        let clerk = BackendApi::new(&worker.config.clerk);
+    fn ask(&mut self, state: &SyncState, question: CensusRequest) -> (CallId, Callout) {
+        let stripe = StripeApi::new(&state.settings.stripe);
+        let clerk = BackendApi::new(&state.settings.clerk);
         let callout = match &question {
             CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
             CensusRequest::Members { kind, offset } => roster::list(clerk, *kind, *offset),
             CensusRequest::Session(unread) => stripe.list_checkout_sessions(&unread.subscription),
             CensusRequest::Search { what, subject, page, .. } => {
-                stripe.search(*what, &query(worker, *what, subject), page.as_deref())
+                stripe.search(*what, &query(state, *what, subject), page.as_deref())
             }
         };
         let call = CallId(self.calls);
@@ -244,7 +244,7 @@ impl Census {
 
     fn learn(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         question: CensusRequest,
         outcome: &Outcome<'_>,
     ) -> Result<Option<CensusRequest>, SyncError> {
@@ -259,12 +259,12 @@ impl Census {
                 self.skipped.extend(page.unreadable.iter().map(|id| id.as_str().to_owned()));
                 self.known.extend(page.unreadable);
                 for subscription in &page.subscriptions {
-                    self.meet(worker, subscription);
+                    self.meet(state, subscription);
                 }
                 Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
             CensusRequest::Members { kind, offset } => {
-                let page = roster::Page::read(outcome, kind, &worker.config.plan_key)
+                let page = roster::Page::read(outcome, kind, &state.settings.plan_key)
                     .map_err(|error| SyncError::of_clerk(&error))?;
                 let counted = match kind {
                     Kind::Users => &mut self.counts.users,
@@ -276,13 +276,13 @@ impl Census {
                     .then_some(CensusRequest::Members { kind, offset: offset.saturating_add(page.members) });
                 self.skipped.extend(page.skipped);
                 for (subject, record) in page.records {
-                    self.meet_member(worker, subject, record);
+                    self.meet_member(state, subject, record);
                 }
                 Ok(next)
             }
             CensusRequest::Session(unread) => {
                 self.lookups = self.lookups.saturating_sub(1);
-                self.learn_session(worker, unread, outcome)?;
+                self.learn_session(state, unread, outcome)?;
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
@@ -303,24 +303,24 @@ impl Census {
 
     fn learn_session(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         unread: PendingLookup,
         outcome: &Outcome<'_>,
     ) -> Result<(), SyncError> {
         let PendingLookup { subscription, customer, is_named } = unread;
-        let list = match Ask::Sessions(subscription.clone()).read(worker, outcome)? {
+        let list = match Ask::Sessions(subscription.clone()).read(state, outcome)? {
             Told::Sessions(list) => list,
             // The reconciliation of whom something else names says what follows from it.
             Told::SessionsRefused(why) if !is_named => return Err(why),
             _ => return Ok(()),
         };
-        let words = SessionClaims::of(&list.sessions, &worker.config.subject_keys);
+        let words = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
         // The one that cannot be read may name somebody else.
         if list.unread && !words.has_metadata() {
             self.skipped.push(subscription.as_str().to_owned());
             return Ok(());
         }
-        match words.owner(&worker.config) {
+        match words.owner(&state.settings) {
             Some(named) => self.tie(named, customer, true),
             None if !is_named => self.unowned.push((subscription, customer)),
             None => {}
@@ -328,9 +328,9 @@ impl Census {
         Ok(())
     }
 
-    fn meet(&mut self, worker: &Worker, subscription: &Subscription) {
+    fn meet(&mut self, state: &SyncState, subscription: &Subscription) {
         self.known.insert(subscription.id.clone());
-        let claims = Claims::of(subscription, None, &worker.config);
+        let claims = Claims::of(subscription, None, &state.settings);
         let (id, customer) = (&subscription.id, &subscription.customer);
         let is_live = subscription.status.is_live();
         for named in claims.everyone() {
@@ -358,8 +358,8 @@ impl Census {
         }
     }
 
-    fn meet_member(&mut self, worker: &Worker, subject: Subject, record: Record) {
-        let is_paid = worker.plans.recorded(record.plan.as_deref()).is_above_default();
+    fn meet_member(&mut self, state: &SyncState, subject: Subject, record: Record) {
+        let is_paid = state.plans.recorded(record.plan.as_deref()).is_above_default();
         if is_paid || record.granted_by.is_some() {
             self.people.entry(subject.clone()).or_default();
         }
@@ -394,8 +394,8 @@ fn failure(error: &SyncError) -> BackfillError {
 }
 
 /// Where Stripe's metadata name a subject; on subscriptions, a note too.
-fn query(worker: &Worker, what: Searched, subject: &Subject) -> String {
-    let keys = &worker.config.subject_keys;
+fn query(state: &SyncState, what: Searched, subject: &Subject) -> String {
+    let keys = &state.settings.subject_keys;
     let keys = match subject {
         Subject::User(_) => &keys.user,
         Subject::Organization(_) => &keys.organization,

@@ -5,7 +5,7 @@
 mod census;
 mod reconciliation;
 
-pub use crate::sync::{Change, SubjectStatus};
+pub use crate::sync::{Change, SubjectStatus, SyncState};
 pub use census::{Candidate, Census, CensusCounts, CensusResult, Scope};
 pub use reconciliation::{
     BackfillError, Conclusion, Intent, NotedOwner, Reconciliation, ReconciliationStep, SubjectOutcome, Target,

@@ -12,13 +12,13 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::sync::Ask;
 use crate::sync::Deadline;
 use crate::sync::SyncError;
+use crate::sync::SyncState;
 use crate::sync::audit;
 use crate::sync::{About, Trigger};
 use crate::sync::{Change, SubjectStatus};
 use crate::sync::{NamedSubject, Via};
 use crate::sync::{PlanSync, SyncProgress};
 use crate::time::Micros;
-use crate::webhook::Worker;
 
 /// Why, in the audit.
 const REASON: &str = "sync";
@@ -132,13 +132,13 @@ impl Reconciliation {
     /// # Errors
     /// [`BackfillError`] if nothing can be begun.
     pub fn begin(
-        worker: &Worker,
+        state: &SyncState,
         now: Micros,
         target: Target,
         intent: Intent,
     ) -> Result<(Self, ReconciliationStep), BackfillError> {
         let deadline = Deadline::of_request(now);
-        let (sync, progress) = PlanSync::begin(worker, now, trigger(target), deadline)
+        let (sync, progress) = PlanSync::begin(state, now, trigger(target), deadline)
             .map_err(|error| BackfillError::from(&error))?;
         let mut reconciliation = Reconciliation {
             sync,
@@ -156,7 +156,7 @@ impl Reconciliation {
     /// Goes on with the outcome of a callout.
     pub fn answered(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         now: Micros,
         call: CallId,
         outcome: &Outcome<'_>,
@@ -165,9 +165,9 @@ impl Reconciliation {
             return ReconciliationStep::Call(Vec::new());
         }
         self.answered = self.answered.saturating_add(1);
-        let progress = self.sync.answered(worker, now, call, outcome);
+        let progress = self.sync.answered(state, now, call, outcome);
         for (subject, change) in self.sync.take_changes() {
-            let before = audit::before(&change, &worker.plans);
+            let before = audit::before(&change, &state.plans);
             self.reports.extend(before.map(|before| audit::told(&self.sync, &subject, &before, &change.to)));
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
             self.changes.insert(subject, Change { from: first, ..change });

@@ -17,6 +17,7 @@ mod plans;
 mod rules;
 mod secrets;
 mod struct_value;
+mod sync_settings;
 mod typed;
 mod upstream;
 mod webhook;
@@ -32,6 +33,7 @@ pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{Gate, Keys, PlanClaims, Store};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
+pub use sync_settings::SyncSettings;
 pub use webhook::Webhook;
 
 use crate::plan_table::PlanTable;
@@ -61,6 +63,14 @@ pub struct Configuration<S> {
     pub not_plans: NotPlans,
     /// The filter's own section.
     pub section: S,
+}
+
+impl<S> Configuration<S> {
+    /// Returns the same configuration with what `part` takes of the section.
+    pub fn map_section<T>(self, part: impl FnOnce(S) -> T) -> Configuration<T> {
+        let Configuration { namespace, plans, not_plans, section } = self;
+        Configuration { namespace, plans, not_plans, section: part(section) }
+    }
 }
 
 /// Reads the signing secrets in a variable, for a host that signs.

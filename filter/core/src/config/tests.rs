@@ -196,21 +196,21 @@ fn the_webhook_section_is_read_as_written() {
     assert_eq!(section.livemode, Some(true));
     let secrets: Vec<_> = section.signing_secrets.iter().map(Secret::expose).collect();
     assert_eq!(secrets, ["whsec_1", "whsec_2"]);
-    assert_eq!(section.past_due, PastDue::Grace(Duration::from_secs(14 * 86_400)));
-    assert_eq!(section.unmapped_price, UnmappedPrice::Keep);
-    assert_eq!(section.subject_keys.user, ["clerk_user_id"]);
-    assert_eq!(section.subject_keys.organization, ["clerk_org_id"]);
-    assert!(section.client_reference_id);
-    assert_eq!(section.stripe.cluster, "stripe_api");
-    assert_eq!(section.stripe.authority, "api.stripe.com");
-    assert_eq!(section.stripe.base_path, "");
-    assert_eq!(section.stripe.timeout, Duration::from_secs(2));
-    assert_eq!(exposed(section.stripe.authorization.as_ref()), Some("sk_test_1"));
-    assert_eq!(section.clerk.authority, "api.clerk.com");
-    assert_eq!(section.clerk.base_path, "/v1");
-    assert_eq!(section.clerk.timeout, Duration::from_secs(2));
-    assert_eq!(exposed(section.clerk.authorization.as_ref()), Some("sk_test_2"));
-    assert_eq!(section.plan_key, "plan");
+    assert_eq!(section.sync.past_due, PastDue::Grace(Duration::from_secs(14 * 86_400)));
+    assert_eq!(section.sync.unmapped_price, UnmappedPrice::Keep);
+    assert_eq!(section.sync.subject_keys.user, ["clerk_user_id"]);
+    assert_eq!(section.sync.subject_keys.organization, ["clerk_org_id"]);
+    assert!(section.sync.client_reference_id);
+    assert_eq!(section.sync.stripe.cluster, "stripe_api");
+    assert_eq!(section.sync.stripe.authority, "api.stripe.com");
+    assert_eq!(section.sync.stripe.base_path, "");
+    assert_eq!(section.sync.stripe.timeout, Duration::from_secs(2));
+    assert_eq!(exposed(section.sync.stripe.authorization.as_ref()), Some("sk_test_1"));
+    assert_eq!(section.sync.clerk.authority, "api.clerk.com");
+    assert_eq!(section.sync.clerk.base_path, "/v1");
+    assert_eq!(section.sync.clerk.timeout, Duration::from_secs(2));
+    assert_eq!(exposed(section.sync.clerk.authorization.as_ref()), Some("sk_test_2"));
+    assert_eq!(section.sync.plan_key, "plan");
     assert_eq!(configuration.not_plans.prices.len(), 1);
     assert!(configuration.not_plans.products.is_empty());
 }
@@ -296,9 +296,9 @@ fn the_other_forms_of_each_field_are_read() {
     document = with(document, "/stripe_webhook/plan_key", json!("tier"));
     document = with(document, "/stripe_webhook/stripe/base_path", json!("/"));
     let section = webhook(&text(&document), &environment).unwrap().section;
-    assert_eq!((section.past_due, section.stripe.base_path.as_str()), (PastDue::Revoke, ""));
+    assert_eq!((section.sync.past_due, section.sync.stripe.base_path.as_str()), (PastDue::Revoke, ""));
     let keep = with(document.clone(), "/stripe_webhook/past_due", json!("keep"));
-    assert_eq!(webhook(&text(&keep), &environment).unwrap().section.past_due, PastDue::Keep);
+    assert_eq!(webhook(&text(&keep), &environment).unwrap().section.sync.past_due, PastDue::Keep);
 
     document = without(document, "/plan_gate/plan_claims");
     let ratelimit = json!({"ratelimit": {"cluster": "ratelimit"}});
@@ -423,7 +423,7 @@ fn each_filter_reads_only_its_own_secrets() {
 fn api_keys_may_stay_out_of_the_plugin() {
     let environment = |variable: &str| environment(variable).filter(|_| !variable.ends_with("SECRET_KEY"));
     let section = webhook(&text(&whole()), &environment).unwrap().section;
-    assert!(section.stripe.authorization.is_none() && section.clerk.authorization.is_none());
+    assert!(section.sync.stripe.authorization.is_none() && section.sync.clerk.authorization.is_none());
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn a_host_that_verifies_no_events_needs_no_signing_secret() {
         _ => None,
     };
     let read = webhook_without_signing(document.as_bytes(), &environment).unwrap();
-    let key = read.section.stripe.authorization.as_ref();
+    let key = read.section.sync.stripe.authorization.as_ref();
     assert_eq!(key.map(Secret::expose), Some("sk_test_1"));
     assert!(read.section.signing_secrets.is_empty());
     let pro = read.plans.rank_of("pro").unwrap();

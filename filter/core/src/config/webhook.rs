@@ -1,13 +1,13 @@
 //! The webhook filter's section, checked.
 
-use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys, UnmappedPrice};
+use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::secrets::Secrets;
+use super::sync_settings::SyncSettings;
 use super::upstream::{self, upstream};
 use super::{address, names, note_keys};
 use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
-use crate::upstream::Upstream;
 use std::time::Duration;
 
 /// The longest tolerance, in seconds: what was signed may be sent again for so long.
@@ -37,20 +37,8 @@ pub struct Webhook {
     pub livemode: Option<bool>,
     /// Any of them may have signed. At least one.
     pub signing_secrets: Vec<Secret>,
-    /// What a subscription grants whose payment failed.
-    pub past_due: PastDue,
-    /// What happens when an active subscription sells no known plan.
-    pub unmapped_price: UnmappedPrice,
-    /// The metadata keys that say whose a subscription is; no key is of both kinds.
-    pub subject_keys: SubjectKeys,
-    /// Whether a checkout session's `client_reference_id` may say whose it is.
-    pub client_reference_id: bool,
-    /// Stripe's API. Its base path does not hold `/v1`.
-    pub stripe: Upstream,
-    /// Clerk's Backend API. Its base path holds `/v1`.
-    pub clerk: Upstream,
-    /// The key of the plan in `public_metadata`.
-    pub plan_key: String,
+    /// How Clerk is brought in line.
+    pub sync: SyncSettings,
 }
 
 const AT: &str = "stripe_webhook";
@@ -71,13 +59,15 @@ pub(super) fn webhook(written: &StripeWebhook<'_>, secrets: Secrets<'_>, problem
         body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
         livemode: written.livemode,
         signing_secrets: problems.keep_or_default(signing_secrets),
-        past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
-        unmapped_price: written.unmapped_price,
-        subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
-        client_reference_id: written.client_reference_id,
-        stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
-        clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
-        plan_key: problems.keep_or_default(plan_key(written.plan_key)),
+        sync: SyncSettings {
+            past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
+            unmapped_price: written.unmapped_price,
+            subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
+            client_reference_id: written.client_reference_id,
+            stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
+            clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
+            plan_key: problems.keep_or_default(plan_key(written.plan_key)),
+        },
     }
 }
 

@@ -14,7 +14,7 @@ use crate::stripe::object::{Metadata, Unreadable};
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
 use crate::stripe::subscription::{ItemsPage, Page, Subscription};
-use crate::webhook::Worker;
+use crate::sync::SyncState;
 use serde_json::Value;
 
 /// A request to Stripe or Clerk.
@@ -106,9 +106,9 @@ impl Ask {
     }
 
     /// The callout, with the time that the configuration gives it. `occasion` tells this delivery from all others.
-    pub(crate) fn callout(&self, worker: &Worker, occasion: &str) -> Callout {
-        let stripe = StripeApi::new(&worker.config.stripe);
-        let clerk = BackendApi::new(&worker.config.clerk);
+    pub(crate) fn callout(&self, state: &SyncState, occasion: &str) -> Callout {
+        let stripe = StripeApi::new(&state.settings.stripe);
+        let clerk = BackendApi::new(&state.settings.clerk);
         match self {
             Ask::Subscription(id) | Ask::Recorded(id) => stripe.retrieve_subscription(id),
             Ask::Items { subscription, after, .. } => {
@@ -141,7 +141,7 @@ impl Ask {
     }
 
     /// What the outcome of the callout means.
-    pub(crate) fn read(&self, worker: &Worker, outcome: &Outcome<'_>) -> Result<Told, SyncError> {
+    pub(crate) fn read(&self, state: &SyncState, outcome: &Outcome<'_>) -> Result<Told, SyncError> {
         match self {
             // Stripe forgets neither: who does not have what the event is about is another account, of which nothing
             // may be concluded.
@@ -204,7 +204,7 @@ impl Ask {
             }
             Ask::Note(..) => Ok(Told::Noted(NoteOutcome::of(self.endpoint(), outcome))),
             Ask::Record(subject) | Ask::Write(subject, _) => {
-                match api::record(outcome, subject, &worker.config.plan_key) {
+                match api::record(outcome, subject, &state.settings.plan_key) {
                     Ok(record) => Ok(Told::Record(Some(Box::new(record)))),
                     Err(ApiError::Gone) => Ok(Told::Record(None)),
                     Err(error) => Err(SyncError::of_clerk(&error)),

@@ -10,8 +10,8 @@ use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Status, Subscription};
+use crate::sync::SyncState;
 use crate::time::Micros;
-use crate::webhook::Worker;
 
 /// How many pages of a customer's subscriptions are read.
 pub(crate) const PAGES_MAX: usize = 10;
@@ -71,7 +71,7 @@ impl Discovery {
     /// Takes an answer, and says what else is to be asked.
     pub(crate) fn take(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
@@ -85,7 +85,7 @@ impl Discovery {
                         && let Ok(id) = ProductId::parse(&product.id)
                     {
                         let metadata = (!product.deleted).then(|| product.metadata.clone());
-                        worker.products.insert(id, metadata, now);
+                        state.products.insert(id, metadata, now);
                     }
                 }
                 // That Stripe knows it is all that had to be learned of one that Clerk's record names.
@@ -101,11 +101,11 @@ impl Discovery {
                 self.subscriptions.extend(page.subscriptions);
                 return Ok(next.ask().into_iter().collect());
             }
-            Told::Sessions(sessions) => findings.learn_sessions(worker, ask, &sessions),
+            Told::Sessions(sessions) => findings.learn_sessions(state, ask, &sessions),
             Told::SessionsRefused(why) => findings.learn_sessions_refused(ask, why),
             _ => {}
         }
-        findings.keep_silent_sessions(worker, self.subscriptions.iter(), now);
+        findings.keep_silent_sessions(state, self.subscriptions.iter(), now);
         Ok(Vec::new())
     }
 
@@ -119,7 +119,7 @@ impl Discovery {
     /// [`SyncError`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
     pub(crate) fn present(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         trigger: &Trigger,
         now: Micros,
@@ -130,7 +130,7 @@ impl Discovery {
         let mut unread: Vec<&Subscription> = Vec::new();
         let mut refused: Option<SyncError> = None;
         for subscription in &self.subscriptions {
-            let claims = findings.claims(worker, subscription, now);
+            let claims = findings.claims(state, subscription, now);
             findings.unfit.extend(claims.unfit.clone());
             for named in claims.everyone() {
                 match present.named.iter_mut().find(|known| known.subject == named.subject) {

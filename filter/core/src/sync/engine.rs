@@ -17,8 +17,8 @@ use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 use crate::machine::CallId;
 use crate::sorted::SortedMap;
+use crate::sync::SyncState;
 use crate::time::Micros;
-use crate::webhook::Worker;
 
 /// How many subjects one event may concern. One customer may pay for several, but hardly for more.
 const SUBJECTS_MAX: usize = 32;
@@ -64,7 +64,7 @@ impl PlanSync {
     /// # Errors
     /// See [`SyncError`].
     pub(crate) fn begin(
-        worker: &Worker,
+        state: &SyncState,
         now: Micros,
         trigger: Trigger,
         deadline: Deadline,
@@ -88,7 +88,7 @@ impl PlanSync {
         let mut asks: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
         asks.extend(sync.add_subjects(sync.trigger.named.clone(), now));
-        let calls = sync.start(worker, now, asks)?;
+        let calls = sync.start(state, now, asks)?;
         Ok((sync, SyncProgress::Call(calls)))
     }
 
@@ -98,7 +98,7 @@ impl PlanSync {
     /// See [`SyncError`].
     pub(crate) fn answered(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         now: Micros,
         call: CallId,
         outcome: &Outcome<'_>,
@@ -107,8 +107,8 @@ impl PlanSync {
             return Ok(SyncProgress::Call(Vec::new()));
         };
         let gone_on = match self.error {
-            None => self.go_on(worker, now, party, &ask, outcome),
-            Some(_) => self.finish(worker, now, party, &ask, outcome),
+            None => self.go_on(state, now, party, &ask, outcome),
+            Some(_) => self.finish(state, now, party, &ask, outcome),
         };
         match (gone_on, self.error.take()) {
             (Ok(progress), None) => Ok(progress),
@@ -129,7 +129,7 @@ impl PlanSync {
     /// Takes what came of a write, and goes no further.
     fn finish(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         now: Micros,
         party: Party,
         ask: &Ask,
@@ -138,26 +138,26 @@ impl PlanSync {
         if let (Party::Subject(place), Ask::Write(..)) = (party, ask)
             && let Some(subject) = self.subjects.get_mut(place)
         {
-            let told = ask.read(worker, outcome)?;
-            subject.take(worker, &mut self.findings, now, ask, told)?;
+            let told = ask.read(state, outcome)?;
+            subject.take(state, &mut self.findings, now, ask, told)?;
         }
         Ok(SyncProgress::Call(Vec::new()))
     }
 
     fn go_on(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         now: Micros,
         party: Party,
         ask: &Ask,
         outcome: &Outcome<'_>,
     ) -> Result<SyncProgress, SyncError> {
-        let told = ask.read(worker, outcome);
+        let told = ask.read(state, outcome);
         let asks = match party {
-            Party::Discovery => self.discovery.take(worker, &mut self.findings, now, ask, told?)?,
+            Party::Discovery => self.discovery.take(state, &mut self.findings, now, ask, told?)?,
             Party::Subject(place) => match self.subjects.get_mut(place) {
                 Some(subject) => {
-                    let next = told.and_then(|told| subject.take(worker, &mut self.findings, now, ask, told));
+                    let next = told.and_then(|told| subject.take(state, &mut self.findings, now, ask, told));
                     self.of_subject(place, next)
                 }
                 None => Vec::new(),
@@ -165,9 +165,9 @@ impl PlanSync {
         };
         let mut asks: Vec<_> = asks.into_iter().map(of(party)).collect();
         if self.outstanding.is_empty() && asks.is_empty() && !self.settling {
-            asks = self.meet_or_settle(worker, now)?;
+            asks = self.meet_or_settle(state, now)?;
         }
-        let calls = self.start(worker, now, asks)?;
+        let calls = self.start(state, now, asks)?;
         if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
             return self.failure().map_or(Ok(SyncProgress::Done), Err);
         }
@@ -199,12 +199,12 @@ impl PlanSync {
     }
 
     /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
-    fn meet_or_settle(&mut self, worker: &Worker, now: Micros) -> Result<Vec<(Party, Ask)>, SyncError> {
+    fn meet_or_settle(&mut self, state: &SyncState, now: Micros) -> Result<Vec<(Party, Ask)>, SyncError> {
         let recorded = self.discovery.recorded(&self.trigger, &self.subjects);
         if !recorded.is_empty() {
             return Ok(recorded.into_iter().map(of(Party::Discovery)).collect());
         }
-        let present = self.discovery.present(worker, &mut self.findings, &self.trigger, now)?;
+        let present = self.discovery.present(state, &mut self.findings, &self.trigger, now)?;
         if !present.missing.is_empty() {
             return Ok(present.missing.into_iter().map(of(Party::Discovery)).collect());
         }
@@ -218,7 +218,7 @@ impl PlanSync {
             let Some(subject) = self.subjects.get_mut(place).filter(|subject| !subject.is_over()) else {
                 continue;
             };
-            let first = subject.settle(worker, &mut self.findings, now, &self.discovery);
+            let first = subject.settle(state, &mut self.findings, now, &self.discovery);
             asks.extend(self.of_subject(place, first).into_iter().map(of(Party::Subject(place))));
         }
         Ok(asks)
@@ -243,13 +243,13 @@ impl PlanSync {
 
     fn start(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         now: Micros,
         asks: Vec<(Party, Ask)>,
     ) -> Result<Vec<(CallId, Callout)>, SyncError> {
         let mut calls = Vec::with_capacity(asks.len());
         for (party, ask) in asks {
-            let callout = ask.callout(worker, &self.occasion);
+            let callout = ask.callout(state, &self.occasion);
             let timeout = match ask {
                 // It must not fail what is done by then.
                 Ask::Note(..) => self.deadline.allot_at_least(now, callout.timeout),

@@ -10,8 +10,8 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::SessionList;
 use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
+use crate::sync::SyncState;
 use crate::time::Micros;
-use crate::webhook::Worker;
 use std::fmt;
 use std::time::Duration;
 
@@ -125,10 +125,10 @@ impl SyncFindings {
     }
 
     /// Everything that says whose a subscription is, as far as it is known.
-    pub(crate) fn claims(&self, worker: &Worker, subscription: &Subscription, now: Micros) -> Claims {
+    pub(crate) fn claims(&self, state: &SyncState, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);
-        let session = read.or_else(|| worker.silent_sessions.get(&subscription.id, now));
-        Claims::of(subscription, session, &worker.config)
+        let session = read.or_else(|| state.silent_sessions.get(&subscription.id, now));
+        Claims::of(subscription, session, &state.settings)
     }
 
     /// The sessions of those subscriptions among these that may be read, the first of them first. That of `always` may
@@ -170,9 +170,9 @@ impl SyncFindings {
     }
 
     /// Takes the answer to [`Ask::Sessions`].
-    pub(crate) fn learn_sessions(&mut self, worker: &Worker, ask: &Ask, list: &SessionList) {
+    pub(crate) fn learn_sessions(&mut self, state: &SyncState, ask: &Ask, list: &SessionList) {
         let Ask::Sessions(subscription) = ask else { return };
-        let words = SessionClaims::of(&list.sessions, &worker.config.subject_keys);
+        let words = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
         if list.unread {
             self.unreadable_sessions.insert(subscription.clone());
             // The one that cannot be read may say more than the others.
@@ -196,7 +196,7 @@ impl SyncFindings {
     /// Keeps in mind which of these subscriptions have sessions that name nobody.
     pub(crate) fn keep_silent_sessions<'a>(
         &self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         subscriptions: impl Iterator<Item = &'a Subscription>,
         now: Micros,
     ) {
@@ -204,7 +204,7 @@ impl SyncFindings {
             let age = now.since(Micros::from_secs(subscription.created_s));
             let silent = self.sessions.get(&subscription.id).filter(|words| words.is_silent());
             if let Some(words) = silent.filter(|_| age >= SILENT_FROM) {
-                worker.silent_sessions.insert(subscription.id.clone(), words.clone(), now);
+                state.silent_sessions.insert(subscription.id.clone(), words.clone(), now);
             }
         }
     }

@@ -13,15 +13,16 @@ mod engine;
 mod error;
 mod findings;
 mod ownership;
+mod state;
 mod subject;
 mod trigger;
 
 pub(crate) use api_request::{Ask, Told, found};
-pub(crate) use cache::{ProductCache, SilentSessions};
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress};
 pub(crate) use error::{RETRY_AFTER_S, Service, SyncError};
 pub(crate) use ownership::{Claims, NamedSubject, SessionClaims, Via};
+pub use state::SyncState;
 #[cfg(test)]
 pub(crate) use subject::CUSTOMERS_MAX;
 pub use subject::{Change, SubjectStatus};

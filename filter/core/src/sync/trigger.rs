@@ -2,7 +2,7 @@
 
 use super::ownership::Note;
 use super::ownership::{NamedSubject, Via, named_before, named_in, named_in_event};
-use crate::config::Webhook;
+use crate::config::SyncSettings;
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::event::{Event, EventKind, PaymentFailure};
@@ -46,7 +46,7 @@ pub(crate) enum About {
 
 impl Trigger {
     /// What an event triggers; `None` if it needs no work.
-    pub(crate) fn of(event: &Event, config: &Webhook) -> Option<Self> {
+    pub(crate) fn of(event: &Event, settings: &SyncSettings) -> Option<Self> {
         let names = &event.names;
         let about = match event.kind {
             EventKind::NoWork => return None,
@@ -67,8 +67,8 @@ impl Trigger {
             skipped: names.skipped.clone(),
             payment_failure: names.payment_failure.clone(),
         };
-        trigger.read_subscription(event, config);
-        let keys = &config.subject_keys;
+        trigger.read_subscription(event, settings);
+        let keys = &settings.subject_keys;
         // Only a subscription's metadata carry notes: whatever stands elsewhere is the seller's.
         if event.kind != EventKind::Subscription {
             for metadata in [&names.metadata, &names.previous_metadata] {
@@ -77,7 +77,7 @@ impl Trigger {
                 finding.subject.into_iter().for_each(|subject| trigger.name(subject, Via::Metadata));
             }
         }
-        let reference = names.client_reference_id.as_deref().filter(|_| config.client_reference_id);
+        let reference = names.client_reference_id.as_deref().filter(|_| settings.client_reference_id);
         if let Some(Ok(subject)) = reference.map(Subject::parse) {
             trigger.name(subject, Via::Reference);
         }
@@ -85,8 +85,8 @@ impl Trigger {
     }
 
     /// Whom the subscription's metadata name, as a subscription or an invoice shows them, and whom they named before.
-    fn read_subscription(&mut self, event: &Event, config: &Webhook) {
-        let (names, keys) = (&event.names, &config.subject_keys);
+    fn read_subscription(&mut self, event: &Event, settings: &SyncSettings) {
+        let (names, keys) = (&event.names, &settings.subject_keys);
         let own = match event.kind {
             EventKind::Subscription => &names.metadata,
             EventKind::Invoice => &names.subscription_metadata,

@@ -138,12 +138,12 @@ impl Machine for Delivery {
                 }
             }
             (Stage::Syncing(mut syncing), Input::Answered { call, outcome }) => {
-                let progress = syncing.sync.answered(worker, now, call, &outcome);
-                let auditing = AuditRecorder::of(&mut syncing.sync, &progress, &worker.plans);
+                let progress = syncing.sync.answered(&mut worker.sync, now, call, &outcome);
+                let auditing = AuditRecorder::of(&mut syncing.sync, &progress, &worker.sync.plans);
                 self.audit(worker, now, Box::new(Audited { auditing, syncing, progress }))
             }
             (Stage::Auditing(mut audited), Input::Loaded { value, version }) => {
-                match audited.auditing.loaded(value.unwrap_or_default(), &worker.plans, now) {
+                match audited.auditing.loaded(value.unwrap_or_default(), &worker.sync.plans, now) {
                     Some((key, value)) => {
                         self.stage = Stage::Auditing(audited);
                         Action::Swap { key, value, version }
@@ -268,7 +268,7 @@ impl Delivery {
             self.reports.push(audit::alarm("connected_account", Some(&event.id), None, detail));
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         }
-        let Some(trigger) = Trigger::of(&event, &worker.config) else {
+        let Some(trigger) = Trigger::of(&event, &worker.config.sync) else {
             for id in &event.names.skipped {
                 let detail =
                     format!("an id of {} bytes in the event could change the path of a request", id.len());
@@ -276,7 +276,7 @@ impl Delivery {
             }
             return self.receipt(worker, &Receipt::of("ignored", &event.id));
         };
-        let place = Place::of(&event.id, &worker.namespace);
+        let place = Place::of(&event.id, &worker.sync.namespace);
         let key = place.key.clone();
         self.stage = Stage::Recall(Box::new(Verified { event, signed_at, trigger, place }));
         Action::Load { key }
@@ -304,7 +304,7 @@ impl Delivery {
 
     fn begin(&mut self, worker: &mut Worker, now: Micros, verified: Verified) -> Action {
         let Verified { event, trigger, place, .. } = verified;
-        match PlanSync::begin(worker, now, trigger, Deadline::of_delivery(now)) {
+        match PlanSync::begin(&worker.sync, now, trigger, Deadline::of_delivery(now)) {
             Ok((sync, progress)) => {
                 let syncing = Box::new(Syncing { began: now, event: event.id, place, sync });
                 self.progressed(worker, now, syncing, Ok(progress))
@@ -315,7 +315,7 @@ impl Delivery {
 
     /// Takes the notes of the audit, one after the other; then the sync goes on.
     fn audit(&mut self, worker: &Worker, now: Micros, mut audited: Box<Audited>) -> Action {
-        match audited.auditing.next(&worker.namespace) {
+        match audited.auditing.next(&worker.sync.namespace) {
             Some(key) => {
                 self.stage = Stage::Auditing(audited);
                 Action::Load { key }

@@ -1,13 +1,11 @@
 //! What the webhook deliveries of one worker thread share.
 
 use super::metrics;
-use crate::config::{Configuration, NotPlans, Webhook};
+use crate::config::{Configuration, Webhook};
 use crate::held::HeldRequests;
 use crate::log_limit::LogLimit;
-use crate::plan_table::PlanTable;
 use crate::report::{MetricDefinition, Metrics};
-use crate::stripe::plan::{Catalogue, PlanRules};
-use crate::sync::{ProductCache, SilentSessions};
+use crate::sync::SyncState;
 
 /// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync takes about a
 /// second and at least four callouts, and Stripe's API takes 100 requests a second, so that no burst of true deliveries is
@@ -21,12 +19,8 @@ pub(crate) const DELIVERY_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Worker {
     pub(crate) config: Webhook,
-    pub(crate) plans: PlanTable,
-    not_plans: NotPlans,
-    pub(crate) namespace: String,
-    pub(crate) products: ProductCache,
+    pub(crate) sync: SyncState,
     pub(crate) held: HeldRequests,
-    pub(crate) silent_sessions: SilentSessions,
     /// Limits the lines about refused signatures.
     pub(crate) refusal_logged: LogLimit,
     /// Limits the lines about deliveries that were not held because too much was.
@@ -36,28 +30,14 @@ pub struct Worker {
 impl Worker {
     /// A worker of this configuration.
     pub fn new(configuration: Configuration<Webhook>) -> Self {
-        let Configuration { namespace, plans, not_plans, section: config } = configuration;
+        let config = configuration.section.clone();
         Worker {
             config,
-            plans,
-            not_plans,
-            namespace,
-            products: ProductCache::default(),
+            sync: SyncState::new(configuration.map_section(|section| section.sync)),
             held: HeldRequests::at_most(DELIVERIES_MAX, DELIVERY_BYTES_MAX),
             refusal_logged: LogLimit::default(),
             overload_logged: LogLimit::default(),
-            silent_sessions: SilentSessions::default(),
         }
-    }
-
-    /// The rules by which subscriptions become a plan.
-    pub(crate) fn plan_rules(&self) -> PlanRules<'_> {
-        let catalogue = Catalogue {
-            plans: &self.plans,
-            not_plan_prices: &self.not_plans.prices,
-            not_plan_products: &self.not_plans.products,
-        };
-        PlanRules { catalogue, past_due: self.config.past_due }
     }
 }
 

@@ -5,7 +5,7 @@ use super::pace::{CLERK, STRIPE};
 use crate::document;
 use std::path::Path;
 use std::time::Duration;
-use tollgate_core::config::{self, Configuration, Upstream, Webhook};
+use tollgate_core::config::{self, Configuration, SyncSettings, Upstream};
 
 /// How long one call may take. Nobody waits for the command as Stripe waits for the gateway.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -13,7 +13,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The configuration, and where the services are.
 #[derive(Debug)]
 pub(super) struct Setup {
-    pub(super) configuration: Configuration<Webhook>,
+    pub(super) configuration: Configuration<SyncSettings>,
     pub(super) places: Places,
 }
 
@@ -26,7 +26,8 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
     let document = document::of_file(file, "stripe_webhook")?;
     let environment = |variable: &str| std::env::var(variable).ok();
     let mut configuration = config::webhook_without_signing(document.to_string().as_bytes(), &environment)
-        .map_err(|error| format!("{name}: {error}"))?;
+        .map_err(|error| format!("{name}: {error}"))?
+        .map_section(|webhook| webhook.sync);
     let section = &mut configuration.section;
     let stripe = place(&section.stripe, stripe_url, "--stripe-url")?;
     let clerk = place(&section.clerk, clerk_url, "--clerk-url")?;

@@ -26,11 +26,11 @@ use pace::Rates;
 use progress::Progress;
 use std::path::Path;
 use std::process::ExitCode;
+use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{BackfillError, Candidate, CensusResult, Intent, Scope, Target};
 use tollgate_core::config::Upstream;
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
-use tollgate_core::webhook::Worker;
 use work::{Job, NoCensus, Work};
 
 /// Something failed.
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 struct Session<'a> {
     arguments: &'a Arguments,
     intent: Intent,
-    worker: Worker,
+    state: SyncState,
     places: Places,
     plans: PlanTable,
     plan_key: String,
@@ -80,8 +80,8 @@ impl<'a> Session<'a> {
         let desk = Desk::open(&places, rates);
         let intent = if arguments.apply { Intent::Apply } else { Intent::Rehearse };
         let progress = Progress::new(now(), false);
-        let (worker, ledger) = (Worker::new(configuration), Ledger::default());
-        Ok(Session { arguments, intent, worker, places, plans, plan_key, desk, ledger, progress })
+        let (state, ledger) = (SyncState::new(configuration), Ledger::default());
+        Ok(Session { arguments, intent, state, places, plans, plan_key, desk, ledger, progress })
     }
 
     fn run(&mut self) -> Result<u8, String> {
@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
             failed: Vec::new(),
         };
         let (left, interrupted) =
-            Work::new(&mut self.worker, self.intent, jobs).run(&mut self.desk, &mut books);
+            Work::new(&mut self.state, self.intent, jobs).run(&mut self.desk, &mut books);
         let failed = std::mem::take(&mut books.failed);
         self.progress.clear();
         if let Some(file) = &self.arguments.resume {
@@ -149,8 +149,8 @@ impl<'a> Session<'a> {
             return Ok(Ok(left));
         }
         let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
-        let (progress, worker) = (&mut self.progress, &self.worker);
-        let people = work::census(&mut self.desk, worker, scope.clone(), |counts| {
+        let (progress, state) = (&mut self.progress, &self.state);
+        let people = work::census(&mut self.desk, state, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",

@@ -5,6 +5,7 @@ use super::desk::{Address, Desk, Event};
 use super::pace::backoff;
 use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
+use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{
     BackfillError, Census, CensusCounts, CensusResult, Conclusion, Intent, Reconciliation,
     ReconciliationStep, Scope, Target,
@@ -12,7 +13,6 @@ use tollgate_core::backfill::{
 use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::Worker;
 
 /// How many reconciliations are under way at once.
 const JOBS_MAX: usize = 16;
@@ -62,11 +62,11 @@ pub(super) enum NoCensus {
 /// [`NoCensus`].
 pub(super) fn census(
     desk: &mut Desk,
-    worker: &Worker,
+    state: &SyncState,
     scope: Scope,
     mut progress: impl FnMut(CensusCounts),
 ) -> Result<CensusResult, NoCensus> {
-    let (mut census, calls) = Census::begin(worker, scope);
+    let (mut census, calls) = Census::begin(state, scope);
     desk.post(CENSUS, calls);
     loop {
         if let Some(people) = census.people() {
@@ -74,7 +74,7 @@ pub(super) fn census(
         }
         match desk.next() {
             Event::Answered(Address { call, .. }, answer) => {
-                match census.answered(worker, call, &answer.outcome()) {
+                match census.answered(state, call, &answer.outcome()) {
                     Ok(calls) => desk.post(CENSUS, calls),
                     Err(failure) => {
                         desk.forget(CENSUS);
@@ -101,7 +101,7 @@ pub(super) trait Bookkeeper {
 /// Brings everyone in line.
 #[derive(Debug)]
 pub(super) struct Work<'a> {
-    worker: &'a mut Worker,
+    state: &'a mut SyncState,
     intent: Intent,
     waiting: VecDeque<Job>,
     under_way: BTreeMap<usize, (Job, Reconciliation)>,
@@ -110,9 +110,9 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(worker: &'a mut Worker, intent: Intent, jobs: Vec<Job>) -> Self {
+    pub(super) fn new(state: &'a mut SyncState, intent: Intent, jobs: Vec<Job>) -> Self {
         let waiting = jobs.into();
-        Work { worker, intent, waiting, under_way: BTreeMap::new(), errands: CENSUS, interrupted: false }
+        Work { state, intent, waiting, under_way: BTreeMap::new(), errands: CENSUS, interrupted: false }
     }
 
     /// Does all of it. On a wish to end, what is under way is finished and nothing new begun; on a second one, nothing is
@@ -159,7 +159,7 @@ impl<'a> Work<'a> {
         {
             job.attempts = job.attempts.saturating_add(1);
             self.errands = self.errands.saturating_add(1);
-            match Reconciliation::begin(self.worker, now, job.target.clone(), self.intent) {
+            match Reconciliation::begin(self.state, now, job.target.clone(), self.intent) {
                 Ok((reconciliation, next)) => {
                     self.under_way.insert(self.errands, (job, reconciliation));
                     self.go_on(desk, books, self.errands, next);
@@ -185,7 +185,7 @@ impl<'a> Work<'a> {
 
     fn tell(&mut self, errand: usize, call: CallId, answer: &Answer) -> Option<ReconciliationStep> {
         let (_, reconciliation) = self.under_way.get_mut(&errand)?;
-        Some(reconciliation.answered(self.worker, now(), call, &answer.outcome()))
+        Some(reconciliation.answered(self.state, now(), call, &answer.outcome()))
     }
 
     fn go_on(

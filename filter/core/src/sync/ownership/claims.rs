@@ -8,7 +8,7 @@
 
 use super::note::{FormerNote, Note, NoteChange, NoteSource};
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_KEY};
-use crate::config::{SubjectKeys, Webhook};
+use crate::config::{SubjectKeys, SyncSettings};
 use crate::ids::{OrganizationId, Subject, UserId};
 use crate::stripe::checkout_session::CheckoutSession;
 use crate::stripe::object::Metadata;
@@ -155,9 +155,9 @@ impl SessionClaims {
     }
 
     /// Whom they name, where nothing else does.
-    pub(crate) fn owner(&self, config: &Webhook) -> Option<NamedSubject> {
+    pub(crate) fn owner(&self, settings: &SyncSettings) -> Option<NamedSubject> {
         let named = self.note().map(|note| NamedSubject { via: note.source.into(), subject: note.subject });
-        named.filter(|named| named.via == Via::Metadata || config.client_reference_id)
+        named.filter(|named| named.via == Via::Metadata || settings.client_reference_id)
     }
 
     /// The note that caches it.
@@ -185,8 +185,12 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// What is known of a subscription; `session` if its Checkout Sessions were read.
-    pub(crate) fn of(subscription: &Subscription, session: Option<&SessionClaims>, config: &Webhook) -> Self {
-        let (metadata, keys) = (&subscription.metadata, &config.subject_keys);
+    pub(crate) fn of(
+        subscription: &Subscription,
+        session: Option<&SessionClaims>,
+        settings: &SyncSettings,
+    ) -> Self {
+        let (metadata, keys) = (&subscription.metadata, &settings.subject_keys);
         let former = FormerNote::read(metadata, session);
         let own = OwnClaims::of(metadata, keys, former);
         let (note, unfit_note) = match Note::read(metadata) {
@@ -204,7 +208,7 @@ impl Claims {
             None => note.clone().or(former_note),
         };
         let note_change = NoteChange::of(metadata, keys, note.as_ref(), former, said.clone());
-        let is_idle = |note: &Note| note.source == NoteSource::Reference && !config.client_reference_id;
+        let is_idle = |note: &Note| note.source == NoteSource::Reference && !settings.client_reference_id;
         // Of a session that has no say nothing new is noted.
         let matters =
             former.is_some() || (own.sellers.subject.is_none() && !said.as_ref().is_some_and(is_idle));
@@ -212,7 +216,7 @@ impl Claims {
             Some(session) => session.reference.clone().or(own.formers.subject.clone()),
             None => said.clone().filter(|said| said.source == NoteSource::Reference).map(|said| said.subject),
         };
-        let reference = reference.filter(|_| config.client_reference_id);
+        let reference = reference.filter(|_| settings.client_reference_id);
         // Beside metadata of its own a note says nothing: the seller may have moved the subscription since.
         let counts = |said: &Note| {
             said.source == NoteSource::SessionMetadata && (read.is_some() || own.sellers.subject.is_none())

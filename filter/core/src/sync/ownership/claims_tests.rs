@@ -27,7 +27,7 @@ fn subscription(own: &[(&str, &str)], customers: &[(&str, &str)]) -> Subscriptio
     Subscription::parse(json.to_string().as_bytes()).unwrap()
 }
 
-fn config(client_reference_id: bool) -> Webhook {
+fn settings(client_reference_id: bool) -> SyncSettings {
     let upstream = |cluster| json!({"cluster": cluster});
     let section = json!({
         "path": "/webhooks/stripe",
@@ -43,6 +43,7 @@ fn config(client_reference_id: bool) -> Webhook {
     })
     .unwrap()
     .section
+    .sync
 }
 
 fn session(pairs: &[(&str, &str)], reference: Option<&str>) -> CheckoutSession {
@@ -92,19 +93,19 @@ fn claims(
     own: &[(&str, &str)],
     customers: &[(&str, &str)],
     sessions: Option<&[CheckoutSession]>,
-    config: &Webhook,
+    settings: &SyncSettings,
 ) -> Claims {
-    let words = sessions.map(|sessions| SessionClaims::of(sessions, &config.subject_keys));
-    Claims::of(&subscription(own, customers), words.as_ref(), config)
+    let words = sessions.map(|sessions| SessionClaims::of(sessions, &settings.subject_keys));
+    Claims::of(&subscription(own, customers), words.as_ref(), settings)
 }
 
 fn found(
     own: &[(&str, &str)],
     customers: &[(&str, &str)],
     sessions: Option<&[CheckoutSession]>,
-    config: &Webhook,
+    settings: &SyncSettings,
 ) -> Found {
-    let claims = claims(own, customers, sessions, config);
+    let claims = claims(own, customers, sessions, settings);
     let owner = claims.owner().map(|named| (named.subject.as_str().to_owned(), named.via));
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     let pairs = claims.note_change.as_ref().map(|change| change.pairs().into_iter().map(owned).collect());
@@ -121,7 +122,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn the_first_word_counts_of_subscription_session_customer_and_reference() {
-    let (config, unread) = (config(true), None);
+    let (settings, unread) = (settings(true), None);
     let own = [USER("user_own")];
     let customers = [USER("user_customer")];
     let by_metadata = [session(&[USER("user_session")], Some("user_reference"))];
@@ -162,49 +163,63 @@ fn the_first_word_counts_of_subscription_session_customer_and_reference() {
         ("its own is no id", &[USER("x")], &customers, Some(&[]), (metadata("user_customer"), false, none())),
     ];
     for (why, own, customers, sessions, want) in cases {
-        assert_eq!(found(own, customers, sessions, &config), want, "{why}");
+        assert_eq!(found(own, customers, sessions, &settings), want, "{why}");
     }
 }
 
 #[test]
 fn a_note_counts_as_much_as_what_it_caches_and_less_than_what_the_session_says() {
-    let config = config(true);
+    let settings = settings(true);
     let customers = [USER("user_customer")];
     let session_note = note("user_noted", "session_metadata");
     let reference_note = note("user_noted", "client_reference_id");
     let metadata = |id| by(id, Via::Metadata);
-    assert_eq!(found(&session_note, &customers, None, &config), (metadata("user_noted"), false, vec![]));
-    assert_eq!(found(&reference_note, &customers, None, &config), (metadata("user_customer"), false, vec![]));
-    assert_eq!(found(&reference_note, &[], None, &config), (by("user_noted", Via::Reference), false, vec![]));
+    assert_eq!(found(&session_note, &customers, None, &settings), (metadata("user_noted"), false, vec![]));
+    assert_eq!(
+        found(&reference_note, &customers, None, &settings),
+        (metadata("user_customer"), false, vec![])
+    );
+    assert_eq!(
+        found(&reference_note, &[], None, &settings),
+        (by("user_noted", Via::Reference), false, vec![])
+    );
     let own = [USER("user_own"), session_note[0], session_note[1]];
-    assert_eq!(found(&own, &[], None, &config), (metadata("user_own"), false, vec![]));
+    assert_eq!(found(&own, &[], None, &settings), (metadata("user_own"), false, vec![]));
 
     // The session itself was read.
     let other = [session(&[USER("user_session")], None)];
     let want = (metadata("user_session"), false, pairs(&note("user_session", "session_metadata")));
-    assert_eq!(found(&session_note, &[], Some(&other), &config), want);
+    assert_eq!(found(&session_note, &[], Some(&other), &settings), want);
     let silent = [session(&[], None)];
     let cleared = pairs(&note("", ""));
-    assert_eq!(found(&session_note, &[], Some(&silent), &config), (None, false, cleared), "it was never so");
-    assert_eq!(found(&session_note, &[], Some(&[]), &config).0, metadata("user_noted"), "no session says no");
+    assert_eq!(
+        found(&session_note, &[], Some(&silent), &settings),
+        (None, false, cleared),
+        "it was never so"
+    );
+    assert_eq!(
+        found(&session_note, &[], Some(&[]), &settings).0,
+        metadata("user_noted"),
+        "no session says no"
+    );
 
     // What Tollgate would not write is no note.
     for broken in [note("user_noted", "metadata"), note("user_noted", ""), note("user 1", "session_metadata")]
     {
-        let found = found(&broken, &customers, None, &config);
+        let found = found(&broken, &customers, None, &settings);
         assert_eq!(found, (metadata("user_customer"), true, vec![]), "{broken:?}");
     }
 }
 
 #[test]
 fn where_references_do_not_count_their_notes_do_not_either() {
-    let config = config(false);
+    let settings = settings(false);
     let reference = [session(&[], Some("user_1"))];
     let noted = note("user_1", "client_reference_id");
-    let session_only = claims(&[], &[], Some(&reference), &config);
+    let session_only = claims(&[], &[], Some(&reference), &settings);
     assert_eq!((session_only.everyone().next(), &session_only.note_change), (None, &None));
     for own in [&noted[..], &[USER("user_1"), MARK]] {
-        let claims = claims(own, &[], None, &config);
+        let claims = claims(own, &[], None, &settings);
         assert_eq!((claims.owner(), &claims.note_change), (None, &None), "{own:?}");
         // The owner until now is looked at.
         let everyone: Vec<_> = claims.everyone().map(|named| (named.subject.as_str(), named.via)).collect();
@@ -214,7 +229,7 @@ fn where_references_do_not_count_their_notes_do_not_either() {
 
 #[test]
 fn what_the_release_before_noted_is_replaced_and_what_the_seller_wrote_stays() {
-    let config = config(true);
+    let settings = settings(true);
     let own = [USER("user_1"), MARK];
     let customers = [USER("user_customer")];
     let replaced = |removed: &[(&str, &str)]| {
@@ -223,27 +238,34 @@ fn what_the_release_before_noted_is_replaced_and_what_the_seller_wrote_stays() {
     };
     let both = replaced(&[("clerk_user_id", ""), (MARK.0, "")]);
     let reference = by("user_1", Via::Reference);
-    assert_eq!(found(&own, &[], None, &config), (reference.clone(), true, vec![]));
+    assert_eq!(found(&own, &[], None, &settings), (reference.clone(), true, vec![]));
     let session = |reference| [session(&[], Some(reference))];
-    assert_eq!(found(&own, &[], Some(&session("user_1")), &config), (reference.clone(), false, both.clone()));
-    assert_eq!(found(&own, &[], Some(&[]), &config), (reference, false, both.clone()), "no session any more");
-    let found_beside = found(&own, &customers, Some(&session("user_1")), &config);
+    assert_eq!(
+        found(&own, &[], Some(&session("user_1")), &settings),
+        (reference.clone(), false, both.clone())
+    );
+    assert_eq!(
+        found(&own, &[], Some(&[]), &settings),
+        (reference, false, both.clone()),
+        "no session any more"
+    );
+    let found_beside = found(&own, &customers, Some(&session("user_1")), &settings);
     assert_eq!(found_beside, (by("user_customer", Via::Metadata), false, both));
 
     // The seller moved it, and knew nothing of the mark.
     let moved = [USER("user_2"), MARK];
     let want = (by("user_2", Via::Metadata), false, replaced(&[(MARK.0, "")]));
-    assert_eq!(found(&moved, &customers, Some(&session("user_1")), &config), want);
+    assert_eq!(found(&moved, &customers, Some(&session("user_1")), &settings), want);
     let moved = [USER("user_1"), ("clerk_org_id", "org_1"), MARK];
     let want = (by("org_1", Via::Metadata), false, replaced(&[("clerk_user_id", ""), (MARK.0, "")]));
-    assert_eq!(found(&moved, &[], Some(&session("user_1")), &config), want);
+    assert_eq!(found(&moved, &[], Some(&session("user_1")), &settings), want);
 }
 
 #[test]
 fn two_words_of_the_seller_may_disagree() {
-    let config = config(true);
+    let settings = settings(true);
     let told = |own: &[(&str, &str)], customers: &[(&str, &str)]| {
-        let claims = claims(own, customers, None, &config);
+        let claims = claims(own, customers, None, &settings);
         claims.disagreement().map(|(owner, other)| (owner.to_string(), other.to_string()))
     };
     let pair = |owner: &str, other: &str| Some((owner.to_owned(), other.to_owned()));
@@ -258,7 +280,7 @@ fn two_words_of_the_seller_may_disagree() {
     let moved = [USER("user_1"), noted[0], noted[1]];
     assert_eq!(told(&moved, &[]), None, "what the seller has moved since");
     let read = [session(&[USER("user_2")], None)];
-    let claims = claims(&[USER("user_1")], &[], Some(&read), &config);
+    let claims = claims(&[USER("user_1")], &[], Some(&read), &settings);
     assert!(claims.disagreement().is_some(), "the session itself");
 }
 

@@ -10,13 +10,13 @@ use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
+use crate::sync::SyncState;
 use crate::sync::api_request::{Ask, Told};
 use crate::sync::discovery::{Discovery, first_page, next_page};
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
 use crate::time::Micros;
-use crate::webhook::Worker;
 use std::time::Duration;
 
 /// How many rounds one sync takes at most. Only others' writes make a third one necessary.
@@ -168,19 +168,19 @@ impl SubjectSync {
     /// Begins the first round, once it is known which customers the event is about.
     pub(crate) fn settle(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         now: Micros,
         discovery: &Discovery,
     ) -> Result<Vec<Ask>, SyncError> {
         self.about.clone_from(&discovery.customers);
-        let owing = match worker.config.past_due {
+        let owing = match state.settings.past_due {
             PastDue::Revoke => SortedSet::default(),
             PastDue::Keep | PastDue::Grace(_) => discovery.past_due().cloned().collect(),
         };
         let asks = self.begin_round(&owing)?;
         // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
-        if asks.is_empty() { self.advance(worker, findings, now) } else { Ok(asks) }
+        if asks.is_empty() { self.advance(state, findings, now) } else { Ok(asks) }
     }
 
     /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
@@ -222,7 +222,7 @@ impl SubjectSync {
     /// Takes an answer, and says what to ask next: nothing while others are outstanding, or at the end.
     pub(crate) fn take(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
@@ -231,18 +231,18 @@ impl SubjectSync {
         self.outstanding = self.outstanding.saturating_sub(1);
         if self.phase == Phase::Failed {
             if matches!(ask, Ask::Write(..)) {
-                self.learn(worker, findings, now, ask, told)?;
+                self.learn(state, findings, now, ask, told)?;
             }
             return Ok(Vec::new());
         }
-        let next = self.learn(worker, findings, now, ask, told)?;
+        let next = self.learn(state, findings, now, ask, told)?;
         self.outstanding = self.outstanding.saturating_add(next.len());
         if self.outstanding > 0 {
             return Ok(next);
         }
         match self.phase {
             Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(next),
-            Phase::ReadingStripe => self.advance(worker, findings, now),
+            Phase::ReadingStripe => self.advance(state, findings, now),
             Phase::Noting => {
                 self.phase = Phase::Done(SubjectStatus::InSync);
                 Ok(Vec::new())
@@ -257,7 +257,7 @@ impl SubjectSync {
     /// Keeps what was told; says which page comes after it.
     fn learn(
         &mut self,
-        worker: &mut Worker,
+        state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
         ask: &Ask,
@@ -293,11 +293,11 @@ impl SubjectSync {
             }
             (_, Told::Items(page)) => return Ok(self.stripe.take_items(ask, page).into_iter().collect()),
             (_, Told::Sessions(sessions)) => {
-                findings.learn_sessions(worker, ask, &sessions);
-                findings.keep_silent_sessions(worker, self.stripe.subscriptions.values(), now);
+                findings.learn_sessions(state, ask, &sessions);
+                findings.keep_silent_sessions(state, self.stripe.subscriptions.values(), now);
             }
             (_, Told::SessionsRefused(why)) => findings.learn_sessions_refused(ask, why),
-            (Ask::Product(id), Told::Product(metadata)) => worker.products.insert(id.clone(), metadata, now),
+            (Ask::Product(id), Told::Product(metadata)) => state.products.insert(id.clone(), metadata, now),
             (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
                 self.stripe.open_invoices.insert(subscription.clone(), owed);
             }
@@ -343,23 +343,23 @@ impl SubjectSync {
     /// Asks for what is missing; once nothing is, writes what differs.
     fn advance(
         &mut self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         now: Micros,
     ) -> Result<Vec<Ask>, SyncError> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
-        let mut missing = self.stripe.sessions_missing(worker, findings, account, now);
-        missing.extend(self.stripe.details_missing(worker, findings, account, now));
+        let mut missing = self.stripe.sessions_missing(state, findings, account, now);
+        missing.extend(self.stripe.details_missing(state, findings, account, now));
         missing.extend(self.stripe.recorded_missing(&shown));
         if !missing.is_empty() {
             self.outstanding = missing.len();
             return Ok(missing);
         }
-        if self.stripe.is_cut_for(worker, findings, &self.subject, now) {
+        if self.stripe.is_cut_for(state, findings, &self.subject, now) {
             return Err(SyncError::TooMany);
         }
-        let target = self.stripe.reckon(worker, findings, account, now);
+        let target = self.stripe.reckon(state, findings, account, now);
         if self.record.is_none() {
             let made = target.granting_since_s.map(Micros::from_secs);
             if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
@@ -374,7 +374,7 @@ impl SubjectSync {
         self.awaits_mapping = target.awaits_mapping;
         let mut asks = target.notes;
         self.phase = if asks.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
-        if let Some(patch) = shown.patch(&target.aim, &worker.config.plan_key) {
+        if let Some(patch) = shown.patch(&target.aim, &state.settings.plan_key) {
             asks.push(Ask::Write(self.subject.clone(), patch));
             self.writing = Some(Change { from: shown, to: target.aim, asked_at: self.asked_at });
             self.written_at = Some(now);

@@ -11,11 +11,11 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
+use crate::sync::SyncState;
 use crate::sync::api_request::Ask;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
 use crate::time::Micros;
-use crate::webhook::Worker;
 use std::cmp::Reverse;
 
 /// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
@@ -90,12 +90,12 @@ impl StripeState {
     /// The Checkout Sessions that must be read to know whose subscriptions these are.
     pub(crate) fn sessions_missing(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         account: Account<'_>,
         now: Micros,
     ) -> Vec<Ask> {
-        let mut unclaimed = self.unclaimed(worker, findings, now);
+        let mut unclaimed = self.unclaimed(state, findings, now);
         // First the one that grants the plan, which is always read: that there are many others takes nothing away. Then
         // the newest, for they are not noted yet.
         let order = |subscription: &&Subscription| {
@@ -106,22 +106,22 @@ impl StripeState {
     }
 
     /// The live subscriptions whose sessions were not read, though they say more than what was.
-    fn unclaimed(&self, worker: &Worker, findings: &SyncFindings, now: Micros) -> Vec<&Subscription> {
+    fn unclaimed(&self, state: &SyncState, findings: &SyncFindings, now: Micros) -> Vec<&Subscription> {
         let live = self.subscriptions.values().filter(|subscription| subscription.status.is_live());
-        live.filter(|subscription| findings.claims(worker, subscription, now).needs_session).collect()
+        live.filter(|subscription| findings.claims(state, subscription, now).needs_session).collect()
     }
 
     /// What else must be read to know the plan of the account.
     pub(crate) fn details_missing(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &SyncFindings,
         account: Account<'_>,
         now: Micros,
     ) -> Vec<Ask> {
-        let owned = self.owned(worker, findings, account.subject, now);
+        let owned = self.owned(state, findings, account.subject, now);
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
-        let mut unread = self.unclaimed(worker, findings, now);
+        let mut unread = self.unclaimed(state, findings, now);
         unread.retain(|subscription| findings.session_asked(&subscription.id));
         let may_be: SortedMap<_, _> = owned
             .into_iter()
@@ -130,13 +130,13 @@ impl StripeState {
             .map(|subscription| (&subscription.id, subscription))
             .collect();
         let subscriptions: Vec<_> = may_be.values().copied().collect();
-        let products = worker.products.fresh(now);
+        let products = state.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let needs = worker.plan_rules().needs(&evidence, &recorded(worker, account.shown));
+        let needs = state.plan_rules().needs(&evidence, &recorded(state, account.shown));
         let products = needs.products.into_iter().map(Ask::Product);
         let invoices = needs.open_invoices.into_iter().map(Ask::OpenInvoices);
         let cut = needs.items.into_iter().filter(|id| !self.items.contains_key(id));
@@ -184,58 +184,56 @@ impl StripeState {
     /// What Clerk should show of the account.
     pub(crate) fn reckon(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         account: Account<'_>,
         now: Micros,
     ) -> TargetRecord {
         let Account { subject, shown, trusted } = account;
-        let owned = self.owned(worker, findings, subject, now);
+        let owned = self.owned(state, findings, subject, now);
         // One that has ended says no more of what somebody gave by hand since.
         let is_trusted = |(found, named): &(&Subscription, NamedSubject)| {
             named.via == Via::Metadata && found.status.is_live()
         };
         let trusted = trusted || owned.iter().any(is_trusted);
         let subscriptions: Vec<_> = owned.iter().map(|(subscription, _)| *subscription).collect();
-        let products = worker.products.fresh(now);
+        let products = state.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let recorded = recorded(worker, shown);
-        let resolution = worker.plan_rules().resolve(now, &evidence, &recorded);
+        let recorded = recorded(state, shown);
+        let resolution = state.plan_rules().resolve(now, &evidence, &recorded);
         let granting = resolution.granting.as_ref().and_then(|id| self.subscriptions.get(id));
         let granting_since_s = granting.map(|subscription| subscription.created_s);
         let is_unclear = self.recorded_is_unclear(shown);
         // A session that was not read may name the subject.
-        let unread = self.unclaimed_grants_more(worker, findings, &resolution, account, now);
+        let unread = self.unclaimed_grants_more(state, findings, &resolution, account, now);
         let complete = self.complete && !unread;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
-        let aim = target_plan(&worker.plans, shown, &resolution, reliability);
+        let aim = target_plan(&state.plans, shown, &resolution, reliability);
         let granted = match resolution.plan {
-            GrantedPlan::Known(rank) => Some(&worker.plans.get(rank).name),
+            GrantedPlan::Known(rank) => Some(&state.plans.get(rank).name),
             GrantedPlan::AsRecorded => None,
         };
         if unread && aim == *shown && granted != shown.plan.as_ref() {
             findings.unread_sessions.insert(subject.clone());
         }
-        findings.learn_kept(&worker.plans, subject, &aim, &resolution);
-        let awaits_mapping = worker.config.unmapped_price == UnmappedPrice::Retry
-            && awaits_mapping(&resolution, &owned, &aim, &worker.plans);
+        findings.learn_kept(&state.plans, subject, &aim, &resolution);
+        let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
+            && awaits_mapping(&resolution, &owned, &aim, &state.plans);
         let holders = self.holders(&owned, shown, aim.granted_by.as_ref());
         if holders.too_many() {
             findings.too_many_customers.insert(subject.clone());
         }
-        let notes = self.notes(worker, findings, subject, now);
+        let notes = self.notes(state, findings, subject, now);
         findings.plan_alarms.extend(resolution.alarms);
         // A record that another account's or mode's gateway keeps is left as it is.
         let is_others = self.recorded == RecordedSubscription::Unknown && aim == *shown;
         let aim = match is_others {
             true => aim,
-            false => {
-                holders.lists(shown, self.note_paid(&worker.plans, &owned, shown, aim, &resolution.paid))
-            }
+            false => holders.lists(shown, self.note_paid(&state.plans, &owned, shown, aim, &resolution.paid)),
         };
         TargetRecord { aim, notes, granting_since_s, awaits_mapping }
     }
@@ -264,13 +262,13 @@ impl StripeState {
     /// The subject's subscriptions, and how each is known to be its own.
     fn owned(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &SyncFindings,
         subject: &Subject,
         now: Micros,
     ) -> Vec<(&Subscription, NamedSubject)> {
         let owner = |subscription: &Subscription| {
-            let claims = findings.claims(worker, subscription, now);
+            let claims = findings.claims(state, subscription, now);
             claims.owner().filter(|owner| owner.subject == *subject).cloned()
         };
         let all = self.subscriptions.values();
@@ -280,14 +278,14 @@ impl StripeState {
     /// What is to be noted on the subscriptions of the subject; what the seller says against its owner is put down.
     fn notes(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &mut SyncFindings,
         subject: &Subject,
         now: Micros,
     ) -> Vec<Ask> {
         let mut notes = Vec::new();
         for subscription in self.subscriptions.values() {
-            let claims = findings.claims(worker, subscription, now);
+            let claims = findings.claims(state, subscription, now);
             if !claims.is_noted_by(subject) {
                 continue;
             }
@@ -303,20 +301,20 @@ impl StripeState {
     /// Whether subscriptions whose sessions were not read would grant more, if they were the subject's.
     fn unclaimed_grants_more(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &SyncFindings,
         resolution: &Resolution,
         account: Account<'_>,
         now: Micros,
     ) -> bool {
-        let subscriptions = self.unclaimed(worker, findings, now);
-        let products = worker.products.fresh(now);
+        let subscriptions = self.unclaimed(state, findings, now);
+        let products = state.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
             products: &products,
             open_invoices: &self.open_invoices,
         };
-        let granted = worker.plan_rules().resolve(now, &evidence, &recorded(worker, account.shown));
+        let granted = state.plan_rules().resolve(now, &evidence, &recorded(state, account.shown));
         match (granted.plan, resolution.plan) {
             (GrantedPlan::Known(unread), GrantedPlan::Known(rank)) => unread > rank,
             (GrantedPlan::AsRecorded, GrantedPlan::Known(_)) => true,
@@ -328,14 +326,14 @@ impl StripeState {
     /// What a stranger's customer holds beyond that is left out: it could only have given something.
     pub(crate) fn is_cut_for(
         &self,
-        worker: &Worker,
+        state: &SyncState,
         findings: &SyncFindings,
         subject: &Subject,
         now: Micros,
     ) -> bool {
         let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
         cut.any(|subscription| {
-            let claims = findings.claims(worker, subscription, now);
+            let claims = findings.claims(state, subscription, now);
             claims.everyone().any(|named| named.via == Via::Metadata && named.subject == *subject)
         })
     }
@@ -366,12 +364,12 @@ impl StripeState {
     }
 }
 
-fn recorded<'a>(worker: &Worker, shown: &'a Record) -> Recorded<'a> {
+fn recorded<'a>(state: &SyncState, shown: &'a Record) -> Recorded<'a> {
     Recorded {
-        plan: worker.plans.recorded(shown.plan.as_deref()),
+        plan: state.plans.recorded(shown.plan.as_deref()),
         granting: shown.granted_by.as_ref(),
         period_end_s: shown.subscription.current_period_end.map(Micros::as_secs),
-        paid: paid_plans::on_record(&worker.plans, shown),
+        paid: paid_plans::on_record(&state.plans, shown),
         granting_is_paid: paid_plans::is_paid(shown),
     }
 }

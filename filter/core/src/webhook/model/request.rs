@@ -14,21 +14,21 @@ use std::collections::VecDeque;
 impl Bench {
     /// Who there is.
     pub(super) fn census(&mut self, scope: Scope) -> Result<CensusResult, BackfillError> {
-        let (mut census, calls) = Census::begin(&self.replica.worker, scope);
+        let (mut census, calls) = Census::begin(&self.replica.worker.sync, scope);
         let mut waiting = VecDeque::from(calls);
         loop {
             if let Some(people) = census.people() {
                 return Ok(people);
             }
             let (call, ending) = self.next(&mut waiting);
-            let worker = &self.replica.worker;
-            waiting.extend(ending.with_outcome(|outcome| census.answered(worker, call, &outcome))?);
+            let state = &self.replica.worker.sync;
+            waiting.extend(ending.with_outcome(|outcome| census.answered(state, call, &outcome))?);
         }
     }
 
     /// One reconciliation.
     pub(super) fn reconcile(&mut self, target: Target, intent: Intent) -> Conclusion {
-        let begun = Reconciliation::begin(&self.replica.worker, self.world.now, target, intent);
+        let begun = Reconciliation::begin(&self.replica.worker.sync, self.world.now, target, intent);
         let (mut reconciliation, mut next) = begun.unwrap();
         let mut waiting = VecDeque::new();
         loop {
@@ -37,8 +37,8 @@ impl Bench {
                 ReconciliationStep::Call(calls) => waiting.extend(calls),
             }
             let (call, ending) = self.next(&mut waiting);
-            let (worker, now) = (&mut self.replica.worker, self.world.now);
-            next = ending.with_outcome(|outcome| reconciliation.answered(worker, now, call, &outcome));
+            let (state, now) = (&mut self.replica.worker.sync, self.world.now);
+            next = ending.with_outcome(|outcome| reconciliation.answered(state, now, call, &outcome));
         }
     }
 
