@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::time::Duration;
 use tollgate_core::http::{HeaderMap, Reply};
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::{self, Delivery};
+use tollgate_core::webhook::{self, StripeDelivery};
 use tollgate_core::{Action, Input, Machine, config, gate};
 
 struct Counting;
@@ -87,9 +87,9 @@ fn document(more: Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
-fn webhook_worker(more: Value) -> webhook::Worker {
+fn webhook_worker(more: Value) -> webhook::StripeWorker {
     let environment = |name: &str| (name == "STRIPE_WEBHOOK_SECRET").then(|| SECRET.to_owned());
-    webhook::Worker::new(config::webhook(&document(more), &environment).expect("a right document"))
+    webhook::StripeWorker::new(config::webhook(&document(more), &environment).expect("a right document"))
 }
 
 fn gate_worker() -> gate::Worker {
@@ -117,8 +117,8 @@ fn signature(body: &[u8]) -> String {
 }
 
 /// A delivery whose header has come, and what is to be done with it.
-fn arrived(worker: &mut webhook::Worker, headers: HeaderMap) -> (Delivery, Action) {
-    let mut delivery = Delivery::default();
+fn arrived(worker: &mut webhook::StripeWorker, headers: HeaderMap) -> (StripeDelivery, Action) {
+    let mut delivery = StripeDelivery::default();
     let action = delivery.handle(worker, NOW, Input::Head { headers, end_of_stream: false }).action;
     (delivery, action)
 }
@@ -167,7 +167,7 @@ fn a_held_delivery_keeps_of_its_header_what_its_end_needs() {
     for mode in ["respond", "forward"] {
         let mut worker = webhook_worker(json!({ "mode": mode }));
         for at_the_edge in [NOW, NOW.plus(Duration::from_secs(300))] {
-            let mut delivery = Delivery::default();
+            let mut delivery = StripeDelivery::default();
             let headers = post(&signature(b"{}"));
             let input = Input::Head { headers, end_of_stream: false };
             let action = delivery.handle(&mut worker, at_the_edge, input).action;
@@ -199,7 +199,7 @@ fn a_judged_delivery_keeps_nothing() {
 }
 
 /// A delivery with a header of 200 bytes, of which so much of the body has come.
-fn growing(worker: &mut webhook::Worker, bytes: usize) -> (Delivery, Action) {
+fn growing(worker: &mut webhook::StripeWorker, bytes: usize) -> (StripeDelivery, Action) {
     let signature = signature(b"{}");
     let fields = [(":method", "POST"), (":path", PATH), ("stripe-signature", &signature)];
     let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -215,7 +215,7 @@ fn growing(worker: &mut webhook::Worker, bytes: usize) -> (Delivery, Action) {
 fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
     let mut worker = webhook_worker(json!({"max_body_kb": 512}));
     for round in 0..3 {
-        let all: Vec<(Delivery, Action)> = (0..800).map(|_| growing(&mut worker, 512 << 10)).collect();
+        let all: Vec<(StripeDelivery, Action)> = (0..800).map(|_| growing(&mut worker, 512 << 10)).collect();
         let (held, refused): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(_, action)| *action == Action::Wait);
         assert_eq!(held.len(), 31, "round {round}: just below 16 MB");
@@ -234,7 +234,7 @@ fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
 #[test]
 fn how_many_deliveries_a_worker_thread_holds_is_bounded_and_given_back() {
     let mut worker = webhook_worker(json!({}));
-    let mut held: Vec<Delivery> = Vec::new();
+    let mut held: Vec<StripeDelivery> = Vec::new();
     for n in 0..600 {
         let (delivery, action) = growing(&mut worker, 1024);
         assert_eq!(action == Action::Wait, n < 512, "{n}");

@@ -2,7 +2,7 @@
 
 use tollgate_core::config;
 use tollgate_core::identity::{self, Voucher};
-use tollgate_core::webhook::{Delivery, Worker};
+use tollgate_core::webhook::{StripeDelivery, StripeWorker};
 use tollgate_driver::{Filter, Setup};
 
 /// The filter that takes Stripe's deliveries.
@@ -10,17 +10,17 @@ use tollgate_driver::{Filter, Setup};
 pub struct StripeWebhook;
 
 impl Filter for StripeWebhook {
-    type Worker = Worker;
-    type Request = Delivery;
+    type Worker = StripeWorker;
+    type Request = StripeDelivery;
 
-    fn configure(setup: Setup<'_>) -> Result<Worker, String> {
+    fn configure(setup: Setup<'_>) -> Result<StripeWorker, String> {
         let configuration =
             config::webhook(setup.document, setup.environment).map_err(|error| error.to_string())?;
-        Ok(Worker::new(configuration))
+        Ok(StripeWorker::new(configuration))
     }
 
-    fn request(_worker: &Worker) -> Delivery {
-        Delivery::default()
+    fn request(_worker: &StripeWorker) -> StripeDelivery {
+        StripeDelivery::default()
     }
 
     fn removes_trailer(name: &[u8]) -> bool {

@@ -138,7 +138,7 @@ impl Reconciliation {
         intent: Intent,
     ) -> Result<(Self, ReconciliationStep), BackfillError> {
         let deadline = Deadline::of_request(now);
-        let (sync, progress) = PlanSync::begin(state, now, trigger(target), deadline)
+        let (sync, calls) = PlanSync::begin(state, now, trigger(target), deadline)
             .map_err(|error| BackfillError::from(&error))?;
         let mut reconciliation = Reconciliation {
             sync,
@@ -149,7 +149,7 @@ impl Reconciliation {
             changes: SortedMap::default(),
             reports: Vec::new(),
         };
-        let next = reconciliation.progressed(now, Ok(progress));
+        let next = reconciliation.progressed(now, Ok(SyncProgress::Call(calls)));
         Ok((reconciliation, next))
     }
 
@@ -205,7 +205,7 @@ impl Reconciliation {
                 reports.extend(audit::alarms(&self.sync.findings, None));
                 reports.push(audit::sync_failed(error, None));
             }
-            None => reports.extend(audit::ending(&self.sync, now).1),
+            None => reports.extend(audit::ending_alarms(&self.sync, now)),
         }
         let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
@@ -243,18 +243,7 @@ fn trigger(target: Target) -> Trigger {
             (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }
     };
-    Trigger {
-        event: None,
-        reason: REASON.to_owned(),
-        about,
-        customer,
-        named,
-        says_whose: false,
-        is_checkout: false,
-        unfit: Vec::new(),
-        skipped: Vec::new(),
-        payment_failure: None,
-    }
+    Trigger { customer, named, ..Trigger::new(REASON, about) }
 }
 
 fn name(ask: &Ask) -> Option<NotedOwner> {

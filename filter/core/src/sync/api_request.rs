@@ -2,6 +2,7 @@
 
 use super::error::{Service, SyncError};
 use super::ownership::NoteChange;
+use super::state::SyncState;
 use crate::clerk::api::{self, ApiError, BackendApi};
 use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
@@ -14,7 +15,6 @@ use crate::stripe::object::{Metadata, Unreadable};
 use crate::stripe::outcome;
 use crate::stripe::product::Product;
 use crate::stripe::subscription::{ItemsPage, Page, Subscription};
-use crate::sync::SyncState;
 use serde_json::Value;
 
 /// A request to Stripe or Clerk.

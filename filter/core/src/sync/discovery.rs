@@ -4,13 +4,13 @@ use super::api_request::{Ask, Told};
 use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::{NamedSubject, Via};
+use super::state::SyncState;
 use super::subject::SubjectSync;
 use super::trigger::{About, Trigger};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Status, Subscription};
-use crate::sync::SyncState;
 use crate::time::Micros;
 
 /// How many pages of a customer's subscriptions are read.

@@ -11,13 +11,13 @@ use super::discovery::Discovery;
 use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::NamedSubject;
+use super::state::SyncState;
 use super::subject::{Change, SubjectStatus, SubjectSync};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
 use crate::machine::CallId;
 use crate::sorted::SortedMap;
-use crate::sync::SyncState;
 use crate::time::Micros;
 
 /// How many subjects one event may concern. One customer may pay for several, but hardly for more.
@@ -58,8 +58,19 @@ pub(crate) enum SyncProgress {
     Done,
 }
 
+/// What a sync came to whose work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SyncResult {
+    /// Clerk shows what Stripe says.
+    Processed,
+    /// It concerns nobody.
+    NoSubject,
+    /// Clerk has none of the subjects.
+    SubjectGone,
+}
+
 impl PlanSync {
-    /// Begins a sync.
+    /// Begins a sync. Returns the callouts that are to be started, too.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -68,7 +79,7 @@ impl PlanSync {
         now: Micros,
         trigger: Trigger,
         deadline: Deadline,
-    ) -> Result<(Self, SyncProgress), SyncError> {
+    ) -> Result<(Self, Vec<(CallId, Callout)>), SyncError> {
         let cause = trigger.event.as_ref().map_or(trigger.reason.as_str(), |event| event.as_str());
         let mut sync = PlanSync {
             findings: SyncFindings::default(),
@@ -89,7 +100,7 @@ impl PlanSync {
             sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
         asks.extend(sync.add_subjects(sync.trigger.named.clone(), now));
         let calls = sync.start(state, now, asks)?;
-        Ok((sync, SyncProgress::Call(calls)))
+        Ok((sync, calls))
     }
 
     /// Goes on with the outcome of a callout.
@@ -296,10 +307,15 @@ impl PlanSync {
         changes
     }
 
-    /// Whether Clerk has none of the subjects, though there are some.
-    pub(crate) fn all_gone(&self) -> bool {
-        !self.subjects.is_empty()
-            && self.subjects.iter().all(|subject| subject.end() == Some(SubjectStatus::Gone))
+    /// Returns what the sync came to, once it is done.
+    pub(crate) fn result(&self) -> SyncResult {
+        if self.subjects.is_empty() {
+            SyncResult::NoSubject
+        } else if self.subjects.iter().all(|subject| subject.end() == Some(SubjectStatus::Gone)) {
+            SyncResult::SubjectGone
+        } else {
+            SyncResult::Processed
+        }
     }
 
     /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.

@@ -1,7 +1,6 @@
 //! Why a sync did not come to its end, by who can do something about it, and what Stripe is told.
 
 use crate::clerk::api::ApiError;
-use crate::problem::Problem;
 use crate::stripe::outcome::MissingPermission;
 
 /// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
@@ -139,21 +138,5 @@ impl SyncError {
             | ApiError::Unreadable
             | ApiError::ClusterUnknown => SyncError::Transient { service, why },
         }
-    }
-}
-
-impl From<&SyncError> for Problem {
-    /// Every trouble is answered so that Stripe comes again: the event is not lost.
-    fn from(error: &SyncError) -> Self {
-        // 500 for what will not pass by itself, so that it stands out in Stripe's dashboard.
-        let status = match error {
-            SyncError::Credentials { .. }
-            | SyncError::Forbidden { .. }
-            | SyncError::Refused { .. }
-            | SyncError::TooMany => 500,
-            _ => 503,
-        };
-        let detail = "the plan could not be brought in line now; the gateway's log says why";
-        Problem::new(status, error.code(), detail).header("retry-after", RETRY_AFTER_S)
     }
 }

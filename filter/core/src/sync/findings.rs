@@ -3,6 +3,7 @@
 use super::api_request::{Ask, NoteOutcome};
 use super::error::{Service, SyncError};
 use super::ownership::{Claims, SessionClaims};
+use super::state::SyncState;
 use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
@@ -10,7 +11,6 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::checkout_session::SessionList;
 use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
-use crate::sync::SyncState;
 use crate::time::Micros;
 use std::fmt;
 use std::time::Duration;

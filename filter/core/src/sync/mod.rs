@@ -12,16 +12,22 @@ mod discovery;
 mod engine;
 mod error;
 mod findings;
+mod metrics;
 mod ownership;
+mod recorded_sync;
 mod state;
 mod subject;
 mod trigger;
 
 pub(crate) use api_request::{Ask, Told, found};
 pub(crate) use deadline::Deadline;
-pub(crate) use engine::{PlanSync, SyncProgress};
+pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{RETRY_AFTER_S, Service, SyncError};
-pub(crate) use ownership::{Claims, NamedSubject, SessionClaims, Via};
+pub(crate) use metrics::SyncMetrics;
+pub(crate) use ownership::{
+    Claims, NamedSubject, Note, SessionClaims, Via, named_before, named_in, named_in_event,
+};
+pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
 #[cfg(test)]
 pub(crate) use subject::CUSTOMERS_MAX;

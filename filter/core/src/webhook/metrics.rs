@@ -1,70 +1,53 @@
-//! What the webhook filter counts: answers by status, failed callouts, and how long a sync takes.
+//! What is counted of deliveries: how many came to which result. The metrics of their syncs stand behind them.
 
+use super::result::DeliveryResult;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
-use crate::sync::Service;
-use crate::time::Micros;
+use crate::sync::SyncMetrics;
 
-/// What a delivery came to.
-const RESULTS: [&str; 9] = [
-    "processed",
-    "already_received",
-    "ignored",
-    "no_subject",
-    "subject_gone",
-    "refused",
-    "failed",
-    "too_large",
-    "overloaded",
-];
-
-const CALLOUTS_FAILED: [(Service, &str); 2] = [(Service::Stripe, "stripe"), (Service::Clerk, "clerk")];
-
-const SYNC_DURATION: &str = "tollgate.webhook.sync_duration_ms";
+/// The metrics of the syncs that deliveries start.
+pub(super) const SYNC: SyncMetrics = SyncMetrics::starting_at(DeliveryResult::ALL.len());
 
 /// Counts a delivery by its result.
-pub(super) fn answered(result: &str) -> Option<Report> {
-    let place = RESULTS.iter().position(|known| *known == result)?;
-    Some(Report::Count(MetricId(place)))
+pub(super) fn delivered(result: DeliveryResult) -> Report {
+    Report::Count(MetricId(result as usize))
 }
 
-/// Counts a callout that failed.
-pub(super) fn callout_failed(service: Service) -> Report {
-    let place = CALLOUTS_FAILED.iter().position(|(known, _)| *known == service).unwrap_or_default();
-    Report::Count(MetricId(RESULTS.len().saturating_add(place)))
-}
-
-/// Records how long a sync took.
-pub(super) fn sync_took(from: Micros, to: Micros) -> Report {
-    let ms = u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
-    Report::Record(MetricId(RESULTS.len().saturating_add(CALLOUTS_FAILED.len())), ms)
-}
-
-/// All of them, in the order of their ids.
-pub(super) fn definitions() -> Vec<MetricDefinition> {
-    let results = RESULTS.iter().map(|result| format!("tollgate.webhook.result.{result}"));
-    let failures = CALLOUTS_FAILED.iter().map(|(_, name)| format!("tollgate.webhook.callouts_failed.{name}"));
-    let counter = |name| MetricDefinition { kind: MetricKind::Counter, name };
-    let duration = MetricDefinition { kind: MetricKind::Histogram, name: SYNC_DURATION.to_owned() };
-    results.chain(failures).map(counter).chain([duration]).collect()
+/// Returns all of them in the order of their ids, under names that begin with `prefix`.
+pub(super) fn definitions(prefix: &str) -> Vec<MetricDefinition> {
+    let results = DeliveryResult::ALL.into_iter().map(|result| MetricDefinition {
+        kind: MetricKind::Counter,
+        name: format!("{prefix}.result.{}", result.as_str()),
+    });
+    results.chain(SyncMetrics::definitions(prefix)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::{Service, SyncError};
+    use crate::time::Micros;
 
     #[test]
     fn every_count_has_the_name_of_what_it_counts() {
-        let definitions = definitions();
+        let definitions = definitions("tollgate.webhook");
         let name = |report: Report| match report {
-            Report::Count(MetricId(place)) | Report::Record(MetricId(place), _) => {
-                definitions[place].name.as_str()
+            Report::Count(MetricId(index)) | Report::Record(MetricId(index), _) => {
+                definitions[index].name.as_str()
             }
             Report::Line(..) => panic!("not a metric"),
         };
-        assert_eq!(name(answered("processed").unwrap()), "tollgate.webhook.result.processed");
-        assert_eq!(name(answered("too_large").unwrap()), "tollgate.webhook.result.too_large");
-        assert_eq!(name(callout_failed(Service::Clerk)), "tollgate.webhook.callouts_failed.clerk");
-        assert_eq!(name(sync_took(Micros::from_secs(1), Micros::from_secs(2))), SYNC_DURATION);
-        assert_eq!(answered("anything else"), None);
+        for result in DeliveryResult::ALL {
+            let want = format!("tollgate.webhook.result.{}", result.as_str());
+            assert_eq!(name(delivered(result)), want);
+        }
+        assert_eq!(name(delivered(DeliveryResult::TooLarge)), "tollgate.webhook.result.too_large");
+        for (service, want) in [(Service::Stripe, "stripe"), (Service::Clerk, "clerk")] {
+            let failed = SYNC.callout_failed(&SyncError::Credentials { service }).unwrap();
+            assert_eq!(name(failed), format!("tollgate.webhook.callouts_failed.{want}"));
+        }
+        assert_eq!(SYNC.callout_failed(&SyncError::OutOfTime), None);
+        let took = SYNC.took(Micros::from_secs(1), Micros::from_secs(2));
+        assert_eq!(name(took), "tollgate.webhook.sync_duration_ms");
+        assert_eq!(definitions.len(), DeliveryResult::ALL.len() + 3);
     }
 }

@@ -1,7 +1,8 @@
-//! What the webhook deliveries of one worker thread share.
+//! What the deliveries of one worker thread share.
 
 use super::metrics;
-use crate::config::{Configuration, Webhook};
+use super::source::EventSource;
+use crate::config::Mode;
 use crate::held::HeldRequests;
 use crate::log_limit::LogLimit;
 use crate::report::{MetricDefinition, Metrics};
@@ -10,30 +11,42 @@ use crate::sync::SyncState;
 /// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync takes about a
 /// second and at least four callouts, and Stripe's API takes 100 requests a second, so that no burst of true deliveries is
 /// so large. Stripe retries a delivery that is refused for that reason.
-pub(crate) const DELIVERIES_MAX: usize = 512;
+const DELIVERIES_MAX: usize = 512;
 
 /// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10 KB.
-pub(crate) const DELIVERY_BYTES_MAX: usize = 16 << 20;
+const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
-/// What the webhook deliveries of one worker thread share: configuration, and products read lately.
+/// What the deliveries of one source to one worker thread share.
 #[derive(Debug)]
-pub struct Worker {
-    pub(crate) config: Webhook,
+pub struct Worker<S> {
+    pub(super) source: S,
+    pub(super) endpoint: Endpoint,
     pub(crate) sync: SyncState,
-    pub(crate) held: HeldRequests,
+    pub(super) held: HeldRequests,
     /// Limits the lines about refused signatures.
-    pub(crate) refusal_logged: LogLimit,
+    pub(super) refusal_logged: LogLimit,
     /// Limits the lines about deliveries that were not held because too much was.
-    pub(crate) overload_logged: LogLimit,
+    pub(super) overload_logged: LogLimit,
 }
 
-impl Worker {
-    /// A worker of this configuration.
-    pub fn new(configuration: Configuration<Webhook>) -> Self {
-        let config = configuration.section.clone();
+/// Where a source delivers, and what becomes of a delivery.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    /// The exact path.
+    pub(super) path: String,
+    /// Who answers.
+    pub(super) mode: Mode,
+    /// The largest body that is taken.
+    pub(super) body_bytes_max: usize,
+}
+
+impl<S> Worker<S> {
+    /// Creates a worker of this source, whose syncs share this state.
+    pub(super) fn with_source(source: S, endpoint: Endpoint, sync: SyncState) -> Self {
         Worker {
-            config,
-            sync: SyncState::new(configuration.map_section(|section| section.sync)),
+            source,
+            endpoint,
+            sync,
             held: HeldRequests::at_most(DELIVERIES_MAX, DELIVERY_BYTES_MAX),
             refusal_logged: LogLimit::default(),
             overload_logged: LogLimit::default(),
@@ -41,8 +54,8 @@ impl Worker {
     }
 }
 
-impl Metrics for Worker {
+impl<S: EventSource> Metrics for Worker<S> {
     fn metrics(&self) -> Vec<MetricDefinition> {
-        metrics::definitions()
+        metrics::definitions(S::WORDS.metrics)
     }
 }

@@ -4,7 +4,7 @@ use crate::clerk::metadata::Record;
 use crate::ids::{EventId, Subject};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::report::{Level, Report};
-use crate::sync::engine::PlanSync;
+use crate::sync::engine::{PlanSync, SyncResult};
 use crate::sync::error::SyncError;
 use crate::sync::findings::{SyncFindings, shortened};
 use crate::sync::subject::Change;
@@ -312,29 +312,28 @@ fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report>
     lines
 }
 
-/// What a sync came to, in a word, and what it found for an operator to see to.
-pub(crate) fn ending(sync: &PlanSync, now: Micros) -> (&'static str, Vec<Report>) {
+/// Returns what a sync that is done found for an operator to see to.
+pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
     let event = sync.trigger.event.as_ref();
     let mut lines = alarms(&sync.findings, event);
-    let status = if sync.subjects.is_empty() {
-        let since = sync.ownerless_since_s().map(Micros::from_secs);
-        if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
-            let detail =
-                "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
-            lines.push(alarm("no_subject", event, None, detail));
+    match sync.result() {
+        SyncResult::Processed => {}
+        SyncResult::NoSubject => {
+            let since = sync.ownerless_since_s().map(Micros::from_secs);
+            if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
+                let detail =
+                    "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
+                lines.push(alarm("no_subject", event, None, detail));
+            }
         }
-        "no_subject"
-    } else if sync.all_gone() {
-        if sync.findings.gone.is_empty() {
+        SyncResult::SubjectGone if sync.findings.gone.is_empty() => {
             let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
             let detail = "Clerk does not have this user or organization";
             lines.push(alarm("subject_gone", event, subject, detail));
         }
-        "subject_gone"
-    } else {
-        "processed"
-    };
-    (status, lines)
+        SyncResult::SubjectGone => {}
+    }
+    lines
 }
 
 /// A sync that did not come to its end.

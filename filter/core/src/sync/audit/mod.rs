@@ -4,5 +4,5 @@ mod dedup;
 mod lines;
 mod recorder;
 
-pub(crate) use lines::{alarm, alarms, before, ending, payment_failed, sync_failed, told};
+pub(crate) use lines::{alarm, alarms, before, ending_alarms, payment_failed, sync_failed, told};
 pub(crate) use recorder::AuditRecorder;

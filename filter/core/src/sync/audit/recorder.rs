@@ -43,26 +43,26 @@ enum Kind {
 }
 
 impl AuditRecorder {
-    /// What there is to note of the step that a sync has just taken.
-    pub(crate) fn of(
+    /// Creates the recorder of the step that a sync has just taken.
+    pub(crate) fn new(
         sync: &mut PlanSync,
         progress: &Result<SyncProgress, SyncError>,
         plans: &PlanTable,
     ) -> Self {
-        let mut auditing = AuditRecorder::default();
+        let mut recorder = AuditRecorder::default();
         for (subject, change) in sync.take_changes() {
-            auditing.add(subject, change, plans, Kind::Confirmed);
+            recorder.add(subject, change, plans, Kind::Confirmed);
         }
         match progress {
             Ok(SyncProgress::Call(calls)) => {
                 for (subject, change) in sync.about_to_write(calls) {
-                    auditing.add(subject, change, plans, Kind::Intended);
+                    recorder.add(subject, change, plans, Kind::Intended);
                 }
             }
             // Whatever else failed, what is in line is in line.
-            Ok(SyncProgress::Done) | Err(_) => auditing.notes.extend(seen(sync)),
+            Ok(SyncProgress::Done) | Err(_) => recorder.notes.extend(seen(sync)),
         }
-        auditing
+        recorder
     }
 
     fn add(

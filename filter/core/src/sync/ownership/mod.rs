@@ -3,6 +3,6 @@
 mod claims;
 mod note;
 
-pub(crate) use claims::{Claims, NamedSubject, SessionClaims, Via};
-pub(in crate::sync) use claims::{named_before, named_in, named_in_event};
-pub(in crate::sync) use note::{Note, NoteChange};
+pub(crate) use claims::{Claims, NamedSubject, SessionClaims, Via, named_before, named_in, named_in_event};
+pub(crate) use note::Note;
+pub(in crate::sync) use note::NoteChange;

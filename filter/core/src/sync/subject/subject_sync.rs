@@ -10,12 +10,12 @@ use crate::config::PastDue;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::subscription::Subscription;
-use crate::sync::SyncState;
 use crate::sync::api_request::{Ask, Told};
 use crate::sync::discovery::{Discovery, first_page, next_page};
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
+use crate::sync::state::SyncState;
 use crate::time::Micros;
 use std::time::Duration;
 

@@ -11,10 +11,10 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
-use crate::sync::SyncState;
 use crate::sync::api_request::Ask;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
+use crate::sync::state::SyncState;
 use crate::time::Micros;
 use std::cmp::Reverse;
 

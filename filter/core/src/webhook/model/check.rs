@@ -1,6 +1,5 @@
 //! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
 
-use super::super::{Delivery, Worker};
 use super::answer::Answer;
 use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
 use super::world::{Ending, World, parts};
@@ -8,6 +7,7 @@ use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use crate::machine::Input;
 use crate::report::Report;
+use crate::webhook::{StripeDelivery, StripeWorker};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub(super) struct Delivered {
     pub(super) lines: Vec<Value>,
     pub(super) sent: Vec<(usize, String)>,
     pub(super) passage_end: End,
-    delivery: Delivery,
+    delivery: StripeDelivery,
 }
 
 impl Bench {
@@ -56,7 +56,7 @@ impl Bench {
     }
 
     pub(super) fn of(configuration: Configuration<Webhook>) -> Self {
-        let worker = Worker::new(configuration);
+        let worker = StripeWorker::new(configuration);
         Bench {
             world: World::new(),
             replica: Replica { worker, process: 0 },
@@ -71,7 +71,7 @@ impl Bench {
 
     /// The gateway gets another document, as it does between two releases of it, or is another one with that document.
     pub(super) fn roll_out(&mut self, configuration: Configuration<Webhook>) {
-        self.replica.worker = Worker::new(configuration);
+        self.replica.worker = StripeWorker::new(configuration);
         self.shared = SharedData::default();
     }
 

@@ -1,12 +1,12 @@
 //! The gateway's side: a configuration, replicas that share data or do not, and a delivery on its way, step by step.
 
-use super::super::{Delivery, Worker};
 use super::world::{Ending, changes_something, parts};
 use crate::config::{self, Configuration, Webhook};
 use crate::http::{Callout, Forward, HeaderMap, Reply};
 use crate::machine::{Action, CallId, Input, Machine, Version};
 use crate::report::Report;
 use crate::time::Micros;
+use crate::webhook::{StripeDelivery, StripeWorker};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -52,7 +52,7 @@ pub(super) fn configuration_of(sells: impl Fn(&str) -> bool, changes: Value) -> 
 /// A worker thread, and the shared data of its process.
 #[derive(Debug)]
 pub(super) struct Replica {
-    pub(super) worker: Worker,
+    pub(super) worker: StripeWorker,
     /// Which process it belongs to.
     pub(super) process: usize,
 }
@@ -75,7 +75,7 @@ impl SharedData {
 /// A delivery on its way.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
-    pub(super) delivery: Delivery,
+    pub(super) delivery: StripeDelivery,
     /// The callouts that were not answered yet.
     pub(super) in_flight: Vec<InFlight>,
     pub(super) end: Option<End>,

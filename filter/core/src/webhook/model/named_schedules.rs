@@ -1,10 +1,10 @@
 //! The schedules that a wrong protocol would fail at, each step in its place.
 
-use super::super::Worker;
 use super::gateway::{Passage, Replica, SharedData, configuration, signed};
 use super::oracle;
 use super::stripe::Stripe;
 use super::world::{Ending, World, changes_something};
+use crate::webhook::StripeWorker;
 use serde_json::Value;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
@@ -27,7 +27,7 @@ impl Stage {
         let mut world = World::new();
         world.clerk.add("user_1");
         let configuration = configuration(Value::Null);
-        let replica = |process| Replica { worker: Worker::new(configuration.clone()), process };
+        let replica = |process| Replica { worker: StripeWorker::new(configuration.clone()), process };
         Stage { world, replicas: (0..2).map(replica).collect(), shared: vec![SharedData::default(); 2] }
     }
 

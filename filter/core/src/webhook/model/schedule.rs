@@ -1,6 +1,5 @@
 //! Random schedules: several replicas, deliveries side by side, and everything that can go wrong, at every step.
 
-use super::super::Worker;
 use super::answer::Answer;
 use super::changes::{self, FILLER_CUSTOMER, FILLER_SUBSCRIPTION, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
@@ -14,6 +13,7 @@ use super::world::{Ending, World, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use crate::sync::CUSTOMERS_MAX;
+use crate::webhook::StripeWorker;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl Schedule {
             true => [0, 1, 2],
             false => [0, 0, 1],
         };
-        let replica = |process| Replica { worker: Worker::new(configuration.clone()), process };
+        let replica = |process| Replica { worker: StripeWorker::new(configuration.clone()), process };
         let mut history = History::default();
         history.note(&world);
         Schedule {

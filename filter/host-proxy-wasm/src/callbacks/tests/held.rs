@@ -3,7 +3,7 @@
 use super::*;
 use crate::abi::BufferType;
 use tollgate_core::config;
-use tollgate_core::webhook::{Delivery, Worker};
+use tollgate_core::webhook::{StripeDelivery, StripeWorker};
 use tollgate_driver::Setup;
 
 const DOCUMENT: &str = r#"{
@@ -17,19 +17,19 @@ const DOCUMENT: &str = r#"{
 struct Webhook;
 
 impl Filter for Webhook {
-    type Worker = Worker;
-    type Request = Delivery;
+    type Worker = StripeWorker;
+    type Request = StripeDelivery;
 
-    fn configure(_: Setup<'_>) -> Result<Worker, String> {
+    fn configure(_: Setup<'_>) -> Result<StripeWorker, String> {
         let environment = |name: &str| {
             (name == "STRIPE_WEBHOOK_SECRET").then(|| "whsec_0123456789abcdef0123456789abcdef".to_owned())
         };
         let configuration = config::webhook(DOCUMENT.as_bytes(), &environment).map_err(|e| e.to_string())?;
-        Ok(Worker::new(configuration))
+        Ok(StripeWorker::new(configuration))
     }
 
-    fn request(_: &Worker) -> Delivery {
-        Delivery::default()
+    fn request(_: &StripeWorker) -> StripeDelivery {
+        StripeDelivery::default()
     }
 }
 

@@ -1,0 +1,161 @@
+//! A sync whose changes are in the audit before it goes on.
+//!
+//! ```text
+//! Calling ──a callout was answered──▶ Recording ⇄ load and swap in shared data
+//!    ▲                                    │
+//!    └────────── more callouts ───────────┴──▶ ended
+//! ```
+
+use super::audit::{self, AuditRecorder};
+use super::deadline::Deadline;
+use super::engine::{PlanSync, SyncProgress, SyncResult};
+use super::error::SyncError;
+use super::state::SyncState;
+use super::trigger::Trigger;
+use crate::ids::Subject;
+use crate::machine::{Action, Input};
+use crate::report::Report;
+use crate::time::Micros;
+
+/// A sync on its way, with the audit of what it changes.
+#[derive(Debug)]
+pub(crate) struct RecordedSync {
+    began: Micros,
+    sync: PlanSync,
+    stage: Stage,
+    reports: Vec<Report>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Stripe and Clerk are asked.
+    Calling,
+    /// The step that the sync has taken is recorded.
+    Recording(AuditRecorder, Result<SyncProgress, SyncError>),
+}
+
+/// What comes next.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum SyncStep {
+    /// The host does this: waits, starts callouts, or loads or swaps a shared value.
+    Continue(Action, Vec<Report>),
+    /// It has ended.
+    Ended(Box<SyncEnd>),
+}
+
+/// How a sync ended.
+#[derive(Debug)]
+pub(crate) struct SyncEnd {
+    /// When it began.
+    pub(crate) began: Micros,
+    /// What it came to.
+    pub(crate) result: Result<SyncResult, SyncError>,
+    /// The first subject that has a plan, else the first.
+    pub(crate) subject: Option<Subject>,
+    /// The plan that Clerk shows of it.
+    pub(crate) plan: Option<String>,
+    /// Whether the record of any subject was changed.
+    pub(crate) changed: bool,
+    /// Whether an operator should see to something.
+    pub(crate) has_alarms: bool,
+    /// The audit, and what an operator should see to.
+    pub(crate) reports: Vec<Report>,
+}
+
+impl RecordedSync {
+    /// Begins a sync that must have ended at the deadline. Returns what the host does first, too.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
+    pub(crate) fn begin(
+        state: &SyncState,
+        now: Micros,
+        trigger: Trigger,
+        deadline: Deadline,
+    ) -> Result<(Self, Action), SyncError> {
+        let (sync, calls) = PlanSync::begin(state, now, trigger, deadline)?;
+        let recorded = RecordedSync { began: now, sync, stage: Stage::Calling, reports: Vec::new() };
+        Ok((recorded, if calls.is_empty() { Action::Wait } else { Action::Call(calls) }))
+    }
+
+    /// Takes the outcome of one of its actions.
+    pub(crate) fn handle(&mut self, state: &mut SyncState, now: Micros, input: &Input<'_>) -> SyncStep {
+        let stage = std::mem::replace(&mut self.stage, Stage::Calling);
+        match (stage, input) {
+            (Stage::Calling, Input::Answered { call, outcome }) => {
+                let progress = self.sync.answered(state, now, *call, outcome);
+                let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
+                self.record(state, now, recorder, progress)
+            }
+            (Stage::Recording(mut recorder, progress), Input::Loaded { value, version }) => {
+                match recorder.loaded(value.unwrap_or_default(), &state.plans, now) {
+                    Some((key, value)) => {
+                        self.stage = Stage::Recording(recorder, progress);
+                        SyncStep::Continue(Action::Swap { key, value, version: *version }, Vec::new())
+                    }
+                    None => self.record(state, now, recorder, progress),
+                }
+            }
+            (Stage::Recording(mut recorder, progress), Input::Swapped { stored }) => {
+                self.reports.extend(recorder.swapped(*stored, &self.sync));
+                self.record(state, now, recorder, progress)
+            }
+            // What nobody asked for changes nothing.
+            (stage, _) => {
+                self.stage = stage;
+                SyncStep::Continue(Action::Wait, Vec::new())
+            }
+        }
+    }
+
+    /// Records one change after the other; then the sync goes on.
+    fn record(
+        &mut self,
+        state: &SyncState,
+        now: Micros,
+        mut recorder: AuditRecorder,
+        progress: Result<SyncProgress, SyncError>,
+    ) -> SyncStep {
+        let action = match (recorder.next(&state.namespace), progress) {
+            (Some(key), progress) => {
+                self.stage = Stage::Recording(recorder, progress);
+                Action::Load { key }
+            }
+            (None, Ok(SyncProgress::Call(calls))) if calls.is_empty() => Action::Wait,
+            (None, Ok(SyncProgress::Call(calls))) => Action::Call(calls),
+            (None, Ok(SyncProgress::Done)) => return self.done(now),
+            (None, Err(error)) => return self.failed(error),
+        };
+        SyncStep::Continue(action, std::mem::take(&mut self.reports))
+    }
+
+    fn done(&mut self, now: Micros) -> SyncStep {
+        let alarms = audit::ending_alarms(&self.sync, now);
+        let has_alarms = !alarms.is_empty();
+        self.reports.extend(audit::payment_failed(&self.sync));
+        self.reports.extend(alarms);
+        self.ended(Ok(self.sync.result()), has_alarms)
+    }
+
+    fn failed(&mut self, error: SyncError) -> SyncStep {
+        let event = self.sync.trigger.event.as_ref();
+        self.reports.extend(audit::alarms(&self.sync.findings, event));
+        self.reports.push(audit::sync_failed(&error, event));
+        self.ended(Err(error), true)
+    }
+
+    fn ended(&mut self, result: Result<SyncResult, SyncError>, has_alarms: bool) -> SyncStep {
+        let subjects = &self.sync.subjects;
+        let shown = subjects.iter().find(|subject| subject.plan().is_some()).or(subjects.first());
+        SyncStep::Ended(Box::new(SyncEnd {
+            began: self.began,
+            result,
+            subject: shown.map(|subject| subject.subject.clone()),
+            plan: shown.and_then(|subject| subject.plan()).map(str::to_owned),
+            changed: subjects.iter().any(|subject| subject.changed),
+            has_alarms,
+            reports: std::mem::take(&mut self.reports),
+        }))
+    }
+}

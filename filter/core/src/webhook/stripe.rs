@@ -1,0 +1,31 @@
+//! Deliveries of Stripe's events: what the filter `stripe_webhook` is made of.
+
+use super::delivery::Delivery;
+use super::source::stripe::StripeSource;
+use super::worker::{Endpoint, Worker};
+use crate::config::{Configuration, Webhook};
+use crate::sync::SyncState;
+
+/// A delivery of one of Stripe's events.
+pub type StripeDelivery = Delivery<StripeSource>;
+
+/// What the deliveries of Stripe's events to one worker thread share.
+pub type StripeWorker = Worker<StripeSource>;
+
+impl StripeWorker {
+    /// Creates a worker of this configuration.
+    pub fn new(configuration: Configuration<Webhook>) -> Self {
+        let section = &configuration.section;
+        let source = StripeSource::new(section);
+        let endpoint = Endpoint {
+            path: section.path.clone(),
+            mode: section.mode,
+            body_bytes_max: section.body_bytes_max,
+        };
+        Worker::with_source(
+            source,
+            endpoint,
+            SyncState::new(configuration.map_section(|section| section.sync)),
+        )
+    }
+}
