@@ -1,7 +1,7 @@
 //! The configuration of the webhook filter for a host that calls the APIs itself.
 
-use super::courier::Places;
-use super::pace::{CLERK, STRIPE};
+use super::http_workers::Endpoints;
+use super::rate_limits::{CLERK, STRIPE};
 use crate::document;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) configuration: Configuration<SyncSettings>,
-    pub(super) places: Places,
+    pub(super) endpoints: Endpoints,
 }
 
 /// Reads a file: the document itself, or a configuration of Envoy, Istio or Envoy Gateway with it inside.
@@ -37,7 +37,7 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
         cluster.clone_into(&mut upstream.cluster);
         upstream.timeout = CALL_TIMEOUT;
     }
-    Ok(Setup { configuration, places: Places { stripe, clerk } })
+    Ok(Setup { configuration, endpoints: Endpoints { stripe, clerk } })
 }
 
 /// Where a service is: as the user says, else where the document says, over HTTPS.

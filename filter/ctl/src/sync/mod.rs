@@ -1,37 +1,37 @@
-//! `tollgate sync`: brings Clerk in line with Stripe without an event. It is a host of the same reconciliation as the
-//! filter's; what is here asks, paces, repeats, remembers where it stands and prints.
+//! `tollgate sync`: brings Clerk in line with Stripe without an event, by the same rules as the filter
+//! (`tollgate_core::backfill`). The files here send calls within rate limits, retry, save the progress, and print.
 
 mod arguments;
-mod books;
-mod courier;
-mod desk;
+mod call_scheduler;
 mod document;
-mod ledger;
+mod http_workers;
+mod messages;
 mod output;
-mod pace;
 mod progress;
+mod rate_limits;
+mod recorder;
 mod resume;
-mod words;
+mod summary;
 mod work;
 
 pub(crate) use arguments::Arguments;
 
 use crate::clock::now;
-use books::Books;
-use courier::Places;
-use desk::Desk;
+use call_scheduler::CallScheduler;
 use document::Setup;
-use ledger::Ledger;
-use pace::Rates;
-use progress::Progress;
+use http_workers::Endpoints;
+use progress::ProgressLine;
+use rate_limits::Rates;
+use recorder::Recorder;
 use std::path::Path;
 use std::process::ExitCode;
+use summary::Summary;
 use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{BackfillError, Candidate, CensusResult, Intent, Scope, Target};
 use tollgate_core::config::Upstream;
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::secret::Secret;
-use work::{Job, NoCensus, Work};
+use work::{CensusError, Job, Work};
 
 /// Something failed.
 const FAILED: u8 = 1;
@@ -58,18 +58,18 @@ struct Session<'a> {
     arguments: &'a Arguments,
     intent: Intent,
     state: SyncState,
-    places: Places,
+    endpoints: Endpoints,
     plans: PlanTable,
     plan_key: String,
-    desk: Desk,
-    ledger: Ledger,
-    progress: Progress,
+    scheduler: CallScheduler,
+    summary: Summary,
+    progress: ProgressLine,
 }
 
 impl<'a> Session<'a> {
     fn begin(arguments: &'a Arguments) -> Result<Self, String> {
         let (stripe_url, clerk_url) = (arguments.stripe_url.as_deref(), arguments.clerk_url.as_deref());
-        let Setup { configuration, places } = document::read(&arguments.config, stripe_url, clerk_url)?;
+        let Setup { configuration, endpoints } = document::read(&arguments.config, stripe_url, clerk_url)?;
         let section = &configuration.section;
         let (stripe_live, clerk_live) = (is_live(&section.stripe), is_live(&section.clerk));
         if stripe_live != clerk_live && stripe_url.is_none() && clerk_url.is_none() {
@@ -77,22 +77,22 @@ impl<'a> Session<'a> {
         }
         let rates = Rates::new(stripe_live, clerk_live, arguments.stripe_rate, arguments.clerk_rate);
         let (plans, plan_key) = (configuration.plans.clone(), section.plan_key.clone());
-        let desk = Desk::open(&places, rates);
+        let scheduler = CallScheduler::start(&endpoints, rates);
         let intent = if arguments.apply { Intent::Apply } else { Intent::Rehearse };
-        let progress = Progress::new(now(), false);
-        let (state, ledger) = (SyncState::new(configuration), Ledger::default());
-        Ok(Session { arguments, intent, state, places, plans, plan_key, desk, ledger, progress })
+        let progress = ProgressLine::new(now(), false);
+        let (state, summary) = (SyncState::new(configuration), Summary::default());
+        Ok(Session { arguments, intent, state, endpoints, plans, plan_key, scheduler, summary, progress })
     }
 
     fn run(&mut self) -> Result<u8, String> {
         let jobs = match self.jobs()? {
             Ok(jobs) => jobs,
-            Err(NoCensus::Interrupted) => {
+            Err(CensusError::Interrupted) => {
                 self.progress.clear();
                 eprintln!("interrupted while reading who there is: nothing was written; run it again");
                 return Ok(INTERRUPTED);
             }
-            Err(NoCensus::Failed(failure)) => {
+            Err(CensusError::Failed(failure)) => {
                 self.progress.clear();
                 return Ok(self.no_census(&failure));
             }
@@ -101,8 +101,8 @@ impl<'a> Session<'a> {
             resume::save(file, self.resumable(), jobs.iter())?;
         }
         let total = jobs.len();
-        let mut books = Books {
-            ledger: &mut self.ledger,
+        let mut recorder = Recorder {
+            summary: &mut self.summary,
             plans: &self.plans,
             plan_key: &self.plan_key,
             json: self.arguments.json,
@@ -110,13 +110,13 @@ impl<'a> Session<'a> {
             progress: &mut self.progress,
             total,
             resume: self.arguments.resume.as_deref(),
-            places: &self.places,
+            endpoints: &self.endpoints,
             saved_at: now(),
             failed: Vec::new(),
         };
         let (left, interrupted) =
-            Work::new(&mut self.state, self.intent, jobs).run(&mut self.desk, &mut books);
-        let failed = std::mem::take(&mut books.failed);
+            Work::new(&mut self.state, self.intent, jobs).run(&mut self.scheduler, &mut recorder);
+        let failed = std::mem::take(&mut recorder.failed);
         self.progress.clear();
         if let Some(file) = &self.arguments.resume {
             resume::save(file, self.resumable(), left.iter().chain(&failed))?;
@@ -126,10 +126,10 @@ impl<'a> Session<'a> {
             self.say_how_to_go_on(total, left.len());
             return Ok(INTERRUPTED);
         }
-        if !self.ledger.failures.is_empty() {
+        if !self.summary.failures.is_empty() {
             return Ok(FAILED);
         }
-        let differs = !self.ledger.differing.is_empty() || !self.ledger.names.is_empty();
+        let differs = !self.summary.differing.is_empty() || !self.summary.names.is_empty();
         let is_dry = self.intent == Intent::Rehearse;
         if differs && is_dry && !self.arguments.json {
             println!("nothing was written; to apply it: {} --apply", self.command());
@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
     }
 
     /// Everyone who is to be looked at.
-    fn jobs(&mut self) -> Result<Result<Vec<Job>, NoCensus>, String> {
+    fn jobs(&mut self) -> Result<Result<Vec<Job>, CensusError>, String> {
         if let Some(customer) = &self.arguments.customer {
             return Ok(Ok(vec![Job::new(Target::Customer(customer.clone()))]));
         }
@@ -150,7 +150,7 @@ impl<'a> Session<'a> {
         }
         let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
         let (progress, state) = (&mut self.progress, &self.state);
-        let people = work::census(&mut self.desk, state, scope.clone(), |counts| {
+        let people = work::census(&mut self.scheduler, state, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
@@ -159,7 +159,7 @@ impl<'a> Session<'a> {
             });
         });
         let people = people.and_then(|people| match self.arguments.end_unrecorded {
-            true => people.ending_unrecorded(&scope).map_err(NoCensus::Failed),
+            true => people.ending_unrecorded(&scope).map_err(CensusError::Failed),
             false => Ok(people),
         });
         Ok(people.map(|people| self.jobs_of(people)))
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
 
     fn jobs_of(&mut self, people: CensusResult) -> Vec<Job> {
         let CensusResult { candidates, unowned, skipped, .. } = people;
-        self.ledger.unowned = unowned;
+        self.summary.unowned = unowned;
         if !skipped.is_empty() {
             let detail =
                 format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
@@ -175,7 +175,7 @@ impl<'a> Session<'a> {
             if self.arguments.json {
                 println!("{alarm}");
             }
-            self.ledger.alarm(alarm.to_string());
+            self.summary.alarm(alarm.to_string());
         }
         let job = |Candidate { subject, customers, trusted }| {
             Job::new(Target::Subject { subject, customers, trusted })
@@ -184,24 +184,26 @@ impl<'a> Session<'a> {
     }
 
     fn resumable(&self) -> resume::Run<'_> {
-        resume::Run { intent: self.intent, places: &self.places }
+        resume::Run { intent: self.intent, endpoints: &self.endpoints }
     }
 
     /// Nobody was looked at.
     fn no_census(&mut self, failure: &BackfillError) -> u8 {
         let asked = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
-        self.ledger.failures.insert(asked.to_owned(), failure.clone());
+        self.summary.failures.insert(asked.to_owned(), failure.clone());
         self.print(0);
         FAILED
     }
 
     fn print(&self, left: usize) {
         if self.arguments.json {
-            output::json_rest(&self.ledger, left).iter().for_each(|line| println!("{line}"));
+            output::json_rest(&self.summary, left).iter().for_each(|line| println!("{line}"));
         } else {
-            print!("{}", output::table(&self.ledger, self.intent));
+            print!("{}", output::table(&self.summary, self.intent));
         }
-        if let Some(why) = self.desk.last_break.as_ref().filter(|_| !self.ledger.failures.is_empty()) {
+        if let Some(why) =
+            self.scheduler.last_connection_error.as_ref().filter(|_| !self.summary.failures.is_empty())
+        {
             eprintln!("the last connection that broke: {why}");
         }
     }
@@ -230,7 +232,7 @@ impl<'a> Session<'a> {
         words.extend(["--config".to_owned(), quoted(config)]);
         words.extend(end_unrecorded.then(|| "--end-unrecorded".to_owned()));
         if let Some(file) =
-            resume.as_ref().filter(|_| self.arguments.apply || self.ledger.differing.is_empty())
+            resume.as_ref().filter(|_| self.arguments.apply || self.summary.differing.is_empty())
         {
             words.extend(["--resume".to_owned(), quoted(file)]);
         }

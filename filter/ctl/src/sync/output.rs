@@ -1,7 +1,7 @@
 //! What is printed: a table to be read, or a JSON object a line for machines. Progress goes to standard error.
 
-use super::ledger::{Difference, LISTED_MAX, Ledger};
-use super::words::{cure, plan, why};
+use super::messages::{cure, plan, why};
+use super::summary::{Difference, LISTED_MAX, Summary};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use tollgate_core::backfill::Intent;
@@ -9,12 +9,12 @@ use tollgate_core::ids::Subject;
 
 /// The lines for machines of some who differ.
 pub(super) fn json_differences(
-    ledger: &Ledger,
+    summary: &Summary,
     subjects: &[Subject],
     intent: Intent,
     plan_key: &str,
 ) -> Vec<Value> {
-    let differing = subjects.iter().filter_map(|subject| Some((subject, ledger.differing.get(subject)?)));
+    let differing = subjects.iter().filter_map(|subject| Some((subject, summary.differing.get(subject)?)));
     let line = |(subject, Difference { change, customer }): (&Subject, &Difference)| {
         json!({
             "subject": subject.as_str(),
@@ -30,36 +30,36 @@ pub(super) fn json_differences(
 }
 
 /// What else machines are told, at the end.
-pub(super) fn json_rest(ledger: &Ledger, left: usize) -> Vec<Value> {
+pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     let mut lines = Vec::new();
-    for name in &ledger.names {
+    for name in &summary.names {
         lines.push(json!({"named_at_stripe": name.object, "subject": name.subject.as_str()}));
     }
-    for (subject, plan) in &ledger.kept {
+    for (subject, plan) in &summary.kept {
         lines.push(json!({"kept": plan, "subject": subject.as_str()}));
     }
-    for (subscription, customer) in ledger.unowned.iter().take(LISTED_MAX) {
+    for (subscription, customer) in summary.unowned.iter().take(LISTED_MAX) {
         lines.push(json!({"nobodys": subscription.as_str(), "customer": customer.as_str()}));
     }
-    for (asked, failure) in &ledger.failures {
+    for (asked, failure) in &summary.failures {
         let cure = cure(failure.code);
         lines.push(json!({"failure": failure.code, "of": asked, "detail": failure.detail, "cure": cure}));
     }
     lines.push(json!({"totals": {
-        "checked": ledger.checked.len(),
-        "differing": ledger.differing.len(),
-        "named_at_stripe": ledger.names.len(),
-        "kept": ledger.kept.len(),
-        "not_at_clerk": ledger.gone.len(),
-        "nobodys": ledger.unowned.len(),
-        "failed": ledger.failures.len(),
+        "checked": summary.checked.len(),
+        "differing": summary.differing.len(),
+        "named_at_stripe": summary.names.len(),
+        "kept": summary.kept.len(),
+        "not_at_clerk": summary.gone.len(),
+        "nobodys": summary.unowned.len(),
+        "failed": summary.failures.len(),
         "left": left,
     }}));
     lines
 }
 
 /// The table, and what else people should know.
-pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
+pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     let mut text = String::new();
     let applied = intent == Intent::Apply;
     let heads = match applied {
@@ -67,7 +67,7 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
         false => ["SUBJECT", "PLAN NOW", "BY STRIPE", "WHY", "CUSTOMER"],
     };
     let mut rows = vec![heads.map(str::to_owned)];
-    for (subject, Difference { change, customer }) in ledger.differing.iter().take(LISTED_MAX) {
+    for (subject, Difference { change, customer }) in summary.differing.iter().take(LISTED_MAX) {
         let customer = customer.as_ref().map_or("-", |customer| customer.as_str());
         rows.push([
             subject.as_str().to_owned(),
@@ -81,19 +81,19 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
         text.push_str(&aligned(&rows));
         text.push('\n');
     }
-    let kept = ledger.kept.iter().map(|(subject, plan)| format!("{subject} ({plan})"));
+    let kept = summary.kept.iter().map(|(subject, plan)| format!("{subject} ({plan})"));
     let cure = "given by hand, or by code of before; --end-unrecorded ends them";
     list(&mut text, "plans kept of which nothing says where they came from", cure, kept.collect());
     let unowned =
-        ledger.unowned.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
+        summary.unowned.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
     let cure = "put the Clerk id into the metadata of the subscription or its customer";
     list(&mut text, "live subscriptions of nobody", cure, unowned.collect());
-    let gone = ledger.gone.iter().map(|subject| subject.as_str().to_owned());
+    let gone = summary.gone.iter().map(|subject| subject.as_str().to_owned());
     list(&mut text, "named at Stripe and not at Clerk", "deleted, or of another instance", gone.collect());
-    for alarm in &ledger.alarms {
+    for alarm in &summary.alarms {
         let _ = writeln!(text, "see to: {}", alarm_words(alarm));
     }
-    for (asked, failure) in &ledger.failures {
+    for (asked, failure) in &summary.failures {
         let _ = writeln!(
             text,
             "failed: {asked}: {}: {}; {}",
@@ -107,10 +107,10 @@ pub(super) fn table(ledger: &Ledger, intent: Intent) -> String {
     let _ = writeln!(
         text,
         "{} checked, {} {verb}, {} {named}, {} failed",
-        ledger.checked.len(),
-        ledger.differing.len(),
-        ledger.names.len(),
-        ledger.failures.len()
+        summary.checked.len(),
+        summary.differing.len(),
+        summary.names.len(),
+        summary.failures.len()
     );
     text
 }

@@ -1,30 +1,30 @@
-//! How far it is: a line that renews itself on a terminal, and one from time to time in a log.
+//! The progress line: rewritten in place on a terminal, else written from time to time.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 use tollgate_core::time::Micros;
 
-/// How often the line is renewed on a terminal, and how often one is written elsewhere.
-const RENEWED_EVERY: Duration = Duration::from_millis(200);
+/// How often the line is rewritten on a terminal, and how often one is written elsewhere.
+const REWRITTEN_EVERY: Duration = Duration::from_millis(200);
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// The progress line.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct ProgressLine {
     on_terminal: bool,
     quiet: bool,
     began: Micros,
     shown_at: Micros,
 }
 
-impl Progress {
+impl ProgressLine {
     pub(super) fn new(now: Micros, quiet: bool) -> Self {
-        Progress { on_terminal: stderr().is_terminal(), quiet, began: now, shown_at: now }
+        ProgressLine { on_terminal: stderr().is_terminal(), quiet, began: now, shown_at: now }
     }
 
-    /// Shows where it stands, if it is time to.
+    /// Shows a line, if it is time to.
     pub(super) fn show(&mut self, now: Micros, line: impl FnOnce() -> String) {
-        let every = if self.on_terminal { RENEWED_EVERY } else { LOGGED_EVERY };
+        let every = if self.on_terminal { REWRITTEN_EVERY } else { LOGGED_EVERY };
         if self.quiet || now.since(self.shown_at) < every {
             return;
         }
@@ -34,14 +34,14 @@ impl Progress {
         let _ = stderr().flush();
     }
 
-    /// Takes the line away.
+    /// Clears the line.
     pub(super) fn clear(&self) {
         if self.on_terminal && !self.quiet {
             let _ = write!(stderr(), "\r\x1b[K");
         }
     }
 
-    /// How long the rest takes at the speed so far.
+    /// Returns how long the rest takes at the speed so far, in words.
     pub(super) fn rest(&self, now: Micros, done: usize, left: usize) -> String {
         let spent_s = now.since(self.began).as_secs();
         let (done, left) = (u64::try_from(done).unwrap_or(u64::MAX), u64::try_from(left).unwrap_or(u64::MAX));

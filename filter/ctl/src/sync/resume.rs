@@ -1,6 +1,6 @@
 //! The file of `--resume`: who is left to be brought in line. Written whole or not at all.
 
-use super::courier::Places;
+use super::http_workers::Endpoints;
 use super::work::Job;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -34,7 +34,7 @@ struct WrittenJob {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'a> {
     pub(super) intent: Intent,
-    pub(super) places: &'a Places,
+    pub(super) endpoints: &'a Endpoints,
 }
 
 /// Writes who is left; with nobody left the file goes.
@@ -55,7 +55,7 @@ pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a
             _ => Ok(()),
         };
     }
-    let Run { intent, places: Places { stripe, clerk } } = run;
+    let Run { intent, endpoints: Endpoints { stripe, clerk } } = run;
     let apply = intent == Intent::Apply;
     let whole = Written { tollgate_sync: FORMAT, apply, stripe: stripe.clone(), clerk: clerk.clone(), left };
     let text = serde_json::to_vec_pretty(&whole).map_err(|error| failed(&error))?;
@@ -94,7 +94,7 @@ pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String
         let (theirs, cure) = if apply { ("with", "add it") } else { ("without", "remove the file") };
         return Err(format!("{name}: is of a run {theirs} --apply; {cure} to go on"));
     }
-    if (&stripe, &clerk) != (&run.places.stripe, &run.places.clerk) {
+    if (&stripe, &clerk) != (&run.endpoints.stripe, &run.endpoints.clerk) {
         return Err(format!("{name}: is of a run against {stripe} and {clerk}; remove it to begin anew"));
     }
     let job = |written: WrittenJob| -> Result<Job, String> {
@@ -120,16 +120,16 @@ mod tests {
     fn what_is_saved_is_loaded_by_the_same_run_only() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("left.json");
-        let places = Places { stripe: "https://a".to_owned(), clerk: "https://b".to_owned() };
-        let others = Places { stripe: "https://c".to_owned(), ..places.clone() };
-        let run = Run { intent: Intent::Apply, places: &places };
+        let endpoints = Endpoints { stripe: "https://a".to_owned(), clerk: "https://b".to_owned() };
+        let others = Endpoints { stripe: "https://c".to_owned(), ..endpoints.clone() };
+        let run = Run { intent: Intent::Apply, endpoints: &endpoints };
         assert!(load(&file, run).unwrap().is_none());
         let jobs = [job("user_1"), job("org_1")];
         save(&file, run, jobs.iter()).unwrap();
         let loaded = load(&file, run).unwrap().unwrap();
         let whoms = |jobs: &[Job]| jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>();
         assert_eq!(whoms(&loaded), whoms(&jobs));
-        for other in [Run { intent: Intent::Rehearse, ..run }, Run { places: &others, ..run }] {
+        for other in [Run { intent: Intent::Rehearse, ..run }, Run { endpoints: &others, ..run }] {
             assert!(load(&file, other).is_err());
         }
         save(&file, run, std::iter::empty()).unwrap();

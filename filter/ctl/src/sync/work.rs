@@ -1,8 +1,8 @@
 //! The work itself: first who there is, then a bounded number of reconciliations side by side.
 
-use super::courier::Answer;
-use super::desk::{Address, Desk, Event};
-use super::pace::backoff;
+use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
+use super::http_workers::CallOutcome;
+use super::rate_limits::backoff;
 use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
 use tollgate_core::backfill::SyncState;
@@ -20,10 +20,10 @@ const JOBS_MAX: usize = 16;
 /// How often a reconciliation is begun that failed in a way that may pass.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// The errand that the census is.
+/// The job id of the census.
 const CENSUS: usize = 0;
 
-/// Somebody to bring in line.
+/// A reconciliation to perform.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) target: Target,
@@ -36,7 +36,7 @@ impl Job {
         Job { target, attempts: 0, not_before: Micros::default() }
     }
 
-    /// The id that was asked for.
+    /// Returns the id of the target.
     pub(super) fn id(&self) -> &str {
         match &self.target {
             Target::Customer(customer) => customer.as_str(),
@@ -45,103 +45,105 @@ impl Job {
     }
 }
 
-/// Somebody wants the command to end.
+/// The process got SIGINT or SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interrupted;
 
-/// Why there is no census.
+/// Why there is no census result.
 #[derive(Debug)]
-pub(super) enum NoCensus {
+pub(super) enum CensusError {
     Failed(BackfillError),
     Interrupted,
 }
 
-/// Asks who there is.
+/// Reads all subscriptions, users, and organizations of the scope.
 ///
 /// # Errors
-/// [`NoCensus`].
+/// [`CensusError`].
 pub(super) fn census(
-    desk: &mut Desk,
+    scheduler: &mut CallScheduler,
     state: &SyncState,
     scope: Scope,
     mut progress: impl FnMut(CensusCounts),
-) -> Result<CensusResult, NoCensus> {
+) -> Result<CensusResult, CensusError> {
     let (mut census, calls) = Census::begin(state, scope);
-    desk.post(CENSUS, calls);
+    scheduler.enqueue(CENSUS, calls);
     loop {
         if let Some(people) = census.people() {
             return Ok(people);
         }
-        match desk.next() {
-            Event::Answered(Address { call, .. }, answer) => {
+        match scheduler.next_event() {
+            SchedulerEvent::CallEnded(JobCall { call, .. }, answer) => {
                 match census.answered(state, call, &answer.outcome()) {
-                    Ok(calls) => desk.post(CENSUS, calls),
+                    Ok(calls) => scheduler.enqueue(CENSUS, calls),
                     Err(failure) => {
-                        desk.forget(CENSUS);
-                        return Err(NoCensus::Failed(failure));
+                        scheduler.cancel(CENSUS);
+                        return Err(CensusError::Failed(failure));
                     }
                 }
             }
-            // It only reads: nothing has to be finished.
-            Event::Interrupted => return Err(NoCensus::Interrupted),
-            Event::Idle => {}
+            // A census only reads, so that nothing has to be finished.
+            SchedulerEvent::Interrupted => return Err(CensusError::Interrupted),
+            SchedulerEvent::Idle => {}
         }
         progress(census.counts());
     }
 }
 
-/// Who keeps the books.
-pub(super) trait Bookkeeper {
-    /// A reconciliation came to its end, or one attempt of it did that had written something.
+/// What is told of the progress of all jobs.
+pub(super) trait JobObserver {
+    /// Takes the conclusion of a reconciliation, or of an attempt that has written something.
     fn conclude(&mut self, job: &Job, conclusion: Conclusion);
-    /// Something may have gone on.
+    /// Takes the jobs that are left, whenever something may have changed.
     fn progress<'j>(&mut self, left: impl Iterator<Item = &'j Job>, left_count: usize);
 }
 
-/// Brings everyone in line.
+/// Performs all jobs, a bounded number at once.
 #[derive(Debug)]
 pub(super) struct Work<'a> {
     state: &'a mut SyncState,
     intent: Intent,
     waiting: VecDeque<Job>,
     under_way: BTreeMap<usize, (Job, Reconciliation)>,
-    errands: usize,
+    last_job_id: usize,
     interrupted: bool,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn new(state: &'a mut SyncState, intent: Intent, jobs: Vec<Job>) -> Self {
         let waiting = jobs.into();
-        Work { state, intent, waiting, under_way: BTreeMap::new(), errands: CENSUS, interrupted: false }
+        Work { state, intent, waiting, under_way: BTreeMap::new(), last_job_id: CENSUS, interrupted: false }
     }
 
-    /// Does all of it. On a wish to end, what is under way is finished and nothing new begun; on a second one, nothing is
-    /// finished either. What is left is returned with it.
+    /// Performs all jobs. After one signal, those in progress are finished and no new ones begun; after a second one, it
+    /// returns at once. Returns the jobs that are left.
     pub(super) fn run(
         mut self,
-        desk: &mut Desk,
-        books: &mut impl Bookkeeper,
+        scheduler: &mut CallScheduler,
+        recorder: &mut impl JobObserver,
     ) -> (Vec<Job>, Option<Interrupted>) {
         loop {
             if !self.interrupted {
-                self.begin_jobs(desk, books);
+                self.begin_jobs(scheduler, recorder);
             }
             if self.under_way.is_empty() && (self.waiting.is_empty() || self.interrupted) {
                 return self.leave();
             }
-            match desk.next() {
-                Event::Answered(address, answer) => self.answered(desk, books, address, &answer),
-                Event::Interrupted if self.interrupted => return self.leave(),
-                Event::Interrupted => {
+            match scheduler.next_event() {
+                SchedulerEvent::CallEnded(job_call, answer) => {
+                    self.answered(scheduler, recorder, job_call, &answer)
+                }
+                SchedulerEvent::Interrupted if self.interrupted => return self.leave(),
+                SchedulerEvent::Interrupted => {
                     self.interrupted = true;
                     let count = self.under_way.len();
                     eprintln!("\nfinishing the {count} under way; once more to end at once");
                 }
-                Event::Idle => {}
+                SchedulerEvent::Idle => {}
             }
             let left_count = self.waiting.len().saturating_add(self.under_way.len());
             let left = self.waiting.iter().chain(self.under_way.values().map(|(job, _)| job));
-            books.progress(left, left_count);
+            recorder.progress(left, left_count);
         }
     }
 
@@ -151,18 +153,18 @@ impl<'a> Work<'a> {
         (left, self.interrupted.then_some(Interrupted))
     }
 
-    fn begin_jobs(&mut self, desk: &mut Desk, books: &mut impl Bookkeeper) {
+    fn begin_jobs(&mut self, scheduler: &mut CallScheduler, recorder: &mut impl JobObserver) {
         let now = now();
         while self.under_way.len() < JOBS_MAX
             && let Some(place) = self.waiting.iter().position(|job| job.not_before <= now)
             && let Some(mut job) = self.waiting.remove(place)
         {
             job.attempts = job.attempts.saturating_add(1);
-            self.errands = self.errands.saturating_add(1);
+            self.last_job_id = self.last_job_id.saturating_add(1);
             match Reconciliation::begin(self.state, now, job.target.clone(), self.intent) {
                 Ok((reconciliation, next)) => {
-                    self.under_way.insert(self.errands, (job, reconciliation));
-                    self.go_on(desk, books, self.errands, next);
+                    self.under_way.insert(self.last_job_id, (job, reconciliation));
+                    self.continue_job(scheduler, recorder, self.last_job_id, next);
                 }
                 Err(failure) => {
                     let failed = Conclusion {
@@ -171,49 +173,55 @@ impl<'a> Work<'a> {
                         failure: Some(failure),
                         reports: Vec::new(),
                     };
-                    books.conclude(&job, failed);
+                    recorder.conclude(&job, failed);
                 }
             }
         }
     }
 
-    fn answered(&mut self, desk: &mut Desk, books: &mut impl Bookkeeper, address: Address, answer: &Answer) {
-        let Address { errand, call } = address;
-        let Some(next) = self.tell(errand, call, answer) else { return };
-        self.go_on(desk, books, errand, next);
+    fn answered(
+        &mut self,
+        scheduler: &mut CallScheduler,
+        recorder: &mut impl JobObserver,
+        job_call: JobCall,
+        answer: &CallOutcome,
+    ) {
+        let JobCall { job_id, call } = job_call;
+        let Some(next) = self.advance(job_id, call, answer) else { return };
+        self.continue_job(scheduler, recorder, job_id, next);
     }
 
-    fn tell(&mut self, errand: usize, call: CallId, answer: &Answer) -> Option<ReconciliationStep> {
-        let (_, reconciliation) = self.under_way.get_mut(&errand)?;
+    fn advance(&mut self, job_id: usize, call: CallId, answer: &CallOutcome) -> Option<ReconciliationStep> {
+        let (_, reconciliation) = self.under_way.get_mut(&job_id)?;
         Some(reconciliation.answered(self.state, now(), call, &answer.outcome()))
     }
 
-    fn go_on(
+    fn continue_job(
         &mut self,
-        desk: &mut Desk,
-        books: &mut impl Bookkeeper,
-        errand: usize,
+        scheduler: &mut CallScheduler,
+        recorder: &mut impl JobObserver,
+        job_id: usize,
         next: ReconciliationStep,
     ) {
         let conclusion = match next {
-            ReconciliationStep::Call(calls) => return desk.post(errand, calls),
+            ReconciliationStep::Call(calls) => return scheduler.enqueue(job_id, calls),
             ReconciliationStep::Done(conclusion) => *conclusion,
         };
-        desk.forget(errand);
-        let Some((job, _)) = self.under_way.remove(&errand) else { return };
+        scheduler.cancel(job_id);
+        let Some((job, _)) = self.under_way.remove(&job_id) else { return };
         let may_pass = conclusion.failure.as_ref().is_some_and(|failure| failure.is_transient);
-        // What it wrote before it failed is found done by the next attempt, and is to be told all the same.
+        // What it wrote before it failed is found done by the next attempt, so it is recorded now.
         if may_pass && job.attempts < ATTEMPTS_MAX && !self.interrupted {
             let not_before = now().plus(backoff(job.attempts, None));
-            books.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });
+            recorder.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });
             self.waiting.push_back(Job { not_before, ..job });
         } else {
-            books.conclude(&job, conclusion);
+            recorder.conclude(&job, conclusion);
         }
     }
 }
 
-/// What of a failed attempt is to be kept: the changes that Clerk confirmed, and their lines in the audit.
+/// Returns what a failed attempt has written: the changes that Clerk confirmed, and their audit lines.
 fn written_before(conclusion: Conclusion) -> Conclusion {
     let outcomes = conclusion.outcomes.into_iter().filter(|outcome| outcome.change.is_some()).collect();
     let is_audit = |report: &Report| matches!(report, Report::Line(Level::Info, _));

@@ -1,4 +1,4 @@
-//! What a run has come to so far: everyone who differs, and whatever somebody should know of.
+//! The result of a run so far: which subjects differ, and what an operator should know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate_core::backfill::{BackfillError, Change, Conclusion, NotedOwner, SubjectStatus};
@@ -10,40 +10,40 @@ use tollgate_core::report::{Level, Report};
 /// How many differences, failures and notes of a kind are kept to be listed; the rest is only counted.
 pub(super) const LISTED_MAX: usize = 10_000;
 
-/// What a run has come to.
+/// The result of a run so far.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    /// Everyone who was looked at.
+pub(super) struct Summary {
+    /// The subjects that were compared.
     pub(super) checked: BTreeSet<Subject>,
-    /// Everyone who differs, or did.
+    /// The subjects that differ, or did.
     pub(super) differing: BTreeMap<Subject, Difference>,
-    /// What Stripe was told to remember, or would be.
+    /// The owners that were noted on subscriptions, or would be.
     pub(super) names: Vec<NotedOwner>,
-    /// Whom Clerk does not have.
+    /// The subjects that Clerk does not have.
     pub(super) gone: BTreeSet<Subject>,
-    /// Whose plan was kept though nothing says where it came from.
+    /// The subjects whose plan was kept though no subscription is recorded for it.
     pub(super) kept: BTreeMap<Subject, String>,
-    /// Who was asked for, and why that failed.
+    /// The ids whose reconciliation failed, and why.
     pub(super) failures: BTreeMap<String, BackfillError>,
-    /// What an operator should see to, each once, in the order in which it came up.
+    /// Alarm lines, each once, oldest first.
     pub(super) alarms: Vec<String>,
     known_alarms: BTreeSet<String>,
-    /// The audit, oldest first.
+    /// Audit lines, oldest first.
     pub(super) audit: Vec<String>,
-    /// Live subscriptions that name nobody.
+    /// Live subscriptions without an owner.
     pub(super) unowned: Vec<(SubscriptionId, CustomerId)>,
 }
 
-/// Who differs, and how.
+/// How a subject differs.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
     pub(super) change: Change,
     pub(super) customer: Option<CustomerId>,
 }
 
-impl Ledger {
-    /// Enters a conclusion; the names of those who differ by it.
-    pub(super) fn enter(&mut self, asked: &str, conclusion: Conclusion, plans: &PlanTable) -> Vec<Subject> {
+impl Summary {
+    /// Records a conclusion. Returns the subjects that differ by it.
+    pub(super) fn record(&mut self, asked: &str, conclusion: Conclusion, plans: &PlanTable) -> Vec<Subject> {
         let mut new = Vec::new();
         for outcome in conclusion.outcomes {
             let subject = outcome.subject;
@@ -80,14 +80,14 @@ impl Ledger {
         new
     }
 
-    /// Enters what an operator should see to.
+    /// Records an alarm line.
     pub(super) fn alarm(&mut self, line: String) {
         if self.alarms.len() < LISTED_MAX && self.known_alarms.insert(line.clone()) {
             self.alarms.push(line);
         }
     }
 
-    /// Several attempts count as one change, from the first to the last.
+    /// Records a change. Several attempts count as one, from the first state to the last.
     fn differs(&mut self, subject: &Subject, difference: Difference) {
         match self.differing.get_mut(subject) {
             Some(earlier) => {
@@ -101,7 +101,7 @@ impl Ledger {
     }
 }
 
-/// A plan above the default of which the record does not say what granted it.
+/// Returns a plan above the default for which no subscription is recorded.
 fn kept(record: Option<&Record>, plans: &PlanTable) -> Option<String> {
     let record = record.filter(|record| record.granted_by.is_none())?;
     let plan = record.plan.as_ref()?;

@@ -1,4 +1,4 @@
-//! What people read: why somebody differs, and what to do about a failure.
+//! The messages of the summary: why a subject differs, and the cure of a failure.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -6,7 +6,7 @@ use tollgate_core::backfill::Change;
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::time::Micros;
 
-/// Why a record is to be another one.
+/// Returns why a record changes.
 pub(super) fn why(change: &Change) -> String {
     let Change { from, to, .. } = change;
     let status = to.subscription.status.as_deref();
@@ -29,7 +29,7 @@ pub(super) fn why(change: &Change) -> String {
     why
 }
 
-/// A plan as the table shows it.
+/// Returns a plan as the table shows it.
 pub(super) fn plan(record: &Record) -> &str {
     record.plan.as_deref().unwrap_or("-")
 }
@@ -40,7 +40,7 @@ fn day(time: Micros) -> String {
     date.unwrap_or_else(|| seconds.to_string())
 }
 
-/// What to do about a failure.
+/// Returns what to do about a failure, by its code.
 pub(super) fn cure(code: &str) -> &'static str {
     match code {
         "bad_credentials" => {

@@ -1,9 +1,9 @@
-//! What is done with each reconciliation that has come to its end: entered, told, saved.
+//! Records the conclusion of each reconciliation, prints it, and saves the progress.
 
-use super::courier::Places;
-use super::ledger::Ledger;
-use super::progress::Progress;
-use super::work::{Bookkeeper, Job};
+use super::http_workers::Endpoints;
+use super::progress::ProgressLine;
+use super::summary::Summary;
+use super::work::{Job, JobObserver};
 use super::{output, resume};
 use crate::clock::now;
 use std::path::Path;
@@ -15,34 +15,34 @@ use tollgate_core::time::Micros;
 /// How often the file of `--resume` is written.
 const SAVED_EVERY: Duration = Duration::from_secs(5);
 
-/// Enters what comes in, and shows how far it is.
-pub(super) struct Books<'a> {
-    pub(super) ledger: &'a mut Ledger,
+/// Records conclusions in a [`Summary`], and shows the progress.
+pub(super) struct Recorder<'a> {
+    pub(super) summary: &'a mut Summary,
     pub(super) plans: &'a PlanTable,
     pub(super) plan_key: &'a str,
     pub(super) json: bool,
     pub(super) intent: Intent,
-    pub(super) progress: &'a mut Progress,
+    pub(super) progress: &'a mut ProgressLine,
     pub(super) total: usize,
     pub(super) resume: Option<&'a Path>,
-    pub(super) places: &'a Places,
+    pub(super) endpoints: &'a Endpoints,
     pub(super) saved_at: Micros,
     pub(super) failed: Vec<Job>,
 }
 
-impl Bookkeeper for Books<'_> {
+impl JobObserver for Recorder<'_> {
     fn conclude(&mut self, job: &Job, conclusion: Conclusion) {
         if conclusion.failure.is_some() {
             self.failed.push(job.clone());
         }
-        let (audit, alarms) = (self.ledger.audit.len(), self.ledger.alarms.len());
-        let new = self.ledger.enter(job.id(), conclusion, self.plans);
+        let (audit, alarms) = (self.summary.audit.len(), self.summary.alarms.len());
+        let new = self.summary.record(job.id(), conclusion, self.plans);
         if !self.json {
             return;
         }
-        self.ledger.audit.iter().skip(audit).for_each(|line| println!("{line}"));
-        self.ledger.alarms.iter().skip(alarms).for_each(|line| println!("{line}"));
-        let lines = output::json_differences(self.ledger, &new, self.intent, self.plan_key);
+        self.summary.audit.iter().skip(audit).for_each(|line| println!("{line}"));
+        self.summary.alarms.iter().skip(alarms).for_each(|line| println!("{line}"));
+        let lines = output::json_differences(self.summary, &new, self.intent, self.plan_key);
         lines.iter().for_each(|line| println!("{line}"));
     }
 
@@ -50,13 +50,13 @@ impl Bookkeeper for Books<'_> {
         let now = now();
         if let Some(file) = self.resume.filter(|_| now.since(self.saved_at) >= SAVED_EVERY) {
             self.saved_at = now;
-            let run = resume::Run { intent: self.intent, places: self.places };
+            let run = resume::Run { intent: self.intent, endpoints: self.endpoints };
             if let Err(wrong) = resume::save(file, run, left.map(|job| -> &Job { job }).chain(&self.failed)) {
                 eprintln!("note: {wrong}");
             }
         }
         let done = self.total.saturating_sub(left_count);
-        let (differing, failed) = (self.ledger.differing.len(), self.ledger.failures.len());
+        let (differing, failed) = (self.summary.differing.len(), self.summary.failures.len());
         let rest = self.progress.rest(now, done, left_count);
         let total = self.total;
         self.progress.show(now, || format!("{done} of {total}: {differing} differ, {failed} failed, {rest}"));

@@ -1,20 +1,24 @@
-//! How fast the APIs may be asked, and how long to wait before a call is repeated. Reads no clock.
+//! The rate limits of the two APIs, and the wait before a retry. Reads no clock.
+//!
+//! The crate `governor` is not used. It cannot take from two limits at once or from none (Stripe limits the account and
+//! each endpoint), it cannot hold a limit until the time of a `Retry-After`, and it brings a dozen more crates.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tollgate_core::http::{Callout, Request};
 use tollgate_core::time::Micros;
 
-/// How often one call is tried.
+/// How often a call is attempted.
 pub(super) const TRIES_MAX: u32 = 8;
 
-/// The first wait before a call is repeated; each further one is twice as long.
+/// The first wait before a retry. Each further one is twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 
-/// The longest wait, whatever the service asks for.
+/// The longest wait, whatever `Retry-After` says.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// Calls a second that Stripe takes at one endpoint, with a fifth left to others: <https://docs.stripe.com/rate-limits>.
+/// Calls a second to one endpoint of Stripe's: <https://docs.stripe.com/rate-limits> allows 25, and a fifth is left to
+/// others.
 const STRIPE_ENDPOINT_PER_S: u32 = 20;
 
 /// The cluster names that the command gives the two services.
@@ -22,7 +26,7 @@ pub(super) const STRIPE: &str = "stripe";
 /// See [`STRIPE`].
 pub(super) const CLERK: &str = "clerk";
 
-/// Calls a second that are made at most.
+/// The most calls a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rates {
     pub(super) stripe_per_s: u32,
@@ -31,8 +35,8 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Four fifths of what the services allow: 100 a second live and 25 otherwise at Stripe, 1,000 or 100 in ten seconds
-    /// at Clerk. Numbers of the user's own count as they are.
+    /// Returns four fifths of what the APIs allow: Stripe 100 a second in live mode and 25 otherwise, Clerk 1,000 or 100 in
+    /// ten seconds. The user's own numbers are taken as they are.
     pub(super) fn new(stripe_live: bool, clerk_live: bool, stripe: Option<u32>, clerk: Option<u32>) -> Self {
         Rates {
             stripe_per_s: stripe.unwrap_or(if stripe_live { 80 } else { 20 }),
@@ -42,43 +46,43 @@ impl Rates {
     }
 }
 
-/// When the next call may go where.
+/// When the next call to each API and endpoint is admitted.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimits {
     rates: Rates,
     free_at: BTreeMap<String, Micros>,
 }
 
-impl Pace {
+impl RateLimits {
     pub(super) fn new(rates: Rates) -> Self {
-        Pace { rates, free_at: BTreeMap::new() }
+        RateLimits { rates, free_at: BTreeMap::new() }
     }
 
-    /// Takes a place for a call.
+    /// Admits a call.
     ///
     /// # Errors
-    /// When to ask again, if there is none now.
+    /// When to ask again, if the call is not admitted now.
     pub(super) fn admit(&mut self, now: Micros, callout: &Callout) -> Result<(), Micros> {
-        let lanes = self.lanes(callout);
-        let free_at = lanes.iter().filter_map(|(lane, _)| self.free_at.get(lane)).max().copied();
+        let limits = self.limits(callout);
+        let free_at = limits.iter().filter_map(|(limit, _)| self.free_at.get(limit)).max().copied();
         if let Some(free_at) = free_at.filter(|free_at| *free_at > now) {
             return Err(free_at);
         }
-        for (lane, per_s) in lanes {
+        for (limit, per_s) in limits {
             let spacing = Duration::from_secs(1).checked_div(per_s.max(1)).unwrap_or_default();
-            self.free_at.insert(lane, now.plus(spacing));
+            self.free_at.insert(limit, now.plus(spacing));
         }
         Ok(())
     }
 
-    /// Holds everything back that goes to a service.
+    /// Admits no calls to an API until then.
     pub(super) fn hold(&mut self, callout: &Callout, until: Micros) {
         let free_at = self.free_at.entry(callout.cluster.clone()).or_default();
         *free_at = until.max(*free_at);
     }
 
-    /// The limits that a call falls under.
-    fn lanes(&self, callout: &Callout) -> Vec<(String, u32)> {
+    /// Returns the limits that a call counts against, each with its calls a second.
+    fn limits(&self, callout: &Callout) -> Vec<(String, u32)> {
         let Rates { stripe_per_s, stripe_endpoint_per_s, clerk_per_s } = self.rates;
         match callout.cluster.as_str() {
             STRIPE => {
@@ -89,7 +93,7 @@ impl Pace {
     }
 }
 
-/// Method and path, with a star for each id.
+/// Returns method and path, with a star for each id.
 fn endpoint(callout: &Callout) -> String {
     let Request::Http { method, path, .. } = &callout.request else { return String::new() };
     let path = path.split('?').next().unwrap_or_default();
@@ -97,7 +101,7 @@ fn endpoint(callout: &Callout) -> String {
     format!("{method} {}", segments.collect::<Vec<_>>().join("/"))
 }
 
-/// How long to wait after so many tries; what the service asks for counts, up to [`BACKOFF_MAX`].
+/// Returns how long to wait after that many attempts. A `Retry-After` replaces it. At most [`BACKOFF_MAX`].
 pub(super) fn backoff(tries: u32, asked: Option<Duration>) -> Duration {
     let own = BACKOFF_FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
     asked.unwrap_or(own).min(BACKOFF_MAX)
@@ -122,10 +126,10 @@ mod tests {
     }
 
     /// How many of these calls are admitted in one second.
-    fn admitted(pace: &mut Pace, callouts: &[Callout]) -> usize {
+    fn admitted(rate_limits: &mut RateLimits, callouts: &[Callout]) -> usize {
         let millisecond = |ms: u64| {
             let now = Micros::from_micros(ms.saturating_mul(1_000));
-            callouts.iter().filter(|callout| pace.admit(now, callout).is_ok()).count()
+            callouts.iter().filter(|callout| rate_limits.admit(now, callout).is_ok()).count()
         };
         (0..1_000).map(millisecond).sum()
     }
@@ -146,22 +150,22 @@ mod tests {
             ("Clerk in development", false, &[callout(CLERK, "/v1/users/user_1")], 8),
         ];
         for (why, live, callouts, want) in cases {
-            let mut pace = Pace::new(Rates::new(live, live, None, None));
-            assert_eq!(admitted(&mut pace, callouts), want, "{why}");
+            let mut rate_limits = RateLimits::new(Rates::new(live, live, None, None));
+            assert_eq!(admitted(&mut rate_limits, callouts), want, "{why}");
         }
-        let mut pace = Pace::new(Rates::new(false, false, Some(100), Some(50)));
-        assert_eq!(admitted(&mut pace, &one), 100, "the user's own number");
+        let mut rate_limits = RateLimits::new(Rates::new(false, false, Some(100), Some(50)));
+        assert_eq!(admitted(&mut rate_limits, &one), 100, "the user's own number");
     }
 
     #[test]
     fn a_service_that_asks_for_a_pause_gets_it() {
-        let mut pace = Pace::new(Rates::new(true, true, None, None));
+        let mut rate_limits = RateLimits::new(Rates::new(true, true, None, None));
         let (stripe, clerk) = (callout(STRIPE, "/v1/a"), callout(CLERK, "/v1/b"));
         let until = Micros::from_secs(9);
-        pace.hold(&stripe, until);
-        assert_eq!(pace.admit(Micros::from_secs(8), &stripe), Err(until));
-        assert_eq!(pace.admit(Micros::from_secs(8), &clerk), Ok(()));
-        assert_eq!(pace.admit(until, &stripe), Ok(()));
+        rate_limits.hold(&stripe, until);
+        assert_eq!(rate_limits.admit(Micros::from_secs(8), &stripe), Err(until));
+        assert_eq!(rate_limits.admit(Micros::from_secs(8), &clerk), Ok(()));
+        assert_eq!(rate_limits.admit(until, &stripe), Ok(()));
     }
 
     #[test]
