@@ -15,7 +15,7 @@ const SECTIONS: [&str; 2] = ["stripe_webhook", "plan_gate"];
 pub(crate) struct Found {
     /// Where it stands: empty for the file itself, else a path like `static_resources.listeners[0]`, with the number of
     /// the YAML document in front if there are several.
-    pub(crate) place: String,
+    pub(crate) location: String,
     /// Which of the file's values holds it.
     pub(crate) within: usize,
     /// What it says.
@@ -42,10 +42,10 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
     }
     let several = contents.values.len() > 1;
     for (number, value) in contents.values.iter().enumerate() {
-        let place = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
-        walk(value, &place, &mut |place, value| match document_in(place, value) {
+        let location = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
+        walk(value, &location, &mut |location, value| match document_in(location, value) {
             Some(document) => {
-                contents.found.push(Found { place: place.to_owned(), within: number, document });
+                contents.found.push(Found { location: location.to_owned(), within: number, document });
                 false
             }
             None => true,
@@ -54,26 +54,31 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
     Ok(contents)
 }
 
-/// Visits a value and all that it holds, each with its place. What the visitor answers false to is not entered.
-pub(crate) fn walk<'a>(value: &'a Value, place: &str, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
-    enter(value, place, DEPTH_MAX, visit);
+/// Visits a value and all that it holds, each with its location. What the visitor answers false to is not entered.
+pub(crate) fn walk<'a>(value: &'a Value, location: &str, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
+    enter(value, location, DEPTH_MAX, visit);
 }
 
-fn enter<'a>(value: &'a Value, place: &str, depth: usize, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
+fn enter<'a>(
+    value: &'a Value,
+    location: &str,
+    depth: usize,
+    visit: &mut impl FnMut(&str, &'a Value) -> bool,
+) {
     let Some(depth) = depth.checked_sub(1) else { return };
-    if !visit(place, value) {
+    if !visit(location, value) {
         return;
     }
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let dot = if place.is_empty() { "" } else { "." };
-                enter(value, &format!("{place}{dot}{name}"), depth, visit);
+                let dot = if location.is_empty() { "" } else { "." };
+                enter(value, &format!("{location}{dot}{name}"), depth, visit);
             }
         }
         Value::Array(items) => {
             for (number, value) in items.iter().enumerate() {
-                enter(value, &format!("{place}[{number}]"), depth, visit);
+                enter(value, &format!("{location}[{number}]"), depth, visit);
             }
         }
         _ => {}
@@ -81,10 +86,10 @@ fn enter<'a>(value: &'a Value, place: &str, depth: usize, visit: &mut impl FnMut
 }
 
 /// The document that this very value is, or holds as text.
-fn document_in(place: &str, value: &Value) -> Option<Value> {
+fn document_in(location: &str, value: &Value) -> Option<Value> {
     match value {
         Value::Object(members) => {
-            let is_whole_file = place.is_empty() && members.contains_key("plans");
+            let is_whole_file = location.is_empty() && members.contains_key("plans");
             (is_document(value) || is_whole_file).then(|| value.clone())
         }
         // A StringValue holds it as JSON text.
@@ -146,9 +151,9 @@ mod tests {
             ("nested", nested, "document 2.spec.config[0]", 1),
             ("as text", text, "value", 0),
         ];
-        for (why, file, place, within) in cases {
+        for (why, file, location, within) in cases {
             let contents = read(file).unwrap();
-            let found = Found { place: place.to_owned(), within, document: want.clone() };
+            let found = Found { location: location.to_owned(), within, document: want.clone() };
             assert_eq!(contents.found, [found], "{why}");
             assert_eq!(only(&contents, "stripe_webhook"), Ok(want.clone()), "{why}");
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// Where it is named: `stripe_webhook.stripe.cluster`.
-    pub(super) place: String,
+    pub(super) location: String,
     /// Its name.
     pub(super) cluster: String,
 }
@@ -16,7 +16,7 @@ impl Named {
     /// Whether secrets and answers that decide about money pass through it. The service that counts is usually in the same
     /// network.
     pub(super) fn needs_tls(&self) -> bool {
-        !self.place.starts_with("plan_gate.store")
+        !self.location.starts_with("plan_gate.store")
     }
 }
 
@@ -24,7 +24,7 @@ impl Named {
 pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a Found>) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
     for found in documents {
-        for (place, pointer) in [
+        for (location, pointer) in [
             ("stripe_webhook.stripe.cluster", "/stripe_webhook/stripe/cluster"),
             ("stripe_webhook.clerk.cluster", "/stripe_webhook/clerk/cluster"),
             ("plan_gate.confirm.cluster", "/plan_gate/confirm/cluster"),
@@ -33,7 +33,7 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a Found>) -> Vec<Na
         ] {
             let Some(cluster) = found.document.pointer(pointer).and_then(Value::as_str) else { continue };
             if named.iter().all(|before| before.cluster != cluster) {
-                named.push(Named { place: place.to_owned(), cluster: cluster.to_owned() });
+                named.push(Named { location: location.to_owned(), cluster: cluster.to_owned() });
             }
         }
     }
@@ -43,8 +43,8 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a Found>) -> Vec<Na
 /// The variables that the filter's section says it reads and that it would not see.
 pub(super) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
-    document::walk(&document[filter], "", &mut |place, value| {
-        if place.rsplit('.').next() == Some("env") {
+    document::walk(&document[filter], "", &mut |location, value| {
+        if location.rsplit('.').next() == Some("env") {
             let names = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let names = names.iter().filter_map(Value::as_str);
             unseen.extend(names.filter(|name| !passed.contains(name)).map(str::to_owned));

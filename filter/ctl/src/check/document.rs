@@ -61,9 +61,9 @@ fn limits(document: &Value, warnings: &mut Vec<Warning>) {
         {
             if !spent.contains(&name.as_str()) && !said.contains(&name.as_str()) {
                 said.push(name);
-                let place = format!("plans[{number}].limits.{name}");
+                let location = format!("plans[{number}].limits.{name}");
                 warnings
-                    .push(Warning::new(place, "no rule spends it: add `limit` to a rule, or take it out"));
+                    .push(Warning::new(location, "no rule spends it: add `limit` to a rule, or take it out"));
             }
         }
     }

@@ -9,8 +9,8 @@ use serde_json::Value;
 /// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
 pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Found>) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    for (place, list) in all(value, "http_filters") {
-        chain(&place, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
+    for (location, list) in all(value, "http_filters") {
+        chain(&location, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);
     }
     let clusters = all(value, "clusters");
     let clusters: Vec<&Value> = clusters.iter().filter_map(|(_, list)| list.as_array()).flatten().collect();
@@ -22,12 +22,12 @@ pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Fo
     warnings
 }
 
-/// Every value under that name, with its place.
+/// Every value under that name, with its location.
 fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
     let mut found = Vec::new();
-    document::walk(value, "", &mut |place, value| {
-        if place.rsplit('.').next() == Some(name) {
-            found.push((place.to_owned(), value));
+    document::walk(value, "", &mut |location, value| {
+        if location.rsplit('.').next() == Some(name) {
+            found.push((location.to_owned(), value));
         }
         true
     });
@@ -43,42 +43,42 @@ pub(super) fn which(filter: &Value) -> Option<&'static str> {
         .find(|name| file.contains(&format!("{name}.wasm")) || config["name"] == **name)
 }
 
-fn chain(place: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
+fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     let position = |name: &str| filters.iter().position(|filter| which(filter) == Some(name));
     let (webhook, gate) = (position(WEBHOOK), position(GATE));
     if let (Some(webhook), Some(gate)) = (webhook, gate)
         && webhook > gate
     {
-        warnings.push(Warning::new(format!("{place}[{webhook}]"), ORDER));
+        warnings.push(Warning::new(format!("{location}[{webhook}]"), ORDER));
     }
     let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
     if let (Some(cors), Some(first)) = (cors, webhook.into_iter().chain(gate).min())
         && cors > first
     {
         let text = "the cors filter must stand before Tollgate's, or a browser cannot read what they answer";
-        warnings.push(Warning::new(format!("{place}[{cors}]"), text));
+        warnings.push(Warning::new(format!("{location}[{cors}]"), text));
     }
     for (number, filter) in filters.iter().enumerate() {
         if let Some(name) = which(filter) {
-            plugin(&format!("{place}[{number}].typed_config.config"), name, filter, warnings);
+            plugin(&format!("{location}[{number}].typed_config.config"), name, filter, warnings);
         }
     }
 }
 
 /// What Envoy is told of one filter; Istio is told it in the same words.
-pub(super) fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
+pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
     let config = at(filter, "/typed_config/config");
     if config["failure_policy"] != "FAIL_RELOAD" {
         let text =
             "write FAIL_RELOAD: with anything else a crashed VM answers 503 until Envoy restarts, or lets by";
-        warnings.push(Warning::new(format!("{place}.failure_policy"), text));
+        warnings.push(Warning::new(format!("{location}.failure_policy"), text));
     }
     if name == WEBHOOK && config["allow_on_headers_stop_iteration"] != true {
         let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never judged";
-        warnings.push(Warning::new(format!("{place}.allow_on_headers_stop_iteration"), text));
+        warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
     }
     let Some(document) = document_of(at(config, "/configuration/value")) else {
-        warnings.push(Warning::new(format!("{place}.configuration"), FORGOTTEN));
+        warnings.push(Warning::new(format!("{location}.configuration"), FORGOTTEN));
         return;
     };
     let environment = at(config, "/vm_config/environment_variables");
@@ -86,8 +86,8 @@ pub(super) fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec
         environment["host_env_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     passed.extend(environment["key_values"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()));
     for variable in callouts::unseen(name, &document, &passed) {
-        let place = format!("{place}.vm_config.environment_variables.host_env_keys");
-        warnings.push(Warning::unseen(place, &variable));
+        let location = format!("{location}.vm_config.environment_variables.host_env_keys");
+        warnings.push(Warning::unseen(location, &variable));
     }
 }
 
@@ -95,17 +95,17 @@ pub(super) fn plugin(place: &str, name: &str, filter: &Value, warnings: &mut Vec
 fn cluster(named: &Named, clusters: &[&Value]) -> Option<Warning> {
     let name = &named.cluster;
     match clusters.iter().find(|cluster| cluster["name"] == **name) {
-        None => Some(Warning::new(&*named.place, format!("this file has no cluster {name:?}"))),
+        None => Some(Warning::new(&*named.location, format!("this file has no cluster {name:?}"))),
         Some(cluster) if named.needs_tls() => tls(name, cluster),
         Some(_) => None,
     }
 }
 
 fn tls(name: &str, cluster: &Value) -> Option<Warning> {
-    let place = |field: &str| format!("cluster {name}{field}");
+    let location = |field: &str| format!("cluster {name}{field}");
     let Some(socket) = cluster.get("transport_socket") else {
         let text = "there is no TLS: keys and answers are readable on the way, and anyone on it can answer";
-        return Some(Warning::new(place(".transport_socket"), text));
+        return Some(Warning::new(location(".transport_socket"), text));
     };
     let context = at(socket, "/typed_config/common_tls_context/validation_context");
     let verified = context.get("trusted_ca").is_some() || context.get("system_root_certs").is_some();
@@ -117,5 +117,5 @@ fn tls(name: &str, cluster: &Value) -> Option<Warning> {
     }
     let text = "the certificate is not verified: give `validation_context` a `trusted_ca` and \
                 `match_typed_subject_alt_names`, or anyone on the way can answer";
-    Some(Warning::new(place(".transport_socket"), text))
+    Some(Warning::new(location(".transport_socket"), text))
 }

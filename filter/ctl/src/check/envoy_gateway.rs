@@ -30,39 +30,39 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
     if let (Some(webhook), Some(gate)) = (webhook, gate)
         && webhook > gate
     {
-        warnings.push(Warning::new(policy.place(&format!("spec.wasm[{webhook}]")), ORDER));
+        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{webhook}]")), ORDER));
     }
     for (number, plugin) in plugins.iter().enumerate() {
         if let Some(name) = filter(plugin) {
-            wasm(|path| policy.place(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
+            wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
         }
     }
     if webhook.is_some() && !holds_back(resources) {
         let text = "no EnvoyPatchPolicy of this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
                     webhook is never judged; envoy/envoy-gateway/tollgate.yaml has one";
-        warnings.push(Warning::new(policy.place("spec.wasm"), text));
+        warnings.push(Warning::new(policy.location("spec.wasm"), text));
     }
     let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
     if gate.is_some() && of_route {
         let text =
             "each policy counts for itself, and what no policy covers is not guarded: put one on the Gateway";
-        warnings.push(Warning::new(policy.place("spec.targetRefs"), text));
+        warnings.push(Warning::new(policy.location("spec.targetRefs"), text));
     }
 }
 
-fn wasm(place: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings: &mut Vec<Warning>) {
+fn wasm(location: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings: &mut Vec<Warning>) {
     if plugin["failOpen"] == true {
         let text = "write false: while the plugin is missing or broken, everybody would pass";
-        warnings.push(Warning::new(place(".failOpen"), text));
+        warnings.push(Warning::new(location(".failOpen"), text));
     }
     let Some(document) = document_of(&plugin["config"]) else {
-        warnings.push(Warning::new(place(".config"), FORGOTTEN));
+        warnings.push(Warning::new(location(".config"), FORGOTTEN));
         return;
     };
     let passed = at(plugin, "/env/hostKeys").as_array().into_iter().flatten();
     let passed: Vec<&str> = passed.filter_map(Value::as_str).collect();
     for variable in callouts::unseen(name, &document, &passed) {
-        warnings.push(Warning::unseen(place(".env.hostKeys"), &variable));
+        warnings.push(Warning::unseen(location(".env.hostKeys"), &variable));
     }
 }
 
@@ -78,7 +78,7 @@ fn holds_back(resources: &[Resource<'_>]) -> bool {
 /// A cluster that a document calls: a route makes it, nobody outside may use the route, and it has TLS.
 fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
     let name = &named.cluster;
-    let mut unknown = |what: &str| warnings.push(Warning::new(&*named.place, format!("{name:?}: {what}")));
+    let mut unknown = |what: &str| warnings.push(Warning::new(&*named.location, format!("{name:?}: {what}")));
     let parts: Vec<&str> = name.split('/').collect();
     let ["httproute" | "grpcroute", namespace, route, "rule", rule] = parts[..] else {
         return unknown(
@@ -99,7 +99,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
     if !is_closed {
         let text = "anyone can call the API through this route: refuse them by a SecurityPolicy with \
                     `authorization: {defaultAction: Deny}`";
-        warnings.push(Warning::new(found.place("spec"), text));
+        warnings.push(Warning::new(found.location("spec"), text));
     }
     let backends = rule["backendRefs"].as_array().into_iter().flatten();
     for backend in backends.filter(|_| named.needs_tls()).filter_map(|backend| backend["name"].as_str()) {
@@ -112,7 +112,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
                 "no BackendTLSPolicy of this file has {backend} verified: keys and answers are readable on the way, and \
                  anyone on it can answer"
             );
-            warnings.push(Warning::new(found.place("spec"), text));
+            warnings.push(Warning::new(found.location("spec"), text));
         }
     }
 }

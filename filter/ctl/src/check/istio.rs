@@ -33,25 +33,25 @@ fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
     if name == WEBHOOK {
         let text = "a WasmPlugin cannot hold a webhook back, so none is ever judged; insert stripe_webhook by an EnvoyFilter \
                     with `allow_on_headers_stop_iteration: true`, as envoy/istio/tollgate.yaml does";
-        warnings.push(Warning::new(plugin.place("spec"), text));
+        warnings.push(Warning::new(plugin.location("spec"), text));
         return;
     }
     if *plugin.spec("/failStrategy") != "FAIL_RELOAD" {
         let text = "write FAIL_RELOAD: with anything else a crashed VM refuses everything until the pod restarts, or lets by";
-        warnings.push(Warning::new(plugin.place("spec.failStrategy"), text));
+        warnings.push(Warning::new(plugin.location("spec.failStrategy"), text));
     }
     if *plugin.spec("/phase") != "AUTHN" {
         let text = "write AUTHN: in a later phase Istio's own authorization sees requests that the gate has not judged";
-        warnings.push(Warning::new(plugin.place("spec.phase"), text));
+        warnings.push(Warning::new(plugin.location("spec.phase"), text));
     }
     let Some(document) = document_of(plugin.spec("/pluginConfig")) else {
-        warnings.push(Warning::new(plugin.place("spec.pluginConfig"), FORGOTTEN));
+        warnings.push(Warning::new(plugin.location("spec.pluginConfig"), FORGOTTEN));
         return;
     };
     let passed: Vec<&str> =
         plugin.list("/vmConfig/env").iter().filter_map(|variable| variable["name"].as_str()).collect();
     for variable in callouts::unseen(name, &document, &passed) {
-        warnings.push(Warning::unseen(plugin.place("spec.vmConfig.env"), &variable));
+        warnings.push(Warning::unseen(plugin.location("spec.vmConfig.env"), &variable));
     }
 }
 
@@ -60,17 +60,17 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
     for (number, patch) in patches.list("/configPatches").iter().enumerate() {
         let value = at(patch, "/patch/value");
         if let Some(name) = envoy::which(value) {
-            let place =
-                patches.place(&format!("spec.configPatches[{number}].patch.value.typed_config.config"));
-            envoy::plugin(&place, name, value, warnings);
+            let location =
+                patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config.config"));
+            envoy::plugin(&location, name, value, warnings);
             holds_webhook |= name == WEBHOOK;
         }
     }
     for (number, patch) in patches.list("/configPatches").iter().enumerate() {
         let is_late = patch["applyTo"] == "HTTP_FILTER" && at(patch, "/patch/operation") != "INSERT_FIRST";
         if holds_webhook && has_gate && is_late {
-            let place = patches.place(&format!("spec.configPatches[{number}].patch.operation"));
-            warnings.push(Warning::new(place, format!("write INSERT_FIRST: {ORDER}")));
+            let location = patches.location(&format!("spec.configPatches[{number}].patch.operation"));
+            warnings.push(Warning::new(location, format!("write INSERT_FIRST: {ORDER}")));
         }
     }
 }
@@ -78,7 +78,7 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
 /// A cluster that a document calls: a ServiceEntry makes it, and a DestinationRule gives it TLS.
 fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
     let name = &named.cluster;
-    let unknown = |what: &str| Some(Warning::new(&*named.place, format!("{name:?}: {what}")));
+    let unknown = |what: &str| Some(Warning::new(&*named.location, format!("{name:?}: {what}")));
     let parts: Vec<&str> = name.split('|').collect();
     let ["outbound", port, _, host] = parts[..] else {
         return unknown(
@@ -110,5 +110,5 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
         && tls["subjectAltNames"].as_array().is_some_and(|names| !names.is_empty());
     let text = "the certificate is not verified: write `mode: SIMPLE` and the host under `subjectAltNames`, or anyone on \
                 the way can answer";
-    (!is_verified).then(|| Warning::new(rule.place("spec.trafficPolicy.tls"), text))
+    (!is_verified).then(|| Warning::new(rule.location("spec.trafficPolicy.tls"), text))
 }

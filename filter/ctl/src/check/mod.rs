@@ -18,7 +18,7 @@ use tollgate_core::config;
 
 /// Check a configuration before Envoy does.
 ///
-/// Reads the document by the same rules as the filters, and shows every error with its place and its cure, then warnings
+/// Reads the document by the same rules as the filters, and shows every error with its location and its cure, then warnings
 /// of what is allowed and likely not meant. The file may be the document alone (YAML or JSON) or a configuration of Envoy,
 /// Istio or Envoy Gateway with it inside; in Envoy's own, the filters and clusters around it are looked at too.
 #[derive(Debug, Args)]
@@ -54,20 +54,20 @@ const FORGOTTEN: &str = "there is no Tollgate document here, and without one the
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Warning {
     /// Where, as in an error.
-    place: String,
+    location: String,
     /// What may be wrong, and what to do about it.
     text: String,
 }
 
 impl Warning {
-    fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
-        Warning { place: place.into(), text: text.into() }
+    fn new(location: impl Into<String>, text: impl Into<String>) -> Self {
+        Warning { location: location.into(), text: text.into() }
     }
 
     /// A variable that a filter reads and is not given.
-    fn unseen(place: impl Into<String>, variable: &str) -> Self {
+    fn unseen(location: impl Into<String>, variable: &str) -> Self {
         Warning::new(
-            place,
+            location,
             format!("the document reads {variable}; name it here, or the filter does not see it"),
         )
     }
@@ -75,7 +75,7 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
+        write!(f, "{}: {}", self.location, self.text)
     }
 }
 
@@ -95,14 +95,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
     let failed = !verdict.errors.is_empty() || (arguments.strict && !verdict.warnings.is_empty());
     if verdict.errors.is_empty() {
-        let places: Vec<&str> = verdict.places.iter().map(|place| or_file(place)).collect();
-        println!("{name}: right, {} ({})", counted(verdict.warnings.len(), "warning"), places.join(", "));
+        let locations: Vec<&str> = verdict.locations.iter().map(|location| or_file(location)).collect();
+        println!("{name}: right, {} ({})", counted(verdict.warnings.len(), "warning"), locations.join(", "));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn or_file(place: &str) -> &str {
-    if place.is_empty() { "the whole file" } else { place }
+fn or_file(location: &str) -> &str {
+    if location.is_empty() { "the whole file" } else { location }
 }
 
 fn counted(number: usize, what: &str) -> String {
@@ -125,7 +125,7 @@ fn text(file: &str) -> Result<String, String> {
 /// What is to be said of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdict {
-    places: Vec<String>,
+    locations: Vec<String>,
     errors: Vec<String>,
     warnings: Vec<Warning>,
 }
@@ -147,30 +147,30 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
         );
     }
     for found in &contents.found {
-        verdict.places.push(found.place.clone());
+        verdict.locations.push(found.location.clone());
         // Envoy's own file holds it once for each filter.
         if seen.iter().any(|before| before.document == found.document) {
             continue;
         }
         seen.push(found);
-        let place = if found.place.is_empty() { String::new() } else { format!("{}: ", found.place) };
+        let location =
+            if found.location.is_empty() { String::new() } else { format!("{}: ", found.location) };
         match errors(text, found, environment) {
             errors if errors.is_empty() => {
-                verdict.warnings.extend(
-                    document::warnings(&found.document)
-                        .into_iter()
-                        .map(|warning| Warning { place: format!("{place}{}", warning.place), ..warning }),
-                );
+                verdict.warnings.extend(document::warnings(&found.document).into_iter().map(|warning| {
+                    Warning { location: format!("{location}{}", warning.location), ..warning }
+                }));
             }
-            errors => verdict.errors.extend(errors.iter().map(|error| format!("{place}{error}"))),
+            errors => verdict.errors.extend(errors.iter().map(|error| format!("{location}{error}"))),
         }
     }
     if let [first, second, ..] = seen[..] {
         let text =
             "another document than the one before it; give both filters the same, or they disagree on plans";
-        verdict
-            .warnings
-            .push(Warning::new(format!("{} and {}", or_file(&first.place), or_file(&second.place)), text));
+        verdict.warnings.push(Warning::new(
+            format!("{} and {}", or_file(&first.location), or_file(&second.location)),
+            text,
+        ));
     }
     for (number, value) in contents.values.iter().enumerate() {
         let documents = contents.found.iter().filter(|found| found.within == number);
@@ -202,7 +202,7 @@ fn document_of(given: &Value) -> Option<Value> {
 fn errors(text: &str, found: &Found, environment: bool) -> Vec<String> {
     let json = found.document.to_string();
     // JSON that is the whole file is checked as it stands: a name that is there twice is an error.
-    let bytes = if found.place.is_empty() && text.trim_start().starts_with('{') { text } else { &json };
+    let bytes = if found.location.is_empty() && text.trim_start().starts_with('{') { text } else { &json };
     if let Err(errors) = config::check(bytes.as_bytes()) {
         return errors.iter().map(ToString::to_string).collect();
     }

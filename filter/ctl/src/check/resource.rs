@@ -29,7 +29,7 @@ impl<'a> Resource<'a> {
     }
 
     /// Where something of it stands, for a person.
-    pub(super) fn place(self, path: &str) -> String {
+    pub(super) fn location(self, path: &str) -> String {
         format!("{} {}: {path}", self.0["kind"].as_str().unwrap_or_default(), self.name())
     }
 

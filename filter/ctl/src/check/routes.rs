@@ -15,7 +15,7 @@ pub(super) struct Found {
 
 /// A route of any platform.
 struct Route {
-    place: String,
+    location: String,
     /// Where the routes stand that a request may be led to from this one.
     configuration: String,
     /// Whether it names the rule that guards it.
@@ -33,18 +33,18 @@ const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field can
 /// Looks at the routes of one configuration of Envoy's.
 pub(super) fn of_envoy(value: &Value) -> Found {
     let mut routes = Vec::new();
-    document::walk(value, "", &mut |place, value| {
+    document::walk(value, "", &mut |location, value| {
         if is_without_gate(value) {
             return false;
         }
         if let Some(list) = value.get("routes").and_then(Value::as_array) {
             for (number, route) in list.iter().enumerate().filter(|(_, route)| route.get("match").is_some()) {
-                routes.push(envoy_route(format!("{place}.routes[{number}]"), route));
+                routes.push(envoy_route(format!("{location}.routes[{number}]"), route));
             }
         }
-        if is_in_tree_of_routes(place) {
+        if is_in_tree_of_routes(location) {
             let is_header = ["header_name", "headerName"].iter().any(|name| is_ours(&value[name]));
-            let route = envoy_route(place.to_owned(), value);
+            let route = envoy_route(location.to_owned(), value);
             routes.push(Route { is_chosen_by_ours: route.is_chosen_by_ours || is_header, ..route });
         }
         true
@@ -61,13 +61,13 @@ fn is_without_gate(value: &Value) -> bool {
         .any(|name| filters.contains(name))
 }
 
-/// Returns whether it stands in the matching tree by which a virtual host chooses routes, in place of a list of them.
-fn is_in_tree_of_routes(place: &str) -> bool {
-    let (_, behind) = split_at_virtual_hosts(place).unwrap_or_default();
+/// Returns whether it stands in the matching tree by which a virtual host chooses routes, in location of a list of them.
+fn is_in_tree_of_routes(location: &str) -> bool {
+    let (_, behind) = split_at_virtual_hosts(location).unwrap_or_default();
     behind.split_once(']').is_some_and(|(_, behind)| behind.starts_with(".matcher."))
 }
 
-fn envoy_route(place: String, route: &Value) -> Route {
+fn envoy_route(location: String, route: &Value) -> Route {
     // Envoy reads both spellings of a name.
     const REWRITES: [[&str; 2]; 4] = [
         ["prefix_rewrite", "prefixRewrite"],
@@ -78,21 +78,21 @@ fn envoy_route(place: String, route: &Value) -> Route {
     let headers = at(route, "/match/headers").as_array().map_or(&[][..], Vec::as_slice);
     let rewrites = |names: &[&str; 2]| names.iter().any(|name| route["route"].get(name).is_some());
     Route {
-        configuration: configuration(&place),
-        place,
+        configuration: configuration(&location),
+        location,
         names_rule: names_rule(route),
         is_chosen_by_ours: headers.iter().any(|header| is_ours(&header["name"])),
         rewrite: REWRITES.into_iter().find(rewrites).map(|[name, _]| name),
     }
 }
 
-/// Returns the place of the route configuration that a place is in: no request is led from one to another.
-fn configuration(place: &str) -> String {
-    split_at_virtual_hosts(place).map_or("", |(configuration, _)| configuration).to_owned()
+/// Returns the location of the route configuration that a location is in: no request is led from one to another.
+fn configuration(location: &str) -> String {
+    split_at_virtual_hosts(location).map_or("", |(configuration, _)| configuration).to_owned()
 }
 
-fn split_at_virtual_hosts(place: &str) -> Option<(&str, &str)> {
-    place.split_once("virtual_hosts[").or_else(|| place.split_once("virtualHosts["))
+fn split_at_virtual_hosts(location: &str) -> Option<(&str, &str)> {
+    location.split_once("virtual_hosts[").or_else(|| location.split_once("virtualHosts["))
 }
 
 /// Looks at the routes among resources for Istio and for the Gateway API.
@@ -101,14 +101,14 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> Found {
     let mut routes = Vec::new();
     for service in of_kind(resources, "VirtualService") {
         for (number, route) in service.list("/http").iter().enumerate() {
-            routes.push(istio_route(service.place(&format!("spec.http[{number}]")), route, &patched));
+            routes.push(istio_route(service.location(&format!("spec.http[{number}]")), route, &patched));
         }
     }
     for kind in ["HTTPRoute", "GRPCRoute"] {
         for resource in of_kind(resources, kind) {
             for (number, rule) in resource.list("/rules").iter().enumerate() {
-                let place = resource.place(&format!("spec.rules[{number}]"));
-                routes.push(gateway_route(place, rule, resource, resources, !patched.is_empty()));
+                let location = resource.location(&format!("spec.rules[{number}]"));
+                routes.push(gateway_route(location, rule, resource, resources, !patched.is_empty()));
             }
         }
     }
@@ -116,7 +116,7 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> Found {
     if !patched.is_empty() && !routes.iter().any(|route| route.names_rule) {
         // A patch names a rule for a route that is not in this file, or that cannot be told.
         let chosen = routes.iter().filter(|route| route.is_chosen_by_ours);
-        found.errors.extend(chosen.map(|route| Warning::new(&*route.place, CHOSEN)));
+        found.errors.extend(chosen.map(|route| Warning::new(&*route.location, CHOSEN)));
     }
     found
 }
@@ -136,7 +136,7 @@ fn patches(resources: &[Resource<'_>]) -> Vec<String> {
     of_istio.chain(of_gateway.map(|_| String::new())).collect()
 }
 
-fn istio_route(place: String, route: &Value, patched: &[String]) -> Route {
+fn istio_route(location: String, route: &Value, patched: &[String]) -> Route {
     let name = route["name"].as_str().unwrap_or_default();
     let matches = route["match"].as_array().map_or(&[][..], Vec::as_slice);
     let fields = matches.iter().flat_map(|found| [&found["headers"], &found["withoutHeaders"]]);
@@ -144,7 +144,7 @@ fn istio_route(place: String, route: &Value, patched: &[String]) -> Route {
     let rewrite = &route["rewrite"];
     let changes_path = rewrite.get("uri").is_some() || rewrite.get("uriRegexRewrite").is_some();
     Route {
-        place,
+        location,
         configuration: String::new(),
         names_rule: patched.iter().any(|patched| patched.is_empty() || patched == name),
         is_chosen_by_ours: names.any(|name| is_ours_by_name(name)),
@@ -153,7 +153,7 @@ fn istio_route(place: String, route: &Value, patched: &[String]) -> Route {
 }
 
 fn gateway_route(
-    place: String,
+    location: String,
     rule: &Value,
     route: Resource<'_>,
     resources: &[Resource<'_>],
@@ -171,7 +171,7 @@ fn gateway_route(
         _ => false,
     };
     Route {
-        place,
+        location,
         configuration: String::new(),
         names_rule: is_patched,
         is_chosen_by_ours: headers.into_iter().any(|header| is_ours(&header["name"])),
@@ -184,14 +184,14 @@ fn judged(routes: &[Route]) -> Found {
     for route in routes {
         let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
         if route.is_chosen_by_ours && routes.iter().any(is_beside) {
-            found.errors.push(Warning::new(&*route.place, CHOSEN));
+            found.errors.push(Warning::new(&*route.location, CHOSEN));
         }
         if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
             let text = format!(
                 "`{rewrite}` changes the path behind the gate, which judges the one that the client sent; name the rule at \
                  the route (metadata.filter_metadata.tollgate.rule), or what the rules guard may be reached by this path"
             );
-            found.warnings.push(Warning::new(&*route.place, text));
+            found.warnings.push(Warning::new(&*route.location, text));
         }
     }
     found
@@ -267,7 +267,7 @@ mod tests {
             {"routes": [route(None, Some("ask"), plain())]},
         ]});
         let found = of_envoy(&two);
-        assert_eq!(found.errors[0].place, "virtual_hosts[0].routes[0]");
+        assert_eq!(found.errors[0].location, "virtual_hosts[0].routes[0]");
     }
 
     #[test]

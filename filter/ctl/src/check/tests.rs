@@ -31,7 +31,7 @@ fn document(edit: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn of_a_right_document_nothing_is_said() {
-    assert_eq!(verdict(&document(|_| {})), Verdict { places: vec![String::new()], ..Verdict::default() });
+    assert_eq!(verdict(&document(|_| {})), Verdict { locations: vec![String::new()], ..Verdict::default() });
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn what_is_likely_not_meant_is_said() {
             "everybody passes",
         ),
     ];
-    for (edit, place, text) in cases {
+    for (edit, location, text) in cases {
         let got = verdict(&document(edit));
-        assert_eq!(got.errors, Vec::<String>::new(), "{place}");
-        assert_eq!(got.warnings.len(), 1, "{place}: {:?}", got.warnings);
-        assert_eq!(got.warnings[0].place, place);
+        assert_eq!(got.errors, Vec::<String>::new(), "{location}");
+        assert_eq!(got.warnings.len(), 1, "{location}: {:?}", got.warnings);
+        assert_eq!(got.warnings[0].location, location);
         assert!(got.warnings[0].text.contains(text), "{:?}", got.warnings);
     }
     let covered = document(|d| {
@@ -108,7 +108,7 @@ fn what_is_likely_not_meant_is_said() {
     assert_eq!(verdict(&covered).warnings, [], "no rule leaves a hole");
     let forgotten = document(|d| drop(d["plan_gate"].as_object_mut().unwrap().remove("unmatched")));
     assert_eq!(
-        verdict(&forgotten).warnings[0].place,
+        verdict(&forgotten).warnings[0].location,
         "plan_gate.unmatched",
         "left out it is the same as `pass`"
     );
@@ -135,7 +135,7 @@ fn of_the_shipped_configuration_only_the_examples_choices_are_said() {
     let got = verdict(&shipped("plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.places.len(), 2, "once for each filter");
+    assert_eq!(got.locations.len(), 2, "once for each filter");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_stands_around_the_filters_is_looked_at() {
         ("trusted_ca: {filename", "trusted_crl: {filename", "cluster stripe_api", "not verified"),
         ("- name: stripe_webhook\n            typed_config:", "- name: x\n            typed_config:", "", ""),
     ];
-    for (from, to, place, text) in cases {
+    for (from, to, location, text) in cases {
         let to = if to.is_empty() { "[]" } else { to };
         let edited = if from.starts_with("- {san") {
             shipped(
@@ -171,7 +171,7 @@ fn what_stands_around_the_filters_is_looked_at() {
             shipped(from, to)
         };
         let got = verdict(&edited);
-        if place.is_empty() {
+        if location.is_empty() {
             assert_eq!(
                 got.warnings.len(),
                 OF_THE_EXAMPLE,
@@ -181,7 +181,7 @@ fn what_stands_around_the_filters_is_looked_at() {
             continue;
         }
         assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
-        let warning = got.warnings.iter().find(|warning| warning.place.contains(place));
+        let warning = got.warnings.iter().find(|warning| warning.location.contains(location));
         let warning = warning.unwrap_or_else(|| panic!("{from}: {:?}", got.warnings));
         assert!(warning.text.contains(text), "{warning}");
     }
@@ -203,7 +203,7 @@ fn the_filters_order_matters() {
 fn two_documents_that_differ_are_told() {
     let other = document(|d| d["plans"][1]["prices"] = json!(["price_2"]));
     let got = verdict(&format!("a: {}\nb: {other}\n", document(|_| {})));
-    assert!(got.warnings.iter().any(|warning| warning.place == "a and b"), "{got:?}");
+    assert!(got.warnings.iter().any(|warning| warning.location == "a and b"), "{got:?}");
 }
 
 /// Of each shipped file for a platform only the example's choices are said; and of each edit one thing more.
@@ -211,11 +211,11 @@ fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
     let got = verdict(&shipped_file(file, "plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.places.len(), 2, "once for each filter");
-    for (from, to, place, text) in cases {
+    assert_eq!(got.locations.len(), 2, "once for each filter");
+    for (from, to, location, text) in cases {
         let got = verdict(&shipped_file(file, from, to));
         assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
-        let is_it = |warning: &&Warning| warning.place.contains(place) && warning.text.contains(text);
+        let is_it = |warning: &&Warning| warning.location.contains(location) && warning.text.contains(text);
         assert!(got.warnings.iter().any(|warning| is_it(&warning)), "{from}: {:?}", got.warnings);
     }
 }
@@ -295,16 +295,16 @@ fn what_stands_around_the_filters_on_envoy_gateway_is_looked_at() {
     let (closed, cases): (Vec<_>, Vec<_>) =
         cases.iter().partition(|(from, ..)| from.starts_with("authorization"));
     platform("envoy-gateway/tollgate.yaml", &cases);
-    for (from, to, place, text) in closed {
+    for (from, to, location, text) in closed {
         let warnings = verdict(&shipped_file("envoy-gateway/tollgate.yaml", from, to)).warnings;
         let open: Vec<_> = warnings.iter().filter(|warning| warning.text.contains(text)).collect();
-        assert_eq!((open.len(), open[0].place.contains(place)), (2, true), "{warnings:?}");
+        assert_eq!((open.len(), open[0].location.contains(location)), (2, true), "{warnings:?}");
     }
 }
 
 #[test]
 fn a_filter_that_is_given_nothing_is_told() {
-    for (file, from, place) in [
+    for (file, from, location) in [
         (
             "standalone.yaml",
             "configuration: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: *tollgate}",
@@ -317,7 +317,7 @@ fn a_filter_that_is_given_nothing_is_told() {
         let told: Vec<_> =
             warnings.iter().filter(|warning| warning.text.contains("does not start")).collect();
         assert_eq!(told.len(), 1, "{file}: {warnings:?}");
-        assert!(place == "x" || told[0].place.ends_with(place), "{}", told[0]);
+        assert!(location == "x" || told[0].location.ends_with(location), "{}", told[0]);
     }
 }
 

@@ -156,9 +156,9 @@ impl CallScheduler {
     fn send_admitted(&mut self) -> Duration {
         let now = now();
         let mut wake = now.plus(IDLE_MAX);
-        let mut place = 0_usize;
+        let mut location = 0_usize;
         while self.in_flight < CALLS_MAX
-            && let Some(waiting) = self.waiting.get(place)
+            && let Some(waiting) = self.waiting.get(location)
         {
             let admitted = match waiting.not_before > now {
                 true => Err(waiting.not_before),
@@ -166,13 +166,13 @@ impl CallScheduler {
             };
             match admitted {
                 Ok(()) => {
-                    let Waiting { job_call, callout, tries, .. } = self.waiting.remove(place);
+                    let Waiting { job_call, callout, tries, .. } = self.waiting.remove(location);
                     self.in_flight = self.in_flight.saturating_add(1);
                     self.workers.send((job_call, tries.saturating_add(1)), callout);
                 }
                 Err(later) => {
                     wake = wake.min(later);
-                    place = place.saturating_add(1);
+                    location = location.saturating_add(1);
                 }
             }
         }

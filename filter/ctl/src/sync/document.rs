@@ -20,7 +20,7 @@ pub(super) struct Setup {
 /// Reads a file: the document itself, or a configuration of Envoy, Istio or Envoy Gateway with it inside.
 ///
 /// # Errors
-/// In a sentence, with place and cure.
+/// A sentence that names what is wrong and the cure.
 pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str>) -> Result<Setup, String> {
     let name = file.display();
     let document = document::of_file(file, "stripe_webhook")?;
@@ -29,8 +29,8 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
         .map_err(|error| format!("{name}: {error}"))?
         .map_section(|webhook| webhook.sync);
     let section = &mut configuration.section;
-    let stripe = place(&section.stripe, stripe_url, "--stripe-url")?;
-    let clerk = place(&section.clerk, clerk_url, "--clerk-url")?;
+    let stripe = base_url(&section.stripe, stripe_url, "--stripe-url")?;
+    let clerk = base_url(&section.clerk, clerk_url, "--clerk-url")?;
     need_key(&section.stripe, stripe_url, "STRIPE_API_KEY")?;
     need_key(&section.clerk, clerk_url, "CLERK_SECRET_KEY")?;
     for (upstream, cluster) in [(&mut section.stripe, STRIPE), (&mut section.clerk, CLERK)] {
@@ -41,7 +41,7 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
 }
 
 /// Where a service is: as the user says, else where the document says, over HTTPS.
-fn place(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<String, String> {
+fn base_url(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<String, String> {
     let Some(given) = given else { return Ok(format!("https://{}", upstream.authority)) };
     let given = given.trim_end_matches('/');
     let is_here = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
@@ -55,7 +55,7 @@ fn place(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<Strin
     ))
 }
 
-/// Without a key only something on the way can add it, and then its place was given.
+/// Without a key only a proxy can add one, and then its URL was given.
 fn need_key(upstream: &Upstream, given: Option<&str>, variable: &str) -> Result<(), String> {
     match (&upstream.authorization, given) {
         (None, None) => Err(format!("{variable}: is not set; set it in the environment of this command")),
@@ -76,7 +76,7 @@ mod tests {
             timeout: CALL_TIMEOUT,
             authorization: None,
         };
-        let at = |given| place(&upstream, given, "--stripe-url");
+        let at = |given| base_url(&upstream, given, "--stripe-url");
         assert_eq!(at(None).unwrap(), "https://api.stripe.com");
         assert_eq!(at(Some("https://proxy.example/stripe/")).unwrap(), "https://proxy.example/stripe");
         assert_eq!(at(Some("http://127.0.0.1:8080")).unwrap(), "http://127.0.0.1:8080");

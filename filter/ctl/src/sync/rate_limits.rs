@@ -1,7 +1,7 @@
 //! The rate limits of the two APIs, and the wait before a retry. Reads no clock.
 //!
 //! The crate `governor` is not used. It cannot take from two limits at once or from none (Stripe limits the account and
-//! each endpoint), it cannot hold a limit until the time of a `Retry-After`, and it brings a dozen more crates.
+//! each endpoint), it cannot hold a limit until the time of a `Retry-After`, and it brings nine more crates.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -156,8 +156,8 @@ impl<'a> Work<'a> {
     fn begin_jobs(&mut self, scheduler: &mut CallScheduler, recorder: &mut impl JobObserver) {
         let now = now();
         while self.under_way.len() < JOBS_MAX
-            && let Some(place) = self.waiting.iter().position(|job| job.not_before <= now)
-            && let Some(mut job) = self.waiting.remove(place)
+            && let Some(location) = self.waiting.iter().position(|job| job.not_before <= now)
+            && let Some(mut job) = self.waiting.remove(location)
         {
             job.attempts = job.attempts.saturating_add(1);
             self.last_job_id = self.last_job_id.saturating_add(1);

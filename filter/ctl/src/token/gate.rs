@@ -61,7 +61,7 @@ impl Gate {
     /// `store`.
     ///
     /// # Errors
-    /// As the filter's, with place and cure; or that a key set is needed.
+    /// As the filter's, with location and cure; or that a key set is needed.
     pub(super) fn new(
         mut document: Value,
         jwks: Option<Vec<u8>>,
