@@ -1,6 +1,10 @@
-//! A value that must not be seen: it prints as `***`, and only [`Secret::expose`] shows it.
+//! A value that must not be seen: it prints as `***`, and only [`Secret::expose`] shows it. And text of a user's that may
+//! hold one.
 
 use std::fmt;
+
+/// How much of a user's text an error repeats, in characters.
+const QUOTE_CHARS_MAX: usize = 80;
 
 /// A secret from the environment. Never blank.
 ///
@@ -37,6 +41,19 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Returns a user's text for use in an error: in quotation marks, one line, not too long. What looks like a key that
+/// strayed there is not repeated.
+pub(crate) fn quote(text: &str) -> String {
+    const KEYS: [&str; 6] = ["whsec_", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "-----BEGIN"];
+    if KEYS.iter().any(|key| text.contains(key)) {
+        return "***".to_owned();
+    }
+    let mut quoted = String::from("\"");
+    quoted.extend(text.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug));
+    quoted.push_str(if text.chars().nth(QUOTE_CHARS_MAX).is_some() { "…\"" } else { "\"" });
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +69,17 @@ mod tests {
     fn a_blank_secret_is_refused() {
         for blank in ["", " ", "\r\n\t"] {
             assert_eq!(Secret::new(blank).unwrap_err(), BlankSecret, "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn quoted_text_stays_on_one_line_short_and_without_keys() {
+        assert_eq!(quote("a\n\"b"), r#""a\n\"b""#);
+        assert_eq!(quote(&"x".repeat(80)), format!("\"{}\"", "x".repeat(80)));
+        assert_eq!(quote(&"x".repeat(81)), format!("\"{}…\"", "x".repeat(80)));
+        assert_eq!(quote("clerk_user_id"), "\"clerk_user_id\"");
+        for key in ["whsec_abc", "sk_live_abc", "a rk_test_abc", "-----BEGIN PRIVATE KEY-----"] {
+            assert_eq!(quote(key), "***", "{key}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The claims of a session token whose signature holds, versions 1 and 2. Judges none of them: see [`super::verify`].
 
+use super::TokenError;
 use super::jws::Jws;
 use super::numeric_date::numeric_date;
-use super::{TokenError, strict_json};
 use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::json;
 use crate::machine::Verification;
 use crate::time::Micros;
 use serde_json::{Map, Value};
@@ -61,7 +62,7 @@ impl Session {
 
     /// Reads the claims of a token that anybody may have made.
     pub(super) fn read(jws: &Jws) -> Result<Self, TokenError> {
-        let claims = strict_json::object(jws.payload())
+        let claims = json::read_object(jws.payload())
             .ok_or(TokenError::Malformed("its claims are not a JSON object, or name a member twice"))?;
         let issued_at = optional_date(&claims, "iat", TokenError::Malformed("`iat` is not a time"))?;
         Ok(Session {

@@ -4,7 +4,7 @@ use super::TokenError;
 use super::carrier::TOKEN_BYTES_MAX;
 use super::keys::PublicKey;
 use super::numeric_date::numeric_date;
-use super::strict_json;
+use crate::json;
 use crate::machine::Action;
 use crate::time::Micros;
 use base64::Engine;
@@ -56,7 +56,7 @@ impl Jws {
         else {
             return Err(TokenError::Malformed("it does not have three parts"));
         };
-        let header = strict_json::object(&base64url(header)?)
+        let header = json::read_object(&base64url(header)?)
             .ok_or(TokenError::Malformed("its header is not a JSON object, or names a member twice"))?;
         check_header(&header)?;
         Ok(Jws {

@@ -19,7 +19,6 @@ pub mod pem;
 pub mod plan_claim;
 pub mod roster;
 pub(crate) mod rs256;
-mod strict_json;
 pub mod token_error;
 pub mod verify;
 

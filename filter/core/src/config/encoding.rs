@@ -1,10 +1,9 @@
 //! From the bytes that Envoy hands over to one JSON value, whichever of the two encodings they are in.
 
-use super::error::{Checked, ConfigError, quote};
+use super::error::{Checked, ConfigError};
 use super::struct_value;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
-use std::fmt;
+use crate::json;
+use serde_json::Value;
 
 /// The largest document that is taken, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
@@ -22,8 +21,8 @@ pub(super) fn read(document: &[u8]) -> Checked<Value> {
         return Err(ConfigError::new("", "there is no configuration", FORM));
     }
     if is_text(document) {
-        return match serde_json::from_slice::<Strict>(document) {
-            Ok(value) => Ok(value.0),
+        return match json::read_document(document) {
+            Ok(value) => Ok(with_integers(value)),
             Err(error) => Err(ConfigError::new("", format!("the configuration is not JSON: {error}"), FORM)),
         };
     }
@@ -41,65 +40,17 @@ fn is_text(document: &[u8]) -> bool {
     document.trim_ascii_start().starts_with(b"{") && !document.contains(&VALUE_TAG)
 }
 
-/// A JSON value in which no key stands twice, and whole doubles are integers.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        struct_value::number(value).ok_or_else(|| E::custom("a number that is not finite"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            list.push(item);
+/// Returns the value with whole doubles as integers, as a `Struct` is read: `5.0` means 5 in either encoding.
+fn with_integers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().and_then(struct_value::number).unwrap_or(Value::Number(number))
         }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {} stands there twice", quote(&key))));
-            }
-            map.insert(key, value);
+        Value::Array(items) => Value::Array(items.into_iter().map(with_integers).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, with_integers(value))).collect())
         }
-        Ok(Value::Object(map))
+        other => other,
     }
 }
 

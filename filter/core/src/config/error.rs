@@ -1,12 +1,10 @@
 //! What is wrong with a configuration: where, what, and what to do about it. Never shows a secret.
 
+pub(super) use crate::secret::quote;
 use std::fmt;
 
 /// How many errors one look at a document collects.
 pub const ERRORS_MAX: usize = 50;
-
-/// How much of a user's text an error repeats, in characters.
-const QUOTE_CHARS_MAX: usize = 80;
 
 /// What reading a part of the configuration gives. The error is boxed because every part hands it on, and the code
 /// for that is what weighs in a module: one word instead of nine.
@@ -103,19 +101,6 @@ pub(super) fn item(at: &str, place: usize) -> String {
     format!("{at}[{place}]")
 }
 
-/// A user's text within an error: in quotation marks, one line, not too long. What looks like a key that strayed
-/// into the document is not repeated.
-pub(super) fn quote(text: &str) -> String {
-    const KEYS: [&str; 6] = ["whsec_", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "-----BEGIN"];
-    if KEYS.iter().any(|key| text.contains(key)) {
-        return "***".to_owned();
-    }
-    let mut quoted = String::from("\"");
-    quoted.extend(text.chars().take(QUOTE_CHARS_MAX).flat_map(char::escape_debug));
-    quoted.push_str(if text.chars().nth(QUOTE_CHARS_MAX).is_some() { "…\"" } else { "\"" });
-    quoted
-}
-
 /// A list of names within an error, in quotation marks.
 pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     quote_each(&mut names.into_iter())
@@ -148,17 +133,6 @@ mod tests {
         ];
         for ((path, problem, cure), line) in cases {
             assert_eq!(ConfigError::new(path, problem, cure).to_string(), line);
-        }
-    }
-
-    #[test]
-    fn quoted_text_stays_on_one_line_short_and_without_keys() {
-        assert_eq!(quote("a\n\"b"), r#""a\n\"b""#);
-        assert_eq!(quote(&"x".repeat(80)), format!("\"{}\"", "x".repeat(80)));
-        assert_eq!(quote(&"x".repeat(81)), format!("\"{}…\"", "x".repeat(80)));
-        assert_eq!(quote("clerk_user_id"), "\"clerk_user_id\"");
-        for key in ["whsec_abc", "sk_live_abc", "a rk_test_abc", "-----BEGIN PRIVATE KEY-----"] {
-            assert_eq!(quote(key), "***", "{key}");
         }
     }
 

@@ -1,35 +1,46 @@
-//! JSON objects in which no name stands twice, at any depth: of two, readers disagree which counts.
+//! JSON in which no name stands twice in an object, at any depth: of two, readers disagree which counts.
 
-use crate::json;
+use super::replaced;
+use crate::secret::quote;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
 /// Reads one JSON object and nothing behind it; `None` if it is anything else, or a name in it stands twice.
-/// What cannot be held is replaced (see [`json::read`]); length is limited by the caller.
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
-    match json::read(bytes) {
-        Ok(Strict(Value::Object(object))) => Some(object),
+/// What cannot be held is replaced (see [`replaced::read`]); length is limited by the caller.
+pub(crate) fn read_object(bytes: &[u8]) -> Option<Map<String, Value>> {
+    match replaced::read(bytes) {
+        Ok(UniqueNames(Value::Object(object))) => Some(object),
         _ => None,
     }
 }
 
-struct Strict(Value);
+/// Reads one JSON value and nothing behind it. Nothing is replaced: an operator corrects what cannot be held.
+///
+/// # Errors
+/// If it is no JSON, cannot be held, or a name in it stands twice; with line and column, and without what looks like a
+/// secret.
+pub(crate) fn read_document(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(bytes).map(|UniqueNames(value)| value)
+}
 
-impl<'de> Deserialize<'de> for Strict {
+/// A value in which no name stands twice.
+struct UniqueNames(Value);
+
+impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+        deserializer.deserialize_any(ValueVisitor).map(UniqueNames)
     }
 }
 
-struct StrictVisitor;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("a JSON value")
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
@@ -62,7 +73,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = access.next_element()? {
+        while let Some(UniqueNames(value)) = access.next_element()? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -70,10 +81,11 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Strict(value))) = access.next_entry::<String, Strict>()? {
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name stands twice"));
+        while let Some((name, UniqueNames(value))) = access.next_entry::<String, UniqueNames>()? {
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("the key {} stands there twice", quote(&name))));
             }
+            object.insert(name, value);
         }
         Ok(Value::Object(object))
     }
@@ -104,7 +116,7 @@ mod tests {
             ("a name twice beside half of a surrogate pair", br#"{"a":1,"a":"\ud800"}"#, false),
         ];
         for (why, text, taken) in cases {
-            assert_eq!(object(text).is_some(), taken, "{why}");
+            assert_eq!(read_object(text).is_some(), taken, "{why}");
         }
     }
 
@@ -112,6 +124,6 @@ mod tests {
     fn what_is_taken_is_what_stands_there() {
         let text = br#"{"a":[1,-1,1.5,"x",true,null],"b":{"c":{}}}"#;
         let plain: Value = serde_json::from_slice(text).unwrap();
-        assert_eq!(Value::Object(object(text).unwrap()), plain);
+        assert_eq!(Value::Object(read_object(text).unwrap()), plain);
     }
 }
