@@ -18,7 +18,7 @@ use crate::stripe::outcome::Answer;
 use crate::stripe::search::Found;
 use crate::stripe::subscription::{Page, Subscription};
 use crate::sync::SyncState;
-use crate::sync::{Ask, Told, found};
+use crate::sync::{ApiRequest, ListSessions, SessionsResponse, found};
 use crate::sync::{Claims, NamedSubject, SessionClaims, Via};
 use crate::sync::{Service, SyncError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -308,11 +308,11 @@ impl Census {
         outcome: &Outcome<'_>,
     ) -> Result<(), SyncError> {
         let PendingLookup { subscription, customer, is_named } = unread;
-        let list = match Ask::Sessions(subscription.clone()).read(state, outcome)? {
-            Told::Sessions(list) => list,
+        let list = match ListSessions(subscription.clone()).read(&state.settings, outcome)? {
+            SessionsResponse::Listed(list) => list,
             // The reconciliation of whom something else names says what follows from it.
-            Told::SessionsRefused(why) if !is_named => return Err(why),
-            _ => return Ok(()),
+            SessionsResponse::Refused(_) if is_named => return Ok(()),
+            SessionsResponse::Refused(why) => return Err(why),
         };
         let words = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
         // The one that cannot be read may name somebody else.

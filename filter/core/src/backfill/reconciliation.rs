@@ -9,8 +9,8 @@ use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::sync::Ask;
 use crate::sync::Deadline;
+use crate::sync::NoteOwner;
 use crate::sync::SyncError;
 use crate::sync::SyncState;
 use crate::sync::audit;
@@ -183,9 +183,8 @@ impl Reconciliation {
         };
         let mut calls_out = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
-            let ask = self.sync.asked(id);
-            self.names.extend(ask.and_then(name));
-            if self.intent == Intent::Apply || !ask.is_some_and(Ask::changes_something) {
+            self.names.extend(self.sync.note(id).and_then(noted_owner));
+            if self.intent == Intent::Apply || !self.sync.changes_something(id) {
                 self.under_way.insert(id);
                 calls_out.push((id, callout));
             }
@@ -246,8 +245,8 @@ fn trigger(target: Target) -> Trigger {
     Trigger { customer, named, ..Trigger::new(REASON, about) }
 }
 
-fn name(ask: &Ask) -> Option<NotedOwner> {
-    let Ask::Note(id, change) = ask else { return None };
+fn noted_owner(request: &NoteOwner) -> Option<NotedOwner> {
+    let NoteOwner { subscription, change } = request;
     let subject = change.note.as_ref()?.subject.clone();
-    Some(NotedOwner { object: id.as_str().to_owned(), subject })
+    Some(NotedOwner { object: subscription.as_str().to_owned(), subject })
 }

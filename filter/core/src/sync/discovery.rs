@@ -1,20 +1,20 @@
 //! Whom an event concerns: the subjects that Stripe names at present for what the event is about.
 
-use super::api_request::{Ask, Told};
+use super::api_request::{
+    ApiRequest, ListSessions, ListSubscriptions, RetrieveCustomer, RetrieveSubscription, SubscriptionResponse,
+};
 use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::{NamedSubject, Via};
 use super::state::SyncState;
-use super::subject::SubjectSync;
 use super::trigger::{About, Trigger};
+use crate::config::SyncSettings;
+use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Status, Subscription};
 use crate::time::Micros;
-
-/// How many pages of a customer's subscriptions are read.
-pub(crate) const PAGES_MAX: usize = 10;
 
 /// How many subscriptions' open invoices are asked for before it is known that they matter.
 const PAST_DUE_MAX: usize = 4;
@@ -35,20 +35,50 @@ pub(crate) struct Discovery {
 #[derive(Debug)]
 pub(crate) struct Present {
     pub(crate) named: Vec<NamedSubject>,
-    pub(crate) missing: Vec<Ask>,
+    pub(crate) missing: Vec<DiscoveryRequest>,
+}
+
+/// A request of the discovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DiscoveryRequest {
+    /// The subscription that the event is about.
+    Subscription(RetrieveSubscription),
+    /// The customer that the event is about.
+    Customer(RetrieveCustomer),
+    /// A page of that customer's subscriptions.
+    Subscriptions(ListSubscriptions),
+    /// The Checkout Sessions of a subscription.
+    Sessions(ListSessions),
+}
+
+impl DiscoveryRequest {
+    /// Returns the callout.
+    pub(crate) fn callout(&self, settings: &SyncSettings, scope: &str) -> Callout {
+        match self {
+            DiscoveryRequest::Subscription(request) => request.callout(settings, scope),
+            DiscoveryRequest::Customer(request) => request.callout(settings, scope),
+            DiscoveryRequest::Subscriptions(request) => request.callout(settings, scope),
+            DiscoveryRequest::Sessions(request) => request.callout(settings, scope),
+        }
+    }
 }
 
 impl Discovery {
     /// What to ask first. Unless the event shows that the subscription itself says whose it is and was, its Checkout
     /// Session is asked for side by side.
-    pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<Ask> {
+    pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<DiscoveryRequest> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
             About::Subscription(id) => {
-                let session = (!trigger.says_whose).then(|| Ask::Sessions(id.clone()));
-                [Ask::Subscription(id.clone())].into_iter().chain(session).collect()
+                let sessions =
+                    (!trigger.says_whose).then(|| DiscoveryRequest::Sessions(ListSessions(id.clone())));
+                let subscription = DiscoveryRequest::Subscription(RetrieveSubscription(id.clone()));
+                [subscription].into_iter().chain(sessions).collect()
             }
-            About::Customer(customer) => vec![Ask::Customer(customer.clone()), first_page(customer, false)],
+            About::Customer(customer) => vec![
+                DiscoveryRequest::Customer(RetrieveCustomer(customer.clone())),
+                DiscoveryRequest::Subscriptions(ListSubscriptions::first(customer, false)),
+            ],
             About::Subjects(customers) => {
                 self.customers.extend(customers.iter().cloned());
                 Vec::new()
@@ -56,57 +86,72 @@ impl Discovery {
         }
     }
 
-    /// Where no event names a subscription: Stripe must know the one that Clerk says grants the plan. With the API key
-    /// of another account everybody would look unpaid.
-    pub(crate) fn recorded(&mut self, trigger: &Trigger, subjects: &[SubjectSync]) -> Vec<Ask> {
+    /// Where no event names a subscription: Stripe must know those that Clerk says grant a plan. With the API key of another
+    /// account everybody would look unpaid.
+    pub(crate) fn recorded(
+        &mut self,
+        trigger: &Trigger,
+        granted_by: &SortedSet<SubscriptionId>,
+    ) -> Vec<DiscoveryRequest> {
         if !matches!(trigger.about, About::Subjects(_)) {
             return Vec::new();
         }
-        let granted_by: SortedSet<_> = subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
         let missing: Vec<_> = granted_by.difference(&self.recorded).cloned().collect();
         self.recorded.extend(missing.iter().cloned());
-        missing.into_iter().map(Ask::Subscription).collect()
+        missing.into_iter().map(|id| DiscoveryRequest::Subscription(RetrieveSubscription(id))).collect()
     }
 
-    /// Takes an answer, and says what else is to be asked.
+    /// Takes the outcome of a request, and returns what else is to be asked.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
     pub(crate) fn take(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
-        ask: &Ask,
-        told: Told,
-    ) -> Result<Vec<Ask>, SyncError> {
-        match told {
-            Told::Subscription(found) => {
-                // They came along, so no round trip is spent on them.
-                for item in &found.items {
-                    if let Some(Expandable::Object(product)) = &item.price.product
-                        && let Ok(id) = ProductId::parse(&product.id)
-                    {
-                        let metadata = (!product.deleted).then(|| product.metadata.clone());
-                        state.products.insert(id, metadata, now);
-                    }
-                }
-                // That Stripe knows it is all that had to be learned of one that Clerk's record names.
-                if !self.recorded.contains(&found.id) {
-                    self.subscriptions.push(*found);
-                }
-            }
-            Told::Subscriptions(page) => {
-                let next = next_page(ask, page.next);
-                self.cut |= next.is_cut(findings);
+        request: DiscoveryRequest,
+        outcome: &Outcome<'_>,
+    ) -> Result<Vec<DiscoveryRequest>, SyncError> {
+        let mut next = None;
+        match request {
+            DiscoveryRequest::Subscription(request) => match request.read(&state.settings, outcome)? {
+                SubscriptionResponse::Found(found) => self.learn_subscription(state, now, *found),
+                SubscriptionResponse::Skipped(ids) => findings.skipped.extend(ids),
+            },
+            DiscoveryRequest::Customer(request) => request.read(&state.settings, outcome)?,
+            DiscoveryRequest::Subscriptions(request) => {
+                let page = request.read(&state.settings, outcome)?;
+                let after = findings.next_page(request, page.next);
+                self.cut |= after.is_cut();
                 findings.skipped.extend(page.skipped);
                 findings.unreadable.extend(page.unreadable);
                 self.subscriptions.extend(page.subscriptions);
-                return Ok(next.ask().into_iter().collect());
+                next = after.request().map(DiscoveryRequest::Subscriptions);
             }
-            Told::Sessions(sessions) => findings.learn_sessions(state, ask, &sessions),
-            Told::SessionsRefused(why) => findings.learn_sessions_refused(ask, why),
-            _ => {}
+            DiscoveryRequest::Sessions(request) => {
+                let response = request.read(&state.settings, outcome)?;
+                findings.learn_sessions(state, request, response);
+            }
         }
         findings.keep_silent_sessions(state, self.subscriptions.iter(), now);
-        Ok(Vec::new())
+        Ok(next.into_iter().collect())
+    }
+
+    fn learn_subscription(&mut self, state: &mut SyncState, now: Micros, found: Subscription) {
+        // They came along, so no round trip is spent on them.
+        for item in &found.items {
+            if let Some(Expandable::Object(product)) = &item.price.product
+                && let Ok(id) = ProductId::parse(&product.id)
+            {
+                let metadata = (!product.deleted).then(|| product.metadata.clone());
+                state.products.insert(id, metadata, now);
+            }
+        }
+        // That Stripe knows it is all that had to be learned of one that Clerk's record names.
+        if !self.recorded.contains(&found.id) {
+            self.subscriptions.push(found);
+        }
     }
 
     /// Those whom anything at Stripe names for what the event is about, each once, and the sessions that must be read
@@ -158,7 +203,8 @@ impl Discovery {
         }
         // The newest first: what was noted need not be read, and what is new is not noted yet.
         unread.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
-        present.missing = findings.ask_sessions(unread.into_iter(), None);
+        let sessions = findings.ask_sessions(unread.into_iter(), None);
+        present.missing = sessions.into_iter().map(DiscoveryRequest::Sessions).collect();
         let only_referred = present.named.iter().all(|named| named.via == Via::Reference);
         if self.cut && present.missing.is_empty() && (present.named.is_empty() || !only_referred) {
             return Err(SyncError::TooMany);
@@ -178,52 +224,4 @@ impl Discovery {
         let live = self.subscriptions.iter().filter(|subscription| subscription.status.is_live());
         live.map(|subscription| subscription.created_s).min()
     }
-}
-
-/// The first page of a customer's subscriptions.
-pub(crate) fn first_page(customer: &CustomerId, other_mode_is_empty: bool) -> Ask {
-    Ask::Subscriptions { customer: customer.clone(), after: None, page: 0, other_mode_is_empty }
-}
-
-/// What comes after a page.
-#[derive(Debug)]
-pub(crate) enum NextPage {
-    /// Nothing.
-    None,
-    /// This page.
-    Ask(Ask),
-    /// More of this customer's subscriptions than are read.
-    Cut(CustomerId),
-}
-
-impl NextPage {
-    /// Whether there is more than is read, which is put down.
-    pub(crate) fn is_cut(&self, findings: &mut SyncFindings) -> bool {
-        match self {
-            NextPage::Cut(customer) => findings.cut_customers.insert(customer.clone()),
-            NextPage::None | NextPage::Ask(_) => return false,
-        }
-        true
-    }
-
-    /// What to ask.
-    pub(crate) fn ask(self) -> Option<Ask> {
-        match self {
-            NextPage::Ask(ask) => Some(ask),
-            NextPage::None | NextPage::Cut(_) => None,
-        }
-    }
-}
-
-/// The page after the one that was asked for.
-pub(crate) fn next_page(ask: &Ask, next: Option<SubscriptionId>) -> NextPage {
-    let (Ask::Subscriptions { customer, page, other_mode_is_empty, .. }, Some(after)) = (ask, next) else {
-        return NextPage::None;
-    };
-    let page = page.saturating_add(1);
-    let (customer, other_mode_is_empty) = (customer.clone(), *other_mode_is_empty);
-    if page >= PAGES_MAX {
-        return NextPage::Cut(customer);
-    }
-    NextPage::Ask(Ask::Subscriptions { customer, after: Some(after), page, other_mode_is_empty })
 }

@@ -5,14 +5,14 @@
 //! keep the others from being written; in the end the whole has failed, Stripe delivers again, and what was done is found
 //! done.
 
-use super::api_request::Ask;
+use super::api_request::NoteOwner;
 use super::deadline::Deadline;
-use super::discovery::Discovery;
+use super::discovery::{Discovery, DiscoveryRequest};
 use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::NamedSubject;
 use super::state::SyncState;
-use super::subject::{Change, SubjectStatus, SubjectSync};
+use super::subject::{Change, SubjectRequest, SubjectStatus, SubjectSync};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
@@ -31,10 +31,10 @@ pub(crate) struct PlanSync {
     pub(crate) subjects: Vec<SubjectSync>,
     discovery: Discovery,
     deadline: Deadline,
-    outstanding: SortedMap<CallId, (Party, Ask)>,
+    outstanding: SortedMap<CallId, SyncRequest>,
     calls: u32,
     /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
-    occasion: String,
+    idempotency_scope: String,
     settling: bool,
     /// What ends the sync once the writes under way have been answered.
     error: Option<SyncError>,
@@ -42,11 +42,27 @@ pub(crate) struct PlanSync {
     failure: Option<SyncError>,
 }
 
-/// Who asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Party {
-    Discovery,
-    Subject(usize),
+/// A request under way, and who asked.
+#[derive(Clone, Debug, PartialEq)]
+enum SyncRequest {
+    Discovery(DiscoveryRequest),
+    /// The subject of that number.
+    Subject(usize, SubjectRequest),
+}
+
+impl SyncRequest {
+    /// Returns whether it is to change Clerk's record.
+    fn is_write(&self) -> bool {
+        matches!(self, SyncRequest::Subject(_, request) if request.is_write())
+    }
+
+    /// Returns the note that it is to write at Stripe, if it is to.
+    fn note(&self) -> Option<&NoteOwner> {
+        match self {
+            SyncRequest::Subject(_, SubjectRequest::Note(note)) => Some(note),
+            SyncRequest::Subject(..) | SyncRequest::Discovery(_) => None,
+        }
+    }
 }
 
 /// How far a sync has come.
@@ -88,7 +104,7 @@ impl PlanSync {
             deadline,
             outstanding: SortedMap::default(),
             calls: 0,
-            occasion: format!("{cause} {}", now.as_micros()),
+            idempotency_scope: format!("{cause} {}", now.as_micros()),
             settling: false,
             error: None,
             failure: None,
@@ -96,10 +112,10 @@ impl PlanSync {
         };
         sync.findings.unfit.extend(sync.trigger.unfit.clone());
         sync.findings.skipped.extend(sync.trigger.skipped.clone());
-        let mut asks: Vec<_> =
-            sync.discovery.begin(&sync.trigger).into_iter().map(of(Party::Discovery)).collect();
-        asks.extend(sync.add_subjects(sync.trigger.named.clone(), now));
-        let calls = sync.start(state, now, asks)?;
+        let mut requests: Vec<_> =
+            sync.discovery.begin(&sync.trigger).into_iter().map(SyncRequest::Discovery).collect();
+        requests.extend(sync.add_subjects(sync.trigger.named.clone(), now));
+        let calls = sync.start(state, now, requests)?;
         Ok((sync, calls))
     }
 
@@ -114,12 +130,12 @@ impl PlanSync {
         call: CallId,
         outcome: &Outcome<'_>,
     ) -> Result<SyncProgress, SyncError> {
-        let Some((party, ask)) = self.outstanding.remove(&call) else {
+        let Some(request) = self.outstanding.remove(&call) else {
             return Ok(SyncProgress::Call(Vec::new()));
         };
         let gone_on = match self.error {
-            None => self.go_on(state, now, party, &ask, outcome),
-            Some(_) => self.finish(state, now, party, &ask, outcome),
+            None => self.go_on(state, now, request, outcome),
+            Some(_) => self.finish(state, now, request, outcome),
         };
         match (gone_on, self.error.take()) {
             (Ok(progress), None) => Ok(progress),
@@ -130,7 +146,7 @@ impl PlanSync {
     /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the audit even if
     /// something beside it failed.
     fn end_by(&mut self, error: SyncError) -> Result<SyncProgress, SyncError> {
-        if self.outstanding.values().any(|(_, ask)| matches!(ask, Ask::Write(..))) {
+        if self.outstanding.values().any(SyncRequest::is_write) {
             self.error = Some(error);
             return Ok(SyncProgress::Call(Vec::new()));
         }
@@ -142,15 +158,13 @@ impl PlanSync {
         &mut self,
         state: &mut SyncState,
         now: Micros,
-        party: Party,
-        ask: &Ask,
+        request: SyncRequest,
         outcome: &Outcome<'_>,
     ) -> Result<SyncProgress, SyncError> {
-        if let (Party::Subject(place), Ask::Write(..)) = (party, ask)
-            && let Some(subject) = self.subjects.get_mut(place)
+        if let SyncRequest::Subject(index, request @ SubjectRequest::Write(_)) = request
+            && let Some(subject) = self.subjects.get_mut(index)
         {
-            let told = ask.read(state, outcome)?;
-            subject.take(state, &mut self.findings, now, ask, told)?;
+            subject.take(state, &mut self.findings, now, request, outcome)?;
         }
         Ok(SyncProgress::Call(Vec::new()))
     }
@@ -159,48 +173,49 @@ impl PlanSync {
         &mut self,
         state: &mut SyncState,
         now: Micros,
-        party: Party,
-        ask: &Ask,
+        request: SyncRequest,
         outcome: &Outcome<'_>,
     ) -> Result<SyncProgress, SyncError> {
-        let told = ask.read(state, outcome);
-        let asks = match party {
-            Party::Discovery => self.discovery.take(state, &mut self.findings, now, ask, told?)?,
-            Party::Subject(place) => match self.subjects.get_mut(place) {
+        let mut requests = match request {
+            SyncRequest::Discovery(request) => {
+                let next = self.discovery.take(state, &mut self.findings, now, request, outcome)?;
+                next.into_iter().map(SyncRequest::Discovery).collect()
+            }
+            SyncRequest::Subject(index, request) => match self.subjects.get_mut(index) {
                 Some(subject) => {
-                    let next = told.and_then(|told| subject.take(state, &mut self.findings, now, ask, told));
-                    self.of_subject(place, next)
+                    let next = subject.take(state, &mut self.findings, now, request, outcome);
+                    self.of_subject(index, next)
                 }
                 None => Vec::new(),
             },
         };
-        let mut asks: Vec<_> = asks.into_iter().map(of(party)).collect();
-        if self.outstanding.is_empty() && asks.is_empty() && !self.settling {
-            asks = self.meet_or_settle(state, now)?;
+        if self.outstanding.is_empty() && requests.is_empty() && !self.settling {
+            requests = self.meet_or_settle(state, now)?;
         }
-        let calls = self.start(state, now, asks)?;
+        let calls = self.start(state, now, requests)?;
         if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
             return self.failure().map_or(Ok(SyncProgress::Done), Err);
         }
         Ok(SyncProgress::Call(calls))
     }
 
-    /// What a subject asks next. If something failed it asks nothing more, and the others go on.
-    fn of_subject(&mut self, place: usize, next: Result<Vec<Ask>, SyncError>) -> Vec<Ask> {
-        next.unwrap_or_else(|error| {
-            self.subjects.get_mut(place).into_iter().for_each(SubjectSync::fail);
+    /// Returns what a subject asks next. If something failed it asks nothing more, and the others go on.
+    fn of_subject(&mut self, index: usize, next: Result<Vec<SubjectRequest>, SyncError>) -> Vec<SyncRequest> {
+        let next = next.unwrap_or_else(|error| {
+            self.subjects.get_mut(index).into_iter().for_each(SubjectSync::fail);
             // Of several the one that somebody must act on is told.
             let known = self.failure.take().filter(|known| known.is_alarm() || !error.is_alarm());
             self.failure = Some(known.unwrap_or(error));
             Vec::new()
-        })
+        });
+        next.into_iter().map(|request| SyncRequest::Subject(index, request)).collect()
     }
 
     /// Whether what was not answered yet is of subjects for which something failed, and is no write.
     fn has_nothing_to_wait_for(&self) -> bool {
         self.settling
             && self.subjects.iter().all(SubjectSync::is_over)
-            && !self.outstanding.values().any(|(_, ask)| matches!(ask, Ask::Write(..)))
+            && !self.outstanding.values().any(SyncRequest::is_write)
     }
 
     /// What failed for some subject, or keeps the event from being settled though all that is known was written.
@@ -209,74 +224,87 @@ impl PlanSync {
         self.failure.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
     }
 
-    /// Whom Stripe names beside those whom the event names; once all are met, the first round of each.
-    fn meet_or_settle(&mut self, state: &SyncState, now: Micros) -> Result<Vec<(Party, Ask)>, SyncError> {
-        let recorded = self.discovery.recorded(&self.trigger, &self.subjects);
+    /// Asks for whom Stripe names beside those whom the event names; once all are met, begins the first round of each.
+    fn meet_or_settle(&mut self, state: &SyncState, now: Micros) -> Result<Vec<SyncRequest>, SyncError> {
+        let granted_by = self.subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
+        let recorded = self.discovery.recorded(&self.trigger, &granted_by);
         if !recorded.is_empty() {
-            return Ok(recorded.into_iter().map(of(Party::Discovery)).collect());
+            return Ok(recorded.into_iter().map(SyncRequest::Discovery).collect());
         }
         let present = self.discovery.present(state, &mut self.findings, &self.trigger, now)?;
         if !present.missing.is_empty() {
-            return Ok(present.missing.into_iter().map(of(Party::Discovery)).collect());
+            return Ok(present.missing.into_iter().map(SyncRequest::Discovery).collect());
         }
         let met = self.add_subjects(present.named, now);
         if !met.is_empty() {
             return Ok(met);
         }
         self.settling = true;
-        let mut asks = Vec::new();
-        for place in 0..self.subjects.len() {
-            let Some(subject) = self.subjects.get_mut(place).filter(|subject| !subject.is_over()) else {
+        let past_due = self.discovery.past_due().cloned().collect();
+        let mut requests = Vec::new();
+        for index in 0..self.subjects.len() {
+            let Some(subject) = self.subjects.get_mut(index).filter(|subject| !subject.is_over()) else {
                 continue;
             };
-            let first = subject.settle(state, &mut self.findings, now, &self.discovery);
-            asks.extend(self.of_subject(place, first).into_iter().map(of(Party::Subject(place))));
+            let customers = &self.discovery.customers;
+            let first = subject.settle(state, &mut self.findings, now, customers, &past_due);
+            requests.extend(self.of_subject(index, first));
         }
-        Ok(asks)
+        Ok(requests)
     }
 
     /// Adds those who are new, and asks Clerk for their records.
-    fn add_subjects(&mut self, named: Vec<NamedSubject>, now: Micros) -> Vec<(Party, Ask)> {
-        let mut asks = Vec::new();
+    fn add_subjects(&mut self, named: Vec<NamedSubject>, now: Micros) -> Vec<SyncRequest> {
+        let mut requests = Vec::new();
         for named in named {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
                 known.also_named(named.via);
             } else if self.subjects.len() < SUBJECTS_MAX {
-                let (subject, ask) = SubjectSync::begin(named, now);
-                asks.push((Party::Subject(self.subjects.len()), ask));
+                let (subject, request) = SubjectSync::begin(named, now);
+                requests.push(SyncRequest::Subject(self.subjects.len(), request));
                 self.subjects.push(subject);
             } else {
                 self.findings.too_many_subjects = true;
             }
         }
-        asks
+        requests
     }
 
     fn start(
         &mut self,
         state: &SyncState,
         now: Micros,
-        asks: Vec<(Party, Ask)>,
+        requests: Vec<SyncRequest>,
     ) -> Result<Vec<(CallId, Callout)>, SyncError> {
-        let mut calls = Vec::with_capacity(asks.len());
-        for (party, ask) in asks {
-            let callout = ask.callout(state, &self.occasion);
-            let timeout = match ask {
+        let mut calls = Vec::with_capacity(requests.len());
+        for request in requests {
+            let (settings, scope) = (&state.settings, &self.idempotency_scope);
+            let callout = match &request {
+                SyncRequest::Discovery(request) => request.callout(settings, scope),
+                SyncRequest::Subject(_, request) => request.callout(settings, scope),
+            };
+            let timeout = match request.note() {
                 // It must not fail what is done by then.
-                Ask::Note(..) => self.deadline.allot_at_least(now, callout.timeout),
-                _ => self.deadline.allot(now, callout.timeout)?,
+                Some(_) => self.deadline.allot_at_least(now, callout.timeout),
+                None => self.deadline.allot(now, callout.timeout)?,
             };
             let call = CallId(self.calls);
             self.calls = self.calls.saturating_add(1);
-            self.outstanding.insert(call, (party, ask));
+            self.outstanding.insert(call, request);
             calls.push((call, Callout { timeout, ..callout }));
         }
         Ok(calls)
     }
 
-    /// What a callout asks that was not answered yet.
-    pub(crate) fn asked(&self, call: CallId) -> Option<&Ask> {
-        self.outstanding.get(&call).map(|(_, ask)| ask)
+    /// Returns whether a callout under way is to change anything.
+    pub(crate) fn changes_something(&self, call: CallId) -> bool {
+        let request = self.outstanding.get(&call);
+        request.is_some_and(|request| request.is_write() || request.note().is_some())
+    }
+
+    /// Returns the note that a callout under way is to write at Stripe.
+    pub(crate) fn note(&self, call: CallId) -> Option<&NoteOwner> {
+        self.outstanding.get(&call)?.note()
     }
 
     /// What will end the sync once all that can be written was.
@@ -286,11 +314,10 @@ impl PlanSync {
 
     /// The changes that these callouts are to write.
     pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, Change)> {
-        let asks = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
-        let writes = asks.filter(|(_, ask)| matches!(ask, Ask::Write(..)));
-        let changes = writes.filter_map(|(party, _)| {
-            let Party::Subject(place) = party else { return None };
-            let subject = self.subjects.get(*place)?;
+        let requests = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
+        let changes = requests.filter_map(|request| {
+            let SyncRequest::Subject(index, SubjectRequest::Write(_)) = request else { return None };
+            let subject = self.subjects.get(*index)?;
             Some((subject.subject.clone(), subject.writing.clone()?))
         });
         changes.collect()
@@ -327,8 +354,4 @@ impl PlanSync {
     pub(crate) fn customer(&self) -> Option<&str> {
         self.discovery.customers.first().map(|customer| customer.as_str())
     }
-}
-
-fn of(party: Party) -> impl Fn(Ask) -> (Party, Ask) {
-    move |ask| (party, ask)
 }

@@ -1,6 +1,8 @@
 //! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
 
-use super::api_request::{Ask, NoteOutcome};
+use super::api_request::{
+    ListSessions, ListSubscriptions, NextPage, NoteOwner, NoteResponse, SessionsResponse,
+};
 use super::error::{Service, SyncError};
 use super::ownership::{Claims, SessionClaims};
 use super::state::SyncState;
@@ -8,7 +10,6 @@ use crate::clerk::metadata::Record;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::stripe::checkout_session::SessionList;
 use crate::stripe::plan::{GrantedPlan, PlanAlarm, Resolution};
 use crate::stripe::subscription::Subscription;
 use crate::time::Micros;
@@ -137,8 +138,8 @@ impl SyncFindings {
         &mut self,
         subscriptions: impl Iterator<Item = &'a Subscription>,
         always: Option<&SubscriptionId>,
-    ) -> Vec<Ask> {
-        let mut asks = Vec::new();
+    ) -> Vec<ListSessions> {
+        let mut requests = Vec::new();
         for id in subscriptions.map(|subscription| &subscription.id) {
             if self.sessions_refused.contains_key(id) {
                 continue;
@@ -148,10 +149,10 @@ impl SyncFindings {
             }
             // Another subject of the same sync may have asked; whoever asks also waits for the answer.
             if self.sessions_asked.contains(id) {
-                asks.push(Ask::Sessions(id.clone()));
+                requests.push(ListSessions(id.clone()));
             }
         }
-        asks
+        requests
     }
 
     /// Whether the sessions of a subscription were asked for.
@@ -169,28 +170,47 @@ impl SyncFindings {
         self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
 
-    /// Takes the answer to [`Ask::Sessions`].
-    pub(crate) fn learn_sessions(&mut self, state: &SyncState, ask: &Ask, list: &SessionList) {
-        let Ask::Sessions(subscription) = ask else { return };
-        let words = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
+    /// Takes what the Checkout Sessions of a subscription say, or that they could not be read.
+    pub(crate) fn learn_sessions(
+        &mut self,
+        state: &SyncState,
+        ListSessions(subscription): ListSessions,
+        response: SessionsResponse,
+    ) {
+        let list = match response {
+            SessionsResponse::Listed(list) => list,
+            SessionsResponse::Refused(why) => {
+                self.sessions_refused.insert(subscription, why);
+                return;
+            }
+        };
+        let claims = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
         if list.unread {
             self.unreadable_sessions.insert(subscription.clone());
             // The one that cannot be read may say more than the others.
-            if !words.has_metadata() {
+            if !claims.has_metadata() {
                 let why = "a Checkout Session is not as Stripe's API describes it".to_owned();
                 let why = SyncError::Transient { service: Service::Stripe, why };
-                self.sessions_refused.insert(subscription.clone(), why);
+                self.sessions_refused.insert(subscription, why);
                 return;
             }
         }
-        self.sessions.insert(subscription.clone(), words);
+        self.sessions.insert(subscription, claims);
     }
 
-    /// Takes Stripe's refusal of [`Ask::Sessions`].
-    pub(crate) fn learn_sessions_refused(&mut self, ask: &Ask, why: SyncError) {
-        if let Ask::Sessions(subscription) = ask {
-            self.sessions_refused.insert(subscription.clone(), why);
+    /// Returns what comes after a page of a customer's subscriptions that ends at `after` if there are more. Puts down the
+    /// customer if it has more than are read.
+    pub(crate) fn next_page(
+        &mut self,
+        request: ListSubscriptions,
+        after: Option<SubscriptionId>,
+    ) -> NextPage {
+        let customer = request.customer.clone();
+        let next = request.next(after);
+        if next.is_cut() {
+            self.cut_customers.insert(customer);
         }
+        next
     }
 
     /// Keeps in mind which of these subscriptions have sessions that name nobody.
@@ -224,13 +244,11 @@ impl SyncFindings {
         !self.noted.contains(subscription)
     }
 
-    /// Takes the answer to [`Ask::Note`].
-    pub(crate) fn learn_note(&mut self, ask: &Ask, outcome: NoteOutcome) {
-        if let Ask::Note(subscription, _) = ask {
-            self.noted.insert(subscription.clone());
-            if let NoteOutcome::Refused(why) = outcome {
-                self.notes_refused.insert(subscription.clone(), why);
-            }
+    /// Takes what came of a note.
+    pub(crate) fn learn_note(&mut self, request: NoteOwner, response: NoteResponse) {
+        if let NoteResponse::Refused(why) = response {
+            self.notes_refused.insert(request.subscription.clone(), why);
         }
+        self.noted.insert(request.subscription);
     }
 }

@@ -19,7 +19,7 @@ mod state;
 mod subject;
 mod trigger;
 
-pub(crate) use api_request::{Ask, Told, found};
+pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, found};
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{RETRY_AFTER_S, Service, SyncError};

@@ -2,11 +2,13 @@
 
 mod customer_list;
 mod paid_plans;
+mod request;
 mod subject_sync;
 mod target_plan;
 mod target_record;
 
 #[cfg(test)]
 pub(crate) use customer_list::CUSTOMERS_MAX;
+pub(crate) use request::SubjectRequest;
 pub(in crate::sync) use subject_sync::SubjectSync;
 pub use subject_sync::{Change, SubjectStatus};

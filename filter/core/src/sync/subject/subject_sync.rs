@@ -3,15 +3,26 @@
 //! Each round reads, at Stripe, every customer that the record lists, holds what was read against Clerk's latest
 //! answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with reads that began
 //! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
+//!
+//! ```text
+//! ReadingClerk ─▶ ReadingStripe ─▶ Writing ─▶ ReadingStripe …        (another round, at most four)
+//!                      │  └──────▶ Noting ──▶ Done: in sync
+//!                      └─────────▶ Done: in sync, or Clerk does not have the subject
+//! Failed: from anywhere; what comes of a write is still taken.
+//! ```
 
+use super::request::SubjectRequest;
 use super::target_record::{Account, RecordedSubscription, StripeState};
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
+use crate::http::Outcome;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
-use crate::stripe::subscription::Subscription;
-use crate::sync::api_request::{Ask, Told};
-use crate::sync::discovery::{Discovery, first_page, next_page};
+use crate::stripe::subscription::Page;
+use crate::sync::api_request::{
+    ApiRequest, ListOpenInvoices, ListSubscriptions, ReadRecord, RecordedResponse, RetrieveRecorded,
+    WriteRecord,
+};
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
@@ -97,9 +108,9 @@ pub struct Change {
 impl SubjectSync {
     /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
     /// held against.
-    pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, Ask) {
+    pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
-        let ask = Ask::Record(subject.clone());
+        let request = SubjectRequest::Record(ReadRecord(subject.clone()));
         let sync = SubjectSync {
             subject,
             trusted: via == Via::Metadata,
@@ -117,7 +128,7 @@ impl SubjectSync {
             changes: Vec::new(),
             changed: false,
         };
-        (sync, ask)
+        (sync, request)
     }
 
     /// How it ended, once it has.
@@ -165,44 +176,51 @@ impl SubjectSync {
         self.trusted |= via == Via::Metadata;
     }
 
-    /// Begins the first round, once it is known which customers the event is about.
+    /// Begins the first round, once it is known which customers the event is about, and which of their subscriptions are
+    /// past due.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
     pub(crate) fn settle(
         &mut self,
         state: &SyncState,
         findings: &mut SyncFindings,
         now: Micros,
-        discovery: &Discovery,
-    ) -> Result<Vec<Ask>, SyncError> {
-        self.about.clone_from(&discovery.customers);
+        customers: &SortedSet<CustomerId>,
+        past_due: &SortedSet<SubscriptionId>,
+    ) -> Result<Vec<SubjectRequest>, SyncError> {
+        self.about.clone_from(customers);
+        let none = SortedSet::default();
         let owing = match state.settings.past_due {
-            PastDue::Revoke => SortedSet::default(),
-            PastDue::Keep | PastDue::Grace(_) => discovery.past_due().cloned().collect(),
+            PastDue::Revoke => &none,
+            PastDue::Keep | PastDue::Grace(_) => past_due,
         };
-        let asks = self.begin_round(&owing)?;
+        let requests = self.begin_round(owing)?;
         // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
-        if asks.is_empty() { self.advance(state, findings, now) } else { Ok(asks) }
+        if requests.is_empty() { self.advance(state, findings, now) } else { Ok(requests) }
     }
 
     /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
     /// that it matters. In the first round an id of the other mode is an error for those that the event is about, for
     /// then the API key is wrong.
-    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<Ask>, SyncError> {
+    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<SubjectRequest>, SyncError> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(SyncError::Unsettled);
         }
         let strict = self.round == 1;
         let customers = self.customers_to_read();
-        let page = |customer| first_page(customer, !(strict && self.about.contains(customer)));
-        let pages: Vec<_> = customers.iter().map(page).collect();
-        let asks: Vec<_> = pages.into_iter().chain(owing.iter().cloned().map(Ask::OpenInvoices)).collect();
+        let page = |customer| ListSubscriptions::first(customer, !(strict && self.about.contains(customer)));
+        let pages = customers.iter().map(page).map(SubjectRequest::Subscriptions);
+        let invoices = owing.iter().cloned().map(ListOpenInvoices).map(SubjectRequest::OpenInvoices);
+        let requests: Vec<_> = pages.chain(invoices).collect();
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let complete = listed.clone().all(|customer| customers.contains(customer));
         self.also.extend(customers.iter().cloned());
         self.stripe = StripeState { customers, complete, ..StripeState::default() };
         self.phase = Phase::ReadingStripe;
-        self.outstanding = asks.len();
-        Ok(asks)
+        self.outstanding = requests.len();
+        Ok(requests)
     }
 
     /// Those that the event is about go first, then those that the record lists: neither may be missed because of any
@@ -219,29 +237,36 @@ impl SubjectSync {
         customers
     }
 
-    /// Takes an answer, and says what to ask next: nothing while others are outstanding, or at the end.
+    /// Takes the outcome of a request, and returns what to ask next: nothing while others are outstanding, or at the end.
+    ///
+    /// # Errors
+    /// See [`SyncError`].
     pub(crate) fn take(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
-        ask: &Ask,
-        told: Told,
-    ) -> Result<Vec<Ask>, SyncError> {
-        self.outstanding = self.outstanding.saturating_sub(1);
+        request: SubjectRequest,
+        outcome: &Outcome<'_>,
+    ) -> Result<Vec<SubjectRequest>, SyncError> {
         if self.phase == Phase::Failed {
-            if matches!(ask, Ask::Write(..)) {
-                self.learn(state, findings, now, ask, told)?;
+            match request {
+                SubjectRequest::Write(request) => self.learn_record(request.read(&state.settings, outcome)?),
+                request => request.check(&state.settings, outcome)?,
             }
             return Ok(Vec::new());
         }
-        let next = self.learn(state, findings, now, ask, told)?;
-        self.outstanding = self.outstanding.saturating_add(next.len());
+        let next = self.learn(state, findings, now, request, outcome)?;
+        self.outstanding = self.outstanding.saturating_sub(1);
+        if let Some(next) = next {
+            self.outstanding = self.outstanding.saturating_add(1);
+            return Ok(vec![next]);
+        }
         if self.outstanding > 0 {
-            return Ok(next);
+            return Ok(Vec::new());
         }
         match self.phase {
-            Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(next),
+            Phase::ReadingClerk | Phase::Done(_) | Phase::Failed => Ok(Vec::new()),
             Phase::ReadingStripe => self.advance(state, findings, now),
             Phase::Noting => {
                 self.phase = Phase::Done(SubjectStatus::InSync);
@@ -254,90 +279,119 @@ impl SubjectSync {
         }
     }
 
-    /// Keeps what was told; says which page comes after it.
+    /// Reads the response to a request, and keeps what it says. Returns the request that follows from it at once.
     fn learn(
         &mut self,
         state: &mut SyncState,
         findings: &mut SyncFindings,
         now: Micros,
-        ask: &Ask,
-        told: Told,
-    ) -> Result<Vec<Ask>, SyncError> {
-        match (ask, told) {
-            (_, Told::Subscriptions(page)) => {
-                let next = next_page(ask, page.next);
-                if next.is_cut(findings)
-                    && let Ask::Subscriptions { customer, .. } = ask
-                {
-                    self.stripe.cut.insert(customer.clone());
-                }
-                findings.skipped.extend(page.skipped);
-                if let (Ask::Subscriptions { customer, .. }, false) = (ask, page.unreadable.is_empty()) {
-                    self.stripe.partly_read.insert(customer.clone());
-                }
-                self.stripe.unreadable.extend(page.unreadable.iter().cloned());
-                findings.unreadable.extend(page.unreadable);
-                let read = page.subscriptions.into_iter().map(|found| (found.id.clone(), found));
-                for (id, found) in read {
-                    self.stripe.subscriptions.insert(id, found);
-                }
-                return Ok(next.ask().into_iter().collect());
+        request: SubjectRequest,
+        outcome: &Outcome<'_>,
+    ) -> Result<Option<SubjectRequest>, SyncError> {
+        let settings = &state.settings;
+        match request {
+            SubjectRequest::Record(request) => self.learn_record(request.read(settings, outcome)?),
+            SubjectRequest::Write(request) => self.learn_record(request.read(settings, outcome)?),
+            SubjectRequest::Subscriptions(request) => {
+                let page = request.read(settings, outcome)?;
+                return Ok(self.learn_page(findings, request, page));
             }
-            (Ask::Recorded(id), Told::Recorded(found)) => {
-                return Ok(self.learn_recorded(findings, id, found).into_iter().collect());
+            SubjectRequest::Recorded(request) => {
+                let response = request.read(settings, outcome)?;
+                return Ok(self.learn_recorded(findings, request, response));
             }
-            (Ask::Recorded(id), Told::RecordedUnreadable) => {
-                self.stripe.recorded = RecordedSubscription::Read;
-                self.stripe.unreadable.insert(id.clone());
-                findings.unreadable.insert(id.clone());
+            SubjectRequest::Items(request) => {
+                let page = request.read(settings, outcome)?;
+                return Ok(self.stripe.take_items(request, page).map(SubjectRequest::Items));
             }
-            (_, Told::Items(page)) => return Ok(self.stripe.take_items(ask, page).into_iter().collect()),
-            (_, Told::Sessions(sessions)) => {
-                findings.learn_sessions(state, ask, &sessions);
+            SubjectRequest::Sessions(request) => {
+                let response = request.read(settings, outcome)?;
+                findings.learn_sessions(state, request, response);
                 findings.keep_silent_sessions(state, self.stripe.subscriptions.values(), now);
             }
-            (_, Told::SessionsRefused(why)) => findings.learn_sessions_refused(ask, why),
-            (Ask::Product(id), Told::Product(metadata)) => state.products.insert(id.clone(), metadata, now),
-            (Ask::OpenInvoices(subscription), Told::OpenInvoices(owed)) => {
-                self.stripe.open_invoices.insert(subscription.clone(), owed);
+            SubjectRequest::Product(request) => {
+                let metadata = request.read(settings, outcome)?;
+                state.products.insert(request.0, metadata, now);
             }
-            (_, Told::Record(record)) => {
-                // What Clerk shows after a write may be more than what was written: others write too.
-                let written = self.writing.take().zip(record.as_deref());
-                let written = written.map(|(change, shown)| Change { to: shown.clone(), ..change });
-                // Clerk's answer to a write shows the record as it was when that arrived, or later.
-                self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
-                self.changed |= written.is_some();
-                self.changes.extend(written);
-                self.record = record.map(|record| *record);
+            SubjectRequest::OpenInvoices(request) => {
+                let owed = request.read(settings, outcome)?;
+                self.stripe.open_invoices.insert(request.0, owed);
             }
-            (_, Told::Noted(outcome)) => findings.learn_note(ask, outcome),
-            _ => {}
+            SubjectRequest::Note(request) => {
+                let response = request.read(settings, outcome)?;
+                findings.learn_note(request, response);
+            }
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
-    /// Takes what Stripe says of the recorded subscription; says to read its customer, which may hold others.
+    /// Takes what Clerk shows, at the beginning or after a write.
+    fn learn_record(&mut self, record: Option<Record>) {
+        // What Clerk shows after a write may be more than what was written: others write too.
+        let written = self.writing.take().zip(record.as_ref());
+        let written = written.map(|(change, shown)| Change { to: shown.clone(), ..change });
+        // Clerk's answer to a write shows the record as it was when that arrived, or later.
+        self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
+        self.changed |= written.is_some();
+        self.changes.extend(written);
+        self.record = record;
+    }
+
+    /// Takes a page of a customer's subscriptions. Returns the request for the one after it.
+    fn learn_page(
+        &mut self,
+        findings: &mut SyncFindings,
+        request: ListSubscriptions,
+        page: Page,
+    ) -> Option<SubjectRequest> {
+        let customer = request.customer.clone();
+        let next = findings.next_page(request, page.next);
+        if next.is_cut() {
+            self.stripe.cut.insert(customer.clone());
+        }
+        findings.skipped.extend(page.skipped);
+        if !page.unreadable.is_empty() {
+            self.stripe.partly_read.insert(customer);
+        }
+        self.stripe.unreadable.extend(page.unreadable.iter().cloned());
+        findings.unreadable.extend(page.unreadable);
+        for found in page.subscriptions {
+            self.stripe.subscriptions.insert(found.id.clone(), found);
+        }
+        next.request().map(SubjectRequest::Subscriptions)
+    }
+
+    /// Takes what Stripe says of the recorded subscription. Returns the request for its customer's, which may be more.
     fn learn_recorded(
         &mut self,
         findings: &mut SyncFindings,
-        id: &SubscriptionId,
-        found: Option<Box<Subscription>>,
-    ) -> Option<Ask> {
-        let Some(found) = found else {
-            self.stripe.recorded = RecordedSubscription::Unknown;
-            findings.unknown_recorded.insert(id.clone());
-            return None;
+        RetrieveRecorded(id): RetrieveRecorded,
+        response: RecordedResponse,
+    ) -> Option<SubjectRequest> {
+        self.stripe.recorded = match &response {
+            RecordedResponse::Found(_) | RecordedResponse::Unreadable => RecordedSubscription::Read,
+            RecordedResponse::Unknown => RecordedSubscription::Unknown,
         };
-        self.stripe.recorded = RecordedSubscription::Read;
+        let found = match response {
+            RecordedResponse::Found(found) => *found,
+            RecordedResponse::Unknown => {
+                findings.unknown_recorded.insert(id);
+                return None;
+            }
+            RecordedResponse::Unreadable => {
+                self.stripe.unreadable.insert(id.clone());
+                findings.unreadable.insert(id);
+                return None;
+            }
+        };
         let customer = found.customer.clone();
-        self.stripe.subscriptions.insert(id.clone(), *found);
+        self.stripe.subscriptions.insert(id, found);
         if self.stripe.customers.contains(&customer) {
             return None;
         }
         self.stripe.customers.insert(customer.clone());
         self.also.insert(customer.clone());
-        Some(first_page(&customer, true))
+        Some(SubjectRequest::Subscriptions(ListSubscriptions::first(&customer, true)))
     }
 
     /// Asks for what is missing; once nothing is, writes what differs.
@@ -346,7 +400,7 @@ impl SubjectSync {
         state: &SyncState,
         findings: &mut SyncFindings,
         now: Micros,
-    ) -> Result<Vec<Ask>, SyncError> {
+    ) -> Result<Vec<SubjectRequest>, SyncError> {
         let shown = self.record.clone().unwrap_or_default();
         let account = Account { subject: &self.subject, shown: &shown, trusted: self.trusted };
         let mut missing = self.stripe.sessions_missing(state, findings, account, now);
@@ -372,15 +426,15 @@ impl SubjectSync {
             return Ok(Vec::new());
         }
         self.awaits_mapping = target.awaits_mapping;
-        let mut asks = target.notes;
-        self.phase = if asks.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
+        let mut requests: Vec<_> = target.notes.into_iter().map(SubjectRequest::Note).collect();
+        self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
         if let Some(patch) = shown.patch(&target.aim, &state.settings.plan_key) {
-            asks.push(Ask::Write(self.subject.clone(), patch));
+            requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
             self.writing = Some(Change { from: shown, to: target.aim, asked_at: self.asked_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }
-        self.outstanding = asks.len();
-        Ok(asks)
+        self.outstanding = requests.len();
+        Ok(requests)
     }
 }

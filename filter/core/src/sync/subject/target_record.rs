@@ -2,6 +2,7 @@
 
 use super::customer_list::HeldCustomers;
 use super::paid_plans;
+use super::request::SubjectRequest;
 use super::target_plan::{Reliability, target_plan};
 use crate::clerk::metadata::Record;
 use crate::config::UnmappedPrice;
@@ -11,15 +12,12 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, GrantedPlan, Recorded, Resolution};
 use crate::stripe::subscription::{Item, ItemsPage, Status, Subscription};
-use crate::sync::api_request::Ask;
+use crate::sync::api_request::{ListItems, ListOpenInvoices, NoteOwner, RetrieveProduct, RetrieveRecorded};
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
 use crate::sync::state::SyncState;
 use crate::time::Micros;
 use std::cmp::Reverse;
-
-/// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
-const ITEM_PAGES_MAX: usize = 3;
 
 /// What was read at Stripe in one round.
 #[derive(Debug, Default)]
@@ -69,7 +67,7 @@ pub(crate) struct TargetRecord {
     /// What Clerk should show.
     pub(crate) aim: Record,
     /// What is to be noted at Stripe, so that no Checkout Session has to be looked up again.
-    pub(crate) notes: Vec<Ask>,
+    pub(crate) notes: Vec<NoteOwner>,
     /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
     pub(crate) granting_since_s: Option<u64>,
     /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait for it.
@@ -94,7 +92,7 @@ impl StripeState {
         findings: &mut SyncFindings,
         account: Account<'_>,
         now: Micros,
-    ) -> Vec<Ask> {
+    ) -> Vec<SubjectRequest> {
         let mut unclaimed = self.unclaimed(state, findings, now);
         // First the one that grants the plan, which is always read: that there are many others takes nothing away. Then
         // the newest, for they are not noted yet.
@@ -102,7 +100,8 @@ impl StripeState {
             (account.shown.granted_by.as_ref() != Some(&subscription.id), Reverse(subscription.created_s))
         };
         unclaimed.sort_by_key(order);
-        findings.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref())
+        let requests = findings.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref());
+        requests.into_iter().map(SubjectRequest::Sessions).collect()
     }
 
     /// The live subscriptions whose sessions were not read, though they say more than what was.
@@ -118,7 +117,7 @@ impl StripeState {
         findings: &SyncFindings,
         account: Account<'_>,
         now: Micros,
-    ) -> Vec<Ask> {
+    ) -> Vec<SubjectRequest> {
         let owned = self.owned(state, findings, account.subject, now);
         // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
         let mut unread = self.unclaimed(state, findings, now);
@@ -137,42 +136,42 @@ impl StripeState {
             open_invoices: &self.open_invoices,
         };
         let needs = state.plan_rules().needs(&evidence, &recorded(state, account.shown));
-        let products = needs.products.into_iter().map(Ask::Product);
-        let invoices = needs.open_invoices.into_iter().map(Ask::OpenInvoices);
+        let products = needs.products.into_iter().map(|id| SubjectRequest::Product(RetrieveProduct(id)));
+        let invoices =
+            needs.open_invoices.into_iter().map(|id| SubjectRequest::OpenInvoices(ListOpenInvoices(id)));
         let cut = needs.items.into_iter().filter(|id| !self.items.contains_key(id));
-        let items = cut.map(|subscription| Ask::Items { subscription, after: None, page: 0 });
+        let items = cut.map(|subscription| SubjectRequest::Items(ListItems::first(subscription)));
         products.chain(invoices).chain(items).collect()
     }
 
-    /// Takes a page of items; says which page comes after it.
-    pub(crate) fn take_items(&mut self, ask: &Ask, page: Option<ItemsPage>) -> Option<Ask> {
-        let Ask::Items { subscription, page: number, .. } = ask else { return None };
-        let mut read = self.items.remove(subscription).unwrap_or_default();
+    /// Takes a page of items. Returns the request for the one after it.
+    pub(crate) fn take_items(&mut self, request: ListItems, page: Option<ItemsPage>) -> Option<ListItems> {
+        let subscription = request.subscription.clone();
+        let mut read = self.items.remove(&subscription).unwrap_or_default();
         // Without it the subscription is gone in this moment, and what was shown of it stands.
         let Some(page) = page else {
-            self.items.insert(subscription.clone(), read);
+            self.items.insert(subscription, read);
             return None;
         };
+        let next = request.next(&page);
         read.items.extend(page.items);
         read.unread |= page.unread;
-        let number = number.saturating_add(1);
-        let next = page.last.filter(|_| page.has_more && number < ITEM_PAGES_MAX);
         if next.is_none()
-            && let Some(known) = self.subscriptions.get_mut(subscription)
+            && let Some(known) = self.subscriptions.get_mut(&subscription)
         {
             known.take_items(std::mem::take(&mut read.items), read.unread, !page.has_more);
         }
-        self.items.insert(subscription.clone(), read);
-        let subscription = subscription.clone();
-        next.map(|after| Ask::Items { subscription, after: Some(after), page: number })
+        self.items.insert(subscription, read);
+        next
     }
 
     /// The recorded subscription must be asked for: of those that were read it is none. Nothing may take its place
     /// before it is known where it stands.
-    pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<Ask> {
+    pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
-        (!is_known && self.recorded == RecordedSubscription::Unasked).then(|| Ask::Recorded(id.clone()))
+        let is_missing = !is_known && self.recorded == RecordedSubscription::Unasked;
+        is_missing.then(|| SubjectRequest::Recorded(RetrieveRecorded(id.clone())))
     }
 
     /// It is not known whether the recorded subscription still grants what it granted.
@@ -282,7 +281,7 @@ impl StripeState {
         findings: &mut SyncFindings,
         subject: &Subject,
         now: Micros,
-    ) -> Vec<Ask> {
+    ) -> Vec<NoteOwner> {
         let mut notes = Vec::new();
         for subscription in self.subscriptions.values() {
             let claims = findings.claims(state, subscription, now);
@@ -292,7 +291,8 @@ impl StripeState {
             findings.learn_claims(subscription, &claims);
             // One that has ended is hardly looked at any more.
             if subscription.status.is_live() && findings.may_note(&subscription.id) {
-                notes.extend(claims.note_change.map(|change| Ask::Note(subscription.id.clone(), change)));
+                let note = |change| NoteOwner { subscription: subscription.id.clone(), change };
+                notes.extend(claims.note_change.map(note));
             }
         }
         notes

@@ -1,0 +1,72 @@
+//! What the sync of one subject asks of Stripe and Clerk.
+
+use crate::config::SyncSettings;
+use crate::http::{Callout, Outcome};
+use crate::sync::api_request::{
+    ApiRequest, ListItems, ListOpenInvoices, ListSessions, ListSubscriptions, NoteOwner, ReadRecord,
+    RetrieveProduct, RetrieveRecorded, WriteRecord,
+};
+use crate::sync::error::SyncError;
+
+/// A request of the sync of one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SubjectRequest {
+    /// Clerk's record.
+    Record(ReadRecord),
+    /// A change of that record.
+    Write(WriteRecord),
+    /// A page of a customer's subscriptions.
+    Subscriptions(ListSubscriptions),
+    /// The subscription that the record says grants the plan.
+    Recorded(RetrieveRecorded),
+    /// A page of a subscription's items.
+    Items(ListItems),
+    /// The Checkout Sessions of a subscription.
+    Sessions(ListSessions),
+    /// A product.
+    Product(RetrieveProduct),
+    /// What is owed for a subscription.
+    OpenInvoices(ListOpenInvoices),
+    /// A note of what a Checkout Session says.
+    Note(NoteOwner),
+}
+
+impl SubjectRequest {
+    /// Returns whether it is to change Clerk's record.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self, SubjectRequest::Write(_))
+    }
+
+    /// Returns the callout.
+    pub(crate) fn callout(&self, settings: &SyncSettings, scope: &str) -> Callout {
+        match self {
+            SubjectRequest::Record(request) => request.callout(settings, scope),
+            SubjectRequest::Write(request) => request.callout(settings, scope),
+            SubjectRequest::Subscriptions(request) => request.callout(settings, scope),
+            SubjectRequest::Recorded(request) => request.callout(settings, scope),
+            SubjectRequest::Items(request) => request.callout(settings, scope),
+            SubjectRequest::Sessions(request) => request.callout(settings, scope),
+            SubjectRequest::Product(request) => request.callout(settings, scope),
+            SubjectRequest::OpenInvoices(request) => request.callout(settings, scope),
+            SubjectRequest::Note(request) => request.callout(settings, scope),
+        }
+    }
+
+    /// Reads only whether the callout failed, of a sync that goes no further.
+    ///
+    /// # Errors
+    /// As [`ApiRequest::read`].
+    pub(crate) fn check(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError> {
+        match self {
+            SubjectRequest::Record(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Write(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Subscriptions(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Recorded(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Items(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Sessions(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Product(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::OpenInvoices(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Note(request) => request.read(settings, outcome).map(drop),
+        }
+    }
+}
