@@ -167,8 +167,9 @@ impl Reconciliation {
         self.answered = self.answered.saturating_add(1);
         let progress = self.sync.answered(state, now, call, outcome);
         for (subject, change) in self.sync.take_changes() {
-            let before = audit::before(&change, &state.plans);
-            self.reports.extend(before.map(|before| audit::told(&self.sync, &subject, &before, &change.to)));
+            let before = audit::audit_entry(&change, &state.plans);
+            self.reports
+                .extend(before.map(|before| audit::change(&self.sync, &subject, &before, &change.to)));
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
             self.changes.insert(subject, Change { from: first, ..change });
         }

@@ -4,7 +4,7 @@
 //! change note the same; and a change that Clerk has made though its answer got lost is told by whoever finds it made.
 //! Kept in Envoy's shared data, in a fixed number of buckets. What is forgotten is told rather than not.
 
-use super::lines::{Action, AuditEntry};
+use super::action::{AuditEntry, PlanAction};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::time::Micros;
@@ -190,7 +190,7 @@ impl Entry {
             mark: *mark,
             at: Micros::from_micros(u64::from_be_bytes(*at)),
             intended: *intended == 1,
-            before: AuditEntry { action: Action::of_number(*action)?, old_plan: plan(old_plan, *old)? },
+            before: AuditEntry { action: PlanAction::of_number(*action)?, old_plan: plan(old_plan, *old)? },
             new_plan: plan(new_plan, *new)?,
         })
     }
@@ -217,12 +217,12 @@ mod tests {
         Place::of(&Subject::parse(user).unwrap(), &shown, "n")
     }
 
-    fn before(action: Action, plan: Option<&str>) -> AuditEntry {
+    fn before(action: PlanAction, plan: Option<&str>) -> AuditEntry {
         AuditEntry { action, old_plan: plan.map(str::to_owned) }
     }
 
     fn created() -> AuditEntry {
-        before(Action::Created, None)
+        before(PlanAction::Created, None)
     }
 
     #[test]
@@ -242,10 +242,10 @@ mod tests {
     #[test]
     fn a_change_whose_answer_got_lost_is_told_by_whoever_finds_it_made() {
         let (pro, free) = (place("user_1", "pro"), place("user_1", "free"));
-        let bucket = pro.intend(&[], &before(Action::Upgraded, Some("basic")), NOW, NOW).value.unwrap();
+        let bucket = pro.intend(&[], &before(PlanAction::Upgraded, Some("basic")), NOW, NOW).value.unwrap();
         assert_eq!(free.see(&bucket, later(5)), Noting::NOTHING, "it is not made yet");
         let seen = pro.see(&bucket, later(3_600));
-        assert_eq!(seen.tell, Some(before(Action::Upgraded, Some("basic"))));
+        assert_eq!(seen.tell, Some(before(PlanAction::Upgraded, Some("basic"))));
         assert_eq!(pro.see(&seen.value.unwrap(), later(3_601)), Noting::NOTHING);
         assert_eq!(pro.see(&bucket, NOW.plus(INTENDED_FOR)), Noting::NOTHING, "nobody comes for it any more");
     }
@@ -299,9 +299,9 @@ mod tests {
 
     #[test]
     fn a_plan_with_too_long_a_name_is_told_without_it() {
-        let long = before(Action::Downgraded, Some(&"x".repeat(PLAN_BYTES_MAX + 1)));
+        let long = before(PlanAction::Downgraded, Some(&"x".repeat(PLAN_BYTES_MAX + 1)));
         let pro = place("user_1", "pro");
         let bucket = pro.intend(&[], &long, NOW, NOW).value.unwrap();
-        assert_eq!(pro.see(&bucket, NOW).tell, Some(before(Action::Downgraded, None)));
+        assert_eq!(pro.see(&bucket, NOW).tell, Some(before(PlanAction::Downgraded, None)));
     }
 }

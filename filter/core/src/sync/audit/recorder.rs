@@ -1,7 +1,8 @@
 //! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are made.
 
+use super::action::{AuditEntry, audit_entry};
 use super::dedup::{Noting, Place};
-use super::lines::{self, AuditEntry};
+use super::lines;
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
@@ -72,7 +73,7 @@ impl AuditRecorder {
         plans: &PlanTable,
         kind: fn(AuditEntry, Micros) -> Kind,
     ) {
-        if let Some(before) = lines::before(&change, plans) {
+        if let Some(before) = audit_entry(&change, plans) {
             let kind = kind(before, change.asked_at);
             self.notes.push_back(Note { subject, shown: change.to, kind, place: None });
         }
@@ -118,7 +119,7 @@ impl AuditRecorder {
         }
         let before = self.tell.take();
         let note = self.done()?;
-        Some(lines::told(sync, &note.subject, &before?, &note.shown))
+        Some(lines::change(sync, &note.subject, &before?, &note.shown))
     }
 
     fn done(&mut self) -> Option<Note> {
