@@ -19,6 +19,9 @@ pub enum IdError {
         "expected 1 to {ID_BYTES_MAX} printable ASCII characters without `/ ? # % \\`, and not `.`, `..` or `search`"
     )]
     Chosen,
+    /// An id of an event, with another character.
+    #[error("expected 1 to {ID_BYTES_MAX} letters, digits, `_`, or `-`")]
+    Event,
 }
 
 /// Whole ids that would change the path they stand in though no character of them does: the dots are steps in a path,
@@ -32,6 +35,8 @@ enum Form {
     Generated(&'static str),
     /// Any printable text that leaves a path as it is: sellers may choose the id when they create the object.
     Chosen,
+    /// Letters, digits, `_`, and `-`: whoever sends an event generates its id.
+    Event,
 }
 
 impl Form {
@@ -48,6 +53,10 @@ impl Form {
                     |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'/' | b'?' | b'#' | b'%' | b'\\');
                 let plain = text.bytes().all(allowed) && !text.is_empty() && !PATH_WORDS.contains(&text);
                 if fits && plain { Ok(()) } else { Err(IdError::Chosen) }
+            }
+            Form::Event => {
+                let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+                if fits && plain && !text.is_empty() { Ok(()) } else { Err(IdError::Event) }
             }
         }
     }
@@ -96,8 +105,11 @@ macro_rules! id {
 }
 
 id!(
+    /// An event, as the source that sends it names it in each delivery of it.
+    EventId, Form::Event);
+id!(
     /// A Stripe event.
-    EventId, Form::Generated("evt_"));
+    StripeEventId, Form::Generated("evt_"));
 id!(
     /// A Stripe customer. Sellers who imported customers may have kept ids of their own, such as `10482`.
     CustomerId, Form::Chosen);
@@ -119,6 +131,12 @@ id!(
 id!(
     /// A Clerk organisation.
     OrganizationId, Form::Generated("org_"));
+
+impl From<StripeEventId> for EventId {
+    fn from(id: StripeEventId) -> Self {
+        EventId(id.0)
+    }
+}
 
 /// Whose plan it is: the user or the organisation that a subscription pays for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,6 +235,24 @@ mod tests {
         for (why, text, taken) in cases {
             assert_eq!(CustomerId::parse(text).is_ok(), taken, "{why}: {text}");
             assert_eq!(ProductId::parse(text).is_ok(), taken, "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_named_by_letters_digits_and_two_marks() {
+        let longest = "a".repeat(ID_BYTES_MAX);
+        let cases = [
+            ("as Stripe generates them", "evt_1MowQVLkdIwHu7ix", true),
+            ("as Svix generates them", "msg_2b-c", true),
+            ("the longest", longest.as_str(), true),
+            ("one too long", &format!("{longest}a"), false),
+            ("what could cut a signed message in another place", "msg.1", false),
+            ("a path", "evt/1", false),
+            ("a line break", "evt_1\r\nx: y", false),
+            ("empty", "", false),
+        ];
+        for (why, text, taken) in cases {
+            assert_eq!(EventId::parse(text).is_ok(), taken, "{why}: {text}");
         }
     }
 

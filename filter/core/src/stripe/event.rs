@@ -5,7 +5,7 @@
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
-use crate::ids::{CustomerId, EventId, IdError, SubscriptionId};
+use crate::ids::{CustomerId, IdError, StripeEventId, SubscriptionId};
 use serde_json::Value;
 
 /// A payment that failed as often as this is not expected to succeed any more.
@@ -15,7 +15,7 @@ pub const PAYMENT_ATTEMPTS_FINAL: u64 = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its id, the same in each delivery of it.
-    pub id: EventId,
+    pub id: StripeEventId,
     /// Its type, as in `customer.subscription.updated`.
     pub event_type: String,
     /// What there is to do about it.
@@ -138,7 +138,7 @@ impl Event {
         // A thin event has a context in place of an account.
         let account = envelope.member(if thin { "context" } else { "account" });
         Ok(Event {
-            id: EventId::parse(id).map_err(EventError::Id)?,
+            id: StripeEventId::parse(id).map_err(EventError::Id)?,
             kind: kind.given(&names)?,
             created_s: envelope.member("created").and_then(Value::as_u64),
             livemode: envelope.member("livemode").and_then(Value::as_bool),

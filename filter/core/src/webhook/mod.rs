@@ -13,6 +13,8 @@ mod receipt;
 mod refusal;
 mod remembered_events;
 mod result;
+#[cfg(test)]
+mod second_source_tests;
 mod source;
 mod stripe;
 mod worker;

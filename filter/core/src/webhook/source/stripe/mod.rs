@@ -6,6 +6,7 @@ use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
 use crate::config::{SyncSettings, Webhook};
 use crate::http::HeaderMap;
 use crate::identity::Voucher;
+use crate::ids::EventId;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::stripe::event::{Event, EventError};
@@ -81,7 +82,7 @@ impl EventSource for StripeSource {
         let signed_at = signed.verify(body, secrets, now, self.tolerance)?;
         let event = Event::parse(body)?;
         let work = self.work(&event, settings);
-        Ok(VerifiedEvent { id: event.id, signed_at, work })
+        Ok(VerifiedEvent { id: event.id.into(), signed_at, work })
     }
 }
 
@@ -91,7 +92,7 @@ fn unknown_id(event: &Event, id: &str) -> Report {
 }
 
 fn alarm(code: &str, event: &Event, detail: &str) -> Report {
-    audit::alarm(code, Some(&event.id), None, detail)
+    audit::alarm(code, Some(&EventId::from(event.id.clone())), None, detail)
 }
 
 impl From<SignatureError> for EventRejection {

@@ -16,7 +16,7 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
         }
     };
     let mut trigger = Trigger {
-        event: Some(event.id.clone()),
+        event: Some(event.id.clone().into()),
         customer: names.customer.clone(),
         is_checkout: event.kind == EventKind::CheckoutSession,
         skipped: names.skipped.clone(),
