@@ -12,7 +12,7 @@ const SECTIONS: [&str; 2] = ["stripe_webhook", "plan_gate"];
 
 /// A document in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundDocument {
     /// Where it stands: empty for the file itself, else a path like `static_resources.listeners[0]`, with the number of
     /// the YAML document in front if there are several.
     pub(crate) location: String,
@@ -28,7 +28,7 @@ pub(crate) struct Contents {
     /// Its YAML documents, or the one JSON value.
     pub(crate) values: Vec<Value>,
     /// The Tollgate documents in them, in their order.
-    pub(crate) found: Vec<Found>,
+    pub(crate) found: Vec<FoundDocument>,
 }
 
 /// Reads a file's text, JSON or YAML, several documents after `---` too.
@@ -45,7 +45,11 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
         let location = if several { format!("document {}", number.saturating_add(1)) } else { String::new() };
         walk(value, &location, &mut |location, value| match document_in(location, value) {
             Some(document) => {
-                contents.found.push(Found { location: location.to_owned(), within: number, document });
+                contents.found.push(FoundDocument {
+                    location: location.to_owned(),
+                    within: number,
+                    document,
+                });
                 false
             }
             None => true,
@@ -153,7 +157,7 @@ mod tests {
         ];
         for (why, file, location, within) in cases {
             let contents = read(file).unwrap();
-            let found = Found { location: location.to_owned(), within, document: want.clone() };
+            let found = FoundDocument { location: location.to_owned(), within, document: want.clone() };
             assert_eq!(contents.found, [found], "{why}");
             assert_eq!(only(&contents, "stripe_webhook"), Ok(want.clone()), "{why}");
         }

@@ -15,26 +15,26 @@ use std::process::ExitCode;
 /// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the command line.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version)]
-struct Arguments {
+struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Check(check::Arguments),
-    Schema(schema::Arguments),
-    Sync(sync::Arguments),
-    Token(token::Arguments),
-    Webhook(webhook::Arguments),
+enum CliCommand {
+    Check(check::CheckArguments),
+    Schema(schema::SchemaArguments),
+    Sync(sync::SyncArguments),
+    Token(token::TokenArguments),
+    Webhook(webhook::WebhookArguments),
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Schema(arguments) => schema::run(&arguments),
-        Command::Sync(arguments) => sync::run(&arguments),
-        Command::Token(arguments) => token::run(&arguments),
-        Command::Webhook(arguments) => webhook::run(&arguments),
+    match Cli::parse().command {
+        CliCommand::Check(arguments) => check::run(&arguments),
+        CliCommand::Schema(arguments) => schema::run(&arguments),
+        CliCommand::Sync(arguments) => sync::run(&arguments),
+        CliCommand::Token(arguments) => token::run(&arguments),
+        CliCommand::Webhook(arguments) => webhook::run(&arguments),
     }
 }

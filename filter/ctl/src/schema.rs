@@ -15,10 +15,10 @@ use tollgate_core::config::document::Document;
 Examples:
   tollgate schema > tollgate.schema.json
   # yaml-language-server: $schema=tollgate.schema.json        first line of the document, for editors with a YAML server")]
-pub(crate) struct Arguments {}
+pub(crate) struct SchemaArguments {}
 
 /// Prints it.
-pub(crate) fn run(_: &Arguments) -> ExitCode {
+pub(crate) fn run(_: &SchemaArguments) -> ExitCode {
     println!("{:#}", schema());
     ExitCode::SUCCESS
 }

@@ -1,6 +1,6 @@
 //! What a document says of the world around it: the clusters that it calls, and the variables that it reads.
 
-use crate::document::{self, Found};
+use crate::document::{self, FoundDocument};
 use serde_json::Value;
 
 /// A cluster that a document names.
@@ -21,7 +21,7 @@ impl Named {
 }
 
 /// Each cluster that documents name, once.
-pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a Found>) -> Vec<Named> {
+pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
     for found in documents {
         for (location, pointer) in [

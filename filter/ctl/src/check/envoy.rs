@@ -3,11 +3,14 @@
 
 use super::callouts::{self, Named};
 use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of};
-use crate::document::{self, Found};
+use crate::document::{self, FoundDocument};
 use serde_json::Value;
 
 /// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
-pub(super) fn warnings<'a>(value: &Value, documents: impl Iterator<Item = &'a Found>) -> Vec<Warning> {
+pub(super) fn warnings<'a>(
+    value: &Value,
+    documents: impl Iterator<Item = &'a FoundDocument>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (location, list) in all(value, "http_filters") {
         chain(&location, list.as_array().map_or(&[][..], Vec::as_slice), &mut warnings);

@@ -3,11 +3,11 @@
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
 use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, envoy};
-use crate::document::Found;
+use crate::document::FoundDocument;
 use serde_json::Value;
 
 /// All warnings about Istio's resources among these, which hold these documents.
-pub(super) fn warnings(resources: &[Resource<'_>], documents: &[Found]) -> Vec<Warning> {
+pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for plugin in of_kind(resources, "WasmPlugin") {
         wasm_plugin(plugin, &mut warnings);

@@ -8,7 +8,7 @@ mod istio;
 mod resource;
 mod routes;
 
-use crate::document::{Contents, Found, is_document, read};
+use crate::document::{Contents, FoundDocument, is_document, read};
 use clap::Args;
 use serde_json::Value;
 use std::fmt;
@@ -30,7 +30,7 @@ Examples:
   tollgate check --strict --environment envoy.yaml    in a pipeline, where the keys are set
 
 Exit codes: 0 nothing is wrong; 1 an error, or a warning with --strict; 2 the command line is wrong.")]
-pub(crate) struct Arguments {
+pub(crate) struct CheckArguments {
     /// The file; `-` reads it from standard input.
     file: String,
     /// Warnings count as errors.
@@ -80,13 +80,14 @@ impl fmt::Display for Warning {
 }
 
 /// Checks, prints, and says how it ended.
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let name = if arguments.file == "-" { "standard input" } else { &arguments.file };
     let verdict = text(&arguments.file).and_then(|text| {
         let contents = read(&text)?;
         Ok(judge(&text, &contents, arguments.environment))
     });
-    let verdict = verdict.unwrap_or_else(|error| Verdict { errors: vec![error], ..Verdict::default() });
+    let verdict =
+        verdict.unwrap_or_else(|error| CheckVerdict { errors: vec![error], ..CheckVerdict::default() });
     for error in &verdict.errors {
         eprintln!("error: {name}: {error}");
     }
@@ -124,22 +125,22 @@ fn text(file: &str) -> Result<String, String> {
 
 /// What is to be said of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Verdict {
+struct CheckVerdict {
     locations: Vec<String>,
     errors: Vec<String>,
     warnings: Vec<Warning>,
 }
 
-impl Verdict {
-    fn add(&mut self, routes: routes::Found) {
+impl CheckVerdict {
+    fn add(&mut self, routes: routes::FoundRoutes) {
         self.errors.extend(routes.errors.iter().map(ToString::to_string));
         self.warnings.extend(routes.warnings);
     }
 }
 
-fn judge(text: &str, contents: &Contents, environment: bool) -> Verdict {
-    let mut verdict = Verdict::default();
-    let mut seen: Vec<&Found> = Vec::new();
+fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
+    let mut verdict = CheckVerdict::default();
+    let mut seen: Vec<&FoundDocument> = Vec::new();
     if contents.found.is_empty() {
         verdict.errors.push(
             "there is no Tollgate document in it: one has `plans` and a section `stripe_webhook` or `plan_gate`"
@@ -199,7 +200,7 @@ fn document_of(given: &Value) -> Option<Value> {
 }
 
 /// The errors that the filters would find.
-fn errors(text: &str, found: &Found, environment: bool) -> Vec<String> {
+fn errors(text: &str, found: &FoundDocument, environment: bool) -> Vec<String> {
     let json = found.document.to_string();
     // JSON that is the whole file is checked as it stands: a name that is there twice is an error.
     let bytes = if found.location.is_empty() && text.trim_start().starts_with('{') { text } else { &json };

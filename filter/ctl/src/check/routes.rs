@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// What is wrong with routes, and what is likely not meant.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundRoutes {
     pub(super) errors: Vec<Warning>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -31,7 +31,7 @@ const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field can
     another; guard these paths by `path_prefix`, or choose by something else";
 
 /// Looks at the routes of one configuration of Envoy's.
-pub(super) fn of_envoy(value: &Value) -> Found {
+pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
     let mut routes = Vec::new();
     document::walk(value, "", &mut |location, value| {
         if is_without_gate(value) {
@@ -96,7 +96,7 @@ fn split_at_virtual_hosts(location: &str) -> Option<(&str, &str)> {
 }
 
 /// Looks at the routes among resources for Istio and for the Gateway API.
-pub(super) fn of_resources(resources: &[Resource<'_>]) -> Found {
+pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
     let patched = patches(resources);
     let mut routes = Vec::new();
     for service in of_kind(resources, "VirtualService") {
@@ -179,8 +179,8 @@ fn gateway_route(
     }
 }
 
-fn judged(routes: &[Route]) -> Found {
-    let mut found = Found::default();
+fn judged(routes: &[Route]) -> FoundRoutes {
+    let mut found = FoundRoutes::default();
     for route in routes {
         let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
         if route.is_chosen_by_ours && routes.iter().any(is_beside) {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn counts(found: &Found) -> (usize, usize) {
+    fn counts(found: &FoundRoutes) -> (usize, usize) {
         (found.errors.len(), found.warnings.len())
     }
 
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(counts(&of_envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
     }
 
-    fn of(values: &[Value]) -> Found {
+    fn of(values: &[Value]) -> FoundRoutes {
         of_resources(&resource::all(values))
     }
 

@@ -1,10 +1,10 @@
 //! What `tollgate check` says of a file's text.
 
-use super::{Verdict, Warning, judge};
+use super::{CheckVerdict, Warning, judge};
 use crate::document::read;
 use serde_json::{Value, json};
 
-fn verdict(text: &str) -> Verdict {
+fn verdict(text: &str) -> CheckVerdict {
     judge(text, &read(text).unwrap(), false)
 }
 
@@ -31,7 +31,10 @@ fn document(edit: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn of_a_right_document_nothing_is_said() {
-    assert_eq!(verdict(&document(|_| {})), Verdict { locations: vec![String::new()], ..Verdict::default() });
+    assert_eq!(
+        verdict(&document(|_| {})),
+        CheckVerdict { locations: vec![String::new()], ..CheckVerdict::default() }
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ Exit codes:
 /// Bring Clerk in line with Stripe: a dry run unless --apply is given.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, group = ArgGroup::new("whom").required(true))]
-pub(crate) struct Arguments {
+pub(crate) struct SyncArguments {
     /// Everyone whom this Stripe customer's subscriptions name.
     #[arg(long, group = "whom", value_name = "ID", value_parser = customer)]
     pub(super) customer: Option<CustomerId>,

@@ -14,7 +14,7 @@ mod resume;
 mod summary;
 mod work;
 
-pub(crate) use arguments::Arguments;
+pub(crate) use arguments::SyncArguments;
 
 use crate::clock::now;
 use call_scheduler::CallScheduler;
@@ -43,7 +43,7 @@ const DIFFERENT: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 /// Runs the subcommand.
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
     match Session::begin(arguments).and_then(|mut session| session.run()) {
         Ok(code) => ExitCode::from(code),
         Err(wrong) => {
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// One run.
 struct Session<'a> {
-    arguments: &'a Arguments,
+    arguments: &'a SyncArguments,
     intent: Intent,
     state: SyncState,
     endpoints: Endpoints,
@@ -67,7 +67,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn begin(arguments: &'a Arguments) -> Result<Self, String> {
+    fn begin(arguments: &'a SyncArguments) -> Result<Self, String> {
         let (stripe_url, clerk_url) = (arguments.stripe_url.as_deref(), arguments.clerk_url.as_deref());
         let Setup { configuration, endpoints } = document::read(&arguments.config, stripe_url, clerk_url)?;
         let section = &configuration.section;
@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
 
     /// This command, without `--apply`.
     fn command(&self) -> String {
-        let Arguments { customer, subject, config, end_unrecorded, resume, .. } = self.arguments;
+        let SyncArguments { customer, subject, config, end_unrecorded, resume, .. } = self.arguments;
         let mut words = vec!["tollgate".to_owned(), "sync".to_owned()];
         match (customer, subject) {
             (Some(customer), _) => words.extend(["--customer".to_owned(), customer.as_str().to_owned()]),

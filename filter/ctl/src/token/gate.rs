@@ -19,7 +19,7 @@ const REQUEST: u32 = 2;
 
 /// What would become of a request.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum TokenVerdict {
     /// It goes on. `rule`: which guards it.
     Admitted { rule: Option<String> },
     /// It is answered.
@@ -28,12 +28,12 @@ pub(super) enum Verdict {
     Unjudged,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for TokenVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Admitted { rule: Some(rule) } => write!(f, "let on by the rule {rule}"),
-            Verdict::Admitted { rule: None } => f.write_str("let on: no rule guards it"),
-            Verdict::Refused { rule, reply } => {
+            TokenVerdict::Admitted { rule: Some(rule) } => write!(f, "let on by the rule {rule}"),
+            TokenVerdict::Admitted { rule: None } => f.write_str("let on: no rule guards it"),
+            TokenVerdict::Refused { rule, reply } => {
                 let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
                 let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
                 write!(f, "refused with {} {}: {detail}", reply.status, reply.details)?;
@@ -42,7 +42,7 @@ impl fmt::Display for Verdict {
                     None => Ok(()),
                 }
             }
-            Verdict::Unjudged => f.write_str("not judged: the gate came to no decision"),
+            TokenVerdict::Unjudged => f.write_str("not judged: the gate came to no decision"),
         }
     }
 }
@@ -102,7 +102,9 @@ impl Gate {
     pub(super) fn usage(&mut self, now: Micros, host: &str, token: &str) -> Option<Value> {
         let path = self.usage_path.clone();
         match self.request(now, "GET", host, &path, token) {
-            Verdict::Refused { reply, .. } if reply.status == 200 => serde_json::from_slice(&reply.body).ok(),
+            TokenVerdict::Refused { reply, .. } if reply.status == 200 => {
+                serde_json::from_slice(&reply.body).ok()
+            }
             _ => None,
         }
     }
@@ -115,7 +117,7 @@ impl Gate {
         host: &str,
         path: &str,
         token: &str,
-    ) -> Verdict {
+    ) -> TokenVerdict {
         let bearer = format!("Bearer {token}");
         let fields = [(":method", method), (":authority", host), (":path", path), ("authorization", &bearer)];
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -135,9 +137,9 @@ impl Gate {
         let rule = self.rule();
         self.dispatch.end_context(&mut self.host, REQUEST);
         match (flow, self.host.request().reply.take()) {
-            (Flow::Continue, _) => Verdict::Admitted { rule },
-            (Flow::Pause, Some(reply)) => Verdict::Refused { rule, reply },
-            (Flow::Pause, None) => Verdict::Unjudged,
+            (Flow::Continue, _) => TokenVerdict::Admitted { rule },
+            (Flow::Pause, Some(reply)) => TokenVerdict::Refused { rule, reply },
+            (Flow::Pause, None) => TokenVerdict::Unjudged,
         }
     }
 

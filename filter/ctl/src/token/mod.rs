@@ -6,7 +6,7 @@ use crate::{clock, document};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
-use gate::{Gate, Verdict};
+use gate::{Gate, TokenVerdict};
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ Examples:
 A token on the command line can be seen by others on this machine while it runs; `-` reads it from standard input.
 
 Exit codes: 0 the request would be let on; 1 it would be refused; 2 the command line or the configuration is wrong.")]
-pub(crate) struct Arguments {
+pub(crate) struct TokenArguments {
     /// The token; `-` reads it from standard input.
     token: String,
     /// The document, or an Envoy, Istio or Envoy Gateway file with it inside.
@@ -65,11 +65,15 @@ fn time_of(text: &str) -> Result<Micros, String> {
 }
 
 /// Judges, prints, and says how it ended.
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
     match judge(arguments) {
         Ok((text, verdict)) => {
             println!("{text}");
-            if matches!(verdict, Verdict::Admitted { .. }) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if matches!(verdict, TokenVerdict::Admitted { .. }) {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -78,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn judge(arguments: &Arguments) -> Result<(String, Verdict), String> {
+fn judge(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> {
     let token = token(&arguments.token)?;
     let name = arguments.config.display();
     let document = document::of_file(&arguments.config, "plan_gate")?;

@@ -21,13 +21,13 @@ const SECRET: &str = "STRIPE_WEBHOOK_SECRET";
 
 /// Try the webhook endpoint out.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub(crate) struct WebhookArguments {
     #[command(subcommand)]
-    command: Command,
+    command: WebhookCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum WebhookCommand {
     Send(Send),
 }
 
@@ -72,8 +72,8 @@ struct Send {
 }
 
 /// Sends or prints, and says how it ended.
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let Command::Send(send) = &arguments.command;
+pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
+    let WebhookCommand::Send(send) = &arguments.command;
     match prepare(send).and_then(|(body, signature)| deliver(send, &body, &signature)) {
         Ok(code) => code,
         Err(error) => {
