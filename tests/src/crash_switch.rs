@@ -88,7 +88,7 @@ impl Switch {
     }
 }
 
-type Outcome = Result<(), reencode::Error<Infallible>>;
+type CrashOutcome = Result<(), reencode::Error<Infallible>>;
 
 impl Reencode for Switch {
     type Error = Infallible;
@@ -97,13 +97,13 @@ impl Reencode for Switch {
         &mut self,
         functions: &mut FunctionSection,
         section: FunctionSectionReader<'_>,
-    ) -> Outcome {
+    ) -> CrashOutcome {
         reencode::utils::parse_function_section(self, functions, section)?;
         functions.function(self.callback_type);
         Ok(())
     }
 
-    fn parse_export(&mut self, exports: &mut ExportSection, export: Export<'_>) -> Outcome {
+    fn parse_export(&mut self, exports: &mut ExportSection, export: Export<'_>) -> CrashOutcome {
         if export.name == CALLBACK && export.kind == ExternalKind::Func {
             exports.export(CALLBACK, ExportKind::Func, self.added);
             return Ok(());
@@ -111,7 +111,7 @@ impl Reencode for Switch {
         reencode::utils::parse_export(self, exports, export)
     }
 
-    fn parse_code_section(&mut self, code: &mut CodeSection, section: CodeSectionReader<'_>) -> Outcome {
+    fn parse_code_section(&mut self, code: &mut CodeSection, section: CodeSectionReader<'_>) -> CrashOutcome {
         reencode::utils::parse_code_section(self, code, section)?;
         code.function(&self.function());
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
-use crate::fake::{Answer, Request};
+use crate::fake::{FakeResponse, Request};
 
 /// How long a [`Gate`] is waited for before the test fails.
 const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -60,7 +60,7 @@ pub enum Fault {
     /// The request is carried out at once; its answer waits at the gate.
     HoldAnswer(Gate),
     /// The request is not carried out; this is the answer.
-    Answer(Answer),
+    Answer(FakeResponse),
     /// The request is not carried out; the connection is reset.
     Reset,
     /// The request is carried out, but the connection is reset before the answer.
@@ -72,12 +72,12 @@ pub enum Fault {
 impl Fault {
     /// An answer of that status with that body, `content-type: application/json`.
     pub fn status(status: u16, body: &Value) -> Self {
-        Fault::Answer(Answer::json(status, body))
+        Fault::Answer(FakeResponse::json(status, body))
     }
 
     /// A 503 as a load balancer in front of the service would give it: HTML.
     pub fn unavailable() -> Self {
-        Fault::Answer(Answer {
+        Fault::Answer(FakeResponse {
             status: 503,
             headers: vec![("content-type".to_owned(), "text/html".to_owned())],
             body: b"<html><body><h1>503 Service Unavailable</h1></body></html>".to_vec(),
@@ -97,13 +97,13 @@ impl Fault {
         let text = "Too many requests. Please try again in a bit.";
         let error =
             json!({"code": "too_many_requests", "message": "Too many requests", "long_message": text});
-        let answer = Answer::json(429, &json!({"errors": [error]}));
+        let answer = FakeResponse::json(429, &json!({"errors": [error]}));
         Fault::Answer(answer.with_header("retry-after", &retry_after_s.to_string()))
     }
 
     /// A 200 that says it is JSON and is not.
     pub fn garbage() -> Self {
-        let mut answer = Answer::json(200, &Value::Null);
+        let mut answer = FakeResponse::json(200, &Value::Null);
         answer.body = b"{\"object\": \"list\", \"data\": [\xff\xfe\x00".to_vec();
         Fault::Answer(answer)
     }

@@ -22,7 +22,7 @@ use crate::modules::Modules;
 use crate::stripe::FakeStripe;
 use crate::stripe::events::Event;
 use crate::upstream::Backend;
-use crate::wire::{Answer, exchange};
+use crate::wire::{WireResponse, exchange};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_norway::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,7 +153,7 @@ impl Gateway {
     ///
     /// # Panics
     /// When no answer comes.
-    pub async fn exchange_with_every_worker(&self, bytes: &[u8]) -> Vec<Answer> {
+    pub async fn exchange_with_every_worker(&self, bytes: &[u8]) -> Vec<WireResponse> {
         let before = self.connections_by_worker().await;
         let mut answers = Vec::new();
         loop {

@@ -1,6 +1,6 @@
 //! The same request in every way in which it can come over the wire.
 
-use crate::wire::{self, Answer};
+use crate::wire::{self, WireResponse};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -46,7 +46,7 @@ impl Transport {
         fields: &[(&str, &str)],
         body: &[u8],
         trailers: &[(&str, &str)],
-    ) -> Option<Answer> {
+    ) -> Option<WireResponse> {
         match self {
             Transport::Length => {
                 wire::exchange(address, &wire::request(method, path, lines(fields), body)).await
@@ -82,7 +82,7 @@ async fn http2(
     fields: &[(&str, &str)],
     body: &[u8],
     trailers: Option<&[(&str, &str)]>,
-) -> Option<Answer> {
+) -> Option<WireResponse> {
     let stream = TcpStream::connect(address).await.expect("a listener");
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.ok()?;
@@ -107,7 +107,7 @@ async fn http2(
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let body = body.collect().await.ok()?.to_bytes().to_vec();
     driver.abort();
-    Some(Answer { status: head.status.as_u16(), headers, body })
+    Some(WireResponse { status: head.status.as_u16(), headers, body })
 }
 
 fn header_map(fields: &[(&str, &str)]) -> HeaderMap {

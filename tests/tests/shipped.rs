@@ -9,7 +9,7 @@ use tollgate_tests::workspace;
 /// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's other starts
 /// go through a reader of their own.
 #[test]
-fn the_file_as_shipped_is_accepted_with_nothing_but_its_file_paths_changed() {
+fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     let modules = Modules::build();
     let authorities = Certificate::for_names(&["api.stripe.com"]);
     let dir = tempfile::tempdir().expect("a directory");

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_of_clerk_billing_is_one_of_the_plans_or_its_name_where_it_has_none() {
+    fn a_slug_of_clerk_billing_is_a_plans_own_or_else_its_name() {
         let slugs = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect();
         let free = Plan { clerk_slugs: slugs(&["free_user", "free_org"]), ..plan("free", &[]) };
         let table = PlanTable::new(free, vec![plan("pro", &[])]);

@@ -131,7 +131,7 @@ fn replied(action: Action) -> Reply {
 }
 
 #[test]
-fn a_delivery_whose_header_is_wrong_is_refused_before_its_body_and_keeps_nothing() {
+fn a_delivery_with_a_wrong_header_is_refused_before_its_body() {
     let mut worker = webhook_worker(json!({}));
     let mac = "0".repeat(64);
     let now = NOW.as_secs();

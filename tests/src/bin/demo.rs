@@ -66,7 +66,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     gateway.stripe.put(Subscription::new("sub_ada", "cus_ada").item("price_123"));
     gateway.stripe.put(Session::new("cs_ada", "cus_ada", "sub_ada").metadata("clerk_user_id", ADA));
     let paid = gateway.stripe.event("checkout.session.completed", "cs_ada");
-    let receipt = Answer::of(gateway.deliver(&paid).await).await;
+    let receipt = DemoResponse::of(gateway.deliver(&paid).await).await;
     see(receipt.status == 200 && receipt.body["status"] == "processed", &receipt, "200 processed")?;
     say(&format!("   POST {WEBHOOK_PATH} -> 200"));
     show(&receipt.body);
@@ -95,7 +95,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     let forged = gateway.stripe.event("customer.subscription.updated", "sub_ada");
     let (body, signature) = forged.signed(&["whsec_guessed"], tollgate_tests::fake::unix_now());
     let request = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).header("stripe-signature", signature);
-    let refused = Answer::of(request.body(body).send().await.map_err(|e| Unseen(e.to_string()))?).await;
+    let refused = DemoResponse::of(request.body(body).send().await.map_err(|e| Unseen(e.to_string()))?).await;
     see(
         refused.status == 400 && refused.body["code"] == "signature_mismatch",
         &refused,
@@ -112,10 +112,10 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
 }
 
 /// One question, with a token that Clerk mints from Ada's metadata as they are now.
-async fn ask(gateway: &Gateway) -> Answer {
+async fn ask(gateway: &Gateway) -> DemoResponse {
     let token = gateway.clerk.token(ADA).sign();
     let sent = gateway.get("/ask").bearer_auth(token).send().await;
-    Answer::of(sent.unwrap_or_else(|e| panic!("Envoy gave no answer: {e}"))).await
+    DemoResponse::of(sent.unwrap_or_else(|e| panic!("Envoy gave no answer: {e}"))).await
 }
 
 /// The header fields by which the gateway told the service who calls, as the service echoes them.
@@ -125,18 +125,18 @@ fn identity(echo: &Value) -> Vec<String> {
     fields.filter_map(text).filter(|field| field.starts_with("x-tollgate-")).collect()
 }
 
-struct Answer {
+struct DemoResponse {
     status: u16,
     headers: reqwest::header::HeaderMap,
     body: Value,
 }
 
-impl Answer {
+impl DemoResponse {
     async fn of(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
-        Answer { status, headers, body }
+        DemoResponse { status, headers, body }
     }
 
     fn header(&self, name: &str) -> &str {
@@ -144,8 +144,8 @@ impl Answer {
     }
 }
 
-fn see(seen: bool, answer: &Answer, what: &str) -> Result<(), Unseen> {
-    let Answer { status, body, .. } = answer;
+fn see(seen: bool, answer: &DemoResponse, what: &str) -> Result<(), Unseen> {
+    let DemoResponse { status, body, .. } = answer;
     if seen { Ok(()) } else { Err(Unseen(format!("{what}; the answer was {status} {body}"))) }
 }
 

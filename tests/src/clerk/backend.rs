@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::error::ClerkError;
 use super::metadata::merge;
-use super::{Member, Settings, State, keys, list};
-use crate::fake::{Answer, Request, Service};
+use super::{ClerkSettings, ClerkState, Member, keys, list};
+use crate::fake::{FakeResponse, Request, Service};
 
 /// How large each kind of metadata may be, as JSON.
 const METADATA_BYTES_MAX: usize = 8 * 1024;
@@ -19,9 +19,9 @@ const USER_FIELDS: [&str; 6] = ["external_id", "first_name", "last_name", "local
 const ORGANIZATION_FIELDS: [&str; 4] = ["admin_delete_enabled", "max_allowed_memberships", "name", "slug"];
 
 /// What the server and the handle share.
-pub(super) struct Backend {
-    pub(super) settings: Settings,
-    pub(super) state: Mutex<State>,
+pub(super) struct ClerkBackendApi {
+    pub(super) settings: ClerkSettings,
+    pub(super) state: Mutex<ClerkState>,
 }
 
 /// Users or organisations.
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    fn find<'a>(self, state: &'a mut State, id: &str) -> Result<&'a mut dyn Member, ClerkError> {
+    fn find<'a>(self, state: &'a mut ClerkState, id: &str) -> Result<&'a mut dyn Member, ClerkError> {
         let found = match self {
             Kind::User => state.users.iter_mut().find(|u| u.id() == id).map(|u| u as &mut dyn Member),
             Kind::Organization => {
@@ -53,13 +53,13 @@ impl Kind {
     }
 }
 
-impl Backend {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+impl ClerkBackendApi {
+    pub(super) fn state(&self) -> MutexGuard<'_, ClerkState> {
         // A panic of a test that held the lock must not hide itself behind a second one here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call(&self, request: &Request, state: &mut State) -> Result<Value, ClerkError> {
+    fn call(&self, request: &Request, state: &mut ClerkState) -> Result<Value, ClerkError> {
         let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
         if request.method == "GET" && segments == [".well-known", "jwks.json"] {
             return Ok(keys::jwks(&state.keys));
@@ -97,7 +97,7 @@ impl Backend {
         kind: Kind,
         id: &str,
         request: &Request,
-        state: &mut State,
+        state: &mut ClerkState,
     ) -> Result<Value, ClerkError> {
         let fields = body(request)?;
         if let Some(unknown) = fields.keys().find(|name| !kind.metadata_fields().contains(&name.as_str())) {
@@ -131,7 +131,7 @@ impl Backend {
         kind: Kind,
         id: &str,
         request: &Request,
-        state: &mut State,
+        state: &mut ClerkState,
     ) -> Result<Value, ClerkError> {
         let fields = body(request)?;
         let known = if kind == Kind::User { &USER_FIELDS[..] } else { &ORGANIZATION_FIELDS[..] };
@@ -150,7 +150,7 @@ impl Backend {
         Ok(member.show())
     }
 
-    fn count_write(&self, id: &str, state: &mut State) -> Result<(), ClerkError> {
+    fn count_write(&self, id: &str, state: &mut ClerkState) -> Result<(), ClerkError> {
         if !self.settings.rate_limit {
             return Ok(());
         }
@@ -169,13 +169,13 @@ fn body(request: &Request) -> Result<Map<String, Value>, ClerkError> {
     }
 }
 
-impl Service for Backend {
-    fn carry_out(&self, request: &Request) -> Answer {
+impl Service for ClerkBackendApi {
+    fn carry_out(&self, request: &Request) -> FakeResponse {
         let mut state = self.state();
         state.requests += 1;
         let trace_id = format!("{:032x}", state.requests);
         match self.call(request, &mut state) {
-            Ok(body) => Answer::json(200, &body),
+            Ok(body) => FakeResponse::json(200, &body),
             Err(error) => error.answer(&trace_id),
         }
         .with_header("x-clerk-trace-id", &trace_id)

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fake::Answer;
+use crate::fake::FakeResponse;
 
 /// An error that Clerk answers with.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +115,7 @@ impl ClerkError {
     }
 
     /// The answer.
-    pub fn answer(&self, trace_id: &str) -> Answer {
+    pub fn answer(&self, trace_id: &str) -> FakeResponse {
         let mut error = Map::new();
         error.insert("message".to_owned(), json!(self.message));
         error.insert("long_message".to_owned(), json!(self.long_message));
@@ -124,7 +124,7 @@ impl ClerkError {
             error.insert("meta".to_owned(), json!({"param_name": param}));
         }
         let body = json!({"errors": [Value::Object(error)], "clerk_trace_id": trace_id});
-        let answer = Answer::json(self.status, &body);
+        let answer = FakeResponse::json(self.status, &body);
         match self.retry_after_s {
             Some(seconds) => answer.with_header("retry-after", &seconds.to_string()),
             None => answer,

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::State;
+use super::ClerkState;
 use super::error::ClerkError;
 use super::model::Member;
 use crate::fake::Request;
@@ -57,12 +57,12 @@ impl Page {
 }
 
 /// `GET /v1/users`: a plain list.
-pub(super) fn users(request: &Request, state: &State) -> Result<Value, ClerkError> {
+pub(super) fn users(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
     Ok(json!(Page::of(request)?.cut(&state.users, |user| user.created_at)))
 }
 
 /// `GET /v1/organizations`: a list beside the number of all.
-pub(super) fn organizations(request: &Request, state: &State) -> Result<Value, ClerkError> {
+pub(super) fn organizations(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
     let page = Page::of(request)?.cut(&state.organizations, |organization| organization.created_at);
     Ok(json!({"data": page, "total_count": state.organizations.len()}))
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
-use backend::Backend;
+use backend::ClerkBackendApi;
 use keys::KeyPair;
 pub use model::{Member, Organization, User};
 use rate_limit::RateLimit;
@@ -30,7 +30,7 @@ pub const API_VERSION: &str = "2026-05-12";
 
 /// How the fake behaves.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ClerkSettings {
     /// The secret key that it accepts.
     pub secret_key: String,
     /// The only version that it knows.
@@ -41,9 +41,9 @@ pub struct Settings {
     pub rate_limit: bool,
 }
 
-impl Default for Settings {
+impl Default for ClerkSettings {
     fn default() -> Self {
-        Settings {
+        ClerkSettings {
             secret_key: "sk_test_tollgateclerk0001".to_owned(),
             version: API_VERSION.to_owned(),
             issuer: "https://clerk.example.com".to_owned(),
@@ -55,12 +55,12 @@ impl Default for Settings {
 /// A running fake; it stops when this is dropped.
 pub struct FakeClerk {
     server: FakeServer,
-    backend: Arc<Backend>,
+    backend: Arc<ClerkBackendApi>,
 }
 
 /// What an instance keeps.
 #[derive(Default)]
-struct State {
+struct ClerkState {
     users: Vec<User>,
     organizations: Vec<Organization>,
     /// The keys that the JWKS shows.
@@ -72,13 +72,13 @@ struct State {
 impl FakeClerk {
     /// An instance without users, on a free port.
     pub async fn start() -> Self {
-        Self::start_with(Settings::default()).await
+        Self::start_with(ClerkSettings::default()).await
     }
 
     /// An instance without users, with these settings, on a free port.
-    pub async fn start_with(settings: Settings) -> Self {
-        let state = State { keys: vec![KeyPair::first()], ..State::default() };
-        let backend = Arc::new(Backend { settings, state: Mutex::new(state) });
+    pub async fn start_with(settings: ClerkSettings) -> Self {
+        let state = ClerkState { keys: vec![KeyPair::first()], ..ClerkState::default() };
+        let backend = Arc::new(ClerkBackendApi { settings, state: Mutex::new(state) });
         let server = FakeServer::start(Arc::clone(&backend) as Arc<dyn Service>).await;
         FakeClerk { server, backend }
     }
@@ -202,7 +202,7 @@ impl FakeClerk {
         keys::jwks(&self.state().keys)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClerkState> {
         self.backend.state()
     }
 }

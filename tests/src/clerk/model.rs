@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{State, empty};
+use super::{ClerkState, empty};
 use crate::fake::unix_now;
 
 /// The metadata of a user or an organisation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Metadata {
+pub struct ClerkMetadata {
     /// Seen by everyone, written by the server.
     pub public: Value,
     /// Seen and written by the server.
@@ -16,9 +16,9 @@ pub struct Metadata {
     pub unsafe_: Value,
 }
 
-impl Default for Metadata {
+impl Default for ClerkMetadata {
     fn default() -> Self {
-        Metadata { public: empty(), private: empty(), unsafe_: empty() }
+        ClerkMetadata { public: empty(), private: empty(), unsafe_: empty() }
     }
 }
 
@@ -28,7 +28,7 @@ pub struct User {
     /// `user_…`
     pub id: String,
     /// What Tollgate reads and writes.
-    pub metadata: Metadata,
+    pub metadata: ClerkMetadata,
     /// Unix milliseconds.
     pub created_at: i64,
     /// Unix milliseconds; every write changes it.
@@ -41,7 +41,7 @@ pub struct Organization {
     /// `org_…`
     pub id: String,
     /// What Tollgate reads and writes.
-    pub metadata: Metadata,
+    pub metadata: ClerkMetadata,
     /// Unix milliseconds.
     pub created_at: i64,
     /// Unix milliseconds; every write changes it.
@@ -54,7 +54,12 @@ macro_rules! subject {
             /// One without metadata.
             pub fn new(id: &str) -> Self {
                 let now = unix_now() * 1000;
-                $kind { id: id.to_owned(), metadata: Metadata::default(), created_at: now, updated_at: now }
+                $kind {
+                    id: id.to_owned(),
+                    metadata: ClerkMetadata::default(),
+                    created_at: now,
+                    updated_at: now,
+                }
             }
 
             /// The same with this `public_metadata`.
@@ -76,7 +81,7 @@ macro_rules! subject {
             fn id(&self) -> &str {
                 &self.id
             }
-            fn metadata_mut(&mut self) -> &mut Metadata {
+            fn metadata_mut(&mut self) -> &mut ClerkMetadata {
                 &mut self.metadata
             }
             fn touch(&mut self) {
@@ -96,7 +101,7 @@ pub trait Member {
     /// The id.
     fn id(&self) -> &str;
     /// The metadata, to be changed.
-    fn metadata_mut(&mut self) -> &mut Metadata;
+    fn metadata_mut(&mut self) -> &mut ClerkMetadata;
     /// It was changed now.
     fn touch(&mut self);
     /// As the API shows it.
@@ -187,15 +192,15 @@ impl Organization {
     }
 }
 
-impl State {
+impl ClerkState {
     /// The metadata of the user or organisation of that id.
-    pub(super) fn metadata_of(&self, id: &str) -> Option<&Metadata> {
+    pub(super) fn metadata_of(&self, id: &str) -> Option<&ClerkMetadata> {
         let user = self.users.iter().find(|user| user.id == id).map(|user| &user.metadata);
         user.or_else(|| self.organizations.iter().find(|o| o.id == id).map(|o| &o.metadata))
     }
 
     /// The same, to be changed.
-    pub(super) fn metadata_of_mut(&mut self, id: &str) -> Option<&mut Metadata> {
+    pub(super) fn metadata_of_mut(&mut self, id: &str) -> Option<&mut ClerkMetadata> {
         let user = self.users.iter_mut().find(|user| user.id == id).map(|user| &mut user.metadata);
         user.or_else(|| self.organizations.iter_mut().find(|o| o.id == id).map(|o| &mut o.metadata))
     }

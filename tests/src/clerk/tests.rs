@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::keys::{KeyPair, jwks};
-use super::{API_VERSION, FakeClerk, Organization, Settings, User};
+use super::{API_VERSION, ClerkSettings, FakeClerk, Organization, User};
 
 async fn instance() -> FakeClerk {
     let clerk = FakeClerk::start().await;
@@ -174,7 +174,8 @@ async fn keys_and_versions_are_checked_but_the_public_key_set_is_public() {
 #[tokio::test]
 async fn the_eleventh_write_is_refused_unless_limits_are_off() {
     let clerk = instance().await;
-    let unlimited = FakeClerk::start_with(Settings { rate_limit: false, ..Settings::default() }).await;
+    let unlimited =
+        FakeClerk::start_with(ClerkSettings { rate_limit: false, ..ClerkSettings::default() }).await;
     unlimited.put_user(User::new("user_1"));
     let update = json!({"public_metadata": {"plan": "pro"}});
     for _ in 0..10 {

@@ -19,7 +19,7 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A running Envoy. Dropping it kills it; when the test is failing, the end of its log is shown.
 #[derive(Debug)]
 pub struct Envoy {
-    process: Process,
+    process: EnvoyProcess,
     admin: SocketAddr,
     listener: SocketAddr,
     client: reqwest::Client,
@@ -28,18 +28,18 @@ pub struct Envoy {
 impl Envoy {
     pub(super) async fn start(launch: Arc<Launch>) -> Envoy {
         let client = admin_client();
-        let mut process = Process::spawn(launch);
+        let mut process = EnvoyProcess::spawn(launch);
         match process.outcome(&client).await {
-            Outcome::Serving { admin, listener } => Envoy { process, admin, listener, client },
-            Outcome::Ended(status) => panic!("Envoy ended with {status} instead of serving"),
+            StartOutcome::Serving { admin, listener } => Envoy { process, admin, listener, client },
+            StartOutcome::Ended(status) => panic!("Envoy ended with {status} instead of serving"),
         }
     }
 
     pub(super) async fn start_refused(launch: Arc<Launch>) -> String {
-        let mut process = Process::spawn(launch);
+        let mut process = EnvoyProcess::spawn(launch);
         match process.outcome(&admin_client()).await {
-            Outcome::Ended(_) => process.launch.log(),
-            Outcome::Serving { .. } => panic!("Envoy serves a configuration that it should refuse"),
+            StartOutcome::Ended(_) => process.launch.log(),
+            StartOutcome::Serving { .. } => panic!("Envoy serves a configuration that it should refuse"),
         }
     }
 
@@ -153,33 +153,33 @@ pub struct Validation {
 }
 
 /// What became of a start.
-enum Outcome {
+enum StartOutcome {
     Serving { admin: SocketAddr, listener: SocketAddr },
     Ended(ExitStatus),
 }
 
 #[derive(Debug)]
-struct Process {
+struct EnvoyProcess {
     launch: Arc<Launch>,
     child: Child,
 }
 
-impl Process {
-    fn spawn(launch: Arc<Launch>) -> Process {
+impl EnvoyProcess {
+    fn spawn(launch: Arc<Launch>) -> EnvoyProcess {
         let child = launch.spawn();
-        Process { launch, child }
+        EnvoyProcess { launch, child }
     }
 
-    async fn outcome(&mut self, client: &reqwest::Client) -> Outcome {
+    async fn outcome(&mut self, client: &reqwest::Client) -> StartOutcome {
         let deadline = Instant::now() + DEADLINE;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Outcome::Ended(status),
+                Ok(Some(status)) => return StartOutcome::Ended(status),
                 Ok(None) => {}
                 Err(e) => panic!("cannot wait for Envoy: {e}"),
             }
             if let Some((admin, listener)) = serving(&self.launch.admin_file(), client).await {
-                return Outcome::Serving { admin, listener };
+                return StartOutcome::Serving { admin, listener };
             }
             assert!(Instant::now() < deadline, "Envoy neither serves nor ends after {DEADLINE:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -193,7 +193,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for EnvoyProcess {
     fn drop(&mut self) {
         self.end();
         if std::thread::panicking() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub struct Stats(BTreeMap<String, u64>);
 
 #[derive(Deserialize)]
-struct Answer {
+struct StatsResponse {
     stats: Vec<Entry>,
 }
 
@@ -22,7 +22,7 @@ struct Entry {
 impl Stats {
     /// Reads the answer to `/stats?format=json`.
     pub(super) fn parse(json: &[u8]) -> serde_json::Result<Stats> {
-        let answer: Answer = serde_json::from_slice(json)?;
+        let answer: StatsResponse = serde_json::from_slice(json)?;
         let numbers =
             answer.stats.into_iter().filter_map(|entry| Some((entry.name?, entry.value?.as_u64()?)));
         Ok(Stats(numbers.collect()))

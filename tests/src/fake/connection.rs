@@ -13,19 +13,19 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::{Answer, Request, RequestLog, Service};
+use super::{FakeResponse, Request, RequestLog, Service};
 use crate::faults::{Fault, Faults};
 
 /// What all connections of a fake share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct SharedServer {
     pub(super) service: Arc<dyn Service>,
     pub(super) log: Arc<RequestLog>,
     pub(super) faults: Arc<Faults>,
 }
 
 /// Serves requests until the peer leaves or a fault breaks the connection.
-pub(super) async fn serve(stream: TcpStream, shared: Shared) {
+pub(super) async fn serve(stream: TcpStream, shared: SharedServer) {
     // An answer is written in two pieces, head and body; Nagle's algorithm would hold the second one back.
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(Notify::new());
@@ -45,16 +45,16 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared) {
 }
 
 /// What a request came to.
-enum Outcome {
-    Answer(Answer),
+enum ExchangeOutcome {
+    Answer(FakeResponse),
     /// Only half of the body is sent, then the connection breaks.
-    HalfAnAnswer(Answer),
+    HalfAnAnswer(FakeResponse),
     BreakOff,
 }
 
 async fn respond(
     request: hyper::Request<Incoming>,
-    shared: Shared,
+    shared: SharedServer,
     reset: Arc<Notify>,
 ) -> Result<hyper::Response<Body>, Infallible> {
     let Some(request) = read(request).await else { return break_off(&reset).await };
@@ -63,17 +63,17 @@ async fn respond(
     // A task of its own: a request that has arrived is carried out even when the caller has meanwhile given up.
     let outcome = tokio::spawn(carry_out(request, entry, shared)).await;
     match outcome {
-        Ok(Outcome::Answer(answer)) => {
+        Ok(ExchangeOutcome::Answer(answer)) => {
             log.answered(entry, answer.status);
             Ok(write(&answer, None))
         }
-        Ok(Outcome::HalfAnAnswer(answer)) => Ok(write(&answer, Some(reset))),
+        Ok(ExchangeOutcome::HalfAnAnswer(answer)) => Ok(write(&answer, Some(reset))),
         // An error is a panic of the fake, which the test's output shows.
-        Ok(Outcome::BreakOff) | Err(_) => break_off(&reset).await,
+        Ok(ExchangeOutcome::BreakOff) | Err(_) => break_off(&reset).await,
     }
 }
 
-async fn carry_out(request: Request, entry: usize, shared: Shared) -> Outcome {
+async fn carry_out(request: Request, entry: usize, shared: SharedServer) -> ExchangeOutcome {
     let fault = shared.faults.next_for(&request);
     if let Some(fault) = &fault {
         shared.log.disturbed(entry, fault.name());
@@ -84,27 +84,27 @@ async fn carry_out(request: Request, entry: usize, shared: Shared) -> Outcome {
         answer
     };
     match fault {
-        None => Outcome::Answer(carry_out()),
+        None => ExchangeOutcome::Answer(carry_out()),
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(delay).await;
-            Outcome::Answer(carry_out())
+            ExchangeOutcome::Answer(carry_out())
         }
         Some(Fault::HoldRequest(gate)) => {
             gate.pass().await;
-            Outcome::Answer(carry_out())
+            ExchangeOutcome::Answer(carry_out())
         }
         Some(Fault::HoldAnswer(gate)) => {
             let answer = carry_out();
             gate.pass().await;
-            Outcome::Answer(answer)
+            ExchangeOutcome::Answer(answer)
         }
-        Some(Fault::Answer(answer)) => Outcome::Answer(answer),
-        Some(Fault::Reset) => Outcome::BreakOff,
+        Some(Fault::Answer(answer)) => ExchangeOutcome::Answer(answer),
+        Some(Fault::Reset) => ExchangeOutcome::BreakOff,
         Some(Fault::LoseAnswer) => {
             carry_out();
-            Outcome::BreakOff
+            ExchangeOutcome::BreakOff
         }
-        Some(Fault::ResetMidBody) => Outcome::HalfAnAnswer(carry_out()),
+        Some(Fault::ResetMidBody) => ExchangeOutcome::HalfAnAnswer(carry_out()),
     }
 }
 
@@ -130,7 +130,7 @@ async fn read(request: hyper::Request<Incoming>) -> Option<Request> {
     })
 }
 
-fn write(answer: &Answer, reset: Option<Arc<Notify>>) -> hyper::Response<Body> {
+fn write(answer: &FakeResponse, reset: Option<Arc<Notify>>) -> hyper::Response<Body> {
     let mut response = hyper::Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name, value);

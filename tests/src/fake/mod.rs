@@ -64,7 +64,7 @@ impl Request {
 
 /// What a service answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct FakeResponse {
     /// The status code.
     pub status: u16,
     /// Header fields.
@@ -73,10 +73,10 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl FakeResponse {
     /// An answer with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
-        Answer {
+        FakeResponse {
             status,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: serde_json::to_vec_pretty(body).expect("a JSON value can be written"),
@@ -94,7 +94,7 @@ impl Answer {
 /// What a fake does with a request. It decides at once, so that each request is one atomic step.
 pub trait Service: Send + Sync + 'static {
     /// Carries the request out.
-    fn carry_out(&self, request: &Request) -> Answer;
+    fn carry_out(&self, request: &Request) -> FakeResponse;
 }
 
 /// A service that listens; it stops, and its connections break, when this is dropped.
@@ -112,7 +112,7 @@ impl FakeServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let addr = listener.local_addr().expect("a bound socket has an address");
         let (log, faults) = (Arc::new(RequestLog::default()), Arc::new(Faults::default()));
-        let shared = connection::Shared { service, log: Arc::clone(&log), faults: Arc::clone(&faults) };
+        let shared = connection::SharedServer { service, log: Arc::clone(&log), faults: Arc::clone(&faults) };
         let accepting = tokio::spawn(accept(listener, shared));
         FakeServer { addr, log, faults, accepting }
     }
@@ -140,7 +140,7 @@ impl Drop for FakeServer {
 }
 
 /// Serves each connection as a task of its own; all of them end with this one.
-async fn accept(listener: TcpListener, shared: connection::Shared) {
+async fn accept(listener: TcpListener, shared: connection::SharedServer) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

@@ -15,9 +15,9 @@ use crate::fake::{FakeServer, Service};
 struct Counter(AtomicUsize, Mutex<Vec<String>>);
 
 impl Service for Counter {
-    fn carry_out(&self, request: &Request) -> Answer {
+    fn carry_out(&self, request: &Request) -> FakeResponse {
         self.1.lock().unwrap().push(request.path_and_query());
-        Answer::json(200, &json!({"n": self.0.fetch_add(1, Ordering::SeqCst) + 1}))
+        FakeResponse::json(200, &json!({"n": self.0.fetch_add(1, Ordering::SeqCst) + 1}))
     }
 }
 
@@ -62,7 +62,7 @@ async fn a_rule_can_ask_for_a_text_in_the_query_or_the_body_and_be_cleared() {
 }
 
 #[tokio::test]
-async fn a_probability_strikes_about_so_often_and_the_same_seed_at_the_same_places() {
+async fn the_same_seed_causes_the_same_faults_about_as_often_as_asked() {
     let strikes = |seed| {
         let faults = Faults::default();
         faults.sometimes(0.2, seed, any(), Fault::Reset);
@@ -82,7 +82,7 @@ async fn a_probability_strikes_about_so_often_and_the_same_seed_at_the_same_plac
 }
 
 #[tokio::test]
-async fn a_reset_keeps_the_request_from_being_carried_out_and_a_lost_answer_does_not() {
+async fn a_reset_request_is_not_carried_out_and_one_with_a_lost_response_is() {
     let (service, server) = counter().await;
     server.faults().next(1, any(), Fault::Reset);
     assert!(post(&server, "/").await.is_err());
@@ -163,7 +163,7 @@ async fn requests_can_be_carried_out_in_another_order_than_they_came() {
 }
 
 #[tokio::test]
-async fn a_request_that_arrived_is_carried_out_even_when_its_caller_has_given_up() {
+async fn a_request_is_carried_out_even_when_its_caller_has_given_up() {
     let (_, server) = counter().await;
     let gate = Gate::new();
     server.faults().next(1, any(), Fault::HoldRequest(gate.clone()));

@@ -4,14 +4,14 @@ use super::scene::Day;
 use crate::fake;
 use crate::faults::{Fault, Faults, any};
 use crate::gateway::Gateway;
-use crate::wire::Answer;
+use crate::wire::WireResponse;
 use serde_json::json;
 
 /// More than the filter takes as an answer.
 const HUGE: usize = 8_000_000;
 
 /// A true event. Whatever becomes of it, Stripe is told so, and comes again.
-pub(super) async fn attack(day: &Day) -> Option<Answer> {
+pub(super) async fn attack(day: &Day) -> Option<WireResponse> {
     let answer = day.attack(&day.delivery()).await?;
     // 500 says that the credentials are wrong, as far as one can see.
     assert!([200, 500, 503].contains(&answer.status), "{answer:?}");
@@ -25,7 +25,7 @@ pub(super) fn spoil(gateway: &Gateway) {
 }
 
 fn spoiled(faults: &Faults, seed: u64) {
-    let redirect = fake::Answer::json(307, &json!({})).with_header("location", "/v1/subscriptions");
+    let redirect = fake::FakeResponse::json(307, &json!({})).with_header("location", "/v1/subscriptions");
     let endless = json!({"object": "list", "has_more": true, "url": "/v1/subscriptions", "data": []});
     for (place, fault) in (0..).zip([
         Fault::garbage(),

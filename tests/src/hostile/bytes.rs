@@ -3,7 +3,7 @@
 use super::scene::Day;
 use super::{below, noise, one};
 use crate::faults::SplitMix64;
-use crate::wire::{Answer, request};
+use crate::wire::{WireResponse, request};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -33,7 +33,7 @@ const NAMES: [&str; 8] = [
 ];
 
 /// One of them.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     match below(random, 6) {
         0 => day.refused(&with_noise(random)).await,
         1 => {
@@ -84,7 +84,7 @@ fn large(random: &mut SplitMix64) -> Vec<u8> {
 }
 
 /// A body that comes byte by byte, and perhaps never whole.
-async fn slow(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+async fn slow(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let mut stream = TcpStream::connect(day.gateway.envoy.address()).await.ok()?;
     let head =
         format!("POST {} HTTP/1.1\r\nhost: gateway.test\r\ncontent-length: 64\r\n\r\n", one(random, &PATHS));
@@ -102,7 +102,7 @@ async fn slow(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
 }
 
 /// Cookies that hold a token, or could.
-pub(super) async fn cookies(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn cookies(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let name = |random: &mut SplitMix64| match below(random, 3) {
         0 => "__session".to_owned(),
         1 => format!("__session_{:x}", random.bits()),

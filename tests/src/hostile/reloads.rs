@@ -3,14 +3,14 @@
 use super::scene::Day;
 use super::{below, one, tokens};
 use crate::faults::SplitMix64;
-use crate::wire::Answer;
+use crate::wire::WireResponse;
 use std::time::Duration;
 
 /// Between two configurations, so that Envoy takes up each of them.
 const PAUSE: Duration = Duration::from_millis(400);
 
 /// Another configuration, or a request of somebody else's.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let Ok(_alone) = day.reloading.try_lock() else {
         return tokens::attack(day, random).await;
     };

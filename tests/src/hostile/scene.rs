@@ -7,7 +7,7 @@ use crate::faults::SplitMix64;
 use crate::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use crate::process::resident_bytes;
 use crate::stripe::model::{Customer, PERIOD_S, Price, Subscription};
-use crate::wire::{Answer, request, try_exchange};
+use crate::wire::{WireResponse, request, try_exchange};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -155,20 +155,20 @@ impl Day {
         assert_eq!(answer.status, 429, "who has used up their day: {answer:?}");
     }
 
-    async fn ask(&self, path: &str, token: &str) -> Answer {
+    async fn ask(&self, path: &str, token: &str) -> WireResponse {
         let bytes = request("GET", path, format!("authorization: Bearer {token}\r\n"), b"");
         let answer = tokio::time::timeout(GOOD_MAX, try_exchange(self.gateway.envoy.address(), &bytes)).await;
         answer.ok().flatten().unwrap_or_else(|| panic!("a good request to {path} gets no answer"))
     }
 
     /// Sends an attack. Nothing if no answer comes.
-    pub(super) async fn attack(&self, bytes: &[u8]) -> Option<Answer> {
+    pub(super) async fn attack(&self, bytes: &[u8]) -> Option<WireResponse> {
         let sent = try_exchange(self.gateway.envoy.address(), bytes);
         tokio::time::timeout(ATTACK_MAX, sent).await.ok().flatten()
     }
 
     /// The same, by somebody who may not: nobody must be served.
-    pub(super) async fn refused(&self, bytes: &[u8]) -> Option<Answer> {
+    pub(super) async fn refused(&self, bytes: &[u8]) -> Option<WireResponse> {
         let answer = self.attack(bytes).await;
         let served = answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
         assert!(!served, "served: {}\n{answer:?}", String::from_utf8_lossy(bytes));
@@ -176,7 +176,7 @@ impl Day {
     }
 
     /// Begins to send a request whose connection ends somewhere in the middle.
-    pub(super) async fn cut_off(&self, bytes: &[u8], random: &mut SplitMix64) -> Option<Answer> {
+    pub(super) async fn cut_off(&self, bytes: &[u8], random: &mut SplitMix64) -> Option<WireResponse> {
         let end = below(random, bytes.len());
         let mut stream = TcpStream::connect(self.gateway.envoy.address()).await.ok()?;
         stream.write_all(bytes.get(..end)?).await.ok()?;
@@ -196,7 +196,7 @@ impl Day {
 }
 
 impl Phase {
-    async fn attack(self, day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+    async fn attack(self, day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
         match self {
             Phase::Bytes => bytes::attack(day, random).await,
             Phase::Cookies => bytes::cookies(day, random).await,

@@ -5,7 +5,7 @@ use super::scene::Day;
 use crate::fake;
 use crate::faults::{Fault, SplitMix64, on};
 use crate::gateway::Gateway;
-use crate::wire::{Answer, request};
+use crate::wire::{WireResponse, request};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const HUGE: usize = 50_000_000;
 
 /// Somebody else's right token, or what was made of it.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let token = day.others[below(random, day.others.len())].clone();
     match below(random, 4) {
         // They are on `free`, and so they are somebody, and no more.
@@ -54,7 +54,7 @@ fn with(token: &str, path: &str) -> Vec<u8> {
 }
 
 /// A token whose key nobody has heard of.
-pub(super) async fn of_unknown_keys(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn of_unknown_keys(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": format!("ins_{:x}", random.bits())});
     let token = &day.others[below(random, day.others.len())];
     let (_, rest) = token.split_once('.')?;
@@ -66,7 +66,8 @@ pub(super) async fn of_unknown_keys(day: &Day, random: &mut SplitMix64) -> Optio
 pub(super) fn spoil_keys(gateway: &Gateway) {
     let keys = || on("GET", "/.well-known/jwks.json");
     let faults = gateway.clerk.faults();
-    let redirect = fake::Answer::json(302, &json!({})).with_header("location", "/.well-known/jwks.json");
+    let redirect =
+        fake::FakeResponse::json(302, &json!({})).with_header("location", "/.well-known/jwks.json");
     for (seed, fault) in (1..).zip([
         Fault::huge(HUGE),
         Fault::garbage(),

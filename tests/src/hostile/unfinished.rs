@@ -6,7 +6,7 @@ use super::{below, one};
 use crate::fake::unix_now;
 use crate::faults::SplitMix64;
 use crate::gateway::WEBHOOK_PATH;
-use crate::wire::Answer;
+use crate::wire::WireResponse;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -54,7 +54,7 @@ pub async fn body(gateway: SocketAddr, bytes: usize, signature: Option<&str>) ->
 }
 
 /// Some of them at once, held for a while.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     let gateway = day.gateway.envoy.address();
     let wrong = wrong_signature();
     let signature = (below(random, 2) == 0).then_some(wrong.as_str());

@@ -7,11 +7,11 @@ use crate::fake::unix_now;
 use crate::faults::SplitMix64;
 use crate::gateway::WEBHOOK_PATH;
 use crate::stripe::sign;
-use crate::wire::{Answer, request};
+use crate::wire::{WireResponse, request};
 use serde_json::json;
 
 /// One of them.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<Answer> {
+pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
     match below(random, 6) {
         0 => day.refused(&post(&forged(random), "whsec_guessed")).await,
         1 => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::account::{Account, Kept};
 use super::error::StripeError;
 use super::expand;
-use super::model::{Customer, Invoice, Item, Metadata, Price, Product, Session, Subscription};
+use super::model::{Customer, Invoice, Item, Price, Product, Session, StripeMetadata, Subscription};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
@@ -122,7 +122,7 @@ impl Call<'_> {
     fn update<T: Shown>(
         &mut self,
         id: &str,
-        metadata: impl Fn(&mut T) -> &mut Metadata,
+        metadata: impl Fn(&mut T) -> &mut StripeMetadata,
     ) -> Result<Value, StripeError> {
         let elsewhere = ["cancel_at", "cancel_at_period_end", "description", "email", "items", "name"];
         self.parameters.only(&["expand", "metadata"], &elsewhere)?;

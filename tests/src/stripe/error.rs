@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fake::Answer;
+use crate::fake::FakeResponse;
 
 /// An error that Stripe answers with.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,7 +171,7 @@ impl StripeError {
     }
 
     /// The answer.
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self) -> FakeResponse {
         let mut error = Map::new();
         if let Some(code) = self.code {
             error.insert("code".to_owned(), json!(code));
@@ -183,7 +183,7 @@ impl StripeError {
             error.insert("param".to_owned(), json!(param));
         }
         error.insert("type".to_owned(), json!(self.kind));
-        let answer = Answer::json(self.status, &json!({"error": Value::Object(error)}));
+        let answer = FakeResponse::json(self.status, &json!({"error": Value::Object(error)}));
         if self.status == 401 {
             answer.with_header("www-authenticate", "Basic realm=\"Stripe\"")
         } else {

@@ -35,7 +35,7 @@ pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// How the fake behaves.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct StripeSettings {
     /// The mode of its keys and objects.
     pub livemode: bool,
     /// Keys that it accepts.
@@ -49,9 +49,9 @@ pub struct Settings {
     pub deleted_customers_list: bool,
 }
 
-impl Default for Settings {
+impl Default for StripeSettings {
     fn default() -> Self {
-        Settings {
+        StripeSettings {
             livemode: false,
             keys: vec!["sk_test_tollgate0001".to_owned(), "rk_test_tollgate0001".to_owned()],
             other_mode_keys: vec!["sk_live_tollgate0001".to_owned()],
@@ -61,14 +61,14 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl StripeSettings {
     /// Live mode, with keys of live mode.
     pub fn live() -> Self {
-        Settings {
+        StripeSettings {
             livemode: true,
             keys: vec!["sk_live_tollgate0001".to_owned(), "rk_live_tollgate0001".to_owned()],
             other_mode_keys: vec!["sk_test_tollgate0001".to_owned()],
-            ..Settings::default()
+            ..StripeSettings::default()
         }
     }
 }
@@ -82,11 +82,11 @@ pub struct FakeStripe {
 impl FakeStripe {
     /// An empty account in test mode, on a free port.
     pub async fn start() -> Self {
-        Self::start_with(Settings::default()).await
+        Self::start_with(StripeSettings::default()).await
     }
 
     /// An empty account with these settings, on a free port.
-    pub async fn start_with(settings: Settings) -> Self {
+    pub async fn start_with(settings: StripeSettings) -> Self {
         let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
         let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
         FakeStripe { server, stripe }
@@ -162,7 +162,7 @@ impl FakeStripe {
     ///
     /// # Panics
     /// If there is none of that id.
-    pub fn metadata(&self, id: &str) -> model::Metadata {
+    pub fn metadata(&self, id: &str) -> model::StripeMetadata {
         if id.starts_with("sub_") {
             self.get::<Subscription>(id).metadata
         } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Metadata of any object.
-pub type Metadata = BTreeMap<String, String>;
+pub type StripeMetadata = BTreeMap<String, String>;
 
 /// 30 days, in seconds: how long a period lasts unless a test says otherwise.
 pub const PERIOD_S: i64 = 30 * 24 * 3600;
@@ -39,7 +39,7 @@ pub struct Customer {
     /// An address for receipts.
     pub email: Option<String>,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
     /// A deleted customer can still be retrieved, but shows nothing any more.
     pub deleted: bool,
 }
@@ -63,7 +63,7 @@ pub struct Product {
     /// Whether it can still be bought.
     pub active: bool,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
 }
 
 impl Product {
@@ -85,7 +85,7 @@ pub struct Price {
     /// The name under which it can be looked up.
     pub lookup_key: Option<String>,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
     /// In cents of US dollars.
     pub unit_amount: i64,
 }
@@ -126,7 +126,7 @@ pub struct Item {
     /// Unix seconds.
     pub current_period_end: i64,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
 }
 
 /// A subscription.
@@ -141,7 +141,7 @@ pub struct Subscription {
     /// `active`, `past_due` …; any text, since Stripe may add one.
     pub status: String,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
     /// What is bought.
     pub items: Vec<Item>,
     /// Whether it ends with the running period.
@@ -225,7 +225,7 @@ pub struct Session {
     /// What the seller, or on a payment link the payer, gave it as reference.
     pub client_reference_id: Option<String>,
     /// Its metadata: not copied to the subscription.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
 }
 
 impl Session {
@@ -272,7 +272,7 @@ pub struct Invoice {
     /// In cents of US dollars.
     pub amount_due: i64,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub metadata: StripeMetadata,
 }
 
 impl Invoice {

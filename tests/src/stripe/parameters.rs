@@ -1,7 +1,7 @@
 //! A request's parameters, and what Stripe refuses about them.
 
 use super::error::StripeError;
-use super::model::Metadata;
+use super::model::StripeMetadata;
 
 /// Without `limit`.
 const LIMIT_DEFAULT: usize = 10;
@@ -65,7 +65,7 @@ impl Parameters {
     }
 
     /// Changes metadata as the parameters say: key by key, an empty value deletes; `metadata=` deletes all.
-    pub fn merge_metadata(&self, metadata: &mut Metadata) -> Result<(), StripeError> {
+    pub fn merge_metadata(&self, metadata: &mut StripeMetadata) -> Result<(), StripeError> {
         let mut merged = metadata.clone();
         for (name, value) in &self.0 {
             if name == "metadata" {
@@ -86,7 +86,7 @@ impl Parameters {
     }
 }
 
-fn merge_one(metadata: &mut Metadata, key: &str, value: &str) -> Result<(), StripeError> {
+fn merge_one(metadata: &mut StripeMetadata, key: &str, value: &str) -> Result<(), StripeError> {
     let (key_chars, value_chars) = (key.chars().count(), value.chars().count());
     if key_chars > METADATA_KEY_CHARS_MAX {
         let message = format!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::account::Kept;
 use super::endpoints::{Call, Shown};
 use super::error::StripeError;
-use super::model::Metadata;
+use super::model::StripeMetadata;
 
 /// A query: any of these clauses `metadata['key']:'value'`.
 struct Query(Vec<(String, String)>);
@@ -25,7 +25,7 @@ impl Query {
         text.split(" OR ").map(clause).collect::<Option<_>>().map(Query).ok_or_else(wrong)
     }
 
-    fn matches(&self, metadata: &Metadata) -> bool {
+    fn matches(&self, metadata: &StripeMetadata) -> bool {
         self.0.iter().any(|(key, value)| metadata.get(key) == Some(value))
     }
 }
@@ -50,7 +50,7 @@ impl Call<'_> {
     pub(super) fn search<T: Shown + Kept>(
         &self,
         url: &str,
-        metadata: impl Fn(&T) -> &Metadata,
+        metadata: impl Fn(&T) -> &StripeMetadata,
     ) -> Result<Value, StripeError> {
         self.parameters.only(&["query", "limit", "page"], &["expand"])?;
         let query = Query::parse(self.parameters.get("query")?.unwrap_or_default())?;

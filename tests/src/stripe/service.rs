@@ -4,24 +4,24 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Settings;
+use super::StripeSettings;
 use super::account::Account;
 use super::endpoints::{self, Call};
 use super::error::StripeError;
 use super::parameters::Parameters;
-use crate::fake::{Answer, Request, Service, unix_now};
+use crate::fake::{FakeResponse, Request, Service, unix_now};
 
 /// What the server and the handle share.
 pub(super) struct Stripe {
-    pub(super) settings: Settings,
-    pub(super) state: Mutex<State>,
+    pub(super) settings: StripeSettings,
+    pub(super) state: Mutex<StripeState>,
 }
 
 /// How many events all fakes of this process have made.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct StripeState {
     pub(super) account: Account,
     /// `None`: the clock of this machine.
     pub(super) fixed_now: Option<i64>,
@@ -33,10 +33,10 @@ pub(super) struct State {
 struct Kept24h {
     path: String,
     parameters: Vec<(String, String)>,
-    answer: Answer,
+    answer: FakeResponse,
 }
 
-impl State {
+impl StripeState {
     pub(super) fn now(&self) -> i64 {
         self.fixed_now.unwrap_or_else(unix_now)
     }
@@ -54,7 +54,7 @@ impl State {
         key: &str,
         request: &Request,
         parameters: &[(String, String)],
-    ) -> Option<Result<Answer, StripeError>> {
+    ) -> Option<Result<FakeResponse, StripeError>> {
         let kept = self.idempotent.get(key)?;
         Some(if kept.path != request.path {
             Err(StripeError::idempotency_endpoint(key, &request.path, &kept.path))
@@ -80,7 +80,7 @@ fn parameters(request: &Request) -> Result<Vec<(String, String)>, StripeError> {
 }
 
 impl Stripe {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, StripeState> {
         // A panic of a test that held the lock must not hide itself behind a second one here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,7 +107,7 @@ impl Stripe {
         }
     }
 
-    fn call(&self, request: &Request, state: &mut State) -> Result<Answer, StripeError> {
+    fn call(&self, request: &Request, state: &mut StripeState) -> Result<FakeResponse, StripeError> {
         let other_mode = self.authenticate(request)?;
         self.check_version(request)?;
         let parameters = parameters(request)?;
@@ -122,7 +122,8 @@ impl Stripe {
             deleted_customers_list: self.settings.deleted_customers_list,
             parameters: Parameters(parameters.clone()),
         };
-        let answer = Answer::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
+        let answer =
+            FakeResponse::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
         if let Some(key) = key {
             let kept = Kept24h { path: request.path.clone(), parameters, answer: answer.clone() };
             state.idempotent.insert(key, kept);
@@ -132,7 +133,7 @@ impl Stripe {
 }
 
 impl Service for Stripe {
-    fn carry_out(&self, request: &Request) -> Answer {
+    fn carry_out(&self, request: &Request) -> FakeResponse {
         let mut state = self.state();
         state.requests += 1;
         let request_id = format!("req_{:014}", state.requests);

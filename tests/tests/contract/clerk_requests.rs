@@ -13,7 +13,7 @@ use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::secret::Secret;
 use tollgate_core::time::Micros;
 use tollgate_core::upstream::Upstream;
-use tollgate_tests::clerk::{FakeClerk, Organization, Settings, User};
+use tollgate_tests::clerk::{ClerkSettings, FakeClerk, Organization, User};
 use tollgate_tests::fake::Request;
 
 /// What a request says, without how its sender names itself.
@@ -104,7 +104,7 @@ fn full() -> Record {
 
 /// A fake with a user and an organisation, that does not mind how often it is written to.
 async fn clerk() -> FakeClerk {
-    let clerk = FakeClerk::start_with(Settings { rate_limit: false, ..Settings::default() }).await;
+    let clerk = FakeClerk::start_with(ClerkSettings { rate_limit: false, ..ClerkSettings::default() }).await;
     clerk.put_user(User::new("user_1"));
     clerk.put_organization(Organization::new("org_1"));
     clerk

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tollgate_tests::browser;
-use tollgate_tests::fake::{Answer, FakeServer, Request, Service};
+use tollgate_tests::fake::{FakeResponse, FakeServer, Request, Service};
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
 
@@ -18,10 +18,10 @@ const MARK: &str = "read-by-the-page";
 struct Site;
 
 impl Service for Site {
-    fn carry_out(&self, request: &Request) -> Answer {
+    fn carry_out(&self, request: &Request) -> FakeResponse {
         let body = if request.path == "/" { PAGE } else { "" };
         let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
-        Answer { status: 200, headers, body: body.as_bytes().to_vec() }
+        FakeResponse { status: 200, headers, body: body.as_bytes().to_vec() }
     }
 }
 
@@ -83,7 +83,7 @@ async fn gateway(origin: &str) -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_the_application_reads_the_gates_own_answers_and_a_strangers_page_does_not() {
+async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     let application = FakeServer::start(Arc::new(Site)).await;
     let stranger = FakeServer::start(Arc::new(Site)).await;
     let origin = format!("http://{}", application.addr());

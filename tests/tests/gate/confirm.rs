@@ -41,7 +41,7 @@ fn asked_about(gateway: &Gateway, user: &str) -> usize {
 }
 
 #[tokio::test]
-async fn an_upgrade_counts_on_the_next_request_with_the_same_token_and_as_long_as_that_is_used() {
+async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
     let gateway = Gateway::start(confirming).await;
     gateway.clerk.put_user(User::new("user_ada").public_metadata(json!({"plan": "free"})));
     gateway.stripe.put(Price::new("price_123"));

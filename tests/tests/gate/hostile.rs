@@ -3,7 +3,7 @@
 use crate::shared::{reached, shipped, with_rules};
 use serde_json::json;
 use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{Answer, exchange, request};
+use tollgate_tests::wire::{WireResponse, exchange, request};
 
 /// How many connections each worker has taken.
 async fn taken(gateway: &Gateway) -> [u64; 2] {
@@ -12,7 +12,7 @@ async fn taken(gateway: &Gateway) -> [u64; 2] {
 }
 
 /// Sends the request again and again, until each worker has had it. All answers must be of that status.
-async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> Answer {
+async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> WireResponse {
     const BATCH: usize = 4;
     let before = taken(gateway).await;
     loop {
@@ -29,7 +29,7 @@ async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str
 }
 
 #[tokio::test]
-async fn whatever_bytes_come_the_answer_is_clean_and_the_next_request_is_served_by_every_worker() {
+async fn any_bytes_get_a_clean_response_and_every_worker_serves_on() {
     let gateway = Gateway::start(with_rules).await;
     let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
     let with_token = |fields: &[u8]| [token.as_bytes(), fields].concat();

@@ -10,7 +10,7 @@ use tollgate_tests::envoy::Stats;
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::faults::{Fault, Gate, Matcher, any, on};
 use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{Answer, request};
+use tollgate_tests::wire::{WireResponse, request};
 
 /// At most one fetch of each worker thread in that time.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
@@ -55,12 +55,12 @@ async fn failed_fetches(gateway: &Gateway) -> u64 {
 }
 
 /// Sends a request with that token to both workers and returns all answers.
-async fn everywhere(gateway: &Gateway, token: &str) -> Vec<Answer> {
+async fn everywhere(gateway: &Gateway, token: &str) -> Vec<WireResponse> {
     let field = format!("authorization: Bearer {token}\r\n");
     gateway.exchange_with_every_worker(&request("GET", "/me", field, b"")).await
 }
 
-fn said(answer: &Answer) -> (u16, String) {
+fn said(answer: &WireResponse) -> (u16, String) {
     (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -79,7 +79,7 @@ async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_before_the_first_set_is_held_and_then_decided_by_one_fetch_of_each_worker() {
+async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
     const EACH: u64 = 12;
     let gateway = gateway().await;
     let held = Gate::new();
@@ -114,7 +114,7 @@ async fn who_comes_before_the_first_set_is_held_and_then_decided_by_one_fetch_of
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_strangers_names_cost_clerk_little_and_a_dropped_key_opens_nothing() {
+async fn new_keys_are_found_unknown_ones_cost_little_and_removed_ones_end() {
     let gateway = gateway().await;
     let began = Instant::now();
     let old = fresh(&gateway, KeyPair::first());

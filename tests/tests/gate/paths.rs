@@ -2,7 +2,7 @@
 
 use crate::shared::{bare, reached, shipped};
 use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{Answer, exchange, request};
+use tollgate_tests::wire::{WireResponse, exchange, request};
 
 /// Each way of writing that some server or other takes for `/ask` or for a path below it.
 const DISGUISES: [&str; 29] = [
@@ -37,7 +37,7 @@ const DISGUISES: [&str; 29] = [
     "/%C1%A1sk",
 ];
 
-async fn ask(gateway: &Gateway, path: &str) -> Answer {
+async fn ask(gateway: &Gateway, path: &str) -> WireResponse {
     let answer = exchange(gateway.envoy.address(), &request("GET", path, "", b"")).await;
     answer.unwrap_or_else(|| panic!("no answer for {path}"))
 }
@@ -72,7 +72,7 @@ async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
 }
 
 #[tokio::test]
-async fn behind_envoys_own_normalisation_no_disguise_reaches_the_upstream_without_a_token() {
+async fn no_disguised_path_reaches_the_upstream_without_a_token() {
     let gateway = shipped().await;
     for path in DISGUISES {
         let answer = ask(&gateway, path).await;
@@ -88,7 +88,7 @@ async fn behind_envoys_own_normalisation_no_disguise_reaches_the_upstream_withou
 }
 
 #[tokio::test]
-async fn header_fields_that_replace_a_path_or_method_are_judged_or_do_not_arrive() {
+async fn header_fields_that_override_path_or_method_are_judged_or_removed() {
     let fields = "x-original-url: /ask\r\nx_rewrite_url: /ask\r\nx-http-method-override: POST\r\n";
     let bytes = request("GET", "/free?replaced", fields, b"");
     let bare = bare().await;

@@ -29,7 +29,7 @@ fn ends_window(seconds: i64, length_s: i64) -> bool {
 }
 
 #[tokio::test]
-async fn a_free_user_asks_five_times_a_day_and_the_sixth_is_told_when_to_come_again() {
+async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
     let gateway = shipped().await;
     within_one_window(DAY_S).await;
     for remaining in (0..5).rev() {
@@ -99,7 +99,7 @@ async fn of_several_windows_the_tightest_is_told_and_each_must_have_room() {
 }
 
 #[tokio::test]
-async fn what_one_window_refuses_counts_in_none_and_a_window_that_ended_has_room_again() {
+async fn what_one_window_refuses_counts_in_none_and_windows_end() {
     let gateway = shipped().await;
     let token = gateway.token("user_burst", "free");
     let burst = || gateway.get("/burst").bearer_auth(&token);

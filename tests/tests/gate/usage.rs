@@ -4,7 +4,7 @@ use crate::shared::with_rules;
 use serde_json::{Value, json};
 use tollgate_tests::gateway::{APPLICATION, Gateway};
 use tollgate_tests::windows::within_one_window;
-use tollgate_tests::wire::{Answer, request};
+use tollgate_tests::wire::{WireResponse, request};
 
 const DAY_S: i64 = 86400;
 
@@ -16,7 +16,7 @@ async fn gateway() -> Gateway {
 }
 
 /// What both workers tell.
-async fn usage(gateway: &Gateway, token: &str) -> Vec<Answer> {
+async fn usage(gateway: &Gateway, token: &str) -> Vec<WireResponse> {
     let fields = format!("authorization: Bearer {token}\r\norigin: {APPLICATION}\r\n");
     gateway.exchange_with_every_worker(&request("GET", "/usage?x=1", fields, b"")).await
 }

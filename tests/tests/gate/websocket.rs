@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
-use tollgate_tests::wire::{Answer, exchange, request};
+use tollgate_tests::wire::{WireResponse, exchange, request};
 
 const DAY_S: i64 = 86400;
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -94,7 +94,7 @@ async fn echoed(socket: &mut TcpStream, sent: &[u8]) {
 }
 
 /// An opening that is refused, in whole.
-async fn refused(gateway: &Gateway, credential: &str) -> Answer {
+async fn refused(gateway: &Gateway, credential: &str) -> WireResponse {
     let opening = request("GET", "/ask", format!("{OPENING}{credential}"), b"");
     let opening =
         String::from_utf8(opening).expect("text").replace("connection: close", "connection: Upgrade");

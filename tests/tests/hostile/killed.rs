@@ -5,7 +5,7 @@ use tollgate_tests::crash_switch::{FIELDS_MAX, installed};
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::modules::Modules;
-use tollgate_tests::wire::{Answer, exchange, request};
+use tollgate_tests::wire::{WireResponse, exchange, request};
 
 /// How often each filter's VMs are killed.
 const TIMES: usize = 3;
@@ -63,7 +63,7 @@ async fn die_again_and_again(gateway: &Gateway, filter: &str) {
 }
 
 /// The answer once Envoy no longer says that it waits for a VM.
-async fn settled(gateway: &Gateway, bytes: &[u8]) -> Answer {
+async fn settled(gateway: &Gateway, bytes: &[u8]) -> WireResponse {
     let deadline = Instant::now() + RECOVERY_MAX;
     loop {
         let answer = exchange(gateway.envoy.address(), bytes).await;

@@ -10,7 +10,7 @@ use tollgate_tests::platform::Site;
 use tollgate_tests::stripe::model::{Customer, PERIOD_S, Price, Subscription};
 use tollgate_tests::stripe::sign;
 use tollgate_tests::transport::Transport;
-use tollgate_tests::wire::Answer;
+use tollgate_tests::wire::WireResponse;
 
 const USER: &str = "user_platform";
 const SUBSCRIPTION: &str = "sub_platform";
@@ -24,7 +24,12 @@ pub async fn hold(gateway: SocketAddr, site: &Site) {
     browsers_may_ask_first(gateway, site).await;
 }
 
-async fn send(gateway: SocketAddr, target: (&str, &str), fields: &[(&str, &str)], body: &[u8]) -> Answer {
+async fn send(
+    gateway: SocketAddr,
+    target: (&str, &str),
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> WireResponse {
     let answer = Transport::Length.send(gateway, target, fields, body, &[]).await;
     answer.unwrap_or_else(|| panic!("{target:?}: no answer"))
 }
@@ -113,7 +118,7 @@ async fn a_true_one_changes_the_plan(gateway: SocketAddr, site: &Site) {
 }
 
 /// An event about somebody who has bought `pro`, large as events can be.
-pub async fn deliver(gateway: SocketAddr, site: &Site) -> Answer {
+pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
     site.clerk.put_user(User::new(USER));
     site.stripe.account(|account| {
         account.put(Price::new("price_123"));

@@ -12,7 +12,7 @@ const ROUNDS: usize = 10;
 const LIMIT: usize = 500;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixty_four_clients_on_two_envoys_get_exactly_the_five_hundred_answers_of_their_plan() {
+async fn sixty_four_clients_on_two_envoys_get_exactly_the_plans_limit() {
     let fleet = Arc::new(Fleet::start().await);
     for round in 0..ROUNDS {
         let token = Arc::new(fleet.gateway.token(&format!("user_round{round}"), "pro"));

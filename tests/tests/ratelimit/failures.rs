@@ -99,12 +99,12 @@ async fn survives(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn allow_goes_on_serving_when_the_service_is_killed_and_counts_again_when_it_is_back() {
+async fn allow_serves_while_the_service_is_down_and_counts_when_it_is_back() {
     survives(allow, uncounted, async |ratelimit| ratelimit.kill(), Ratelimit::resume).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deny_refuses_when_the_service_is_killed_and_serves_again_when_it_is_back() {
+async fn deny_refuses_while_the_service_is_down_and_serves_when_it_is_back() {
     survives(deny, unavailable, async |ratelimit| ratelimit.kill(), Ratelimit::resume).await;
 }
 

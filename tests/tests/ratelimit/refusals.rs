@@ -10,7 +10,7 @@ const DAY_S: i64 = 86_400;
 const CALLS_MAX: u64 = 8;
 
 #[tokio::test]
-async fn a_subject_that_hammers_past_its_limit_costs_a_handful_of_calls_and_an_upgrade_is_served_at_once() {
+async fn a_subject_far_over_its_limit_costs_few_calls_and_can_upgrade() {
     within_one_window(DAY_S).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_hammer", "free");

@@ -33,7 +33,7 @@ async fn a_grace_period_ends_in_the_night_after_it() {
 }
 
 #[tokio::test]
-async fn what_was_paid_once_ends_and_what_was_given_by_hand_stays_until_it_is_to_end() {
+async fn ended_payments_end_plans_and_plans_given_by_hand_stay() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
     shop.sync(&["--all", "--apply"]).await;
@@ -67,7 +67,7 @@ async fn a_key_of_another_account_takes_nothing_away() {
 
 /// Before the first roll-out Clerk records no subscription by which such a key would be known.
 #[tokio::test]
-async fn nor_does_one_when_nothing_is_recorded_yet_and_all_that_is_unrecorded_is_to_end() {
+async fn nothing_ends_when_nothing_is_recorded_yet() {
     let shop = Shop::open().await;
     shop.clerk.put_user(User::new("user_a").public_metadata(json!({"plan": "pro"})));
     // Another shop's account, with subscribers of its own.

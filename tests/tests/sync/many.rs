@@ -33,7 +33,7 @@ fn left(file: &str) -> usize {
 }
 
 #[tokio::test]
-async fn five_hundred_are_brought_in_line_though_a_fifth_of_all_calls_fail_and_somebody_interrupts() {
+async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
     let shop = shop().await;
     for (seed, faults) in [(1, shop.stripe.faults()), (2, shop.clerk.faults())] {
         faults.sometimes(0.1, seed, on("*", "/v1/"), Fault::unavailable());

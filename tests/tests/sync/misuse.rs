@@ -3,7 +3,7 @@
 use crate::run::Shop;
 
 #[tokio::test]
-async fn wrong_arguments_and_configurations_are_refused_before_anything_is_asked() {
+async fn wrong_arguments_and_configurations_are_refused_before_any_call() {
     let shop = Shop::open().await;
     std::fs::write(shop.file("broken.state"), "{}").expect("a file");
     std::fs::write(shop.file("empty.yaml"), "kind: Nothing\n").expect("a file");

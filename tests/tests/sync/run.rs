@@ -7,7 +7,7 @@ use tokio::process::{Child, Command};
 use tollgate_tests::clerk::{self, FakeClerk, User};
 use tollgate_tests::command;
 use tollgate_tests::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::stripe::{FakeStripe, Settings};
+use tollgate_tests::stripe::{FakeStripe, StripeSettings};
 
 /// Stripe, Clerk, and a configuration.
 pub struct Shop {
@@ -47,11 +47,11 @@ impl Said {
 impl Shop {
     /// A shop without customers that sells Pro and Enterprise.
     pub async fn open() -> Self {
-        let stripe = FakeStripe::start_with(Settings::live()).await;
+        let stripe = FakeStripe::start_with(StripeSettings::live()).await;
         for price in ["price_pro", "price_ent"] {
             stripe.put(Price::new(price));
         }
-        let clerk = FakeClerk::start_with(clerk::Settings::default()).await;
+        let clerk = FakeClerk::start_with(clerk::ClerkSettings::default()).await;
         let shop = Shop { stripe, clerk, directory: TempDir::new().expect("a directory"), rate: 2_000 };
         shop.configure("price_pro", "price_ent");
         shop

@@ -209,7 +209,7 @@ async fn events_that_are_none_of_ours_are_answered_and_cost_nothing() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_nobody_is_taken_and_what_clerk_does_not_have_is_waited_for() {
+async fn unowned_subscriptions_are_accepted_and_missing_users_waited_for() {
     let gateway = shipped().await;
     let nobodys = Payer::new(&gateway, "nobodys", PRO);
     let event = nobodys.event(&gateway, "customer.subscription.created");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tollgate_tests::fake::{Answer, unix_now};
+use tollgate_tests::fake::{FakeResponse, unix_now};
 use tollgate_tests::faults::{Fault, Gate, any};
 use tollgate_tests::gateway::Gateway;
 use tollgate_tests::stripe::events::Event;
@@ -30,7 +30,7 @@ fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
     let too_often = if at_stripe { Fault::stripe_rate_limit() } else { Fault::clerk_rate_limit(7) };
     let unauthorized =
         error(401, if at_stripe { "invalid_request_error" } else { "authorization_header_format_invalid" });
-    let not_json = Fault::Answer(Answer { status: 200, headers: Vec::new(), body: Vec::new() });
+    let not_json = Fault::Answer(FakeResponse { status: 200, headers: Vec::new(), body: Vec::new() });
     vec![
         ("no answer in time", Fault::Delay(Duration::from_millis(2_600)), 503, away),
         ("reset", Fault::Reset, 503, away),
@@ -47,7 +47,7 @@ fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
 }
 
 #[tokio::test]
-async fn whichever_callout_fails_in_whatever_way_the_retry_completes_and_no_plan_is_lost() {
+async fn whichever_callout_fails_the_retry_completes_and_no_plan_is_lost() {
     let gateway = shipped().await;
     let mut cases = JoinSet::new();
     for step in Step::ALL {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::{Answer, FakeServer, Request, Service, unix_now};
+use tollgate_tests::fake::{FakeResponse, FakeServer, Request, Service, unix_now};
 use tollgate_tests::faults::{Fault, on};
 use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 use tollgate_tests::stripe::events::Event;
@@ -86,8 +86,8 @@ async fn nothing_else_is_forwarded(gateway: &Gateway, payer: &Payer) {
 struct Answering(u16);
 
 impl Service for Answering {
-    fn carry_out(&self, _: &Request) -> Answer {
-        Answer::json(self.0, &json!({"upstream": true}))
+    fn carry_out(&self, _: &Request) -> FakeResponse {
+        FakeResponse::json(self.0, &json!({"upstream": true}))
     }
 }
 

@@ -33,7 +33,7 @@ fn deep(opening: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn whatever_bytes_come_the_answer_is_clean_and_the_next_event_is_served_by_every_worker() {
+async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
     let gateway = Gateway::start(with_plans).await;
     let payer = Payer::settled(&gateway, "hostile", PRO).await;
     let event = payer.event(&gateway, "customer.subscription.updated").body();

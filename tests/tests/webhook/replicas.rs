@@ -18,7 +18,7 @@ async fn retried(gateway: &Gateway, envoy: &Envoy, event: &Event) -> Value {
 }
 
 #[tokio::test]
-async fn at_whatever_step_a_gateway_is_killed_the_retry_at_another_completes_the_work() {
+async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
     let mut gateway = Gateway::start(with_plans).await;
     let other = gateway.replica(with_plans).await;
     let mut under_way = Vec::new();
@@ -86,7 +86,7 @@ async fn a_write_that_outlives_its_gateway_is_put_right_by_stripes_retry() {
 }
 
 #[tokio::test]
-async fn two_customers_of_one_user_at_the_same_time_at_two_gateways_are_both_kept() {
+async fn two_customers_of_one_user_at_two_gateways_at_once_are_both_kept() {
     let gateway = Gateway::start(with_plans).await;
     let other = gateway.replica(with_plans).await;
     let payers = [Payer::new(&gateway, "first", PRO), Payer::new(&gateway, "second", ENTERPRISE)];

@@ -6,7 +6,7 @@ use tollgate_tests::clerk::Organization;
 use tollgate_tests::fake::unix_now;
 use tollgate_tests::faults::{any, on};
 use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::model::{Customer, Metadata, Subscription};
+use tollgate_tests::stripe::model::{Customer, StripeMetadata, Subscription};
 
 const KEY: &str = "clerk_user_id";
 
@@ -21,7 +21,7 @@ enum Place {
 
 impl Place {
     fn name(self, gateway: &Gateway, payer: &Payer) {
-        let insert = |metadata: &mut Metadata| metadata.insert(KEY.to_owned(), payer.user.clone());
+        let insert = |metadata: &mut StripeMetadata| metadata.insert(KEY.to_owned(), payer.user.clone());
         let session = payer.checkout();
         let session = match self {
             Place::SessionMetadata => session.metadata(KEY, &payer.user),
@@ -41,18 +41,18 @@ impl Place {
     }
 
     /// What the metadata of the subscription and of the customer are afterwards.
-    fn linked(self, user: &str) -> (Metadata, Metadata) {
-        let names = || Metadata::from([(KEY.to_owned(), user.to_owned())]);
+    fn linked(self, user: &str) -> (StripeMetadata, StripeMetadata) {
+        let names = || StripeMetadata::from([(KEY.to_owned(), user.to_owned())]);
         let note = |from: &str| {
             let pairs = [("tollgate_owner", user), ("tollgate_owner_from", from)];
             pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
         };
         match self {
-            Place::SessionMetadata => (note("session_metadata"), Metadata::new()),
+            Place::SessionMetadata => (note("session_metadata"), StripeMetadata::new()),
             // The payer may have chosen it: it is noted as what it is.
-            Place::ClientReferenceId => (note("client_reference_id"), Metadata::new()),
-            Place::SubscriptionMetadata => (names(), Metadata::new()),
-            Place::CustomerMetadata => (Metadata::new(), names()),
+            Place::ClientReferenceId => (note("client_reference_id"), StripeMetadata::new()),
+            Place::SubscriptionMetadata => (names(), StripeMetadata::new()),
+            Place::CustomerMetadata => (StripeMetadata::new(), names()),
         }
     }
 }
@@ -97,7 +97,7 @@ async fn a_checkout_becomes_the_plan_of_whom_stripe_names_wherever_it_does() {
 }
 
 #[tokio::test]
-async fn a_duplicate_costs_no_callout_and_a_resend_is_synced_again_without_a_write() {
+async fn a_duplicate_costs_no_callout_and_a_resend_costs_no_write() {
     let gateway = shipped().await;
     let payer = Payer::named(&gateway, "twice", PRO);
     let event = payer.event(&gateway, "customer.subscription.created");

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authorization_field_wins_over_cookies_unless_it_is_of_another_scheme() {
+    fn authorization_wins_over_cookies_unless_it_has_another_scheme() {
         let cases = [("Bearer a", Carried::Bearer(b"a")), ("Basic eA==", Carried::Cookies(vec![b"b"]))];
         for (authorization, want) in cases {
             let headers = headers(&[("cookie", "__session=b"), ("authorization", authorization)]);

@@ -317,7 +317,7 @@ fn a_header_field_that_replaces_the_path_is_judged_like_the_path() {
 }
 
 #[test]
-fn a_header_field_that_takes_the_front_off_the_path_is_judged_like_the_path() {
+fn a_header_field_that_strips_a_path_prefix_is_judged_like_the_path() {
     for (why, path, field, want) in [
         ("as Gunicorn reads it", "/x/ask", ("script_name", "/x"), "ambiguous"),
         ("with a hyphen", "/x/ask", ("script-name", "/x"), "ambiguous"),

@@ -83,7 +83,7 @@ fn the_canonical_form_is_decoded_once() {
 }
 
 #[test]
-fn what_could_be_written_in_two_ways_is_told_apart_for_whoever_does_not_decode_it() {
+fn paths_with_two_spellings_differ_for_who_does_not_decode_them() {
     let cases = [
         ("nothing to decode", "/ask", None),
         ("what must be escaped", "/a%20b%25%c3%a4", None),

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_goes_when_its_window_is_over_and_no_step_back_can_bring_it_again() {
+    fn a_counter_ends_with_its_window_and_no_clock_step_revives_it() {
         let cases = [
             ("a second, in its slack", Period::Second, 0, true),
             ("a second, after", Period::Second, -1, false),

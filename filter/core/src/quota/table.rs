@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_buckets_follows_the_memory_and_each_size_has_keys_of_its_own() {
+    fn the_memory_sets_the_number_of_buckets_and_each_size_has_own_keys() {
         for (memory_mb, buckets) in [(1, 169), (10, 1_024), (97, 16_384), (400, 67_584), (1_000, 168_960)] {
             assert_eq!(buckets_within(memory_mb).get(), buckets, "{memory_mb}");
             assert!(u64::from(buckets) * FULL_BUCKET_BYTES <= memory_mb * 1_000_000, "{memory_mb}");

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_window_has_the_smallest_part_left_and_of_equals_the_latest_reset() {
+    fn the_tightest_window_has_the_smallest_share_left_then_latest_reset() {
         let cases = [
             ("10 % before 50 %", vec![(Period::Month, 100, 90), (Period::Minute, 10, 5)], Period::Month),
             (

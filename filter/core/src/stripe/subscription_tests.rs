@@ -187,7 +187,7 @@ fn of_a_price_its_id_is_enough() {
 }
 
 #[test]
-fn a_subscription_of_nobody_knows_whom_is_named_and_the_rest_of_the_page_is_taken() {
+fn a_subscription_without_a_customer_is_skipped_and_the_rest_read() {
     let cases = [
         ("no status", json!({"status": null})),
         ("a status that is no text", json!({"status": 1})),

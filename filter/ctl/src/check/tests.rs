@@ -325,7 +325,7 @@ fn a_filter_that_is_given_nothing_is_told() {
 }
 
 #[test]
-fn a_route_that_is_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
+fn a_route_chosen_by_our_header_fields_beside_a_named_rule_is_an_error() {
     let named = "- match: {prefix: /a, headers: [{name: x-tollgate-plan, present_match: true}]}
                 route: {cluster: upstream, prefix_rewrite: /b}
                 metadata: {filter_metadata: {tollgate: {rule: ask}}}

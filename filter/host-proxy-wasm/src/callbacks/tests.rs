@@ -60,7 +60,7 @@ fn status_replied(events: &[Event]) -> Option<u16> {
 }
 
 #[test]
-fn a_request_judged_at_once_goes_on_at_once_and_its_response_gets_its_fields() {
+fn a_request_judged_at_once_continues_and_its_response_gets_its_fields() {
     let mut dispatch = dispatch();
     then([forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Continue);
@@ -137,7 +137,7 @@ fn a_body_that_is_too_large_is_never_copied() {
 }
 
 #[test]
-fn trailers_that_the_filter_does_not_allow_are_removed_before_and_after_the_judgement() {
+fn trailers_that_the_filter_refuses_are_removed_whenever_they_come() {
     let trailers = headers::serialise(&[("x-keep", "1"), ("x-foreign", "1")]);
     let removed = Event::Removed(MapType::REQUEST_TRAILERS, "x-foreign".to_owned());
     for first in [forward(), Action::Wait] {

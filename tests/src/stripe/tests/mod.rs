@@ -8,7 +8,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::model::{Customer, Invoice, Price, Product, Session, Subscription};
-use super::{API_VERSION, FakeStripe, Settings};
+use super::{API_VERSION, FakeStripe, StripeSettings};
 use crate::faults::on;
 
 /// An account with one customer, who has one subscription.
@@ -110,7 +110,7 @@ async fn a_subscription_shows_ten_items_and_a_list_of_their_own_shows_all() {
 }
 
 #[tokio::test]
-async fn periods_stand_on_items_and_an_invoice_names_its_subscription_below_parent() {
+async fn periods_are_on_items_and_an_invoice_has_its_subscription_in_parent() {
     let stripe = shop().await;
     let subscription = stripe.object("sub_1");
     assert!(subscription.get("current_period_end").is_none());
@@ -248,7 +248,7 @@ async fn a_deleted_customer_is_a_stub_and_its_subscriptions_are_cancelled() {
     assert_eq!(get(&stripe, "/v1/subscriptions/sub_1").await.1["status"], "canceled");
     assert_eq!(post(&stripe, "/v1/customers/cus_1", "metadata[a]=1").await.0, 404);
     assert_eq!(get(&stripe, "/v1/subscriptions?customer=cus_1&status=all").await.0, 400);
-    let settings = Settings { deleted_customers_list: true, ..Settings::default() };
+    let settings = StripeSettings { deleted_customers_list: true, ..StripeSettings::default() };
     let lists = FakeStripe::start_with(settings).await;
     lists.put(Customer::new("cus_1"));
     lists.delete_customer("cus_1");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::model::Customer;
-use super::super::{API_VERSION, FakeStripe, Settings};
+use super::super::{API_VERSION, FakeStripe, StripeSettings};
 use super::{answer, get, shop};
 
 /// Why, the path, the status, and the error's code, parameter and message.
@@ -168,7 +168,7 @@ async fn keys_and_versions_are_checked() {
         assert_eq!((got.as_u16(), body["error"]["message"].as_str().unwrap()), (status, message), "{why}");
     }
     assert_eq!(answer(client.get(&url).bearer_auth(stripe.key())).await.0, 400, "no version");
-    let live = FakeStripe::start_with(Settings::live()).await;
+    let live = FakeStripe::start_with(StripeSettings::live()).await;
     live.put(Customer::new("cus_1"));
     assert_eq!(get(&live, "/v1/customers/cus_1").await.1["livemode"], true);
 }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn once_asked_it_is_counted_if_it_fits_and_one_after_the_other_where_few_are_left() {
+    fn what_fits_is_counted_and_one_at_a_time_where_few_are_left() {
         let both = heard(&[state(MINUTE, 9), state(MONTH, 50)]);
         let asked = |heard: &Heard, windows: &[Window], adding| heard.once_asked(windows, 1, adding, NOW);
         assert_eq!(asked(&both, &[MINUTE, MONTH], false), Next::Add);

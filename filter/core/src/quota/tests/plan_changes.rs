@@ -6,7 +6,7 @@ use crate::quota::calendar::Interval;
 use crate::quota::spend::Decision;
 
 #[test]
-fn upgrading_from_five_a_day_to_a_hundred_a_month_starts_at_none_of_a_hundred() {
+fn upgrading_from_five_a_day_to_a_hundred_a_month_starts_at_zero() {
     let mut shared = Shared::default();
     assert_eq!(shared.served(FREE, 9, at(0)), 5);
     assert_eq!(shared.states(PRO, at(1))[0].used, 0);

@@ -94,7 +94,7 @@ fn a_price_of_two_plans_sells_the_higher_one() {
 }
 
 #[test]
-fn a_name_that_is_nearly_right_is_reported_with_both_spellings_and_not_taken() {
+fn a_nearly_right_name_is_reported_with_both_spellings() {
     let world = World::new(vec![]).product("prod_odd", &[("plan", "PRO")]).product("prod_bare", &[]);
     let nearly = |place: &str, value: &str, meant: &str| {
         format!("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")

@@ -87,7 +87,7 @@ fn a_change_of_plan_that_was_not_paid_raises_nothing() {
 }
 
 #[test]
-fn while_past_due_a_subscription_grants_at_most_what_it_granted_when_it_was_paid() {
+fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
     // The renewal was not paid, and then the price was changed without an invoice.
     let late =
         |subscription: Subscription| World::new(vec![subscription]).owing("sub_1", NOW_S - DAY_S, false);

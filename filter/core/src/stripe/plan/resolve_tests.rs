@@ -200,7 +200,7 @@ fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
 }
 
 #[test]
-fn a_plan_that_this_document_does_not_have_is_kept_while_its_subscription_grants() {
+fn an_unknown_plan_is_kept_while_its_subscription_grants() {
     let platinum = |subscriptions: Vec<Subscription>| World::new(subscriptions).recorded("platinum", "sub_1");
     let late =
         |age_s: u64| platinum(vec![unmapped("sub_1", "past_due")]).owing("sub_1", NOW_S - age_s, false);

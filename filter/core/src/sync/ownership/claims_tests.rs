@@ -168,7 +168,7 @@ fn the_first_word_counts_of_subscription_session_customer_and_reference() {
 }
 
 #[test]
-fn a_note_counts_as_much_as_what_it_caches_and_less_than_what_the_session_says() {
+fn a_note_counts_as_what_it_caches_and_less_than_the_session() {
     let settings = settings(true);
     let customers = [USER("user_customer")];
     let session_note = note("user_noted", "session_metadata");
@@ -228,7 +228,7 @@ fn where_references_do_not_count_their_notes_do_not_either() {
 }
 
 #[test]
-fn what_the_release_before_noted_is_replaced_and_what_the_seller_wrote_stays() {
+fn notes_of_the_former_release_are_replaced_and_the_sellers_stay() {
     let settings = settings(true);
     let own = [USER("user_1"), MARK];
     let customers = [USER("user_customer")];
