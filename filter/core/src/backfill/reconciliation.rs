@@ -19,6 +19,10 @@ use crate::sync::{Change, SubjectStatus};
 use crate::sync::{NamedSubject, Via};
 use crate::sync::{PlanSync, SyncProgress};
 use crate::time::Micros;
+use std::time::Duration;
+
+/// The time for one reconciliation: each of its calls may be held back for the APIs' rates, and repeated.
+const SYNC_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// Why, in the audit.
 const REASON: &str = "sync";
@@ -137,7 +141,7 @@ impl Reconciliation {
         target: Target,
         intent: Intent,
     ) -> Result<(Self, ReconciliationStep), BackfillError> {
-        let deadline = Deadline::of_request(now);
+        let deadline = Deadline::new(now, SYNC_TIME);
         let (sync, calls) = PlanSync::begin(state, now, trigger(target), deadline)
             .map_err(|error| BackfillError::from(&error))?;
         let mut reconciliation = Reconciliation {

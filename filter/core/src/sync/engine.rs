@@ -2,8 +2,8 @@
 //!
 //! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once all are
 //! known, each is brought in line by a [`SubjectSync`] of its own, side by side. What fails for one subject does not
-//! keep the others from being written; in the end the whole has failed, Stripe delivers again, and what was done is found
-//! done.
+//! keep the others from being written; in the end the whole has failed, whoever started it tries again, and what was
+//! done is found done.
 
 use super::api_request::NoteOwner;
 use super::deadline::Deadline;
@@ -33,7 +33,7 @@ pub(crate) struct PlanSync {
     deadline: Deadline,
     outstanding: SortedMap<CallId, SyncRequest>,
     calls: u32,
-    /// What makes idempotency keys this delivery's own: Stripe repeats to a retry even an error of its own.
+    /// What makes idempotency keys this sync's own: Stripe repeats to a retry even an error of its own.
     idempotency_scope: String,
     settling: bool,
     /// What ends the sync once the writes under way have been answered.

@@ -1,10 +1,7 @@
-//! Why a sync did not come to its end, by who can do something about it, and what Stripe is told.
+//! Why a sync did not come to its end, by who can do something about it.
 
 use crate::clerk::api::ApiError;
 use crate::stripe::outcome::MissingPermission;
-
-/// Seconds after which Stripe may try again. It keeps to its own schedule; people and proxies read this.
-pub(crate) const RETRY_AFTER_S: &str = "30";
 
 /// The service that a callout went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,17 +107,17 @@ impl SyncFindings {
         &mut self,
         plans: &PlanTable,
         subject: &Subject,
-        aim: &Record,
+        target: &Record,
         resolution: &Resolution,
     ) {
-        let kept = plans.recorded(aim.plan.as_deref());
+        let kept = plans.recorded(target.plan.as_deref());
         self.unknown_plans.remove(subject);
         self.unread_sources.remove(subject);
         if let RecordedPlan::Unknown(plan) = kept {
-            let unknown = UnknownPlan { name: plan.to_owned(), granted_by: aim.granted_by.clone() };
+            let unknown = UnknownPlan { name: plan.to_owned(), granted_by: target.granted_by.clone() };
             self.unknown_plans.insert(subject.clone(), unknown);
         }
-        let source = aim.plan_source.clone().filter(|_| aim.has_unread_source());
+        let source = target.plan_source.clone().filter(|_| target.has_unread_source());
         if let (Some(source), GrantedPlan::Known(rank)) = (source, resolution.plan)
             && kept.may_be_lowered_by(rank)
         {

@@ -1,8 +1,8 @@
 //! Brings Clerk in line with Stripe for everyone whose state may have changed.
 //!
-//! A [`Trigger`] says whose: a delivery's event, or somebody who asks. [`PlanSync`] is the whole of it. [`discovery`] finds
-//! whom it concerns, [`ownership`] says whose a subscription is, [`subject`] brings the record of one of them in line, and
-//! [`audit`] writes down each change once. Nothing here knows of a delivery, or of the command.
+//! A [`Trigger`] says whose. [`PlanSync`] is the whole of it, and [`RecordedSync`] that together with its audit.
+//! [`discovery`] finds whom it concerns, [`ownership`] says whose a subscription is, [`subject`] brings the record of one
+//! of them in line, and [`audit`] writes down each change once. Nothing here knows what has started a sync.
 
 mod api_request;
 pub(crate) mod audit;
@@ -22,7 +22,7 @@ mod trigger;
 pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, found};
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
-pub(crate) use error::{RETRY_AFTER_S, Service, SyncError};
+pub(crate) use error::{Service, SyncError};
 pub(crate) use metrics::SyncMetrics;
 pub(crate) use ownership::{
     Claims, NamedSubject, Note, SessionClaims, Via, named_before, named_in, named_in_event,

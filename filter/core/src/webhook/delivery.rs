@@ -25,6 +25,10 @@ use crate::problem::Problem;
 use crate::report::Report;
 use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncStep, Trigger, audit};
 use crate::time::Micros;
+use std::time::Duration;
+
+/// The time for a sync that a sender waits for. Stripe's Checkout holds the customer's redirect for at most 10 s.
+const SYNC_TIME: Duration = Duration::from_secs(8);
 
 /// How often remembering an event is tried while other workers are faster. Forgetting one is harmless.
 const REMEMBER_TRIES_MAX: u32 = 3;
@@ -248,7 +252,7 @@ impl<S: EventSource> Delivery<S> {
 
     fn begin(&mut self, worker: &mut Worker<S>, now: Micros, recalled: Recalled) -> Action {
         let Recalled { event, trigger, place, .. } = recalled;
-        match RecordedSync::begin(&worker.sync, now, trigger, Deadline::of_delivery(now)) {
+        match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME)) {
             Ok((sync, action)) => {
                 self.stage = Stage::Syncing(Box::new(Syncing { event, place, sync }));
                 action

@@ -1,8 +1,9 @@
 //! A delivery of an event on its way through the gateway.
 //!
-//! [`Delivery`] is the machine of one HTTP request: it holds the body, has its [`source`] verify it, and lets
-//! [`crate::sync`] bring Clerk in line with Stripe. An event is never applied: it only says whose state may have changed.
-//! [`Worker`] is what the requests of a worker thread share. A second sender of events is a second [`source`].
+//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its [`source`] verify it, and lets
+//! [`sync`](crate::sync) bring Clerk in line with Stripe. An event is never applied: it only says whose state may have
+//! changed. [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a second
+//! [`source`].
 
 mod arrival;
 mod delivery;
@@ -19,6 +20,4 @@ mod source;
 mod stripe;
 mod worker;
 
-pub use delivery::Delivery;
 pub use stripe::{StripeDelivery, StripeWorker};
-pub use worker::Worker;

@@ -5,9 +5,12 @@ use super::worker::Worker;
 use crate::ids::EventId;
 use crate::problem::Problem;
 use crate::report::{Level, Report};
-use crate::sync::{RETRY_AFTER_S, SyncError};
+use crate::sync::SyncError;
 use crate::time::Micros;
 use serde::Serialize;
+
+/// Seconds after which the sender may try again. It keeps to its own schedule; people and proxies read this.
+const RETRY_AFTER_S: &str = "30";
 
 /// An alarm about what strangers can cause.
 #[derive(Serialize)]

@@ -81,7 +81,7 @@ pub(crate) struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// The same change, to what is shown now, seen from another plan than the one that it was reckoned from.
+    /// The same change, to what is shown now, seen from another plan than the one that it goes from.
     pub(crate) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
         let cause = match self.action {
             PlanAction::Created => Cause::First,

@@ -191,7 +191,7 @@ impl Claims {
         settings: &SyncSettings,
     ) -> Self {
         let (metadata, keys) = (&subscription.metadata, &settings.subject_keys);
-        let former = FormerNote::read(metadata, session);
+        let former = FormerNote::read(metadata, session.and_then(|session| session.reference.as_ref()));
         let own = OwnClaims::of(metadata, keys, former);
         let (note, unfit_note) = match Note::read(metadata) {
             Ok(note) => (note, None),

@@ -3,7 +3,6 @@
 //! A note only caches: it counts as much as the session's own words do. It stands under keys of our own, on the
 //! subscription alone, and nothing is ever written under the keys that the configuration names.
 
-use super::claims::SessionClaims;
 use crate::config::SubjectKeys;
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_FROM_KEY, OWNER_KEY};
 use crate::ids::Subject;
@@ -61,10 +60,11 @@ pub(crate) struct FormerNote<'a> {
 }
 
 impl<'a> FormerNote<'a> {
-    /// The former note in a subscription's metadata, if they carry the mark.
-    pub(crate) fn read(metadata: &Metadata, session: Option<&'a SessionClaims>) -> Option<Self> {
+    /// Reads the former note in a subscription's metadata, if they carry the mark. `reference` is what the session's
+    /// `client_reference_id` names, if that was read.
+    pub(crate) fn read(metadata: &Metadata, reference: Option<&'a Subject>) -> Option<Self> {
         let marked = metadata.get(FORMER_MARK_KEY) == Some(NoteSource::Reference.as_str());
-        marked.then(|| FormerNote { reference: session.and_then(|session| session.reference.as_ref()) })
+        marked.then_some(FormerNote { reference })
     }
 
     /// Whether this value under a configured key belongs to the note, and not to the seller.

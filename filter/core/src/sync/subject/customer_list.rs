@@ -27,12 +27,12 @@ impl HeldCustomers {
         self.live.len() > CUSTOMERS_MAX
     }
 
-    /// The record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in `aim`.
+    /// The record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in `target`.
     ///
     /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
     /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same
     /// truth twice is written once.
-    pub(crate) fn lists(&self, shown: &Record, aim: Record) -> Record {
+    pub(crate) fn lists(&self, shown: &Record, target: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);
@@ -42,12 +42,13 @@ impl HeldCustomers {
             false => SortedSet::default(),
         };
         let kept = shown.customers.difference(&taken_off).cloned();
-        let aim = Record { customers: kept.chain(live).collect(), removed: shown.removed.clone(), ..aim };
-        if aim == *shown {
-            return aim;
+        let target =
+            Record { customers: kept.chain(live).collect(), removed: shown.removed.clone(), ..target };
+        if target == *shown {
+            return target;
         }
         let unsettled = shown.removed.difference(&self.read).cloned();
-        Record { removed: unsettled.chain(taken_off).collect(), ..aim }
+        Record { removed: unsettled.chain(taken_off).collect(), ..target }
     }
 }
 
@@ -87,9 +88,9 @@ mod tests {
 
     #[test]
     fn the_removed_are_struck_out_when_the_plan_is_written() {
-        let aim = Record { plan: Some("pro".to_owned()), ..Record::default() };
-        let got = holders("a", "a b").lists(&record("a", "b"), aim.clone());
-        assert_eq!(got, Record { customers: set("a"), ..aim });
+        let target = Record { plan: Some("pro".to_owned()), ..Record::default() };
+        let got = holders("a", "a b").lists(&record("a", "b"), target.clone());
+        assert_eq!(got, Record { customers: set("a"), ..target });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod customer_list;
 mod paid_plans;
 mod request;
+mod stripe_state;
 mod subject_sync;
 mod target_plan;
 mod target_record;

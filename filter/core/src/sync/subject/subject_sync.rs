@@ -12,17 +12,13 @@
 //! ```
 
 use super::request::SubjectRequest;
-use super::target_record::{Account, RecordedSubscription, StripeState};
+use super::stripe_state::{Account, StripeState};
 use crate::clerk::metadata::Record;
 use crate::config::PastDue;
 use crate::http::Outcome;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
-use crate::stripe::subscription::Page;
-use crate::sync::api_request::{
-    ApiRequest, ListOpenInvoices, ListSubscriptions, ReadRecord, RecordedResponse, RetrieveRecorded,
-    WriteRecord,
-};
+use crate::sync::api_request::{ApiRequest, ListOpenInvoices, ListSubscriptions, ReadRecord, WriteRecord};
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
@@ -294,11 +290,14 @@ impl SubjectSync {
             SubjectRequest::Write(request) => self.learn_record(request.read(settings, outcome)?),
             SubjectRequest::Subscriptions(request) => {
                 let page = request.read(settings, outcome)?;
-                return Ok(self.learn_page(findings, request, page));
+                let next = self.stripe.take_page(findings, request, page);
+                return Ok(next.map(SubjectRequest::Subscriptions));
             }
             SubjectRequest::Recorded(request) => {
                 let response = request.read(settings, outcome)?;
-                return Ok(self.learn_recorded(findings, request, response));
+                let next = self.stripe.take_recorded(findings, request, response);
+                self.also.extend(next.iter().map(|request| request.customer.clone()));
+                return Ok(next.map(SubjectRequest::Subscriptions));
             }
             SubjectRequest::Items(request) => {
                 let page = request.read(settings, outcome)?;
@@ -337,63 +336,6 @@ impl SubjectSync {
         self.record = record;
     }
 
-    /// Takes a page of a customer's subscriptions. Returns the request for the one after it.
-    fn learn_page(
-        &mut self,
-        findings: &mut SyncFindings,
-        request: ListSubscriptions,
-        page: Page,
-    ) -> Option<SubjectRequest> {
-        let customer = request.customer.clone();
-        let next = findings.next_page(request, page.next);
-        if next.is_cut() {
-            self.stripe.cut.insert(customer.clone());
-        }
-        findings.skipped.extend(page.skipped);
-        if !page.unreadable.is_empty() {
-            self.stripe.partly_read.insert(customer);
-        }
-        self.stripe.unreadable.extend(page.unreadable.iter().cloned());
-        findings.unreadable.extend(page.unreadable);
-        for found in page.subscriptions {
-            self.stripe.subscriptions.insert(found.id.clone(), found);
-        }
-        next.request().map(SubjectRequest::Subscriptions)
-    }
-
-    /// Takes what Stripe says of the recorded subscription. Returns the request for its customer's, which may be more.
-    fn learn_recorded(
-        &mut self,
-        findings: &mut SyncFindings,
-        RetrieveRecorded(id): RetrieveRecorded,
-        response: RecordedResponse,
-    ) -> Option<SubjectRequest> {
-        self.stripe.recorded = match &response {
-            RecordedResponse::Found(_) | RecordedResponse::Unreadable => RecordedSubscription::Read,
-            RecordedResponse::Unknown => RecordedSubscription::Unknown,
-        };
-        let found = match response {
-            RecordedResponse::Found(found) => *found,
-            RecordedResponse::Unknown => {
-                findings.unknown_recorded.insert(id);
-                return None;
-            }
-            RecordedResponse::Unreadable => {
-                self.stripe.unreadable.insert(id.clone());
-                findings.unreadable.insert(id);
-                return None;
-            }
-        };
-        let customer = found.customer.clone();
-        self.stripe.subscriptions.insert(id, found);
-        if self.stripe.customers.contains(&customer) {
-            return None;
-        }
-        self.stripe.customers.insert(customer.clone());
-        self.also.insert(customer.clone());
-        Some(SubjectRequest::Subscriptions(ListSubscriptions::first(&customer, true)))
-    }
-
     /// Asks for what is missing; once nothing is, writes what differs.
     fn advance(
         &mut self,
@@ -413,7 +355,7 @@ impl SubjectSync {
         if self.stripe.is_cut_for(state, findings, &self.subject, now) {
             return Err(SyncError::TooMany);
         }
-        let target = self.stripe.reckon(state, findings, account, now);
+        let target = self.stripe.target_record(state, findings, account, now);
         if self.record.is_none() {
             let made = target.granting_since_s.map(Micros::from_secs);
             if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
@@ -428,9 +370,9 @@ impl SubjectSync {
         self.awaits_mapping = target.awaits_mapping;
         let mut requests: Vec<_> = target.notes.into_iter().map(SubjectRequest::Note).collect();
         self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
-        if let Some(patch) = shown.patch(&target.aim, &state.settings.plan_key) {
+        if let Some(patch) = shown.patch(&target.record, &state.settings.plan_key) {
             requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
-            self.writing = Some(Change { from: shown, to: target.aim, asked_at: self.asked_at });
+            self.writing = Some(Change { from: shown, to: target.record, asked_at: self.asked_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }
