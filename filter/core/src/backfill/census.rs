@@ -4,7 +4,8 @@
 //! with more than the default plan, or with a subscription that grants it, so that what nothing pays for any more is
 //! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
 
-use super::reconciliation::BackfillError;
+use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
+use super::error::BackfillError;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
 use crate::clerk::roster::{self, Kind};
@@ -17,10 +18,10 @@ use crate::stripe::api::{Searched, StripeApi};
 use crate::stripe::outcome::Answer;
 use crate::stripe::search::Found;
 use crate::stripe::subscription::{Page, Subscription};
-use crate::sync::SyncState;
-use crate::sync::{ApiRequest, ListSessions, SessionsResponse, found};
-use crate::sync::{Claims, NamedSubject, SessionClaims, Via};
-use crate::sync::{Service, SyncError};
+use crate::sync::{
+    ApiRequest, Claims, ListSessions, NamedSubject, Service, SessionClaims, SessionsResponse, SyncError,
+    SyncState, Via, found,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many subscriptions, users or organisations are read at most.
@@ -34,74 +35,6 @@ const ENDED_CUSTOMERS_MAX: usize = 16;
 
 /// How many pages of one search are read.
 const SEARCH_PAGES_MAX: usize = 10;
-
-/// Whom a census is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everyone.
-    All,
-    /// One user or organisation.
-    Subject(Subject),
-}
-
-/// Somebody to bring in line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Who.
-    pub subject: Subject,
-    /// The customers that may hold subscriptions of theirs.
-    pub customers: SortedSet<CustomerId>,
-    /// Whether Stripe's metadata name them, and not only a payer's own choice or Clerk's record.
-    pub trusted: bool,
-}
-
-/// What a census found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CensusResult {
-    /// Everyone to bring in line, in the order of their ids.
-    pub candidates: Vec<Candidate>,
-    /// Live subscriptions that name nobody, and their customers.
-    pub unowned: Vec<(SubscriptionId, CustomerId)>,
-    /// Ids that do not look like Stripe's or Clerk's; they were left out.
-    pub skipped: Vec<String>,
-    /// What was read.
-    pub counts: CensusCounts,
-    /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong together. Nothing
-    /// after a census of one subject.
-    pub in_both: usize,
-}
-
-impl CensusResult {
-    /// The same, in which a plan of which nobody knows the origin is to end as one does that Stripe no longer pays for.
-    ///
-    /// # Errors
-    /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may be of
-    /// another account, and every plan without a record would end.
-    pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
-        if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
-            let detail = "Stripe's metadata name nobody target Clerk has: the API key may be of another account or mode, and \
-                          every plan given by hand would end; if it is the right one, end them by `--subject`"
-                .to_owned();
-            let error = SyncError::Credentials { service: Service::Stripe };
-            return Err(BackfillError { detail, ..BackfillError::from(&error) });
-        }
-        self.candidates.iter_mut().for_each(|candidate| candidate.trusted = true);
-        Ok(self)
-    }
-}
-
-/// How far a census has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CensusCounts {
-    /// Subscriptions read.
-    pub subscriptions: usize,
-    /// Users read.
-    pub users: usize,
-    /// Organisations read.
-    pub organizations: usize,
-    /// Subscriptions whose Checkout Session is to be looked up yet.
-    pub lookups_left: usize,
-}
 
 /// A census on its way.
 #[derive(Debug, Default)]
@@ -265,7 +198,7 @@ impl Census {
             }
             CensusRequest::Members { kind, offset } => {
                 let page = roster::Page::read(outcome, kind, &state.settings.plan_key)
-                    .map_err(|error| SyncError::of_clerk(&error))?;
+                    .map_err(|error| SyncError::from_clerk(&error))?;
                 let counted = match kind {
                     Kind::Users => &mut self.counts.users,
                     Kind::Organizations => &mut self.counts.organizations,
@@ -314,7 +247,7 @@ impl Census {
             SessionsResponse::Refused(_) if is_named => return Ok(()),
             SessionsResponse::Refused(why) => return Err(why),
         };
-        let words = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
+        let words = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
         // The one that cannot be read may name somebody else.
         if list.unread && !words.has_metadata() {
             self.skipped.push(subscription.as_str().to_owned());
@@ -330,7 +263,7 @@ impl Census {
 
     fn meet(&mut self, state: &SyncState, subscription: &Subscription) {
         self.known.insert(subscription.id.clone());
-        let claims = Claims::of(subscription, None, &state.settings);
+        let claims = Claims::new(subscription, None, &state.settings);
         let (id, customer) = (&subscription.id, &subscription.customer);
         let is_live = subscription.status.is_live();
         for named in claims.everyone() {

@@ -3,10 +3,14 @@
 //! A [`Census`] finds who there is, and a [`Reconciliation`] is the sync of one of them.
 
 mod census;
+mod census_result;
+mod error;
 mod reconciliation;
 
-pub use crate::sync::{Change, SubjectStatus, SyncState};
-pub use census::{Candidate, Census, CensusCounts, CensusResult, Scope};
+pub use crate::sync::{RecordChange, SubjectStatus, SyncState};
+pub use census::Census;
+pub use census_result::{Candidate, CensusCounts, CensusResult, Scope};
+pub use error::BackfillError;
 pub use reconciliation::{
-    BackfillError, Conclusion, Intent, NotedOwner, Reconciliation, ReconciliationStep, SubjectOutcome, Target,
+    Conclusion, Intent, NotedOwner, Reconciliation, ReconciliationStep, SubjectOutcome, Target,
 };

@@ -3,21 +3,17 @@
 //! It is the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
 //! judgement. A rehearsal stops each subject before its first write and says what that would be.
 
+use super::error::BackfillError;
 use crate::clerk::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject};
 use crate::machine::CallId;
 use crate::report::Report;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::sync::Deadline;
-use crate::sync::NoteOwner;
-use crate::sync::SyncError;
-use crate::sync::SyncState;
-use crate::sync::audit;
-use crate::sync::{About, Trigger};
-use crate::sync::{Change, SubjectStatus};
-use crate::sync::{NamedSubject, Via};
-use crate::sync::{PlanSync, SyncProgress};
+use crate::sync::{
+    About, Deadline, NamedSubject, NoteOwner, PlanSync, RecordChange, SubjectStatus, SyncError, SyncProgress,
+    SyncState, Trigger, Via, audit,
+};
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -84,7 +80,7 @@ pub struct SubjectOutcome {
     /// Clerk's latest answer; `None` if it does not have the subject, or did not say.
     pub record: Option<Record>,
     /// What was written, from the first to the last, or what would be.
-    pub change: Option<Change>,
+    pub change: Option<RecordChange>,
     /// The customer that pays, or one that did.
     pub customer: Option<CustomerId>,
     /// How it ended; `None` if it stopped before a write, or failed.
@@ -100,23 +96,6 @@ pub struct NotedOwner {
     pub subject: Subject,
 }
 
-/// Why something did not come to its end. Nothing was taken away or granted by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackfillError {
-    /// As in the filter's alarms: `bad_credentials` …
-    pub code: &'static str,
-    /// In a sentence.
-    pub detail: String,
-    /// Whether it may pass by itself.
-    pub is_transient: bool,
-}
-
-impl From<&SyncError> for BackfillError {
-    fn from(error: &SyncError) -> Self {
-        BackfillError { code: error.code(), detail: error.to_string(), is_transient: !error.is_alarm() }
-    }
-}
-
 /// One reconciliation on its way.
 #[derive(Debug)]
 pub struct Reconciliation {
@@ -126,7 +105,7 @@ pub struct Reconciliation {
     under_way: SortedSet<CallId>,
     answered: usize,
     names: Vec<NotedOwner>,
-    changes: SortedMap<Subject, Change>,
+    changes: SortedMap<Subject, RecordChange>,
     reports: Vec<Report>,
 }
 
@@ -175,7 +154,7 @@ impl Reconciliation {
             self.reports
                 .extend(before.map(|before| audit::change(&self.sync, &subject, &before, &change.to)));
             let first = self.changes.remove(&subject).map_or(change.from, |earlier| earlier.from);
-            self.changes.insert(subject, Change { from: first, ..change });
+            self.changes.insert(subject, RecordChange { from: first, ..change });
         }
         self.progressed(now, progress)
     }

@@ -71,7 +71,7 @@ impl Discovery {
         match &trigger.about {
             About::Subscription(id) => {
                 let sessions =
-                    (!trigger.says_whose).then(|| DiscoveryRequest::Sessions(ListSessions(id.clone())));
+                    (!trigger.names_owner).then(|| DiscoveryRequest::Sessions(ListSessions(id.clone())));
                 let subscription = DiscoveryRequest::Subscription(RetrieveSubscription(id.clone()));
                 [subscription].into_iter().chain(sessions).collect()
             }

@@ -12,7 +12,7 @@ use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::NamedSubject;
 use super::state::SyncState;
-use super::subject::{Change, SubjectRequest, SubjectStatus, SubjectSync};
+use super::subject::{RecordChange, SubjectRequest, SubjectStatus, SubjectSync};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
@@ -313,7 +313,7 @@ impl PlanSync {
     }
 
     /// The changes that these callouts are to write.
-    pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, Change)> {
+    pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, RecordChange)> {
         let requests = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
         let changes = requests.filter_map(|request| {
             let SyncRequest::Subject(index, SubjectRequest::Write(_)) = request else { return None };
@@ -324,7 +324,7 @@ impl PlanSync {
     }
 
     /// The changes that Clerk has confirmed since this was last asked.
-    pub(crate) fn take_changes(&mut self) -> Vec<(Subject, Change)> {
+    pub(crate) fn take_changes(&mut self) -> Vec<(Subject, RecordChange)> {
         let mut changes = Vec::new();
         for subject in &mut self.subjects {
             for change in std::mem::take(&mut subject.changes) {

@@ -124,7 +124,7 @@ impl SyncError {
 
 impl SyncError {
     /// What an error of Clerk's means to a sync.
-    pub(crate) fn of_clerk(error: &ApiError) -> Self {
+    pub(crate) fn from_clerk(error: &ApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {
             ApiError::Credentials { .. } => SyncError::Credentials { service },

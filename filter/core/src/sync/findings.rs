@@ -129,7 +129,7 @@ impl SyncFindings {
     pub(crate) fn claims(&self, state: &SyncState, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);
         let session = read.or_else(|| state.silent_sessions.get(&subscription.id, now));
-        Claims::of(subscription, session, &state.settings)
+        Claims::new(subscription, session, &state.settings)
     }
 
     /// The sessions of those subscriptions among these that may be read, the first of them first. That of `always` may
@@ -184,7 +184,7 @@ impl SyncFindings {
                 return;
             }
         };
-        let claims = SessionClaims::of(&list.sessions, &state.settings.subject_keys);
+        let claims = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
         if list.unread {
             self.unreadable_sessions.insert(subscription.clone());
             // The one that cannot be read may say more than the others.

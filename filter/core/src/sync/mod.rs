@@ -25,11 +25,11 @@ pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{Service, SyncError};
 pub(crate) use metrics::SyncMetrics;
 pub(crate) use ownership::{
-    Claims, NamedSubject, Note, SessionClaims, Via, named_before, named_in, named_in_event,
+    Claims, NamedSubject, OwnerNote, SessionClaims, Via, named_before, named_in, named_in_event,
 };
 pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
 #[cfg(test)]
 pub(crate) use subject::CUSTOMERS_MAX;
-pub use subject::{Change, SubjectStatus};
+pub use subject::{RecordChange, SubjectStatus};
 pub(crate) use trigger::{About, Trigger};

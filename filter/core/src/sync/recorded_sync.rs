@@ -22,12 +22,12 @@ use crate::time::Micros;
 pub(crate) struct RecordedSync {
     began: Micros,
     sync: PlanSync,
-    stage: Stage,
+    stage: RecordingStage,
     reports: Vec<Report>,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum RecordingStage {
     /// Stripe and Clerk are asked.
     Calling,
     /// The step that the sync has taken is recorded.
@@ -75,29 +75,29 @@ impl RecordedSync {
         deadline: Deadline,
     ) -> Result<(Self, Action), SyncError> {
         let (sync, calls) = PlanSync::begin(state, now, trigger, deadline)?;
-        let recorded = RecordedSync { began: now, sync, stage: Stage::Calling, reports: Vec::new() };
+        let recorded = RecordedSync { began: now, sync, stage: RecordingStage::Calling, reports: Vec::new() };
         Ok((recorded, if calls.is_empty() { Action::Wait } else { Action::Call(calls) }))
     }
 
     /// Takes the outcome of one of its actions.
     pub(crate) fn handle(&mut self, state: &mut SyncState, now: Micros, input: &Input<'_>) -> SyncStep {
-        let stage = std::mem::replace(&mut self.stage, Stage::Calling);
+        let stage = std::mem::replace(&mut self.stage, RecordingStage::Calling);
         match (stage, input) {
-            (Stage::Calling, Input::Answered { call, outcome }) => {
+            (RecordingStage::Calling, Input::Answered { call, outcome }) => {
                 let progress = self.sync.answered(state, now, *call, outcome);
                 let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
                 self.record(state, now, recorder, progress)
             }
-            (Stage::Recording(mut recorder, progress), Input::Loaded { value, version }) => {
+            (RecordingStage::Recording(mut recorder, progress), Input::Loaded { value, version }) => {
                 match recorder.loaded(value.unwrap_or_default(), &state.plans, now) {
                     Some((key, value)) => {
-                        self.stage = Stage::Recording(recorder, progress);
+                        self.stage = RecordingStage::Recording(recorder, progress);
                         SyncStep::Continue(Action::Swap { key, value, version: *version }, Vec::new())
                     }
                     None => self.record(state, now, recorder, progress),
                 }
             }
-            (Stage::Recording(mut recorder, progress), Input::Swapped { stored }) => {
+            (RecordingStage::Recording(mut recorder, progress), Input::Swapped { stored }) => {
                 self.reports.extend(recorder.swapped(*stored, &self.sync));
                 self.record(state, now, recorder, progress)
             }
@@ -119,7 +119,7 @@ impl RecordedSync {
     ) -> SyncStep {
         let action = match (recorder.next(&state.namespace), progress) {
             (Some(key), progress) => {
-                self.stage = Stage::Recording(recorder, progress);
+                self.stage = RecordingStage::Recording(recorder, progress);
                 Action::Load { key }
             }
             (None, Ok(SyncProgress::Call(calls))) if calls.is_empty() => Action::Wait,

@@ -20,7 +20,7 @@ pub(crate) struct Trigger {
     pub(crate) named: Vec<NamedSubject>,
     /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its Checkout
     /// Session has nothing to add.
-    pub(crate) says_whose: bool,
+    pub(crate) names_owner: bool,
     /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
     pub(crate) is_checkout: bool,
     /// Keys of ours in it that hold no id.
@@ -51,7 +51,7 @@ impl Trigger {
             about,
             customer: None,
             named: Vec::new(),
-            says_whose: false,
+            names_owner: false,
             is_checkout: false,
             unfit: Vec::new(),
             skipped: Vec::new(),

@@ -15,7 +15,7 @@ use super::refusal;
 use super::remembered_events::Place;
 use super::result::DeliveryResult;
 use super::source::{EventSource, EventWork, VerifiedEvent};
-use super::worker::Worker;
+use super::worker::WebhookWorker;
 use crate::config::Mode;
 use crate::held::Hold;
 use crate::http::{Forward, HeaderMap};
@@ -40,13 +40,13 @@ pub struct Delivery<S: EventSource> {
     remove: Vec<Vec<u8>>,
     /// Its part of what the worker thread holds.
     hold: Option<Hold>,
-    stage: Stage<S::Signature>,
+    stage: DeliveryStage<S::Signature>,
     reports: Vec<Report>,
 }
 
 /// What is being waited for.
 #[derive(Debug)]
-enum Stage<G> {
+enum DeliveryStage<G> {
     /// The request itself.
     Header,
     /// The rest of its body, which must be what was signed. The header counts with so many bytes.
@@ -81,30 +81,32 @@ struct Syncing {
 
 impl<S: EventSource> Default for Delivery<S> {
     fn default() -> Self {
-        Delivery { remove: Vec::new(), hold: None, stage: Stage::Header, reports: Vec::new() }
+        Delivery { remove: Vec::new(), hold: None, stage: DeliveryStage::Header, reports: Vec::new() }
     }
 }
 
 impl<S: EventSource> Machine for Delivery<S> {
-    type Worker = Worker<S>;
+    type Worker = WebhookWorker<S>;
 
-    fn handle(&mut self, worker: &mut Worker<S>, now: Micros, input: Input<'_>) -> Step {
-        let stage = std::mem::replace(&mut self.stage, Stage::Answered);
+    fn handle(&mut self, worker: &mut WebhookWorker<S>, now: Micros, input: Input<'_>) -> Step {
+        let stage = std::mem::replace(&mut self.stage, DeliveryStage::Answered);
         let action = match (stage, input) {
-            (Stage::Header, Input::Head { headers, end_of_stream }) => {
+            (DeliveryStage::Header, Input::Head { headers, end_of_stream }) => {
                 self.arrive(worker, now, &headers, end_of_stream)
             }
-            (Stage::Body { signature, header_bytes }, Input::BodyGrew { bytes }) => {
+            (DeliveryStage::Body { signature, header_bytes }, Input::BodyGrew { bytes }) => {
                 if bytes > worker.endpoint.body_bytes_max {
                     self.refuse(DeliveryResult::TooLarge, refusal::too_large(worker.endpoint.body_bytes_max))
                 } else if self.grow(header_bytes.saturating_add(bytes)) {
-                    self.wait_in(Stage::Body { signature, header_bytes })
+                    self.wait_in(DeliveryStage::Body { signature, header_bytes })
                 } else {
                     self.refuse_overload(worker, now)
                 }
             }
-            (Stage::Body { signature, .. }, Input::Body(body)) => self.judge(worker, now, &signature, body),
-            (Stage::Recall(recalled), Input::Loaded { value, .. }) => {
+            (DeliveryStage::Body { signature, .. }, Input::Body(body)) => {
+                self.judge(worker, now, &signature, body)
+            }
+            (DeliveryStage::Recall(recalled), Input::Loaded { value, .. }) => {
                 match recalled.place.ended_before(value.unwrap_or_default(), recalled.signed_at, now) {
                     true => {
                         self.receipt(worker, &Receipt::new(DeliveryResult::AlreadyReceived, &recalled.event))
@@ -112,26 +114,26 @@ impl<S: EventSource> Machine for Delivery<S> {
                     false => self.begin(worker, now, *recalled),
                 }
             }
-            (Stage::Syncing(mut syncing), input) => {
+            (DeliveryStage::Syncing(mut syncing), input) => {
                 match syncing.sync.handle(&mut worker.sync, now, &input) {
                     SyncStep::Continue(action, reports) => {
                         self.reports.extend(reports);
-                        self.stage = Stage::Syncing(syncing);
+                        self.stage = DeliveryStage::Syncing(syncing);
                         action
                     }
                     SyncStep::Ended(end) => self.conclude(worker, now, *syncing, *end),
                 }
             }
-            (Stage::Remember { place, ended, tries, then }, Input::Loaded { value, version }) => {
+            (DeliveryStage::Remember { place, ended, tries, then }, Input::Loaded { value, version }) => {
                 let value = place.remember(value.unwrap_or_default(), ended);
                 let key = place.key.clone();
-                self.stage = Stage::Remember { place, ended, tries, then };
+                self.stage = DeliveryStage::Remember { place, ended, tries, then };
                 Action::Swap { key, value, version }
             }
-            (Stage::Remember { place, ended, tries, then }, Input::Swapped { stored }) => {
+            (DeliveryStage::Remember { place, ended, tries, then }, Input::Swapped { stored }) => {
                 self.remember(place, ended, tries, then, stored)
             }
-            (Stage::Forwarded { place, ended }, Input::Responded { status: 200..=299 }) => {
+            (DeliveryStage::Forwarded { place, ended }, Input::Responded { status: 200..=299 }) => {
                 self.remember(place, ended, 0, Action::Wait, false)
             }
             // What nobody asked for changes nothing.
@@ -146,14 +148,14 @@ impl<S: EventSource> Machine for Delivery<S> {
 }
 
 impl<S: EventSource> Delivery<S> {
-    fn wait_in(&mut self, stage: Stage<S::Signature>) -> Action {
+    fn wait_in(&mut self, stage: DeliveryStage<S::Signature>) -> Action {
         self.stage = stage;
         Action::Wait
     }
 
     fn arrive(
         &mut self,
-        worker: &mut Worker<S>,
+        worker: &mut WebhookWorker<S>,
         now: Micros,
         headers: &HeaderMap,
         end_of_stream: bool,
@@ -187,7 +189,7 @@ impl<S: EventSource> Delivery<S> {
         }
         match end_of_stream {
             true => self.judge(worker, now, &signature, b""),
-            false => self.wait_in(Stage::Body { signature, header_bytes }),
+            false => self.wait_in(DeliveryStage::Body { signature, header_bytes }),
         }
     }
 
@@ -198,7 +200,7 @@ impl<S: EventSource> Delivery<S> {
 
     fn judge(
         &mut self,
-        worker: &mut Worker<S>,
+        worker: &mut WebhookWorker<S>,
         now: Micros,
         signature: &S::Signature,
         body: &[u8],
@@ -217,7 +219,7 @@ impl<S: EventSource> Delivery<S> {
                 let place = Place::of(&event, &worker.sync.namespace);
                 let key = place.key.clone();
                 let recalled = Recalled { event, signed_at, trigger: *trigger, place };
-                self.stage = Stage::Recall(Box::new(recalled));
+                self.stage = DeliveryStage::Recall(Box::new(recalled));
                 Action::Load { key }
             }
             EventWork::None(alarms) => {
@@ -246,15 +248,15 @@ impl<S: EventSource> Delivery<S> {
         action
     }
 
-    fn refuse_overload(&mut self, worker: &mut Worker<S>, now: Micros) -> Action {
+    fn refuse_overload(&mut self, worker: &mut WebhookWorker<S>, now: Micros) -> Action {
         self.refuse_and_report(DeliveryResult::Overloaded, refusal::overloaded(worker, now))
     }
 
-    fn begin(&mut self, worker: &mut Worker<S>, now: Micros, recalled: Recalled) -> Action {
+    fn begin(&mut self, worker: &mut WebhookWorker<S>, now: Micros, recalled: Recalled) -> Action {
         let Recalled { event, trigger, place, .. } = recalled;
         match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME)) {
             Ok((sync, action)) => {
-                self.stage = Stage::Syncing(Box::new(Syncing { event, place, sync }));
+                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, place, sync }));
                 action
             }
             Err(error) => {
@@ -269,7 +271,13 @@ impl<S: EventSource> Delivery<S> {
         self.refuse(DeliveryResult::Failed, refusal::failed(error, event))
     }
 
-    fn conclude(&mut self, worker: &Worker<S>, now: Micros, syncing: Syncing, mut end: SyncEnd) -> Action {
+    fn conclude(
+        &mut self,
+        worker: &WebhookWorker<S>,
+        now: Micros,
+        syncing: Syncing,
+        mut end: SyncEnd,
+    ) -> Action {
         let Syncing { event, place, .. } = syncing;
         self.reports.push(metrics::SYNC.took(end.began, now));
         self.reports.append(&mut end.reports);
@@ -282,7 +290,7 @@ impl<S: EventSource> Delivery<S> {
             _ if result != DeliveryResult::Processed || end.has_alarms => then,
             // The upstream may yet fail; then the sender retries.
             Action::Forward(forward) => {
-                self.stage = Stage::Forwarded { place, ended: now };
+                self.stage = DeliveryStage::Forwarded { place, ended: now };
                 Action::Forward(Forward { tell_status: true, ..forward })
             }
             then => self.remember(place, now, 0, then, false),
@@ -295,12 +303,12 @@ impl<S: EventSource> Delivery<S> {
             return then;
         }
         let key = place.key.clone();
-        self.stage = Stage::Remember { place, ended, tries: tries.saturating_add(1), then };
+        self.stage = DeliveryStage::Remember { place, ended, tries: tries.saturating_add(1), then };
         Action::Load { key }
     }
 
     /// Answers, or lets the event go on to the upstream where the configuration says so.
-    fn receipt(&mut self, worker: &Worker<S>, receipt: &Receipt<'_>) -> Action {
+    fn receipt(&mut self, worker: &WebhookWorker<S>, receipt: &Receipt<'_>) -> Action {
         if worker.endpoint.mode == Mode::Respond {
             return self.reply(receipt);
         }

@@ -1,7 +1,7 @@
 //! The answers to deliveries that are not taken, or whose work is not done.
 
 use super::source::{EventRejection, EventSource};
-use super::worker::Worker;
+use super::worker::WebhookWorker;
 use crate::ids::EventId;
 use crate::problem::Problem;
 use crate::report::{Level, Report};
@@ -32,7 +32,7 @@ pub(super) fn too_large(body_bytes_max: usize) -> Problem {
 
 /// Answers what is no event of the source, and logs it at most once a minute.
 pub(super) fn rejected<S: EventSource>(
-    worker: &mut Worker<S>,
+    worker: &mut WebhookWorker<S>,
     now: Micros,
     rejection: EventRejection,
 ) -> (Problem, Option<Report>) {
@@ -47,7 +47,7 @@ pub(super) fn rejected<S: EventSource>(
 }
 
 /// Answers a delivery for which this worker thread holds too much already, and logs it at most once a minute.
-pub(super) fn overloaded<S>(worker: &mut Worker<S>, now: Micros) -> (Problem, Option<Report>) {
+pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Problem, Option<Report>) {
     let line = worker.overload_logged.is_due(now).then(|| {
         let detail = "too many deliveries, or too many bytes of them, wait for their end at once";
         StrangerLine { alarm: "deliveries_overloaded", detail }.into()

@@ -2,7 +2,7 @@
 
 use super::delivery::Delivery;
 use super::source::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
-use super::worker::{Endpoint, Worker};
+use super::worker::{Endpoint, WebhookWorker};
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
 use crate::identity::Voucher;
@@ -58,15 +58,23 @@ impl EventSource for OtherSource {
     }
 }
 
-fn worker(mode: Mode) -> Worker<OtherSource> {
+fn worker(mode: Mode) -> WebhookWorker<OtherSource> {
     let document = br#"{"plans": [{"name": "free"}], "stripe_webhook": {
         "path": "/s", "signing_secrets": {"env": "S"}, "stripe": {"cluster": "s"}, "clerk": {"cluster": "c"}}}"#;
     let configuration = config::webhook_without_signing(document, &|_| None).unwrap();
     let sync = SyncState::new(configuration.map_section(|section| section.sync));
-    Worker::with_source(OtherSource, Endpoint { path: "/others".to_owned(), mode, body_bytes_max: 99 }, sync)
+    WebhookWorker::with_source(
+        OtherSource,
+        Endpoint { path: "/others".to_owned(), mode, body_bytes_max: 99 },
+        sync,
+    )
 }
 
-fn deliver(worker: &mut Worker<OtherSource>, signed: &str, body: &str) -> (Delivery<OtherSource>, Action) {
+fn deliver(
+    worker: &mut WebhookWorker<OtherSource>,
+    signed: &str,
+    body: &str,
+) -> (Delivery<OtherSource>, Action) {
     let fields = [(":method", "POST"), (":path", "/others"), ("x-signed", signed)];
     let headers = HeaderMap::from_fields(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
     let mut delivery = Delivery::default();

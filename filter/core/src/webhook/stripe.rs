@@ -2,7 +2,7 @@
 
 use super::delivery::Delivery;
 use super::source::stripe::StripeSource;
-use super::worker::{Endpoint, Worker};
+use super::worker::{Endpoint, WebhookWorker};
 use crate::config::{Configuration, Webhook};
 use crate::sync::SyncState;
 
@@ -10,7 +10,7 @@ use crate::sync::SyncState;
 pub type StripeDelivery = Delivery<StripeSource>;
 
 /// What the deliveries of Stripe's events to one worker thread share.
-pub type StripeWorker = Worker<StripeSource>;
+pub type StripeWorker = WebhookWorker<StripeSource>;
 
 impl StripeWorker {
     /// Creates a worker of this configuration.
@@ -22,7 +22,7 @@ impl StripeWorker {
             mode: section.mode,
             body_bytes_max: section.body_bytes_max,
         };
-        Worker::with_source(
+        WebhookWorker::with_source(
             source,
             endpoint,
             SyncState::new(configuration.map_section(|section| section.sync)),

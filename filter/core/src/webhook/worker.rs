@@ -18,7 +18,7 @@ const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
 /// What the deliveries of one source to one worker thread share.
 #[derive(Debug)]
-pub struct Worker<S> {
+pub struct WebhookWorker<S> {
     pub(super) source: S,
     pub(super) endpoint: Endpoint,
     pub(crate) sync: SyncState,
@@ -40,10 +40,10 @@ pub(super) struct Endpoint {
     pub(super) body_bytes_max: usize,
 }
 
-impl<S> Worker<S> {
+impl<S> WebhookWorker<S> {
     /// Creates a worker of this source, whose syncs share this state.
     pub(super) fn with_source(source: S, endpoint: Endpoint, sync: SyncState) -> Self {
-        Worker {
+        WebhookWorker {
             source,
             endpoint,
             sync,
@@ -54,7 +54,7 @@ impl<S> Worker<S> {
     }
 }
 
-impl<S: EventSource> Metrics for Worker<S> {
+impl<S: EventSource> Metrics for WebhookWorker<S> {
     fn metrics(&self) -> Vec<MetricDefinition> {
         metrics::definitions(S::WORDS.metrics)
     }

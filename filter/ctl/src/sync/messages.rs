@@ -2,13 +2,13 @@
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_core::backfill::Change;
+use tollgate_core::backfill::RecordChange;
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::time::Micros;
 
 /// Returns why a record changes.
-pub(super) fn why(change: &Change) -> String {
-    let Change { from, to, .. } = change;
+pub(super) fn why(change: &RecordChange) -> String {
+    let RecordChange { from, to, .. } = change;
     let status = to.subscription.status.as_deref();
     let mut why = match (&to.granted_by, status) {
         (Some(id), Some(status)) => format!("{id} is {status}"),
@@ -106,7 +106,7 @@ mod tests {
             ),
         ];
         for (from, to, want) in cases {
-            assert_eq!(why(&Change { from, to, asked_at: Default::default() }), want);
+            assert_eq!(why(&RecordChange { from, to, asked_at: Default::default() }), want);
         }
     }
 }

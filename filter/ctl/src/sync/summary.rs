@@ -1,7 +1,7 @@
 //! The result of a run so far: which subjects differ, and what an operator should know.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate_core::backfill::{BackfillError, Change, Conclusion, NotedOwner, SubjectStatus};
+use tollgate_core::backfill::{BackfillError, Conclusion, NotedOwner, RecordChange, SubjectStatus};
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::plan_table::PlanTable;
@@ -37,7 +37,7 @@ pub(super) struct Summary {
 /// How a subject differs.
 #[derive(Clone, Debug)]
 pub(super) struct Difference {
-    pub(super) change: Change,
+    pub(super) change: RecordChange,
     pub(super) customer: Option<CustomerId>,
 }
 

@@ -54,6 +54,6 @@ fn record(
     match api::record(outcome, subject, &settings.plan_key) {
         Ok(record) => Ok(Some(record)),
         Err(ApiError::Gone) => Ok(None),
-        Err(error) => Err(SyncError::of_clerk(&error)),
+        Err(error) => Err(SyncError::from_clerk(&error)),
     }
 }

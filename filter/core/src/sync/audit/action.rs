@@ -2,7 +2,7 @@
 
 use crate::clerk::metadata::Record;
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
-use crate::sync::subject::Change;
+use crate::sync::subject::RecordChange;
 use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
 
@@ -94,12 +94,12 @@ impl AuditEntry {
 }
 
 /// What the audit tells of a change; `None` if only Tollgate's own notes changed.
-pub(crate) fn audit_entry(change: &Change, plans: &PlanTable) -> Option<AuditEntry> {
+pub(crate) fn audit_entry(change: &RecordChange, plans: &PlanTable) -> Option<AuditEntry> {
     Some(AuditEntry { action: action(change, plans)?, old_plan: change.from.plan.clone() })
 }
 
 /// What happened by a change; `None` if only Tollgate's own notes changed.
-fn action(change: &Change, plans: &PlanTable) -> Option<PlanAction> {
+fn action(change: &RecordChange, plans: &PlanTable) -> Option<PlanAction> {
     let cause = match (&change.from.granted_by, &change.to.granted_by) {
         (None, _) => Cause::First,
         (from, to) if from == to => Cause::Same,

@@ -40,7 +40,7 @@ pub(crate) fn change(sync: &PlanSync, subject: &Subject, before: &AuditEntry, sh
 /// A payment that failed.
 pub(crate) fn payment_failed(sync: &PlanSync) -> Option<Report> {
     #[derive(Serialize)]
-    struct Line<'a> {
+    struct PaymentFailedLine<'a> {
         audit: AuditAction,
         event: Option<&'a EventId>,
         customer: Option<&'a str>,
@@ -50,7 +50,7 @@ pub(crate) fn payment_failed(sync: &PlanSync) -> Option<Report> {
         r#final: bool,
     }
     let failure = sync.trigger.payment_failure.as_ref()?;
-    let line = Line {
+    let line = PaymentFailedLine {
         audit: AuditAction::PaymentFailed,
         event: sync.trigger.event.as_ref(),
         customer: sync.customer(),

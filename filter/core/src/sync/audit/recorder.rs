@@ -9,7 +9,7 @@ use crate::plan_table::PlanTable;
 use crate::report::Report;
 use crate::sync::engine::{PlanSync, SyncProgress};
 use crate::sync::error::SyncError;
-use crate::sync::subject::{Change, SubjectStatus};
+use crate::sync::subject::{RecordChange, SubjectStatus};
 use crate::time::Micros;
 use std::collections::VecDeque;
 
@@ -19,22 +19,22 @@ const NOTE_TRIES_MAX: u32 = 16;
 /// The notes that are to be taken before a sync goes on.
 #[derive(Debug, Default)]
 pub(crate) struct AuditRecorder {
-    notes: VecDeque<Note>,
+    records: VecDeque<ChangeRecord>,
     tries: u32,
     /// What is told once the swap under way has succeeded.
     tell: Option<AuditEntry>,
 }
 
 #[derive(Debug)]
-struct Note {
+struct ChangeRecord {
     subject: Subject,
     shown: Record,
-    kind: Kind,
+    kind: ChangeStage,
     place: Option<Place>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum ChangeStage {
     /// It is about to be written.
     Intended(AuditEntry, Micros),
     /// It was written.
@@ -52,16 +52,16 @@ impl AuditRecorder {
     ) -> Self {
         let mut recorder = AuditRecorder::default();
         for (subject, change) in sync.take_changes() {
-            recorder.add(subject, change, plans, Kind::Confirmed);
+            recorder.add(subject, change, plans, ChangeStage::Confirmed);
         }
         match progress {
             Ok(SyncProgress::Call(calls)) => {
                 for (subject, change) in sync.about_to_write(calls) {
-                    recorder.add(subject, change, plans, Kind::Intended);
+                    recorder.add(subject, change, plans, ChangeStage::Intended);
                 }
             }
             // Whatever else failed, what is in line is in line.
-            Ok(SyncProgress::Done) | Err(_) => recorder.notes.extend(seen(sync)),
+            Ok(SyncProgress::Done) | Err(_) => recorder.records.extend(seen(sync)),
         }
         recorder
     }
@@ -69,20 +69,20 @@ impl AuditRecorder {
     fn add(
         &mut self,
         subject: Subject,
-        change: Change,
+        change: RecordChange,
         plans: &PlanTable,
-        kind: fn(AuditEntry, Micros) -> Kind,
+        kind: fn(AuditEntry, Micros) -> ChangeStage,
     ) {
         if let Some(before) = audit_entry(&change, plans) {
             let kind = kind(before, change.asked_at);
-            self.notes.push_back(Note { subject, shown: change.to, kind, place: None });
+            self.records.push_back(ChangeRecord { subject, shown: change.to, kind, place: None });
         }
     }
 
     /// The key of shared data that must be loaded next; `None` at the end.
     pub(crate) fn next(&mut self, namespace: &str) -> Option<String> {
-        let note = self.notes.front_mut()?;
-        let place = note.place.get_or_insert_with(|| Place::of(&note.subject, &note.shown, namespace));
+        let record = self.records.front_mut()?;
+        let place = record.place.get_or_insert_with(|| Place::of(&record.subject, &record.shown, namespace));
         Some(place.key.clone())
     }
 
@@ -93,15 +93,15 @@ impl AuditRecorder {
         plans: &PlanTable,
         now: Micros,
     ) -> Option<(String, Vec<u8>)> {
-        let note = self.notes.front()?;
-        let place = note.place.as_ref()?;
-        let Noting { value, tell, told_since } = match &note.kind {
-            Kind::Intended(before, asked_at) => place.intend(bucket, before, *asked_at, now),
-            Kind::Confirmed(before, asked_at) => place.confirm(bucket, before, *asked_at, now),
-            Kind::Seen => place.see(bucket, now),
+        let record = self.records.front()?;
+        let place = record.place.as_ref()?;
+        let Noting { value, tell, told_since } = match &record.kind {
+            ChangeStage::Intended(before, asked_at) => place.intend(bucket, before, *asked_at, now),
+            ChangeStage::Confirmed(before, asked_at) => place.confirm(bucket, before, *asked_at, now),
+            ChangeStage::Seen => place.see(bucket, now),
         };
         self.tell = match (tell, told_since) {
-            (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &note.shown, plans)),
+            (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &record.shown, plans)),
             (tell, _) => tell,
         };
         let stored = value.map(|value| (place.key.clone(), value));
@@ -118,21 +118,21 @@ impl AuditRecorder {
             return None;
         }
         let before = self.tell.take();
-        let note = self.done()?;
-        Some(lines::change(sync, &note.subject, &before?, &note.shown))
+        let record = self.done()?;
+        Some(lines::change(sync, &record.subject, &before?, &record.shown))
     }
 
-    fn done(&mut self) -> Option<Note> {
+    fn done(&mut self) -> Option<ChangeRecord> {
         self.tries = 0;
-        self.notes.pop_front()
+        self.records.pop_front()
     }
 }
 
 /// What Clerk shows at the end: somebody may have written it who never heard that it was done.
-fn seen(sync: &PlanSync) -> impl Iterator<Item = Note> {
+fn seen(sync: &PlanSync) -> impl Iterator<Item = ChangeRecord> {
     let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {
         let shown = subject.record()?.clone();
-        Some(Note { subject: subject.subject.clone(), shown, kind: Kind::Seen, place: None })
+        Some(ChangeRecord { subject: subject.subject.clone(), shown, kind: ChangeStage::Seen, place: None })
     })
 }

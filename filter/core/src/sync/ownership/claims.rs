@@ -4,9 +4,9 @@
 //! metadata, the session's `client_reference_id`. Metadata are believed because the seller's server wrote them, and only
 //! under the keys that the configuration names; an organisation goes before a user, as it is the more particular of the
 //! two. `client_reference_id` is believed less, for on a payment link the payer chooses it: it can give a plan, never
-//! take one. A [`Note`] stands in for a session that was not read.
+//! take one. A [`OwnerNote`] stands in for a session that was not read.
 
-use super::note::{FormerNote, Note, NoteChange, NoteSource};
+use super::note::{FormerNote, NoteChange, NoteSource, OwnerNote};
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_KEY};
 use crate::config::{SubjectKeys, SyncSettings};
 use crate::ids::{OrganizationId, Subject, UserId};
@@ -87,7 +87,7 @@ struct OwnClaims {
 }
 
 impl OwnClaims {
-    fn of(metadata: &Metadata, keys: &SubjectKeys, former: Option<FormerNote<'_>>) -> Self {
+    fn new(metadata: &Metadata, keys: &SubjectKeys, former: Option<FormerNote<'_>>) -> Self {
         let is_former = |value: &str| former.is_some_and(|former| former.has(value));
         OwnClaims {
             sellers: named_by(metadata, keys, |value| !is_former(value)),
@@ -98,8 +98,8 @@ impl OwnClaims {
 
 /// Whom a subscription's metadata name as an event shows them. What is noted there only says where to look.
 pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<NamedSubject>, Vec<String>) {
-    let own = OwnClaims::of(metadata, keys, FormerNote::read(metadata, None));
-    let note = Note::read(metadata).ok().flatten();
+    let own = OwnClaims::new(metadata, keys, FormerNote::read(metadata, None));
+    let note = OwnerNote::read(metadata).ok().flatten();
     let named = |subject: Option<Subject>, via| subject.map(|subject| NamedSubject { subject, via });
     let names = [named(own.sellers.subject, Via::Metadata), named(own.formers.subject, Via::Reference)];
     let noted = note.map(|note| NamedSubject { subject: note.subject, via: Via::Reference });
@@ -135,7 +135,7 @@ pub(crate) struct SessionClaims {
 
 impl SessionClaims {
     /// What these sessions say, the oldest first.
-    pub(crate) fn of(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
+    pub(crate) fn new(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
         let references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
         SessionClaims {
             any: !sessions.is_empty(),
@@ -161,8 +161,8 @@ impl SessionClaims {
     }
 
     /// The note that caches it.
-    fn note(&self) -> Option<Note> {
-        let note = |subject: &Subject, source| Note { subject: subject.clone(), source };
+    fn note(&self) -> Option<OwnerNote> {
+        let note = |subject: &Subject, source| OwnerNote { subject: subject.clone(), source };
         let by_metadata = self.metadata.as_ref().map(|subject| note(subject, NoteSource::SessionMetadata));
         by_metadata.or_else(|| self.reference.as_ref().map(|subject| note(subject, NoteSource::Reference)))
     }
@@ -185,15 +185,15 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// What is known of a subscription; `session` if its Checkout Sessions were read.
-    pub(crate) fn of(
+    pub(crate) fn new(
         subscription: &Subscription,
         session: Option<&SessionClaims>,
         settings: &SyncSettings,
     ) -> Self {
         let (metadata, keys) = (&subscription.metadata, &settings.subject_keys);
         let former = FormerNote::read(metadata, session.and_then(|session| session.reference.as_ref()));
-        let own = OwnClaims::of(metadata, keys, former);
-        let (note, unfit_note) = match Note::read(metadata) {
+        let own = OwnClaims::new(metadata, keys, former);
+        let (note, unfit_note) = match OwnerNote::read(metadata) {
             Ok(note) => (note, None),
             Err(key) => (None, Some(key.to_owned())),
         };
@@ -202,13 +202,14 @@ impl Claims {
         // Where there is a session, what it says is what counts, and a note that says something else is none.
         let read = session.filter(|session| session.any);
         let former_note =
-            own.formers.subject.clone().map(|subject| Note { subject, source: NoteSource::Reference });
+            own.formers.subject.clone().map(|subject| OwnerNote { subject, source: NoteSource::Reference });
         let said = match read {
             Some(session) => session.note().or(former_note),
             None => note.clone().or(former_note),
         };
-        let note_change = NoteChange::of(metadata, keys, note.as_ref(), former, said.clone());
-        let is_idle = |note: &Note| note.source == NoteSource::Reference && !settings.client_reference_id;
+        let note_change = NoteChange::new(metadata, keys, note.as_ref(), former, said.clone());
+        let is_idle =
+            |note: &OwnerNote| note.source == NoteSource::Reference && !settings.client_reference_id;
         // Of a session that has no say nothing new is noted.
         let matters =
             former.is_some() || (own.sellers.subject.is_none() && !said.as_ref().is_some_and(is_idle));
@@ -218,7 +219,7 @@ impl Claims {
         };
         let reference = reference.filter(|_| settings.client_reference_id);
         // Beside metadata of its own a note says nothing: the seller may have moved the subscription since.
-        let counts = |said: &Note| {
+        let counts = |said: &OwnerNote| {
             said.source == NoteSource::SessionMetadata && (read.is_some() || own.sellers.subject.is_none())
         };
         let by_session = said.filter(counts).map(|said| said.subject);

@@ -95,8 +95,8 @@ fn claims(
     sessions: Option<&[CheckoutSession]>,
     settings: &SyncSettings,
 ) -> Claims {
-    let words = sessions.map(|sessions| SessionClaims::of(sessions, &settings.subject_keys));
-    Claims::of(&subscription(own, customers), words.as_ref(), settings)
+    let words = sessions.map(|sessions| SessionClaims::new(sessions, &settings.subject_keys));
+    Claims::new(&subscription(own, customers), words.as_ref(), settings)
 }
 
 fn found(

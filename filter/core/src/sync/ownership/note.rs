@@ -29,14 +29,14 @@ impl NoteSource {
 
 /// A note on a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Note {
+pub(crate) struct OwnerNote {
     /// Whom the session names.
     pub(crate) subject: Subject,
     /// Where.
     pub(crate) source: NoteSource,
 }
 
-impl Note {
+impl OwnerNote {
     /// Reads the note in a subscription's metadata. Half a note, or one with words that Tollgate does not write, is none.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Note {
         let subject = Subject::parse(subject).map_err(|_| OWNER_KEY)?;
         let sources = [NoteSource::SessionMetadata, NoteSource::Reference];
         let source = sources.into_iter().find(|source| Some(source.as_str()) == value(OWNER_FROM_KEY));
-        Ok(Some(Note { subject, source: source.ok_or(OWNER_FROM_KEY)? }))
+        Ok(Some(OwnerNote { subject, source: source.ok_or(OWNER_FROM_KEY)? }))
     }
 }
 
@@ -86,19 +86,19 @@ impl<'a> FormerNote<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NoteChange {
     /// What is noted then; `None` if what is noted is not what the session says, and that is nothing.
-    pub(crate) note: Option<Note>,
+    pub(crate) note: Option<OwnerNote>,
     /// Keys that are removed.
     removed: Vec<String>,
 }
 
 impl NoteChange {
     /// The change to `wanted`, from a note and what the release before noted; `None` if there is nothing to change.
-    pub(crate) fn of(
+    pub(crate) fn new(
         metadata: &Metadata,
         keys: &SubjectKeys,
-        present: Option<&Note>,
+        present: Option<&OwnerNote>,
         former: Option<FormerNote<'_>>,
-        wanted: Option<Note>,
+        wanted: Option<OwnerNote>,
     ) -> Option<Self> {
         let removed = former.map(|former| former.keys(metadata, keys)).unwrap_or_default();
         let differs = present != wanted.as_ref();
@@ -125,8 +125,8 @@ mod tests {
         let user = ("tollgate_owner", "user_1");
         let from = |value| ("tollgate_owner_from", value);
         let session =
-            Note { subject: Subject::parse("user_1").unwrap(), source: NoteSource::SessionMetadata };
-        let reference = Note { source: NoteSource::Reference, ..session.clone() };
+            OwnerNote { subject: Subject::parse("user_1").unwrap(), source: NoteSource::SessionMetadata };
+        let reference = OwnerNote { source: NoteSource::Reference, ..session.clone() };
         let cases = [
             ("the session's metadata", vec![user, from("session_metadata")], Ok(Some(session))),
             ("a reference", vec![user, from("client_reference_id")], Ok(Some(reference))),
@@ -139,7 +139,7 @@ mod tests {
             ("no id", vec![("tollgate_owner", "user_1/x"), from("session_metadata")], Err(OWNER_KEY)),
         ];
         for (why, pairs, want) in cases {
-            assert_eq!(Note::read(&pairs.into_iter().collect()), want, "{why}");
+            assert_eq!(OwnerNote::read(&pairs.into_iter().collect()), want, "{why}");
         }
     }
 }

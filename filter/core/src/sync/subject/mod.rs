@@ -12,4 +12,4 @@ mod target_record;
 pub(crate) use customer_list::CUSTOMERS_MAX;
 pub(crate) use request::SubjectRequest;
 pub(in crate::sync) use subject_sync::SubjectSync;
-pub use subject_sync::{Change, SubjectStatus};
+pub use subject_sync::{RecordChange, SubjectStatus};

@@ -55,12 +55,12 @@ pub(crate) struct SubjectSync {
     outstanding: usize,
     stripe: StripeState,
     /// What was written, if Clerk confirms it.
-    pub(crate) writing: Option<Change>,
+    pub(crate) writing: Option<RecordChange>,
     written_at: Option<Micros>,
     /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for it.
     pub(crate) awaits_mapping: bool,
     /// What was written and is not in the audit yet.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<RecordChange>,
     /// Whether anything was written.
     pub(crate) changed: bool,
 }
@@ -92,7 +92,7 @@ pub enum SubjectStatus {
 
 /// A change of a subject's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct RecordChange {
     /// What Clerk showed before.
     pub from: Record,
     /// What it was told to show; once it was written, what Clerk showed then.
@@ -328,7 +328,7 @@ impl SubjectSync {
     fn learn_record(&mut self, record: Option<Record>) {
         // What Clerk shows after a write may be more than what was written: others write too.
         let written = self.writing.take().zip(record.as_ref());
-        let written = written.map(|(change, shown)| Change { to: shown.clone(), ..change });
+        let written = written.map(|(change, shown)| RecordChange { to: shown.clone(), ..change });
         // Clerk's answer to a write shows the record as it was when that arrived, or later.
         self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
         self.changed |= written.is_some();
@@ -372,7 +372,7 @@ impl SubjectSync {
         self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
         if let Some(patch) = shown.patch(&target.record, &state.settings.plan_key) {
             requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
-            self.writing = Some(Change { from: shown, to: target.record, asked_at: self.asked_at });
+            self.writing = Some(RecordChange { from: shown, to: target.record, asked_at: self.asked_at });
             self.written_at = Some(now);
             self.phase = Phase::Writing;
         }

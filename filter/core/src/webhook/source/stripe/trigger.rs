@@ -3,7 +3,7 @@
 use crate::config::SyncSettings;
 use crate::ids::Subject;
 use crate::stripe::event::{Event, EventKind};
-use crate::sync::{About, Note, Trigger, Via, named_before, named_in, named_in_event};
+use crate::sync::{About, OwnerNote, Trigger, Via, named_before, named_in, named_in_event};
 
 /// Returns the trigger of the sync that an event asks for; `None` if it needs no work.
 pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger> {
@@ -49,11 +49,11 @@ fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettin
         EventKind::CheckoutSession | EventKind::Customer | EventKind::NoWork => return,
     };
     let (named, unfit) = named_in_event(own, keys);
-    let has_note = Note::read(own).is_ok_and(|note| note.is_some());
+    let has_note = OwnerNote::read(own).is_ok_and(|note| note.is_some());
     let changed = event.kind == EventKind::Subscription && names.metadata_changed;
     let names_itself = named.iter().any(|named| named.via == Via::Metadata);
     // Keys that were set just now may hide whom the session names: the owner until then.
-    trigger.says_whose = has_note || (names_itself && !changed);
+    trigger.names_owner = has_note || (names_itself && !changed);
     trigger.unfit.extend(unfit);
     named.into_iter().for_each(|named| trigger.name(named.subject, named.via));
     if event.kind == EventKind::Subscription {
