@@ -24,7 +24,7 @@ use crate::sync::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How many subscriptions, users or organisations are read at most.
+/// How many subscriptions, users or organizations are read at most.
 const LISTED_MAX: usize = 2_000_000;
 
 /// How many Checkout Sessions are looked up side by side.
@@ -132,7 +132,7 @@ impl Census {
         Ok(calls)
     }
 
-    /// What it found, once nothing is under way any more.
+    /// Returns what it found, once nothing is under way any more.
     pub fn people(&mut self) -> Option<CensusResult> {
         if !self.questions.is_empty() {
             return None;
@@ -153,7 +153,7 @@ impl Census {
         })
     }
 
-    /// How far it has come.
+    /// Returns how far it has come.
     pub fn counts(&self) -> CensusCounts {
         CensusCounts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
     }

@@ -10,7 +10,7 @@ use crate::sync::{Service, SyncError};
 pub enum Scope {
     /// Everyone.
     All,
-    /// One user or organisation.
+    /// One user or organization.
     Subject(Subject),
 }
 
@@ -42,7 +42,8 @@ pub struct CensusResult {
 }
 
 impl CensusResult {
-    /// The same, in which a plan of which nobody knows the origin is to end as one does that Stripe no longer pays for.
+    /// Returns the same, in which a plan of which nobody knows the origin is to end as one does that Stripe
+    /// no longer pays for.
     ///
     /// # Errors
     /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may be of
@@ -67,7 +68,7 @@ pub struct CensusCounts {
     pub subscriptions: usize,
     /// Users read.
     pub users: usize,
-    /// Organisations read.
+    /// Organizations read.
     pub organizations: usize,
     /// Subscriptions whose Checkout Session is to be looked up yet.
     pub lookups_left: usize,

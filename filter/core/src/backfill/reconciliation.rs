@@ -28,7 +28,7 @@ const REASON: &str = "sync";
 pub enum Target {
     /// Everyone whom a customer's subscriptions name, as for an event about that customer.
     Customer(CustomerId),
-    /// One user or organisation.
+    /// One user or organization.
     Subject {
         /// Whom.
         subject: Subject,

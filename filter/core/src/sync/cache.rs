@@ -48,13 +48,13 @@ impl<K: Ord + Clone, V: Clone> Cache<K, V> {
         self.read.insert(id, (now, value));
     }
 
-    /// What was read of one, if that is fresh.
+    /// Returns what was read of one, if that is fresh.
     pub(crate) fn get(&self, id: &K, now: Micros) -> Option<&V> {
         let (read_at, value) = self.read.get(id)?;
         read_at.is_within(self.fresh_for, now).then_some(value)
     }
 
-    /// All that is fresh.
+    /// Returns all that is fresh.
     pub(crate) fn fresh(&self, now: Micros) -> SortedMap<K, V> {
         let fresh = self.read.iter().filter(|(_, (read_at, _))| read_at.is_within(self.fresh_for, now));
         fresh.map(|(id, (_, value))| (id.clone(), value.clone())).collect()

@@ -64,8 +64,8 @@ impl DiscoveryRequest {
 }
 
 impl Discovery {
-    /// What to ask first. Unless the event shows that the subscription itself says whose it is and was, its Checkout
-    /// Session is asked for side by side.
+    /// Returns what to ask first. Unless the event shows that the subscription itself says whose it is and
+    /// was, its Checkout Session is asked for side by side.
     pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<DiscoveryRequest> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
@@ -154,8 +154,8 @@ impl Discovery {
         }
     }
 
-    /// Those whom anything at Stripe names for what the event is about, each once, and the sessions that must be read
-    /// to know the rest.
+    /// Returns those whom anything at Stripe names for what the event is about, each once, and the sessions
+    /// that must be read to know the rest.
     ///
     /// Not only the owners: whom the customer names though the subscription names somebody else may have been the owner
     /// until this very event, and then nothing in it says so. Who is named gets nothing by it.
@@ -212,14 +212,14 @@ impl Discovery {
         Ok(present)
     }
 
-    /// The subscriptions whose open invoices will matter.
+    /// Returns the subscriptions whose open invoices will matter.
     pub(crate) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
         let past_due =
             self.subscriptions.iter().filter(|subscription| subscription.status == Status::PastDue);
         past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
     }
 
-    /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.
+    /// Returns when the oldest live subscription of nobody was made, in seconds since the Unix epoch.
     pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
         let live = self.subscriptions.iter().filter(|subscription| subscription.status.is_live());
         live.map(|subscription| subscription.created_s).min()

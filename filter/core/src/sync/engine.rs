@@ -211,14 +211,15 @@ impl PlanSync {
         next.into_iter().map(|request| SyncRequest::Subject(index, request)).collect()
     }
 
-    /// Whether what was not answered yet is of subjects for which something failed, and is no write.
+    /// Returns whether what was not answered yet is of subjects for which something failed, and is no write.
     fn has_nothing_to_wait_for(&self) -> bool {
         self.settling
             && self.subjects.iter().all(SubjectSync::is_over)
             && !self.outstanding.values().any(SyncRequest::is_write)
     }
 
-    /// What failed for some subject, or keeps the event from being settled though all that is known was written.
+    /// Returns what failed for some subject, or keeps the event from being settled though all that is known
+    /// was written.
     fn failure(&self) -> Option<SyncError> {
         let awaits_mapping = self.subjects.iter().any(|subject| subject.awaits_mapping);
         self.failure.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
@@ -307,12 +308,12 @@ impl PlanSync {
         self.outstanding.get(&call)?.note()
     }
 
-    /// What will end the sync once all that can be written was.
+    /// Returns what will end the sync once all that can be written was.
     pub(crate) fn error(&self) -> Option<SyncError> {
         self.error.clone().or(self.failure())
     }
 
-    /// The changes that these callouts are to write.
+    /// Returns the changes that these callouts are to write.
     pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, RecordChange)> {
         let requests = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
         let changes = requests.filter_map(|request| {
@@ -323,7 +324,7 @@ impl PlanSync {
         changes.collect()
     }
 
-    /// The changes that Clerk has confirmed since this was last asked.
+    /// Returns the changes that Clerk has confirmed since this was last asked.
     pub(crate) fn take_changes(&mut self) -> Vec<(Subject, RecordChange)> {
         let mut changes = Vec::new();
         for subject in &mut self.subjects {
@@ -345,12 +346,12 @@ impl PlanSync {
         }
     }
 
-    /// When the oldest live subscription of nobody was made, in seconds since the Unix epoch.
+    /// Returns when the oldest live subscription of nobody was made, in seconds since the Unix epoch.
     pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
         self.discovery.ownerless_since_s()
     }
 
-    /// The customer that the event is about.
+    /// Returns the customer that the event is about.
     pub(crate) fn customer(&self) -> Option<&str> {
         self.discovery.customers.first().map(|customer| customer.as_str())
     }

@@ -74,7 +74,7 @@ pub(crate) enum SyncError {
     TooMany,
 }
 
-/// What to do about a permission that a restricted key lacks.
+/// Returns what to do about a permission that a restricted key lacks.
 fn cure(missing: &MissingPermission) -> String {
     match missing.permissions.as_slice() {
         [] => format!("give the restricted key the permission that it lacks; Stripe says: {}", missing.error),
@@ -83,7 +83,7 @@ fn cure(missing: &MissingPermission) -> String {
 }
 
 impl SyncError {
-    /// The code in the answer, in the alarm and in the metric.
+    /// Returns the code in the answer, in the alarm and in the metric.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             SyncError::Transient { .. } => "upstream_unavailable",
@@ -97,7 +97,7 @@ impl SyncError {
         }
     }
 
-    /// The service that a callout failed at.
+    /// Returns the service that a callout failed at.
     pub(crate) fn service(&self) -> Option<Service> {
         match self {
             SyncError::Transient { service, .. }
@@ -108,7 +108,7 @@ impl SyncError {
         }
     }
 
-    /// Whether the service refuses this one request, and will again until somebody acts.
+    /// Returns whether the service refuses this one request, and will again until somebody acts.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -116,14 +116,14 @@ impl SyncError {
         )
     }
 
-    /// Whether somebody must look at it: it will not pass by itself.
+    /// Returns whether somebody must look at it: it will not pass by itself.
     pub(crate) fn is_alarm(&self) -> bool {
         !matches!(self, SyncError::Transient { .. } | SyncError::OutOfTime | SyncError::Unsettled)
     }
 }
 
 impl SyncError {
-    /// What an error of Clerk's means to a sync.
+    /// Returns what an error of Clerk's means to a sync.
     pub(crate) fn from_clerk(error: &ApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {

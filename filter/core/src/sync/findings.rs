@@ -95,7 +95,7 @@ impl fmt::Display for UnknownPlan {
     }
 }
 
-/// The beginning of a name that stands in Clerk's record.
+/// Returns the beginning of a name that stands in Clerk's record.
 pub(crate) fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }
@@ -125,15 +125,15 @@ impl SyncFindings {
         }
     }
 
-    /// Everything that says whose a subscription is, as far as it is known.
+    /// Returns everything that says whose a subscription is, as far as it is known.
     pub(crate) fn claims(&self, state: &SyncState, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);
         let session = read.or_else(|| state.silent_sessions.get(&subscription.id, now));
         Claims::new(subscription, session, &state.settings)
     }
 
-    /// The sessions of those subscriptions among these that may be read, the first of them first. That of `always` may
-    /// be, however many there are.
+    /// Returns the sessions of those subscriptions among these that may be read, the first of them first.
+    /// That of `always` may be, however many there are.
     pub(crate) fn ask_sessions<'a>(
         &mut self,
         subscriptions: impl Iterator<Item = &'a Subscription>,
@@ -155,17 +155,17 @@ impl SyncFindings {
         requests
     }
 
-    /// Whether the sessions of a subscription were asked for.
+    /// Returns whether the sessions of a subscription were asked for.
     pub(crate) fn session_asked(&self, subscription: &SubscriptionId) -> bool {
         self.sessions_asked.contains(subscription)
     }
 
-    /// Why the sessions of a subscription cannot be read.
+    /// Returns why the sessions of a subscription cannot be read.
     pub(crate) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&SyncError> {
         self.sessions_refused.get(subscription)
     }
 
-    /// One of the refusals to let sessions be read.
+    /// Returns one of the refusals to let sessions be read.
     pub(crate) fn sessions_refused(&self) -> Option<(&SubscriptionId, &SyncError)> {
         self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
@@ -239,7 +239,7 @@ impl SyncFindings {
         }
     }
 
-    /// Whether something may be noted on that subscription: once in a sync, whatever comes of it.
+    /// Returns whether something may be noted on that subscription: once in a sync, whatever comes of it.
     pub(crate) fn may_note(&self, subscription: &SubscriptionId) -> bool {
         !self.noted.contains(subscription)
     }

@@ -1,9 +1,9 @@
 //! A delivery of an event on its way through the gateway.
 //!
-//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its [`source`] verify it, and lets
-//! [`sync`](crate::sync) bring Clerk in line with Stripe. An event is never applied: it only says whose state may have
-//! changed. [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a second
-//! [`source`].
+//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its source verify it, and lets a sync
+//! bring Clerk in line with Stripe. An event is never applied: it only says whose state may have changed.
+//! [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a second folder in
+//! `source`, and a file like `stripe.rs`.
 
 mod arrival;
 mod delivery;

@@ -47,7 +47,7 @@ impl<'a> Receipt<'a> {
         Reply {
             status: 200,
             headers: vec![("content-type", "application/json".to_owned())],
-            // Serialising a plain struct has no failing case.
+            // Serializing a plain struct has no failing case.
             body: serde_json::to_vec(self).unwrap_or_default(),
             details: self.status.as_str(),
             grpc_status: None,

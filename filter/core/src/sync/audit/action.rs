@@ -81,7 +81,7 @@ pub(crate) struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// The same change, to what is shown now, seen from another plan than the one that it goes from.
+    /// Returns the same change, to what is shown now, seen from another plan than the one that it goes from.
     pub(crate) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
         let cause = match self.action {
             PlanAction::Created => Cause::First,
@@ -93,12 +93,12 @@ impl AuditEntry {
     }
 }
 
-/// What the audit tells of a change; `None` if only Tollgate's own notes changed.
+/// Returns what the audit tells of a change; `None` if only Tollgate's own notes changed.
 pub(crate) fn audit_entry(change: &RecordChange, plans: &PlanTable) -> Option<AuditEntry> {
     Some(AuditEntry { action: action(change, plans)?, old_plan: change.from.plan.clone() })
 }
 
-/// What happened by a change; `None` if only Tollgate's own notes changed.
+/// Returns what happened by a change; `None` if only Tollgate's own notes changed.
 fn action(change: &RecordChange, plans: &PlanTable) -> Option<PlanAction> {
     let cause = match (&change.from.granted_by, &change.to.granted_by) {
         (None, _) => Cause::First,
@@ -122,7 +122,7 @@ enum Cause {
     Other,
 }
 
-/// What happens by the step from a plan to what is shown then.
+/// Returns what happens by the step from a plan to what is shown then.
 fn step(from: Option<&str>, to: &Record, cause: Cause, plans: &PlanTable) -> PlanAction {
     let default = plans.default_rank();
     let order = match (plans.recorded(from), plans.recorded(to.plan.as_deref())) {

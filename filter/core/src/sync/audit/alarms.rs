@@ -27,7 +27,7 @@ pub(crate) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>,
     Report::json(Level::Warn, &AlarmLine { alarm, event, subject, detail })
 }
 
-/// What a sync found for an operator to see to.
+/// Returns what a sync found for an operator to see to.
 pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &findings.plan_alarms {
@@ -85,7 +85,7 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
     lines
 }
 
-/// What a sync found of whose subscriptions are.
+/// Returns what a sync found of whose subscriptions are.
 fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for (subscription, owner, other) in &findings.disagreements {

@@ -79,7 +79,7 @@ impl AuditRecorder {
         }
     }
 
-    /// The key of shared data that must be loaded next; `None` at the end.
+    /// Returns the key of shared data that must be loaded next; `None` at the end.
     pub(crate) fn next(&mut self, namespace: &str) -> Option<String> {
         let record = self.records.front_mut()?;
         let place = record.place.get_or_insert_with(|| Place::of(&record.subject, &record.shown, namespace));
@@ -128,7 +128,7 @@ impl AuditRecorder {
     }
 }
 
-/// What Clerk shows at the end: somebody may have written it who never heard that it was done.
+/// Returns what Clerk shows at the end: somebody may have written it who never heard that it was done.
 fn seen(sync: &PlanSync) -> impl Iterator<Item = ChangeRecord> {
     let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {

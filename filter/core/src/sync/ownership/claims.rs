@@ -1,8 +1,8 @@
-//! Whose a subscription is: the user or the organisation that metadata or a Checkout Session name.
+//! Whose a subscription is: the user or the organization that metadata or a Checkout Session name.
 //!
 //! The first word counts of: the subscription's own metadata, the metadata of its Checkout Session, its customer's
 //! metadata, the session's `client_reference_id`. Metadata are believed because the seller's server wrote them, and only
-//! under the keys that the configuration names; an organisation goes before a user, as it is the more particular of the
+//! under the keys that the configuration names; an organization goes before a user, as it is the more particular of the
 //! two. `client_reference_id` is believed less, for on a payment link the payer chooses it: it can give a plan, never
 //! take one. A [`OwnerNote`] stands in for a session that was not read.
 
@@ -48,12 +48,12 @@ pub(crate) struct Finding {
     pub(crate) unfit: Vec<String>,
 }
 
-/// Whom metadata name.
+/// Returns whom metadata name.
 pub(crate) fn named_in(metadata: &Metadata, keys: &SubjectKeys) -> Finding {
     named_by(metadata, keys, |_| true)
 }
 
-/// Whom those values of metadata name that count.
+/// Returns whom those values of metadata name that count.
 fn named_by(metadata: &Metadata, keys: &SubjectKeys, counts: impl Fn(&str) -> bool) -> Finding {
     let mut finding = Finding::default();
     let organization = |value: &str| OrganizationId::parse(value).ok().map(Subject::Organization);
@@ -96,7 +96,8 @@ impl OwnClaims {
     }
 }
 
-/// Whom a subscription's metadata name as an event shows them. What is noted there only says where to look.
+/// Returns whom a subscription's metadata name as an event shows them. What is noted there only says where to
+/// look.
 pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<NamedSubject>, Vec<String>) {
     let own = OwnClaims::new(metadata, keys, FormerNote::read(metadata, None));
     let note = OwnerNote::read(metadata).ok().flatten();
@@ -106,7 +107,8 @@ pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Na
     (names.into_iter().flatten().chain(noted).collect(), own.sellers.unfit)
 }
 
-/// Whom the values named that a subscription's metadata had before an event, where they are others `now`.
+/// Returns whom the values named that a subscription's metadata had before an event, where they are others
+/// `now`.
 pub(crate) fn named_before(
     previous: &Metadata,
     now: &Metadata,
@@ -134,7 +136,7 @@ pub(crate) struct SessionClaims {
 }
 
 impl SessionClaims {
-    /// What these sessions say, the oldest first.
+    /// Creates the claims of these sessions, the oldest first.
     pub(crate) fn new(sessions: &[CheckoutSession], keys: &SubjectKeys) -> Self {
         let references = sessions.iter().filter_map(|session| session.client_reference_id.as_deref());
         SessionClaims {
@@ -144,23 +146,23 @@ impl SessionClaims {
         }
     }
 
-    /// Whether their metadata name somebody.
+    /// Returns whether their metadata name somebody.
     pub(crate) fn has_metadata(&self) -> bool {
         self.metadata.is_some()
     }
 
-    /// Whether they name nobody.
+    /// Returns whether they name nobody.
     pub(crate) fn is_silent(&self) -> bool {
         self.metadata.is_none() && self.reference.is_none()
     }
 
-    /// Whom they name, where nothing else does.
+    /// Returns whom they name, where nothing else does.
     pub(crate) fn owner(&self, settings: &SyncSettings) -> Option<NamedSubject> {
         let named = self.note().map(|note| NamedSubject { via: note.source.into(), subject: note.subject });
         named.filter(|named| named.via == Via::Metadata || settings.client_reference_id)
     }
 
-    /// The note that caches it.
+    /// Returns the note that caches it.
     fn note(&self) -> Option<OwnerNote> {
         let note = |subject: &Subject, source| OwnerNote { subject: subject.clone(), source };
         let by_metadata = self.metadata.as_ref().map(|subject| note(subject, NoteSource::SessionMetadata));
@@ -184,7 +186,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// What is known of a subscription; `session` if its Checkout Sessions were read.
+    /// Creates the claims on a subscription; `session` if its Checkout Sessions were read.
     pub(crate) fn new(
         subscription: &Subscription,
         session: Option<&SessionClaims>,
@@ -242,19 +244,21 @@ impl Claims {
         self.counting.first()
     }
 
-    /// Whom anything names, also a note that does not count: any of them may have been the owner until now.
+    /// Returns whom anything names, also a note that does not count: any of them may have been the owner
+    /// until now.
     pub(crate) fn everyone(&self) -> impl Iterator<Item = &NamedSubject> {
         self.counting.iter().chain(&self.noted)
     }
 
-    /// The owner and somebody else whom the seller names as well, with less weight.
+    /// Returns the owner and somebody else whom the seller names as well, with less weight.
     pub(crate) fn disagreement(&self) -> Option<(&Subject, &Subject)> {
         let owner = &self.owner()?.subject;
         let mut sellers = self.counting.iter().filter(|named| named.via == Via::Metadata);
         sellers.find(|named| named.subject != *owner).map(|other| (owner, &other.subject))
     }
 
-    /// Whether it is for the sync of this subject to change the note: the owner's, or that of whom a wrong note names.
+    /// Returns whether it is for the sync of this subject to change the note: the owner's, or that of whom a
+    /// wrong note names.
     pub(crate) fn is_noted_by(&self, subject: &Subject) -> bool {
         self.owner().or(self.noted.first()).is_some_and(|named| named.subject == *subject)
     }

@@ -63,7 +63,7 @@ fn only_ids_under_our_keys_are_names() {
     let cases: &[Case] = &[
         ("a user", &[("clerk_user_id", "user_1")], Some("user_1"), 0),
         ("a second key", &[("userId", "user_1")], Some("user_1"), 0),
-        ("an organisation", &[("clerk_org_id", "org_1")], Some("org_1"), 0),
+        ("an organization", &[("clerk_org_id", "org_1")], Some("org_1"), 0),
         ("it goes first", &[("clerk_user_id", "user_1"), ("clerk_org_id", "org_1")], Some("org_1"), 0),
         ("the first key of a kind", &[("userId", "user_2"), ("clerk_user_id", "user_1")], Some("user_1"), 0),
         ("another key", &[("user", "user_1")], None, 0),

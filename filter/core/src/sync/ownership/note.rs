@@ -67,12 +67,12 @@ impl<'a> FormerNote<'a> {
         marked.then_some(FormerNote { reference })
     }
 
-    /// Whether this value under a configured key belongs to the note, and not to the seller.
+    /// Returns whether this value under a configured key belongs to the note, and not to the seller.
     pub(crate) fn has(self, value: &str) -> bool {
         self.reference.is_none_or(|reference| reference.as_str() == value)
     }
 
-    /// The keys that are to go with it.
+    /// Returns the keys that are to go with it.
     fn keys<'k>(self, metadata: &Metadata, keys: &'k SubjectKeys) -> Vec<&'k str> {
         let is_noted = |key: &&String| {
             metadata.get(key).is_some_and(|value| self.has(value) && Subject::parse(value).is_ok())
@@ -92,7 +92,8 @@ pub(crate) struct NoteChange {
 }
 
 impl NoteChange {
-    /// The change to `wanted`, from a note and what the release before noted; `None` if there is nothing to change.
+    /// Returns the change to `wanted`, from a note and what the release before noted; `None` if there is
+    /// nothing to change.
     pub(crate) fn new(
         metadata: &Metadata,
         keys: &SubjectKeys,
@@ -106,7 +107,7 @@ impl NoteChange {
             .then(|| NoteChange { note: wanted, removed: removed.into_iter().map(str::to_owned).collect() })
     }
 
-    /// The metadata to set. Stripe removes a key whose value is empty.
+    /// Returns the metadata to set. Stripe removes a key whose value is empty.
     pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
         let noted = match &self.note {
             Some(note) => [(OWNER_KEY, note.subject.as_str()), (OWNER_FROM_KEY, note.source.as_str())],

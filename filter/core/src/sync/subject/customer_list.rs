@@ -22,12 +22,13 @@ pub(crate) struct HeldCustomers {
 }
 
 impl HeldCustomers {
-    /// Whether there are more than are listed.
+    /// Returns whether there are more than are listed.
     pub(crate) fn too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
     }
 
-    /// The record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in `target`.
+    /// Returns the record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in
+    /// `target`.
     ///
     /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
     /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same

@@ -12,7 +12,7 @@ use crate::sorted::SortedMap;
 /// How many subscriptions are noted beside the granting one.
 const PAID_PLANS_MAX: usize = 20;
 
-/// What is on record, as far as this document has the plans.
+/// Returns what is on record, as far as this document has the plans.
 ///
 /// Of the granting subscription the plan itself says it where the record shows it as paid, and where nothing else was
 /// noted: a release that does not know the note may have written that plan.
@@ -37,13 +37,13 @@ pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<Subscrip
     paid
 }
 
-/// Whether the record shows the granting subscription as paid.
+/// Returns whether the record shows the granting subscription as paid.
 pub(crate) fn is_paid(shown: &Record) -> bool {
     matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"))
 }
 
-/// The target of a record, with what is to be noted. `late` are the subject's late subscriptions, the surest first; of
-/// those that were not read, which `is_unread` tells, nothing is known to have ended.
+/// Returns the target of a record, with what is to be noted. `late` are the subject's late subscriptions, the
+/// surest first; of those that were not read, which `is_unread` tells, nothing is known to have ended.
 pub(crate) fn noted<'a>(
     plans: &PlanTable,
     shown: &'a Record,

@@ -126,7 +126,7 @@ impl StripeState {
         Some(ListSubscriptions::first(&customer, true))
     }
 
-    /// The Checkout Sessions that must be read to know whose subscriptions these are.
+    /// Returns the Checkout Sessions that must be read to know whose subscriptions these are.
     pub(crate) fn sessions_missing(
         &self,
         state: &SyncState,
@@ -145,7 +145,7 @@ impl StripeState {
         requests.into_iter().map(SubjectRequest::Sessions).collect()
     }
 
-    /// The live subscriptions whose sessions were not read, though they say more than what was.
+    /// Returns the live subscriptions whose sessions were not read, though they say more than what was.
     pub(super) fn unclaimed(
         &self,
         state: &SyncState,
@@ -156,7 +156,7 @@ impl StripeState {
         live.filter(|subscription| findings.claims(state, subscription, now).needs_session).collect()
     }
 
-    /// What else must be read to know the plan of the account.
+    /// Returns what else must be read to know the plan of the account.
     pub(crate) fn details_missing(
         &self,
         state: &SyncState,
@@ -211,8 +211,8 @@ impl StripeState {
         next
     }
 
-    /// The recorded subscription must be asked for: of those that were read it is none. Nothing may take its place
-    /// before it is known where it stands.
+    /// Returns the request for the recorded subscription, where it is none of those that were read. Nothing may
+    /// take its place before it is known where it stands.
     pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
@@ -220,13 +220,13 @@ impl StripeState {
         is_missing.then(|| SubjectRequest::Recorded(RetrieveRecorded(id.clone())))
     }
 
-    /// It is not known whether the recorded subscription still grants what it granted.
+    /// Returns whether it is unknown if the recorded subscription still grants what it granted.
     pub(super) fn recorded_is_unclear(&self, shown: &Record) -> bool {
         let is_unreadable = shown.granted_by.as_ref().is_some_and(|id| self.unreadable.contains(id));
         is_unreadable || self.recorded == RecordedSubscription::Unknown
     }
 
-    /// The subject's subscriptions, and how each is known to be its own.
+    /// Returns the subject's subscriptions, and how each is known to be its own.
     pub(super) fn owned(
         &self,
         state: &SyncState,
@@ -242,8 +242,9 @@ impl StripeState {
         all.filter_map(|subscription| Some((subscription, owner(subscription)?))).collect()
     }
 
-    /// Whether there are more subscriptions than were read of a customer that the seller's word connects with the subject.
-    /// What a stranger's customer holds beyond that is left out: it could only have given something.
+    /// Returns whether there are more subscriptions than were read of a customer that the seller's word
+    /// connects with the subject. What a stranger's customer holds beyond that is left out: it could only
+    /// have given something.
     pub(crate) fn is_cut_for(
         &self,
         state: &SyncState,

@@ -102,8 +102,8 @@ pub struct RecordChange {
 }
 
 impl SubjectSync {
-    /// The sync of somebody who was named. Asks Clerk first: what is read at Stripe has to be newer than what it is
-    /// held against.
+    /// Begins the sync of a subject that was named. Asks Clerk first: what is read at Stripe has to be newer than
+    /// what it is compared with.
     pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
         let request = SubjectRequest::Record(ReadRecord(subject.clone()));
@@ -127,7 +127,7 @@ impl SubjectSync {
         (sync, request)
     }
 
-    /// How it ended, once it has.
+    /// Returns how it ended, once it has.
     pub(crate) fn end(&self) -> Option<SubjectStatus> {
         match self.phase {
             Phase::Done(end) => Some(end),
@@ -140,12 +140,12 @@ impl SubjectSync {
         self.phase = Phase::Failed;
     }
 
-    /// Whether there is nothing left to do, or something failed.
+    /// Returns whether there is nothing left to do, or something failed.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Done(_) | Phase::Failed)
     }
 
-    /// The plan that Clerk shows.
+    /// Returns the plan that Clerk shows.
     pub(crate) fn plan(&self) -> Option<&str> {
         self.record.as_ref()?.plan.as_deref()
     }
@@ -155,12 +155,12 @@ impl SubjectSync {
         self.record.as_ref()
     }
 
-    /// The subscription that grants that plan, as Clerk has it.
+    /// Returns the subscription that grants that plan, as Clerk has it.
     pub(crate) fn granted_by(&self) -> Option<&SubscriptionId> {
         self.record()?.granted_by.as_ref()
     }
 
-    /// The customer that pays for it, as far as that was read; else one that is listed.
+    /// Returns the customer that pays for it, as far as that was read; else one that is listed.
     pub(crate) fn payer(&self, record: &Record) -> Option<CustomerId> {
         let granting = record.granted_by.as_ref().and_then(|id| self.stripe.subscriptions.get(id));
         let granting = granting.map(|subscription| &subscription.customer);
@@ -219,8 +219,8 @@ impl SubjectSync {
         Ok(requests)
     }
 
-    /// Those that the event is about go first, then those that the record lists: neither may be missed because of any
-    /// number of others.
+    /// Returns the customers to read: first those that the event is about, then those that the record lists.
+    /// Neither may be missed because of any number of others.
     fn customers_to_read(&self) -> SortedSet<CustomerId> {
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let removed = self.record.iter().flat_map(|record| &record.removed);

@@ -61,9 +61,9 @@ pub(crate) fn target_plan(
     }
 }
 
-/// The plan that nothing read at Stripe may take away: one that stands there without a subscription, or stood there
-/// before the one that grants now. Inside, `None` if no plan was named. It gives way to what the seller's own metadata
-/// name, as long as it is not from a source that is not read.
+/// Returns the plan that nothing read at Stripe may take away: one that stands there without a subscription,
+/// or stood there before the one that grants now. Inside, `None` if no plan was named. It gives way to what
+/// the seller's own metadata name, as long as it is not from a source that is not read.
 fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
     if trusted && !shown.has_unread_source() {
         return None;
@@ -74,8 +74,8 @@ fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
     }
 }
 
-/// Whether a plan of that rank is more than the floor. Of a floor that this document does not have, whoever raised it
-/// to what is on record knew that it was less; nothing else does.
+/// Returns whether a plan of that rank is more than the floor. Of a floor that this document does not have,
+/// whoever raised it to what is on record knew that it was less; nothing else does.
 fn raises(
     plans: &PlanTable,
     floor: Option<&str>,

@@ -31,7 +31,7 @@ pub(crate) struct TargetRecord {
 }
 
 impl StripeState {
-    /// What Clerk should show of the account.
+    /// Returns what Clerk should show of the account.
     pub(crate) fn target_record(
         &self,
         state: &SyncState,
@@ -90,8 +90,8 @@ impl StripeState {
         TargetRecord { record: target, notes, granting_since_s, awaits_mapping }
     }
 
-    /// The target, with what the granting subscription and those that are late granted when they were last paid; those
-    /// that metadata name go first.
+    /// Returns the target, with what the granting subscription and those that are late granted when they were
+    /// last paid; those that metadata name go first.
     fn note_paid(
         &self,
         plans: &PlanTable,
@@ -111,7 +111,8 @@ impl StripeState {
         paid_plans::noted(plans, shown, target, paid, live, is_unread)
     }
 
-    /// What is to be noted on the subscriptions of the subject; what the seller says against its owner is put down.
+    /// Returns what is to be noted on the subscriptions of the subject; what the seller says against its
+    /// owner is put down.
     fn notes(
         &self,
         state: &SyncState,
@@ -135,7 +136,8 @@ impl StripeState {
         notes
     }
 
-    /// Whether subscriptions whose sessions were not read would grant more, if they were the subject's.
+    /// Returns whether subscriptions whose sessions were not read would grant more, if they were the
+    /// subject's.
     fn unclaimed_grants_more(
         &self,
         state: &SyncState,
@@ -159,8 +161,9 @@ impl StripeState {
         }
     }
 
-    /// That of the subscription that grants the plan goes first, whoever named its owner: without it the plan would be
-    /// lost. Then come the surest claims, and of equally sure ones those that are listed already: else the list would be another one with each set of customers that is read.
+    /// Returns the subject's customers. That of the subscription that grants the plan goes first, whoever named its
+    /// owner: without it the plan would be lost. Then come the surest claims, and of equally sure ones those that are
+    /// listed already: else the list would be another one with each set of customers that is read.
     fn holders(
         &self,
         owned: &[(&Subscription, NamedSubject)],
@@ -185,9 +188,9 @@ impl StripeState {
     }
 }
 
-/// Whether one of the subscriptions that sell nothing known could change what is aimed at: it could grant a higher plan,
-/// or it is the one whose plan is kept. Whoever only a payer's own choice ties to the subject holds up nobody's events by
-/// it.
+/// Returns whether one of the subscriptions that sell nothing known could change what is aimed at: it could
+/// grant a higher plan, or it is the one whose plan is kept. Whoever only a payer's own choice ties to the
+/// subject holds up nobody's events by it.
 fn awaits_mapping(
     resolution: &Resolution,
     owned: &[(&Subscription, NamedSubject)],
