@@ -3,12 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
+use tollgate_core::config::SECTION_NAMES;
 
 /// How deep a document may be hidden in a file.
 const DEPTH_MAX: usize = 64;
-
-/// The sections by which a document is known.
-const SECTIONS: [&str; 2] = ["stripe_webhook", "plan_gate"];
 
 /// A document in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ fn document_in(location: &str, value: &Value) -> Option<Value> {
 /// Whether it has a section of Tollgate's. A setting of Envoy's that is called like a filter has a type.
 pub(crate) fn is_document(value: &Value) -> bool {
     let is_section = |section: &Value| section.is_object() && section.get("@type").is_none();
-    SECTIONS.iter().any(|name| value.get(name).is_some_and(is_section))
+    SECTION_NAMES.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
 /// The one document with a section of that name in a file.

@@ -4,7 +4,7 @@ use clap::Args;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use tollgate_core::config::document::Document;
+use tollgate_core::config::Document;
 
 /// Print the JSON Schema of the configuration (draft 2020-12).
 ///

@@ -14,8 +14,8 @@ impl Filter for PlanGate {
     type Request = Passage;
 
     fn configure(setup: Setup<'_>) -> Result<Worker, String> {
-        let configuration =
-            config::gate(setup.document, setup.environment).map_err(|error| error.to_string())?;
+        let configuration = config::read::<config::Gate>(setup.document, setup.environment)
+            .map_err(|error| error.to_string())?;
         Worker::new(configuration, setup.seed).map_err(|error| error.to_string())
     }
 

@@ -14,8 +14,8 @@ impl Filter for StripeWebhook {
     type Request = StripeDelivery;
 
     fn configure(setup: Setup<'_>) -> Result<StripeWorker, String> {
-        let configuration =
-            config::webhook(setup.document, setup.environment).map_err(|error| error.to_string())?;
+        let configuration = config::read::<config::Webhook>(setup.document, setup.environment)
+            .map_err(|error| error.to_string())?;
         Ok(StripeWorker::new(configuration))
     }
 

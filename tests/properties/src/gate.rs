@@ -31,7 +31,8 @@ thread_local! {
 
 fn worker() -> Worker {
     let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
-    let configuration = config::gate(DOCUMENT.as_bytes(), &environment).expect("a right document");
+    let configuration =
+        config::read::<config::Gate>(DOCUMENT.as_bytes(), &environment).expect("a right document");
     Worker::new(configuration, [7; 16]).expect("a right key")
 }
 

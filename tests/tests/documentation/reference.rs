@@ -12,15 +12,23 @@ const PAGE: &str = "docs/configuration.md";
 /// Made of the types that the filters read the document into; a test of the command's keeps it so.
 const SCHEMA: &str = "envoy/tollgate.schema.json";
 
-/// Which type of the schema each section is about; the first is the document itself.
-const SECTIONS: [(&str, &str); 6] = [
+/// Which type of the schema each chapter is about that is not a filter's; the first is the document itself.
+const CHAPTERS: [(&str, &str); 4] = [
     ("## The document", ""),
     ("## plans", "/$defs/Plan"),
-    ("## stripe_webhook", "/$defs/StripeWebhook"),
-    ("## plan_gate", "/$defs/PlanGate"),
     ("## rules", "/$defs/Rule"),
     ("## APIs", "/$defs/Upstream"),
 ];
+
+/// All chapters: those, and one for each filter's section.
+fn chapters(schema: &Value) -> Vec<(String, String)> {
+    let section = |name: &&str| {
+        let of = schema["properties"][name]["anyOf"][0]["$ref"].as_str().expect("a section's type");
+        (format!("## {name}"), of.trim_start_matches('#').to_owned())
+    };
+    let others = CHAPTERS.iter().map(|(heading, of)| ((*heading).to_owned(), (*of).to_owned()));
+    others.chain(config::SECTION_NAMES.iter().map(section)).collect()
+}
 
 /// A row of a table of fields.
 struct Row {
@@ -57,10 +65,10 @@ fn the_reference_says_what_the_schema_says() {
     let page = workspace::text(PAGE);
     let schema: Value = serde_json::from_str(&workspace::text(SCHEMA)).expect(SCHEMA);
     let mut checked = 0;
-    for (heading, pointer) in SECTIONS {
-        let of = schema.pointer(pointer).unwrap_or_else(|| panic!("{SCHEMA} has no {pointer}"));
+    for (heading, pointer) in chapters(&schema) {
+        let of = schema.pointer(&pointer).unwrap_or_else(|| panic!("{SCHEMA} has no {pointer}"));
         let properties = of["properties"].as_object().expect("properties");
-        let rows = rows(&page, heading);
+        let rows = rows(&page, &heading);
         let told: BTreeSet<&str> = rows.iter().flat_map(|row| &row.fields).map(String::as_str).collect();
         assert_eq!(told, properties.keys().map(String::as_str).collect(), "{heading}");
         for row in &rows {
@@ -89,10 +97,9 @@ fn the_defaults_that_it_shows_are_those_in_force() {
     };
     let [without, with] = [without, with].map(|document| {
         let document = serde_json::to_vec(&document).expect("JSON");
-        let webhook = config::webhook(&document, &environment).unwrap_or_else(|e| panic!("{e}"));
-        let gate = config::gate(&document, &environment).unwrap_or_else(|e| panic!("{e}"));
-        (format!("{webhook:#?}"), format!("{gate:#?}"))
+        let each = config::read_each(&document, &environment).into_iter();
+        each.map(|read| format!("{:#?}", read.unwrap_or_else(|e| panic!("{e}")))).collect::<Vec<_>>()
     });
-    assert_eq!(without.0, with.0);
-    assert_eq!(without.1, with.1);
+    assert_eq!(without.len(), config::SECTION_NAMES.len(), "the page shows every section");
+    assert_eq!(without, with);
 }

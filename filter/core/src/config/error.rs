@@ -53,7 +53,7 @@ impl std::error::Error for ConfigError {}
 
 /// The errors found so far. What cannot be read is noted and left out, so that one look finds more than one.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<ConfigError>);
+pub struct Problems(Vec<ConfigError>);
 
 impl Problems {
     /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].

@@ -7,13 +7,14 @@ use super::document::gate::{
     IdentityHeader, RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched,
 };
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
+use super::example::Example;
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
+use super::section::{Facts, Named, OwnPath, Section};
 use super::upstream::{self, upstream};
 use super::{address, names};
 use crate::clerk::plan_claim::ClaimSource;
 use crate::ids::Subject;
-use crate::plan_table::PlanTable;
 use crate::upstream::Upstream;
 use std::time::Duration;
 
@@ -144,82 +145,69 @@ pub enum Store {
     },
 }
 
-/// What the rest of the document says that the gate needs.
-pub(super) struct Surroundings<'a> {
-    /// The plans.
-    pub(super) plans: &'a PlanTable,
-    /// The webhook filter's path.
-    pub(super) webhook_path: Option<&'a str>,
-    /// The key of the plan in `public_metadata`.
-    pub(super) plan_key: &'a str,
-    /// The host of Clerk's Backend API.
-    pub(super) clerk_authority: &'a str,
-}
+impl Section for Gate {
+    type Written<'a> = PlanGate<'a>;
+    const OWN_PATHS: &'static [&'static str] = &["usage_path"];
+    const EXAMPLES: &'static [Example] = EXAMPLES;
 
-/// Reads the section.
-pub(super) fn gate(
-    written: &PlanGate<'_>,
-    around: &Surroundings<'_>,
-    secrets: Secrets<'_>,
-    problems: &mut Problems,
-) -> Gate {
-    let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
-    let clock_skew =
-        names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
-    let upgrade_url = written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
-    let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
-    let confirm = written.confirm.as_ref();
-    let taken: Vec<(&str, &str)> =
-        [(around.webhook_path, "stripe_webhook.path"), (written.usage_path, "plan_gate.usage_path")]
-            .into_iter()
-            .filter_map(|(path, field)| Some((path?, field)))
-            .collect();
-    Gate {
-        issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
-        keys: keys(written, around, secrets, problems),
-        authorized_parties: problems.keep_or_default(authorized_parties(written)),
-        require_azp: written.require_azp,
-        audience: problems.keep_or_default(audience),
-        clock_skew: Duration::from_secs(problems.keep_or_default(clock_skew)),
-        cookie: written.cookie,
-        subject: written.subject,
-        plan_claims: plan_claims(&written.plan_claims, written.subject, around.plan_key, problems),
-        rules: rules::rules(&written.rules, around.plans, &taken, problems),
-        unmatched: written.unmatched,
-        usage_path: problems.keep_or_default(usage_path(written, around)),
-        upgrade_url: problems.keep_or_default(upgrade_url),
-        plan_required_status: problems.keep_or_default(plan_required_status(written.plan_required_status)),
-        identity_headers: problems.keep_or_default(identity_headers(written)),
-        rate_limit_headers: written.rate_limit_headers,
-        cors: written.cors == Cors::AuthorizedParties,
-        shadow: written.shadow,
-        confirm: confirm.map(|written| {
-            upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
-        }),
-        store: store(written, problems),
-        webhook_path: around.webhook_path.map(str::to_owned),
-        plan_key: around.plan_key.to_owned(),
+    fn read(
+        written: &PlanGate<'_>,
+        facts: &Facts<'_>,
+        secrets: Secrets<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        // A rule can only be held against plans that are right.
+        let (plans, _) = facts.plans.as_ref()?;
+        let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
+        let clock_skew =
+            names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
+        let upgrade_url =
+            written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
+        let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
+        let confirm = written.confirm.as_ref();
+        Some(Gate {
+            issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
+            keys: keys(written, facts, secrets, problems),
+            authorized_parties: problems.keep_or_default(authorized_parties(written)),
+            require_azp: written.require_azp,
+            audience: problems.keep_or_default(audience),
+            clock_skew: Duration::from_secs(problems.keep_or_default(clock_skew)),
+            cookie: written.cookie,
+            subject: written.subject,
+            plan_claims: plan_claims(&written.plan_claims, written.subject, facts.plan_key, problems),
+            rules: rules::rules(&written.rules, plans, &facts.own_paths, problems),
+            unmatched: written.unmatched,
+            usage_path: problems.keep_or_default(usage_path(written, facts)),
+            upgrade_url: problems.keep_or_default(upgrade_url),
+            plan_required_status: problems
+                .keep_or_default(plan_required_status(written.plan_required_status)),
+            identity_headers: problems.keep_or_default(identity_headers(written)),
+            rate_limit_headers: written.rate_limit_headers,
+            cors: written.cors == Cors::AuthorizedParties,
+            shadow: written.shadow,
+            confirm: confirm.map(|written| {
+                upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
+            }),
+            store: store(written, problems),
+            webhook_path: facts.own_path("stripe_webhook").map(str::to_owned),
+            plan_key: facts.plan_key.to_owned(),
+        })
     }
 }
 
-fn keys(
-    written: &PlanGate<'_>,
-    around: &Surroundings<'_>,
-    secrets: Secrets<'_>,
-    problems: &mut Problems,
-) -> Keys {
+fn keys(written: &PlanGate<'_>, facts: &Facts<'_>, secrets: Secrets<'_>, problems: &mut Problems) -> Keys {
     match &written.keys {
         WrittenKeys::Pem(entry) => {
             Keys::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
         }
-        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, around, secrets, problems),
+        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, facts, secrets, problems),
     }
 }
 
 fn jwks(
     written: &Jwks<'_>,
     issuer: &str,
-    around: &Surroundings<'_>,
+    facts: &Facts<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Keys {
@@ -227,7 +215,7 @@ fn jwks(
     let of_issuer = address::url_authority(issuer).unwrap_or_default();
     let authority = written.authority.unwrap_or(&of_issuer);
     // The Frontend API's set is public: the secret key has no business there.
-    let wants_key = authority.eq_ignore_ascii_case(around.clerk_authority);
+    let wants_key = authority.eq_ignore_ascii_case(facts.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
     // An instance behind a proxy of the application's has its set below the proxy's path.
     let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
@@ -303,12 +291,13 @@ fn claim(text: &str, path: &str) -> Checked<String> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate<'_>, around: &Surroundings<'_>) -> Checked<Option<String>> {
+fn usage_path(written: &PlanGate<'_>, facts: &Facts<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
-    if around.webhook_path == Some(&usage_path) {
-        let problem = format!("{} is stripe_webhook.path too", quote(&usage_path));
+    let is_taken = |own: &&OwnPath<'_>| own.section != Gate::NAME && own.path == usage_path;
+    if let Some(other) = facts.own_paths.iter().find(is_taken) {
+        let problem = format!("{} is {other} too", quote(&usage_path));
         return Err(ConfigError::new(PATH, problem, "take another path"));
     }
     Ok(Some(usage_path))
@@ -350,3 +339,53 @@ fn store(written: &PlanGate<'_>, problems: &mut Problems) -> Store {
         on_error: written.on_error,
     }
 }
+
+const EXAMPLES: &[Example] = &[
+    ("jwks", "path", "path: /.well-known/jwks.json"),
+    ("rules", "path", "path: /reports/daily"),
+    ("require", "plan", "require: {plan: pro}"),
+    ("plan_claims", "user", "user: [public_metadata.plan, metadata.plan]"),
+    ("plan_claims", "organization", "organization: [org_public_metadata.plan]"),
+    ("rules", "name", "name: ask"),
+    ("ratelimit", "cluster", "cluster: ratelimit"),
+    ("*", "issuer", "issuer: https://clerk.example.com"),
+    ("*", "authorized_parties", "authorized_parties: [https://app.example.com]"),
+    ("*", "audience", "audience: [https://api.example.com]"),
+    ("*", "clock_skew_s", "clock_skew_s: 5"),
+    ("*", "local_memory_mb", "local_memory_mb: 97"),
+    ("*", "path_prefix", "path_prefix: /ask"),
+    ("*", "methods", "methods: [GET, POST]"),
+    ("*", "host", "host: api.example.com"),
+    ("*", "limit", "limit: asks"),
+    ("*", "cost", "cost: 1"),
+    ("*", "feature", "feature: priority_support"),
+    ("*", "anonymous", "anonymous: deny, or the name of a plan"),
+    ("*", "usage_path", "usage_path: /usage"),
+    ("*", "upgrade_url", "upgrade_url: https://app.example.com/pricing"),
+    ("*", "plan_required_status", "plan_required_status: 403"),
+    ("*", "domain", "domain: tollgate"),
+    (
+        "*",
+        "plan_gate",
+        "plan_gate: {issuer: https://clerk.example.com, keys: {pem: {env: CLERK_JWT_KEY}}, \
+             authorized_parties: [https://app.example.com], rules: [{name: ask, path_prefix: /ask, limit: asks}]}",
+    ),
+    ("*", "keys", "keys: {pem: {env: CLERK_JWT_KEY}}, or keys: {jwks: {cluster: clerk_frontend}}"),
+    ("*", "pem", "pem: {env: CLERK_JWT_KEY}"),
+    ("*", "jwks", "jwks: {cluster: clerk_frontend}"),
+    ("*", "plan_claims", "plan_claims: {user: [public_metadata.plan]}"),
+    ("*", "rules", "rules: [{name: ask, path_prefix: /ask, limit: asks}]"),
+    ("*", "require", "require: {plan: pro}, or require: {feature: priority_support}"),
+    ("*", "confirm", "confirm: {cluster: clerk_api}"),
+    ("*", "store", "store: local, or store: {ratelimit: {cluster: ratelimit}}"),
+    ("*", "ratelimit", "ratelimit: {cluster: ratelimit}"),
+    ("*", "subject", "subject: user"),
+    ("*", "unmatched", "unmatched: require_token"),
+    ("*", "identity_headers", "identity_headers: [user, plan]"),
+    ("*", "rate_limit_headers", "rate_limit_headers: both"),
+    ("*", "cors", "cors: authorized_parties"),
+    ("*", "on_error", "on_error: allow"),
+    ("*", "cookie", "true or false"),
+    ("*", "shadow", "true or false"),
+    ("*", "require_azp", "true or false"),
+];

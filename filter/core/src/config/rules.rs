@@ -2,6 +2,7 @@
 
 use super::document::gate::{Require, Rule as Written};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
+use super::section::OwnPath;
 use super::{address, names};
 use crate::path::{self, PathPattern};
 use crate::plan_table::{PlanTable, Rank};
@@ -65,11 +66,11 @@ pub struct Spend {
     pub cost: u64,
 }
 
-/// Reads the rules. `taken` are the paths that the filters themselves answer, each with the field that says so.
+/// Reads the rules. `own_paths` are those that the filters answer themselves.
 pub(super) fn rules(
     written: &[Written<'_>],
     plans: &PlanTable,
-    taken: &[(&str, &str)],
+    own_paths: &[OwnPath<'_>],
     problems: &mut Problems,
 ) -> Vec<Rule> {
     if problems.keep(names::length(written.len(), RULES_MAX, "plan_gate.rules")).is_none() {
@@ -83,7 +84,7 @@ pub(super) fn rules(
             let problem = format!("plan_gate.rules[{first}] is called {} too", quote(written.name));
             problems.add(ConfigError::new(field(&at, "name"), problem, "give each rule its own name"));
         }
-        rules.push(rule(written, plans, taken, &at, problems));
+        rules.push(rule(written, plans, own_paths, &at, problems));
     }
     every_plan_says_how_much(written, plans, problems);
     rules
@@ -93,7 +94,7 @@ pub(super) fn rules(
 fn rule(
     written: &Written<'_>,
     plans: &PlanTable,
-    taken: &[(&str, &str)],
+    own_paths: &[OwnPath<'_>],
     at: &str,
     problems: &mut Problems,
 ) -> Rule {
@@ -101,7 +102,7 @@ fn rule(
     let require = written.require.as_ref().map(|require| requirement(require, plans, at)).transpose();
     let rule = Rule {
         name: problems.keep_or_default(names::name(written.name, &field(at, "name"))),
-        path: problems.keep(path(written, taken, at)).unwrap_or(PathMatch::Any),
+        path: problems.keep(path(written, own_paths, at)).unwrap_or(PathMatch::Any),
         methods: problems.keep_or_default(methods(written, &field(at, "methods"))),
         host: problems.keep_or_default(host),
         require: problems.keep_or_default(require),
@@ -112,7 +113,7 @@ fn rule(
     rule
 }
 
-fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Checked<PathMatch> {
+fn path(written: &Written<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Checked<PathMatch> {
     match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
@@ -121,8 +122,8 @@ fn path(written: &Written<'_>, taken: &[(&str, &str)], at: &str) -> Checked<Path
         (Some(exact), None) => {
             let at = field(at, "path");
             let exact = address::path(exact, &at)?;
-            if let Some((_, field)) = taken.iter().find(|(path, _)| path::are_equal(path, &exact)) {
-                let problem = format!("{} is {field}, to which no rule applies", quote(&exact));
+            if let Some(own) = own_paths.iter().find(|own| path::are_equal(own.path, &exact)) {
+                let problem = format!("{} is {own}, to which no rule applies", quote(&exact));
                 return Err(ConfigError::new(at, problem, "remove this rule, or change one of the paths"));
             }
             Ok(PathMatch::Exact(PathPattern::new(&exact)))

@@ -16,7 +16,8 @@ const SIGNING_PREFIX: &str = "whsec_";
 
 /// Where secrets are read from, if at all.
 #[derive(Clone, Copy)]
-pub(super) enum Secrets<'a> {
+#[allow(missing_debug_implementations, reason = "it holds a function")]
+pub enum Secrets<'a> {
     /// From this environment: its filter is being started.
     From(Environment<'a>),
     /// From this environment, but not what the document requires: no event is verified.

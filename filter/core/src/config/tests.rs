@@ -159,9 +159,10 @@ fn both_encodings_mean_the_same() {
     for (why, as_text, as_struct) in cases {
         for reverse in [false, true] {
             let bytes = encode(as_struct.as_object().unwrap(), reverse);
-            let (a, b) = (webhook(&text(&as_text), &environment), webhook(&bytes, &environment));
+            let (a, b) =
+                (read::<Webhook>(&text(&as_text), &environment), read::<Webhook>(&bytes, &environment));
             assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
-            let (a, b) = (gate(&text(&as_text), &environment), gate(&bytes, &environment));
+            let (a, b) = (read::<Gate>(&text(&as_text), &environment), read::<Gate>(&bytes, &environment));
             assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
         }
     }
@@ -176,18 +177,20 @@ fn what_is_left_out_is_as_documented() {
     }
     written = without(written, "/stripe_webhook/livemode");
     let written = with(without(written, "/not_plans"), "/plans", json!([{"name": "free"}]));
-    let (a, b) = (webhook(&text(&written), &environment), webhook(&text(&smallest()), &environment));
+    let (a, b) =
+        (read::<Webhook>(&text(&written), &environment), read::<Webhook>(&text(&smallest()), &environment));
     assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
-    let (a, b) = (gate(&text(&written), &environment), gate(&text(&smallest()), &environment));
+    let (a, b) =
+        (read::<Gate>(&text(&written), &environment), read::<Gate>(&text(&smallest()), &environment));
     assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
     let written = with(whole(), "/plan_gate/confirm", json!({"cluster": "clerk_api"}));
-    let (a, b) = (gate(&text(&written), &environment), gate(&text(&whole()), &environment));
+    let (a, b) = (read::<Gate>(&text(&written), &environment), read::<Gate>(&text(&whole()), &environment));
     assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
 }
 
 #[test]
 fn the_webhook_section_is_read_as_written() {
-    let configuration = webhook(&text(&whole()), &environment).unwrap();
+    let configuration = read::<Webhook>(&text(&whole()), &environment).unwrap();
     let section = configuration.section;
     assert_eq!(section.path, "/webhooks/stripe");
     assert_eq!(section.mode, Mode::Respond);
@@ -223,7 +226,7 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
         }
         other => environment(other),
     };
-    let plans = webhook(&text(&whole()), &environment).unwrap().plans;
+    let plans = read::<Webhook>(&text(&whole()), &environment).unwrap().plans;
     let pro = plans.get(plans.rank_of("pro").unwrap());
     assert_eq!(pro.prices.iter().collect::<Vec<_>>(), ["a=b", "plan_Fx12ab", "price_123", "price_9"]);
     assert_eq!(pro.lookup_keys.iter().collect::<Vec<_>>(), ["pro_monthly"]);
@@ -235,12 +238,12 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
     assert!(enterprise.clerk_slugs.iter().eq(["enterprise_org"]));
     assert_eq!(enterprise.limits.get("asks"), Some(&Limit::Unlimited));
     assert_eq!(plans.get(plans.default_rank()).name, "free");
-    assert_eq!(gate(&text(&whole()), &environment).unwrap().plans, plans);
+    assert_eq!(read::<Gate>(&text(&whole()), &environment).unwrap().plans, plans);
 }
 
 #[test]
 fn the_gate_section_is_read_as_written() {
-    let configuration = gate(&text(&whole()), &environment).unwrap();
+    let configuration = read::<Gate>(&text(&whole()), &environment).unwrap();
     let (plans, section) = (configuration.plans, configuration.section);
     assert_eq!(section.issuer, "https://clerk.example.com");
     assert!(matches!(&section.keys, Keys::Pem(keys) if keys == &["QUJD"]));
@@ -295,10 +298,10 @@ fn the_other_forms_of_each_field_are_read() {
     let mut document = with(whole(), "/stripe_webhook/past_due", json!("revoke"));
     document = with(document, "/stripe_webhook/plan_key", json!("tier"));
     document = with(document, "/stripe_webhook/stripe/base_path", json!("/"));
-    let section = webhook(&text(&document), &environment).unwrap().section;
+    let section = read::<Webhook>(&text(&document), &environment).unwrap().section;
     assert_eq!((section.sync.past_due, section.sync.stripe.base_path.as_str()), (PastDue::Revoke, ""));
     let keep = with(document.clone(), "/stripe_webhook/past_due", json!("keep"));
-    assert_eq!(webhook(&text(&keep), &environment).unwrap().section.sync.past_due, PastDue::Keep);
+    assert_eq!(read::<Webhook>(&text(&keep), &environment).unwrap().section.sync.past_due, PastDue::Keep);
 
     document = without(document, "/plan_gate/plan_claims");
     let ratelimit = json!({"ratelimit": {"cluster": "ratelimit"}});
@@ -309,7 +312,7 @@ fn the_other_forms_of_each_field_are_read() {
         {"name": "exact", "path": "/x/", "require": {"feature": "priority_support"}, "limit": "asks", "cost": 2},
     ]);
     document = with(document, "/plan_gate/rules", rules);
-    let section = gate(&text(&document), &environment).unwrap().section;
+    let section = read::<Gate>(&text(&document), &environment).unwrap().section;
     assert_eq!(
         section.plan_claims.user[4],
         ClaimSource::Path(vec!["tier".to_owned()]),
@@ -334,7 +337,7 @@ fn the_other_forms_of_each_field_are_read() {
 #[test]
 fn claims_of_clerk_billing_stand_beside_paths() {
     let document = with(whole(), "/plan_gate/plan_claims/user", json!(["clerk_billing", "plan"]));
-    let section = gate(&text(&document), &environment).unwrap().section;
+    let section = read::<Gate>(&text(&document), &environment).unwrap().section;
     let plan = ClaimSource::Path(vec!["plan".to_owned()]);
     assert_eq!(section.plan_claims.user, [ClaimSource::ClerkBilling, plan]);
 }
@@ -368,7 +371,8 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
         jwks["cluster"] = json!("clerk_frontend");
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         let document = with(document, "/plan_gate/issuer", json!(issuer));
-        let Keys::Jwks { path, .. } = gate(&text(&document), &environment).unwrap().section.keys else {
+        let Keys::Jwks { path, .. } = read::<Gate>(&text(&document), &environment).unwrap().section.keys
+        else {
             panic!("asked for jwks")
         };
         assert_eq!(path, want, "{why}");
@@ -378,7 +382,7 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
 #[test]
 fn clerk_billing_may_know_a_plan_by_several_slugs() {
     let document = with(whole(), "/plans/2/clerk_plan", json!(["enterprise_user", "enterprise_org"]));
-    let plans = gate(&text(&document), &environment).unwrap().plans;
+    let plans = read::<Gate>(&text(&document), &environment).unwrap().plans;
     let enterprise = plans.rank_of("enterprise");
     assert!(enterprise.is_some());
     for slug in ["enterprise_user", "enterprise_org"] {
@@ -391,7 +395,7 @@ fn clerk_billing_may_know_a_plan_by_several_slugs() {
 fn a_secret_key_goes_only_to_the_backend_api() {
     let keys = |jwks: Value| {
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
-        match gate(&text(&document), &environment).unwrap().section.keys {
+        match read::<Gate>(&text(&document), &environment).unwrap().section.keys {
             Keys::Jwks { upstream, path } => (upstream, path),
             Keys::Pem(_) => panic!("asked for jwks"),
         }
@@ -411,10 +415,10 @@ fn each_filter_reads_only_its_own_secrets() {
         asked.borrow_mut().push(variable.to_owned());
         environment(variable)
     };
-    webhook(&text(&whole()), &environment).unwrap();
+    read::<Webhook>(&text(&whole()), &environment).unwrap();
     assert!(!asked.borrow().contains(&"CLERK_JWT_KEY".to_owned()), "{asked:?}");
     asked.borrow_mut().clear();
-    gate(&text(&whole()), &environment).unwrap();
+    read::<Gate>(&text(&whole()), &environment).unwrap();
     let stripes = asked.borrow().iter().filter(|name| name.starts_with("STRIPE_")).count();
     assert_eq!(stripes, 0, "{asked:?}");
 }
@@ -422,7 +426,7 @@ fn each_filter_reads_only_its_own_secrets() {
 #[test]
 fn api_keys_may_stay_out_of_the_plugin() {
     let environment = |variable: &str| environment(variable).filter(|_| !variable.ends_with("SECRET_KEY"));
-    let section = webhook(&text(&whole()), &environment).unwrap().section;
+    let section = read::<Webhook>(&text(&whole()), &environment).unwrap().section;
     assert!(section.sync.stripe.authorization.is_none() && section.sync.clerk.authorization.is_none());
 }
 
@@ -430,11 +434,11 @@ fn api_keys_may_stay_out_of_the_plugin() {
 fn a_section_is_needed_only_by_its_own_filter() {
     let only_webhook = without(whole(), "/plan_gate");
     let only_gate = without(whole(), "/stripe_webhook");
-    webhook(&text(&only_webhook), &environment).unwrap();
-    assert_eq!(gate(&text(&only_gate), &environment).unwrap().section.webhook_path, None);
-    let error = webhook(&text(&only_gate), &environment).unwrap_err().to_string();
+    read::<Webhook>(&text(&only_webhook), &environment).unwrap();
+    assert_eq!(read::<Gate>(&text(&only_gate), &environment).unwrap().section.webhook_path, None);
+    let error = read::<Webhook>(&text(&only_gate), &environment).unwrap_err().to_string();
     assert!(error.starts_with("stripe_webhook: missing, and this filter is configured by it; write it like"));
-    let error = gate(&text(&only_webhook), &environment).unwrap_err().to_string();
+    let error = read::<Gate>(&text(&only_webhook), &environment).unwrap_err().to_string();
     assert!(error.starts_with("plan_gate: missing, and this filter is configured by it; write it like"));
     assert_eq!((check(&text(&only_webhook)), check(&text(&only_gate))), (Ok(()), Ok(())));
     let neither = check(&text(&without(only_gate, "/plan_gate"))).unwrap_err();
@@ -444,8 +448,8 @@ fn a_section_is_needed_only_by_its_own_filter() {
 #[test]
 fn both_filters_derive_the_same_namespace_and_a_given_one_wins() {
     let namespaces = |document: &Value| {
-        let webhook = webhook(&text(document), &environment).unwrap().namespace;
-        assert_eq!(gate(&text(document), &environment).unwrap().namespace, webhook);
+        let webhook = read::<Webhook>(&text(document), &environment).unwrap().namespace;
+        assert_eq!(read::<Gate>(&text(document), &environment).unwrap().namespace, webhook);
         webhook
     };
     let derived = namespaces(&whole());
@@ -460,8 +464,8 @@ fn both_filters_derive_the_same_namespace_and_a_given_one_wins() {
 
 #[test]
 fn secrets_do_not_show_in_debug_output() {
-    let webhook = format!("{:?}", webhook(&text(&whole()), &environment).unwrap());
-    let gate = format!("{:?}", gate(&text(&whole()), &environment).unwrap());
+    let webhook = format!("{:?}", read::<Webhook>(&text(&whole()), &environment).unwrap());
+    let gate = format!("{:?}", read::<Gate>(&text(&whole()), &environment).unwrap());
     for secret in ["whsec_", "sk_test"] {
         assert!(!webhook.contains(secret) && !gate.contains(secret), "{secret}");
     }
@@ -475,11 +479,11 @@ fn a_host_that_verifies_no_events_needs_no_signing_secret() {
         "PLAN_MAP" => Some("price_new=pro".to_owned()),
         _ => None,
     };
-    let read = webhook_without_signing(document.as_bytes(), &environment).unwrap();
-    let key = read.section.sync.stripe.authorization.as_ref();
+    let taken = read_without_signing::<Webhook>(document.as_bytes(), &environment).unwrap();
+    let key = taken.section.sync.stripe.authorization.as_ref();
     assert_eq!(key.map(Secret::expose), Some("sk_test_1"));
-    assert!(read.section.signing_secrets.is_empty());
-    let pro = read.plans.rank_of("pro").unwrap();
-    assert!(read.plans.get(pro).prices.contains("price_new"));
-    assert!(webhook(document.as_bytes(), &environment).is_err(), "who does verify them needs one");
+    assert!(taken.section.signing_secrets.is_empty());
+    let pro = taken.plans.rank_of("pro").unwrap();
+    assert!(taken.plans.get(pro).prices.contains("price_new"));
+    assert!(read::<Webhook>(document.as_bytes(), &environment).is_err(), "who does verify them needs one");
 }

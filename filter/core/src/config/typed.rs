@@ -18,6 +18,12 @@ pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Checke
     T::deserialize(At(value)).map_err(Fault::into_error)
 }
 
+/// Reads a field of a mapping; `None` if it is not there.
+pub(super) fn from_field<'a, T: de::Deserialize<'a>>(value: &'a Value, name: &str) -> Option<Checked<T>> {
+    let field = value.get(name)?;
+    Some(T::deserialize(At(field)).map_err(|fault| fault.in_field(name).into_error()))
+}
+
 /// A place in the document.
 #[derive(Clone, Copy)]
 struct At<'a>(&'a Value);
@@ -122,7 +128,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
-    /// What is only known to be there: the section of the other filter.
+    /// What is only known to be there: a section, which is read by itself.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }

@@ -2,7 +2,9 @@
 
 use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys};
 use super::error::{Checked, ConfigError, Problems, field, quote};
+use super::example::Example;
 use super::secrets::Secrets;
+use super::section::{Facts, Named, Section};
 use super::sync_settings::SyncSettings;
 use super::upstream::{self, upstream};
 use super::{address, names, note_keys};
@@ -41,33 +43,42 @@ pub struct Webhook {
     pub sync: SyncSettings,
 }
 
-const AT: &str = "stripe_webhook";
+impl Section for Webhook {
+    type Written<'a> = StripeWebhook<'a>;
+    const OWN_PATHS: &'static [&'static str] = &["path"];
+    const EXAMPLES: &'static [Example] = EXAMPLES;
 
-/// Reads the section.
-pub(super) fn webhook(written: &StripeWebhook<'_>, secrets: Secrets<'_>, problems: &mut Problems) -> Webhook {
-    let at = |name| field(AT, name);
-    let tolerance = names::between(written.tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", &at("tolerance_s"));
-    let body_kb = names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", &at("max_body_kb"));
-    let body_kb = problems.keep_or_default(body_kb);
-    let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
-    let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
-    let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
-    Webhook {
-        path: problems.keep_or_default(address::path(written.path, &at("path"))),
-        mode: written.mode,
-        tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
-        body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
-        livemode: written.livemode,
-        signing_secrets: problems.keep_or_default(signing_secrets),
-        sync: SyncSettings {
-            past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
-            unmapped_price: written.unmapped_price,
-            subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
-            client_reference_id: written.client_reference_id,
-            stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
-            clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
-            plan_key: problems.keep_or_default(plan_key(written.plan_key)),
-        },
+    fn read(
+        written: &StripeWebhook<'_>,
+        _: &Facts<'_>,
+        secrets: Secrets<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let at = |name| field(Self::NAME, name);
+        let tolerance =
+            names::between(written.tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", &at("tolerance_s"));
+        let body_kb = names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", &at("max_body_kb"));
+        let body_kb = problems.keep_or_default(body_kb);
+        let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
+        let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
+        let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+        Some(Webhook {
+            path: problems.keep_or_default(address::path(written.path, &at("path"))),
+            mode: written.mode,
+            tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
+            body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
+            livemode: written.livemode,
+            signing_secrets: problems.keep_or_default(signing_secrets),
+            sync: SyncSettings {
+                past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
+                unmapped_price: written.unmapped_price,
+                subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
+                client_reference_id: written.client_reference_id,
+                stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
+                clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
+                plan_key: problems.keep_or_default(plan_key(written.plan_key)),
+            },
+        })
     }
 }
 
@@ -118,3 +129,26 @@ fn plan_key(text: &str) -> Checked<String> {
     }
     names::name(text, path)
 }
+
+const EXAMPLES: &[Example] = &[
+    ("stripe_webhook", "path", "path: /webhooks/stripe"),
+    ("subject_keys", "user", "user: [clerk_user_id]"),
+    ("subject_keys", "organization", "organization: [clerk_org_id]"),
+    ("*", "tolerance_s", "tolerance_s: 300"),
+    ("*", "max_body_kb", "max_body_kb: 512"),
+    ("*", "grace_days", "grace_days: 14"),
+    ("*", "plan_key", "plan_key: plan"),
+    (
+        "*",
+        "stripe_webhook",
+        "stripe_webhook: {path: /webhooks/stripe, signing_secrets: {env: STRIPE_WEBHOOK_SECRET}, \
+             stripe: {cluster: stripe_api}, clerk: {cluster: clerk_api}}",
+    ),
+    ("*", "signing_secrets", "signing_secrets: {env: STRIPE_WEBHOOK_SECRET}"),
+    ("*", "past_due", "past_due: {grace_days: 14}, or keep, or revoke"),
+    ("*", "subject_keys", "subject_keys: {user: [clerk_user_id], organization: [clerk_org_id]}"),
+    ("*", "mode", "mode: respond"),
+    ("*", "unmapped_price", "unmapped_price: keep"),
+    ("*", "livemode", "livemode: true"),
+    ("*", "client_reference_id", "true or false"),
+];

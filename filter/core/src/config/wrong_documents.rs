@@ -28,10 +28,10 @@ fn refused(cases: Vec<(Edit, &str)>) {
         assert!(!error.cure.is_empty(), "no cure: {line}");
         let of_the_gate = error.path.starts_with("plan_gate") || error.problem.contains("plan_gate");
         if !of_the_gate {
-            assert_eq!(webhook(&bytes, &environment).unwrap_err(), error);
+            assert_eq!(read::<Webhook>(&bytes, &environment).unwrap_err(), error);
         }
         if !error.path.starts_with("stripe_webhook") {
-            assert_eq!(gate(&bytes, &environment).unwrap_err(), error);
+            assert_eq!(read::<Gate>(&bytes, &environment).unwrap_err(), error);
         }
     }
 }
@@ -41,15 +41,15 @@ fn a_filter_does_not_mind_the_section_of_the_other() {
     let others = ["path", "plan_key", "clerk", "authority", "signing_secrets"];
     for nonsense in [json!(5), json!({}), json!([null]), json!({"clerk": 1}), json!({"rule": {"a": 0.5}})] {
         let bytes = with(whole(), "/plan_gate", nonsense.clone()).to_string().into_bytes();
-        assert!(webhook(&bytes, &environment).is_ok(), "{nonsense}");
-        assert!(gate(&bytes, &environment).is_err() && check(&bytes).is_err(), "{nonsense}");
+        assert!(read::<Webhook>(&bytes, &environment).is_ok(), "{nonsense}");
+        assert!(read::<Gate>(&bytes, &environment).is_err() && check(&bytes).is_err(), "{nonsense}");
         let bytes = with(whole(), "/stripe_webhook", nonsense.clone()).to_string().into_bytes();
-        assert!(gate(&bytes, &environment).is_ok(), "{nonsense}");
-        assert!(webhook(&bytes, &environment).is_err() && check(&bytes).is_err(), "{nonsense}");
+        assert!(read::<Gate>(&bytes, &environment).is_ok(), "{nonsense}");
+        assert!(read::<Webhook>(&bytes, &environment).is_err() && check(&bytes).is_err(), "{nonsense}");
     }
     for field in others {
         let bytes = with(whole(), "/stripe_webhook", json!({field: 5})).to_string().into_bytes();
-        let section = gate(&bytes, &environment).unwrap().section;
+        let section = read::<Gate>(&bytes, &environment).unwrap().section;
         assert_eq!((section.webhook_path, section.plan_key.as_str()), (None, "plan"), "{field}");
     }
 }

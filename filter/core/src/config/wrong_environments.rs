@@ -57,16 +57,16 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
         ("PLAN_MAP", Some(" "), "PLAN_MAP: the environment variable PLAN_MAP is set but blank"),
     ];
     for (name, value, want) in cases {
-        let line = webhook(&bytes, &changed(name, value)).unwrap_err().to_string();
+        let line = read::<Webhook>(&bytes, &changed(name, value)).unwrap_err().to_string();
         assert!(line.starts_with(want), "\n want: {want}\nfound: {line}");
     }
-    let line = gate(&bytes, &changed("CLERK_JWT_KEY", None)).unwrap_err().to_string();
+    let line = read::<Gate>(&bytes, &changed("CLERK_JWT_KEY", None)).unwrap_err().to_string();
     assert!(
         line.starts_with("plan_gate.keys.pem.env: the environment variable CLERK_JWT_KEY is not set"),
         "{line}"
     );
-    assert!(gate(&bytes, &changed("STRIPE_WEBHOOK_SECRET", None)).is_ok());
-    assert!(webhook(&bytes, &changed("CLERK_JWT_KEY", None)).is_ok());
+    assert!(read::<Gate>(&bytes, &changed("STRIPE_WEBHOOK_SECRET", None)).is_ok());
+    assert!(read::<Webhook>(&bytes, &changed("CLERK_JWT_KEY", None)).is_ok());
 }
 
 #[test]
@@ -75,6 +75,6 @@ fn a_price_cannot_stand_in_two_plans_of_plan_map() {
         "PLAN_MAP" => Some("price_1=pro,price_1=enterprise".to_owned()),
         other => environment(other),
     };
-    let line = webhook(whole().to_string().as_bytes(), &environment).unwrap_err().to_string();
+    let line = read::<Webhook>(whole().to_string().as_bytes(), &environment).unwrap_err().to_string();
     assert!(line.starts_with("PLAN_MAP: the price \"price_1\" stands in PLAN_MAP too"), "{line}");
 }

@@ -142,10 +142,10 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
     let mut verdict = CheckVerdict::default();
     let mut seen: Vec<&FoundDocument> = Vec::new();
     if contents.found.is_empty() {
-        verdict.errors.push(
-            "there is no Tollgate document in it: one has `plans` and a section `stripe_webhook` or `plan_gate`"
-                .to_owned(),
-        );
+        let sections = config::SECTION_NAMES.join("` or `");
+        verdict
+            .errors
+            .push(format!("there is no Tollgate document in it: one has `plans` and a section `{sections}`"));
     }
     for found in &contents.found {
         verdict.locations.push(found.location.clone());
@@ -211,14 +211,8 @@ fn errors(text: &str, found: &FoundDocument, environment: bool) -> Vec<String> {
         return Vec::new();
     }
     let variable = |name: &str| std::env::var(name).ok();
-    let mut errors = Vec::new();
-    if found.document.get("stripe_webhook").is_some() {
-        errors.extend(config::webhook(bytes.as_bytes(), &variable).err().map(|error| error.to_string()));
-    }
-    if found.document.get("plan_gate").is_some() {
-        errors.extend(config::gate(bytes.as_bytes(), &variable).err().map(|error| error.to_string()));
-    }
-    errors
+    let configurations = config::read_each(bytes.as_bytes(), &variable);
+    configurations.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect()
 }
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ impl Gate {
         }
         let document = document.to_string();
         let variable = |name: &str| environment.get(name).cloned();
-        let configured = config::gate(document.as_bytes(), &variable).map_err(|e| e.to_string())?.section;
+        let configured =
+            config::read::<config::Gate>(document.as_bytes(), &variable).map_err(|e| e.to_string())?.section;
         if matches!(configured.keys, Keys::Jwks { .. }) && jwks.is_none() {
             let issuer = &configured.issuer;
             return Err(format!(

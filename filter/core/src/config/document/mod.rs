@@ -1,35 +1,16 @@
-//! The configuration document as it is written: both filters' sections and the plans that they share.
+//! The parts of the configuration document as they are written: the filters' sections, and what they share.
 //!
 //! These types only give the shape. What the values must be, and how they fit together, is checked on the way to
 //! [`super::Configuration`]. JSON Schema is generated from them, so their documentation is what an editor shows.
 
-pub mod gate;
-pub mod webhook;
+pub(super) mod gate;
+pub(super) mod webhook;
 
 use crate::plan_table::Period;
 use crate::sorted::SortedMap;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-
-/// Tollgate's configuration: the same document for both of its filters.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, bound = "'de: 'a, W: Deserialize<'de>, G: Deserialize<'de>")]
-pub struct Document<'a, W = webhook::StripeWebhook<'a>, G = gate::PlanGate<'a>> {
-    /// Keeps the shared data of gateways in one Envoy process apart. Without it, it is derived from the issuer and
-    /// the Clerk authority.
-    pub namespace: Option<&'a str>,
-    /// The plans that are sold, lowest first: the order is the rank, and the first is the default plan.
-    pub plans: Vec<Plan<'a>>,
-    /// What Stripe sells that is knowingly no plan, such as add-ons.
-    #[serde(default)]
-    pub not_plans: NotPlans<'a>,
-    /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
-    pub stripe_webhook: Option<W>,
-    /// The filter that turns the plan in a session token into enforced limits.
-    pub plan_gate: Option<G>,
-}
 
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Deserialize)]

@@ -56,8 +56,7 @@ fn client_reference_id() -> bool {
     true
 }
 
-/// The usual key of the plan in `public_metadata`.
-pub(in crate::config) fn plan_key() -> &'static str {
+fn plan_key() -> &'static str {
     "plan"
 }
 

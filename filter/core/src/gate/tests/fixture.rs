@@ -54,7 +54,7 @@ fn read(document: &Value) -> Configuration<Gate> {
         "CLERK_SECRET_KEY" => Some("sk_test_1".to_owned()),
         _ => None,
     };
-    config::gate(document.to_string().as_bytes(), &environment).unwrap()
+    config::read::<config::Gate>(document.to_string().as_bytes(), &environment).unwrap()
 }
 
 /// A worker thread of its own process.

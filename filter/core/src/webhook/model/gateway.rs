@@ -46,7 +46,7 @@ pub(super) fn configuration_of(sells: impl Fn(&str) -> bool, changes: Value) -> 
         "CLERK_SECRET_KEY" => Some("sk_live_clerk".to_owned()),
         _ => None,
     };
-    config::webhook(document.to_string().as_bytes(), &environment).unwrap()
+    config::read::<config::Webhook>(document.to_string().as_bytes(), &environment).unwrap()
 }
 
 /// A worker thread, and the shared data of its process.
