@@ -1,8 +1,9 @@
 //! Who there is to bring in line, read from both sides.
 //!
-//! Of everyone: whoever Stripe's subscriptions name, by metadata or by their Checkout Session; and whoever Clerk shows
-//! with more than the default plan, or with a subscription that grants it, so that what nothing pays for any more is
-//! found too. Of one subject: the customers that Stripe's search finds. Judges nobody: that is the reconciliation's.
+//! Of everyone: whoever Stripe's subscriptions name, by metadata or by their Checkout Session; and whoever
+//! Clerk shows with more than the default plan, or with a subscription that grants it, so that what nothing
+//! pays for any more is found too. Of one subject: the customers that Stripe's search finds. Judges nobody:
+//! that is the reconciliation's.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::BackfillError;

@@ -36,8 +36,8 @@ pub struct CensusResult {
     pub skipped: Vec<String>,
     /// What was read.
     pub counts: CensusCounts,
-    /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong together. Nothing
-    /// after a census of one subject.
+    /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong
+    /// together. Nothing after a census of one subject.
     pub in_both: usize,
 }
 
@@ -46,8 +46,8 @@ impl CensusResult {
     /// no longer pays for.
     ///
     /// # Errors
-    /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may be of
-    /// another account, and every plan without a record would end.
+    /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may
+    /// be of another account, and every plan without a record would end.
     pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
         if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
             let detail = "Stripe's metadata name nobody target Clerk has: the API key may be of another account or mode, and \

@@ -1,7 +1,8 @@
-//! Brings Clerk in line with Stripe for somebody who is asked for, without an event: what the `tollgate` command does.
+//! Brings Clerk in line with Stripe for somebody who is asked for, without an event: what the `tollgate`
+//! command does.
 //!
-//! It is the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines, and the same
-//! judgement. A rehearsal stops each subject before its first write and says what that would be.
+//! It is the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines,
+//! and the same judgement. A rehearsal stops each subject before its first write and says what that would be.
 
 use super::error::BackfillError;
 use crate::clerk::metadata::Record;
@@ -34,8 +35,8 @@ pub enum Target {
         subject: Subject,
         /// The customers that are to be read besides those that Clerk lists.
         customers: SortedSet<CustomerId>,
-        /// Whether Stripe's metadata name it, or whoever asks wants it so. Otherwise a plan is kept of which neither
-        /// Clerk's record nor Stripe knows where it came from: somebody may have given it by hand.
+        /// Whether Stripe's metadata name it, or whoever asks wants it so. Otherwise a plan is kept of which
+        /// neither Clerk's record nor Stripe knows where it came from: somebody may have given it by hand.
         trusted: bool,
     },
 }

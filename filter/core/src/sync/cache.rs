@@ -11,7 +11,8 @@ use std::time::Duration;
 /// `None` is one that Stripe does not have any more.
 pub(crate) type ProductCache = Cache<ProductId, Option<Metadata>>;
 
-/// The subscriptions of which it was read lately that no Checkout Session names anybody: that never changes by itself.
+/// The subscriptions of which it was read lately that no Checkout Session names anybody: that never changes
+/// by itself.
 pub(crate) type SilentSessions = Cache<SubscriptionId, SessionClaims>;
 
 impl Default for ProductCache {

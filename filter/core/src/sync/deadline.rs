@@ -26,7 +26,8 @@ impl Deadline {
         if left < CALLOUT_MIN { Err(SyncError::OutOfTime) } else { Ok(left.min(at_most)) }
     }
 
-    /// Returns the time for the last callout of a sync whose work is done: what is left, or the shortest time.
+    /// Returns the time for the last callout of a sync whose work is done: what is left, or the shortest
+    /// time.
     pub(crate) fn allot_at_least(self, now: Micros, at_most: Duration) -> Duration {
         self.allot(now, at_most).unwrap_or(CALLOUT_MIN)
     }

@@ -86,8 +86,8 @@ impl Discovery {
         }
     }
 
-    /// Where no event names a subscription: Stripe must know those that Clerk says grant a plan. With the API key of another
-    /// account everybody would look unpaid.
+    /// Where no event names a subscription: Stripe must know those that Clerk says grant a plan. With the API
+    /// key of another account everybody would look unpaid.
     pub(crate) fn recorded(
         &mut self,
         trigger: &Trigger,
@@ -157,11 +157,12 @@ impl Discovery {
     /// Returns those whom anything at Stripe names for what the event is about, each once, and the sessions
     /// that must be read to know the rest.
     ///
-    /// Not only the owners: whom the customer names though the subscription names somebody else may have been the owner
-    /// until this very event, and then nothing in it says so. Who is named gets nothing by it.
+    /// Not only the owners: whom the customer names though the subscription names somebody else may have been
+    /// the owner until this very event, and then nothing in it says so. Who is named gets nothing by it.
     ///
     /// # Errors
-    /// [`SyncError`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing else names.
+    /// [`SyncError`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing
+    /// else names.
     pub(crate) fn present(
         &mut self,
         state: &SyncState,

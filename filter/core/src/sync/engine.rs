@@ -1,9 +1,9 @@
 //! Brings Clerk in line with Stripe for everyone whom an event concerns.
 //!
-//! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once all are
-//! known, each is brought in line by a [`SubjectSync`] of its own, side by side. What fails for one subject does not
-//! keep the others from being written; in the end the whole has failed, whoever started it tries again, and what was
-//! done is found done.
+//! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once
+//! all are known, each is brought in line by a [`SubjectSync`] of its own, side by side. What fails for one
+//! subject does not keep the others from being written; in the end the whole has failed, whoever started it
+//! tries again, and what was done is found done.
 
 use super::api_request::NoteOwner;
 use super::deadline::Deadline;
@@ -143,8 +143,8 @@ impl PlanSync {
         }
     }
 
-    /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the audit even if
-    /// something beside it failed.
+    /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the
+    /// audit even if something beside it failed.
     fn end_by(&mut self, error: SyncError) -> Result<SyncProgress, SyncError> {
         if self.outstanding.values().any(SyncRequest::is_write) {
             self.error = Some(error);
@@ -225,7 +225,8 @@ impl PlanSync {
         self.failure.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
     }
 
-    /// Asks for whom Stripe names beside those whom the event names; once all are met, begins the first round of each.
+    /// Asks for whom Stripe names beside those whom the event names; once all are met, begins the first round
+    /// of each.
     fn meet_or_settle(&mut self, state: &SyncState, now: Micros) -> Result<Vec<SyncRequest>, SyncError> {
         let granted_by = self.subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
         let recorded = self.discovery.recorded(&self.trigger, &granted_by);

@@ -60,8 +60,8 @@ pub(crate) enum SyncError {
     /// Stripe and Clerk were changed by others in each round.
     #[error("Clerk's record was changed by others in every round")]
     Unsettled,
-    /// An active subscription sells nothing known, and the configuration asks to wait until it does. All that is known
-    /// was written.
+    /// An active subscription sells nothing known, and the configuration asks to wait until it does. All that
+    /// is known was written.
     #[error("an active subscription sells no plan, and could change the one that is shown")]
     Unmapped,
     /// Clerk does not have the subject of a subscription that is younger than a day.

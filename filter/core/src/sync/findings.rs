@@ -22,8 +22,8 @@ const SESSIONS_READ_MAX: usize = 20;
 /// How many disagreements of one kind are told.
 const DISAGREEMENTS_MAX: usize = 10;
 
-/// From what age on a subscription whose sessions name nobody is expected to stay so: Stripe links a session with what it
-/// made when it is completed.
+/// From what age on a subscription whose sessions name nobody is expected to stay so: Stripe links a session
+/// with what it made when it is completed.
 const SILENT_FROM: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many characters of a name in Clerk's record an alarm shows. No document allows a plan a longer one.
@@ -64,8 +64,8 @@ pub(crate) struct SyncFindings {
     pub(crate) unknown_recorded: SortedSet<SubscriptionId>,
     /// Customers with more subscriptions than were read.
     pub(crate) cut_customers: SortedSet<CustomerId>,
-    /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and its session
-    /// was not read.
+    /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and
+    /// its session was not read.
     pub(crate) unread_sessions: SortedSet<Subject>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
     pub(crate) gone: SortedSet<Subject>,
@@ -101,8 +101,8 @@ pub(crate) fn shortened(name: &str) -> String {
 }
 
 impl SyncFindings {
-    /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document does not
-    /// have, or one of a source that this release does not read.
+    /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document
+    /// does not have, or one of a source that this release does not read.
     pub(crate) fn learn_kept(
         &mut self,
         plans: &PlanTable,
@@ -198,8 +198,8 @@ impl SyncFindings {
         self.sessions.insert(subscription, claims);
     }
 
-    /// Returns what comes after a page of a customer's subscriptions that ends at `after` if there are more. Puts down the
-    /// customer if it has more than are read.
+    /// Returns what comes after a page of a customer's subscriptions that ends at `after` if there are more.
+    /// Puts down the customer if it has more than are read.
     pub(crate) fn next_page(
         &mut self,
         request: ListSubscriptions,

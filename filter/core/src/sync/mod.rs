@@ -1,8 +1,9 @@
 //! Brings Clerk in line with Stripe for everyone whose state may have changed.
 //!
-//! A [`Trigger`] says whose. [`PlanSync`] is the whole of it, and [`RecordedSync`] that together with its audit.
-//! [`discovery`] finds whom it concerns, [`ownership`] says whose a subscription is, [`subject`] brings the record of one
-//! of them in line, and [`audit`] writes down each change once. Nothing here knows what has started a sync.
+//! A [`Trigger`] says whose. [`PlanSync`] is the whole of it, and [`RecordedSync`] that together with its
+//! audit. [`discovery`] finds whom it concerns, [`ownership`] says whose a subscription is, [`subject`]
+//! brings the record of one of them in line, and [`audit`] writes down each change once. Nothing here knows
+//! what has started a sync.
 
 mod api_request;
 pub(crate) mod audit;

@@ -5,8 +5,8 @@ use crate::config::{Configuration, NotPlans, SyncSettings};
 use crate::plan_table::PlanTable;
 use crate::stripe::plan::{Catalogue, PlanRules};
 
-/// What the syncs of one worker thread share: settings, plans, and what was read lately. Whatever starts syncs owns one: a
-/// filter's worker, or the command.
+/// What the syncs of one worker thread share: settings, plans, and what was read lately. Whatever starts
+/// syncs owns one: a filter's worker, or the command.
 #[derive(Debug)]
 pub struct SyncState {
     pub(crate) settings: SyncSettings,

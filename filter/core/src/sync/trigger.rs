@@ -18,8 +18,8 @@ pub(crate) struct Trigger {
     pub(crate) customer: Option<CustomerId>,
     /// Those that it names, each once.
     pub(crate) named: Vec<NamedSubject>,
-    /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its Checkout
-    /// Session has nothing to add.
+    /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its
+    /// Checkout Session has nothing to add.
     pub(crate) names_owner: bool,
     /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
     pub(crate) is_checkout: bool,

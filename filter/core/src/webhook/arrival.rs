@@ -47,8 +47,8 @@ impl Arrival {
     }
 }
 
-/// Returns whether an upstream could take the request for one to this path: by what it makes of the request's own path, or
-/// of one that a header field puts in its place.
+/// Returns whether an upstream could take the request for one to this path: by what it makes of the request's
+/// own path, or of one that a header field puts in its place.
 fn may_be_read_as(headers: &HeaderMap, webhook: &str) -> bool {
     let webhook = PathPattern::new(webhook);
     let overrides = OverrideFields::read(headers);

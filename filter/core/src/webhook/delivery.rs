@@ -27,7 +27,8 @@ use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncStep, Trigger,
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The time for a sync that a sender waits for. Stripe's Checkout holds the customer's redirect for at most 10 s.
+/// The time for a sync that a sender waits for. Stripe's Checkout holds the customer's redirect for at most
+/// 10 s.
 const SYNC_TIME: Duration = Duration::from_secs(8);
 
 /// How often remembering an event is tried while other workers are faster. Forgetting one is harmless.

@@ -1,4 +1,5 @@
-//! What is counted of deliveries: how many came to which result. The metrics of their syncs stand behind them.
+//! What is counted of deliveries: how many came to which result. The metrics of their syncs stand behind
+//! them.
 
 use super::result::DeliveryResult;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};

@@ -1,9 +1,9 @@
 //! A delivery of an event on its way through the gateway.
 //!
-//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its source verify it, and lets a sync
-//! bring Clerk in line with Stripe. An event is never applied: it only says whose state may have changed.
-//! [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a second folder in
-//! `source`, and a file like `stripe.rs`.
+//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its source verify it, and
+//! lets a sync bring Clerk in line with Stripe. An event is never applied: it only says whose state may have
+//! changed. [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a
+//! second folder in `source`, and a file like `stripe.rs`.
 
 mod arrival;
 mod delivery;
@@ -14,8 +14,6 @@ mod receipt;
 mod refusal;
 mod remembered_events;
 mod result;
-#[cfg(test)]
-mod second_source_tests;
 mod source;
 mod stripe;
 mod worker;

@@ -54,7 +54,8 @@ impl<'a> Receipt<'a> {
         }
     }
 
-    /// Returns the request's way to the upstream, without the fields in `remove`, and with what the upstream is told.
+    /// Returns the request's way to the upstream, without the fields in `remove`, and with what the upstream
+    /// is told.
     pub(super) fn forward(&self, words: &SourceWords, remove: Vec<Vec<u8>>) -> Forward {
         let set = vec![
             (words.event_field, self.event.as_str().into()),

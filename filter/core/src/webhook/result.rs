@@ -1,4 +1,5 @@
-//! What a delivery comes to, and the word for it: in the receipt, in the header field, and in the metric's name.
+//! What a delivery comes to, and the word for it: in the receipt, in the header field, and in the metric's
+//! name.
 
 use crate::sync::SyncResult;
 use serde::{Serialize, Serializer};

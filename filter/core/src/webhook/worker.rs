@@ -8,12 +8,13 @@ use crate::log_limit::LogLimit;
 use crate::report::{MetricDefinition, Metrics};
 use crate::sync::SyncState;
 
-/// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync takes about a
-/// second and at least four callouts, and Stripe's API takes 100 requests a second, so that no burst of true deliveries is
-/// so large. Stripe retries a delivery that is refused for that reason.
+/// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync
+/// takes about a second and at least four callouts, and Stripe's API takes 100 requests a second, so that no
+/// burst of true deliveries is so large. Stripe retries a delivery that is refused for that reason.
 const DELIVERIES_MAX: usize = 512;
 
-/// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10 KB.
+/// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10
+/// KB.
 const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
 /// What the deliveries of one source to one worker thread share.

@@ -1,6 +1,7 @@
 //! Requests to Stripe and Clerk, each of which knows its own response.
 //!
-//! Whoever sends a request reads its response through it, so that a response is never taken for that of another request.
+//! Whoever sends a request reads its response through it, so that a response is never taken for that of
+//! another request.
 
 mod checkout_sessions;
 mod invoices;
@@ -32,8 +33,8 @@ pub(crate) trait ApiRequest {
     /// What a response to it says.
     type Response;
 
-    /// Returns the callout, with the time that the configuration gives it. `idempotency_scope` tells this sync from all
-    /// others.
+    /// Returns the callout, with the time that the configuration gives it. `idempotency_scope` tells this
+    /// sync from all others.
     fn callout(&self, settings: &SyncSettings, idempotency_scope: &str) -> Callout;
 
     /// Reads the outcome of the callout.
@@ -43,8 +44,8 @@ pub(crate) trait ApiRequest {
     fn read(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<Self::Response, SyncError>;
 }
 
-/// What it means that Stripe does not have what an event is about. Stripe forgets neither customers nor subscriptions: this
-/// is another account, of which nothing may be concluded.
+/// What it means that Stripe does not have what an event is about. Stripe forgets neither customers nor
+/// subscriptions: this is another account, of which nothing may be concluded.
 const OTHER_ACCOUNT: SyncError = SyncError::Credentials { service: Service::Stripe };
 
 /// Reads Stripe's response; `None` where it says that there is no such thing.

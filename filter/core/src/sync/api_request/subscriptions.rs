@@ -52,8 +52,8 @@ impl ApiRequest for RetrieveSubscription {
     }
 }
 
-/// Retrieves the subscription that Clerk's record says grants the plan, where it is of none of the customers that were
-/// read.
+/// Retrieves the subscription that Clerk's record says grants the plan, where it is of none of the customers
+/// that were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetrieveRecorded(pub(crate) SubscriptionId);
 
@@ -112,8 +112,8 @@ pub(crate) struct ListSubscriptions {
     after: Option<SubscriptionId>,
     /// How many pages came before.
     page: usize,
-    /// An id that the API key's mode does not have counts as a customer without subscriptions. Only for customers that
-    /// stand in Clerk's record: of those that the event names it means that the key is wrong.
+    /// An id that the API key's mode does not have counts as a customer without subscriptions. Only for
+    /// customers that stand in Clerk's record: of those that the event names it means that the key is wrong.
     other_mode_is_empty: bool,
 }
 

@@ -9,7 +9,8 @@ use crate::time::Micros;
 use serde::Serialize;
 use std::time::Duration;
 
-/// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on its way.
+/// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on
+/// its way.
 const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Serialize)]

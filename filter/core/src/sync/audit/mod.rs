@@ -1,4 +1,5 @@
-//! The audit: each change of a subject's record, written down once by all workers of a process. And the alarms.
+//! The audit: each change of a subject's record, written down once by all workers of a process. And the
+//! alarms.
 
 mod action;
 mod alarms;

@@ -1,4 +1,5 @@
-//! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are made.
+//! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are
+//! made.
 
 use super::action::{AuditEntry, audit_entry};
 use super::dedup::{Noting, Place};

@@ -1,10 +1,11 @@
 //! Whose a subscription is: the user or the organization that metadata or a Checkout Session name.
 //!
-//! The first word counts of: the subscription's own metadata, the metadata of its Checkout Session, its customer's
-//! metadata, the session's `client_reference_id`. Metadata are believed because the seller's server wrote them, and only
-//! under the keys that the configuration names; an organization goes before a user, as it is the more particular of the
-//! two. `client_reference_id` is believed less, for on a payment link the payer chooses it: it can give a plan, never
-//! take one. A [`OwnerNote`] stands in for a session that was not read.
+//! The first word counts of: the subscription's own metadata, the metadata of its Checkout Session, its
+//! customer's metadata, the session's `client_reference_id`. Metadata are believed because the seller's
+//! server wrote them, and only under the keys that the configuration names; an organization goes before a
+//! user, as it is the more particular of the two. `client_reference_id` is believed less, for on a payment
+//! link the payer chooses it: it can give a plan, never take one. A [`OwnerNote`] stands in for a session
+//! that was not read.
 
 use super::note::{FormerNote, NoteChange, NoteSource, OwnerNote};
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_KEY};
@@ -265,5 +266,4 @@ impl Claims {
 }
 
 #[cfg(test)]
-#[path = "claims_tests.rs"]
 mod tests;

@@ -1,7 +1,8 @@
-//! What is noted on a subscription of what its Checkout Session says, so that the session need not be read again.
+//! What is noted on a subscription of what its Checkout Session says, so that the session need not be read
+//! again.
 //!
-//! A note only caches: it counts as much as the session's own words do. It stands under keys of our own, on the
-//! subscription alone, and nothing is ever written under the keys that the configuration names.
+//! A note only caches: it counts as much as the session's own words do. It stands under keys of our own, on
+//! the subscription alone, and nothing is ever written under the keys that the configuration names.
 
 use crate::config::SubjectKeys;
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_FROM_KEY, OWNER_KEY};
@@ -37,7 +38,8 @@ pub(crate) struct OwnerNote {
 }
 
 impl OwnerNote {
-    /// Reads the note in a subscription's metadata. Half a note, or one with words that Tollgate does not write, is none.
+    /// Reads the note in a subscription's metadata. Half a note, or one with words that Tollgate does not
+    /// write, is none.
     ///
     /// # Errors
     /// The key of ours whose value cannot be read.
@@ -54,14 +56,14 @@ impl OwnerNote {
 /// What the release before noted: the mark says that a payer's own choice stands under the configured keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FormerNote<'a> {
-    /// What the session says now, if it was read and has a `client_reference_id` of ours: then only that is the note,
-    /// and another id beside the mark was set by the seller later.
+    /// What the session says now, if it was read and has a `client_reference_id` of ours: then only that is
+    /// the note, and another id beside the mark was set by the seller later.
     reference: Option<&'a Subject>,
 }
 
 impl<'a> FormerNote<'a> {
-    /// Reads the former note in a subscription's metadata, if they carry the mark. `reference` is what the session's
-    /// `client_reference_id` names, if that was read.
+    /// Reads the former note in a subscription's metadata, if they carry the mark. `reference` is what the
+    /// session's `client_reference_id` names, if that was read.
     pub(crate) fn read(metadata: &Metadata, reference: Option<&'a Subject>) -> Option<Self> {
         let marked = metadata.get(FORMER_MARK_KEY) == Some(NoteSource::Reference.as_str());
         marked.then_some(FormerNote { reference })

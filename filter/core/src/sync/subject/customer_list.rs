@@ -1,9 +1,11 @@
-//! The list of customers that Clerk should show of a subject, given the one it shows and what was read at Stripe.
+//! The list of customers that Clerk should show of a subject, given the one it shows and what was read at
+//! Stripe.
 //!
-//! Clerk knows no compare-and-set, and another gateway may write between a read and a write. A customer that is taken
-//! off the list at the moment in which it gets a subscription must not be lost, even if the gateway that took it off
-//! dies there. So whatever is taken off stands among the removed from then on, in the same write; every sync reads the
-//! removed too; and a later write strikes out those that were still found without a subscription then.
+//! Clerk knows no compare-and-set, and another gateway may write between a read and a write. A customer that
+//! is taken off the list at the moment in which it gets a subscription must not be lost, even if the gateway
+//! that took it off dies there. So whatever is taken off stands among the removed from then on, in the same
+//! write; every sync reads the removed too; and a later write strikes out those that were still found without
+//! a subscription then.
 
 use crate::clerk::metadata::Record;
 use crate::ids::CustomerId;
@@ -30,9 +32,9 @@ impl HeldCustomers {
     /// Returns the record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in
     /// `target`.
     ///
-    /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when many were added
-    /// side by side. Striking out is not otherwise: that is done along with whatever else is written, so that the same
-    /// truth twice is written once.
+    /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when
+    /// many were added side by side. Striking out is not otherwise: that is done along with whatever else is
+    /// written, so that the same truth twice is written once.
     pub(crate) fn lists(&self, shown: &Record, target: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
         let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();

@@ -1,8 +1,8 @@
 //! What each subscription granted when it was last paid: read from a record, and noted in it.
 //!
-//! The granting subscription's stands in `paid_plan`, that of the subject's other late subscriptions in `paid_plans`: one
-//! that is past due may come to grant after another one has ended, and its price may have been changed since. Costs no
-//! request, and a write only where such a subscription is new.
+//! The granting subscription's stands in `paid_plan`, that of the subject's other late subscriptions in
+//! `paid_plans`: one that is past due may come to grant after another one has ended, and its price may have
+//! been changed since. Costs no request, and a write only where such a subscription is new.
 
 use crate::clerk::metadata::{PlanOf, Record};
 use crate::ids::SubscriptionId;
@@ -14,8 +14,8 @@ const PAID_PLANS_MAX: usize = 20;
 
 /// Returns what is on record, as far as this document has the plans.
 ///
-/// Of the granting subscription the plan itself says it where the record shows it as paid, and where nothing else was
-/// noted: a release that does not know the note may have written that plan.
+/// Of the granting subscription the plan itself says it where the record shows it as paid, and where nothing
+/// else was noted: a release that does not know the note may have written that plan.
 pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<SubscriptionId, Rank> {
     let known = |name: Option<&str>| match plans.recorded(name) {
         RecordedPlan::Known(rank) => Some(rank),

@@ -94,8 +94,8 @@ impl StripeState {
         next.request()
     }
 
-    /// Takes what Stripe says of the recorded subscription. Returns the request for its customer's subscriptions, of which
-    /// there may be others.
+    /// Takes what Stripe says of the recorded subscription. Returns the request for its customer's
+    /// subscriptions, of which there may be others.
     pub(super) fn take_recorded(
         &mut self,
         findings: &mut SyncFindings,
@@ -211,8 +211,8 @@ impl StripeState {
         next
     }
 
-    /// Returns the request for the recorded subscription, where it is none of those that were read. Nothing may
-    /// take its place before it is known where it stands.
+    /// Returns the request for the recorded subscription, where it is none of those that were read. Nothing
+    /// may take its place before it is known where it stands.
     pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);

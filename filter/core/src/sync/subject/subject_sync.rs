@@ -1,8 +1,9 @@
 //! Brings Clerk's record of one subject in line with Stripe, in rounds.
 //!
-//! Each round reads, at Stripe, every customer that the record lists, holds what was read against Clerk's latest
-//! answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with reads that began
-//! after the write: whatever others wrote meanwhile, the last one to write sees what came of it.
+//! Each round reads, at Stripe, every customer that the record lists, holds what was read against Clerk's
+//! latest answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with
+//! reads that began after the write: whatever others wrote meanwhile, the last one to write sees what came of
+//! it.
 //!
 //! ```text
 //! ReadingClerk ─▶ ReadingStripe ─▶ Writing ─▶ ReadingStripe …        (another round, at most four)
@@ -57,7 +58,8 @@ pub(crate) struct SubjectSync {
     /// What was written, if Clerk confirms it.
     pub(crate) writing: Option<RecordChange>,
     written_at: Option<Micros>,
-    /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for it.
+    /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for
+    /// it.
     pub(crate) awaits_mapping: bool,
     /// What was written and is not in the audit yet.
     pub(crate) changes: Vec<RecordChange>,
@@ -73,7 +75,8 @@ enum Phase {
     ReadingStripe,
     /// Clerk is told, and side by side what a session says is noted at Stripe.
     Writing,
-    /// Clerk shows what it should, and what a session says is noted at Stripe: nothing depends on what comes of it.
+    /// Clerk shows what it should, and what a session says is noted at Stripe: nothing depends on what comes
+    /// of it.
     Noting,
     /// There is nothing left to do.
     Done(SubjectStatus),
@@ -102,8 +105,8 @@ pub struct RecordChange {
 }
 
 impl SubjectSync {
-    /// Begins the sync of a subject that was named. Asks Clerk first: what is read at Stripe has to be newer than
-    /// what it is compared with.
+    /// Begins the sync of a subject that was named. Asks Clerk first: what is read at Stripe has to be newer
+    /// than what it is compared with.
     pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
         let request = SubjectRequest::Record(ReadRecord(subject.clone()));
@@ -172,8 +175,8 @@ impl SubjectSync {
         self.trusted |= via == Via::Metadata;
     }
 
-    /// Begins the first round, once it is known which customers the event is about, and which of their subscriptions are
-    /// past due.
+    /// Begins the first round, once it is known which customers the event is about, and which of their
+    /// subscriptions are past due.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -196,9 +199,9 @@ impl SubjectSync {
         if requests.is_empty() { self.advance(state, findings, now) } else { Ok(requests) }
     }
 
-    /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it is known
-    /// that it matters. In the first round an id of the other mode is an error for those that the event is about, for
-    /// then the API key is wrong.
+    /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it
+    /// is known that it matters. In the first round an id of the other mode is an error for those that the
+    /// event is about, for then the API key is wrong.
     fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<SubjectRequest>, SyncError> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
@@ -233,7 +236,8 @@ impl SubjectSync {
         customers
     }
 
-    /// Takes the outcome of a request, and returns what to ask next: nothing while others are outstanding, or at the end.
+    /// Takes the outcome of a request, and returns what to ask next: nothing while others are outstanding, or
+    /// at the end.
     ///
     /// # Errors
     /// See [`SyncError`].
@@ -275,7 +279,8 @@ impl SubjectSync {
         }
     }
 
-    /// Reads the response to a request, and keeps what it says. Returns the request that follows from it at once.
+    /// Reads the response to a request, and keeps what it says. Returns the request that follows from it at
+    /// once.
     fn learn(
         &mut self,
         state: &mut SyncState,

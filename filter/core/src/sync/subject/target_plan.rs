@@ -8,8 +8,8 @@ use crate::time::Micros;
 /// How far what was read at Stripe may be believed to say all about the subject.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reliability {
-    /// Whether anything but a payer's own choice names the subject. Otherwise it may gain by what was read, but not
-    /// lose what came from elsewhere.
+    /// Whether anything but a payer's own choice names the subject. Otherwise it may gain by what was read,
+    /// but not lose what came from elsewhere.
     pub(crate) trusted: bool,
     /// Whether all customers were read that the record lists. Otherwise nothing is taken away.
     pub(crate) complete: bool,
@@ -17,7 +17,8 @@ pub(crate) struct Reliability {
     pub(crate) recorded_is_unclear: bool,
 }
 
-/// Says what the record should show of the plan, and of the subscription that grants it. The rest stays as it is.
+/// Says what the record should show of the plan, and of the subscription that grants it. The rest stays as it
+/// is.
 pub(crate) fn target_plan(
     plans: &PlanTable,
     shown: &Record,
@@ -91,8 +92,8 @@ fn raises(
     }
 }
 
-/// A plan that this document does not have stays. What is shown of its subscription follows Stripe, as it says when
-/// the plan ends; but nothing is begun to be shown for it.
+/// A plan that this document does not have stays. What is shown of its subscription follows Stripe, as it
+/// says when the plan ends; but nothing is begun to be shown for it.
 fn as_recorded(shown: &Record, resolution: &Resolution) -> Record {
     let found = resolution.shown.as_ref().map(note).unwrap_or_default();
     let shows_nothing = shown.subscription == SubscriptionNote::default();

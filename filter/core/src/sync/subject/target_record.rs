@@ -26,7 +26,8 @@ pub(crate) struct TargetRecord {
     pub(crate) notes: Vec<NoteOwner>,
     /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
     pub(crate) granting_since_s: Option<u64>,
-    /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait for it.
+    /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait
+    /// for it.
     pub(crate) awaits_mapping: bool,
 }
 
@@ -161,9 +162,10 @@ impl StripeState {
         }
     }
 
-    /// Returns the subject's customers. That of the subscription that grants the plan goes first, whoever named its
-    /// owner: without it the plan would be lost. Then come the surest claims, and of equally sure ones those that are
-    /// listed already: else the list would be another one with each set of customers that is read.
+    /// Returns the subject's customers. That of the subscription that grants the plan goes first, whoever
+    /// named its owner: without it the plan would be lost. Then come the surest claims, and of equally sure
+    /// ones those that are listed already: else the list would be another one with each set of customers that
+    /// is read.
     fn holders(
         &self,
         owned: &[(&Subscription, NamedSubject)],

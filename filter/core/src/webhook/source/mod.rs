@@ -1,10 +1,12 @@
-//! Where deliveries come from: the boundary between a delivery, which is the same for all, and what one sender signs,
-//! sends, and is told.
+//! Where deliveries come from: the boundary between a delivery, which is the same for all, and what one
+//! sender signs, sends, and is told.
 //!
-//! A source verifies the bytes that its sender has signed, and says what they ask for: a sync, or nothing. It brings its
-//! words for answers, header fields, and metrics. It starts no callout and answers nothing itself.
+//! A source verifies the bytes that its sender has signed, and says what they ask for: a sync, or nothing. It
+//! brings its words for answers, header fields, and metrics. It starts no callout and answers nothing itself.
 
 pub(super) mod stripe;
+#[cfg(test)]
+mod tests;
 
 use crate::config::SyncSettings;
 use crate::http::HeaderMap;

@@ -40,7 +40,8 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
     Some(trigger)
 }
 
-/// Adds whom the subscription's metadata name, as a subscription or an invoice shows them, and whom they named before.
+/// Adds whom the subscription's metadata name, as a subscription or an invoice shows them, and whom they
+/// named before.
 fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettings) {
     let (names, keys) = (&event.names, &settings.subject_keys);
     let own = match event.kind {

@@ -1,8 +1,6 @@
 //! A delivery is the same machine for any source: one that signs in another way, and has other words.
 
-use super::delivery::Delivery;
-use super::source::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
-use super::worker::{Endpoint, WebhookWorker};
+use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
 use crate::identity::Voucher;
@@ -11,10 +9,13 @@ use crate::machine::{Action, Input, Machine, Version};
 use crate::report::Metrics;
 use crate::sync::{About, SyncState, Trigger};
 use crate::time::Micros;
+use crate::webhook::delivery::Delivery;
+use crate::webhook::worker::{Endpoint, WebhookWorker};
 
 const NOW: Micros = Micros::from_secs(1_800_000_000);
 
-/// Signs with a header field that says `yes`; a body is the id of the event, and names a customer if it says so.
+/// Signs with a header field that says `yes`; a body is the id of the event, and names a customer if it says
+/// so.
 #[derive(Debug)]
 struct OtherSource;
 
