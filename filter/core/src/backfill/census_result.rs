@@ -50,7 +50,7 @@ impl CensusResult {
     /// be of another account, and every plan without a record would end.
     pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
         if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
-            let detail = "Stripe's metadata name nobody target Clerk has: the API key may be of another account or mode, and \
+            let detail = "Stripe's metadata name nobody whom Clerk has: the API key may be of another account or mode, and \
                           every plan given by hand would end; if it is the right one, end them by `--subject`"
                 .to_owned();
             let error = SyncError::Credentials { service: Service::Stripe };
