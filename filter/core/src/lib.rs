@@ -24,6 +24,7 @@ pub mod protobuf;
 pub mod quota;
 pub mod report;
 pub mod secret;
+mod shared;
 pub mod sorted;
 pub mod stripe;
 mod sync;

@@ -1,6 +1,6 @@
 //! The bytes of one bucket: a bounded list of counters. Finds and replaces them; decides nothing about limits.
 //!
-//! A bucket is a version byte and records of 32 bytes in any order: fingerprint (16), end of the window in seconds
+//! A bucket holds records of 32 bytes in any order: fingerprint (16), end of the window in seconds
 //! since the epoch times 8 plus the number of its kind (8), used (8), little-endian.
 //!
 //! What the table of signed-in callers weighs: 16,384 buckets of at most 176 records are 92 MB at most, 97 MB with
@@ -8,20 +8,27 @@
 //! bucket; a few buckets are full by then, and 46 of the two million counters were evicted. An idle subject soon
 //! keeps only its longest window, since whatever is over goes with the next write to its bucket.
 
-use super::table::Fingerprint;
+use super::fingerprint::Fingerprint;
 use crate::plan_table::Period;
+use crate::shared::{BucketError, SharedTable};
 use crate::time::Micros;
 
 /// The most counters that one bucket holds.
 pub const RECORDS_MAX: usize = 176;
 /// The most bytes that one bucket has.
-pub const BUCKET_BYTES_MAX: usize = 1 + RECORDS_MAX * RECORD_BYTES;
+pub const BUCKET_BYTES_MAX: usize = SIGNED_IN.bucket_bytes_max();
 /// The longest that a clock may step back without any count being lost, in seconds: an hour, as a machine does that
 /// keeps local time. For seconds and minutes it is their own length, which is all that can matter there.
 pub const CLOCK_STEP_S_MAX: u64 = 3_600;
 
-const VERSION: u8 = 1;
 const RECORD_BYTES: usize = 32;
+
+/// The counters of signed-in callers.
+pub(super) const SIGNED_IN: SharedTable<RECORD_BYTES> =
+    SharedTable { name: "c", format: 1, records_max: RECORDS_MAX };
+/// The counters of everyone else. Their buckets are the same but for the name of the table.
+pub(super) const ANONYMOUS: SharedTable<RECORD_BYTES> = SharedTable { name: "a", ..SIGNED_IN };
+
 /// The bits below the window's end that say its kind.
 const KIND_BITS: u32 = 3;
 
@@ -75,12 +82,9 @@ pub(super) struct Bucket<'a> {
 impl<'a> Bucket<'a> {
     /// Reads what was loaded. Nothing, or an empty value, is an empty bucket.
     pub(super) fn read(value: Option<&'a [u8]>) -> Self {
-        match value {
-            None | Some([]) => Bucket { records: &[], unreadable: false },
-            Some(bytes) => match records(bytes) {
-                Some(records) => Bucket { records, unreadable: false },
-                None => Bucket { records: &[], unreadable: true },
-            },
+        match SIGNED_IN.records(value) {
+            Ok(records) => Bucket { records, unreadable: false },
+            Err(BucketError) => Bucket { records: &[], unreadable: true },
         }
     }
 
@@ -96,8 +100,7 @@ impl<'a> Bucket<'a> {
     /// The bytes of this bucket with these counters in place of those of the same fingerprint and kind, without
     /// those long over, and never too long. Also how many were evicted whose windows were not over.
     pub(super) fn replace(&self, fingerprint: Fingerprint, own: &Counters, now: Micros) -> (Vec<u8>, u32) {
-        let mut bytes = Vec::with_capacity(self.records.len().saturating_add(2).saturating_mul(RECORD_BYTES));
-        bytes.push(VERSION);
+        let mut bytes = SIGNED_IN.bucket(self.records.len().saturating_add(2));
         let mut kept = 0_usize;
         for record in self.records {
             let Some(counter) = decode(record) else { continue };
@@ -122,18 +125,16 @@ impl<'a> Bucket<'a> {
 
 /// Removes the record whose window ends first, and says when that is.
 fn evict_first_to_end(bytes: &mut Vec<u8>) -> u64 {
-    let ends = records(bytes).unwrap_or_default().iter().map(end_of);
+    let ends = written_records(bytes).iter().map(end_of);
     let Some((place, end_s)) = ends.enumerate().min_by_key(|(_, end_s)| *end_s) else { return 0 };
     let start = place.saturating_mul(RECORD_BYTES).saturating_add(1);
     bytes.drain(start..start.saturating_add(RECORD_BYTES).min(bytes.len()));
     end_s
 }
 
-/// The records of a bucket; none if these bytes are not one that this version writes.
-fn records(bytes: &[u8]) -> Option<&[[u8; RECORD_BYTES]]> {
-    let (&version, rest) = bytes.split_first()?;
-    let (records, left_over) = rest.as_chunks();
-    (version == VERSION && left_over.is_empty() && records.len() <= RECORDS_MAX).then_some(records)
+/// Returns the records of a bucket that is being written, which may still have some too many.
+fn written_records(bytes: &[u8]) -> &[[u8; RECORD_BYTES]] {
+    bytes.get(1..).unwrap_or_default().as_chunks().0
 }
 
 /// Compares arrays, not slices: two words each, where every record of the bucket is looked at.
@@ -193,7 +194,7 @@ mod tests {
 
     /// A bucket of these counters, each of a subject of its own: its place in the list.
     fn bucket_of(counters: &[Counter]) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![SIGNED_IN.format];
         for (n, counter) in (0..).zip(counters) {
             encode(print(n), counter, &mut bytes);
         }
@@ -266,7 +267,7 @@ mod tests {
         let cases = [
             ("nothing there", None, false),
             ("an empty value", Some(vec![]), false),
-            ("no counters", Some(vec![VERSION]), false),
+            ("no counters", Some(vec![SIGNED_IN.format]), false),
             ("one counter", Some(good.clone()), false),
             ("another version", Some([&[2], &good[1..]].concat()), true),
             ("cut short", Some(good[..good.len() - 1].to_vec()), true),
@@ -293,10 +294,10 @@ mod tests {
         let records = prop::collection::vec(any::<[u8; RECORD_BYTES]>(), 0..RECORDS_MAX + 2);
         prop_oneof![
             prop::collection::vec(any::<u8>(), 0..100),
-            records.prop_map(|records| [&[VERSION], records.concat().as_slice()].concat()),
+            records.prop_map(|records| [&[SIGNED_IN.format], records.concat().as_slice()].concat()),
             prop::collection::vec((0_u64..1 << 50, 0_u64..6, any::<u64>()), 0..=RECORDS_MAX).prop_map(
                 |counters| {
-                    let mut bytes = vec![VERSION];
+                    let mut bytes = vec![SIGNED_IN.format];
                     for (n, (end_s, kind, used)) in (0..).zip(counters) {
                         let period = Period::ALL[usize::try_from(kind).unwrap()];
                         encode(print(n), &Counter { period, end_s, used }, &mut bytes);

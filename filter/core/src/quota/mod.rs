@@ -8,6 +8,7 @@ pub mod address;
 pub mod bucket;
 pub mod calendar;
 pub mod fields;
+mod fingerprint;
 pub mod ratelimit;
 pub mod spend;
 pub mod table;
@@ -19,7 +20,8 @@ mod tests;
 
 pub use address::{ClientAddress, ClientNetwork};
 pub use calendar::Interval;
+pub use fingerprint::Fingerprint;
 pub use spend::{Decision, SWAP_TRIES_MAX, Spending, decide, peek, spend};
-pub use table::{BucketTable, Callers, Fingerprint, Place, Seed};
+pub use table::{BucketTable, Callers, Place, Seed};
 pub use usage::LimitUsage;
 pub use window_state::{WindowState, tightest};

@@ -6,7 +6,7 @@
 
 use super::bucket::{Bucket, Counter, Counters, clock_slack_s};
 use super::calendar::Interval;
-use super::table::Fingerprint;
+use super::fingerprint::Fingerprint;
 use super::window_state::WindowState;
 use crate::plan_table::{Period, Window};
 use crate::time::Micros;

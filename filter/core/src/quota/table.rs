@@ -1,6 +1,7 @@
 //! Which shared key holds a counter, and the fingerprint it is found by: a fixed table of buckets, keyed at random.
 
-use super::bucket::BUCKET_BYTES_MAX;
+use super::bucket::{ANONYMOUS, BUCKET_BYTES_MAX, SIGNED_IN};
+use super::fingerprint::Fingerprint;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::num::NonZeroU32;
@@ -63,14 +64,6 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-/// What tells one subject's counters of one limit from all others: a keyed hash, long enough that no two ever meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub(super) [u8; Fingerprint::BYTES]);
-
-impl Fingerprint {
-    pub(super) const BYTES: usize = 16;
-}
-
 /// Where the counters of one subject and limit are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -104,12 +97,12 @@ impl BucketTable {
     /// Tables of another size have other keys: a bucket is never read for one of another table.
     pub fn new(namespace: &str, callers: Callers, seed: &Seed, memory_mb: u64) -> Self {
         let all = buckets_within(memory_mb);
-        let (letter, buckets) = match callers {
-            Callers::SignedIn => ("c", all),
-            Callers::Anonymous => ("a", NonZeroU32::new(all.get() / 4).unwrap_or(NonZeroU32::MIN)),
+        let (table, buckets) = match callers {
+            Callers::SignedIn => (SIGNED_IN, all),
+            Callers::Anonymous => (ANONYMOUS, NonZeroU32::new(all.get() / 4).unwrap_or(NonZeroU32::MIN)),
         };
         let size = if memory_mb == SIGNED_IN_MB { String::new() } else { all.to_string() };
-        let prefix = ["tollgate/1/", namespace, "/", letter, &size, "/"].concat();
+        let prefix = table.key_prefix(namespace, &size);
         // SipHash as published, not the standard library's hasher: counters outlive a module that is replaced by one
         // of another compiler, and only a specified function still finds them then.
         BucketTable { prefix, buckets, hasher: SipHasher13::new_with_key(seed.as_bytes()) }

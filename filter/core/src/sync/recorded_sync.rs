@@ -6,7 +6,7 @@
 //!    └────────── more callouts ───────────┴──▶ ended
 //! ```
 
-use super::audit::{self, AuditRecorder};
+use super::audit::{self, AuditRecorder, RecorderProgress};
 use super::deadline::Deadline;
 use super::engine::{PlanSync, SyncProgress, SyncResult};
 use super::error::SyncError;
@@ -88,24 +88,20 @@ impl RecordedSync {
                 let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
                 self.record(state, now, recorder, progress)
             }
-            (RecordingStage::Recording(mut recorder, progress), Input::Loaded { value, version }) => {
-                match recorder.loaded(value.unwrap_or_default(), &state.plans, now) {
-                    Some((key, value)) => {
+            (RecordingStage::Recording(mut recorder, progress), input) => {
+                match recorder.handle(input, &state.plans, now, &self.sync) {
+                    RecorderProgress::Continue(action) => {
                         self.stage = RecordingStage::Recording(recorder, progress);
-                        SyncStep::Continue(Action::Swap { key, value, version: *version }, Vec::new())
+                        SyncStep::Continue(action, Vec::new())
                     }
-                    None => self.record(state, now, recorder, progress),
+                    RecorderProgress::Recorded(line) => {
+                        self.reports.extend(line);
+                        self.record(state, now, recorder, progress)
+                    }
                 }
             }
-            (RecordingStage::Recording(mut recorder, progress), Input::Swapped { stored }) => {
-                self.reports.extend(recorder.swapped(*stored, &self.sync));
-                self.record(state, now, recorder, progress)
-            }
             // What nobody asked for changes nothing.
-            (stage, _) => {
-                self.stage = stage;
-                SyncStep::Continue(Action::Wait, Vec::new())
-            }
+            (RecordingStage::Calling, _) => SyncStep::Continue(Action::Wait, Vec::new()),
         }
     }
 
@@ -117,10 +113,10 @@ impl RecordedSync {
         mut recorder: AuditRecorder,
         progress: Result<SyncProgress, SyncError>,
     ) -> SyncStep {
-        let action = match (recorder.next(&state.namespace), progress) {
-            (Some(key), progress) => {
+        let action = match (recorder.begin_next(&state.namespace), progress) {
+            (Some(action), progress) => {
                 self.stage = RecordingStage::Recording(recorder, progress);
-                Action::Load { key }
+                action
             }
             (None, Ok(SyncProgress::Call(calls))) if calls.is_empty() => Action::Wait,
             (None, Ok(SyncProgress::Call(calls))) => Action::Call(calls),

@@ -23,6 +23,7 @@ use crate::ids::EventId;
 use crate::machine::{Action, Input, Machine, Step};
 use crate::problem::Problem;
 use crate::report::Report;
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncStep, Trigger, audit};
 use crate::time::Micros;
 use std::time::Duration;
@@ -59,7 +60,7 @@ enum DeliveryStage<G> {
     /// The upstream's answer to an event that ended then.
     Forwarded { place: Place, ended: Micros },
     /// The memory of ended events.
-    Remember { place: Place, ended: Micros, tries: u32, then: Action },
+    Remember { place: Place, ended: Micros, update: SharedUpdate<()>, then: Action },
     /// Nothing any more.
     Answered,
 }
@@ -108,7 +109,7 @@ impl<S: EventSource> Machine for Delivery<S> {
                 self.judge(worker, now, &signature, body)
             }
             (DeliveryStage::Recall(recalled), Input::Loaded { value, .. }) => {
-                match recalled.place.ended_before(value.unwrap_or_default(), recalled.signed_at, now) {
+                match recalled.place.ended_before(value, recalled.signed_at, now) {
                     true => {
                         self.receipt(worker, &Receipt::new(DeliveryResult::AlreadyReceived, &recalled.event))
                     }
@@ -125,17 +126,17 @@ impl<S: EventSource> Machine for Delivery<S> {
                     SyncStep::Ended(end) => self.conclude(worker, now, *syncing, *end),
                 }
             }
-            (DeliveryStage::Remember { place, ended, tries, then }, Input::Loaded { value, version }) => {
-                let value = place.remember(value.unwrap_or_default(), ended);
-                let key = place.key.clone();
-                self.stage = DeliveryStage::Remember { place, ended, tries, then };
-                Action::Swap { key, value, version }
-            }
-            (DeliveryStage::Remember { place, ended, tries, then }, Input::Swapped { stored }) => {
-                self.remember(place, ended, tries, then, stored)
+            (DeliveryStage::Remember { place, ended, mut update, then }, input) => {
+                match update.handle(&input, |value| Change::Write(place.remember(value, ended), ())) {
+                    UpdateProgress::Continue(action) => {
+                        self.stage = DeliveryStage::Remember { place, ended, update, then };
+                        action
+                    }
+                    UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => then,
+                }
             }
             (DeliveryStage::Forwarded { place, ended }, Input::Responded { status: 200..=299 }) => {
-                self.remember(place, ended, 0, Action::Wait, false)
+                self.remember(place, ended, Action::Wait)
             }
             // What nobody asked for changes nothing.
             (stage, _) => self.wait_in(stage),
@@ -294,18 +295,15 @@ impl<S: EventSource> Delivery<S> {
                 self.stage = DeliveryStage::Forwarded { place, ended: now };
                 Action::Forward(Forward { tell_status: true, ..forward })
             }
-            then => self.remember(place, now, 0, then, false),
+            then => self.remember(place, now, then),
         }
     }
 
     /// Remembers that the event has ended, and then answers.
-    fn remember(&mut self, place: Place, ended: Micros, tries: u32, then: Action, stored: bool) -> Action {
-        if stored || tries >= REMEMBER_TRIES_MAX {
-            return then;
-        }
-        let key = place.key.clone();
-        self.stage = DeliveryStage::Remember { place, ended, tries: tries.saturating_add(1), then };
-        Action::Load { key }
+    fn remember(&mut self, place: Place, ended: Micros, then: Action) -> Action {
+        let (update, action) = SharedUpdate::begin(place.key.clone(), REMEMBER_TRIES_MAX);
+        self.stage = DeliveryStage::Remember { place, ended, update, then };
+        action
     }
 
     /// Answers, or lets the event go on to the upstream where the configuration says so.

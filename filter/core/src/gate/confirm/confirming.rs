@@ -1,14 +1,16 @@
 //! One refused request's way to Clerk's own record: ask, wait for who asks already, or learn that there is no asking.
 
 use super::ledger::{self, Ledger, OF_PROCESS, OF_SUBJECT};
+use super::memory::Answer;
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::Event;
 use crate::gate::refusal::Refusal;
 use crate::gate::worker::{Purpose, Worker};
 use crate::ids::Subject;
-use crate::machine::{Action, Input, Version};
+use crate::machine::{Action, Input};
 use crate::report::Report;
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
 use std::rc::Rc;
 
@@ -24,20 +26,30 @@ pub(in crate::gate) struct Confirming {
     /// When the question began whose answer this request was judged by.
     judged_by: Option<Micros>,
     step: Step,
-    tries: u32,
 }
 
 /// What is being waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Step {
     /// Whether a question about the subject is left.
-    Subject,
+    Subject(SharedUpdate<Permission>),
     /// Whether one of the process is left.
-    Process,
+    Process(SharedUpdate<Permission>),
     /// Clerk's answer, to a question of this request or of another one.
     Answer { own: bool },
-    /// That the other workers can know it too.
-    Sharing,
+    /// That the other workers can know it too. True if the answer still holds.
+    Sharing(SharedUpdate<bool>),
+}
+
+/// What the ledger says to a question that is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permission {
+    /// It is one of those that are left.
+    Granted,
+    /// None is left.
+    Denied,
+    /// Another worker has asked since.
+    Answered(Answer),
 }
 
 /// How far it has come.
@@ -62,55 +74,74 @@ impl Confirming {
     ) -> (Box<Self>, Action) {
         let (step, action) = match worker.confirmed.under_way(subject) {
             Some(inquiry) => (Step::Answer { own: false }, Action::Await(inquiry)),
-            None => (Step::Subject, Action::Load { key: ledger::place(&worker.namespace, subject).0 }),
+            None => {
+                let (key, _) = ledger::place(&worker.namespace, subject);
+                let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
+                (Step::Subject(update), action)
+            }
         };
         let subject = subject.clone();
         let judged_by = worker.confirmed.latest(&subject, now).map(|answer| answer.asked_at);
-        (Box::new(Confirming { caller, subject, refusal, judged_by, step, tries: 1 }), action)
+        (Box::new(Confirming { caller, subject, refusal, judged_by, step }), action)
     }
 
     /// Goes on with what the host says.
     pub(in crate::gate) fn go_on(
-        self: Box<Self>,
+        mut self: Box<Self>,
         worker: &mut Worker,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        match (self.step, input) {
-            (Step::Subject, Input::Loaded { value, version }) => {
-                let ledger = Ledger::read(*value);
-                let (_, who) = ledger::place(&worker.namespace, &self.subject);
-                match ledger.answer(who, &worker.plans, now) {
-                    // Another worker has asked since.
-                    Some(answer) if Some(answer.asked_at) > self.judged_by => {
-                        worker.confirmed.learn(self.subject.clone(), answer, now);
-                        Progress::JudgeAgain { caller: self.caller, asked: false }
+        let Confirming { step, subject, judged_by, .. } = &mut *self;
+        match step {
+            Step::Subject(update) => {
+                let (_, who) = ledger::place(&worker.namespace, subject);
+                let progress = update.handle(input, |value| {
+                    let ledger = Ledger::read(value);
+                    match ledger.answer(who, &worker.plans, now) {
+                        Some(answer) if Some(answer.asked_at) > *judged_by => {
+                            Change::Keep(Permission::Answered(answer))
+                        }
+                        _ => permission(ledger.question(who, OF_SUBJECT, now)),
                     }
-                    _ => self.spend(worker, ledger.question(who, OF_SUBJECT, now), *version, reports),
+                });
+                match progress {
+                    UpdateProgress::Done(Permission::Granted) => self.ask_process(worker),
+                    progress => self.not_granted(worker, now, progress, reports),
                 }
             }
-            (Step::Process, Input::Loaded { value, version }) => {
+            Step::Process(update) => {
                 let (_, who) = ledger::process_place(&worker.namespace);
-                self.spend(worker, Ledger::read(*value).question(who, OF_PROCESS, now), *version, reports)
-            }
-            (Step::Subject, Input::Swapped { stored: true }) => self.load(worker, Step::Process),
-            (Step::Process, Input::Swapped { stored: true }) => self.inquire(worker, now, reports),
-            (Step::Subject | Step::Process | Step::Sharing, Input::Swapped { stored: false }) => {
-                self.again(worker)
-            }
-            (Step::Answer { .. }, Input::Inquired) => match worker.confirmed.under_way(&self.subject) {
-                Some(inquiry) => {
-                    let step = self.step;
-                    self.ask(step, Action::Await(inquiry))
+                let question = |value: Option<&[u8]>| Ledger::read(value).question(who, OF_PROCESS, now);
+                match update.handle(input, |value| permission(question(value))) {
+                    UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
+                    progress => self.not_granted(worker, now, progress, reports),
                 }
-                None => self.settled(worker, now),
+            }
+            Step::Answer { .. } => match (input, worker.confirmed.under_way(subject)) {
+                (Input::Inquired, Some(inquiry)) => Progress::Ask(self, Action::Await(inquiry)),
+                (Input::Inquired | Input::Settled, _) => self.settled(worker, now),
+                // What nobody asked for changes nothing.
+                _ => Progress::Ask(self, Action::Wait),
             },
-            (Step::Answer { .. }, Input::Settled) => self.settled(worker, now),
-            (Step::Sharing, Input::Loaded { value, version }) => self.share(worker, now, *value, *version),
-            (Step::Sharing, Input::Swapped { stored: true }) => self.learned(),
-            // What nobody asked for changes nothing.
-            (step, _) => self.ask(step, Action::Wait),
+            Step::Sharing(update) => {
+                let (_, who) = ledger::place(&worker.namespace, subject);
+                let latest = worker.confirmed.latest(subject, now);
+                let share = |value: Option<&[u8]>| {
+                    let Some(answer) = latest else { return Change::Keep(false) };
+                    match Ledger::read(value).answered(who, answer, &worker.plans, now) {
+                        Some(value) => Change::Write(value, true),
+                        None => Change::Keep(true),
+                    }
+                };
+                match update.handle(input, share) {
+                    UpdateProgress::Continue(action) => Progress::Ask(self, action),
+                    UpdateProgress::Done(false) => self.stands(),
+                    // This worker knows it, whether or not the others will.
+                    UpdateProgress::Done(true) | UpdateProgress::GaveUp(_) => self.learned(),
+                }
+            }
         }
     }
 
@@ -119,45 +150,33 @@ impl Confirming {
         Progress::Ask(self, action)
     }
 
-    fn load(mut self: Box<Self>, worker: &Worker, step: Step) -> Progress {
-        self.tries = 1;
-        let key = self.key(worker, step);
-        self.ask(step, Action::Load { key })
+    fn ask_process(self: Box<Self>, worker: &Worker) -> Progress {
+        let (key, _) = ledger::process_place(&worker.namespace);
+        let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
+        self.ask(Step::Process(update), action)
     }
 
-    /// Another worker was faster.
-    fn again(mut self: Box<Self>, worker: &Worker) -> Progress {
-        if self.tries >= SWAP_TRIES_MAX {
-            return if self.step == Step::Sharing { self.learned() } else { self.stands() };
-        }
-        self.tries = self.tries.saturating_add(1);
-        let (step, key) = (self.step, self.key(worker, self.step));
-        self.ask(step, Action::Load { key })
-    }
-
-    fn key(&self, worker: &Worker, step: Step) -> String {
-        match step {
-            Step::Process => ledger::process_place(&worker.namespace).0,
-            Step::Subject | Step::Answer { .. } | Step::Sharing => {
-                ledger::place(&worker.namespace, &self.subject).0
-            }
-        }
-    }
-
-    /// Writes down that a question is asked, if one is left.
-    fn spend(
+    /// Goes on where the question is not asked, or not yet.
+    fn not_granted(
         self: Box<Self>,
-        worker: &Worker,
-        value: Option<Vec<u8>>,
-        version: Version,
+        worker: &mut Worker,
+        now: Micros,
+        progress: UpdateProgress<Permission>,
         reports: &mut Vec<Report>,
     ) -> Progress {
-        let Some(value) = value else {
-            reports.push(worker.metrics.happened(Event::ConfirmLimited));
-            return self.stands();
-        };
-        let (step, key) = (self.step, self.key(worker, self.step));
-        self.ask(step, Action::Swap { key, value, version })
+        match progress {
+            UpdateProgress::Continue(action) => Progress::Ask(self, action),
+            UpdateProgress::Done(Permission::Answered(answer)) => {
+                worker.confirmed.learn(self.subject.clone(), answer, now);
+                Progress::JudgeAgain { caller: self.caller, asked: false }
+            }
+            UpdateProgress::Done(Permission::Denied) => {
+                reports.push(worker.metrics.happened(Event::ConfirmLimited));
+                self.stands()
+            }
+            // Other workers were faster each time, so the question was not noted, and is not asked.
+            UpdateProgress::Done(Permission::Granted) | UpdateProgress::GaveUp(_) => self.stands(),
+        }
     }
 
     fn inquire(self: Box<Self>, worker: &mut Worker, now: Micros, reports: &mut Vec<Report>) -> Progress {
@@ -175,23 +194,12 @@ impl Confirming {
         let known = worker.confirmed.latest(&self.subject, now).map(|answer| answer.asked_at);
         match self.step {
             _ if known <= self.judged_by => self.stands(),
-            Step::Answer { own: true } => self.load(worker, Step::Sharing),
+            Step::Answer { own: true } => {
+                let (key, _) = ledger::place(&worker.namespace, &self.subject);
+                let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
+                self.ask(Step::Sharing(update), action)
+            }
             _ => self.learned(),
-        }
-    }
-
-    fn share(
-        self: Box<Self>,
-        worker: &Worker,
-        now: Micros,
-        value: Option<&[u8]>,
-        version: Version,
-    ) -> Progress {
-        let (key, who) = ledger::place(&worker.namespace, &self.subject);
-        let Some(answer) = worker.confirmed.latest(&self.subject, now) else { return self.stands() };
-        match Ledger::read(value).answered(who, answer, &worker.plans, now) {
-            Some(value) => self.ask(Step::Sharing, Action::Swap { key, value, version }),
-            None => self.learned(),
         }
     }
 
@@ -201,5 +209,13 @@ impl Confirming {
 
     fn stands(self) -> Progress {
         Progress::Stands(self.caller, self.refusal)
+    }
+}
+
+/// Returns the change that writes down a question, if one is left.
+fn permission(question: Option<Vec<u8>>) -> Change<Permission> {
+    match question {
+        Some(value) => Change::Write(value, Permission::Granted),
+        None => Change::Keep(Permission::Denied),
     }
 }

@@ -1,12 +1,13 @@
 //! How often Clerk was asked about whom, and what it said last: the shared bytes, for all workers of the process.
 //!
-//! A fixed number of keys, each a bounded list of 48-byte records behind a version byte: who (16), until when its
+//! A fixed number of keys, each a bounded list of 48-byte records: who (16), until when its
 //! questions are used up (8), when the last answered question began (8), the plan (8) and its grace (8), little-endian.
 //! Who and which plan are told by hashes without a key: nobody can choose a Clerk id or a plan's name.
 
 use super::memory::{Answer, Confirmed, holds};
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
+use crate::shared::SharedTable;
 use crate::time::Micros;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
@@ -16,8 +17,9 @@ use std::time::Duration;
 /// 1,300 times a minute: a full one is no reason to forget what is still in use.
 const RECORDS_MAX: usize = 64;
 
-const VERSION: u8 = 1;
 const RECORD_BYTES: usize = 48;
+
+const TABLE: SharedTable<RECORD_BYTES> = SharedTable { name: "confirm", format: 1, records_max: RECORDS_MAX };
 /// In place of a time that there is not.
 const NO_TIME: u64 = u64::MAX;
 
@@ -42,12 +44,12 @@ pub(super) struct Who([u8; 16]);
 pub(super) fn place(namespace: &str, subject: &Subject) -> (String, Who) {
     let who = hash(subject.as_str());
     let [bucket, ..] = who;
-    (["tollgate/1/", namespace, "/confirm/", &bucket.to_string()].concat(), Who(who))
+    (TABLE.key(namespace, bucket), Who(who))
 }
 
 /// Where the record of the whole process is.
 pub(super) fn process_place(namespace: &str) -> (String, Who) {
-    (["tollgate/1/", namespace, "/confirm/all"].concat(), Who([0; 16]))
+    (TABLE.key(namespace, "all"), Who([0; 16]))
 }
 
 /// One record.
@@ -96,8 +98,7 @@ pub(super) struct Ledger(Vec<Record>);
 impl Ledger {
     /// Reads what was loaded; what is no ledger is an empty one.
     pub(super) fn read(value: Option<&[u8]>) -> Self {
-        let Some((&VERSION, rest)) = value.and_then(<[u8]>::split_first) else { return Ledger(Vec::new()) };
-        Ledger(rest.as_chunks().0.iter().take(RECORDS_MAX).filter_map(Record::read).collect())
+        Ledger(TABLE.records(value).unwrap_or_default().iter().filter_map(Record::read).collect())
     }
 
     /// What Clerk said last, by whichever worker it was asked; if it still holds.
@@ -159,8 +160,7 @@ impl Ledger {
             return None;
         }
         self.0.push(record);
-        let mut bytes = Vec::with_capacity(self.0.len().saturating_mul(RECORD_BYTES).saturating_add(1));
-        bytes.push(VERSION);
+        let mut bytes = TABLE.bucket(self.0.len());
         self.0.iter().for_each(|record| record.write(&mut bytes));
         Some(bytes)
     }

@@ -7,8 +7,9 @@ mod several_windows;
 mod size;
 mod workers;
 
+use super::fingerprint::Fingerprint;
 use super::spend::{Decision, Spending, peek, spend};
-use super::table::{BucketTable, Callers, Fingerprint, SIGNED_IN_MB, Seed};
+use super::table::{BucketTable, Callers, SIGNED_IN_MB, Seed};
 use super::window_state::WindowState;
 use crate::plan_table::{Period, Window};
 use crate::time::Micros;

@@ -2,8 +2,8 @@
 
 use super::{Shared, at, fingerprint, window};
 use crate::plan_table::Period;
+use crate::quota::fingerprint::Fingerprint;
 use crate::quota::spend::{Decision, SWAP_TRIES_MAX, spend};
-use crate::quota::table::Fingerprint;
 use proptest::prelude::*;
 
 /// A worker between the steps of its requests.

@@ -7,6 +7,7 @@
 use super::action::{AuditEntry, PlanAction};
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
+use crate::shared::SharedTable;
 use crate::time::Micros;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -32,6 +33,9 @@ const TIME_BYTES: usize = 8;
 /// The stage, the action and the lengths of the plans' names.
 const FLAG_BYTES: usize = 4;
 const ENTRY_BYTES: usize = MARK_BYTES + TIME_BYTES + FLAG_BYTES + 2 * PLAN_BYTES_MAX;
+
+/// Format 1 had no byte for it in the value.
+const TABLE: SharedTable<ENTRY_BYTES> = SharedTable { name: "t", format: 2, records_max: ENTRIES_MAX };
 
 /// A change as it is remembered: whose record is to show what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +84,17 @@ impl Place {
         let mut mark = [0; MARK_BYTES];
         let bytes = whose.iter().take(WHOSE_BYTES).chain(what.iter());
         mark.iter_mut().zip(bytes).for_each(|(mark, byte)| *mark = *byte);
-        Place { key: format!("tollgate/1/{namespace}/t/{bucket}"), mark, new_plan: shown.plan.clone() }
+        Place { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
     }
 
     /// The change is about to be written, by somebody who has asked for the record then.
-    pub(crate) fn intend(&self, bucket: &[u8], before: &AuditEntry, asked_at: Micros, now: Micros) -> Noting {
+    pub(crate) fn intend(
+        &self,
+        bucket: Option<&[u8]>,
+        before: &AuditEntry,
+        asked_at: Micros,
+        now: Micros,
+    ) -> Noting {
         match self.find(bucket, now) {
             // Others are about to write the same, or have, after the record was read here.
             Some(entry) if entry.intended => Noting::NOTHING,
@@ -96,7 +106,7 @@ impl Place {
     /// The change was written and confirmed, by somebody who had asked for the record then.
     pub(crate) fn confirm(
         &self,
-        bucket: &[u8],
+        bucket: Option<&[u8]>,
         before: &AuditEntry,
         asked_at: Micros,
         now: Micros,
@@ -109,14 +119,14 @@ impl Place {
     }
 
     /// The record was found to show it.
-    pub(crate) fn see(&self, bucket: &[u8], now: Micros) -> Noting {
+    pub(crate) fn see(&self, bucket: Option<&[u8]>, now: Micros) -> Noting {
         match self.find(bucket, now).filter(|entry| entry.intended) {
             Some(entry) => self.told(bucket, entry.before, entry.at, now),
             None => Noting::NOTHING,
         }
     }
 
-    fn told(&self, bucket: &[u8], before: AuditEntry, asked_at: Micros, now: Micros) -> Noting {
+    fn told(&self, bucket: Option<&[u8]>, before: AuditEntry, asked_at: Micros, now: Micros) -> Noting {
         let since = self.told_last(bucket, now).filter(|entry| asked_at <= entry.at);
         Noting {
             value: Some(self.put(bucket, false, &before, now, now)),
@@ -126,22 +136,29 @@ impl Place {
     }
 
     /// What was told of the subject last, if it is this, and not before then.
-    fn is_told_since(&self, bucket: &[u8], asked_at: Micros, now: Micros) -> bool {
+    fn is_told_since(&self, bucket: Option<&[u8]>, asked_at: Micros, now: Micros) -> bool {
         self.told_last(bucket, now).is_some_and(|last| last.mark == self.mark && asked_at <= last.at)
     }
 
     /// What was told of the subject last. What was written last stands last.
-    fn told_last(&self, bucket: &[u8], now: Micros) -> Option<Entry> {
+    fn told_last(&self, bucket: Option<&[u8]>, now: Micros) -> Option<Entry> {
         let of_subject = |entry: &Entry| entry.mark.get(..WHOSE_BYTES) == self.mark.get(..WHOSE_BYTES);
         entries(bucket).filter(|entry| of_subject(entry) && !entry.intended && entry.holds(now)).last()
     }
 
-    fn find(&self, bucket: &[u8], now: Micros) -> Option<Entry> {
+    fn find(&self, bucket: Option<&[u8]>, now: Micros) -> Option<Entry> {
         entries(bucket).find(|entry| entry.mark == self.mark && entry.holds(now))
     }
 
     /// The bucket's new content: what no longer holds goes first, then the oldest.
-    fn put(&self, bucket: &[u8], intended: bool, before: &AuditEntry, at: Micros, now: Micros) -> Vec<u8> {
+    fn put(
+        &self,
+        bucket: Option<&[u8]>,
+        intended: bool,
+        before: &AuditEntry,
+        at: Micros,
+        now: Micros,
+    ) -> Vec<u8> {
         let mut kept: Vec<_> =
             entries(bucket).filter(|entry| entry.mark != self.mark && entry.holds(now)).collect();
         kept.push(Entry {
@@ -152,7 +169,7 @@ impl Place {
             new_plan: self.new_plan.clone(),
         });
         let surplus = kept.len().saturating_sub(ENTRIES_MAX);
-        let mut bucket = Vec::new();
+        let mut bucket = TABLE.bucket(kept.len());
         kept.iter().skip(surplus).for_each(|entry| entry.write(&mut bucket));
         bucket
     }
@@ -177,7 +194,7 @@ impl Entry {
         }
     }
 
-    fn read(entry: &[u8]) -> Option<Self> {
+    fn read(entry: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let (mark, rest) = entry.split_first_chunk::<MARK_BYTES>()?;
         let (at, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
         let ([intended, action, old, new], plans) = rest.split_first_chunk::<FLAG_BYTES>()?;
@@ -196,8 +213,9 @@ impl Entry {
     }
 }
 
-fn entries(bucket: &[u8]) -> impl Iterator<Item = Entry> {
-    bucket.chunks_exact(ENTRY_BYTES).filter_map(Entry::read)
+/// What is no bucket of this table is an empty one.
+fn entries(bucket: Option<&[u8]>) -> impl Iterator<Item = Entry> {
+    TABLE.records(bucket).unwrap_or_default().iter().filter_map(Entry::read)
 }
 
 #[cfg(test)]
@@ -228,49 +246,53 @@ mod tests {
     #[test]
     fn of_two_who_write_the_same_change_the_first_tells_it() {
         let pro = place("user_1", "pro");
-        let bucket = pro.intend(&[], &created(), NOW, later(1)).value.unwrap();
-        assert_eq!(pro.intend(&bucket, &created(), NOW, later(1)), Noting::NOTHING, "intended already");
-        let first = pro.confirm(&bucket, &created(), NOW, later(2));
+        let bucket = pro.intend(None, &created(), NOW, later(1)).value.unwrap();
+        assert_eq!(pro.intend(Some(&bucket), &created(), NOW, later(1)), Noting::NOTHING, "intended already");
+        let first = pro.confirm(Some(&bucket), &created(), NOW, later(2));
         assert_eq!(first.tell, Some(created()));
         let bucket = first.value.unwrap();
-        assert_eq!(pro.confirm(&bucket, &created(), NOW, later(3)), Noting::NOTHING);
+        assert_eq!(pro.confirm(Some(&bucket), &created(), NOW, later(3)), Noting::NOTHING);
         // Somebody who read the record before it was told and comes to write only now.
-        assert_eq!(pro.intend(&bucket, &created(), later(1), later(3)), Noting::NOTHING);
-        assert_eq!(pro.confirm(&bucket, &created(), later(1), later(4)), Noting::NOTHING);
+        assert_eq!(pro.intend(Some(&bucket), &created(), later(1), later(3)), Noting::NOTHING);
+        assert_eq!(pro.confirm(Some(&bucket), &created(), later(1), later(4)), Noting::NOTHING);
     }
 
     #[test]
     fn a_change_whose_answer_got_lost_is_told_by_whoever_finds_it_made() {
         let (pro, free) = (place("user_1", "pro"), place("user_1", "free"));
-        let bucket = pro.intend(&[], &before(PlanAction::Upgraded, Some("basic")), NOW, NOW).value.unwrap();
-        assert_eq!(free.see(&bucket, later(5)), Noting::NOTHING, "it is not made yet");
-        let seen = pro.see(&bucket, later(3_600));
+        let bucket = pro.intend(None, &before(PlanAction::Upgraded, Some("basic")), NOW, NOW).value.unwrap();
+        assert_eq!(free.see(Some(&bucket), later(5)), Noting::NOTHING, "it is not made yet");
+        let seen = pro.see(Some(&bucket), later(3_600));
         assert_eq!(seen.tell, Some(before(PlanAction::Upgraded, Some("basic"))));
-        assert_eq!(pro.see(&seen.value.unwrap(), later(3_601)), Noting::NOTHING);
-        assert_eq!(pro.see(&bucket, NOW.plus(INTENDED_FOR)), Noting::NOTHING, "nobody comes for it any more");
+        assert_eq!(pro.see(seen.value.as_deref(), later(3_601)), Noting::NOTHING);
+        assert_eq!(
+            pro.see(Some(&bucket), NOW.plus(INTENDED_FOR)),
+            Noting::NOTHING,
+            "nobody comes for it any more"
+        );
     }
 
     #[test]
     fn who_writes_over_what_was_told_since_is_told_what_that_was() {
         let (basic, pro) = (place("user_1", "basic"), place("user_1", "pro"));
-        let bucket = basic.confirm(&[], &created(), NOW, later(1)).value.unwrap();
-        let over = pro.confirm(&bucket, &created(), later(1), later(2));
+        let bucket = basic.confirm(None, &created(), NOW, later(1)).value.unwrap();
+        let over = pro.confirm(Some(&bucket), &created(), later(1), later(2));
         assert_eq!((over.tell, over.told_since), (Some(created()), Some(Some("basic".to_owned()))));
-        let after = pro.confirm(&bucket, &created(), later(2), later(3));
+        let after = pro.confirm(Some(&bucket), &created(), later(2), later(3));
         assert_eq!(after.told_since, None, "it was read after that");
-        let another = place("user_2", "pro").confirm(&bucket, &created(), NOW, later(2));
+        let another = place("user_2", "pro").confirm(Some(&bucket), &created(), NOW, later(2));
         assert_eq!(another.told_since, None);
     }
 
     #[test]
     fn the_same_change_at_another_time_is_another_change() {
         let pro = place("user_1", "pro");
-        let told = pro.confirm(&[], &created(), NOW, later(1));
+        let told = pro.confirm(None, &created(), NOW, later(1));
         assert_eq!(told.tell, Some(created()), "nothing was intended: it was forgotten, and is told");
         // Somebody took it away by hand; the record was read after it was told.
         let bucket = told.value.unwrap();
-        let bucket = pro.intend(&bucket, &created(), later(2), later(3)).value.unwrap();
-        assert_eq!(pro.confirm(&bucket, &created(), later(2), later(4)).tell, Some(created()));
+        let bucket = pro.intend(Some(&bucket), &created(), later(2), later(3)).value.unwrap();
+        assert_eq!(pro.confirm(Some(&bucket), &created(), later(2), later(4)).tell, Some(created()));
     }
 
     #[test]
@@ -290,18 +312,27 @@ mod tests {
         for number in 0..=ENTRIES_MAX {
             let place = place("user_1", &format!("plan{number}"));
             let number = u64::try_from(number).unwrap();
-            bucket = place.intend(&bucket, &created(), NOW, later(number)).value.unwrap();
+            bucket = place.intend(Some(&bucket), &created(), NOW, later(number)).value.unwrap();
         }
-        assert_eq!(bucket.len(), ENTRIES_MAX * ENTRY_BYTES);
-        assert_eq!(place("user_1", "plan0").see(&bucket, later(99)), Noting::NOTHING);
-        assert!(place("user_1", "plan1").see(&bucket, later(99)).tell.is_some());
+        assert_eq!(bucket.len(), 1 + ENTRIES_MAX * ENTRY_BYTES);
+        assert_eq!(place("user_1", "plan0").see(Some(&bucket), later(99)), Noting::NOTHING);
+        assert!(place("user_1", "plan1").see(Some(&bucket), later(99)).tell.is_some());
+    }
+
+    /// As it was before a value began with the format of its records.
+    #[test]
+    fn a_bucket_of_the_first_format_has_another_key_and_is_not_read() {
+        let pro = place("user_1", "pro");
+        assert!(pro.key.starts_with("tollgate/2/n/t/"), "{}", pro.key);
+        let first = pro.intend(None, &created(), NOW, NOW).value.unwrap().split_off(1);
+        assert_eq!(pro.see(Some(&first), NOW), Noting::NOTHING);
     }
 
     #[test]
     fn a_plan_with_too_long_a_name_is_told_without_it() {
         let long = before(PlanAction::Downgraded, Some(&"x".repeat(PLAN_BYTES_MAX + 1)));
         let pro = place("user_1", "pro");
-        let bucket = pro.intend(&[], &long, NOW, NOW).value.unwrap();
-        assert_eq!(pro.see(&bucket, NOW).tell, Some(before(PlanAction::Downgraded, None)));
+        let bucket = pro.intend(None, &long, NOW, NOW).value.unwrap();
+        assert_eq!(pro.see(Some(&bucket), NOW).tell, Some(before(PlanAction::Downgraded, None)));
     }
 }

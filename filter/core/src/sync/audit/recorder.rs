@@ -6,8 +6,10 @@ use super::dedup::{Noting, Place};
 use super::lines;
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
+use crate::machine::{Action, Input};
 use crate::plan_table::PlanTable;
 use crate::report::Report;
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::sync::engine::{PlanSync, SyncProgress};
 use crate::sync::error::SyncError;
 use crate::sync::subject::{RecordChange, SubjectStatus};
@@ -21,9 +23,18 @@ const NOTE_TRIES_MAX: u32 = 16;
 #[derive(Debug, Default)]
 pub(crate) struct AuditRecorder {
     records: VecDeque<ChangeRecord>,
-    tries: u32,
-    /// What is told once the swap under way has succeeded.
-    tell: Option<AuditEntry>,
+    /// The note of the first of them that is being taken, and what is told once it is.
+    note: Option<(Place, SharedUpdate<Option<AuditEntry>>)>,
+}
+
+/// How far a note has come.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum RecorderProgress {
+    /// The host does this next.
+    Continue(Action),
+    /// It is taken. With the line of the audit, if there is one.
+    Recorded(Option<Report>),
 }
 
 #[derive(Debug)]
@@ -31,7 +42,6 @@ struct ChangeRecord {
     subject: Subject,
     shown: Record,
     kind: ChangeStage,
-    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -76,56 +86,66 @@ impl AuditRecorder {
     ) {
         if let Some(before) = audit_entry(&change, plans) {
             let kind = kind(before, change.asked_at);
-            self.records.push_back(ChangeRecord { subject, shown: change.to, kind, place: None });
+            self.records.push_back(ChangeRecord { subject, shown: change.to, kind });
         }
     }
 
-    /// Returns the key of shared data that must be loaded next; `None` at the end.
-    pub(crate) fn next(&mut self, namespace: &str) -> Option<String> {
-        let record = self.records.front_mut()?;
-        let place = record.place.get_or_insert_with(|| Place::of(&record.subject, &record.shown, namespace));
-        Some(place.key.clone())
+    /// Begins the next note. Returns what the host does first; `None` if all notes are taken.
+    pub(crate) fn begin_next(&mut self, namespace: &str) -> Option<Action> {
+        let record = self.records.front()?;
+        let place = Place::of(&record.subject, &record.shown, namespace);
+        let (update, action) = SharedUpdate::begin(place.key.clone(), NOTE_TRIES_MAX);
+        self.note = Some((place, update));
+        Some(action)
     }
 
-    /// Takes what was loaded; returns what to store in its place. Without that the note is done.
-    pub(crate) fn loaded(
+    /// Takes what the host says.
+    pub(crate) fn handle(
         &mut self,
-        bucket: &[u8],
+        input: &Input<'_>,
         plans: &PlanTable,
         now: Micros,
-    ) -> Option<(String, Vec<u8>)> {
-        let record = self.records.front()?;
-        let place = record.place.as_ref()?;
-        let Noting { value, tell, told_since } = match &record.kind {
+        sync: &PlanSync,
+    ) -> RecorderProgress {
+        let (Some(record), Some((place, update))) = (self.records.front(), &mut self.note) else {
+            return RecorderProgress::Continue(Action::Wait);
+        };
+        match update.handle(input, |bucket| record.note(place, bucket, plans, now)) {
+            UpdateProgress::Continue(action) => RecorderProgress::Continue(action),
+            // What could not be noted is told rather than not.
+            UpdateProgress::Done(tell) | UpdateProgress::GaveUp(tell) => {
+                self.note = None;
+                let told = self.records.pop_front().zip(tell);
+                RecorderProgress::Recorded(
+                    told.map(|(record, before)| lines::change(sync, &record.subject, &before, &record.shown)),
+                )
+            }
+        }
+    }
+}
+
+impl ChangeRecord {
+    /// Computes what becomes of the bucket, and what is to be told once that is stored.
+    fn note(
+        &self,
+        place: &Place,
+        bucket: Option<&[u8]>,
+        plans: &PlanTable,
+        now: Micros,
+    ) -> Change<Option<AuditEntry>> {
+        let Noting { value, tell, told_since } = match &self.kind {
             ChangeStage::Intended(before, asked_at) => place.intend(bucket, before, *asked_at, now),
             ChangeStage::Confirmed(before, asked_at) => place.confirm(bucket, before, *asked_at, now),
             ChangeStage::Seen => place.see(bucket, now),
         };
-        self.tell = match (tell, told_since) {
-            (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &record.shown, plans)),
+        let tell = match (tell, told_since) {
+            (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &self.shown, plans)),
             (tell, _) => tell,
         };
-        let stored = value.map(|value| (place.key.clone(), value));
-        if stored.is_none() {
-            self.done();
+        match value {
+            Some(value) => Change::Write(value, tell),
+            None => Change::Keep(tell),
         }
-        stored
-    }
-
-    /// Takes whether it was stored; returns the line of the audit.
-    pub(crate) fn swapped(&mut self, stored: bool, sync: &PlanSync) -> Option<Report> {
-        self.tries = self.tries.saturating_add(1);
-        if !stored && self.tries < NOTE_TRIES_MAX {
-            return None;
-        }
-        let before = self.tell.take();
-        let record = self.done()?;
-        Some(lines::change(sync, &record.subject, &before?, &record.shown))
-    }
-
-    fn done(&mut self) -> Option<ChangeRecord> {
-        self.tries = 0;
-        self.records.pop_front()
     }
 }
 
@@ -134,6 +154,6 @@ fn seen(sync: &PlanSync) -> impl Iterator<Item = ChangeRecord> {
     let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {
         let shown = subject.record()?.clone();
-        Some(ChangeRecord { subject: subject.subject.clone(), shown, kind: ChangeStage::Seen, place: None })
+        Some(ChangeRecord { subject: subject.subject.clone(), shown, kind: ChangeStage::Seen })
     })
 }
