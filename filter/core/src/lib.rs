@@ -5,6 +5,7 @@
 //! hosts drive the same machines: the two Envoy filters, the `tollgate` command, and the tests.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod backfill;
 pub mod clerk;
 pub mod config;

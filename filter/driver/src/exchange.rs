@@ -1,10 +1,10 @@
 //! One request on its way through a filter: its machine, how far it has come, and what its response will get.
 
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostError, raise};
 use crate::unjudged::{self, UnjudgedError};
 use tollgate_core::InquiryId;
+use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::http::{Forward, Reply};
-use tollgate_core::report::Level;
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,8 @@ impl<M> Exchange<M> {
     pub(crate) fn reply<H: Host>(&mut self, host: &mut H, reply: &Reply) {
         self.stage = Stage::Replied;
         if let Err(HostError(status)) = host.reply(reply) {
-            host.log(Level::Error, &format!(r#"{{"alarm":"reply_refused","status":{status}}}"#));
+            let detail = "the host did not send the reply to a request";
+            raise(host, &Alarm::error(AlarmCode::ReplyRefused, detail).with("status", status));
         }
     }
 
@@ -96,9 +97,9 @@ impl<M> Exchange<M> {
         self.responded = true;
         for (name, value) in std::mem::take(&mut self.respond_with) {
             if let Err(HostError(status)) = host.set_response_header(name, value.as_bytes()) {
-                let line =
-                    format!(r#"{{"alarm":"response_field_refused","field":"{name}","status":{status}}}"#);
-                host.log(Level::Warn, &line);
+                let detail = "the host did not set a header field of a response";
+                let alarm = Alarm::warning(AlarmCode::ResponseFieldRefused, detail);
+                raise(host, &alarm.with("field", name).with("status", status));
             }
         }
     }
@@ -118,7 +119,8 @@ impl<M> Exchange<M> {
         if self.stage == Stage::Forwarded
             && let Err(HostError(status)) = host.resume_request()
         {
-            host.log(Level::Error, &format!(r#"{{"alarm":"resume_refused","status":{status}}}"#));
+            let detail = "the host did not let a judged request go on";
+            raise(host, &Alarm::error(AlarmCode::ResumeRefused, detail).with("status", status));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a host does for the rules: one method for each effect, and no decision.
 
 use std::fmt;
+use tollgate_core::alarm::Alarm;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
 use tollgate_core::machine::{Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
@@ -162,4 +163,9 @@ pub trait Host {
     /// # Errors
     /// [`HostError`] if it stays held.
     fn resume_request(&mut self) -> Result<(), HostError>;
+}
+
+/// Logs an alarm.
+pub(crate) fn raise<H: Host>(host: &mut H, alarm: &Alarm) {
+    host.log(alarm.level(), &alarm.to_string());
 }

@@ -1,7 +1,8 @@
 //! A worker's metrics: defined once with the host, then counted by their index in the worker's list.
 
-use crate::host::Host;
-use tollgate_core::report::{Level, MetricDefinition, MetricId, Report};
+use crate::host::{Host, raise};
+use tollgate_core::alarm::{Alarm, AlarmCode};
+use tollgate_core::report::{MetricDefinition, MetricId, Report};
 
 /// How many metrics a worker may define.
 pub const METRICS_MAX: usize = 4096;
@@ -25,9 +26,9 @@ impl DefinedMetrics {
         let define = |definition: &MetricDefinition| {
             let id = host.define_metric(definition.kind, &definition.name);
             if let Err(error) = id {
-                let name = definition.name.escape_debug();
-                let line = format!(r#"{{"alarm":"metric_refused","metric":"{name}","status":{}}}"#, error.0);
-                host.log(Level::Warn, &line);
+                let detail = "the host did not define a metric: it is not counted";
+                let alarm = Alarm::warning(AlarmCode::MetricRefused, detail);
+                raise(host, &alarm.with("metric", definition.name.as_str()).with("status", error.0));
             }
             id.ok()
         };
@@ -62,7 +63,7 @@ impl DefinedMetrics {
 mod tests {
     use super::*;
     use crate::memory::MemoryHost;
-    use tollgate_core::report::MetricKind;
+    use tollgate_core::report::{Level, MetricKind};
 
     fn counter(name: &str) -> MetricDefinition {
         MetricDefinition { kind: MetricKind::Counter, name: name.to_owned() }

@@ -1,10 +1,10 @@
 //! What may go wrong between the rules and a host, and would let a request pass unjudged if it were ignored.
 
-use crate::host::{HeadersError, Host, HostError};
+use crate::host::{HeadersError, Host, HostError, raise};
 use std::fmt;
+use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::http::Reply;
 use tollgate_core::problem::Problem;
-use tollgate_core::report::Level;
 
 /// Why a request is refused without a decision of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,9 @@ impl fmt::Display for UnjudgedError {
 
 /// Logs the error and answers the current request with 500: it must not pass unjudged.
 pub(crate) fn refuse<H: Host>(host: &mut H, error: UnjudgedError) {
-    host.log(Level::Error, &format!(r#"{{"alarm":"internal_error","cause":"{error}"}}"#));
-    let problem = Problem::new(500, "internal_error", "the gateway could not judge this request");
+    let (code, cause) = (AlarmCode::InternalError, error.to_string());
+    raise(host, &Alarm::error(code, cause.as_str()).with("cause", cause));
+    let problem = Problem::new(500, code.as_str(), "the gateway could not judge this request");
     // If even this fails the request stays held, which is safe too.
     let _ = host.reply(&Reply::from(problem));
 }

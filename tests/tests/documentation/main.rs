@@ -1,6 +1,7 @@
 //! What the README and the pages of `docs/` show is run, or parsed by what will read it: every command, every
 //! configuration, every link. A block that no rule covers is a failure.
 
+mod alarms;
 mod answers;
 mod blocks;
 mod code;

@@ -1,15 +1,15 @@
 //! Who calls, and by which plan: what is kept of a verified session token.
 
 use super::metrics::{Event, GateMetrics};
+use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::claims::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
 use crate::config::{Gate, SubjectKind};
 use crate::ids::Subject;
 use crate::log_limit::TextLogLimit;
 use crate::plan_table::{PlanTable, Rank};
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 use serde_json::Map;
 
 /// The bearer of a verified session token.
@@ -71,13 +71,6 @@ impl PlanFault {
         subject: Option<&Subject>,
         now: Micros,
     ) -> Vec<Report> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            alarm: &'static str,
-            subject: Option<&'a str>,
-            found: &'a str,
-            cure: &'static str,
-        }
         let (found, cure) = match self {
             PlanFault::Unknown(plan) => {
                 (std::slice::from_ref(plan), "add the plan to `plans`, or correct it in Clerk")
@@ -92,7 +85,8 @@ impl PlanFault {
         let subject = subject.map(Subject::as_str);
         let due = found.iter().filter_map(|found| reported.due(found, now));
         let lines = due.map(|found| {
-            Report::json(Level::Warn, &Line { alarm: "plan_unknown", subject, found: &found, cure })
+            let alarm = Alarm::warning(AlarmCode::PlanUnknown, format!("{found}: {cure}"));
+            alarm.subject(subject).with("found", found).with("cure", cure).into()
         });
         std::iter::once(metrics.happened(Event::PlanUnknown)).chain(lines).collect()
     }

@@ -7,6 +7,7 @@ use super::inquiries::Inquiries;
 use super::keyring::{Fetched, Keyring};
 use super::metrics::{Event, GateMetrics};
 use super::store::{Store, ratelimit};
+use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::key_error::KeyError;
 use crate::clerk::keys::KeySet;
 use crate::clerk::verify::Rules;
@@ -19,9 +20,8 @@ use crate::log_limit::TextLogLimit;
 use crate::machine::InquiryId;
 use crate::plan_table::PlanTable;
 use crate::quota::Seed;
-use crate::report::{Level, MetricDefinition, Metrics, Report};
+use crate::report::{MetricDefinition, Metrics, Report};
 use crate::time::Micros;
-use serde::Serialize;
 use std::rc::Rc;
 
 /// How many requests of a worker thread wait for keys at once. The first fetch takes two seconds at most.
@@ -127,12 +127,6 @@ impl Worker {
     }
 
     fn keys_fetched(&mut self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            alarm: &'static str,
-            cause: &'a str,
-            keys_in_force: bool,
-        }
         match self.keyring.ended(outcome, now) {
             Fetched::Kept => vec![self.metrics.happened(Event::KeysFetched)],
             Fetched::Dropped => {
@@ -141,9 +135,11 @@ impl Worker {
             }
             Fetched::Failed(cause) => {
                 let keys_in_force = !self.keyring.is_empty();
-                let level = if keys_in_force { Level::Warn } else { Level::Error };
-                let line = Line { alarm: "keys_unavailable", cause: &cause, keys_in_force };
-                vec![self.metrics.happened(Event::KeysFailed), Report::json(level, &line)]
+                let (code, detail) = (AlarmCode::KeysUnavailable, cause.clone());
+                let alarm =
+                    if keys_in_force { Alarm::warning(code, detail) } else { Alarm::error(code, detail) };
+                let alarm = alarm.with("cause", cause).with("keys_in_force", keys_in_force);
+                vec![self.metrics.happened(Event::KeysFailed), alarm.into()]
             }
         }
     }

@@ -3,6 +3,7 @@
 //! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, read strictly: what the official
 //! libraries let pass (a timestamp in the future, a sign or blanks in `t`, two of `t`) is refused here.
 
+use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
 use crate::time::Micros;
 use hmac::{Hmac, KeyInit, Mac};
@@ -81,12 +82,12 @@ pub enum Malformed {
 
 impl SignatureError {
     /// The `code` that the sender is told.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> AlarmCode {
         match self {
-            SignatureError::Missing => "missing_signature",
-            SignatureError::Malformed(_) => "malformed_signature",
-            SignatureError::OutsideTolerance { .. } => "timestamp_outside_tolerance",
-            SignatureError::NoMatch { .. } => "signature_mismatch",
+            SignatureError::Missing => AlarmCode::MissingSignature,
+            SignatureError::Malformed(_) => AlarmCode::MalformedSignature,
+            SignatureError::OutsideTolerance { .. } => AlarmCode::TimestampOutsideTolerance,
+            SignatureError::NoMatch { .. } => AlarmCode::SignatureMismatch,
         }
     }
 }

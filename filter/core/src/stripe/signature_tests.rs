@@ -27,7 +27,7 @@ fn check(header: &[u8], body: &[u8], secrets: &[&[u8]]) -> Result<u64, Signature
 
 /// The code that a header over [`BODY`] ends with under [`SECRET`] and [`OLD_SECRET`]; `ok` if it holds.
 fn code(header: &[u8]) -> &'static str {
-    check(header, BODY, &[SECRET, OLD_SECRET]).map_or_else(|error| error.code(), |_| "ok")
+    check(header, BODY, &[SECRET, OLD_SECRET]).map_or_else(|error| error.code().as_str(), |_| "ok")
 }
 
 const OK: &str = "ok";

@@ -1,5 +1,6 @@
 //! Why a sync did not come to its end, by who can do something about it.
 
+use crate::alarm::AlarmCode;
 use crate::clerk::api::ApiError;
 use crate::stripe::outcome::MissingPermission;
 
@@ -83,17 +84,22 @@ fn cure(missing: &MissingPermission) -> String {
 }
 
 impl SyncError {
-    /// Returns the code in the answer, in the alarm and in the metric.
+    /// Returns the code in the answer and in the metric: the alarm's.
     pub(crate) fn code(&self) -> &'static str {
+        self.alarm_code().as_str()
+    }
+
+    /// Returns the code of the alarm.
+    pub(crate) fn alarm_code(&self) -> AlarmCode {
         match self {
-            SyncError::Transient { .. } => "upstream_unavailable",
-            SyncError::Credentials { .. } | SyncError::Forbidden { .. } => "bad_credentials",
-            SyncError::Refused { .. } => "upstream_refused",
-            SyncError::OutOfTime => "out_of_time",
-            SyncError::Unsettled => "unsettled",
-            SyncError::Unmapped => "unmapped_price",
-            SyncError::SubjectMissing => "subject_missing",
-            SyncError::TooMany => "too_many_subscriptions",
+            SyncError::Transient { .. } => AlarmCode::UpstreamUnavailable,
+            SyncError::Credentials { .. } | SyncError::Forbidden { .. } => AlarmCode::BadCredentials,
+            SyncError::Refused { .. } => AlarmCode::UpstreamRefused,
+            SyncError::OutOfTime => AlarmCode::OutOfTime,
+            SyncError::Unsettled => AlarmCode::Unsettled,
+            SyncError::Unmapped => AlarmCode::UnmappedPrice,
+            SyncError::SubjectMissing => AlarmCode::SubjectMissing,
+            SyncError::TooMany => AlarmCode::TooManySubscriptions,
         }
     }
 

@@ -2,28 +2,15 @@
 
 use super::source::{EventRejection, EventSource};
 use super::worker::WebhookWorker;
+use crate::alarm::{Alarm, AlarmCode};
 use crate::ids::EventId;
 use crate::problem::Problem;
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::sync::SyncError;
 use crate::time::Micros;
-use serde::Serialize;
 
 /// Seconds after which the sender may try again. It keeps to its own schedule; people and proxies read this.
 const RETRY_AFTER_S: &str = "30";
-
-/// An alarm about what strangers can cause.
-#[derive(Serialize)]
-struct StrangerLine<'a> {
-    alarm: &'a str,
-    detail: &'a str,
-}
-
-impl From<StrangerLine<'_>> for Report {
-    fn from(line: StrangerLine<'_>) -> Self {
-        Report::json(Level::Warn, &line)
-    }
-}
 
 /// Answers a body that is larger than what is taken.
 pub(super) fn too_large(body_bytes_max: usize) -> Problem {
@@ -40,8 +27,8 @@ pub(super) fn rejected<S: EventSource>(
         EventRejection::Unreadable { code, detail } => (Problem::new(400, code, detail), None),
         EventRejection::Unsigned { code, cause } => {
             let line = worker.refusal_logged.is_due(now);
-            let line = line.then(|| StrangerLine { alarm: code, detail: &cause }.into());
-            (Problem::new(400, code, S::WORDS.unsigned), line)
+            let line = line.then(|| Alarm::warning(code, cause).into());
+            (Problem::new(400, code.as_str(), S::WORDS.unsigned), line)
         }
     }
 }
@@ -50,10 +37,10 @@ pub(super) fn rejected<S: EventSource>(
 pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Problem, Option<Report>) {
     let line = worker.overload_logged.is_due(now).then(|| {
         let detail = "too many deliveries, or too many bytes of them, wait for their end at once";
-        StrangerLine { alarm: "deliveries_overloaded", detail }.into()
+        Alarm::warning(AlarmCode::DeliveriesOverloaded, detail).into()
     });
     let detail = "the gateway holds too many deliveries at this moment";
-    let problem = Problem::new(503, "deliveries_overloaded", detail);
+    let problem = Problem::new(503, AlarmCode::DeliveriesOverloaded.as_str(), detail);
     (problem.header("retry-after", RETRY_AFTER_S), line)
 }
 

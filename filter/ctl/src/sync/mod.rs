@@ -26,6 +26,7 @@ use recorder::Recorder;
 use std::path::Path;
 use std::process::ExitCode;
 use summary::Summary;
+use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{BackfillError, Candidate, CensusResult, Intent, Scope, Target};
 use tollgate_core::config::Upstream;
@@ -171,7 +172,7 @@ impl<'a> Session<'a> {
         if !skipped.is_empty() {
             let detail =
                 format!("{} ids do not look like Stripe's or Clerk's and were left out", skipped.len());
-            let alarm = serde_json::json!({"alarm": "strange_ids", "detail": detail});
+            let alarm = Alarm::warning(AlarmCode::UnknownIds, detail);
             if self.arguments.json {
                 println!("{alarm}");
             }

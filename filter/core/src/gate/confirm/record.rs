@@ -2,6 +2,7 @@
 
 use super::ledger::plan_hash;
 use super::memory::{Answer, Confirmed};
+use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api;
 use crate::clerk::metadata::Record;
 use crate::config::ClaimSource;
@@ -11,9 +12,8 @@ use crate::gate::worker::Worker;
 use crate::http::Outcome;
 use crate::ids::Subject;
 use crate::plan_table::RecordedPlan;
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 
 impl Worker {
     /// Whether Clerk's record can say something of that subject's plan. It holds what the metadata say: where Clerk
@@ -30,17 +30,13 @@ impl Worker {
         asked_at: Micros,
         outcome: &Outcome<'_>,
     ) -> Vec<Report> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            alarm: &'static str,
-            cause: &'a str,
-        }
         self.confirmed.ended(&subject);
         match api::record(outcome, &subject, &self.gate.plan_key) {
             Ok(record) => self.learn(now, subject, asked_at, record),
             Err(error) => {
-                let line = Line { alarm: "confirm_failed", cause: &error.to_string() };
-                vec![self.metrics.happened(Event::ConfirmFailed), Report::json(Level::Warn, &line)]
+                let cause = error.to_string();
+                let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
+                vec![self.metrics.happened(Event::ConfirmFailed), alarm.into()]
             }
         }
     }

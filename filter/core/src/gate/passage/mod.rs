@@ -14,15 +14,15 @@ use super::spender::Spender;
 use super::store::{Counting, Reading};
 use super::usage::{self, Asked};
 use super::worker::Worker;
+use crate::alarm::{Alarm, AlarmCode};
 use crate::config::{Rule, Unmatched};
 use crate::http::{HeaderMap, Outcome};
 use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Step};
 use crate::override_fields::OverrideFields;
 use crate::path;
 use crate::plan_table::Rank;
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 
 /// Where Envoy keeps the name of the rule that a route asks for.
 const ROUTE_RULE: &[&str] = &["xds", "route_metadata", "filter_metadata", "tollgate", "rule"];
@@ -229,16 +229,10 @@ impl Passage {
 
     /// An anonymous caller cannot be counted: it is refused, and the operator is told once a minute.
     fn without_address(&mut self, worker: &mut Worker, now: Micros, error: AddressError) -> Action {
-        #[derive(Serialize)]
-        struct Line {
-            alarm: &'static str,
-            cause: &'static str,
-            cure: &'static str,
-        }
         let (cause, cure) = error.cause_and_cure();
         if worker.reported.due(cause, now).is_some() {
-            let line = Line { alarm: "address_unknown", cause, cure };
-            self.reports.push(Report::json(Level::Warn, &line));
+            let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {cure}"));
+            self.reports.push(alarm.with("cause", cause).with("cure", cure).into());
         }
         self.refuse(worker, now, &Refusal::AddressUnknown(error), None)
     }

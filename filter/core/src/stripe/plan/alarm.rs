@@ -1,5 +1,6 @@
 //! What an operator should see to, found while working out a plan.
 
+use crate::alarm::AlarmCode;
 use crate::ids::SubscriptionId;
 use crate::stripe::subscription::UnreadPart;
 use std::fmt;
@@ -100,15 +101,29 @@ impl fmt::Display for Place {
 
 impl PlanAlarm {
     /// What programs tell the alarms apart by.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> AlarmCode {
         match self {
-            PlanAlarm::Unmapped { .. } => "unmapped_price",
-            PlanAlarm::UnknownPlan { .. } => "unknown_plan",
-            PlanAlarm::Misspelt { .. } => "misspelt_name",
-            PlanAlarm::UnknownStatus { .. } => "unknown_status",
-            PlanAlarm::NoGraceStart { .. } => "no_grace_start",
-            PlanAlarm::ItemsCut { .. } => "items_cut",
-            PlanAlarm::Unreadable { .. } => "unreadable_part",
+            PlanAlarm::Unmapped { .. } => AlarmCode::UnmappedPrice,
+            PlanAlarm::UnknownPlan { .. } => AlarmCode::UnknownPlan,
+            PlanAlarm::Misspelt { .. } => AlarmCode::MisspelledName,
+            PlanAlarm::UnknownStatus { .. } => AlarmCode::UnknownStatus,
+            PlanAlarm::NoGraceStart { .. } => AlarmCode::NoGraceStart,
+            PlanAlarm::ItemsCut { .. } => AlarmCode::ItemsCut,
+            PlanAlarm::Unreadable { .. } => AlarmCode::UnreadablePart,
+        }
+    }
+
+    /// Returns the id of the object at Stripe that it is about.
+    pub(crate) fn object(&self) -> &str {
+        match self {
+            PlanAlarm::Unmapped { subscription, .. }
+            | PlanAlarm::UnknownStatus { subscription, .. }
+            | PlanAlarm::NoGraceStart { subscription }
+            | PlanAlarm::ItemsCut { subscription }
+            | PlanAlarm::Unreadable { subscription, .. } => subscription.as_str(),
+            PlanAlarm::UnknownPlan { place, .. } | PlanAlarm::Misspelt { place, .. } => match place {
+                Place::PriceMetadata(id) | Place::ProductMetadata(id) | Place::LookupKey(id) => id,
+            },
         }
     }
 }

@@ -167,7 +167,7 @@ impl World {
 
     /// The codes of the alarms.
     pub(super) fn alarms(&self) -> Vec<&'static str> {
-        self.resolve().alarms.iter().map(super::PlanAlarm::code).collect()
+        self.resolve().alarms.iter().map(|alarm| alarm.code().as_str()).collect()
     }
 }
 

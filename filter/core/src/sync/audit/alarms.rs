@@ -1,41 +1,36 @@
 //! What somebody should see to: what a sync has found, and why one has failed.
 
+use crate::alarm::{Alarm, AlarmCode};
 use crate::ids::EventId;
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::sync::engine::{PlanSync, SyncResult};
 use crate::sync::error::SyncError;
 use crate::sync::findings::{SyncFindings, shortened};
 use crate::time::Micros;
-use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
 
 /// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on
 /// its way.
 const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
-#[derive(Serialize)]
-struct AlarmLine<'a> {
-    alarm: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a EventId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    detail: &'a str,
+fn alarm(code: AlarmCode, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
+    Alarm::warning(code, detail).event(event.map(EventId::as_str)).subject(subject).into()
 }
 
-/// Something that somebody should see to.
-pub(crate) fn alarm(alarm: &str, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
-    Report::json(Level::Warn, &AlarmLine { alarm, event, subject, detail })
+/// Returns an alarm about an object at Stripe.
+fn about(object: impl fmt::Display, code: AlarmCode, event: Option<&EventId>, detail: &str) -> Report {
+    Alarm::warning(code, detail).event(event.map(EventId::as_str)).object(object).into()
 }
 
 /// Returns what a sync found for an operator to see to.
 pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &findings.plan_alarms {
-        lines.push(alarm(plan_alarm.code(), event, None, &plan_alarm.to_string()));
+        lines.push(about(plan_alarm.object(), plan_alarm.code(), event, &plan_alarm.to_string()));
     }
     for (subject, unknown) in findings.unknown_plans.iter() {
-        lines.push(alarm("unknown_plan", event, Some(subject.as_str()), &unknown.to_string()));
+        lines.push(alarm(AlarmCode::UnknownPlan, event, Some(subject.as_str()), &unknown.to_string()));
     }
     for (subject, source) in findings.unread_sources.iter() {
         let detail = format!(
@@ -43,37 +38,37 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
              for the plan, and it was kept",
             shortened(source)
         );
-        lines.push(alarm("unread_plan_source", event, Some(subject.as_str()), &detail));
+        lines.push(alarm(AlarmCode::UnreadPlanSource, event, Some(subject.as_str()), &detail));
     }
     for key in &findings.unfit {
         let detail = format!("the metadata key {key} holds no id of the kind that belongs there");
-        lines.push(alarm("unfit_subject_id", event, None, &detail));
+        lines.push(alarm(AlarmCode::InvalidSubjectId, event, None, &detail));
     }
     for subject in &findings.too_many_customers {
         let detail = "more Stripe customers pay for this subject than are kept in mind; merge some of them";
-        lines.push(alarm("too_many_customers", event, Some(subject.as_str()), detail));
+        lines.push(alarm(AlarmCode::TooManyCustomers, event, Some(subject.as_str()), detail));
     }
     if findings.too_many_subjects {
         let detail = "one customer pays for more subjects than one event brings in line; run `tollgate sync`";
-        lines.push(alarm("too_many_subjects", event, None, detail));
+        lines.push(alarm(AlarmCode::TooManySubjects, event, None, detail));
     }
     for subscription in &findings.unreadable {
         let detail = format!(
             "subscription {subscription} is not as Stripe's API describes it: what it granted is kept, and it grants \
              nothing more"
         );
-        lines.push(alarm("unreadable_subscription", event, None, &detail));
+        lines.push(about(subscription, AlarmCode::UnreadableSubscription, event, &detail));
     }
     for subscription in &findings.unknown_recorded {
         let detail = format!(
             "Clerk says that {subscription} grants the plan, and this Stripe API key does not know it: nothing is taken \
              away; is the record of another account or mode?"
         );
-        lines.push(alarm("recorded_subscription_unknown", event, None, &detail));
+        lines.push(about(subscription, AlarmCode::RecordedSubscriptionUnknown, event, &detail));
     }
     for subject in &findings.gone {
         let detail = "Clerk does not have this user or organization, and a subscription grants it a plan";
-        lines.push(alarm("subject_gone", event, Some(subject.as_str()), detail));
+        lines.push(alarm(AlarmCode::SubjectGone, event, Some(subject.as_str()), detail));
     }
     lines.extend(owner_alarms(findings, event));
     if !findings.skipped.is_empty() {
@@ -81,7 +76,7 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
             "{} ids at Stripe could change the path of a request and were left out",
             findings.skipped.len()
         );
-        lines.push(alarm("strange_ids", event, None, &detail));
+        lines.push(alarm(AlarmCode::UnknownIds, event, None, &detail));
     }
     lines
 }
@@ -94,36 +89,36 @@ fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report>
             "{subscription} belongs to {owner}, but what counts less names {other}: the first counts of the \
              subscription's metadata, its Checkout Session's, its customer's"
         );
-        lines.push(alarm("owners_disagree", event, Some(owner.as_str()), &detail));
+        lines.push(alarm(AlarmCode::OwnersDisagree, event, Some(owner.as_str()), &detail));
     }
     for (subscription, why) in findings.notes_refused.iter() {
         let detail = format!(
             "what the Checkout Session says could not be noted on {subscription}, so it is read each time: {why}"
         );
-        lines.push(alarm("note_refused", event, None, &detail));
+        lines.push(about(subscription, AlarmCode::NoteRefused, event, &detail));
     }
     if let Some((subscription, why)) = findings.sessions_refused() {
         let detail = format!(
             "the Checkout Sessions of {subscription} could not be read (permission: Checkout Sessions, read), so what \
              they say did not count: {why}"
         );
-        lines.push(alarm("sessions_refused", event, None, &detail));
+        lines.push(about(subscription, AlarmCode::SessionsRefused, event, &detail));
     }
     for subscription in &findings.unreadable_sessions {
         let detail = format!(
             "a Checkout Session of {subscription} is not as Stripe's API describes it: what it says did not count, and \
              nothing is taken away for that"
         );
-        lines.push(alarm("unreadable_session", event, None, &detail));
+        lines.push(about(subscription, AlarmCode::UnreadableSession, event, &detail));
     }
     for subject in &findings.unread_sessions {
         let detail = "the plan is kept: a subscription that may grant it does not say whose it is, and its Checkout \
                       Session was not read; put the Clerk id into the subscription's metadata";
-        lines.push(alarm("sessions_unread", event, Some(subject.as_str()), detail));
+        lines.push(alarm(AlarmCode::SessionsUnread, event, Some(subject.as_str()), detail));
     }
     for customer in &findings.cut_customers {
         let detail = format!("{customer} has more subscriptions than are read; the others were left out");
-        lines.push(alarm("too_many_subscriptions", event, None, &detail));
+        lines.push(about(customer, AlarmCode::TooManySubscriptions, event, &detail));
     }
     lines
 }
@@ -139,13 +134,13 @@ pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
             if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
                 let detail =
                     "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
-                lines.push(alarm("no_subject", event, None, detail));
+                lines.push(alarm(AlarmCode::NoSubject, event, None, detail));
             }
         }
         SyncResult::SubjectGone if sync.findings.gone.is_empty() => {
             let subject = sync.subjects.first().map(|subject| subject.subject.as_str());
             let detail = "Clerk does not have this user or organization";
-            lines.push(alarm("subject_gone", event, subject, detail));
+            lines.push(alarm(AlarmCode::SubjectGone, event, subject, detail));
         }
         SyncResult::SubjectGone => {}
     }
@@ -154,6 +149,7 @@ pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
 
 /// A sync that did not come to its end.
 pub(crate) fn sync_failed(error: &SyncError, event: Option<&EventId>) -> Report {
-    let level = if error.is_alarm() { Level::Error } else { Level::Warn };
-    Report::json(level, &AlarmLine { alarm: error.code(), event, subject: None, detail: &error.to_string() })
+    let (code, detail) = (error.alarm_code(), error.to_string());
+    let alarm = if error.is_alarm() { Alarm::error(code, detail) } else { Alarm::warning(code, detail) };
+    alarm.event(event.map(EventId::as_str)).into()
 }

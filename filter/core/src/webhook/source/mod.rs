@@ -8,6 +8,7 @@ pub(super) mod stripe;
 #[cfg(test)]
 mod tests;
 
+use crate::alarm::AlarmCode;
 use crate::config::SyncSettings;
 use crate::http::HeaderMap;
 use crate::identity::Voucher;
@@ -88,7 +89,7 @@ pub enum EventRejection {
     /// They are not signed, or not rightly. Strangers can send that.
     Unsigned {
         /// The code in the answer and in the log.
-        code: &'static str,
+        code: AlarmCode,
         /// The cause, for the log.
         cause: String,
     },

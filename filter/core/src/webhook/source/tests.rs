@@ -1,6 +1,7 @@
 //! A delivery is the same machine for any source: one that signs in another way, and has other words.
 
 use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
+use crate::alarm::AlarmCode;
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
 use crate::identity::Voucher;
@@ -34,7 +35,7 @@ impl EventSource for OtherSource {
     fn read_signature(&self, headers: &HeaderMap, _: Micros) -> Result<(), EventRejection> {
         let cause = "not signed".to_owned();
         let is_signed = headers.get("x-signed") == Some(b"yes");
-        is_signed.then_some(()).ok_or(EventRejection::Unsigned { code: "missing_signature", cause })
+        is_signed.then_some(()).ok_or(EventRejection::Unsigned { code: AlarmCode::MissingSignature, cause })
     }
 
     fn verify(

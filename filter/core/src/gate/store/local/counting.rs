@@ -1,15 +1,15 @@
 //! Counts one request in the local store: load, spend, swap, and again while other workers are faster.
 
 use super::{LocalStore, Seeding};
+use crate::alarm::{Alarm, AlarmCode};
 use crate::gate::metrics::Event;
 use crate::gate::spender::Spender;
 use crate::gate::store::{self, Counted, Spending, Standing, Store};
 use crate::gate::worker::Worker;
 use crate::machine::{Action, Input};
 use crate::quota::{Decision, Place, SWAP_TRIES_MAX, WindowState, spend};
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 
 /// A request that is being counted.
 #[derive(Debug)]
@@ -111,25 +111,17 @@ fn report_losses(
     unreadable: bool,
     reports: &mut Vec<Report>,
 ) {
-    #[derive(Serialize)]
-    struct Line {
-        alarm: &'static str,
-        counters_lost: u32,
-        cure: &'static str,
-    }
     if evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
         let event = if spender.caller().is_some() { Event::Evicted } else { Event::AnonymousEvicted };
         reports.push(worker.metrics.happened(event));
-        reports.push(Report::json(
-            Level::Warn,
-            &Line { alarm: "counters_evicted", counters_lost: evicted, cure },
-        ));
+        let alarm = Alarm::warning(AlarmCode::CountersEvicted, cure);
+        reports.push(alarm.with("counters_lost", evicted).with("cure", cure).into());
     }
     if unreadable {
         let cure = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
         reports.push(worker.metrics.happened(Event::StoreFailed));
-        reports
-            .push(Report::json(Level::Error, &Line { alarm: "counters_unreadable", counters_lost: 0, cure }));
+        let alarm = Alarm::error(AlarmCode::CountersUnreadable, cure);
+        reports.push(alarm.with("counters_lost", 0).with("cure", cure).into());
     }
 }

@@ -9,6 +9,7 @@ pub(in crate::gate) use known::Known;
 pub(in crate::gate) use reading::Reading;
 
 use self::known::Memory;
+use crate::alarm::{Alarm, AlarmCode};
 use crate::config::OnError;
 use crate::gate::spender::Spender;
 use crate::gate::store::{Counted, Store};
@@ -18,9 +19,8 @@ use crate::log_limit::LogLimit;
 use crate::plan_table::Window;
 use crate::quota::WindowState;
 use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, answer, request};
-use crate::report::{Level, Report};
+use crate::report::Report;
 use crate::time::Micros;
-use serde::Serialize;
 use std::time::Duration;
 
 /// How many counters of signed-in callers a worker remembers.
@@ -129,13 +129,6 @@ impl Worker {
 
     /// The service cannot be asked. Said once a minute at most.
     fn store_failed(&mut self, error: AnswerError, now: Micros) -> Option<Report> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            alarm: &'static str,
-            cause: &'a str,
-            requests: &'static str,
-            cure: &'static str,
-        }
         let Store::Ratelimit(store) = &mut self.store else { return None };
         if !store.failures_logged.is_due(now) {
             return None;
@@ -152,7 +145,8 @@ impl Worker {
                 "see that the rate limit service and its Redis run, and that the cluster of `store` leads to it"
             }
         };
-        let line = Line { alarm: "store_unavailable", cause: &error.to_string(), requests, cure };
-        Some(Report::json(Level::Error, &line))
+        let cause = error.to_string();
+        let alarm = Alarm::error(AlarmCode::StoreUnavailable, format!("{cause}: {cure}"));
+        Some(alarm.with("cause", cause).with("requests", requests).with("cure", cure).into())
     }
 }

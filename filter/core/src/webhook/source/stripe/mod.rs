@@ -3,15 +3,14 @@
 mod trigger;
 
 use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
+use crate::alarm::{Alarm, AlarmCode};
 use crate::config::{SyncSettings, Webhook};
 use crate::http::HeaderMap;
 use crate::identity::Voucher;
-use crate::ids::EventId;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::stripe::event::{Event, EventError};
 use crate::stripe::signature::{self, SignatureError, Signed};
-use crate::sync::audit;
 use crate::time::Micros;
 use std::time::Duration;
 use trigger::trigger;
@@ -42,11 +41,11 @@ impl StripeSource {
             && wanted != livemode
         {
             let detail = if livemode { "an event of live mode" } else { "an event of test mode" };
-            return EventWork::NotOurs(alarm("wrong_mode", event, detail));
+            return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, detail));
         }
         if event.account.is_some() {
             let detail = "an event of a connected account: no plan is sold there";
-            return EventWork::None(vec![alarm("connected_account", event, detail)]);
+            return EventWork::None(vec![alarm(AlarmCode::ConnectedAccount, event, detail)]);
         }
         match trigger(event, settings) {
             Some(trigger) => EventWork::Sync(Box::new(trigger)),
@@ -88,11 +87,11 @@ impl EventSource for StripeSource {
 
 fn unknown_id(event: &Event, id: &str) -> Report {
     let detail = format!("an id of {} bytes in the event could change the path of a request", id.len());
-    alarm("strange_ids", event, &detail)
+    alarm(AlarmCode::UnknownIds, event, &detail)
 }
 
-fn alarm(code: &str, event: &Event, detail: &str) -> Report {
-    audit::alarm(code, Some(&EventId::from(event.id.clone())), None, detail)
+fn alarm(code: AlarmCode, event: &Event, detail: &str) -> Report {
+    Alarm::warning(code, detail).event(Some(event.id.as_str())).into()
 }
 
 impl From<SignatureError> for EventRejection {
