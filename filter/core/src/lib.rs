@@ -6,14 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod alarm;
+pub mod auth;
 pub mod backfill;
 pub mod clerk;
 pub mod config;
+mod cors;
 pub mod gate;
 mod held;
 pub mod http;
 pub mod identity;
 pub mod ids;
+mod inquiries;
 mod json;
 mod log_limit;
 pub mod machine;

@@ -276,7 +276,7 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
     let mut worker = gate_worker();
     let token = token();
     let authorization = format!("Bearer {token}");
-    let mut passage = gate::Passage::default();
+    let mut passage = gate::GateRequest::default();
     let headers = large_header(&[
         (":method", "GET"),
         (":path", "/ask"),
@@ -292,7 +292,7 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
     assert_eq!(action, Action::Await(inquiry));
 
     let mut waiting = std::mem::take(&mut passage);
-    gate::Passage::settle(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
+    gate::GateRequest::settle(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
     let before = LIVE.get();
     let action = waiting.handle(&mut worker, NOW, Input::Settled).action;
     let reply = replied(action);
@@ -310,7 +310,7 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
 fn a_judged_request_keeps_nothing() {
     for (path, want) in [("/ask", Some(401)), ("/elsewhere", None)] {
         let mut worker = gate_worker();
-        let mut passage = gate::Passage::default();
+        let mut passage = gate::GateRequest::default();
         let headers = large_header(&[(":method", "GET"), (":path", path), ("x-tollgate-user", "user_1")]);
         let mut action =
             passage.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;

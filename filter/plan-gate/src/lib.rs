@@ -1,7 +1,7 @@
 //! `plan_gate.wasm`: verifies session tokens and enforces plans. The rules are in `tollgate_core::gate`.
 
 use tollgate_core::config;
-use tollgate_core::gate::{Passage, Worker};
+use tollgate_core::gate::{GateRequest, Worker};
 use tollgate_core::identity;
 use tollgate_driver::{Filter, Setup};
 
@@ -11,7 +11,7 @@ pub struct PlanGate;
 
 impl Filter for PlanGate {
     type Worker = Worker;
-    type Request = Passage;
+    type Request = GateRequest;
 
     fn configure(setup: Setup<'_>) -> Result<Worker, String> {
         let configuration = config::read::<config::Gate>(setup.document, setup.environment)
@@ -19,8 +19,8 @@ impl Filter for PlanGate {
         Worker::new(configuration, setup.seed).map_err(|error| error.to_string())
     }
 
-    fn request(_worker: &Worker) -> Passage {
-        Passage::default()
+    fn request(_worker: &Worker) -> GateRequest {
+        GateRequest::default()
     }
 
     fn removes_trailer(name: &[u8]) -> bool {

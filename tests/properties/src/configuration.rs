@@ -1,8 +1,8 @@
 //! What an operator writes, and the keys that it names.
 
 use std::str;
-use tollgate_core::clerk::keys::{KEYS_MAX, PublicKey};
-use tollgate_core::clerk::{jwks as key_set, pem as key_text};
+use tollgate_core::auth::keys::{KEYS_MAX, PublicKey};
+use tollgate_core::auth::keys::{jwks as key_set, pem as key_text};
 use tollgate_core::config::{self, ConfigError, ERRORS_MAX};
 
 /// Part of each secret in the environment.

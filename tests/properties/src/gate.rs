@@ -3,7 +3,7 @@
 use crate::configuration::PEM;
 use std::cell::RefCell;
 use tollgate_core::config;
-use tollgate_core::gate::{Passage, Worker};
+use tollgate_core::gate::{GateRequest, Worker};
 use tollgate_core::http::{HeaderMap, Outcome};
 use tollgate_core::machine::{Action, Input, Machine};
 use tollgate_core::plan_table::{Period, Window};
@@ -41,7 +41,7 @@ pub fn path(bytes: &[u8]) -> bool {
     let fields = [(&b":method"[..], &b"GET"[..]), (b":authority", b"gateway.test"), (b":path", bytes)];
     let headers = HeaderMap::from_fields(fields);
     let action = GATE.with_borrow_mut(|worker| {
-        let mut passage = Passage::default();
+        let mut passage = GateRequest::default();
         let step = passage.handle(worker, NOW, Input::Head { headers, end_of_stream: true });
         match step.action {
             Action::ReadProperty { .. } => passage.handle(worker, NOW, Input::Property(None)).action,

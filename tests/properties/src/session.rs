@@ -2,12 +2,11 @@
 
 use crate::beside_what_cannot_be_held;
 use std::time::Duration;
-use tollgate_core::clerk::carrier::{self, Carried, TOKEN_BYTES_MAX};
-use tollgate_core::clerk::claims::Session;
-use tollgate_core::clerk::cookies::SESSION_COOKIES_MAX;
-use tollgate_core::clerk::jws::Jws;
+use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
+use tollgate_core::auth::token::location::{self, TokenLocation};
+use tollgate_core::auth::token::{Jws, Session, TOKEN_BYTES_MAX, TokenRules};
+use tollgate_core::clerk::api;
 use tollgate_core::clerk::metadata::Record;
-use tollgate_core::clerk::{api, verify::Rules};
 use tollgate_core::http::{HeaderMap, Outcome};
 use tollgate_core::ids::Subject;
 use tollgate_core::machine::Verification;
@@ -17,12 +16,12 @@ use tollgate_core::time::Micros;
 /// that is left.
 pub fn token(bytes: &[u8]) -> bool {
     let Ok(jws) = Jws::parse(bytes) else { return false };
-    assert_eq!(jws.token(), bytes, "what is cached is what was sent");
+    assert_eq!(jws.clone().into_token(), bytes, "what is cached is what was sent");
     for verification in [Verification::Invalid, Verification::Unsupported] {
         assert!(Session::from_jws(&jws, verification).is_err(), "not signed");
     }
     let Ok(session) = Session::from_jws(&jws, Verification::Valid) else { return false };
-    let rules = Rules {
+    let rules = TokenRules {
         issuer: "https://clerk.example.com".to_owned(),
         authorized_parties: vec!["https://app.example.com".to_owned()],
         require_azp: true,
@@ -48,13 +47,13 @@ pub fn carrier(bytes: &[u8]) -> bool {
     let headers = HeaderMap::from_fields(fields.iter().copied());
     let mut found = false;
     for cookies in [true, false] {
-        let tokens = match carrier::find(&headers, cookies) {
-            Ok(Carried::Bearer(token)) => vec![token],
-            Ok(Carried::Cookies(tokens)) => {
+        let tokens = match location::find(&headers, cookies) {
+            Ok(TokenLocation::Bearer(token)) => vec![token],
+            Ok(TokenLocation::Cookies(tokens)) => {
                 assert!(cookies && !tokens.is_empty() && tokens.len() <= SESSION_COOKIES_MAX);
                 tokens
             }
-            Ok(Carried::Nothing | Carried::TooManyCookies) | Err(_) => Vec::new(),
+            Ok(TokenLocation::Nothing | TokenLocation::TooManyCookies) | Err(_) => Vec::new(),
         };
         for token in tokens {
             found = true;

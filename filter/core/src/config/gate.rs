@@ -13,6 +13,7 @@ use super::secrets::Secrets;
 use super::section::{Facts, Named, OwnPath, Section};
 use super::upstream::{self, upstream};
 use super::{address, names};
+use crate::auth::KeySource;
 use crate::clerk::plan_claim::ClaimSource;
 use crate::ids::Subject;
 use crate::upstream::Upstream;
@@ -48,7 +49,7 @@ pub struct Gate {
     /// The `iss` of every token.
     pub issuer: String,
     /// The keys that tokens are verified with.
-    pub keys: Keys,
+    pub keys: KeySource,
     /// The origins whose tokens are taken. Only empty if `require_azp` is false: then `azp` is not looked at.
     pub authorized_parties: Vec<String>,
     /// Whether a token must have an `azp`.
@@ -89,20 +90,6 @@ pub struct Gate {
     pub webhook_path: Option<String>,
     /// The key of the plan in `public_metadata`.
     pub plan_key: String,
-}
-
-/// The keys that tokens are verified with.
-#[derive(Clone, Debug)]
-pub enum Keys {
-    /// Public keys in PEM, header lines or not. At least one.
-    Pem(Vec<String>),
-    /// The instance's JSON Web Key Set.
-    Jwks {
-        /// Where it is. There is no base path, and an API key only for the Backend API, whose set is not public.
-        upstream: Upstream,
-        /// Its path.
-        path: String,
-    },
 }
 
 /// Where in a token the plan is: the first that is present and not null.
@@ -195,10 +182,15 @@ impl Section for Gate {
     }
 }
 
-fn keys(written: &PlanGate<'_>, facts: &Facts<'_>, secrets: Secrets<'_>, problems: &mut Problems) -> Keys {
+fn keys(
+    written: &PlanGate<'_>,
+    facts: &Facts<'_>,
+    secrets: Secrets<'_>,
+    problems: &mut Problems,
+) -> KeySource {
     match &written.keys {
         WrittenKeys::Pem(entry) => {
-            Keys::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
+            KeySource::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
         }
         WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, facts, secrets, problems),
     }
@@ -210,7 +202,7 @@ fn jwks(
     facts: &Facts<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
-) -> Keys {
+) -> KeySource {
     const AT: &str = "plan_gate.keys.jwks";
     let of_issuer = address::url_authority(issuer).unwrap_or_default();
     let authority = written.authority.unwrap_or(&of_issuer);
@@ -227,7 +219,7 @@ fn jwks(
         base_path: Some(""),
         timeout_ms: written.timeout_ms,
     };
-    Keys::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
+    KeySource::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
 }
 
 fn authorized_parties(written: &PlanGate<'_>) -> Checked<Vec<String>> {

@@ -2,6 +2,7 @@
 
 use super::struct_value::tests::encode;
 use super::*;
+use crate::auth::KeySource;
 use crate::plan_table::{Limit, Period, Window};
 use crate::secret::Secret;
 use serde_json::{Value, json};
@@ -246,7 +247,7 @@ fn the_gate_section_is_read_as_written() {
     let configuration = read::<Gate>(&text(&whole()), &environment).unwrap();
     let (plans, section) = (configuration.plans, configuration.section);
     assert_eq!(section.issuer, "https://clerk.example.com");
-    assert!(matches!(&section.keys, Keys::Pem(keys) if keys == &["QUJD"]));
+    assert!(matches!(&section.keys, KeySource::Pem(keys) if keys == &["QUJD"]));
     assert_eq!(section.authorized_parties, ["https://app.example.com"]);
     assert!(
         section.require_azp
@@ -371,7 +372,7 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
         jwks["cluster"] = json!("clerk_frontend");
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         let document = with(document, "/plan_gate/issuer", json!(issuer));
-        let Keys::Jwks { path, .. } = read::<Gate>(&text(&document), &environment).unwrap().section.keys
+        let KeySource::Jwks { path, .. } = read::<Gate>(&text(&document), &environment).unwrap().section.keys
         else {
             panic!("asked for jwks")
         };
@@ -396,8 +397,8 @@ fn a_secret_key_goes_only_to_the_backend_api() {
     let keys = |jwks: Value| {
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         match read::<Gate>(&text(&document), &environment).unwrap().section.keys {
-            Keys::Jwks { upstream, path } => (upstream, path),
-            Keys::Pem(_) => panic!("asked for jwks"),
+            KeySource::Jwks { upstream, path } => (upstream, path),
+            KeySource::Pem(_) => panic!("asked for jwks"),
         }
     };
     let (frontend, path) = keys(json!({"cluster": "clerk_frontend"}));

@@ -1,9 +1,10 @@
 //! How a judged request goes on, and what its client is told: identity and RateLimit header fields.
 
-use super::spender::Spender;
+use super::principal::Principal;
+use super::refusal::Refusal;
 use super::worker::Worker;
-use super::{cors, refusal::Refusal};
 use crate::config::{IdentityHeader, RateLimitHeaders};
+use crate::cors;
 use crate::http::{Forward, HeaderMap, Reply};
 use crate::identity::{Voucher, foreign_fields};
 use crate::quota::{WindowState, fields};
@@ -44,10 +45,15 @@ pub(super) fn unvouched(context: AnswerContext) -> Forward {
 }
 
 /// Lets a request go on, and tells the upstream who calls by which plan.
-pub(super) fn vouched(worker: &Worker, context: AnswerContext, spender: &Spender, now: Micros) -> Forward {
+pub(super) fn vouched(
+    worker: &Worker,
+    context: AnswerContext,
+    principal: &Principal,
+    now: Micros,
+) -> Forward {
     let mut forward = unvouched(context);
     let told = &worker.gate.identity_headers;
-    if let Some(caller) = spender.caller() {
+    if let Some(caller) = principal.caller() {
         let session = &caller.session;
         if told.contains(&IdentityHeader::User) {
             forward.set.push(("x-tollgate-user", session.user.as_str().into()));
@@ -63,8 +69,8 @@ pub(super) fn vouched(worker: &Worker, context: AnswerContext, spender: &Spender
             forward.set.push(("x-tollgate-session", session.as_str().into()));
         }
     }
-    if !spender.lacks_organization() && told.contains(&IdentityHeader::Plan) {
-        let plan = worker.plans.get(spender.plan(&worker.plans, now));
+    if !principal.lacks_organization() && told.contains(&IdentityHeader::Plan) {
+        let plan = worker.plans.get(principal.plan(&worker.plans, now));
         forward.set.push(("x-tollgate-plan", plan.name.as_bytes().into()));
     }
     forward

@@ -1,8 +1,8 @@
 //! Who calls, and by which plan: what is kept of a verified session token.
 
-use super::metrics::{Event, GateMetrics};
+use super::metrics::{GateEvent, GateMetrics};
 use crate::alarm::{Alarm, AlarmCode};
-use crate::clerk::claims::Session;
+use crate::auth::token::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
 use crate::config::{Gate, SubjectKind};
 use crate::ids::Subject;
@@ -34,6 +34,12 @@ pub(crate) enum PlanFault {
     UnknownSlugs(Vec<String>),
     /// The claim is not of the form that it should have.
     Unreadable(String),
+}
+
+impl AsRef<Session> for Caller {
+    fn as_ref(&self) -> &Session {
+        &self.session
+    }
 }
 
 impl Caller {
@@ -88,7 +94,7 @@ impl PlanFault {
             let alarm = Alarm::warning(AlarmCode::PlanUnknown, format!("{found}: {cure}"));
             alarm.subject(subject).with("found", found).with("cure", cure).into()
         });
-        std::iter::once(metrics.happened(Event::PlanUnknown)).chain(lines).collect()
+        std::iter::once(metrics.happened(GateEvent::PlanUnknown)).chain(lines).collect()
     }
 }
 

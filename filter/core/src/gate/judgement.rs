@@ -1,8 +1,8 @@
 //! Whether a caller's plan allows what a rule guards, before anything is counted.
 
+use super::principal::Principal;
 use super::refusal::Refusal;
-use super::spender::Spender;
-use super::store::Spending;
+use super::store::Charge;
 use super::worker::Worker;
 use crate::config::{Requirement, Rule, Spend};
 use crate::plan_table::{Limit, PlanTable, Rank};
@@ -14,28 +14,28 @@ pub(super) enum Judgement {
     /// Nothing.
     Pass,
     /// Count it.
-    Count(Spending),
+    Count(Charge),
 }
 
 /// Judges a request by the rule that guards it; without a rule, a valid token is enough.
 pub(super) fn of(
     worker: &Worker,
     rule: Option<&Rule>,
-    spender: &Spender,
+    principal: &Principal,
     now: Micros,
 ) -> Result<Judgement, Refusal> {
     let Some(rule) = rule else { return Ok(Judgement::Pass) };
-    if spender.lacks_organization() && (rule.require.is_some() || rule.limit.is_some()) {
+    if principal.lacks_organization() && (rule.require.is_some() || rule.limit.is_some()) {
         return Err(Refusal::OrganizationRequired);
     }
     let plans = &worker.plans;
-    let plan = spender.plan(plans, now);
+    let plan = principal.plan(plans, now);
     match &rule.require {
         Some(Requirement::Plan(required)) if plan < *required => Err(Refusal::PlanRequired {
             plan: plans.get(plan).name.clone(),
             required: Some(plans.get(*required).name.clone()),
         }),
-        Some(Requirement::Feature(feature)) if !spender.has_feature(feature, plans, now) => {
+        Some(Requirement::Feature(feature)) if !principal.has_feature(feature, plans, now) => {
             Err(Refusal::FeatureRequired {
                 plan: plans.get(plan).name.clone(),
                 feature: feature.clone(),
@@ -56,7 +56,7 @@ fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgeme
     match plans.get(plan).limits.get(limit) {
         Some(Limit::Unlimited) => Ok(Judgement::Pass),
         Some(Limit::Windows(windows)) if serves(plan) => {
-            Ok(Judgement::Count(Spending { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
+            Ok(Judgement::Count(Charge { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
         }
         // It will not fit at any other time either, so waiting is no cure.
         _ => Err(Refusal::PlanRequired {

@@ -1,10 +1,11 @@
 //! What the gate counts: decisions by rule, refusals by code, and how its cache and its counters fare.
 
+use crate::auth::token::TokenCode;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 
 /// What became of a request that a rule guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum GateDecision {
     /// It went on to the upstream.
     Allowed,
     /// No token, a bad one, or one for whose keys too many wait already.
@@ -21,19 +22,19 @@ pub(crate) enum Decision {
     Shadowed,
 }
 
-const DECISIONS: [(Decision, &str); 7] = [
-    (Decision::Allowed, "allowed"),
-    (Decision::Unauthenticated, "unauthenticated"),
-    (Decision::PlanRequired, "plan_required"),
-    (Decision::OverLimit, "over_limit"),
-    (Decision::BadRequest, "bad_request"),
-    (Decision::Unjudged, "unjudged"),
-    (Decision::Shadowed, "shadowed"),
+const DECISIONS: [(GateDecision, &str); 7] = [
+    (GateDecision::Allowed, "allowed"),
+    (GateDecision::Unauthenticated, "unauthenticated"),
+    (GateDecision::PlanRequired, "plan_required"),
+    (GateDecision::OverLimit, "over_limit"),
+    (GateDecision::BadRequest, "bad_request"),
+    (GateDecision::Unjudged, "unjudged"),
+    (GateDecision::Shadowed, "shadowed"),
 ];
 
 /// What is counted whatever the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum GateEvent {
     /// A token was found in the cache.
     CacheHit,
     /// A token's signature had to be checked.
@@ -60,47 +61,25 @@ pub(crate) enum Event {
     ConfirmLimited,
     /// A caller was told its usage.
     UsageRead,
-    /// A token was refused: its code's place in [`TOKEN_CODES`].
-    TokenRefused(usize),
+    /// A token was refused.
+    TokenRefused(TokenCode),
 }
 
-const EVENTS: [(Event, &str); 13] = [
-    (Event::CacheHit, "token_cache.hits"),
-    (Event::CacheMiss, "token_cache.misses"),
-    (Event::PlanUnknown, "plan_unknown"),
-    (Event::Evicted, "counters.evicted"),
-    (Event::AnonymousEvicted, "counters.anonymous_evicted"),
-    (Event::StoreFailed, "counters.store_failed"),
-    (Event::Uncounted, "counters.uncounted"),
-    (Event::KeysFetched, "keys.fetched"),
-    (Event::KeysFailed, "keys.fetch_failed"),
-    (Event::ConfirmAsked, "confirm.asked"),
-    (Event::ConfirmFailed, "confirm.failed"),
-    (Event::ConfirmLimited, "confirm.limited"),
-    (Event::UsageRead, "usage.read"),
+const EVENTS: [(GateEvent, &str); 13] = [
+    (GateEvent::CacheHit, "token_cache.hits"),
+    (GateEvent::CacheMiss, "token_cache.misses"),
+    (GateEvent::PlanUnknown, "plan_unknown"),
+    (GateEvent::Evicted, "counters.evicted"),
+    (GateEvent::AnonymousEvicted, "counters.anonymous_evicted"),
+    (GateEvent::StoreFailed, "counters.store_failed"),
+    (GateEvent::Uncounted, "counters.uncounted"),
+    (GateEvent::KeysFetched, "keys.fetched"),
+    (GateEvent::KeysFailed, "keys.fetch_failed"),
+    (GateEvent::ConfirmAsked, "confirm.asked"),
+    (GateEvent::ConfirmFailed, "confirm.failed"),
+    (GateEvent::ConfirmLimited, "confirm.limited"),
+    (GateEvent::UsageRead, "usage.read"),
 ];
-
-/// The codes of refused tokens.
-const TOKEN_CODES: [&str; 11] = [
-    "missing_token",
-    "malformed_token",
-    "token_expired",
-    "token_not_yet_valid",
-    "signature_mismatch",
-    "unknown_key",
-    "wrong_issuer",
-    "unauthorized_party",
-    "wrong_audience",
-    "unsupported_token",
-    "session_pending",
-];
-
-impl Event {
-    /// A token was refused with this code.
-    pub(crate) fn refused(code: &str) -> Option<Self> {
-        TOKEN_CODES.iter().position(|known| *known == code).map(Event::TokenRefused)
-    }
-}
 
 /// The names of the rules, after which decisions are counted. Those of no rule are counted as `unmatched`.
 #[derive(Clone, Debug)]
@@ -114,17 +93,17 @@ impl GateMetrics {
     }
 
     /// Counts a decision. `rule` is the rule's place in the configuration; `None` if none guards the request.
-    pub(crate) fn decided(&self, rule: Option<usize>, decision: Decision) -> Report {
+    pub(crate) fn decided(&self, rule: Option<usize>, decision: GateDecision) -> Report {
         let rule = rule.unwrap_or(self.rules.len().saturating_sub(1));
         let decision = DECISIONS.iter().position(|(known, _)| *known == decision).unwrap_or_default();
         let place = rule.saturating_mul(DECISIONS.len()).saturating_add(decision);
-        Report::Count(MetricId(place.saturating_add(EVENTS.len()).saturating_add(TOKEN_CODES.len())))
+        Report::Count(MetricId(place.saturating_add(EVENTS.len()).saturating_add(TokenCode::ALL.len())))
     }
 
     /// Counts anything else.
-    pub(crate) fn happened(&self, event: Event) -> Report {
+    pub(crate) fn happened(&self, event: GateEvent) -> Report {
         let place = match event {
-            Event::TokenRefused(code) => EVENTS.len().saturating_add(code),
+            GateEvent::TokenRefused(code) => EVENTS.len().saturating_add(code.index()),
             event => EVENTS.iter().position(|(known, _)| *known == event).unwrap_or_default(),
         };
         Report::Count(MetricId(place))
@@ -133,7 +112,8 @@ impl GateMetrics {
     /// All of them, in the order of their ids.
     pub(crate) fn definitions(&self) -> Vec<MetricDefinition> {
         let events = EVENTS.iter().map(|(_, name)| format!("tollgate.gate.{name}"));
-        let codes = TOKEN_CODES.iter().map(|code| format!("tollgate.gate.token_refused.{code}"));
+        let codes =
+            TokenCode::ALL.iter().map(|code| format!("tollgate.gate.token_refused.{}", code.as_str()));
         let decisions = self.rules.iter().flat_map(|rule| {
             DECISIONS.iter().map(move |(_, name)| format!("tollgate.gate.rule.{rule}.{name}"))
         });
@@ -155,15 +135,15 @@ mod tests {
             other => panic!("{other:?}"),
         };
         for (report, want) in [
-            (metrics.happened(Event::CacheHit), "tollgate.gate.token_cache.hits"),
-            (metrics.happened(Event::StoreFailed), "tollgate.gate.counters.store_failed"),
+            (metrics.happened(GateEvent::CacheHit), "tollgate.gate.token_cache.hits"),
+            (metrics.happened(GateEvent::StoreFailed), "tollgate.gate.counters.store_failed"),
             (
-                metrics.happened(Event::refused("session_pending").unwrap()),
+                metrics.happened(GateEvent::TokenRefused(TokenCode::SessionPending)),
                 "tollgate.gate.token_refused.session_pending",
             ),
-            (metrics.decided(Some(0), Decision::Allowed), "tollgate.gate.rule.ask.allowed"),
-            (metrics.decided(Some(1), Decision::OverLimit), "tollgate.gate.rule.reports.over_limit"),
-            (metrics.decided(None, Decision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
+            (metrics.decided(Some(0), GateDecision::Allowed), "tollgate.gate.rule.ask.allowed"),
+            (metrics.decided(Some(1), GateDecision::OverLimit), "tollgate.gate.rule.reports.over_limit"),
+            (metrics.decided(None, GateDecision::Shadowed), "tollgate.gate.rule.unmatched.shadowed"),
         ] {
             assert_eq!(name(report), want);
         }

@@ -1,25 +1,22 @@
 //! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
 //!
-//! [`Passage`] is the machine of one request. It finds the rule ([`rules`]), the caller
-//! ([`authentication`], [`keyring`], [`caller`]), judges by the plan ([`judgement`]), counts ([`counting`]), asks Clerk where a refusal may be out of date ([`confirm`]) and answers
-//! ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what the requests of a worker thread share.
+//! [`GateRequest`] is the machine of one request. It finds the rule ([`rules`]) and the caller ([`crate::auth`],
+//! [`caller`]), judges by the plan ([`judgement`]), counts ([`store`]), asks Clerk where a refusal may be out of date
+//! ([`confirm`]), and responds ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what
+//! the requests of a worker thread share.
 
 mod answer;
-mod authentication;
-mod cache;
 mod caller;
 mod client_address;
 mod confirm;
-mod cors;
-mod inquiries;
 mod judgement;
-mod keyring;
 mod metrics;
-mod passage;
+mod principal;
 mod redirect;
 mod refusal;
+mod request;
 mod rules;
-mod spender;
+
 mod store;
 mod usage;
 mod worker;
@@ -27,5 +24,5 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use passage::Passage;
+pub use request::GateRequest;
 pub use worker::{GateError, Worker};

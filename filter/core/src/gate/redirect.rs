@@ -4,7 +4,7 @@
 //! What a request was counted against is kept with it by the host when it ends without a response, as it does when Envoy
 //! follows a redirect. No client can write what is kept.
 
-use super::spender::Spender;
+use super::store::CounterOwner;
 use crate::http::HeaderMap;
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
@@ -16,7 +16,7 @@ const ORIGINAL_URL: &str = "x-envoy-original-url";
 /// What a request was counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CountedRequest {
-    /// A hash of the counter's subject and limit.
+    /// A hash of the counter's owner and limit.
     counter: u64,
     cost: u64,
 }
@@ -28,10 +28,10 @@ pub(super) fn is_possible(headers: &HeaderMap) -> bool {
 
 impl CountedRequest {
     /// Returns a request that was counted with that cost.
-    pub(super) fn new(spender: &Spender, limit: &str, cost: u64) -> Self {
+    pub(super) fn new(owner: CounterOwner<'_>, limit: &str, cost: u64) -> Self {
         // Not secret: what is kept never leaves Envoy.
         let mut hasher = SipHasher13::new();
-        hasher.write(spender.counter_subject());
+        hasher.write(owner.bytes());
         hasher.write_u8(0);
         hasher.write(limit.as_bytes());
         CountedRequest { counter: hasher.finish(), cost }

@@ -1,8 +1,8 @@
 //! Why a request does not go on, and the answer that says so.
 
-use crate::clerk::TokenError;
+use crate::auth::AuthError;
 use crate::gate::client_address::AddressError;
-use crate::gate::metrics::Decision;
+use crate::gate::metrics::GateDecision;
 use crate::problem::Problem;
 use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
@@ -14,8 +14,8 @@ pub(super) const USAGE_METHODS: &str = "GET, HEAD";
 /// Why a request does not go on. Each has one status and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No session token, or one that does not hold.
-    Token(TokenError),
+    /// The request has no caller.
+    Auth(AuthError),
     /// The path could be read otherwise behind the gateway.
     AmbiguousPath,
     /// There are rules for hosts, and servers differ on which host the request is for.
@@ -59,44 +59,36 @@ pub(crate) enum Refusal {
     MethodNotAllowed,
     /// The caller's address is not known, so that an anonymous caller cannot be counted.
     AddressUnknown(AddressError),
-    /// The keys could not be fetched.
-    KeysUnavailable,
-    /// The keys are being fetched, and too many requests wait for them.
-    TooManyWaiting,
-    /// The signature cannot be checked here.
-    SignaturesUnsupported,
     /// The counter could not be stored in time.
     StoreUnavailable,
 }
 
 impl Refusal {
     /// Under what it is counted.
-    pub(crate) fn decision(&self) -> Decision {
+    pub(crate) fn decision(&self) -> GateDecision {
         match self {
-            Refusal::Token(_) | Refusal::TooManyWaiting => Decision::Unauthenticated,
+            Refusal::Auth(AuthError::Token(_) | AuthError::TooManyWaiting) => GateDecision::Unauthenticated,
             Refusal::OrganizationRequired
             | Refusal::NoRule
             | Refusal::PlanRequired { .. }
-            | Refusal::FeatureRequired { .. } => Decision::PlanRequired,
-            Refusal::QuotaExceeded { .. } => Decision::OverLimit,
+            | Refusal::FeatureRequired { .. } => GateDecision::PlanRequired,
+            Refusal::QuotaExceeded { .. } => GateDecision::OverLimit,
             Refusal::AmbiguousPath
             | Refusal::AmbiguousHost
             | Refusal::AmbiguousMethod
             | Refusal::AddressUnknown(AddressError::Unread)
-            | Refusal::MethodNotAllowed => Decision::BadRequest,
+            | Refusal::MethodNotAllowed => GateDecision::BadRequest,
             Refusal::UnknownRule
             | Refusal::AddressUnknown(AddressError::Unknown)
-            | Refusal::KeysUnavailable
-            | Refusal::SignaturesUnsupported
-            | Refusal::StoreUnavailable => Decision::Unjudged,
+            | Refusal::Auth(AuthError::KeysUnavailable | AuthError::SignaturesUnsupported)
+            | Refusal::StoreUnavailable => GateDecision::Unjudged,
         }
     }
 
     /// The answer. `plan_required_status` is 402 or 403, as configured.
     pub(crate) fn problem(&self, plan_required_status: u16, upgrade_url: Option<&str>) -> Problem {
         match self {
-            Refusal::Token(error) => Problem::new(401, error.code(), error.to_string())
-                .header("www-authenticate", challenge(*error)),
+            Refusal::Auth(error) => error.problem(),
             Refusal::AmbiguousPath => Problem::new(
                 400,
                 "ambiguous_path",
@@ -149,34 +141,11 @@ impl Refusal {
             Refusal::AddressUnknown(_) => {
                 Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
             }
-            Refusal::KeysUnavailable => Problem::new(
-                503,
-                "keys_unavailable",
-                "the keys that session tokens are checked with cannot be fetched at present; try again",
-            )
-            .header("retry-after", "1"),
-            Refusal::TooManyWaiting => Problem::new(
-                503,
-                "keys_unavailable",
-                "the keys that session tokens are checked with are being fetched; try again",
-            )
-            .header("retry-after", "1"),
-            Refusal::SignaturesUnsupported => {
-                Problem::new(503, "keys_unavailable", "the gateway cannot check signatures at present")
-            }
             Refusal::StoreUnavailable => {
                 Problem::new(503, "store_unavailable", "usage could not be counted; try again")
                     .header("retry-after", "1")
             }
         }
-    }
-}
-
-/// RFC 6750 §3: a request without a token is told the scheme only, one with a bad token also why.
-fn challenge(error: TokenError) -> String {
-    match error {
-        TokenError::Missing => "Bearer".to_owned(),
-        error => format!(r#"Bearer error="invalid_token", error_description="{}""#, error.code()),
     }
 }
 
@@ -195,6 +164,7 @@ fn by_plan(problem: Problem, plan: &str, required: Option<&str>, upgrade_url: Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::token::TokenError;
     use crate::http::Reply;
 
     #[test]
@@ -202,8 +172,8 @@ mod tests {
         let required = Some("pro".to_owned());
         let plan = "free".to_owned();
         let cases = [
-            (Refusal::Token(TokenError::Missing), 401, "missing_token"),
-            (Refusal::Token(TokenError::Expired), 401, "token_expired"),
+            (Refusal::Auth(AuthError::Token(TokenError::Missing)), 401, "missing_token"),
+            (Refusal::Auth(AuthError::Token(TokenError::Expired)), 401, "token_expired"),
             (Refusal::AmbiguousPath, 400, "ambiguous_path"),
             (Refusal::AmbiguousHost, 400, "ambiguous_host"),
             (Refusal::AmbiguousMethod, 400, "ambiguous_method"),
@@ -212,7 +182,7 @@ mod tests {
             (Refusal::OrganizationRequired, 403, "organization_required"),
             (Refusal::PlanRequired { plan: plan.clone(), required: required.clone() }, 402, "plan_required"),
             (Refusal::FeatureRequired { plan, feature: "sso".to_owned(), required }, 402, "feature_required"),
-            (Refusal::KeysUnavailable, 503, "keys_unavailable"),
+            (Refusal::Auth(AuthError::KeysUnavailable), 503, "keys_unavailable"),
             (Refusal::MethodNotAllowed, 405, "method_not_allowed"),
             (Refusal::StoreUnavailable, 503, "store_unavailable"),
         ];
@@ -234,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_bad_token_is_told_apart_from_none() {
-        let challenge = |error| Reply::from(Refusal::Token(error).problem(403, None)).headers;
+        let challenge =
+            |error| Reply::from(Refusal::Auth(AuthError::Token(error)).problem(403, None)).headers;
         assert!(challenge(TokenError::Missing).contains(&("www-authenticate", "Bearer".to_owned())));
         let bad = challenge(TokenError::Expired);
         assert!(

@@ -1,11 +1,11 @@
 //! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
 
 use super::answer::AnswerContext;
-use super::cors;
+use super::principal::Principal;
 use super::refusal::USAGE_METHODS;
-use super::spender::Spender;
-use super::store::{Read, Reading, Standing};
+use super::store::{CounterOwner, LimitState, Read, Reading};
 use super::worker::Worker;
+use crate::cors;
 use crate::http::{HeaderMap, Reply};
 use crate::plan_table::Limit;
 use crate::quota::LimitUsage;
@@ -27,15 +27,19 @@ struct Usage<'a> {
 
 /// A caller's question, while its counters are being read.
 #[derive(Debug)]
-pub(super) struct Question {
-    spender: Spender,
+pub(super) struct UsageRequest {
     limits: SortedMap<String, LimitUsage>,
 }
 
-impl Question {
+impl UsageRequest {
     /// Begins to read the limits of the plan in force.
-    pub(super) fn begin(worker: &Worker, spender: Spender, now: Micros) -> (Self, Read) {
-        let plan = worker.plans.get(spender.plan(&worker.plans, now));
+    pub(super) fn begin(
+        worker: &Worker,
+        principal: &Principal,
+        owner: CounterOwner<'_>,
+        now: Micros,
+    ) -> (Self, Read) {
+        let plan = worker.plans.get(principal.plan(&worker.plans, now));
         let (mut limits, mut to_read) = (SortedMap::new(), Vec::new());
         for (name, limit) in plan.limits.iter() {
             match limit {
@@ -45,30 +49,30 @@ impl Question {
                 Limit::Windows(windows) => to_read.push((name.clone(), windows.clone())),
             }
         }
-        let read = Reading::begin(worker, &spender, to_read, now);
-        (Question { spender, limits }, read)
-    }
-
-    /// Who asks.
-    pub(super) fn spender(&self) -> &Spender {
-        &self.spender
+        (UsageRequest { limits }, Reading::begin(&worker.store, owner, to_read, now))
     }
 
     /// Takes how the limits stand.
-    pub(super) fn take(&mut self, standings: Vec<Standing>) {
-        for Standing { limit, states } in standings {
-            self.limits.insert(limit, LimitUsage::of(&states));
+    pub(super) fn take(&mut self, states: Vec<LimitState>) {
+        for LimitState { limit, windows } in states {
+            self.limits.insert(limit, LimitUsage::of(&windows));
         }
     }
 
     /// The answer.
-    pub(super) fn reply(&self, worker: &Worker, context: &AnswerContext, now: Micros) -> Reply {
-        let rank = self.spender.plan(&worker.plans, now);
-        let subject = self.spender.caller().and_then(|caller| caller.subject.as_ref());
+    pub(super) fn reply(
+        &self,
+        worker: &Worker,
+        principal: &Principal,
+        context: &AnswerContext,
+        now: Micros,
+    ) -> Reply {
+        let rank = principal.plan(&worker.plans, now);
+        let subject = principal.caller().and_then(|caller| caller.subject.as_ref());
         let usage = Usage {
             plan: &worker.plans.get(rank).name,
             subject: subject.map_or("", crate::ids::Subject::as_str),
-            features: self.spender.features(&worker.plans, now),
+            features: principal.features(&worker.plans, now),
             limits: &self.limits,
         };
         let mut fields =

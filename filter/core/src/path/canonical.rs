@@ -1,15 +1,12 @@
 //! The canonical form of a request's path: every escape decoded, once. Nothing is guessed at: a path that servers are
 //! known to read in two ways whatever the rules are has no canonical form.
 
+use super::decoding::{DECODINGS_MAX, decoded, without_query};
 use super::reading;
-use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
 /// The longest path with escapes, in bytes. Common servers refuse longer ones; what decoding costs is bounded by it.
 const ESCAPED_BYTES_MAX: usize = 8192;
-
-/// How often escapes are decoded to see what a router could make of them. One more layer is nobody's honest path.
-pub(super) const DECODINGS_MAX: usize = 3;
 
 /// The path of a request in its canonical form, and in the forms that it has for routers that decode less or more.
 #[derive(Debug)]
@@ -78,11 +75,6 @@ impl<'a> RequestPath<'a> {
     }
 }
 
-/// Returns the path of a request's target: what stands before the query.
-pub(crate) fn without_query(path_and_query: &[u8]) -> &[u8] {
-    path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default()
-}
-
 /// Returns whether two paths of the configuration have the same canonical form.
 pub(crate) fn are_equal(path: &str, other: &str) -> bool {
     decoded(path.as_bytes()) == decoded(other.as_bytes())
@@ -93,11 +85,6 @@ pub(crate) fn are_equal(path: &str, other: &str) -> bool {
 pub(crate) fn is_stable(path: &str) -> bool {
     let once = decoded(path.as_bytes());
     std::str::from_utf8(&once).is_ok() && decoded(&once) == once && !reading::has_dot_segment(&once)
-}
-
-/// Decodes every escape once. What is no escape stays as it is.
-pub(crate) fn decoded(path: &[u8]) -> Vec<u8> {
-    percent_decode(path).collect()
 }
 
 /// Returns whether `%` and these two digits stand for a byte that could not have been written as it is (RFC 3986 §2.3),
@@ -188,5 +175,4 @@ fn has_plain_bytes(path: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "canonical_tests.rs"]
 mod tests;

@@ -7,9 +7,12 @@
 
 mod canonical;
 mod compatibility;
+mod decoding;
+mod disguise;
 mod pattern;
 mod reading;
 
-pub(crate) use canonical::{RequestPath, are_equal, decoded, is_needed, is_stable, without_query};
+pub(crate) use canonical::{RequestPath, are_equal, is_needed, is_stable};
+pub(crate) use decoding::{decoded, without_query};
+pub(crate) use disguise::may_be_read_as;
 pub use pattern::PathPattern;
-pub(crate) use reading::may_be_read_as;

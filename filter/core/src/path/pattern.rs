@@ -1,6 +1,6 @@
 //! A path that is written in the configuration, and what it matches.
 
-use super::canonical::decoded;
+use super::decoding::decoded;
 use super::reading;
 
 /// A path that is written in the configuration, in the two forms in which requests are compared with it.

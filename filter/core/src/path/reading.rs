@@ -1,16 +1,11 @@
 //! What routers may make of a path. Each way of reading is folded to one form, in which two paths are equal if some
 //! router takes one for the other.
 
-use super::canonical::{DECODINGS_MAX, decoded, without_query};
 use super::compatibility::{self, Folded};
-use super::pattern::PathPattern;
-
-/// The longest path that is read in every way, in bytes. A longer one that is not plain counts as read as anything.
-const READ_BYTES_MAX: usize = 8192;
 
 /// In what routers differ where it does not come to the same in the folded form.
 #[derive(Clone, Copy, Debug)]
-struct Reader {
+pub(super) struct PathReader {
     /// It reads no further than an escaped NUL, `?` or `#`.
     is_cut: bool,
     /// It merges slashes before it follows dot segments.
@@ -21,18 +16,18 @@ struct Reader {
     takes_backslashes: bool,
 }
 
-impl Reader {
+impl PathReader {
     /// The one that takes the most paths for the same where no dot segment is followed.
-    const USUAL: Reader =
-        Reader { is_cut: false, merges: true, takes_lookalikes: true, takes_backslashes: true };
+    pub(super) const USUAL: PathReader =
+        PathReader { is_cut: false, merges: true, takes_lookalikes: true, takes_backslashes: true };
 
     /// Returns all of them.
-    fn all() -> impl Iterator<Item = Self> {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
         const EITHER: [bool; 2] = [false, true];
         EITHER.into_iter().flat_map(|is_cut| {
             EITHER.into_iter().flat_map(move |merges| {
                 EITHER.into_iter().flat_map(move |takes_lookalikes| {
-                    EITHER.into_iter().map(move |takes_backslashes| Reader {
+                    EITHER.into_iter().map(move |takes_backslashes| PathReader {
                         is_cut,
                         merges,
                         takes_lookalikes,
@@ -47,8 +42,8 @@ impl Reader {
 /// Returns the folded readings of a path without dot segments, decoded as often as it is.
 pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     let cut = path.iter().any(|byte| is_end(*byte));
-    let cut = cut.then(|| folded(path, Reader { is_cut: true, ..Reader::USUAL }));
-    std::iter::once(folded(path, Reader::USUAL)).chain(cut).flat_map(|folded| {
+    let cut = cut.then(|| folded(path, PathReader { is_cut: true, ..PathReader::USUAL }));
+    std::iter::once(folded(path, PathReader::USUAL)).chain(cut).flat_map(|folded| {
         let behind = behind_scripts(&folded);
         std::iter::once(folded).chain(behind)
     })
@@ -57,7 +52,7 @@ pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
 /// Returns what applications are asked for by a folded path that names their script and then goes on
 /// (`/index.php/ask`): what stands behind the script, and the same below the directory that the script is in. Of
 /// several scripts the first or the last counts, as servers are configured.
-fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
     if !folded.contains(&b'.') {
         return Vec::new();
     }
@@ -83,43 +78,13 @@ fn names_script(path: &[u8]) -> bool {
 
 /// Returns the folded form of a path that is written in the configuration.
 pub(super) fn of_pattern(decoded: &[u8]) -> Vec<u8> {
-    folded(decoded, Reader::USUAL)
-}
-
-/// Returns whether some router reads `path`, as it came, as `wanted`, which is written in the configuration: one that
-/// decodes escapes, folds slashes, follows dot segments, drops parameters and a format's suffix, or disregards case,
-/// characters that cannot be seen, and slashes, dots and blanks at the end. Also if it is that very path.
-pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
-    let path = without_query(path);
-    let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_~".contains(byte));
-    if is_plain {
-        return wanted.may_equal(&folded(path, Reader::USUAL));
-    }
-    if path.len() > READ_BYTES_MAX {
-        return true;
-    }
-    let mut path = path.to_vec();
-    for _ in 0..=DECODINGS_MAX {
-        let is_wanted = |reader| {
-            let folded = folded(&path, reader);
-            wanted.may_equal(&folded) || behind_scripts(&folded).iter().any(|behind| wanted.may_equal(behind))
-        };
-        if Reader::all().any(is_wanted) {
-            return true;
-        }
-        let next = decoded(&path);
-        if next == path {
-            return false;
-        }
-        path = next;
-    }
-    false
+    folded(decoded, PathReader::USUAL)
 }
 
 /// Returns whether a path, decoded as often as it is, holds a segment that goes up or stays, for some router.
 pub(super) fn has_dot_segment(path: &[u8]) -> bool {
     let mut text = Vec::with_capacity(path.len());
-    characters(path, Reader::USUAL, |byte| text.push(byte));
+    characters(path, PathReader::USUAL, |byte| text.push(byte));
     text.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| {
         let name = trimmed(without_parameter(segment), b" ");
         !name.is_empty() && name.iter().all(|byte| matches!(byte, b'.' | b' '))
@@ -127,7 +92,7 @@ pub(super) fn has_dot_segment(path: &[u8]) -> bool {
 }
 
 /// Returns the segments that are left, each behind a slash, in small letters.
-fn folded(path: &[u8], reader: Reader) -> Vec<u8> {
+pub(super) fn folded(path: &[u8], reader: PathReader) -> Vec<u8> {
     let end = path.iter().position(|byte| reader.is_cut && is_end(*byte)).unwrap_or(path.len());
     let mut text = Vec::with_capacity(end);
     characters(path.get(..end).unwrap_or_default(), reader, |byte| text.push(byte));
@@ -168,7 +133,7 @@ fn trimmed_at_end<'a>(bytes: &'a [u8], what: &[u8]) -> &'a [u8] {
 
 /// Hands over what a path's characters fold to, byte by byte. Overlong UTF-8 is read as lax decoders do; other bytes that
 /// are not UTF-8 are dropped.
-fn characters(path: &[u8], reader: Reader, mut found: impl FnMut(u8)) {
+fn characters(path: &[u8], reader: PathReader, mut found: impl FnMut(u8)) {
     let mut rest = path;
     while !rest.is_empty() {
         let (valid, behind) = match std::str::from_utf8(rest) {
@@ -213,7 +178,3 @@ fn overlong(bytes: &[u8]) -> Option<(u8, &[u8])> {
     };
     Some((((high & 1) << 6) | (low & 0x3f), rest))
 }
-
-#[cfg(test)]
-#[path = "reading_tests.rs"]
-mod tests;

@@ -4,7 +4,8 @@ use plan_gate::PlanGate;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use tollgate_core::config::{self, Gate as Configured, Keys};
+use tollgate_core::auth::KeySource;
+use tollgate_core::config::{self, Gate as Configured};
 use tollgate_core::http::{HeaderMap, Reply};
 use tollgate_core::time::Micros;
 use tollgate_driver::memory::{MemoryHost, MemoryRequest};
@@ -77,7 +78,7 @@ impl Gate {
         let variable = |name: &str| environment.get(name).cloned();
         let configured =
             config::read::<config::Gate>(document.as_bytes(), &variable).map_err(|e| e.to_string())?.section;
-        if matches!(configured.keys, Keys::Jwks { .. }) && jwks.is_none() {
+        if matches!(configured.keys, KeySource::Jwks { .. }) && jwks.is_none() {
             let issuer = &configured.issuer;
             return Err(format!(
                 "plan_gate.keys.jwks: the gate fetches its keys; give them: `curl {issuer}/.well-known/jwks.json > \

@@ -4,7 +4,7 @@ use super::ledger::{self, Ledger, OF_PROCESS, OF_SUBJECT};
 use super::memory::Answer;
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
-use crate::gate::metrics::Event;
+use crate::gate::metrics::GateEvent;
 use crate::gate::refusal::Refusal;
 use crate::gate::worker::{Purpose, Worker};
 use crate::ids::Subject;
@@ -171,7 +171,7 @@ impl Confirming {
                 Progress::JudgeAgain { caller: self.caller, asked: false }
             }
             UpdateProgress::Done(Permission::Denied) => {
-                reports.push(worker.metrics.happened(Event::ConfirmLimited));
+                reports.push(worker.metrics.happened(GateEvent::ConfirmLimited));
                 self.stands()
             }
             // Other workers were faster each time, so the question was not noted, and is not asked.
@@ -185,7 +185,7 @@ impl Confirming {
         let inquiry =
             worker.inquiries.begin(Purpose::Record { subject: self.subject.clone(), asked_at: now });
         worker.confirmed.began(self.subject.clone(), inquiry);
-        reports.push(worker.metrics.happened(Event::ConfirmAsked));
+        reports.push(worker.metrics.happened(GateEvent::ConfirmAsked));
         self.ask(Step::Answer { own: true }, Action::Inquire { inquiry, callout })
     }
 

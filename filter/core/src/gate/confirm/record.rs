@@ -7,7 +7,7 @@ use crate::clerk::api;
 use crate::clerk::metadata::Record;
 use crate::config::ClaimSource;
 use crate::gate::caller::PlanFault;
-use crate::gate::metrics::Event;
+use crate::gate::metrics::GateEvent;
 use crate::gate::worker::Worker;
 use crate::http::Outcome;
 use crate::ids::Subject;
@@ -36,7 +36,7 @@ impl Worker {
             Err(error) => {
                 let cause = error.to_string();
                 let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
-                vec![self.metrics.happened(Event::ConfirmFailed), alarm.into()]
+                vec![self.metrics.happened(GateEvent::ConfirmFailed), alarm.into()]
             }
         }
     }

@@ -1,37 +1,42 @@
-//! Where it is counted: a request, or a reading of how limits stand, on its way through whichever store is configured.
+//! Where requests are counted: in this Envoy process, or in envoyproxy/ratelimit. A [`Counting`] is one request's way
+//! through the store, a [`Reading`] one of the usage endpoint; each holds the store that it was begun with.
 
 pub(super) mod local;
+mod owner;
 pub(super) mod ratelimit;
 
-use self::local::LocalStore;
-use self::ratelimit::RatelimitStore;
-use super::spender::Spender;
-use super::worker::Worker;
+pub(super) use owner::CounterOwner;
+
+use self::local::{LocalCounting, LocalReading, LocalStore};
+use self::ratelimit::{RatelimitCounting, RatelimitReading, RatelimitStore, WindowsInquiry};
+use super::metrics::GateMetrics;
 use crate::config;
+use crate::http::Callout;
 use crate::machine::{Action, Input};
 use crate::plan_table::Window;
 use crate::quota::{Seed, WindowState};
 use crate::report::Report;
 use crate::time::Micros;
+use std::rc::Rc;
 
-/// Where it is counted.
-#[derive(Debug)]
+/// Where requests are counted, as one worker thread sees it.
+#[derive(Clone, Debug)]
 pub(super) enum Store {
     /// In this Envoy process.
-    Local(LocalStore),
+    Local(Rc<LocalStore>),
     /// In envoyproxy/ratelimit.
-    Ratelimit(RatelimitStore),
+    Ratelimit(Rc<RatelimitStore>),
 }
 
 impl Store {
-    /// The store that is configured. `drawn_seed` is a secret of this worker.
+    /// Returns the store that is configured. `drawn_seed` is a secret of this worker.
     pub(super) fn new(configured: &config::Store, namespace: &str, drawn_seed: Seed) -> Self {
         match configured {
             config::Store::Local { memory_mb } => {
-                Store::Local(LocalStore::new(namespace, drawn_seed, *memory_mb))
+                Store::Local(Rc::new(LocalStore::new(namespace, drawn_seed, *memory_mb)))
             }
             config::Store::Ratelimit { cluster, domain, timeout, on_error } => {
-                Store::Ratelimit(RatelimitStore::new(cluster, domain, *timeout, *on_error))
+                Store::Ratelimit(Rc::new(RatelimitStore::new(cluster, domain, *timeout, *on_error)))
             }
         }
     }
@@ -39,7 +44,7 @@ impl Store {
 
 /// What is to be counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spending {
+pub(super) struct Charge {
     /// The limit's name.
     pub(super) limit: String,
     /// How much the request counts.
@@ -52,22 +57,25 @@ pub(super) struct Spending {
 #[derive(Debug)]
 pub(super) enum Counting {
     /// In this Envoy process.
-    Local(local::Counting),
+    Local(LocalCounting),
     /// In envoyproxy/ratelimit.
-    Ratelimit(ratelimit::Counting),
+    Ratelimit(RatelimitCounting),
 }
 
-/// How far it has come.
+/// How far counting has come.
 #[derive(Debug)]
 pub(super) enum Counted {
-    /// The store must be asked first.
-    Ask(Counting, Action),
+    /// The host must do something first.
+    Perform(Counting, Action),
+    /// The windows are to be read for all requests of the worker thread: the gate begins the inquiry, and tells
+    /// [`WindowsInquiry::began`].
+    Inquire(Counting, WindowsInquiry, Callout),
     /// It is counted, and goes on.
-    Admitted(Standing),
+    Admitted(LimitState),
     /// There is no room for it until `reset`; it counts nowhere.
     Exhausted {
         /// How the windows stand.
-        standing: Standing,
+        state: LimitState,
         /// When the last of the windows without room begins anew.
         reset: Micros,
     },
@@ -79,40 +87,42 @@ pub(super) enum Counted {
 
 /// How the windows of a limit stand.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct LimitState {
     /// The limit's name.
     pub(super) limit: String,
     /// In the plan's order.
-    pub(super) states: Vec<WindowState>,
+    pub(super) windows: Vec<WindowState>,
 }
 
 impl Counting {
-    /// Begins. `doubted`: something was learned of the spender just now, so what the store refused before is asked anew.
+    /// Begins. `doubted`: something was learned of the owner just now, so what the store refused before is asked anew.
     pub(super) fn begin(
-        worker: &mut Worker,
-        spender: &Spender,
-        spending: Spending,
+        store: &Store,
+        owner: CounterOwner<'_>,
+        charge: Charge,
         doubted: bool,
         now: Micros,
     ) -> Counted {
-        match &worker.store {
-            Store::Local(store) => local::Counting::begin(store, spender, spending),
-            Store::Ratelimit(_) => ratelimit::Counting::begin(worker, spender, spending, doubted, now),
+        match store {
+            Store::Local(store) => LocalCounting::begin(Rc::clone(store), owner, charge),
+            Store::Ratelimit(store) => {
+                RatelimitCounting::begin(Rc::clone(store), owner, charge, doubted, now)
+            }
         }
     }
 
-    /// Goes on with what the host says.
-    pub(super) fn go_on(
+    /// Continues with what the host says.
+    pub(super) fn advance(
         self,
-        worker: &mut Worker,
-        spender: &Spender,
+        owner: CounterOwner<'_>,
+        metrics: &GateMetrics,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
         match self {
-            Counting::Local(counting) => counting.go_on(worker, spender, now, input, reports),
-            Counting::Ratelimit(counting) => counting.go_on(worker, now, input, reports),
+            Counting::Local(counting) => counting.advance(owner, metrics, now, input, reports),
+            Counting::Ratelimit(counting) => counting.advance(now, input, reports),
         }
     }
 }
@@ -121,51 +131,50 @@ impl Counting {
 #[derive(Debug)]
 pub(super) enum Reading {
     /// In this Envoy process.
-    Local(local::Reading),
+    Local(LocalReading),
     /// In envoyproxy/ratelimit.
-    Ratelimit(ratelimit::Reading),
+    Ratelimit(RatelimitReading),
 }
 
-/// How far it has come.
+/// How far reading has come.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// The store must be asked first.
-    Ask(Reading, Action),
+    /// The host must do something first.
+    Perform(Reading, Action),
     /// How each limit stands.
-    Done(Vec<Standing>),
+    Done(Vec<LimitState>),
     /// The store does not say.
     Unavailable,
 }
 
 impl Reading {
-    /// Begins to read these limits of a spender, whose number the configuration bounds.
+    /// Begins to read these limits of an owner, whose number the configuration bounds.
     pub(super) fn begin(
-        worker: &Worker,
-        spender: &Spender,
+        store: &Store,
+        owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
         now: Micros,
     ) -> Read {
         if limits.is_empty() {
             return Read::Done(Vec::new());
         }
-        match &worker.store {
-            Store::Local(store) => local::Reading::begin(store, spender, limits),
-            Store::Ratelimit(store) => ratelimit::Reading::begin(store, spender, limits, now),
+        match store {
+            Store::Local(store) => LocalReading::begin(Rc::clone(store), owner, limits),
+            Store::Ratelimit(store) => RatelimitReading::begin(Rc::clone(store), owner, limits, now),
         }
     }
 
-    /// Goes on with what the host says.
-    pub(super) fn go_on(
+    /// Continues with what the host says.
+    pub(super) fn advance(
         self,
-        worker: &mut Worker,
-        spender: &Spender,
+        owner: CounterOwner<'_>,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Read {
         match self {
-            Reading::Local(reading) => reading.go_on(worker, spender, now, input),
-            Reading::Ratelimit(reading) => reading.go_on(worker, now, input, reports),
+            Reading::Local(reading) => reading.advance(owner, now, input),
+            Reading::Ratelimit(reading) => reading.advance(now, input, reports),
         }
     }
 }

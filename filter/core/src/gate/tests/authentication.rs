@@ -2,8 +2,8 @@
 
 use super::host::{bearer, signed};
 use super::{gate, gate_with, get, token};
-use crate::clerk::rs256;
-use crate::clerk::token_tests::factory::{NOW_S, stranger_key};
+use crate::auth::keys::rs256;
+use crate::auth::token::tests::factory::{NOW_S, stranger_key};
 use serde_json::json;
 
 #[test]
@@ -116,7 +116,9 @@ fn claims_are_read_once_when_a_token_is_remembered() {
     let mut host = gate();
     let token = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
     host.send(&get("/account", &[("authorization", &format!("Bearer {token}"))]));
-    assert!(host.worker.tokens.get(token.as_bytes()).unwrap().session.claims.is_empty());
+    assert!(
+        host.worker.auth.remembered(token.as_bytes(), host.now).unwrap().unwrap().session.claims.is_empty()
+    );
 }
 
 #[test]
@@ -201,7 +203,7 @@ fn a_token_that_failed_is_not_remembered() {
 fn where_nobody_can_check_signatures_nobody_is_let_in() {
     let mut host = gate();
     host.checks_signatures = false;
-    host.worker.rs256 = None;
+    host.worker.auth.rs256 = None;
     let cookie = format!("__session={}", signed(|_| {}));
     for fields in [[("authorization", token("pro").as_str())], [("cookie", cookie.as_str())]] {
         let answer = host.send(&get("/search", &fields));
@@ -213,7 +215,7 @@ fn where_nobody_can_check_signatures_nobody_is_let_in() {
 fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
     let mut host = gate();
     host.checks_signatures = false;
-    host.worker.rs256 = Some(rs256::check);
+    host.worker.auth.rs256 = Some(rs256::check);
     assert_eq!(host.send(&get("/account", &[("authorization", &token("pro"))])).code(), "on");
     let forged = bearer(|draft| draft.key = stranger_key());
     assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");

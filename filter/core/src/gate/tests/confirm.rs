@@ -2,7 +2,7 @@
 
 use super::host::{Answer, Progress, bearer, request};
 use super::{Host, gate, gate_with, get, token};
-use crate::clerk::token_tests::factory::NOW_S;
+use crate::auth::token::tests::factory::NOW_S;
 use crate::http::{HeaderMap, Outcome, Request};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use super::host::signed;
 use super::{Host, gate, gate_with, get};
-use crate::clerk::cookies::{COOKIES_MAX, SESSION_COOKIES_MAX};
-use crate::clerk::token_tests::factory::{Draft, NOW_S, stranger_key};
+use crate::auth::token::cookies::{COOKIES_MAX, SESSION_COOKIES_MAX};
+use crate::auth::token::tests::factory::{Draft, NOW_S, stranger_key};
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::OnceLock;

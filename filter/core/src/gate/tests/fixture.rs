@@ -1,7 +1,7 @@
 //! The configuration that these tests run under, and edits of it.
 
 use super::host::Host;
-use crate::clerk::token_tests::factory::own_key;
+use crate::auth::token::tests::factory::own_key;
 use crate::config::{self, Configuration, Gate};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,9 +1,9 @@
-//! A host in memory: performs the actions of [`Passage`]s for one worker thread, checks signatures for real.
+//! A host in memory: performs the actions of [`GateRequest`]s for one worker thread, checks signatures for real.
 
 use super::service::{Service, ServiceAnswer};
-use crate::clerk::token_tests::factory::{Draft, NOW_S, verify};
+use crate::auth::token::tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
-use crate::gate::{Passage, Worker};
+use crate::gate::{GateRequest, Worker};
 use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply, Request};
 use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Verification, Version};
 use crate::report::{MetricId, Metrics, Report};
@@ -43,7 +43,7 @@ pub(super) struct Host {
 pub(super) enum Progress {
     Judged(Answer),
     /// It awaits an inquiry.
-    Held(Box<Passage>),
+    Held(Box<GateRequest>),
 }
 
 /// What became of a request.
@@ -85,7 +85,7 @@ impl Host {
     pub(super) fn start(&mut self, fields: &[(&str, &str)]) -> Progress {
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
-        let mut passage = Passage::default();
+        let mut passage = GateRequest::default();
         let action = self.give(&mut passage, head);
         self.go_on(Box::new(passage), action)
     }
@@ -101,7 +101,7 @@ impl Host {
         }
     }
 
-    fn go_on(&mut self, mut passage: Box<Passage>, mut action: Action) -> Progress {
+    fn go_on(&mut self, mut passage: Box<GateRequest>, mut action: Action) -> Progress {
         loop {
             action = match action {
                 Action::Forward(forward) => return Progress::Judged(Answer::Forwarded(forward)),
@@ -116,7 +116,7 @@ impl Host {
     pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (Answer, Option<Vec<u8>>) {
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
-        let mut passage = Passage::default();
+        let mut passage = GateRequest::default();
         let mut action = self.give(&mut passage, head);
         loop {
             action = match action {
@@ -151,25 +151,25 @@ impl Host {
 
     /// Ends an inquiry.
     pub(super) fn settle(&mut self, inquiry: InquiryId, outcome: Outcome<'_>) {
-        self.reports.extend(Passage::settle(&mut self.worker, self.now, inquiry, outcome));
+        self.reports.extend(GateRequest::settle(&mut self.worker, self.now, inquiry, outcome));
     }
 
     /// Ends all inquiries.
     pub(super) fn end_inquiries(&mut self, outcome: Outcome<'_>) {
         for (inquiry, _) in std::mem::take(&mut self.under_way) {
-            self.reports.extend(Passage::settle(&mut self.worker, self.now, inquiry, outcome));
+            self.reports.extend(GateRequest::settle(&mut self.worker, self.now, inquiry, outcome));
         }
     }
 
     /// Gives a passage an input, and keeps what it reports.
-    pub(super) fn give(&mut self, passage: &mut Passage, input: Input<'_>) -> Action {
+    pub(super) fn give(&mut self, passage: &mut GateRequest, input: Input<'_>) -> Action {
         let step = passage.handle(&mut self.worker, self.now, input);
         self.reports.extend(step.reports);
         step.action
     }
 
     /// Performs an action that is answered at once.
-    pub(super) fn perform(&mut self, passage: &mut Passage, action: Action) -> Action {
+    pub(super) fn perform(&mut self, passage: &mut GateRequest, action: Action) -> Action {
         match action {
             Action::ReadProperty { path } => {
                 let value = match path {

@@ -2,8 +2,8 @@
 
 use super::host::{Answer, Progress, bearer, signed};
 use super::{Host, gate_with, get};
-use crate::clerk::token_tests::factory::{Key, NOW_S, own_key, stranger_key};
-use crate::gate::worker::{WAITING_BYTES_MAX, WAITING_MAX};
+use crate::auth::token::tests::factory::{Key, NOW_S, own_key, stranger_key};
+use crate::auth::{WAITING_BYTES_MAX, WAITING_MAX};
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn what_waits_for_keys_is_bounded_in_number_and_size() {
     host.answer_inquiries(200, &key_set(&[own_key()]));
     assert_eq!(host.finish(held.remove(0)).code(), "on");
     drop(held);
-    assert!(host.worker.waiting.hold(WAITING_BYTES_MAX).is_some(), "nothing is left of them");
+    assert!(host.worker.auth.waiting.hold(WAITING_BYTES_MAX).is_some(), "nothing is left of them");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Counting: exactly as much as the plan allows, whatever changes meanwhile.
 
 use super::{Host, configuration, gate, gate_with, get, post, token};
-use crate::gate::Passage;
+use crate::gate::GateRequest;
 use crate::http::HeaderMap;
 use crate::machine::{Action, Input, Version};
 use crate::quota::{SWAP_TRIES_MAX, Seed};
@@ -163,7 +163,7 @@ fn workers_of_a_process_count_in_the_same_place() {
 fn of_two_workers_that_offer_a_seed_the_slower_takes_the_others() {
     let mut slow = gate();
     let mut fast = slow.beside(configuration(|_| {}), [2; 16]);
-    let mut passage = Passage::default();
+    let mut passage = GateRequest::default();
     let authorization = token("free");
     let fields = get("/ask", &[("authorization", &authorization)]);
     let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));

@@ -3,7 +3,7 @@
 use super::host::Host;
 use super::service::{Service, ServiceAnswer};
 use super::{configuration, get, token};
-use crate::gate::Passage;
+use crate::gate::GateRequest;
 use crate::http::{Callout, HeaderMap};
 use crate::machine::{Action, CallId, Input, InquiryId};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ enum To {
 /// A request under way.
 struct Request {
     host: usize,
-    passage: Box<Passage>,
+    passage: Box<GateRequest>,
     awaits: Option<InquiryId>,
 }
 
@@ -66,7 +66,7 @@ impl Fleet {
         let fields = get(path, &[("authorization", authorization)]);
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
-        let mut passage = Box::new(Passage::default());
+        let mut passage = Box::new(GateRequest::default());
         let action = self.hosts[host].give(&mut passage, head);
         let number = self.requests.len();
         self.requests.push(None);

@@ -5,12 +5,12 @@
 
 pub mod answer;
 pub mod descriptor;
-pub mod heard;
+pub mod observed_usage;
 pub mod request;
 
 pub use answer::AnswerError;
 pub use descriptor::{Counter, CounterOf};
-pub use heard::{Heard, Next};
+pub use observed_usage::{NextCall, ObservedUsage};
 
 /// How far each counter can go by the service's configuration: the largest number that it takes.
 pub const CAPACITY: u64 = 4_294_967_295;

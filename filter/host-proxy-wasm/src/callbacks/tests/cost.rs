@@ -5,7 +5,7 @@ use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate_core::config;
-use tollgate_core::gate::{Passage, Worker};
+use tollgate_core::gate::{GateRequest, Worker};
 use tollgate_driver::Setup;
 
 /// The time of all requests here, in the life of the token.
@@ -38,7 +38,7 @@ struct Gate;
 
 impl Filter for Gate {
     type Worker = Worker;
-    type Request = Passage;
+    type Request = GateRequest;
 
     fn configure(_: Setup<'_>) -> Result<Worker, String> {
         let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
@@ -47,8 +47,8 @@ impl Filter for Gate {
         Worker::new(configuration, [7; 16]).map_err(|e| e.to_string())
     }
 
-    fn request(_: &Worker) -> Passage {
-        Passage::default()
+    fn request(_: &Worker) -> GateRequest {
+        GateRequest::default()
     }
 
     fn removes_trailer(_: &[u8]) -> bool {

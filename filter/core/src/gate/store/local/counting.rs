@@ -2,19 +2,19 @@
 
 use super::{LocalStore, Seeding};
 use crate::alarm::{Alarm, AlarmCode};
-use crate::gate::metrics::Event;
-use crate::gate::spender::Spender;
-use crate::gate::store::{self, Counted, Spending, Standing, Store};
-use crate::gate::worker::Worker;
+use crate::gate::metrics::{GateEvent, GateMetrics};
+use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::machine::{Action, Input};
 use crate::quota::{Decision, Place, SWAP_TRIES_MAX, WindowState, spend};
 use crate::report::Report;
 use crate::time::Micros;
+use std::rc::Rc;
 
 /// A request that is being counted.
 #[derive(Debug)]
-pub(in crate::gate) struct Counting {
-    spending: Spending,
+pub(in crate::gate) struct LocalCounting {
+    store: Rc<LocalStore>,
+    charge: Charge,
     /// Where; `None` before the seed is known.
     place: Option<Place>,
     tries: u32,
@@ -22,23 +22,23 @@ pub(in crate::gate) struct Counting {
     then: Vec<WindowState>,
 }
 
-impl Counting {
-    /// Begins with the counters of that spender.
-    pub(in crate::gate) fn begin(store: &LocalStore, spender: &Spender, spending: Spending) -> Counted {
-        let counting = Counting { spending, place: None, tries: 0, then: Vec::new() };
-        counting.locate(store, spender, store.seeding())
+impl LocalCounting {
+    /// Begins with the counters of that owner.
+    pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
+        let seeding = store.seeding();
+        LocalCounting { store, charge, place: None, tries: 0, then: Vec::new() }.locate(owner, seeding)
     }
 
-    fn ask(self, action: Action) -> Counted {
-        Counted::Ask(store::Counting::Local(self), action)
+    fn perform(self, action: Action) -> Counted {
+        Counted::Perform(Counting::Local(self), action)
     }
 
-    fn locate(mut self, store: &LocalStore, spender: &Spender, seeding: Seeding) -> Counted {
+    fn locate(mut self, owner: CounterOwner<'_>, seeding: Seeding) -> Counted {
         match seeding {
-            Seeding::Ask(action) => self.ask(action),
+            Seeding::Ask(action) => self.perform(action),
             Seeding::Done => {
                 self.place =
-                    store.tables.as_ref().and_then(|tables| spender.place(tables, &self.spending.limit));
+                    self.store.tables.get().map(|tables| owner.local_place(tables, &self.charge.limit));
                 self.load()
             }
             Seeding::Failed => Counted::Unavailable,
@@ -50,52 +50,51 @@ impl Counting {
         match &self.place {
             Some(place) if self.tries <= SWAP_TRIES_MAX => {
                 let key = place.key.clone();
-                self.ask(Action::Load { key })
+                self.perform(Action::Load { key })
             }
-            // There is no such spender, or other workers were faster each time.
+            // Other workers were faster each time.
             _ => Counted::Unavailable,
         }
     }
 
-    /// Goes on with what the store says.
-    pub(in crate::gate) fn go_on(
+    /// Continues with what the host says.
+    pub(in crate::gate) fn advance(
         mut self,
-        worker: &mut Worker,
-        spender: &Spender,
+        owner: CounterOwner<'_>,
+        metrics: &GateMetrics,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
         let Some(place) = &self.place else {
-            let Store::Local(store) = &mut worker.store else { return Counted::Unavailable };
-            let seeding = store.seed(input);
-            return self.locate(store, spender, seeding);
+            let seeding = self.store.seed(input);
+            return self.locate(owner, seeding);
         };
         match *input {
             Input::Loaded { value, version } => {
-                let Spending { windows, cost, limit } = &self.spending;
+                let Charge { windows, cost, limit } = &self.charge;
                 let spent = spend(value, place.fingerprint, windows, *cost, now);
-                report_losses(worker, spender, spent.evicted, spent.unreadable, reports);
-                let standing = Standing { limit: limit.clone(), states: spent.states };
+                report_losses(metrics, owner, spent.evicted, spent.unreadable, reports);
+                let state = LimitState { limit: limit.clone(), windows: spent.states };
                 match (spent.decision, spent.new_bytes) {
                     (Decision::Admitted, Some(value)) => {
                         let key = place.key.clone();
-                        self.then = standing.states;
-                        self.ask(Action::Swap { key, value, version })
+                        self.then = state.windows;
+                        self.perform(Action::Swap { key, value, version })
                     }
-                    (Decision::Admitted, None) => Counted::Admitted(standing),
-                    (Decision::Refused { reset, .. }, _) => Counted::Exhausted { standing, reset },
+                    (Decision::Admitted, None) => Counted::Admitted(state),
+                    (Decision::Refused { reset, .. }, _) => Counted::Exhausted { state, reset },
                     // The plan was asked before whether it ever fits.
                     (Decision::NeverFits, _) => {
-                        Counted::Exhausted { reset: latest_reset(&standing.states), standing }
+                        Counted::Exhausted { reset: latest_reset(&state.windows), state }
                     }
                 }
             }
             Input::Swapped { stored: true } => {
-                Counted::Admitted(Standing { limit: self.spending.limit, states: self.then })
+                Counted::Admitted(LimitState { limit: self.charge.limit, windows: self.then })
             }
             Input::Swapped { stored: false } => self.load(),
-            _ => self.ask(Action::Wait),
+            _ => self.perform(Action::Wait),
         }
     }
 }
@@ -105,22 +104,25 @@ fn latest_reset(states: &[WindowState]) -> Micros {
 }
 
 fn report_losses(
-    worker: &Worker,
-    spender: &Spender,
+    metrics: &GateMetrics,
+    owner: CounterOwner<'_>,
     evicted: u32,
     unreadable: bool,
     reports: &mut Vec<Report>,
 ) {
     if evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
-        let event = if spender.caller().is_some() { Event::Evicted } else { Event::AnonymousEvicted };
-        reports.push(worker.metrics.happened(event));
+        let event = match owner {
+            CounterOwner::Subject(_) => GateEvent::Evicted,
+            CounterOwner::Network(_) => GateEvent::AnonymousEvicted,
+        };
+        reports.push(metrics.happened(event));
         let alarm = Alarm::warning(AlarmCode::CountersEvicted, cure);
         reports.push(alarm.with("counters_lost", evicted).with("cure", cure).into());
     }
     if unreadable {
         let cure = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
-        reports.push(worker.metrics.happened(Event::StoreFailed));
+        reports.push(metrics.happened(GateEvent::StoreFailed));
         let alarm = Alarm::error(AlarmCode::CountersUnreadable, cure);
         reports.push(alarm.with("counters_lost", 0).with("cure", cure).into());
     }

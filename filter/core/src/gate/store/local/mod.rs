@@ -3,11 +3,12 @@
 mod counting;
 mod reading;
 
-pub(in crate::gate) use counting::Counting;
-pub(in crate::gate) use reading::Reading;
+pub(in crate::gate) use counting::LocalCounting;
+pub(in crate::gate) use reading::LocalReading;
 
 use crate::machine::{Action, Input, Version};
 use crate::quota::{BucketTable, Callers, Seed};
+use std::cell::OnceCell;
 
 /// The tables of counters, once the seed that all workers share is known.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(in crate::gate) struct LocalStore {
     namespace: String,
     drawn_seed: Seed,
     memory_mb: u64,
-    tables: Option<Tables>,
+    tables: OnceCell<Tables>,
 }
 
 /// Whether the tables are known.
@@ -42,23 +43,23 @@ impl LocalStore {
     /// A store of that namespace in which the counters of signed-in callers may take so many megabytes. `drawn_seed` is
     /// used if this is the first worker of the process.
     pub(in crate::gate) fn new(namespace: &str, drawn_seed: Seed, memory_mb: u64) -> Self {
-        LocalStore { namespace: namespace.to_owned(), drawn_seed, memory_mb, tables: None }
+        LocalStore { namespace: namespace.to_owned(), drawn_seed, memory_mb, tables: OnceCell::new() }
     }
 
     /// Begins to find the seed that all workers of the process share, unless it was found before.
     fn seeding(&self) -> Seeding {
-        match self.tables {
+        match self.tables.get() {
             Some(_) => Seeding::Done,
             None => Seeding::Ask(Action::Load { key: Seed::shared_key(&self.namespace) }),
         }
     }
 
     /// Takes the shared seed, or offers the one that was drawn here if there is none yet.
-    fn seed(&mut self, input: &Input<'_>) -> Seeding {
+    fn seed(&self, input: &Input<'_>) -> Seeding {
         match *input {
             Input::Loaded { value: Some(value), .. } => match Seed::from_shared(value) {
                 Some(seed) => {
-                    self.tables = Some(self.tables_of(&seed));
+                    self.tables.get_or_init(|| self.tables_of(&seed));
                     Seeding::Done
                 }
                 None => Seeding::Failed,
@@ -69,7 +70,7 @@ impl LocalStore {
             }
             Input::Swapped { stored } => {
                 if stored {
-                    self.tables = Some(self.tables_of(&self.drawn_seed));
+                    self.tables.get_or_init(|| self.tables_of(&self.drawn_seed));
                 }
                 self.seeding()
             }

@@ -1,72 +1,71 @@
 //! Reads the counters of the local store, one limit after the other.
 
 use super::{LocalStore, Seeding};
-use crate::gate::spender::Spender;
-use crate::gate::store::{self, Read, Standing, Store};
-use crate::gate::worker::Worker;
+use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
 use crate::machine::{Action, Input};
 use crate::plan_table::Window;
 use crate::quota::{Fingerprint, peek};
 use crate::time::Micros;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Counters that are being read.
 #[derive(Debug)]
-pub(in crate::gate) struct Reading {
+pub(in crate::gate) struct LocalReading {
+    store: Rc<LocalStore>,
     to_read: VecDeque<(String, Vec<Window>)>,
     /// What the counter is found by for which the store was asked; `None` before the seed is known.
     asked: Option<Fingerprint>,
-    read: Vec<Standing>,
+    read: Vec<LimitState>,
 }
 
-impl Reading {
+impl LocalReading {
     /// Begins.
     pub(in crate::gate) fn begin(
-        store: &LocalStore,
-        spender: &Spender,
+        store: Rc<LocalStore>,
+        owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
     ) -> Read {
-        let reading = Reading { to_read: limits.into(), asked: None, read: Vec::new() };
-        reading.locate(store, spender, store.seeding())
+        let seeding = store.seeding();
+        LocalReading { store, to_read: limits.into(), asked: None, read: Vec::new() }.locate(owner, seeding)
     }
 
-    fn locate(self, store: &LocalStore, spender: &Spender, seeding: Seeding) -> Read {
+    fn perform(self, action: Action) -> Read {
+        Read::Perform(Reading::Local(self), action)
+    }
+
+    fn locate(self, owner: CounterOwner<'_>, seeding: Seeding) -> Read {
         match seeding {
-            Seeding::Ask(action) => Read::Ask(store::Reading::Local(self), action),
-            Seeding::Done => self.load(store, spender),
+            Seeding::Ask(action) => self.perform(action),
+            Seeding::Done => self.load(owner),
             Seeding::Failed => Read::Unavailable,
         }
     }
 
-    /// Asks for the next one.
-    fn load(mut self, store: &LocalStore, spender: &Spender) -> Read {
+    /// Loads the next one.
+    fn load(mut self, owner: CounterOwner<'_>) -> Read {
         let Some((limit, _)) = self.to_read.front() else { return Read::Done(self.read) };
-        let Some(place) = store.tables.as_ref().and_then(|tables| spender.place(tables, limit)) else {
-            return Read::Unavailable;
-        };
+        let Some(tables) = self.store.tables.get() else { return Read::Unavailable };
+        let place = owner.local_place(tables, limit);
         self.asked = Some(place.fingerprint);
-        Read::Ask(store::Reading::Local(self), Action::Load { key: place.key })
+        self.perform(Action::Load { key: place.key })
     }
 
-    /// Goes on with what the store says.
-    pub(in crate::gate) fn go_on(
+    /// Continues with what the host says.
+    pub(in crate::gate) fn advance(
         mut self,
-        worker: &mut Worker,
-        spender: &Spender,
+        owner: CounterOwner<'_>,
         now: Micros,
         input: &Input<'_>,
     ) -> Read {
-        let Store::Local(store) = &mut worker.store else { return Read::Unavailable };
         let Some(fingerprint) = self.asked else {
-            let seeding = store.seed(input);
-            return self.locate(store, spender, seeding);
+            let seeding = self.store.seed(input);
+            return self.locate(owner, seeding);
         };
-        let Input::Loaded { value, .. } = *input else {
-            return Read::Ask(store::Reading::Local(self), Action::Wait);
-        };
+        let Input::Loaded { value, .. } = *input else { return self.perform(Action::Wait) };
         if let Some((limit, windows)) = self.to_read.pop_front() {
-            self.read.push(Standing { limit, states: peek(value, fingerprint, &windows, now) });
+            self.read.push(LimitState { limit, windows: peek(value, fingerprint, &windows, now) });
         }
-        self.load(store, spender)
+        self.load(owner)
     }
 }

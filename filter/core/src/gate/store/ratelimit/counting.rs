@@ -1,13 +1,11 @@
 //! Counts one request in envoyproxy/ratelimit: asks first where a refused addition would do harm, then adds.
 
-use super::known::{Adding, Known};
-use super::{Question, RatelimitStore};
-use crate::gate::spender::Spender;
-use crate::gate::store::{self, Counted, Spending, Standing, Store};
-use crate::gate::worker::{Purpose, Worker};
-use crate::http::Outcome;
+use super::observation::{AdditionInFlight, CounterState};
+use super::{RatelimitStore, WindowsInquiry, WindowsQuery};
+use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
+use crate::http::{Callout, Outcome};
 use crate::machine::{Action, CallId, Input};
-use crate::quota::ratelimit::{CounterOf, Next};
+use crate::quota::ratelimit::{CounterOf, NextCall};
 use crate::quota::{Decision, WindowState, decide};
 use crate::report::Report;
 use crate::time::Micros;
@@ -22,154 +20,142 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A request that is being counted.
 #[derive(Debug)]
-pub(in crate::gate) struct Counting {
+pub(in crate::gate) struct RatelimitCounting {
+    store: Rc<RatelimitStore>,
     of: CounterOf,
-    known: Rc<Known>,
-    spending: Spending,
+    counter: Rc<CounterState>,
+    charge: Charge,
     /// When the store's time for it is over.
     deadline: Micros,
     questions: u32,
-    step: Step,
+    step: CountingStep,
 }
 
 /// What is being waited for.
 #[derive(Debug)]
-enum Step {
+enum CountingStep {
     /// Nothing yet.
     Begun,
     /// How the windows stand. `answers`: how many questions were answered when it began to wait.
     Asking { answers: u32 },
     /// That it is counted.
-    Adding { question: Question, _under_way: Adding },
+    Adding { query: WindowsQuery, _in_flight: AdditionInFlight },
 }
 
-impl Counting {
+impl RatelimitCounting {
     /// Begins with what is known.
     pub(in crate::gate) fn begin(
-        worker: &mut Worker,
-        spender: &Spender,
-        spending: Spending,
+        store: Rc<RatelimitStore>,
+        owner: CounterOwner<'_>,
+        charge: Charge,
         doubted: bool,
         now: Micros,
     ) -> Counted {
-        let Store::Ratelimit(store) = &mut worker.store else { return Counted::Unavailable };
-        let Some(of) = spender.counter_of(&spending.limit) else { return Counted::Unavailable };
-        let known = store.known(spender, &of);
+        let of = owner.descriptor(&charge.limit);
+        let counter = store.counter(owner, &of);
         let deadline = now.plus(store.timeout);
-        let next = known.heard().first(&spending.windows, spending.cost, doubted, now);
-        let counting = Counting { of, known, spending, deadline, questions: 0, step: Step::Begun };
-        counting.next(worker, now, next)
+        let next = counter.usage().first(&charge.windows, charge.cost, doubted, now);
+        let step = CountingStep::Begun;
+        RatelimitCounting { store, of, counter, charge, deadline, questions: 0, step }.next(now, next)
     }
 
-    /// Goes on with what the host says.
-    pub(in crate::gate) fn go_on(
+    /// Continues with what the host says.
+    pub(in crate::gate) fn advance(
         self,
-        worker: &mut Worker,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
         match (&self.step, input) {
-            (Step::Asking { .. }, Input::Inquired) => match self.known.asking() {
-                Some(inquiry) => self.ask_host(Action::Await(inquiry)),
-                None => self.asked(worker, now),
+            (CountingStep::Asking { .. }, Input::Inquired) => match self.counter.asking() {
+                Some(inquiry) => self.perform(Action::Await(inquiry)),
+                None => self.asked(now),
             },
-            (Step::Asking { .. }, Input::Settled) => self.asked(worker, now),
-            (Step::Adding { .. }, Input::Answered { outcome, .. }) => {
-                self.added(worker, now, outcome, reports)
+            (CountingStep::Asking { .. }, Input::Settled) => self.asked(now),
+            (CountingStep::Adding { .. }, Input::Answered { outcome, .. }) => {
+                self.added(now, outcome, reports)
             }
             // What nobody asked for changes nothing.
-            _ => self.ask_host(Action::Wait),
+            _ => self.perform(Action::Wait),
         }
     }
 
-    fn ask_host(self, action: Action) -> Counted {
-        Counted::Ask(store::Counting::Ratelimit(self), action)
+    fn perform(self, action: Action) -> Counted {
+        Counted::Perform(Counting::Ratelimit(self), action)
     }
 
-    fn next(self, worker: &mut Worker, now: Micros, next: Next) -> Counted {
+    fn next(self, now: Micros, next: NextCall) -> Counted {
         match next {
-            Next::Refuse { reset } => {
-                let states = self.known.heard().states(&self.spending.windows, now);
+            NextCall::Refuse { reset } => {
+                let states = self.counter.usage().states(&self.charge.windows, now);
                 self.exhausted(states, reset)
             }
             // Others go on being counted before it: now it is its turn.
-            Next::Ask if self.questions >= QUESTIONS_MAX || (self.questions > 0 && now >= self.deadline) => {
-                self.add(worker, now)
+            NextCall::Ask
+                if self.questions >= QUESTIONS_MAX || (self.questions > 0 && now >= self.deadline) =>
+            {
+                self.add(now)
             }
-            Next::Ask => self.ask(worker, now),
-            Next::Add => self.add(worker, now),
+            NextCall::Ask => self.ask(now),
+            NextCall::Add => self.add(now),
         }
     }
 
     /// Asks, or waits for the answer to what another request has asked.
-    fn ask(mut self, worker: &mut Worker, now: Micros) -> Counted {
+    fn ask(mut self, now: Micros) -> Counted {
         self.questions = self.questions.saturating_add(1);
-        self.step = Step::Asking { answers: self.known.answers() };
-        if let Some(inquiry) = self.known.asking() {
-            return self.ask_host(Action::Await(inquiry));
+        self.step = CountingStep::Asking { answers: self.counter.answers() };
+        if let Some(inquiry) = self.counter.asking() {
+            return self.perform(Action::Await(inquiry));
         }
-        let Store::Ratelimit(store) = &worker.store else { return Counted::Unavailable };
-        let question = Question::new(&self.spending.windows, now);
-        let callout = Box::new(self.callout(store, &question, 0, now));
-        let inquiry = worker.inquiries.begin(Purpose::Windows { known: Rc::clone(&self.known), question });
-        self.known.asked(inquiry);
-        self.ask_host(Action::Inquire { inquiry, callout })
+        let query = WindowsQuery::new(&self.charge.windows, now);
+        let callout = self.callout(&query, 0, now);
+        let (store, counter) = (Rc::clone(&self.store), Rc::clone(&self.counter));
+        Counted::Inquire(Counting::Ratelimit(self), WindowsInquiry { store, counter, query }, callout)
     }
 
     /// The question has ended.
-    fn asked(self, worker: &mut Worker, now: Micros) -> Counted {
-        let Step::Asking { answers } = self.step else { return self.ask_host(Action::Wait) };
-        if answers == self.known.answers() {
-            return uncounted(worker);
+    fn asked(self, now: Micros) -> Counted {
+        let CountingStep::Asking { answers } = self.step else { return self.perform(Action::Wait) };
+        if answers == self.counter.answers() {
+            return self.store.uncounted();
         }
-        let Spending { windows, cost, .. } = &self.spending;
-        let heard = self.known.heard();
-        let next = heard.once_asked(windows, *cost, self.known.is_adding(), now);
-        if matches!(next, Next::Refuse { .. }) {
-            self.known.refuse(&heard.states(windows, now), *cost);
+        let Charge { windows, cost, .. } = &self.charge;
+        let usage = self.counter.usage();
+        let next = usage.after_reading(windows, *cost, self.counter.is_adding(), now);
+        if matches!(next, NextCall::Refuse { .. }) {
+            self.counter.refuse(&usage.states(windows, now), *cost);
         }
-        self.next(worker, now, next)
+        self.next(now, next)
     }
 
-    fn add(mut self, worker: &Worker, now: Micros) -> Counted {
-        let Store::Ratelimit(store) = &worker.store else { return Counted::Unavailable };
-        let question = Question::new(&self.spending.windows, now);
-        let callout = self.callout(store, &question, self.spending.cost, now);
-        self.step = Step::Adding { question, _under_way: Adding::begin(&self.known) };
-        self.ask_host(Action::Call(vec![(CallId(0), callout)]))
+    fn add(mut self, now: Micros) -> Counted {
+        let query = WindowsQuery::new(&self.charge.windows, now);
+        let callout = self.callout(&query, self.charge.cost, now);
+        self.step = CountingStep::Adding { query, _in_flight: AdditionInFlight::begin(&self.counter) };
+        self.perform(Action::Call(vec![(CallId(0), callout)]))
     }
 
-    fn callout(
-        &self,
-        store: &RatelimitStore,
-        question: &Question,
-        hits: u64,
-        now: Micros,
-    ) -> crate::http::Callout {
-        let counters = question.0.iter().map(|(_, counter)| (&self.of, counter));
-        store.callout(counters, hits, self.deadline.since(now).max(SHORTEST_TIMEOUT))
+    fn callout(&self, query: &WindowsQuery, hits: u64, now: Micros) -> Callout {
+        let counters = query.0.iter().map(|(_, counter)| (&self.of, counter));
+        self.store.callout(counters, hits, self.deadline.since(now).max(SHORTEST_TIMEOUT))
     }
 
     /// It was counted: it goes on if there was room for it. Each addition sees all those before it, so of several at
     /// once exactly as many go on as there is room for.
-    fn added(
-        self,
-        worker: &mut Worker,
-        now: Micros,
-        outcome: &Outcome<'_>,
-        reports: &mut Vec<Report>,
-    ) -> Counted {
-        let Step::Adding { question, .. } = &self.step else { return self.ask_host(Action::Wait) };
-        let Some(after) = question.answered(worker, now, outcome, reports) else { return uncounted(worker) };
-        self.known.hear_added(&after);
-        let cost = self.spending.cost;
+    fn added(self, now: Micros, outcome: &Outcome<'_>, reports: &mut Vec<Report>) -> Counted {
+        let CountingStep::Adding { query, .. } = &self.step else { return self.perform(Action::Wait) };
+        let Some(after) = query.answered(&self.store, now, outcome, reports) else {
+            return self.store.uncounted();
+        };
+        self.counter.observe_addition(&after);
+        let cost = self.charge.cost;
         let before = |state: &WindowState| WindowState { used: state.used.saturating_sub(cost), ..*state };
         let before: Vec<WindowState> = after.iter().map(before).collect();
         match decide(&before, cost) {
-            Decision::Admitted => Counted::Admitted(Standing { limit: self.spending.limit, states: after }),
+            Decision::Admitted => Counted::Admitted(LimitState { limit: self.charge.limit, windows: after }),
             Decision::Refused { reset, .. } => {
-                self.known.refuse(&before, cost);
+                self.counter.refuse(&before, cost);
                 self.exhausted(after, reset)
             }
             // The plan was asked before whether it ever fits.
@@ -179,7 +165,7 @@ impl Counting {
 
     fn exhausted(self, mut states: Vec<WindowState>, reset: Micros) -> Counted {
         cap(&mut states);
-        Counted::Exhausted { standing: Standing { limit: self.spending.limit, states }, reset }
+        Counted::Exhausted { state: LimitState { limit: self.charge.limit, windows: states }, reset }
     }
 }
 
@@ -187,12 +173,5 @@ impl Counting {
 pub(super) fn cap(states: &mut [WindowState]) {
     for state in states {
         state.used = state.used.min(state.max);
-    }
-}
-
-fn uncounted(worker: &Worker) -> Counted {
-    match &worker.store {
-        Store::Ratelimit(store) => store.uncounted(),
-        Store::Local(_) => Counted::Unavailable,
     }
 }

@@ -1,26 +1,26 @@
-//! The store in envoyproxy/ratelimit, as one worker thread sees it: how it is reached, and what was heard from it.
+//! The store in envoyproxy/ratelimit, as one worker thread sees it: how it is reached, and what was observed of it.
 
 mod counting;
-mod known;
+mod observation;
 mod reading;
 
-pub(in crate::gate) use counting::Counting;
-pub(in crate::gate) use known::Known;
-pub(in crate::gate) use reading::Reading;
+pub(in crate::gate) use counting::RatelimitCounting;
+pub(in crate::gate) use reading::RatelimitReading;
 
-use self::known::Memory;
+use self::observation::{CounterState, CounterStates};
+use super::{Counted, CounterOwner};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::OnError;
-use crate::gate::spender::Spender;
-use crate::gate::store::{Counted, Store};
-use crate::gate::worker::Worker;
 use crate::http::{Callout, Outcome, Request};
 use crate::log_limit::LogLimit;
+use crate::machine::InquiryId;
 use crate::plan_table::Window;
 use crate::quota::WindowState;
 use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, answer, request};
 use crate::report::Report;
 use crate::time::Micros;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How many counters of signed-in callers a worker remembers.
@@ -35,24 +35,24 @@ pub(in crate::gate) struct RatelimitStore {
     domain: String,
     timeout: Duration,
     on_error: OnError,
-    signed_in: Memory,
-    anonymous: Memory,
-    failures_logged: LogLimit,
+    signed_in: RefCell<CounterStates>,
+    anonymous: RefCell<CounterStates>,
+    failures_logged: RefCell<LogLimit>,
 }
 
 /// Windows that the service is asked about, each by the name that it has at that time.
 #[derive(Debug)]
-pub(in crate::gate) struct Question(Vec<(Window, Counter)>);
+struct WindowsQuery(Vec<(Window, Counter)>);
 
-impl Question {
+impl WindowsQuery {
     fn new(windows: &[Window], now: Micros) -> Self {
-        Question(windows.iter().map(|window| (*window, Counter::at(window.per, now))).collect())
+        WindowsQuery(windows.iter().map(|window| (*window, Counter::at(window.per, now))).collect())
     }
 
-    /// How the windows stand, in their order; nothing, and a report of it, if the service does not say.
+    /// Returns how the windows stand, in their order; nothing, and a report of it, if the service does not say.
     fn answered(
         &self,
-        worker: &mut Worker,
+        store: &RatelimitStore,
         now: Micros,
         outcome: &Outcome<'_>,
         reports: &mut Vec<Report>,
@@ -60,36 +60,61 @@ impl Question {
         match answer::read(outcome, &self.0, now) {
             Ok(states) => Some(states),
             Err(error) => {
-                reports.extend(worker.store_failed(error, now));
+                reports.extend(store.failed(&error, now));
                 None
             }
         }
     }
 }
 
+/// Windows of one counter that are read for all requests of the worker thread.
+#[derive(Debug)]
+pub(in crate::gate) struct WindowsInquiry {
+    store: Rc<RatelimitStore>,
+    counter: Rc<CounterState>,
+    query: WindowsQuery,
+}
+
+impl WindowsInquiry {
+    /// Notes that they are being read.
+    pub(in crate::gate) fn began(&self, inquiry: InquiryId) {
+        self.counter.asked(inquiry);
+    }
+
+    /// Takes what the service says of them.
+    pub(in crate::gate) fn ended(&self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
+        let mut reports = Vec::new();
+        match self.query.answered(&self.store, now, outcome, &mut reports) {
+            Some(states) => self.counter.observe_answer(&states),
+            None => self.counter.not_answered(),
+        }
+        reports
+    }
+}
+
 impl RatelimitStore {
-    /// The service behind that cluster, of which nothing was heard yet.
+    /// Returns the service behind that cluster, of which nothing was observed yet.
     pub(in crate::gate) fn new(cluster: &str, domain: &str, timeout: Duration, on_error: OnError) -> Self {
         RatelimitStore {
             cluster: cluster.to_owned(),
             domain: domain.to_owned(),
             timeout,
             on_error,
-            signed_in: Memory::new(SIGNED_IN_MAX),
-            anonymous: Memory::new(ANONYMOUS_MAX),
-            failures_logged: LogLimit::default(),
+            signed_in: RefCell::new(CounterStates::new(SIGNED_IN_MAX)),
+            anonymous: RefCell::new(CounterStates::new(ANONYMOUS_MAX)),
+            failures_logged: RefCell::default(),
         }
     }
 
-    /// What is known of a counter.
-    fn known(&mut self, spender: &Spender, of: &CounterOf) -> std::rc::Rc<Known> {
-        match spender {
-            Spender::Caller { .. } => self.signed_in.of(of),
-            Spender::Anonymous { .. } => self.anonymous.of(of),
+    /// Returns what is known of a counter.
+    fn counter(&self, owner: CounterOwner<'_>, of: &CounterOf) -> Rc<CounterState> {
+        match owner {
+            CounterOwner::Subject(_) => self.signed_in.borrow_mut().of(of),
+            CounterOwner::Network(_) => self.anonymous.borrow_mut().of(of),
         }
     }
 
-    /// One call for all the windows: adds `hits` to each.
+    /// Returns one call for all the windows, which adds `hits` to each.
     fn callout<'a>(
         &self,
         counters: impl IntoIterator<Item = (&'a CounterOf, &'a Counter)>,
@@ -101,39 +126,20 @@ impl RatelimitStore {
         Callout { cluster: self.cluster.clone(), timeout, request }
     }
 
-    /// What becomes of a request that cannot be counted.
+    /// Returns what becomes of a request that cannot be counted.
     fn uncounted(&self) -> Counted {
         match self.on_error {
             OnError::Allow => Counted::Uncounted,
             OnError::Deny => Counted::Unavailable,
         }
     }
-}
 
-impl Worker {
-    /// The service has said how windows stand that a request asked about, or has not.
-    pub(in crate::gate) fn windows_read(
-        &mut self,
-        now: Micros,
-        known: &Known,
-        question: &Question,
-        outcome: &Outcome<'_>,
-    ) -> Vec<Report> {
-        let mut reports = Vec::new();
-        match question.answered(self, now, outcome, &mut reports) {
-            Some(states) => known.hear(&states),
-            None => known.not_answered(),
-        }
-        reports
-    }
-
-    /// The service cannot be asked. Said once a minute at most.
-    fn store_failed(&mut self, error: AnswerError, now: Micros) -> Option<Report> {
-        let Store::Ratelimit(store) = &mut self.store else { return None };
-        if !store.failures_logged.is_due(now) {
+    /// Reports that the service cannot be asked, once a minute at most.
+    fn failed(&self, error: &AnswerError, now: Micros) -> Option<Report> {
+        if !self.failures_logged.borrow_mut().is_due(now) {
             return None;
         }
-        let requests = match store.on_error {
+        let requests = match self.on_error {
             OnError::Allow => "served uncounted",
             OnError::Deny => "refused with 503",
         };

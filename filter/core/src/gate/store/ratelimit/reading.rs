@@ -1,63 +1,59 @@
 //! Reads counters in envoyproxy/ratelimit: all limits of a plan in one call that adds nothing.
 
 use super::counting::cap;
-use super::{Question, RatelimitStore};
-use crate::gate::spender::Spender;
-use crate::gate::store::{self, Read, Standing};
-use crate::gate::worker::Worker;
+use super::{RatelimitStore, WindowsQuery};
+use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
 use crate::machine::{Action, CallId, Input};
 use crate::plan_table::Window;
 use crate::quota::ratelimit::CounterOf;
 use crate::report::Report;
 use crate::time::Micros;
+use std::rc::Rc;
 
 /// Counters that are being read.
 #[derive(Debug)]
-pub(in crate::gate) struct Reading {
+pub(in crate::gate) struct RatelimitReading {
+    store: Rc<RatelimitStore>,
     /// Each limit, and how many windows it has.
     limits: Vec<(String, usize)>,
     /// The windows of all of them.
-    question: Question,
+    query: WindowsQuery,
 }
 
-impl Reading {
+impl RatelimitReading {
     /// Begins.
     pub(in crate::gate) fn begin(
-        store: &RatelimitStore,
-        spender: &Spender,
+        store: Rc<RatelimitStore>,
+        owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
         now: Micros,
     ) -> Read {
-        let (mut names, mut question, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut query, mut of) = (Vec::new(), Vec::new(), Vec::new());
         for (limit, windows) in limits {
-            let Some(counter_of) = spender.counter_of(&limit) else { return Read::Unavailable };
+            let counter_of = owner.descriptor(&limit);
             of.extend(windows.iter().map(|_| counter_of.clone()));
-            question.extend(Question::new(&windows, now).0);
+            query.extend(WindowsQuery::new(&windows, now).0);
             names.push((limit, windows.len()));
         }
-        let counters = of.iter().zip(&question).map(|(of, (_, counter)): (&CounterOf, _)| (of, counter));
+        let counters = of.iter().zip(&query).map(|(of, (_, counter)): (&CounterOf, _)| (of, counter));
         let callout = store.callout(counters, 0, store.timeout);
-        let reading = Reading { limits: names, question: Question(question) };
-        Read::Ask(store::Reading::Ratelimit(reading), Action::Call(vec![(CallId(0), callout)]))
+        let reading = RatelimitReading { store, limits: names, query: WindowsQuery(query) };
+        reading.perform(Action::Call(vec![(CallId(0), callout)]))
     }
 
-    /// Goes on with what the service says.
-    pub(in crate::gate) fn go_on(
-        self,
-        worker: &mut Worker,
-        now: Micros,
-        input: &Input<'_>,
-        reports: &mut Vec<Report>,
-    ) -> Read {
-        let Input::Answered { outcome, .. } = input else {
-            return Read::Ask(store::Reading::Ratelimit(self), Action::Wait);
-        };
-        let Some(mut states) = self.question.answered(worker, now, outcome, reports) else {
+    fn perform(self, action: Action) -> Read {
+        Read::Perform(Reading::Ratelimit(self), action)
+    }
+
+    /// Continues with what the host says.
+    pub(in crate::gate) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
+        let Input::Answered { outcome, .. } = input else { return self.perform(Action::Wait) };
+        let Some(mut states) = self.query.answered(&self.store, now, outcome, reports) else {
             return Read::Unavailable;
         };
         cap(&mut states);
         let mut states = states.into_iter();
-        let standing = |(limit, windows)| Standing { limit, states: states.by_ref().take(windows).collect() };
-        Read::Done(self.limits.into_iter().map(standing).collect())
+        let state = |(limit, windows)| LimitState { limit, windows: states.by_ref().take(windows).collect() };
+        Read::Done(self.limits.into_iter().map(state).collect())
     }
 }

@@ -1,0 +1,223 @@
+//! The little of DER (X.690) that an RSA public key is written in. Structure only: computes nothing.
+
+use super::error::{KeyError, MODULUS_BITS_MIN};
+
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const SEQUENCE: u8 = 0x30;
+
+/// `AlgorithmIdentifier` of rsaEncryption without its outer tag: OID 1.2.840.113549.1.1.1 and NULL (RFC 8017 §A.1).
+const RSA_ENCRYPTION: [u8; 13] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+
+/// The largest that is taken; BoringSSL's bound.
+const MODULUS_BITS_MAX: usize = 16 * 1024;
+/// The largest exponent that BoringSSL takes is of 33 bits.
+const EXPONENT_BITS_MAX: usize = 33;
+
+/// The modulus and the exponent of an RSA public key, big-endian, without leading zeros.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RsaNumbers<'a> {
+    modulus: &'a [u8],
+    exponent: &'a [u8],
+}
+
+impl<'a> RsaNumbers<'a> {
+    /// Takes two unsigned big-endian numbers.
+    ///
+    /// # Errors
+    /// [`KeyError::Weak`] for a modulus of too few bits; [`KeyError::NotAKey`] for what is no RSA key: an even number,
+    /// an exponent of 1 (which leaves every text its own signature), or sizes that Envoy's library refuses.
+    pub(super) fn new(modulus: &'a [u8], exponent: &'a [u8]) -> Result<Self, KeyError> {
+        let numbers = RsaNumbers { modulus: without_zeros(modulus), exponent: without_zeros(exponent) };
+        let (bits, exponent_bits) = (bits(numbers.modulus), bits(numbers.exponent));
+        let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+        let sizes_fit = bits <= MODULUS_BITS_MAX && (2..=EXPONENT_BITS_MAX).contains(&exponent_bits);
+        match (odd(numbers.modulus) && odd(numbers.exponent) && sizes_fit, bits >= MODULUS_BITS_MIN) {
+            (false, _) => Err(KeyError::NotAKey),
+            (true, false) => Err(KeyError::Weak { bits }),
+            (true, true) => Ok(numbers),
+        }
+    }
+
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) or a bare RSAPublicKey (PKCS#1, RFC 8017 §A.1.1).
+    ///
+    /// # Errors
+    /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] where it looks like one; [`KeyError::OtherAlgorithm`];
+    /// those of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
+    pub(super) fn from_der(der: &'a [u8]) -> Result<Self, KeyError> {
+        let outer = whole(der, SEQUENCE).ok_or(KeyError::NotAKey)?;
+        match outer.first() {
+            Some(&INTEGER) => rsa_public_key(outer),
+            Some(&SEQUENCE) => subject_public_key_info(outer),
+            _ => Err(KeyError::NotAKey),
+        }
+    }
+
+    /// The DER of these numbers as a SubjectPublicKeyInfo.
+    pub(super) fn to_spki(&self) -> Vec<u8> {
+        let numbers = [unsigned(self.modulus), unsigned(self.exponent)].concat();
+        let mut bits = vec![0]; // no unused bits at the end
+        bits.extend(element(SEQUENCE, &numbers));
+        element(SEQUENCE, &[element(SEQUENCE, &RSA_ENCRYPTION), element(BIT_STRING, &bits)].concat())
+    }
+}
+
+/// The contents of an RSAPublicKey: two numbers. A private key begins with its version, 0 or 1.
+fn rsa_public_key(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
+    let (modulus, rest) = next(contents, INTEGER).ok_or(KeyError::NotAKey)?;
+    if matches!(modulus, [0 | 1]) {
+        return Err(KeyError::PrivateKey);
+    }
+    let exponent = whole(rest, INTEGER).ok_or(KeyError::NotAKey)?;
+    RsaNumbers::new(modulus, exponent)
+}
+
+/// The contents of a SubjectPublicKeyInfo: an algorithm and a bit string that holds an RSAPublicKey.
+fn subject_public_key_info(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
+    let (algorithm, rest) = next(contents, SEQUENCE).ok_or(KeyError::NotAKey)?;
+    // A certificate is three elements, the second of them a sequence again: what signed it.
+    if next(rest, SEQUENCE).is_some() {
+        return Err(KeyError::Certificate);
+    }
+    let bits = whole(rest, BIT_STRING).ok_or(KeyError::NotAKey)?;
+    if algorithm != RSA_ENCRYPTION {
+        return Err(KeyError::OtherAlgorithm);
+    }
+    let key = bits.strip_prefix(&[0]).and_then(|key| whole(key, SEQUENCE)).ok_or(KeyError::NotAKey)?;
+    rsa_public_key(key)
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    number.get(first..).unwrap_or_default()
+}
+
+/// How many bits a number without leading zeros has.
+fn bits(number: &[u8]) -> usize {
+    let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    number.len().saturating_mul(8).saturating_sub(unused)
+}
+
+/// A number as an INTEGER, which is signed: a zero goes before a highest bit that is set.
+fn unsigned(number: &[u8]) -> Vec<u8> {
+    let sign: &[u8] = if number.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
+    element(INTEGER, &[sign, number].concat())
+}
+
+/// A tag, the length and the contents.
+fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = contents.len().to_be_bytes();
+    let length = without_zeros(&length);
+    let mut element = vec![tag];
+    match length {
+        [] => element.push(0),
+        [short] if *short < 0x80 => element.push(*short),
+        // At most eight bytes, so the sum fits.
+        long => {
+            element.push(0x80 | long.len() as u8);
+            element.extend(long);
+        }
+    }
+    element.extend(contents);
+    element
+}
+
+/// The contents of the one element with that tag that is all there is.
+fn whole(der: &[u8], tag: u8) -> Option<&[u8]> {
+    next(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(contents, _)| contents)
+}
+
+/// The contents of the first element, which must have that tag, and what follows it.
+fn next(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match der.strip_prefix(&[tag])? {
+        [short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
+        [0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::auth::token::tests::factory::own_key;
+    use proptest::prelude::*;
+    use rsa::pkcs8::EncodePublicKey;
+
+    fn spki() -> Vec<u8> {
+        own_key().private.to_public_key().to_public_key_der().unwrap().into_vec()
+    }
+
+    #[test]
+    fn what_is_written_is_what_another_library_writes() {
+        assert_eq!(RsaNumbers::from_der(&spki()).unwrap().to_spki(), spki());
+    }
+
+    #[test]
+    fn a_key_is_the_whole_of_its_bytes() {
+        let spki = spki();
+        for length in 0..spki.len() {
+            assert_eq!(RsaNumbers::from_der(&spki[..length]), Err(KeyError::NotAKey), "cut off at {length}");
+        }
+        assert_eq!(
+            RsaNumbers::from_der(&[spki, vec![0]].concat()),
+            Err(KeyError::NotAKey),
+            "something behind it"
+        );
+    }
+
+    #[test]
+    fn sizes_are_counted_in_bits_without_leading_zeros() {
+        let of_bits = |bits: usize| {
+            let mut number = vec![0xff; bits.div_ceil(8)];
+            number[0] >>= number.len() * 8 - bits;
+            number
+        };
+        let cases = [
+            ("the smallest", of_bits(2048), vec![3], Ok(())),
+            ("one bit less", of_bits(2047), vec![3], Err(KeyError::Weak { bits: 2047 })),
+            (
+                "zeros do not make it longer",
+                [vec![0; 8], of_bits(2047)].concat(),
+                vec![3],
+                Err(KeyError::Weak { bits: 2047 }),
+            ),
+            ("the largest", of_bits(16 * 1024), vec![3], Ok(())),
+            ("one bit more", of_bits(16 * 1024 + 1), vec![3], Err(KeyError::NotAKey)),
+            ("the largest exponent", of_bits(2048), of_bits(33), Ok(())),
+            ("one bit more of it", of_bits(2048), of_bits(34), Err(KeyError::NotAKey)),
+            ("an exponent of 1", of_bits(2048), vec![0, 1], Err(KeyError::NotAKey)),
+            ("an even exponent", of_bits(2048), vec![2], Err(KeyError::NotAKey)),
+            ("no exponent", of_bits(2048), vec![], Err(KeyError::NotAKey)),
+            ("no modulus", vec![], vec![3], Err(KeyError::NotAKey)),
+        ];
+        for (why, modulus, exponent, want) in cases {
+            assert_eq!(RsaNumbers::new(&modulus, &exponent).map(|_| ()), want, "{why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_survive_the_way_through_der(
+            mut modulus in proptest::collection::vec(any::<u8>(), 256..600),
+            exponent in (1..u64::from(u32::MAX)).prop_map(|half| half * 2 + 1),
+        ) {
+            modulus[0] |= 0x80;
+            *modulus.last_mut().unwrap() |= 1;
+            let exponent = exponent.to_be_bytes();
+            let numbers = RsaNumbers::new(&modulus, &exponent).unwrap();
+            let der = numbers.to_spki();
+            prop_assert_eq!(RsaNumbers::from_der(&der), Ok(numbers));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), place in 0..290_usize) {
+            let _ = RsaNumbers::from_der(&bytes);
+            let mut spki = spki();
+            spki.splice(place.min(spki.len()).., bytes);
+            let _ = RsaNumbers::from_der(&spki);
+        }
+    }
+}

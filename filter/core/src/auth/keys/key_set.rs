@@ -1,0 +1,94 @@
+//! The keys that session tokens may be signed with, and which of them to try for a token.
+
+use super::der::RsaNumbers;
+use super::error::{KEYS_MAX, KeyError};
+
+/// An RSA public key that an RS256 signature can be checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    spki: Vec<u8>,
+    id: Option<String>,
+}
+
+impl PublicKey {
+    /// Takes the DER of a SubjectPublicKeyInfo or of a PKCS#1 RSAPublicKey. Such a key has no id.
+    ///
+    /// # Errors
+    /// [`KeyError`] if it is neither, or too weak.
+    pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        Ok(PublicKey { spki: RsaNumbers::from_der(der)?.to_spki(), id: None })
+    }
+
+    /// Takes the numbers of a key, unsigned and big-endian, and its `kid`.
+    ///
+    /// # Errors
+    /// [`KeyError`] if they are none of an RSA key, or too weak.
+    pub fn from_numbers(modulus: &[u8], exponent: &[u8], id: Option<String>) -> Result<Self, KeyError> {
+        Ok(PublicKey { spki: RsaNumbers::new(modulus, exponent)?.to_spki(), id })
+    }
+
+    /// The DER of its SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Its `kid`, if it is known.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+/// The keys in force, at most [`KEYS_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet {
+    keys: Vec<PublicKey>,
+}
+
+impl KeySet {
+    /// A set of these keys; those behind the first [`KEYS_MAX`] are left out.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
+    }
+
+    /// The keys to try for a token with that `kid`: those of that id, then those whose id is not known, as from a PEM.
+    /// Without a `kid` all. None is [`super::TokenError::UnknownKey`].
+    pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
+        let named =
+            self.keys.iter().filter(move |key| key.id().is_some_and(|id| kid.is_none_or(|kid| id == kid)));
+        named.chain(self.keys.iter().filter(|key| key.id().is_none()))
+    }
+
+    /// Whether the key is (still) in force.
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::token::tests::factory::{own_key, stranger_key};
+
+    #[test]
+    fn a_token_is_tried_with_the_keys_of_its_id_and_then_those_without_one() {
+        let named = |id: &str| PublicKey { id: Some(id.to_owned()), ..own_key().public() };
+        let unnamed = stranger_key().public();
+        let set = KeySet::new([unnamed.clone(), named("a"), named("b")]);
+        let cases = [
+            ("a known id", Some("a"), vec![named("a"), unnamed.clone()]),
+            ("an unknown id", Some("c"), vec![unnamed.clone()]),
+            ("no id", None, vec![named("a"), named("b"), unnamed.clone()]),
+        ];
+        for (why, kid, want) in cases {
+            assert_eq!(set.candidates(kid).cloned().collect::<Vec<_>>(), want, "{why}");
+        }
+        assert_eq!(KeySet::new([named("a")]).candidates(Some("b")).count(), 0, "an unknown key");
+        assert!(set.contains(&named("b")) && !set.contains(&named("c")));
+        assert_eq!(KeySet::new((0..20).map(|_| named("a"))).candidates(None).count(), KEYS_MAX);
+    }
+}

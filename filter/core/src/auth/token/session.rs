@@ -1,0 +1,156 @@
+//! The claims of a session token whose signature holds, versions 1 and 2. Judges none of them: see [`super::rules`].
+
+use super::TokenError;
+use super::jws::Jws;
+use crate::clerk::numeric_date::numeric_date;
+use crate::ids::{OrganizationId, SessionId, UserId};
+use crate::json;
+use crate::machine::Verification;
+use crate::time::Micros;
+use serde_json::{Map, Value};
+
+/// A signed-in user, as the token tells it.
+#[derive(Clone, PartialEq)]
+pub struct Session {
+    /// `sub`: who.
+    pub user: UserId,
+    /// `sid`: in which session.
+    pub session: Option<SessionId>,
+    /// The active organisation: `o.id` in version 2, `org_id` in version 1.
+    pub organization: Option<OrganizationId>,
+    /// `iss`; `None` if it is missing or no text.
+    pub issuer: Option<String>,
+    /// `azp`: the origin that the token was issued to. Empty text counts as absent, as in `@clerk/backend`.
+    pub authorized_party: ClaimNames,
+    /// `aud`: whom it is meant for.
+    pub audience: ClaimNames,
+    /// `exp`.
+    pub expires_at: Micros,
+    /// `nbf`.
+    pub not_before: Option<Micros>,
+    /// `iat`.
+    pub issued_at: Option<Micros>,
+    /// `oiat`, else `iat`: a plan written to Clerk after this time is not in the claims.
+    pub claims_read_at: Option<Micros>,
+    /// `sts` is absent or `active`.
+    pub active: bool,
+    /// All claims, for those whose names their owner chose.
+    pub claims: Map<String, Value>,
+}
+
+/// A claim that is a name or a list of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimNames {
+    /// The claim is missing or null.
+    Absent,
+    /// The names.
+    Are(Vec<String>),
+    /// It is of another type, which fits no name.
+    Unusable,
+}
+
+impl Session {
+    /// Reads the claims of a token whose signature was checked.
+    ///
+    /// # Errors
+    /// [`TokenError::SignatureMismatch`] unless `signature` is [`Verification::Valid`];
+    /// [`TokenError::Malformed`] if a claim that is needed is missing or not what it should be;
+    /// [`TokenError::Unsupported`] if it is no user's, or of a claims version that is not known here.
+    pub fn from_jws(jws: &Jws, signature: Verification) -> Result<Self, TokenError> {
+        if signature == Verification::Valid { Self::read(jws) } else { Err(TokenError::SignatureMismatch) }
+    }
+
+    /// Reads the claims of a token that anybody may have made.
+    pub(super) fn read(jws: &Jws) -> Result<Self, TokenError> {
+        let claims = json::read_object(jws.payload())
+            .ok_or(TokenError::Malformed("its claims are not a JSON object, or name a member twice"))?;
+        let issued_at = optional_date(&claims, "iat", TokenError::Malformed("`iat` is not a time"))?;
+        Ok(Session {
+            user: user(&claims)?,
+            session: session(&claims)?,
+            organization: organization(&claims)?,
+            issuer: claims.get("iss").and_then(Value::as_str).map(str::to_owned),
+            authorized_party: authorized_party(&claims),
+            audience: one_name_or_several(claims.get("aud")),
+            expires_at: claims
+                .get("exp")
+                .and_then(numeric_date)
+                .ok_or(TokenError::Malformed("`exp` is missing or not a time"))?,
+            not_before: optional_date(&claims, "nbf", TokenError::Malformed("`nbf` is not a time"))?,
+            issued_at,
+            claims_read_at: jws.claims_read_at().or(issued_at),
+            active: claims.get("sts").is_none_or(|sts| sts.is_null() || sts == "active"),
+            claims,
+        })
+    }
+}
+
+impl std::fmt::Debug for Session {
+    /// Who and until when; the other claims may hold anything.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Session");
+        debug.field("user", &self.user).field("organization", &self.organization);
+        debug.field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+fn optional_date(
+    claims: &Map<String, Value>,
+    name: &str,
+    error: TokenError,
+) -> Result<Option<Micros>, TokenError> {
+    claims.get(name).map(|value| numeric_date(value).ok_or(error)).transpose()
+}
+
+fn user(claims: &Map<String, Value>) -> Result<UserId, TokenError> {
+    match claims.get("sub").and_then(Value::as_str) {
+        Some(machine) if machine.starts_with("mch_") => {
+            Err(TokenError::Unsupported("a machine token carries no plan; use a session token"))
+        }
+        sub => UserId::parse(sub.unwrap_or_default())
+            .map_err(|_| TokenError::Malformed("`sub` is not the id of a Clerk user")),
+    }
+}
+
+fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, TokenError> {
+    let error = TokenError::Malformed("`sid` is not the id of a Clerk session");
+    match claims.get("sid") {
+        None | Some(Value::Null) => Ok(None),
+        Some(sid) => SessionId::parse(sid.as_str().unwrap_or_default()).map(Some).map_err(|_| error),
+    }
+}
+
+/// The active organisation. Each version has its own claim, and only that one counts: the other may be a custom claim
+/// that shows what the user wrote.
+fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, TokenError> {
+    let second_version = match claims.get("v") {
+        None | Some(Value::Null) => false,
+        Some(version) if *version == 1 || *version == "1" => false,
+        Some(version) if *version == 2 || *version == "2" => true,
+        Some(_) => return Err(TokenError::Unsupported("its claims are of an unknown version")),
+    };
+    let claim = claims.get(if second_version { "o" } else { "org_id" });
+    let Some(active) = claim.filter(|claim| !claim.is_null()) else { return Ok(None) };
+    let id = if second_version { active.get("id") } else { Some(active) };
+    let error = TokenError::Malformed("the active organisation has no id of one");
+    OrganizationId::parse(id.and_then(Value::as_str).unwrap_or_default()).map(Some).map_err(|_| error)
+}
+
+/// Clerk leaves out `azp`, or leaves it empty, in tokens of requests without an `Origin` field.
+fn authorized_party(claims: &Map<String, Value>) -> ClaimNames {
+    one_name(claims.get("azp").filter(|party| *party != ""))
+}
+
+fn one_name(claim: Option<&Value>) -> ClaimNames {
+    match claim {
+        None | Some(Value::Null) => ClaimNames::Absent,
+        Some(Value::String(name)) => ClaimNames::Are(vec![name.clone()]),
+        Some(_) => ClaimNames::Unusable,
+    }
+}
+
+fn one_name_or_several(claim: Option<&Value>) -> ClaimNames {
+    let Some(Value::Array(entries)) = claim else { return one_name(claim) };
+    let names: Option<Vec<String>> = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
+    names.map_or(ClaimNames::Unusable, ClaimNames::Are)
+}

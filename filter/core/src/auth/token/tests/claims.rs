@@ -1,0 +1,369 @@
+//! Cases of a rightly signed token's claims, and of the rules that they are judged by.
+
+use super::factory::{Draft, NOW_S, judge, own_keys, rules};
+use super::{verdict, with_bytes, with_member};
+use crate::auth::token::TokenRules;
+use crate::time::Micros;
+use serde_json::{Value, json};
+
+/// Why, what is done to a session token that would pass, and the verdict.
+type Case = (&'static str, fn(&mut Draft), &'static str);
+
+/// The same, with other rules.
+type RulesCase = (&'static str, fn(&mut Draft, &mut TokenRules), &'static str);
+
+/// Why, what is done to a session token, and what is read of it.
+type Reading<T> = (&'static str, fn(&mut Draft), Option<T>);
+
+/// The skew of [`rules`].
+const SKEW_S: i64 = 5;
+
+const SUBJECT: &[Case] = &[
+    ("no sub", |t| t.without("sub"), "malformed_token"),
+    ("sub empty", |t| t.claim("sub", ""), "malformed_token"),
+    ("sub null", |t| t.claim("sub", json!(null)), "malformed_token"),
+    ("sub a number", |t| t.claim("sub", 1), "malformed_token"),
+    ("sub a list", |t| t.claim("sub", json!(["user_1"])), "malformed_token"),
+    ("sub an organisation", |t| t.claim("sub", "org_1"), "malformed_token"),
+    ("sub a machine", |t| t.claim("sub", "mch_1"), "unsupported_token"),
+    ("sub with a line break", |t| t.claim("sub", "user_1\r\nx-tollgate-plan: enterprise"), "malformed_token"),
+    ("sub with CR", |t| t.claim("sub", "user_1\r"), "malformed_token"),
+    ("sub with LF", |t| t.claim("sub", "user_1\n"), "malformed_token"),
+    ("sub with NUL", |t| t.claim("sub", "user_1\0"), "malformed_token"),
+    ("sub with a blank", |t| t.claim("sub", "user_1 "), "malformed_token"),
+    (
+        "sub that is not UTF-8",
+        |t| t.raw_claims = with_bytes(&t.claims, "user_1", b"user_\xff"),
+        "malformed_token",
+    ),
+    (
+        "sub with half of a surrogate pair",
+        |t| {
+            t.raw_claims = with_bytes(&t.claims, "user_1", br"user_\ud800");
+        },
+        "malformed_token",
+    ),
+    ("sub twice", |t| t.raw_claims = with_member(&t.claims, r#""sub":"user_2""#), "malformed_token"),
+    ("exp twice", |t| t.raw_claims = with_member(&t.claims, r#""exp":9999999999"#), "malformed_token"),
+    (
+        "a name twice further in",
+        |t| {
+            t.raw_claims = with_member(&t.claims, r#""metadata":{"plan":"free","plan":"pro"}"#);
+        },
+        "malformed_token",
+    ),
+    ("claims that are a list", |t| t.claims = json!([]), "malformed_token"),
+    ("claims that are null", |t| t.claims = json!(null), "malformed_token"),
+    ("claims that are no JSON", |t| t.raw_claims = Some(b"sub=user_1".to_vec()), "malformed_token"),
+    ("no claims at all", |t| t.raw_claims = Some(Vec::new()), "malformed_token"),
+    (
+        "claims with something behind them",
+        |t| t.raw_claims = with_bytes(&t.claims, "}", b"}{}"),
+        "malformed_token",
+    ),
+    (
+        "a number beyond what is representable",
+        |t| {
+            t.raw_claims = with_member(&t.claims, r#""x":1e400"#);
+        },
+        "ok",
+    ),
+    (
+        "metadata with half of a surrogate pair, and deeper than is read",
+        |t| {
+            let deep =
+                format!(r#""metadata":{{"note":"\ud83d","x":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+            t.raw_claims = with_member(&t.claims, &deep);
+        },
+        "ok",
+    ),
+    (
+        "exp beyond what is representable",
+        |t| t.raw_claims = with_bytes(&t.claims, r#""exp":"#, br#""exp":1e400,"y":"#),
+        "malformed_token",
+    ),
+    ("no sid", |t| t.without("sid"), "ok"),
+    ("sid null", |t| t.claim("sid", json!(null)), "ok"),
+    ("sid with a line break", |t| t.claim("sid", "sess_1\r\nx: y"), "malformed_token"),
+    ("sid of another kind", |t| t.claim("sid", "client_1"), "malformed_token"),
+    ("sid a number", |t| t.claim("sid", 1), "malformed_token"),
+];
+
+const TIME: &[Case] = &[
+    ("expires one second after now - skew", |t| t.claim("exp", NOW_S - SKEW_S + 1), "ok"),
+    ("expires a fraction after now - skew", |t| t.claim("exp", (NOW_S - SKEW_S) as f64 + 0.5), "ok"),
+    ("expires at exactly now - skew", |t| t.claim("exp", NOW_S - SKEW_S), "token_expired"),
+    ("expired before", |t| t.claim("exp", NOW_S - SKEW_S - 1), "token_expired"),
+    ("exp 0", |t| t.claim("exp", 0), "token_expired"),
+    ("exp before the epoch", |t| t.claim("exp", -1), "token_expired"),
+    ("no exp", |t| t.without("exp"), "malformed_token"),
+    ("exp null", |t| t.claim("exp", json!(null)), "malformed_token"),
+    ("exp as text", |t| t.claim("exp", "1800000055"), "malformed_token"),
+    ("exp true", |t| t.claim("exp", true), "malformed_token"),
+    ("exp a list", |t| t.claim("exp", json!([NOW_S + 55])), "malformed_token"),
+    ("exp -1e300", |t| t.claim("exp", -1e300), "malformed_token"),
+    ("exp 1e300", |t| t.claim("exp", 1e300), "malformed_token"),
+    ("exp the last date", |t| t.claim("exp", 8_640_000_000_000_i64), "ok"),
+    ("exp beyond the range of dates", |t| t.claim("exp", 8_640_000_000_001_i64), "malformed_token"),
+    ("exp before the range of dates", |t| t.claim("exp", -8_640_000_000_001_i64), "malformed_token"),
+    ("exp the largest integer", |t| t.claim("exp", u64::MAX), "malformed_token"),
+    ("exp the smallest integer", |t| t.claim("exp", i64::MIN), "malformed_token"),
+    ("no nbf", |t| t.without("nbf"), "ok"),
+    ("nbf at exactly now + skew", |t| t.claim("nbf", NOW_S + SKEW_S), "ok"),
+    ("nbf a fraction later", |t| t.claim("nbf", (NOW_S + SKEW_S) as f64 + 0.5), "token_not_yet_valid"),
+    ("nbf one second later", |t| t.claim("nbf", NOW_S + SKEW_S + 1), "token_not_yet_valid"),
+    ("nbf null", |t| t.claim("nbf", json!(null)), "malformed_token"),
+    ("nbf as text", |t| t.claim("nbf", "0"), "malformed_token"),
+    ("nbf -1e300", |t| t.claim("nbf", -1e300), "malformed_token"),
+    ("no iat", |t| t.without("iat"), "ok"),
+    ("iat at exactly now + skew", |t| t.claim("iat", NOW_S + SKEW_S), "ok"),
+    ("iat one second later", |t| t.claim("iat", NOW_S + SKEW_S + 1), "token_not_yet_valid"),
+    ("iat null", |t| t.claim("iat", json!(null)), "malformed_token"),
+    ("iat 1e300", |t| t.claim("iat", 1e300), "malformed_token"),
+    (
+        "expired and not yet valid",
+        |t| {
+            t.claim("exp", 1);
+            t.claim("nbf", NOW_S + 100);
+        },
+        "token_expired",
+    ),
+];
+
+const STATUS: &[Case] = &[
+    ("no sts", |t| t.without("sts"), "ok"),
+    ("sts null", |t| t.claim("sts", json!(null)), "ok"),
+    ("sts pending", |t| t.claim("sts", "pending"), "session_pending"),
+    ("an unknown sts", |t| t.claim("sts", "revoked"), "session_pending"),
+    ("sts of another type", |t| t.claim("sts", true), "session_pending"),
+    (
+        "pending and expired",
+        |t| {
+            t.claim("sts", "pending");
+            t.claim("exp", 1);
+        },
+        "token_expired",
+    ),
+    ("no iss", |t| t.without("iss"), "wrong_issuer"),
+    ("iss a list", |t| t.claim("iss", json!(["https://clerk.example.com"])), "wrong_issuer"),
+    ("another iss", |t| t.claim("iss", "https://clerk.example.org"), "wrong_issuer"),
+    ("iss with a slash more", |t| t.claim("iss", "https://clerk.example.com/"), "wrong_issuer"),
+    ("iss with more behind it", |t| t.claim("iss", "https://clerk.example.com.evil.example"), "wrong_issuer"),
+    ("iss in capitals", |t| t.claim("iss", "https://CLERK.example.com"), "wrong_issuer"),
+    ("no v", |t| t.without("v"), "ok"),
+    ("v null", |t| t.claim("v", json!(null)), "ok"),
+    ("v 1", |t| t.claim("v", 1), "ok"),
+    ("v 3", |t| t.claim("v", 3), "unsupported_token"),
+    ("v 2 as text", |t| t.claim("v", "2"), "ok"),
+    ("v 1 as text", |t| t.claim("v", "1"), "ok"),
+    ("v 3 as text", |t| t.claim("v", "3"), "unsupported_token"),
+    ("v empty", |t| t.claim("v", ""), "unsupported_token"),
+    ("v true", |t| t.claim("v", true), "unsupported_token"),
+    ("v a list", |t| t.claim("v", json!([2])), "unsupported_token"),
+    ("an organisation without id", |t| t.claim("o", json!({"slg": "acme"})), "malformed_token"),
+    (
+        "an organisation with an id of another kind",
+        |t| t.claim("o", json!({"id": "user_1"})),
+        "malformed_token",
+    ),
+    ("an organisation with a line break", |t| t.claim("o", json!({"id": "org_1\n"})), "malformed_token"),
+    ("an organisation that is text", |t| t.claim("o", "org_1"), "malformed_token"),
+    (
+        "an organisation of version 1 with a line break",
+        |t| {
+            t.without("v");
+            t.claim("org_id", "org_1\n");
+        },
+        "malformed_token",
+    ),
+    (
+        "an organisation of version 1 that is an object",
+        |t| {
+            t.without("v");
+            t.claim("org_id", json!({"id": "org_1"}));
+        },
+        "malformed_token",
+    ),
+];
+
+const PARTIES: &[RulesCase] = &[
+    ("the second authorized party", |t, _| t.claim("azp", "https://admin.example.com"), "ok"),
+    ("another azp", |t, _| t.claim("azp", "https://evil.example"), "unauthorized_party"),
+    ("azp with a slash more", |t, _| t.claim("azp", "https://app.example.com/"), "unauthorized_party"),
+    (
+        "azp with more behind it",
+        |t, _| t.claim("azp", "https://app.example.com.evil.example"),
+        "unauthorized_party",
+    ),
+    ("azp with another scheme", |t, _| t.claim("azp", "http://app.example.com"), "unauthorized_party"),
+    ("azp empty", |t, _| t.claim("azp", ""), "unauthorized_party"),
+    ("no azp", |t, _| t.without("azp"), "unauthorized_party"),
+    ("azp null", |t, _| t.claim("azp", json!(null)), "unauthorized_party"),
+    ("azp a list", |t, _| t.claim("azp", json!(["https://app.example.com"])), "unauthorized_party"),
+    ("azp an object", |t, _| t.claim("azp", json!({})), "unauthorized_party"),
+    (
+        "no azp, and none needed",
+        |t, r| {
+            t.without("azp");
+            r.require_azp = false;
+        },
+        "ok",
+    ),
+    (
+        "azp empty where none is needed",
+        |t, r| {
+            t.claim("azp", "");
+            r.require_azp = false;
+        },
+        "ok",
+    ),
+    (
+        "a blank as azp where none is needed",
+        |t, r| {
+            t.claim("azp", " ");
+            r.require_azp = false;
+        },
+        "unauthorized_party",
+    ),
+    (
+        "a wrong azp where none is needed",
+        |t, r| {
+            t.claim("azp", "https://evil.example");
+            r.require_azp = false;
+        },
+        "unauthorized_party",
+    ),
+    (
+        "a list as azp where none is needed",
+        |t, r| {
+            t.claim("azp", json!([]));
+            r.require_azp = false;
+        },
+        "unauthorized_party",
+    ),
+    (
+        "any azp where no list is configured",
+        |t, r| {
+            t.claim("azp", "https://evil.example");
+            r.authorized_parties.clear();
+        },
+        "ok",
+    ),
+    ("aud, not asked for", |t, _| t.claim("aud", "https://api.example.com"), "ok"),
+    ("aud of another type, not asked for", |t, _| t.claim("aud", 1), "ok"),
+    ("no aud", |_, r| r.audience = audience(), "wrong_audience"),
+    ("aud null", |t, r| asks(t, r, json!(null)), "wrong_audience"),
+    ("the right aud", |t, r| asks(t, r, json!("https://api.example.com")), "ok"),
+    ("another aud", |t, r| asks(t, r, json!("https://api.example.org")), "wrong_audience"),
+    ("aud empty", |t, r| asks(t, r, json!("")), "wrong_audience"),
+    ("aud a list with the right one", |t, r| asks(t, r, json!(["x", "https://api.example.com"])), "ok"),
+    ("aud a list without it", |t, r| asks(t, r, json!(["x"])), "wrong_audience"),
+    ("aud an empty list", |t, r| asks(t, r, json!([])), "wrong_audience"),
+    ("aud a mixed list", |t, r| asks(t, r, json!([1, "https://api.example.com"])), "wrong_audience"),
+    ("aud a number", |t, r| asks(t, r, json!(1)), "wrong_audience"),
+    ("aud an object", |t, r| asks(t, r, json!({"https://api.example.com": 1})), "wrong_audience"),
+    ("aud a list in a list", |t, r| asks(t, r, json!([["https://api.example.com"]])), "wrong_audience"),
+    (
+        "no skew: at exactly exp",
+        |t, r| {
+            t.claim("exp", NOW_S);
+            r.clock_skew = std::time::Duration::ZERO;
+        },
+        "token_expired",
+    ),
+    (
+        "no skew: one second before",
+        |t, r| {
+            t.claim("exp", NOW_S + 1);
+            r.clock_skew = std::time::Duration::ZERO;
+        },
+        "ok",
+    ),
+];
+
+fn audience() -> Vec<String> {
+    vec!["https://api.example.com".to_owned()]
+}
+
+/// Asks for an audience, and sets the claim.
+fn asks(draft: &mut Draft, rules: &mut TokenRules, aud: Value) {
+    draft.claim("aud", aud);
+    rules.audience = audience();
+}
+
+#[test]
+fn a_signed_token_is_judged_by_its_claims() {
+    for (why, edit, want) in SUBJECT.iter().chain(TIME).chain(STATUS) {
+        let mut draft = Draft::session();
+        edit(&mut draft);
+        assert_eq!(verdict(&draft, &rules()), *want, "{why}");
+    }
+}
+
+#[test]
+fn a_signed_token_is_judged_by_the_configured_parties() {
+    for (why, edit, want) in PARTIES {
+        let (mut draft, mut rules) = (Draft::session(), rules());
+        edit(&mut draft, &mut rules);
+        assert_eq!(verdict(&draft, &rules), *want, "{why}");
+    }
+}
+
+#[test]
+fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
+    let both: fn(&mut Draft) = |t| {
+        t.claim("o", json!({"id": "org_2", "slg": "acme", "rol": "admin"}));
+        t.claim("org_id", "org_1");
+    };
+    let cases: [Reading<&str>; 8] = [
+        ("no organisation is active", |_| {}, None),
+        ("version 2", |t| t.claim("v", 2), Some("org_2")),
+        ("version 2 in text", |t| t.claim("v", "2"), Some("org_2")),
+        ("version 1 says so", |t| t.claim("v", 1), Some("org_1")),
+        ("version 1 says so in text", |t| t.claim("v", "1"), Some("org_1")),
+        ("version 1 says nothing", |t| t.without("v"), Some("org_1")),
+        ("version 2 with only the claim of version 1", |t| t.without("o"), None),
+        ("null", |t| t.claim("o", json!(null)), None),
+    ];
+    for (place, (why, edit, want)) in cases.into_iter().enumerate() {
+        let mut draft = Draft::session();
+        if place > 0 {
+            both(&mut draft);
+        }
+        edit(&mut draft);
+        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        assert_eq!(session.organization.as_ref().map(|id| id.as_str()), want, "{why}");
+        assert_eq!(session.user.as_str(), "user_1");
+        assert_eq!(session.session.as_ref().map(|id| id.as_str()), Some("sess_1"));
+    }
+}
+
+#[test]
+fn claims_are_as_fresh_as_their_reading_not_as_the_token() {
+    let at = |secs: i64| Some(Micros::from_secs(secs.unsigned_abs()));
+    let cases: [Reading<Micros>; 3] = [
+        ("re-minted at the edge", |t| t.head("oiat", NOW_S - 90), at(NOW_S - 90)),
+        ("minted from the database", |_| {}, at(NOW_S - 5)),
+        ("nobody says", |t| t.without("iat"), None),
+    ];
+    for (why, edit, want) in cases {
+        let mut draft = Draft::session();
+        edit(&mut draft);
+        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        assert_eq!(session.claims_read_at, want, "{why}");
+    }
+}
+
+#[test]
+fn what_is_printed_of_a_session_and_its_token_holds_no_claim_of_choice() {
+    let mut draft = Draft::session();
+    draft.claim("email", "secret@example.com");
+    let token = draft.sign();
+    let jws = crate::auth::token::Jws::parse(token.as_bytes()).unwrap();
+    let session = judge(token.as_bytes(), &own_keys(), &rules()).unwrap();
+    let printed = format!("{jws:?} {session:?}");
+    assert!(
+        !printed.contains("secret") && !printed.contains(token.split('.').next_back().unwrap()),
+        "{printed}"
+    );
+}

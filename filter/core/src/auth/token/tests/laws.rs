@@ -1,0 +1,123 @@
+//! Laws of tokens: nothing panics, and no change to a token makes it pass.
+
+use super::factory::{Draft, NOW_S, judge, own_keys, rules};
+use crate::auth::token::Jws;
+use crate::auth::token::Session;
+use crate::machine::Verification;
+use crate::time::Micros;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+
+fn right_token() -> &'static [u8] {
+    static TOKEN: OnceLock<Vec<u8>> = OnceLock::new();
+    TOKEN.get_or_init(|| Draft::session().sign().into_bytes())
+}
+
+/// Any JSON, with names and values that mean something in a token among them.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (NOW_S - 20..NOW_S + 20).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        prop_oneof!["user_1", "org_1", "sess_1", "pending", "active", "RS256", "JWT"].prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(any_name(), inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    let known =
+        prop_oneof!["exp", "nbf", "iat", "sub", "sid", "azp", "aud", "iss", "sts", "v", "o", "id", "org_id"];
+    prop_oneof![known, "(alg|typ|kid|cat|crit|oiat)", "[a-z]{1,3}"]
+}
+
+/// A change to a token that changes its bytes.
+fn changed(place: usize, kind: u8, byte: u8) -> Option<Vec<u8>> {
+    let mut token = right_token().to_vec();
+    let place = place % token.len();
+    match kind {
+        0 => token[place] = byte,
+        1 => token.insert(place, byte),
+        2 => drop(token.remove(place)),
+        3 => token.truncate(place),
+        4 => token.push(byte),
+        _ => token[place] ^= 1 << (byte % 8),
+    }
+    (token != right_token()).then_some(token)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn arbitrary_bytes_never_pass(token in proptest::collection::vec(any::<u8>(), 0..256)) {
+        prop_assert!(judge(&token, &own_keys(), &rules()).is_err());
+    }
+
+    #[test]
+    fn a_changed_token_never_passes(place in any::<usize>(), kind in 0..6_u8, byte in any::<u8>()) {
+        if let Some(token) = changed(place, kind, byte) {
+            prop_assert!(judge(&token, &own_keys(), &rules()).is_err());
+        }
+    }
+
+    #[test]
+    fn any_header_is_taken_or_refused(header in any_json()) {
+        let mut draft = Draft::session();
+        draft.header = header;
+        if let Ok(jws) = Jws::parse(draft.unsigned().as_bytes()) {
+            prop_assert_eq!(&draft.header["alg"], "RS256");
+            prop_assert_eq!(jws.key_id(), draft.header["kid"].as_str());
+        }
+    }
+
+    #[test]
+    fn any_claims_are_taken_or_refused_and_nobody_passes_without_an_id(
+        claims in any_json(),
+        name in any_name(),
+        value in any_json(),
+    ) {
+        let mut one_edited = Draft::session();
+        one_edited.claim(&name, value);
+        for edited in [claims, one_edited.claims] {
+            let mut draft = Draft::session();
+            draft.claims = edited.clone();
+            let jws = Jws::parse(draft.unsigned().as_bytes());
+            let session = jws.and_then(|jws| Session::from_jws(&jws, Verification::Valid));
+            if let Ok(session) = session {
+                prop_assert_eq!(&json!(session.user.as_str()), &edited["sub"]);
+                let _ = rules().check(&session, Micros::from_secs(NOW_S.unsigned_abs()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_passes_exactly_between_its_times(exp in -40..40_i64, nbf in -40..40_i64, iat in -40..40_i64) {
+        let mut draft = Draft::session();
+        for (name, secs) in [("exp", exp), ("nbf", nbf), ("iat", iat)] {
+            draft.claim(name, NOW_S + secs);
+        }
+        let jws = Jws::parse(draft.unsigned().as_bytes()).unwrap();
+        let session = Session::from_jws(&jws, Verification::Valid).unwrap();
+        let passes = rules().check(&session, Micros::from_secs(NOW_S.unsigned_abs())).is_ok();
+        prop_assert_eq!(passes, exp > -5 && nbf <= 5 && iat <= 5);
+    }
+
+    #[test]
+    fn without_a_right_signature_there_is_no_session(unsupported in any::<bool>()) {
+        let jws = Jws::parse(right_token()).unwrap();
+        let signature = if unsupported { Verification::Unsupported } else { Verification::Invalid };
+        let error = Session::from_jws(&jws, signature).unwrap_err();
+        prop_assert_eq!(error.code().as_str(), "signature_mismatch");
+    }
+}
