@@ -1,13 +1,11 @@
 //! For each field of the document an example of what to write there: the cure when it is missing or malformed.
 
-use super::sections;
-
 /// An example of a field: what the field stands in (`*` for anything), the field (`*` for any), and the example.
 pub(super) type Example = (&'static str, &'static str, &'static str);
 
-/// A cure in words for what is wrong at that path.
-pub(super) fn cure(path: &str) -> String {
-    match example(path) {
+/// Returns a cure in words for what is wrong at that path. `section` are the examples of the section that it is in.
+pub(super) fn cure(path: &str, section: &[Example]) -> String {
+    match example(path, section) {
         Some(example) => format!("write it like `{example}`"),
         None => String::new(),
     }
@@ -15,11 +13,10 @@ pub(super) fn cure(path: &str) -> String {
 
 /// Returns how the field at that path, or the list that an item of it stands in, may look. What the section says counts
 /// before what is common to all, and what names the owner before what does not.
-fn example(path: &str) -> Option<&'static str> {
+fn example(path: &str, section: &[Example]) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());
     let field = segments.next().unwrap_or_default();
     let owner = segments.next().unwrap_or_default();
-    let section = sections::examples(path.split('.').next().unwrap_or_default());
     let all = || section.iter().chain(COMMON);
     let of_owner = all().find(|(o, f, _)| *o == owner && (*f == field || *f == "*"));
     let of_any = || all().find(|(o, f, _)| *o == "*" && *f == field);
@@ -54,6 +51,8 @@ const COMMON: &[Example] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::section::Section;
+    use crate::config::{Gate, Webhook};
 
     #[test]
     fn the_same_name_in_another_place_has_another_example() {
@@ -66,8 +65,9 @@ mod tests {
             ("plans", "plans: [{name: free}, {name: pro, prices: [price_123]}]"),
         ];
         for (path, want) in cases {
-            assert_eq!(example(path), Some(want), "{path}");
+            let section = if path.starts_with("plan_gate") { Gate::EXAMPLES } else { Webhook::EXAMPLES };
+            assert_eq!(example(path, section), Some(want), "{path}");
         }
-        assert_eq!(cure("elsewhere"), "");
+        assert_eq!(cure("elsewhere", &[]), "");
     }
 }

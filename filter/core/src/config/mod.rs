@@ -9,7 +9,7 @@ mod document;
 mod encoding;
 mod error;
 mod example;
-mod fault;
+mod field_error;
 mod gate;
 mod names;
 pub mod note_keys;
@@ -119,7 +119,7 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
         (Some(error), ..) => Err(error),
         (None, ..) => {
             let problem = "missing, and this filter is configured by it";
-            Err(*ConfigError::new(S::NAME, problem, example::cure(S::NAME)))
+            Err(*ConfigError::new(S::NAME, problem, example::cure(S::NAME, S::EXAMPLES)))
         }
     }
 }
@@ -148,7 +148,7 @@ fn shared<'a>(
     plan_map: Secrets<'_>,
     problems: &mut Problems,
 ) -> (String, Facts<'a>) {
-    let mut facts = Facts::new(value);
+    let mut facts = Facts::new(value, sections::own_paths(value));
     let namespace = problems.keep_or_default(namespace(document.namespace, &facts));
     let plan_map = problems.keep_or_default(plan_map.plan_map());
     let plans = plans::plans(&document.plans, &document.not_plans, &plan_map, problems);

@@ -4,7 +4,6 @@ use super::error::Problems;
 use super::example::Example;
 use super::plans::NotPlans;
 use super::secrets::Secrets;
-use super::sections;
 use super::upstream::CLERK_AUTHORITY;
 use crate::plan_table::PlanTable;
 use serde::Deserialize;
@@ -73,11 +72,11 @@ impl fmt::Display for OwnPath<'_> {
 }
 
 impl<'a> Facts<'a> {
-    /// Reads the facts that stand in sections. The plans are not among them.
-    pub(super) fn new(document: &'a Value) -> Self {
+    /// Reads the facts that stand in sections, of which the paths are known. The plans are not among them.
+    pub(super) fn new(document: &'a Value, own_paths: Vec<OwnPath<'a>>) -> Self {
         Facts {
             plans: None,
-            own_paths: sections::own_paths(document),
+            own_paths,
             plan_key: text(document, &["stripe_webhook", "plan_key"]).unwrap_or("plan"),
             issuer: text(document, &["plan_gate", "issuer"]).unwrap_or_default(),
             clerk_authority: text(document, &["stripe_webhook", "clerk", "authority"])

@@ -5,7 +5,6 @@
 
 use super::document::{NotPlans, Plan};
 use super::error::{ConfigError, Problems};
-use super::example::Example;
 use super::gate::Gate;
 use super::secrets::Secrets;
 use super::section::{Facts, Named, OwnPath, Section, add_own_paths};
@@ -56,14 +55,6 @@ macro_rules! sections {
             paths
         }
 
-        /// Returns the examples of the fields in a section.
-        pub(super) fn examples(section: &str) -> &'static [Example] {
-            match section {
-                $(stringify!($name) => <$section>::EXAMPLES,)*
-                _ => &[],
-            }
-        }
-
         /// Checks every section that is there.
         pub(super) fn check(document: &Value, facts: &Facts<'_>, problems: &mut Problems) {
             $(section::<$section>(document, facts, Secrets::Unread, problems);)*
@@ -99,7 +90,7 @@ pub(super) fn section<S: Section>(
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<S> {
-    let written = typed::from_field::<S::Written<'_>>(document, S::NAME)?;
+    let written = typed::from_section::<S::Written<'_>>(document, S::NAME, S::EXAMPLES)?;
     S::read(&problems.keep(written)?, facts, secrets, problems)
 }
 

@@ -5,7 +5,8 @@
 //! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
 
 use super::error::{Checked, quote};
-use super::fault::Fault;
+use super::example::Example;
+use super::field_error::FieldError;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess};
 use serde::de::{Unexpected, VariantAccess, Visitor};
@@ -13,15 +14,19 @@ use serde_json::{Value, map};
 use std::iter::Enumerate;
 use std::slice;
 
-/// Reads a value of type `T`.
+/// Reads a value of type `T`, outside of any section.
 pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Checked<T> {
-    T::deserialize(At(value)).map_err(Fault::into_error)
+    T::deserialize(At(value)).map_err(|error| error.into_error(&[]))
 }
 
-/// Reads a field of a mapping; `None` if it is not there.
-pub(super) fn from_field<'a, T: de::Deserialize<'a>>(value: &'a Value, name: &str) -> Option<Checked<T>> {
+/// Reads a section; `None` if it is not there. `examples` are its own.
+pub(super) fn from_section<'a, T: de::Deserialize<'a>>(
+    value: &'a Value,
+    name: &str,
+    examples: &[Example],
+) -> Option<Checked<T>> {
     let field = value.get(name)?;
-    Some(T::deserialize(At(field)).map_err(|fault| fault.in_field(name).into_error()))
+    Some(T::deserialize(At(field)).map_err(|error| error.in_field(name).into_error(examples)))
 }
 
 /// A place in the document.
@@ -32,7 +37,7 @@ struct At<'a>(&'a Value);
 impl<'a> At<'a> {
     #[cold]
     #[inline(never)]
-    fn mismatch(self, expected: &str) -> Fault {
+    fn mismatch(self, expected: &str) -> FieldError {
         let found = match self.0 {
             Value::Null => "nothing (null)",
             Value::Bool(_) => "true or false",
@@ -43,12 +48,12 @@ impl<'a> At<'a> {
             Value::Array(_) => "a list",
             Value::Object(_) => "fields",
         };
-        Fault::mismatch(found, expected)
+        FieldError::mismatch(found, expected)
     }
 
     /// An integer, or a text that writes one, maybe with `.0` behind it.
     #[inline(never)]
-    fn whole(self) -> Result<u64, Fault> {
+    fn whole(self) -> Result<u64, FieldError> {
         let whole = match self.0 {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => {
@@ -65,29 +70,29 @@ impl<'a> At<'a> {
         whole.ok_or_else(|| self.mismatch("a whole number"))
     }
 
-    fn bool(self) -> Result<bool, Fault> {
+    fn bool(self) -> Result<bool, FieldError> {
         self.0.as_bool().ok_or_else(|| self.mismatch("true or false"))
     }
 
     #[inline(never)]
-    fn text(self) -> Result<&'a str, Fault> {
+    fn text(self) -> Result<&'a str, FieldError> {
         self.0.as_str().ok_or_else(|| self.mismatch("a text"))
     }
 
     #[inline(never)]
-    fn items(self) -> Result<Items<'a>, Fault> {
+    fn items(self) -> Result<Items<'a>, FieldError> {
         let list = self.0.as_array().ok_or_else(|| self.mismatch("a list"))?;
         Ok(Items(list.iter().enumerate()))
     }
 
     #[inline(never)]
-    fn entries(self) -> Result<Entries<'a>, Fault> {
+    fn entries(self) -> Result<Entries<'a>, FieldError> {
         let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
         Ok(Entries { entries: map.iter(), value: None })
     }
 
     #[inline(never)]
-    fn choice(self, variants: &[&str]) -> Result<Choice<'a>, Fault> {
+    fn choice(self, variants: &[&str]) -> Result<Choice<'a>, FieldError> {
         match self.0 {
             Value::String(name) => Ok(Choice { name, content: None }),
             // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
@@ -96,7 +101,7 @@ impl<'a> At<'a> {
                 let mut entries = map.iter();
                 match (entries.next(), entries.next()) {
                     (Some((name, content)), None) => Ok(Choice { name, content: Some(content) }),
-                    _ => Err(Fault::new(format!("expected exactly one of {}", variants.join(", ")))),
+                    _ => Err(FieldError::new(format!("expected exactly one of {}", variants.join(", ")))),
                 }
             }
             _ => Err(self.mismatch(&format!("one of {}", variants.join(", ")))),
@@ -105,10 +110,10 @@ impl<'a> At<'a> {
 }
 
 impl<'de> Deserializer<'de> for At<'de> {
-    type Error = Fault;
+    type Error = FieldError;
 
     /// For what may be a text or a list; nothing in the document may be of any other two kinds.
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.0 {
             Value::String(_) => self.deserialize_str(visitor),
             Value::Array(_) => self.deserialize_seq(visitor),
@@ -116,36 +121,36 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_bool(self.bool()?)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_u64(self.whole()?)
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
     /// What is only known to be there: a section, which is read by itself.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_unit()
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_seq(self.items()?)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_map(self.entries()?)
     }
 
@@ -154,7 +159,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, FieldError> {
         self.deserialize_map(visitor)
     }
 
@@ -163,7 +168,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, FieldError> {
         visitor.visit_enum(self.choice(variants)?)
     }
 
@@ -177,11 +182,14 @@ impl<'de> Deserializer<'de> for At<'de> {
 struct Items<'a>(Enumerate<slice::Iter<'a, Value>>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
-    type Error = Fault;
+    type Error = FieldError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, FieldError> {
         let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|fault| fault.in_item(place))
+        seed.deserialize(At(item)).map(Some).map_err(|error| error.in_item(place))
     }
 }
 
@@ -193,17 +201,17 @@ struct Entries<'a> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
-    type Error = Fault;
+    type Error = FieldError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, FieldError> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
         self.value = Some((key, value));
         seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, FieldError> {
         let (key, value) = self.value.take().unwrap_or(("", &Value::Null));
-        seed.deserialize(At(value)).map_err(|fault| fault.in_field(key))
+        seed.deserialize(At(value)).map_err(|error| error.in_field(key))
     }
 }
 
@@ -214,31 +222,31 @@ struct Choice<'a> {
 }
 
 impl<'de> EnumAccess<'de> for Choice<'de> {
-    type Error = Fault;
+    type Error = FieldError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), FieldError> {
         Ok((seed.deserialize(BorrowedStrDeserializer::new(self.name))?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Choice<'de> {
-    type Error = Fault;
+    type Error = FieldError;
 
-    fn unit_variant(self) -> Result<(), Fault> {
+    fn unit_variant(self) -> Result<(), FieldError> {
         match self.content {
             None => Ok(()),
-            Some(_) => Err(Fault::new(format!("{} stands alone, without fields", quote(self.name)))),
+            Some(_) => Err(FieldError::new(format!("{} stands alone, without fields", quote(self.name)))),
         }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, FieldError> {
         let content =
-            self.content.ok_or_else(|| Fault::new(format!("{} needs a value", quote(self.name))))?;
-        seed.deserialize(At(content)).map_err(|fault| fault.in_field(self.name))
+            self.content.ok_or_else(|| FieldError::new(format!("{} needs a value", quote(self.name))))?;
+        seed.deserialize(At(content)).map_err(|error| error.in_field(self.name))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, FieldError> {
         Err(de::Error::invalid_type(Unexpected::TupleVariant, &visitor))
     }
 
@@ -246,7 +254,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
         self,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, FieldError> {
         Err(de::Error::invalid_type(Unexpected::StructVariant, &visitor))
     }
 }

@@ -1,7 +1,7 @@
 //! What went wrong while a value was read, its path still growing from the inside out.
 
 use super::error::{ConfigError, quote};
-use super::example;
+use super::example::{self, Example};
 use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 
@@ -10,19 +10,19 @@ use std::fmt;
 ///
 /// While there is no cure in it, the cure is an example of what belongs at the path.
 #[derive(Debug)]
-pub(super) struct Fault(Box<ConfigError>);
+pub(super) struct FieldError(Box<ConfigError>);
 
-impl Fault {
+impl FieldError {
     #[cold]
     #[inline(never)]
     pub(super) fn new(problem: String) -> Self {
-        Fault(ConfigError::new("", problem, ""))
+        FieldError(ConfigError::new("", problem, ""))
     }
 
     #[cold]
     #[inline(never)]
     pub(super) fn mismatch(found: &str, expected: &str) -> Self {
-        Fault::new(format!("expected {expected}, found {found}"))
+        FieldError::new(format!("expected {expected}, found {found}"))
     }
 
     #[cold]
@@ -55,33 +55,33 @@ impl Fault {
         self
     }
 
-    pub(super) fn into_error(mut self) -> Box<ConfigError> {
+    pub(super) fn into_error(mut self, section: &[Example]) -> Box<ConfigError> {
         if self.0.cure.is_empty() {
-            self.0.cure = example::cure(&self.0.path);
+            self.0.cure = example::cure(&self.0.path, section);
         }
         self.0
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.path, self.0.problem)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for FieldError {}
 
-impl de::Error for Fault {
+impl de::Error for FieldError {
     #[cold]
     #[inline(never)]
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::new(message.to_string())
+        FieldError::new(message.to_string())
     }
 
     #[cold]
     #[inline(never)]
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Fault::new(format!("expected {expected}"))
+        FieldError::new(format!("expected {expected}"))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -91,26 +91,26 @@ impl de::Error for Fault {
     #[cold]
     #[inline(never)]
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Fault::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
+        FieldError::new(format!("unknown value {}", quote(variant))).with_known(variant, expected)
     }
 
     #[cold]
     #[inline(never)]
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let fault = Fault::new("unknown field".to_owned()).with_known(field, expected);
-        fault.inside(&segment(field))
+        let error = FieldError::new("unknown field".to_owned()).with_known(field, expected);
+        error.inside(&segment(field))
     }
 
     #[cold]
     #[inline(never)]
     fn duplicate_field(field: &'static str) -> Self {
-        Fault::new("stands there twice".to_owned()).inside(field)
+        FieldError::new("stands there twice".to_owned()).inside(field)
     }
 
     #[cold]
     #[inline(never)]
     fn missing_field(field: &'static str) -> Self {
-        Fault::new("missing".to_owned()).inside(field)
+        FieldError::new("missing".to_owned()).inside(field)
     }
 }
 
