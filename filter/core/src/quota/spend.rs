@@ -18,7 +18,7 @@ pub const SWAP_TRIES_MAX: u32 = 64;
 
 /// What came of one try to count a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spending {
+pub struct Spent {
     /// May it be served.
     pub decision: Decision,
     /// How the plan's windows stand after this request, in the plan's order.
@@ -57,13 +57,13 @@ pub fn spend(
     windows: &[Window],
     cost: u64,
     now: Micros,
-) -> Spending {
+) -> Spent {
     let bucket = Bucket::read(bucket);
     let found = bucket.find(fingerprint);
     let mut states = stand(&found, windows, now);
     let decision = decide(&states, cost);
     let mut spending =
-        Spending { decision, states: Vec::new(), new_bytes: None, evicted: 0, unreadable: bucket.unreadable };
+        Spent { decision, states: Vec::new(), new_bytes: None, evicted: 0, unreadable: bucket.unreadable };
     if spending.decision == Decision::Admitted && cost > 0 && !states.is_empty() {
         let mut own = Counters::default();
         for state in &mut states {

@@ -8,7 +8,7 @@ mod size;
 mod workers;
 
 use super::fingerprint::Fingerprint;
-use super::spend::{Decision, Spending, peek, spend};
+use super::spend::{Decision, Spent, peek, spend};
 use super::table::{BucketTable, Callers, SIGNED_IN_MB, Seed};
 use super::window_state::WindowState;
 use crate::plan_table::{Period, Window};
@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// One request, with no other worker near.
-    fn request(&mut self, plan: &[Window], cost: u64, now: Micros) -> Spending {
+    fn request(&mut self, plan: &[Window], cost: u64, now: Micros) -> Spent {
         let spending = spend(self.value.as_deref(), fingerprint("user_1"), plan, cost, now);
         if let Some(bytes) = spending.new_bytes.clone() {
             assert!(self.swap(bytes, self.version));

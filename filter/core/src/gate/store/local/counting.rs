@@ -1,12 +1,13 @@
 //! Counts one request in the local store: load, spend, swap, and again while other workers are faster.
 
-use super::{LocalStore, Seeding};
+use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::gate::metrics::{GateEvent, GateMetrics};
 use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::machine::{Action, Input};
-use crate::quota::{Decision, Place, SWAP_TRIES_MAX, WindowState, spend};
+use crate::quota::{Decision, Fingerprint, SWAP_TRIES_MAX, Spent, WindowState, spend};
 use crate::report::Report;
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
 use std::rc::Rc;
 
@@ -15,46 +16,50 @@ use std::rc::Rc;
 pub(in crate::gate) struct LocalCounting {
     store: Rc<LocalStore>,
     charge: Charge,
-    /// Where; `None` before the seed is known.
-    place: Option<Place>,
-    tries: u32,
-    /// How the windows stand if the swap under way succeeds.
-    then: Vec<WindowState>,
+    step: CountingStep,
+}
+
+/// What is being waited for.
+#[derive(Debug)]
+enum CountingStep {
+    /// The seed by which counters are found.
+    Seed(SeedUpdate),
+    /// The counter's bucket, changed.
+    Counter(Fingerprint, SharedUpdate<Verdict>),
+    /// Nothing any more.
+    Ended,
+}
+
+/// What a request comes to if its bucket is stored.
+#[derive(Debug)]
+enum Verdict {
+    /// It is admitted.
+    Admitted(Vec<WindowState>),
+    /// There is no room until then.
+    Exhausted(Vec<WindowState>, Micros),
 }
 
 impl LocalCounting {
     /// Begins with the counters of that owner.
     pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
-        let seeding = store.seeding();
-        LocalCounting { store, charge, place: None, tries: 0, then: Vec::new() }.locate(owner, seeding)
+        let counting = LocalCounting { store, charge, step: CountingStep::Ended };
+        match counting.store.find_seed() {
+            Some((update, action)) => counting.perform(CountingStep::Seed(update), action),
+            None => counting.count(owner),
+        }
     }
 
-    fn perform(self, action: Action) -> Counted {
+    fn perform(mut self, step: CountingStep, action: Action) -> Counted {
+        self.step = step;
         Counted::Perform(Counting::Local(self), action)
     }
 
-    fn locate(mut self, owner: CounterOwner<'_>, seeding: Seeding) -> Counted {
-        match seeding {
-            Seeding::Ask(action) => self.perform(action),
-            Seeding::Done => {
-                self.place =
-                    self.store.tables.get().map(|tables| owner.local_place(tables, &self.charge.limit));
-                self.load()
-            }
-            Seeding::Failed => Counted::Unavailable,
-        }
-    }
-
-    fn load(mut self) -> Counted {
-        self.tries = self.tries.saturating_add(1);
-        match &self.place {
-            Some(place) if self.tries <= SWAP_TRIES_MAX => {
-                let key = place.key.clone();
-                self.perform(Action::Load { key })
-            }
-            // Other workers were faster each time.
-            _ => Counted::Unavailable,
-        }
+    /// Begins to change the counter, now that it can be found.
+    fn count(self, owner: CounterOwner<'_>) -> Counted {
+        let Some(tables) = self.store.tables.get() else { return Counted::Unavailable };
+        let place = owner.local_place(tables, &self.charge.limit);
+        let (update, action) = SharedUpdate::begin(place.key, SWAP_TRIES_MAX);
+        self.perform(CountingStep::Counter(place.fingerprint, update), action)
     }
 
     /// Continues with what the host says.
@@ -66,35 +71,49 @@ impl LocalCounting {
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
-        let Some(place) = &self.place else {
-            let seeding = self.store.seed(input);
-            return self.locate(owner, seeding);
+        let (fingerprint, mut update) = match std::mem::replace(&mut self.step, CountingStep::Ended) {
+            CountingStep::Seed(mut update) => {
+                return match self.store.seed(&mut update, input) {
+                    SeedProgress::Perform(action) => self.perform(CountingStep::Seed(update), action),
+                    SeedProgress::Known => self.count(owner),
+                    SeedProgress::Failed => Counted::Unavailable,
+                };
+            }
+            CountingStep::Counter(fingerprint, update) => (fingerprint, update),
+            CountingStep::Ended => return Counted::Unavailable,
         };
-        match *input {
-            Input::Loaded { value, version } => {
-                let Charge { windows, cost, limit } = &self.charge;
-                let spent = spend(value, place.fingerprint, windows, *cost, now);
-                report_losses(metrics, owner, spent.evicted, spent.unreadable, reports);
-                let state = LimitState { limit: limit.clone(), windows: spent.states };
-                match (spent.decision, spent.new_bytes) {
-                    (Decision::Admitted, Some(value)) => {
-                        let key = place.key.clone();
-                        self.then = state.windows;
-                        self.perform(Action::Swap { key, value, version })
-                    }
-                    (Decision::Admitted, None) => Counted::Admitted(state),
-                    (Decision::Refused { reset, .. }, _) => Counted::Exhausted { state, reset },
-                    // The plan was asked before whether it ever fits.
-                    (Decision::NeverFits, _) => {
-                        Counted::Exhausted { reset: latest_reset(&state.windows), state }
-                    }
-                }
+        let charge = &self.charge;
+        let progress = update.handle(input, |value| {
+            let spent = spend(value, fingerprint, &charge.windows, charge.cost, now);
+            report_losses(metrics, owner, &spent, reports);
+            change(spent)
+        });
+        match progress {
+            UpdateProgress::Continue(action) => {
+                self.perform(CountingStep::Counter(fingerprint, update), action)
             }
-            Input::Swapped { stored: true } => {
-                Counted::Admitted(LimitState { limit: self.charge.limit, windows: self.then })
+            UpdateProgress::Done(Verdict::Admitted(windows)) => {
+                Counted::Admitted(LimitState { limit: self.charge.limit, windows })
             }
-            Input::Swapped { stored: false } => self.load(),
-            _ => self.perform(Action::Wait),
+            UpdateProgress::Done(Verdict::Exhausted(windows, reset)) => {
+                Counted::Exhausted { state: LimitState { limit: self.charge.limit, windows }, reset }
+            }
+            // Other workers were faster each time.
+            UpdateProgress::GaveUp(_) => Counted::Unavailable,
+        }
+    }
+}
+
+/// Returns what is to be stored of a request, and what that means.
+fn change(spent: Spent) -> Change<Verdict> {
+    match (spent.decision, spent.new_bytes) {
+        (Decision::Admitted, Some(bytes)) => Change::Write(bytes, Verdict::Admitted(spent.states)),
+        (Decision::Admitted, None) => Change::Keep(Verdict::Admitted(spent.states)),
+        (Decision::Refused { reset, .. }, _) => Change::Keep(Verdict::Exhausted(spent.states, reset)),
+        // The plan was asked before whether it ever fits.
+        (Decision::NeverFits, _) => {
+            let reset = latest_reset(&spent.states);
+            Change::Keep(Verdict::Exhausted(spent.states, reset))
         }
     }
 }
@@ -103,14 +122,8 @@ fn latest_reset(states: &[WindowState]) -> Micros {
     states.iter().map(WindowState::reset).max().unwrap_or_default()
 }
 
-fn report_losses(
-    metrics: &GateMetrics,
-    owner: CounterOwner<'_>,
-    evicted: u32,
-    unreadable: bool,
-    reports: &mut Vec<Report>,
-) {
-    if evicted > 0 {
+fn report_losses(metrics: &GateMetrics, owner: CounterOwner<'_>, spent: &Spent, reports: &mut Vec<Report>) {
+    if spent.evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
         let event = match owner {
             CounterOwner::Subject(_) => GateEvent::Evicted,
@@ -118,9 +131,9 @@ fn report_losses(
         };
         reports.push(metrics.happened(event));
         let alarm = Alarm::warning(AlarmCode::CountersEvicted, cure);
-        reports.push(alarm.with("counters_lost", evicted).with("cure", cure).into());
+        reports.push(alarm.with("counters_lost", spent.evicted).with("cure", cure).into());
     }
-    if unreadable {
+    if spent.unreadable {
         let cure = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
         reports.push(metrics.happened(GateEvent::StoreFailed));
         let alarm = Alarm::error(AlarmCode::CountersUnreadable, cure);

@@ -6,8 +6,9 @@ mod reading;
 pub(in crate::gate) use counting::LocalCounting;
 pub(in crate::gate) use reading::LocalReading;
 
-use crate::machine::{Action, Input, Version};
+use crate::machine::{Action, Input};
 use crate::quota::{BucketTable, Callers, Seed};
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use std::cell::OnceCell;
 
 /// The tables of counters, once the seed that all workers share is known.
@@ -28,14 +29,20 @@ pub(in crate::gate) struct LocalStore {
     tables: OnceCell<Tables>,
 }
 
-/// Whether the tables are known.
+/// How often a worker tries to find or share the seed. Once another one has shared its own, that is found.
+const SEED_TRIES_MAX: u32 = 3;
+
+/// Finding the seed that all workers of the process share.
+type SeedUpdate = SharedUpdate<Option<Seed>>;
+
+/// How far finding the seed has come.
 #[derive(Debug)]
-enum Seeding {
-    /// They are.
-    Done,
-    /// Shared data must be asked first.
-    Ask(Action),
-    /// Somebody else writes under the seed's key.
+enum SeedProgress {
+    /// The host must do something first.
+    Perform(Action),
+    /// It is known, and with it the tables.
+    Known,
+    /// Somebody else writes under its key.
     Failed,
 }
 
@@ -46,35 +53,27 @@ impl LocalStore {
         LocalStore { namespace: namespace.to_owned(), drawn_seed, memory_mb, tables: OnceCell::new() }
     }
 
-    /// Begins to find the seed that all workers of the process share, unless it was found before.
-    fn seeding(&self) -> Seeding {
+    /// Begins to find the seed; `None` if the tables are known.
+    fn find_seed(&self) -> Option<(SeedUpdate, Action)> {
         match self.tables.get() {
-            Some(_) => Seeding::Done,
-            None => Seeding::Ask(Action::Load { key: Seed::shared_key(&self.namespace) }),
+            Some(_) => None,
+            None => Some(SharedUpdate::begin(Seed::shared_key(&self.namespace), SEED_TRIES_MAX)),
         }
     }
 
-    /// Takes the shared seed, or offers the one that was drawn here if there is none yet.
-    fn seed(&self, input: &Input<'_>) -> Seeding {
-        match *input {
-            Input::Loaded { value: Some(value), .. } => match Seed::from_shared(value) {
-                Some(seed) => {
-                    self.tables.get_or_init(|| self.tables_of(&seed));
-                    Seeding::Done
-                }
-                None => Seeding::Failed,
-            },
-            Input::Loaded { value: None, .. } => {
-                let (key, value) = (Seed::shared_key(&self.namespace), self.drawn_seed.as_bytes().to_vec());
-                Seeding::Ask(Action::Swap { key, value, version: Version::ABSENT })
+    /// Takes the shared seed, or shares the one that was drawn here if there is none yet.
+    fn seed(&self, update: &mut SeedUpdate, input: &Input<'_>) -> SeedProgress {
+        let progress = update.handle(input, |value| match value {
+            Some(value) => Change::Keep(Seed::from_shared(value)),
+            None => Change::Write(self.drawn_seed.as_bytes().to_vec(), Some(self.drawn_seed)),
+        });
+        match progress {
+            UpdateProgress::Continue(action) => SeedProgress::Perform(action),
+            UpdateProgress::Done(Some(seed)) => {
+                self.tables.get_or_init(|| self.tables_of(&seed));
+                SeedProgress::Known
             }
-            Input::Swapped { stored } => {
-                if stored {
-                    self.tables.get_or_init(|| self.tables_of(&self.drawn_seed));
-                }
-                self.seeding()
-            }
-            _ => Seeding::Ask(Action::Wait),
+            UpdateProgress::Done(None) | UpdateProgress::GaveUp(_) => SeedProgress::Failed,
         }
     }
 

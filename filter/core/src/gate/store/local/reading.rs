@@ -1,6 +1,6 @@
 //! Reads the counters of the local store, one limit after the other.
 
-use super::{LocalStore, Seeding};
+use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
 use crate::machine::{Action, Input};
 use crate::plan_table::Window;
@@ -14,9 +14,19 @@ use std::rc::Rc;
 pub(in crate::gate) struct LocalReading {
     store: Rc<LocalStore>,
     to_read: VecDeque<(String, Vec<Window>)>,
-    /// What the counter is found by for which the store was asked; `None` before the seed is known.
-    asked: Option<Fingerprint>,
+    step: ReadingStep,
     read: Vec<LimitState>,
+}
+
+/// What is being waited for.
+#[derive(Debug)]
+enum ReadingStep {
+    /// The seed by which counters are found.
+    Seed(SeedUpdate),
+    /// The bucket of the counter with that fingerprint.
+    Counter(Fingerprint),
+    /// Nothing any more.
+    Ended,
 }
 
 impl LocalReading {
@@ -26,29 +36,25 @@ impl LocalReading {
         owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
     ) -> Read {
-        let seeding = store.seeding();
-        LocalReading { store, to_read: limits.into(), asked: None, read: Vec::new() }.locate(owner, seeding)
-    }
-
-    fn perform(self, action: Action) -> Read {
-        Read::Perform(Reading::Local(self), action)
-    }
-
-    fn locate(self, owner: CounterOwner<'_>, seeding: Seeding) -> Read {
-        match seeding {
-            Seeding::Ask(action) => self.perform(action),
-            Seeding::Done => self.load(owner),
-            Seeding::Failed => Read::Unavailable,
+        let reading =
+            LocalReading { store, to_read: limits.into(), step: ReadingStep::Ended, read: Vec::new() };
+        match reading.store.find_seed() {
+            Some((update, action)) => reading.perform(ReadingStep::Seed(update), action),
+            None => reading.load(owner),
         }
     }
 
+    fn perform(mut self, step: ReadingStep, action: Action) -> Read {
+        self.step = step;
+        Read::Perform(Reading::Local(self), action)
+    }
+
     /// Loads the next one.
-    fn load(mut self, owner: CounterOwner<'_>) -> Read {
+    fn load(self, owner: CounterOwner<'_>) -> Read {
         let Some((limit, _)) = self.to_read.front() else { return Read::Done(self.read) };
         let Some(tables) = self.store.tables.get() else { return Read::Unavailable };
         let place = owner.local_place(tables, limit);
-        self.asked = Some(place.fingerprint);
-        self.perform(Action::Load { key: place.key })
+        self.perform(ReadingStep::Counter(place.fingerprint), Action::Load { key: place.key })
     }
 
     /// Continues with what the host says.
@@ -58,14 +64,22 @@ impl LocalReading {
         now: Micros,
         input: &Input<'_>,
     ) -> Read {
-        let Some(fingerprint) = self.asked else {
-            let seeding = self.store.seed(input);
-            return self.locate(owner, seeding);
-        };
-        let Input::Loaded { value, .. } = *input else { return self.perform(Action::Wait) };
-        if let Some((limit, windows)) = self.to_read.pop_front() {
-            self.read.push(LimitState { limit, windows: peek(value, fingerprint, &windows, now) });
+        match std::mem::replace(&mut self.step, ReadingStep::Ended) {
+            ReadingStep::Seed(mut update) => match self.store.seed(&mut update, input) {
+                SeedProgress::Perform(action) => self.perform(ReadingStep::Seed(update), action),
+                SeedProgress::Known => self.load(owner),
+                SeedProgress::Failed => Read::Unavailable,
+            },
+            ReadingStep::Counter(fingerprint) => {
+                let Input::Loaded { value, .. } = *input else {
+                    return self.perform(ReadingStep::Counter(fingerprint), Action::Wait);
+                };
+                if let Some((limit, windows)) = self.to_read.pop_front() {
+                    self.read.push(LimitState { limit, windows: peek(value, fingerprint, &windows, now) });
+                }
+                self.load(owner)
+            }
+            ReadingStep::Ended => Read::Unavailable,
         }
-        self.load(owner)
     }
 }
