@@ -7,7 +7,7 @@ pub(in crate::gate) use counting::LocalCounting;
 pub(in crate::gate) use reading::LocalReading;
 
 use crate::machine::{Action, Input};
-use crate::quota::{BucketTable, Callers, Seed};
+use crate::quota::{BucketTable, Callers, SWAP_TRIES_MAX, Seed};
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use std::cell::OnceCell;
 
@@ -28,9 +28,6 @@ pub(in crate::gate) struct LocalStore {
     memory_mb: u64,
     tables: OnceCell<Tables>,
 }
-
-/// How often a worker tries to find or share the seed. Once another one has shared its own, that is found.
-const SEED_TRIES_MAX: u32 = 3;
 
 /// Finding the seed that all workers of the process share.
 type SeedUpdate = SharedUpdate<Option<Seed>>;
@@ -57,7 +54,7 @@ impl LocalStore {
     fn find_seed(&self) -> Option<(SeedUpdate, Action)> {
         match self.tables.get() {
             Some(_) => None,
-            None => Some(SharedUpdate::begin(Seed::shared_key(&self.namespace), SEED_TRIES_MAX)),
+            None => Some(SharedUpdate::begin(Seed::shared_key(&self.namespace), SWAP_TRIES_MAX)),
         }
     }
 
