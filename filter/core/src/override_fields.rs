@@ -9,7 +9,7 @@ const VALUES_MAX: usize = 4;
 
 /// What a header field replaces for some upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum OverrideKind {
     Path,
     Host,
     Method,
@@ -22,24 +22,24 @@ enum Kind {
 /// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what stands
 /// behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the method.
 /// Gunicorn takes the script's name from `script_name`, applications for WSGI from `x-script-name`.
-const FIELDS: [(&[u8], Kind); 17] = [
-    (b"x-original-url", Kind::Path),
-    (b"x-rewrite-url", Kind::Path),
-    (b"x-original-uri", Kind::Path),
-    (b"x-rewrite-uri", Kind::Path),
-    (b"x-override-url", Kind::Path),
-    (b"x-forwarded-uri", Kind::Path),
-    (b"x-forwarded-path", Kind::Path),
-    (b"x-forwarded-host", Kind::Host),
-    (b"x-original-host", Kind::Host),
-    (b"x-host", Kind::Host),
-    (b"x-http-host-override", Kind::Host),
-    (b"forwarded", Kind::Forwarded),
-    (b"x-http-method-override", Kind::Method),
-    (b"x-http-method", Kind::Method),
-    (b"x-method-override", Kind::Method),
-    (b"script-name", Kind::ScriptName),
-    (b"x-script-name", Kind::ScriptName),
+const FIELDS: [(&[u8], OverrideKind); 17] = [
+    (b"x-original-url", OverrideKind::Path),
+    (b"x-rewrite-url", OverrideKind::Path),
+    (b"x-original-uri", OverrideKind::Path),
+    (b"x-rewrite-uri", OverrideKind::Path),
+    (b"x-override-url", OverrideKind::Path),
+    (b"x-forwarded-uri", OverrideKind::Path),
+    (b"x-forwarded-path", OverrideKind::Path),
+    (b"x-forwarded-host", OverrideKind::Host),
+    (b"x-original-host", OverrideKind::Host),
+    (b"x-host", OverrideKind::Host),
+    (b"x-http-host-override", OverrideKind::Host),
+    (b"forwarded", OverrideKind::Forwarded),
+    (b"x-http-method-override", OverrideKind::Method),
+    (b"x-http-method", OverrideKind::Method),
+    (b"x-method-override", OverrideKind::Method),
+    (b"script-name", OverrideKind::ScriptName),
+    (b"x-script-name", OverrideKind::ScriptName),
 ];
 
 /// What header fields say instead of a request's path, host and method. Mostly nothing.
@@ -67,11 +67,11 @@ impl OverrideFields {
         for (name, value) in headers.iter() {
             match kind(name) {
                 None => {}
-                Some(Kind::Path) => read.paths.add(path_of(value)),
-                Some(Kind::ScriptName) => read.add_behind(value, headers),
-                Some(Kind::Host) => read.hosts.add_list(value.split(|byte| *byte == b',')),
-                Some(Kind::Method) => read.methods.add_list(value.split(|byte| *byte == b',')),
-                Some(Kind::Forwarded) => read.hosts.add_list(hosts_of(value)),
+                Some(OverrideKind::Path) => read.paths.add(path_of(value)),
+                Some(OverrideKind::ScriptName) => read.add_behind(value, headers),
+                Some(OverrideKind::Host) => read.hosts.add_list(value.split(|byte| *byte == b',')),
+                Some(OverrideKind::Method) => read.methods.add_list(value.split(|byte| *byte == b',')),
+                Some(OverrideKind::Forwarded) => read.hosts.add_list(hosts_of(value)),
             }
         }
         read
@@ -130,7 +130,7 @@ impl Values {
 }
 
 /// Returns what a field of that name replaces. An upstream may read `_` for `-`.
-fn kind(name: &[u8]) -> Option<Kind> {
+fn kind(name: &[u8]) -> Option<OverrideKind> {
     let first = name.first().map(u8::to_ascii_lowercase);
     if !matches!(first, Some(b'x' | b'f' | b's')) {
         return None;

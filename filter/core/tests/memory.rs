@@ -94,10 +94,10 @@ fn webhook_worker(more: Value) -> webhook::StripeWorker {
     )
 }
 
-fn gate_worker() -> gate::Worker {
+fn gate_worker() -> gate::GateWorker {
     let configuration =
         config::read::<config::Gate>(&document(json!({})), &|_| None).expect("a right document");
-    gate::Worker::new(configuration, [7; 16]).expect("a gate")
+    gate::GateWorker::new(configuration, [7; 16]).expect("a gate")
 }
 
 /// A header of 60 KB, with these fields among the others.

@@ -1,7 +1,7 @@
 //! `plan_gate.wasm`: verifies session tokens and enforces plans. The rules are in `tollgate_core::gate`.
 
 use tollgate_core::config;
-use tollgate_core::gate::{GateRequest, Worker};
+use tollgate_core::gate::{GateRequest, GateWorker};
 use tollgate_core::identity;
 use tollgate_driver::{Filter, Setup};
 
@@ -10,16 +10,16 @@ use tollgate_driver::{Filter, Setup};
 pub struct PlanGate;
 
 impl Filter for PlanGate {
-    type Worker = Worker;
+    type Worker = GateWorker;
     type Request = GateRequest;
 
-    fn configure(setup: Setup<'_>) -> Result<Worker, String> {
+    fn configure(setup: Setup<'_>) -> Result<GateWorker, String> {
         let configuration = config::read::<config::Gate>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;
-        Worker::new(configuration, setup.seed).map_err(|error| error.to_string())
+        GateWorker::new(configuration, setup.seed).map_err(|error| error.to_string())
     }
 
-    fn request(_worker: &Worker) -> GateRequest {
+    fn request(_worker: &GateWorker) -> GateRequest {
         GateRequest::default()
     }
 

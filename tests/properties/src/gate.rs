@@ -3,7 +3,7 @@
 use crate::configuration::PEM;
 use std::cell::RefCell;
 use tollgate_core::config;
-use tollgate_core::gate::{GateRequest, Worker};
+use tollgate_core::gate::{GateRequest, GateWorker};
 use tollgate_core::http::{HeaderMap, Outcome};
 use tollgate_core::machine::{Action, Input, Machine};
 use tollgate_core::plan_table::{Period, Window};
@@ -26,14 +26,14 @@ const DOCUMENT: &str = r#"{
 
 thread_local! {
     /// A gate that guards `/ask`, and nothing else.
-    static GATE: RefCell<Worker> = RefCell::new(worker());
+    static GATE: RefCell<GateWorker> = RefCell::new(worker());
 }
 
-fn worker() -> Worker {
+fn worker() -> GateWorker {
     let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
     let configuration =
         config::read::<config::Gate>(DOCUMENT.as_bytes(), &environment).expect("a right document");
-    Worker::new(configuration, [7; 16]).expect("a right key")
+    GateWorker::new(configuration, [7; 16]).expect("a right key")
 }
 
 /// A request's path: no way of writing it leads past the rule to what a backend that decodes would serve as `/ask`.

@@ -10,7 +10,7 @@ use tollgate_core::stripe::event::Event;
 use tollgate_core::stripe::invoice::OpenInvoices;
 use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::signature::{signature_field, verify};
-use tollgate_core::stripe::subscription::{Page, Subscription};
+use tollgate_core::stripe::subscription::{Subscription, SubscriptionPage};
 use tollgate_core::time::Micros;
 
 /// The time at which the seeds were signed.
@@ -48,13 +48,13 @@ pub fn event(bytes: &[u8]) -> bool {
 
 /// An answer of Stripe's API, read as each of the things that are asked for.
 pub fn page(bytes: &[u8]) -> bool {
-    let page = Page::parse(bytes);
+    let page = SubscriptionPage::parse(bytes);
     if let Ok(page) = &page {
         assert!(page.subscriptions.len() <= PAGE_OBJECTS_MAX);
         page.subscriptions.iter().for_each(check_subscription);
     }
     if let (Ok(page), Some(beside)) = (&page, beside_what_cannot_be_held(bytes)) {
-        assert_eq!(Page::parse(&beside).as_ref(), Ok(page));
+        assert_eq!(SubscriptionPage::parse(&beside).as_ref(), Ok(page));
     }
     let subscription = Subscription::parse(bytes);
     subscription.iter().for_each(check_subscription);

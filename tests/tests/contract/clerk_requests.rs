@@ -5,9 +5,9 @@ use crate::callout::{answered, client, send};
 use crate::script;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-use tollgate_core::clerk::api::{API_VERSION, ApiError, BackendApi, record};
+use tollgate_core::clerk::api::{API_VERSION, BackendApi, ClerkApiError, record};
 use tollgate_core::clerk::metadata::{PlanOf, Record, SubscriptionNote};
-use tollgate_core::clerk::roster::{self, Kind};
+use tollgate_core::clerk::roster::{self, SubjectKindList};
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::secret::Secret;
@@ -110,7 +110,7 @@ async fn clerk() -> FakeClerk {
     clerk
 }
 
-async fn sent(clerk: &FakeClerk, callout: Callout, subject: &Subject) -> Result<Record, ApiError> {
+async fn sent(clerk: &FakeClerk, callout: Callout, subject: &Subject) -> Result<Record, ClerkApiError> {
     let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
     record(&answer.outcome(), subject, "plan")
 }
@@ -139,10 +139,10 @@ async fn core_sends_what_clerks_library_sends() {
 async fn core_lists_as_clerks_library_lists() {
     let clerk = clerk().await;
     let upstream = upstream(clerk.secret_key());
-    for (kind, id) in [(Kind::Users, "user_1"), (Kind::Organizations, "org_1")] {
+    for (kind, id) in [(SubjectKindList::Users, "user_1"), (SubjectKindList::Organizations, "org_1")] {
         let callout = roster::list(BackendApi::new(&upstream), kind, 0);
         let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
-        let page = roster::Page::read(&answer.outcome(), kind, "plan").expect("a page");
+        let page = roster::SubjectPage::read(&answer.outcome(), kind, "plan").expect("a page");
         assert_eq!(page.records, [(subject(id), Record::default())]);
     }
     let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
@@ -153,14 +153,14 @@ async fn core_lists_as_clerks_library_lists() {
 async fn errors_are_read_by_both_and_say_the_same() {
     let clerk = clerk().await;
     let cases = [
-        ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ApiError::Gone),
-        ("a deleted organisation", clerk.secret_key(), "org_2", "resource_not_found", ApiError::Gone),
+        ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ClerkApiError::Gone),
+        ("a deleted organisation", clerk.secret_key(), "org_2", "resource_not_found", ClerkApiError::Gone),
         (
             "a wrong key",
             "sk_test_wrong",
             "user_1",
             "clerk_key_invalid",
-            ApiError::Credentials { status: 401 },
+            ClerkApiError::Credentials { status: 401 },
         ),
     ];
     for (why, key, id, code, want) in cases {

@@ -12,10 +12,10 @@ use tollgate_core::stripe::checkout_session::SessionList;
 use tollgate_core::stripe::customer::Customer;
 use tollgate_core::stripe::invoice::OpenInvoices;
 use tollgate_core::stripe::object::{Expandable, Unreadable};
-use tollgate_core::stripe::outcome::Answer;
+use tollgate_core::stripe::outcome::StripeResponse;
 use tollgate_core::stripe::product::Product;
-use tollgate_core::stripe::search::Found;
-use tollgate_core::stripe::subscription::{ItemsPage, Page, Subscription};
+use tollgate_core::stripe::search::SearchResult;
+use tollgate_core::stripe::subscription::{ItemsPage, Subscription, SubscriptionPage};
 use tollgate_core::upstream::Upstream;
 use tollgate_tests::stripe_mock::{KEY, StripeMock};
 
@@ -40,8 +40,8 @@ fn subscription() -> SubscriptionId {
 /// Sends it, and reads the answer as a sync does.
 async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result<T, Unreadable>) -> T {
     let sent = send(&callout, |path| mock.url(path)).await;
-    match Answer::of(&sent.outcome(), parse) {
-        Answer::Done(answer) if sent.status == 200 => answer,
+    match StripeResponse::of(&sent.outcome(), parse) {
+        StripeResponse::Done(answer) if sent.status == 200 => answer,
         _ => panic!("{:?}: {} {}", callout.request, sent.status, sent.text()),
     }
 }
@@ -52,7 +52,9 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
     let stripe = StripeApi::new(&upstream);
 
     for after in [None, Some(subscription())] {
-        let page = done(&mock, stripe.list_subscriptions(&customer(), after.as_ref()), Page::parse).await;
+        let page =
+            done(&mock, stripe.list_subscriptions(&customer(), after.as_ref()), SubscriptionPage::parse)
+                .await;
         assert_eq!(page.skipped, [""; 0], "ids that core does not take for ids");
         let [subscription] = page.subscriptions.as_slice() else { panic!("{page:?}") };
         assert!(subscription.customer_object.is_some(), "it does not expand the customer");
@@ -93,7 +95,7 @@ async fn stripes_description_has_what_a_census_asks() {
     let (mock, upstream) = (StripeMock::start().await, upstream());
     let stripe = StripeApi::new(&upstream);
     for after in [None, Some(subscription())] {
-        let page = done(&mock, stripe.list_all_subscriptions(after.as_ref()), Page::parse).await;
+        let page = done(&mock, stripe.list_all_subscriptions(after.as_ref()), SubscriptionPage::parse).await;
         assert!(
             page.subscriptions.iter().all(|subscription| subscription.customer_object.is_some()),
             "{page:?}"
@@ -101,7 +103,7 @@ async fn stripes_description_has_what_a_census_asks() {
     }
     for (what, page) in [(Searched::Customers, None), (Searched::Subscriptions, Some("WzEw"))] {
         let search = stripe.search(what, "metadata['clerk_user_id']:'user_1'", page);
-        assert_eq!(done(&mock, search, Found::parse).await.customers.len(), 1, "{what:?}");
+        assert_eq!(done(&mock, search, SearchResult::parse).await.customers.len(), 1, "{what:?}");
     }
 }
 

@@ -22,13 +22,13 @@ type Places = BuildHasherDefault<SipHasher13>;
 /// Verified tokens, each with what was learned from it. One that was not verified is never put here.
 #[derive(Debug)]
 pub(crate) struct TokenCache<V> {
-    entries: HashMap<Tail, Entry<V>, Places>,
+    entries: HashMap<Tail, CachedToken<V>, Places>,
     oldest_first: VecDeque<Tail>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct CachedToken<V> {
     token: Box<[u8]>,
     value: Rc<V>,
 }
@@ -52,7 +52,7 @@ impl<V> TokenCache<V> {
         self.remove(token);
         self.bytes = self.bytes.saturating_add(token.len());
         self.oldest_first.push_back(tail);
-        if let Some(replaced) = self.entries.insert(tail, Entry { token: token.into(), value }) {
+        if let Some(replaced) = self.entries.insert(tail, CachedToken { token: token.into(), value }) {
             self.bytes = self.bytes.saturating_sub(replaced.token.len());
         }
         while self.entries.len() > TOKENS_MAX || self.bytes > TOKEN_BYTES_MAX {

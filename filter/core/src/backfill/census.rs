@@ -9,16 +9,16 @@ use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::BackfillError;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
-use crate::clerk::roster::{self, Kind};
+use crate::clerk::roster::{self, SubjectKindList};
 use crate::config::note_keys::OWNER_KEY;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::machine::CallId;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::api::{Searched, StripeApi};
-use crate::stripe::outcome::Answer;
-use crate::stripe::search::Found;
-use crate::stripe::subscription::{Page, Subscription};
+use crate::stripe::outcome::StripeResponse;
+use crate::stripe::search::SearchResult;
+use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::{
     ApiRequest, Claims, ListSessions, NamedSubject, Service, SessionClaims, SessionsResponse, SyncError,
     SyncState, Via, found,
@@ -77,7 +77,7 @@ struct PendingLookup {
 #[derive(Clone, Debug)]
 enum CensusRequest {
     Subscriptions { after: Option<SubscriptionId> },
-    Members { kind: Kind, offset: usize },
+    Members { kind: SubjectKindList, offset: usize },
     Session(PendingLookup),
     Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
 }
@@ -89,8 +89,8 @@ impl Census {
         let questions = match scope {
             Scope::All => vec![
                 CensusRequest::Subscriptions { after: None },
-                CensusRequest::Members { kind: Kind::Users, offset: 0 },
-                CensusRequest::Members { kind: Kind::Organizations, offset: 0 },
+                CensusRequest::Members { kind: SubjectKindList::Users, offset: 0 },
+                CensusRequest::Members { kind: SubjectKindList::Organizations, offset: 0 },
             ],
             Scope::Subject(subject) => {
                 census.people.entry(subject.clone()).or_default();
@@ -185,7 +185,8 @@ impl Census {
         match question {
             CensusRequest::Subscriptions { .. } => {
                 let page =
-                    found("GET /v1/subscriptions", Answer::of(outcome, Page::parse))?.unwrap_or_default();
+                    found("GET /v1/subscriptions", StripeResponse::of(outcome, SubscriptionPage::parse))?
+                        .unwrap_or_default();
                 let left_out = page.skipped.len().saturating_add(page.unreadable.len());
                 let read = page.subscriptions.len().saturating_add(left_out);
                 self.counts.subscriptions = bounded(self.counts.subscriptions, read)?;
@@ -198,11 +199,11 @@ impl Census {
                 Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
             CensusRequest::Members { kind, offset } => {
-                let page = roster::Page::read(outcome, kind, &state.settings.plan_key)
+                let page = roster::SubjectPage::read(outcome, kind, &state.settings.plan_key)
                     .map_err(|error| SyncError::from_clerk(&error))?;
                 let counted = match kind {
-                    Kind::Users => &mut self.counts.users,
-                    Kind::Organizations => &mut self.counts.organizations,
+                    SubjectKindList::Users => &mut self.counts.users,
+                    SubjectKindList::Organizations => &mut self.counts.organizations,
                 };
                 *counted = bounded(*counted, page.members)?;
                 let next = page
@@ -220,7 +221,8 @@ impl Census {
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
-                let page = found(what.endpoint(), Answer::of(outcome, Found::parse))?.unwrap_or_default();
+                let page = found(what.endpoint(), StripeResponse::of(outcome, SearchResult::parse))?
+                    .unwrap_or_default();
                 self.skipped.extend(page.skipped);
                 let ties = self.people.entry(subject.clone()).or_default();
                 ties.trusted |= what == Searched::Customers && !page.customers.is_empty();

@@ -65,7 +65,7 @@ fn resource(subject: &Subject) -> String {
 
 /// Why Clerk's record is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApiError {
+pub enum ClerkApiError {
     /// Clerk has no such user or organisation.
     #[error("Clerk has no such user or organization")]
     Gone,
@@ -108,47 +108,50 @@ pub enum ApiError {
     ClusterUnknown,
 }
 
-impl ApiError {
+impl ClerkApiError {
     /// Whether the same request may well succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, ApiError::TooOften { .. } | ApiError::Down { .. } | ApiError::NoAnswer(_))
+        matches!(
+            self,
+            ClerkApiError::TooOften { .. } | ClerkApiError::Down { .. } | ClerkApiError::NoAnswer(_)
+        )
     }
 }
 
 /// Reads the answer to either request: the subject's record.
 ///
 /// # Errors
-/// [`ApiError`].
-pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ApiError> {
+/// [`ClerkApiError`].
+pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ClerkApiError> {
     let body = success(outcome)?;
-    let answer: Value = json::read(body).map_err(|_| ApiError::Unreadable)?;
+    let answer: Value = json::read(body).map_err(|_| ClerkApiError::Unreadable)?;
     if answer.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
-        return Err(ApiError::Unreadable);
+        return Err(ClerkApiError::Unreadable);
     }
     let metadata = |name| answer.get(name).unwrap_or(&Value::Null);
     Ok(Record::from_metadata(metadata("public_metadata"), metadata("private_metadata"), plan_key))
 }
 
 /// The body of a successful answer.
-pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ApiError> {
+pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ClerkApiError> {
     match *outcome {
         Outcome::Answered { status: 200, body, .. } => Ok(body),
         Outcome::Answered { status, headers, body } => Err(refusal(status, headers, body)),
-        Outcome::TimedOut => Err(ApiError::NoAnswer("it took too long")),
-        Outcome::Reset => Err(ApiError::NoAnswer("the connection was refused or broke")),
-        Outcome::ClusterUnknown => Err(ApiError::ClusterUnknown),
-        Outcome::TooLarge | Outcome::Message(_) | Outcome::Failed { .. } => Err(ApiError::Unreadable),
+        Outcome::TimedOut => Err(ClerkApiError::NoAnswer("it took too long")),
+        Outcome::Reset => Err(ClerkApiError::NoAnswer("the connection was refused or broke")),
+        Outcome::ClusterUnknown => Err(ClerkApiError::ClusterUnknown),
+        Outcome::TooLarge | Outcome::Message(_) | Outcome::Failed { .. } => Err(ClerkApiError::Unreadable),
     }
 }
 
-fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
+fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ClerkApiError {
     match status {
-        401 | 403 => ApiError::Credentials { status },
-        429 => ApiError::TooOften { retry_after: headers.get("retry-after").and_then(seconds) },
-        500.. => ApiError::Down { status },
+        401 | 403 => ClerkApiError::Credentials { status },
+        429 => ClerkApiError::TooOften { retry_after: headers.get("retry-after").and_then(seconds) },
+        500.. => ClerkApiError::Down { status },
         _ => match error_code(body) {
-            code if status == 404 && code == NOT_FOUND => ApiError::Gone,
-            code => ApiError::Refused { status, code },
+            code if status == 404 && code == NOT_FOUND => ClerkApiError::Gone,
+            code => ClerkApiError::Refused { status, code },
         },
     }
 }
@@ -191,7 +194,7 @@ mod tests {
         Subject::parse(id).unwrap()
     }
 
-    fn answer(status: u16, headers: &HeaderMap, body: &str) -> Result<Record, ApiError> {
+    fn answer(status: u16, headers: &HeaderMap, body: &str) -> Result<Record, ClerkApiError> {
         record(&Outcome::Answered { status, headers, body: body.as_bytes() }, &subject("user_1"), "plan")
     }
 
@@ -238,7 +241,7 @@ mod tests {
             ("a page", "<html>"),
             ("empty", ""),
         ] {
-            assert_eq!(answer(200, &none, body), Err(ApiError::Unreadable), "{why}");
+            assert_eq!(answer(200, &none, body), Err(ClerkApiError::Unreadable), "{why}");
         }
     }
 
@@ -250,18 +253,18 @@ mod tests {
         let gone = r#"{"errors":[{"code":"resource_not_found","message":"x"}],"clerk_trace_id":"x"}"#;
         let wrong = r#"{"errors":[{"code":"form_param_unknown","message":"x"},{"code":"b"}]}"#;
         let odd = r#"{"errors":[{"code":"a\nb"}]}"#;
-        let refused = |status, code: &str| ApiError::Refused { status, code: code.to_owned() };
-        let seven = ApiError::TooOften { retry_after: Some(Duration::from_secs(7)) };
+        let refused = |status, code: &str| ClerkApiError::Refused { status, code: code.to_owned() };
+        let seven = ClerkApiError::TooOften { retry_after: Some(Duration::from_secs(7)) };
         let cases = [
-            ("a deleted user", 404, &none, gone, ApiError::Gone, false),
+            ("a deleted user", 404, &none, gone, ClerkApiError::Gone, false),
             ("a wrong path", 404, &none, "<html>", refused(404, ""), false),
             ("not found, but not with 404", 400, &none, gone, refused(400, "resource_not_found"), false),
-            ("no key", 401, &none, "", ApiError::Credentials { status: 401 }, false),
-            ("not allowed", 403, &none, "", ApiError::Credentials { status: 403 }, false),
+            ("no key", 401, &none, "", ClerkApiError::Credentials { status: 401 }, false),
+            ("not allowed", 403, &none, "", ClerkApiError::Credentials { status: 403 }, false),
             ("too often", 429, &wait, "", seven, true),
-            ("too often, until a date", 429, &date, "", ApiError::TooOften { retry_after: None }, true),
-            ("down", 500, &none, "", ApiError::Down { status: 500 }, true),
-            ("behind a proxy", 599, &none, "", ApiError::Down { status: 599 }, true),
+            ("too often, until a date", 429, &date, "", ClerkApiError::TooOften { retry_after: None }, true),
+            ("down", 500, &none, "", ClerkApiError::Down { status: 500 }, true),
+            ("behind a proxy", 599, &none, "", ClerkApiError::Down { status: 599 }, true),
             ("a wrong body", 422, &none, wrong, refused(422, "form_param_unknown"), false),
             ("a code that is none", 422, &none, odd, refused(422, ""), false),
             ("a redirect", 302, &none, "", refused(302, ""), false),

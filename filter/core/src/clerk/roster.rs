@@ -1,6 +1,6 @@
 //! The lists of all users and of all organisations, page by page, and Tollgate's record of each.
 
-use super::api::{ApiError, BackendApi, success};
+use super::api::{BackendApi, ClerkApiError, success};
 use super::metadata::Record;
 use crate::http::{Callout, Outcome};
 use crate::ids::{OrganizationId, Subject, UserId};
@@ -12,7 +12,7 @@ pub const PAGE_MEMBERS_MAX: usize = 500;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SubjectKindList {
     /// Users.
     Users,
     /// Organisations.
@@ -21,7 +21,7 @@ pub enum Kind {
 
 /// One page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct SubjectPage {
     /// Who is on it, and what is kept of them.
     pub records: Vec<(Subject, Record)>,
     /// Ids that do not look like Clerk's.
@@ -32,37 +32,39 @@ pub struct Page {
 
 /// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and moves
 /// nobody.
-pub fn list(api: BackendApi<'_>, kind: Kind, offset: usize) -> Callout {
+pub fn list(api: BackendApi<'_>, kind: SubjectKindList, offset: usize) -> Callout {
     let base_path = &api.upstream.base_path;
     let limit = PAGE_MEMBERS_MAX;
     let path = match kind {
-        Kind::Users => format!("{base_path}/users?limit={limit}&offset={offset}&order_by=created_at"),
-        Kind::Organizations => {
+        SubjectKindList::Users => {
+            format!("{base_path}/users?limit={limit}&offset={offset}&order_by=created_at")
+        }
+        SubjectKindList::Organizations => {
             format!("{base_path}/organizations?order_by=created_at&limit={limit}&offset={offset}")
         }
     };
     api.callout("GET", path, Vec::new())
 }
 
-impl Page {
+impl SubjectPage {
     /// Reads the answer to [`list`].
     ///
     /// # Errors
-    /// [`ApiError`].
-    pub fn read(outcome: &Outcome<'_>, kind: Kind, plan_key: &str) -> Result<Self, ApiError> {
-        let answer: Value = json::read(success(outcome)?).map_err(|_| ApiError::Unreadable)?;
+    /// [`ClerkApiError`].
+    pub fn read(outcome: &Outcome<'_>, kind: SubjectKindList, plan_key: &str) -> Result<Self, ClerkApiError> {
+        let answer: Value = json::read(success(outcome)?).map_err(|_| ClerkApiError::Unreadable)?;
         // Users come as a list, organisations in an object beside their number.
         let members = match kind {
-            Kind::Users => answer.as_array(),
-            Kind::Organizations => answer.get("data").and_then(Value::as_array),
+            SubjectKindList::Users => answer.as_array(),
+            SubjectKindList::Organizations => answer.get("data").and_then(Value::as_array),
         };
         let members = members.filter(|members| members.len() <= PAGE_MEMBERS_MAX);
-        let mut page = Page::default();
-        for member in members.ok_or(ApiError::Unreadable)? {
-            let id = member.get("id").and_then(Value::as_str).ok_or(ApiError::Unreadable)?;
+        let mut page = SubjectPage::default();
+        for member in members.ok_or(ClerkApiError::Unreadable)? {
+            let id = member.get("id").and_then(Value::as_str).ok_or(ClerkApiError::Unreadable)?;
             let subject = match kind {
-                Kind::Users => UserId::parse(id).map(Subject::User),
-                Kind::Organizations => OrganizationId::parse(id).map(Subject::Organization),
+                SubjectKindList::Users => UserId::parse(id).map(Subject::User),
+                SubjectKindList::Organizations => OrganizationId::parse(id).map(Subject::Organization),
             };
             let metadata = |name| member.get(name).unwrap_or(&Value::Null);
             let record =
@@ -88,9 +90,13 @@ mod tests {
     use crate::http::HeaderMap;
     use serde_json::json;
 
-    fn read(kind: Kind, body: &Value) -> Result<Page, ApiError> {
+    fn read(kind: SubjectKindList, body: &Value) -> Result<SubjectPage, ClerkApiError> {
         let (headers, body) = (HeaderMap::default(), body.to_string());
-        Page::read(&Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() }, kind, "plan")
+        SubjectPage::read(
+            &Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() },
+            kind,
+            "plan",
+        )
     }
 
     #[test]
@@ -98,11 +104,14 @@ mod tests {
         let member =
             |id: &str| json!({"id": id, "public_metadata": {"plan": "pro"}, "private_metadata": null});
         let record = || Record { plan: Some("pro".to_owned()), ..Record::default() };
-        for (kind, ids) in [(Kind::Users, ["user_1", "user/2"]), (Kind::Organizations, ["org_1", "user_2"])] {
+        for (kind, ids) in [
+            (SubjectKindList::Users, ["user_1", "user/2"]),
+            (SubjectKindList::Organizations, ["org_1", "user_2"]),
+        ] {
             let members = json!(ids.map(member));
             let body = match kind {
-                Kind::Users => members,
-                Kind::Organizations => json!({"data": members, "total_count": 2}),
+                SubjectKindList::Users => members,
+                SubjectKindList::Organizations => json!({"data": members, "total_count": 2}),
             };
             let page = read(kind, &body).unwrap();
             assert_eq!(page.records, [(Subject::parse(ids[0]).unwrap(), record())]);
@@ -114,19 +123,19 @@ mod tests {
     fn what_is_no_page_is_refused() {
         let too_many = json!(vec![json!({"id": "user_1"}); PAGE_MEMBERS_MAX + 1]);
         for (kind, body) in [
-            (Kind::Users, json!({"data": []})),
-            (Kind::Organizations, json!([])),
-            (Kind::Users, json!([{"object": "user"}])),
-            (Kind::Users, too_many),
+            (SubjectKindList::Users, json!({"data": []})),
+            (SubjectKindList::Organizations, json!([])),
+            (SubjectKindList::Users, json!([{"object": "user"}])),
+            (SubjectKindList::Users, too_many),
         ] {
-            assert_eq!(read(kind, &body), Err(ApiError::Unreadable));
+            assert_eq!(read(kind, &body), Err(ClerkApiError::Unreadable));
         }
     }
 
     #[test]
     fn only_a_full_page_may_have_a_next_one() {
         for (members, full) in [(PAGE_MEMBERS_MAX - 1, false), (PAGE_MEMBERS_MAX, true)] {
-            let page = read(Kind::Users, &json!(vec![json!({"id": "user_1"}); members])).unwrap();
+            let page = read(SubjectKindList::Users, &json!(vec![json!({"id": "user_1"}); members])).unwrap();
             assert_eq!(page.is_full(), full, "{members}");
         }
     }

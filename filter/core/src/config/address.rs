@@ -198,5 +198,4 @@ pub(super) fn cluster(text: &str, at: &str) -> Checked<String> {
 }
 
 #[cfg(test)]
-#[path = "address_tests.rs"]
 mod tests;

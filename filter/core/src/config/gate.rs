@@ -1,11 +1,7 @@
 //! The gate's section, checked.
 
-use super::document::gate::{
-    Cors, Jwks, Keys as WrittenKeys, OnError, PlanClaims as WrittenClaims, PlanGate,
-};
-use super::document::gate::{
-    IdentityHeader, RateLimitHeaders, Store as WrittenStore, SubjectKind, Unmatched,
-};
+use super::document::gate::{Cors, Jwks, OnError, PlanGate, WrittenKeys, WrittenPlanClaims};
+use super::document::gate::{IdentityHeader, RateLimitHeaders, SubjectKind, Unmatched, WrittenStore};
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
 use super::rules::{self, Rule};
@@ -85,7 +81,7 @@ pub struct Gate {
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
     pub confirm: Option<Upstream>,
     /// Where it is counted.
-    pub store: Store,
+    pub store: StoreConfig,
     /// The path of the webhook filter, at which no token is asked for.
     pub webhook_path: Option<String>,
     /// The key of the plan in `public_metadata`.
@@ -113,7 +109,7 @@ impl PlanClaims {
 
 /// Where it is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
+pub enum StoreConfig {
     /// In this Envoy process.
     Local {
         /// How much memory the counters of signed-in callers may take, in megabytes.
@@ -213,7 +209,7 @@ fn jwks(
     let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
     let path = written.path.map_or_else(|| [parent, JWKS_PATH].concat(), str::to_owned);
     let path = problems.keep_or_default(address::path(&path, &field(AT, "path")));
-    let written = super::document::Upstream {
+    let written = super::document::WrittenUpstream {
         cluster: written.cluster,
         authority: Some(authority),
         base_path: Some(""),
@@ -234,7 +230,7 @@ fn authorized_parties(written: &PlanGate<'_>) -> Checked<Vec<String>> {
 }
 
 fn plan_claims(
-    written: &WrittenClaims<'_>,
+    written: &WrittenPlanClaims<'_>,
     subject: SubjectKind,
     key: &str,
     problems: &mut Problems,
@@ -318,13 +314,13 @@ fn identity_headers(written: &PlanGate<'_>) -> Checked<Vec<IdentityHeader>> {
     Ok(checked)
 }
 
-fn store(written: &PlanGate<'_>, problems: &mut Problems) -> Store {
+fn store(written: &PlanGate<'_>, problems: &mut Problems) -> StoreConfig {
     const AT: &str = "plan_gate.store.ratelimit";
     const MEMORY: &str = "plan_gate.local_memory_mb";
     let memory = names::between(written.local_memory_mb, 1..=LOCAL_MEMORY_MB_MAX, "megabytes", MEMORY);
     let memory_mb = problems.keep_or_default(memory);
-    let WrittenStore::Ratelimit(written) = &written.store else { return Store::Local { memory_mb } };
-    Store::Ratelimit {
+    let WrittenStore::Ratelimit(written) = &written.store else { return StoreConfig::Local { memory_mb } };
+    StoreConfig::Ratelimit {
         cluster: problems.keep_or_default(address::cluster(written.cluster, &field(AT, "cluster"))),
         domain: problems.keep_or_default(names::name(written.domain, &field(AT, "domain"))),
         timeout: problems.keep_or_default(upstream::timeout(written.timeout_ms, &field(AT, "timeout_ms"))),

@@ -32,7 +32,7 @@ pub use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind,
 pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use encoding::DOCUMENT_BYTES_MAX;
 pub use error::{ConfigError, ERRORS_MAX};
-pub use gate::{Gate, PlanClaims, Store};
+pub use gate::{Gate, PlanClaims, StoreConfig};
 pub use plans::{NotPlans, WINDOW_COUNT_MAX};
 pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
 pub use sections::{Document, SECTION_NAMES, read_each};

@@ -65,8 +65,8 @@ impl<'a> Sales<'a> {
 
 /// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans<'a>(
-    written: &[document::Plan<'a>],
-    not_plans: &document::NotPlans<'a>,
+    written: &[document::WrittenPlan<'a>],
+    not_plans: &document::WrittenNotPlans<'a>,
     plan_map: &'a [(String, String)],
     problems: &mut Problems,
 ) -> Option<(PlanTable, NotPlans)> {
@@ -98,7 +98,7 @@ pub(super) fn plans<'a>(
 
 /// Reads one plan.
 fn plan<'a>(
-    written: &document::Plan<'a>,
+    written: &document::WrittenPlan<'a>,
     path: &str,
     sales: &mut Sales<'a>,
     problems: &mut Problems,
@@ -136,7 +136,7 @@ fn clerk_slugs(written: Option<&ClerkPlan<'_>>, path: &str) -> Checked<BTreeSet<
 }
 
 /// The slugs that Clerk Billing uses for a plan, and where each is written.
-fn written_slugs<'a>(plan: &document::Plan<'a>, path: &str) -> Vec<(&'a str, String)> {
+fn written_slugs<'a>(plan: &document::WrittenPlan<'a>, path: &str) -> Vec<(&'a str, String)> {
     let at = field(path, "clerk_plan");
     match &plan.clerk_plan {
         None => vec![(plan.name, field(path, "name"))],
@@ -217,7 +217,7 @@ fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sal
 }
 
 /// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
-fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
+fn distinct(plans: &[document::WrittenPlan<'_>], problems: &mut Problems) {
     let mut named = SortedMap::new();
     let mut billed = SortedMap::new();
     for (place, plan) in plans.iter().enumerate() {
@@ -243,7 +243,7 @@ fn distinct(plans: &[document::Plan<'_>], problems: &mut Problems) {
 
 /// Reads the limits of one plan.
 fn limits(
-    written: &SortedMap<&str, document::Limit>,
+    written: &SortedMap<&str, document::WrittenLimit>,
     path: &str,
     problems: &mut Problems,
 ) -> SortedMap<String, Limit> {
@@ -254,8 +254,8 @@ fn limits(
     for (name, limit) in written.iter() {
         let name = names::name(name, path);
         let limit = match limit {
-            document::Limit::Unlimited => Ok(Limit::Unlimited),
-            document::Limit::Windows(windows) => match &name {
+            document::WrittenLimit::Unlimited => Ok(Limit::Unlimited),
+            document::WrittenLimit::Windows(windows) => match &name {
                 Ok(name) => self::windows(windows, &format!("{path}.{name}")),
                 Err(_) => Ok(Limit::Unlimited),
             },
@@ -268,7 +268,7 @@ fn limits(
 }
 
 /// Reads the windows of one limit: at least one, and each period once.
-fn windows(written: &[document::Window], path: &str) -> Checked<Limit> {
+fn windows(written: &[document::WrittenWindow], path: &str) -> Checked<Limit> {
     if written.is_empty() {
         let cure = "write `unlimited`, or a window like `[{max: 100, per: month}]`";
         return Err(ConfigError::new(path, "has no window", cure));

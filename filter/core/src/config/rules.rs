@@ -1,6 +1,6 @@
 //! The gate's rules, checked against the plans.
 
-use super::document::gate::{Require, Rule as Written};
+use super::document::gate::{Require, WrittenRule};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
 use super::section::OwnPath;
 use super::{address, names};
@@ -68,7 +68,7 @@ pub struct Spend {
 
 /// Reads the rules. `own_paths` are those that the filters answer themselves.
 pub(super) fn rules(
-    written: &[Written<'_>],
+    written: &[WrittenRule<'_>],
     plans: &PlanTable,
     own_paths: &[OwnPath<'_>],
     problems: &mut Problems,
@@ -92,7 +92,7 @@ pub(super) fn rules(
 
 /// Reads one rule.
 fn rule(
-    written: &Written<'_>,
+    written: &WrittenRule<'_>,
     plans: &PlanTable,
     own_paths: &[OwnPath<'_>],
     at: &str,
@@ -113,7 +113,7 @@ fn rule(
     rule
 }
 
-fn path(written: &Written<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Checked<PathMatch> {
+fn path(written: &WrittenRule<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Checked<PathMatch> {
     match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
             let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
@@ -136,7 +136,7 @@ fn path(written: &Written<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Checked<P
     }
 }
 
-fn methods(written: &Written<'_>, path: &str) -> Checked<Vec<String>> {
+fn methods(written: &WrittenRule<'_>, path: &str) -> Checked<Vec<String>> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
         Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
@@ -166,7 +166,7 @@ fn rank(name: &str, plans: &PlanTable, path: &str) -> Checked<Rank> {
     })
 }
 
-fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
+fn spend(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Spend>> {
     let Some(limit) = written.limit else {
         return match written.cost {
             None => Ok(None),
@@ -191,7 +191,7 @@ fn spend(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<S
     Ok(Some(Spend { limit: limit.to_owned(), cost }))
 }
 
-fn anonymous(written: &Written<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
+fn anonymous(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<Option<Rank>> {
     match written.anonymous {
         None | Some("deny") => Ok(None),
         Some(name) => rank(name, plans, &field(at, "anonymous")).map(Some),
@@ -213,7 +213,7 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
 }
 
 /// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
-fn every_plan_says_how_much(written: &[Written<'_>], plans: &PlanTable, problems: &mut Problems) {
+fn every_plan_says_how_much(written: &[WrittenRule<'_>], plans: &PlanTable, problems: &mut Problems) {
     let mut used = SortedMap::new();
     for (place, rule) in written.iter().enumerate() {
         if let Some(limit) = rule.limit {

@@ -200,5 +200,4 @@ fn pem_blocks(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "secrets_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 //! From the list follow the document's fields, its JSON Schema, what [`super::check`] looks at, and the paths at which the
 //! gate asks for no token.
 
-use super::document::{NotPlans, Plan};
+use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
 use super::gate::Gate;
 use super::secrets::Secrets;
@@ -27,10 +27,10 @@ macro_rules! sections {
             /// the Clerk authority.
             pub namespace: Option<&'a str>,
             /// The plans that are sold, lowest first: the order is the rank, and the first is the default plan.
-            pub plans: Vec<Plan<'a>>,
+            pub plans: Vec<WrittenPlan<'a>>,
             /// What Stripe sells that is knowingly no plan, such as add-ons.
             #[serde(default)]
-            pub not_plans: NotPlans<'a>,
+            pub not_plans: WrittenNotPlans<'a>,
             $($(#[$doc])* $name: Option<Unread<$section>>,)*
         }
 

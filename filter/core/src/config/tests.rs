@@ -289,7 +289,7 @@ fn the_gate_section_is_read_as_written() {
     let confirm = section.confirm.unwrap();
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
-    assert_eq!(section.store, Store::Local { memory_mb: 97 });
+    assert_eq!(section.store, StoreConfig::Local { memory_mb: 97 });
     assert_eq!(section.webhook_path.as_deref(), Some("/webhooks/stripe"));
     assert_eq!(section.plan_key, "plan");
 }
@@ -321,7 +321,7 @@ fn the_other_forms_of_each_field_are_read() {
     );
     let (domain, timeout) = ("tollgate".to_owned(), Duration::from_millis(100));
     let store =
-        Store::Ratelimit { cluster: "ratelimit".to_owned(), domain, timeout, on_error: OnError::Allow };
+        StoreConfig::Ratelimit { cluster: "ratelimit".to_owned(), domain, timeout, on_error: OnError::Allow };
     assert_eq!(section.store, store);
     assert_eq!(
         (&section.rules[0].path, &section.rules[1].path),

@@ -86,9 +86,9 @@ impl<'a> At<'a> {
     }
 
     #[inline(never)]
-    fn entries(self) -> Result<Entries<'a>, FieldError> {
+    fn entries(self) -> Result<MapEntries<'a>, FieldError> {
         let map = self.0.as_object().ok_or_else(|| self.mismatch("fields"))?;
-        Ok(Entries { entries: map.iter(), value: None })
+        Ok(MapEntries { entries: map.iter(), value: None })
     }
 
     #[inline(never)]
@@ -194,13 +194,13 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 /// The fields of a mapping.
-struct Entries<'a> {
+struct MapEntries<'a> {
     entries: map::Iter<'a>,
     /// The field whose key was read last.
     value: Option<(&'a str, &'a Value)>,
 }
 
-impl<'de> MapAccess<'de> for Entries<'de> {
+impl<'de> MapAccess<'de> for MapEntries<'de> {
     type Error = FieldError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, FieldError> {

@@ -1,7 +1,7 @@
 //! The sections that say how an HTTP API is called, checked.
 
 use super::address;
-use super::document::Upstream as Written;
+use super::document::WrittenUpstream;
 use super::error::{Checked, Problems, field};
 use super::names;
 use crate::secret::Secret;
@@ -30,7 +30,7 @@ pub(super) const CONFIRM: Defaults =
 
 /// Reads an upstream; `at` is its place in the document.
 pub(super) fn upstream(
-    written: &Written<'_>,
+    written: &WrittenUpstream<'_>,
     defaults: &Defaults,
     authorization: Checked<Option<Secret>>,
     at: &str,

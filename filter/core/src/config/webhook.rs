@@ -1,6 +1,6 @@
 //! The webhook filter's section, checked.
 
-use super::document::webhook::{Mode, PastDue as WrittenPastDue, StripeWebhook, SubjectKeys};
+use super::document::webhook::{Mode, StripeWebhook, SubjectKeys, WrittenPastDue};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::Example;
 use super::secrets::Secrets;

@@ -2,7 +2,7 @@
 
 use super::principal::Principal;
 use super::refusal::Refusal;
-use super::worker::Worker;
+use super::worker::GateWorker;
 use crate::config::{IdentityHeader, RateLimitHeaders};
 use crate::cors;
 use crate::http::{Forward, HeaderMap, Reply};
@@ -21,7 +21,7 @@ pub(super) struct AnswerContext {
 
 impl AnswerContext {
     /// Takes from the header what its answer needs.
-    pub(super) fn of(worker: &Worker, headers: &HeaderMap) -> Self {
+    pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
         let ours = |by| by == Voucher::Gate || gate.webhook_path.is_none();
         let reader = if gate.cors { cors::reader(&gate.authorized_parties, headers) } else { None };
@@ -34,7 +34,7 @@ impl AnswerContext {
     }
 
     /// The header fields by which a browser lets its page read an answer of the gate's own.
-    pub(super) fn readable_by(&self, worker: &Worker) -> Vec<(&'static str, String)> {
+    pub(super) fn readable_by(&self, worker: &GateWorker) -> Vec<(&'static str, String)> {
         cors::readable_by(&worker.gate.authorized_parties, self.reader)
     }
 }
@@ -46,7 +46,7 @@ pub(super) fn unvouched(context: AnswerContext) -> Forward {
 
 /// Lets a request go on, and tells the upstream who calls by which plan.
 pub(super) fn vouched(
-    worker: &Worker,
+    worker: &GateWorker,
     context: AnswerContext,
     principal: &Principal,
     now: Micros,
@@ -78,7 +78,7 @@ pub(super) fn vouched(
 
 /// The RateLimit fields of the tightest window, in the forms that the configuration asks for.
 pub(super) fn rate_limit(
-    worker: &Worker,
+    worker: &GateWorker,
     limit: &str,
     state: &WindowState,
     now: Micros,
@@ -100,7 +100,7 @@ pub(super) fn rate_limit(
 }
 
 /// The answer to a request that does not go on.
-pub(super) fn refused(worker: &Worker, context: &AnswerContext, refusal: &Refusal, now: Micros) -> Reply {
+pub(super) fn refused(worker: &GateWorker, context: &AnswerContext, refusal: &Refusal, now: Micros) -> Reply {
     let gate = &worker.gate;
     let mut reply = Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
     if let Refusal::QuotaExceeded { limit, tightest, reset, .. } = refusal {

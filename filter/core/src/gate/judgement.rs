@@ -3,7 +3,7 @@
 use super::principal::Principal;
 use super::refusal::Refusal;
 use super::store::Charge;
-use super::worker::Worker;
+use super::worker::GateWorker;
 use crate::config::{Requirement, Rule, Spend};
 use crate::plan_table::{Limit, PlanTable, Rank};
 use crate::time::Micros;
@@ -19,7 +19,7 @@ pub(super) enum Judgement {
 
 /// Judges a request by the rule that guards it; without a rule, a valid token is enough.
 pub(super) fn of(
-    worker: &Worker,
+    worker: &GateWorker,
     rule: Option<&Rule>,
     principal: &Principal,
     now: Micros,

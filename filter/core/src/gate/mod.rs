@@ -2,7 +2,7 @@
 //!
 //! [`GateRequest`] is the machine of one request. It finds the rule ([`rules`]) and the caller ([`crate::auth`],
 //! [`caller`]), judges by the plan ([`judgement`]), counts ([`store`]), asks Clerk where a refusal may be out of date
-//! ([`confirm`]), and responds ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`Worker`] is what
+//! ([`confirm`]), and responds ([`answer`], [`refusal`]); at the usage path it only reads ([`usage`]). [`GateWorker`] is what
 //! the requests of a worker thread share.
 
 mod answer;
@@ -25,4 +25,4 @@ mod worker;
 mod tests;
 
 pub use request::GateRequest;
-pub use worker::{GateError, Worker};
+pub use worker::{GateError, GateWorker};

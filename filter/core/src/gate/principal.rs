@@ -1,7 +1,7 @@
 //! Whose plan a request is judged by and whose counter it counts in: a caller, or an address.
 
 use super::caller::Caller;
-use super::confirm::Answer;
+use super::confirm::Confirmation;
 use super::store::CounterOwner;
 use crate::plan_table::{PlanTable, Rank};
 use crate::quota::ClientNetwork;
@@ -16,7 +16,7 @@ pub(super) enum Principal {
         /// As the token says.
         caller: Rc<Caller>,
         /// What Clerk's own record said later than the token.
-        confirmed: Option<Answer>,
+        confirmed: Option<Confirmation>,
     },
     /// Somebody without a token, where the rule takes such callers.
     Anonymous {

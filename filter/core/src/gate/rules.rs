@@ -216,5 +216,4 @@ fn host_of(authority: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
 mod tests;

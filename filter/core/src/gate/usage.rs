@@ -4,7 +4,7 @@ use super::answer::AnswerContext;
 use super::principal::Principal;
 use super::refusal::USAGE_METHODS;
 use super::store::{CounterOwner, LimitState, Read, Reading};
-use super::worker::Worker;
+use super::worker::GateWorker;
 use crate::cors;
 use crate::http::{HeaderMap, Reply};
 use crate::plan_table::Limit;
@@ -34,7 +34,7 @@ pub(super) struct UsageRequest {
 impl UsageRequest {
     /// Begins to read the limits of the plan in force.
     pub(super) fn begin(
-        worker: &Worker,
+        worker: &GateWorker,
         principal: &Principal,
         owner: CounterOwner<'_>,
         now: Micros,
@@ -62,7 +62,7 @@ impl UsageRequest {
     /// The answer.
     pub(super) fn reply(
         &self,
-        worker: &Worker,
+        worker: &GateWorker,
         principal: &Principal,
         context: &AnswerContext,
         now: Micros,
@@ -96,7 +96,7 @@ pub(super) enum Asked {
 }
 
 /// What a request to `usage_path` is.
-pub(super) fn asked(worker: &Worker, headers: &HeaderMap, context: &AnswerContext) -> Asked {
+pub(super) fn asked(worker: &GateWorker, headers: &HeaderMap, context: &AnswerContext) -> Asked {
     match headers.get(":method") {
         Some(b"GET" | b"HEAD") => Asked::Usage,
         // Nobody behind the gateway could answer it: this path is the gateway's own.

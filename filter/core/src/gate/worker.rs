@@ -21,13 +21,13 @@ use crate::time::Micros;
 
 /// What the guarded requests of one worker thread share: configuration, verified tokens, and where requests are counted.
 #[derive(Debug)]
-pub struct Worker {
+pub struct GateWorker {
     pub(super) gate: Gate,
     pub(super) plans: PlanTable,
     pub(super) namespace: String,
     pub(super) auth: AuthState<Caller>,
     pub(super) store: Store,
-    pub(super) confirmed: confirm::Memory,
+    pub(super) confirmed: confirm::Confirmations,
     pub(super) inquiries: Inquiries<Purpose>,
     pub(super) metrics: GateMetrics,
     /// What was reported a moment ago.
@@ -42,7 +42,7 @@ pub enum GateError {
     Key(#[from] KeyError),
 }
 
-impl Worker {
+impl GateWorker {
     /// A worker of this configuration. `seed` is drawn at random; only the first worker's is used.
     ///
     /// # Errors
@@ -59,13 +59,13 @@ impl Worker {
         };
         let auth = AuthState::new(&gate.keys, rules, gate.cookie)?;
         let metrics = GateMetrics::new(gate.rules.iter().map(|rule| rule.name.clone()));
-        Ok(Worker {
+        Ok(GateWorker {
             gate,
             plans,
             namespace,
             auth,
             store,
-            confirmed: confirm::Memory::default(),
+            confirmed: confirm::Confirmations::default(),
             inquiries: Inquiries::default(),
             metrics,
             reported: TextLogLimit::default(),
@@ -89,7 +89,7 @@ pub(super) enum Purpose {
     Windows(WindowsInquiry),
 }
 
-impl Worker {
+impl GateWorker {
     /// Takes the outcome of an inquiry.
     pub(super) fn settle(&mut self, now: Micros, inquiry: InquiryId, outcome: &Outcome<'_>) -> Vec<Report> {
         match self.inquiries.end(inquiry) {
@@ -104,7 +104,7 @@ impl Worker {
     }
 }
 
-impl Metrics for Worker {
+impl Metrics for GateWorker {
     fn metrics(&self) -> Vec<MetricDefinition> {
         self.metrics.definitions()
     }

@@ -44,7 +44,7 @@ pub(super) const fn clock_slack_s(period: Period) -> u64 {
 
 /// How much of a window has been used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counter {
+pub(super) struct CounterRecord {
     pub(super) period: Period,
     /// When the window ends, in seconds since the epoch.
     pub(super) end_s: u64,
@@ -53,20 +53,20 @@ pub(super) struct Counter {
 
 /// At most one counter of each kind of window: those of one subject and limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counters([Option<Counter>; Period::ALL.len()]);
+pub(super) struct Counters([Option<CounterRecord>; Period::ALL.len()]);
 
 impl Counters {
-    pub(super) fn get(&self, period: Period) -> Option<Counter> {
+    pub(super) fn get(&self, period: Period) -> Option<CounterRecord> {
         self.0.get(period.number()).copied().flatten()
     }
 
-    pub(super) fn set(&mut self, counter: Counter) {
+    pub(super) fn set(&mut self, counter: CounterRecord) {
         if let Some(place) = self.0.get_mut(counter.period.number()) {
             *place = Some(counter);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Counter> {
+    fn iter(&self) -> impl Iterator<Item = &CounterRecord> {
         self.0.iter().flatten()
     }
 }
@@ -142,7 +142,7 @@ fn is_of(record: &[u8; RECORD_BYTES], fingerprint: Fingerprint) -> bool {
     record.first_chunk() == Some(&fingerprint.0)
 }
 
-fn encode(fingerprint: Fingerprint, counter: &Counter, bytes: &mut Vec<u8>) {
+fn encode(fingerprint: Fingerprint, counter: &CounterRecord, bytes: &mut Vec<u8>) {
     let kind = u64::try_from(counter.period.number()).unwrap_or(0);
     // A u64 of microseconds has no second beyond 2^45, so no bit is lost.
     let end_and_kind = counter.end_s << KIND_BITS | kind;
@@ -152,12 +152,12 @@ fn encode(fingerprint: Fingerprint, counter: &Counter, bytes: &mut Vec<u8>) {
 }
 
 /// None if it is of a kind that no version writes: such a record is found by nobody, and dropped.
-fn decode(record: &[u8; RECORD_BYTES]) -> Option<Counter> {
+fn decode(record: &[u8; RECORD_BYTES]) -> Option<CounterRecord> {
     let (_, numbers) = record.split_at_checked(Fingerprint::BYTES)?;
     let (end_and_kind, used) = numbers.split_first_chunk()?;
     let end_and_kind = u64::from_le_bytes(*end_and_kind);
     let kind = usize::try_from(end_and_kind & ((1 << KIND_BITS) - 1)).ok()?;
-    Some(Counter {
+    Some(CounterRecord {
         period: *Period::ALL.get(kind)?,
         end_s: end_and_kind >> KIND_BITS,
         used: u64::from_le_bytes(used.try_into().ok()?),
@@ -182,18 +182,18 @@ mod tests {
         Fingerprint(bytes)
     }
 
-    fn counter(period: Period, ends_in_s: i64) -> Counter {
-        Counter { period, end_s: NOW.as_secs().checked_add_signed(ends_in_s).unwrap(), used: 7 }
+    fn counter(period: Period, ends_in_s: i64) -> CounterRecord {
+        CounterRecord { period, end_s: NOW.as_secs().checked_add_signed(ends_in_s).unwrap(), used: 7 }
     }
 
-    fn own(counter: Counter) -> Counters {
+    fn own(counter: CounterRecord) -> Counters {
         let mut own = Counters::default();
         own.set(counter);
         own
     }
 
     /// A bucket of these counters, each of a subject of its own: its place in the list.
-    fn bucket_of(counters: &[Counter]) -> Vec<u8> {
+    fn bucket_of(counters: &[CounterRecord]) -> Vec<u8> {
         let mut bytes = vec![SIGNED_IN.format];
         for (n, counter) in (0..).zip(counters) {
             encode(print(n), counter, &mut bytes);
@@ -201,7 +201,7 @@ mod tests {
         bytes
     }
 
-    fn replace(bytes: &[u8], fingerprint: Fingerprint, own: Counter) -> (Vec<u8>, u32) {
+    fn replace(bytes: &[u8], fingerprint: Fingerprint, own: CounterRecord) -> (Vec<u8>, u32) {
         Bucket::read(Some(bytes)).replace(fingerprint, &self::own(own), NOW)
     }
 
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(find(&bytes, 1).get(Period::Minute), Some(minute));
         assert_eq!(find(&bytes, 1).get(Period::Day), None);
         assert_eq!(find(&bytes, 3), Counters::default());
-        let more = Counter { used: 8, ..month };
+        let more = CounterRecord { used: 8, ..month };
         let (bytes, evicted) = replace(&bytes, print(1), more);
         assert_eq!(find(&bytes, 1).get(Period::Month), Some(more));
         assert_eq!((bytes.len(), evicted), (1 + 3 * RECORD_BYTES, 0), "a counter is replaced, not doubled");
@@ -300,7 +300,7 @@ mod tests {
                     let mut bytes = vec![SIGNED_IN.format];
                     for (n, (end_s, kind, used)) in (0..).zip(counters) {
                         let period = Period::ALL[usize::try_from(kind).unwrap()];
-                        encode(print(n), &Counter { period, end_s, used }, &mut bytes);
+                        encode(print(n), &CounterRecord { period, end_s, used }, &mut bytes);
                     }
                     bytes
                 }

@@ -22,6 +22,6 @@ pub use address::{ClientAddress, ClientNetwork};
 pub use calendar::Interval;
 pub use fingerprint::Fingerprint;
 pub use spend::{Decision, SWAP_TRIES_MAX, Spent, decide, peek, spend};
-pub use table::{BucketTable, Callers, Place, Seed};
+pub use table::{BucketTable, Callers, CounterKey, Seed};
 pub use usage::LimitUsage;
 pub use window_state::{WindowState, tightest};

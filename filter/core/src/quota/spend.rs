@@ -4,7 +4,7 @@
 //! and spends again, at most [`SWAP_TRIES_MAX`] times. Each try judges anew, so that the counts are exact.
 //! They are so only if a bucket that was not there is swapped in only while there still is none.
 
-use super::bucket::{Bucket, Counter, Counters, clock_slack_s};
+use super::bucket::{Bucket, CounterRecord, Counters, clock_slack_s};
 use super::calendar::Interval;
 use super::fingerprint::Fingerprint;
 use super::window_state::WindowState;
@@ -68,7 +68,11 @@ pub fn spend(
         let mut own = Counters::default();
         for state in &mut states {
             state.used = state.used.saturating_add(cost);
-            own.set(Counter { period: state.per, end_s: state.interval.end.as_secs(), used: state.used });
+            own.set(CounterRecord {
+                period: state.per,
+                end_s: state.interval.end.as_secs(),
+                used: state.used,
+            });
         }
         let (bytes, evicted) = bucket.replace(fingerprint, &own, now);
         spending.new_bytes = Some(bytes);
@@ -114,7 +118,7 @@ fn stand(found: &Counters, windows: &[Window], now: Micros) -> Vec<WindowState> 
 /// begin. Its count is never forgotten, which would be quota for nothing. If it begins soon, it is the one to count
 /// in: then neither window ever admits more than its maximum. If not, the clock must have been far ahead, and the
 /// count moves to the present window: nobody is locked out beyond the end of that.
-fn go_on(counter: Option<Counter>, period: Period, now: Micros) -> (Interval, u64) {
+fn go_on(counter: Option<CounterRecord>, period: Period, now: Micros) -> (Interval, u64) {
     let present = Interval::of(period, now);
     let Some(counter) = counter else { return (present, 0) };
     if counter.end_s < present.end.as_secs() {

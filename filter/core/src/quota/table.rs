@@ -66,7 +66,7 @@ impl std::fmt::Debug for Seed {
 
 /// Where the counters of one subject and limit are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CounterKey {
     /// The key of shared data that holds the bucket.
     pub key: String,
     /// What the counters are found by inside of the bucket.
@@ -109,7 +109,7 @@ impl BucketTable {
     }
 
     /// Where the counters are of a subject, in whatever bytes name it, and of a limit.
-    pub fn place(&self, subject: &[u8], limit: &str) -> Place {
+    pub fn place(&self, subject: &[u8], limit: &str) -> CounterKey {
         let mut hasher = self.hasher;
         // The length in front keeps ("ab", "c") and ("a", "bc") apart.
         hasher.write(&u64::try_from(subject.len()).unwrap_or(u64::MAX).to_le_bytes());
@@ -121,7 +121,7 @@ impl BucketTable {
         let mut key = String::with_capacity(self.prefix.len().saturating_add(10));
         key.push_str(&self.prefix);
         key.push_str(&bucket.to_string());
-        Place { key, fingerprint: Fingerprint(hash.as_bytes()) }
+        CounterKey { key, fingerprint: Fingerprint(hash.as_bytes()) }
     }
 }
 

@@ -202,5 +202,4 @@ fn idempotency_key(path: &str, body: &str, occasion: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "api_tests.rs"]
 mod tests;

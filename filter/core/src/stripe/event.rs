@@ -256,5 +256,4 @@ impl Names {
 }
 
 #[cfg(test)]
-#[path = "event_tests.rs"]
 mod tests;

@@ -13,19 +13,19 @@ pub const MESSAGE_CHARS_MAX: usize = 300;
 
 /// What a call came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum StripeResponse<T> {
     /// It was done, and this is the answer.
     Done(T),
     /// Stripe says that there is no such object.
     Missing,
     /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until someone acts.
-    Unauthorized(ApiError),
+    Unauthorized(StripeApiError),
     /// The key is a restricted one without a permission that this endpoint needs. It stays so until someone acts.
     Forbidden(MissingPermission),
     /// It may work later.
     Transient(Trouble),
     /// Stripe refuses the request. It stays so until someone acts.
-    Refused(ApiError),
+    Refused(StripeApiError),
 }
 
 /// Why a call may work later.
@@ -51,7 +51,7 @@ pub enum Trouble {
     Unreadable(#[from] Unreadable),
     /// Stripe is overloaded, in trouble, or busy with the same object.
     #[error("Stripe says: {0}")]
-    Stripe(ApiError),
+    Stripe(StripeApiError),
 }
 
 /// What a restricted key lacks (<https://docs.stripe.com/keys/restricted-api-keys>).
@@ -60,12 +60,12 @@ pub struct MissingPermission {
     /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it names none.
     pub permissions: Vec<String>,
     /// What Stripe says.
-    pub error: ApiError,
+    pub error: StripeApiError,
 }
 
 /// An error of Stripe's: <https://docs.stripe.com/api/errors>.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ApiError {
+pub struct StripeApiError {
     /// The status code.
     pub status: u16,
     /// Its `type`, as in `invalid_request_error`; empty if there is none, like all the texts here.
@@ -80,7 +80,7 @@ pub struct ApiError {
     pub request_id: String,
 }
 
-impl fmt::Display for ApiError {
+impl fmt::Display for StripeApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status)?;
         let parts = [(" ", &self.kind), (" ", &self.code), (" of ", &self.param), (": ", &self.message)];
@@ -93,22 +93,22 @@ impl fmt::Display for ApiError {
     }
 }
 
-impl std::error::Error for ApiError {}
+impl std::error::Error for StripeApiError {}
 
-impl<T> Answer<T> {
+impl<T> StripeResponse<T> {
     /// Sorts an outcome; `parse` reads the body of a success.
     pub fn of(outcome: &Outcome<'_>, parse: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Self {
         match *outcome {
             Outcome::Answered { status: 200..=299, body, .. } => match parse(body) {
-                Ok(object) => Answer::Done(object),
-                Err(unreadable) => Answer::Transient(unreadable.into()),
+                Ok(object) => StripeResponse::Done(object),
+                Err(unreadable) => StripeResponse::Transient(unreadable.into()),
             },
             Outcome::Answered { status, headers, body } => Self::of_error(status, headers, body),
-            Outcome::TimedOut => Answer::Transient(Trouble::TimedOut),
-            Outcome::Reset => Answer::Transient(Trouble::Reset),
-            Outcome::TooLarge => Answer::Transient(Trouble::TooLarge),
-            Outcome::ClusterUnknown => Answer::Transient(Trouble::ClusterUnknown),
-            Outcome::Message(_) | Outcome::Failed { .. } => Answer::Transient(Trouble::Foreign(0)),
+            Outcome::TimedOut => StripeResponse::Transient(Trouble::TimedOut),
+            Outcome::Reset => StripeResponse::Transient(Trouble::Reset),
+            Outcome::TooLarge => StripeResponse::Transient(Trouble::TooLarge),
+            Outcome::ClusterUnknown => StripeResponse::Transient(Trouble::ClusterUnknown),
+            Outcome::Message(_) | Outcome::Failed { .. } => StripeResponse::Transient(Trouble::Foreign(0)),
         }
     }
 
@@ -117,41 +117,45 @@ impl<T> Answer<T> {
     #[must_use]
     pub fn or_of_other_mode(self) -> Self {
         match self {
-            Answer::Unauthorized(error) if error.code == "resource_missing" => Answer::Missing,
+            StripeResponse::Unauthorized(error) if error.code == "resource_missing" => {
+                StripeResponse::Missing
+            }
             answer => answer,
         }
     }
 
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let Ok((error, other_mode, permissions)) = ApiError::read(status, headers, body) else {
+        let Ok((error, other_mode, permissions)) = StripeApiError::read(status, headers, body) else {
             // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.
             return match status {
-                401 | 403 => Answer::Unauthorized(ApiError { status, ..ApiError::default() }),
-                _ => Answer::Transient(Trouble::Foreign(status)),
+                401 | 403 => {
+                    StripeResponse::Unauthorized(StripeApiError { status, ..StripeApiError::default() })
+                }
+                _ => StripeResponse::Transient(Trouble::Foreign(status)),
             };
         };
         let missing = error.code == "resource_missing";
         match (status, headers.get("stripe-should-retry")) {
             // A mistaken key shows nothing of what the right one would.
-            (400..=499, _) if missing && other_mode => Answer::Unauthorized(error),
+            (400..=499, _) if missing && other_mode => StripeResponse::Unauthorized(error),
             // The subscription after which the next page starts is gone, not what was asked for.
             (400..=499, _) if missing && error.param == "starting_after" => Self::later(error),
-            (400..=499, _) if missing => Answer::Missing,
+            (400..=499, _) if missing => StripeResponse::Missing,
             (403, _) if error.is_missing_permission() || !permissions.is_empty() => {
-                Answer::Forbidden(MissingPermission { permissions, error })
+                StripeResponse::Forbidden(MissingPermission { permissions, error })
             }
-            (401 | 403, _) => Answer::Unauthorized(error),
+            (401 | 403, _) => StripeResponse::Unauthorized(error),
             (_, Some(b"true")) => Self::later(error),
-            (409, Some(b"false")) => Answer::Refused(error),
+            (409, Some(b"false")) => StripeResponse::Refused(error),
             // Also where Stripe says not to retry: it means at once, and the next delivery is much later.
             (409 | 429 | 500..=599, _) => Self::later(error),
-            (400..=499, _) => Answer::Refused(error),
-            _ => Answer::Transient(Trouble::Foreign(status)),
+            (400..=499, _) => StripeResponse::Refused(error),
+            _ => StripeResponse::Transient(Trouble::Foreign(status)),
         }
     }
 
-    fn later(error: ApiError) -> Self {
-        Answer::Transient(Trouble::Stripe(error))
+    fn later(error: StripeApiError) -> Self {
+        StripeResponse::Transient(Trouble::Stripe(error))
     }
 }
 
@@ -170,7 +174,7 @@ const PERMISSION_PREFIX: &str = "rak_";
 const PERMISSIONS_MAX: usize = 8;
 const PERMISSION_BYTES_MAX: usize = 64;
 
-impl ApiError {
+impl StripeApiError {
     fn is_missing_permission(&self) -> bool {
         self.code.starts_with(MISSING_PERMISSION.0) || self.message.contains(MISSING_PERMISSION.1)
     }
@@ -182,7 +186,7 @@ impl ApiError {
         let text = |name| wire.optional_text(name).unwrap_or_default();
         let message = text("message");
         let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());
-        let error = ApiError {
+        let error = StripeApiError {
             status,
             kind: short(text("type")),
             code: short(text("code")),
@@ -218,5 +222,4 @@ fn without_keys(message: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "outcome_tests.rs"]
 mod tests;

@@ -15,7 +15,7 @@ pub use alarm::{Place, PlanAlarm};
 pub use catalogue::{Catalogue, PLAN_KEY, Products};
 
 use super::invoice::OpenInvoices;
-use super::subscription::{Status, Subscription, UnreadPart};
+use super::subscription::{Subscription, SubscriptionStatus, UnreadPart};
 use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
@@ -151,7 +151,7 @@ impl Resolution {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// Where it stands.
-    pub status: Status,
+    pub status: SubscriptionStatus,
     /// Until when it is paid.
     pub current_period_end_s: Option<u64>,
     /// It ends then.
@@ -189,7 +189,7 @@ impl PlanRules<'_> {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);
             let best = offer.best.map(|best| best.rank);
             let invoices_decide = match self.past_due {
-                _ if subscription.status != Status::PastDue => false,
+                _ if subscription.status != SubscriptionStatus::PastDue => false,
                 PastDue::Revoke => false,
                 PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
                 // Only whether an unpaid change of plan raised it.
@@ -232,7 +232,7 @@ impl PlanRules<'_> {
             }
             let renewal = Renewal::of(subscription, &owed, &self.catalogue, evidence.products);
             // Of several the oldest decides, and one that cannot be read may be older.
-            if subscription.status == Status::PastDue
+            if subscription.status == SubscriptionStatus::PastDue
                 && !owed.unread
                 && let Some(last_paid) = recorded.last_paid(subscription, &renewal, default_rank)
             {
@@ -242,7 +242,8 @@ impl PlanRules<'_> {
             let judged = Judged { subscription, offer, owed, was_paid };
             let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
             if let Some(rank) = grant.as_ref().and_then(Grant::by_itself)
-                && (subscription.status != Status::PastDue || !paid.contains_key(&subscription.id))
+                && (subscription.status != SubscriptionStatus::PastDue
+                    || !paid.contains_key(&subscription.id))
             {
                 paid.insert(subscription.id.clone(), rank);
             }
@@ -268,12 +269,14 @@ impl PlanRules<'_> {
     }
 
     /// Whether a subscription of that status can have a say.
-    fn may_count(&self, status: &Status) -> bool {
+    fn may_count(&self, status: &SubscriptionStatus) -> bool {
         match status {
-            Status::Active | Status::Trialing | Status::Unknown(_) => true,
-            Status::PastDue => self.past_due != PastDue::Revoke,
-            Status::Unpaid | Status::Paused | Status::Incomplete => false,
-            Status::IncompleteExpired | Status::Canceled => false,
+            SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::Unknown(_) => {
+                true
+            }
+            SubscriptionStatus::PastDue => self.past_due != PastDue::Revoke,
+            SubscriptionStatus::Unpaid | SubscriptionStatus::Paused | SubscriptionStatus::Incomplete => false,
+            SubscriptionStatus::IncompleteExpired | SubscriptionStatus::Canceled => false,
         }
     }
 
@@ -303,11 +306,4 @@ fn still_paid(evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> SortedMap<Sub
 }
 
 #[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod past_due_tests;
-#[cfg(test)]
-#[path = "plan/resolve_tests.rs"]
 mod tests;

@@ -9,7 +9,7 @@ const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// One page of what was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct SearchResult {
     /// The customers.
     pub customers: Vec<CustomerId>,
     /// Ids that do not look like Stripe's.
@@ -18,7 +18,7 @@ pub struct Found {
     pub next: Option<String>,
 }
 
-impl Found {
+impl SearchResult {
     /// Reads the answer to [`search`](super::api::StripeApi::search).
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Found {
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let result = Object::of(&body)?;
-        let mut found = Found::default();
+        let mut found = SearchResult::default();
         for object in result.page()? {
             let object = Object::of(object)?;
             let customer = match object.text("object")? {
@@ -53,8 +53,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parse(page: serde_json::Value) -> Result<Found, Unreadable> {
-        Found::parse(page.to_string().as_bytes())
+    fn parse(page: serde_json::Value) -> Result<SearchResult, Unreadable> {
+        SearchResult::parse(page.to_string().as_bytes())
     }
 
     #[test]
@@ -66,8 +66,11 @@ mod tests {
         ]});
         let ids = ["cus_1", "cus_2"].map(|id| CustomerId::parse(id).unwrap());
         let (skipped, next) = (vec!["cus/3".to_owned()], Some("WzEw".to_owned()));
-        assert_eq!(parse(page), Ok(Found { customers: ids.into(), skipped, next }));
-        assert_eq!(parse(json!({"data": [], "has_more": false, "next_page": null})), Ok(Found::default()));
+        assert_eq!(parse(page), Ok(SearchResult { customers: ids.into(), skipped, next }));
+        assert_eq!(
+            parse(json!({"data": [], "has_more": false, "next_page": null})),
+            Ok(SearchResult::default())
+        );
     }
 
     #[test]

@@ -268,5 +268,4 @@ fn nibble(digit: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-#[path = "signature_tests.rs"]
 mod tests;

@@ -25,7 +25,7 @@ pub struct Subscription {
     /// That customer, if it was expanded.
     pub customer_object: Option<Customer>,
     /// Where it stands.
-    pub status: Status,
+    pub status: SubscriptionStatus,
     /// Its own metadata.
     pub metadata: Metadata,
     /// When it was made, in seconds since the Unix epoch.
@@ -75,7 +75,7 @@ impl fmt::Display for UnreadPart {
 ///
 /// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of charge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum SubscriptionStatus {
     /// Paid, or nothing to pay.
     Active,
     /// Before the first payment.
@@ -96,41 +96,41 @@ pub enum Status {
     Unknown(String),
 }
 
-impl From<&str> for Status {
+impl From<&str> for SubscriptionStatus {
     fn from(text: &str) -> Self {
         match text {
-            "active" => Status::Active,
-            "trialing" => Status::Trialing,
-            "past_due" => Status::PastDue,
-            "unpaid" => Status::Unpaid,
-            "paused" => Status::Paused,
-            "incomplete" => Status::Incomplete,
-            "incomplete_expired" => Status::IncompleteExpired,
-            "canceled" => Status::Canceled,
-            _ => Status::Unknown(text.to_owned()),
+            "active" => SubscriptionStatus::Active,
+            "trialing" => SubscriptionStatus::Trialing,
+            "past_due" => SubscriptionStatus::PastDue,
+            "unpaid" => SubscriptionStatus::Unpaid,
+            "paused" => SubscriptionStatus::Paused,
+            "incomplete" => SubscriptionStatus::Incomplete,
+            "incomplete_expired" => SubscriptionStatus::IncompleteExpired,
+            "canceled" => SubscriptionStatus::Canceled,
+            _ => SubscriptionStatus::Unknown(text.to_owned()),
         }
     }
 }
 
-impl Status {
+impl SubscriptionStatus {
     /// As Stripe writes it.
     pub fn as_str(&self) -> &str {
         match self {
-            Status::Active => "active",
-            Status::Trialing => "trialing",
-            Status::PastDue => "past_due",
-            Status::Unpaid => "unpaid",
-            Status::Paused => "paused",
-            Status::Incomplete => "incomplete",
-            Status::IncompleteExpired => "incomplete_expired",
-            Status::Canceled => "canceled",
-            Status::Unknown(text) => text,
+            SubscriptionStatus::Active => "active",
+            SubscriptionStatus::Trialing => "trialing",
+            SubscriptionStatus::PastDue => "past_due",
+            SubscriptionStatus::Unpaid => "unpaid",
+            SubscriptionStatus::Paused => "paused",
+            SubscriptionStatus::Incomplete => "incomplete",
+            SubscriptionStatus::IncompleteExpired => "incomplete_expired",
+            SubscriptionStatus::Canceled => "canceled",
+            SubscriptionStatus::Unknown(text) => text,
         }
     }
 
     /// The subscription has not ended, so it may come to grant something without being made anew.
     pub fn is_live(&self) -> bool {
-        !matches!(self, Status::Canceled | Status::IncompleteExpired)
+        !matches!(self, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
     }
 }
 
@@ -192,7 +192,7 @@ impl Price {
 
 /// One page of a customer's subscriptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct SubscriptionPage {
     /// The subscriptions.
     pub subscriptions: Vec<Subscription>,
     /// Ids that do not look like Stripe's. Those subscriptions are left out, which somebody should look at.
@@ -270,7 +270,7 @@ impl Subscription {
     }
 }
 
-impl Page {
+impl SubscriptionPage {
     /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which is nothing but
     /// skipped if its customer's id cannot be asked for.
     ///
@@ -278,7 +278,7 @@ impl Page {
     /// [`Unreadable`] if it is no subscription.
     pub fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
-        let mut page = Page::default();
+        let mut page = SubscriptionPage::default();
         match Subscription::read(Object::of(&body)?)? {
             Ok(subscription) => page.subscriptions.push(subscription),
             Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
@@ -294,7 +294,7 @@ impl Page {
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let list = Object::of(&body)?;
-        let mut page = Page::default();
+        let mut page = SubscriptionPage::default();
         let mut last = "";
         for object in list.page()? {
             let object = Object::of(object)?;
@@ -390,5 +390,4 @@ fn taken<T: Default>(read: Result<T, Unreadable>, part: UnreadPart, unread: &mut
 }
 
 #[cfg(test)]
-#[path = "subscription_tests.rs"]
 mod tests;

@@ -13,7 +13,7 @@ use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::object::Expandable;
-use crate::stripe::subscription::{Status, Subscription};
+use crate::stripe::subscription::{Subscription, SubscriptionStatus};
 use crate::time::Micros;
 
 /// How many subscriptions' open invoices are asked for before it is known that they matter.
@@ -215,8 +215,10 @@ impl Discovery {
 
     /// Returns the subscriptions whose open invoices will matter.
     pub(crate) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
-        let past_due =
-            self.subscriptions.iter().filter(|subscription| subscription.status == Status::PastDue);
+        let past_due = self
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.status == SubscriptionStatus::PastDue);
         past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
     }
 

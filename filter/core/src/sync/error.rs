@@ -1,7 +1,7 @@
 //! Why a sync did not come to its end, by who can do something about it.
 
 use crate::alarm::AlarmCode;
-use crate::clerk::api::ApiError;
+use crate::clerk::api::ClerkApiError;
 use crate::stripe::outcome::MissingPermission;
 
 /// The service that a callout went to.
@@ -130,16 +130,16 @@ impl SyncError {
 
 impl SyncError {
     /// Returns what an error of Clerk's means to a sync.
-    pub(crate) fn from_clerk(error: &ApiError) -> Self {
+    pub(crate) fn from_clerk(error: &ClerkApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {
-            ApiError::Credentials { .. } => SyncError::Credentials { service },
-            ApiError::Refused { .. } | ApiError::Gone => SyncError::Refused { service, why },
-            ApiError::TooOften { .. }
-            | ApiError::Down { .. }
-            | ApiError::NoAnswer(_)
-            | ApiError::Unreadable
-            | ApiError::ClusterUnknown => SyncError::Transient { service, why },
+            ClerkApiError::Credentials { .. } => SyncError::Credentials { service },
+            ClerkApiError::Refused { .. } | ClerkApiError::Gone => SyncError::Refused { service, why },
+            ClerkApiError::TooOften { .. }
+            | ClerkApiError::Down { .. }
+            | ClerkApiError::NoAnswer(_)
+            | ClerkApiError::Unreadable
+            | ClerkApiError::ClusterUnknown => SyncError::Transient { service, why },
         }
     }
 }

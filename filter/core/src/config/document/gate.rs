@@ -1,6 +1,6 @@
 //! The section `plan_gate` as it is written.
 
-use super::{FromEnvironment, Upstream};
+use super::{FromEnvironment, WrittenUpstream};
 use serde::Deserialize;
 
 /// The filter that turns the plan in a session token into enforced limits.
@@ -11,7 +11,7 @@ pub struct PlanGate<'a> {
     /// Who issues the session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
     pub issuer: &'a str,
     /// The keys that session tokens are verified with.
-    pub keys: Keys<'a>,
+    pub keys: WrittenKeys<'a>,
     /// The origins whose tokens are taken (`azp`).
     #[serde(default)]
     pub authorized_parties: Vec<&'a str>,
@@ -32,10 +32,10 @@ pub struct PlanGate<'a> {
     pub subject: SubjectKind,
     /// Where in a token the plan is.
     #[serde(default)]
-    pub plan_claims: PlanClaims<'a>,
+    pub plan_claims: WrittenPlanClaims<'a>,
     /// What is guarded, and how. The first rule that matches wins.
     #[serde(default)]
-    pub rules: Vec<Rule<'a>>,
+    pub rules: Vec<WrittenRule<'a>>,
     /// What happens to requests that no rule matches.
     #[serde(default)]
     pub unmatched: Unmatched,
@@ -60,10 +60,10 @@ pub struct PlanGate<'a> {
     #[serde(default)]
     pub shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift.
-    pub confirm: Option<Upstream<'a>>,
+    pub confirm: Option<WrittenUpstream<'a>>,
     /// Where it is counted.
     #[serde(default)]
-    pub store: Store<'a>,
+    pub store: WrittenStore<'a>,
     /// How much memory the counters of signed-in callers may take in the `local` store, in megabytes. Those of
     /// anonymous callers take a quarter of that besides.
     #[serde(default = "local_memory_mb")]
@@ -93,9 +93,9 @@ fn identity_headers() -> Vec<IdentityHeader> {
 
 /// The keys that session tokens are verified with.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Keys"))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
-pub enum Keys<'a> {
+pub enum WrittenKeys<'a> {
     /// Public keys in PEM, from the environment: no network is needed.
     Pem(FromEnvironment<'a>),
     /// The instance's JSON Web Key Set.
@@ -134,9 +134,9 @@ pub enum SubjectKind {
 /// Where in a token the plan is. The first path that is present and not null counts; `clerk_billing` reads what
 /// Clerk Billing puts there.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanClaims"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct PlanClaims<'a> {
+pub struct WrittenPlanClaims<'a> {
     /// A user's plan: paths of claims, their parts separated by dots.
     pub user: Option<Vec<&'a str>>,
     /// An organisation's plan.
@@ -145,9 +145,9 @@ pub struct PlanClaims<'a> {
 
 /// What is asked of a request. A rule without `require` and `limit` asks for a valid token, nothing more.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rule"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Rule<'a> {
+pub struct WrittenRule<'a> {
     /// Its name, in metrics, and in a route's `metadata.filter_metadata.tollgate.rule`.
     pub name: &'a str,
     /// Matches exactly this path.
@@ -239,9 +239,9 @@ pub enum Cors {
 
 /// Where it is counted.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Store"))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
-pub enum Store<'a> {
+pub enum WrittenStore<'a> {
     /// In this Envoy process: exact across its threads, not across replicas, and lost when it ends.
     #[default]
     Local,

@@ -14,9 +14,9 @@ use std::fmt;
 
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Plan"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Plan<'a> {
+pub struct WrittenPlan<'a> {
     /// Its name, as it stands in Clerk's metadata.
     pub name: &'a str,
     /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can add more.
@@ -35,8 +35,8 @@ pub struct Plan<'a> {
     pub clerk_plan: Option<ClerkPlan<'a>>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Limit>"))]
-    pub limits: SortedMap<&'a str, Limit>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, WrittenLimit>"))]
+    pub limits: SortedMap<&'a str, WrittenLimit>,
 }
 
 /// The slugs that Clerk Billing uses for a plan. Those for users and for organizations differ.
@@ -50,18 +50,18 @@ pub enum ClerkPlan<'a> {
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.
 #[derive(Clone, Debug)]
-pub enum Limit {
+pub enum WrittenLimit {
     /// As often as one likes; nothing is counted.
     Unlimited,
     /// At most one window of each period; all must have room.
-    Windows(Vec<Window>),
+    Windows(Vec<WrittenWindow>),
 }
 
 /// So often in each calendar period, in UTC.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Window"))]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub struct WrittenWindow {
     /// How often; 0 forbids it.
     pub max: u64,
     /// In which period.
@@ -70,9 +70,9 @@ pub struct Window {
 
 /// What Stripe sells that is knowingly no plan.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "NotPlans"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct NotPlans<'a> {
+pub struct WrittenNotPlans<'a> {
     /// Ids of prices (`price_…`, or any id that you chose).
     #[serde(default)]
     pub prices: Vec<&'a str>,
@@ -92,9 +92,9 @@ pub struct FromEnvironment<'a> {
 
 /// An HTTP API that is called through a cluster of Envoy's.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Upstream"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Upstream<'a> {
+pub struct WrittenUpstream<'a> {
     /// The cluster's name in Envoy's configuration.
     pub cluster: &'a str,
     /// Host, and port if it is not 443: `api.stripe.com` or `api.clerk.com` if left out.
@@ -148,20 +148,20 @@ impl<'de> Visitor<'de> for ClerkPlanVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for Limit {
+impl<'de> Deserialize<'de> for WrittenLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LimitVisitor)
     }
 }
 
 #[cfg(feature = "schema")]
-impl schemars::JsonSchema for Limit {
+impl schemars::JsonSchema for WrittenLimit {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Limit".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let windows = generator.subschema_for::<Vec<Window>>();
+        let windows = generator.subschema_for::<Vec<WrittenWindow>>();
         schemars::json_schema!({
             "description": "`unlimited`, or windows in each of which there must be room.",
             "oneOf": [{"const": "unlimited"}, windows],
@@ -172,24 +172,24 @@ impl schemars::JsonSchema for Limit {
 struct LimitVisitor;
 
 impl<'de> Visitor<'de> for LimitVisitor {
-    type Value = Limit;
+    type Value = WrittenLimit;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("unlimited or a list of windows")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenLimit, E> {
         match text {
-            "unlimited" => Ok(Limit::Unlimited),
+            "unlimited" => Ok(WrittenLimit::Unlimited),
             _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Limit, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<WrittenLimit, A::Error> {
         let mut windows = Vec::new();
         while let Some(window) = items.next_element()? {
             windows.push(window);
         }
-        Ok(Limit::Windows(windows))
+        Ok(WrittenLimit::Windows(windows))
     }
 }

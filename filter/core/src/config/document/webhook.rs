@@ -1,6 +1,6 @@
 //! The section `stripe_webhook` as it is written.
 
-use super::{FromEnvironment, Upstream};
+use super::{FromEnvironment, WrittenUpstream};
 use serde::Deserialize;
 
 /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
@@ -25,7 +25,7 @@ pub struct StripeWebhook<'a> {
     pub signing_secrets: FromEnvironment<'a>,
     /// What a subscription grants whose payment failed.
     #[serde(default)]
-    pub past_due: PastDue,
+    pub past_due: WrittenPastDue,
     /// What happens when an active subscription sells no plan that is known here.
     #[serde(default)]
     pub unmapped_price: UnmappedPrice,
@@ -36,9 +36,9 @@ pub struct StripeWebhook<'a> {
     #[serde(default = "client_reference_id")]
     pub client_reference_id: bool,
     /// Stripe's API.
-    pub stripe: Upstream<'a>,
+    pub stripe: WrittenUpstream<'a>,
     /// Clerk's Backend API.
-    pub clerk: Upstream<'a>,
+    pub clerk: WrittenUpstream<'a>,
     /// The key of the plan in `public_metadata`.
     #[serde(default = "plan_key")]
     pub plan_key: &'a str,
@@ -74,9 +74,9 @@ pub enum Mode {
 
 /// What a subscription grants whose payment failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PastDue"))]
 #[serde(rename_all = "snake_case")]
-pub enum PastDue {
+pub enum WrittenPastDue {
     /// Its plan, as long as Stripe calls it past due.
     Keep,
     /// Nothing.
@@ -85,9 +85,9 @@ pub enum PastDue {
     GraceDays(u64),
 }
 
-impl Default for PastDue {
+impl Default for WrittenPastDue {
     fn default() -> Self {
-        PastDue::GraceDays(14)
+        WrittenPastDue::GraceDays(14)
     }
 }
 

@@ -1,12 +1,12 @@
 //! One refused request's way to Clerk's own record: ask, wait for who asks already, or learn that there is no asking.
 
 use super::ledger::{self, Ledger, OF_PROCESS, OF_SUBJECT};
-use super::memory::Answer;
+use super::memory::Confirmation;
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::GateEvent;
 use crate::gate::refusal::Refusal;
-use crate::gate::worker::{Purpose, Worker};
+use crate::gate::worker::{GateWorker, Purpose};
 use crate::ids::Subject;
 use crate::machine::{Action, Input};
 use crate::report::Report;
@@ -25,18 +25,18 @@ pub(in crate::gate) struct Confirming {
     refusal: Refusal,
     /// When the question began whose answer this request was judged by.
     judged_by: Option<Micros>,
-    step: Step,
+    step: ConfirmStep,
 }
 
 /// What is being waited for.
 #[derive(Debug)]
-enum Step {
+enum ConfirmStep {
     /// Whether a question about the subject is left.
     Subject(SharedUpdate<Permission>),
     /// Whether one of the process is left.
     Process(SharedUpdate<Permission>),
     /// Clerk's answer, to a question of this request or of another one.
-    Answer { own: bool },
+    Confirmation { own: bool },
     /// That the other workers can know it too. True if the answer still holds.
     Sharing(SharedUpdate<bool>),
 }
@@ -49,12 +49,12 @@ enum Permission {
     /// None is left.
     Denied,
     /// Another worker has asked since.
-    Answered(Answer),
+    Answered(Confirmation),
 }
 
 /// How far it has come.
 #[derive(Debug)]
-pub(in crate::gate) enum Progress {
+pub(in crate::gate) enum ConfirmProgress {
     /// The host must be asked first.
     Ask(Box<Confirming>, Action),
     /// Something is known now that was not: judge again. `asked` if that was Clerk itself, just now.
@@ -66,18 +66,18 @@ pub(in crate::gate) enum Progress {
 impl Confirming {
     /// Begins, for a caller whose subject this is and whom the refusal would meet.
     pub(in crate::gate) fn begin(
-        worker: &Worker,
+        worker: &GateWorker,
         caller: Rc<Caller>,
         subject: &Subject,
         refusal: Refusal,
         now: Micros,
     ) -> (Box<Self>, Action) {
         let (step, action) = match worker.confirmed.under_way(subject) {
-            Some(inquiry) => (Step::Answer { own: false }, Action::Await(inquiry)),
+            Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::Await(inquiry)),
             None => {
                 let (key, _) = ledger::place(&worker.namespace, subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
-                (Step::Subject(update), action)
+                (ConfirmStep::Subject(update), action)
             }
         };
         let subject = subject.clone();
@@ -88,14 +88,14 @@ impl Confirming {
     /// Goes on with what the host says.
     pub(in crate::gate) fn go_on(
         mut self: Box<Self>,
-        worker: &mut Worker,
+        worker: &mut GateWorker,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
-    ) -> Progress {
+    ) -> ConfirmProgress {
         let Confirming { step, subject, judged_by, .. } = &mut *self;
         match step {
-            Step::Subject(update) => {
+            ConfirmStep::Subject(update) => {
                 let (_, who) = ledger::place(&worker.namespace, subject);
                 let progress = update.handle(input, |value| {
                     let ledger = Ledger::read(value);
@@ -111,7 +111,7 @@ impl Confirming {
                     progress => self.not_granted(worker, now, progress, reports),
                 }
             }
-            Step::Process(update) => {
+            ConfirmStep::Process(update) => {
                 let (_, who) = ledger::process_place(&worker.namespace);
                 let question = |value: Option<&[u8]>| Ledger::read(value).question(who, OF_PROCESS, now);
                 match update.handle(input, |value| permission(question(value))) {
@@ -119,13 +119,13 @@ impl Confirming {
                     progress => self.not_granted(worker, now, progress, reports),
                 }
             }
-            Step::Answer { .. } => match (input, worker.confirmed.under_way(subject)) {
-                (Input::Inquired, Some(inquiry)) => Progress::Ask(self, Action::Await(inquiry)),
+            ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.under_way(subject)) {
+                (Input::Inquired, Some(inquiry)) => ConfirmProgress::Ask(self, Action::Await(inquiry)),
                 (Input::Inquired | Input::Settled, _) => self.settled(worker, now),
                 // What nobody asked for changes nothing.
-                _ => Progress::Ask(self, Action::Wait),
+                _ => ConfirmProgress::Ask(self, Action::Wait),
             },
-            Step::Sharing(update) => {
+            ConfirmStep::Sharing(update) => {
                 let (_, who) = ledger::place(&worker.namespace, subject);
                 let latest = worker.confirmed.latest(subject, now);
                 let share = |value: Option<&[u8]>| {
@@ -136,7 +136,7 @@ impl Confirming {
                     }
                 };
                 match update.handle(input, share) {
-                    UpdateProgress::Continue(action) => Progress::Ask(self, action),
+                    UpdateProgress::Continue(action) => ConfirmProgress::Ask(self, action),
                     UpdateProgress::Done(false) => self.stands(),
                     // This worker knows it, whether or not the others will.
                     UpdateProgress::Done(true) | UpdateProgress::GaveUp(_) => self.learned(),
@@ -145,30 +145,30 @@ impl Confirming {
         }
     }
 
-    fn ask(mut self: Box<Self>, step: Step, action: Action) -> Progress {
+    fn ask(mut self: Box<Self>, step: ConfirmStep, action: Action) -> ConfirmProgress {
         self.step = step;
-        Progress::Ask(self, action)
+        ConfirmProgress::Ask(self, action)
     }
 
-    fn ask_process(self: Box<Self>, worker: &Worker) -> Progress {
+    fn ask_process(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
         let (key, _) = ledger::process_place(&worker.namespace);
         let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
-        self.ask(Step::Process(update), action)
+        self.ask(ConfirmStep::Process(update), action)
     }
 
     /// Goes on where the question is not asked, or not yet.
     fn not_granted(
         self: Box<Self>,
-        worker: &mut Worker,
+        worker: &mut GateWorker,
         now: Micros,
         progress: UpdateProgress<Permission>,
         reports: &mut Vec<Report>,
-    ) -> Progress {
+    ) -> ConfirmProgress {
         match progress {
-            UpdateProgress::Continue(action) => Progress::Ask(self, action),
+            UpdateProgress::Continue(action) => ConfirmProgress::Ask(self, action),
             UpdateProgress::Done(Permission::Answered(answer)) => {
                 worker.confirmed.learn(self.subject.clone(), answer, now);
-                Progress::JudgeAgain { caller: self.caller, asked: false }
+                ConfirmProgress::JudgeAgain { caller: self.caller, asked: false }
             }
             UpdateProgress::Done(Permission::Denied) => {
                 reports.push(worker.metrics.happened(GateEvent::ConfirmLimited));
@@ -179,36 +179,41 @@ impl Confirming {
         }
     }
 
-    fn inquire(self: Box<Self>, worker: &mut Worker, now: Micros, reports: &mut Vec<Report>) -> Progress {
+    fn inquire(
+        self: Box<Self>,
+        worker: &mut GateWorker,
+        now: Micros,
+        reports: &mut Vec<Report>,
+    ) -> ConfirmProgress {
         let Some(upstream) = &worker.gate.confirm else { return self.stands() };
         let callout = Box::new(BackendApi::new(upstream).read(&self.subject));
         let inquiry =
             worker.inquiries.begin(Purpose::Record { subject: self.subject.clone(), asked_at: now });
         worker.confirmed.began(self.subject.clone(), inquiry);
         reports.push(worker.metrics.happened(GateEvent::ConfirmAsked));
-        self.ask(Step::Answer { own: true }, Action::Inquire { inquiry, callout })
+        self.ask(ConfirmStep::Confirmation { own: true }, Action::Inquire { inquiry, callout })
     }
 
     /// The question has ended. If Clerk did not say anything, nothing is remembered.
-    fn settled(self: Box<Self>, worker: &Worker, now: Micros) -> Progress {
+    fn settled(self: Box<Self>, worker: &GateWorker, now: Micros) -> ConfirmProgress {
         let known = worker.confirmed.latest(&self.subject, now).map(|answer| answer.asked_at);
         match self.step {
             _ if known <= self.judged_by => self.stands(),
-            Step::Answer { own: true } => {
+            ConfirmStep::Confirmation { own: true } => {
                 let (key, _) = ledger::place(&worker.namespace, &self.subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
-                self.ask(Step::Sharing(update), action)
+                self.ask(ConfirmStep::Sharing(update), action)
             }
             _ => self.learned(),
         }
     }
 
-    fn learned(self) -> Progress {
-        Progress::JudgeAgain { caller: self.caller, asked: true }
+    fn learned(self) -> ConfirmProgress {
+        ConfirmProgress::JudgeAgain { caller: self.caller, asked: true }
     }
 
-    fn stands(self) -> Progress {
-        Progress::Stands(self.caller, self.refusal)
+    fn stands(self) -> ConfirmProgress {
+        ConfirmProgress::Stands(self.caller, self.refusal)
     }
 }
 

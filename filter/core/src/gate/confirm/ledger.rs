@@ -4,7 +4,7 @@
 //! questions are used up (8), when the last answered question began (8), the plan (8) and its grace (8), little-endian.
 //! Who and which plan are told by hashes without a key: nobody can choose a Clerk id or a plan's name.
 
-use super::memory::{Answer, Confirmed, holds};
+use super::memory::{Confirmation, ConfirmedPlan, holds};
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::shared::SharedTable;
@@ -54,7 +54,7 @@ pub(super) fn process_place(namespace: &str) -> (String, Who) {
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Record {
+struct LedgerRecord {
     who: Who,
     /// When all questions are there again.
     used_until: Micros,
@@ -64,16 +64,16 @@ struct Record {
     grace_until: Option<Micros>,
 }
 
-impl Record {
+impl LedgerRecord {
     const fn new(who: Who) -> Self {
         let epoch = Micros::from_micros(0);
-        Record { who, used_until: epoch, asked_at: epoch, plan: 0, grace_until: None }
+        LedgerRecord { who, used_until: epoch, asked_at: epoch, plan: 0, grace_until: None }
     }
 
     fn read(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
         let (who, numbers) = bytes.split_first_chunk()?;
         let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        Some(Record {
+        Some(LedgerRecord {
             who: Who(*who),
             used_until: Micros::from_micros(numbers.next()?),
             asked_at: Micros::from_micros(numbers.next()?),
@@ -93,28 +93,28 @@ impl Record {
 
 /// The records of one key.
 #[derive(Debug)]
-pub(super) struct Ledger(Vec<Record>);
+pub(super) struct Ledger(Vec<LedgerRecord>);
 
 impl Ledger {
     /// Reads what was loaded; what is no ledger is an empty one.
     pub(super) fn read(value: Option<&[u8]>) -> Self {
-        Ledger(TABLE.records(value).unwrap_or_default().iter().filter_map(Record::read).collect())
+        Ledger(TABLE.records(value).unwrap_or_default().iter().filter_map(LedgerRecord::read).collect())
     }
 
     /// What Clerk said last, by whichever worker it was asked; if it still holds.
-    pub(super) fn answer(&self, who: Who, plans: &PlanTable, now: Micros) -> Option<Answer> {
+    pub(super) fn answer(&self, who: Who, plans: &PlanTable, now: Micros) -> Option<Confirmation> {
         let record = self.find(who).filter(|record| holds(record.asked_at, now))?;
         let known = plans.iter().find(|(_, plan)| plan_hash(&plan.name) == record.plan);
         let plan = match known {
-            Some((plan, _)) => Confirmed::Plan(plan),
-            None => Confirmed::Unknown { name_hash: record.plan },
+            Some((plan, _)) => ConfirmedPlan::Plan(plan),
+            None => ConfirmedPlan::Unknown { name_hash: record.plan },
         };
-        Some(Answer { asked_at: record.asked_at, plan, grace_until: record.grace_until })
+        Some(Confirmation { asked_at: record.asked_at, plan, grace_until: record.grace_until })
     }
 
     /// The bytes after one question more; `None` if there is none left, or no room for another subject.
     pub(super) fn question(mut self, who: Who, allowance: Allowance, now: Micros) -> Option<Vec<u8>> {
-        let mut record = self.find(who).unwrap_or(Record::new(who));
+        let mut record = self.find(who).unwrap_or(LedgerRecord::new(who));
         let Allowance { at_once, every } = allowance;
         // Much later than all questions could have been used until: the clock stepped back, and nobody waits for it to
         // return. A little later is another worker that has read its clock after this one.
@@ -132,29 +132,29 @@ impl Ledger {
     pub(super) fn answered(
         mut self,
         who: Who,
-        answer: &Answer,
+        answer: &Confirmation,
         plans: &PlanTable,
         now: Micros,
     ) -> Option<Vec<u8>> {
-        let record = self.find(who).unwrap_or(Record::new(who));
+        let record = self.find(who).unwrap_or(LedgerRecord::new(who));
         if record.asked_at >= answer.asked_at && record.asked_at <= now {
             return None;
         }
         let (asked_at, grace_until) = (answer.asked_at, answer.grace_until);
         let plan = match answer.plan {
-            Confirmed::Plan(plan) => plan_hash(&plans.get(plan).name),
-            Confirmed::Unknown { name_hash } => name_hash,
+            ConfirmedPlan::Plan(plan) => plan_hash(&plans.get(plan).name),
+            ConfirmedPlan::Unknown { name_hash } => name_hash,
         };
-        self.put(Record { asked_at, plan, grace_until, ..record }, now)
+        self.put(LedgerRecord { asked_at, plan, grace_until, ..record }, now)
     }
 
-    fn find(&self, who: Who) -> Option<Record> {
+    fn find(&self, who: Who) -> Option<LedgerRecord> {
         self.0.iter().find(|record| record.who == who).copied()
     }
 
     /// Replaces a record. Those that say nothing any more make room.
-    fn put(&mut self, record: Record, now: Micros) -> Option<Vec<u8>> {
-        let in_use = |kept: &Record| kept.used_until > now || holds(kept.asked_at, now);
+    fn put(&mut self, record: LedgerRecord, now: Micros) -> Option<Vec<u8>> {
+        let in_use = |kept: &LedgerRecord| kept.used_until > now || holds(kept.asked_at, now);
         self.0.retain(|kept| kept.who != record.who && in_use(kept));
         if self.0.len() >= RECORDS_MAX {
             return None;
@@ -253,7 +253,7 @@ mod tests {
         let plans = plans();
         let pro = plans.rank_of("pro").unwrap();
         for grace_until in [None, Some(Micros::default()), Some(at(5))] {
-            let answer = Answer { asked_at: at(0), plan: Confirmed::Plan(pro), grace_until };
+            let answer = Confirmation { asked_at: at(0), plan: ConfirmedPlan::Plan(pro), grace_until };
             let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
             let ledger = Ledger::read(Some(&bytes));
             assert_eq!(ledger.answer(who(1), &plans, at(59)), Some(answer));
@@ -262,15 +262,15 @@ mod tests {
             assert_eq!(ledger.answered(who(1), &answer, &plans, at(1)), None, "it is known");
         }
         // Of two workers whose documents differ, only one has the plan.
-        let unknown = Confirmed::Unknown { name_hash: plan_hash("enterprise") };
-        let answer = Answer { asked_at: at(0), plan: unknown, grace_until: None };
+        let unknown = ConfirmedPlan::Unknown { name_hash: plan_hash("enterprise") };
+        let answer = Confirmation { asked_at: at(0), plan: unknown, grace_until: None };
         let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
         assert_eq!(Ledger::read(Some(&bytes)).answer(who(1), &plans, at(1)), Some(answer));
         let plan = |name: &str| Plan { name: name.to_owned(), ..Plan::default() };
         let more = PlanTable::new(plan("free"), vec![plan("pro"), plan("enterprise")]);
-        let enterprise = Confirmed::Plan(more.rank_of("enterprise").unwrap());
+        let enterprise = ConfirmedPlan::Plan(more.rank_of("enterprise").unwrap());
         let known = Ledger::read(Some(&bytes)).answer(who(1), &more, at(1));
-        assert_eq!(known, Some(Answer { plan: enterprise, ..answer }));
+        assert_eq!(known, Some(Confirmation { plan: enterprise, ..answer }));
     }
 
     #[test]

@@ -14,18 +14,18 @@ const ANSWERS_MAX: usize = 2_000;
 
 /// What Clerk's own record says of a subject's plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) struct Answer {
+pub(in crate::gate) struct Confirmation {
     /// When the question began. What was written before is in the answer; a token read later knows better.
     pub(in crate::gate) asked_at: Micros,
     /// The plan.
-    pub(in crate::gate) plan: Confirmed,
+    pub(in crate::gate) plan: ConfirmedPlan,
     /// From then on it counts as the default plan.
     pub(in crate::gate) grace_until: Option<Micros>,
 }
 
 /// Which plan a record of Clerk's shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Confirmed {
+pub(in crate::gate) enum ConfirmedPlan {
     /// One of this document, or the default one where it shows none.
     Plan(Rank),
     /// One that this document does not have: at least what the token names, for nobody knows that it is less. With
@@ -36,13 +36,13 @@ pub(in crate::gate) enum Confirmed {
     },
 }
 
-impl Answer {
+impl Confirmation {
     /// The plan in force for a token that names `token_plan`.
     pub(in crate::gate) fn plan(&self, token_plan: Rank, plans: &PlanTable, now: Micros) -> Rank {
         match self.plan {
-            Confirmed::Unknown { .. } => token_plan,
-            Confirmed::Plan(_) if self.grace_until.is_some_and(|end| end <= now) => plans.default_rank(),
-            Confirmed::Plan(plan) => plan,
+            ConfirmedPlan::Unknown { .. } => token_plan,
+            ConfirmedPlan::Plan(_) if self.grace_until.is_some_and(|end| end <= now) => plans.default_rank(),
+            ConfirmedPlan::Plan(plan) => plan,
         }
     }
 
@@ -59,32 +59,32 @@ pub(super) fn holds(asked_at: Micros, now: Micros) -> bool {
 
 /// What a worker thread knows from Clerk's own records, and whom it is asking about.
 #[derive(Debug, Default)]
-pub(in crate::gate) struct Memory {
+pub(in crate::gate) struct Confirmations {
     /// By subject. Lists, since a map's code weighs more in a module.
-    answers: Vec<(Subject, Answer)>,
+    answers: Vec<(Subject, Confirmation)>,
     under_way: Vec<(Subject, InquiryId)>,
 }
 
-impl Memory {
+impl Confirmations {
     /// What is known of a subject and not by its token, whose claims were read at that time.
     pub(in crate::gate) fn answer(
         &self,
         subject: &Subject,
         claims_read_at: Option<Micros>,
         now: Micros,
-    ) -> Option<Answer> {
-        let newer = |answer: &&Answer| claims_read_at.is_none_or(|read_at| read_at <= answer.asked_at);
+    ) -> Option<Confirmation> {
+        let newer = |answer: &&Confirmation| claims_read_at.is_none_or(|read_at| read_at <= answer.asked_at);
         self.latest(subject, now).filter(newer).copied()
     }
 
     /// What is known of a subject, whatever its tokens say.
-    pub(super) fn latest(&self, subject: &Subject, now: Micros) -> Option<&Answer> {
+    pub(super) fn latest(&self, subject: &Subject, now: Micros) -> Option<&Confirmation> {
         let place = self.place(subject).ok()?;
         self.answers.get(place).map(|(_, answer)| answer).filter(|answer| answer.holds(now))
     }
 
     /// Keeps an answer, unless a later one is there.
-    pub(in crate::gate) fn learn(&mut self, subject: Subject, answer: Answer, now: Micros) {
+    pub(in crate::gate) fn learn(&mut self, subject: Subject, answer: Confirmation, now: Micros) {
         self.answers.retain(|(_, known)| known.holds(now));
         match self.place(&subject) {
             Ok(place) => {
@@ -141,14 +141,14 @@ mod tests {
         Subject::parse(&format!("user_{number}")).unwrap()
     }
 
-    fn answer(asked_s: u64) -> Answer {
-        let plan = Confirmed::Plan(PlanTable::new(Plan::default(), Vec::new()).default_rank());
-        Answer { asked_at: Micros::from_secs(asked_s), plan, grace_until: None }
+    fn answer(asked_s: u64) -> Confirmation {
+        let plan = ConfirmedPlan::Plan(PlanTable::new(Plan::default(), Vec::new()).default_rank());
+        Confirmation { asked_at: Micros::from_secs(asked_s), plan, grace_until: None }
     }
 
     #[test]
     fn an_answer_holds_for_a_minute_and_yields_to_a_token_read_later() {
-        let mut memory = Memory::default();
+        let mut memory = Confirmations::default();
         memory.learn(subject(1), answer(ASKED_S), Micros::from_secs(ASKED_S));
         let cases = [
             ("a stale token", Some(ASKED_S - 30), 1, true),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_late_answer_to_an_early_question_changes_nothing() {
-        let mut memory = Memory::default();
+        let mut memory = Confirmations::default();
         let now = Micros::from_secs(ASKED_S + 2);
         memory.learn(subject(1), answer(ASKED_S + 1), now);
         memory.learn(subject(1), answer(ASKED_S), now);
@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room() {
-        let mut memory = Memory::default();
+        let mut memory = Confirmations::default();
         for number in 0..=ANSWERS_MAX {
             let asked = Micros::from_micros(ASKED_S * 1_000_000 + u64::try_from(number).unwrap());
-            memory.learn(subject(number), Answer { asked_at: asked, ..answer(0) }, asked);
+            memory.learn(subject(number), Confirmation { asked_at: asked, ..answer(0) }, asked);
         }
         assert_eq!(memory.answers.len(), ANSWERS_MAX);
         assert!(memory.place(&subject(0)).is_err() && memory.place(&subject(1)).is_ok());

@@ -1,21 +1,21 @@
 //! What Clerk's own record says of a subject's plan, taken into the memory of a worker thread.
 
 use super::ledger::plan_hash;
-use super::memory::{Answer, Confirmed};
+use super::memory::{Confirmation, ConfirmedPlan};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api;
 use crate::clerk::metadata::Record;
 use crate::config::ClaimSource;
 use crate::gate::caller::PlanFault;
 use crate::gate::metrics::GateEvent;
-use crate::gate::worker::Worker;
+use crate::gate::worker::GateWorker;
 use crate::http::Outcome;
 use crate::ids::Subject;
 use crate::plan_table::RecordedPlan;
 use crate::report::Report;
 use crate::time::Micros;
 
-impl Worker {
+impl GateWorker {
     /// Whether Clerk's record can say something of that subject's plan. It holds what the metadata say: where Clerk
     /// Billing may give a plan too, that nothing stands there is no reason to take one away.
     pub(in crate::gate) fn can_confirm(&self, subject: &Subject) -> bool {
@@ -43,16 +43,16 @@ impl Worker {
 
     fn learn(&mut self, now: Micros, subject: Subject, asked_at: Micros, record: Record) -> Vec<Report> {
         let (plan, reports) = match self.plans.recorded(record.plan.as_deref()) {
-            RecordedPlan::None => (Confirmed::Plan(self.plans.default_rank()), Vec::new()),
-            RecordedPlan::Known(plan) => (Confirmed::Plan(plan), Vec::new()),
+            RecordedPlan::None => (ConfirmedPlan::Plan(self.plans.default_rank()), Vec::new()),
+            RecordedPlan::Known(plan) => (ConfirmedPlan::Plan(plan), Vec::new()),
             RecordedPlan::Unknown(name) => {
                 let fault = PlanFault::Unknown(name.to_owned());
                 let reports = fault.reports(&self.metrics, &mut self.reported, Some(&subject), now);
-                (Confirmed::Unknown { name_hash: plan_hash(name) }, reports)
+                (ConfirmedPlan::Unknown { name_hash: plan_hash(name) }, reports)
             }
         };
         let grace_until = record.subscription.grace_until;
-        self.confirmed.learn(subject, Answer { asked_at, plan, grace_until }, now);
+        self.confirmed.learn(subject, Confirmation { asked_at, plan, grace_until }, now);
         reports
     }
 }

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::rules::{Guard, RuleSet};
 use super::store::{Counting, Reading};
 use super::usage::{self, Asked, UsageRequest};
-use super::worker::{Purpose, Worker};
+use super::worker::{GateWorker, Purpose};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
 use crate::config::{Rule, Unmatched};
@@ -53,13 +53,13 @@ pub struct GateRequest {
     was_confirmed: bool,
     /// It is judged again, because something was learned of its caller.
     is_judged_again: bool,
-    stage: Stage,
+    stage: GateStage,
     reports: Vec<Report>,
 }
 
 /// What is being waited for.
 #[derive(Debug, Default)]
-enum Stage {
+enum GateStage {
     /// The request itself.
     #[default]
     Header,
@@ -82,39 +82,39 @@ enum Stage {
 }
 
 impl Machine for GateRequest {
-    type Worker = Worker;
+    type Worker = GateWorker;
 
-    fn handle(&mut self, worker: &mut Worker, now: Micros, input: Input<'_>) -> Step {
-        let stage = std::mem::replace(&mut self.stage, Stage::Judged);
+    fn handle(&mut self, worker: &mut GateWorker, now: Micros, input: Input<'_>) -> Step {
+        let stage = std::mem::replace(&mut self.stage, GateStage::Judged);
         let action = match (stage, input) {
-            (Stage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
-            (Stage::Redirect(headers), Input::Property(kept)) => {
+            (GateStage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
+            (GateStage::Redirect(headers), Input::Property(kept)) => {
                 self.counted_before = kept.and_then(CountedRequest::parse);
-                self.stage = Stage::Route(headers);
+                self.stage = GateStage::Route(headers);
                 Action::ReadProperty { path: ROUTE_RULE }
             }
-            (Stage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
-            (Stage::Token(authentication), Input::Verified(verification)) => {
+            (GateStage::Route(headers), Input::Property(named)) => self.route(worker, now, &headers, named),
+            (GateStage::Token(authentication), Input::Verified(verification)) => {
                 let progress = authentication.verified(&mut worker.auth, verification, now);
                 self.authenticated(worker, now, progress)
             }
-            (Stage::Token(authentication), Input::Inquired | Input::Settled) => {
+            (GateStage::Token(authentication), Input::Inquired | Input::Settled) => {
                 let progress = authentication.next(&mut worker.auth, now);
                 self.authenticated(worker, now, progress)
             }
-            (Stage::Address(plan), Input::Property(address)) => {
+            (GateStage::Address(plan), Input::Property(address)) => {
                 match client_address::network(address, self.is_forwarded_with_port) {
                     Ok(network) => self.judge(worker, now, Principal::Anonymous { network, plan }),
                     Err(error) => self.without_address(worker, now, error),
                 }
             }
-            (Stage::Store(principal, counting), input) => {
+            (GateStage::Store(principal, counting), input) => {
                 self.count(worker, now, *principal, *counting, &input)
             }
-            (Stage::Usage(principal, request, reading), input) => {
+            (GateStage::Usage(principal, request, reading), input) => {
                 self.read(worker, now, principal, request, *reading, &input)
             }
-            (Stage::Confirm(confirming), input) => {
+            (GateStage::Confirm(confirming), input) => {
                 let progress = confirming.go_on(worker, now, &input, &mut self.reports);
                 self.confirming(worker, now, progress)
             }
@@ -127,7 +127,7 @@ impl Machine for GateRequest {
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
 
-    fn settle(worker: &mut Worker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+    fn settle(worker: &mut GateWorker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
         worker.settle(now, inquiry, &outcome)
     }
 
@@ -137,7 +137,7 @@ impl Machine for GateRequest {
 }
 
 impl GateRequest {
-    fn arrive(&mut self, worker: &mut Worker, now: Micros, headers: HeaderMap) -> Action {
+    fn arrive(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
         self.context = AnswerContext::of(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
@@ -149,16 +149,16 @@ impl GateRequest {
             return self.usage(worker, now, &headers);
         }
         if redirect::is_possible(&headers) {
-            self.stage = Stage::Redirect(headers);
+            self.stage = GateStage::Redirect(headers);
             return Action::ReadProperty { path: KEPT };
         }
-        self.stage = Stage::Route(headers);
+        self.stage = GateStage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }
     }
 
     fn route(
         &mut self,
-        worker: &mut Worker,
+        worker: &mut GateWorker,
         now: Micros,
         headers: &HeaderMap,
         named: Option<&[u8]>,
@@ -187,7 +187,7 @@ impl GateRequest {
         self.authenticate(worker, now, headers)
     }
 
-    fn usage(&mut self, worker: &mut Worker, now: Micros, headers: &HeaderMap) -> Action {
+    fn usage(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
         match usage::asked(worker, headers, &self.context) {
             Asked::Usage => self.authenticate(worker, now, headers),
@@ -196,7 +196,7 @@ impl GateRequest {
         }
     }
 
-    fn authenticate(&mut self, worker: &mut Worker, now: Micros, headers: &HeaderMap) -> Action {
+    fn authenticate(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         if self.rule(worker).is_some_and(|rule| rule.anonymous.is_some()) {
             self.is_forwarded_with_port = client_address::is_forwarded_with_port(headers);
         }
@@ -204,14 +204,19 @@ impl GateRequest {
         self.authenticated(worker, now, progress)
     }
 
-    fn authenticated(&mut self, worker: &mut Worker, now: Micros, progress: AuthProgress<Caller>) -> Action {
+    fn authenticated(
+        &mut self,
+        worker: &mut GateWorker,
+        now: Micros,
+        progress: AuthProgress<Caller>,
+    ) -> Action {
         match progress {
             AuthProgress::Perform(authentication, action) => {
-                self.stage = Stage::Token(authentication);
+                self.stage = GateStage::Token(authentication);
                 action
             }
             AuthProgress::Fetch(authentication, callout) => {
-                self.stage = Stage::Token(authentication);
+                self.stage = GateStage::Token(authentication);
                 let inquiry = worker.inquiries.begin(Purpose::Keys);
                 worker.auth.fetch_began(inquiry, now);
                 Action::Inquire { inquiry, callout: Box::new(callout) }
@@ -231,7 +236,7 @@ impl GateRequest {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
                 match anonymous {
                     Some(plan) if is_anonymous => {
-                        self.stage = Stage::Address(plan);
+                        self.stage = GateStage::Address(plan);
                         Action::ReadProperty { path: SOURCE_ADDRESS }
                     }
                     _ => self.refuse(worker, now, &Refusal::Auth(error), None),
@@ -241,7 +246,7 @@ impl GateRequest {
     }
 
     /// Keeps the caller of a token that was verified just now.
-    fn remember(&mut self, worker: &mut Worker, now: Micros, token: VerifiedToken) -> Rc<Caller> {
+    fn remember(&mut self, worker: &mut GateWorker, now: Micros, token: VerifiedToken) -> Rc<Caller> {
         let (bytes, session) = token.into_parts();
         let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
         if let Some(fault) = fault {
@@ -252,7 +257,7 @@ impl GateRequest {
     }
 
     /// An anonymous caller cannot be counted: it is refused, and the operator is told once a minute.
-    fn without_address(&mut self, worker: &mut Worker, now: Micros, error: AddressError) -> Action {
+    fn without_address(&mut self, worker: &mut GateWorker, now: Micros, error: AddressError) -> Action {
         let (cause, cure) = error.cause_and_cure();
         if worker.reported.due(cause, now).is_some() {
             let alarm = Alarm::warning(AlarmCode::AddressUnknown, format!("{cause}: {cure}"));
@@ -267,17 +272,17 @@ impl GateRequest {
     }
 
     /// Returns the name of the rule that guards the request, once it was found.
-    pub fn rule_name<'a>(&self, worker: &'a Worker) -> Option<&'a str> {
+    pub fn rule_name<'a>(&self, worker: &'a GateWorker) -> Option<&'a str> {
         self.rule(worker).map(|rule| rule.name.as_str())
     }
 
-    fn rule<'a>(&self, worker: &'a Worker) -> Option<&'a Rule> {
+    fn rule<'a>(&self, worker: &'a GateWorker) -> Option<&'a Rule> {
         worker.gate.rules.get(self.rule?)
     }
 }
 
 /// Returns the bearer of a token as a principal, by what is known of the plan now.
-fn principal(worker: &Worker, caller: Rc<Caller>, now: Micros) -> Principal {
+fn principal(worker: &GateWorker, caller: Rc<Caller>, now: Micros) -> Principal {
     let known = |subject| worker.confirmed.answer(subject, caller.session.claims_read_at, now);
     let confirmed = caller.subject.as_ref().and_then(known);
     Principal::Caller { caller, confirmed }

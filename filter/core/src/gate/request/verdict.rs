@@ -1,9 +1,9 @@
 //! From a request's caller to its answer: judged by the plan, counted, confirmed before it is refused.
 
-use super::{GateRequest, Stage};
+use super::{GateRequest, GateStage};
 use crate::auth::AuthError;
 use crate::gate::answer;
-use crate::gate::confirm::{Confirming, Progress};
+use crate::gate::confirm::{ConfirmProgress, Confirming};
 use crate::gate::judgement::{self, Judgement};
 use crate::gate::metrics::{GateDecision, GateEvent};
 use crate::gate::principal::Principal;
@@ -11,14 +11,14 @@ use crate::gate::redirect::CountedRequest;
 use crate::gate::refusal::Refusal;
 use crate::gate::store::{Counted, Counting, LimitState, Read, Reading};
 use crate::gate::usage::UsageRequest;
-use crate::gate::worker::{Purpose, Worker};
+use crate::gate::worker::{GateWorker, Purpose};
 use crate::machine::{Action, Input};
 use crate::quota::tightest;
 use crate::time::Micros;
 use std::rc::Rc;
 
 impl GateRequest {
-    pub(super) fn judge(&mut self, worker: &mut Worker, now: Micros, principal: Principal) -> Action {
+    pub(super) fn judge(&mut self, worker: &mut GateWorker, now: Micros, principal: Principal) -> Action {
         if self.at_usage_path {
             return self.respond_usage(worker, now, principal);
         }
@@ -39,7 +39,7 @@ impl GateRequest {
     }
 
     /// Responds to a caller with how its limits stand.
-    fn respond_usage(&mut self, worker: &Worker, now: Micros, principal: Principal) -> Action {
+    fn respond_usage(&mut self, worker: &GateWorker, now: Micros, principal: Principal) -> Action {
         let Some(owner) = principal.counter_owner() else {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
         };
@@ -49,7 +49,7 @@ impl GateRequest {
 
     pub(super) fn read(
         &mut self,
-        worker: &Worker,
+        worker: &GateWorker,
         now: Micros,
         principal: Box<Principal>,
         request: Box<UsageRequest>,
@@ -65,7 +65,7 @@ impl GateRequest {
 
     fn read_on(
         &mut self,
-        worker: &Worker,
+        worker: &GateWorker,
         now: Micros,
         principal: Box<Principal>,
         mut request: Box<UsageRequest>,
@@ -73,7 +73,7 @@ impl GateRequest {
     ) -> Action {
         match read {
             Read::Perform(reading, action) => {
-                self.stage = Stage::Usage(principal, request, Box::new(reading));
+                self.stage = GateStage::Usage(principal, request, Box::new(reading));
                 action
             }
             Read::Done(states) => {
@@ -90,7 +90,7 @@ impl GateRequest {
 
     pub(super) fn count(
         &mut self,
-        worker: &mut Worker,
+        worker: &mut GateWorker,
         now: Micros,
         principal: Principal,
         counting: Counting,
@@ -105,18 +105,18 @@ impl GateRequest {
 
     fn counted(
         &mut self,
-        worker: &mut Worker,
+        worker: &mut GateWorker,
         now: Micros,
         principal: Principal,
         counted: Counted,
     ) -> Action {
         match counted {
             Counted::Perform(counting, action) => {
-                self.stage = Stage::Store(Box::new(principal), Box::new(counting));
+                self.stage = GateStage::Store(Box::new(principal), Box::new(counting));
                 action
             }
             Counted::Inquire(counting, windows, callout) => {
-                self.stage = Stage::Store(Box::new(principal), Box::new(counting));
+                self.stage = GateStage::Store(Box::new(principal), Box::new(counting));
                 let inquiry = worker.inquiries.begin_with(|inquiry| {
                     windows.began(inquiry);
                     Purpose::Windows(windows)
@@ -152,7 +152,7 @@ impl GateRequest {
     /// In shadow mode nobody is asked: the request goes on either way, and must not wait for it.
     fn refuse_by_plan(
         &mut self,
-        worker: &Worker,
+        worker: &GateWorker,
         now: Micros,
         refusal: Refusal,
         principal: Principal,
@@ -166,25 +166,30 @@ impl GateRequest {
             && worth_asking
         {
             let (confirming, action) = Confirming::begin(worker, Rc::clone(caller), subject, refusal, now);
-            self.stage = Stage::Confirm(confirming);
+            self.stage = GateStage::Confirm(confirming);
             return action;
         }
         self.refuse(worker, now, &refusal, Some(&principal))
     }
 
-    pub(super) fn confirming(&mut self, worker: &mut Worker, now: Micros, progress: Progress) -> Action {
+    pub(super) fn confirming(
+        &mut self,
+        worker: &mut GateWorker,
+        now: Micros,
+        progress: ConfirmProgress,
+    ) -> Action {
         match progress {
-            Progress::Ask(confirming, action) => {
-                self.stage = Stage::Confirm(confirming);
+            ConfirmProgress::Ask(confirming, action) => {
+                self.stage = GateStage::Confirm(confirming);
                 action
             }
-            Progress::JudgeAgain { caller, asked } => {
+            ConfirmProgress::JudgeAgain { caller, asked } => {
                 self.was_confirmed = asked;
                 self.is_judged_again = true;
                 let principal = super::principal(worker, caller, now);
                 self.judge(worker, now, principal)
             }
-            Progress::Stands(caller, refusal) => {
+            ConfirmProgress::Stands(caller, refusal) => {
                 let principal = super::principal(worker, caller, now);
                 self.refuse(worker, now, &refusal, Some(&principal))
             }
@@ -192,7 +197,13 @@ impl GateRequest {
     }
 
     /// The request goes on.
-    fn pass(&mut self, worker: &Worker, now: Micros, principal: &Principal, state: &LimitState) -> Action {
+    fn pass(
+        &mut self,
+        worker: &GateWorker,
+        now: Micros,
+        principal: &Principal,
+        state: &LimitState,
+    ) -> Action {
         self.reports.push(worker.metrics.decided(self.rule, GateDecision::Allowed));
         let mut forward = answer::vouched(worker, std::mem::take(&mut self.context), principal, now);
         if let Some(tightest) = tightest(&state.windows) {
@@ -204,7 +215,7 @@ impl GateRequest {
     /// The request does not go on, unless the gate only watches.
     pub(super) fn refuse(
         &mut self,
-        worker: &Worker,
+        worker: &GateWorker,
         now: Micros,
         refusal: &Refusal,
         principal: Option<&Principal>,

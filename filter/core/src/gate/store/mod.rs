@@ -30,12 +30,12 @@ pub(super) enum Store {
 
 impl Store {
     /// Returns the store that is configured. `drawn_seed` is a secret of this worker.
-    pub(super) fn new(configured: &config::Store, namespace: &str, drawn_seed: Seed) -> Self {
+    pub(super) fn new(configured: &config::StoreConfig, namespace: &str, drawn_seed: Seed) -> Self {
         match configured {
-            config::Store::Local { memory_mb } => {
+            config::StoreConfig::Local { memory_mb } => {
                 Store::Local(Rc::new(LocalStore::new(namespace, drawn_seed, *memory_mb)))
             }
-            config::Store::Ratelimit { cluster, domain, timeout, on_error } => {
+            config::StoreConfig::Ratelimit { cluster, domain, timeout, on_error } => {
                 Store::Ratelimit(Rc::new(RatelimitStore::new(cluster, domain, *timeout, *on_error)))
             }
         }

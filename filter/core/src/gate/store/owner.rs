@@ -3,7 +3,7 @@
 use super::local::Tables;
 use crate::ids::Subject;
 use crate::quota::ratelimit::{CounterOf, descriptor};
-use crate::quota::{ClientNetwork, Place};
+use crate::quota::{ClientNetwork, CounterKey};
 
 /// Whose counter.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl CounterOwner<'_> {
     }
 
     /// Returns where the counters of a limit are in the local store.
-    pub(super) fn local_place(self, tables: &Tables, limit: &str) -> Place {
+    pub(super) fn local_place(self, tables: &Tables, limit: &str) -> CounterKey {
         match self {
             CounterOwner::Subject(subject) => tables.signed_in.place(subject.as_str().as_bytes(), limit),
             CounterOwner::Network(network) => tables.anonymous.place(network.octets(), limit),

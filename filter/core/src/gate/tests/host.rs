@@ -3,7 +3,7 @@
 use super::service::{Service, ServiceAnswer};
 use crate::auth::token::tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
-use crate::gate::{GateRequest, Worker};
+use crate::gate::{GateRequest, GateWorker};
 use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply, Request};
 use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Verification, Version};
 use crate::report::{MetricId, Metrics, Report};
@@ -18,7 +18,7 @@ pub(super) type Shared = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
 
 /// A worker thread.
 pub(super) struct Host {
-    pub(super) worker: Worker,
+    pub(super) worker: GateWorker,
     pub(super) shared: Shared,
     pub(super) now: Micros,
     /// The rule that the route names.
@@ -56,7 +56,7 @@ pub(super) enum Answer {
 impl Host {
     pub(super) fn new(configuration: Configuration<Gate>, seed: [u8; 16]) -> Self {
         Host {
-            worker: Worker::new(configuration, seed).unwrap(),
+            worker: GateWorker::new(configuration, seed).unwrap(),
             shared: Shared::default(),
             now: Micros::from_secs(NOW_S.unsigned_abs()),
             route_rule: None,

@@ -50,7 +50,7 @@ pub enum AnswerError {
 
 /// What is said of one counter. A field that is left out is 0.
 #[derive(Clone, Copy, Debug, Default)]
-struct Status {
+struct DescriptorStatus {
     capacity: u64,
     unit: u64,
     remaining: u64,
@@ -84,7 +84,7 @@ pub fn read(
 fn state(
     window: &Window,
     counter: &Counter,
-    status: Status,
+    status: DescriptorStatus,
     now: Micros,
 ) -> Result<WindowState, AnswerError> {
     if status.capacity != CAPACITY || status.unit != counter.unit() {
@@ -98,7 +98,7 @@ fn state(
     })
 }
 
-fn statuses(message: &[u8], asked: usize) -> Result<Vec<Status>, AnswerError> {
+fn statuses(message: &[u8], asked: usize) -> Result<Vec<DescriptorStatus>, AnswerError> {
     const STATUSES: u64 = 2;
     let mut statuses = Vec::new();
     let mut got = 0_usize;
@@ -114,11 +114,11 @@ fn statuses(message: &[u8], asked: usize) -> Result<Vec<Status>, AnswerError> {
     if got == asked { Ok(statuses) } else { Err(AnswerError::Count { asked, got }) }
 }
 
-fn status(message: &[u8]) -> Result<Status, WireError> {
+fn status(message: &[u8]) -> Result<DescriptorStatus, WireError> {
     const CURRENT_LIMIT: u64 = 2;
     const LIMIT_REMAINING: u64 = 3;
     const DURATION_UNTIL_RESET: u64 = 4;
-    let mut status = Status::default();
+    let mut status = DescriptorStatus::default();
     let mut reader = Reader::new(message);
     while let Some(field) = reader.field()? {
         match field {

@@ -4,7 +4,7 @@ use super::{FREE, at, window};
 use crate::plan_table::Period;
 use crate::quota::bucket::RECORDS_MAX;
 use crate::quota::spend::spend;
-use crate::quota::table::{BucketTable, Callers, KEY_BYTES, Place, SIGNED_IN_MB, Seed};
+use crate::quota::table::{BucketTable, Callers, CounterKey, KEY_BYTES, SIGNED_IN_MB, Seed};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
@@ -32,14 +32,14 @@ fn a_flood_of_addresses_costs_no_signed_in_caller_a_counter() {
     let signed_in = BucketTable::new("shop", Callers::SignedIn, &seed, SIGNED_IN_MB);
     let anonymous = BucketTable::new("shop", Callers::Anonymous, &seed, SIGNED_IN_MB);
     let mut shared: HashMap<String, Vec<u8>> = HashMap::new();
-    let mut request = |place: Place| {
+    let mut request = |place: CounterKey| {
         let bucket = shared.get(&place.key).map(Vec::as_slice);
         let spending = spend(bucket, place.fingerprint, FREE, 1, at(0));
         spending.new_bytes.map(|bytes| shared.insert(place.key, bytes));
         (spending.states[0].used, spending.evicted)
     };
     // Callers enough that nearly every bucket of their table holds some.
-    let users: Vec<Place> = (0..50_000_u32).map(|n| signed_in.place(&n.to_le_bytes(), "asks")).collect();
+    let users: Vec<CounterKey> = (0..50_000_u32).map(|n| signed_in.place(&n.to_le_bytes(), "asks")).collect();
     for user in users.clone() {
         assert_eq!(request(user), (1, 0));
     }

@@ -140,5 +140,4 @@ fn is_nearly(a: &str, b: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "catalogue_tests.rs"]
 mod tests;

@@ -7,7 +7,7 @@ use crate::ids::SubscriptionId;
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
-use crate::stripe::subscription::{Status, Subscription, UnreadPart};
+use crate::stripe::subscription::{Subscription, SubscriptionStatus, UnreadPart};
 use crate::time::Micros;
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl<'a> Judged<'a> {
             return None;
         }
         let grace_until_s = match (&self.subscription.status, past_due) {
-            (Status::PastDue, PastDue::Grace(grace)) => match self.grace(now, grace, alarms) {
+            (SubscriptionStatus::PastDue, PastDue::Grace(grace)) => match self.grace(now, grace, alarms) {
                 GracePeriod::Until(end_s) => Some(end_s),
                 GracePeriod::Over => return None,
                 // Nobody gets a plan by what cannot be read, and nobody loses one.
@@ -109,7 +109,9 @@ impl<'a> Judged<'a> {
     ) -> Option<(GrantedPlan, bool)> {
         let keeps = |plan| Some((plan, true));
         match &self.subscription.status {
-            Status::Unknown(status) => keeps(self.plan_of_unknown_status(status, recorded, alarms)?),
+            SubscriptionStatus::Unknown(status) => {
+                keeps(self.plan_of_unknown_status(status, recorded, alarms)?)
+            }
             // What it sells in the place of a plan that this document does not have may be that very plan.
             _ if self.granted_unknown(recorded) && !self.offer.complete => {
                 if self.offer.best.is_none() {
@@ -118,7 +120,9 @@ impl<'a> Judged<'a> {
                 keeps(GrantedPlan::AsRecorded)
             }
             status => match self.offer.best {
-                Some(best) if *status == Status::PastDue => self.plan_of_past_due(best.rank, recorded),
+                Some(best) if *status == SubscriptionStatus::PastDue => {
+                    self.plan_of_past_due(best.rank, recorded)
+                }
                 Some(best) => Some((GrantedPlan::Known(best.rank), false)),
                 None => keeps(self.plan_of_unmapped(recorded, alarms)?),
             },

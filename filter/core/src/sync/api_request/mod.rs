@@ -15,7 +15,7 @@ use super::error::{Service, SyncError};
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::stripe::object::Unreadable;
-use crate::stripe::outcome::Answer;
+use crate::stripe::outcome::StripeResponse;
 
 pub(crate) use checkout_sessions::{ListSessions, SessionsResponse};
 pub(crate) use invoices::ListOpenInvoices;
@@ -54,20 +54,22 @@ fn stripe_response<T>(
     outcome: &Outcome<'_>,
     parse: fn(&[u8]) -> Result<T, Unreadable>,
 ) -> Result<Option<T>, SyncError> {
-    found(endpoint, Answer::of(outcome, parse))
+    found(endpoint, StripeResponse::of(outcome, parse))
 }
 
 /// Returns what the response of that endpoint says; `None` where it says that there is no such thing.
-pub(crate) fn found<T>(endpoint: &'static str, answer: Answer<T>) -> Result<Option<T>, SyncError> {
+pub(crate) fn found<T>(endpoint: &'static str, answer: StripeResponse<T>) -> Result<Option<T>, SyncError> {
     match answer {
-        Answer::Done(found) => Ok(Some(found)),
-        Answer::Missing => Ok(None),
-        Answer::Unauthorized(_) => Err(SyncError::Credentials { service: Service::Stripe }),
-        Answer::Forbidden(missing) => Err(SyncError::Forbidden { endpoint, missing: Box::new(missing) }),
-        Answer::Transient(error) => {
+        StripeResponse::Done(found) => Ok(Some(found)),
+        StripeResponse::Missing => Ok(None),
+        StripeResponse::Unauthorized(_) => Err(SyncError::Credentials { service: Service::Stripe }),
+        StripeResponse::Forbidden(missing) => {
+            Err(SyncError::Forbidden { endpoint, missing: Box::new(missing) })
+        }
+        StripeResponse::Transient(error) => {
             Err(SyncError::Transient { service: Service::Stripe, why: error.to_string() })
         }
-        Answer::Refused(error) => {
+        StripeResponse::Refused(error) => {
             Err(SyncError::Refused { service: Service::Stripe, why: error.to_string() })
         }
     }

@@ -1,7 +1,7 @@
 //! Requests for Clerk's record of a subject.
 
 use super::ApiRequest;
-use crate::clerk::api::{self, ApiError, BackendApi};
+use crate::clerk::api::{self, BackendApi, ClerkApiError};
 use crate::clerk::metadata::Record;
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
@@ -53,7 +53,7 @@ fn record(
 ) -> Result<Option<Record>, SyncError> {
     match api::record(outcome, subject, &settings.plan_key) {
         Ok(record) => Ok(Some(record)),
-        Err(ApiError::Gone) => Ok(None),
+        Err(ClerkApiError::Gone) => Ok(None),
         Err(error) => Err(SyncError::from_clerk(&error)),
     }
 }

@@ -7,8 +7,8 @@ use crate::ids::{CustomerId, SubscriptionId};
 use crate::stripe::api::StripeApi;
 use crate::stripe::customer::Customer;
 use crate::stripe::object::Unreadable;
-use crate::stripe::outcome::Answer;
-use crate::stripe::subscription::{Page, Subscription};
+use crate::stripe::outcome::StripeResponse;
+use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::error::SyncError;
 
 /// How many pages of a customer's subscriptions are read.
@@ -38,7 +38,7 @@ impl ApiRequest for RetrieveSubscription {
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionResponse, SyncError> {
         let parse = |body: &[u8]| {
-            let mut page = Page::of_one(body)?;
+            let mut page = SubscriptionPage::of_one(body)?;
             // Nothing can be concluded without it: it is waited for.
             if !page.unreadable.is_empty() {
                 return Err(Unreadable::SUBSCRIPTION);
@@ -76,8 +76,8 @@ impl ApiRequest for RetrieveRecorded {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<RecordedResponse, SyncError> {
-        let answer = Answer::of(outcome, |body| {
-            let mut page = Page::of_one(body)?;
+        let answer = StripeResponse::of(outcome, |body| {
+            let mut page = SubscriptionPage::of_one(body)?;
             Ok(match (page.unreadable.is_empty(), page.subscriptions.pop()) {
                 (false, _) => RecordedResponse::Unreadable,
                 (true, Some(found)) => RecordedResponse::Found(Box::new(found)),
@@ -162,14 +162,14 @@ impl ListSubscriptions {
 
 impl ApiRequest for ListSubscriptions {
     /// One without subscriptions if Stripe does not have the customer.
-    type Response = Page;
+    type Response = SubscriptionPage;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {
         StripeApi::new(&settings.stripe).list_subscriptions(&self.customer, self.after.as_ref())
     }
 
-    fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<Page, SyncError> {
-        let answer = Answer::of(outcome, Page::parse);
+    fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionPage, SyncError> {
+        let answer = StripeResponse::of(outcome, SubscriptionPage::parse);
         let answer = if self.other_mode_is_empty { answer.or_of_other_mode() } else { answer };
         Ok(found("GET /v1/subscriptions", answer)?.unwrap_or_default())
     }

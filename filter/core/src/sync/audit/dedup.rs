@@ -63,7 +63,7 @@ impl Noting {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct DedupEntry {
     mark: [u8; MARK_BYTES],
     /// When it was told; of what is intended, when the record was asked for that it goes from.
     at: Micros,
@@ -141,12 +141,12 @@ impl Place {
     }
 
     /// What was told of the subject last. What was written last stands last.
-    fn told_last(&self, bucket: Option<&[u8]>, now: Micros) -> Option<Entry> {
-        let of_subject = |entry: &Entry| entry.mark.get(..WHOSE_BYTES) == self.mark.get(..WHOSE_BYTES);
+    fn told_last(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
+        let of_subject = |entry: &DedupEntry| entry.mark.get(..WHOSE_BYTES) == self.mark.get(..WHOSE_BYTES);
         entries(bucket).filter(|entry| of_subject(entry) && !entry.intended && entry.holds(now)).last()
     }
 
-    fn find(&self, bucket: Option<&[u8]>, now: Micros) -> Option<Entry> {
+    fn find(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
         entries(bucket).find(|entry| entry.mark == self.mark && entry.holds(now))
     }
 
@@ -161,7 +161,7 @@ impl Place {
     ) -> Vec<u8> {
         let mut kept: Vec<_> =
             entries(bucket).filter(|entry| entry.mark != self.mark && entry.holds(now)).collect();
-        kept.push(Entry {
+        kept.push(DedupEntry {
             mark: self.mark,
             at,
             intended,
@@ -175,7 +175,7 @@ impl Place {
     }
 }
 
-impl Entry {
+impl DedupEntry {
     fn holds(&self, now: Micros) -> bool {
         self.at.is_within(if self.intended { INTENDED_FOR } else { TOLD_FOR }, now)
     }
@@ -203,7 +203,7 @@ impl Entry {
             let plan = std::str::from_utf8(bytes.get(..usize::from(length))?).ok()?;
             Some((!plan.is_empty()).then(|| plan.to_owned()))
         };
-        Some(Entry {
+        Some(DedupEntry {
             mark: *mark,
             at: Micros::from_micros(u64::from_be_bytes(*at)),
             intended: *intended == 1,
@@ -214,8 +214,8 @@ impl Entry {
 }
 
 /// What is no bucket of this table is an empty one.
-fn entries(bucket: Option<&[u8]>) -> impl Iterator<Item = Entry> {
-    TABLE.records(bucket).unwrap_or_default().iter().filter_map(Entry::read)
+fn entries(bucket: Option<&[u8]>) -> impl Iterator<Item = DedupEntry> {
+    TABLE.records(bucket).unwrap_or_default().iter().filter_map(DedupEntry::read)
 }
 
 #[cfg(test)]

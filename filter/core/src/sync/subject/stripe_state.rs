@@ -7,7 +7,7 @@ use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::OpenInvoices;
 use crate::stripe::plan::{Evidence, Recorded};
-use crate::stripe::subscription::{Item, ItemsPage, Page, Subscription};
+use crate::stripe::subscription::{Item, ItemsPage, Subscription, SubscriptionPage};
 use crate::sync::api_request::{
     ListItems, ListOpenInvoices, ListSubscriptions, RecordedResponse, RetrieveProduct, RetrieveRecorded,
 };
@@ -75,7 +75,7 @@ impl StripeState {
         &mut self,
         findings: &mut SyncFindings,
         request: ListSubscriptions,
-        page: Page,
+        page: SubscriptionPage,
     ) -> Option<ListSubscriptions> {
         let customer = request.customer.clone();
         let next = findings.next_page(request, page.next);

@@ -10,7 +10,7 @@ use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::plan::{Evidence, GrantedPlan, Resolution};
-use crate::stripe::subscription::{Status, Subscription};
+use crate::stripe::subscription::{Subscription, SubscriptionStatus};
 use crate::sync::api_request::NoteOwner;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
@@ -102,8 +102,9 @@ impl StripeState {
         paid: &SortedMap<SubscriptionId, Rank>,
     ) -> Record {
         // Of one that is paid Stripe itself says it.
-        let is_late =
-            |status: &Status| status.is_live() && !matches!(status, Status::Active | Status::Trialing);
+        let is_late = |status: &SubscriptionStatus| {
+            status.is_live() && !matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+        };
         let mut live: Vec<_> =
             owned.iter().filter(|(subscription, _)| is_late(&subscription.status)).collect();
         live.sort_by_key(|(subscription, named)| (named.via, &subscription.id));

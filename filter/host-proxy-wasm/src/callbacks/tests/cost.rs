@@ -5,7 +5,7 @@ use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tollgate_core::config;
-use tollgate_core::gate::{GateRequest, Worker};
+use tollgate_core::gate::{GateRequest, GateWorker};
 use tollgate_driver::Setup;
 
 /// The time of all requests here, in the life of the token.
@@ -37,17 +37,17 @@ const DOCUMENT: &str = r#"{
 struct Gate;
 
 impl Filter for Gate {
-    type Worker = Worker;
+    type Worker = GateWorker;
     type Request = GateRequest;
 
-    fn configure(_: Setup<'_>) -> Result<Worker, String> {
+    fn configure(_: Setup<'_>) -> Result<GateWorker, String> {
         let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
         let configuration =
             config::read::<config::Gate>(DOCUMENT.as_bytes(), &environment).map_err(|e| e.to_string())?;
-        Worker::new(configuration, [7; 16]).map_err(|e| e.to_string())
+        GateWorker::new(configuration, [7; 16]).map_err(|e| e.to_string())
     }
 
-    fn request(_: &Worker) -> GateRequest {
+    fn request(_: &GateWorker) -> GateRequest {
         GateRequest::default()
     }
 

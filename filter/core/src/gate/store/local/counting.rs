@@ -16,12 +16,12 @@ use std::rc::Rc;
 pub(in crate::gate) struct LocalCounting {
     store: Rc<LocalStore>,
     charge: Charge,
-    step: CountingStep,
+    step: LocalStep,
 }
 
 /// What is being waited for.
 #[derive(Debug)]
-enum CountingStep {
+enum LocalStep {
     /// The seed by which counters are found.
     Seed(SeedUpdate),
     /// The counter's bucket, changed.
@@ -42,14 +42,14 @@ enum Verdict {
 impl LocalCounting {
     /// Begins with the counters of that owner.
     pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
-        let counting = LocalCounting { store, charge, step: CountingStep::Ended };
+        let counting = LocalCounting { store, charge, step: LocalStep::Ended };
         match counting.store.find_seed() {
-            Some((update, action)) => counting.perform(CountingStep::Seed(update), action),
+            Some((update, action)) => counting.perform(LocalStep::Seed(update), action),
             None => counting.count(owner),
         }
     }
 
-    fn perform(mut self, step: CountingStep, action: Action) -> Counted {
+    fn perform(mut self, step: LocalStep, action: Action) -> Counted {
         self.step = step;
         Counted::Perform(Counting::Local(self), action)
     }
@@ -59,7 +59,7 @@ impl LocalCounting {
         let Some(tables) = self.store.tables.get() else { return Counted::Unavailable };
         let place = owner.local_place(tables, &self.charge.limit);
         let (update, action) = SharedUpdate::begin(place.key, SWAP_TRIES_MAX);
-        self.perform(CountingStep::Counter(place.fingerprint, update), action)
+        self.perform(LocalStep::Counter(place.fingerprint, update), action)
     }
 
     /// Continues with what the host says.
@@ -71,16 +71,16 @@ impl LocalCounting {
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
-        let (fingerprint, mut update) = match std::mem::replace(&mut self.step, CountingStep::Ended) {
-            CountingStep::Seed(mut update) => {
+        let (fingerprint, mut update) = match std::mem::replace(&mut self.step, LocalStep::Ended) {
+            LocalStep::Seed(mut update) => {
                 return match self.store.seed(&mut update, input) {
-                    SeedProgress::Perform(action) => self.perform(CountingStep::Seed(update), action),
+                    SeedProgress::Perform(action) => self.perform(LocalStep::Seed(update), action),
                     SeedProgress::Known => self.count(owner),
                     SeedProgress::Failed => Counted::Unavailable,
                 };
             }
-            CountingStep::Counter(fingerprint, update) => (fingerprint, update),
-            CountingStep::Ended => return Counted::Unavailable,
+            LocalStep::Counter(fingerprint, update) => (fingerprint, update),
+            LocalStep::Ended => return Counted::Unavailable,
         };
         let charge = &self.charge;
         let progress = update.handle(input, |value| {
@@ -89,9 +89,7 @@ impl LocalCounting {
             change(spent)
         });
         match progress {
-            UpdateProgress::Continue(action) => {
-                self.perform(CountingStep::Counter(fingerprint, update), action)
-            }
+            UpdateProgress::Continue(action) => self.perform(LocalStep::Counter(fingerprint, update), action),
             UpdateProgress::Done(Verdict::Admitted(windows)) => {
                 Counted::Admitted(LimitState { limit: self.charge.limit, windows })
             }

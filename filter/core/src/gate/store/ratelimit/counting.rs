@@ -28,12 +28,12 @@ pub(in crate::gate) struct RatelimitCounting {
     /// When the store's time for it is over.
     deadline: Micros,
     questions: u32,
-    step: CountingStep,
+    step: RatelimitStep,
 }
 
 /// What is being waited for.
 #[derive(Debug)]
-enum CountingStep {
+enum RatelimitStep {
     /// Nothing yet.
     Begun,
     /// How the windows stand. `answers`: how many questions were answered when it began to wait.
@@ -55,7 +55,7 @@ impl RatelimitCounting {
         let counter = store.counter(owner, &of);
         let deadline = now.plus(store.timeout);
         let next = counter.usage().first(&charge.windows, charge.cost, doubted, now);
-        let step = CountingStep::Begun;
+        let step = RatelimitStep::Begun;
         RatelimitCounting { store, of, counter, charge, deadline, questions: 0, step }.next(now, next)
     }
 
@@ -67,12 +67,12 @@ impl RatelimitCounting {
         reports: &mut Vec<Report>,
     ) -> Counted {
         match (&self.step, input) {
-            (CountingStep::Asking { .. }, Input::Inquired) => match self.counter.asking() {
+            (RatelimitStep::Asking { .. }, Input::Inquired) => match self.counter.asking() {
                 Some(inquiry) => self.perform(Action::Await(inquiry)),
                 None => self.asked(now),
             },
-            (CountingStep::Asking { .. }, Input::Settled) => self.asked(now),
-            (CountingStep::Adding { .. }, Input::Answered { outcome, .. }) => {
+            (RatelimitStep::Asking { .. }, Input::Settled) => self.asked(now),
+            (RatelimitStep::Adding { .. }, Input::Answered { outcome, .. }) => {
                 self.added(now, outcome, reports)
             }
             // What nobody asked for changes nothing.
@@ -104,7 +104,7 @@ impl RatelimitCounting {
     /// Asks, or waits for the answer to what another request has asked.
     fn ask(mut self, now: Micros) -> Counted {
         self.questions = self.questions.saturating_add(1);
-        self.step = CountingStep::Asking { answers: self.counter.answers() };
+        self.step = RatelimitStep::Asking { answers: self.counter.answers() };
         if let Some(inquiry) = self.counter.asking() {
             return self.perform(Action::Await(inquiry));
         }
@@ -116,7 +116,7 @@ impl RatelimitCounting {
 
     /// The question has ended.
     fn asked(self, now: Micros) -> Counted {
-        let CountingStep::Asking { answers } = self.step else { return self.perform(Action::Wait) };
+        let RatelimitStep::Asking { answers } = self.step else { return self.perform(Action::Wait) };
         if answers == self.counter.answers() {
             return self.store.uncounted();
         }
@@ -132,7 +132,7 @@ impl RatelimitCounting {
     fn add(mut self, now: Micros) -> Counted {
         let query = WindowsQuery::new(&self.charge.windows, now);
         let callout = self.callout(&query, self.charge.cost, now);
-        self.step = CountingStep::Adding { query, _in_flight: AdditionInFlight::begin(&self.counter) };
+        self.step = RatelimitStep::Adding { query, _in_flight: AdditionInFlight::begin(&self.counter) };
         self.perform(Action::Call(vec![(CallId(0), callout)]))
     }
 
@@ -144,7 +144,7 @@ impl RatelimitCounting {
     /// It was counted: it goes on if there was room for it. Each addition sees all those before it, so of several at
     /// once exactly as many go on as there is room for.
     fn added(self, now: Micros, outcome: &Outcome<'_>, reports: &mut Vec<Report>) -> Counted {
-        let CountingStep::Adding { query, .. } = &self.step else { return self.perform(Action::Wait) };
+        let RatelimitStep::Adding { query, .. } = &self.step else { return self.perform(Action::Wait) };
         let Some(after) = query.answered(&self.store, now, outcome, reports) else {
             return self.store.uncounted();
         };

@@ -5,21 +5,21 @@ use super::*;
 /// The answer in short: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or `refused`.
 fn sort(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
     match answer(status, should_retry, body) {
-        Answer::Done(_) => "done",
-        Answer::Missing => "missing",
-        Answer::Unauthorized(_) => "unauthorized",
-        Answer::Forbidden(_) => "forbidden",
-        Answer::Transient(_) => "transient",
-        Answer::Refused(_) => "refused",
+        StripeResponse::Done(_) => "done",
+        StripeResponse::Missing => "missing",
+        StripeResponse::Unauthorized(_) => "unauthorized",
+        StripeResponse::Forbidden(_) => "forbidden",
+        StripeResponse::Transient(_) => "transient",
+        StripeResponse::Refused(_) => "refused",
     }
 }
 
-fn answer(status: u16, should_retry: Option<&str>, body: &str) -> Answer<usize> {
+fn answer(status: u16, should_retry: Option<&str>, body: &str) -> StripeResponse<usize> {
     let retry = should_retry.map(|value| (&b"stripe-should-retry"[..], value.as_bytes()));
     let fields = [(&b"request-id"[..], &b"req_1"[..])].into_iter().chain(retry);
     let headers = HeaderMap::from_fields(fields);
     let outcome = Outcome::Answered { status, headers: &headers, body: body.as_bytes() };
-    Answer::of(&outcome, |body| Ok(body.len()))
+    StripeResponse::of(&outcome, |body| Ok(body.len()))
 }
 
 fn error(kind: &str, code: &str, param: &str, message: &str) -> String {
@@ -41,7 +41,9 @@ fn a_missing_permission_is_named_and_the_key_is_not() {
     ];
     for (message, want) in cases {
         let body = error("invalid_request_error", "more_permissions_required", "", message);
-        let Answer::Forbidden(missing) = answer(403, None, &body) else { panic!("forbidden: {message}") };
+        let StripeResponse::Forbidden(missing) = answer(403, None, &body) else {
+            panic!("forbidden: {message}")
+        };
         assert_eq!(missing.permissions, want, "{message}");
         assert!(!missing.error.to_string().contains("abcd"), "{message}");
     }
@@ -138,7 +140,7 @@ fn without_an_answer_it_may_work_later() {
         (Outcome::Failed { grpc_status: 14 }, Trouble::Foreign(0)),
     ];
     for (outcome, want) in cases {
-        assert_eq!(Answer::<()>::of(&outcome, |_| Ok(())), Answer::Transient(want));
+        assert_eq!(StripeResponse::<()>::of(&outcome, |_| Ok(())), StripeResponse::Transient(want));
     }
 }
 
@@ -146,8 +148,8 @@ fn without_an_answer_it_may_work_later() {
 fn a_success_that_cannot_be_read_may_work_later() {
     let headers = HeaderMap::default();
     let outcome = Outcome::Answered { status: 200, headers: &headers, body: b"<html>" };
-    let answer = Answer::of(&outcome, super::super::customer::Customer::parse);
-    assert!(matches!(answer, Answer::Transient(Trouble::Unreadable(_))), "{answer:?}");
+    let answer = StripeResponse::of(&outcome, super::super::customer::Customer::parse);
+    assert!(matches!(answer, StripeResponse::Transient(Trouble::Unreadable(_))), "{answer:?}");
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn an_error_keeps_what_helps_and_no_key() {
         "foo",
         "Key 'rk_live_****abcd' and sk_test_1234, pk_1. See https://x.y",
     );
-    let Answer::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    let StripeResponse::Refused(error) = answer(400, None, &body) else { panic!("refused") };
     assert_eq!(
         (error.status, error.kind.as_str(), error.code.as_str()),
         (400, "invalid_request_error", "parameter_unknown")
@@ -168,13 +170,13 @@ fn an_error_keeps_what_helps_and_no_key() {
     let text = error.to_string();
     assert!(text.starts_with("400 invalid_request_error parameter_unknown of foo: Key"), "{text}");
     assert!(text.ends_with(", request req_1"), "{text}");
-    let Answer::Unauthorized(bare) = answer(401, None, "") else { panic!("unauthorized") };
+    let StripeResponse::Unauthorized(bare) = answer(401, None, "") else { panic!("unauthorized") };
     assert_eq!(bare.to_string(), "401");
 }
 
 #[test]
 fn an_error_is_bounded() {
     let body = error("t", "c", "p", &"ü".repeat(MESSAGE_CHARS_MAX + 1));
-    let Answer::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    let StripeResponse::Refused(error) = answer(400, None, &body) else { panic!("refused") };
     assert_eq!(error.message, "ü".repeat(MESSAGE_CHARS_MAX));
 }

@@ -3,9 +3,9 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE_S, NOW_S, World, invoice, subscription};
-use super::tests::{alarms, check, ent, pro, with_unread};
-use super::*;
+use super::resolve::{alarms, check, ent, pro, with_unread};
 use crate::stripe::invoice::PLAN_CHANGE;
+use crate::stripe::plan::*;
 
 #[test]
 fn grace_runs_from_the_oldest_open_invoice_and_ends() {

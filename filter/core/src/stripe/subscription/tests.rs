@@ -27,10 +27,10 @@ fn parse(changes: &Value) -> Result<Subscription, Unreadable> {
     Subscription::parse(subscription(changes).to_string().as_bytes())
 }
 
-fn page(subscriptions: &[Value], has_more: bool) -> Result<Page, Unreadable> {
+fn page(subscriptions: &[Value], has_more: bool) -> Result<SubscriptionPage, Unreadable> {
     let body =
         json!({"object": "list", "data": subscriptions, "has_more": has_more, "url": "/v1/subscriptions"});
-    Page::parse(body.to_string().as_bytes())
+    SubscriptionPage::parse(body.to_string().as_bytes())
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_subscription_is_read_as_it_stands_in_a_list() {
     let read = parse(&json!({})).unwrap();
     assert_eq!(read.id.as_str(), "sub_1");
     assert_eq!((read.customer.as_str(), read.customer_object), ("cus_1", None));
-    assert_eq!(read.status, Status::Active);
+    assert_eq!(read.status, SubscriptionStatus::Active);
     assert_eq!(read.metadata.get("clerk_user_id"), Some("user_1"));
     assert_eq!((read.created_s, read.cancel_at_period_end, read.cancel_at_s), (100, false, None));
     assert_eq!((read.items.len(), read.items_cut, read.latest_invoice), (1, false, None));
@@ -103,12 +103,12 @@ fn every_status_is_written_as_it_was_read() {
         ("canceled", false),
     ];
     for (text, live) in known {
-        let status = Status::from(text);
-        assert!(!matches!(status, Status::Unknown(_)), "{text}");
+        let status = SubscriptionStatus::from(text);
+        assert!(!matches!(status, SubscriptionStatus::Unknown(_)), "{text}");
         assert_eq!((status.as_str(), status.is_live()), (text, live));
     }
     for text in ["", "Active", "cancelled", "on_hold"] {
-        assert_eq!(Status::from(text), Status::Unknown(text.to_owned()));
+        assert_eq!(SubscriptionStatus::from(text), SubscriptionStatus::Unknown(text.to_owned()));
     }
 }
 
@@ -158,7 +158,7 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
         let read = parse(&changes).unwrap();
         let got: Vec<_> = read.unread.iter().copied().collect();
         assert_eq!((got, read.items.len(), read.items_cut), (vec![part], items, false), "{why}");
-        assert_eq!((read.status, read.latest_invoice), (Status::Active, None), "{why}");
+        assert_eq!((read.status, read.latest_invoice), (SubscriptionStatus::Active, None), "{why}");
     }
     for (why, changes) in [
         ("discounts of any form", json!({"discounts": [null, {"id": 7}], "discount": "x"})),
@@ -208,7 +208,7 @@ fn a_subscription_without_a_customer_is_skipped_and_the_rest_read() {
 fn what_is_no_page_is_an_error_rather_than_an_empty_one() {
     for body in [&b""[..], b"null", b"<html>", b"[]", b"{}", b"\xff", br#"{"data": {}}"#, br#"{"data": [7]}"#]
     {
-        assert!(Page::parse(body).is_err(), "{}", body.escape_ascii());
+        assert!(SubscriptionPage::parse(body).is_err(), "{}", body.escape_ascii());
         assert!(
             ItemsPage::parse(body).is_err() || body.starts_with(br#"{"data": [7"#),
             "{}",

@@ -2,8 +2,8 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE, NOW_S, World, invoice, subscription};
-use super::*;
 use crate::stripe::invoice::PLAN_CHANGE;
+use crate::stripe::plan::*;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -76,7 +76,7 @@ fn recorded_after(world: &World) -> World {
         next.paid.insert(id.clone(), rank);
     }
     next.granting = resolution.granting;
-    next.granting_is_paid = resolution.shown.is_some_and(|shown| shown.status != Status::PastDue);
+    next.granting_is_paid = resolution.shown.is_some_and(|shown| shown.status != SubscriptionStatus::PastDue);
     next
 }
 
@@ -136,7 +136,7 @@ proptest! {
 
     #[test]
     fn without_a_paid_or_late_subscription_nothing_is_raised(mut world in a_world()) {
-        world.subscriptions.retain(|s| !matches!(s.status, Status::Active | Status::Trialing | Status::PastDue));
+        world.subscriptions.retain(|s| !matches!(s.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue));
         match (world.resolve().plan, world.plans.recorded(Some(world.recorded))) {
             (GrantedPlan::Known(rank), RecordedPlan::Known(recorded)) => prop_assert!(rank <= recorded),
             (GrantedPlan::Known(_), _) => {}
@@ -157,7 +157,7 @@ proptest! {
         let resolution = world.resolve();
         let late = world.subscriptions.iter().find(|s| Some(&s.id) == resolution.granting.as_ref());
         if let (Some(late), GrantedPlan::Known(rank)) = (late, resolution.plan)
-            && late.status == Status::PastDue
+            && late.status == SubscriptionStatus::PastDue
             && let Some(paid) = world.paid.get(&late.id)
         {
             // What is on record of it stays where a part of it cannot be read, or is not known.
@@ -200,7 +200,7 @@ proptest! {
         let Some(subscription) = hidden.subscriptions.get_mut(place) else { return Ok(()) };
         subscription.items.truncate(shown);
         subscription.take_items(subscription.items.clone(), !is_cut, !is_cut);
-        let grants = matches!(subscription.status, Status::Active | Status::Trialing);
+        let grants = matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
         let is_of = world.granting.as_ref() == Some(&subscription.id);
         let plan = hidden.resolve().plan;
         prop_assert!(plan <= world.resolve().plan.max(recorded));

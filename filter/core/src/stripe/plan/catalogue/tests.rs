@@ -1,7 +1,7 @@
 //! Which price sells which plan, in which order the places are asked, and what is reported.
 
-use super::super::fixture::World;
 use super::*;
+use crate::stripe::plan::tests::fixture::World;
 use crate::stripe::product::Product;
 
 fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -> Price {

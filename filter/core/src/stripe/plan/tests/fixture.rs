@@ -1,27 +1,29 @@
 //! Plans and subscriptions for the tests of plan resolution: small, and changed by what a test is about.
 
-use super::{Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution};
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::{Invoice, OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
-use crate::stripe::subscription::{Item, Price, Status, Subscription};
+use crate::stripe::plan::{
+    Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution,
+};
+use crate::stripe::subscription::{Item, Price, Subscription, SubscriptionStatus};
 use crate::time::Micros;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub(super) const NOW_S: u64 = 1_790_000_000;
-pub(super) const DAY_S: u64 = 86_400;
-pub(super) const GRACE_S: u64 = 14 * DAY_S;
-pub(super) const GRACE: PastDue = PastDue::Grace(Duration::from_secs(GRACE_S));
+pub(in crate::stripe::plan) const NOW_S: u64 = 1_790_000_000;
+pub(in crate::stripe::plan) const DAY_S: u64 = 86_400;
+pub(in crate::stripe::plan) const GRACE_S: u64 = 14 * DAY_S;
+pub(in crate::stripe::plan) const GRACE: PastDue = PastDue::Grace(Duration::from_secs(GRACE_S));
 
-pub(super) fn set(texts: &[&str]) -> BTreeSet<String> {
+pub(in crate::stripe::plan) fn set(texts: &[&str]) -> BTreeSet<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 /// free < pro < enterprise; pro by price, lookup key and product, enterprise by price.
-pub(super) fn plans() -> PlanTable {
+pub(in crate::stripe::plan) fn plans() -> PlanTable {
     let plan = |name: &str, prices, lookup_keys, products| Plan {
         name: name.to_owned(),
         prices: set(prices),
@@ -38,23 +40,23 @@ pub(super) fn plans() -> PlanTable {
 
 /// A state of Stripe and Clerk, and the rules for it.
 #[derive(Clone, Debug)]
-pub(super) struct World {
-    pub(super) plans: PlanTable,
-    pub(super) not_plan_prices: BTreeSet<String>,
-    pub(super) not_plan_products: BTreeSet<String>,
-    pub(super) past_due: PastDue,
-    pub(super) subscriptions: Vec<Subscription>,
-    pub(super) products: Products,
-    pub(super) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
-    pub(super) recorded: &'static str,
-    pub(super) granting: Option<SubscriptionId>,
-    pub(super) period_end_s: Option<u64>,
-    pub(super) paid: SortedMap<SubscriptionId, Rank>,
-    pub(super) granting_is_paid: bool,
+pub(in crate::stripe::plan) struct World {
+    pub(in crate::stripe::plan) plans: PlanTable,
+    pub(in crate::stripe::plan) not_plan_prices: BTreeSet<String>,
+    pub(in crate::stripe::plan) not_plan_products: BTreeSet<String>,
+    pub(in crate::stripe::plan) past_due: PastDue,
+    pub(in crate::stripe::plan) subscriptions: Vec<Subscription>,
+    pub(in crate::stripe::plan) products: Products,
+    pub(in crate::stripe::plan) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
+    pub(in crate::stripe::plan) recorded: &'static str,
+    pub(in crate::stripe::plan) granting: Option<SubscriptionId>,
+    pub(in crate::stripe::plan) period_end_s: Option<u64>,
+    pub(in crate::stripe::plan) paid: SortedMap<SubscriptionId, Rank>,
+    pub(in crate::stripe::plan) granting_is_paid: bool,
 }
 
 impl World {
-    pub(super) fn new(subscriptions: Vec<Subscription>) -> Self {
+    pub(in crate::stripe::plan) fn new(subscriptions: Vec<Subscription>) -> Self {
         World {
             plans: plans(),
             not_plan_prices: set(&["price_storage"]),
@@ -71,7 +73,7 @@ impl World {
         }
     }
 
-    pub(super) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
+    pub(in crate::stripe::plan) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
         self.recorded = plan;
         self.granting = SubscriptionId::parse(granting).ok();
         // As where nothing else was noted: what is on record is what it granted when it was paid.
@@ -81,7 +83,7 @@ impl World {
         }
     }
 
-    pub(super) fn paid(mut self, subscription: &str, plan: &str) -> Self {
+    pub(in crate::stripe::plan) fn paid(mut self, subscription: &str, plan: &str) -> Self {
         if let Ok(id) = SubscriptionId::parse(subscription) {
             let rank = self.rank(plan);
             self.paid.insert(id, rank);
@@ -89,19 +91,24 @@ impl World {
         self
     }
 
-    pub(super) fn past_due(mut self, past_due: PastDue) -> Self {
+    pub(in crate::stripe::plan) fn past_due(mut self, past_due: PastDue) -> Self {
         self.past_due = past_due;
         self
     }
 
-    pub(super) fn owing(mut self, subscription: &str, oldest_s: u64, plan_change: bool) -> Self {
+    pub(in crate::stripe::plan) fn owing(
+        mut self,
+        subscription: &str,
+        oldest_s: u64,
+        plan_change: bool,
+    ) -> Self {
         let owed = OpenInvoices { oldest_s: Some(oldest_s), plan_change, ..OpenInvoices::default() };
         self.open_invoices.insert(SubscriptionId::parse(subscription).unwrap(), owed);
         self
     }
 
     /// What the unpaid renewal charges for.
-    pub(super) fn renewing(mut self, subscription: &str, prices: &[&str]) -> Self {
+    pub(in crate::stripe::plan) fn renewing(mut self, subscription: &str, prices: &[&str]) -> Self {
         let id = SubscriptionId::parse(subscription).unwrap();
         let price = |id: &&str| RenewedPrice { price: (*id).to_owned(), product: "prod_other".to_owned() };
         let owed = self.open_invoices.get_mut(&id).unwrap();
@@ -109,12 +116,12 @@ impl World {
         self
     }
 
-    pub(super) fn product(mut self, id: &str, metadata: &[(&str, &str)]) -> Self {
+    pub(in crate::stripe::plan) fn product(mut self, id: &str, metadata: &[(&str, &str)]) -> Self {
         self.products.insert(ProductId::parse(id).unwrap(), Some(metadata.iter().copied().collect()));
         self
     }
 
-    pub(super) fn catalogue(&self) -> Catalogue<'_> {
+    pub(in crate::stripe::plan) fn catalogue(&self) -> Catalogue<'_> {
         Catalogue {
             plans: &self.plans,
             not_plan_prices: &self.not_plan_prices,
@@ -122,7 +129,7 @@ impl World {
         }
     }
 
-    pub(super) fn ask<T>(
+    pub(in crate::stripe::plan) fn ask<T>(
         &self,
         question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
     ) -> T {
@@ -143,36 +150,36 @@ impl World {
         question(rules, &evidence, &recorded)
     }
 
-    pub(super) fn resolve(&self) -> Resolution {
+    pub(in crate::stripe::plan) fn resolve(&self) -> Resolution {
         self.ask(|rules, evidence, recorded| rules.resolve(Micros::from_secs(NOW_S), evidence, recorded))
     }
 
     /// The plan and the granting subscription, `-` for none.
-    pub(super) fn outcome(&self) -> (String, String) {
+    pub(in crate::stripe::plan) fn outcome(&self) -> (String, String) {
         let resolution = self.resolve();
         let granting = resolution.granting.map_or_else(|| "-".to_owned(), |id| id.to_string());
         (self.name(resolution.plan), granting)
     }
 
-    pub(super) fn name(&self, plan: GrantedPlan) -> String {
+    pub(in crate::stripe::plan) fn name(&self, plan: GrantedPlan) -> String {
         match plan {
             GrantedPlan::Known(rank) => self.plans.get(rank).name.clone(),
             GrantedPlan::AsRecorded => self.recorded.to_owned(),
         }
     }
 
-    pub(super) fn rank(&self, plan: &str) -> Rank {
+    pub(in crate::stripe::plan) fn rank(&self, plan: &str) -> Rank {
         self.plans.rank_of(plan).unwrap()
     }
 
     /// The codes of the alarms.
-    pub(super) fn alarms(&self) -> Vec<&'static str> {
+    pub(in crate::stripe::plan) fn alarms(&self) -> Vec<&'static str> {
         self.resolve().alarms.iter().map(|alarm| alarm.code().as_str()).collect()
     }
 }
 
 /// An item of that price and a product `prod_other`, paid for another month.
-pub(super) fn item(price: &str) -> Item {
+pub(in crate::stripe::plan) fn item(price: &str) -> Item {
     let price = Price {
         id: price.to_owned(),
         lookup_key: None,
@@ -183,12 +190,12 @@ pub(super) fn item(price: &str) -> Item {
     Item { price, current_period_end_s: Some(NOW_S + 30 * DAY_S) }
 }
 
-pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscription {
+pub(in crate::stripe::plan) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscription {
     Subscription {
         id: SubscriptionId::parse(id).unwrap(),
         customer: CustomerId::parse("cus_1").unwrap(),
         customer_object: None,
-        status: Status::from(status),
+        status: SubscriptionStatus::from(status),
         metadata: Metadata::default(),
         created_s: NOW_S - 100 * DAY_S,
         cancel_at_period_end: false,
@@ -200,7 +207,7 @@ pub(super) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscript
     }
 }
 
-pub(super) fn invoice(status: &str, reason: &str, created_s: u64) -> Invoice {
+pub(in crate::stripe::plan) fn invoice(status: &str, reason: &str, created_s: u64) -> Invoice {
     Invoice {
         id: "in_1".to_owned(),
         status: Some(status.to_owned()),

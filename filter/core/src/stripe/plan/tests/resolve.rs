@@ -2,9 +2,9 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE, GRACE_S, NOW_S, World, invoice, subscription};
-use super::*;
 use crate::stripe::invoice::PLAN_CHANGE;
 use crate::stripe::object::Expandable;
+use crate::stripe::plan::*;
 
 pub(super) fn pro(id: &str, status: &str) -> Subscription {
     subscription(id, status, &["price_pro"])
@@ -307,7 +307,7 @@ fn the_period_shown_is_that_of_the_item_that_grants() {
         item.current_period_end_s = Some(end_s);
     }
     let shown = World::new(vec![subscription.clone()]).resolve().shown.unwrap();
-    assert_eq!((shown.status, shown.current_period_end_s), (Status::Active, Some(NOW_S + 2)));
+    assert_eq!((shown.status, shown.current_period_end_s), (SubscriptionStatus::Active, Some(NOW_S + 2)));
 
     let cases = [
         ("it goes on", false, None, false),
@@ -444,7 +444,7 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
         ("one that nobody asks for", gone("price_storage").recorded("enterprise", "sub_1"), "pro", "sub_1"),
         (
             "it has ended",
-            one(Subscription { status: Status::Canceled, ..cut("sub_1", &["price_pro"]) })
+            one(Subscription { status: SubscriptionStatus::Canceled, ..cut("sub_1", &["price_pro"]) })
                 .recorded("pro", "sub_1"),
             "free",
             "-",
@@ -479,7 +479,7 @@ fn an_odd_price_counts_by_its_id_and_is_unknown_otherwise() {
 #[test]
 fn the_items_of_a_cut_list_are_needed_where_they_may_count() {
     for (status, needed) in [("active", 1), ("past_due", 1), ("canceled", 0), ("unpaid", 0)] {
-        let cut = Subscription { status: Status::from(status), ..cut("sub_1", &["price_ent"]) };
+        let cut = Subscription { status: SubscriptionStatus::from(status), ..cut("sub_1", &["price_ent"]) };
         let needs = World::new(vec![cut]).ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
         assert_eq!(
             (needs.items.len(), needs.is_empty()),
