@@ -80,6 +80,16 @@ pub struct MemoryRequest {
     pub resumed: bool,
 }
 
+/// A metric that was defined.
+#[derive(Debug, Default)]
+struct MemoryMetric {
+    name: String,
+    /// How often a counter was incremented.
+    count: u64,
+    /// What was added to a histogram.
+    samples: Vec<u64>,
+}
+
 /// A host in memory.
 #[derive(Debug, Default)]
 pub struct MemoryHost {
@@ -99,7 +109,7 @@ pub struct MemoryHost {
     pub current: u32,
     callouts: Vec<StartedCallout>,
     callouts_started: u32,
-    metrics: Vec<(String, Vec<u64>)>,
+    metrics: Vec<MemoryMetric>,
     lines: Vec<(Level, String)>,
 }
 
@@ -121,13 +131,13 @@ impl MemoryHost {
 
     /// Returns how often a counter was incremented.
     pub fn count(&self, name: &str) -> u64 {
-        self.samples(name).iter().sum()
+        self.metrics.iter().find(|metric| metric.name == name).map_or(0, |metric| metric.count)
     }
 
     /// Returns what was added to a histogram.
     pub fn samples(&self, name: &str) -> Vec<u64> {
-        let metric = self.metrics.iter().find(|(known, _)| known == name);
-        metric.map(|(_, samples)| samples.clone()).unwrap_or_default()
+        let metric = self.metrics.iter().find(|metric| metric.name == name);
+        metric.map(|metric| metric.samples.clone()).unwrap_or_default()
     }
 
     fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> u32 {
@@ -137,11 +147,8 @@ impl MemoryHost {
         id
     }
 
-    fn sample(&mut self, metric: u32, value: u64) {
-        let metric = usize::try_from(metric).ok().and_then(|index| self.metrics.get_mut(index));
-        if let Some((_, samples)) = metric {
-            samples.push(value);
-        }
+    fn metric(&mut self, metric: u32) -> Option<&mut MemoryMetric> {
+        self.metrics.get_mut(usize::try_from(metric).ok()?)
     }
 }
 
@@ -166,16 +173,20 @@ impl Host for MemoryHost {
 
     fn define_metric(&mut self, _: MetricKind, name: &str) -> Result<u32, HostError> {
         let id = u32::try_from(self.metrics.len()).map_err(|_| HostError(0))?;
-        self.metrics.push((name.to_owned(), Vec::new()));
+        self.metrics.push(MemoryMetric { name: name.to_owned(), ..MemoryMetric::default() });
         Ok(id)
     }
 
     fn increment_metric(&mut self, metric: u32) {
-        self.sample(metric, 1);
+        if let Some(metric) = self.metric(metric) {
+            metric.count = metric.count.saturating_add(1);
+        }
     }
 
     fn record_metric(&mut self, metric: u32, value: u64) {
-        self.sample(metric, value);
+        if let Some(metric) = self.metric(metric) {
+            metric.samples.push(value);
+        }
     }
 
     fn load(&mut self, key: &str) -> SharedValue {

@@ -1,17 +1,17 @@
 //! What decides whether a request is guarded, and how often it may come.
 
 use crate::configuration::PEM;
+use plan_gate::PlanGate;
 use std::cell::RefCell;
-use tollgate_core::config;
-use tollgate_core::gate::{GateRequest, GateWorker};
-use tollgate_core::http::{HeaderMap, Outcome};
-use tollgate_core::machine::{Action, Input, Machine};
+use tollgate_core::http::{HeaderMap, Outcome, Reply};
 use tollgate_core::plan_table::{Period, Window};
 use tollgate_core::quota::bucket::BUCKET_BYTES_MAX;
 use tollgate_core::quota::ratelimit::{CAPACITY, Counter, answer};
 use tollgate_core::quota::table::SIGNED_IN_MB;
 use tollgate_core::quota::{BucketTable, Callers, Decision, Seed, peek, spend};
 use tollgate_core::time::Micros;
+use tollgate_driver::memory::{MemoryHost, MemoryRequest};
+use tollgate_driver::{Dispatch, Flow};
 
 /// The time of all requests here.
 const NOW: Micros = Micros::from_secs(1_800_000_000);
@@ -24,40 +24,56 @@ const DOCUMENT: &str = r#"{
     }
 }"#;
 
-thread_local! {
-    /// A gate that guards `/ask`, and nothing else.
-    static GATE: RefCell<GateWorker> = RefCell::new(worker());
+/// The numbers of the filter and of the one request at a time.
+const FILTER: u32 = 1;
+const REQUEST: u32 = 2;
+
+/// A gate that guards `/ask`, and nothing else, on a host in memory.
+struct GuardedAsk {
+    host: MemoryHost,
+    dispatch: Dispatch<PlanGate, MemoryHost>,
 }
 
-fn worker() -> GateWorker {
-    let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
-    let configuration =
-        config::read::<config::Gate>(DOCUMENT.as_bytes(), &environment).expect("a right document");
-    GateWorker::new(configuration, [7; 16]).expect("a right key")
+thread_local! {
+    static GATE: RefCell<GuardedAsk> = RefCell::new(GuardedAsk::new());
+}
+
+impl GuardedAsk {
+    fn new() -> Self {
+        let mut host = MemoryHost::default();
+        host.now = NOW;
+        host.environment = [("CLERK_JWT_KEY".to_owned(), PEM.to_owned())].into();
+        let mut dispatch = Dispatch::new();
+        assert!(dispatch.configure(&mut host, FILTER, Some(DOCUMENT.as_bytes())), "{:?}", host.take_lines());
+        GuardedAsk { host, dispatch }
+    }
+
+    /// Sends a request without a token. Returns the response that the gate gave in the place of the upstream.
+    fn send(&mut self, headers: HeaderMap) -> Option<Reply> {
+        self.host.current = REQUEST;
+        *self.host.request() = MemoryRequest { headers, ..MemoryRequest::default() };
+        self.dispatch.begin_request(REQUEST, FILTER);
+        let flow = self.dispatch.request_headers(&mut self.host, REQUEST, true);
+        self.dispatch.end_context(&mut self.host, REQUEST);
+        self.host.take_lines();
+        let reply = self.host.request().reply.take();
+        assert_eq!(flow == Flow::Pause, reply.is_some(), "neither forwarded nor answered");
+        reply
+    }
 }
 
 /// A request's path: no way of writing it leads past the rule to what a backend that decodes would serve as `/ask`.
 pub fn path(bytes: &[u8]) -> bool {
     let fields = [(&b":method"[..], &b"GET"[..]), (b":authority", b"gateway.test"), (b":path", bytes)];
-    let headers = HeaderMap::from_fields(fields);
-    let action = GATE.with_borrow_mut(|worker| {
-        let mut passage = GateRequest::default();
-        let step = passage.handle(worker, NOW, Input::Head { headers, end_of_stream: true });
-        match step.action {
-            Action::ReadProperty { .. } => passage.handle(worker, NOW, Input::Property(None)).action,
-            action => action,
-        }
-    });
-    match action {
-        Action::Forward(_) => {
+    match GATE.with_borrow_mut(|gate| gate.send(HeaderMap::from_fields(fields))) {
+        None => {
             assert!(!is_served_as_ask(bytes), "past the rule: {}", bytes.escape_ascii());
             true
         }
-        Action::Reply(reply) => {
+        Some(reply) => {
             assert!(matches!(reply.status, 400 | 401), "{reply:?}");
             false
         }
-        action => panic!("neither forwarded nor answered: {action:?}"),
     }
 }
 
