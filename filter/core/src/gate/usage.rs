@@ -86,7 +86,7 @@ impl UsageRequest {
 
 /// What a request to `usage_path` is.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum UsageAsked {
     /// A caller's question, to be answered by its token.
     Usage,
     /// A browser's question beforehand, from an origin that may ask.
@@ -96,15 +96,15 @@ pub(super) enum Asked {
 }
 
 /// What a request to `usage_path` is.
-pub(super) fn asked(worker: &GateWorker, headers: &HeaderMap, context: &AnswerContext) -> Asked {
+pub(super) fn asked(worker: &GateWorker, headers: &HeaderMap, context: &AnswerContext) -> UsageAsked {
     match headers.get(":method") {
-        Some(b"GET" | b"HEAD") => Asked::Usage,
+        Some(b"GET" | b"HEAD") => UsageAsked::Usage,
         // Nobody behind the gateway could answer it: this path is the gateway's own.
         _ if cors::is_preflight(headers) => match context.readable_by(worker) {
-            readable if readable.is_empty() => Asked::Otherwise,
-            readable => Asked::Preflight(preflight(readable)),
+            readable if readable.is_empty() => UsageAsked::Otherwise,
+            readable => UsageAsked::Preflight(preflight(readable)),
         },
-        _ => Asked::Otherwise,
+        _ => UsageAsked::Otherwise,
     }
 }
 

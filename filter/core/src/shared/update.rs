@@ -95,13 +95,13 @@ mod tests {
 
     /// The value in shared data that all workers change, and its version.
     #[derive(Default)]
-    struct Shared {
+    struct SharedValue {
         value: Option<Vec<u8>>,
         version: u32,
     }
 
     /// A worker that appends a letter of its own, so often.
-    struct Worker {
+    struct UpdatingWorker {
         letter: u8,
         changes_left: u32,
         update: Option<(SharedUpdate<()>, Action)>,
@@ -109,13 +109,13 @@ mod tests {
         gave_up: usize,
     }
 
-    impl Worker {
+    impl UpdatingWorker {
         fn new(letter: u8, changes: u32) -> Self {
-            Worker { letter, changes_left: changes, update: None, done: 0, gave_up: 0 }
+            UpdatingWorker { letter, changes_left: changes, update: None, done: 0, gave_up: 0 }
         }
 
         /// Performs one action. Returns false once all its changes have ended.
-        fn step(&mut self, shared: &mut Shared) -> bool {
+        fn step(&mut self, shared: &mut SharedValue) -> bool {
             let (mut update, action) = match self.update.take() {
                 Some(update) => update,
                 None if self.changes_left == 0 => return false,
@@ -138,7 +138,7 @@ mod tests {
                 Action::Swap { value, version, .. } => {
                     let stored = version.0 == shared.version;
                     if stored {
-                        *shared = Shared { value: Some(value), version: shared.version + 1 };
+                        *shared = SharedValue { value: Some(value), version: shared.version + 1 };
                     }
                     update.handle(&Input::Swapped { stored }, append)
                 }
@@ -159,9 +159,9 @@ mod tests {
             changes in prop::collection::vec(0_u32..12, 1..6),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..300),
         ) {
-            let mut shared = Shared::default();
-            let mut workers: Vec<Worker> =
-                (b'a'..).zip(&changes).map(|(letter, changes)| Worker::new(letter, *changes)).collect();
+            let mut shared = SharedValue::default();
+            let mut workers: Vec<UpdatingWorker> =
+                (b'a'..).zip(&changes).map(|(letter, changes)| UpdatingWorker::new(letter, *changes)).collect();
             for turn in order {
                 turn.get_mut(&mut workers).step(&mut shared);
             }

@@ -11,7 +11,7 @@ mod catalogue;
 mod grant;
 mod offer;
 
-pub use alarm::{Place, PlanAlarm};
+pub use alarm::{PlanAlarm, PlanNameSource};
 pub use catalogue::{Catalogue, PLAN_KEY, Products};
 
 use super::invoice::OpenInvoices;

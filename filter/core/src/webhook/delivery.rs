@@ -12,7 +12,7 @@ use super::arrival::{Arrival, foreign_to};
 use super::metrics;
 use super::receipt::Receipt;
 use super::refusal;
-use super::remembered_events::Place;
+use super::remembered_events::RememberedEvent;
 use super::result::DeliveryResult;
 use super::source::{EventSource, EventWork, VerifiedEvent};
 use super::worker::WebhookWorker;
@@ -58,9 +58,9 @@ enum DeliveryStage<G> {
     /// Stripe and Clerk, and the audit.
     Syncing(Box<Syncing>),
     /// The upstream's answer to an event that ended then.
-    Forwarded { place: Place, ended: Micros },
+    Forwarded { place: RememberedEvent, ended: Micros },
     /// The memory of ended events.
-    Remember { place: Place, ended: Micros, update: SharedUpdate<()>, then: Action },
+    Remember { place: RememberedEvent, ended: Micros, update: SharedUpdate<()>, then: Action },
     /// Nothing any more.
     Answered,
 }
@@ -71,13 +71,13 @@ struct Recalled {
     event: EventId,
     signed_at: Micros,
     trigger: Trigger,
-    place: Place,
+    place: RememberedEvent,
 }
 
 #[derive(Debug)]
 struct Syncing {
     event: EventId,
-    place: Place,
+    place: RememberedEvent,
     sync: RecordedSync,
 }
 
@@ -218,7 +218,7 @@ impl<S: EventSource> Delivery<S> {
         let ignored = Receipt::new(DeliveryResult::Ignored, &event);
         match work {
             EventWork::Sync(trigger) => {
-                let place = Place::of(&event, &worker.sync.namespace);
+                let place = RememberedEvent::of(&event, &worker.sync.namespace);
                 let key = place.key.clone();
                 let recalled = Recalled { event, signed_at, trigger: *trigger, place };
                 self.stage = DeliveryStage::Recall(Box::new(recalled));
@@ -300,7 +300,7 @@ impl<S: EventSource> Delivery<S> {
     }
 
     /// Remembers that the event has ended, and then answers.
-    fn remember(&mut self, place: Place, ended: Micros, then: Action) -> Action {
+    fn remember(&mut self, place: RememberedEvent, ended: Micros, then: Action) -> Action {
         let (update, action) = SharedUpdate::begin(place.key.clone(), REMEMBER_TRIES_MAX);
         self.stage = DeliveryStage::Remember { place, ended, update, then };
         action

@@ -30,19 +30,19 @@ const TABLE: SharedTable<ENTRY_BYTES> = SharedTable { name: "e", format: 2, reco
 
 /// An event's place in the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RememberedEvent {
     /// The key in shared data.
     pub(super) key: String,
     fingerprint: [u8; FINGERPRINT_BYTES],
 }
 
-impl Place {
+impl RememberedEvent {
     /// Where the event is remembered.
     pub(super) fn of(event: &EventId, namespace: &str) -> Self {
         let digest = Sha256::digest(event.as_str().as_bytes());
         let fingerprint = digest.first_chunk().copied().unwrap_or_default();
         let bucket = digest.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
-        Place { key: TABLE.key(namespace, bucket), fingerprint }
+        RememberedEvent { key: TABLE.key(namespace, bucket), fingerprint }
     }
 
     /// Whether the event had ended, by what the bucket holds, when this delivery of it was signed.
@@ -90,8 +90,8 @@ mod tests {
 
     const NOW: Micros = Micros::from_secs(1_800_000_000);
 
-    fn place(id: &str) -> Place {
-        Place::of(&EventId::parse(id).unwrap(), "n")
+    fn place(id: &str) -> RememberedEvent {
+        RememberedEvent::of(&EventId::parse(id).unwrap(), "n")
     }
 
     fn secs(n: u64) -> Duration {

@@ -33,7 +33,7 @@ mod tests {
     use crate::auth::token::tests::factory::{Draft, own_key, stranger_key};
 
     /// Why, the key, the signature, the text, and whether it holds.
-    type Case<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], Verification);
+    type SignatureCase<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], Verification);
 
     #[test]
     fn only_the_keys_own_signature_of_exactly_that_text_holds() {
@@ -42,7 +42,7 @@ mod tests {
         let (signature, text) = (jws.signature(), jws.signing_input());
         let mut flipped = signature.to_vec();
         flipped[100] ^= 1;
-        let cases: [Case; 8] = [
+        let cases: [SignatureCase; 8] = [
             ("as signed", own.spki(), signature, text, Verification::Valid),
             ("another key", stranger.spki(), signature, text, Verification::Invalid),
             ("another text", own.spki(), signature, b"x", Verification::Invalid),

@@ -12,7 +12,7 @@ use super::redirect::{self, CountedRequest};
 use super::refusal::Refusal;
 use super::rules::{Guard, RuleSet};
 use super::store::{Counting, Reading};
-use super::usage::{self, Asked, UsageRequest};
+use super::usage::{self, UsageAsked, UsageRequest};
 use super::worker::{GateWorker, Purpose};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
@@ -190,9 +190,9 @@ impl GateRequest {
     fn usage(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
         match usage::asked(worker, headers, &self.context) {
-            Asked::Usage => self.authenticate(worker, now, headers),
-            Asked::Preflight(reply) => Action::Reply(reply),
-            Asked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
+            UsageAsked::Usage => self.authenticate(worker, now, headers),
+            UsageAsked::Preflight(reply) => Action::Reply(reply),
+            UsageAsked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
         }
     }
 

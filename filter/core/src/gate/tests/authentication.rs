@@ -52,7 +52,7 @@ fn a_token_without_azp_passes_where_the_configuration_lets_it() {
 }
 
 #[test]
-fn on_an_anonymous_rule_a_bad_cookie_is_nobody_and_a_bad_authorization_is_refused() {
+fn on_an_anonymous_rule_a_bad_cookie_is_nobody_a_bad_bearer_refused() {
     let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
     let good = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
     let cases = [
@@ -90,7 +90,7 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
 }
 
 #[test]
-fn an_anonymous_caller_is_not_counted_as_the_proxy_whose_word_envoy_could_not_read() {
+fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     let mut host = gate();
     let search = get("/search", &[("x-forwarded-for", "203.0.113.7:4711,10.0.0.1")]);
     let answer = host.send(&search);

@@ -1,6 +1,6 @@
 //! Clerk's own record before a refusal: when it is asked for, how often, what its answer does and for how long.
 
-use super::host::{Answer, Progress, bearer, request};
+use super::host::{GateAnswer, Progress, bearer, request};
 use super::{Host, gate, gate_with, get, token};
 use crate::auth::token::tests::factory::NOW_S;
 use crate::http::{HeaderMap, Outcome, Request};
@@ -26,7 +26,7 @@ fn record(user: &str, plan: impl Into<Value>) -> String {
 }
 
 /// Sends a request; if Clerk is asked, its record says that plan.
-fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> Answer {
+fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> GateAnswer {
     let started = host.start(&get(path, &[("authorization", authorization)]));
     host.answer_inquiries(200, &record("user_1", clerk));
     host.finish(started)
@@ -45,7 +45,7 @@ fn token_read(plan: &str, after_s: i64) -> String {
 }
 
 #[test]
-fn an_upgrade_counts_on_the_next_request_and_keeps_counting_with_the_same_token() {
+fn an_upgrade_counts_on_the_next_requests_with_the_same_token() {
     let refusals =
         [("/reports", "plan_required"), ("/support", "feature_required"), ("/bulk", "plan_required")];
     for (path, without) in refusals {
@@ -272,7 +272,7 @@ fn an_answer_may_lower_a_plan_too() {
 }
 
 #[test]
-fn a_plan_that_this_document_does_not_have_is_at_least_what_the_token_names() {
+fn an_unknown_recorded_plan_is_at_least_what_the_token_names() {
     // Another gateway's document sells it already, or still.
     for (why, token_plan, path, want) in [
         ("the plan of the token counts on", "pro", "/login", ("feature_required", "pro")),
@@ -298,7 +298,7 @@ fn a_plan_that_this_document_does_not_have_is_at_least_what_the_token_names() {
 }
 
 #[test]
-fn a_token_whose_plan_is_unknown_is_raised_by_a_record_that_names_a_known_one() {
+fn a_token_with_an_unknown_plan_is_raised_by_a_known_recorded_one() {
     let mut host = confirming();
     assert_eq!(send(&mut host, "/reports", &token("platinum"), "pro").code(), "on");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::sync::OnceLock;
 
 /// What is done to a token.
-type Edit = fn(&mut Draft);
+type TokenEdit = fn(&mut Draft);
 
 /// A token of that user that was issued so many seconds ago.
 fn issued(user: &str, seconds_ago: i64, edit: impl FnOnce(&mut Draft)) -> String {
@@ -72,7 +72,7 @@ fn of_equally_old_cookies_a_suffixed_one_counts() {
 #[test]
 fn a_newer_cookie_that_does_not_hold_shadows_no_older_one() {
     let old = issued("user_old", 40, |_| {});
-    let cases: [(&str, Edit, &str); 9] = [
+    let cases: [(&str, TokenEdit, &str); 9] = [
         ("expired", |d| d.claim("exp", NOW_S - 6), "token_expired"),
         ("of the future", |d| d.claim("iat", NOW_S + 6), "token_not_yet_valid"),
         ("badly signed", |d| d.key = stranger_key(), "signature_mismatch"),
@@ -177,7 +177,7 @@ fn beyond_what_is_read_nobody_is_somebody() {
 fn pool() -> &'static [(i64, String, bool, String)] {
     static POOL: OnceLock<Vec<(i64, String, bool, String)>> = OnceLock::new();
     POOL.get_or_init(|| {
-        let edits: [(Edit, bool); 4] = [
+        let edits: [(TokenEdit, bool); 4] = [
             (|_| {}, true),
             (|draft| draft.key = stranger_key(), false),
             (|draft| draft.claim("exp", NOW_S - 6), false),

@@ -1,6 +1,6 @@
 //! A host in memory: performs the actions of [`GateRequest`]s for one worker thread, checks signatures for real.
 
-use super::service::{Service, ServiceAnswer};
+use super::service::{FakeRatelimit, ServiceAnswer};
 use crate::auth::token::tests::factory::{Draft, NOW_S, verify};
 use crate::config::{Configuration, Gate};
 use crate::gate::{GateRequest, GateWorker};
@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What the workers of one process share: values and their versions.
-pub(super) type Shared = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
+pub(super) type SharedValues = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
 
 /// A worker thread.
 pub(super) struct Host {
     pub(super) worker: GateWorker,
-    pub(super) shared: Shared,
+    pub(super) shared: SharedValues,
     pub(super) now: Micros,
     /// The rule that the route names.
     pub(super) route_rule: Option<&'static str>,
@@ -34,21 +34,21 @@ pub(super) struct Host {
     pub(super) verifications: u32,
     pub(super) reports: Vec<Report>,
     /// What answers gRPC callouts, at once.
-    pub(super) ratelimit: Option<Rc<RefCell<Service>>>,
+    pub(super) ratelimit: Option<Rc<RefCell<FakeRatelimit>>>,
     under_way: Vec<(InquiryId, Callout)>,
 }
 
 /// How far a request has come.
 #[derive(Debug)]
 pub(super) enum Progress {
-    Judged(Answer),
+    Judged(GateAnswer),
     /// It awaits an inquiry.
     Held(Box<GateRequest>),
 }
 
 /// What became of a request.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum GateAnswer {
     Forwarded(Forward),
     Replied(Reply),
 }
@@ -57,7 +57,7 @@ impl Host {
     pub(super) fn new(configuration: Configuration<Gate>, seed: [u8; 16]) -> Self {
         Host {
             worker: GateWorker::new(configuration, seed).unwrap(),
-            shared: Shared::default(),
+            shared: SharedValues::default(),
             now: Micros::from_secs(NOW_S.unsigned_abs()),
             route_rule: None,
             kept: None,
@@ -77,7 +77,7 @@ impl Host {
     }
 
     /// Sends a request that waits for nothing.
-    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> Answer {
+    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> GateAnswer {
         self.start(fields).answer()
     }
 
@@ -91,7 +91,7 @@ impl Host {
     }
 
     /// Goes on with a request whose inquiry has ended, if it waited for one.
-    pub(super) fn finish(&mut self, progress: Progress) -> Answer {
+    pub(super) fn finish(&mut self, progress: Progress) -> GateAnswer {
         match progress {
             Progress::Judged(answer) => answer,
             Progress::Held(mut passage) => {
@@ -104,8 +104,8 @@ impl Host {
     fn go_on(&mut self, mut passage: Box<GateRequest>, mut action: Action) -> Progress {
         loop {
             action = match action {
-                Action::Forward(forward) => return Progress::Judged(Answer::Forwarded(forward)),
-                Action::Reply(reply) => return Progress::Judged(Answer::Replied(reply)),
+                Action::Forward(forward) => return Progress::Judged(GateAnswer::Forwarded(forward)),
+                Action::Reply(reply) => return Progress::Judged(GateAnswer::Replied(reply)),
                 Action::Await(inquiry) if self.waits_for_clerk(inquiry) => return Progress::Held(passage),
                 other => self.perform(&mut passage, other),
             };
@@ -113,15 +113,15 @@ impl Host {
     }
 
     /// Sends a request that is judged at once; its answer, and what is kept if it ends without a response.
-    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (Answer, Option<Vec<u8>>) {
+    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (GateAnswer, Option<Vec<u8>>) {
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
         let mut passage = GateRequest::default();
         let mut action = self.give(&mut passage, head);
         loop {
             action = match action {
-                Action::Forward(forward) => return (Answer::Forwarded(forward), passage.keep()),
-                Action::Reply(reply) => return (Answer::Replied(reply), passage.keep()),
+                Action::Forward(forward) => return (GateAnswer::Forwarded(forward), passage.keep()),
+                Action::Reply(reply) => return (GateAnswer::Replied(reply), passage.keep()),
                 other => self.perform(&mut passage, other),
             };
         }
@@ -266,7 +266,7 @@ impl Host {
 
 impl Progress {
     /// What became of a request that waits for nothing.
-    pub(super) fn answer(self) -> Answer {
+    pub(super) fn answer(self) -> GateAnswer {
         match self {
             Progress::Judged(answer) => answer,
             Progress::Held(passage) => panic!("it waits: {passage:?}"),
@@ -274,27 +274,27 @@ impl Progress {
     }
 }
 
-impl Answer {
+impl GateAnswer {
     /// 200 for a request that went on.
     pub(super) fn status(&self) -> u16 {
         match self {
-            Answer::Forwarded(_) => 200,
-            Answer::Replied(reply) => reply.status,
+            GateAnswer::Forwarded(_) => 200,
+            GateAnswer::Replied(reply) => reply.status,
         }
     }
 
     /// `on` for a request that went on, else the code of the refusal.
     pub(super) fn code(&self) -> &str {
         match self {
-            Answer::Forwarded(_) => "on",
-            Answer::Replied(reply) => reply.details,
+            GateAnswer::Forwarded(_) => "on",
+            GateAnswer::Replied(reply) => reply.details,
         }
     }
 
     /// The body of a reply.
     pub(super) fn json(&self) -> Value {
         match self {
-            Answer::Replied(reply) => serde_json::from_slice(&reply.body).unwrap(),
+            GateAnswer::Replied(reply) => serde_json::from_slice(&reply.body).unwrap(),
             other => panic!("not a reply: {other:?}"),
         }
     }
@@ -302,15 +302,15 @@ impl Answer {
     /// A field of the response that the client gets.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let fields = match self {
-            Answer::Forwarded(forward) => &forward.respond_with,
-            Answer::Replied(reply) => &reply.headers,
+            GateAnswer::Forwarded(forward) => &forward.respond_with,
+            GateAnswer::Replied(reply) => &reply.headers,
         };
         fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// A field that the upstream gets.
     pub(super) fn upstream(&self, name: &str) -> Option<&str> {
-        let Answer::Forwarded(forward) = self else { panic!("not forwarded: {self:?}") };
+        let GateAnswer::Forwarded(forward) = self else { panic!("not forwarded: {self:?}") };
         let set = forward.set.iter().find(|(known, _)| *known == name);
         set.map(|(_, value)| std::str::from_utf8(value).unwrap())
     }

@@ -1,11 +1,11 @@
 //! What the upstream is told of a caller, and what nobody else can tell it.
 
 use super::host::{bearer, signed};
-use super::{Answer, gate, gate_with, get, token};
+use super::{GateAnswer, gate, gate_with, get, token};
 use serde_json::json;
 
-fn removed(answer: &Answer) -> Vec<String> {
-    let Answer::Forwarded(forward) = answer else { panic!("not forwarded: {answer:?}") };
+fn removed(answer: &GateAnswer) -> Vec<String> {
+    let GateAnswer::Forwarded(forward) = answer else { panic!("not forwarded: {answer:?}") };
     forward.remove.iter().map(|name| name.escape_ascii().to_string()).collect()
 }
 
@@ -135,7 +135,7 @@ fn where_a_token_is_enough_no_organization_is_asked_for() {
 }
 
 #[test]
-fn members_of_an_organization_share_its_counter_and_its_members_own_are_apart() {
+fn members_share_their_organizations_counter_and_have_their_own() {
     let mut host = gate_with(|gate| gate["subject"] = json!("organization_or_user"));
     let member = |user: &str, organization: Option<&str>| {
         bearer(|draft| {

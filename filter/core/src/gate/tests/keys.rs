@@ -1,6 +1,6 @@
 //! Keys that are fetched: by whom, how often, who waits, and what becomes of tokens when they change.
 
-use super::host::{Answer, Progress, bearer, signed};
+use super::host::{GateAnswer, Progress, bearer, signed};
 use super::{Host, gate_with, get};
 use crate::auth::token::tests::factory::{Key, NOW_S, own_key, stranger_key};
 use crate::auth::{WAITING_BYTES_MAX, WAITING_MAX};
@@ -33,7 +33,7 @@ fn start(host: &mut Host, authorization: &str) -> Progress {
 }
 
 /// Sends a request while the set that is fetched is this one.
-fn send(host: &mut Host, authorization: &str, body: &str) -> Answer {
+fn send(host: &mut Host, authorization: &str, body: &str) -> GateAnswer {
     let started = start(host, authorization);
     host.answer_inquiries(200, body);
     host.finish(started)

@@ -17,4 +17,4 @@ mod service;
 mod usage;
 
 use fixture::{configuration, gate, gate_with};
-use host::{Answer, Host, get, post, token};
+use host::{GateAnswer, Host, get, post, token};

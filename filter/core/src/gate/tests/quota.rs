@@ -124,7 +124,7 @@ fn anonymous_callers_are_counted_by_their_address() {
 }
 
 #[test]
-fn an_upgrade_after_everything_is_used_up_is_served_at_once_and_starts_at_none() {
+fn an_upgrade_after_all_is_used_up_is_served_at_once_from_zero() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 9), 5);
     let first = host.send(&get("/ask", &[("authorization", &token("pro"))]));

@@ -1,7 +1,7 @@
 //! Counting in envoyproxy/ratelimit: what is asked, what is added, what is remembered, and what happens without it.
 
 use super::host::bearer;
-use super::service::{Failure, Service};
+use super::service::{Failure, FakeRatelimit};
 use super::{Host, configuration, gate_with, get, token};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -15,16 +15,16 @@ fn edit(gate: &mut Value) {
 }
 
 /// A gateway and the service that it counts in.
-fn fleet_of_one() -> (Host, Rc<RefCell<Service>>) {
+fn fleet_of_one() -> (Host, Rc<RefCell<FakeRatelimit>>) {
     with_store(|_| {})
 }
 
-fn with_store(more: impl FnOnce(&mut Value)) -> (Host, Rc<RefCell<Service>>) {
+fn with_store(more: impl FnOnce(&mut Value)) -> (Host, Rc<RefCell<FakeRatelimit>>) {
     let mut host = gate_with(|gate| {
         edit(gate);
         more(gate);
     });
-    let service = Rc::new(RefCell::new(Service::default()));
+    let service = Rc::new(RefCell::new(FakeRatelimit::default()));
     host.ratelimit = Some(Rc::clone(&service));
     (host, service)
 }
@@ -149,7 +149,7 @@ fn anonymous_callers_are_counted_by_their_address() {
 }
 
 #[test]
-fn a_flood_of_addresses_makes_no_refusal_of_a_signed_in_caller_be_forgotten() {
+fn a_flood_of_addresses_evicts_no_refusal_of_a_signed_in_caller() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     for caller in 0..3_000_u32 {
@@ -163,7 +163,7 @@ fn a_flood_of_addresses_makes_no_refusal_of_a_signed_in_caller_be_forgotten() {
 }
 
 #[test]
-fn without_the_service_requests_go_on_or_not_as_configured_and_it_is_said_once_a_minute() {
+fn without_the_service_on_error_decides_and_one_alarm_a_minute_says_so() {
     for failure in [Failure::TimesOut, Failure::Refuses, Failure::SaysNothing, Failure::Unconfigured] {
         for (on_error, want) in [("allow", "on"), ("deny", "store_unavailable")] {
             let (mut host, service) =
@@ -200,7 +200,7 @@ fn a_refusal_that_is_remembered_needs_no_service() {
 }
 
 #[test]
-fn a_configuration_of_the_service_that_is_not_tollgates_is_told_with_the_cure() {
+fn a_service_without_tollgates_configuration_is_reported_with_the_cure() {
     let (mut host, service) = fleet_of_one();
     service.borrow_mut().fails = Some(Failure::Unconfigured);
     served(&mut host, "/ask", "free", 1);

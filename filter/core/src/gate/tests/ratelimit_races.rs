@@ -1,7 +1,7 @@
 //! Requests of several gateways at once on one service, in any order of sending, counting and answering.
 
 use super::host::Host;
-use super::service::{Service, ServiceAnswer};
+use super::service::{FakeRatelimit, ServiceAnswer};
 use super::{configuration, get, token};
 use crate::gate::GateRequest;
 use crate::http::{Callout, HeaderMap};
@@ -29,7 +29,7 @@ enum To {
 }
 
 /// A request under way.
-struct Request {
+struct RacingRequest {
     host: usize,
     passage: Box<GateRequest>,
     awaits: Option<InquiryId>,
@@ -37,8 +37,8 @@ struct Request {
 
 struct Fleet {
     hosts: Vec<Host>,
-    service: Service,
-    requests: Vec<Option<Request>>,
+    service: FakeRatelimit,
+    requests: Vec<Option<RacingRequest>>,
     mail: Vec<Mail>,
     admitted: u64,
     refused: u64,
@@ -54,7 +54,7 @@ impl Fleet {
         };
         Fleet {
             hosts: (0..gateways).map(gateway).collect(),
-            service: Service::default(),
+            service: FakeRatelimit::default(),
             requests: Vec::new(),
             mail: Vec::new(),
             admitted: 0,
@@ -70,11 +70,11 @@ impl Fleet {
         let action = self.hosts[host].give(&mut passage, head);
         let number = self.requests.len();
         self.requests.push(None);
-        self.go_on(number, Request { host, passage, awaits: None }, action);
+        self.go_on(number, RacingRequest { host, passage, awaits: None }, action);
     }
 
     /// Performs what a request wants until it waits or is judged.
-    fn go_on(&mut self, number: usize, mut request: Request, mut action: Action) {
+    fn go_on(&mut self, number: usize, mut request: RacingRequest, mut action: Action) {
         let host = request.host;
         loop {
             action = match action {
@@ -138,7 +138,8 @@ impl Fleet {
             To::Worker(inquiry) => {
                 self.hosts[host].settle(inquiry, answer.outcome());
                 for number in 0..self.requests.len() {
-                    let waits = |request: &Request| request.host == host && request.awaits == Some(inquiry);
+                    let waits =
+                        |request: &RacingRequest| request.host == host && request.awaits == Some(inquiry);
                     if self.requests[number].as_ref().is_some_and(waits) {
                         let mut request = self.requests[number].take().unwrap();
                         request.awaits = None;

@@ -105,7 +105,7 @@ fn the_webhook_is_none_of_the_gates_business() {
     document["plan_gate"]["unmatched"] = json!("deny");
     let mut host = super::fixture::gate_of(&document);
     let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];
-    let super::Answer::Forwarded(forward) = host.send(&post("/webhooks/stripe", &forged)) else {
+    let super::GateAnswer::Forwarded(forward) = host.send(&post("/webhooks/stripe", &forged)) else {
         panic!("held up")
     };
     assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
@@ -126,7 +126,7 @@ fn a_shadow_gate_decides_and_refuses_nothing() {
     {
         let answer = host.send(&get(path, &[("authorization", authorization), ("x-tollgate-plan", "pro")]));
         assert_eq!(answer.code(), "on", "{path}");
-        let super::Answer::Forwarded(forward) = &answer else { panic!("{path}") };
+        let super::GateAnswer::Forwarded(forward) = &answer else { panic!("{path}") };
         assert_eq!(forward.remove, [b"x-tollgate-plan".to_vec()], "{path}");
     }
     assert_eq!(host.served(9, &get("/ask", &[("authorization", &free)])), 9, "5 of them counted");
@@ -148,7 +148,7 @@ fn own_answers_can_be_read_by_the_authorized_origins_alone() {
 }
 
 #[test]
-fn a_plan_that_is_not_sold_counts_as_the_default_and_is_told_once_for_each_token() {
+fn an_unknown_plan_counts_as_the_default_and_is_reported_once_a_token() {
     let cases = [
         ("not configured", json!("platinum")),
         ("in capitals", json!("Pro")),

@@ -9,7 +9,7 @@ const CAPACITY: u64 = 4_294_967_295;
 
 /// The service and its Redis.
 #[derive(Debug, Default)]
-pub(super) struct Service {
+pub(super) struct FakeRatelimit {
     counters: BTreeMap<String, u64>,
     /// What happens to every call, if it is not counted.
     pub(super) fails: Option<Failure>,
@@ -46,7 +46,7 @@ impl ServiceAnswer {
     }
 }
 
-impl Service {
+impl FakeRatelimit {
     pub(super) fn calls(&self) -> u64 {
         self.asked + self.added
     }

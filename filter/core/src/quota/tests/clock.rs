@@ -1,6 +1,6 @@
 //! Clocks that differ a little between workers, step back, or were far ahead.
 
-use super::{FREE, PRO, Shared, at, fingerprint, window};
+use super::{FREE, PRO, SharedBuckets, at, fingerprint, window};
 use crate::plan_table::{Period, Window};
 use crate::quota::bucket::CLOCK_STEP_S_MAX;
 use crate::quota::calendar::Interval;
@@ -21,7 +21,7 @@ fn a_window_begins_anew_exactly_at_its_boundary() {
         (Period::Month, at(10 * DAY_S)),
     ];
     for (per, boundary) in cases {
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         let plan = [window(3, per)];
         assert_eq!(shared.served(&plan, 9, at(0)), 3, "{per:?}");
         let just_before = Micros::from_micros(boundary.as_micros() - 1);
@@ -32,7 +32,7 @@ fn a_window_begins_anew_exactly_at_its_boundary() {
 
 #[test]
 fn a_worker_whose_clock_is_behind_counts_in_the_window_that_has_begun() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     let midnight = at(DAY_S);
     let before = Micros::from_micros(midnight.as_micros() - 1);
     assert_eq!(shared.served(FREE, 9, before), 5);
@@ -50,7 +50,7 @@ fn a_worker_whose_clock_is_behind_counts_in_the_window_that_has_begun() {
 
 #[test]
 fn what_others_counted_survives_a_small_step_back_over_the_boundary() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(FREE, 9, at(DAY_S - 1)), 5);
     // Someone else's request after midnight, which clears what is over.
     let other = spend(shared.value.as_deref(), fingerprint("user_2"), FREE, 1, at(DAY_S + 10));
@@ -60,7 +60,7 @@ fn what_others_counted_survives_a_small_step_back_over_the_boundary() {
 
 #[test]
 fn a_clock_that_was_far_ahead_neither_locks_out_nor_gives_quota() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     let next_year = at(365 * DAY_S);
     assert_eq!(shared.served(PRO, 60, next_year), 60);
     let present = shared.request(PRO, 1, at(0));
@@ -84,7 +84,7 @@ fn a_later_window_is_believed_if_it_begins_within_its_length_and_an_hour() {
         ("a day off the month's end", Period::Month, at(10 * DAY_S), at(9 * DAY_S), false),
     ];
     for (why, per, ahead, now, believed) in cases {
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         let plan = [window(5, per)];
         assert_eq!(shared.served(&plan, 2, ahead), 2, "{why}");
         let state = shared.states(&plan, now)[0];
@@ -103,7 +103,7 @@ proptest! {
         let length_s = Interval::of(per, at(0)).length_s();
         let slack_s = length_s.min(CLOCK_STEP_S_MAX);
         let plan: [Window; 1] = [window(6, per)];
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         let mut admitted: Vec<(Interval, u64)> = Vec::new();
         let (mut now, mut latest) = (at(0).as_micros(), at(0).as_micros());
         for (percent, cost) in steps {

@@ -35,16 +35,16 @@ fn fingerprint(subject: &str) -> Fingerprint {
 
 /// A bucket in shared data: a value and its version, 0 while there is none.
 #[derive(Clone, Default)]
-struct Shared {
+struct SharedBuckets {
     value: Option<Vec<u8>>,
     version: u32,
 }
 
-impl Shared {
+impl SharedBuckets {
     fn swap(&mut self, value: Vec<u8>, version: u32) -> bool {
         let unchanged = self.version == version;
         if unchanged {
-            *self = Shared { value: Some(value), version: version + 1 };
+            *self = SharedBuckets { value: Some(value), version: version + 1 };
         }
         unchanged
     }

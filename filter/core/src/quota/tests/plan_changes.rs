@@ -1,13 +1,13 @@
 //! A window goes on from what that same kind of window counted before, else from nothing.
 
-use super::{FREE, PRO, Shared, at, window};
+use super::{FREE, PRO, SharedBuckets, at, window};
 use crate::plan_table::Period;
 use crate::quota::calendar::Interval;
 use crate::quota::spend::Decision;
 
 #[test]
 fn upgrading_from_five_a_day_to_a_hundred_a_month_starts_at_zero() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(FREE, 9, at(0)), 5);
     assert_eq!(shared.states(PRO, at(1))[0].used, 0);
     assert_eq!(shared.served(PRO, 200, at(1)), 100, "who has used up everything and upgrades is served");
@@ -15,7 +15,7 @@ fn upgrading_from_five_a_day_to_a_hundred_a_month_starts_at_zero() {
 
 #[test]
 fn a_plan_that_returns_goes_on_where_it_was() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(PRO, 40, at(0)), 40);
     assert_eq!(shared.served(FREE, 9, at(10)), 5, "what the month counted is nothing to the day");
     assert_eq!(shared.states(PRO, at(20))[0].used, 40, "nor what the day counted to the month");
@@ -26,7 +26,7 @@ fn a_plan_that_returns_goes_on_where_it_was() {
 
 #[test]
 fn the_same_kind_of_window_goes_on_under_another_maximum() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     let (few, many) = ([window(5, Period::Day)], [window(50, Period::Day)]);
     assert_eq!(shared.served(&few, 9, at(0)), 5);
     assert_eq!(shared.served(&many, 99, at(1)), 45);
@@ -38,7 +38,7 @@ fn the_same_kind_of_window_goes_on_under_another_maximum() {
 
 #[test]
 fn only_the_windows_that_both_plans_have_go_on() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     let lower = [window(10, Period::Day), window(3, Period::Minute)];
     let higher = [window(10, Period::Minute), window(1_000, Period::Month)];
     assert_eq!(shared.served(&lower, 9, at(0)), 3);
@@ -49,7 +49,7 @@ fn only_the_windows_that_both_plans_have_go_on() {
 
 #[test]
 fn coming_from_unlimited_starts_at_none() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.request(&[], 1, at(0)).decision, Decision::Admitted);
     assert!(shared.value.is_none(), "no windows, nothing to count");
     assert_eq!(shared.served(PRO, 200, at(1)), 100);

@@ -1,6 +1,6 @@
 //! Several windows at once, and requests of any cost: all or nothing.
 
-use super::{Shared, at, fingerprint, window};
+use super::{SharedBuckets, at, fingerprint, window};
 use crate::plan_table::{Period, Window};
 use crate::quota::calendar::Interval;
 use crate::quota::spend::{Decision, spend};
@@ -8,13 +8,13 @@ use proptest::prelude::*;
 
 const PLAN: &[Window] = &[window(25, Period::Month), window(10, Period::Minute)];
 
-fn used(shared: &Shared, second: u64) -> Vec<u64> {
+fn used(shared: &SharedBuckets, second: u64) -> Vec<u64> {
     shared.states(PLAN, at(second)).iter().map(|state| state.used).collect()
 }
 
 #[test]
 fn a_refused_request_counts_in_no_window() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(PLAN, 30, at(0)), 10);
     assert_eq!(used(&shared, 59), [10, 10]);
     let refused = shared.request(PLAN, 1, at(59));
@@ -31,7 +31,7 @@ fn a_refused_request_counts_in_no_window() {
 
 #[test]
 fn where_all_are_exhausted_the_latest_reset_counts() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     let plan = [window(3, Period::Minute), window(3, Period::Day), window(9, Period::Month)];
     assert_eq!(shared.served(&plan, 9, at(0)), 3);
     let day = Decision::Refused { exhausted: vec![Period::Minute, Period::Day], reset: at(86_400) };
@@ -49,7 +49,7 @@ fn cost_is_judged_as_a_whole() {
         ("nothing", 0, Decision::Admitted, 8),
     ];
     for (why, cost, decision, minute_used) in cases {
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         assert_eq!(shared.request(PLAN, 8, at(0)).decision, Decision::Admitted);
         let spending = shared.request(PLAN, cost, at(1));
         assert_eq!(spending.decision, decision, "{why}");
@@ -60,7 +60,7 @@ fn cost_is_judged_as_a_whole() {
 
 #[test]
 fn a_maximum_of_zero_forbids_and_one_beyond_counting_never_ends() {
-    let mut shared = Shared::default();
+    let mut shared = SharedBuckets::default();
     assert_eq!(shared.request(&[window(0, Period::Day)], 1, at(0)).decision, Decision::NeverFits);
     let endless = [window(u64::MAX, Period::Day)];
     assert_eq!(shared.request(&endless, u64::MAX, at(0)).decision, Decision::Admitted);
@@ -69,7 +69,7 @@ fn a_maximum_of_zero_forbids_and_one_beyond_counting_never_ends() {
 
 #[test]
 fn an_unreadable_bucket_is_said_so_and_replaced() {
-    let mut shared = Shared { value: Some(b"{}".to_vec()), version: 1 };
+    let mut shared = SharedBuckets { value: Some(b"{}".to_vec()), version: 1 };
     assert!(shared.request(PLAN, 11, at(0)).unreadable, "whether or not it is replaced");
     assert_eq!(shared.value.as_deref(), Some(&b"{}"[..]));
     assert!(shared.request(PLAN, 1, at(0)).unreadable);
@@ -94,7 +94,7 @@ proptest! {
     fn requests_are_served_exactly_if_all_windows_have_room(
         requests in prop::collection::vec((any_plan(), 0_u64..5, 0_u64..400), 1..60),
     ) {
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         let mut model: Vec<(Interval, Period, u64)> = Vec::new();
         let mut second = 0;
         for (plan, cost, pause_s) in requests {

@@ -1,6 +1,6 @@
 //! Exact among workers: however their loads and swaps interleave, what is admitted is the limit.
 
-use super::{Shared, at, fingerprint, window};
+use super::{SharedBuckets, at, fingerprint, window};
 use crate::plan_table::Period;
 use crate::quota::fingerprint::Fingerprint;
 use crate::quota::spend::{Decision, SWAP_TRIES_MAX, spend};
@@ -8,17 +8,17 @@ use proptest::prelude::*;
 
 /// A worker between the steps of its requests.
 #[derive(Clone)]
-struct Worker {
+struct CountingWorker {
     fingerprint: Fingerprint,
     requests_left: u64,
-    loaded: Option<Shared>,
+    loaded: Option<SharedBuckets>,
     tries: u32,
     admitted: u64,
 }
 
-impl Worker {
+impl CountingWorker {
     fn new(subject: &str, requests: u64) -> Self {
-        Worker {
+        CountingWorker {
             fingerprint: fingerprint(subject),
             requests_left: requests,
             loaded: None,
@@ -28,7 +28,7 @@ impl Worker {
     }
 
     /// Loads; the next time judges and swaps. False once all its requests are answered.
-    fn step(&mut self, shared: &mut Shared, limit: u64) -> bool {
+    fn step(&mut self, shared: &mut SharedBuckets, limit: u64) -> bool {
         if self.requests_left == 0 {
             return false;
         }
@@ -59,10 +59,10 @@ proptest! {
         requests in prop::collection::vec(0_u64..30, 2..5),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..400),
     ) {
-        let mut shared = Shared::default();
+        let mut shared = SharedBuckets::default();
         // One more has a subject of its own in the same bucket.
-        let mut workers: Vec<Worker> = requests.iter().map(|n| Worker::new("user_1", *n)).collect();
-        workers.push(Worker::new("user_2", 20));
+        let mut workers: Vec<CountingWorker> = requests.iter().map(|n| CountingWorker::new("user_1", *n)).collect();
+        workers.push(CountingWorker::new("user_2", 20));
         for turn in order {
             turn.get_mut(&mut workers).step(&mut shared, limit);
         }
@@ -82,8 +82,8 @@ proptest! {
 
 #[test]
 fn in_lockstep_dozens_of_workers_are_served_within_the_tries() {
-    let mut shared = Shared::default();
-    let mut workers = vec![Worker::new("user_1", 1); usize::try_from(SWAP_TRIES_MAX).unwrap()];
+    let mut shared = SharedBuckets::default();
+    let mut workers = vec![CountingWorker::new("user_1", 1); usize::try_from(SWAP_TRIES_MAX).unwrap()];
     let mut most_tries = 0;
     while workers.iter_mut().filter_map(|worker| worker.step(&mut shared, 1_000).then_some(())).count() > 0 {
         most_tries = workers.iter().map(|worker| worker.tries).max().unwrap().max(most_tries);

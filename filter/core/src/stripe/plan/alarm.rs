@@ -26,7 +26,7 @@ pub enum PlanAlarm {
     #[error("{place} says plan \"{value}\", and there is no such plan")]
     UnknownPlan {
         /// Where it says so.
-        place: Place,
+        place: PlanNameSource,
         /// The name.
         value: String,
     },
@@ -34,7 +34,7 @@ pub enum PlanAlarm {
     #[error("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")]
     Misspelt {
         /// Where it stands.
-        place: Place,
+        place: PlanNameSource,
         /// As it is spelt there.
         value: String,
         /// As it is spelt in the configuration.
@@ -80,7 +80,7 @@ pub enum PlanAlarm {
 
 /// Where a name stands in Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum PlanNameSource {
     /// The metadata of the price with that id.
     PriceMetadata(String),
     /// The metadata of the product with that id.
@@ -89,12 +89,12 @@ pub enum Place {
     LookupKey(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PlanNameSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::PriceMetadata(id) => write!(f, "the metadata of price {id}"),
-            Place::ProductMetadata(id) => write!(f, "the metadata of product {id}"),
-            Place::LookupKey(id) => write!(f, "the lookup key of price {id}"),
+            PlanNameSource::PriceMetadata(id) => write!(f, "the metadata of price {id}"),
+            PlanNameSource::ProductMetadata(id) => write!(f, "the metadata of product {id}"),
+            PlanNameSource::LookupKey(id) => write!(f, "the lookup key of price {id}"),
         }
     }
 }
@@ -122,7 +122,9 @@ impl PlanAlarm {
             | PlanAlarm::ItemsCut { subscription }
             | PlanAlarm::Unreadable { subscription, .. } => subscription.as_str(),
             PlanAlarm::UnknownPlan { place, .. } | PlanAlarm::Misspelt { place, .. } => match place {
-                Place::PriceMetadata(id) | Place::ProductMetadata(id) | Place::LookupKey(id) => id,
+                PlanNameSource::PriceMetadata(id)
+                | PlanNameSource::ProductMetadata(id)
+                | PlanNameSource::LookupKey(id) => id,
             },
         }
     }

@@ -1,6 +1,6 @@
 //! Which plan a price sells. Exact and case-sensitive; what is nearly right is reported, not taken.
 
-use super::alarm::{Place, PlanAlarm};
+use super::alarm::{PlanAlarm, PlanNameSource};
 use crate::ids::ProductId;
 use crate::plan_table::{Plan, PlanTable, Rank};
 use crate::sorted::SortedMap;
@@ -63,7 +63,7 @@ impl Catalogue<'_> {
             return Sells::NotAPlan;
         }
         if let Some(name) = price.metadata.get(PLAN_KEY) {
-            return self.named(name, Place::PriceMetadata(price.id.clone()));
+            return self.named(name, PlanNameSource::PriceMetadata(price.id.clone()));
         }
         let metadata = match product_metadata(price, products) {
             ProductMetadata::Unasked(id) => return Sells::DependsOn(id),
@@ -72,7 +72,9 @@ impl Catalogue<'_> {
             ProductMetadata::Nameless => None,
         };
         match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
-            Some(name) => self.named(name, Place::ProductMetadata(product.unwrap_or_default().to_owned())),
+            Some(name) => {
+                self.named(name, PlanNameSource::ProductMetadata(product.unwrap_or_default().to_owned()))
+            }
             None => Sells::Nothing(key.and_then(|key| self.nearly_a_lookup_key(key, price))),
         }
     }
@@ -83,7 +85,7 @@ impl Catalogue<'_> {
             || self.plans.iter().any(|(_, plan)| plan.prices.contains(&price.id))
     }
 
-    fn named(&self, value: &str, place: Place) -> Sells {
+    fn named(&self, value: &str, place: PlanNameSource) -> Sells {
         if let Some(rank) = self.plans.rank_of(value) {
             return Sells::Plan(rank);
         }
@@ -98,7 +100,7 @@ impl Catalogue<'_> {
     fn nearly_a_lookup_key(&self, key: &str, price: &Price) -> Option<PlanAlarm> {
         let mut keys = self.plans.iter().flat_map(|(_, plan)| &plan.lookup_keys);
         let meant = keys.find(|known| is_nearly(key, known))?.clone();
-        let place = Place::LookupKey(price.id.clone());
+        let place = PlanNameSource::LookupKey(price.id.clone());
         Some(PlanAlarm::Misspelt { place, value: key.to_owned(), meant })
     }
 

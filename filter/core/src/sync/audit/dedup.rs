@@ -39,7 +39,7 @@ const TABLE: SharedTable<ENTRY_BYTES> = SharedTable { name: "t", format: 2, reco
 
 /// A change as it is remembered: whose record is to show what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct AuditedChange {
     /// The key in shared data.
     pub(crate) key: String,
     /// Whose record, and after that what it shows.
@@ -73,7 +73,7 @@ struct DedupEntry {
     new_plan: Option<String>,
 }
 
-impl Place {
+impl AuditedChange {
     /// Where it is remembered that the subject's record is to show this.
     pub(crate) fn of(subject: &Subject, shown: &Record, namespace: &str) -> Self {
         let subject = subject.as_str();
@@ -84,7 +84,7 @@ impl Place {
         let mut mark = [0; MARK_BYTES];
         let bytes = whose.iter().take(WHOSE_BYTES).chain(what.iter());
         mark.iter_mut().zip(bytes).for_each(|(mark, byte)| *mark = *byte);
-        Place { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
+        AuditedChange { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
     }
 
     /// The change is about to be written, by somebody who has asked for the record then.
@@ -230,9 +230,9 @@ mod tests {
         NOW.plus(Duration::from_secs(s))
     }
 
-    fn place(user: &str, plan: &str) -> Place {
+    fn place(user: &str, plan: &str) -> AuditedChange {
         let shown = Record { plan: Some(plan.to_owned()), ..Record::default() };
-        Place::of(&Subject::parse(user).unwrap(), &shown, "n")
+        AuditedChange::of(&Subject::parse(user).unwrap(), &shown, "n")
     }
 
     fn before(action: PlanAction, plan: Option<&str>) -> AuditEntry {
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(pro.key, place("user_1", "free").key, "one bucket for all changes of a subject");
         let note = SubscriptionNote { status: Some("active".to_owned()), ..SubscriptionNote::default() };
         let shown = Record { plan: Some("pro".to_owned()), subscription: note, ..Record::default() };
-        assert_ne!(pro, Place::of(&Subject::parse("user_1").unwrap(), &shown, "n"));
+        assert_ne!(pro, AuditedChange::of(&Subject::parse("user_1").unwrap(), &shown, "n"));
     }
 
     #[test]

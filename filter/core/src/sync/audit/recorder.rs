@@ -2,7 +2,7 @@
 //! made.
 
 use super::action::{AuditEntry, audit_entry};
-use super::dedup::{Noting, Place};
+use super::dedup::{AuditedChange, Noting};
 use super::lines;
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
@@ -24,7 +24,7 @@ const NOTE_TRIES_MAX: u32 = 16;
 pub(crate) struct AuditRecorder {
     records: VecDeque<ChangeRecord>,
     /// The note of the first of them that is being taken, and what is told once it is.
-    note: Option<(Place, SharedUpdate<Option<AuditEntry>>)>,
+    note: Option<(AuditedChange, SharedUpdate<Option<AuditEntry>>)>,
 }
 
 /// How far a note has come.
@@ -93,7 +93,7 @@ impl AuditRecorder {
     /// Begins the next note. Returns what the host does first; `None` if all notes are taken.
     pub(crate) fn begin_next(&mut self, namespace: &str) -> Option<Action> {
         let record = self.records.front()?;
-        let place = Place::of(&record.subject, &record.shown, namespace);
+        let place = AuditedChange::of(&record.subject, &record.shown, namespace);
         let (update, action) = SharedUpdate::begin(place.key.clone(), NOTE_TRIES_MAX);
         self.note = Some((place, update));
         Some(action)
@@ -128,7 +128,7 @@ impl ChangeRecord {
     /// Computes what becomes of the bucket, and what is to be told once that is stored.
     fn note(
         &self,
-        place: &Place,
+        place: &AuditedChange,
         bucket: Option<&[u8]>,
         plans: &PlanTable,
         now: Micros,

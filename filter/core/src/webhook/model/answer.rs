@@ -2,13 +2,13 @@
 
 /// An HTTP answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct FakeAnswer {
     pub(super) status: u16,
     pub(super) body: String,
 }
 
-impl Answer {
+impl FakeAnswer {
     pub(super) fn of(status: u16, body: String) -> Self {
-        Answer { status, body }
+        FakeAnswer { status, body }
     }
 }

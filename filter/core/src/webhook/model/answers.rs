@@ -1,6 +1,6 @@
 //! Every answer that Stripe may get (DESIGN §3.1–3.4 and §3.9).
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, is_to};
 use super::gateway::{Sending, signature, signed};
 use super::stripe::Stripe;
@@ -202,7 +202,7 @@ fn trouble_is_answered_so_that_stripe_comes_again() {
 const STRIPE: &str = r#"{"error":{"type":"api_error"}}"#;
 
 fn fails(callout: &Callout, method: &str, place: &str, status: u16, body: &str) -> Option<Ending> {
-    is_to(callout, method, place).then(|| Ending::Answered(Answer::of(status, body.to_owned())))
+    is_to(callout, method, place).then(|| Ending::Answered(FakeAnswer::of(status, body.to_owned())))
 }
 
 #[test]

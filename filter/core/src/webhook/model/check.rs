@@ -1,8 +1,8 @@
 //! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
-use super::world::{Ending, World, parts};
+use super::world::{Ending, ModelWorld, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use crate::machine::Input;
@@ -17,7 +17,7 @@ type Broken = (fn(&Callout) -> bool, Ending);
 /// A world, and one replica of the gateway in it.
 #[derive(Debug)]
 pub(super) struct Bench {
-    pub(super) world: World,
+    pub(super) world: ModelWorld,
     pub(super) replica: Replica,
     pub(super) shared: SharedData,
     /// How long each callout takes.
@@ -58,7 +58,7 @@ impl Bench {
     pub(super) fn of(configuration: Configuration<Webhook>) -> Self {
         let worker = StripeWorker::new(configuration);
         Bench {
-            world: World::new(),
+            world: ModelWorld::new(),
             replica: Replica { worker, process: 0 },
             shared: SharedData::default(),
             callout_takes: Duration::from_millis(20),
@@ -114,7 +114,7 @@ impl Bench {
             for call in passage.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
                 let answer = || {
                     let answer = self.world.answer(&call.callout);
-                    Ending::Answered(Answer { body: (self.rewrites)(answer.body), ..answer })
+                    Ending::Answered(FakeAnswer { body: (self.rewrites)(answer.body), ..answer })
                 };
                 self.callouts.push(call.callout.clone());
                 let broken = self.broken.as_ref().filter(|(is_broken, _)| is_broken(&call.callout));

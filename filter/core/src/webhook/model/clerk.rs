@@ -1,24 +1,24 @@
 //! Clerk in memory: users and organisations with their metadata, and the part of its Backend API that is used.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What is so at Clerk at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clerk {
-    pub(super) subjects: BTreeMap<String, Subject>,
+    pub(super) subjects: BTreeMap<String, FakeSubject>,
     /// How many writes there were.
     pub(super) writes: usize,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Subject {
+pub(super) struct FakeSubject {
     pub(super) public: Value,
     pub(super) private: Value,
 }
 
-impl Subject {
+impl FakeSubject {
     pub(super) fn plan(&self) -> Option<&str> {
         self.public.get("plan").and_then(Value::as_str)
     }
@@ -44,7 +44,7 @@ impl Clerk {
     }
 
     pub(super) fn add_with(&mut self, id: &str, public: Value, private: Value) {
-        self.subjects.insert(id.to_owned(), Subject { public, private });
+        self.subjects.insert(id.to_owned(), FakeSubject { public, private });
     }
 
     /// Code of others empties the list of a subject's customers.
@@ -55,7 +55,7 @@ impl Clerk {
     }
 
     /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organisations.
-    pub(super) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> Answer {
+    pub(super) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeAnswer {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         if let [kind] = segments.as_slice() {
             return self.list(kind, query);
@@ -64,7 +64,7 @@ impl Clerk {
         let fits =
             matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
         let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else {
-            return Answer::of(
+            return FakeAnswer::of(
                 404,
                 r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#.to_owned(),
             );
@@ -79,10 +79,10 @@ impl Clerk {
             }
             _ => panic!("Clerk has no {method} {path} here"),
         }
-        Answer::of(200, shown(id, subject).to_string())
+        FakeAnswer::of(200, shown(id, subject).to_string())
     }
 
-    fn list(&self, kind: &str, query: &str) -> Answer {
+    fn list(&self, kind: &str, query: &str) -> FakeAnswer {
         let number = |name: &str| {
             let pair = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             pair.unwrap().1.parse::<usize>().unwrap()
@@ -92,11 +92,11 @@ impl Clerk {
         let page = members.skip(number("offset")).take(number("limit"));
         let page: Vec<Value> = page.map(|(id, subject)| shown(id, subject)).collect();
         let body = if kind == "users" { json!(page) } else { json!({"data": page, "total_count": 0}) };
-        Answer::of(200, body.to_string())
+        FakeAnswer::of(200, body.to_string())
     }
 }
 
-fn shown(id: &str, subject: &Subject) -> Value {
+fn shown(id: &str, subject: &FakeSubject) -> Value {
     json!({"id": id, "public_metadata": subject.public, "private_metadata": subject.private})
 }
 

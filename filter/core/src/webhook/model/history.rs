@@ -2,7 +2,7 @@
 
 use super::changes::SUBJECTS;
 use super::oracle;
-use super::world::World;
+use super::world::ModelWorld;
 use std::collections::BTreeMap;
 
 /// All moments of a schedule: one after each change at Stripe or Clerk.
@@ -20,7 +20,7 @@ struct Moment {
 }
 
 impl History {
-    pub(super) fn note(&mut self, world: &World) {
+    pub(super) fn note(&mut self, world: &ModelWorld) {
         let grant = |subscription| {
             let owner = oracle::owner(&world.stripe, subscription)?;
             Some((subscription.customer.clone(), owner, oracle::rank(&world.stripe, subscription)?))

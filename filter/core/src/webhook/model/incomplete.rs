@@ -1,7 +1,7 @@
 //! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes nothing away
 //! (DESIGN §3.13).
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, is_to};
 use super::world::{Ending, START_S, parts};
 use crate::http::Callout;
@@ -100,7 +100,7 @@ const MISSING: &str =
     r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"subscription"}}"#;
 
 fn answers(callout: &Callout, place: &str, status: u16, body: &str) -> Option<Ending> {
-    is_to(callout, "GET", place).then(|| Ending::Answered(Answer::of(status, body.to_owned())))
+    is_to(callout, "GET", place).then(|| Ending::Answered(FakeAnswer::of(status, body.to_owned())))
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn odd(callout: &Callout) -> Option<Ending> {
     let path = path.split('?').next().unwrap_or_default().to_owned();
     ODD.with_borrow(|odd| {
         let body = odd.iter().find(|(place, _)| method == "GET" && path == *place)?;
-        Some(Ending::Answered(Answer::of(200, body.1.clone())))
+        Some(Ending::Answered(FakeAnswer::of(200, body.1.clone())))
     })
 }
 

@@ -66,7 +66,7 @@ fn two_hundred_customers_of_a_stranger_cannot_block_the_victim() {
 }
 
 #[test]
-fn those_without_a_subscription_go_when_another_comes_and_are_looked_at_still() {
+fn customers_without_a_subscription_are_replaced_and_still_read() {
     let mut bench = Bench::new();
     bench.world.clerk.add("user_1");
     let user = [("clerk_user_id", "user_1")];
@@ -102,7 +102,7 @@ fn all_pages_are_read_and_at_most_ten() {
 }
 
 #[test]
-fn one_customers_many_nameless_subscriptions_cost_a_bounded_number_of_callouts() {
+fn many_unowned_subscriptions_of_a_customer_cost_bounded_callouts() {
     let mut bench = Bench::new();
     bench.world.stripe.add_customer("cus_1", &[]);
     for n in 0..100 {

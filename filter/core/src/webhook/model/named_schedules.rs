@@ -3,7 +3,7 @@
 use super::gateway::{Passage, Replica, SharedData, configuration, signed};
 use super::oracle;
 use super::stripe::Stripe;
-use super::world::{Ending, World, changes_something};
+use super::world::{Ending, ModelWorld, changes_something};
 use crate::webhook::StripeWorker;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// Two machines in one world.
 struct Stage {
-    world: World,
+    world: ModelWorld,
     replicas: Vec<Replica>,
     shared: Vec<SharedData>,
 }
@@ -24,7 +24,7 @@ struct Actor {
 
 impl Stage {
     fn new() -> Self {
-        let mut world = World::new();
+        let mut world = ModelWorld::new();
         world.clerk.add("user_1");
         let configuration = configuration(Value::Null);
         let replica = |process| Replica { worker: StripeWorker::new(configuration.clone()), process };
@@ -94,7 +94,7 @@ impl Stage {
 }
 
 #[test]
-fn of_two_writers_with_snapshots_of_different_age_the_last_one_mends_what_the_other_half_wrote() {
+fn of_two_writers_with_different_snapshots_the_last_repairs_the_record() {
     // Each writes only what differs from what it saw: the old one a status, the young one a plan or both.
     for (why, price, status) in
         [("another field", "price_ent", "past_due"), ("the same", "price_ent", "trialing")]
@@ -129,7 +129,7 @@ fn of_two_writers_with_snapshots_of_different_age_the_last_one_mends_what_the_ot
 }
 
 #[test]
-fn a_stale_delivery_that_dies_after_its_write_is_mended_by_its_retry_though_a_duplicate_was_completed() {
+fn a_stale_write_of_a_killed_delivery_is_repaired_by_its_retry() {
     let mut stage = Stage::new();
     stage.stripe().add_customer("cus_1", &[]);
     let created = stage.stripe().add_subscription("sub_1", "cus_1", "price_pro", &USER);
@@ -186,7 +186,7 @@ fn about_to_remove(stage: &mut Stage) -> (usize, Actor) {
 }
 
 #[test]
-fn a_customer_that_is_taken_off_the_list_while_it_buys_is_found_by_the_check() {
+fn a_customer_removed_while_it_buys_is_found_by_the_check() {
     let mut stage = Stage::new();
     let (_, mut remover) = about_to_remove(&mut stage);
     stage.finish(&mut remover);
@@ -194,7 +194,7 @@ fn a_customer_that_is_taken_off_the_list_while_it_buys_is_found_by_the_check() {
 }
 
 #[test]
-fn a_customer_that_is_taken_off_the_list_while_it_buys_is_found_though_the_remover_dies() {
+fn a_customer_removed_while_it_buys_is_found_though_the_remover_dies() {
     for another_event_first in [false, true] {
         let mut stage = Stage::new();
         let (second, remover) = about_to_remove(&mut stage);

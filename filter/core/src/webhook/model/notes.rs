@@ -72,7 +72,7 @@ fn each_purchase_of_one_customer_is_of_whom_its_own_session_names() {
 }
 
 #[test]
-fn what_the_seller_says_of_the_customer_counts_more_than_a_noted_reference() {
+fn the_sellers_words_on_the_customer_count_more_than_a_noted_reference() {
     let mut bench = bench();
     buy(&mut bench, "sub_1", "price_pro", None, Some("user_1"));
     assert_eq!(plans(&bench, &["user_1", "user_2"]), ["pro", "none"]);
@@ -116,7 +116,7 @@ fn many_disagreements_are_told_boundedly() {
 }
 
 #[test]
-fn a_subscription_that_the_seller_moves_is_lost_by_whom_only_the_session_named() {
+fn a_subscription_that_the_seller_moves_is_lost_by_the_sessions_owner() {
     // With a note, without one that could be written, and with one of the release before.
     for note in ["written", "missing", "former"] {
         for reference in [false, true] {
@@ -160,7 +160,7 @@ fn what_the_release_before_noted_keeps_its_rank_and_is_replaced() {
 }
 
 #[test]
-fn what_the_release_before_wrote_from_a_sessions_metadata_stays_the_sellers() {
+fn what_the_former_release_noted_of_a_session_stays_the_sellers() {
     let mut bench = bench();
     set_on_customer(&mut bench, &[("clerk_org_id", "org_1")]);
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_org_id", "org_1")]);
@@ -254,7 +254,7 @@ fn a_note_that_the_session_does_not_bear_out_is_put_right() {
     }
 }
 
-fn reference_note(subject: &str) -> super::stripe::Metadata {
+fn reference_note(subject: &str) -> super::stripe::FakeMetadata {
     metadata(&[(OWNER_KEY, subject), (OWNER_FROM_KEY, "client_reference_id")])
 }
 

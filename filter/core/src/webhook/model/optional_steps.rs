@@ -1,6 +1,6 @@
 //! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of strangers.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, Delivered, is_to};
 use super::stripe::metadata;
 use super::world::Ending;
@@ -59,7 +59,7 @@ fn a_note_for_which_there_is_no_room_is_an_alarm() {
 fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
     let refused = |status: u16| {
         let body = r#"{"error":{"type":"invalid_request_error","message":"no"}}"#;
-        Ending::Answered(Answer::of(status, body.to_owned()))
+        Ending::Answered(FakeAnswer::of(status, body.to_owned()))
     };
     type Fails = fn(&Callout) -> bool;
     let is_note: Fails = |callout| is_to(callout, "POST", "/v1/subscriptions/");
@@ -73,7 +73,7 @@ fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
         (refused(500), false),
         (Ending::TimedOut, false),
         (Ending::Reset, false),
-        (Ending::Answered(Answer::of(200, "<html>".to_owned())), false),
+        (Ending::Answered(FakeAnswer::of(200, "<html>".to_owned())), false),
     ];
     for (ending, alarm) in endings {
         let mut bench = bench();
@@ -115,12 +115,12 @@ const NO_PERMISSION: &str = r#"{"error":{"type":"invalid_request_error","code":"
     "message":"The provided key does not have the required permissions for this endpoint."}}"#;
 
 fn without_permission(bench: &mut Bench) {
-    let forbidden = Ending::Answered(Answer::of(403, NO_PERMISSION.to_owned()));
+    let forbidden = Ending::Answered(FakeAnswer::of(403, NO_PERMISSION.to_owned()));
     bench.fails_with(|callout| is_to(callout, "GET", "/v1/checkout/sessions"), forbidden);
 }
 
 #[test]
-fn a_key_that_may_not_read_sessions_is_enough_where_something_else_says_whose_it_is() {
+fn a_key_without_sessions_is_enough_where_the_owner_is_known() {
     let mut bench = bench();
     without_permission(&mut bench);
     let user = [("clerk_user_id", "user_1")];
@@ -142,7 +142,7 @@ fn a_key_that_may_not_read_sessions_is_enough_where_something_else_says_whose_it
 }
 
 #[test]
-fn sessions_that_may_not_be_read_do_not_fail_what_others_of_the_customer_pay_for() {
+fn unreadable_sessions_do_not_fail_the_customers_other_subscriptions() {
     let mut bench = bench();
     let user = [("clerk_user_id", "user_1")];
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &user);
@@ -243,7 +243,7 @@ fn a_strangers_thousand_subscriptions_do_not_fail_whom_the_stranger_names() {
 }
 
 #[test]
-fn what_grants_the_plan_beyond_what_is_read_of_a_stranger_is_not_taken_for_gone() {
+fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
     let mut bench = bench();
     bench.world.stripe.add_customer("cus_s", &[]);
     bench.world.stripe.add_subscription("sub_e", "cus_s", "price_ent", &[]);

@@ -1,6 +1,6 @@
 //! The truth, worked out from the model of Stripe alone and in the plainest way: no record, no history, no rounds.
 
-use super::stripe::{Customer, Metadata, Presence, Stripe, Subscription};
+use super::stripe::{FakeCustomer, FakeMetadata, FakeSubscription, Presence, Stripe};
 use crate::config::note_keys::FORMER_MARK_KEY;
 
 /// The plans of the tests, lowest first.
@@ -12,9 +12,9 @@ pub(super) fn rank_of_plan(plan: Option<&str>) -> usize {
 
 /// Whose a subscription is: its own metadata, its session's, its customer's, its session's reference. Notes say nothing
 /// that the session does not, except those of the release before.
-pub(super) fn owner(stripe: &Stripe, subscription: &Subscription) -> Option<String> {
+pub(super) fn owner(stripe: &Stripe, subscription: &FakeSubscription) -> Option<String> {
     let customer = stripe.customers.get(&subscription.customer);
-    let present = customer.filter(|Customer { presence, .. }| *presence == Presence::Present);
+    let present = customer.filter(|FakeCustomer { presence, .. }| *presence == Presence::Present);
     let sessions = || stripe.sessions.iter().filter(|session| session.subscription == subscription.id);
     let reference = sessions().find_map(|session| session.client_reference_id.clone());
     let mut own = subscription.metadata.clone();
@@ -28,13 +28,13 @@ pub(super) fn owner(stripe: &Stripe, subscription: &Subscription) -> Option<Stri
 }
 
 /// Whom metadata name: the organisation before the user.
-pub(super) fn named(metadata: &Metadata) -> Option<String> {
+pub(super) fn named(metadata: &FakeMetadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 
 /// The rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its grace, and
 /// grants no more than what was to be renewed when the first payment failed.
-pub(super) fn rank(stripe: &Stripe, subscription: &Subscription) -> Option<usize> {
+pub(super) fn rank(stripe: &Stripe, subscription: &FakeSubscription) -> Option<usize> {
     let sold = sold(&subscription.prices);
     match subscription.status {
         "active" | "trialing" => sold,
@@ -64,7 +64,7 @@ fn sold(prices: &[String]) -> Option<usize> {
     prices.iter().filter_map(of_price).max()
 }
 
-pub(super) fn is_live(subscription: &Subscription) -> bool {
+pub(super) fn is_live(subscription: &FakeSubscription) -> bool {
     !matches!(subscription.status, "canceled" | "incomplete_expired")
 }
 
@@ -72,13 +72,13 @@ pub(super) fn is_live(subscription: &Subscription) -> bool {
 pub(super) struct Truth<'a> {
     pub(super) plan: &'static str,
     /// Those that grant that plan.
-    pub(super) granting: Vec<&'a Subscription>,
+    pub(super) granting: Vec<&'a FakeSubscription>,
     /// The customers with a live subscription.
     pub(super) customers: Vec<&'a str>,
 }
 
 pub(super) fn truth<'a>(stripe: &'a Stripe, subject: &str) -> Truth<'a> {
-    let owned: Vec<&Subscription> =
+    let owned: Vec<&FakeSubscription> =
         stripe.subscriptions.values().filter(|s| owner(stripe, s).as_deref() == Some(subject)).collect();
     let best = owned.iter().filter_map(|subscription| rank(stripe, subscription)).max();
     let granting = owned.iter().filter(|s| best.is_some() && rank(stripe, s) == best).copied().collect();

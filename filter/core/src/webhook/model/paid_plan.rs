@@ -122,7 +122,7 @@ fn a_record_of_the_release_before_keeps_working() {
 }
 
 #[test]
-fn a_downgrade_counts_though_it_is_late_and_a_late_payer_is_known_from_the_first_day() {
+fn a_downgrade_counts_while_late_and_a_late_payer_from_the_first_day() {
     let mut bench = bench("price_ent");
     after(&mut bench, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
     assert_eq!(shows(&bench), ("enterprise", "sub_1"));
@@ -178,7 +178,7 @@ fn a_later_invoice_that_is_not_paid_either_raises_nothing() {
 }
 
 #[test]
-fn a_card_that_failed_buys_nothing_in_the_place_of_a_plan_that_is_sold_no_more() {
+fn a_failed_card_buys_nothing_in_place_of_a_plan_no_longer_sold() {
     for setting in [json!({"grace_days": 14}), json!("keep")] {
         let mut bench = bench("price_pro");
         let without_pro = configuration_of(|plan| plan != "pro", json!({"past_due": setting}));

@@ -160,7 +160,7 @@ fn it_is_exact_though_this_document_does_not_have_that_plan() {
 }
 
 #[test]
-fn what_the_seller_names_later_counts_and_so_does_what_is_given_by_hand_later() {
+fn what_the_seller_names_or_gives_by_hand_later_counts() {
     // The victim buys for itself.
     let mut bench = victim(json!("pro"));
     buy(&mut bench, "sub_s", "price_ent");
@@ -238,7 +238,7 @@ fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
 }
 
 #[test]
-fn a_stranger_does_not_make_a_subscription_of_the_victims_that_has_ended_count() {
+fn a_stranger_does_not_revive_an_ended_subscription_of_the_victim() {
     // The victim had a plan of its own once; then somebody gave it one by hand.
     let ended = || {
         let mut bench = victim(json!("free"));

@@ -89,7 +89,7 @@ fn the_other_subscriptions_of_its_customer_are_read_too() {
 }
 
 #[test]
-fn what_really_ended_moved_or_shrank_is_taken_away_though_the_list_is_empty() {
+fn what_really_ended_moved_or_shrank_is_lowered_with_an_empty_list() {
     type Change = fn(&mut Bench);
     let cases: [(&str, Change); 5] = [
         ("ended", |bench| {
@@ -175,7 +175,7 @@ fn others(bench: &mut Bench, count: usize, trusted: bool) {
 }
 
 #[test]
-fn the_granting_customer_stays_on_the_list_also_as_the_21st_and_whoever_named_its_owner() {
+fn the_granting_customer_stays_on_the_list_also_as_the_21st() {
     for (trusted, others_trusted) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut bench = Bench::new();
         bench.world.clerk.add("user_1");

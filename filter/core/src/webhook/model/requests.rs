@@ -1,6 +1,6 @@
 //! What the command must do: what an event does, when nobody sends one.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, is_to};
 use super::stripe::Presence;
 use super::world::{Ending, START_S};
@@ -177,7 +177,7 @@ fn a_key_of_another_account_takes_nothing_away() {
 }
 
 #[test]
-fn one_recorded_subscription_that_stripe_does_not_have_stops_only_its_subject() {
+fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
     let mut bench = from_before(&USER);
     bench.deliver_from(0);
     bench.world.clerk.add_with("user_8", json!({"plan": "pro"}), json!({"stripe_subscription": "sub_8"}));
@@ -207,12 +207,12 @@ fn patch_of(outcomes: &[crate::backfill::SubjectOutcome]) -> Option<Record> {
 }
 
 #[test]
-fn trouble_of_one_subject_ends_a_rehearsal_of_its_customer_though_another_is_to_be_written() {
+fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
     let mut bench = from_before(&USER);
     bench.world.clerk.add("user_2");
     bench.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &[("clerk_user_id", "user_2")]);
     bench.fails = |callout| {
-        let broken = Answer::of(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
+        let broken = FakeAnswer::of(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
         is_to(callout, "GET", "/v1/products").then_some(Ending::Answered(broken))
     };
     let conclusion = bench.sync_customer("cus_1", Intent::Rehearse);

@@ -1,6 +1,6 @@
 //! A restricted key at Stripe that lacks one permission: what is refused is named, and what can be done without it is.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, Delivered, is_to};
 use super::world::Ending;
 use crate::http::Callout;
@@ -13,7 +13,7 @@ fn refuses(callout: &Callout, method: &str, place: &str, permission: &str) -> Op
          'acct_1'. Having the '{permission}' permission would allow this request to continue."
     );
     let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
-    is_to(callout, method, place).then(|| Ending::Answered(Answer::of(403, body)))
+    is_to(callout, method, place).then(|| Ending::Answered(FakeAnswer::of(403, body)))
 }
 
 fn buy(bench: &mut Bench) -> usize {

@@ -14,11 +14,11 @@ fn bench() -> Bench {
 }
 
 /// A bench, and the event that is delivered in it.
-type Case = fn(&mut Bench) -> usize;
+type RoundTripCase = fn(&mut Bench) -> usize;
 
 #[test]
 fn the_write_comes_after_two_round_trips_when_the_event_names_the_subject() {
-    let cases: [(&str, Case); 5] = [
+    let cases: [(&str, RoundTripCase); 5] = [
         ("the subscription names it", |bench| {
             bench.world.stripe.add_customer("cus_1", &[]);
             bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER)

@@ -1,15 +1,15 @@
 //! Random schedules: several replicas, deliveries side by side, and everything that can go wrong, at every step.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::changes::{self, FILLER_CUSTOMER, FILLER_SUBSCRIPTION, SUBJECTS};
 use super::gateway::{Passage, Replica, SharedData, signed};
 use super::history::History;
 use super::oracle::{PLANS, rank_of_plan};
 use super::random::Random;
-use super::stripe::{Metadata, Presence};
+use super::stripe::{FakeMetadata, Presence};
 use super::temper::Temper;
 use super::verdict;
-use super::world::{Ending, World, changes_something, parts};
+use super::world::{Ending, ModelWorld, changes_something, parts};
 use crate::config::{Configuration, Webhook};
 use crate::http::Callout;
 use crate::sync::CUSTOMERS_MAX;
@@ -35,7 +35,7 @@ const RETRY_AFTER_S: u64 = 62;
 #[derive(Debug)]
 pub(super) struct Schedule {
     random: Random,
-    pub(super) world: World,
+    pub(super) world: ModelWorld,
     replicas: Vec<Replica>,
     processes: Vec<SharedData>,
     chains: Vec<Chain>,
@@ -93,7 +93,7 @@ impl Schedule {
     pub(super) fn new(seed: u64, configuration: &Configuration<Webhook>, traced: bool) -> Self {
         let mut random = Random::from_seed(seed);
         let temper = Temper::of(&mut random, &mut Random::from_seed(!seed));
-        let mut world = World::new();
+        let mut world = ModelWorld::new();
         SUBJECTS.iter().for_each(|subject| world.clerk.add(subject));
         // Three machines, or two of which one has two worker threads.
         let replicas = match random.percent(50) {
@@ -214,7 +214,7 @@ impl Schedule {
         let present = self.world.stripe.customers.iter().filter(|(_, c)| c.presence == Presence::Present);
         let ids: Vec<String> = present.map(|(id, _)| id.clone()).collect();
         for id in ids {
-            let touch = |metadata: &mut Metadata| drop(metadata.insert("touched".into(), "yes".into()));
+            let touch = |metadata: &mut FakeMetadata| drop(metadata.insert("touched".into(), "yes".into()));
             self.world.stripe.change_customer(&id, touch);
         }
         self.noted();
@@ -410,8 +410,9 @@ impl Schedule {
         }
         let fault = self.random.below(7);
         self.log(|| format!("chain {chain}: fault {fault} of {:?}", callout.request));
-        let broken =
-            |status: u16| Ending::Answered(Answer::of(status, r#"{"error":{"type":"api_error"}}"#.into()));
+        let broken = |status: u16| {
+            Ending::Answered(FakeAnswer::of(status, r#"{"error":{"type":"api_error"}}"#.into()))
+        };
         Ok(match fault {
             0 | 1 => {
                 if changes_something(callout) {
@@ -434,12 +435,16 @@ impl Schedule {
     }
 
     /// A request does what it does. `since` is from when on its sender knew what is so of a subject.
-    fn take_effect(&mut self, callout: &Callout, since: impl Fn(&str) -> usize) -> Result<Answer, String> {
+    fn take_effect(
+        &mut self,
+        callout: &Callout,
+        since: impl Fn(&str) -> usize,
+    ) -> Result<FakeAnswer, String> {
         if !changes_something(callout) {
             return Ok(self.world.answer(callout));
         }
         let subject = subject_of(callout);
-        let plan = |world: &World| {
+        let plan = |world: &ModelWorld| {
             let record = subject.as_ref().and_then(|subject| world.clerk.subjects.get(subject));
             rank_of_plan(record.and_then(|record| record.plan()))
         };
@@ -458,7 +463,7 @@ impl Schedule {
         Ok(answer)
     }
 
-    fn log_effect(&mut self, callout: &Callout, answer: &Answer) {
+    fn log_effect(&mut self, callout: &Callout, answer: &FakeAnswer) {
         let (method, path, _, body) = parts(callout);
         self.log(|| format!("{method} {path} {} -> {}", body.escape_ascii(), answer.body));
     }

@@ -1,7 +1,7 @@
 //! Ids that sellers chose for their customers, prices and products, and ids that cannot be asked for.
 
 use super::check::{Bench, is_to};
-use super::stripe::{Price, metadata};
+use super::stripe::{FakePrice, metadata};
 use crate::backfill::Intent;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 fn buy(bench: &mut Bench, customer: &str) -> usize {
     let stripe = &mut bench.world.stripe;
     stripe.products.insert("gold tier & 2".into(), metadata(&[("plan", "pro")]));
-    let price = Price { product: "gold tier & 2".into(), ..Price::default() };
+    let price = FakePrice { product: "gold tier & 2".into(), ..FakePrice::default() };
     stripe.prices.insert("monthly8usd".into(), price);
     stripe.add_customer(customer, &USER);
     let event = stripe.add_subscription("sub_1", customer, "monthly8usd", &[]);

@@ -3,21 +3,21 @@
 use super::stripe_wire as wire;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) type Metadata = BTreeMap<String, String>;
+pub(super) type FakeMetadata = BTreeMap<String, String>;
 
 /// What is so at Stripe at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stripe {
-    pub(super) customers: BTreeMap<String, Customer>,
-    pub(super) subscriptions: BTreeMap<String, Subscription>,
-    pub(super) sessions: Vec<Session>,
-    pub(super) invoices: Vec<Invoice>,
-    pub(super) prices: BTreeMap<String, Price>,
-    pub(super) products: BTreeMap<String, Metadata>,
+    pub(super) customers: BTreeMap<String, FakeCustomer>,
+    pub(super) subscriptions: BTreeMap<String, FakeSubscription>,
+    pub(super) sessions: Vec<FakeSession>,
+    pub(super) invoices: Vec<FakeInvoice>,
+    pub(super) prices: BTreeMap<String, FakePrice>,
+    pub(super) products: BTreeMap<String, FakeMetadata>,
     /// The answers to requests that came with an idempotency key.
     pub(super) answered: BTreeMap<String, (u16, String)>,
     /// Every event that there ever was, oldest first.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<FakeEvent>,
     /// The time of the next thing that is made, in seconds.
     pub(super) clock_s: u64,
     /// How often anything changed.
@@ -25,8 +25,8 @@ pub(super) struct Stripe {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Customer {
-    pub(super) metadata: Metadata,
+pub(super) struct FakeCustomer {
+    pub(super) metadata: FakeMetadata,
     pub(super) presence: Presence,
 }
 
@@ -44,11 +44,11 @@ pub(super) enum Presence {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Subscription {
+pub(super) struct FakeSubscription {
     pub(super) id: String,
     pub(super) customer: String,
     pub(super) status: &'static str,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: FakeMetadata,
     pub(super) created_s: u64,
     pub(super) cancel_at_period_end: bool,
     pub(super) period_end_s: u64,
@@ -57,17 +57,17 @@ pub(super) struct Subscription {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Session {
+pub(super) struct FakeSession {
     pub(super) id: String,
     pub(super) subscription: String,
     pub(super) customer: String,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: FakeMetadata,
     pub(super) client_reference_id: Option<String>,
     pub(super) created_s: u64,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Invoice {
+pub(super) struct FakeInvoice {
     pub(super) id: String,
     pub(super) subscription: String,
     pub(super) status: &'static str,
@@ -78,21 +78,21 @@ pub(super) struct Invoice {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Price {
+pub(super) struct FakePrice {
     pub(super) product: String,
     pub(super) lookup_key: Option<String>,
-    pub(super) metadata: Metadata,
+    pub(super) metadata: FakeMetadata,
 }
 
 /// An event as Stripe delivers it, however often.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
+pub(super) struct FakeEvent {
     pub(super) body: String,
     /// Values of metadata in it, and references: everyone whom it names by an id.
     pub(super) names: BTreeSet<String>,
 }
 
-pub(super) fn metadata(pairs: &[(&str, &str)]) -> Metadata {
+pub(super) fn metadata(pairs: &[(&str, &str)]) -> FakeMetadata {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -108,8 +108,8 @@ impl Stripe {
             ("price_by_product", "prod_described"),
             ("price_new", "prod_new"),
         ] {
-            stripe.prices.insert(price.into(), Price { product: product.into(), ..Price::default() });
-            stripe.products.insert(product.into(), Metadata::new());
+            stripe.prices.insert(price.into(), FakePrice { product: product.into(), ..FakePrice::default() });
+            stripe.products.insert(product.into(), FakeMetadata::new());
         }
         stripe.products.insert("prod_described".into(), metadata(&[("plan", "pro")]));
         stripe
@@ -123,7 +123,7 @@ impl Stripe {
 
     pub(super) fn add_customer(&mut self, id: &str, pairs: &[(&str, &str)]) {
         self.tick();
-        let customer = Customer { metadata: metadata(pairs), presence: Presence::Present };
+        let customer = FakeCustomer { metadata: metadata(pairs), presence: Presence::Present };
         self.customers.insert(id.to_owned(), customer);
     }
 
@@ -136,7 +136,7 @@ impl Stripe {
         pairs: &[(&str, &str)],
     ) -> usize {
         let created_s = self.tick();
-        let subscription = Subscription {
+        let subscription = FakeSubscription {
             id: id.to_owned(),
             customer: customer.to_owned(),
             status: "active",
@@ -161,7 +161,7 @@ impl Stripe {
         reference: Option<&str>,
     ) -> usize {
         let created_s = self.tick();
-        let session = Session {
+        let session = FakeSession {
             id: format!("cs_{}", self.sessions.len()),
             subscription: subscription.to_owned(),
             customer: self.subscriptions[subscription].customer.clone(),
@@ -179,7 +179,7 @@ impl Stripe {
     pub(super) fn change_subscription(
         &mut self,
         id: &str,
-        change: impl FnOnce(&mut Subscription),
+        change: impl FnOnce(&mut FakeSubscription),
     ) -> Option<usize> {
         let before = self.subscriptions[id].clone();
         let mut after = before.clone();
@@ -214,7 +214,7 @@ impl Stripe {
     /// A payment that failed: an open invoice, and the events of both.
     pub(super) fn fail_payment(&mut self, id: &str, billing_reason: &'static str) -> usize {
         let created_s = self.tick();
-        let invoice = Invoice {
+        let invoice = FakeInvoice {
             id: format!("in_{}", self.invoices.len()),
             subscription: id.to_owned(),
             status: "open",
@@ -234,7 +234,11 @@ impl Stripe {
     }
 
     /// A change of a customer's metadata, and the event of it if anything changed.
-    pub(super) fn change_customer(&mut self, id: &str, change: impl FnOnce(&mut Metadata)) -> Option<usize> {
+    pub(super) fn change_customer(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut FakeMetadata),
+    ) -> Option<usize> {
         let before = self.customers[id].metadata.clone();
         let mut after = before.clone();
         change(&mut after);
@@ -253,7 +257,7 @@ impl Stripe {
     pub(super) fn delete_customer(&mut self, id: &str, presence: Presence) -> Vec<usize> {
         let object = wire::customer_with(id, &self.customers[id].metadata);
         let names = self.customers[id].metadata.values().cloned().collect();
-        self.customers.insert(id.to_owned(), Customer { metadata: Metadata::new(), presence });
+        self.customers.insert(id.to_owned(), FakeCustomer { metadata: FakeMetadata::new(), presence });
         let owned: Vec<String> =
             self.subscriptions.values().filter(|s| s.customer == id).map(|s| s.id.clone()).collect();
         let mut events: Vec<usize> =
@@ -276,7 +280,7 @@ impl Stripe {
             r#"{{"id":"evt_{place}","object":"event","type":"{kind}","created":{},"livemode":true,"data":{{"object":{object},"previous_attributes":{previous}}}}}"#,
             self.clock_s
         );
-        self.events.push(Event { body, names });
+        self.events.push(FakeEvent { body, names });
         place
     }
 }

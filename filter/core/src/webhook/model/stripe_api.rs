@@ -1,7 +1,7 @@
 //! Stripe's API over the model: what it answers to a request, as the real one does.
 
-use super::answer::Answer;
-use super::stripe::{Presence, Stripe, Subscription};
+use super::answer::FakeAnswer;
+use super::stripe::{FakeSubscription, Presence, Stripe};
 use super::stripe_wire as wire;
 use percent_encoding::percent_decode_str;
 
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 const METADATA_KEYS_MAX: usize = 50;
 
 /// A request to Stripe, taken apart.
-pub(super) struct Asked<'a> {
+pub(super) struct AskedOf<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) query: Vec<(String, String)>,
@@ -17,7 +17,7 @@ pub(super) struct Asked<'a> {
     pub(super) idempotency_key: Option<&'a str>,
 }
 
-impl Asked<'_> {
+impl AskedOf<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -27,7 +27,7 @@ impl Asked<'_> {
     }
 
     /// What is to be expanded; each must be known, and at most four levels deep.
-    fn expand(&self, known: &[&'static str]) -> Result<Vec<&'static str>, Answer> {
+    fn expand(&self, known: &[&'static str]) -> Result<Vec<&'static str>, FakeAnswer> {
         let asked = self.query.iter().filter(|(key, _)| key == "expand[]").map(|(_, value)| value.as_str());
         let find = |value: &str| {
             let found = known.iter().find(|known| **known == value && value.split('.').count() <= 4);
@@ -37,23 +37,23 @@ impl Asked<'_> {
     }
 }
 
-fn error(status: u16, code: &str, param: &str, message: &str) -> Answer {
+fn error(status: u16, code: &str, param: &str, message: &str) -> FakeAnswer {
     let body = format!(
         r#"{{"error":{{"type":"invalid_request_error","code":"{code}","param":"{param}","message":"{message}"}}}}"#
     );
-    Answer::of(status, body)
+    FakeAnswer::of(status, body)
 }
 
-fn missing(status: u16, param: &str) -> Answer {
+fn missing(status: u16, param: &str) -> FakeAnswer {
     error(status, "resource_missing", param, "No such object")
 }
 
 const OTHER_MODE: &str = "No such customer; a similar object exists in test mode, but a live mode key was used to make this request.";
 
 impl Stripe {
-    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+    pub(super) fn answer(&mut self, asked: &AskedOf<'_>) -> FakeAnswer {
         if let Some((status, body)) = asked.idempotency_key.and_then(|key| self.answered.get(key)) {
-            return Answer::of(*status, body.clone());
+            return FakeAnswer::of(*status, body.clone());
         }
         let segments = asked.path.trim_start_matches("/v1/").split('/');
         let segments: Vec<_> =
@@ -74,14 +74,14 @@ impl Stripe {
             ("GET", ["invoices"]) => self.list_invoices(asked),
             _ => panic!("Stripe has no {} {}", asked.method, asked.path),
         };
-        let answer = answer.map_or_else(|refusal| refusal, |body| Answer::of(200, body));
+        let answer = answer.map_or_else(|refusal| refusal, |body| FakeAnswer::of(200, body));
         if let Some(key) = asked.idempotency_key {
             self.answered.insert(key.to_owned(), (answer.status, answer.body.clone()));
         }
         answer
     }
 
-    fn list_subscriptions(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn list_subscriptions(&self, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         let customer = asked.get("customer");
         match customer.map(|id| self.customers.get(id).map(|customer| customer.presence)) {
             Some(None | Some(Presence::DeletedAndMissing)) => return Err(missing(400, "customer")),
@@ -93,7 +93,7 @@ impl Stripe {
         let expand = asked.expand(&["data.customer", "data.latest_invoice"])?;
         let expand: Vec<&str> = expand.iter().map(|path| path.trim_start_matches("data.")).collect();
         let all = asked.get("status") == Some("all");
-        let mut found: Vec<&Subscription> = self
+        let mut found: Vec<&FakeSubscription> = self
             .subscriptions
             .values()
             .filter(|subscription| {
@@ -119,14 +119,14 @@ impl Stripe {
     }
 
     /// What has one of the given values in its metadata: `metadata['key']:'value' OR …`.
-    fn search(&self, kind: &str, asked: &Asked<'_>) -> String {
+    fn search(&self, kind: &str, asked: &AskedOf<'_>) -> String {
         let query = asked.get("query").expect("a search has a query");
         let clauses: Vec<(&str, &str)> = query
             .split(" OR ")
             .map(|clause| clause.trim_start_matches("metadata['").trim_end_matches('\''))
             .map(|clause| clause.split_once("']:'").expect("only metadata are searched"))
             .collect();
-        let fits = |metadata: &super::stripe::Metadata| {
+        let fits = |metadata: &super::stripe::FakeMetadata| {
             clauses.iter().any(|(key, value)| metadata.get(*key).map(String::as_str) == Some(*value))
         };
         let found: Vec<String> = match kind {
@@ -142,7 +142,7 @@ impl Stripe {
         wire::list(&found, false)
     }
 
-    fn retrieve_subscription(&self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn retrieve_subscription(&self, id: &str, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         let expand = asked.expand(&["customer", "latest_invoice", "items.data.price.product"])?;
         let found = self.subscriptions.get(id).ok_or_else(|| missing(404, "id"))?;
         match self.customers[&found.customer].presence {
@@ -151,7 +151,7 @@ impl Stripe {
         }
     }
 
-    fn list_items(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn list_items(&self, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         let subscription = asked.get("subscription").expect("Stripe demands it");
         let found = self.subscriptions.get(subscription).ok_or_else(|| missing(400, "subscription"))?;
         let all = wire::items(self, found, false);
@@ -163,7 +163,7 @@ impl Stripe {
         Ok(wire::list(&page, all.len() > start + page.len()))
     }
 
-    fn update_subscription(&mut self, id: &str, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn update_subscription(&mut self, id: &str, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         if !self.subscriptions.contains_key(id) {
             return Err(missing(404, "id"));
         }
@@ -177,7 +177,7 @@ impl Stripe {
         Ok(wire::subscription(self, &self.subscriptions[id], &[]))
     }
 
-    fn retrieve_customer(&self, id: &str) -> Result<String, Answer> {
+    fn retrieve_customer(&self, id: &str) -> Result<String, FakeAnswer> {
         match self.customers.get(id).map(|customer| customer.presence) {
             None => Err(missing(404, "id")),
             Some(Presence::OtherMode) => Err(error(404, "resource_missing", "id", OTHER_MODE)),
@@ -185,7 +185,7 @@ impl Stripe {
         }
     }
 
-    fn list_sessions(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn list_sessions(&self, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         let subscription = asked.get("subscription").expect("all lists here are of a subscription");
         let mut found: Vec<_> =
             self.sessions.iter().filter(|session| session.subscription == subscription).collect();
@@ -195,7 +195,7 @@ impl Stripe {
         Ok(wire::list(&page, found.len() > page.len()))
     }
 
-    fn list_invoices(&self, asked: &Asked<'_>) -> Result<String, Answer> {
+    fn list_invoices(&self, asked: &AskedOf<'_>) -> Result<String, FakeAnswer> {
         let subscription = asked.get("subscription").expect("all lists here are of a subscription");
         let status = asked.get("status").expect("all lists here are of a status");
         let found: Vec<String> = self
@@ -208,7 +208,7 @@ impl Stripe {
     }
 }
 
-fn metadata_pairs(asked: &Asked<'_>) -> Vec<(String, String)> {
+fn metadata_pairs(asked: &AskedOf<'_>) -> Vec<(String, String)> {
     let key = |name: &str| {
         name.strip_prefix("metadata[").and_then(|name| name.strip_suffix(']')).map(str::to_owned)
     };

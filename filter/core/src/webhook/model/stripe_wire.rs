@@ -1,14 +1,14 @@
 //! Stripe's objects as they stand on the wire.
 
-use super::stripe::{Invoice, Metadata, Presence, Session, Stripe, Subscription};
+use super::stripe::{FakeInvoice, FakeMetadata, FakeSession, FakeSubscription, Presence, Stripe};
 
-pub(super) fn metadata(metadata: &Metadata) -> String {
+pub(super) fn metadata(metadata: &FakeMetadata) -> String {
     serde_json::to_string(metadata).unwrap()
 }
 
 /// A subscription, with those parts in full that `expand` names.
-pub(super) fn subscription(stripe: &Stripe, subscription: &Subscription, expand: &[&str]) -> String {
-    let Subscription { id, status, created_s, cancel_at_period_end, .. } = subscription;
+pub(super) fn subscription(stripe: &Stripe, subscription: &FakeSubscription, expand: &[&str]) -> String {
+    let FakeSubscription { id, status, created_s, cancel_at_period_end, .. } = subscription;
     let customer = match expand.contains(&"customer") {
         true => customer(stripe, &subscription.customer),
         false => format!(r#""{}""#, subscription.customer),
@@ -35,7 +35,7 @@ pub(super) fn subscription(stripe: &Stripe, subscription: &Subscription, expand:
 const ITEMS_SHOWN_MAX: usize = 10;
 
 /// All items of a subscription.
-pub(super) fn items(stripe: &Stripe, subscription: &Subscription, expand_product: bool) -> Vec<String> {
+pub(super) fn items(stripe: &Stripe, subscription: &FakeSubscription, expand_product: bool) -> Vec<String> {
     let all = subscription.prices.iter().enumerate();
     all.map(|(n, price)| item(stripe, n, price, subscription.period_end_s, expand_product)).collect()
 }
@@ -53,7 +53,7 @@ fn item(stripe: &Stripe, n: usize, id: &str, period_end_s: u64, expand_product: 
     )
 }
 
-pub(super) fn product(id: &str, described: &Metadata) -> String {
+pub(super) fn product(id: &str, described: &FakeMetadata) -> String {
     format!(r#"{{"id":"{id}","object":"product","metadata":{}}}"#, metadata(described))
 }
 
@@ -66,12 +66,12 @@ pub(super) fn customer(stripe: &Stripe, id: &str) -> String {
     }
 }
 
-pub(super) fn customer_with(id: &str, described: &Metadata) -> String {
+pub(super) fn customer_with(id: &str, described: &FakeMetadata) -> String {
     format!(r#"{{"id":"{id}","object":"customer","metadata":{}}}"#, metadata(described))
 }
 
-pub(super) fn session(session: &Session) -> String {
-    let Session { id, subscription, customer, created_s, .. } = session;
+pub(super) fn session(session: &FakeSession) -> String {
+    let FakeSession { id, subscription, customer, created_s, .. } = session;
     let reference = serde_json::to_string(&session.client_reference_id).unwrap();
     format!(
         r#"{{"id":"{id}","object":"checkout.session","mode":"subscription","subscription":"{subscription}","customer":"{customer}","created":{created_s},"client_reference_id":{reference},"metadata":{}}}"#,
@@ -79,8 +79,8 @@ pub(super) fn session(session: &Session) -> String {
     )
 }
 
-pub(super) fn invoice(stripe: &Stripe, invoice: &Invoice) -> String {
-    let Invoice { id, status, billing_reason, created_s, .. } = invoice;
+pub(super) fn invoice(stripe: &Stripe, invoice: &FakeInvoice) -> String {
+    let FakeInvoice { id, status, billing_reason, created_s, .. } = invoice;
     // A change of plan gives back what was there before it.
     let amount = if *billing_reason == "subscription_update" { -100 } else { 100 };
     let line = |price: &String| {
@@ -97,9 +97,9 @@ pub(super) fn invoice(stripe: &Stripe, invoice: &Invoice) -> String {
 }
 
 /// An invoice as the event of its failed payment shows it.
-pub(super) fn failed_invoice(invoice: &Invoice, subscription: &Subscription) -> String {
-    let Invoice { id, billing_reason, created_s, .. } = invoice;
-    let Subscription { id: owner, customer, .. } = subscription;
+pub(super) fn failed_invoice(invoice: &FakeInvoice, subscription: &FakeSubscription) -> String {
+    let FakeInvoice { id, billing_reason, created_s, .. } = invoice;
+    let FakeSubscription { id: owner, customer, .. } = subscription;
     format!(
         r#"{{"id":"{id}","object":"invoice","customer":"{customer}","status":"open","billing_reason":"{billing_reason}","created":{created_s},"attempt_count":1,"next_payment_attempt":{},"metadata":{{}},"parent":{{"subscription_details":{{"subscription":"{owner}","metadata":{}}}}}}}"#,
         created_s + 259_200,
@@ -108,7 +108,7 @@ pub(super) fn failed_invoice(invoice: &Invoice, subscription: &Subscription) -> 
 }
 
 /// `previous_attributes` of a change of a subscription.
-pub(super) fn previous_of_subscription(before: &Subscription, after: &Subscription) -> String {
+pub(super) fn previous_of_subscription(before: &FakeSubscription, after: &FakeSubscription) -> String {
     let mut members = Vec::new();
     if before.status != after.status {
         members.push(format!(r#""status":"{}""#, before.status));
@@ -129,7 +129,7 @@ pub(super) fn previous_of_subscription(before: &Subscription, after: &Subscripti
 }
 
 /// The keys that changed, with the values that they had; null for one that was not there.
-pub(super) fn previous_metadata(before: &Metadata, after: &Metadata) -> String {
+pub(super) fn previous_metadata(before: &FakeMetadata, after: &FakeMetadata) -> String {
     let changed = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key));
     let previous: std::collections::BTreeMap<_, _> = changed.map(|key| (key, before.get(key))).collect();
     serde_json::to_string(&previous).unwrap()

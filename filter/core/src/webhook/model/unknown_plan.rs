@@ -56,7 +56,7 @@ fn it_is_kept_while_its_subscription_grants() {
     let happenings: [(&str, Happening); 6] = [
         ("a change of the customer", |bench| {
             let change =
-                |metadata: &mut super::stripe::Metadata| drop(metadata.insert("x".into(), "y".into()));
+                |metadata: &mut super::stripe::FakeMetadata| drop(metadata.insert("x".into(), "y".into()));
             bench.world.stripe.change_customer("cus_1", change).unwrap()
         }),
         ("another customer buys a lower plan", |bench| {

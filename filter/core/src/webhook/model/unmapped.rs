@@ -117,7 +117,7 @@ fn what_fails_for_one_subject_keeps_no_other_from_its_plan() {
                 bench.world.stripe.add_subscription(id, "cus_1", price, &[owner]);
             }
             let touch =
-                |metadata: &mut super::stripe::Metadata| drop(metadata.insert("a".into(), "b".into()));
+                |metadata: &mut super::stripe::FakeMetadata| drop(metadata.insert("a".into(), "b".into()));
             let event = bench.world.stripe.change_customer("cus_1", touch).unwrap();
             bench.fails = fails;
             let delivered = bench.deliver(event);

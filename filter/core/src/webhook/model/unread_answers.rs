@@ -1,6 +1,6 @@
 //! A part of an answer that cannot be read beside what can: a Checkout Session, a product, the recorded subscription.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::check::{Bench, is_to};
 use super::stripe::metadata;
 use super::world::Ending;
@@ -18,7 +18,7 @@ fn bench() -> Bench {
 }
 
 fn answers(callout: &Callout, place: &str, body: &str) -> Option<Ending> {
-    is_to(callout, "GET", place).then(|| Ending::Answered(Answer::of(200, body.to_owned())))
+    is_to(callout, "GET", place).then(|| Ending::Answered(FakeAnswer::of(200, body.to_owned())))
 }
 
 /// A session that cannot be read, alone and beside one that can.
@@ -34,7 +34,7 @@ const ODD_BESIDE_GOOD: fn(&Callout) -> Option<Ending> = |callout| {
 };
 
 #[test]
-fn an_unreadable_session_fails_nothing_where_something_else_says_whose_it_is() {
+fn an_unreadable_session_fails_nothing_where_the_owner_is_known() {
     let mut bench = bench();
     bench.world.stripe.customers.get_mut("cus_1").unwrap().metadata = metadata(&[USER]);
     bench.fails = ODD_SESSION;
@@ -58,7 +58,7 @@ fn an_unreadable_session_beside_a_readable_one_does_not_hide_it() {
 }
 
 #[test]
-fn where_only_an_unreadable_session_could_say_whose_it_is_nothing_is_concluded() {
+fn nothing_is_concluded_where_only_an_unreadable_session_names_an_owner() {
     let mut bench = bench();
     bench.fails = ODD_SESSION;
     let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);

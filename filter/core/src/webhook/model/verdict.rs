@@ -2,11 +2,11 @@
 
 use super::changes::SUBJECTS;
 use super::oracle::{self, PLANS};
-use super::world::World;
+use super::world::ModelWorld;
 use crate::sync::CUSTOMERS_MAX;
 
 /// The law of the end: Clerk holds the truth.
-pub(super) fn of_the_end(world: &World) -> Result<(), String> {
+pub(super) fn of_the_end(world: &ModelWorld) -> Result<(), String> {
     for subject in SUBJECTS {
         let truth = oracle::truth(&world.stripe, subject);
         let record = &world.clerk.subjects[subject];

@@ -80,7 +80,7 @@ fn owned((key, value): (&str, &str)) -> (String, String) {
 }
 
 #[test]
-fn who_was_named_by_the_customer_loses_what_the_subscription_now_gives_somebody_else() {
+fn the_customers_owner_loses_what_the_subscription_gives_another() {
     let mut bench = bench();
     bench.world.stripe.add_customer("cus_1", &[USER_1]);
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
@@ -170,7 +170,7 @@ fn whom_a_stranger_names_gains_at_most() {
 }
 
 #[test]
-fn whom_a_stranger_named_loses_nothing_when_the_server_moves_the_strangers_subscription() {
+fn a_subject_named_by_a_stranger_loses_nothing_when_that_is_moved() {
     // Noted by this release, and by the one before, whose mark may stay.
     for (former, clear_the_mark) in [(false, false), (true, false), (true, true)] {
         let mut bench = bench();
@@ -228,7 +228,7 @@ fn somebody_whom_clerk_does_not_have_is_an_alarm_beside_others_too() {
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
     let gone = [("clerk_user_id", "user_9")];
     bench.world.stripe.add_subscription("sub_9", "cus_1", "price_pro", &gone);
-    let change = |found: &mut super::stripe::Metadata| drop(found.insert("a".into(), "b".into()));
+    let change = |found: &mut super::stripe::FakeMetadata| drop(found.insert("a".into(), "b".into()));
     let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
     let delivered = bench.deliver(event);
     assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
@@ -236,7 +236,7 @@ fn somebody_whom_clerk_does_not_have_is_an_alarm_beside_others_too() {
     assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
     // Somebody who left, and whom nothing pays for any more, is none.
     bench.world.stripe.set_status("sub_9", "canceled");
-    let change = |found: &mut super::stripe::Metadata| drop(found.insert("a".into(), "c".into()));
+    let change = |found: &mut super::stripe::FakeMetadata| drop(found.insert("a".into(), "c".into()));
     let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
     assert_eq!(bench.deliver(event).alarms(), [""; 0]);
 }

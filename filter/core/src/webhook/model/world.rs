@@ -1,9 +1,9 @@
 //! Stripe, Clerk and the clock together, and how a callout reaches them.
 
-use super::answer::Answer;
+use super::answer::FakeAnswer;
 use super::clerk::Clerk;
 use super::stripe::Stripe;
-use super::stripe_api::Asked;
+use super::stripe_api::AskedOf;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use crate::time::Micros;
 
@@ -13,7 +13,7 @@ pub(super) const START_S: u64 = 1_800_000_000;
 /// How a callout ends.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
-    Answered(Answer),
+    Answered(FakeAnswer),
     TimedOut,
     Reset,
 }
@@ -22,7 +22,7 @@ impl Ending {
     pub(super) fn with_outcome<T>(&self, take: impl FnOnce(Outcome<'_>) -> T) -> T {
         let headers = HeaderMap::default();
         match self {
-            Ending::Answered(Answer { status, body }) => {
+            Ending::Answered(FakeAnswer { status, body }) => {
                 take(Outcome::Answered { status: *status, headers: &headers, body: body.as_bytes() })
             }
             Ending::TimedOut => take(Outcome::TimedOut),
@@ -32,15 +32,15 @@ impl Ending {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(super) struct ModelWorld {
     pub(super) stripe: Stripe,
     pub(super) clerk: Clerk,
     pub(super) now: Micros,
 }
 
-impl World {
+impl ModelWorld {
     pub(super) fn new() -> Self {
-        World {
+        ModelWorld {
             stripe: Stripe::new(START_S - 3_600),
             clerk: Clerk::default(),
             now: Micros::from_secs(START_S),
@@ -48,14 +48,14 @@ impl World {
     }
 
     /// What becomes of a callout that arrives now.
-    pub(super) fn answer(&mut self, callout: &Callout) -> Answer {
+    pub(super) fn answer(&mut self, callout: &Callout) -> FakeAnswer {
         let (method, path, headers, body) = parts(callout);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         match callout.cluster.as_str() {
             "stripe_api" => {
                 let pairs = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect::<Vec<_>>();
                 let key = headers.iter().find(|(name, _)| *name == "idempotency-key");
-                let asked = Asked {
+                let asked = AskedOf {
                     method,
                     path,
                     query: pairs(query.as_bytes()),

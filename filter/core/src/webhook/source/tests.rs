@@ -100,7 +100,7 @@ fn what_is_not_signed_is_refused_in_the_words_of_its_source() {
 }
 
 #[test]
-fn what_needs_no_work_is_answered_or_goes_on_with_the_fields_of_its_source() {
+fn what_needs_no_work_is_answered_or_forwarded_with_its_sources_fields() {
     let (_, action) = deliver(&mut worker(Mode::Respond), "yes", "msg_1");
     let Action::Reply(reply) = action else { panic!("{action:?}") };
     let body = String::from_utf8(reply.body).unwrap();

@@ -7,18 +7,18 @@ use crate::time::Micros;
 use serde_json::{Value, json};
 
 /// Why, what is done to a session token that would pass, and the verdict.
-type Case = (&'static str, fn(&mut Draft), &'static str);
+type ClaimCase = (&'static str, fn(&mut Draft), &'static str);
 
 /// The same, with other rules.
 type RulesCase = (&'static str, fn(&mut Draft, &mut TokenRules), &'static str);
 
 /// Why, what is done to a session token, and what is read of it.
-type Reading<T> = (&'static str, fn(&mut Draft), Option<T>);
+type ClaimReading<T> = (&'static str, fn(&mut Draft), Option<T>);
 
 /// The skew of [`rules`].
 const SKEW_S: i64 = 5;
 
-const SUBJECT: &[Case] = &[
+const SUBJECT: &[ClaimCase] = &[
     ("no sub", |t| t.without("sub"), "malformed_token"),
     ("sub empty", |t| t.claim("sub", ""), "malformed_token"),
     ("sub null", |t| t.claim("sub", json!(null)), "malformed_token"),
@@ -89,7 +89,7 @@ const SUBJECT: &[Case] = &[
     ("sid a number", |t| t.claim("sid", 1), "malformed_token"),
 ];
 
-const TIME: &[Case] = &[
+const TIME: &[ClaimCase] = &[
     ("expires one second after now - skew", |t| t.claim("exp", NOW_S - SKEW_S + 1), "ok"),
     ("expires a fraction after now - skew", |t| t.claim("exp", (NOW_S - SKEW_S) as f64 + 0.5), "ok"),
     ("expires at exactly now - skew", |t| t.claim("exp", NOW_S - SKEW_S), "token_expired"),
@@ -130,7 +130,7 @@ const TIME: &[Case] = &[
     ),
 ];
 
-const STATUS: &[Case] = &[
+const STATUS: &[ClaimCase] = &[
     ("no sts", |t| t.without("sts"), "ok"),
     ("sts null", |t| t.claim("sts", json!(null)), "ok"),
     ("sts pending", |t| t.claim("sts", "pending"), "session_pending"),
@@ -315,7 +315,7 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
         t.claim("o", json!({"id": "org_2", "slg": "acme", "rol": "admin"}));
         t.claim("org_id", "org_1");
     };
-    let cases: [Reading<&str>; 8] = [
+    let cases: [ClaimReading<&str>; 8] = [
         ("no organisation is active", |_| {}, None),
         ("version 2", |t| t.claim("v", 2), Some("org_2")),
         ("version 2 in text", |t| t.claim("v", "2"), Some("org_2")),
@@ -341,7 +341,7 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
 #[test]
 fn claims_are_as_fresh_as_their_reading_not_as_the_token() {
     let at = |secs: i64| Some(Micros::from_secs(secs.unsigned_abs()));
-    let cases: [Reading<Micros>; 3] = [
+    let cases: [ClaimReading<Micros>; 3] = [
         ("re-minted at the edge", |t| t.head("oiat", NOW_S - 90), at(NOW_S - 90)),
         ("minted from the database", |_| {}, at(NOW_S - 5)),
         ("nobody says", |t| t.without("iat"), None),

@@ -11,9 +11,9 @@ use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::json;
 
 /// Why, what is done to a session token that would pass, and the verdict.
-type Case = (&'static str, fn(&mut Draft), &'static str);
+type FormCase = (&'static str, fn(&mut Draft), &'static str);
 
-const PARTS: &[Case] = &[
+const PARTS: &[FormCase] = &[
     ("a session token as Clerk issues it", |_| {}, "ok"),
     ("empty", |t| t.afterwards = |_| String::new(), "malformed_token"),
     ("a word", |t| t.afterwards = |_| "undefined".to_owned(), "malformed_token"),
@@ -46,7 +46,7 @@ const PARTS: &[Case] = &[
     ("an OAuth access token", |t| t.afterwards = |_| "oat_2abcDEF".to_owned(), "unsupported_token"),
 ];
 
-const HEADER: &[Case] = &[
+const HEADER: &[FormCase] = &[
     ("no typ", |t| t.head_without("typ"), "ok"),
     ("typ in lower case", |t| t.head("typ", "jwt"), "unsupported_token"),
     ("typ of an OAuth access token", |t| t.head("typ", "at+jwt"), "unsupported_token"),
@@ -164,7 +164,7 @@ const HEADER: &[Case] = &[
     ),
 ];
 
-const SIGNATURE: &[Case] = &[
+const SIGNATURE: &[FormCase] = &[
     ("no kid: every key is tried", |t| t.head_without("kid"), "ok"),
     (
         "no kid, a stranger's signature",

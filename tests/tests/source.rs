@@ -1,0 +1,172 @@
+//! What every Rust file of the repository must keep to, as far as a program can tell.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use syn::visit::{self, Visit};
+use tollgate_tests::workspace;
+
+/// The folders of the packages.
+const PACKAGES: [&str; 8] = [
+    "filter/core",
+    "filter/ctl",
+    "filter/driver",
+    "filter/host-proxy-wasm",
+    "filter/plan-gate",
+    "filter/stripe-webhook",
+    "tests",
+    "tests/properties",
+];
+
+/// The longest name of a test function. A longer one is a sentence that belongs into a comment.
+const TEST_NAME_BYTES_MAX: usize = 70;
+
+/// A crate: its name, and all files that belong to it.
+struct SourceCrate {
+    name: String,
+    files: Vec<PathBuf>,
+}
+
+#[test]
+fn every_package_is_known() {
+    let manifest = workspace::text("Cargo.toml");
+    for package in PACKAGES {
+        assert!(manifest.contains(&format!("\"{package}\"")), "{package} is not a member of the workspace");
+    }
+    let members = manifest.lines().find(|line| line.starts_with("members")).unwrap_or_default();
+    assert_eq!(members.matches('"').count(), 2 * PACKAGES.len(), "members that PACKAGES lacks: {members}");
+}
+
+#[test]
+fn no_two_types_of_a_crate_share_a_name() {
+    let mut shared = Vec::new();
+    for SourceCrate { name, files } in crates() {
+        let mut types = BTreeMap::<String, Vec<String>>::new();
+        for file in &files {
+            let mut found = TypeNames::default();
+            found.visit_file(&parsed(file));
+            for type_name in found.0 {
+                types.entry(type_name).or_default().push(shown(file));
+            }
+        }
+        types.retain(|_, files| files.len() > 1);
+        shared.extend(
+            types.into_iter().map(|(type_name, files)| format!("{name}: {type_name}: {}", files.join(", "))),
+        );
+    }
+    assert!(shared.is_empty(), "types that share a name:\n{}", shared.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let all = crates().into_iter().flat_map(|source| source.files);
+    let silent: Vec<_> =
+        all.filter(|file| !text(file).starts_with("//! ")).map(|file| shown(&file)).collect();
+    assert!(silent.is_empty(), "files that do not begin with //!:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn a_module_lies_where_its_name_says() {
+    let all = crates().into_iter().flat_map(|source| source.files);
+    let moved: Vec<_> = all.filter(|file| has_path_attribute(file)).map(|file| shown(&file)).collect();
+    assert!(moved.is_empty(), "files with #[path]:\n{}", moved.join("\n"));
+}
+
+#[test]
+fn names_of_tests_are_short() {
+    let mut long = Vec::new();
+    for file in crates().into_iter().flat_map(|source| source.files) {
+        let mut found = TestNames::default();
+        found.visit_file(&parsed(&file));
+        let too_long = found.0.into_iter().filter(|name| name.len() > TEST_NAME_BYTES_MAX);
+        long.extend(too_long.map(|name| format!("{}: {name}", shown(&file))));
+    }
+    assert!(long.is_empty(), "names of tests over {TEST_NAME_BYTES_MAX} characters:\n{}", long.join("\n"));
+}
+
+/// The names of all structs, enums, unions, traits, and type aliases, but for those inside of a function.
+#[derive(Default)]
+struct TypeNames(Vec<String>);
+
+impl<'ast> Visit<'ast> for TypeNames {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        let name = match item {
+            syn::Item::Struct(item) => Some(&item.ident),
+            syn::Item::Enum(item) => Some(&item.ident),
+            syn::Item::Union(item) => Some(&item.ident),
+            syn::Item::Trait(item) => Some(&item.ident),
+            syn::Item::Type(item) => Some(&item.ident),
+            _ => None,
+        };
+        self.0.extend(name.map(ToString::to_string));
+        visit::visit_item(self, item);
+    }
+
+    fn visit_block(&mut self, _: &'ast syn::Block) {}
+}
+
+/// The names of all functions with the attribute `test`, of whatever framework.
+#[derive(Default)]
+struct TestNames(Vec<String>);
+
+impl<'ast> Visit<'ast> for TestNames {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        let is_test = |attribute: &syn::Attribute| {
+            attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
+        };
+        if function.attrs.iter().any(is_test) {
+            self.0.push(function.sig.ident.to_string());
+        }
+        visit::visit_item_fn(self, function);
+    }
+}
+
+fn has_path_attribute(file: &Path) -> bool {
+    text(file).lines().any(|line| line.trim_start().starts_with("#[path"))
+}
+
+/// Returns the library or program of each package, and each of its integration tests and benchmarks.
+fn crates() -> Vec<SourceCrate> {
+    let mut crates = Vec::new();
+    for package in PACKAGES {
+        let dir = workspace::file(package);
+        crates.push(SourceCrate { name: package.to_owned(), files: rust_files(&dir.join("src")) });
+        for part in ["tests", "benches"] {
+            for entry in entries(&dir.join(part)) {
+                let name = format!("{package}/{part}/{}", entry.file_stem().unwrap_or_default().display());
+                crates.push(SourceCrate { name, files: rust_files(&entry) });
+            }
+        }
+    }
+    crates.retain(|source| !source.files.is_empty());
+    crates
+}
+
+/// Returns the Rust files at or below a path.
+fn rust_files(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() {
+        entries(path).iter().flat_map(|entry| rust_files(entry)).collect()
+    } else if path.extension().is_some_and(|extension| extension == "rs") {
+        vec![path.to_owned()]
+    } else {
+        Vec::new()
+    }
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut entries: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort();
+    entries
+}
+
+fn parsed(file: &Path) -> syn::File {
+    syn::parse_file(&text(file)).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+fn text(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+fn shown(file: &Path) -> String {
+    file.strip_prefix(workspace::root()).unwrap_or(file).display().to_string()
+}
