@@ -77,9 +77,9 @@ pub fn path(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether a backend serves it as `/ask` or something below, that decodes up to three times, takes a backslash for a slash,
-/// cuts `;` parameters off, folds slashes, follows dot segments, and minds neither the case, nor a suffix, dots or blanks
-/// at the end.
+/// Returns whether a backend serves it as `/ask` or something below that decodes up to three times, takes a backslash for a
+/// slash, cuts off `;` parameters and what follows a NUL, folds slashes, follows dot segments, and disregards case, dots
+/// and blanks at the end, and a suffix. (A blank inside of a name is a part of it.)
 fn is_served_as_ask(path: &[u8]) -> bool {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let mut path = path.to_vec();
@@ -104,7 +104,9 @@ fn is_ask(path: &[u8]) -> bool {
     }
     match segments.as_slice() {
         [last] => {
-            let last = last.split(|byte| matches!(byte, b'.' | b' ' | 0)).next().unwrap_or_default();
+            let cut = last.split(|byte| *byte == 0).next().unwrap_or_default();
+            let end = cut.iter().rposition(|byte| !b" .".contains(byte)).map_or(0, |last| last + 1);
+            let last = cut[..end].split(|byte| *byte == b'.').next().unwrap_or_default();
             last.eq_ignore_ascii_case(b"ask")
         }
         segments => segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"ask")),
@@ -172,4 +174,30 @@ pub fn ratelimit_answer(bytes: &[u8]) -> bool {
         );
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_serves_the_disguises_of_a_path_and_no_other_name() {
+        for served in [
+            "/ask",
+            "/ASK",
+            "/ask/x",
+            "//ask",
+            "/x/../ask",
+            "/ask;a",
+            "/ask.json",
+            "/ask%20",
+            "/ask.%20",
+            "/ask%00x",
+        ] {
+            assert!(is_served_as_ask(served.as_bytes()), "{served}");
+        }
+        for other in ["/asking", "/x/ask", "/ask%20x", "/ask%202exs%20exmsee", "/ask%20.json"] {
+            assert!(!is_served_as_ask(other.as_bytes()), "{other}");
+        }
+    }
 }
