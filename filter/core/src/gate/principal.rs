@@ -60,7 +60,7 @@ impl Principal {
 
     /// Whether it should be an organisation's plan and there is no organisation.
     pub(super) fn lacks_organization(&self) -> bool {
-        matches!(self, Principal::Caller { caller, .. } if caller.subject.is_none())
+        self.counter_owner().is_none()
     }
 
     /// The caller, if there is a token.

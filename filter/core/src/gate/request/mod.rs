@@ -109,10 +109,12 @@ impl Machine for GateRequest {
                 }
             }
             (GateStage::Store(principal, counting), input) => {
-                self.count(worker, now, *principal, *counting, &input)
+                let counted = counting.advance(&worker.metrics, now, &input, &mut self.reports);
+                self.counted(worker, now, principal, counted)
             }
             (GateStage::Usage(principal, request, reading), input) => {
-                self.read(worker, now, principal, request, *reading, &input)
+                let read = reading.advance(now, &input, &mut self.reports);
+                self.read(worker, now, principal, request, read)
             }
             (GateStage::Confirm(confirming), input) => {
                 let progress = confirming.go_on(worker, now, &input, &mut self.reports);

@@ -9,10 +9,10 @@ use crate::gate::metrics::{GateDecision, GateEvent};
 use crate::gate::principal::Principal;
 use crate::gate::redirect::CountedRequest;
 use crate::gate::refusal::Refusal;
-use crate::gate::store::{Counted, Counting, LimitState, Read, Reading};
+use crate::gate::store::{Counted, Counting, LimitState, Read};
 use crate::gate::usage::UsageRequest;
 use crate::gate::worker::{GateWorker, Purpose};
-use crate::machine::{Action, Input};
+use crate::machine::Action;
 use crate::quota::tightest;
 use crate::time::Micros;
 use std::rc::Rc;
@@ -32,9 +32,9 @@ impl GateRequest {
                 self.counting = Some(whole);
                 charge.cost = charge.cost.saturating_sub(whole.cost_in(self.counted_before));
                 let counted = Counting::begin(&worker.store, owner, charge, self.is_judged_again, now);
-                self.counted(worker, now, principal, counted)
+                self.counted(worker, now, Box::new(principal), counted)
             }
-            Err(refusal) => self.refuse_by_plan(worker, now, refusal, principal),
+            Err(refusal) => self.refuse_by_plan(worker, now, refusal, &principal),
         }
     }
 
@@ -44,26 +44,10 @@ impl GateRequest {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
         };
         let (request, read) = UsageRequest::begin(worker, &principal, owner, now);
-        self.read_on(worker, now, Box::new(principal), Box::new(request), read)
+        self.read(worker, now, Box::new(principal), Box::new(request), read)
     }
 
     pub(super) fn read(
-        &mut self,
-        worker: &GateWorker,
-        now: Micros,
-        principal: Box<Principal>,
-        request: Box<UsageRequest>,
-        reading: Reading,
-        input: &Input<'_>,
-    ) -> Action {
-        let read = match principal.counter_owner() {
-            Some(owner) => reading.advance(owner, now, input, &mut self.reports),
-            None => Read::Unavailable,
-        };
-        self.read_on(worker, now, principal, request, read)
-    }
-
-    fn read_on(
         &mut self,
         worker: &GateWorker,
         now: Micros,
@@ -88,35 +72,20 @@ impl GateRequest {
         }
     }
 
-    pub(super) fn count(
+    pub(super) fn counted(
         &mut self,
         worker: &mut GateWorker,
         now: Micros,
-        principal: Principal,
-        counting: Counting,
-        input: &Input<'_>,
-    ) -> Action {
-        let counted = match principal.counter_owner() {
-            Some(owner) => counting.advance(owner, &worker.metrics, now, input, &mut self.reports),
-            None => Counted::Unavailable,
-        };
-        self.counted(worker, now, principal, counted)
-    }
-
-    fn counted(
-        &mut self,
-        worker: &mut GateWorker,
-        now: Micros,
-        principal: Principal,
+        principal: Box<Principal>,
         counted: Counted,
     ) -> Action {
         match counted {
             Counted::Perform(counting, action) => {
-                self.stage = GateStage::Store(Box::new(principal), Box::new(counting));
+                self.stage = GateStage::Store(principal, Box::new(counting));
                 action
             }
             Counted::Inquire(counting, windows, callout) => {
-                self.stage = GateStage::Store(Box::new(principal), Box::new(counting));
+                self.stage = GateStage::Store(principal, Box::new(counting));
                 let inquiry = worker.inquiries.begin_with(|inquiry| {
                     windows.began(inquiry);
                     Purpose::Windows(windows)
@@ -133,7 +102,7 @@ impl GateRequest {
                 };
                 let plan = worker.plans.get(principal.plan(&worker.plans, now)).name.clone();
                 let refusal = Refusal::QuotaExceeded { plan, limit: state.limit, tightest, reset };
-                self.refuse_by_plan(worker, now, refusal, principal)
+                self.refuse_by_plan(worker, now, refusal, &principal)
             }
             Counted::Uncounted => {
                 let events = [GateEvent::StoreFailed, GateEvent::Uncounted];
@@ -155,13 +124,13 @@ impl GateRequest {
         worker: &GateWorker,
         now: Micros,
         refusal: Refusal,
-        principal: Principal,
+        principal: &Principal,
     ) -> Action {
         let plan = principal.plan(&worker.plans, now);
         let worth_asking = !self.was_confirmed
             && !worker.gate.shadow
             && judgement::is_liftable(&worker.plans, plan, &refusal);
-        if let Principal::Caller { caller, .. } = &principal
+        if let Principal::Caller { caller, .. } = principal
             && let Some(subject) = caller.subject.as_ref().filter(|subject| worker.can_confirm(subject))
             && worth_asking
         {
@@ -169,7 +138,7 @@ impl GateRequest {
             self.stage = GateStage::Confirm(confirming);
             return action;
         }
-        self.refuse(worker, now, &refusal, Some(&principal))
+        self.refuse(worker, now, &refusal, Some(principal))
     }
 
     pub(super) fn confirming(

@@ -114,14 +114,13 @@ impl Counting {
     /// Continues with what the host says.
     pub(super) fn advance(
         self,
-        owner: CounterOwner<'_>,
         metrics: &GateMetrics,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
         match self {
-            Counting::Local(counting) => counting.advance(owner, metrics, now, input, reports),
+            Counting::Local(counting) => counting.advance(metrics, now, input, reports),
             Counting::Ratelimit(counting) => counting.advance(now, input, reports),
         }
     }
@@ -165,15 +164,9 @@ impl Reading {
     }
 
     /// Continues with what the host says.
-    pub(super) fn advance(
-        self,
-        owner: CounterOwner<'_>,
-        now: Micros,
-        input: &Input<'_>,
-        reports: &mut Vec<Report>,
-    ) -> Read {
+    pub(super) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
         match self {
-            Reading::Local(reading) => reading.advance(owner, now, input),
+            Reading::Local(reading) => reading.advance(now, input),
             Reading::Ratelimit(reading) => reading.advance(now, input, reports),
         }
     }

@@ -1,9 +1,8 @@
 //! Whose counter: a signed-in subject's, or that of an address.
 
-use super::local::Tables;
 use crate::ids::Subject;
 use crate::quota::ratelimit::{CounterOf, descriptor};
-use crate::quota::{ClientNetwork, CounterKey};
+use crate::quota::{Callers, ClientNetwork};
 
 /// Whose counter.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +22,11 @@ impl CounterOwner<'_> {
         }
     }
 
-    /// Returns where the counters of a limit are in the local store.
-    pub(super) fn local_place(self, tables: &Tables, limit: &str) -> CounterKey {
+    /// Returns which callers it is one of.
+    pub(super) fn callers(self) -> Callers {
         match self {
-            CounterOwner::Subject(subject) => tables.signed_in.place(subject.as_str().as_bytes(), limit),
-            CounterOwner::Network(network) => tables.anonymous.place(network.octets(), limit),
+            CounterOwner::Subject(_) => Callers::SignedIn,
+            CounterOwner::Network(_) => Callers::Anonymous,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::alarm::{Alarm, AlarmCode};
 use crate::gate::metrics::{GateEvent, GateMetrics};
 use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::machine::{Action, Input};
-use crate::quota::{Decision, Fingerprint, SWAP_TRIES_MAX, Spent, WindowState, spend};
+use crate::quota::{Callers, CounterKey, Decision, Fingerprint, SWAP_TRIES_MAX, Spent, WindowState, spend};
 use crate::report::Report;
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
@@ -15,6 +15,7 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(in crate::gate) struct LocalCounting {
     store: Rc<LocalStore>,
+    callers: Callers,
     charge: Charge,
     step: LocalStep,
 }
@@ -22,8 +23,8 @@ pub(in crate::gate) struct LocalCounting {
 /// What is being waited for.
 #[derive(Debug)]
 enum LocalStep {
-    /// The seed by which counters are found.
-    Seed(SeedUpdate),
+    /// The seed by which counters are found, for the owner with these bytes.
+    Seed(SeedUpdate, Vec<u8>),
     /// The counter's bucket, changed.
     Counter(Fingerprint, SharedUpdate<Verdict>),
     /// Nothing any more.
@@ -42,10 +43,12 @@ enum Verdict {
 impl LocalCounting {
     /// Begins with the counters of that owner.
     pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
-        let counting = LocalCounting { store, charge, step: LocalStep::Ended };
+        let counting = LocalCounting { store, callers: owner.callers(), charge, step: LocalStep::Ended };
         match counting.store.find_seed() {
-            Some((update, action)) => counting.perform(LocalStep::Seed(update), action),
-            None => counting.count(owner),
+            Some((update, action)) => {
+                counting.perform(LocalStep::Seed(update, owner.bytes().to_vec()), action)
+            }
+            None => counting.count(owner.bytes()),
         }
     }
 
@@ -55,27 +58,26 @@ impl LocalCounting {
     }
 
     /// Begins to change the counter, now that it can be found.
-    fn count(self, owner: CounterOwner<'_>) -> Counted {
+    fn count(self, owner: &[u8]) -> Counted {
         let Some(tables) = self.store.tables.get() else { return Counted::Unavailable };
-        let place = owner.local_place(tables, &self.charge.limit);
-        let (update, action) = SharedUpdate::begin(place.key, SWAP_TRIES_MAX);
-        self.perform(LocalStep::Counter(place.fingerprint, update), action)
+        let CounterKey { key, fingerprint } = tables.key(self.callers, owner, &self.charge.limit);
+        let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
+        self.perform(LocalStep::Counter(fingerprint, update), action)
     }
 
     /// Continues with what the host says.
     pub(in crate::gate) fn advance(
         mut self,
-        owner: CounterOwner<'_>,
         metrics: &GateMetrics,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> Counted {
         let (fingerprint, mut update) = match std::mem::replace(&mut self.step, LocalStep::Ended) {
-            LocalStep::Seed(mut update) => {
+            LocalStep::Seed(mut update, owner) => {
                 return match self.store.seed(&mut update, input) {
-                    SeedProgress::Perform(action) => self.perform(LocalStep::Seed(update), action),
-                    SeedProgress::Known => self.count(owner),
+                    SeedProgress::Perform(action) => self.perform(LocalStep::Seed(update, owner), action),
+                    SeedProgress::Known => self.count(&owner),
                     SeedProgress::Failed => Counted::Unavailable,
                 };
             }
@@ -85,7 +87,7 @@ impl LocalCounting {
         let charge = &self.charge;
         let progress = update.handle(input, |value| {
             let spent = spend(value, fingerprint, &charge.windows, charge.cost, now);
-            report_losses(metrics, owner, &spent, reports);
+            report_losses(metrics, self.callers, &spent, reports);
             change(spent)
         });
         match progress {
@@ -120,12 +122,12 @@ fn latest_reset(states: &[WindowState]) -> Micros {
     states.iter().map(WindowState::reset).max().unwrap_or_default()
 }
 
-fn report_losses(metrics: &GateMetrics, owner: CounterOwner<'_>, spent: &Spent, reports: &mut Vec<Report>) {
+fn report_losses(metrics: &GateMetrics, callers: Callers, spent: &Spent, reports: &mut Vec<Report>) {
     if spent.evicted > 0 {
         let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
-        let event = match owner {
-            CounterOwner::Subject(_) => GateEvent::Evicted,
-            CounterOwner::Network(_) => GateEvent::AnonymousEvicted,
+        let event = match callers {
+            Callers::SignedIn => GateEvent::Evicted,
+            Callers::Anonymous => GateEvent::AnonymousEvicted,
         };
         reports.push(metrics.happened(event));
         let alarm = Alarm::warning(AlarmCode::CountersEvicted, cure);

@@ -7,17 +7,28 @@ pub(in crate::gate) use counting::LocalCounting;
 pub(in crate::gate) use reading::LocalReading;
 
 use crate::machine::{Action, Input};
-use crate::quota::{BucketTable, Callers, SWAP_TRIES_MAX, Seed};
+use crate::quota::{BucketTable, Callers, CounterKey, SWAP_TRIES_MAX, Seed};
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use std::cell::OnceCell;
 
 /// The tables of counters, once the seed that all workers share is known.
 #[derive(Debug)]
-pub(in crate::gate) struct Tables {
-    /// Of users and organisations.
-    pub(in crate::gate) signed_in: BucketTable,
+struct Tables {
+    /// Of users and organizations.
+    signed_in: BucketTable,
     /// Of addresses.
-    pub(in crate::gate) anonymous: BucketTable,
+    anonymous: BucketTable,
+}
+
+impl Tables {
+    /// Returns where the counters of a limit are of whoever these bytes name.
+    fn key(&self, callers: Callers, owner: &[u8], limit: &str) -> CounterKey {
+        let table = match callers {
+            Callers::SignedIn => &self.signed_in,
+            Callers::Anonymous => &self.anonymous,
+        };
+        table.place(owner, limit)
+    }
 }
 
 /// The local store, as one worker thread sees it.

@@ -4,7 +4,7 @@ use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
 use crate::machine::{Action, Input};
 use crate::plan_table::Window;
-use crate::quota::{Fingerprint, peek};
+use crate::quota::{Callers, CounterKey, Fingerprint, peek};
 use crate::time::Micros;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -13,6 +13,9 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(in crate::gate) struct LocalReading {
     store: Rc<LocalStore>,
+    callers: Callers,
+    /// The bytes by which the owner's counters are told from others'.
+    owner: Vec<u8>,
     to_read: VecDeque<(String, Vec<Window>)>,
     step: ReadingStep,
     read: Vec<LimitState>,
@@ -36,11 +39,17 @@ impl LocalReading {
         owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
     ) -> Read {
-        let reading =
-            LocalReading { store, to_read: limits.into(), step: ReadingStep::Ended, read: Vec::new() };
+        let reading = LocalReading {
+            store,
+            callers: owner.callers(),
+            owner: owner.bytes().to_vec(),
+            to_read: limits.into(),
+            step: ReadingStep::Ended,
+            read: Vec::new(),
+        };
         match reading.store.find_seed() {
             Some((update, action)) => reading.perform(ReadingStep::Seed(update), action),
-            None => reading.load(owner),
+            None => reading.load(),
         }
     }
 
@@ -50,24 +59,19 @@ impl LocalReading {
     }
 
     /// Loads the next one.
-    fn load(self, owner: CounterOwner<'_>) -> Read {
+    fn load(self) -> Read {
         let Some((limit, _)) = self.to_read.front() else { return Read::Done(self.read) };
         let Some(tables) = self.store.tables.get() else { return Read::Unavailable };
-        let place = owner.local_place(tables, limit);
-        self.perform(ReadingStep::Counter(place.fingerprint), Action::Load { key: place.key })
+        let CounterKey { key, fingerprint } = tables.key(self.callers, &self.owner, limit);
+        self.perform(ReadingStep::Counter(fingerprint), Action::Load { key })
     }
 
     /// Continues with what the host says.
-    pub(in crate::gate) fn advance(
-        mut self,
-        owner: CounterOwner<'_>,
-        now: Micros,
-        input: &Input<'_>,
-    ) -> Read {
+    pub(in crate::gate) fn advance(mut self, now: Micros, input: &Input<'_>) -> Read {
         match std::mem::replace(&mut self.step, ReadingStep::Ended) {
             ReadingStep::Seed(mut update) => match self.store.seed(&mut update, input) {
                 SeedProgress::Perform(action) => self.perform(ReadingStep::Seed(update), action),
-                SeedProgress::Known => self.load(owner),
+                SeedProgress::Known => self.load(),
                 SeedProgress::Failed => Read::Unavailable,
             },
             ReadingStep::Counter(fingerprint) => {
@@ -77,7 +81,7 @@ impl LocalReading {
                 if let Some((limit, windows)) = self.to_read.pop_front() {
                     self.read.push(LimitState { limit, windows: peek(value, fingerprint, &windows, now) });
                 }
-                self.load(owner)
+                self.load()
             }
             ReadingStep::Ended => Read::Unavailable,
         }
