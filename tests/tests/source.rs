@@ -66,15 +66,14 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn a_module_lies_where_its_name_says() {
-    let all = crates().into_iter().flat_map(|source| source.files);
-    let moved: Vec<_> = all.filter(|file| has_path_attribute(file)).map(|file| shown(&file)).collect();
+    let moved: Vec<_> = files().filter(|file| has_path_attribute(file)).map(|file| shown(&file)).collect();
     assert!(moved.is_empty(), "files with #[path]:\n{}", moved.join("\n"));
 }
 
 #[test]
 fn names_of_tests_are_short() {
     let mut long = Vec::new();
-    for file in crates().into_iter().flat_map(|source| source.files) {
+    for file in files() {
         let mut found = TestNames::default();
         found.visit_file(&parsed(&file));
         let too_long = found.0.into_iter().filter(|name| name.len() > TEST_NAME_BYTES_MAX);
@@ -139,6 +138,11 @@ fn crates() -> Vec<SourceCrate> {
     }
     crates.retain(|source| !source.files.is_empty());
     crates
+}
+
+/// Returns the files of all crates.
+fn files() -> impl Iterator<Item = PathBuf> {
+    crates().into_iter().flat_map(|source| source.files)
 }
 
 /// Returns the Rust files at or below a path.

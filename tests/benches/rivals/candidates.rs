@@ -22,7 +22,7 @@ pub(crate) const FORWARDING: &str = "forwarding";
 /// Envoy's own filters that come closest to the gate's job, as lean as they can be set up.
 pub(crate) const NATIVE: &str = "native";
 /// What ends the name of a candidate with the modules of another build.
-pub(crate) const AFTER_OTHERS: &str = "@before";
+pub(crate) const BEFORE_SUFFIX: &str = "@before";
 
 /// Something that answers requests, with all that it needs for that.
 pub(crate) struct Candidate {
@@ -129,7 +129,7 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
         let file = |name| dir.join(name);
         let modules =
             Modules { stripe_webhook: file("stripe_webhook.wasm"), plan_gate: file("plan_gate.wasm") };
-        builds.push(Build { modules, suffix: AFTER_OTHERS });
+        builds.push(Build { modules, suffix: BEFORE_SUFFIX });
     }
     builds
 }

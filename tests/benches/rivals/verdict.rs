@@ -1,6 +1,6 @@
 //! The targets: how much more than Envoy's own filters, or than a Python service, Tollgate may cost.
 
-use crate::candidates::{AFTER_OTHERS, NATIVE};
+use crate::candidates::{BEFORE_SUFFIX, NATIVE};
 use crate::figures::{Measured, Run, Spread, median, named};
 use serde::Serialize;
 
@@ -35,7 +35,7 @@ pub(crate) fn all(runs: &[Run]) -> Vec<Verdict> {
     let targets =
         TARGETS.iter().map(|(name, beside, allowed)| ((*name).to_owned(), (*beside).to_owned(), *allowed));
     let before = first.iter().filter_map(|measured| {
-        let name = measured.name.strip_suffix(AFTER_OTHERS)?;
+        let name = measured.name.strip_suffix(BEFORE_SUFFIX)?;
         Some((name.to_owned(), measured.name.clone(), BEFORE_MAX))
     });
     targets

@@ -9,7 +9,7 @@ use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::BackfillError;
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
-use crate::clerk::roster::{self, SubjectKindList};
+use crate::clerk::roster::{self, SubjectListKind};
 use crate::config::note_keys::OWNER_KEY;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject, SubscriptionId};
@@ -77,7 +77,7 @@ struct PendingLookup {
 #[derive(Clone, Debug)]
 enum CensusRequest {
     Subscriptions { after: Option<SubscriptionId> },
-    Members { kind: SubjectKindList, offset: usize },
+    Members { kind: SubjectListKind, offset: usize },
     Session(PendingLookup),
     Search { what: Searched, subject: Subject, page: Option<String>, pages: usize },
 }
@@ -89,8 +89,8 @@ impl Census {
         let questions = match scope {
             Scope::All => vec![
                 CensusRequest::Subscriptions { after: None },
-                CensusRequest::Members { kind: SubjectKindList::Users, offset: 0 },
-                CensusRequest::Members { kind: SubjectKindList::Organizations, offset: 0 },
+                CensusRequest::Members { kind: SubjectListKind::Users, offset: 0 },
+                CensusRequest::Members { kind: SubjectListKind::Organizations, offset: 0 },
             ],
             Scope::Subject(subject) => {
                 census.people.entry(subject.clone()).or_default();
@@ -202,8 +202,8 @@ impl Census {
                 let page = roster::SubjectPage::read(outcome, kind, &state.settings.plan_key)
                     .map_err(|error| SyncError::from_clerk(&error))?;
                 let counted = match kind {
-                    SubjectKindList::Users => &mut self.counts.users,
-                    SubjectKindList::Organizations => &mut self.counts.organizations,
+                    SubjectListKind::Users => &mut self.counts.users,
+                    SubjectListKind::Organizations => &mut self.counts.organizations,
                 };
                 *counted = bounded(*counted, page.members)?;
                 let next = page

@@ -12,7 +12,7 @@ pub const PAGE_MEMBERS_MAX: usize = 500;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubjectKindList {
+pub enum SubjectListKind {
     /// Users.
     Users,
     /// Organisations.
@@ -32,14 +32,14 @@ pub struct SubjectPage {
 
 /// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and moves
 /// nobody.
-pub fn list(api: BackendApi<'_>, kind: SubjectKindList, offset: usize) -> Callout {
+pub fn list(api: BackendApi<'_>, kind: SubjectListKind, offset: usize) -> Callout {
     let base_path = &api.upstream.base_path;
     let limit = PAGE_MEMBERS_MAX;
     let path = match kind {
-        SubjectKindList::Users => {
+        SubjectListKind::Users => {
             format!("{base_path}/users?limit={limit}&offset={offset}&order_by=created_at")
         }
-        SubjectKindList::Organizations => {
+        SubjectListKind::Organizations => {
             format!("{base_path}/organizations?order_by=created_at&limit={limit}&offset={offset}")
         }
     };
@@ -51,20 +51,20 @@ impl SubjectPage {
     ///
     /// # Errors
     /// [`ClerkApiError`].
-    pub fn read(outcome: &Outcome<'_>, kind: SubjectKindList, plan_key: &str) -> Result<Self, ClerkApiError> {
+    pub fn read(outcome: &Outcome<'_>, kind: SubjectListKind, plan_key: &str) -> Result<Self, ClerkApiError> {
         let answer: Value = json::read(success(outcome)?).map_err(|_| ClerkApiError::Unreadable)?;
         // Users come as a list, organisations in an object beside their number.
         let members = match kind {
-            SubjectKindList::Users => answer.as_array(),
-            SubjectKindList::Organizations => answer.get("data").and_then(Value::as_array),
+            SubjectListKind::Users => answer.as_array(),
+            SubjectListKind::Organizations => answer.get("data").and_then(Value::as_array),
         };
         let members = members.filter(|members| members.len() <= PAGE_MEMBERS_MAX);
         let mut page = SubjectPage::default();
         for member in members.ok_or(ClerkApiError::Unreadable)? {
             let id = member.get("id").and_then(Value::as_str).ok_or(ClerkApiError::Unreadable)?;
             let subject = match kind {
-                SubjectKindList::Users => UserId::parse(id).map(Subject::User),
-                SubjectKindList::Organizations => OrganizationId::parse(id).map(Subject::Organization),
+                SubjectListKind::Users => UserId::parse(id).map(Subject::User),
+                SubjectListKind::Organizations => OrganizationId::parse(id).map(Subject::Organization),
             };
             let metadata = |name| member.get(name).unwrap_or(&Value::Null);
             let record =
@@ -90,7 +90,7 @@ mod tests {
     use crate::http::HeaderMap;
     use serde_json::json;
 
-    fn read(kind: SubjectKindList, body: &Value) -> Result<SubjectPage, ClerkApiError> {
+    fn read(kind: SubjectListKind, body: &Value) -> Result<SubjectPage, ClerkApiError> {
         let (headers, body) = (HeaderMap::default(), body.to_string());
         SubjectPage::read(
             &Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() },
@@ -105,13 +105,13 @@ mod tests {
             |id: &str| json!({"id": id, "public_metadata": {"plan": "pro"}, "private_metadata": null});
         let record = || Record { plan: Some("pro".to_owned()), ..Record::default() };
         for (kind, ids) in [
-            (SubjectKindList::Users, ["user_1", "user/2"]),
-            (SubjectKindList::Organizations, ["org_1", "user_2"]),
+            (SubjectListKind::Users, ["user_1", "user/2"]),
+            (SubjectListKind::Organizations, ["org_1", "user_2"]),
         ] {
             let members = json!(ids.map(member));
             let body = match kind {
-                SubjectKindList::Users => members,
-                SubjectKindList::Organizations => json!({"data": members, "total_count": 2}),
+                SubjectListKind::Users => members,
+                SubjectListKind::Organizations => json!({"data": members, "total_count": 2}),
             };
             let page = read(kind, &body).unwrap();
             assert_eq!(page.records, [(Subject::parse(ids[0]).unwrap(), record())]);
@@ -123,10 +123,10 @@ mod tests {
     fn what_is_no_page_is_refused() {
         let too_many = json!(vec![json!({"id": "user_1"}); PAGE_MEMBERS_MAX + 1]);
         for (kind, body) in [
-            (SubjectKindList::Users, json!({"data": []})),
-            (SubjectKindList::Organizations, json!([])),
-            (SubjectKindList::Users, json!([{"object": "user"}])),
-            (SubjectKindList::Users, too_many),
+            (SubjectListKind::Users, json!({"data": []})),
+            (SubjectListKind::Organizations, json!([])),
+            (SubjectListKind::Users, json!([{"object": "user"}])),
+            (SubjectListKind::Users, too_many),
         ] {
             assert_eq!(read(kind, &body), Err(ClerkApiError::Unreadable));
         }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn only_a_full_page_may_have_a_next_one() {
         for (members, full) in [(PAGE_MEMBERS_MAX - 1, false), (PAGE_MEMBERS_MAX, true)] {
-            let page = read(SubjectKindList::Users, &json!(vec![json!({"id": "user_1"}); members])).unwrap();
+            let page = read(SubjectListKind::Users, &json!(vec![json!({"id": "user_1"}); members])).unwrap();
             assert_eq!(page.is_full(), full, "{members}");
         }
     }

@@ -1,7 +1,9 @@
 //! The gate's section, checked.
 
-use super::document::gate::{Cors, Jwks, OnError, PlanGate, WrittenKeys, WrittenPlanClaims};
-use super::document::gate::{IdentityHeader, RateLimitHeaders, SubjectKind, Unmatched, WrittenStore};
+use super::document::gate::{
+    Cors, IdentityHeader, Jwks, OnError, PlanGate, RateLimitHeaders, SubjectKind, Unmatched, WrittenKeys,
+    WrittenPlanClaims, WrittenStore,
+};
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
 use super::rules::{self, Rule};

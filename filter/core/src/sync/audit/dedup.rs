@@ -27,8 +27,8 @@ const ENTRIES_MAX: usize = 24;
 /// The longest name of a plan that is remembered; the configuration allows no longer one.
 const PLAN_BYTES_MAX: usize = 64;
 
-const WHOSE_BYTES: usize = 8;
-const MARK_BYTES: usize = WHOSE_BYTES + 16;
+const SUBJECT_HASH_BYTES: usize = 8;
+const MARK_BYTES: usize = SUBJECT_HASH_BYTES + 16;
 const TIME_BYTES: usize = 8;
 /// The stage, the action and the lengths of the plans' names.
 const FLAG_BYTES: usize = 4;
@@ -77,12 +77,12 @@ impl AuditedChange {
     /// Where it is remembered that the subject's record is to show this.
     pub(crate) fn of(subject: &Subject, shown: &Record, namespace: &str) -> Self {
         let subject = subject.as_str();
-        let whose = Sha256::digest(subject.as_bytes());
-        let bucket = whose.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
+        let subject_hash = Sha256::digest(subject.as_bytes());
+        let bucket = subject_hash.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
         // The parts that the audit goes by, in a form that is the same in each worker.
         let what = Sha256::digest(format!("{:?} {:?}", shown.plan, shown.subscription).as_bytes());
         let mut mark = [0; MARK_BYTES];
-        let bytes = whose.iter().take(WHOSE_BYTES).chain(what.iter());
+        let bytes = subject_hash.iter().take(SUBJECT_HASH_BYTES).chain(what.iter());
         mark.iter_mut().zip(bytes).for_each(|(mark, byte)| *mark = *byte);
         AuditedChange { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
     }
@@ -142,7 +142,8 @@ impl AuditedChange {
 
     /// What was told of the subject last. What was written last stands last.
     fn told_last(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
-        let of_subject = |entry: &DedupEntry| entry.mark.get(..WHOSE_BYTES) == self.mark.get(..WHOSE_BYTES);
+        let of_subject =
+            |entry: &DedupEntry| entry.mark.get(..SUBJECT_HASH_BYTES) == self.mark.get(..SUBJECT_HASH_BYTES);
         entries(bucket).filter(|entry| of_subject(entry) && !entry.intended && entry.holds(now)).last()
     }
 
