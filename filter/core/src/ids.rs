@@ -129,7 +129,7 @@ id!(
     /// A session of a Clerk user.
     SessionId, Form::Generated("sess_"));
 id!(
-    /// A Clerk organisation.
+    /// A Clerk organization.
     OrganizationId, Form::Generated("org_"));
 
 impl From<StripeEventId> for EventId {
@@ -138,17 +138,17 @@ impl From<StripeEventId> for EventId {
     }
 }
 
-/// Whose plan it is: the user or the organisation that a subscription pays for.
+/// Whose plan it is: the user or the organization that a subscription pays for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A Clerk user.
     User(UserId),
-    /// A Clerk organisation.
+    /// A Clerk organization.
     Organization(OrganizationId),
 }
 
 impl Subject {
-    /// Takes a user's or an organisation's id.
+    /// Takes a user's or an organization's id.
     ///
     /// # Errors
     /// [`IdError`] if it is neither.

@@ -15,7 +15,7 @@ const METADATA_BYTES_MAX: usize = 8 * 1024;
 
 /// The fields that `PATCH` of a user takes besides metadata: those that a test could meet.
 const USER_FIELDS: [&str; 6] = ["external_id", "first_name", "last_name", "locale", "password", "username"];
-/// The same for an organisation.
+/// The same for an organization.
 const ORGANIZATION_FIELDS: [&str; 4] = ["admin_delete_enabled", "max_allowed_memberships", "name", "slug"];
 
 /// What the server and the handle share.
@@ -24,7 +24,7 @@ pub(super) struct ClerkBackendApi {
     pub(super) state: Mutex<ClerkState>,
 }
 
-/// Users or organisations.
+/// Users or organizations.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     User,

@@ -54,7 +54,7 @@ impl ClerkError {
         Self::new(404, "resource_not_found", "not found", format!("No user was found with id {id}"))
     }
 
-    /// No such organisation.
+    /// No such organization.
     pub fn organization_not_found() -> Self {
         Self::new(404, "resource_not_found", "not found", "Given organization not found.".to_owned())
     }
@@ -107,7 +107,7 @@ impl ClerkError {
         Self::new(422, "form_param_exceeds_allowed_size", &text.clone(), text).param(name)
     }
 
-    /// Too many writes of one user or organisation.
+    /// Too many writes of one user or organization.
     pub fn too_many_requests(retry_after_s: u64) -> Self {
         let text = "Too many requests. Please try again in a bit.";
         let error = Self::new(429, "too_many_requests", "Too many requests", text.to_owned());

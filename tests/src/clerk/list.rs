@@ -1,4 +1,4 @@
-//! The lists of users and organisations: <https://clerk.com/docs/reference/backend-api/tag/Users>. Filters that Tollgate
+//! The lists of users and organizations: <https://clerk.com/docs/reference/backend-api/tag/Users>. Filters that Tollgate
 //! does not use are refused, not ignored.
 
 use serde_json::{Value, json};

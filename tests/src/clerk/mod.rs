@@ -37,7 +37,7 @@ pub struct ClerkSettings {
     pub version: String,
     /// The instance's Frontend API URL, which its tokens name as their issuer.
     pub issuer: String,
-    /// Whether writes are limited as Clerk limits them: 10 in 10 seconds for each user or organisation.
+    /// Whether writes are limited as Clerk limits them: 10 in 10 seconds for each user or organization.
     pub rate_limit: bool,
 }
 
@@ -124,36 +124,36 @@ impl FakeClerk {
         state.users.push(user);
     }
 
-    /// Adds an organisation, or replaces the one of the same id.
+    /// Adds an organization, or replaces the one of the same id.
     pub fn put_organization(&self, organization: Organization) {
         let mut state = self.state();
         state.organizations.retain(|present| present.id != organization.id);
         state.organizations.push(organization);
     }
 
-    /// Deletes the user or the organisation of that id, if there is one.
+    /// Deletes the user or the organization of that id, if there is one.
     pub fn delete(&self, id: &str) {
         let mut state = self.state();
         state.users.retain(|user| user.id != id);
         state.organizations.retain(|organization| organization.id != id);
     }
 
-    /// The `public_metadata` of a user or an organisation; null if there is none of that id.
+    /// The `public_metadata` of a user or an organization; null if there is none of that id.
     pub fn public_metadata(&self, id: &str) -> Value {
         self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.public.clone())
     }
 
-    /// The `private_metadata` of a user or an organisation; null if there is none of that id.
+    /// The `private_metadata` of a user or an organization; null if there is none of that id.
     pub fn private_metadata(&self, id: &str) -> Value {
         self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.private.clone())
     }
 
-    /// The plan in a user's or an organisation's `public_metadata`.
+    /// The plan in a user's or an organization's `public_metadata`.
     pub fn plan(&self, id: &str) -> Option<String> {
         self.public_metadata(id)["plan"].as_str().map(str::to_owned)
     }
 
-    /// Replaces the `public_metadata` of a user or an organisation, as its owner could in the dashboard.
+    /// Replaces the `public_metadata` of a user or an organization, as its owner could in the dashboard.
     ///
     /// # Panics
     /// If there is none of that id.
@@ -186,10 +186,10 @@ impl FakeClerk {
             .key(state.keys[0])
     }
 
-    /// The same with an active organisation, whose metadata is under `org_public_metadata`.
+    /// The same with an active organization, whose metadata is under `org_public_metadata`.
     ///
     /// # Panics
-    /// If there is no such user or organisation.
+    /// If there is no such user or organization.
     pub fn organization_token(&self, user: &str, organization: &str) -> Token {
         let metadata = self.public_metadata(organization);
         assert!(!metadata.is_null(), "Clerk has no {organization}");

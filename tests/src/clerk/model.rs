@@ -1,18 +1,18 @@
-//! Users and organisations, and how the Backend API shows them.
+//! Users and organizations, and how the Backend API shows them.
 
 use serde_json::{Value, json};
 
 use super::{ClerkState, empty};
 use crate::fake::unix_now;
 
-/// The metadata of a user or an organisation.
+/// The metadata of a user or an organization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClerkMetadata {
     /// Seen by everyone, written by the server.
     pub public: Value,
     /// Seen and written by the server.
     pub private: Value,
-    /// Written by the user himself; organisations have none.
+    /// Written by the user himself; organizations have none.
     pub unsafe_: Value,
 }
 
@@ -35,7 +35,7 @@ pub struct User {
     pub updated_at: i64,
 }
 
-/// An organisation.
+/// An organization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Organization {
     /// `org_…`
@@ -96,7 +96,7 @@ macro_rules! subject {
 subject!(User);
 subject!(Organization);
 
-/// What users and organisations have in common.
+/// What users and organizations have in common.
 pub trait Member {
     /// The id.
     fn id(&self) -> &str;
@@ -193,7 +193,7 @@ impl Organization {
 }
 
 impl ClerkState {
-    /// The metadata of the user or organisation of that id.
+    /// The metadata of the user or organization of that id.
     pub(super) fn metadata_of(&self, id: &str) -> Option<&ClerkMetadata> {
         let user = self.users.iter().find(|user| user.id == id).map(|user| &user.metadata);
         user.or_else(|| self.organizations.iter().find(|o| o.id == id).map(|o| &o.metadata))

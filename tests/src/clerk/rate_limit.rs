@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many writes one user or organisation may see in [`WINDOW`].
+/// How many writes one user or organization may see in [`WINDOW`].
 const WRITES_MAX: usize = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// When each user or organisation was written, as far back as it matters.
+/// When each user or organization was written, as far back as it matters.
 #[derive(Default)]
 pub struct RateLimit {
     writes: HashMap<String, Vec<Instant>>,

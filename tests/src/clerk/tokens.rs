@@ -99,7 +99,7 @@ impl Token {
         self.header("oiat", json!(at))
     }
 
-    /// The same with an active organisation, in the form of the token's version; `role` without `org:`.
+    /// The same with an active organization, in the form of the token's version; `role` without `org:`.
     #[must_use]
     pub fn organization(self, id: &str, role: &str) -> Self {
         let slug = id.trim_start_matches("org_").to_lowercase();

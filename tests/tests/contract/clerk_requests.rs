@@ -102,7 +102,7 @@ fn full() -> Record {
     }
 }
 
-/// A fake with a user and an organisation, that does not mind how often it is written to.
+/// A fake with a user and an organization, that does not mind how often it is written to.
 async fn clerk() -> FakeClerk {
     let clerk = FakeClerk::start_with(ClerkSettings { rate_limit: false, ..ClerkSettings::default() }).await;
     clerk.put_user(User::new("user_1"));

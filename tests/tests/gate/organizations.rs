@@ -1,4 +1,4 @@
-//! Whose plan and whose counter it is: the active organisation's, or the user's where none is active.
+//! Whose plan and whose counter it is: the active organization's, or the user's where none is active.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn whose(standalone: Standalone, subject: &str) -> Standalone {
     })
 }
 
-/// A user, an organisation with this plan, and a token in which it is active.
+/// A user, an organization with this plan, and a token in which it is active.
 fn member(gateway: &Gateway, user: &str, organization: &str, plan: &str) -> String {
     gateway.clerk.put_user(User::new(user).public_metadata(json!({"plan": "free"})));
     gateway.clerk.put_organization(Organization::new(organization).public_metadata(json!({"plan": plan})));

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The version of the API that the requests are written for.
 pub const API_VERSION: &str = "2026-05-12";
 
-/// The code with which Clerk says that a user or an organisation does not exist, or no longer.
+/// The code with which Clerk says that a user or an organization does not exist, or no longer.
 const NOT_FOUND: &str = "resource_not_found";
 
 /// How much of an error's code is kept.
@@ -29,7 +29,7 @@ impl<'a> BackendApi<'a> {
         BackendApi { upstream }
     }
 
-    /// Asks for a user or an organisation.
+    /// Asks for a user or an organization.
     pub fn read(&self, subject: &Subject) -> Callout {
         self.callout("GET", format!("{}/{}", self.upstream.base_path, resource(subject)), Vec::new())
     }
@@ -66,7 +66,7 @@ fn resource(subject: &Subject) -> String {
 /// Why Clerk's record is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClerkApiError {
-    /// Clerk has no such user or organisation.
+    /// Clerk has no such user or organization.
     #[error("Clerk has no such user or organization")]
     Gone,
     /// The secret key is missing, wrong, or may not do this.
@@ -98,7 +98,7 @@ pub enum ClerkApiError {
         /// The first error's code, empty if there is none.
         code: String,
     },
-    /// An answer of 200 that is no user or organisation, or another than was asked for.
+    /// An answer of 200 that is no user or organization, or another than was asked for.
     #[error(
         "Clerk's answer is not the user or organization that was asked for: check authority and base_path"
     )]

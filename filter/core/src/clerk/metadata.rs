@@ -1,4 +1,4 @@
-//! What Tollgate keeps in Clerk about a user or an organisation, and the patch that turns one record into another.
+//! What Tollgate keeps in Clerk about a user or an organization, and the patch that turns one record into another.
 
 use super::plan_claim;
 use crate::ids::{CustomerId, SubscriptionId};

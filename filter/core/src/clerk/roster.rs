@@ -1,4 +1,4 @@
-//! The lists of all users and of all organisations, page by page, and Tollgate's record of each.
+//! The lists of all users and of all organizations, page by page, and Tollgate's record of each.
 
 use super::api::{BackendApi, ClerkApiError, success};
 use super::metadata::Record;
@@ -7,7 +7,7 @@ use crate::ids::{OrganizationId, Subject, UserId};
 use crate::json;
 use serde_json::Value;
 
-/// The most users or organisations that one page is asked to hold: Clerk's maximum.
+/// The most users or organizations that one page is asked to hold: Clerk's maximum.
 pub const PAGE_MEMBERS_MAX: usize = 500;
 
 /// What is listed.
@@ -15,7 +15,7 @@ pub const PAGE_MEMBERS_MAX: usize = 500;
 pub enum SubjectListKind {
     /// Users.
     Users,
-    /// Organisations.
+    /// Organizations.
     Organizations,
 }
 
@@ -53,7 +53,7 @@ impl SubjectPage {
     /// [`ClerkApiError`].
     pub fn read(outcome: &Outcome<'_>, kind: SubjectListKind, plan_key: &str) -> Result<Self, ClerkApiError> {
         let answer: Value = json::read(success(outcome)?).map_err(|_| ClerkApiError::Unreadable)?;
-        // Users come as a list, organisations in an object beside their number.
+        // Users come as a list, organizations in an object beside their number.
         let members = match kind {
             SubjectListKind::Users => answer.as_array(),
             SubjectListKind::Organizations => answer.get("data").and_then(Value::as_array),

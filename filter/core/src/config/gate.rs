@@ -95,7 +95,7 @@ pub struct Gate {
 pub struct PlanClaims {
     /// A user's.
     pub user: Vec<ClaimSource>,
-    /// An organisation's.
+    /// An organization's.
     pub organization: Vec<ClaimSource>,
 }
 

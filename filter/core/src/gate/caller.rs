@@ -17,7 +17,7 @@ use serde_json::Map;
 pub(crate) struct Caller {
     /// The token's claims, without those that are read only once.
     pub(crate) session: Session,
-    /// Whose plan and whose counter it is; `None` if it would be an organisation's and none is active.
+    /// Whose plan and whose counter it is; `None` if it would be an organization's and none is active.
     pub(crate) subject: Option<Subject>,
     plan: Rank,
     grace_until: Option<Micros>,

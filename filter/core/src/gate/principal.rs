@@ -58,7 +58,7 @@ impl Principal {
         features
     }
 
-    /// Whether it should be an organisation's plan and there is no organisation.
+    /// Whether it should be an organization's plan and there is no organization.
     pub(super) fn lacks_organization(&self) -> bool {
         self.counter_owner().is_none()
     }

@@ -26,7 +26,7 @@ pub(crate) enum Refusal {
     NoRule,
     /// The route names a rule that is not configured.
     UnknownRule,
-    /// The rule asks for an organisation's plan and the session has none active.
+    /// The rule asks for an organization's plan and the session has none active.
     OrganizationRequired,
     /// A higher plan is needed.
     PlanRequired {

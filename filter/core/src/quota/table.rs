@@ -76,7 +76,7 @@ pub struct CounterKey {
 /// Whose counters a [`BucketTable`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callers {
-    /// Users and organisations, by id.
+    /// Users and organizations, by id.
     SignedIn,
     /// Everyone else, by address: a table of its own, so that a flood of addresses evicts no signed-in caller. It has
     /// a quarter of the others' buckets, since addresses cost nothing.

@@ -16,7 +16,7 @@ pub struct Session {
     pub user: UserId,
     /// `sid`: in which session.
     pub session: Option<SessionId>,
-    /// The active organisation: `o.id` in version 2, `org_id` in version 1.
+    /// The active organization: `o.id` in version 2, `org_id` in version 1.
     pub organization: Option<OrganizationId>,
     /// `iss`; `None` if it is missing or no text.
     pub issuer: Option<String>,
@@ -120,7 +120,7 @@ fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, TokenError>
     }
 }
 
-/// The active organisation. Each version has its own claim, and only that one counts: the other may be a custom claim
+/// The active organization. Each version has its own claim, and only that one counts: the other may be a custom claim
 /// that shows what the user wrote.
 fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, TokenError> {
     let second_version = match claims.get("v") {

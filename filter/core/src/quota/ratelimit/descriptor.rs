@@ -14,7 +14,7 @@ const DAY_BYTES: usize = 10;
 /// Whose counters of which limit: the part of a descriptor that all windows of the limit have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CounterOf {
-    /// The id of a user or an organisation, or an address.
+    /// The id of a user or an organization, or an address.
     pub subject: String,
     /// The limit's name.
     pub limit: String,

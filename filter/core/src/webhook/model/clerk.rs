@@ -1,4 +1,4 @@
-//! Clerk in memory: users and organisations with their metadata, and the part of its Backend API that is used.
+//! Clerk in memory: users and organizations with their metadata, and the part of its Backend API that is used.
 
 use super::answer::FakeAnswer;
 use serde_json::{Map, Value, json};
@@ -54,7 +54,7 @@ impl Clerk {
         }
     }
 
-    /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organisations.
+    /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
     pub(super) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeAnswer {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         if let [kind] = segments.as_slice() {

@@ -27,7 +27,7 @@ pub(super) fn owner(stripe: &Stripe, subscription: &FakeSubscription) -> Option<
         .or(reference)
 }
 
-/// Whom metadata name: the organisation before the user.
+/// Whom metadata name: the organization before the user.
 pub(super) fn named(metadata: &FakeMetadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
