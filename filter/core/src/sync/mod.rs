@@ -30,7 +30,5 @@ pub(crate) use ownership::{
 };
 pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
-#[cfg(test)]
-pub(crate) use subject::CUSTOMERS_MAX;
 pub use subject::{RecordChange, SubjectStatus};
 pub(crate) use trigger::{About, Trigger};

@@ -8,8 +8,6 @@
 mod arrival;
 mod delivery;
 mod metrics;
-#[cfg(test)]
-mod model;
 mod receipt;
 mod refusal;
 mod remembered_events;

@@ -22,7 +22,7 @@ const DELIVERY_BYTES_MAX: usize = 16 << 20;
 pub struct WebhookWorker<S> {
     pub(super) source: S,
     pub(super) endpoint: Endpoint,
-    pub(crate) sync: SyncState,
+    pub(super) sync: SyncState,
     pub(super) held: HeldRequests,
     /// Limits the lines about refused signatures.
     pub(super) refusal_logged: LogLimit,

@@ -8,8 +8,6 @@ mod subject_sync;
 mod target_plan;
 mod target_record;
 
-#[cfg(test)]
-pub(crate) use customer_list::CUSTOMERS_MAX;
 pub(crate) use request::SubjectRequest;
 pub(in crate::sync) use subject_sync::SubjectSync;
 pub use subject_sync::{RecordChange, SubjectStatus};

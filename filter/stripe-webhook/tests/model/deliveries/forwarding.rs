@@ -1,0 +1,91 @@
+//! `mode: forward`: which events go on to the upstream, and what is said with them.
+
+use crate::harness::{Bench, Delivered, End, Ending, START_S, Sending, signed};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The two header fields that are set, and the names of those that are removed.
+fn forwarded(delivered: &Delivered) -> (Vec<String>, Vec<String>) {
+    let End::Forward(forward) = &delivered.passage_end else { panic!("{delivered:?}") };
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let set = forward.set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    (set, forward.remove.iter().map(|name| text(name)).collect())
+}
+
+fn bench() -> (Bench, usize) {
+    let mut bench = Bench::configured(json!({"mode": "forward"}));
+    bench.world.clerk.add("user_1");
+    bench.world.stripe.add_customer("cus_1", &[]);
+    let event =
+        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    (bench, event)
+}
+
+#[test]
+fn an_event_goes_on_with_what_came_of_it_and_so_do_duplicates() {
+    let (mut bench, event) = bench();
+    for _ in 0..2 {
+        let body = bench.world.stripe.events[event].body.clone();
+        let mut sending = signed(&body, START_S);
+        sending.headers.push(("x-tollgate-stripe-result", "forged".to_owned()));
+        sending.headers.push(("x_tollgate_stripe_event", "forged".to_owned()));
+        let (set, removed) = forwarded(&bench.send(&sending));
+        assert_eq!(set, ["x-tollgate-stripe-event: evt_0", "x-tollgate-stripe-result: processed"]);
+        assert_eq!(removed, ["x-tollgate-stripe-result", "x_tollgate_stripe_event"]);
+    }
+    let event = bench.world.stripe.emit("invoice.created", r#"{"id":"in_1"}"#, "{}", BTreeSet::new());
+    let (set, _) = forwarded(&bench.deliver(event));
+    assert_eq!(set, ["x-tollgate-stripe-event: evt_1", "x-tollgate-stripe-result: ignored"]);
+}
+
+#[test]
+fn an_event_is_remembered_once_the_upstream_has_taken_it() {
+    let (mut bench, event) = bench();
+    for (why, status, result) in [
+        ("the first delivery, which the upstream fails to take", 500, "processed"),
+        ("so it is synced again, and sent elsewhere", 302, "processed"),
+        ("and again, until it is taken", 204, "processed"),
+        ("a duplicate goes on and costs no callout", 500, "already_received"),
+        ("whatever the upstream says to that", 200, "already_received"),
+    ] {
+        let delivered = bench.deliver(event);
+        let (set, _) = forwarded(&delivered);
+        assert_eq!(set[1], format!("x-tollgate-stripe-result: {result}"), "{why}");
+        assert_eq!(delivered.sent.is_empty(), result == "already_received", "{why}");
+        bench.respond(delivered, status);
+    }
+}
+
+#[test]
+fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
+    let (mut bench, event) = bench();
+    bench.fails = |_| Some(Ending::TimedOut);
+    assert_eq!(bench.deliver(event).answer(), (503, "upstream_unavailable"));
+    let other_mode =
+        bench.world.stripe.events[event].body.replace(r#""livemode":true"#, r#""livemode":false"#);
+    assert_eq!(bench.send(&signed(&other_mode, START_S)).answer(), (200, "ignored"));
+    assert_eq!(bench.send(&signed("{}", START_S)).answer(), (400, "invalid_payload"));
+}
+
+#[test]
+fn nothing_that_the_service_could_take_for_the_webhook_goes_on_unverified() {
+    let (mut bench, _) = bench();
+    let mut sends = |path: &'static str, field: (&'static str, &str)| {
+        let headers = vec![(field.0, field.1.to_owned())];
+        match bench.send(&Sending { path, headers, ..signed("{}", START_S) }).passage_end {
+            End::Forward(_) => 200,
+            End::Reply(reply) => reply.status,
+        }
+    };
+    for (why, path, field, status) in [
+        ("another path", "/webhooks/clerk", ("accept", "*/*"), 200),
+        ("a format's suffix", "/webhooks/stripe.json", ("accept", "*/*"), 400),
+        ("decoded twice", "/webhooks/%2573tripe", ("accept", "*/*"), 400),
+        ("a header field that replaces the path", "/free", ("x-original-url", "/webhooks/stripe"), 400),
+        ("in another spelling", "/free", ("x_rewrite_url", "https://x/Webhooks/stripe/?x"), 400),
+        ("one that replaces it by another", "/free", ("x-original-url", "/webhooks/clerk"), 200),
+        ("an address in a segment", "/reports/ada%40example.com", ("accept", "*/*"), 200),
+    ] {
+        assert_eq!(sends(path, field), status, "{why}: {path}");
+    }
+}

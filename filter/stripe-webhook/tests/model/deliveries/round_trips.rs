@@ -1,0 +1,151 @@
+//! How long a sync takes: round trips one after the other, the deadline, and no write without a need.
+
+use crate::harness::{Bench, Ending, START_S, is_to, parts};
+use std::time::Duration;
+use tollgate_core::time::Micros;
+
+const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
+
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.world.clerk.add("user_1");
+    bench
+}
+
+/// A bench, and the event that is delivered in it.
+type RoundTripCase = fn(&mut Bench) -> usize;
+
+#[test]
+fn the_write_comes_after_two_round_trips_when_the_event_names_the_subject() {
+    let cases: [(&str, RoundTripCase); 5] = [
+        ("the subscription names it", |bench| {
+            bench.world.stripe.add_customer("cus_1", &[]);
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER)
+        }),
+        ("a product's metadata name the plan", |bench| {
+            bench.world.stripe.add_customer("cus_1", &[]);
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &USER)
+        }),
+        ("the session names it by metadata", |bench| {
+            bench.world.stripe.add_customer("cus_1", &[]);
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+            bench.world.stripe.add_session("sub_1", &USER, None)
+        }),
+        ("the session names it by reference", |bench| {
+            bench.world.stripe.add_customer("cus_1", &[]);
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+            bench.world.stripe.add_session("sub_1", &[], Some("user_1"))
+        }),
+        ("a payment failed, and the open invoices decide", |bench| {
+            bench.world.stripe.add_customer("cus_1", &[]);
+            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+            bench.world.stripe.clock_s = START_S - 60;
+            bench.world.stripe.fail_payment("sub_1", "subscription_cycle")
+        }),
+    ];
+    for (why, case) in cases {
+        let mut bench = bench();
+        let event = case(&mut bench);
+        let delivered = bench.deliver(event);
+        assert_eq!(delivered.answer(), (200, "processed"), "{why}");
+        assert_eq!(bench.plan("user_1"), Some("pro"), "{why}");
+        assert_eq!(delivered.round_trips(), (2, 4), "{why}: {:#?}", delivered.sent);
+    }
+}
+
+#[test]
+fn the_longest_way_to_a_write_is_four_round_trips() {
+    // Another customer of the subject holds a subscription that only its session names, and that only its product's
+    // metadata map.
+    let second_customer = |bench: &mut Bench| {
+        bench.world.stripe.add_customer("cus_0", &[]);
+        bench.world.stripe.add_subscription("sub_0", "cus_0", "price_pro", &USER);
+        bench.deliver_from(0);
+        bench.world.stripe.prices.get_mut("price_ent").unwrap().product = "prod_ent".into();
+        bench.world.stripe.add_subscription("sub_o", "cus_0", "price_by_product", &[]);
+        bench.world.stripe.add_session("sub_o", &USER, None);
+    };
+    let mut bench = bench();
+    second_customer(&mut bench);
+    bench.world.stripe.add_customer("cus_1", &[]);
+    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
+    bench.world.stripe.add_session("sub_1", &USER, None);
+    let delivered = bench.deliver(event);
+    assert_eq!(bench.plan("user_1"), Some("enterprise"));
+    assert_eq!(delivered.round_trips().0, 4, "{:#?}", delivered.sent);
+}
+
+#[test]
+fn the_same_truth_twice_is_written_once() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    bench.world.stripe.add_session("sub_1", &USER, None);
+    bench.world.stripe.clock_s = START_S - 60;
+    bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
+    bench.deliver_from(0);
+    assert_eq!(bench.world.clerk.writes, 1);
+    // Whatever event comes, and however often, as long as nothing changes.
+    for event in 0..bench.world.stripe.events.len() {
+        bench.world.now = bench.world.now.plus(Duration::from_secs(100));
+        let delivered = bench.deliver(event);
+        assert_eq!((delivered.answer(), delivered.writes().len()), ((200, "processed"), 0), "event {event}");
+        assert_eq!(delivered.body["changed"], false);
+    }
+}
+
+#[test]
+fn only_what_differs_is_written() {
+    let mut bench = bench();
+    bench.world.stripe.add_customer("cus_1", &[]);
+    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    bench.deliver_from(0);
+    let event = bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true).unwrap();
+    bench.callouts.clear();
+    bench.deliver(event);
+    let bodies: Vec<_> = bench
+        .callouts
+        .iter()
+        .filter(|callout| is_to(callout, "PATCH", "/v1/users/user_1/metadata"))
+        .map(|callout| parts(callout).3.escape_ascii().to_string().replace('\\', ""))
+        .collect();
+    assert_eq!(bodies, [r#"{"public_metadata":{"subscription":{"cancel_at_period_end":true}}}"#]);
+}
+
+#[test]
+fn no_answer_takes_longer_than_eight_seconds() {
+    for (callout_ms, want) in [
+        (1_900, (200, "processed")), // 4 × 1.9 s
+        (1_999, (200, "processed")),
+        (2_700, (503, "out_of_time")), // if the cluster's own timeout did not hold: the fourth may not start
+    ] {
+        let mut bench = bench();
+        bench.callout_takes = Duration::from_millis(callout_ms);
+        bench.world.stripe.add_customer("cus_1", &[]);
+        let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+        let began = bench.world.now;
+        let delivered = bench.deliver(event);
+        assert_eq!(delivered.answer(), want, "{callout_ms} ms");
+        let given = |callout: &tollgate_core::http::Callout| callout.timeout;
+        assert!(bench.callouts.iter().map(given).max() <= Some(Duration::from_secs(2)));
+        assert!(delivered.status == 503 || bench.world.now.since(began) <= Duration::from_secs(8));
+    }
+}
+
+#[test]
+fn each_callout_gets_what_is_left_at_most() {
+    let mut bench = bench();
+    bench.callout_takes = Duration::from_millis(1_950);
+    bench.world.stripe.add_customer("cus_1", &[]);
+    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    let began = Micros::from_secs(START_S);
+    bench.deliver(event);
+    assert!(bench.world.now.since(began) < Duration::from_secs(8));
+    assert_eq!(bench.callouts.last().unwrap().timeout, Duration::from_secs(2), "2.15 s were left");
+    bench.fails = |callout| is_to(callout, "PATCH", "/").then_some(Ending::TimedOut);
+    bench.callout_takes = Duration::from_millis(2_200);
+    let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
+    bench.callouts.clear();
+    assert_eq!(bench.deliver(event).answer(), (503, "upstream_unavailable"));
+    assert_eq!(bench.callouts.last().unwrap().timeout, Duration::from_secs(2), "3.6 s were left");
+}

@@ -1,0 +1,125 @@
+//! Clerk in memory: users and organizations with their metadata, and the part of its Backend API that is used.
+
+use super::response::FakeAnswer;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// How many customers a record lists at most.
+pub(crate) const LISTED_CUSTOMERS_MAX: usize = 20;
+
+/// What is so at Clerk at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clerk {
+    pub(crate) subjects: BTreeMap<String, FakeSubject>,
+    /// How many writes there were.
+    pub(crate) writes: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeSubject {
+    pub(crate) public: Value,
+    pub(crate) private: Value,
+}
+
+impl FakeSubject {
+    pub(crate) fn plan(&self) -> Option<&str> {
+        self.public.get("plan").and_then(Value::as_str)
+    }
+
+    pub(crate) fn granted_by(&self) -> Option<&str> {
+        self.private.get("stripe_subscription").and_then(Value::as_str)
+    }
+
+    pub(crate) fn status(&self) -> Option<&str> {
+        self.public.get("subscription").and_then(|note| note.get("status")).and_then(Value::as_str)
+    }
+
+    /// The keys of one of the maps of customers.
+    pub(crate) fn customers(&self, name: &str) -> Vec<&str> {
+        let map = self.private.get(name).and_then(Value::as_object);
+        map.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+}
+
+impl Clerk {
+    pub(crate) fn add(&mut self, id: &str) {
+        self.add_with(id, json!({}), json!({}));
+    }
+
+    pub(crate) fn add_with(&mut self, id: &str, public: Value, private: Value) {
+        self.subjects.insert(id.to_owned(), FakeSubject { public, private });
+    }
+
+    /// Code of others empties the list of a subject's customers.
+    pub(crate) fn empty_list(&mut self, id: &str) {
+        if let Some(private) = self.subjects.get_mut(id).and_then(|subject| subject.private.as_object_mut()) {
+            private.insert("stripe_customers".to_owned(), json!({}));
+        }
+    }
+
+    /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
+    pub(crate) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeAnswer {
+        let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
+        if let [kind] = segments.as_slice() {
+            return self.list(kind, query);
+        }
+        let (kind, id) = (segments[0], segments[1]);
+        let fits =
+            matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
+        let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else {
+            return FakeAnswer::of(
+                404,
+                r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#.to_owned(),
+            );
+        };
+        match (method, segments.get(2)) {
+            ("GET", None) => {}
+            ("PATCH", Some(&"metadata")) => {
+                let patch: Value = serde_json::from_slice(body).unwrap();
+                merge(&mut subject.public, patch.get("public_metadata"));
+                merge(&mut subject.private, patch.get("private_metadata"));
+                self.writes += 1;
+            }
+            _ => panic!("Clerk has no {method} {path} here"),
+        }
+        FakeAnswer::of(200, shown(id, subject).to_string())
+    }
+
+    fn list(&self, kind: &str, query: &str) -> FakeAnswer {
+        let number = |name: &str| {
+            let pair = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            pair.unwrap().1.parse::<usize>().unwrap()
+        };
+        let prefix = if kind == "users" { "user_" } else { "org_" };
+        let members = self.subjects.iter().filter(|(id, _)| id.starts_with(prefix));
+        let page = members.skip(number("offset")).take(number("limit"));
+        let page: Vec<Value> = page.map(|(id, subject)| shown(id, subject)).collect();
+        let body = if kind == "users" { json!(page) } else { json!({"data": page, "total_count": 0}) };
+        FakeAnswer::of(200, body.to_string())
+    }
+}
+
+fn shown(id: &str, subject: &FakeSubject) -> Value {
+    json!({"id": id, "public_metadata": subject.public, "private_metadata": subject.private})
+}
+
+/// Objects are merged at every depth, null removes a key, all else replaces.
+fn merge(into: &mut Value, patch: Option<&Value>) {
+    let Some(patch) = patch else { return };
+    let Value::Object(members) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = Value::Object(Map::new());
+    }
+    let object = into.as_object_mut().unwrap();
+    for (name, value) in members {
+        match value {
+            Value::Null => {
+                object.remove(name);
+            }
+            value => merge(object.entry(name.clone()).or_insert(Value::Null), Some(value)),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
+
+use super::model::Bench;
+use super::world::{Ending, parts};
+use std::collections::VecDeque;
+use tollgate_core::backfill::{
+    BackfillError, Candidate, Census, CensusResult, Conclusion, Intent, Reconciliation, ReconciliationStep,
+    Scope, Target,
+};
+use tollgate_core::http::Callout;
+use tollgate_core::ids::{CustomerId, Subject};
+use tollgate_core::machine::CallId;
+
+impl Bench {
+    /// Who there is.
+    pub(crate) fn census(&mut self, scope: Scope) -> Result<CensusResult, BackfillError> {
+        let (mut census, calls) = Census::begin(&self.command, scope);
+        let mut waiting = VecDeque::from(calls);
+        loop {
+            if let Some(people) = census.people() {
+                return Ok(people);
+            }
+            let (call, ending) = self.next(&mut waiting);
+            let state = &self.command;
+            waiting.extend(ending.with_outcome(|outcome| census.answered(state, call, &outcome))?);
+        }
+    }
+
+    /// One reconciliation.
+    pub(crate) fn reconcile(&mut self, target: Target, intent: Intent) -> Conclusion {
+        let begun = Reconciliation::begin(&self.command, self.world.now, target, intent);
+        let (mut reconciliation, mut next) = begun.unwrap();
+        let mut waiting = VecDeque::new();
+        loop {
+            match next {
+                ReconciliationStep::Done(conclusion) => return *conclusion,
+                ReconciliationStep::Call(calls) => waiting.extend(calls),
+            }
+            let (call, ending) = self.next(&mut waiting);
+            let (state, now) = (&mut self.command, self.world.now);
+            next = ending.with_outcome(|outcome| reconciliation.answered(state, now, call, &outcome));
+        }
+    }
+
+    /// `tollgate sync --all`.
+    pub(crate) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, BackfillError> {
+        let people = self.census(Scope::All)?;
+        Ok(people.candidates.into_iter().map(|candidate| self.reconcile(target(candidate), intent)).collect())
+    }
+
+    /// `tollgate sync --subject …`.
+    pub(crate) fn sync_subject(&mut self, subject: &str, intent: Intent) -> Conclusion {
+        let subject = Subject::parse(subject).unwrap();
+        let people = self.census(Scope::Subject(subject)).unwrap();
+        let [candidate] = <[Candidate; 1]>::try_from(people.candidates).unwrap();
+        self.reconcile(target(candidate), intent)
+    }
+
+    /// `tollgate sync --customer …`.
+    pub(crate) fn sync_customer(&mut self, customer: &str, intent: Intent) -> Conclusion {
+        self.reconcile(Target::Customer(CustomerId::parse(customer).unwrap()), intent)
+    }
+
+    fn next(&mut self, waiting: &mut VecDeque<(CallId, Callout)>) -> (CallId, Ending) {
+        let (call, callout) = waiting.pop_front().expect("it waits for nothing");
+        self.world.now = self.world.now.plus(self.callout_takes);
+        self.callouts.push(callout.clone());
+        let ending = (self.fails)(&callout);
+        (call, ending.unwrap_or_else(|| Ending::Answered(self.world.answer(&callout))))
+    }
+
+    /// The callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let line = |callout: &Callout| {
+            let (method, path, _, body) = parts(callout);
+            (method != "GET").then(|| format!("{method} {path} {}", str::from_utf8(body).unwrap()))
+        };
+        self.callouts.iter().filter_map(line).collect()
+    }
+}
+
+/// As the command asks for a candidate unless it is told otherwise.
+fn target(candidate: Candidate) -> Target {
+    let Candidate { subject, customers, trusted } = candidate;
+    Target::Subject { subject, customers, trusted }
+}

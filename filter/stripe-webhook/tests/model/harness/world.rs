@@ -1,0 +1,82 @@
+//! Stripe, Clerk and the clock together, and how a callout reaches them.
+
+use super::clerk::Clerk;
+use super::response::FakeAnswer;
+use super::stripe::Stripe;
+use super::stripe::api::AskedOf;
+use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
+use tollgate_core::time::Micros;
+
+/// The time at which every test begins.
+pub(crate) const START_S: u64 = 1_800_000_000;
+
+/// How a callout ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    Answered(FakeAnswer),
+    TimedOut,
+    Reset,
+}
+
+impl Ending {
+    pub(crate) fn with_outcome<T>(&self, take: impl FnOnce(Outcome<'_>) -> T) -> T {
+        let headers = HeaderMap::default();
+        match self {
+            Ending::Answered(FakeAnswer { status, body }) => {
+                take(Outcome::Answered { status: *status, headers: &headers, body: body.as_bytes() })
+            }
+            Ending::TimedOut => take(Outcome::TimedOut),
+            Ending::Reset => take(Outcome::Reset),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ModelWorld {
+    pub(crate) stripe: Stripe,
+    pub(crate) clerk: Clerk,
+    pub(crate) now: Micros,
+}
+
+impl ModelWorld {
+    pub(crate) fn new() -> Self {
+        ModelWorld {
+            stripe: Stripe::new(START_S - 3_600),
+            clerk: Clerk::default(),
+            now: Micros::from_secs(START_S),
+        }
+    }
+
+    /// What becomes of a callout that arrives now.
+    pub(crate) fn answer(&mut self, callout: &Callout) -> FakeAnswer {
+        let (method, path, headers, body) = parts(callout);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        match callout.cluster.as_str() {
+            "stripe_api" => {
+                let pairs = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect::<Vec<_>>();
+                let key = headers.iter().find(|(name, _)| *name == "idempotency-key");
+                let asked = AskedOf {
+                    method,
+                    path,
+                    query: pairs(query.as_bytes()),
+                    form: pairs(body),
+                    idempotency_key: key.map(|(_, value)| value.as_str()),
+                };
+                self.stripe.answer(&asked)
+            }
+            "clerk_api" => self.clerk.answer(method, path, query, body),
+            other => panic!("there is no cluster {other}"),
+        }
+    }
+}
+
+/// Method, path with query, header fields and body.
+pub(crate) fn parts(callout: &Callout) -> (&'static str, &str, &[(&'static str, String)], &[u8]) {
+    let Request::Http { method, path, headers, body, .. } = &callout.request else { panic!("not HTTP") };
+    (method, path, headers, body)
+}
+
+/// Whether it is to change anything.
+pub(crate) fn changes_something(callout: &Callout) -> bool {
+    parts(callout).0 != "GET"
+}

@@ -1,0 +1,4 @@
+//! Deliveries side by side on several replicas.
+
+mod concurrent;
+mod random;
