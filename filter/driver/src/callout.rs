@@ -7,7 +7,7 @@ use tollgate_core::http::{HeaderMap, Outcome};
 pub const RESPONSE_BYTES_MAX: usize = 4 << 20;
 
 /// What came of a callout.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalloutResult {
     /// An HTTP response of the upstream's.
     Http {

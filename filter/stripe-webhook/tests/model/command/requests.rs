@@ -1,13 +1,15 @@
 //! What the command must do: what an event does, when nobody sends one.
 
-use crate::harness::{Bench, Ending, FakeAnswer, Presence, START_S, is_to, parts};
+use crate::harness::{Bench, FakeAnswer, Presence, START_S, is_to, parts};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tollgate_core::backfill::{Conclusion, Intent, NotedOwner, Scope, SubjectStatus, Target};
-use tollgate_core::clerk::metadata::Record;
+use tollgate_core::backfill::{
+    Conclusion, Intent, NotedOwner, RecordChange, Scope, SubjectOutcome, SubjectStatus, Target,
+};
 use tollgate_core::ids::Subject;
 use tollgate_core::report::Report;
 use tollgate_core::sorted::SortedSet;
+use tollgate_driver::CalloutResult;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
@@ -190,17 +192,17 @@ fn trouble_ends_a_reconciliation_and_a_rehearsal_alike() {
     for intent in [Intent::Rehearse, Intent::Apply] {
         for (way, run) in [WAYS[0], WAYS[1]] {
             let mut bench = from_before(&USER);
-            bench.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(Ending::Reset);
+            bench.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
             let conclusion = run(&mut bench, intent);
             let failure = conclusion.failure.unwrap();
             assert_eq!((failure.code, failure.is_transient), ("upstream_unavailable", true), "{way}");
-            assert_eq!((patch_of(&conclusion.outcomes), bench.written()), (None, vec![]), "{way}");
+            assert_eq!((change_of(&conclusion.outcomes), bench.written()), (None, vec![]), "{way}");
         }
     }
 }
 
-fn patch_of(outcomes: &[tollgate_core::backfill::SubjectOutcome]) -> Option<Record> {
-    outcomes.iter().find_map(|outcome| outcome.change.clone()).map(|change| change.to)
+fn change_of(outcomes: &[SubjectOutcome]) -> Option<&RecordChange> {
+    outcomes.iter().find_map(|outcome| outcome.change.as_ref())
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
     bench.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &[("clerk_user_id", "user_2")]);
     bench.fails = |callout| {
         let broken = FakeAnswer::of(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
-        is_to(callout, "GET", "/v1/products").then_some(Ending::Answered(broken))
+        is_to(callout, "GET", "/v1/products").then(|| broken.into())
     };
     let conclusion = bench.sync_customer("cus_1", Intent::Rehearse);
     assert_eq!(conclusion.failure.map(|failure| failure.code), Some("upstream_unavailable"));

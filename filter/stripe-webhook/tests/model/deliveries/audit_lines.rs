@@ -1,7 +1,8 @@
 //! One line for each change, and one for each failed payment (DESIGN §3.10).
 
-use crate::harness::{Bench, Ending, START_S, parts};
+use crate::harness::{Bench, START_S, parts};
 use serde_json::{Value, json};
+use tollgate_driver::CalloutResult;
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -122,7 +123,7 @@ fn a_change_is_in_the_audit_even_if_something_beside_it_failed() {
         bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
     // What the other's plan depends on is read side by side with the write at Clerk.
     bench.fails = |callout| match parts(callout) {
-        ("GET", path, ..) if path.starts_with("/v1/products/") => Some(Ending::Reset),
+        ("GET", path, ..) if path.starts_with("/v1/products/") => Some(CalloutResult::Reset),
         _ => None,
     };
     let failed = bench.deliver(event.unwrap());

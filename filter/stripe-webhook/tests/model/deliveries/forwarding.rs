@@ -1,15 +1,17 @@
 //! `mode: forward`: which events go on to the upstream, and what is said with them.
 
-use crate::harness::{Bench, Delivered, End, Ending, START_S, Sending, signed};
+use crate::harness::{Bench, Delivered, DeliveryEnd, START_S, WebhookRequest, signed};
 use serde_json::json;
 use std::collections::BTreeSet;
+use tollgate_driver::CalloutResult;
 
 /// The two header fields that are set, and the names of those that are removed.
 fn forwarded(delivered: &Delivered) -> (Vec<String>, Vec<String>) {
-    let End::Forward(forward) = &delivered.passage_end else { panic!("{delivered:?}") };
+    let end = delivered.forwarded.as_ref().and_then(|run| run.end.as_ref());
+    let Some(DeliveryEnd::Forwarded { set, removed }) = end else { panic!("{delivered:?}") };
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    let set = forward.set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
-    (set, forward.remove.iter().map(|name| text(name)).collect())
+    let set = set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    (set, removed.iter().map(|name| text(name)).collect())
 }
 
 fn bench() -> (Bench, usize) {
@@ -59,7 +61,7 @@ fn an_event_is_remembered_once_the_upstream_has_taken_it() {
 #[test]
 fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
     let (mut bench, event) = bench();
-    bench.fails = |_| Some(Ending::TimedOut);
+    bench.fails = |_| Some(CalloutResult::TimedOut);
     assert_eq!(bench.deliver(event).answer(), (503, "upstream_unavailable"));
     let other_mode =
         bench.world.stripe.events[event].body.replace(r#""livemode":true"#, r#""livemode":false"#);
@@ -72,10 +74,8 @@ fn nothing_that_the_service_could_take_for_the_webhook_goes_on_unverified() {
     let (mut bench, _) = bench();
     let mut sends = |path: &'static str, field: (&'static str, &str)| {
         let headers = vec![(field.0, field.1.to_owned())];
-        match bench.send(&Sending { path, headers, ..signed("{}", START_S) }).passage_end {
-            End::Forward(_) => 200,
-            End::Reply(reply) => reply.status,
-        }
+        let delivered = bench.send(&WebhookRequest { path, headers, ..signed("{}", START_S) });
+        if delivered.forwarded.is_some() { 200 } else { delivered.status }
     };
     for (why, path, field, status) in [
         ("another path", "/webhooks/clerk", ("accept", "*/*"), 200),

@@ -1,9 +1,10 @@
 //! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes nothing away
 //! (DESIGN §3.13).
 
-use crate::harness::{Bench, Ending, FakeAnswer, START_S, is_to, parts};
+use crate::harness::{Bench, FakeAnswer, START_S, is_to, parts};
 use serde_json::json;
 use tollgate_core::http::Callout;
+use tollgate_driver::CalloutResult;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");
 
@@ -69,11 +70,11 @@ fn granted_by_the_eleventh() -> Bench {
 
 #[test]
 fn while_the_items_cannot_be_read_the_plan_stays() {
-    type Fail = fn(&Callout) -> Option<Ending>;
+    type Fail = fn(&Callout) -> Option<CalloutResult>;
     let cases: [(&str, Fail, (u16, &str)); 3] = [
         (
             "Stripe is slow",
-            |c| is_to(c, "GET", "/v1/subscription_items").then_some(Ending::TimedOut),
+            |c| is_to(c, "GET", "/v1/subscription_items").then_some(CalloutResult::TimedOut),
             (503, "upstream_unavailable"),
         ),
         ("no list", |c| answers(c, "/v1/subscription_items", 200, "{}"), (503, "upstream_unavailable")),
@@ -97,8 +98,8 @@ fn while_the_items_cannot_be_read_the_plan_stays() {
 const MISSING: &str =
     r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"subscription"}}"#;
 
-fn answers(callout: &Callout, place: &str, status: u16, body: &str) -> Option<Ending> {
-    is_to(callout, "GET", place).then(|| Ending::Answered(FakeAnswer::of(status, body.to_owned())))
+fn answers(callout: &Callout, place: &str, status: u16, body: &str) -> Option<CalloutResult> {
+    is_to(callout, "GET", place).then(|| FakeAnswer::of(status, body.to_owned()).into())
 }
 
 #[test]
@@ -130,12 +131,12 @@ thread_local! {
     static ODD: std::cell::RefCell<Vec<(&'static str, String)>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-fn odd(callout: &Callout) -> Option<Ending> {
+fn odd(callout: &Callout) -> Option<CalloutResult> {
     let (method, path, ..) = parts(callout);
     let path = path.split('?').next().unwrap_or_default().to_owned();
     ODD.with_borrow(|odd| {
         let body = odd.iter().find(|(place, _)| method == "GET" && path == *place)?;
-        Some(Ending::Answered(FakeAnswer::of(200, body.1.clone())))
+        Some(FakeAnswer::of(200, body.1.clone()).into())
     })
 }
 

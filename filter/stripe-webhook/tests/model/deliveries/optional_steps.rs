@@ -1,8 +1,9 @@
 //! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of strangers.
 
-use crate::harness::{Bench, Delivered, Ending, FakeAnswer, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
+use crate::harness::{Bench, Delivered, FakeAnswer, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
 use tollgate_core::http::Callout;
+use tollgate_driver::CalloutResult;
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -53,9 +54,9 @@ fn a_note_for_which_there_is_no_room_is_an_alarm() {
 
 #[test]
 fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
-    let refused = |status: u16| {
+    let refused = |status: u16| -> CalloutResult {
         let body = r#"{"error":{"type":"invalid_request_error","message":"no"}}"#;
-        Ending::Answered(FakeAnswer::of(status, body.to_owned()))
+        FakeAnswer::of(status, body.to_owned()).into()
     };
     type Fails = fn(&Callout) -> bool;
     let is_note: Fails = |callout| is_to(callout, "POST", "/v1/subscriptions/");
@@ -67,9 +68,9 @@ fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
         (refused(409), false),
         (refused(429), false),
         (refused(500), false),
-        (Ending::TimedOut, false),
-        (Ending::Reset, false),
-        (Ending::Answered(FakeAnswer::of(200, "<html>".to_owned())), false),
+        (CalloutResult::TimedOut, false),
+        (CalloutResult::Reset, false),
+        (FakeAnswer::of(200, "<html>".to_owned()).into(), false),
     ];
     for (ending, alarm) in endings {
         let mut bench = bench();
@@ -111,7 +112,7 @@ const NO_PERMISSION: &str = r#"{"error":{"type":"invalid_request_error","code":"
     "message":"The provided key does not have the required permissions for this endpoint."}}"#;
 
 fn without_permission(bench: &mut Bench) {
-    let forbidden = Ending::Answered(FakeAnswer::of(403, NO_PERMISSION.to_owned()));
+    let forbidden = FakeAnswer::of(403, NO_PERMISSION.to_owned()).into();
     bench.fails_with(|callout| is_to(callout, "GET", "/v1/checkout/sessions"), forbidden);
 }
 

@@ -1,10 +1,11 @@
 //! Every answer that Stripe may get (DESIGN §3.1–3.4 and §3.9).
 
-use crate::harness::{Bench, Ending, FakeAnswer, START_S, Sending, Stripe, is_to, signature, signed};
+use crate::harness::{Bench, FakeAnswer, START_S, Stripe, WebhookRequest, is_to, signature, signed};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tollgate_core::http::Callout;
+use tollgate_driver::CalloutResult;
 
 /// A user who buys Pro. The number of the event of it.
 fn buy(bench: &mut Bench) -> usize {
@@ -13,9 +14,9 @@ fn buy(bench: &mut Bench) -> usize {
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")])
 }
 
-fn post<'a>(body: &'a [u8], signature: Option<String>) -> Sending<'a> {
+fn post<'a>(body: &'a [u8], signature: Option<String>) -> WebhookRequest<'a> {
     let headers = signature.map(|value| ("stripe-signature", value)).into_iter().collect();
-    Sending { method: "POST", path: "/webhooks/stripe", headers, body }
+    WebhookRequest { method: "POST", path: "/webhooks/stripe", headers, body }
 }
 
 #[test]
@@ -44,11 +45,11 @@ fn what_is_no_signed_event_is_refused_with_its_code() {
 #[test]
 fn only_posts_to_the_path_are_touched_and_only_small_ones_are_hashed() {
     let mut bench = Bench::configured(json!({"max_body_kb": 1}));
-    let get = bench.send(&Sending { method: "GET", ..post(b"", None) });
+    let get = bench.send(&WebhookRequest { method: "GET", ..post(b"", None) });
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
-    let elsewhere = bench.send(&Sending { path: "/webhooks/stripe/x", ..post(b"{}", None) });
+    let elsewhere = bench.send(&WebhookRequest { path: "/webhooks/stripe/x", ..post(b"{}", None) });
     assert_eq!(elsewhere.status, 0, "forwarded: {elsewhere:?}");
-    let with_query = bench.send(&Sending { path: "/webhooks/stripe?x=1", ..post(b"{}", None) });
+    let with_query = bench.send(&WebhookRequest { path: "/webhooks/stripe?x=1", ..post(b"{}", None) });
     assert_eq!(with_query.answer(), (400, "missing_signature"));
     for (bytes, want) in [(1024, (400, "signature_mismatch")), (1025, (413, "body_too_large"))] {
         let wrong = format!("t={START_S},v1={}", signature(b"", START_S));
@@ -56,7 +57,8 @@ fn only_posts_to_the_path_are_touched_and_only_small_ones_are_hashed() {
         let unsigned = bench.send(&post(&vec![b'x'; bytes], None));
         assert_eq!(unsigned.answer(), (400, "missing_signature"), "{bytes} bytes, not waited for");
     }
-    let announced = Sending { headers: vec![("content-length", "1025".to_owned())], ..post(b"x", None) };
+    let announced =
+        WebhookRequest { headers: vec![("content-length", "1025".to_owned())], ..post(b"x", None) };
     assert_eq!(bench.send(&announced).answer(), (413, "body_too_large"));
 }
 
@@ -155,17 +157,17 @@ fn buy_with_strange_customer(bench: &mut Bench) -> String {
 
 #[test]
 fn trouble_is_answered_so_that_stripe_comes_again() {
-    type Fail = fn(&Callout) -> Option<Ending>;
+    type Fail = fn(&Callout) -> Option<CalloutResult>;
 
     let cases: [(&str, Fail, (u16, &str)); 10] = [
         (
             "Stripe is slow",
-            |c| is_to(c, "GET", "/v1/subs").then_some(Ending::TimedOut),
+            |c| is_to(c, "GET", "/v1/subs").then_some(CalloutResult::TimedOut),
             (503, "upstream_unavailable"),
         ),
         (
             "Stripe is away",
-            |c| is_to(c, "GET", "/v1/subs").then_some(Ending::Reset),
+            |c| is_to(c, "GET", "/v1/subs").then_some(CalloutResult::Reset),
             (503, "upstream_unavailable"),
         ),
         ("Stripe is busy", |c| fails(c, "GET", "/v1/subs", 429, STRIPE), (503, "upstream_unavailable")),
@@ -173,7 +175,7 @@ fn trouble_is_answered_so_that_stripe_comes_again() {
         ("Stripe's key", |c| fails(c, "GET", "/v1/subs", 401, STRIPE), (500, "bad_credentials")),
         (
             "Clerk is slow",
-            |c| is_to(c, "PATCH", "/users").then_some(Ending::TimedOut),
+            |c| is_to(c, "PATCH", "/users").then_some(CalloutResult::TimedOut),
             (503, "upstream_unavailable"),
         ),
         ("Clerk is busy", |c| fails(c, "GET", "/users", 429, "{}"), (503, "upstream_unavailable")),
@@ -197,8 +199,8 @@ fn trouble_is_answered_so_that_stripe_comes_again() {
 
 const STRIPE: &str = r#"{"error":{"type":"api_error"}}"#;
 
-fn fails(callout: &Callout, method: &str, place: &str, status: u16, body: &str) -> Option<Ending> {
-    is_to(callout, method, place).then(|| Ending::Answered(FakeAnswer::of(status, body.to_owned())))
+fn fails(callout: &Callout, method: &str, place: &str, status: u16, body: &str) -> Option<CalloutResult> {
+    is_to(callout, method, place).then(|| FakeAnswer::of(status, body.to_owned()).into())
 }
 
 #[test]

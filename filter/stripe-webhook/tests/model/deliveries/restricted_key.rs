@@ -1,17 +1,18 @@
 //! A restricted key at Stripe that lacks one permission: what is refused is named, and what can be done without it is.
 
-use crate::harness::{Bench, Delivered, Ending, FakeAnswer, is_to};
+use crate::harness::{Bench, Delivered, FakeAnswer, is_to};
 use tollgate_core::http::Callout;
+use tollgate_driver::CalloutResult;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-fn refuses(callout: &Callout, method: &str, place: &str, permission: &str) -> Option<Ending> {
+fn refuses(callout: &Callout, method: &str, place: &str, permission: &str) -> Option<CalloutResult> {
     let message = format!(
         "The provided key 'rk_test_*****wxyz' does not have the required permissions for this endpoint on account \
          'acct_1'. Having the '{permission}' permission would allow this request to continue."
     );
     let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
-    is_to(callout, method, place).then(|| Ending::Answered(FakeAnswer::of(403, body)))
+    is_to(callout, method, place).then(|| FakeAnswer::of(403, body).into())
 }
 
 fn buy(bench: &mut Bench) -> usize {

@@ -1,8 +1,9 @@
 //! How long a sync takes: round trips one after the other, the deadline, and no write without a need.
 
-use crate::harness::{Bench, Ending, START_S, is_to, parts};
+use crate::harness::{Bench, START_S, is_to, parts};
 use std::time::Duration;
 use tollgate_core::time::Micros;
+use tollgate_driver::CalloutResult;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
@@ -142,7 +143,7 @@ fn each_callout_gets_what_is_left_at_most() {
     bench.deliver(event);
     assert!(bench.world.now.since(began) < Duration::from_secs(8));
     assert_eq!(bench.callouts.last().unwrap().timeout, Duration::from_secs(2), "2.15 s were left");
-    bench.fails = |callout| is_to(callout, "PATCH", "/").then_some(Ending::TimedOut);
+    bench.fails = |callout| is_to(callout, "PATCH", "/").then_some(CalloutResult::TimedOut);
     bench.callout_takes = Duration::from_millis(2_200);
     let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
     bench.callouts.clear();

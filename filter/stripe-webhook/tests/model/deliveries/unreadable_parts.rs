@@ -1,9 +1,10 @@
 //! A part of an answer that cannot be read beside what can: a Checkout Session, a product, the recorded subscription.
 
-use crate::harness::{Bench, Ending, FakeAnswer, is_to, metadata};
+use crate::harness::{Bench, FakeAnswer, is_to, metadata};
 use serde_json::json;
 use std::time::Duration;
 use tollgate_core::http::Callout;
+use tollgate_driver::CalloutResult;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");
 
@@ -14,17 +15,17 @@ fn bench() -> Bench {
     bench
 }
 
-fn answers(callout: &Callout, place: &str, body: &str) -> Option<Ending> {
-    is_to(callout, "GET", place).then(|| Ending::Answered(FakeAnswer::of(200, body.to_owned())))
+fn answers(callout: &Callout, place: &str, body: &str) -> Option<CalloutResult> {
+    is_to(callout, "GET", place).then(|| FakeAnswer::of(200, body.to_owned()).into())
 }
 
 /// A session that cannot be read, alone and beside one that can.
-const ODD_SESSION: fn(&Callout) -> Option<Ending> = |callout| {
+const ODD_SESSION: fn(&Callout) -> Option<CalloutResult> = |callout| {
     let body = r#"{"object":"list","has_more":false,"data":[{"id":"cs_9","created":1,"metadata":7,"client_reference_id":null}]}"#;
     answers(callout, "/v1/checkout/sessions", body)
 };
 
-const ODD_BESIDE_GOOD: fn(&Callout) -> Option<Ending> = |callout| {
+const ODD_BESIDE_GOOD: fn(&Callout) -> Option<CalloutResult> = |callout| {
     let body = r#"{"object":"list","has_more":false,"data":[null,{"id":"cs_9","created":1,"metadata":7},
         {"id":"cs_8","created":2,"metadata":{"clerk_user_id":"user_1"},"client_reference_id":null}]}"#;
     answers(callout, "/v1/checkout/sessions", body)

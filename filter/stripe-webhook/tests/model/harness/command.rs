@@ -1,7 +1,7 @@
 //! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
 
 use super::model::Bench;
-use super::world::{Ending, parts};
+use super::world::parts;
 use std::collections::VecDeque;
 use tollgate_core::backfill::{
     BackfillError, Candidate, Census, CensusResult, Conclusion, Intent, Reconciliation, ReconciliationStep,
@@ -10,6 +10,7 @@ use tollgate_core::backfill::{
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject};
 use tollgate_core::machine::CallId;
+use tollgate_driver::CalloutResult;
 
 impl Bench {
     /// Who there is.
@@ -20,9 +21,8 @@ impl Bench {
             if let Some(people) = census.people() {
                 return Ok(people);
             }
-            let (call, ending) = self.next(&mut waiting);
-            let state = &self.command;
-            waiting.extend(ending.with_outcome(|outcome| census.answered(state, call, &outcome))?);
+            let (call, result) = self.next(&mut waiting);
+            waiting.extend(census.answered(&self.command, call, &result.outcome())?);
         }
     }
 
@@ -36,9 +36,9 @@ impl Bench {
                 ReconciliationStep::Done(conclusion) => return *conclusion,
                 ReconciliationStep::Call(calls) => waiting.extend(calls),
             }
-            let (call, ending) = self.next(&mut waiting);
-            let (state, now) = (&mut self.command, self.world.now);
-            next = ending.with_outcome(|outcome| reconciliation.answered(state, now, call, &outcome));
+            let (call, result) = self.next(&mut waiting);
+            let now = self.world.now;
+            next = reconciliation.answered(&mut self.command, now, call, &result.outcome());
         }
     }
 
@@ -61,12 +61,12 @@ impl Bench {
         self.reconcile(Target::Customer(CustomerId::parse(customer).unwrap()), intent)
     }
 
-    fn next(&mut self, waiting: &mut VecDeque<(CallId, Callout)>) -> (CallId, Ending) {
+    fn next(&mut self, waiting: &mut VecDeque<(CallId, Callout)>) -> (CallId, CalloutResult) {
         let (call, callout) = waiting.pop_front().expect("it waits for nothing");
         self.world.now = self.world.now.plus(self.callout_takes);
         self.callouts.push(callout.clone());
-        let ending = (self.fails)(&callout);
-        (call, ending.unwrap_or_else(|| Ending::Answered(self.world.answer(&callout))))
+        let result = (self.fails)(&callout);
+        (call, result.unwrap_or_else(|| self.world.answer(&callout).into()))
     }
 
     /// The callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.

@@ -1,26 +1,33 @@
-//! The gateway's side: a configuration, replicas that share data or do not, and a delivery on its way, step by step.
+//! The gateway: its document, and replicas of the filter, which share data if they are of one process.
 
-use super::world::{Ending, changes_something, parts};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
-use std::collections::BTreeMap;
+use stripe_webhook::StripeWebhook;
 use tollgate_core::config::{self, Configuration, Webhook};
-use tollgate_core::http::{Callout, Forward, HeaderMap, Reply};
-use tollgate_core::machine::{Action, CallId, Input, Machine, Version};
-use tollgate_core::report::Report;
+use tollgate_core::http::Callout;
 use tollgate_core::time::Micros;
-use tollgate_core::webhook::{StripeDelivery, StripeWorker};
+use tollgate_driver::memory::{MemoryHost, MemoryRequest, SharedData};
+use tollgate_driver::{CalloutResult, Dispatch, Flow};
 
-const SECRET: &str = "whsec_model";
+/// The secret with which Stripe signs.
+pub(crate) const SIGNING_SECRET: &str = "whsec_model";
 
-/// The configuration of the tests, with those members of `stripe_webhook` changed.
-pub(crate) fn configuration(changes: Value) -> Configuration<Webhook> {
-    configuration_of(|_| true, changes)
+/// The environment of every gateway and command.
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("STRIPE_WEBHOOK_SECRET", SIGNING_SECRET),
+    ("STRIPE_API_KEY", "sk_live_stripe"),
+    ("CLERK_SECRET_KEY", "sk_live_clerk"),
+];
+
+/// The context of the filter. Those of requests come after it.
+const FILTER: u32 = 1;
+
+/// Returns the document of the tests, with those members of `stripe_webhook` changed.
+pub(crate) fn document(changes: Value) -> String {
+    document_with_plans(|_| true, changes)
 }
 
-/// The same with only some of the plans, as it was before the others were sold, or as it is after.
-pub(crate) fn configuration_of(sells: impl Fn(&str) -> bool, changes: Value) -> Configuration<Webhook> {
+/// Returns the same with only some of the plans, as it was before the others were sold, or as it is after.
+pub(crate) fn document_with_plans(sells: impl Fn(&str) -> bool, changes: Value) -> String {
     let mut document = json!({
         "plans": [
             {"name": "free", "prices": ["price_free"]},
@@ -40,185 +47,90 @@ pub(crate) fn configuration_of(sells: impl Fn(&str) -> bool, changes: Value) -> 
     plans.retain(|plan| sells(plan["name"].as_str().unwrap()));
     let section = document["stripe_webhook"].as_object_mut().unwrap();
     section.extend(changes.as_object().cloned().unwrap_or_default());
-    let environment = |name: &str| match name {
-        "STRIPE_WEBHOOK_SECRET" => Some(SECRET.to_owned()),
-        "STRIPE_API_KEY" => Some("sk_live_stripe".to_owned()),
-        "CLERK_SECRET_KEY" => Some("sk_live_clerk".to_owned()),
-        _ => None,
+    document.to_string()
+}
+
+/// Returns what the command reads of a document.
+pub(crate) fn configuration(document: &str) -> Configuration<Webhook> {
+    let variable = |name: &str| {
+        let found = ENVIRONMENT.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
     };
-    config::read::<config::Webhook>(document.to_string().as_bytes(), &environment).unwrap()
+    config::read_without_signing(document.as_bytes(), &variable).unwrap()
 }
 
-/// A worker thread, and the shared data of its process.
-#[derive(Debug)]
+/// A worker thread with the filter.
 pub(crate) struct Replica {
-    pub(crate) worker: StripeWorker,
-    /// Which process it belongs to.
-    pub(crate) process: usize,
+    dispatch: Dispatch<StripeWebhook, MemoryHost>,
+    host: MemoryHost,
+    requests_begun: u32,
 }
 
-/// The shared data of one process.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SharedData(BTreeMap<String, (Vec<u8>, u32)>);
+impl Replica {
+    /// Returns one of the process with that shared data.
+    pub(crate) fn new(document: &str, shared: &SharedData) -> Self {
+        let mut host = MemoryHost::default();
+        host.environment = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        host.shared = shared.clone();
+        let mut replica = Replica { dispatch: Dispatch::new(), host, requests_begun: 0 };
+        let is_configured = replica.dispatch.configure(&mut replica.host, FILTER, Some(document.as_bytes()));
+        assert!(is_configured, "{:?}", replica.host.take_lines());
+        replica
+    }
 
-impl SharedData {
-    fn swap(&mut self, key: String, value: Vec<u8>, version: Version) -> bool {
-        let (_, present) = self.0.get(&key).cloned().unwrap_or_default();
-        let stored = present == version.0;
-        if stored {
-            self.0.insert(key, (value, present + 1));
+    /// Goes on in another process.
+    pub(crate) fn set_shared(&mut self, shared: &SharedData) {
+        self.host.shared = shared.clone();
+    }
+
+    /// Begins a request. Returns its context, and whether it was let go.
+    pub(super) fn begin(&mut self, now: Micros, request: MemoryRequest) -> (u32, Flow) {
+        self.requests_begun += 1;
+        let (id, bytes) = (FILTER + self.requests_begun, request.body.len());
+        self.host.now = now;
+        self.host.current = id;
+        self.host.requests.insert(id, request);
+        self.dispatch.begin_request(id, FILTER);
+        let flow = self.dispatch.request_headers(&mut self.host, id, bytes == 0);
+        if bytes == 0 || flow == Flow::Continue {
+            return (id, flow);
         }
-        stored
-    }
-}
-
-/// A delivery on its way.
-#[derive(Debug, Default)]
-pub(crate) struct Passage {
-    pub(crate) delivery: StripeDelivery,
-    /// The callouts that were not answered yet.
-    pub(crate) in_flight: Vec<InFlight>,
-    pub(crate) end: Option<End>,
-    pub(crate) reports: Vec<Report>,
-    /// All callouts, as `GET /v1/users/user_1`, each with its round trip: how many came one after the other before it.
-    pub(crate) sent: Vec<(usize, String)>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct InFlight {
-    pub(crate) id: CallId,
-    pub(crate) round_trip: usize,
-    pub(crate) callout: Callout,
-    /// How it will end, once it has taken effect or never will.
-    pub(crate) ending: Option<Ending>,
-}
-
-#[derive(Debug)]
-pub(crate) enum End {
-    Reply(Reply),
-    Forward(Forward),
-}
-
-/// What Stripe sends.
-#[derive(Clone, Debug)]
-pub(crate) struct Sending<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) headers: Vec<(&'a str, String)>,
-    pub(crate) body: &'a [u8],
-}
-
-/// A delivery of this event, signed then.
-pub(crate) fn signed(body: &str, signed_s: u64) -> Sending<'_> {
-    let header = ("stripe-signature", format!("t={signed_s},v1={}", signature(body.as_bytes(), signed_s)));
-    Sending { method: "POST", path: "/webhooks/stripe", headers: vec![header], body: body.as_bytes() }
-}
-
-pub(crate) fn signature(body: &[u8], signed_s: u64) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(format!("{signed_s}.").as_bytes());
-    mac.update(body);
-    hex::encode(mac.finalize().into_bytes())
-}
-
-impl Passage {
-    pub(crate) fn begin(
-        sending: &Sending<'_>,
-        replica: &mut Replica,
-        shared: &mut SharedData,
-        now: Micros,
-    ) -> Self {
-        let mut passage = Passage::default();
-        let fields = [(":method", sending.method), (":path", sending.path)];
-        let others = sending.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let fields =
-            fields.into_iter().chain(others).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let headers = HeaderMap::from_fields(fields);
-        let end_of_stream = sending.body.is_empty();
-        passage.give(replica, shared, now, 0, Input::Head { headers, end_of_stream });
-        if passage.end.is_none() && !end_of_stream {
-            passage.give(replica, shared, now, 0, Input::BodyGrew { bytes: sending.body.len() });
-        }
-        if passage.end.is_none() && !end_of_stream {
-            passage.give(replica, shared, now, 0, Input::Body(sending.body));
-        }
-        passage
+        (id, self.dispatch.request_body(&mut self.host, id, bytes, true))
     }
 
-    /// Gives the delivery the outcome of its callout at that place.
-    pub(crate) fn answer(
-        &mut self,
-        replica: &mut Replica,
-        shared: &mut SharedData,
-        now: Micros,
-        place: usize,
-    ) {
-        let InFlight { id, round_trip, ending, .. } = self.in_flight.swap_remove(place);
-        ending.expect("it has ended").with_outcome(|outcome| {
-            self.give(replica, shared, now, round_trip, Input::Answered { call: id, outcome });
-        });
+    /// Ends a callout.
+    pub(super) fn end_callout(&mut self, now: Micros, callout: u32, result: CalloutResult) {
+        self.host.now = now;
+        self.dispatch.callout_ended(&mut self.host, callout, || result);
     }
 
-    pub(crate) fn give(
-        &mut self,
-        replica: &mut Replica,
-        shared: &mut SharedData,
-        now: Micros,
-        round_trip: usize,
-        input: Input<'_>,
-    ) {
-        let mut step = self.delivery.handle(&mut replica.worker, now, input);
-        loop {
-            self.reports.extend(step.reports);
-            let value;
-            let input = match step.action {
-                Action::Wait => return,
-                Action::Reply(reply) => return self.end = Some(End::Reply(reply)),
-                Action::Forward(forward) => return self.end = Some(End::Forward(forward)),
-                Action::Call(calls) => return self.call(calls, round_trip + 1),
-                Action::Load { key } => {
-                    value = shared.0.get(&key).cloned();
-                    let version = value.as_ref().map_or(Version::ABSENT, |(_, version)| Version(*version));
-                    Input::Loaded { value: value.as_ref().map(|(value, _)| value.as_slice()), version }
-                }
-                Action::Swap { key, value, version } => {
-                    Input::Swapped { stored: shared.swap(key, value, version) }
-                }
-                action => panic!("{action:?}"),
-            };
-            step = self.delivery.handle(&mut replica.worker, now, input);
-        }
+    /// Gives a request that was let go the upstream's status.
+    pub(super) fn respond(&mut self, now: Micros, request_id: u32, status: u16) {
+        self.host.now = now;
+        self.host.current = request_id;
+        self.host.request().response_status = Some(status);
+        self.dispatch.response_headers(&mut self.host, request_id);
     }
 
-    fn call(&mut self, calls: Vec<(CallId, Callout)>, round_trip: usize) {
-        for (id, callout) in calls {
-            let (method, path, ..) = parts(&callout);
-            self.sent.push((round_trip, format!("{method} {path}")));
-            self.in_flight.push(InFlight { id, round_trip, callout, ending: None });
-        }
+    /// Ends a request. Its callouts are canceled.
+    pub(super) fn end(&mut self, request_id: u32) {
+        self.dispatch.end_context(&mut self.host, request_id);
+        self.host.requests.remove(&request_id);
     }
 
-    /// The lines of the audit since this was last asked.
-    pub(crate) fn take_audit(&mut self) -> Vec<Value> {
-        let lines = std::mem::take(&mut self.reports).into_iter().filter_map(|report| match report {
-            Report::Line(_, line) => Some(serde_json::from_str::<Value>(&line).unwrap()),
-            Report::Count(_) | Report::Record(..) => None,
-        });
-        lines.filter(|line| line["audit"].is_string() && line["audit"] != "payment_failed").collect()
+    /// Returns what has become of a request.
+    pub(super) fn request(&self, request_id: u32) -> &MemoryRequest {
+        &self.host.requests[&request_id]
     }
 
-    /// The callouts that would still change something if they went on without it.
-    pub(crate) fn orphans(self) -> impl Iterator<Item = Callout> {
-        let on_their_way = self.in_flight.into_iter().filter(|call| call.ending.is_none());
-        on_their_way.map(|call| call.callout).filter(changes_something)
+    /// Takes the callouts that were started since this was last called, by the host's numbers.
+    pub(super) fn take_callouts(&mut self) -> Vec<(u32, Callout)> {
+        self.host.take_callouts().into_iter().map(|started| (started.id, started.callout)).collect()
     }
 
-    /// Whether Stripe is content, or all that is known was written and a mapping is waited for: then no retry may be needed.
-    pub(crate) fn is_success(&self) -> bool {
-        match &self.end {
-            Some(End::Reply(reply)) => reply.status == 200 || reply.details == "unmapped_price",
-            Some(End::Forward(_)) => true,
-            None => false,
-        }
+    /// Takes the log lines that were written since this was last called.
+    pub(super) fn take_lines(&mut self) -> Vec<Value> {
+        let lines = self.host.take_lines().into_iter();
+        lines.map(|(_, line)| serde_json::from_str(&line).unwrap()).collect()
     }
 }

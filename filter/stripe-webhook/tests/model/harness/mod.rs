@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 mod clerk;
 mod command;
+mod delivery_run;
 pub(crate) mod expected;
 pub(crate) mod final_state;
 mod gateway;
@@ -16,9 +17,8 @@ mod world;
 
 pub(crate) use changes::SUBJECTS;
 pub(crate) use clerk::LISTED_CUSTOMERS_MAX;
-pub(crate) use gateway::{
-    End, Passage, Replica, Sending, SharedData, configuration, configuration_of, signature, signed,
-};
+pub(crate) use delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signature, signed};
+pub(crate) use gateway::{Replica, document, document_with_plans};
 pub(crate) use model::{Bench, Delivered, is_to};
 pub(crate) use random::Random;
 pub(crate) use response::FakeAnswer;
@@ -26,4 +26,4 @@ pub(crate) use schedule::Schedule;
 pub(crate) use stripe::{
     FORMER_MARK_KEY, FakeMetadata, FakePrice, OWNER_FROM_KEY, OWNER_KEY, Presence, Stripe, metadata,
 };
-pub(crate) use world::{Ending, ModelWorld, START_S, changes_something, parts};
+pub(crate) use world::{ModelWorld, START_S, changes_something, parts};

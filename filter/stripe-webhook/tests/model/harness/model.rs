@@ -1,26 +1,23 @@
 //! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
 
-use super::gateway::{End, Passage, Replica, Sending, SharedData, configuration, signed};
+use super::delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signed};
+use super::gateway::{Replica, configuration, document};
 use super::response::FakeAnswer;
-use super::world::{Ending, ModelWorld, parts};
+use super::world::{ModelWorld, parts};
 use serde_json::Value;
 use std::time::Duration;
 use tollgate_core::backfill::SyncState;
-use tollgate_core::config::{Configuration, Webhook};
 use tollgate_core::http::Callout;
-use tollgate_core::machine::Input;
-use tollgate_core::report::Report;
-use tollgate_core::webhook::{StripeDelivery, StripeWorker};
+use tollgate_driver::CalloutResult;
+use tollgate_driver::memory::SharedData;
 
 /// Callouts that all end in one way.
-type Broken = (fn(&Callout) -> bool, Ending);
+type Broken = (fn(&Callout) -> bool, CalloutResult);
 
 /// A world, and one replica of the gateway in it.
-#[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) world: ModelWorld,
-    pub(crate) replica: Replica,
-    pub(crate) shared: SharedData,
+    replica: Replica,
     /// What the command keeps of one configuration.
     pub(crate) command: SyncState,
     /// How long each callout takes.
@@ -28,7 +25,7 @@ pub(crate) struct Bench {
     /// All callouts that there were.
     pub(crate) callouts: Vec<Callout>,
     /// What becomes of a callout in place of an answer, if anything.
-    pub(crate) fails: fn(&Callout) -> Option<Ending>,
+    pub(crate) fails: fn(&Callout) -> Option<CalloutResult>,
     /// How the body of an answer is written.
     pub(crate) rewrites: fn(String) -> String,
     /// The callouts that end in one way, and how.
@@ -45,8 +42,8 @@ pub(crate) struct Delivered {
     /// Log lines, each with its fields.
     pub(crate) lines: Vec<Value>,
     pub(crate) sent: Vec<(usize, String)>,
-    pub(crate) passage_end: End,
-    delivery: StripeDelivery,
+    /// The request that went on to the upstream.
+    pub(crate) forwarded: Option<DeliveryRun>,
 }
 
 impl Bench {
@@ -55,17 +52,11 @@ impl Bench {
     }
 
     pub(crate) fn configured(changes: Value) -> Self {
-        Self::of(configuration(changes))
-    }
-
-    pub(crate) fn of(configuration: Configuration<Webhook>) -> Self {
-        let command = command(&configuration);
-        let worker = StripeWorker::new(configuration);
+        let document = document(changes);
         Bench {
             world: ModelWorld::new(),
-            replica: Replica { worker, process: 0 },
-            shared: SharedData::default(),
-            command,
+            replica: Replica::new(&document, &SharedData::default()),
+            command: command_state(&document),
             callout_takes: Duration::from_millis(20),
             callouts: Vec::new(),
             fails: |_| None,
@@ -75,15 +66,14 @@ impl Bench {
     }
 
     /// The gateway gets another document, as it does between two releases of it, or is another one with that document.
-    pub(crate) fn roll_out(&mut self, configuration: Configuration<Webhook>) {
-        self.command = command(&configuration);
-        self.replica.worker = StripeWorker::new(configuration);
-        self.shared = SharedData::default();
+    pub(crate) fn roll_out(&mut self, document: &str) {
+        self.replica = Replica::new(document, &SharedData::default());
+        self.command = command_state(document);
     }
 
     /// Those callouts end so from now on.
-    pub(crate) fn fails_with(&mut self, which: fn(&Callout) -> bool, ending: Ending) {
-        self.broken = Some((which, ending));
+    pub(crate) fn fails_with(&mut self, which: fn(&Callout) -> bool, result: CalloutResult) {
+        self.broken = Some((which, result));
     }
 
     /// Everything works again.
@@ -110,38 +100,41 @@ impl Bench {
         }
     }
 
-    pub(crate) fn send(&mut self, sending: &Sending<'_>) -> Delivered {
-        let mut passage = Passage::begin(sending, &mut self.replica, &mut self.shared, self.world.now);
-        while passage.end.is_none() {
-            assert!(!passage.in_flight.is_empty(), "it waits for nothing");
+    pub(crate) fn send(&mut self, request: &WebhookRequest<'_>) -> Delivered {
+        let mut run = DeliveryRun::begin(request, &mut self.replica, self.world.now);
+        while run.end.is_none() {
+            assert!(!run.in_flight.is_empty(), "it waits for nothing");
             // Those that were sent first are answered first, so that what is side by side takes its time once.
-            let wave = passage.in_flight.iter().map(|call| call.round_trip).min().unwrap();
+            let wave = run.in_flight.iter().map(|call| call.round_trip).min().unwrap();
             self.world.now = self.world.now.plus(self.callout_takes);
-            for call in passage.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
-                let answer = || {
-                    let answer = self.world.answer(&call.callout);
-                    Ending::Answered(FakeAnswer { body: (self.rewrites)(answer.body), ..answer })
-                };
-                self.callouts.push(call.callout.clone());
-                let broken = self.broken.as_ref().filter(|(is_broken, _)| is_broken(&call.callout));
-                let broken = broken.map(|(_, ending)| ending.clone());
-                call.ending = Some((self.fails)(&call.callout).or(broken).unwrap_or_else(answer));
+            for call in run.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
+                call.result = Some(self.result(&call.callout));
             }
-            while let Some(place) = passage.in_flight.iter().position(|call| call.ending.is_some()) {
-                if passage.end.is_some() {
+            while let Some(index) = run.in_flight.iter().position(|call| call.result.is_some()) {
+                if run.end.is_some() {
                     break;
                 }
-                passage.answer(&mut self.replica, &mut self.shared, self.world.now, place);
+                run.end_callout(&mut self.replica, self.world.now, index);
             }
         }
-        Delivered::of(passage)
+        Delivered::new(run, &mut self.replica)
+    }
+
+    /// Returns how a callout ends, once it has taken effect or never will.
+    fn result(&mut self, callout: &Callout) -> CalloutResult {
+        self.callouts.push(callout.clone());
+        let broken = self.broken.as_ref().filter(|(is_broken, _)| is_broken(callout));
+        let broken = broken.map(|(_, result)| result.clone());
+        (self.fails)(callout).or(broken).unwrap_or_else(|| {
+            let answer = self.world.answer(callout);
+            FakeAnswer { body: (self.rewrites)(answer.body), ..answer }.into()
+        })
     }
 
     /// The upstream answers what was forwarded to it.
     pub(crate) fn respond(&mut self, delivered: Delivered, status: u16) {
-        let mut passage = Passage { delivery: delivered.delivery, ..Passage::default() };
-        passage.give(&mut self.replica, &mut self.shared, self.world.now, 0, Input::Responded { status });
-        assert!(passage.end.is_none() && passage.in_flight.is_empty(), "{passage:?}");
+        let run = delivered.forwarded.expect("it was forwarded");
+        run.respond(&mut self.replica, self.world.now, status);
     }
 
     pub(crate) fn plan(&self, subject: &str) -> Option<&str> {
@@ -149,31 +142,25 @@ impl Bench {
     }
 }
 
-/// Returns the state of a command that reads this configuration.
-fn command(configuration: &Configuration<Webhook>) -> SyncState {
-    SyncState::new(configuration.clone().map_section(|section| section.sync))
+/// Returns the state of a command that reads this document.
+fn command_state(document: &str) -> SyncState {
+    SyncState::new(configuration(document).map_section(|section| section.sync))
 }
 
 impl Delivered {
-    fn of(passage: Passage) -> Self {
-        let end = passage.end.unwrap();
-        let (status, headers, body) = match &end {
-            End::Reply(reply) => (reply.status, reply.headers.clone(), reply.body.clone()),
-            End::Forward(_) => (0, Vec::new(), Vec::new()),
+    fn new(mut run: DeliveryRun, replica: &mut Replica) -> Self {
+        let (lines, sent) = (std::mem::take(&mut run.lines), std::mem::take(&mut run.sent));
+        let (status, headers, body, forwarded) = match &run.end {
+            Some(DeliveryEnd::Replied(reply)) => {
+                let headers = reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+                let (headers, body) = (headers.collect(), serde_json::from_slice(&reply.body));
+                let status = reply.status;
+                run.close(replica);
+                (status, headers, body.unwrap_or_default(), None)
+            }
+            _ => (0, Vec::new(), Value::Null, Some(run)),
         };
-        let line = |report: &Report| match report {
-            Report::Line(_, line) => Some(serde_json::from_str(line).unwrap()),
-            Report::Count(_) | Report::Record(..) => None,
-        };
-        Delivered {
-            status,
-            headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-            lines: passage.reports.iter().filter_map(line).collect(),
-            sent: passage.sent,
-            passage_end: end,
-            delivery: passage.delivery,
-        }
+        Delivered { status, headers, body, lines, sent, forwarded }
     }
 
     /// `status` or `code` of the answer.

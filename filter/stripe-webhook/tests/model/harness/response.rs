@@ -1,6 +1,9 @@
-//! What the model's services answer.
+//! What the fakes respond.
 
-/// An HTTP answer.
+use tollgate_core::http::HeaderMap;
+use tollgate_driver::CalloutResult;
+
+/// An HTTP response.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeAnswer {
     pub(crate) status: u16,
@@ -10,5 +13,11 @@ pub(crate) struct FakeAnswer {
 impl FakeAnswer {
     pub(crate) fn of(status: u16, body: String) -> Self {
         FakeAnswer { status, body }
+    }
+}
+
+impl From<FakeAnswer> for CalloutResult {
+    fn from(FakeAnswer { status, body }: FakeAnswer) -> Self {
+        CalloutResult::Http { status, headers: HeaderMap::default(), body: body.into_bytes() }
     }
 }

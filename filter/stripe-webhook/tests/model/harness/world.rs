@@ -4,32 +4,11 @@ use super::clerk::Clerk;
 use super::response::FakeAnswer;
 use super::stripe::Stripe;
 use super::stripe::api::AskedOf;
-use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
+use tollgate_core::http::{Callout, Request};
 use tollgate_core::time::Micros;
 
 /// The time at which every test begins.
 pub(crate) const START_S: u64 = 1_800_000_000;
-
-/// How a callout ends.
-#[derive(Clone, Debug)]
-pub(crate) enum Ending {
-    Answered(FakeAnswer),
-    TimedOut,
-    Reset,
-}
-
-impl Ending {
-    pub(crate) fn with_outcome<T>(&self, take: impl FnOnce(Outcome<'_>) -> T) -> T {
-        let headers = HeaderMap::default();
-        match self {
-            Ending::Answered(FakeAnswer { status, body }) => {
-                take(Outcome::Answered { status: *status, headers: &headers, body: body.as_bytes() })
-            }
-            Ending::TimedOut => take(Outcome::TimedOut),
-            Ending::Reset => take(Outcome::Reset),
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct ModelWorld {

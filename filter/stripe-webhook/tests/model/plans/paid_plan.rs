@@ -1,6 +1,6 @@
 //! While a subscription is past due it grants at most what it granted when it was last paid.
 
-use crate::harness::{Bench, START_S, Stripe, configuration_of};
+use crate::harness::{Bench, START_S, Stripe, document_with_plans};
 use serde_json::{Value, json};
 use tollgate_core::backfill::Intent;
 
@@ -178,8 +178,8 @@ fn a_later_invoice_that_is_not_paid_either_raises_nothing() {
 fn a_failed_card_buys_nothing_in_place_of_a_plan_no_longer_sold() {
     for setting in [json!({"grace_days": 14}), json!("keep")] {
         let mut bench = bench("price_pro");
-        let without_pro = configuration_of(|plan| plan != "pro", json!({"past_due": setting}));
-        bench.roll_out(without_pro);
+        let without_pro = document_with_plans(|plan| plan != "pro", json!({"past_due": setting}));
+        bench.roll_out(&without_pro);
         after(&mut bench, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
         after(&mut bench, |stripe| stripe.set_price("sub_1", "price_ent"));
         assert_eq!(shows(&bench), ("pro", "sub_1"), "{setting}");

@@ -1,6 +1,6 @@
 //! What stood there before a stranger's payment link raised the plan comes back when that ends.
 
-use crate::harness::{Bench, configuration, configuration_of};
+use crate::harness::{Bench, document, document_with_plans};
 use serde_json::{Value, json};
 use tollgate_core::backfill::Intent;
 
@@ -145,10 +145,10 @@ fn several_steps_lead_back_to_the_same() {
 #[test]
 fn it_is_exact_though_this_document_does_not_have_that_plan() {
     // A gateway that sells Pro let the stranger raise it; one that does not sells Enterprise too.
-    let without_pro = || configuration_of(|plan| plan != "pro", Value::Null);
+    let without_pro = || document_with_plans(|plan| plan != "pro", Value::Null);
     let mut bench = victim(json!("pro"));
     buy(&mut bench, "sub_s", "price_ent");
-    bench.roll_out(without_pro());
+    bench.roll_out(&without_pro());
     let event = bench.world.stripe.change_subscription("sub_s", |s| s.cancel_at_period_end = true).unwrap();
     bench.deliver_from(event);
     assert_eq!(shows(&bench), ("enterprise", "sub_s", before("sub_s", "pro")));
@@ -230,7 +230,7 @@ fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
     // Stripe's own is lowered as ever.
     let mut bench = of_billing("enterprise");
     bench.world.clerk.subjects.get_mut("user_1").unwrap().private["plan_source"] = json!("stripe");
-    bench.roll_out(configuration(Value::Null));
+    bench.roll_out(&document(Value::Null));
     let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     bench.deliver_from(event);
     assert_eq!(shows(&bench).0, "pro");

@@ -1,17 +1,16 @@
 //! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no more.
 
-use crate::harness::{Bench, Delivered, FakeMetadata, START_S, configuration, configuration_of};
+use crate::harness::{Bench, Delivered, FakeMetadata, START_S, document, document_with_plans};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tollgate_core::backfill::{Conclusion, Intent};
-use tollgate_core::config::{Configuration, Webhook};
 use tollgate_core::report::Report;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// The document before Enterprise was sold.
-fn earlier() -> Configuration<Webhook> {
-    configuration_of(|plan| plan != "enterprise", Value::Null)
+fn earlier() -> String {
+    document_with_plans(|plan| plan != "enterprise", Value::Null)
 }
 
 /// Somebody whom a gateway that sells Enterprise has given it; the gateway is then one that does not.
@@ -23,7 +22,7 @@ fn rolled_back() -> Bench {
     bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &USER);
     bench.deliver_from(0);
     assert_eq!(shows(&bench), ("enterprise", "sub_1"));
-    bench.roll_out(earlier());
+    bench.roll_out(&earlier());
     bench
 }
 
@@ -88,7 +87,7 @@ fn it_is_kept_while_its_subscription_grants() {
         let detail = line["detail"].as_str().unwrap();
         assert_eq!(line["subject"], "user_1", "{why}");
         assert!(detail.contains("enterprise") && detail.contains("sub_1"), "{why}: {detail}");
-        bench.roll_out(configuration(Value::Null));
+        bench.roll_out(&document(Value::Null));
         assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{why}");
         assert_eq!(shows(&bench), ("enterprise", "sub_1"), "{why}: a gateway that sells it");
     }
@@ -146,9 +145,9 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
 
 #[test]
 fn an_unknown_status_keeps_it_too() {
-    for (gateway, plan) in [(earlier(), "enterprise"), (configuration(Value::Null), "enterprise")] {
+    for (gateway, plan) in [(earlier(), "enterprise"), (document(Value::Null), "enterprise")] {
         let mut bench = rolled_back();
-        bench.roll_out(gateway);
+        bench.roll_out(&gateway);
         let event = bench.world.stripe.set_status("sub_1", "on_hold").unwrap();
         bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER);
         let delivered = bench.deliver_from(event);

@@ -1,9 +1,10 @@
 //! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and only
 //! what could change that holds the event up.
 
-use crate::harness::{Bench, Ending, FakeMetadata, is_to};
+use crate::harness::{Bench, FakeMetadata, is_to};
 use serde_json::json;
 use tollgate_core::backfill::Intent;
+use tollgate_driver::CalloutResult;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");
 const WAITS: (u16, &str) = (503, "unmapped_price");
@@ -85,19 +86,19 @@ fn the_command_writes_what_is_known_and_then_fails() {
 
 #[test]
 fn what_fails_for_one_subject_keeps_no_other_from_its_plan() {
-    type Fail = fn(&tollgate_core::http::Callout) -> Option<Ending>;
+    type Fail = fn(&tollgate_core::http::Callout) -> Option<CalloutResult>;
     let cases: [(&str, &str, Fail, (u16, &str)); 4] = [
         ("waits for a mapping", "price_new", |_| None, WAITS),
         (
             "Clerk does not answer",
             "price_pro",
-            |c| is_to(c, "GET", "/v1/users/").then_some(Ending::TimedOut),
+            |c| is_to(c, "GET", "/v1/users/").then_some(CalloutResult::TimedOut),
             (503, "upstream_unavailable"),
         ),
         (
             "Clerk does not take it",
             "price_pro",
-            |c| is_to(c, "PATCH", "/v1/users/").then_some(Ending::Reset),
+            |c| is_to(c, "PATCH", "/v1/users/").then_some(CalloutResult::Reset),
             (503, "upstream_unavailable"),
         ),
         ("Clerk has no such user", "price_pro", |_| None, (503, "subject_missing")),

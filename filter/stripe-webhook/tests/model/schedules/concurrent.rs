@@ -1,34 +1,32 @@
 //! The schedules that a wrong protocol would fail at, each step in its place.
 
 use crate::harness::{
-    Ending, ModelWorld, Passage, Replica, SharedData, Stripe, changes_something, configuration, expected,
-    signed,
+    DeliveryRun, ModelWorld, Replica, Stripe, changes_something, document, expected, signed,
 };
 use serde_json::Value;
-use tollgate_core::webhook::StripeWorker;
+use tollgate_driver::memory::SharedData;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// Two machines in one world.
 struct Stage {
     world: ModelWorld,
-    replicas: Vec<Replica>,
-    shared: Vec<SharedData>,
+    replicas: [Replica; 2],
 }
 
 /// A delivery on one of them.
 struct Actor {
     replica: usize,
-    passage: Passage,
+    run: DeliveryRun,
 }
 
 impl Stage {
     fn new() -> Self {
         let mut world = ModelWorld::new();
         world.clerk.add("user_1");
-        let configuration = configuration(Value::Null);
-        let replica = |process| Replica { worker: StripeWorker::new(configuration.clone()), process };
-        Stage { world, replicas: (0..2).map(replica).collect(), shared: vec![SharedData::default(); 2] }
+        let document = document(Value::Null);
+        let replicas = [(); 2].map(|()| Replica::new(&document, &SharedData::default()));
+        Stage { world, replicas }
     }
 
     fn stripe(&mut self) -> &mut Stripe {
@@ -38,42 +36,40 @@ impl Stage {
     /// The event arrives there, signed so many seconds from now.
     fn begin(&mut self, replica: usize, event: usize, later_s: u64) -> Actor {
         let body = self.world.stripe.events[event].body.clone();
-        let sending = signed(&body, self.world.now.as_secs() + later_s);
-        let shared = &mut self.shared[replica];
-        let passage = Passage::begin(&sending, &mut self.replicas[replica], shared, self.world.now);
-        Actor { replica, passage }
+        let request = signed(&body, self.world.now.as_secs() + later_s);
+        let run = DeliveryRun::begin(&request, &mut self.replicas[replica], self.world.now);
+        Actor { replica, run }
     }
 
-    /// Its next callout arrives, and it hears the answer.
+    /// Its next callout arrives, and it gets the response.
     fn step(&mut self, actor: &mut Actor) {
-        if actor.passage.end.is_none() {
-            let answer = self.world.answer(&actor.passage.in_flight[0].callout);
-            actor.passage.in_flight[0].ending = Some(Ending::Answered(answer));
-            let shared = &mut self.shared[actor.replica];
-            actor.passage.answer(&mut self.replicas[actor.replica], shared, self.world.now, 0);
+        if actor.run.end.is_none() {
+            let response = self.world.answer(&actor.run.in_flight[0].callout);
+            actor.run.in_flight[0].result = Some(response.into());
+            actor.run.end_callout(&mut self.replicas[actor.replica], self.world.now, 0);
         }
     }
 
     /// It goes on until it is about to write.
     fn until_write(&mut self, actor: &mut Actor) {
-        while !changes_something(&actor.passage.in_flight[0].callout) {
+        while !changes_something(&actor.run.in_flight[0].callout) {
             self.step(actor);
         }
     }
 
     /// What it is about to write arrives, and it dies before it hears of it.
     fn write_and_die(&mut self, actor: Actor) {
-        let orphans: Vec<_> = actor.passage.orphans().collect();
+        let orphans = actor.run.close(&mut self.replicas[actor.replica]);
         assert!(!orphans.is_empty());
         orphans.iter().for_each(|callout| drop(self.world.answer(callout)));
     }
 
     /// It goes on to its end, which Stripe is content with.
     fn finish(&mut self, actor: &mut Actor) {
-        while actor.passage.end.is_none() {
+        while actor.run.end.is_none() {
             self.step(actor);
         }
-        assert!(actor.passage.is_success(), "{:?}", actor.passage.end);
+        assert!(actor.run.is_success(), "{:?}", actor.run.end);
     }
 
     fn deliver(&mut self, replica: usize, event: usize, later_s: u64) -> Actor {
@@ -143,7 +139,7 @@ fn a_stale_write_of_a_killed_delivery_is_repaired_by_its_retry() {
     assert_eq!(stage.world.clerk.subjects["user_1"].plan(), Some("pro"), "it has done its harm");
     // A copy that was signed before the end is not Stripe's retry, and changes nothing.
     let writes = stage.world.clerk.writes;
-    assert!(stage.deliver(1, created, 0).passage.sent.is_empty());
+    assert!(stage.deliver(1, created, 0).run.sent.is_empty());
     assert_eq!(stage.world.clerk.writes, writes);
     // The retry comes where the duplicate is remembered.
     stage.deliver(1, created, 61);

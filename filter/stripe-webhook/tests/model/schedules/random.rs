@@ -1,9 +1,8 @@
 //! The law of convergence: whatever order, duplicate, delay, failure or death, in the end Clerk holds the truth, and
 //! no plan that was paid for throughout is ever taken away.
 
-use crate::harness::{Schedule, configuration};
+use crate::harness::{Schedule, document};
 use serde_json::{Value, json};
-use tollgate_core::config::{Configuration, Webhook};
 
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 4;
@@ -25,23 +24,23 @@ fn clerk_holds_the_truth_in_the_end_and_no_paid_plan_is_lost() {
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).min()
     });
     let Some((seed, failures, why)) = failed else { return };
-    let mut schedule = Schedule::new(seed, &configuration_of(seed), true);
+    let mut schedule = Schedule::new(seed, &document_of(seed), true);
     let _ = schedule.run();
     let trace = schedule.trace.join("\n");
     panic!("{trace}\n{why}\n{failures} failures in its thread; TOLLGATE_SEED={seed} runs this one alone");
 }
 
 /// In every fourth schedule unmapped prices are waited for.
-fn configuration_of(seed: u64) -> Configuration<Webhook> {
-    configuration(if seed.is_multiple_of(4) { json!({"unmapped_price": "retry"}) } else { Value::Null })
+fn document_of(seed: u64) -> String {
+    document(if seed.is_multiple_of(4) { json!({"unmapped_price": "retry"}) } else { Value::Null })
 }
 
 /// In one process each change is told once, whoever wrote it, failed or died.
 #[test]
 fn the_audit_tells_each_change_once_and_none_is_lost() {
-    let configuration = configuration(Value::Null);
+    let document = document(Value::Null);
     for seed in 0..SCHEDULES / 10 {
-        let mut schedule = Schedule::new(seed, &configuration, true).in_one_process();
+        let mut schedule = Schedule::new(seed, &document, true).in_one_process();
         schedule.run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         for (subject, told) in &schedule.told {
             let trace = || schedule.trace.join("\n");
@@ -63,7 +62,7 @@ fn the_audit_tells_each_change_once_and_none_is_lost() {
 fn first_failure(first: u64, end: u64) -> Option<(u64, usize, String)> {
     let step = usize::try_from(THREADS).unwrap();
     let mut failures = (first..end).step_by(step).filter_map(|seed| {
-        let why = Schedule::new(seed, &configuration_of(seed), false).run().err()?;
+        let why = Schedule::new(seed, &document_of(seed), false).run().err()?;
         Some((seed, why))
     });
     let (seed, why) = failures.next()?;

@@ -4,22 +4,25 @@ mod settings;
 
 use crate::harness::changes::{self, FILLER_CUSTOMER, FILLER_SUBSCRIPTION, SUBJECTS};
 use crate::harness::clerk::LISTED_CUSTOMERS_MAX;
+use crate::harness::delivery_run::{DeliveryRun, signed};
 use crate::harness::expected::{PLANS, rank_of_plan};
 use crate::harness::final_state;
-use crate::harness::gateway::{Passage, Replica, SharedData, signed};
+use crate::harness::gateway::Replica;
 use crate::harness::history::History;
 use crate::harness::random::Random;
 use crate::harness::response::FakeAnswer;
 use crate::harness::stripe::{FakeMetadata, Presence};
-use crate::harness::world::{Ending, ModelWorld, changes_something, parts};
+use crate::harness::world::{ModelWorld, changes_something, parts};
 use serde_json::{Map, Value, json};
 use settings::Temper;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tollgate_core::config::{Configuration, Webhook};
 use tollgate_core::http::Callout;
-use tollgate_core::webhook::StripeWorker;
+use tollgate_driver::CalloutResult;
+use tollgate_driver::memory::SharedData;
 
+/// How many processes there are at most.
+const PROCESSES: usize = 3;
 /// How many deliveries are on their way at once.
 const RUNNING_MAX: usize = 4;
 /// How many steps with failures a schedule has, and how many to come to rest.
@@ -34,12 +37,11 @@ const ATTEMPTS_MAX: usize = 60;
 const RETRY_AFTER_S: u64 = 62;
 
 /// One run of everything from a seed.
-#[derive(Debug)]
 pub(crate) struct Schedule {
     random: Random,
     pub(crate) world: ModelWorld,
-    replicas: Vec<Replica>,
-    processes: Vec<SharedData>,
+    /// The worker threads, each with its process.
+    replicas: Vec<(usize, Replica)>,
     chains: Vec<Chain>,
     running: Vec<Running>,
     orphans: Vec<Orphan>,
@@ -75,7 +77,7 @@ enum State {
 struct Running {
     chain: usize,
     replica: usize,
-    passage: Passage,
+    run: DeliveryRun,
     /// The moment from which on what it knows of a subject is what it read itself.
     basis: BTreeMap<String, usize>,
     began: usize,
@@ -92,7 +94,7 @@ struct Orphan {
 }
 
 impl Schedule {
-    pub(crate) fn new(seed: u64, configuration: &Configuration<Webhook>, traced: bool) -> Self {
+    pub(crate) fn new(seed: u64, document: &str, traced: bool) -> Self {
         let mut random = Random::from_seed(seed);
         let temper = Temper::of(&mut random, &mut Random::from_seed(!seed));
         let mut world = ModelWorld::new();
@@ -102,14 +104,14 @@ impl Schedule {
             true => [0, 1, 2],
             false => [0, 0, 1],
         };
-        let replica = |process| Replica { worker: StripeWorker::new(configuration.clone()), process };
+        let processes: Vec<SharedData> = (0..PROCESSES).map(|_| SharedData::default()).collect();
+        let replica = |process: usize| (process, Replica::new(document, &processes[process]));
         let mut history = History::default();
         history.note(&world);
         Schedule {
             random,
             world,
             replicas: replicas.into_iter().map(replica).collect(),
-            processes: vec![SharedData::default(); 3],
             chains: Vec::new(),
             running: Vec::new(),
             orphans: Vec::new(),
@@ -126,7 +128,11 @@ impl Schedule {
 
     /// The same in one process that is never killed.
     pub(crate) fn in_one_process(mut self) -> Self {
-        self.replicas.iter_mut().for_each(|replica| replica.process = 0);
+        let shared = SharedData::default();
+        for (process, replica) in &mut self.replicas {
+            *process = 0;
+            replica.set_shared(&shared);
+        }
         self.in_one_process = true;
         self.temper =
             Temper { emptied_percent: 0, begins_with_a_full_list: false, odd_items: false, ..self.temper };
@@ -301,32 +307,31 @@ impl Schedule {
         let signed_s = self.world.now.as_secs() + if retry { RETRY_AFTER_S } else { 0 };
         let event = self.chains[chain].event;
         let body = self.world.stripe.events[event].body.clone();
-        let sending = signed(&body, signed_s);
-        let shared = &mut self.processes[self.replicas[replica].process];
-        let passage = Passage::begin(&sending, &mut self.replicas[replica], shared, self.world.now);
+        let request = signed(&body, signed_s);
+        let run = DeliveryRun::begin(&request, &mut self.replicas[replica].1, self.world.now);
         self.log(|| format!("chain {chain} (evt_{event}) begins on {replica}, retry: {retry}"));
         let began = self.history.now();
         let slow = self.random.percent(self.temper.slow_percent);
-        self.running.push(Running { chain, replica, passage, basis: BTreeMap::new(), began, slow });
+        self.running.push(Running { chain, replica, run, basis: BTreeMap::new(), began, slow });
         self.conclude(self.running.len() - 1);
     }
 
     /// Takes a delivery that has ended off the road.
     fn conclude(&mut self, place: usize) {
-        if self.running[place].passage.end.is_none() {
+        if self.running[place].run.end.is_none() {
             return;
         }
         let running = self.running.swap_remove(place);
-        let content = running.passage.is_success();
-        self.log(|| format!("chain {} ends: {content} {:?}", running.chain, running.passage.end));
+        let content = running.run.is_success();
+        self.log(|| format!("chain {} ends: {content} {:?}", running.chain, running.run.end));
         self.chains[running.chain].state = if content { State::Done } else { State::Waiting };
         self.orphan(running);
     }
 
     /// The requests of a delivery that is no more may still arrive.
     fn orphan(&mut self, running: Running) {
-        let Running { chain, passage, began, .. } = running;
-        for callout in passage.orphans() {
+        let Running { chain, replica, run, began, .. } = running;
+        for callout in run.close(&mut self.replicas[replica].1) {
             if self.random.percent(70) {
                 self.log(|| format!("chain {chain} leaves {:?}", callout.request));
                 self.orphans.push(Orphan { chain, callout, since: began });
@@ -350,10 +355,13 @@ impl Schedule {
     }
 
     fn kill_process(&mut self) {
-        let process = self.random.below(self.processes.len());
-        self.processes[process] = SharedData::default();
+        let killed = self.random.below(PROCESSES);
+        let shared = SharedData::default();
+        for (_, replica) in self.replicas.iter_mut().filter(|(process, _)| *process == killed) {
+            replica.set_shared(&shared);
+        }
         while let Some(place) =
-            self.running.iter().position(|running| self.replicas[running.replica].process == process)
+            self.running.iter().position(|running| self.replicas[running.replica].0 == killed)
         {
             self.abort_at(place);
         }
@@ -381,19 +389,19 @@ impl Schedule {
             return Ok(());
         }
         let place = self.random.below(self.running.len());
-        let calls = self.running[place].passage.in_flight.len();
+        let calls = self.running[place].run.in_flight.len();
         let call = self.random.below(calls);
-        let hangs = self.running[place].slow
-            && changes_something(&self.running[place].passage.in_flight[call].callout);
+        let hangs =
+            self.running[place].slow && changes_something(&self.running[place].run.in_flight[call].callout);
         if hangs && !self.random.percent(8) {
             return Ok(());
         }
-        if self.running[place].passage.in_flight[call].ending.is_some() {
+        if self.running[place].run.in_flight[call].result.is_some() {
             return self.answer(place, call);
         }
-        let callout = self.running[place].passage.in_flight[call].callout.clone();
-        let ending = self.ending(place, &callout, faulty)?;
-        self.running[place].passage.in_flight[call].ending = Some(ending);
+        let callout = self.running[place].run.in_flight[call].callout.clone();
+        let result = self.result(place, &callout, faulty)?;
+        self.running[place].run.in_flight[call].result = Some(result);
         if faulty && changes_something(&callout) && self.random.percent(self.temper.dying_percent) {
             self.abort_at(place);
             return Ok(());
@@ -403,36 +411,34 @@ impl Schedule {
     }
 
     /// How a callout ends, and its effect.
-    fn ending(&mut self, place: usize, callout: &Callout, faulty: bool) -> Result<Ending, String> {
+    fn result(&mut self, place: usize, callout: &Callout, faulty: bool) -> Result<CalloutResult, String> {
         let (chain, began) = (self.running[place].chain, self.running[place].began);
         let basis = self.running[place].basis.clone();
         let since = |subject: &str| basis.get(subject).copied().unwrap_or(began);
         if !faulty || !self.random.percent(self.temper.fault_percent) {
-            return self.take_effect(callout, since).map(Ending::Answered);
+            return self.take_effect(callout, since).map(CalloutResult::from);
         }
         let fault = self.random.below(7);
         self.log(|| format!("chain {chain}: fault {fault} of {:?}", callout.request));
-        let broken = |status: u16| {
-            Ending::Answered(FakeAnswer::of(status, r#"{"error":{"type":"api_error"}}"#.into()))
-        };
+        let broken = |status: u16| FakeAnswer::of(status, r#"{"error":{"type":"api_error"}}"#.into()).into();
         Ok(match fault {
             0 | 1 => {
                 if changes_something(callout) {
                     self.orphans.push(Orphan { chain, callout: callout.clone(), since: began });
                 }
-                Ending::TimedOut
+                CalloutResult::TimedOut
             }
             2 => {
                 self.take_effect(callout, since)?;
-                Ending::TimedOut
+                CalloutResult::TimedOut
             }
             3 => {
                 self.take_effect(callout, since)?;
-                Ending::Reset
+                CalloutResult::Reset
             }
             4 => broken(429),
             5 => broken(500),
-            _ => Ending::Reset,
+            _ => CalloutResult::Reset,
         })
     }
 
@@ -473,19 +479,18 @@ impl Schedule {
     /// A delivery hears how a callout ended.
     fn answer(&mut self, place: usize, call: usize) -> Result<(), String> {
         let running = &mut self.running[place];
-        let written = subject_of(&running.passage.in_flight[call].callout);
+        let written = subject_of(&running.run.in_flight[call].callout);
         let chain = running.chain;
-        let call_ended = running.passage.in_flight[call].clone();
-        let replica = &mut self.replicas[running.replica];
-        let shared = &mut self.processes[replica.process];
-        running.passage.answer(replica, shared, self.world.now, call);
-        let lines = running.passage.take_audit();
+        let ended = &running.run.in_flight[call];
+        let ended =
+            self.traced.then(|| format!("{:?}: {}", ended.callout.request, shown(ended.result.as_ref())));
+        let replica = &mut self.replicas[running.replica].1;
+        running.run.end_callout(replica, self.world.now, call);
+        let lines = running.run.take_audit();
         if let Some(subject) = written {
             running.basis.insert(subject, running.began);
         }
-        self.log(|| {
-            format!("chain {chain} hears of {:?}: {:?}", call_ended.callout.request, call_ended.ending)
-        });
+        self.log(|| format!("chain {chain} hears of {}", ended.unwrap_or_default()));
         for line in lines {
             let told = [&line["old_plan"], &line["new_plan"], &line["status"]].map(Clone::clone);
             self.log(|| format!("the audit tells {line}"));
@@ -503,4 +508,12 @@ impl Schedule {
 fn subject_of(callout: &Callout) -> Option<String> {
     let (method, path, ..) = parts(callout);
     (method == "PATCH").then(|| path.split('/').nth(3).unwrap().to_owned())
+}
+
+/// Returns how a callout ended, for the trace.
+fn shown(result: Option<&CalloutResult>) -> String {
+    match result {
+        Some(CalloutResult::Http { status, body, .. }) => format!("{status} {}", body.escape_ascii()),
+        other => format!("{other:?}"),
+    }
 }
