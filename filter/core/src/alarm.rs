@@ -121,21 +121,21 @@ impl Alarm {
 
     /// Names the event that it is about.
     #[must_use]
-    pub fn event(mut self, id: Option<&str>) -> Self {
+    pub(crate) fn event(mut self, id: Option<&str>) -> Self {
         self.event = id.map(str::to_owned);
         self
     }
 
     /// Names the user or organization that it is about.
     #[must_use]
-    pub fn subject(mut self, id: Option<&str>) -> Self {
+    pub(crate) fn subject(mut self, id: Option<&str>) -> Self {
         self.subject = id.map(str::to_owned);
         self
     }
 
     /// Names the object at Stripe that it is about.
     #[must_use]
-    pub fn object(mut self, id: impl fmt::Display) -> Self {
+    pub(crate) fn object(mut self, id: impl fmt::Display) -> Self {
         self.object = Some(id.to_string());
         self
     }

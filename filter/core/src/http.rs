@@ -46,7 +46,7 @@ impl HeaderMap {
     }
 
     /// The values of all fields of that name.
-    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
 
@@ -56,7 +56,7 @@ impl HeaderMap {
     }
 
     /// How many bytes the names and values have together.
-    pub fn byte_len(&self) -> usize {
+    pub(crate) fn byte_len(&self) -> usize {
         let len = |(name, value): (&[u8], &[u8])| name.len().saturating_add(value.len());
         self.iter().map(len).fold(0, usize::saturating_add)
     }

@@ -31,7 +31,7 @@ pub fn voucher(name: &[u8]) -> Option<Voucher> {
 }
 
 /// The names, as they stand there, of the header fields that `voucher` vouches for.
-pub fn foreign_fields(headers: &HeaderMap, by: impl Fn(Voucher) -> bool) -> Vec<Vec<u8>> {
+pub(crate) fn foreign_fields(headers: &HeaderMap, by: impl Fn(Voucher) -> bool) -> Vec<Vec<u8>> {
     headers.iter().filter(|(name, _)| voucher(name).is_some_and(&by)).map(|(name, _)| name.to_vec()).collect()
 }
 

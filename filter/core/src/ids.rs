@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest id that is taken, in bytes.
-pub const ID_BYTES_MAX: usize = 255;
+pub(crate) const ID_BYTES_MAX: usize = 255;
 
 /// Not an id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

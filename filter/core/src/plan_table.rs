@@ -16,26 +16,26 @@ pub struct PlanTable {
 
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Its name, as it stands in Clerk's metadata.
-    pub name: String,
+    pub(crate) name: String,
     /// Ids of the Stripe prices that sell it, those of `PLAN_MAP` included.
-    pub prices: BTreeSet<String>,
+    pub(crate) prices: BTreeSet<String>,
     /// Lookup keys of Stripe prices that sell it.
-    pub lookup_keys: BTreeSet<String>,
+    pub(crate) lookup_keys: BTreeSet<String>,
     /// Ids of Stripe products that sell it.
-    pub products: BTreeSet<String>,
+    pub(crate) products: BTreeSet<String>,
     /// The features that it adds to those of the plans below it.
-    pub features: BTreeSet<String>,
+    pub(crate) features: BTreeSet<String>,
     /// The slugs that Clerk Billing uses for it; none if it is its name.
-    pub clerk_slugs: BTreeSet<String>,
+    pub(crate) clerk_slugs: BTreeSet<String>,
     /// What it allows, by the name of the limit.
-    pub limits: SortedMap<String, Limit>,
+    pub(crate) limits: SortedMap<String, Limit>,
 }
 
 /// How often something may be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub(crate) enum Limit {
     /// As often as one likes; nothing is counted.
     Unlimited,
     /// So often in each of these windows, all of which must have room. At most one of each [`Period`].
@@ -72,11 +72,11 @@ pub enum Period {
 
 impl Period {
     /// All of them, by their numbers.
-    pub const ALL: [Period; 6] =
+    pub(crate) const ALL: [Period; 6] =
         [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
 
     /// Its number, which never changes: it stands in counters that outlive a release.
-    pub const fn number(self) -> usize {
+    pub(crate) const fn number(self) -> usize {
         match self {
             Period::Second => 0,
             Period::Minute => 1,
@@ -88,7 +88,7 @@ impl Period {
     }
 
     /// Its name in configuration and answers.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Period::Second => "second",
             Period::Minute => "minute",
@@ -114,7 +114,7 @@ pub enum RecordedPlan<'a> {
 
 impl RecordedPlan<'_> {
     /// Whether the plan of that rank in its place could be less. True of each rank if the table does not have the plan.
-    pub fn may_be_lowered_by(self, rank: Rank) -> bool {
+    pub(crate) fn may_be_lowered_by(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => false,
             RecordedPlan::Known(recorded) => rank < recorded,
@@ -123,7 +123,7 @@ impl RecordedPlan<'_> {
     }
 
     /// Whether it could be worth as much as the plan of that rank. True of each rank if the table does not have the plan.
-    pub fn may_be_worth(self, rank: Rank) -> bool {
+    pub(crate) fn may_be_worth(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => rank <= Rank(0),
             RecordedPlan::Known(recorded) => rank <= recorded,
@@ -132,7 +132,7 @@ impl RecordedPlan<'_> {
     }
 
     /// The lower of the two. Of a plan that the table does not have nobody knows that it is lower.
-    pub fn at_most(self, rank: Rank) -> Rank {
+    pub(crate) fn at_most(self, rank: Rank) -> Rank {
         match self {
             RecordedPlan::None => Rank(0),
             RecordedPlan::Known(recorded) => rank.min(recorded),
@@ -152,17 +152,17 @@ impl RecordedPlan<'_> {
 
 impl PlanTable {
     /// A table of these plans, lowest first.
-    pub fn new(default_plan: Plan, above: Vec<Plan>) -> Self {
+    pub(crate) fn new(default_plan: Plan, above: Vec<Plan>) -> Self {
         PlanTable { default_plan, above }
     }
 
     /// The plan of everyone who pays for none.
-    pub fn default_rank(&self) -> Rank {
+    pub(crate) fn default_rank(&self) -> Rank {
         Rank(0)
     }
 
     /// The plan of that rank. A rank of another table reads as the default plan.
-    pub fn get(&self, rank: Rank) -> &Plan {
+    pub(crate) fn get(&self, rank: Rank) -> &Plan {
         match rank.0.checked_sub(1) {
             Some(above) => self.above.get(above).unwrap_or(&self.default_plan),
             None => &self.default_plan,
@@ -170,7 +170,7 @@ impl PlanTable {
     }
 
     /// Every plan with its rank, lowest first.
-    pub fn iter(&self) -> impl Iterator<Item = (Rank, &Plan)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Rank, &Plan)> {
         std::iter::once(&self.default_plan)
             .chain(&self.above)
             .enumerate()
@@ -178,7 +178,7 @@ impl PlanTable {
     }
 
     /// The rank of the plan of exactly that name.
-    pub fn rank_of(&self, name: &str) -> Option<Rank> {
+    pub(crate) fn rank_of(&self, name: &str) -> Option<Rank> {
         self.iter().find(|(_, plan)| plan.name == name).map(|(rank, _)| rank)
     }
 
@@ -191,7 +191,7 @@ impl PlanTable {
     }
 
     /// The rank of the plan that Clerk Billing means by that slug.
-    pub fn rank_of_clerk_slug(&self, slug: &str) -> Option<Rank> {
+    pub(crate) fn rank_of_clerk_slug(&self, slug: &str) -> Option<Rank> {
         let is_meant = |plan: &Plan| match plan.clerk_slugs.is_empty() {
             true => plan.name == slug,
             false => plan.clerk_slugs.contains(slug),
@@ -200,12 +200,12 @@ impl PlanTable {
     }
 
     /// Whether a plan, or one below it, has the feature.
-    pub fn has_feature(&self, rank: Rank, feature: &str) -> bool {
+    pub(crate) fn has_feature(&self, rank: Rank, feature: &str) -> bool {
         self.iter().take_while(|(r, _)| *r <= rank).any(|(_, plan)| plan.features.contains(feature))
     }
 
     /// The features of a plan and of those below it, each once and in alphabetical order.
-    pub fn features(&self, rank: Rank) -> Vec<&str> {
+    pub(crate) fn features(&self, rank: Rank) -> Vec<&str> {
         let mut features = Vec::new();
         for (_, plan) in self.iter().take_while(|(r, _)| *r <= rank) {
             for feature in &plan.features {

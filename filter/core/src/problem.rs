@@ -23,26 +23,21 @@ impl Problem {
     }
 
     /// Adds an extension member to the body.
-    pub fn with(mut self, member: &'static str, value: impl Into<Member>) -> Self {
+    pub(crate) fn with(mut self, member: &'static str, value: impl Into<Member>) -> Self {
         self.members.push((member, value.into()));
         self
     }
 
     /// Adds a header field to the answer.
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
-    }
-
-    /// The code that programs go by.
-    pub fn code(&self) -> &'static str {
-        self.code
     }
 }
 
 /// The value of an extension member. Not serde_json's: that one would print floats, which weigh in a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Member {
+pub(crate) enum Member {
     /// A text.
     Text(String),
     /// A whole number.

@@ -43,7 +43,7 @@ impl Micros {
     ///
     /// The one test of freshness: a time after `now` is from before the clock stepped back, so nobody knows how old it is,
     /// and it is not fresh.
-    pub fn is_within(self, span: Duration, now: Micros) -> bool {
+    pub(crate) fn is_within(self, span: Duration, now: Micros) -> bool {
         self <= now && now.since(self) < span
     }
 
@@ -54,7 +54,7 @@ impl Micros {
     }
 
     /// The time `span` earlier, or the epoch.
-    pub fn minus(self, span: Duration) -> Self {
+    pub(crate) fn minus(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         Micros(self.0.saturating_sub(micros))
     }

@@ -4,7 +4,7 @@ use crate::secret::Secret;
 use std::time::Duration;
 
 /// How Tollgate names itself to the APIs that it calls.
-pub const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP API that is called through a cluster of Envoy's.
 #[derive(Clone, Debug)]

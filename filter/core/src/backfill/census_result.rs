@@ -38,7 +38,7 @@ pub struct CensusResult {
     pub counts: CensusCounts,
     /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong
     /// together. Nothing after a census of one subject.
-    pub in_both: usize,
+    pub(crate) in_both: usize,
 }
 
 impl CensusResult {

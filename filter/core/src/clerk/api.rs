@@ -108,16 +108,6 @@ pub enum ClerkApiError {
     ClusterUnknown,
 }
 
-impl ClerkApiError {
-    /// Whether the same request may well succeed a little later.
-    pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            ClerkApiError::TooOften { .. } | ClerkApiError::Down { .. } | ClerkApiError::NoAnswer(_)
-        )
-    }
-}
-
 /// Reads the answer to either request: the subject's record.
 ///
 /// # Errors
@@ -256,37 +246,35 @@ mod tests {
         let refused = |status, code: &str| ClerkApiError::Refused { status, code: code.to_owned() };
         let seven = ClerkApiError::TooOften { retry_after: Some(Duration::from_secs(7)) };
         let cases = [
-            ("a deleted user", 404, &none, gone, ClerkApiError::Gone, false),
-            ("a wrong path", 404, &none, "<html>", refused(404, ""), false),
-            ("not found, but not with 404", 400, &none, gone, refused(400, "resource_not_found"), false),
-            ("no key", 401, &none, "", ClerkApiError::Credentials { status: 401 }, false),
-            ("not allowed", 403, &none, "", ClerkApiError::Credentials { status: 403 }, false),
-            ("too often", 429, &wait, "", seven, true),
-            ("too often, until a date", 429, &date, "", ClerkApiError::TooOften { retry_after: None }, true),
-            ("down", 500, &none, "", ClerkApiError::Down { status: 500 }, true),
-            ("behind a proxy", 599, &none, "", ClerkApiError::Down { status: 599 }, true),
-            ("a wrong body", 422, &none, wrong, refused(422, "form_param_unknown"), false),
-            ("a code that is none", 422, &none, odd, refused(422, ""), false),
-            ("a redirect", 302, &none, "", refused(302, ""), false),
-            ("success without content", 204, &none, "", refused(204, ""), false),
+            ("a deleted user", 404, &none, gone, ClerkApiError::Gone),
+            ("a wrong path", 404, &none, "<html>", refused(404, "")),
+            ("not found, but not with 404", 400, &none, gone, refused(400, "resource_not_found")),
+            ("no key", 401, &none, "", ClerkApiError::Credentials { status: 401 }),
+            ("not allowed", 403, &none, "", ClerkApiError::Credentials { status: 403 }),
+            ("too often", 429, &wait, "", seven),
+            ("too often, until a date", 429, &date, "", ClerkApiError::TooOften { retry_after: None }),
+            ("down", 500, &none, "", ClerkApiError::Down { status: 500 }),
+            ("behind a proxy", 599, &none, "", ClerkApiError::Down { status: 599 }),
+            ("a wrong body", 422, &none, wrong, refused(422, "form_param_unknown")),
+            ("a code that is none", 422, &none, odd, refused(422, "")),
+            ("a redirect", 302, &none, "", refused(302, "")),
+            ("success without content", 204, &none, "", refused(204, "")),
         ];
-        for (why, status, headers, body, want, transient) in cases {
-            assert_eq!(want.is_transient(), transient, "{why}");
+        for (why, status, headers, body, want) in cases {
             assert_eq!(answer(status, headers, body), Err(want), "{why}");
         }
     }
 
     #[test]
-    fn no_answer_is_transient_and_a_wrong_cluster_is_not() {
+    fn what_ends_without_a_response_is_an_error_of_its_kind() {
         let cases = [
-            (Outcome::TimedOut, true),
-            (Outcome::Reset, true),
-            (Outcome::ClusterUnknown, false),
-            (Outcome::TooLarge, false),
+            (Outcome::TimedOut, ClerkApiError::NoAnswer("it took too long")),
+            (Outcome::Reset, ClerkApiError::NoAnswer("the connection was refused or broke")),
+            (Outcome::ClusterUnknown, ClerkApiError::ClusterUnknown),
+            (Outcome::TooLarge, ClerkApiError::Unreadable),
         ];
-        for (outcome, transient) in cases {
-            let error = record(&outcome, &subject("user_1"), "plan").unwrap_err();
-            assert_eq!(error.is_transient(), transient, "{outcome:?}");
+        for (outcome, want) in cases {
+            assert_eq!(record(&outcome, &subject("user_1"), "plan"), Err(want), "{outcome:?}");
         }
     }
 }

@@ -78,7 +78,7 @@ impl Record {
 
     /// What a subscription granted when it was last paid, as far as it was noted. Beside another granting subscription
     /// `paid_plan` says nothing: it is left over from a release that did not know it.
-    pub fn paid(&self, id: &SubscriptionId) -> Option<&str> {
+    pub(crate) fn paid(&self, id: &SubscriptionId) -> Option<&str> {
         let of_granting = self.paid_plan.as_ref().filter(|paid| paid.subscription == *id);
         match self.granted_by.as_ref() == Some(id) {
             true => of_granting.map(|paid| paid.plan.as_str()),
@@ -87,13 +87,13 @@ impl Record {
     }
 
     /// The plan that stood there before the subscription raised it that the record names as granting.
-    pub fn before(&self) -> Option<&str> {
+    pub(crate) fn before(&self) -> Option<&str> {
         let before = self.plan_before.as_ref()?;
         (Some(&before.subscription) == self.granted_by.as_ref()).then_some(before.plan.as_str())
     }
 
     /// Whether the plan is from somewhere that this release does not read, so that it cannot know when it ends.
-    pub fn has_unread_source(&self) -> bool {
+    pub(crate) fn has_unread_source(&self) -> bool {
         self.plan_source.as_ref().is_some_and(|source| source != PLAN_SOURCE)
     }
 

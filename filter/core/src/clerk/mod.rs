@@ -4,5 +4,5 @@
 pub mod api;
 pub mod metadata;
 pub(crate) mod numeric_date;
-pub mod plan_claim;
+pub(crate) mod plan_claim;
 pub mod roster;

@@ -16,7 +16,7 @@ pub enum ClaimSource {
 
 /// What a token says about the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlanClaim {
+pub(crate) enum PlanClaim {
     /// Nothing, which means the default plan.
     Absent,
     /// A plan's name, as it stands in Clerk's metadata.
@@ -38,18 +38,18 @@ pub enum PlanClaim {
 /// A claim that is there but cannot be read. It must grant nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the claim `{claim}` is not {expected}")]
-pub struct PlanClaimError {
+pub(crate) struct PlanClaimError {
     /// Which claim, its names joined by dots.
-    pub claim: String,
+    pub(crate) claim: String,
     /// What it should have been.
-    pub expected: &'static str,
+    pub(crate) expected: &'static str,
 }
 
 /// Reads the subject's plan from the first of `sources` that is present and not null.
 ///
 /// # Errors
 /// [`PlanClaimError`] if that one is no text, or the grace period beside it no time.
-pub fn read(
+pub(crate) fn read(
     sources: &[ClaimSource],
     claims: &Map<String, Value>,
     subject: &Subject,

@@ -8,7 +8,7 @@ use crate::json;
 use serde_json::Value;
 
 /// The most users or organizations that one page is asked to hold: Clerk's maximum.
-pub const PAGE_MEMBERS_MAX: usize = 500;
+pub(crate) const PAGE_MEMBERS_MAX: usize = 500;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub struct SubjectPage {
     /// Who is on it, and what is kept of them.
     pub records: Vec<(Subject, Record)>,
     /// Ids that do not look like Clerk's.
-    pub skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
     /// How many there were, those skipped among them.
-    pub members: usize,
+    pub(crate) members: usize,
 }
 
 /// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and moves
@@ -79,7 +79,7 @@ impl SubjectPage {
     }
 
     /// Whether another page may follow.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.members >= PAGE_MEMBERS_MAX
     }
 }

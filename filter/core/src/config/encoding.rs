@@ -6,7 +6,7 @@ use crate::json;
 use serde_json::Value;
 
 /// The largest document that is taken, in bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 const FORM: &str =
     "give it as JSON text in a google.protobuf.StringValue, or as plain fields in a google.protobuf.Struct";

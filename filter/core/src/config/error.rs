@@ -14,7 +14,7 @@ pub(super) type Checked<T> = Result<T, Box<ConfigError>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole document.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong.
     pub problem: String,
     /// What to do about it; empty where the problem says it all.

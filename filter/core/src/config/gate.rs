@@ -49,54 +49,54 @@ pub struct Gate {
     /// The keys that tokens are verified with.
     pub keys: KeySource,
     /// The origins whose tokens are taken. Only empty if `require_azp` is false: then `azp` is not looked at.
-    pub authorized_parties: Vec<String>,
+    pub(crate) authorized_parties: Vec<String>,
     /// Whether a token must have an `azp`.
-    pub require_azp: bool,
+    pub(crate) require_azp: bool,
     /// The audiences of which a token must name one; empty for no such rule.
-    pub audience: Vec<String>,
+    pub(crate) audience: Vec<String>,
     /// How far Clerk's clock may be from the gateway's.
-    pub clock_skew: Duration,
+    pub(crate) clock_skew: Duration,
     /// Whether the token may come in a cookie.
-    pub cookie: bool,
+    pub(crate) cookie: bool,
     /// Whose plan, whose counter, whom to confirm.
-    pub subject: SubjectKind,
+    pub(crate) subject: SubjectKind,
     /// Where in a token the plan is.
     pub plan_claims: PlanClaims,
     /// The first that matches wins.
-    pub rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
     /// What happens to requests that no rule matches.
-    pub unmatched: Unmatched,
+    pub(crate) unmatched: Unmatched,
     /// Where clients read their plan and what is left of it.
     pub usage_path: Option<String>,
     /// Where a refused client can get a higher plan.
-    pub upgrade_url: Option<String>,
+    pub(crate) upgrade_url: Option<String>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
-    pub plan_required_status: u16,
+    pub(crate) plan_required_status: u16,
     /// Which header fields tell the upstream who calls, each once.
-    pub identity_headers: Vec<IdentityHeader>,
+    pub(crate) identity_headers: Vec<IdentityHeader>,
     /// Which header fields tell clients what is left.
-    pub rate_limit_headers: RateLimitHeaders,
+    pub(crate) rate_limit_headers: RateLimitHeaders,
     /// Whether the authorized parties may read own replies and header fields from a browser.
-    pub cors: bool,
+    pub(crate) cors: bool,
     /// Decide, log and count, but refuse nothing.
-    pub shadow: bool,
+    pub(crate) shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
-    pub confirm: Option<Upstream>,
+    pub(crate) confirm: Option<Upstream>,
     /// Where it is counted.
-    pub store: StoreConfig,
+    pub(crate) store: StoreConfig,
     /// The path of the webhook filter, at which no token is asked for.
-    pub webhook_path: Option<String>,
+    pub(crate) webhook_path: Option<String>,
     /// The key of the plan in `public_metadata`.
-    pub plan_key: String,
+    pub(crate) plan_key: String,
 }
 
 /// Where in a token the plan is: the first that is present and not null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanClaims {
     /// A user's.
-    pub user: Vec<ClaimSource>,
+    pub(crate) user: Vec<ClaimSource>,
     /// An organization's.
-    pub organization: Vec<ClaimSource>,
+    pub(crate) organization: Vec<ClaimSource>,
 }
 
 impl PlanClaims {

@@ -12,7 +12,7 @@ mod example;
 mod field_error;
 mod gate;
 mod names;
-pub mod note_keys;
+pub(crate) mod note_keys;
 mod plans;
 mod rules;
 mod secrets;
@@ -25,16 +25,14 @@ mod upstream;
 mod webhook;
 
 pub use crate::clerk::plan_claim::ClaimSource;
-pub use crate::path::PathPattern;
-pub use crate::stripe::plan::PastDue;
+pub(crate) use crate::stripe::plan::PastDue;
 pub use crate::upstream::Upstream;
-pub use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
-pub use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
-pub use encoding::DOCUMENT_BYTES_MAX;
+pub(crate) use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
+pub(crate) use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{Gate, PlanClaims, StoreConfig};
-pub use plans::{NotPlans, WINDOW_COUNT_MAX};
-pub use rules::{COST_MAX, PathMatch, RULES_MAX, Requirement, Rule, Spend};
+pub(crate) use plans::NotPlans;
+pub(crate) use rules::{PathMatch, Requirement, Rule, Spend};
 pub use sections::{Document, SECTION_NAMES, read_each};
 pub use sync_settings::SyncSettings;
 pub use webhook::Webhook;
@@ -50,7 +48,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 
 /// Looks up a variable of the VM's environment.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A filter's configuration: what all filters share, and its own section.
 #[derive(Clone, Debug)]
@@ -61,7 +59,7 @@ pub struct Configuration<S> {
     /// The plans, with the prices of `PLAN_MAP`.
     pub plans: PlanTable,
     /// What Stripe sells that is knowingly no plan.
-    pub not_plans: NotPlans,
+    pub(crate) not_plans: NotPlans,
     /// The filter's own section.
     pub section: S,
 }

@@ -23,15 +23,15 @@ const FEATURES_MAX: usize = 100;
 const LIMITS_MAX: usize = 50;
 
 /// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the maximum.
-pub const WINDOW_COUNT_MAX: u64 = 4_000_000_000;
+pub(crate) const WINDOW_COUNT_MAX: u64 = 4_000_000_000;
 
 /// What Stripe sells that is knowingly no plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NotPlans {
+pub(crate) struct NotPlans {
     /// Ids of prices.
-    pub prices: BTreeSet<String>,
+    pub(crate) prices: BTreeSet<String>,
     /// Ids of products.
-    pub products: BTreeSet<String>,
+    pub(crate) products: BTreeSet<String>,
 }
 
 /// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.

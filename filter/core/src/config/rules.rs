@@ -10,36 +10,36 @@ use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
 
 /// The most rules. Each has metrics of its own.
-pub const RULES_MAX: usize = 200;
+pub(crate) const RULES_MAX: usize = 200;
 
 /// The most methods of one rule.
 const METHODS_MAX: usize = 16;
 
 /// The highest cost of one request.
-pub const COST_MAX: u64 = 1_000_000;
+pub(crate) const COST_MAX: u64 = 1_000_000;
 
 /// What is asked of which requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its name, of which there is only one.
-    pub name: String,
+    pub(crate) name: String,
     /// The paths that it matches.
-    pub path: PathMatch,
+    pub(crate) path: PathMatch,
     /// The methods that it matches, in capitals; empty for any.
-    pub methods: Vec<String>,
+    pub(crate) methods: Vec<String>,
     /// The host that it matches, in small letters and without a port.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// What the caller's plan must be or have.
-    pub require: Option<Requirement>,
+    pub(crate) require: Option<Requirement>,
     /// What a request counts against.
-    pub limit: Option<Spend>,
+    pub(crate) limit: Option<Spend>,
     /// The plan of callers without a token; without one they are refused.
-    pub anonymous: Option<Rank>,
+    pub(crate) anonymous: Option<Rank>,
 }
 
 /// Paths that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathMatch {
+pub(crate) enum PathMatch {
     /// All. A rule that names no path, method or host is there to be named by routes.
     Any,
     /// This one.
@@ -50,7 +50,7 @@ pub enum PathMatch {
 
 /// What a caller's plan must be or have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Requirement {
+pub(crate) enum Requirement {
     /// This plan or a higher one.
     Plan(Rank),
     /// This feature, which at least one plan has.
@@ -59,11 +59,11 @@ pub enum Requirement {
 
 /// What a request counts against. Every plan defines the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spend {
+pub(crate) struct Spend {
     /// The limit's name.
-    pub limit: String,
+    pub(crate) limit: String,
     /// How much one request counts, at least 1.
-    pub cost: u64,
+    pub(crate) cost: u64,
 }
 
 /// Reads the rules. `own_paths` are those that the filters answer themselves.

@@ -42,26 +42,26 @@ pub trait Named {
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The plans, and what is knowingly no plan; `None` if they are wrong.
-    pub plans: Option<(PlanTable, NotPlans)>,
+    pub(crate) plans: Option<(PlanTable, NotPlans)>,
     /// The paths that the filters answer themselves.
-    pub own_paths: Vec<OwnPath<'a>>,
+    pub(crate) own_paths: Vec<OwnPath<'a>>,
     /// The key of the plan in `public_metadata`.
-    pub plan_key: &'a str,
+    pub(crate) plan_key: &'a str,
     /// Who issues session tokens; empty if no section says so.
-    pub issuer: &'a str,
+    pub(crate) issuer: &'a str,
     /// The host of Clerk's Backend API, as the first section says that calls it.
-    pub clerk_authority: &'a str,
+    pub(crate) clerk_authority: &'a str,
 }
 
 /// A path that a filter answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnPath<'a> {
+pub(crate) struct OwnPath<'a> {
     /// The name of the filter's section.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// The field of the section.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// The path.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
 }
 
 impl fmt::Display for OwnPath<'_> {

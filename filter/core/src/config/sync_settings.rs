@@ -8,13 +8,13 @@ use crate::upstream::Upstream;
 #[derive(Clone, Debug)]
 pub struct SyncSettings {
     /// What a subscription grants whose payment failed.
-    pub past_due: PastDue,
+    pub(crate) past_due: PastDue,
     /// What happens when an active subscription sells no known plan.
-    pub unmapped_price: UnmappedPrice,
+    pub(crate) unmapped_price: UnmappedPrice,
     /// The metadata keys that say whose a subscription is; no key is of both kinds.
-    pub subject_keys: SubjectKeys,
+    pub(crate) subject_keys: SubjectKeys,
     /// Whether a checkout session's `client_reference_id` may say whose it is.
-    pub client_reference_id: bool,
+    pub(crate) client_reference_id: bool,
     /// Stripe's API. Its base path does not hold `/v1`.
     pub stripe: Upstream,
     /// Clerk's Backend API. Its base path holds `/v1`.

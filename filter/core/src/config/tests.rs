@@ -3,6 +3,7 @@
 use super::struct_value::tests::encode;
 use super::*;
 use crate::auth::KeySource;
+use crate::path::PathPattern;
 use crate::plan_table::{Limit, Period, Window};
 use crate::secret::Secret;
 use serde_json::{Value, json};

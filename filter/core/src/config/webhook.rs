@@ -28,17 +28,17 @@ const SUBJECT_KEYS_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Webhook {
     /// The exact path at which Stripe delivers.
-    pub path: String,
+    pub(crate) path: String,
     /// Who answers Stripe.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// How far the time of signing may be from now.
-    pub tolerance: Duration,
+    pub(crate) tolerance: Duration,
     /// The largest body that is taken.
-    pub body_bytes_max: usize,
+    pub(crate) body_bytes_max: usize,
     /// Take only events of this mode.
-    pub livemode: Option<bool>,
+    pub(crate) livemode: Option<bool>,
     /// Any of them may have signed. At least one.
-    pub signing_secrets: Vec<Secret>,
+    pub(crate) signing_secrets: Vec<Secret>,
     /// How Clerk is brought in line.
     pub sync: SyncSettings,
 }

@@ -15,4 +15,4 @@ mod reading;
 pub(crate) use canonical::{RequestPath, are_equal, is_needed, is_stable};
 pub(crate) use decoding::{decoded, without_query};
 pub(crate) use disguise::may_be_read_as;
-pub use pattern::PathPattern;
+pub(crate) use pattern::PathPattern;

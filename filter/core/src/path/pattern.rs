@@ -5,14 +5,14 @@ use super::reading;
 
 /// A path that is written in the configuration, in the two forms in which requests are compared with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPattern {
+pub(crate) struct PathPattern {
     canonical: Vec<u8>,
     folded: Vec<u8>,
 }
 
 impl PathPattern {
     /// Returns the pattern of a path as it is written. `/x%3Ay` and `/x:y` are the same.
-    pub fn new(written: &str) -> Self {
+    pub(crate) fn new(written: &str) -> Self {
         let canonical = decoded(written.as_bytes());
         let folded = reading::of_pattern(&canonical);
         PathPattern { canonical, folded }

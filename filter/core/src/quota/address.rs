@@ -8,7 +8,7 @@ const LOCAL_TRANSLATION: [u8; 6] = [0x00, 0x64, 0xff, 0x9b, 0x00, 0x01];
 /// An anonymous caller: an IPv4 address, or the first 64 bits of an IPv6 address. Those are what a network is given:
 /// whoever has one address of it can take them all, so they share one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClientNetwork {
+pub(crate) enum ClientNetwork {
     /// An IPv4 address.
     V4([u8; 4]),
     /// The network of an IPv6 address.
@@ -24,7 +24,7 @@ impl ClientNetwork {
     /// listener on `::` sees), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC 3056), and Teredo
     /// (`2001::/32`, RFC 4380). By its first 64 bits everybody behind a translator or a Teredo server would share one
     /// counter, and whoever has a 6to4 address would have 65,536.
-    pub fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => ClientNetwork::V4(v4.octets()),
             IpAddr::V6(v6) => Self::of_v6(v6),
@@ -44,7 +44,7 @@ impl ClientNetwork {
     }
 
     /// As it is counted. The text would bring the standard library's printer of addresses into the module.
-    pub fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         match self {
             ClientNetwork::V4(address) => address,
             ClientNetwork::V6(network) => network,
@@ -55,17 +55,17 @@ impl ClientNetwork {
 
 /// The client's address as Envoy tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddress {
+pub(crate) struct ClientAddress {
     /// Who counts as the caller.
-    pub network: ClientNetwork,
+    pub(crate) network: ClientNetwork,
     /// It is the address that has connected to Envoy. One that Envoy took from `x-forwarded-for` has port 0.
-    pub is_peer: bool,
+    pub(crate) is_peer: bool,
 }
 
 impl ClientAddress {
     /// Reads Envoy's attribute `source.address`: `192.0.2.1:567`, `[2001:db8::1]:567`, or without a port. None where
     /// there is no IP address, as on a Unix domain socket.
-    pub fn parse(address: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(address: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(address).ok()?;
         let (ip, is_peer) = match text.parse::<SocketAddr>() {
             Ok(address) => (address.ip(), address.port() != 0),

@@ -14,12 +14,12 @@ use crate::shared::{BucketError, SharedTable};
 use crate::time::Micros;
 
 /// The most counters that one bucket holds.
-pub const RECORDS_MAX: usize = 176;
+pub(crate) const RECORDS_MAX: usize = 176;
 /// The most bytes that one bucket has.
 pub const BUCKET_BYTES_MAX: usize = SIGNED_IN.bucket_bytes_max();
 /// The longest that a clock may step back without any count being lost, in seconds: an hour, as a machine does that
 /// keeps local time. For seconds and minutes it is their own length, which is all that can matter there.
-pub const CLOCK_STEP_S_MAX: u64 = 3_600;
+pub(crate) const CLOCK_STEP_S_MAX: u64 = 3_600;
 
 const RECORD_BYTES: usize = 32;
 

@@ -29,7 +29,7 @@ pub struct Interval {
 
 impl Interval {
     /// The one of its kind that holds the time `at`. Weeks begin on Monday (ISO 8601).
-    pub fn of(period: Period, at: Micros) -> Self {
+    pub(crate) fn of(period: Period, at: Micros) -> Self {
         let second = at.as_secs();
         let (start_s, end_s) = match period {
             Period::Second => multiple_below(second, 1),
@@ -43,7 +43,7 @@ impl Interval {
     }
 
     /// How long it is, in seconds: that of a month depends on the month.
-    pub const fn length_s(self) -> u64 {
+    pub(crate) const fn length_s(self) -> u64 {
         self.end.as_secs().saturating_sub(self.start.as_secs())
     }
 }
@@ -51,7 +51,7 @@ impl Interval {
 /// A time as RFC 3339 writes it, in UTC and whole seconds rounded down: `2026-12-01T00:00:00Z`.
 ///
 /// RFC 3339 ends with the year 9999, and so does this.
-pub fn rfc3339(at: Micros) -> String {
+pub(crate) fn rfc3339(at: Micros) -> String {
     /// 9999-12-31T23:59:59Z.
     const LAST_S: u64 = 253_402_300_799;
     let second = at.as_secs().min(LAST_S);

@@ -9,7 +9,7 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 /// `RateLimit-Policy` and `RateLimit`: `"asks";q=100;w=2592000` and `"asks";r=88;t=864000`, for the one window given.
 ///
 /// draft-ietf-httpapi-ratelimit-headers-11 §§3–4. `w` is how long this very window is: the month's own length.
-pub fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
+pub(crate) fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
     let name = quoted(limit);
     let quota = state.max.min(INTEGER_MAX);
     let remaining = state.remaining().min(INTEGER_MAX);
@@ -22,7 +22,7 @@ pub fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, St
 }
 
 /// `X-RateLimit-Limit`, `-Remaining` and `-Reset`, the last in seconds from now, as Envoy's own filters have it.
-pub fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, String); 3] {
+pub(crate) fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, String); 3] {
     [
         ("x-ratelimit-limit", state.max.to_string()),
         ("x-ratelimit-remaining", state.remaining().to_string()),
@@ -31,7 +31,7 @@ pub fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, String);
 }
 
 /// `Retry-After` for a request that will be served from `reset` on: whole seconds, at least 1 (RFC 9110 §10.2.3).
-pub fn retry_after(reset: Micros, now: Micros) -> (&'static str, String) {
+pub(crate) fn retry_after(reset: Micros, now: Micros) -> (&'static str, String) {
     ("retry-after", seconds_until(reset, now).max(1).to_string())
 }
 

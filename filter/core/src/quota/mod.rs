@@ -4,24 +4,23 @@
 //! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
 //! store can make as well.
 
-pub mod address;
+pub(crate) mod address;
 pub mod bucket;
-pub mod calendar;
-pub mod fields;
+pub(crate) mod calendar;
+pub(crate) mod fields;
 mod fingerprint;
 pub mod ratelimit;
 pub mod spend;
 pub mod table;
-pub mod usage;
-pub mod window_state;
+pub(crate) mod usage;
+pub(crate) mod window_state;
 
 #[cfg(test)]
 mod tests;
 
-pub use address::{ClientAddress, ClientNetwork};
-pub use calendar::Interval;
-pub use fingerprint::Fingerprint;
+pub(crate) use address::{ClientAddress, ClientNetwork};
+pub(crate) use fingerprint::Fingerprint;
 pub use spend::{Decision, SWAP_TRIES_MAX, Spent, decide, peek, spend};
 pub use table::{BucketTable, Callers, CounterKey, Seed};
-pub use usage::LimitUsage;
-pub use window_state::{WindowState, tightest};
+pub(crate) use usage::LimitUsage;
+pub(crate) use window_state::{WindowState, tightest};

@@ -26,9 +26,9 @@ pub struct Spent {
     /// What to store before the request is served. None: nothing changed.
     pub new_bytes: Option<Vec<u8>>,
     /// How many counters of other subjects were lost because the bucket was full.
-    pub evicted: u32,
+    pub(crate) evicted: u32,
     /// What was loaded is no bucket. It counted as empty.
-    pub unreadable: bool,
+    pub(crate) unreadable: bool,
 }
 
 /// Whether a request may be served.

@@ -34,7 +34,7 @@ pub struct Seed([u8; Seed::BYTES]);
 
 impl Seed {
     /// How many random bytes make a seed.
-    pub const BYTES: usize = 16;
+    pub(crate) const BYTES: usize = 16;
 
     /// A seed of these random bytes.
     pub const fn new(random: [u8; Seed::BYTES]) -> Self {
@@ -42,17 +42,17 @@ impl Seed {
     }
 
     /// The seed that another worker shared; none if these bytes are not one.
-    pub fn from_shared(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_shared(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Seed)
     }
 
     /// What to share with the other workers.
-    pub const fn as_bytes(&self) -> &[u8; Seed::BYTES] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; Seed::BYTES] {
         &self.0
     }
 
     /// The key of shared data under which the workers of a namespace share their seed.
-    pub fn shared_key(namespace: &str) -> String {
+    pub(crate) fn shared_key(namespace: &str) -> String {
         ["tollgate/1/", namespace, "/seed"].concat()
     }
 }
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Seed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterKey {
     /// The key of shared data that holds the bucket.
-    pub key: String,
+    pub(crate) key: String,
     /// What the counters are found by inside of the bucket.
     pub fingerprint: Fingerprint,
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// One limit: the text `unlimited`, or its windows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum LimitUsage {
+pub(crate) enum LimitUsage {
     /// Nothing is counted.
     Unlimited(Unlimited),
     /// In the plan's order.
@@ -18,14 +18,14 @@ pub enum LimitUsage {
 /// The text `unlimited`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unlimited {
+pub(crate) enum Unlimited {
     /// The only one.
     Unlimited,
 }
 
 /// One window: `{"per": "month", "max": 100, "used": 12, "remaining": 88, "reset": "2026-12-01T00:00:00Z"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct WindowUsage {
+pub(crate) struct WindowUsage {
     per: Period,
     max: u64,
     used: u64,
@@ -35,10 +35,10 @@ pub struct WindowUsage {
 
 impl LimitUsage {
     /// A limit of a plan that has none there.
-    pub const UNLIMITED: LimitUsage = LimitUsage::Unlimited(Unlimited::Unlimited);
+    pub(crate) const UNLIMITED: LimitUsage = LimitUsage::Unlimited(Unlimited::Unlimited);
 
     /// A limit whose windows stand so.
-    pub fn of(states: &[WindowState]) -> Self {
+    pub(crate) fn of(states: &[WindowState]) -> Self {
         LimitUsage::Windows(states.iter().map(WindowUsage::from).collect())
     }
 }

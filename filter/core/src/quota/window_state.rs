@@ -20,17 +20,17 @@ pub struct WindowState {
 
 impl WindowState {
     /// How much is left.
-    pub const fn remaining(&self) -> u64 {
+    pub(crate) const fn remaining(&self) -> u64 {
         self.max.saturating_sub(self.used)
     }
 
     /// When all of it is there again.
-    pub const fn reset(&self) -> Micros {
+    pub(crate) const fn reset(&self) -> Micros {
         self.interval.end
     }
 
     /// Whether a request of that cost still fits. One that costs nothing always does.
-    pub const fn has_room_for(&self, cost: u64) -> bool {
+    pub(crate) const fn has_room_for(&self, cost: u64) -> bool {
         cost <= self.remaining()
     }
 
@@ -46,7 +46,7 @@ impl WindowState {
 
 /// The window that a client should heed: the one with the smallest part left, of equals the one that resets last.
 /// None of none.
-pub fn tightest(states: &[WindowState]) -> Option<&WindowState> {
+pub(crate) fn tightest(states: &[WindowState]) -> Option<&WindowState> {
     states.iter().min_by(|a, b| a.compare_tightness(b))
 }
 

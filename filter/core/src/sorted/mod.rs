@@ -7,4 +7,4 @@ mod map;
 mod set;
 
 pub use map::SortedMap;
-pub use set::SortedSet;
+pub(crate) use set::SortedSet;

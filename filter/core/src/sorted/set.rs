@@ -23,7 +23,7 @@ impl<T> Deref for SortedSet<T> {
 impl<T: Ord> SortedSet<T> {
     /// Puts an item in, unless an equal one is there.
     #[inline(never)]
-    pub fn insert(&mut self, item: T) {
+    pub(crate) fn insert(&mut self, item: T) {
         if let Err(place) = self.0.binary_search(&item) {
             self.0.insert(place, item);
         }
@@ -31,29 +31,29 @@ impl<T: Ord> SortedSet<T> {
 
     /// Whether an equal item is there.
     #[inline(never)]
-    pub fn contains(&self, item: &T) -> bool {
+    pub(crate) fn contains(&self, item: &T) -> bool {
         self.0.binary_search(item).is_ok()
     }
 
     /// Puts items in.
-    pub fn extend(&mut self, items: impl IntoIterator<Item = T>) {
+    pub(crate) fn extend(&mut self, items: impl IntoIterator<Item = T>) {
         for item in items {
             self.insert(item);
         }
     }
 
     /// The items that the other set does not have.
-    pub fn difference(&self, other: &Self) -> impl Iterator<Item = &T> {
+    pub(crate) fn difference(&self, other: &Self) -> impl Iterator<Item = &T> {
         self.0.iter().filter(|item| !other.contains(item))
     }
 
     /// The items that the other set has too.
-    pub fn intersection(&self, other: &Self) -> impl Iterator<Item = &T> {
+    pub(crate) fn intersection(&self, other: &Self) -> impl Iterator<Item = &T> {
         self.0.iter().filter(|item| other.contains(item))
     }
 
     /// Whether the other set has every item.
-    pub fn is_subset(&self, other: &Self) -> bool {
+    pub(crate) fn is_subset(&self, other: &Self) -> bool {
         self.0.iter().all(|item| other.contains(item))
     }
 }

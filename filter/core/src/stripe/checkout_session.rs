@@ -8,17 +8,17 @@ use crate::ids::{CustomerId, SubscriptionId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutSession {
     /// Its id: `cs_…`. For people; it enters no path.
-    pub id: String,
+    pub(crate) id: String,
     /// Its metadata, written by the server that made the session. Stripe does not copy it to the subscription.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// On a payment link the payer chooses it; in a session that a server made, the server does.
-    pub client_reference_id: Option<String>,
+    pub(crate) client_reference_id: Option<String>,
     /// Who paid.
-    pub customer: Option<CustomerId>,
+    pub(crate) customer: Option<CustomerId>,
     /// What was bought.
-    pub subscription: Option<SubscriptionId>,
+    pub(crate) subscription: Option<SubscriptionId>,
     /// When it was made, in seconds since the Unix epoch.
-    pub created_s: u64,
+    pub(crate) created_s: u64,
 }
 
 /// The checkout sessions of one subscription.

@@ -8,9 +8,9 @@ use crate::ids::CustomerId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     /// Its id.
-    pub id: CustomerId,
+    pub(crate) id: CustomerId,
     /// Its metadata; empty if it was deleted.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Stripe keeps the id of a deleted customer, and nothing else.
     pub deleted: bool,
 }

@@ -9,7 +9,7 @@ use crate::ids::{CustomerId, IdError, StripeEventId, SubscriptionId};
 use serde_json::Value;
 
 /// A payment that failed as often as this is not expected to succeed any more.
-pub const PAYMENT_ATTEMPTS_FINAL: u64 = 3;
+pub(crate) const PAYMENT_ATTEMPTS_FINAL: u64 = 3;
 
 /// An event that Stripe signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Event {
     /// What there is to do about it.
     pub kind: EventKind,
     /// When it came about, in seconds since the Unix epoch. A thin event says it in words, which nothing here needs.
-    pub created_s: Option<u64>,
+    pub(crate) created_s: Option<u64>,
     /// Live or test mode; None if it does not say.
     pub livemode: Option<bool>,
     /// The connected account that it is about (<https://docs.stripe.com/connect/webhooks>), if it is about one.
@@ -49,43 +49,43 @@ pub enum EventKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// The id of the object itself.
-    pub object: Option<String>,
+    pub(crate) object: Option<String>,
     /// Its customer, or itself if it is one.
     pub customer: Option<CustomerId>,
     /// Its subscription, or itself if it is one.
     pub subscription: Option<SubscriptionId>,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// The metadata of the subscription, as an invoice repeats it.
-    pub subscription_metadata: Metadata,
+    pub(crate) subscription_metadata: Metadata,
     /// The values that keys of the metadata had before this event.
-    pub previous_metadata: Metadata,
+    pub(crate) previous_metadata: Metadata,
     /// Whether any key of the metadata changed; one that was not there before shows no previous value.
-    pub metadata_changed: bool,
+    pub(crate) metadata_changed: bool,
     /// A checkout session's `client_reference_id`.
-    pub client_reference_id: Option<String>,
+    pub(crate) client_reference_id: Option<String>,
     /// A checkout session's `mode`.
-    pub mode: Option<String>,
+    pub(crate) mode: Option<String>,
     /// The payment that failed, if the event is about that.
-    pub payment_failure: Option<PaymentFailure>,
+    pub(crate) payment_failure: Option<PaymentFailure>,
     /// Ids that do not look like Stripe's and are left out.
-    pub skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
 }
 
 /// A payment of an invoice that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentFailure {
+pub(crate) struct PaymentFailure {
     /// How often it was tried.
-    pub attempt_count: u64,
+    pub(crate) attempt_count: u64,
     /// When it is tried next, in seconds since the Unix epoch.
-    pub next_attempt_s: Option<u64>,
+    pub(crate) next_attempt_s: Option<u64>,
     /// Why there is an invoice: `subscription_cycle`, `subscription_update` …
-    pub billing_reason: Option<String>,
+    pub(crate) billing_reason: Option<String>,
 }
 
 impl PaymentFailure {
     /// Nothing further can be expected: there is no next attempt, or this was the third.
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         self.next_attempt_s.is_none() || self.attempt_count >= PAYMENT_ATTEMPTS_FINAL
     }
 }
@@ -109,7 +109,7 @@ pub enum EventError {
 
 impl EventError {
     /// The `code` that the sender is told.
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         "invalid_payload"
     }
 }

@@ -5,33 +5,33 @@ use super::wire::{self, Object};
 use serde_json::Value;
 
 /// The `billing_reason` of an invoice that a change of plan caused.
-pub const PLAN_CHANGE: &str = "subscription_update";
+pub(crate) const PLAN_CHANGE: &str = "subscription_update";
 
 /// An invoice of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
     /// Its id: `in_…`. For people; it enters no path.
-    pub id: String,
+    pub(crate) id: String,
     /// `draft`, `open`, `paid`, `uncollectible` or `void`.
-    pub status: Option<String>,
+    pub(crate) status: Option<String>,
     /// Why it was made: `subscription_cycle`, `subscription_update` …
-    pub billing_reason: Option<String>,
+    pub(crate) billing_reason: Option<String>,
     /// When it was made, in seconds since the Unix epoch.
-    pub created_s: u64,
+    pub(crate) created_s: u64,
     /// Until when it may be paid, for an invoice that is sent rather than charged.
-    pub due_s: Option<u64>,
+    pub(crate) due_s: Option<u64>,
     /// The prices of the subscription's items for a whole period; of a change of plan those that it gives back. Empty if
     /// they are not all shown, or cannot be read.
-    pub renews: Vec<RenewedPrice>,
+    pub(crate) renews: Vec<RenewedPrice>,
 }
 
 /// A price that an invoice charges for a whole period, or gives back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenewedPrice {
+pub(crate) struct RenewedPrice {
     /// Its id.
-    pub price: String,
+    pub(crate) price: String,
     /// The id of what is sold for it.
-    pub product: String,
+    pub(crate) product: String,
 }
 
 impl RenewedPrice {
@@ -87,12 +87,12 @@ impl Invoice {
     }
 
     /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at once.
-    pub fn owed_since_s(&self) -> u64 {
+    pub(crate) fn owed_since_s(&self) -> u64 {
         self.due_s.unwrap_or(self.created_s)
     }
 
     /// Whether a change of plan caused it, and has not been paid.
-    pub fn is_unpaid_plan_change(&self) -> bool {
+    pub(crate) fn is_unpaid_plan_change(&self) -> bool {
         self.billing_reason.as_deref() == Some(PLAN_CHANGE) && self.status.as_deref() != Some("paid")
     }
 }
@@ -104,11 +104,11 @@ pub struct OpenInvoices {
     pub oldest_s: Option<u64>,
     /// What the oldest charges for a whole period: what was sold when the last payment had not failed yet. Empty if
     /// that cannot be told.
-    pub renews: Vec<RenewedPrice>,
+    pub(crate) renews: Vec<RenewedPrice>,
     /// One of them is for a change of plan.
-    pub plan_change: bool,
+    pub(crate) plan_change: bool,
     /// One of them cannot be read.
-    pub unread: bool,
+    pub(crate) unread: bool,
 }
 
 impl OpenInvoices {

@@ -7,7 +7,7 @@ pub mod event;
 pub mod invoice;
 pub mod object;
 pub mod outcome;
-pub mod plan;
+pub(crate) mod plan;
 pub mod product;
 pub mod search;
 pub mod signature;

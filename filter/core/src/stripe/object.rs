@@ -10,12 +10,12 @@ pub struct Unreadable(pub(super) &'static str);
 
 impl Unreadable {
     /// A subscription of which it cannot be read whose it is or where it stands.
-    pub const SUBSCRIPTION: Unreadable = Unreadable("subscription");
+    pub(crate) const SUBSCRIPTION: Unreadable = Unreadable("subscription");
 }
 
 /// Keys and values that whoever sells has put on an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata(SortedMap<String, String>);
+pub(crate) struct Metadata(SortedMap<String, String>);
 
 impl Metadata {
     /// Reads the keys and values of an object. A null value reads as absent: in `previous_attributes` it stands for a
@@ -27,17 +27,19 @@ impl Metadata {
     }
 
     /// The value under that key.
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Every key with its value.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Returns every key with its value.
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether there is nothing in it.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

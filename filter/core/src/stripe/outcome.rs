@@ -9,7 +9,7 @@ use crate::http::{HeaderMap, Outcome};
 use std::fmt;
 
 /// The longest text of an error that is kept, in characters.
-pub const MESSAGE_CHARS_MAX: usize = 300;
+pub(crate) const MESSAGE_CHARS_MAX: usize = 300;
 
 /// What a call came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,26 +58,26 @@ pub enum Trouble {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPermission {
     /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it names none.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     /// What Stripe says.
-    pub error: StripeApiError,
+    pub(crate) error: StripeApiError,
 }
 
 /// An error of Stripe's: <https://docs.stripe.com/api/errors>.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StripeApiError {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Its `type`, as in `invalid_request_error`; empty if there is none, like all the texts here.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Its `code`, as in `resource_missing`.
-    pub code: String,
+    pub(crate) code: String,
     /// The parameter that it is about.
-    pub param: String,
+    pub(crate) param: String,
     /// What it says to people, without what looks like a key.
-    pub message: String,
+    pub(crate) message: String,
     /// The id by which Stripe finds the request.
-    pub request_id: String,
+    pub(crate) request_id: String,
 }
 
 impl fmt::Display for StripeApiError {
@@ -115,7 +115,7 @@ impl<T> StripeResponse<T> {
     /// The same, but that Stripe has no such object in this key's mode, while it has one in the other, says that there
     /// is none.
     #[must_use]
-    pub fn or_of_other_mode(self) -> Self {
+    pub(crate) fn or_of_other_mode(self) -> Self {
         match self {
             StripeResponse::Unauthorized(error) if error.code == "resource_missing" => {
                 StripeResponse::Missing

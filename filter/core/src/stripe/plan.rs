@@ -11,8 +11,8 @@ mod catalogue;
 mod grant;
 mod offer;
 
-pub use alarm::{PlanAlarm, PlanNameSource};
-pub use catalogue::{Catalogue, PLAN_KEY, Products};
+pub(crate) use alarm::PlanAlarm;
+pub(crate) use catalogue::{Catalogue, Products};
 
 use super::invoice::OpenInvoices;
 use super::subscription::{Subscription, SubscriptionStatus, UnreadPart};
@@ -27,7 +27,7 @@ use std::time::Duration;
 
 /// What a subscription grants while a payment for it has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PastDue {
+pub(crate) enum PastDue {
     /// Its plan, as long as Stripe calls it past due.
     Keep,
     /// Nothing.
@@ -38,44 +38,44 @@ pub enum PastDue {
 
 /// The rules that an installation is configured with.
 #[derive(Clone, Copy, Debug)]
-pub struct PlanRules<'a> {
+pub(crate) struct PlanRules<'a> {
     /// Which price sells which plan.
-    pub catalogue: Catalogue<'a>,
+    pub(crate) catalogue: Catalogue<'a>,
     /// What becomes of a failed payment.
-    pub past_due: PastDue,
+    pub(crate) past_due: PastDue,
 }
 
 /// What Stripe says of one subject.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// All its subscriptions, of whichever customers, in any order.
-    pub subscriptions: &'a [&'a Subscription],
+    pub(crate) subscriptions: &'a [&'a Subscription],
     /// The products that were read for them.
-    pub products: &'a Products,
+    pub(crate) products: &'a Products,
     /// What is owed for those that are past due.
-    pub open_invoices: &'a SortedMap<SubscriptionId, OpenInvoices>,
+    pub(crate) open_invoices: &'a SortedMap<SubscriptionId, OpenInvoices>,
 }
 
 /// What Clerk has on record of the subject.
 #[derive(Clone, Debug)]
-pub struct Recorded<'a> {
+pub(crate) struct Recorded<'a> {
     /// Its plan.
-    pub plan: RecordedPlan<'a>,
+    pub(crate) plan: RecordedPlan<'a>,
     /// The subscription that granted it.
-    pub granting: Option<&'a SubscriptionId>,
+    pub(crate) granting: Option<&'a SubscriptionId>,
     /// Until when that was paid, in seconds since the Unix epoch.
-    pub period_end_s: Option<u64>,
+    pub(crate) period_end_s: Option<u64>,
     /// What each subscription granted when it was last paid, as far as that is known. While it is past due it grants no
     /// more: the card that failed does not buy what it is changed to meanwhile.
-    pub paid: SortedMap<SubscriptionId, Rank>,
+    pub(crate) paid: SortedMap<SubscriptionId, Rank>,
     /// Whether the record shows the granting subscription as paid. Then an open invoice is newer than the record;
     /// otherwise no invoice that is still open raises what is on record as paid.
-    pub granting_is_paid: bool,
+    pub(crate) granting_is_paid: bool,
 }
 
 /// A plan that is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GrantedPlan {
+pub(crate) enum GrantedPlan {
     /// One of this document.
     Known(Rank),
     /// The one on record, which this document does not have: it stays, whatever else is granted.
@@ -106,40 +106,41 @@ impl Recorded<'_> {
 
 /// What must be read of Stripe before [`PlanRules::resolve`] can be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// Products whose metadata decides.
-    pub products: SortedSet<ProductId>,
+    pub(crate) products: SortedSet<ProductId>,
     /// Subscriptions whose open invoices decide.
-    pub open_invoices: SortedSet<SubscriptionId>,
+    pub(crate) open_invoices: SortedSet<SubscriptionId>,
     /// Subscriptions of which Stripe showed only a part of the items.
-    pub items: SortedSet<SubscriptionId>,
+    pub(crate) items: SortedSet<SubscriptionId>,
 }
 
 impl Needs {
-    /// Nothing is missing.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether nothing is missing.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.products.is_empty() && self.open_invoices.is_empty() && self.items.is_empty()
     }
 }
 
 /// The plan of a subject, and what there is to show and say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolution {
+pub(crate) struct Resolution {
     /// The plan.
-    pub plan: GrantedPlan,
+    pub(crate) plan: GrantedPlan,
     /// The subscription that grants it; None if none does and it is the default plan.
-    pub granting: Option<SubscriptionId>,
+    pub(crate) granting: Option<SubscriptionId>,
     /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
-    pub shown: Option<Shown>,
+    pub(crate) shown: Option<Shown>,
     /// What each live subscription granted when it was last paid, as far as that is known now.
-    pub paid: SortedMap<SubscriptionId, Rank>,
+    pub(crate) paid: SortedMap<SubscriptionId, Rank>,
     /// What an operator should see to.
-    pub alarms: SortedSet<PlanAlarm>,
+    pub(crate) alarms: SortedSet<PlanAlarm>,
 }
 
 impl Resolution {
     /// The subscriptions that should grant something and sell nothing that is known.
-    pub fn unmapped(&self) -> impl Iterator<Item = &SubscriptionId> {
+    pub(crate) fn unmapped(&self) -> impl Iterator<Item = &SubscriptionId> {
         self.alarms.iter().filter_map(|alarm| match alarm {
             PlanAlarm::Unmapped { subscription, .. } => Some(subscription),
             _ => None,
@@ -149,15 +150,15 @@ impl Resolution {
 
 /// What a subject may know of a subscription of its own. Times are in seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Where it stands.
-    pub status: SubscriptionStatus,
+    pub(crate) status: SubscriptionStatus,
     /// Until when it is paid.
-    pub current_period_end_s: Option<u64>,
+    pub(crate) current_period_end_s: Option<u64>,
     /// It ends then.
-    pub cancel_at_period_end: bool,
+    pub(crate) cancel_at_period_end: bool,
     /// Until when it grants its plan though a payment failed.
-    pub grace_until_s: Option<u64>,
+    pub(crate) grace_until_s: Option<u64>,
 }
 
 impl Shown {
@@ -183,7 +184,7 @@ impl Shown {
 
 impl PlanRules<'_> {
     /// What is missing in the evidence. To be asked again once it was read: one need may come from another's answer.
-    pub fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
+    pub(crate) fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
         let mut needs = Needs::default();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
             let offer = Offer::of(subscription, &self.catalogue, evidence.products);
@@ -218,7 +219,12 @@ impl PlanRules<'_> {
     ///
     /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan, invoices as
     /// none.
-    pub fn resolve(&self, now: Micros, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Resolution {
+    pub(crate) fn resolve(
+        &self,
+        now: Micros,
+        evidence: &Evidence<'_>,
+        recorded: &Recorded<'_>,
+    ) -> Resolution {
         let default_rank = self.catalogue.plans.default_rank();
         let mut alarms = SortedSet::default();
         let mut grants = Vec::new();

@@ -9,9 +9,9 @@ pub struct Product {
     /// Its id. Usually `prod_…`, but whoever sells may have chosen it.
     pub id: String,
     /// Its metadata; empty if it was deleted.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Stripe keeps the id of a deleted product, and nothing else.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
 }
 
 impl Product {
@@ -27,7 +27,7 @@ impl Product {
     ///
     /// # Errors
     /// [`Unreadable`] if it is no JSON object.
-    pub fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, Unreadable> {
+    pub(crate) fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, Unreadable> {
         let body = wire::value(body)?;
         let product = Self::read(Object::of(&body)?).ok().filter(|product| !product.deleted);
         Ok(product.map(|product| product.metadata))

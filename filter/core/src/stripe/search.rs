@@ -13,9 +13,9 @@ pub struct SearchResult {
     /// The customers.
     pub customers: Vec<CustomerId>,
     /// Ids that do not look like Stripe's.
-    pub skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
     /// The token of the next page, if there is one.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl SearchResult {

@@ -11,11 +11,11 @@ use sha2::Sha256;
 use std::time::Duration;
 
 /// The name of the header field.
-pub const SIGNATURE_HEADER: &str = "stripe-signature";
+pub(crate) const SIGNATURE_HEADER: &str = "stripe-signature";
 /// The longest value that is read. Stripe's is below 250 bytes, with two secrets and a test signature.
-pub const HEADER_BYTES_MAX: usize = 4096;
+pub(crate) const HEADER_BYTES_MAX: usize = 4096;
 /// The most items that are read. Each `v1` among them costs one finished MAC per secret.
-pub const ITEMS_MAX: usize = 32;
+pub(crate) const ITEMS_MAX: usize = 32;
 
 const MAC_BYTES: usize = 32;
 
@@ -82,7 +82,7 @@ pub enum Malformed {
 
 impl SignatureError {
     /// The `code` that the sender is told.
-    pub fn code(&self) -> AlarmCode {
+    pub(crate) fn code(&self) -> AlarmCode {
         match self {
             SignatureError::Missing => AlarmCode::MissingSignature,
             SignatureError::Malformed(_) => AlarmCode::MalformedSignature,
@@ -119,7 +119,11 @@ pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureEr
 ///
 /// # Errors
 /// [`SignatureError`], every variant but [`SignatureError::NoMatch`].
-pub fn read(header: Option<&[u8]>, now: Micros, tolerance: Duration) -> Result<Signed, SignatureError> {
+pub(crate) fn read(
+    header: Option<&[u8]>,
+    now: Micros,
+    tolerance: Duration,
+) -> Result<Signed, SignatureError> {
     let header = header.map(trim_blanks).filter(|value| !value.is_empty());
     let signed = Signed::parse(header.ok_or(SignatureError::Missing)?)?;
     signed.check_time(now, tolerance)?;
@@ -159,7 +163,7 @@ impl Signed {
     ///
     /// # Errors
     /// [`SignatureError::OutsideTolerance`] and [`SignatureError::NoMatch`].
-    pub fn verify<'a>(
+    pub(crate) fn verify<'a>(
         &self,
         body: &[u8],
         secrets: impl IntoIterator<Item = &'a [u8]>,

@@ -12,9 +12,6 @@ use crate::ids::{CustomerId, SubscriptionId, SubscriptionItemId};
 use crate::sorted::SortedSet;
 use std::fmt;
 
-/// The most items of one subscription that are taken. Stripe's own limit is 20.
-pub const ITEMS_MAX: usize = 100;
-
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -25,11 +22,11 @@ pub struct Subscription {
     /// That customer, if it was expanded.
     pub customer_object: Option<Customer>,
     /// Where it stands.
-    pub status: SubscriptionStatus,
+    pub(crate) status: SubscriptionStatus,
     /// Its own metadata.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// When it was made, in seconds since the Unix epoch.
-    pub created_s: u64,
+    pub(crate) created_s: u64,
     /// It will not be renewed.
     pub cancel_at_period_end: bool,
     /// When it will end by itself, in seconds since the Unix epoch.
@@ -75,7 +72,7 @@ impl fmt::Display for UnreadPart {
 ///
 /// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of charge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SubscriptionStatus {
+pub(crate) enum SubscriptionStatus {
     /// Paid, or nothing to pay.
     Active,
     /// Before the first payment.
@@ -114,7 +111,7 @@ impl From<&str> for SubscriptionStatus {
 
 impl SubscriptionStatus {
     /// As Stripe writes it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             SubscriptionStatus::Active => "active",
             SubscriptionStatus::Trialing => "trialing",
@@ -129,7 +126,7 @@ impl SubscriptionStatus {
     }
 
     /// The subscription has not ended, so it may come to grant something without being made anew.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         !matches!(self, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
     }
 }
@@ -141,22 +138,22 @@ pub struct Item {
     pub price: Price,
     /// Until when it is paid, in seconds since the Unix epoch. API versions before 2025-03-31 have it on the
     /// subscription; there it is the same for all items.
-    pub current_period_end_s: Option<u64>,
+    pub(crate) current_period_end_s: Option<u64>,
 }
 
 /// A price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     /// Its id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
-    pub id: String,
+    pub(crate) id: String,
     /// A name for it that may move from price to price.
-    pub lookup_key: Option<String>,
+    pub(crate) lookup_key: Option<String>,
     /// Its metadata.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// What is sold for it; `None` if that cannot be read.
     pub product: Option<Expandable<Product>>,
     /// Its lookup key, its metadata, or what is sold for it cannot be read.
-    pub unread: bool,
+    pub(crate) unread: bool,
 }
 
 impl Price {
@@ -182,7 +179,7 @@ impl Price {
     }
 
     /// The id of what is sold for it, if that can be read.
-    pub fn product_id(&self) -> Option<&str> {
+    pub(crate) fn product_id(&self) -> Option<&str> {
         match &self.product {
             Some(Expandable::Id(id) | Expandable::Object(Product { id, .. })) => Some(id),
             None => None,
@@ -198,9 +195,9 @@ pub struct SubscriptionPage {
     /// Ids that do not look like Stripe's. Those subscriptions are left out, which somebody should look at.
     pub skipped: Vec<String>,
     /// Subscriptions of which it cannot be read whose they are or where they stand.
-    pub unreadable: Vec<SubscriptionId>,
+    pub(crate) unreadable: Vec<SubscriptionId>,
     /// Where the next page starts (`starting_after`), if there is one.
-    pub next: Option<SubscriptionId>,
+    pub(crate) next: Option<SubscriptionId>,
 }
 
 impl Subscription {
@@ -262,7 +259,7 @@ impl Subscription {
 
 impl Subscription {
     /// Takes the items as they were read by themselves, all of them if the list `is_whole`.
-    pub fn take_items(&mut self, items: Vec<Item>, unread: bool, is_whole: bool) {
+    pub(crate) fn take_items(&mut self, items: Vec<Item>, unread: bool, is_whole: bool) {
         self.items = items;
         self.items_cut = !is_whole;
         let others = std::mem::take(&mut self.unread).into_iter().filter(|part| *part != UnreadPart::Item);
@@ -276,7 +273,7 @@ impl SubscriptionPage {
     ///
     /// # Errors
     /// [`Unreadable`] if it is no subscription.
-    pub fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
+    pub(crate) fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let mut page = SubscriptionPage::default();
         match Subscription::read(Object::of(&body)?)? {
@@ -329,7 +326,7 @@ pub struct ItemsPage {
     /// An item cannot be read.
     pub unread: bool,
     /// There are more.
-    pub has_more: bool,
+    pub(crate) has_more: bool,
     /// The last item, after which the next page starts; `None` if its id does not look like Stripe's.
     pub last: Option<SubscriptionItemId>,
 }

@@ -23,7 +23,11 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`KeyError`] if they are none of an RSA key, or too weak.
-    pub fn from_numbers(modulus: &[u8], exponent: &[u8], id: Option<String>) -> Result<Self, KeyError> {
+    pub(crate) fn from_numbers(
+        modulus: &[u8],
+        exponent: &[u8],
+        id: Option<String>,
+    ) -> Result<Self, KeyError> {
         Ok(PublicKey { spki: RsaNumbers::new(modulus, exponent)?.to_spki(), id })
     }
 
@@ -33,7 +37,7 @@ impl PublicKey {
     }
 
     /// Its `kid`, if it is known.
-    pub fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 }
@@ -46,7 +50,7 @@ pub struct KeySet {
 
 impl KeySet {
     /// A set of these keys; those behind the first [`KEYS_MAX`] are left out.
-    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+    pub(crate) fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
         KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
     }
 
@@ -59,12 +63,12 @@ impl KeySet {
     }
 
     /// Whether the key is (still) in force.
-    pub fn contains(&self, key: &PublicKey) -> bool {
+    pub(crate) fn contains(&self, key: &PublicKey) -> bool {
         self.keys.contains(key)
     }
 
     /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 }

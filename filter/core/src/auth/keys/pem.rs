@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine};
 
 /// The longest text that is looked at.
-pub const PEM_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const PEM_BYTES_MAX: usize = 64 * 1024;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";

@@ -7,10 +7,10 @@ use super::jws::TOKEN_BYTES_MAX;
 use crate::http::HeaderMap;
 
 /// How many cookies of one request are read. Browsers keep some 180 for a site.
-pub const COOKIES_MAX: usize = 1024;
+pub(crate) const COOKIES_MAX: usize = 1024;
 
 /// How many bytes of `cookie` fields are read. The shipped configurations let in 96 KB of header fields.
-pub const COOKIE_BYTES_MAX: usize = 128 * 1024;
+pub(crate) const COOKIE_BYTES_MAX: usize = 128 * 1024;
 
 /// How many different session cookies of one request are read. Each Clerk instance of a domain has one.
 pub const SESSION_COOKIES_MAX: usize = 32;
@@ -23,7 +23,7 @@ const SUFFIX_BYTES: usize = 8;
 
 /// The session cookies of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum SessionCookies<'a> {
+pub(crate) enum SessionCookies<'a> {
     /// Their values, each once: those of suffixed names first, otherwise in the order of the request.
     Are(Vec<&'a [u8]>),
     /// There are more cookies than are read.
@@ -32,7 +32,7 @@ pub enum SessionCookies<'a> {
 
 /// Returns the values of the cookies `__session_<suffix>` and `__session`. Those that are empty or too long for a token
 /// are passed over.
-pub fn session_cookies(headers: &HeaderMap) -> SessionCookies<'_> {
+pub(crate) fn session_cookies(headers: &HeaderMap) -> SessionCookies<'_> {
     let (mut suffixed, mut plain) = (Vec::new(), Vec::new());
     let (mut cookies, mut bytes) = (0_usize, 0_usize);
     for field in headers.get_all("cookie") {

@@ -44,7 +44,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// Returns the code by which clients and metrics tell it from others.
-    pub const fn code(self) -> TokenCode {
+    pub(crate) const fn code(self) -> TokenCode {
         match self {
             TokenError::Missing => TokenCode::Missing,
             TokenError::Malformed(_) => TokenCode::Malformed,
@@ -65,7 +65,7 @@ impl TokenError {
     /// A browser may send the cookies of several Clerk instances. If all are refused, the client is told what is wrong
     /// with its own one, not that a stranger's was signed with an unknown key.
     #[must_use]
-    pub fn or_further(self, other: TokenError) -> TokenError {
+    pub(crate) fn or_further(self, other: TokenError) -> TokenError {
         if other.progress() > self.progress() { other } else { self }
     }
 
@@ -88,7 +88,7 @@ impl TokenError {
 
 /// A [`TokenError`] without its details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenCode {
+pub(crate) enum TokenCode {
     /// See [`TokenError::Missing`].
     Missing,
     /// See [`TokenError::Malformed`].
@@ -115,7 +115,7 @@ pub enum TokenCode {
 
 impl TokenCode {
     /// All of them.
-    pub const ALL: [TokenCode; 11] = [
+    pub(crate) const ALL: [TokenCode; 11] = [
         TokenCode::Missing,
         TokenCode::Malformed,
         TokenCode::Expired,
@@ -130,12 +130,12 @@ impl TokenCode {
     ];
 
     /// Returns its index in [`TokenCode::ALL`].
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 
     /// Returns the `code` of the problem that the client is sent.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             TokenCode::Missing => "missing_token",
             TokenCode::Malformed => "malformed_token",

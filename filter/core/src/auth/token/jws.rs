@@ -77,12 +77,12 @@ impl Jws {
     }
 
     /// What was signed: the first two parts and the dot between them, as they came.
-    pub fn signing_input(&self) -> &[u8] {
+    pub(crate) fn signing_input(&self) -> &[u8] {
         self.token.get(..self.signing_input_bytes).unwrap_or_default()
     }
 
     /// The signature's bytes.
-    pub fn signature(&self) -> &[u8] {
+    pub(crate) fn signature(&self) -> &[u8] {
         &self.signature
     }
 
@@ -92,12 +92,12 @@ impl Jws {
     }
 
     /// `kid`: which key it says it was signed with.
-    pub fn key_id(&self) -> Option<&str> {
+    pub(crate) fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
     /// `oiat`: when Clerk read the claims from its database; an edge refresh copies old claims under a new `iat`.
-    pub fn claims_read_at(&self) -> Option<Micros> {
+    pub(crate) fn claims_read_at(&self) -> Option<Micros> {
         self.claims_read_at
     }
 
@@ -109,7 +109,7 @@ impl Jws {
     }
 
     /// The action that checks the signature with `key`.
-    pub fn verify_with(&self, key: &PublicKey) -> Action {
+    pub(crate) fn verify_with(&self, key: &PublicKey) -> Action {
         Action::Verify {
             public_key: key.spki().to_vec(),
             signature: self.signature.clone(),

@@ -9,7 +9,7 @@ mod session;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use error::{TokenCode, TokenError};
+pub(crate) use error::{TokenCode, TokenError};
 pub use jws::{Jws, TOKEN_BYTES_MAX};
 pub use rules::TokenRules;
 pub use session::{ClaimNames, Session};

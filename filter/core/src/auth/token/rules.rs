@@ -56,7 +56,7 @@ impl TokenRules {
     ///
     /// # Errors
     /// [`TokenError`]: what is wrong, whoever signed it.
-    pub fn check_unverified(&self, jws: &Jws, now: Micros) -> Result<Option<Micros>, TokenError> {
+    pub(crate) fn check_unverified(&self, jws: &Jws, now: Micros) -> Result<Option<Micros>, TokenError> {
         let session = Session::read(jws)?;
         self.check(&session, now).map(|()| session.issued_at)
     }

@@ -15,27 +15,27 @@ pub struct Session {
     /// `sub`: who.
     pub user: UserId,
     /// `sid`: in which session.
-    pub session: Option<SessionId>,
+    pub(crate) session: Option<SessionId>,
     /// The active organization: `o.id` in version 2, `org_id` in version 1.
-    pub organization: Option<OrganizationId>,
+    pub(crate) organization: Option<OrganizationId>,
     /// `iss`; `None` if it is missing or no text.
-    pub issuer: Option<String>,
+    pub(crate) issuer: Option<String>,
     /// `azp`: the origin that the token was issued to. Empty text counts as absent, as in `@clerk/backend`.
-    pub authorized_party: ClaimNames,
+    pub(crate) authorized_party: ClaimNames,
     /// `aud`: whom it is meant for.
-    pub audience: ClaimNames,
+    pub(crate) audience: ClaimNames,
     /// `exp`.
     pub expires_at: Micros,
     /// `nbf`.
-    pub not_before: Option<Micros>,
+    pub(crate) not_before: Option<Micros>,
     /// `iat`.
-    pub issued_at: Option<Micros>,
+    pub(crate) issued_at: Option<Micros>,
     /// `oiat`, else `iat`: a plan written to Clerk after this time is not in the claims.
-    pub claims_read_at: Option<Micros>,
+    pub(crate) claims_read_at: Option<Micros>,
     /// `sts` is absent or `active`.
-    pub active: bool,
+    pub(crate) active: bool,
     /// All claims, for those whose names their owner chose.
-    pub claims: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
 }
 
 /// A claim that is a name or a list of names.

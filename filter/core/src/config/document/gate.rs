@@ -9,65 +9,65 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct PlanGate<'a> {
     /// Who issues the session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
-    pub issuer: &'a str,
+    pub(crate) issuer: &'a str,
     /// The keys that session tokens are verified with.
-    pub keys: WrittenKeys<'a>,
+    pub(crate) keys: WrittenKeys<'a>,
     /// The origins whose tokens are taken (`azp`).
     #[serde(default)]
-    pub authorized_parties: Vec<&'a str>,
+    pub(crate) authorized_parties: Vec<&'a str>,
     /// Whether a token must name the origin it was made for. Those of native clients may not.
     #[serde(default = "yes")]
-    pub require_azp: bool,
+    pub(crate) require_azp: bool,
     /// The audiences of which a token must name one; none if left out.
     #[serde(default)]
-    pub audience: Vec<&'a str>,
+    pub(crate) audience: Vec<&'a str>,
     /// How far the clocks of Clerk and of the gateway may be apart, in seconds.
     #[serde(default = "clock_skew_s")]
-    pub clock_skew_s: u64,
+    pub(crate) clock_skew_s: u64,
     /// Whether the token may also come in Clerk's session cookie.
     #[serde(default = "yes")]
-    pub cookie: bool,
+    pub(crate) cookie: bool,
     /// Whose plan, whose counter, whom to confirm.
     #[serde(default)]
-    pub subject: SubjectKind,
+    pub(crate) subject: SubjectKind,
     /// Where in a token the plan is.
     #[serde(default)]
-    pub plan_claims: WrittenPlanClaims<'a>,
+    pub(crate) plan_claims: WrittenPlanClaims<'a>,
     /// What is guarded, and how. The first rule that matches wins.
     #[serde(default)]
-    pub rules: Vec<WrittenRule<'a>>,
+    pub(crate) rules: Vec<WrittenRule<'a>>,
     /// What happens to requests that no rule matches.
     #[serde(default)]
-    pub unmatched: Unmatched,
+    pub(crate) unmatched: Unmatched,
     /// An exact path at which clients read their plan and what is left of it.
-    pub usage_path: Option<&'a str>,
+    pub(crate) usage_path: Option<&'a str>,
     /// Where a refused client can get a higher plan.
-    pub upgrade_url: Option<&'a str>,
+    pub(crate) upgrade_url: Option<&'a str>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     #[serde(default = "plan_required_status")]
-    pub plan_required_status: u64,
+    pub(crate) plan_required_status: u64,
     /// Which header fields tell the upstream who calls. Those of the same names that a client sends are removed in any
     /// case.
     #[serde(default = "identity_headers")]
-    pub identity_headers: Vec<IdentityHeader>,
+    pub(crate) identity_headers: Vec<IdentityHeader>,
     /// Which header fields tell clients what is left.
     #[serde(default)]
-    pub rate_limit_headers: RateLimitHeaders,
+    pub(crate) rate_limit_headers: RateLimitHeaders,
     /// Which origins may read the gate's own replies and header fields.
     #[serde(default)]
-    pub cors: Cors,
+    pub(crate) cors: Cors,
     /// Decide, log and count, but refuse nothing.
     #[serde(default)]
-    pub shadow: bool,
+    pub(crate) shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift.
-    pub confirm: Option<WrittenUpstream<'a>>,
+    pub(crate) confirm: Option<WrittenUpstream<'a>>,
     /// Where it is counted.
     #[serde(default)]
-    pub store: WrittenStore<'a>,
+    pub(crate) store: WrittenStore<'a>,
     /// How much memory the counters of signed-in callers may take in the `local` store, in megabytes. Those of
     /// anonymous callers take a quarter of that besides.
     #[serde(default = "local_memory_mb")]
-    pub local_memory_mb: u64,
+    pub(crate) local_memory_mb: u64,
 }
 
 fn local_memory_mb() -> u64 {
@@ -95,7 +95,7 @@ fn identity_headers() -> Vec<IdentityHeader> {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Keys"))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
-pub enum WrittenKeys<'a> {
+pub(crate) enum WrittenKeys<'a> {
     /// Public keys in PEM, from the environment: no network is needed.
     Pem(FromEnvironment<'a>),
     /// The instance's JSON Web Key Set.
@@ -106,22 +106,22 @@ pub enum WrittenKeys<'a> {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Jwks<'a> {
+pub(crate) struct Jwks<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: &'a str,
+    pub(crate) cluster: &'a str,
     /// Host, and port if it is not 443. The issuer's if left out.
-    pub authority: Option<&'a str>,
+    pub(crate) authority: Option<&'a str>,
     /// The path of the set. If left out, `/.well-known/jwks.json` below the issuer's path.
-    pub path: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
     /// How long one call may take, in milliseconds. If left out, 2000.
-    pub timeout_ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
 }
 
 /// Whose plan it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum SubjectKind {
+pub(crate) enum SubjectKind {
     /// The user's.
     #[default]
     User,
@@ -136,43 +136,43 @@ pub enum SubjectKind {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanClaims"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct WrittenPlanClaims<'a> {
+pub(crate) struct WrittenPlanClaims<'a> {
     /// A user's plan: paths of claims, their parts separated by dots.
-    pub user: Option<Vec<&'a str>>,
+    pub(crate) user: Option<Vec<&'a str>>,
     /// An organisation's plan.
-    pub organization: Option<Vec<&'a str>>,
+    pub(crate) organization: Option<Vec<&'a str>>,
 }
 
 /// What is asked of a request. A rule without `require` and `limit` asks for a valid token, nothing more.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rule"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct WrittenRule<'a> {
+pub(crate) struct WrittenRule<'a> {
     /// Its name, in metrics, and in a route's `metadata.filter_metadata.tollgate.rule`.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Matches exactly this path.
-    pub path: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
     /// Matches this path and all below it, by whole segments: `/ask` and `/ask/x`, not `/asking`.
-    pub path_prefix: Option<&'a str>,
+    pub(crate) path_prefix: Option<&'a str>,
     /// Matches only these methods.
-    pub methods: Option<Vec<&'a str>>,
+    pub(crate) methods: Option<Vec<&'a str>>,
     /// Matches only this host, whatever the port.
-    pub host: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
     /// The plan or the feature that is needed.
-    pub require: Option<Require<'a>>,
+    pub(crate) require: Option<Require<'a>>,
     /// The limit that a request counts against.
-    pub limit: Option<&'a str>,
+    pub(crate) limit: Option<&'a str>,
     /// How much a request counts. 1 if left out.
-    pub cost: Option<u64>,
+    pub(crate) cost: Option<u64>,
     /// `deny`, or the plan that callers without a token have, counted by their address. `deny` if left out.
-    pub anonymous: Option<&'a str>,
+    pub(crate) anonymous: Option<&'a str>,
 }
 
 /// What a request needs.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
-pub enum Require<'a> {
+pub(crate) enum Require<'a> {
     /// This plan or a higher one.
     Plan(&'a str),
     /// A plan with this feature.
@@ -183,7 +183,7 @@ pub enum Require<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Unmatched {
+pub(crate) enum Unmatched {
     /// They go on; only foreign identity header fields are removed.
     #[default]
     Pass,
@@ -197,7 +197,7 @@ pub enum Unmatched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum IdentityHeader {
+pub(crate) enum IdentityHeader {
     /// `x-tollgate-user`.
     User,
     /// `x-tollgate-organization`.
@@ -212,7 +212,7 @@ pub enum IdentityHeader {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum RateLimitHeaders {
+pub(crate) enum RateLimitHeaders {
     /// `RateLimit` and `RateLimit-Policy`, as the IETF drafts them.
     Ietf,
     /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
@@ -229,7 +229,7 @@ pub enum RateLimitHeaders {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Cors {
+pub(crate) enum Cors {
     /// The authorized parties.
     #[default]
     AuthorizedParties,
@@ -241,7 +241,7 @@ pub enum Cors {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Store"))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
-pub enum WrittenStore<'a> {
+pub(crate) enum WrittenStore<'a> {
     /// In this Envoy process: exact across its threads, not across replicas, and lost when it ends.
     #[default]
     Local,
@@ -253,18 +253,18 @@ pub enum WrittenStore<'a> {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct Ratelimit<'a> {
+pub(crate) struct Ratelimit<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: &'a str,
+    pub(crate) cluster: &'a str,
     /// The domain of its configuration.
     #[serde(default = "domain")]
-    pub domain: &'a str,
+    pub(crate) domain: &'a str,
     /// How long one call may take, in milliseconds.
     #[serde(default = "ratelimit_timeout_ms")]
-    pub timeout_ms: u64,
+    pub(crate) timeout_ms: u64,
     /// What happens when it cannot be asked.
     #[serde(default)]
-    pub on_error: OnError,
+    pub(crate) on_error: OnError,
 }
 
 fn domain() -> &'static str {

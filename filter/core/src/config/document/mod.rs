@@ -18,30 +18,30 @@ use std::fmt;
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct WrittenPlan<'a> {
     /// Its name, as it stands in Clerk's metadata.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can add more.
     #[serde(default)]
-    pub prices: Vec<&'a str>,
+    pub(crate) prices: Vec<&'a str>,
     /// Lookup keys of the Stripe prices that sell it.
     #[serde(default)]
-    pub lookup_keys: Vec<&'a str>,
+    pub(crate) lookup_keys: Vec<&'a str>,
     /// Ids of the Stripe products that sell it (`prod_…`, or any id that you chose).
     #[serde(default)]
-    pub products: Vec<&'a str>,
+    pub(crate) products: Vec<&'a str>,
     /// The features that it adds to those of the plans below it.
     #[serde(default)]
-    pub features: Vec<&'a str>,
+    pub(crate) features: Vec<&'a str>,
     /// The slug that Clerk Billing uses for it, or a list of slugs, where that is not its name.
-    pub clerk_plan: Option<ClerkPlan<'a>>,
+    pub(crate) clerk_plan: Option<ClerkPlan<'a>>,
     /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, WrittenLimit>"))]
-    pub limits: SortedMap<&'a str, WrittenLimit>,
+    pub(crate) limits: SortedMap<&'a str, WrittenLimit>,
 }
 
 /// The slugs that Clerk Billing uses for a plan. Those for users and for organizations differ.
 #[derive(Clone, Debug)]
-pub enum ClerkPlan<'a> {
+pub(crate) enum ClerkPlan<'a> {
     /// One.
     Slug(&'a str),
     /// Any of these.
@@ -50,7 +50,7 @@ pub enum ClerkPlan<'a> {
 
 /// How often something may be done: `unlimited`, or so often in each of these windows.
 #[derive(Clone, Debug)]
-pub enum WrittenLimit {
+pub(crate) enum WrittenLimit {
     /// As often as one likes; nothing is counted.
     Unlimited,
     /// At most one window of each period; all must have room.
@@ -61,11 +61,11 @@ pub enum WrittenLimit {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Window"))]
 #[serde(deny_unknown_fields)]
-pub struct WrittenWindow {
+pub(crate) struct WrittenWindow {
     /// How often; 0 forbids it.
-    pub max: u64,
+    pub(crate) max: u64,
     /// In which period.
-    pub per: Period,
+    pub(crate) per: Period,
 }
 
 /// What Stripe sells that is knowingly no plan.
@@ -75,34 +75,34 @@ pub struct WrittenWindow {
 pub struct WrittenNotPlans<'a> {
     /// Ids of prices (`price_…`, or any id that you chose).
     #[serde(default)]
-    pub prices: Vec<&'a str>,
+    pub(crate) prices: Vec<&'a str>,
     /// Ids of products (`prod_…`, or any id that you chose).
     #[serde(default)]
-    pub products: Vec<&'a str>,
+    pub(crate) products: Vec<&'a str>,
 }
 
 /// Something that stands in an environment variable of the VM, not in this document.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct FromEnvironment<'a> {
+pub(crate) struct FromEnvironment<'a> {
     /// The variable's name. It must be named in the filter's `vm_config.environment_variables.host_env_keys` too.
-    pub env: &'a str,
+    pub(crate) env: &'a str,
 }
 
 /// An HTTP API that is called through a cluster of Envoy's.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Upstream"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct WrittenUpstream<'a> {
+pub(crate) struct WrittenUpstream<'a> {
     /// The cluster's name in Envoy's configuration.
-    pub cluster: &'a str,
+    pub(crate) cluster: &'a str,
     /// Host, and port if it is not 443: `api.stripe.com` or `api.clerk.com` if left out.
-    pub authority: Option<&'a str>,
+    pub(crate) authority: Option<&'a str>,
     /// What stands before each path. If left out, nothing for Stripe and `/v1` for Clerk.
-    pub base_path: Option<&'a str>,
+    pub(crate) base_path: Option<&'a str>,
     /// How long one call may take, in milliseconds. If left out, 2000; 1000 for `confirm`.
-    pub timeout_ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ClerkPlan<'a> {

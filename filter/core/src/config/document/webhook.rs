@@ -9,39 +9,39 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct StripeWebhook<'a> {
     /// Where Stripe delivers its events: an exact path.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// Who answers Stripe.
     #[serde(default)]
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// How far the time of signing may be from now, in seconds.
     #[serde(default = "tolerance_s")]
-    pub tolerance_s: u64,
+    pub(crate) tolerance_s: u64,
     /// The largest body that is taken, in kilobytes of 1024. A larger one is refused before it is hashed.
     #[serde(default = "max_body_kb")]
-    pub max_body_kb: u64,
+    pub(crate) max_body_kb: u64,
     /// Take only events of this mode. The others are answered 200 and ignored, loudly.
-    pub livemode: Option<bool>,
+    pub(crate) livemode: Option<bool>,
     /// The endpoint's signing secrets (`whsec_…`), separated by commas if there are several.
-    pub signing_secrets: FromEnvironment<'a>,
+    pub(crate) signing_secrets: FromEnvironment<'a>,
     /// What a subscription grants whose payment failed.
     #[serde(default)]
-    pub past_due: WrittenPastDue,
+    pub(crate) past_due: WrittenPastDue,
     /// What happens when an active subscription sells no plan that is known here.
     #[serde(default)]
-    pub unmapped_price: UnmappedPrice,
+    pub(crate) unmapped_price: UnmappedPrice,
     /// The metadata keys in Stripe that say whose a subscription is. The first of each list is also written.
     #[serde(default)]
-    pub subject_keys: SubjectKeys,
+    pub(crate) subject_keys: SubjectKeys,
     /// Whether a checkout session's `client_reference_id` may say whose it is.
     #[serde(default = "client_reference_id")]
-    pub client_reference_id: bool,
+    pub(crate) client_reference_id: bool,
     /// Stripe's API.
-    pub stripe: WrittenUpstream<'a>,
+    pub(crate) stripe: WrittenUpstream<'a>,
     /// Clerk's Backend API.
-    pub clerk: WrittenUpstream<'a>,
+    pub(crate) clerk: WrittenUpstream<'a>,
     /// The key of the plan in `public_metadata`.
     #[serde(default = "plan_key")]
-    pub plan_key: &'a str,
+    pub(crate) plan_key: &'a str,
 }
 
 fn tolerance_s() -> u64 {
@@ -64,7 +64,7 @@ fn plan_key() -> &'static str {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The gateway.
     #[default]
     Respond,
@@ -76,7 +76,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PastDue"))]
 #[serde(rename_all = "snake_case")]
-pub enum WrittenPastDue {
+pub(crate) enum WrittenPastDue {
     /// Its plan, as long as Stripe calls it past due.
     Keep,
     /// Nothing.
@@ -95,7 +95,7 @@ impl Default for WrittenPastDue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum UnmappedPrice {
+pub(crate) enum UnmappedPrice {
     /// The plan stays as it is, with an alarm, and Stripe is answered 200.
     #[default]
     Keep,
@@ -107,11 +107,11 @@ pub enum UnmappedPrice {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
-pub struct SubjectKeys {
+pub(crate) struct SubjectKeys {
     /// Keys whose value is a Clerk user's id.
-    pub user: Vec<String>,
+    pub(crate) user: Vec<String>,
     /// Keys whose value is a Clerk organisation's id.
-    pub organization: Vec<String>,
+    pub(crate) organization: Vec<String>,
 }
 
 impl Default for SubjectKeys {

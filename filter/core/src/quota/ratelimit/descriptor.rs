@@ -15,14 +15,14 @@ const DAY_BYTES: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CounterOf {
     /// The id of a user or an organization, or an address.
-    pub subject: String,
+    pub(crate) subject: String,
     /// The limit's name.
-    pub limit: String,
+    pub(crate) limit: String,
 }
 
 /// How an anonymous caller is written: `192.0.2.1`, an IPv6 network as `2001:db8:1:2::/64`, or a translated address as
 /// `64:ff9b:1:0:0:0:c000:201`.
-pub fn address(network: &ClientNetwork) -> String {
+pub(crate) fn address(network: &ClientNetwork) -> String {
     let mut text = String::new();
     match network {
         ClientNetwork::V4(octets) => {
@@ -67,7 +67,7 @@ impl Counter {
     /// The service knows windows of fixed lengths that begin with the epoch: seconds, minutes, hours and days are the
     /// calendar's (UTC), and it tells which one it is in. It knows no calendar weeks and months, so each of those is a
     /// counter of its own that is called after the day or month it begins with.
-    pub fn entry(&self) -> (&'static str, String) {
+    pub(crate) fn entry(&self) -> (&'static str, String) {
         let begins = rfc3339(self.interval.start);
         let first = |bytes| begins.get(..bytes).unwrap_or_default().to_owned();
         match self.per {
@@ -81,7 +81,7 @@ impl Counter {
 
     /// The service's number for the unit that its configuration must have for this counter
     /// (`RateLimitResponse.RateLimit.Unit` of Envoy's API).
-    pub const fn unit(&self) -> u64 {
+    pub(crate) const fn unit(&self) -> u64 {
         match self.per {
             Period::Second => 1,
             Period::Minute => 2,
@@ -96,7 +96,7 @@ impl Counter {
     ///
     /// Two clocks are never the same: close to a window's end the service may be in another one than the gateway. The
     /// half of the window's length is what they may differ by.
-    pub fn counted_in(&self, seconds_left: u64, now: Micros) -> Interval {
+    pub(crate) fn counted_in(&self, seconds_left: u64, now: Micros) -> Interval {
         match self.per {
             Period::Week | Period::Month => self.interval,
             Period::Second | Period::Minute | Period::Hour | Period::Day => {

@@ -4,13 +4,13 @@
 //! [`CAPACITY`], so that what was used is what is missing from it, and the plan's own maximum is compared here.
 
 pub mod answer;
-pub mod descriptor;
-pub mod observed_usage;
-pub mod request;
+pub(crate) mod descriptor;
+pub(crate) mod observed_usage;
+pub(crate) mod request;
 
-pub use answer::AnswerError;
+pub(crate) use answer::AnswerError;
 pub use descriptor::{Counter, CounterOf};
-pub use observed_usage::{NextCall, ObservedUsage};
+pub(crate) use observed_usage::{NextCall, ObservedUsage};
 
 /// How far each counter can go by the service's configuration: the largest number that it takes.
 pub const CAPACITY: u64 = 4_294_967_295;

@@ -24,11 +24,11 @@ struct ObservedWindow {
 
 /// What was observed of the windows of one subject and limit: at most one of each kind.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ObservedUsage([Option<ObservedWindow>; Period::ALL.len()]);
+pub(crate) struct ObservedUsage([Option<ObservedWindow>; Period::ALL.len()]);
 
 /// What to do about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextCall {
+pub(crate) enum NextCall {
     /// Ask how the windows stand.
     Ask,
     /// Count it.
@@ -42,12 +42,12 @@ pub enum NextCall {
 
 impl ObservedUsage {
     /// Takes in what the service said, which may be less than before: then its Redis has lost something.
-    pub fn observe(&mut self, states: &[WindowState]) {
+    pub(crate) fn observe(&mut self, states: &[WindowState]) {
         self.take(states, |_, said| said);
     }
 
     /// Takes in what it said while it was told other things too: then the answers may have overtaken each other.
-    pub fn observe_concurrently(&mut self, states: &[WindowState]) {
+    pub(crate) fn observe_concurrently(&mut self, states: &[WindowState]) {
         self.take(states, u64::max);
     }
 
@@ -65,7 +65,7 @@ impl ObservedUsage {
     }
 
     /// Remembers that a request of that cost was refused, which the service was asked for: in windows that stand so.
-    pub fn refuse(&mut self, states: &[WindowState], cost: u64) {
+    pub(crate) fn refuse(&mut self, states: &[WindowState], cost: u64) {
         for state in states.iter().filter(|state| !state.has_room_for(cost)) {
             if let Some(known) = self.0.get_mut(state.per.number()).and_then(Option::as_mut) {
                 known.refused_at = Some(state.max);
@@ -74,7 +74,7 @@ impl ObservedUsage {
     }
 
     /// How the windows of a plan stand as far as is known, in the plan's order.
-    pub fn states(&self, windows: &[Window], now: Micros) -> Vec<WindowState> {
+    pub(crate) fn states(&self, windows: &[Window], now: Micros) -> Vec<WindowState> {
         let state = |window: &Window| {
             let known = self.of(window.per, now);
             let interval = known.map_or_else(|| Interval::of(window.per, now), |known| known.interval);
@@ -88,7 +88,7 @@ impl ObservedUsage {
     ///
     /// A refusal that is remembered is the answer as long as its window lasts, the plan's maximum is the same and
     /// there is no room for this very cost. `doubted`: something was learned since that makes it worth asking again.
-    pub fn first(&self, windows: &[Window], cost: u64, doubted: bool, now: Micros) -> NextCall {
+    pub(crate) fn first(&self, windows: &[Window], cost: u64, doubted: bool, now: Micros) -> NextCall {
         let states = self.states(windows, now);
         let is_refused = |state: &&WindowState| {
             let known = self.of(state.per, now);
@@ -105,7 +105,7 @@ impl ObservedUsage {
 
     /// What to do about it once the service has said how the windows stand. `adding`: this gateway is adding to them
     /// for other requests, whose outcome is not in what was said.
-    pub fn after_reading(&self, windows: &[Window], cost: u64, adding: bool, now: Micros) -> NextCall {
+    pub(crate) fn after_reading(&self, windows: &[Window], cost: u64, adding: bool, now: Micros) -> NextCall {
         match decide(&self.states(windows, now), cost) {
             Decision::Refused { reset, .. } => NextCall::Refuse { reset },
             Decision::NeverFits => NextCall::Refuse { reset: now },

@@ -7,12 +7,12 @@ use super::descriptor::{Counter, CounterOf};
 use crate::protobuf::{push_field, push_number};
 
 /// The service.
-pub const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
+pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
 /// Its method.
-pub const METHOD: &str = "ShouldRateLimit";
+pub(crate) const METHOD: &str = "ShouldRateLimit";
 
 /// The message that adds `hits` to each of these counters; 0 reads them.
-pub fn message<'a>(
+pub(crate) fn message<'a>(
     domain: &str,
     counters: impl IntoIterator<Item = (&'a CounterOf, &'a Counter)>,
     hits: u64,

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Something about a subject's subscriptions that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum PlanAlarm {
+pub(crate) enum PlanAlarm {
     /// A subscription that should grant something sells nothing that is known.
     #[error(
         "subscription {subscription} sells no plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
@@ -80,7 +80,7 @@ pub enum PlanAlarm {
 
 /// Where a name stands in Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PlanNameSource {
+pub(crate) enum PlanNameSource {
     /// The metadata of the price with that id.
     PriceMetadata(String),
     /// The metadata of the product with that id.
@@ -101,7 +101,7 @@ impl fmt::Display for PlanNameSource {
 
 impl PlanAlarm {
     /// What programs tell the alarms apart by.
-    pub fn code(&self) -> AlarmCode {
+    pub(crate) fn code(&self) -> AlarmCode {
         match self {
             PlanAlarm::Unmapped { .. } => AlarmCode::UnmappedPrice,
             PlanAlarm::UnknownPlan { .. } => AlarmCode::UnknownPlan,

@@ -9,20 +9,20 @@ use crate::stripe::subscription::Price;
 use std::collections::BTreeSet;
 
 /// The metadata key by which a price or a product names its plan.
-pub const PLAN_KEY: &str = "plan";
+pub(crate) const PLAN_KEY: &str = "plan";
 
 /// Metadata of products that were read, by id; `None` for one that Stripe does not have any more.
-pub type Products = SortedMap<ProductId, Option<Metadata>>;
+pub(crate) type Products = SortedMap<ProductId, Option<Metadata>>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
-pub struct Catalogue<'a> {
+pub(crate) struct Catalogue<'a> {
     /// The plans, with the prices, lookup keys and products that sell each.
-    pub plans: &'a PlanTable,
+    pub(crate) plans: &'a PlanTable,
     /// Ids of prices that knowingly sell no plan.
-    pub not_plan_prices: &'a BTreeSet<String>,
+    pub(crate) not_plan_prices: &'a BTreeSet<String>,
     /// Ids of products that knowingly are no plan.
-    pub not_plan_products: &'a BTreeSet<String>,
+    pub(crate) not_plan_products: &'a BTreeSet<String>,
 }
 
 /// What a price sells.

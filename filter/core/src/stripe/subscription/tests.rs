@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
+use crate::stripe::PAGE_OBJECTS_MAX;
 use serde_json::{Value, json};
 
 fn item(price: &str) -> Value {
@@ -219,14 +220,14 @@ fn what_is_no_page_is_an_error_rather_than_an_empty_one() {
 
 #[test]
 fn items_are_bounded_and_a_cut_list_is_marked() {
-    let items = vec![item("price_1"); ITEMS_MAX];
-    assert_eq!(parse(&json!({"items": {"data": items}})).unwrap().items.len(), ITEMS_MAX);
+    let items = vec![item("price_1"); PAGE_OBJECTS_MAX];
+    assert_eq!(parse(&json!({"items": {"data": items}})).unwrap().items.len(), PAGE_OBJECTS_MAX);
     for (why, items, count) in [
         ("Stripe shows ten", json!({"data": [item("price_1")], "has_more": true}), 1),
         ("whether there are more cannot be read", json!({"data": [item("price_1")], "has_more": null}), 1),
         ("no items", json!(null), 0),
         ("items that are no list", json!([]), 0),
-        ("more than are taken", json!({"data": vec![item("price_1"); ITEMS_MAX + 1]}), 0),
+        ("more than are taken", json!({"data": vec![item("price_1"); PAGE_OBJECTS_MAX + 1]}), 0),
     ] {
         let mut cut = parse(&json!({"items": items})).unwrap();
         assert_eq!((cut.items_cut, cut.items.len(), cut.unread.is_empty()), (true, count, true), "{why}");

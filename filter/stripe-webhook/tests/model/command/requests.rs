@@ -8,7 +8,6 @@ use tollgate_core::backfill::{
 };
 use tollgate_core::ids::Subject;
 use tollgate_core::report::Report;
-use tollgate_core::sorted::SortedSet;
 use tollgate_driver::CalloutResult;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
@@ -146,7 +145,7 @@ fn a_plan_that_came_from_elsewhere_is_kept_unless_it_is_to_end() {
         let found: Vec<&str> = people.candidates.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(found, ["user_1", "user_9"], "{why}");
         let subject = Subject::parse("user_1").unwrap();
-        let target = Target::Subject { subject, customers: SortedSet::default(), trusted };
+        let target = Target::Subject { subject, customers: Default::default(), trusted };
         assert_eq!(bench.reconcile(target, Intent::Apply).failure, None, "{why}");
         assert_eq!(bench.plan("user_1"), Some(want), "{why}");
     }
