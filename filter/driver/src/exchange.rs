@@ -69,7 +69,7 @@ impl<M> Exchange<M> {
     }
 
     /// Answers the request.
-    pub(crate) fn reply<H: Host>(&mut self, host: &mut H, reply: &Reply) {
+    pub(crate) fn reply<H: Host>(&mut self, host: &mut H, reply: Reply) {
         self.stage = Stage::Replied;
         if let Err(HostError(status)) = host.reply(reply) {
             let detail = "the host did not send the reply to a request";

@@ -156,7 +156,7 @@ pub trait Host {
     ///
     /// # Errors
     /// [`HostError`] if the host does not send it.
-    fn reply(&mut self, reply: &Reply) -> Result<(), HostError>;
+    fn reply(&mut self, reply: Reply) -> Result<(), HostError>;
 
     /// Lets a held request continue that was judged outside of its own callbacks.
     ///
@@ -165,7 +165,27 @@ pub trait Host {
     fn resume_request(&mut self) -> Result<(), HostError>;
 }
 
+/// Returns whether a value of a header field stays one value on the wire. Envoy's release build does not check what a
+/// filter sets.
+pub fn is_field_value_safe(value: &[u8]) -> bool {
+    !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+}
+
 /// Logs an alarm.
 pub(crate) fn raise<H: Host>(host: &mut H, alarm: &Alarm) {
     host.log(alarm.level(), &alarm.to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_would_end_the_line_is_not_safe() {
+        for (value, safe) in
+            [("a b", true), ("\u{e4}", true), ("a\r\nx: y", false), ("a\n", false), ("\0", false)]
+        {
+            assert_eq!(is_field_value_safe(value.as_bytes()), safe, "{value:?}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ mod unjudged;
 pub use callout::{CalloutResult, RESPONSE_BYTES_MAX};
 pub use dispatch::{Dispatch, Flow};
 pub use filter::{Filter, Setup};
-pub use host::{HeadersError, Host, HostError, SharedValue};
+pub use host::{HeadersError, Host, HostError, SharedValue, is_field_value_safe};
 pub use metrics::METRICS_MAX;
 pub use perform::STEPS_MAX;
+pub use unjudged::{raise_panic, refuse_after_panic};

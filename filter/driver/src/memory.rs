@@ -259,8 +259,8 @@ impl Host for MemoryHost {
         Ok(())
     }
 
-    fn reply(&mut self, reply: &Reply) -> Result<(), HostError> {
-        self.request().reply = Some(reply.clone());
+    fn reply(&mut self, reply: Reply) -> Result<(), HostError> {
+        self.request().reply = Some(reply);
         Ok(())
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn perform<M: Machine, H: Host>(
             Action::Forward(forward) if exchange.stage == Stage::Held => {
                 return exchange.forward(host, forward);
             }
-            Action::Reply(reply) if exchange.stage == Stage::Held => return exchange.reply(host, &reply),
+            Action::Reply(reply) if exchange.stage == Stage::Held => return exchange.reply(host, reply),
             // It was judged before.
             Action::Forward(_) | Action::Reply(_) => return,
         };

@@ -21,6 +21,8 @@ pub(crate) enum UnjudgedError {
     StepsExceeded,
     /// The request belongs to no configured filter.
     Unconfigured,
+    /// The rules or the host panicked.
+    Panicked,
 }
 
 impl fmt::Display for UnjudgedError {
@@ -37,15 +39,31 @@ impl fmt::Display for UnjudgedError {
             }
             UnjudgedError::StepsExceeded => f.write_str("too many steps for one input"),
             UnjudgedError::Unconfigured => f.write_str("no configured filter"),
+            UnjudgedError::Panicked => f.write_str("a panic"),
         }
     }
 }
 
 /// Logs the error and answers the current request with 500: it must not pass unjudged.
 pub(crate) fn refuse<H: Host>(host: &mut H, error: UnjudgedError) {
-    let (code, cause) = (AlarmCode::InternalError, error.to_string());
-    raise(host, &Alarm::error(code, cause.as_str()).with("cause", cause));
-    let problem = Problem::new(500, code.as_str(), "the gateway could not judge this request");
+    raise_internal_error(host, error);
+    let problem =
+        Problem::new(500, AlarmCode::InternalError.as_str(), "the gateway could not judge this request");
     // If even this fails the request stays held, which is safe too.
-    let _ = host.reply(&Reply::from(problem));
+    let _ = host.reply(Reply::from(problem));
+}
+
+/// Logs that a callback panicked, on a host where that ends neither thread nor VM.
+pub fn raise_panic<H: Host>(host: &mut H) {
+    raise_internal_error(host, UnjudgedError::Panicked);
+}
+
+/// Logs that the callback of a request that was not judged panicked, and answers it with 500.
+pub fn refuse_after_panic<H: Host>(host: &mut H) {
+    refuse(host, UnjudgedError::Panicked);
+}
+
+fn raise_internal_error<H: Host>(host: &mut H, error: UnjudgedError) {
+    let cause = error.to_string();
+    raise(host, &Alarm::error(AlarmCode::InternalError, cause.as_str()).with("cause", cause));
 }

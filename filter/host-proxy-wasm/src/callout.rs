@@ -5,7 +5,7 @@ use crate::{body, headers};
 use std::time::Duration;
 use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
-use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX};
+use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, is_field_value_safe};
 
 /// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC
 /// callout with status 14 and a message that begins like this. (These are as Envoy 1.40 was seen to answer.)
@@ -35,7 +35,7 @@ pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
         Request::Http { method, authority, path, headers, body } => {
             let mut fields = vec![(":method", *method), (":authority", authority), (":path", path)];
             fields.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
-            if fields.iter().any(|(_, value)| !headers::is_safe(value.as_bytes())) {
+            if fields.iter().any(|(_, value)| !is_field_value_safe(value.as_bytes())) {
                 return Err(Outcome::ClusterUnknown);
             }
             abi::http_call(cluster, &headers::serialise(&fields), body, timeout_ms).map(Token::Http)

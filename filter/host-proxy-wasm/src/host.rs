@@ -131,8 +131,8 @@ impl Host for ProxyWasm {
         Ok(headers::set(MapType::RESPONSE_HEADERS, name, value)?)
     }
 
-    fn reply(&mut self, reply: &Reply) -> Result<(), HostError> {
-        Ok(reply::send(reply)?)
+    fn reply(&mut self, reply: Reply) -> Result<(), HostError> {
+        Ok(reply::send(&reply)?)
     }
 
     fn resume_request(&mut self) -> Result<(), HostError> {

@@ -3,6 +3,7 @@
 use crate::abi::{self, LocalResponse, Status};
 use crate::headers;
 use tollgate_core::http::Reply;
+use tollgate_driver::is_field_value_safe;
 
 /// The ABI's "no gRPC status".
 const NO_GRPC_STATUS: i32 = -1;
@@ -13,7 +14,7 @@ pub(crate) fn send(reply: &Reply) -> Result<(), Status> {
         .headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
-        .filter(|(_, value)| headers::is_safe(value.as_bytes()))
+        .filter(|(_, value)| is_field_value_safe(value.as_bytes()))
         .collect();
     let response = LocalResponse {
         status: reply.status,
