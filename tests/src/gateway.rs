@@ -24,7 +24,6 @@ use crate::stripe::events::Event;
 use crate::upstream::Backend;
 use crate::wire::{WireResponse, exchange};
 use reqwest::{Client, Method, RequestBuilder, Response};
-use serde_norway::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Runtime;
@@ -78,7 +77,7 @@ impl Gateway {
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
-        let envoy = without_sectionless(edit(wired(&backend, &stripe, &clerk))).start().await;
+        let envoy = edit(wired(&backend, &stripe, &clerk)).without_sectionless().start().await;
         // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
@@ -145,7 +144,7 @@ impl Gateway {
     /// # Panics
     /// When it does not start.
     pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
-        without_sectionless(edit(wired(&self.backend, &self.stripe, &self.clerk))).start().await
+        edit(wired(&self.backend, &self.stripe, &self.clerk)).without_sectionless().start().await
     }
 
     /// Sends these bytes (see [`wire::request`](crate::wire::request)) until each worker has had them, and returns all
@@ -249,21 +248,6 @@ fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalon
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .document(|document| document["plan_gate"]["issuer"] = clerk.issuer().into());
     addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
-}
-
-/// Leaves out each filter whose section `edit` has taken out of the document: it would refuse to start.
-fn without_sectionless(standalone: Standalone) -> Standalone {
-    standalone.edit(|config| {
-        let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
-        let filters = manager["typed_config"]["http_filters"].as_sequence_mut();
-        let has_section = |filter: &Value| match filter["name"].as_str() {
-            Some(name @ ("stripe_webhook" | "plan_gate")) => {
-                !filter["typed_config"]["config"]["configuration"]["value"][name].is_null()
-            }
-            _ => true,
-        };
-        filters.into_iter().for_each(|filters| filters.retain(has_section));
-    })
 }
 
 /// The runtime of what outlives a single test.

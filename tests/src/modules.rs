@@ -1,4 +1,5 @@
-//! Builds the two modules as they ship, beside the build that is running, and holds them to their size.
+//! Builds the Wasm modules and the dynamic module as they ship, beside the build that is running, and holds the former to their
+//! size.
 
 use crate::workspace;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ const COMPRESS: &str = "link-arg=--compress-relocations";
 pub const BYTES_MAX: u64 = 1_000_000;
 /// The profile that they are built with.
 const PROFILE: &str = "module";
+/// The profile that the dynamic module is built with.
+const NATIVE_PROFILE: &str = "native";
 
 /// The two modules' files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,18 @@ impl Modules {
         build(&workspace::target_dir().join("modules/rs256"), "plan-gate", "plan_gate.wasm", &["rs256"])
     }
 
+    /// Builds the dynamic module, once per process.
+    ///
+    /// # Panics
+    /// With what cargo said, when it cannot be built.
+    pub fn native() -> &'static Path {
+        static MODULE: OnceLock<PathBuf> = OnceLock::new();
+        MODULE.get_or_init(|| {
+            workspace::progress("building the dynamic module");
+            build_native(&workspace::target_dir().join("modules"))
+        })
+    }
+
     /// What both files weigh together.
     pub fn bytes(&self) -> u64 {
         bytes(&self.stripe_webhook).saturating_add(bytes(&self.plan_gate))
@@ -91,13 +106,27 @@ fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     place
 }
 
+/// Builds the dynamic module below that directory, and puts it there.
+fn build_native(dir: &Path) -> PathBuf {
+    let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
+    cargo.args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--profile", NATIVE_PROFILE]);
+    cargo.args(["-p", "tollgate-host-native", "--target-dir"]).arg(dir);
+    let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
+    cargo.args(["--config", &format!("build.rustflags=[{remap:?}]")]);
+    run(&mut cargo, "see the compiler's messages above");
+    let place = dir.join("libtollgate.so");
+    put(&dir.join(NATIVE_PROFILE).join("libtollgate_host_native.so"), &place)
+        .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
+    place
+}
+
 /// Copies what has changed, in one step: an Envoy of another process may be reading it.
 fn put(built: &Path, place: &Path) -> std::io::Result<()> {
     let new = std::fs::read(built)?;
     if std::fs::read(place).is_ok_and(|old| old == new) {
         return Ok(());
     }
-    let staged = place.with_extension(format!("wasm.{}", std::process::id()));
+    let staged = place.with_extension(format!("new.{}", std::process::id()));
     std::fs::write(&staged, new)?;
     std::fs::rename(&staged, place)
 }

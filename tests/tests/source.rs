@@ -6,10 +6,11 @@ use syn::visit::{self, Visit};
 use tollgate_tests::workspace;
 
 /// The folders of the packages.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "filter/core",
     "filter/ctl",
     "filter/driver",
+    "filter/host-native",
     "filter/host-proxy-wasm",
     "filter/plan-gate",
     "filter/stripe-webhook",

@@ -1,4 +1,5 @@
-//! `envoy/standalone.yaml` with the few edits that a test needs, and nothing else of it changed.
+//! `envoy/standalone.yaml`, or with [`NATIVE`] `envoy/standalone-native.yaml`, with the few edits that a test needs, and
+//! nothing else of it changed.
 
 use super::files::Files;
 use super::process::{Envoy, Validation};
@@ -26,6 +27,9 @@ vwIDAQAB
 /// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
+/// The environment variable that has the tests run with the dynamic module, where it serves a filter: set to anything.
+pub const NATIVE: &str = "TOLLGATE_NATIVE";
+
 /// The shipped configuration on its way to a started Envoy.
 ///
 /// As loaded, it differs from the file only so far: the admin interface and the listener are on free ports of the
@@ -44,9 +48,18 @@ pub struct Standalone {
 impl Standalone {
     /// The shipped file, made fit for a test.
     pub fn load() -> Standalone {
-        const FILE: &str = "envoy/standalone.yaml";
-        let shipped = serde_norway::from_str(&workspace::text(FILE));
-        let shipped: Value = shipped.unwrap_or_else(|e| panic!("{FILE}: {e}"));
+        let native = std::env::var_os(NATIVE).is_some();
+        Standalone::of(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
+    }
+
+    /// The shipped file with the dynamic module, made fit for a test.
+    pub fn native() -> Standalone {
+        Standalone::of("envoy/standalone-native.yaml")
+    }
+
+    fn of(file: &str) -> Standalone {
+        let shipped = serde_norway::from_str(&workspace::text(file));
+        let shipped: Value = shipped.unwrap_or_else(|e| panic!("{file}: {e}"));
         let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];
         let mut standalone = Standalone {
             config: shipped.clone(),
@@ -73,8 +86,13 @@ impl Standalone {
     pub fn modules(mut self, modules: &Modules) -> Self {
         for (filter, file) in [("stripe_webhook", &modules.stripe_webhook), ("plan_gate", &modules.plan_gate)]
         {
-            let code = at(wasm_filter(&mut self.config, filter), "/vm_config/code/local/filename");
-            *code = file.display().to_string().into();
+            let filter = filter_config(&mut self.config, filter);
+            if is_native(filter) {
+                let file = Modules::native().display().to_string();
+                *at(filter, "/dynamic_module_config/module/local/filename") = file.into();
+            } else {
+                *at(filter, "/config/vm_config/code/local/filename") = file.display().to_string().into();
+            }
         }
         self
     }
@@ -95,20 +113,33 @@ impl Standalone {
         self
     }
 
+    /// Cuts out each of our filters whose section the document lacks: it would refuse to start.
+    pub(crate) fn without_sectionless(mut self) -> Self {
+        http_filters(&mut self.config).retain_mut(|filter| {
+            match filter["name"].as_str().map(str::to_owned) {
+                Some(name) if matches!(name.as_str(), "stripe_webhook" | "plan_gate") => {
+                    !document_in(at(filter, "/typed_config"))[name.as_str()].is_null()
+                }
+                _ => true,
+            }
+        });
+        self
+    }
+
     /// Edits the configuration document, for both filters alike.
     pub fn document(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         let mut document = self.document_of("stripe_webhook");
         assert_eq!(document, self.document_of("plan_gate"), "the two filters are given different documents");
         edit(&mut document);
         for filter in ["stripe_webhook", "plan_gate"] {
-            *at(wasm_filter(&mut self.config, filter), "/configuration/value") = document.clone();
+            *document_in(filter_config(&mut self.config, filter)) = document.clone();
         }
         self
     }
 
     /// The configuration document as one filter will get it.
     pub fn document_of(&mut self, filter: &str) -> Value {
-        at(wasm_filter(&mut self.config, filter), "/configuration/value").clone()
+        document_in(filter_config(&mut self.config, filter)).clone()
     }
 
     /// Leads a cluster to `address`, in plain text: the shipped TLS settings are taken out.
@@ -239,10 +270,21 @@ fn http_filters(config: &mut Value) -> &mut Vec<Value> {
         .unwrap_or_else(|| panic!("http_filters of standalone.yaml is not a list"))
 }
 
-fn wasm_filter<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
+/// What is set for one of our filters: as Wasm or as a dynamic module.
+fn filter_config<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
     let filters =
         at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
-    at(named(filters, name), "/typed_config/config")
+    at(named(filters, name), "/typed_config")
+}
+
+fn is_native(filter: &Value) -> bool {
+    filter.get("dynamic_module_config").is_some()
+}
+
+/// The configuration document of one of our filters.
+fn document_in(filter: &mut Value) -> &mut Value {
+    let place = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
+    at(filter, place)
 }
 
 fn set_endpoint<'a>(config: &'a mut Value, cluster: &str, address: SocketAddr) -> &'a mut Value {

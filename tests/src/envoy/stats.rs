@@ -41,9 +41,10 @@ impl Stats {
             .map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// What the plugin itself counts under that name.
+    /// What the plugin itself counts under that name, whichever way its filters are built.
     pub fn plugin(&self, metric: &str) -> u64 {
-        self.value(&format!("wasmcustom.{metric}"))
+        let prefixes = ["wasmcustom", "dynamicmodulescustom"];
+        prefixes.iter().map(|prefix| self.value(&format!("{prefix}.{metric}"))).sum()
     }
 
     /// How often Envoy found a crashed VM of one filter, whether it started a new one or still held back: 0 unless

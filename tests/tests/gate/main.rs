@@ -10,6 +10,7 @@ mod grpc;
 mod hostile;
 mod identity;
 mod keys;
+mod native;
 mod organizations;
 mod paths;
 mod plans;

@@ -1,0 +1,245 @@
+//! Envoy's dynamic-module ABI, version 0.2.0, as far as the filters use it: the only unsafe code of this crate.
+//!
+//! Facts are from `source/extensions/dynamic_modules/abi/abi.h` of Envoy 1.40. What Envoy lends (header fields, buffers)
+//! is copied before a function here returns, so no pointer of Envoy's leaves this module but the two handles, which are
+//! valid in the hook that was given them.
+
+#![allow(unsafe_code, reason = "this is the foreign interface; everything above it is safe")]
+
+mod raw;
+
+pub(crate) use raw::{EnvoyBuffer, FilterConfig, Stream};
+use raw::{EnvoyHeader, ModuleBuffer, ModuleHeader};
+use std::ffi::{CStr, c_char};
+use std::ptr;
+use tollgate_core::http::{Field, HeaderMap};
+
+/// The version of the ABI that this module was written for.
+const VERSION: &CStr = c"v0.2.0";
+
+/// Returns the version of the ABI for Envoy.
+pub(crate) fn version() -> *const c_char {
+    VERSION.as_ptr()
+}
+
+/// A header map of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum MapType {
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+    ResponseHeaders = 2,
+}
+
+/// Where metadata come from.
+const ROUTE_METADATA: u32 = 1;
+/// The attribute `source.address`.
+const SOURCE_ADDRESS: u32 = 24;
+
+/// What Envoy answers to a definition or a change of a metric.
+const METRIC_SUCCESS: u32 = 0;
+
+/// Writes a line to Envoy's log: 1 is debug, 4 is error.
+pub(crate) fn log(level: u32, line: &[u8]) {
+    // SAFETY: Envoy copies the line before it returns.
+    unsafe { raw::envoy_dynamic_module_callback_log(level, ModuleBuffer::of(line)) }
+}
+
+/// Defines a counter.
+pub(crate) fn define_counter(config: FilterConfig, name: &str) -> Result<usize, u32> {
+    let mut id = 0;
+    // SAFETY: `config` is the one of the running hook, there are no labels, and `id` outlives the call.
+    let result = unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_config_define_counter(
+            config,
+            ModuleBuffer::of(name.as_bytes()),
+            ptr::null_mut(),
+            0,
+            &raw mut id,
+        )
+    };
+    if result == METRIC_SUCCESS { Ok(id) } else { Err(result) }
+}
+
+/// Defines a histogram.
+pub(crate) fn define_histogram(config: FilterConfig, name: &str) -> Result<usize, u32> {
+    let mut id = 0;
+    // SAFETY: as for a counter.
+    let result = unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_config_define_histogram(
+            config,
+            ModuleBuffer::of(name.as_bytes()),
+            ptr::null_mut(),
+            0,
+            &raw mut id,
+        )
+    };
+    if result == METRIC_SUCCESS { Ok(id) } else { Err(result) }
+}
+
+/// Adds one to a counter of the stream's filter.
+pub(crate) fn increment_counter(stream: Stream, id: usize) {
+    // SAFETY: `stream` is the one of the running hook; Envoy refuses an unknown id.
+    let _ = unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_increment_counter(stream, id, ptr::null_mut(), 0, 1)
+    };
+}
+
+/// Adds a value to a histogram of the stream's filter.
+pub(crate) fn record_histogram(stream: Stream, id: usize, value: u64) {
+    // SAFETY: as for a counter.
+    let _ = unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_record_histogram_value(
+            stream,
+            id,
+            ptr::null_mut(),
+            0,
+            value,
+        )
+    };
+}
+
+/// Reads all fields of a map. None if Envoy does not return them.
+pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
+    // SAFETY: `stream` is the one of the running hook.
+    let count = unsafe { raw::envoy_dynamic_module_callback_http_get_headers_size(stream, map as u32) };
+    if count == 0 {
+        return Some(HeaderMap::default());
+    }
+    let mut lent = vec![EnvoyHeader::default(); count];
+    // SAFETY: as above, and there is room for all fields: nothing changes the map in between.
+    if !unsafe { raw::envoy_dynamic_module_callback_http_get_headers(stream, map as u32, lent.as_mut_ptr()) }
+    {
+        return None;
+    }
+    let bytes = lent.iter().map(|field| field.key_length.saturating_add(field.value_length));
+    let mut buffer = Vec::with_capacity(bytes.fold(0, usize::saturating_add));
+    let mut append = |pointer, length| {
+        let start = buffer.len();
+        // SAFETY: Envoy lends these bytes until the map is changed or the hook ends.
+        buffer.extend_from_slice(unsafe { lent_bytes(pointer, length) });
+        start..buffer.len()
+    };
+    let fields = lent.iter().map(|field| Field {
+        name: append(field.key_ptr, field.key_length),
+        value: append(field.value_ptr, field.value_length),
+    });
+    let fields = fields.collect();
+    Some(HeaderMap::from_parts(buffer, fields))
+}
+
+/// Reads the first field of that name. None if there is none.
+pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>> {
+    let mut value = EnvoyBuffer::default();
+    // SAFETY: `stream` is the one of the running hook, and `value` outlives the call.
+    let found = unsafe {
+        raw::envoy_dynamic_module_callback_http_get_header(
+            stream,
+            map as u32,
+            ModuleBuffer::of(name.as_bytes()),
+            &raw mut value,
+            0,
+            ptr::null_mut(),
+        )
+    };
+    found.then(|| value.to_vec())
+}
+
+/// Replaces all fields of that name by one. Returns false if Envoy refused.
+pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]) -> bool {
+    // SAFETY: `stream` is the one of the running hook; Envoy copies both.
+    unsafe {
+        raw::envoy_dynamic_module_callback_http_set_header(
+            stream,
+            map as u32,
+            ModuleBuffer::of(name),
+            ModuleBuffer::of(value),
+        )
+    }
+}
+
+/// Removes all fields of that name. Returns false if Envoy refused.
+pub(crate) fn remove_header(stream: Stream, map: MapType, name: &[u8]) -> bool {
+    // SAFETY: as above; a null value removes.
+    unsafe {
+        raw::envoy_dynamic_module_callback_http_set_header(
+            stream,
+            map as u32,
+            ModuleBuffer::of(name),
+            ModuleBuffer::NULL,
+        )
+    }
+}
+
+/// Answers a stream. Envoy may call other hooks of the stream before this returns, even the one that ends it.
+pub(crate) fn send_response(
+    stream: Stream,
+    status: u16,
+    fields: &[(&str, &str)],
+    body: &[u8],
+    details: &str,
+) {
+    let mut fields: Vec<ModuleHeader> =
+        fields.iter().map(|(name, value)| ModuleHeader::of(name.as_bytes(), value.as_bytes())).collect();
+    // SAFETY: `stream` is the one of the running hook; Envoy copies everything else.
+    unsafe {
+        raw::envoy_dynamic_module_callback_http_send_response(
+            stream,
+            u32::from(status),
+            fields.as_mut_ptr(),
+            fields.len(),
+            ModuleBuffer::of(body),
+            ModuleBuffer::of(details.as_bytes()),
+        );
+    }
+}
+
+/// Reads a text of the route's metadata.
+pub(crate) fn route_metadata(stream: Stream, namespace: &str, key: &str) -> Option<Vec<u8>> {
+    let mut value = EnvoyBuffer::default();
+    // SAFETY: `stream` is the one of the running hook, and `value` outlives the call.
+    let found = unsafe {
+        raw::envoy_dynamic_module_callback_http_get_metadata_string(
+            stream,
+            ROUTE_METADATA,
+            ModuleBuffer::of(namespace.as_bytes()),
+            ModuleBuffer::of(key.as_bytes()),
+            &raw mut value,
+        )
+    };
+    found.then(|| value.to_vec())
+}
+
+/// Reads the attribute `source.address`.
+pub(crate) fn source_address(stream: Stream) -> Option<Vec<u8>> {
+    let mut value = EnvoyBuffer::default();
+    // SAFETY: as above.
+    let found = unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_get_attribute_string(
+            stream,
+            SOURCE_ADDRESS,
+            &raw mut value,
+        )
+    };
+    found.then(|| value.to_vec())
+}
+
+impl EnvoyBuffer {
+    /// Copies what Envoy lends. Only Envoy makes a buffer that is not empty.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        // SAFETY: Envoy lends these bytes until the hook ends, and a buffer is copied where it was given.
+        unsafe { lent_bytes(self.ptr, self.length) }.to_vec()
+    }
+}
+
+/// Returns bytes that Envoy lends. A null pointer is empty.
+///
+/// # Safety
+/// Unless the pointer is null, that many bytes are there for as long as the result is used.
+unsafe fn lent_bytes<'a>(pointer: *const u8, length: usize) -> &'a [u8] {
+    if pointer.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: what the caller says.
+    unsafe { std::slice::from_raw_parts(pointer, length) }
+}

@@ -1,0 +1,168 @@
+//! The ABI's types and functions as they are in memory.
+
+use std::ffi::c_void;
+use std::ptr;
+
+/// Envoy's configuration of a filter, in the hook that was given it.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct FilterConfig(*mut c_void);
+
+/// Envoy's filter of one stream, in the hook that was given it.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct Stream(*mut c_void);
+
+/// Bytes that Envoy lends.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct EnvoyBuffer {
+    pub(super) ptr: *const u8,
+    pub(super) length: usize,
+}
+
+/// A header field that Envoy lends.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct EnvoyHeader {
+    pub(super) key_ptr: *const u8,
+    pub(super) key_length: usize,
+    pub(super) value_ptr: *const u8,
+    pub(super) value_length: usize,
+}
+
+/// Bytes of this module.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct ModuleBuffer {
+    ptr: *const u8,
+    length: usize,
+}
+
+/// A header field of this module.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct ModuleHeader {
+    key_ptr: *const u8,
+    key_length: usize,
+    value_ptr: *const u8,
+    value_length: usize,
+}
+
+impl Default for EnvoyBuffer {
+    fn default() -> Self {
+        EnvoyBuffer { ptr: ptr::null(), length: 0 }
+    }
+}
+
+impl Default for EnvoyHeader {
+    fn default() -> Self {
+        EnvoyHeader { key_ptr: ptr::null(), key_length: 0, value_ptr: ptr::null(), value_length: 0 }
+    }
+}
+
+impl ModuleBuffer {
+    /// No value, which is not an empty one.
+    pub(super) const NULL: ModuleBuffer = ModuleBuffer { ptr: ptr::null(), length: 0 };
+
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        ModuleBuffer { ptr: bytes.as_ptr(), length: bytes.len() }
+    }
+}
+
+impl ModuleHeader {
+    pub(super) fn of(name: &[u8], value: &[u8]) -> Self {
+        ModuleHeader {
+            key_ptr: name.as_ptr(),
+            key_length: name.len(),
+            value_ptr: value.as_ptr(),
+            value_length: value.len(),
+        }
+    }
+}
+
+/// Declares functions of Envoy's. In unit tests there is no Envoy: each returns what says that it did nothing.
+macro_rules! callbacks {
+    ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $returns:ty = $nothing:expr)?;)*) => {
+        #[cfg(not(test))]
+        unsafe extern "C" {
+            $(pub(super) fn $name($($argument: $type),*) $(-> $returns)?;)*
+        }
+        $(
+            #[cfg(test)]
+            pub(super) unsafe fn $name($(_: $type),*) $(-> $returns)? { $($nothing)? }
+        )*
+    };
+}
+
+callbacks! {
+    fn envoy_dynamic_module_callback_log(level: u32, message: ModuleBuffer);
+    fn envoy_dynamic_module_callback_http_filter_config_define_counter(
+        config: FilterConfig,
+        name: ModuleBuffer,
+        labels: *mut ModuleBuffer,
+        label_count: usize,
+        id: *mut usize,
+    ) -> u32 = 1;
+    fn envoy_dynamic_module_callback_http_filter_config_define_histogram(
+        config: FilterConfig,
+        name: ModuleBuffer,
+        labels: *mut ModuleBuffer,
+        label_count: usize,
+        id: *mut usize,
+    ) -> u32 = 1;
+    fn envoy_dynamic_module_callback_http_filter_increment_counter(
+        stream: Stream,
+        id: usize,
+        labels: *mut ModuleBuffer,
+        label_count: usize,
+        value: u64,
+    ) -> u32 = 1;
+    fn envoy_dynamic_module_callback_http_filter_record_histogram_value(
+        stream: Stream,
+        id: usize,
+        labels: *mut ModuleBuffer,
+        label_count: usize,
+        value: u64,
+    ) -> u32 = 1;
+    fn envoy_dynamic_module_callback_http_get_headers_size(stream: Stream, map: u32) -> usize = 0;
+    fn envoy_dynamic_module_callback_http_get_headers(
+        stream: Stream,
+        map: u32,
+        fields: *mut EnvoyHeader,
+    ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_get_header(
+        stream: Stream,
+        map: u32,
+        key: ModuleBuffer,
+        value: *mut EnvoyBuffer,
+        index: usize,
+        count: *mut usize,
+    ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_set_header(
+        stream: Stream,
+        map: u32,
+        key: ModuleBuffer,
+        value: ModuleBuffer,
+    ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_send_response(
+        stream: Stream,
+        status: u32,
+        fields: *mut ModuleHeader,
+        field_count: usize,
+        body: ModuleBuffer,
+        details: ModuleBuffer,
+    );
+    fn envoy_dynamic_module_callback_http_get_metadata_string(
+        stream: Stream,
+        source: u32,
+        namespace: ModuleBuffer,
+        key: ModuleBuffer,
+        value: *mut EnvoyBuffer,
+    ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
+        stream: Stream,
+        attribute: u32,
+        value: *mut EnvoyBuffer,
+    ) -> bool = false;
+}

@@ -1,0 +1,223 @@
+//! The functions that Envoy calls. It refuses a module that lacks one of its HTTP filter's.
+//!
+//! What Envoy keeps as this module's pointers are numbers: nothing is read through them, so that a stale one finds
+//! nothing.
+
+#![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
+
+use crate::abi::{self, EnvoyBuffer, FilterConfig, Stream};
+use crate::guard::{self, Judged, PANICS};
+use crate::host::Native;
+use crate::registry::{self, RegisteredFilter};
+use crate::{unserved, worker};
+use plan_gate::PlanGate;
+use std::ffi::c_char;
+use tollgate_core::report::{Level, MetricKind};
+use tollgate_driver::{Dispatch, Flow, Host};
+
+/// The `filter_name` of the gate.
+const PLAN_GATE: &[u8] = b"plan_gate";
+
+/// What hooks return to let things continue.
+const CONTINUE: u32 = 0;
+/// What the hook of a request's header fields returns to hold all of it: a body cannot carry it past the gate.
+const STOP_ALL_AND_WATERMARK: u32 = 4;
+/// What the hook of trailers returns to hold them.
+const STOP: u32 = 1;
+
+/// A filter as Envoy keeps it. None makes Envoy refuse the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct FilterHandle(usize);
+
+/// A request as Envoy keeps it: the numbers of its filter and its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct RequestHandle(usize);
+
+const _: () = assert!(usize::BITS == u64::BITS, "a request's handle holds two numbers of 32 bits");
+
+impl FilterHandle {
+    const REFUSED: FilterHandle = FilterHandle(0);
+
+    fn filter_id(self) -> u32 {
+        low_half(self.0)
+    }
+}
+
+impl RequestHandle {
+    fn new(filter_id: u32, request_id: u32) -> Self {
+        RequestHandle((filter_id as usize) << u32::BITS | request_id as usize)
+    }
+
+    /// Returns the number of the request's filter.
+    pub(crate) fn filter_id(self) -> u32 {
+        low_half(self.0 >> u32::BITS)
+    }
+
+    /// Returns the number of the request in its thread.
+    pub(crate) fn request_id(self) -> u32 {
+        low_half(self.0)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the upper half is another number")]
+fn low_half(handle: usize) -> u32 {
+    handle as u32
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    abi::version()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
+    config: FilterConfig,
+    name: EnvoyBuffer,
+    document: EnvoyBuffer,
+) -> FilterHandle {
+    guard::run(FilterHandle::REFUSED, || configure(config, &name.to_vec(), document.to_vec()))
+}
+
+fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHandle {
+    let mut host = Native::configuring(config);
+    if name != PLAN_GATE {
+        let line =
+            format!("filter_name: no filter \"{}\" in this build; known: \"plan_gate\"", name.escape_ascii());
+        host.log(Level::Error, &line);
+        return FilterHandle::REFUSED;
+    }
+    if let Some(problem) = unserved::problem(&document) {
+        host.log(Level::Error, &problem);
+        return FilterHandle::REFUSED;
+    }
+    // Whether the document is right shows here; what requests share is made in each worker.
+    if !Dispatch::<PlanGate, Native>::new().configure(&mut host, 0, Some(&document)) {
+        return FilterHandle::REFUSED;
+    }
+    let panics = host.define_metric(MetricKind::Counter, PANICS).ok();
+    let filter_id = registry::add(RegisteredFilter { document, metrics: host.into_metrics(), panics });
+    FilterHandle(filter_id as usize)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(filter: FilterHandle) {
+    guard::run((), || registry::remove(filter.filter_id()));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_new(filter: FilterHandle, stream: Stream) -> RequestHandle {
+    let filter_id = filter.filter_id();
+    // A request that was never begun is refused when its header fields come.
+    let unknown = RequestHandle::new(filter_id, 0);
+    guard::run_request(stream, unknown, Judged::Perhaps, unknown, || {
+        worker::enter(unknown, |worker| RequestHandle::new(filter_id, worker.begin_request(filter_id)))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
+    stream: Stream,
+    request: RequestHandle,
+    end_of_stream: bool,
+) -> u32 {
+    guard::run_request(stream, request, Judged::No, STOP_ALL_AND_WATERMARK, || {
+        let request_id = request.request_id();
+        let mut host = Native::request(stream, request_id);
+        let flow = worker::enter(Flow::Pause, |worker| {
+            worker.dispatch.request_headers(&mut host, request_id, end_of_stream)
+        });
+        host.finish();
+        held_by(flow, STOP_ALL_AND_WATERMARK)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
+    stream: Stream,
+    request: RequestHandle,
+) -> u32 {
+    guard::run_request(stream, request, Judged::No, STOP, || {
+        let request_id = request.request_id();
+        let mut host = Native::request(stream, request_id);
+        let flow =
+            worker::enter(Flow::Pause, |worker| worker.dispatch.request_trailers(&mut host, request_id));
+        host.finish();
+        held_by(flow, STOP)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
+    stream: Stream,
+    request: RequestHandle,
+    _end_of_stream: bool,
+) -> u32 {
+    guard::run_request(stream, request, Judged::Perhaps, CONTINUE, || {
+        let request_id = request.request_id();
+        let mut host = Native::request(stream, request_id);
+        worker::enter((), |worker| worker.dispatch.response_headers(&mut host, request_id));
+        CONTINUE
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: RequestHandle) {
+    guard::run((), || {
+        worker::enter((), |worker| worker.dispatch.end_context(&mut Native::ended(), request.request_id()));
+    });
+}
+
+fn held_by(flow: Flow, held: u32) -> u32 {
+    match flow {
+        Flow::Continue => CONTINUE,
+        Flow::Pause => held,
+    }
+}
+
+/// Exports hooks that the filters served here do not use. Their arguments are not read, and in C the caller removes them.
+macro_rules! unused_hooks {
+    ($($name:ident $(-> $returns:ty = $value:expr)?;)*) => {
+        $(#[unsafe(no_mangle)]
+        extern "C" fn $name() $(-> $returns)? { $($value)? })*
+    };
+}
+
+unused_hooks! {
+    // Null: a route cannot have a configuration of its own.
+    envoy_dynamic_module_on_http_filter_per_route_config_new -> usize = 0;
+    envoy_dynamic_module_on_http_filter_per_route_config_destroy;
+    envoy_dynamic_module_on_http_filter_request_body -> u32 = CONTINUE;
+    envoy_dynamic_module_on_http_filter_response_body -> u32 = CONTINUE;
+    envoy_dynamic_module_on_http_filter_response_trailers -> u32 = CONTINUE;
+    envoy_dynamic_module_on_http_filter_local_reply -> u32 = CONTINUE;
+    envoy_dynamic_module_on_http_filter_stream_complete;
+    envoy_dynamic_module_on_http_filter_scheduled;
+    envoy_dynamic_module_on_http_filter_http_callout_done;
+    envoy_dynamic_module_on_http_filter_http_stream_headers;
+    envoy_dynamic_module_on_http_filter_http_stream_data;
+    envoy_dynamic_module_on_http_filter_http_stream_trailers;
+    envoy_dynamic_module_on_http_filter_http_stream_complete;
+    envoy_dynamic_module_on_http_filter_http_stream_reset;
+    envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark;
+    envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark;
+    envoy_dynamic_module_on_http_filter_config_scheduled;
+    envoy_dynamic_module_on_http_filter_config_http_callout_done;
+    envoy_dynamic_module_on_http_filter_config_http_stream_headers;
+    envoy_dynamic_module_on_http_filter_config_http_stream_data;
+    envoy_dynamic_module_on_http_filter_config_http_stream_trailers;
+    envoy_dynamic_module_on_http_filter_config_http_stream_complete;
+    envoy_dynamic_module_on_http_filter_config_http_stream_reset;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_holds_both_numbers() {
+        let handle = RequestHandle::new(u32::MAX, 7);
+        assert_eq!((handle.filter_id(), handle.request_id()), (u32::MAX, 7));
+    }
+}

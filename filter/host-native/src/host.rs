@@ -1,0 +1,234 @@
+//! The ABI as a [`Host`].
+
+use crate::abi::{self, FilterConfig, MapType, Stream};
+use crate::headers::{self, REFUSED};
+use crate::registry::RegisteredFilter;
+use crate::{process, reply, shared_data, signature};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
+use tollgate_core::machine::{Verification, Version};
+use tollgate_core::report::{Level, MetricKind};
+use tollgate_core::time::Micros;
+use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
+
+/// Envoy, seen from one hook.
+#[derive(Debug)]
+pub(crate) struct Native {
+    scope: Scope,
+    /// The answer to the request. It is sent when the worker was left: Envoy calls other hooks while it sends.
+    reply: Option<Reply>,
+}
+
+/// What the running hook is about.
+#[derive(Debug)]
+enum Scope {
+    /// The main thread configures a filter.
+    MainThread {
+        config: FilterConfig,
+        /// The metrics that were defined.
+        metrics: BTreeMap<String, u32>,
+    },
+    /// A worker configures a filter of the main thread's.
+    Worker(Arc<RegisteredFilter>),
+    /// A request.
+    Request { stream: Stream, request_id: u32 },
+    /// A request or a filter ends.
+    Ended,
+}
+
+impl Native {
+    /// Returns the host of the hook that configures a filter.
+    pub(crate) fn configuring(config: FilterConfig) -> Self {
+        Native::of(Scope::MainThread { config, metrics: BTreeMap::new() })
+    }
+
+    /// Returns the host of a worker that configures a filter.
+    pub(crate) fn in_worker(filter: Arc<RegisteredFilter>) -> Self {
+        Native::of(Scope::Worker(filter))
+    }
+
+    /// Returns the host of a request's hook.
+    pub(crate) fn request(stream: Stream, request_id: u32) -> Self {
+        Native::of(Scope::Request { stream, request_id })
+    }
+
+    /// Returns the host of the hook that ends something.
+    pub(crate) fn ended() -> Self {
+        Native::of(Scope::Ended)
+    }
+
+    fn of(scope: Scope) -> Self {
+        Native { scope, reply: None }
+    }
+
+    /// Returns the metrics that were defined in the main thread.
+    pub(crate) fn into_metrics(self) -> BTreeMap<String, u32> {
+        match self.scope {
+            Scope::MainThread { metrics, .. } => metrics,
+            Scope::Worker(_) | Scope::Request { .. } | Scope::Ended => BTreeMap::new(),
+        }
+    }
+
+    /// Sends the answer, if there is one. The request may have ended when this returns.
+    pub(crate) fn finish(self) {
+        if let (Ok(stream), Some(reply)) = (self.stream(), &self.reply) {
+            reply::send(stream, reply);
+        }
+    }
+
+    fn stream(&self) -> Result<Stream, HostError> {
+        match self.scope {
+            Scope::Request { stream, .. } => Ok(stream),
+            Scope::MainThread { .. } | Scope::Worker(_) | Scope::Ended => Err(REFUSED),
+        }
+    }
+}
+
+impl Host for Native {
+    type CalloutId = u64;
+
+    fn now(&mut self) -> Result<Micros, HostError> {
+        process::now()
+    }
+
+    fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
+        process::random_seed()
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        process::environment(name)
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        let level = match level {
+            Level::Debug => 1,
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
+        };
+        abi::log(level, line.as_bytes());
+    }
+
+    fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError> {
+        match &mut self.scope {
+            Scope::MainThread { config, metrics } => {
+                let id = match kind {
+                    MetricKind::Counter => abi::define_counter(*config, name),
+                    MetricKind::Histogram => abi::define_histogram(*config, name),
+                };
+                let id = u32::try_from(id.map_err(HostError)?).map_err(|_| REFUSED)?;
+                metrics.insert(name.to_owned(), id);
+                Ok(id)
+            }
+            Scope::Worker(filter) => filter.metrics.get(name).copied().ok_or(REFUSED),
+            Scope::Request { .. } | Scope::Ended => Err(REFUSED),
+        }
+    }
+
+    fn increment_metric(&mut self, metric: u32) {
+        if let (Ok(stream), Ok(id)) = (self.stream(), usize::try_from(metric)) {
+            abi::increment_counter(stream, id);
+        }
+    }
+
+    fn record_metric(&mut self, metric: u32, value: u64) {
+        if let (Ok(stream), Ok(id)) = (self.stream(), usize::try_from(metric)) {
+            abi::record_histogram(stream, id, value);
+        }
+    }
+
+    fn load(&mut self, key: &str) -> SharedValue {
+        shared_data::load(key)
+    }
+
+    fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool {
+        shared_data::swap(key, value, version)
+    }
+
+    fn verify(&mut self, public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
+        signature::verify(public_key, signature, text)
+    }
+
+    fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
+        let stream = self.stream().ok()?;
+        match path {
+            ["xds", "route_metadata", "filter_metadata", namespace, key] => {
+                abi::route_metadata(stream, namespace, key)
+            }
+            ["source", "address"] => abi::source_address(stream),
+            _ => None,
+        }
+    }
+
+    /// No callback of this ABI keeps bytes over a redirect.
+    fn keep(&mut self, _bytes: &[u8]) -> Result<(), HostError> {
+        Err(REFUSED)
+    }
+
+    fn start_callout(&mut self, _callout: &Callout) -> Result<u64, Outcome<'static>> {
+        Err(Outcome::ClusterUnknown)
+    }
+
+    fn start_inquiry(
+        &mut self,
+        _filter: u32,
+        _request: u32,
+        _callout: &Callout,
+    ) -> Result<u64, Outcome<'static>> {
+        Err(Outcome::ClusterUnknown)
+    }
+
+    /// A hook has one request.
+    fn enter_request(&mut self, request: u32) -> Result<(), HostError> {
+        match self.scope {
+            Scope::Request { request_id, .. } if request_id == request => Ok(()),
+            _ => Err(REFUSED),
+        }
+    }
+
+    fn request_headers(&mut self) -> Result<HeaderMap, HeadersError> {
+        headers::read(self.stream().map_err(HeadersError::Refused)?, MapType::RequestHeaders)
+    }
+
+    fn request_trailers(&mut self) -> Result<HeaderMap, HeadersError> {
+        headers::read(self.stream().map_err(HeadersError::Refused)?, MapType::RequestTrailers)
+    }
+
+    /// No filter that is served here holds a body.
+    fn request_body(&mut self, _bytes: usize) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn response_status(&mut self) -> Option<u16> {
+        let status = abi::header(self.stream().ok()?, MapType::ResponseHeaders, ":status")?;
+        std::str::from_utf8(&status).ok()?.parse().ok()
+    }
+
+    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError> {
+        headers::remove(self.stream()?, MapType::RequestHeaders, name)
+    }
+
+    fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        headers::set(self.stream()?, MapType::RequestHeaders, name, value)
+    }
+
+    fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError> {
+        headers::remove(self.stream()?, MapType::RequestTrailers, name)
+    }
+
+    fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        headers::set(self.stream()?, MapType::ResponseHeaders, name, value)
+    }
+
+    fn reply(&mut self, reply: Reply) -> Result<(), HostError> {
+        self.stream()?;
+        self.reply = Some(reply);
+        Ok(())
+    }
+
+    /// A request is judged in its own hooks, whose results let it continue.
+    fn resume_request(&mut self) -> Result<(), HostError> {
+        Err(REFUSED)
+    }
+}
