@@ -81,9 +81,9 @@ pub struct Gate {
     /// Decide, log and count, but refuse nothing.
     pub(crate) shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
-    pub(crate) confirm: Option<Upstream>,
+    pub confirm: Option<Upstream>,
     /// Where it is counted.
-    pub(crate) store: StoreConfig,
+    pub store: StoreConfig,
     /// The path of the webhook filter, at which no token is asked for.
     pub(crate) webhook_path: Option<String>,
     /// The key of the plan in `public_metadata`.
