@@ -1,7 +1,7 @@
 //! The law of the command: whatever events were lost, once everyone was brought in line Clerk holds the truth, and asking
 //! again writes nothing.
 
-use crate::harness::{Bench, Random, SUBJECTS, Stripe, changes, final_state, signed};
+use crate::harness::{Model, Random, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;
 
 const HISTORIES: u64 = 1_500;
@@ -10,39 +10,39 @@ const THREADS: u64 = 4;
 /// A history in which most events get lost, and what must hold at its end.
 fn run(seed: u64) -> Result<(), String> {
     let mut random = Random::from_seed(seed);
-    let mut bench = Bench::new();
-    SUBJECTS.iter().for_each(|subject| bench.world.clerk.add(subject));
+    let mut model = Model::new();
+    SUBJECTS.iter().for_each(|subject| model.world.clerk.add(subject));
     let subjects = &SUBJECTS[..1 + random.below(SUBJECTS.len())];
     let delivered_percent = random.pick(&[0, 20, 60]);
     for _ in 0..3 + random.below(10) {
-        let first = bench.world.stripe.events.len();
-        changes::change(&mut bench.world.stripe, &mut random, subjects, true, |_| true);
-        for event in first..bench.world.stripe.events.len() {
+        let first = model.world.stripe.events.len();
+        changes::change(&mut model.world.stripe, &mut random, subjects, true, |_| true);
+        for event in first..model.world.stripe.events.len() {
             if random.percent(delivered_percent) {
-                let body = bench.world.stripe.events[event].body.clone();
-                bench.send(&signed(&body, bench.world.now.as_secs()));
+                let body = model.world.stripe.events[event].body.clone();
+                model.send(&signed(&body, model.world.now.as_secs()));
             }
         }
     }
-    rehearses(&mut bench)?;
-    bring_in_line(&mut bench)?;
-    final_state::of_the_end(&bench.world)?;
-    let before = bench.written();
-    bring_in_line(&mut bench)?;
-    match bench.written().get(before.len()..) {
+    rehearses(&mut model)?;
+    bring_in_line(&mut model)?;
+    final_state::check(&model.world)?;
+    let before = model.written();
+    bring_in_line(&mut model)?;
+    match model.written().get(before.len()..) {
         None | Some([]) => Ok(()),
         Some(more) => Err(format!("after {before:#?} came {more:#?} though nothing differed")),
     }
 }
 
-fn rehearses(bench: &mut Bench) -> Result<(), String> {
-    let before = bench.written().len();
-    bench.sync_all(Intent::Rehearse).map_err(|failure| failure.detail)?;
-    if bench.written().len() == before { Ok(()) } else { Err("a rehearsal wrote something".to_owned()) }
+fn rehearses(model: &mut Model) -> Result<(), String> {
+    let before = model.written().len();
+    model.sync_all(Intent::Rehearse).map_err(|failure| failure.detail)?;
+    if model.written().len() == before { Ok(()) } else { Err("a rehearsal wrote something".to_owned()) }
 }
 
-fn bring_in_line(bench: &mut Bench) -> Result<(), String> {
-    for conclusion in bench.sync_all(Intent::Apply).map_err(|failure| failure.detail)? {
+fn bring_in_line(model: &mut Model) -> Result<(), String> {
+    for conclusion in model.sync_all(Intent::Apply).map_err(|failure| failure.detail)? {
         if let Some(failure) = conclusion.failure {
             return Err(failure.detail);
         }

@@ -1,6 +1,6 @@
 //! What the command must do: what an event does, when nobody sends one.
 
-use crate::harness::{Bench, FakeAnswer, Presence, START_S, is_to, parts};
+use crate::harness::{FakeResponse, Model, Presence, START_S, is_to, parts};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tollgate_core::backfill::{
@@ -13,12 +13,12 @@ use tollgate_driver::CalloutResult;
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// A subscriber from before: Stripe knows everything, Clerk nothing.
-fn from_before(metadata: &[(&str, &str)]) -> Bench {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", metadata);
-    bench
+fn from_before(metadata: &[(&str, &str)]) -> Model {
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", metadata);
+    model
 }
 
 /// What Clerk was told, or would be, for the first whom it concerned.
@@ -37,27 +37,27 @@ fn lines(conclusion: &Conclusion, member: &str) -> Vec<String> {
     conclusion.reports.iter().filter_map(line).collect()
 }
 
-type Run = fn(&mut Bench, Intent) -> Conclusion;
+type Run = fn(&mut Model, Intent) -> Conclusion;
 
-/// Each way to ask for the one subscriber of a bench.
+/// Each way to ask for the one subscriber of a model.
 const WAYS: [(&str, Run); 3] = [
-    ("--customer", |bench, intent| bench.sync_customer("cus_1", intent)),
-    ("--subject", |bench, intent| bench.sync_subject("user_1", intent)),
-    ("--all", |bench, intent| bench.sync_all(intent).unwrap().remove(0)),
+    ("--customer", |model, intent| model.sync_customer("cus_1", intent)),
+    ("--subject", |model, intent| model.sync_subject("user_1", intent)),
+    ("--all", |model, intent| model.sync_all(intent).unwrap().remove(0)),
 ];
 
 #[test]
 fn a_rehearsal_writes_nothing_and_says_what_is_written_then() {
     for (way, run) in WAYS {
-        let mut bench = from_before(&USER);
-        let rehearsed = run(&mut bench, Intent::Rehearse);
-        assert_eq!((bench.written(), bench.world.clerk.writes), (vec![], 0), "{way}");
+        let mut model = from_before(&USER);
+        let rehearsed = run(&mut model, Intent::Rehearse);
+        assert_eq!((model.written(), model.world.clerk.writes), (vec![], 0), "{way}");
         let want = patch(&rehearsed).unwrap();
         assert_eq!(want["public_metadata"]["plan"], "pro", "{way}");
         assert_eq!(rehearsed.outcomes[0].end, None, "{way}");
         assert!(lines(&rehearsed, "audit").is_empty(), "{way}");
-        let applied = run(&mut bench, Intent::Apply);
-        assert_eq!(bench.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{way}");
+        let applied = run(&mut model, Intent::Apply);
+        assert_eq!(model.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{way}");
         assert_eq!(patch(&applied), Some(want), "{way}");
         assert_eq!(
             (applied.failure.clone(), applied.outcomes[0].end),
@@ -66,7 +66,7 @@ fn a_rehearsal_writes_nothing_and_says_what_is_written_then() {
         );
         assert_eq!(lines(&applied, "audit"), ["created"], "{way}");
         assert_eq!(lines(&applied, "reason"), ["sync"], "{way}");
-        let again = run(&mut bench, Intent::Rehearse);
+        let again = run(&mut model, Intent::Rehearse);
         assert_eq!((patch(&again), again.outcomes[0].end), (None, Some(SubjectStatus::InSync)), "{way}");
         assert_eq!(again.outcomes[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{way}");
     }
@@ -75,36 +75,36 @@ fn a_rehearsal_writes_nothing_and_says_what_is_written_then() {
 #[test]
 fn what_a_session_names_is_recorded_at_stripe() {
     for (way, run) in [WAYS[0], WAYS[2]] {
-        let mut bench = from_before(&[]);
-        bench.world.stripe.add_session("sub_1", &USER, None);
+        let mut model = from_before(&[]);
+        model.world.stripe.add_session("sub_1", &USER, None);
         let name =
             |object: &str| NotedOwner { object: object.into(), subject: Subject::parse("user_1").unwrap() };
         let names = [name("sub_1")];
-        let rehearsed = run(&mut bench, Intent::Rehearse);
-        assert_eq!((rehearsed.names.as_slice(), bench.written()), (&names[..], vec![]), "{way}");
-        let applied = run(&mut bench, Intent::Apply);
-        assert_eq!((applied.names.as_slice(), bench.written().len()), (&names[..], 2), "{way}");
-        assert_eq!(run(&mut bench, Intent::Rehearse).names, [], "{way}");
+        let rehearsed = run(&mut model, Intent::Rehearse);
+        assert_eq!((rehearsed.names.as_slice(), model.written()), (&names[..], vec![]), "{way}");
+        let applied = run(&mut model, Intent::Apply);
+        assert_eq!((applied.names.as_slice(), model.written().len()), (&names[..], 2), "{way}");
+        assert_eq!(run(&mut model, Intent::Rehearse).names, [], "{way}");
     }
 }
 
 #[test]
 fn a_grace_period_ends_though_nobody_sends_an_event() {
     const DAY_S: u64 = 86_400;
-    let mut bench = Bench::configured(json!({"past_due": {"grace_days": 14}}));
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
-    bench.world.stripe.clock_s = START_S - 60;
-    bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
-    bench.deliver_from(0);
-    let writes = bench.world.clerk.writes;
+    let mut model = Model::configured(json!({"past_due": {"grace_days": 14}}));
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    model.world.stripe.clock_s = START_S - 60;
+    model.world.stripe.fail_payment("sub_1", "subscription_cycle");
+    model.deliver_from(0);
+    let writes = model.world.clerk.writes;
     for (days, plan, writes) in [(13, "pro", writes), (2, "free", writes + 1), (1, "free", writes + 1)] {
-        bench.world.now = bench.world.now.plus(Duration::from_secs(days * DAY_S));
-        let conclusions = bench.sync_all(Intent::Apply).unwrap();
+        model.world.now = model.world.now.plus(Duration::from_secs(days * DAY_S));
+        let conclusions = model.sync_all(Intent::Apply).unwrap();
         assert!(conclusions.iter().all(|conclusion| conclusion.failure.is_none()));
         assert_eq!(
-            (bench.plan("user_1"), bench.world.clerk.writes),
+            (model.plan("user_1"), model.world.clerk.writes),
             (Some(plan), writes),
             "{days} days later"
         );
@@ -113,18 +113,18 @@ fn a_grace_period_ends_though_nobody_sends_an_event() {
 
 #[test]
 fn a_mapping_mistake_is_repaired_though_no_event_speaks_of_it() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &USER);
-    bench.deliver_from(0);
-    assert_eq!(bench.plan("user_1"), Some("pro"));
-    let product = bench.world.stripe.prices["price_by_product"].product.clone();
-    bench.world.stripe.products.get_mut(&product).unwrap().insert("plan".into(), "enterprise".into());
-    bench.world.now = bench.world.now.plus(Duration::from_secs(61));
-    let conclusions = bench.sync_all(Intent::Apply).unwrap();
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &USER);
+    model.deliver_from(0);
+    assert_eq!(model.plan("user_1"), Some("pro"));
+    let product = model.world.stripe.prices["price_by_product"].product.clone();
+    model.world.stripe.products.get_mut(&product).unwrap().insert("plan".into(), "enterprise".into());
+    model.world.now = model.world.now.plus(Duration::from_secs(61));
+    let conclusions = model.sync_all(Intent::Apply).unwrap();
     assert_eq!(lines(&conclusions[0], "audit"), ["upgraded"]);
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
 }
 
 #[test]
@@ -136,66 +136,66 @@ fn a_plan_that_came_from_elsewhere_is_kept_unless_it_is_to_end() {
         ("it was recorded what granted it", json!({"stripe_subscription": "sub_1"}), false, "free"),
     ];
     for (why, private, trusted, want) in cases {
-        let mut bench = Bench::new();
-        bench.world.clerk.add_with("user_1", by_hand.clone(), private);
-        bench.world.clerk.add("user_9");
-        bench.world.stripe.add_customer("cus_1", &[]);
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[("clerk_user_id", "user_9")]);
-        let people = bench.census(Scope::All).unwrap();
+        let mut model = Model::new();
+        model.world.clerk.add_with("user_1", by_hand.clone(), private);
+        model.world.clerk.add("user_9");
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[("clerk_user_id", "user_9")]);
+        let people = model.census(Scope::All).unwrap();
         let found: Vec<&str> = people.candidates.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(found, ["user_1", "user_9"], "{why}");
         let subject = Subject::parse("user_1").unwrap();
         let target = Target::Subject { subject, customers: Default::default(), trusted };
-        assert_eq!(bench.reconcile(target, Intent::Apply).failure, None, "{why}");
-        assert_eq!(bench.plan("user_1"), Some(want), "{why}");
+        assert_eq!(model.reconcile(target, Intent::Apply).failure, None, "{why}");
+        assert_eq!(model.plan("user_1"), Some(want), "{why}");
     }
 }
 
 #[test]
 fn who_ended_long_ago_at_stripe_loses_a_plan_that_was_never_recorded() {
-    let mut bench = from_before(&USER);
-    bench.world.clerk.add_with("user_1", json!({"plan": "pro"}), json!({}));
-    bench.world.stripe.set_status("sub_1", "canceled");
-    bench.sync_all(Intent::Apply).unwrap();
-    assert_eq!(bench.plan("user_1"), Some("free"));
+    let mut model = from_before(&USER);
+    model.world.clerk.add_with("user_1", json!({"plan": "pro"}), json!({}));
+    model.world.stripe.set_status("sub_1", "canceled");
+    model.sync_all(Intent::Apply).unwrap();
+    assert_eq!(model.plan("user_1"), Some("free"));
 }
 
 #[test]
 fn a_key_of_another_account_takes_nothing_away() {
     let recorded = json!({"stripe_customers": {"cus_8": true}, "stripe_subscription": "sub_8"});
-    let mut bench = from_before(&USER);
-    bench.world.clerk.add_with("user_8", json!({"plan": "pro"}), recorded);
-    let failure = bench.sync_all(Intent::Apply).unwrap_err();
+    let mut model = from_before(&USER);
+    model.world.clerk.add_with("user_8", json!({"plan": "pro"}), recorded);
+    let failure = model.sync_all(Intent::Apply).unwrap_err();
     assert_eq!(failure.code, "bad_credentials");
     assert!(failure.detail.contains("sub_8"), "{}", failure.detail);
-    let conclusion = bench.sync_subject("user_8", Intent::Apply);
+    let conclusion = model.sync_subject("user_8", Intent::Apply);
     assert_eq!(conclusion.failure.map(|failure| failure.code), Some("bad_credentials"));
-    assert_eq!(bench.sync_customer("cus_8", Intent::Apply).failure.unwrap().code, "bad_credentials");
-    assert_eq!((bench.plan("user_8"), bench.world.clerk.writes), (Some("pro"), 0));
+    assert_eq!(model.sync_customer("cus_8", Intent::Apply).failure.unwrap().code, "bad_credentials");
+    assert_eq!((model.plan("user_8"), model.world.clerk.writes), (Some("pro"), 0));
 }
 
 #[test]
 fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
-    let mut bench = from_before(&USER);
-    bench.deliver_from(0);
-    bench.world.clerk.add_with("user_8", json!({"plan": "pro"}), json!({"stripe_subscription": "sub_8"}));
-    bench.world.stripe.set_price("sub_1", "price_ent");
-    let conclusions = bench.sync_all(Intent::Apply).unwrap();
+    let mut model = from_before(&USER);
+    model.deliver_from(0);
+    model.world.clerk.add_with("user_8", json!({"plan": "pro"}), json!({"stripe_subscription": "sub_8"}));
+    model.world.stripe.set_price("sub_1", "price_ent");
+    let conclusions = model.sync_all(Intent::Apply).unwrap();
     let failed: Vec<_> = conclusions.iter().map(|conclusion| conclusion.failure.is_some()).collect();
     assert_eq!(failed, [false, true]);
-    assert_eq!((bench.plan("user_1"), bench.plan("user_8")), (Some("enterprise"), Some("pro")));
+    assert_eq!((model.plan("user_1"), model.plan("user_8")), (Some("enterprise"), Some("pro")));
 }
 
 #[test]
 fn trouble_ends_a_reconciliation_and_a_rehearsal_alike() {
     for intent in [Intent::Rehearse, Intent::Apply] {
         for (way, run) in [WAYS[0], WAYS[1]] {
-            let mut bench = from_before(&USER);
-            bench.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
-            let conclusion = run(&mut bench, intent);
+            let mut model = from_before(&USER);
+            model.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
+            let conclusion = run(&mut model, intent);
             let failure = conclusion.failure.unwrap();
             assert_eq!((failure.code, failure.is_transient), ("upstream_unavailable", true), "{way}");
-            assert_eq!((change_of(&conclusion.outcomes), bench.written()), (None, vec![]), "{way}");
+            assert_eq!((change_of(&conclusion.outcomes), model.written()), (None, vec![]), "{way}");
         }
     }
 }
@@ -206,37 +206,37 @@ fn change_of(outcomes: &[SubjectOutcome]) -> Option<&RecordChange> {
 
 #[test]
 fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
-    let mut bench = from_before(&USER);
-    bench.world.clerk.add("user_2");
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &[("clerk_user_id", "user_2")]);
-    bench.fails = |callout| {
-        let broken = FakeAnswer::of(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
+    let mut model = from_before(&USER);
+    model.world.clerk.add("user_2");
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &[("clerk_user_id", "user_2")]);
+    model.fails = |callout| {
+        let broken = FakeResponse::new(500, r#"{"error":{"type":"api_error"}}"#.to_owned());
         is_to(callout, "GET", "/v1/products").then(|| broken.into())
     };
-    let conclusion = bench.sync_customer("cus_1", Intent::Rehearse);
+    let conclusion = model.sync_customer("cus_1", Intent::Rehearse);
     assert_eq!(conclusion.failure.map(|failure| failure.code), Some("upstream_unavailable"));
-    assert!(bench.written().is_empty());
+    assert!(model.written().is_empty());
 }
 
 #[test]
 fn a_census_reads_every_page_and_names_what_is_nobodys() {
-    let mut bench = Bench::new();
+    let mut model = Model::new();
     for n in 0..1_100 {
-        bench.world.clerk.add_with(&format!("user_{n:04}"), json!({"plan": "pro"}), json!({}));
+        model.world.clerk.add_with(&format!("user_{n:04}"), json!({"plan": "pro"}), json!({}));
     }
-    bench.world.clerk.add_with("org_1", json!({"plan": "pro"}), json!({}));
-    bench.world.stripe.add_customer("cus_1", &[("clerk_org_id", "org_2")]);
-    bench.world.stripe.add_customer("cus_2", &[]);
-    bench.world.stripe.add_customer("cus_3", &[]);
+    model.world.clerk.add_with("org_1", json!({"plan": "pro"}), json!({}));
+    model.world.stripe.add_customer("cus_1", &[("clerk_org_id", "org_2")]);
+    model.world.stripe.add_customer("cus_2", &[]);
+    model.world.stripe.add_customer("cus_3", &[]);
     for n in 0..250 {
-        bench.world.stripe.add_subscription(&format!("sub_{n}"), "cus_1", "price_pro", &[]);
+        model.world.stripe.add_subscription(&format!("sub_{n}"), "cus_1", "price_pro", &[]);
     }
     for (subscription, status) in [("sub_x", "active"), ("sub_y", "canceled")] {
-        bench.world.stripe.add_subscription(subscription, "cus_2", "price_pro", &[]);
-        bench.world.stripe.set_status(subscription, status);
+        model.world.stripe.add_subscription(subscription, "cus_2", "price_pro", &[]);
+        model.world.stripe.set_status(subscription, status);
     }
-    bench.world.stripe.delete_customer("cus_3", Presence::DeletedAndMissing);
-    let people = bench.census(Scope::All).unwrap();
+    model.world.stripe.delete_customer("cus_3", Presence::DeletedAndMissing);
+    let people = model.census(Scope::All).unwrap();
     assert_eq!((people.counts.subscriptions, people.counts.users), (252, 1_100));
     assert_eq!((people.candidates.len(), people.counts.organizations), (1_102, 1));
     let unowned: Vec<&str> = people.unowned.iter().map(|(id, _)| id.as_str()).collect();
@@ -246,8 +246,8 @@ fn a_census_reads_every_page_and_names_what_is_nobodys() {
 #[test]
 fn a_search_asks_for_each_key_of_the_subjects_kind() {
     let keys = json!({"user": ["clerk_user_id", "it's\\mine"], "organization": ["clerk_org_id"]});
-    let mut bench = Bench::configured(json!({"subject_keys": keys}));
-    let _ = bench.sync_subject("user_1", Intent::Rehearse);
+    let mut model = Model::configured(json!({"subject_keys": keys}));
+    let _ = model.sync_subject("user_1", Intent::Rehearse);
     let query = |callout: &tollgate_core::http::Callout| {
         let (_, path, ..) = parts(callout);
         let pair =
@@ -255,5 +255,5 @@ fn a_search_asks_for_each_key_of_the_subjects_kind() {
         pair.map(|(_, query)| query.into_owned())
     };
     let want = r"metadata['clerk_user_id']:'user_1' OR metadata['it\'s\\mine']:'user_1'";
-    assert_eq!(bench.callouts.iter().find_map(query).as_deref(), Some(want));
+    assert_eq!(model.callouts.iter().find_map(query).as_deref(), Some(want));
 }

@@ -1,68 +1,68 @@
 //! One line for each change, and one for each failed payment (DESIGN §3.10).
 
-use crate::harness::{Bench, START_S, parts};
+use crate::harness::{Model, START_S, parts};
 use serde_json::{Value, json};
 use tollgate_driver::CalloutResult;
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench
+fn model() -> Model {
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model
 }
 
 #[test]
 fn each_change_is_one_line() {
-    let mut bench = bench();
-    bench.world.stripe.clock_s = START_S - 60;
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
-    type Change = fn(&mut Bench);
+    let mut model = model();
+    model.world.stripe.clock_s = START_S - 60;
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    type Change = fn(&mut Model);
     let steps: [(&str, Change, Value, Value); 7] = [
         ("created", |_| (), Value::Null, json!("pro")),
         (
             "upgraded",
-            |bench| {
-                bench.world.stripe.set_price("sub_1", "price_ent");
+            |model| {
+                model.world.stripe.set_price("sub_1", "price_ent");
             },
             json!("pro"),
             json!("enterprise"),
         ),
         (
             "downgraded",
-            |bench| {
-                bench.world.stripe.set_price("sub_1", "price_pro");
+            |model| {
+                model.world.stripe.set_price("sub_1", "price_pro");
             },
             json!("enterprise"),
             json!("pro"),
         ),
         (
             "status_updated",
-            |bench| {
-                bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true);
+            |model| {
+                model.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true);
             },
             json!("pro"),
             json!("pro"),
         ),
         (
             "status_updated",
-            |bench| {
-                bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
+            |model| {
+                model.world.stripe.fail_payment("sub_1", "subscription_cycle");
             },
             json!("pro"),
             json!("pro"),
         ),
         (
             "deactivated",
-            |bench| {
-                bench.world.stripe.set_status("sub_1", "canceled");
+            |model| {
+                model.world.stripe.set_status("sub_1", "canceled");
             },
             json!("pro"),
             json!("free"),
         ),
         (
             "created",
-            |bench| {
-                bench.world.stripe.add_subscription(
+            |model| {
+                model.world.stripe.add_subscription(
                     "sub_2",
                     "cus_1",
                     "price_pro",
@@ -74,10 +74,10 @@ fn each_change_is_one_line() {
         ),
     ];
     for (action, change, old, new) in steps {
-        let known = bench.world.stripe.events.len();
-        change(&mut bench);
+        let known = model.world.stripe.events.len();
+        change(&mut model);
         let event = if action == "created" && old.is_null() { 0 } else { known };
-        let delivered = bench.deliver(event);
+        let delivered = model.deliver(event);
         let audit = delivered.audit();
         assert_eq!(audit.len(), 1, "{action}: {:?}", delivered.lines);
         let line = audit[0];
@@ -92,18 +92,18 @@ fn each_change_is_one_line() {
 #[test]
 fn a_failed_payment_is_one_line_too() {
     for (attempts, next, is_final) in [(1, "1800000100", false), (3, "1800000100", true), (1, "null", true)] {
-        let mut bench = bench();
-        bench.world.stripe.clock_s = START_S - 60;
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
-        bench.deliver_from(0);
-        let event = bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
-        bench.deliver(event - 1);
-        let body = &mut bench.world.stripe.events[event].body;
-        let place = body.find(r#""next_payment_attempt":"#).unwrap() + r#""next_payment_attempt":"#.len();
-        let end = place + body.split_at(place).1.find(',').unwrap();
-        body.replace_range(place..end, next);
+        let mut model = model();
+        model.world.stripe.clock_s = START_S - 60;
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+        model.deliver_from(0);
+        let event = model.world.stripe.fail_payment("sub_1", "subscription_cycle");
+        model.deliver(event - 1);
+        let body = &mut model.world.stripe.events[event].body;
+        let start = body.find(r#""next_payment_attempt":"#).unwrap() + r#""next_payment_attempt":"#.len();
+        let end = start + body.split_at(start).1.find(',').unwrap();
+        body.replace_range(start..end, next);
         *body = body.replace(r#""attempt_count":1"#, &format!(r#""attempt_count":{attempts}"#));
-        let delivered = bench.deliver(event);
+        let delivered = model.deliver(event);
         let audit = delivered.audit();
         assert_eq!(audit.len(), 1, "{:?}", delivered.lines);
         assert_eq!(audit[0]["audit"], "payment_failed");
@@ -114,21 +114,21 @@ fn a_failed_payment_is_one_line_too() {
 
 #[test]
 fn a_change_is_in_the_audit_even_if_something_beside_it_failed() {
-    let mut bench = bench();
-    bench.world.clerk.add("user_2");
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    let mut model = model();
+    model.world.clerk.add("user_2");
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
     let other = [("clerk_user_id", "user_2")];
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &other);
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &other);
     let event =
-        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
+        model.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
     // What the other's plan depends on is read side by side with the write at Clerk.
-    bench.fails = |callout| match parts(callout) {
+    model.fails = |callout| match parts(callout) {
         ("GET", path, ..) if path.starts_with("/v1/products/") => Some(CalloutResult::Reset),
         _ => None,
     };
-    let failed = bench.deliver(event.unwrap());
+    let failed = model.deliver(event.unwrap());
     assert_eq!(failed.status, 503);
-    assert_eq!(bench.world.clerk.subjects["user_1"].plan(), Some("pro"));
+    assert_eq!(model.world.clerk.subjects["user_1"].plan(), Some("pro"));
     let audits: Vec<_> = failed.lines.iter().filter_map(|line| line["audit"].as_str()).collect();
     assert_eq!(audits, ["created"]);
 }

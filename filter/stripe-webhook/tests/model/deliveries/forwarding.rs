@@ -1,6 +1,6 @@
 //! `mode: forward`: which events go on to the upstream, and what is said with them.
 
-use crate::harness::{Bench, Delivered, DeliveryEnd, START_S, WebhookRequest, signed};
+use crate::harness::{Delivered, DeliveryEnd, Model, START_S, WebhookRequest, signed};
 use serde_json::json;
 use std::collections::BTreeSet;
 use tollgate_driver::CalloutResult;
@@ -14,35 +14,35 @@ fn forwarded(delivered: &Delivered) -> (Vec<String>, Vec<String>) {
     (set, removed.iter().map(|name| text(name)).collect())
 }
 
-fn bench() -> (Bench, usize) {
-    let mut bench = Bench::configured(json!({"mode": "forward"}));
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
+fn model() -> (Model, usize) {
+    let mut model = Model::configured(json!({"mode": "forward"}));
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
     let event =
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
-    (bench, event)
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    (model, event)
 }
 
 #[test]
 fn an_event_goes_on_with_what_came_of_it_and_so_do_duplicates() {
-    let (mut bench, event) = bench();
+    let (mut model, event) = model();
     for _ in 0..2 {
-        let body = bench.world.stripe.events[event].body.clone();
+        let body = model.world.stripe.events[event].body.clone();
         let mut sending = signed(&body, START_S);
         sending.headers.push(("x-tollgate-stripe-result", "forged".to_owned()));
         sending.headers.push(("x_tollgate_stripe_event", "forged".to_owned()));
-        let (set, removed) = forwarded(&bench.send(&sending));
+        let (set, removed) = forwarded(&model.send(&sending));
         assert_eq!(set, ["x-tollgate-stripe-event: evt_0", "x-tollgate-stripe-result: processed"]);
         assert_eq!(removed, ["x-tollgate-stripe-result", "x_tollgate_stripe_event"]);
     }
-    let event = bench.world.stripe.emit("invoice.created", r#"{"id":"in_1"}"#, "{}", BTreeSet::new());
-    let (set, _) = forwarded(&bench.deliver(event));
+    let event = model.world.stripe.emit("invoice.created", r#"{"id":"in_1"}"#, "{}", BTreeSet::new());
+    let (set, _) = forwarded(&model.deliver(event));
     assert_eq!(set, ["x-tollgate-stripe-event: evt_1", "x-tollgate-stripe-result: ignored"]);
 }
 
 #[test]
 fn an_event_is_remembered_once_the_upstream_has_taken_it() {
-    let (mut bench, event) = bench();
+    let (mut model, event) = model();
     for (why, status, result) in [
         ("the first delivery, which the upstream fails to take", 500, "processed"),
         ("so it is synced again, and sent elsewhere", 302, "processed"),
@@ -50,31 +50,31 @@ fn an_event_is_remembered_once_the_upstream_has_taken_it() {
         ("a duplicate goes on and costs no callout", 500, "already_received"),
         ("whatever the upstream says to that", 200, "already_received"),
     ] {
-        let delivered = bench.deliver(event);
+        let delivered = model.deliver(event);
         let (set, _) = forwarded(&delivered);
         assert_eq!(set[1], format!("x-tollgate-stripe-result: {result}"), "{why}");
         assert_eq!(delivered.sent.is_empty(), result == "already_received", "{why}");
-        bench.respond(delivered, status);
+        model.respond(delivered, status);
     }
 }
 
 #[test]
 fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
-    let (mut bench, event) = bench();
-    bench.fails = |_| Some(CalloutResult::TimedOut);
-    assert_eq!(bench.deliver(event).answer(), (503, "upstream_unavailable"));
+    let (mut model, event) = model();
+    model.fails = |_| Some(CalloutResult::TimedOut);
+    assert_eq!(model.deliver(event).response(), (503, "upstream_unavailable"));
     let other_mode =
-        bench.world.stripe.events[event].body.replace(r#""livemode":true"#, r#""livemode":false"#);
-    assert_eq!(bench.send(&signed(&other_mode, START_S)).answer(), (200, "ignored"));
-    assert_eq!(bench.send(&signed("{}", START_S)).answer(), (400, "invalid_payload"));
+        model.world.stripe.events[event].body.replace(r#""livemode":true"#, r#""livemode":false"#);
+    assert_eq!(model.send(&signed(&other_mode, START_S)).response(), (200, "ignored"));
+    assert_eq!(model.send(&signed("{}", START_S)).response(), (400, "invalid_payload"));
 }
 
 #[test]
 fn nothing_that_the_service_could_take_for_the_webhook_goes_on_unverified() {
-    let (mut bench, _) = bench();
+    let (mut model, _) = model();
     let mut sends = |path: &'static str, field: (&'static str, &str)| {
         let headers = vec![(field.0, field.1.to_owned())];
-        let delivered = bench.send(&WebhookRequest { path, headers, ..signed("{}", START_S) });
+        let delivered = model.send(&WebhookRequest { path, headers, ..signed("{}", START_S) });
         if delivered.forwarded.is_some() { 200 } else { delivered.status }
     };
     for (why, path, field, status) in [

@@ -1,71 +1,71 @@
 //! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes nothing away
 //! (DESIGN §3.13).
 
-use crate::harness::{Bench, FakeAnswer, START_S, is_to, parts};
+use crate::harness::{FakeResponse, Model, START_S, is_to, parts};
 use serde_json::json;
 use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[USER]);
-    bench
+fn model() -> Model {
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[USER]);
+    model
 }
 
 /// Sells so many add-ons, then that.
-fn set_prices(bench: &mut Bench, addons: usize, price: &str) -> usize {
+fn set_prices(model: &mut Model, addons: usize, price: &str) -> usize {
     let prices: Vec<String> =
         std::iter::repeat_n("price_addon", addons).chain([price]).map(str::to_owned).collect();
-    bench.world.stripe.change_subscription("sub_1", |subscription| subscription.prices = prices).unwrap()
+    model.world.stripe.change_subscription("sub_1", |subscription| subscription.prices = prices).unwrap()
 }
 
-fn asked(bench: &Bench, place: &str) -> usize {
-    bench.callouts.iter().filter(|callout| is_to(callout, "GET", place)).count()
+fn read_count(model: &Model, path: &str) -> usize {
+    model.callouts.iter().filter(|callout| is_to(callout, "GET", path)).count()
 }
 
 #[test]
 fn a_plan_on_the_eleventh_item_and_on_the_twentieth_is_granted() {
     for addons in [9, 10, 19, 150] {
-        let mut bench = bench();
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
-        let event = set_prices(&mut bench, addons, "price_ent");
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), delivered.alarms()), ((200, "processed"), vec![]), "{addons}");
-        assert_eq!(bench.plan("user_1"), Some("enterprise"), "{addons}");
-        assert_eq!(asked(&bench, "/v1/subscription_items") > 0, addons > 9, "{addons}");
+        let mut model = model();
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
+        let event = set_prices(&mut model, addons, "price_ent");
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec![]), "{addons}");
+        assert_eq!(model.plan("user_1"), Some("enterprise"), "{addons}");
+        assert_eq!(read_count(&model, "/v1/subscription_items") > 0, addons > 9, "{addons}");
         // A real downgrade still is one, and so is an end.
-        let event = set_prices(&mut bench, addons, "price_pro");
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{addons}");
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{addons}");
-        let event = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{addons}");
-        assert_eq!(bench.plan("user_1"), Some("free"), "{addons}");
+        let event = set_prices(&mut model, addons, "price_pro");
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{addons}");
+        assert_eq!(model.plan("user_1"), Some("pro"), "{addons}");
+        let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{addons}");
+        assert_eq!(model.plan("user_1"), Some("free"), "{addons}");
     }
 }
 
 #[test]
 fn the_items_of_what_cannot_matter_are_not_read() {
-    let mut bench = bench();
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
-    set_prices(&mut bench, 15, "price_ent");
-    bench.world.stripe.set_status("sub_1", "canceled");
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_ent", &[("clerk_org_id", "org_9")]);
-    bench.world.clerk.add("org_9");
-    bench.deliver_from(0);
-    assert_eq!(asked(&bench, "/v1/subscription_items"), 0);
+    let mut model = model();
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
+    set_prices(&mut model, 15, "price_ent");
+    model.world.stripe.set_status("sub_1", "canceled");
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_ent", &[("clerk_org_id", "org_9")]);
+    model.world.clerk.add("org_9");
+    model.deliver_from(0);
+    assert_eq!(read_count(&model, "/v1/subscription_items"), 0);
 }
 
 /// A subscription with its plan on the eleventh item grants it, and then something happens.
-fn granted_by_the_eleventh() -> Bench {
-    let mut bench = bench();
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
-    let event = set_prices(&mut bench, 10, "price_ent");
-    bench.deliver(event);
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
-    bench
+fn granted_by_the_eleventh() -> Model {
+    let mut model = model();
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
+    let event = set_prices(&mut model, 10, "price_ent");
+    model.deliver(event);
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
+    model
 }
 
 #[test]
@@ -77,20 +77,20 @@ fn while_the_items_cannot_be_read_the_plan_stays() {
             |c| is_to(c, "GET", "/v1/subscription_items").then_some(CalloutResult::TimedOut),
             (503, "upstream_unavailable"),
         ),
-        ("no list", |c| answers(c, "/v1/subscription_items", 200, "{}"), (503, "upstream_unavailable")),
+        ("no list", |c| responds(c, "/v1/subscription_items", 200, "{}"), (503, "upstream_unavailable")),
         (
             "Stripe does not have it now",
-            |c| answers(c, "/v1/subscription_items", 404, MISSING),
+            |c| responds(c, "/v1/subscription_items", 404, MISSING),
             (200, "processed"),
         ),
     ];
     for (why, fails, want) in cases {
-        let mut bench = granted_by_the_eleventh();
-        bench.fails = fails;
+        let mut model = granted_by_the_eleventh();
+        model.fails = fails;
         let event =
-            bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true).unwrap();
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), bench.plan("user_1")), (want, Some("enterprise")), "{why}");
+            model.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true).unwrap();
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), model.plan("user_1")), (want, Some("enterprise")), "{why}");
         assert!(want.0 == 503 || delivered.alarms() == ["items_cut"], "{why}: {:?}", delivered.alarms());
     }
 }
@@ -98,32 +98,32 @@ fn while_the_items_cannot_be_read_the_plan_stays() {
 const MISSING: &str =
     r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"subscription"}}"#;
 
-fn answers(callout: &Callout, place: &str, status: u16, body: &str) -> Option<CalloutResult> {
-    is_to(callout, "GET", place).then(|| FakeAnswer::of(status, body.to_owned()).into())
+fn responds(callout: &Callout, path: &str, status: u16, body: &str) -> Option<CalloutResult> {
+    is_to(callout, "GET", path).then(|| FakeResponse::new(status, body.to_owned()).into())
 }
 
 #[test]
 fn a_list_of_items_without_end_is_read_to_a_bound_and_takes_nothing_away() {
-    let mut bench = granted_by_the_eleventh();
-    bench.fails = |callout| {
+    let mut model = granted_by_the_eleventh();
+    model.fails = |callout| {
         let item = r#"{"id":"si_1","price":{"id":"price_pro","product":"prod_pro","metadata":{}}}"#;
         let body = format!(r#"{{"object":"list","has_more":true,"data":[{item}]}}"#);
-        answers(callout, "/v1/subscription_items", 200, &body)
+        responds(callout, "/v1/subscription_items", 200, &body)
     };
-    bench.callouts.clear();
-    let event = bench.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true).unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), delivered.alarms()), ((200, "processed"), vec!["items_cut"]));
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
-    assert!(asked(&bench, "/v1/subscription_items") <= 6, "{:#?}", delivered.sent);
+    model.callouts.clear();
+    let event = model.world.stripe.change_subscription("sub_1", |s| s.cancel_at_period_end = true).unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec!["items_cut"]));
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
+    assert!(read_count(&model, "/v1/subscription_items") <= 6, "{:#?}", delivered.sent);
 }
 
 /// What Stripe says with something in it replaced, if it is there.
-fn replaced(bench: &mut Bench, place: &'static str, from: &str, to: &str) -> String {
-    let mut world = bench.world.clone();
-    let callout = bench.callouts.iter().rev().find(|callout| is_to(callout, "GET", place)).unwrap();
-    let answer = world.answer(callout);
-    answer.body.replace(from, to)
+fn replaced(model: &mut Model, path: &'static str, from: &str, to: &str) -> String {
+    let mut world = model.world.clone();
+    let callout = model.callouts.iter().rev().find(|callout| is_to(callout, "GET", path)).unwrap();
+    let response = world.respond(callout);
+    response.body.replace(from, to)
 }
 
 thread_local! {
@@ -135,8 +135,8 @@ fn odd(callout: &Callout) -> Option<CalloutResult> {
     let (method, path, ..) = parts(callout);
     let path = path.split('?').next().unwrap_or_default().to_owned();
     ODD.with_borrow(|odd| {
-        let body = odd.iter().find(|(place, _)| method == "GET" && path == *place)?;
-        Some(FakeAnswer::of(200, body.1.clone()).into())
+        let body = odd.iter().find(|(known, _)| method == "GET" && path == *known)?;
+        Some(FakeResponse::new(200, body.1.clone()).into())
     })
 }
 
@@ -193,22 +193,22 @@ fn one_unreadable_part_spoils_neither_the_subject_nor_the_plan() {
     for (why, from, to, plan, alarm) in cases {
         // Before anything is recorded, and when it is.
         for recorded in [false, true] {
-            let mut bench = bench();
-            let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-            let mut other = bench.world.clone();
-            bench.deliver(event);
-            let bodies = ["/v1/subscriptions/sub_1", "/v1/subscriptions"].map(|place| (place, place));
-            let bodies = bodies.map(|(place, path)| (place, replaced(&mut bench, path, from, &to)));
+            let mut model = model();
+            let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+            let mut other = model.world.clone();
+            model.deliver(event);
+            let paths = ["/v1/subscriptions/sub_1", "/v1/subscriptions"];
+            let bodies = paths.map(|path| (path, replaced(&mut model, path, from, &to)));
             ODD.set(bodies.into());
-            bench.fails = odd;
+            model.fails = odd;
             if !recorded {
-                std::mem::swap(&mut bench.world, &mut other);
+                std::mem::swap(&mut model.world, &mut other);
             }
-            let event = bench.world.stripe.set_status("sub_1", "trialing").unwrap();
-            let delivered = bench.deliver(event);
-            assert_eq!(delivered.answer(), (200, "processed"), "{why}: {:?}", delivered.lines);
+            let event = model.world.stripe.set_status("sub_1", "trialing").unwrap();
+            let delivered = model.deliver(event);
+            assert_eq!(delivered.response(), (200, "processed"), "{why}: {:?}", delivered.lines);
             assert_eq!(
-                (bench.plan("user_1"), delivered.alarms()),
+                (model.plan("user_1"), delivered.alarms()),
                 (Some(plan), alarm.into_iter().collect()),
                 "{why}"
             );
@@ -234,52 +234,52 @@ fn what_cannot_be_read_lowers_nothing_and_raises_nothing() {
         ),
     ];
     for (why, from, to, plan) in cases {
-        let mut bench = bench();
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
-        let event = bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
-        bench.deliver_from(0);
-        let body = replaced(&mut bench, "/v1/subscriptions?", from, to);
+        let mut model = model();
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
+        let event = model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
+        model.deliver_from(0);
+        let body = replaced(&mut model, "/v1/subscriptions?", from, to);
         ODD.set(vec![("/v1/subscriptions", body)]);
-        bench.fails = odd;
-        let delivered = bench.deliver(event);
-        bench.world.now = bench.world.now.plus(std::time::Duration::from_secs(100));
-        assert_eq!((delivered.status, bench.plan("user_1")), (200, Some(plan)), "{why}");
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some(plan)), "{why}");
+        model.fails = odd;
+        let delivered = model.deliver(event);
+        model.world.now = model.world.now.plus(std::time::Duration::from_secs(100));
+        assert_eq!((delivered.status, model.plan("user_1")), (200, Some(plan)), "{why}");
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some(plan)), "{why}");
         assert_eq!(delivered.alarms().len(), 1, "{why}: {:?}", delivered.alarms());
-        assert_eq!(bench.world.clerk.subjects["user_1"].customers("stripe_customers"), ["cus_1"], "{why}");
+        assert_eq!(model.world.clerk.subjects["user_1"].customers("stripe_customers"), ["cus_1"], "{why}");
         // What was unreadable is readable again, and ends.
-        bench.fails = |_| None;
-        let event = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{why}");
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{why}");
+        model.fails = |_| None;
+        let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{why}");
+        assert_eq!(model.plan("user_1"), Some("pro"), "{why}");
     }
 }
 
 #[test]
 fn an_unreadable_invoice_among_the_open_ones_is_an_alarm_and_no_more() {
-    let mut bench = Bench::configured(json!({"past_due": {"grace_days": 14}}));
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[USER]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.deliver_from(0);
-    bench.world.stripe.clock_s = START_S - 60;
-    let event = bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
-    bench.fails = |callout| {
+    let mut model = Model::configured(json!({"past_due": {"grace_days": 14}}));
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[USER]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.deliver_from(0);
+    model.world.stripe.clock_s = START_S - 60;
+    let event = model.world.stripe.fail_payment("sub_1", "subscription_cycle");
+    model.fails = |callout| {
         let deleted =
             r#"{"object":"list","has_more":false,"data":[{"id":"in_1","object":"invoice","deleted":true}]}"#;
-        answers(callout, "/v1/invoices", 200, deleted)
+        responds(callout, "/v1/invoices", 200, deleted)
     };
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), delivered.alarms()), ((200, "processed"), vec!["unreadable_part"]));
-    assert_eq!(bench.plan("user_1"), Some("pro"));
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec!["unreadable_part"]));
+    assert_eq!(model.plan("user_1"), Some("pro"));
 }
 
 #[test]
 fn a_page_that_is_no_list_is_still_waited_for() {
-    let mut bench = bench();
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.fails = |callout| answers(callout, "/v1/subscriptions?", 200, r#"{"data":{}}"#);
-    assert_eq!(bench.deliver(event).answer(), (503, "upstream_unavailable"));
-    assert_eq!(bench.world.clerk.writes, 0);
+    let mut model = model();
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.fails = |callout| responds(callout, "/v1/subscriptions?", 200, r#"{"data":{}}"#);
+    assert_eq!(model.deliver(event).response(), (503, "upstream_unavailable"));
+    assert_eq!(model.world.clerk.writes, 0);
 }

@@ -1,6 +1,6 @@
 //! Legal JSON that cannot be held, in everything that Stripe and Clerk send: it fails no sync, and changes none.
 
-use crate::harness::{Bench, START_S, signed};
+use crate::harness::{Model, START_S, signed};
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
@@ -12,32 +12,32 @@ fn spoil(body: &str) -> String {
 
 #[test]
 fn an_event_of_odd_json_is_worked_on_like_any_other() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
-    let body = spoil(&bench.world.stripe.events[event].body);
-    let delivered = bench.send(&signed(&body, START_S));
-    assert_eq!((delivered.answer(), delivered.alarms().len()), ((200, "processed"), 0), "{delivered:?}");
-    assert_eq!(bench.plan("user_1"), Some("pro"));
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    let body = spoil(&model.world.stripe.events[event].body);
+    let delivered = model.send(&signed(&body, START_S));
+    assert_eq!((delivered.response(), delivered.alarms().len()), ((200, "processed"), 0), "{delivered:?}");
+    assert_eq!(model.plan("user_1"), Some("pro"));
     let no_work =
         r#"{"id":"evt_x","object":"event","type":"product.updated","data":{"object":{"name":"\ud83d"}}}"#;
-    assert_eq!(bench.send(&signed(no_work, START_S)).answer(), (200, "ignored"));
+    assert_eq!(model.send(&signed(no_work, START_S)).response(), (200, "ignored"));
 }
 
 #[test]
 fn answers_of_odd_json_are_read_like_any_other() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &USER);
-    bench.rewrites = |body| spoil(&body);
-    assert_eq!(bench.deliver(event).answer(), (200, "processed"));
-    assert_eq!(bench.plan("user_1"), Some("pro"));
-    let ended = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-    assert_eq!(bench.deliver(ended).answer(), (200, "processed"));
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &USER);
+    model.rewrites = |body| spoil(&body);
+    assert_eq!(model.deliver(event).response(), (200, "processed"));
+    assert_eq!(model.plan("user_1"), Some("pro"));
+    let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    assert_eq!(model.deliver(ended).response(), (200, "processed"));
     assert_eq!(
-        bench.plan("user_1"),
+        model.plan("user_1"),
         Some("free"),
         "whoever puts it into their own metadata keeps no plan by it"
     );

@@ -1,21 +1,21 @@
 //! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of strangers.
 
-use crate::harness::{Bench, Delivered, FakeAnswer, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
+use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
 use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    ["user_1", "user_2"].iter().for_each(|subject| bench.world.clerk.add(subject));
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench
+fn model() -> Model {
+    let mut model = Model::new();
+    ["user_1", "user_2"].iter().for_each(|subject| model.world.clerk.add(subject));
+    model.world.stripe.add_customer("cus_1", &[]);
+    model
 }
 
 /// `user_1` buys Pro; only the session says so. The number of the event.
-fn buy(bench: &mut Bench) -> usize {
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None)
+fn buy(model: &mut Model) -> usize {
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None)
 }
 
 fn count(delivered: &Delivered, start: &str) -> usize {
@@ -23,32 +23,32 @@ fn count(delivered: &Delivered, start: &str) -> usize {
 }
 
 /// So much later that a delivery is no duplicate.
-fn later(bench: &mut Bench) {
-    bench.world.now = bench.world.now.plus(std::time::Duration::from_secs(120));
+fn later(model: &mut Model) {
+    model.world.now = model.world.now.plus(std::time::Duration::from_secs(120));
 }
 
 #[test]
 fn a_note_for_which_there_is_no_room_is_an_alarm() {
-    let mut bench = bench();
+    let mut model = model();
     let full: Vec<(String, String)> = (0..49).map(|n| (format!("key{n}"), "x".to_owned())).collect();
-    let event = buy(&mut bench);
-    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.extend(full);
+    let event = buy(&mut model);
+    model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.extend(full);
     for event in [0, event] {
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
         assert!(delivered.alarms().contains(&"note_refused"), "{:?}", delivered.alarms());
         assert_eq!(count(&delivered, "POST"), 1, "it is tried once");
     }
-    let ended = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-    assert_eq!(bench.deliver(ended).answer(), (200, "processed"));
-    assert_eq!(bench.plan("user_1"), Some("free"));
+    let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    assert_eq!(model.deliver(ended).response(), (200, "processed"));
+    assert_eq!(model.plan("user_1"), Some("free"));
     // 48 keys leave room for both of ours.
-    let room = &mut bench.world.stripe.subscriptions.get_mut("sub_1").unwrap();
+    let room = &mut model.world.stripe.subscriptions.get_mut("sub_1").unwrap();
     room.metadata.remove("key0");
     room.status = "active";
-    later(&mut bench);
-    let delivered = bench.deliver(ended);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    later(&mut model);
+    let delivered = model.deliver(ended);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert_eq!(delivered.alarms(), [""; 0]);
 }
 
@@ -56,7 +56,7 @@ fn a_note_for_which_there_is_no_room_is_an_alarm() {
 fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
     let refused = |status: u16| -> CalloutResult {
         let body = r#"{"error":{"type":"invalid_request_error","message":"no"}}"#;
-        FakeAnswer::of(status, body.to_owned()).into()
+        FakeResponse::new(status, body.to_owned()).into()
     };
     type Fails = fn(&Callout) -> bool;
     let is_note: Fails = |callout| is_to(callout, "POST", "/v1/subscriptions/");
@@ -70,201 +70,201 @@ fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
         (refused(500), false),
         (CalloutResult::TimedOut, false),
         (CalloutResult::Reset, false),
-        (FakeAnswer::of(200, "<html>".to_owned()).into(), false),
+        (FakeResponse::new(200, "<html>".to_owned()).into(), false),
     ];
     for (ending, alarm) in endings {
-        let mut bench = bench();
-        let event = buy(&mut bench);
-        bench.fails_with(is_note, ending.clone());
-        let delivered = bench.deliver(event);
+        let mut model = model();
+        let event = buy(&mut model);
+        model.fails_with(is_note, ending.clone());
+        let delivered = model.deliver(event);
         assert_eq!(
-            (delivered.answer(), bench.plan("user_1")),
+            (delivered.response(), model.plan("user_1")),
             ((200, "processed"), Some("pro")),
             "{ending:?}"
         );
         assert_eq!(delivered.alarms().contains(&"note_refused"), alarm, "{ending:?}");
         assert_eq!(count(&delivered, "POST"), 1, "{ending:?}: it is tried once in a delivery");
         // It is tried again by the next sync, and alone: nothing else differs.
-        let again = bench.deliver(0);
-        assert_eq!((again.answer(), count(&again, "POST")), ((200, "processed"), 1), "{ending:?}");
-        bench.works();
-        let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
-        bench.deliver(event);
+        let again = model.deliver(0);
+        assert_eq!((again.response(), count(&again, "POST")), ((200, "processed"), 1), "{ending:?}");
+        model.works();
+        let event = model.world.stripe.set_price("sub_1", "price_ent").unwrap();
+        model.deliver(event);
         let note = metadata(&[(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "session_metadata")]);
-        assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, note, "{ending:?}");
+        assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, note, "{ending:?}");
     }
 }
 
 #[test]
 fn a_note_that_comes_late_does_not_fail_what_is_done() {
-    let mut bench = bench();
-    let event = buy(&mut bench);
-    bench.deliver(event);
+    let mut model = model();
+    let event = buy(&mut model);
+    model.deliver(event);
     // Nothing but the note is left to do.
-    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
-    later(&mut bench);
-    bench.callout_takes = std::time::Duration::from_millis(1_950);
-    assert_eq!(bench.deliver(event).answer(), (200, "processed"));
+    model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
+    later(&mut model);
+    model.callout_takes = std::time::Duration::from_millis(1_950);
+    assert_eq!(model.deliver(event).response(), (200, "processed"));
 }
 
 /// Stripe does not let the key read sessions.
 const NO_PERMISSION: &str = r#"{"error":{"type":"invalid_request_error","code":"more_permissions_required",
     "message":"The provided key does not have the required permissions for this endpoint."}}"#;
 
-fn without_permission(bench: &mut Bench) {
-    let forbidden = FakeAnswer::of(403, NO_PERMISSION.to_owned()).into();
-    bench.fails_with(|callout| is_to(callout, "GET", "/v1/checkout/sessions"), forbidden);
+fn without_permission(model: &mut Model) {
+    let forbidden = FakeResponse::new(403, NO_PERMISSION.to_owned()).into();
+    model.fails_with(|callout| is_to(callout, "GET", "/v1/checkout/sessions"), forbidden);
 }
 
 #[test]
 fn a_key_without_sessions_is_enough_where_the_owner_is_known() {
-    let mut bench = bench();
-    without_permission(&mut bench);
+    let mut model = model();
+    without_permission(&mut model);
     let user = [("clerk_user_id", "user_1")];
-    let event = bench.world.stripe.change_customer("cus_1", |found| *found = metadata(&user)).unwrap();
-    bench.deliver(event);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    let event = model.world.stripe.change_customer("cus_1", |found| *found = metadata(&user)).unwrap();
+    model.deliver(event);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
-    let ended = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-    bench.deliver(ended);
-    assert_eq!(bench.plan("user_1"), Some("free"), "a real end ends it");
+    let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    model.deliver(ended);
+    assert_eq!(model.plan("user_1"), Some("free"), "a real end ends it");
     // Where a session may be the only one to say so, nothing is concluded.
-    let event = bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
-    let checkout = bench.world.stripe.add_session("sub_2", &[("clerk_user_id", "user_2")], None);
-    assert_eq!(bench.deliver(checkout).answer(), (500, "bad_credentials"));
-    bench.world.stripe.customers.get_mut("cus_1").unwrap().metadata.clear();
-    assert_eq!(bench.deliver(event).answer(), (500, "bad_credentials"));
+    let event = model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
+    let checkout = model.world.stripe.add_session("sub_2", &[("clerk_user_id", "user_2")], None);
+    assert_eq!(model.deliver(checkout).response(), (500, "bad_credentials"));
+    model.world.stripe.customers.get_mut("cus_1").unwrap().metadata.clear();
+    assert_eq!(model.deliver(event).response(), (500, "bad_credentials"));
 }
 
 #[test]
 fn unreadable_sessions_do_not_fail_the_customers_other_subscriptions() {
-    let mut bench = bench();
+    let mut model = model();
     let user = [("clerk_user_id", "user_1")];
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &user);
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &[]);
-    without_permission(&mut bench);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &user);
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &[]);
+    without_permission(&mut model);
     let event =
-        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
-    let delivered = bench.deliver(event.unwrap());
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+        model.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
+    let delivered = model.deliver(event.unwrap());
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
     // Where nobody at all is named, nothing is concluded.
-    bench.world.stripe.set_status("sub_1", "canceled");
-    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
+    model.world.stripe.set_status("sub_1", "canceled");
+    model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     let event =
-        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "c".into())));
-    assert_eq!(bench.deliver(event.unwrap()).answer(), (500, "bad_credentials"));
+        model.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "c".into())));
+    assert_eq!(model.deliver(event.unwrap()).response(), (500, "bad_credentials"));
 }
 
 #[test]
 fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
-    let mut bench = bench();
-    let event = buy(&mut bench);
-    bench.deliver(event);
-    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
-    without_permission(&mut bench);
+    let mut model = model();
+    let event = buy(&mut model);
+    model.deliver(event);
+    model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
+    without_permission(&mut model);
     // Another of the customer's subscriptions says itself whose it is.
     let user = [("clerk_user_id", "user_1")];
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &user);
-    let event = bench.world.stripe.set_status("sub_2", "trialing").unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &user);
+    let event = model.world.stripe.set_status("sub_2", "trialing").unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"sessions_unread"), "{:?}", delivered.alarms());
 }
 
 #[test]
 fn more_nameless_subscriptions_than_are_looked_up_take_nothing_away() {
     // All of them are the customer's by its metadata, but one that the session gives to somebody else.
-    let mut bench = bench();
-    let event = buy(&mut bench);
-    bench.world.stripe.set_price("sub_1", "price_ent");
-    bench.deliver(event);
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
-    bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
+    let mut model = model();
+    let event = buy(&mut model);
+    model.world.stripe.set_price("sub_1", "price_ent");
+    model.deliver(event);
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
+    model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     let user = [("clerk_user_id", "user_2")];
-    bench.world.stripe.customers.get_mut("cus_1").unwrap().metadata = metadata(&user);
+    model.world.stripe.customers.get_mut("cus_1").unwrap().metadata = metadata(&user);
     for n in 0..40 {
-        bench.world.stripe.add_subscription(&format!("sub_a{n}"), "cus_1", "price_pro", &[]);
+        model.world.stripe.add_subscription(&format!("sub_a{n}"), "cus_1", "price_pro", &[]);
     }
     let user = [("clerk_user_id", "user_1")];
-    let event = bench.world.stripe.add_subscription("sub_z", "cus_1", "price_free", &user);
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("enterprise")));
+    let event = model.world.stripe.add_subscription("sub_z", "cus_1", "price_free", &user);
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("enterprise")));
     let looked_up = delivered.sent.iter().map(|(_, line)| line).filter(|line| line.contains("/checkout/"));
     assert!(looked_up.collect::<std::collections::BTreeSet<_>>().len() <= 20);
     // Those that could give no more than what is known keep nothing alive.
-    bench.world.stripe.set_status("sub_1", "canceled");
-    let event = bench.world.stripe.set_price("sub_z", "price_pro").unwrap();
-    bench.deliver(event);
-    assert_eq!(bench.plan("user_1"), Some("pro"));
+    model.world.stripe.set_status("sub_1", "canceled");
+    let event = model.world.stripe.set_price("sub_z", "price_pro").unwrap();
+    model.deliver(event);
+    assert_eq!(model.plan("user_1"), Some("pro"));
 }
 
 /// A stranger's customer with more subscriptions than are read; two of them name the victim.
-fn strangers_many(bench: &mut Bench, victim: &str) {
-    bench.world.stripe.add_customer("cus_s", &[]);
+fn strangers_many(model: &mut Model, victim: &str) {
+    model.world.stripe.add_customer("cus_s", &[]);
     for n in 0..1_002 {
         let id = format!("sub_s{n}");
-        bench.world.stripe.add_subscription(&id, "cus_s", "price_free", &[]);
-        bench.world.stripe.subscriptions.get_mut(&id).unwrap().status = "canceled";
+        model.world.stripe.add_subscription(&id, "cus_s", "price_free", &[]);
+        model.world.stripe.subscriptions.get_mut(&id).unwrap().status = "canceled";
     }
     for id in ["sub_x", "sub_y"] {
-        bench.world.stripe.add_subscription(id, "cus_s", "price_pro", &[]);
-        bench.world.stripe.add_session(id, &[], Some(victim));
+        model.world.stripe.add_subscription(id, "cus_s", "price_pro", &[]);
+        model.world.stripe.add_session(id, &[], Some(victim));
     }
 }
 
 #[test]
 fn a_strangers_thousand_subscriptions_do_not_fail_whom_the_stranger_names() {
-    let mut bench = bench();
-    strangers_many(&mut bench, "user_1");
-    let strangers = bench.world.stripe.events.len() - 1;
-    let delivered = bench.deliver(strangers);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    let mut model = model();
+    strangers_many(&mut model, "user_1");
+    let strangers = model.world.stripe.events.len() - 1;
+    let delivered = model.deliver(strangers);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"too_many_subscriptions"), "{:?}", delivered.alarms());
     // The victim's own purchase, its change, and its end.
     let user = [("clerk_user_id", "user_1")];
-    bench.world.stripe.add_customer("cus_2", &user);
-    let event = bench.world.stripe.add_subscription("sub_2", "cus_2", "price_ent", &user);
+    model.world.stripe.add_customer("cus_2", &user);
+    let event = model.world.stripe.add_subscription("sub_2", "cus_2", "price_ent", &user);
     assert_eq!(
-        (bench.deliver(event).answer(), bench.plan("user_1")),
+        (model.deliver(event).response(), model.plan("user_1")),
         ((200, "processed"), Some("enterprise"))
     );
-    let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
-    assert_eq!((bench.deliver(event).answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    let event = model.world.stripe.set_status("sub_2", "canceled").unwrap();
+    assert_eq!((model.deliver(event).response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     // An event about all of the stranger's own subscriptions.
     let event =
-        bench.world.stripe.change_customer("cus_s", |found| drop(found.insert("a".into(), "b".into())));
-    assert_eq!(bench.deliver(event.unwrap()).answer(), (200, "processed"));
+        model.world.stripe.change_customer("cus_s", |found| drop(found.insert("a".into(), "b".into())));
+    assert_eq!(model.deliver(event.unwrap()).response(), (200, "processed"));
 }
 
 #[test]
 fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_s", &[]);
-    bench.world.stripe.add_subscription("sub_e", "cus_s", "price_ent", &[]);
-    let event = bench.world.stripe.add_session("sub_e", &[], Some("user_1"));
-    bench.deliver(event);
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
-    strangers_many(&mut bench, "user_1");
-    let strangers = bench.world.stripe.events.len() - 1;
-    assert_eq!(bench.deliver(strangers).answer(), (200, "processed"));
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
+    let mut model = model();
+    model.world.stripe.add_customer("cus_s", &[]);
+    model.world.stripe.add_subscription("sub_e", "cus_s", "price_ent", &[]);
+    let event = model.world.stripe.add_session("sub_e", &[], Some("user_1"));
+    model.deliver(event);
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
+    strangers_many(&mut model, "user_1");
+    let strangers = model.world.stripe.events.len() - 1;
+    assert_eq!(model.deliver(strangers).response(), (200, "processed"));
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
 }
 
 #[test]
 fn of_a_customer_of_ones_own_nothing_is_concluded_before_all_is_read() {
-    let mut bench = bench();
-    strangers_many(&mut bench, "user_1");
-    bench.world.stripe.customers.get_mut("cus_s").unwrap().metadata =
+    let mut model = model();
+    strangers_many(&mut model, "user_1");
+    model.world.stripe.customers.get_mut("cus_s").unwrap().metadata =
         metadata(&[("clerk_user_id", "user_1")]);
-    bench.world.clerk.add_with(
+    model.world.clerk.add_with(
         "user_1",
         json!({"plan": "enterprise"}),
         json!({"stripe_subscription": "sub_s0"}),
     );
-    let last = bench.world.stripe.events.len() - 1;
-    assert_eq!(bench.deliver(last).answer(), (500, "too_many_subscriptions"));
-    assert_eq!(bench.plan("user_1"), Some("enterprise"));
+    let last = model.world.stripe.events.len() - 1;
+    assert_eq!(model.deliver(last).response(), (500, "too_many_subscriptions"));
+    assert_eq!(model.plan("user_1"), Some("enterprise"));
 }

@@ -1,6 +1,6 @@
 //! Every answer that Stripe may get (DESIGN §3.1–3.4 and §3.9).
 
-use crate::harness::{Bench, FakeAnswer, START_S, Stripe, WebhookRequest, is_to, signature, signed};
+use crate::harness::{FakeResponse, Model, START_S, Stripe, WebhookRequest, is_to, signature, signed};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
 /// A user who buys Pro. The number of the event of it.
-fn buy(bench: &mut Bench) -> usize {
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")])
+fn buy(model: &mut Model) -> usize {
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")])
 }
 
 fn post<'a>(body: &'a [u8], signature: Option<String>) -> WebhookRequest<'a> {
@@ -35,8 +35,8 @@ fn what_is_no_signed_event_is_refused_with_its_code() {
         ("no body at all", b"", right(b"", at), "invalid_payload"),
     ];
     for (why, body, signature, want) in cases {
-        let delivered = Bench::new().send(&post(body, signature));
-        assert_eq!(delivered.answer(), (400, want), "{why}");
+        let delivered = Model::new().send(&post(body, signature));
+        assert_eq!(delivered.response(), (400, want), "{why}");
         assert_eq!(delivered.header("content-type"), Some("application/problem+json"), "{why}");
         assert!(delivered.sent.is_empty(), "{why}");
     }
@@ -44,22 +44,22 @@ fn what_is_no_signed_event_is_refused_with_its_code() {
 
 #[test]
 fn only_posts_to_the_path_are_touched_and_only_small_ones_are_hashed() {
-    let mut bench = Bench::configured(json!({"max_body_kb": 1}));
-    let get = bench.send(&WebhookRequest { method: "GET", ..post(b"", None) });
+    let mut model = Model::configured(json!({"max_body_kb": 1}));
+    let get = model.send(&WebhookRequest { method: "GET", ..post(b"", None) });
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
-    let elsewhere = bench.send(&WebhookRequest { path: "/webhooks/stripe/x", ..post(b"{}", None) });
+    let elsewhere = model.send(&WebhookRequest { path: "/webhooks/stripe/x", ..post(b"{}", None) });
     assert_eq!(elsewhere.status, 0, "forwarded: {elsewhere:?}");
-    let with_query = bench.send(&WebhookRequest { path: "/webhooks/stripe?x=1", ..post(b"{}", None) });
-    assert_eq!(with_query.answer(), (400, "missing_signature"));
+    let with_query = model.send(&WebhookRequest { path: "/webhooks/stripe?x=1", ..post(b"{}", None) });
+    assert_eq!(with_query.response(), (400, "missing_signature"));
     for (bytes, want) in [(1024, (400, "signature_mismatch")), (1025, (413, "body_too_large"))] {
         let wrong = format!("t={START_S},v1={}", signature(b"", START_S));
-        assert_eq!(bench.send(&post(&vec![b'x'; bytes], Some(wrong))).answer(), want, "{bytes} bytes");
-        let unsigned = bench.send(&post(&vec![b'x'; bytes], None));
-        assert_eq!(unsigned.answer(), (400, "missing_signature"), "{bytes} bytes, not waited for");
+        assert_eq!(model.send(&post(&vec![b'x'; bytes], Some(wrong))).response(), want, "{bytes} bytes");
+        let unsigned = model.send(&post(&vec![b'x'; bytes], None));
+        assert_eq!(unsigned.response(), (400, "missing_signature"), "{bytes} bytes, not waited for");
     }
     let announced =
         WebhookRequest { headers: vec![("content-length", "1025".to_owned())], ..post(b"x", None) };
-    assert_eq!(bench.send(&announced).answer(), (413, "body_too_large"));
+    assert_eq!(model.send(&announced).response(), (413, "body_too_large"));
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn what_needs_no_work_is_ignored_and_asks_nobody() {
         ),
     ];
     for (why, kind, edit, alarms) in cases {
-        let mut bench = Bench::new();
-        let place = event(&mut bench.world.stripe, kind);
-        let body = edit(&bench.world.stripe.events[place].body);
-        let delivered = bench.send(&signed(&body, START_S));
-        assert_eq!(delivered.answer(), (200, "ignored"), "{why}");
+        let mut model = Model::new();
+        let event = event(&mut model.world.stripe, kind);
+        let body = edit(&model.world.stripe.events[event].body);
+        let delivered = model.send(&signed(&body, START_S));
+        assert_eq!(delivered.response(), (200, "ignored"), "{why}");
         assert_eq!(delivered.alarms(), alarms, "{why}");
         assert!(delivered.sent.is_empty(), "{why}");
     }
@@ -91,37 +91,37 @@ fn what_needs_no_work_is_ignored_and_asks_nobody() {
 
 #[test]
 fn a_processed_event_says_what_came_of_it() {
-    let mut bench = Bench::new();
-    let event = buy(&mut bench);
+    let mut model = Model::new();
+    let event = buy(&mut model);
     let want = |changed: bool| {
         json!({"received": true, "status": "processed", "event": "evt_0", "subject": "user_1", "plan": "pro",
                "changed": changed})
     };
-    let delivered = bench.deliver(event);
+    let delivered = model.deliver(event);
     assert_eq!((delivered.status, &delivered.body), (200, &want(true)));
-    assert_eq!(bench.plan("user_1"), Some("pro"));
-    let record = &bench.world.clerk.subjects["user_1"];
+    assert_eq!(model.plan("user_1"), Some("pro"));
+    let record = &model.world.clerk.subjects["user_1"];
     assert_eq!(record.public["subscription"]["status"], "active");
     assert_eq!(record.customers("stripe_customers"), ["cus_1"]);
-    bench.world.now = bench.world.now.plus(Duration::from_secs(120));
-    let resent = bench.deliver(event);
+    model.world.now = model.world.now.plus(Duration::from_secs(120));
+    let resent = model.deliver(event);
     assert_eq!((resent.status, &resent.body), (200, &want(false)), "signed later: synced again");
-    assert_eq!(bench.world.clerk.writes, 1, "the same truth twice is written once");
+    assert_eq!(model.world.clerk.writes, 1, "the same truth twice is written once");
 }
 
 #[test]
 fn only_what_was_signed_before_the_end_is_a_duplicate() {
-    let mut bench = Bench::new();
-    let event = buy(&mut bench);
-    bench.deliver(event);
-    let ended_s = bench.world.now.as_secs();
-    let body = bench.world.stripe.events[event].body.clone();
+    let mut model = Model::new();
+    let event = buy(&mut model);
+    model.deliver(event);
+    let ended_s = model.world.now.as_secs();
+    let body = model.world.stripe.events[event].body.clone();
     for (signed_s, want) in
         [(START_S, "already_received"), (ended_s + 60, "already_received"), (ended_s + 61, "processed")]
     {
-        let delivered = bench.send(&signed(&body, signed_s));
+        let delivered = model.send(&signed(&body, signed_s));
         assert_eq!(
-            delivered.answer(),
+            delivered.response(),
             (200, want),
             "signed {} s after the end",
             signed_s as i64 - ended_s as i64
@@ -132,27 +132,27 @@ fn only_what_was_signed_before_the_end_is_a_duplicate() {
 
 #[test]
 fn an_end_with_an_alarm_is_not_remembered() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
     let event =
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[("clerk_user_id", "user_1")]);
-    let first = bench.deliver(event);
-    assert_eq!((first.answer(), first.alarms()), ((200, "processed"), vec!["unmapped_price"]));
-    assert_eq!(bench.deliver(event).answer(), (200, "processed"));
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[("clerk_user_id", "user_1")]);
+    let first = model.deliver(event);
+    assert_eq!((first.response(), first.alarms()), ((200, "processed"), vec!["unmapped_price"]));
+    assert_eq!(model.deliver(event).response(), (200, "processed"));
     // An id that is none raises one too.
-    let event = buy_with_strange_customer(&mut bench);
+    let event = buy_with_strange_customer(&mut model);
     for _ in 0..2 {
-        let delivered = bench.send(&signed(&event, START_S));
-        assert_eq!((delivered.answer(), delivered.alarms()), ((200, "processed"), vec!["strange_ids"]));
+        let delivered = model.send(&signed(&event, START_S));
+        assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec!["strange_ids"]));
     }
 }
 
-fn buy_with_strange_customer(bench: &mut Bench) -> String {
+fn buy_with_strange_customer(model: &mut Model) -> String {
     let event =
-        bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
-    bench.world.stripe.set_status("sub_1", "canceled");
-    bench.world.stripe.events[event].body.replace(r#""customer":"cus_1""#, r#""customer":"cus/1""#)
+        model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    model.world.stripe.set_status("sub_1", "canceled");
+    model.world.stripe.events[event].body.replace(r#""customer":"cus_1""#, r#""customer":"cus/1""#)
 }
 
 #[test]
@@ -184,32 +184,32 @@ fn trouble_is_answered_so_that_stripe_comes_again() {
         ("Clerk refuses", |c| fails(c, "PATCH", "/users", 422, "{}"), (500, "upstream_refused")),
     ];
     for (why, fails, want) in cases {
-        let mut bench = Bench::new();
-        let event = buy(&mut bench);
-        bench.fails = fails;
-        let delivered = bench.deliver(event);
-        assert_eq!(delivered.answer(), want, "{why}");
+        let mut model = Model::new();
+        let event = buy(&mut model);
+        model.fails = fails;
+        let delivered = model.deliver(event);
+        assert_eq!(delivered.response(), want, "{why}");
         assert!(delivered.header("retry-after").is_some(), "{why}");
         assert_eq!(delivered.alarms(), [want.1], "{why}");
-        bench.fails = |_| None;
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{why}: and then it works");
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{why}");
+        model.fails = |_| None;
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{why}: and then it works");
+        assert_eq!(model.plan("user_1"), Some("pro"), "{why}");
     }
 }
 
 const STRIPE: &str = r#"{"error":{"type":"api_error"}}"#;
 
-fn fails(callout: &Callout, method: &str, place: &str, status: u16, body: &str) -> Option<CalloutResult> {
-    is_to(callout, method, place).then(|| FakeAnswer::of(status, body.to_owned()).into())
+fn fails(callout: &Callout, method: &str, path: &str, status: u16, body: &str) -> Option<CalloutResult> {
+    is_to(callout, method, path).then(|| FakeResponse::new(status, body.to_owned()).into())
 }
 
 #[test]
 fn an_error_that_stripe_would_repeat_does_not_stand_in_the_way_of_a_retry() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    let event = bench.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None);
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let event = model.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None);
     // Stripe keeps its answer to an idempotency key for a day, errors of its own too.
     let keys = |sent: &Callout| match &sent.request {
         tollgate_core::http::Request::Http { headers, .. } => {
@@ -217,12 +217,12 @@ fn an_error_that_stripe_would_repeat_does_not_stand_in_the_way_of_a_retry() {
         }
         tollgate_core::http::Request::Grpc { .. } => None,
     };
-    bench.fails = |callout| fails(callout, "POST", "/v1/", 500, STRIPE);
+    model.fails = |callout| fails(callout, "POST", "/v1/", 500, STRIPE);
     let mut seen = BTreeSet::new();
     for _ in 0..2 {
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "it is only a note");
-        bench.world.now = bench.world.now.plus(Duration::from_secs(120));
-        let new: Vec<_> = std::mem::take(&mut bench.callouts).iter().filter_map(keys).collect();
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "it is only a note");
+        model.world.now = model.world.now.plus(Duration::from_secs(120));
+        let new: Vec<_> = std::mem::take(&mut model.callouts).iter().filter_map(keys).collect();
         assert!(!new.is_empty() && new.into_iter().all(|key| seen.insert(key)), "a key was used twice");
     }
 }
@@ -230,14 +230,14 @@ fn an_error_that_stripe_would_repeat_does_not_stand_in_the_way_of_a_retry() {
 #[test]
 fn nobodys_subscription_is_answered_and_after_ten_minutes_an_alarm() {
     for (age_s, alarms) in [(599, &[][..]), (600, &["no_subject"])] {
-        let mut bench = Bench::new();
-        bench.callout_takes = Duration::ZERO;
-        bench.world.stripe.add_customer("cus_1", &[]);
-        bench.world.stripe.clock_s = START_S - age_s - 1;
-        let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-        let delivered = bench.deliver(event);
+        let mut model = Model::new();
+        model.callout_takes = Duration::ZERO;
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.clock_s = START_S - age_s - 1;
+        let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+        let delivered = model.deliver(event);
         assert_eq!(
-            (delivered.answer(), delivered.alarms()),
+            (delivered.response(), delivered.alarms()),
             ((200, "no_subject"), alarms.to_vec()),
             "{age_s} s"
         );
@@ -252,13 +252,13 @@ fn a_subject_that_clerk_does_not_have_is_waited_for_a_day() {
     for (age_s, status, want) in
         [(DAY_S - 1, "active", &young), (DAY_S, "active", &old), (DAY_S - 1, "canceled", &old)]
     {
-        let mut bench = Bench::new();
-        bench.callout_takes = Duration::ZERO;
-        bench.world.stripe.add_customer("cus_1", &[]);
-        bench.world.stripe.clock_s = START_S - age_s - 1;
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_9")]);
-        let event = bench.world.stripe.set_status("sub_1", status).unwrap_or_default();
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), delivered.alarms()), want.clone(), "{age_s} s, {status}");
+        let mut model = Model::new();
+        model.callout_takes = Duration::ZERO;
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.clock_s = START_S - age_s - 1;
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_9")]);
+        let event = model.world.stripe.set_status("sub_1", status).unwrap_or_default();
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), delivered.alarms()), want.clone(), "{age_s} s, {status}");
     }
 }

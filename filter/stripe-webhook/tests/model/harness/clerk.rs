@@ -1,6 +1,6 @@
 //! Clerk in memory: users and organizations with their metadata, and the part of its Backend API that is used.
 
-use super::response::FakeAnswer;
+use super::response::FakeResponse;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl Clerk {
     }
 
     /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
-    pub(crate) fn answer(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeAnswer {
+    pub(crate) fn respond(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeResponse {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         if let [kind] = segments.as_slice() {
             return self.list(kind, query);
@@ -67,7 +67,7 @@ impl Clerk {
         let fits =
             matches!((kind, id.split('_').next()), ("users", Some("user")) | ("organizations", Some("org")));
         let Some(subject) = self.subjects.get_mut(id).filter(|_| fits) else {
-            return FakeAnswer::of(
+            return FakeResponse::new(
                 404,
                 r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#.to_owned(),
             );
@@ -82,10 +82,10 @@ impl Clerk {
             }
             _ => panic!("Clerk has no {method} {path} here"),
         }
-        FakeAnswer::of(200, shown(id, subject).to_string())
+        FakeResponse::new(200, shown(id, subject).to_string())
     }
 
-    fn list(&self, kind: &str, query: &str) -> FakeAnswer {
+    fn list(&self, kind: &str, query: &str) -> FakeResponse {
         let number = |name: &str| {
             let pair = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             pair.unwrap().1.parse::<usize>().unwrap()
@@ -95,7 +95,7 @@ impl Clerk {
         let page = members.skip(number("offset")).take(number("limit"));
         let page: Vec<Value> = page.map(|(id, subject)| shown(id, subject)).collect();
         let body = if kind == "users" { json!(page) } else { json!({"data": page, "total_count": 0}) };
-        FakeAnswer::of(200, body.to_string())
+        FakeResponse::new(200, body.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
 
-use super::model::Bench;
+use super::model::Model;
 use super::world::parts;
 use std::collections::VecDeque;
 use tollgate_core::backfill::{
@@ -12,7 +12,7 @@ use tollgate_core::ids::{CustomerId, Subject};
 use tollgate_core::machine::CallId;
 use tollgate_driver::CalloutResult;
 
-impl Bench {
+impl Model {
     /// Who there is.
     pub(crate) fn census(&mut self, scope: Scope) -> Result<CensusResult, BackfillError> {
         let (mut census, calls) = Census::begin(&self.command, scope);
@@ -66,7 +66,7 @@ impl Bench {
         self.world.now = self.world.now.plus(self.callout_takes);
         self.callouts.push(callout.clone());
         let result = (self.fails)(&callout);
-        (call, result.unwrap_or_else(|| self.world.answer(&callout).into()))
+        (call, result.unwrap_or_else(|| self.world.respond(&callout).into()))
     }
 
     /// The callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.

@@ -68,7 +68,7 @@ pub(crate) fn is_live(subscription: &FakeSubscription) -> bool {
 }
 
 /// What Clerk should show of a subject.
-pub(crate) struct Truth<'a> {
+pub(crate) struct ExpectedRecord<'a> {
     pub(crate) plan: &'static str,
     /// Those that grant that plan.
     pub(crate) granting: Vec<&'a FakeSubscription>,
@@ -76,7 +76,7 @@ pub(crate) struct Truth<'a> {
     pub(crate) customers: Vec<&'a str>,
 }
 
-pub(crate) fn truth<'a>(stripe: &'a Stripe, subject: &str) -> Truth<'a> {
+pub(crate) fn record<'a>(stripe: &'a Stripe, subject: &str) -> ExpectedRecord<'a> {
     let owned: Vec<&FakeSubscription> =
         stripe.subscriptions.values().filter(|s| owner(stripe, s).as_deref() == Some(subject)).collect();
     let best = owned.iter().filter_map(|subscription| rank(stripe, subscription)).max();
@@ -85,5 +85,5 @@ pub(crate) fn truth<'a>(stripe: &'a Stripe, subject: &str) -> Truth<'a> {
         owned.iter().filter(|s| is_live(s)).map(|subscription| subscription.customer.as_str()).collect();
     customers.sort_unstable();
     customers.dedup();
-    Truth { plan: PLANS[best.unwrap_or_default()], granting, customers }
+    ExpectedRecord { plan: PLANS[best.unwrap_or_default()], granting, customers }
 }

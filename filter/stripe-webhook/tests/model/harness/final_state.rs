@@ -3,12 +3,12 @@
 use super::changes::SUBJECTS;
 use super::clerk::LISTED_CUSTOMERS_MAX;
 use super::expected::{self, PLANS};
-use super::world::ModelWorld;
+use super::world::World;
 
 /// The law of the end: Clerk holds the truth.
-pub(crate) fn of_the_end(world: &ModelWorld) -> Result<(), String> {
+pub(crate) fn check(world: &World) -> Result<(), String> {
     for subject in SUBJECTS {
-        let truth = expected::truth(&world.stripe, subject);
+        let truth = expected::record(&world.stripe, subject);
         let record = &world.clerk.subjects[subject];
         if record.plan().unwrap_or(PLANS[0]) != truth.plan {
             return Err(format!("{subject} has {:?}, the truth is {}", record.plan(), truth.plan));

@@ -2,7 +2,7 @@
 
 use super::changes::SUBJECTS;
 use super::expected;
-use super::world::ModelWorld;
+use super::world::World;
 use std::collections::BTreeMap;
 
 /// All moments of a schedule: one after each change at Stripe or Clerk.
@@ -20,7 +20,7 @@ struct Moment {
 }
 
 impl History {
-    pub(crate) fn note(&mut self, world: &ModelWorld) {
+    pub(crate) fn note(&mut self, world: &World) {
         let grant = |subscription| {
             let owner = expected::owner(&world.stripe, subscription)?;
             Some((subscription.customer.clone(), owner, expected::rank(&world.stripe, subscription)?))

@@ -19,11 +19,11 @@ pub(crate) use changes::SUBJECTS;
 pub(crate) use clerk::LISTED_CUSTOMERS_MAX;
 pub(crate) use delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signature, signed};
 pub(crate) use gateway::{Replica, document, document_with_plans};
-pub(crate) use model::{Bench, Delivered, is_to};
+pub(crate) use model::{Delivered, Model, is_to};
 pub(crate) use random::Random;
-pub(crate) use response::FakeAnswer;
+pub(crate) use response::FakeResponse;
 pub(crate) use schedule::Schedule;
 pub(crate) use stripe::{
     FORMER_MARK_KEY, FakeMetadata, FakePrice, OWNER_FROM_KEY, OWNER_KEY, Presence, Stripe, metadata,
 };
-pub(crate) use world::{ModelWorld, START_S, changes_something, parts};
+pub(crate) use world::{START_S, World, changes_something, parts};

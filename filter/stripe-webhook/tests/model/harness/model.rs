@@ -2,8 +2,8 @@
 
 use super::delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signed};
 use super::gateway::{Replica, configuration, document};
-use super::response::FakeAnswer;
-use super::world::{ModelWorld, parts};
+use super::response::FakeResponse;
+use super::world::{World, parts};
 use serde_json::Value;
 use std::time::Duration;
 use tollgate_core::backfill::SyncState;
@@ -15,8 +15,8 @@ use tollgate_driver::memory::SharedData;
 type Broken = (fn(&Callout) -> bool, CalloutResult);
 
 /// A world, and one replica of the gateway in it.
-pub(crate) struct Bench {
-    pub(crate) world: ModelWorld,
+pub(crate) struct Model {
+    pub(crate) world: World,
     replica: Replica,
     /// What the command keeps of one configuration.
     pub(crate) command: SyncState,
@@ -46,15 +46,15 @@ pub(crate) struct Delivered {
     pub(crate) forwarded: Option<DeliveryRun>,
 }
 
-impl Bench {
+impl Model {
     pub(crate) fn new() -> Self {
         Self::configured(Value::Null)
     }
 
     pub(crate) fn configured(changes: Value) -> Self {
         let document = document(changes);
-        Bench {
-            world: ModelWorld::new(),
+        Model {
+            world: World::new(),
             replica: Replica::new(&document, &SharedData::default()),
             command: command_state(&document),
             callout_takes: Duration::from_millis(20),
@@ -126,8 +126,8 @@ impl Bench {
         let broken = self.broken.as_ref().filter(|(is_broken, _)| is_broken(callout));
         let broken = broken.map(|(_, result)| result.clone());
         (self.fails)(callout).or(broken).unwrap_or_else(|| {
-            let answer = self.world.answer(callout);
-            FakeAnswer { body: (self.rewrites)(answer.body), ..answer }.into()
+            let response = self.world.respond(callout);
+            FakeResponse { body: (self.rewrites)(response.body), ..response }.into()
         })
     }
 
@@ -164,7 +164,7 @@ impl Delivered {
     }
 
     /// `status` or `code` of the answer.
-    pub(crate) fn answer(&self) -> (u16, &str) {
+    pub(crate) fn response(&self) -> (u16, &str) {
         let word = self.body["code"].as_str().or(self.body["status"].as_str());
         (self.status, word.unwrap_or_default())
     }
@@ -197,7 +197,7 @@ impl Delivered {
 }
 
 /// Whether a callout goes there with that method.
-pub(crate) fn is_to(callout: &Callout, method: &str, place: &str) -> bool {
-    let (asked, path, ..) = parts(callout);
-    asked == method && path.contains(place)
+pub(crate) fn is_to(callout: &Callout, method: &str, part: &str) -> bool {
+    let (its_method, path, ..) = parts(callout);
+    its_method == method && path.contains(part)
 }

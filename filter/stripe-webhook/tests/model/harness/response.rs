@@ -5,19 +5,19 @@ use tollgate_driver::CalloutResult;
 
 /// An HTTP response.
 #[derive(Clone, Debug)]
-pub(crate) struct FakeAnswer {
+pub(crate) struct FakeResponse {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-impl FakeAnswer {
-    pub(crate) fn of(status: u16, body: String) -> Self {
-        FakeAnswer { status, body }
+impl FakeResponse {
+    pub(crate) fn new(status: u16, body: String) -> Self {
+        FakeResponse { status, body }
     }
 }
 
-impl From<FakeAnswer> for CalloutResult {
-    fn from(FakeAnswer { status, body }: FakeAnswer) -> Self {
+impl From<FakeResponse> for CalloutResult {
+    fn from(FakeResponse { status, body }: FakeResponse) -> Self {
         CalloutResult::Http { status, headers: HeaderMap::default(), body: body.into_bytes() }
     }
 }

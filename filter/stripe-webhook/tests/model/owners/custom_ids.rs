@@ -1,6 +1,6 @@
 //! Ids that sellers chose for their customers, prices and products, and ids that cannot be asked for.
 
-use crate::harness::{Bench, FakePrice, is_to, metadata};
+use crate::harness::{FakePrice, Model, is_to, metadata};
 use serde_json::json;
 use std::collections::BTreeSet;
 use tollgate_core::backfill::Intent;
@@ -8,76 +8,76 @@ use tollgate_core::backfill::Intent;
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// A user, and a customer of that id who pays a legacy price of a product that names its plan.
-fn buy(bench: &mut Bench, customer: &str) -> usize {
-    let stripe = &mut bench.world.stripe;
+fn buy(model: &mut Model, customer: &str) -> usize {
+    let stripe = &mut model.world.stripe;
     stripe.products.insert("gold tier & 2".into(), metadata(&[("plan", "pro")]));
     let price = FakePrice { product: "gold tier & 2".into(), ..FakePrice::default() };
     stripe.prices.insert("monthly8usd".into(), price);
     stripe.add_customer(customer, &USER);
     let event = stripe.add_subscription("sub_1", customer, "monthly8usd", &[]);
-    bench.world.clerk.add("user_1");
+    model.world.clerk.add("user_1");
     event
 }
 
 #[test]
 fn a_customer_of_any_id_is_brought_in_line_and_kept_on_the_list() {
     for customer in ["10482", "ada+1@example.com", "Ada & sons; ltd. (1)", "..x", "user_2"] {
-        let mut bench = Bench::new();
-        let event = buy(&mut bench, customer);
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{customer}");
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{customer}");
-        let listed = |bench: &Bench| {
-            let subject = &bench.world.clerk.subjects["user_1"];
+        let mut model = Model::new();
+        let event = buy(&mut model, customer);
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{customer}");
+        assert_eq!(model.plan("user_1"), Some("pro"), "{customer}");
+        let listed = |model: &Model| {
+            let subject = &model.world.clerk.subjects["user_1"];
             subject.customers("stripe_customers").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(listed(&bench), [customer]);
+        assert_eq!(listed(&model), [customer]);
         // Another customer of the user ends: the plan stands, for the first one is read from the list.
-        bench.world.stripe.add_customer("cus_2", &USER);
-        let second = bench.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
-        bench.deliver(second);
-        let ended = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
-        assert_eq!(bench.deliver(ended).answer(), (200, "processed"), "{customer}");
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{customer}");
-        let changed = bench.world.stripe.change_customer(customer, |pairs| {
+        model.world.stripe.add_customer("cus_2", &USER);
+        let second = model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
+        model.deliver(second);
+        let ended = model.world.stripe.set_status("sub_2", "canceled").unwrap();
+        assert_eq!(model.deliver(ended).response(), (200, "processed"), "{customer}");
+        assert_eq!(model.plan("user_1"), Some("pro"), "{customer}");
+        let changed = model.world.stripe.change_customer(customer, |pairs| {
             pairs.insert("note".into(), "x".into());
         });
-        assert_eq!(bench.deliver(changed.unwrap()).answer(), (200, "processed"), "{customer}");
-        let ended = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-        assert_eq!(bench.deliver(ended).answer(), (200, "processed"), "{customer}");
-        assert_eq!(bench.plan("user_1"), Some("free"), "{customer}");
+        assert_eq!(model.deliver(changed.unwrap()).response(), (200, "processed"), "{customer}");
+        let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+        assert_eq!(model.deliver(ended).response(), (200, "processed"), "{customer}");
+        assert_eq!(model.plan("user_1"), Some("free"), "{customer}");
     }
 }
 
 #[test]
 fn the_command_takes_a_customer_of_any_id() {
     for customer in ["10482", "Ada & sons"] {
-        let mut bench = Bench::new();
-        buy(&mut bench, customer);
-        bench.sync_customer(customer, Intent::Apply);
-        assert_eq!(bench.plan("user_1"), Some("pro"), "{customer}");
+        let mut model = Model::new();
+        buy(&mut model, customer);
+        model.sync_customer(customer, Intent::Apply);
+        assert_eq!(model.plan("user_1"), Some("pro"), "{customer}");
     }
-    let mut bench = Bench::new();
-    buy(&mut bench, "10482");
-    bench.sync_subject("user_1", Intent::Apply);
-    assert_eq!(bench.plan("user_1"), Some("pro"));
-    let mut bench = Bench::new();
-    buy(&mut bench, "10482");
-    bench.sync_all(Intent::Apply).unwrap();
-    assert_eq!(bench.plan("user_1"), Some("pro"));
+    let mut model = Model::new();
+    buy(&mut model, "10482");
+    model.sync_subject("user_1", Intent::Apply);
+    assert_eq!(model.plan("user_1"), Some("pro"));
+    let mut model = Model::new();
+    buy(&mut model, "10482");
+    model.sync_all(Intent::Apply).unwrap();
+    assert_eq!(model.plan("user_1"), Some("pro"));
 }
 
 #[test]
 fn an_id_that_cannot_be_asked_for_is_an_alarm_and_no_failure() {
-    let mut bench = Bench::new();
+    let mut model = Model::new();
     let object = json!({"id": "a/../b", "object": "customer", "metadata": {}}).to_string();
-    let event = bench.world.stripe.emit("customer.updated", &object, "{}", BTreeSet::new());
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), delivered.alarms()), ((200, "ignored"), vec!["strange_ids"]));
+    let event = model.world.stripe.emit("customer.updated", &object, "{}", BTreeSet::new());
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "ignored"), vec!["strange_ids"]));
     // The event names a subscription that can be asked for; its customer cannot.
-    let event = buy(&mut bench, "a%2fb");
-    let delivered = bench.deliver(event);
+    let event = buy(&mut model, "a%2fb");
+    let delivered = model.deliver(event);
     assert_eq!(delivered.status, 200, "{delivered:?}");
     assert_eq!(delivered.alarms(), ["strange_ids"]);
-    let asked = |place| bench.callouts.iter().any(|callout| is_to(callout, "GET", place));
-    assert!(asked("/v1/subscriptions/sub_1") && !asked("2fb"));
+    let was_read = |path| model.callouts.iter().any(|callout| is_to(callout, "GET", path));
+    assert!(was_read("/v1/subscriptions/sub_1") && !was_read("2fb"));
 }

@@ -1,7 +1,7 @@
 //! Whose a subscription is (DESIGN §3.5), from the event to Clerk's record.
 
 use crate::harness::{
-    Bench, FORMER_MARK_KEY, FakeMetadata, OWNER_FROM_KEY, OWNER_KEY, Presence, START_S, signed,
+    FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, Presence, START_S, signed,
 };
 use serde_json::json;
 
@@ -9,53 +9,53 @@ const USER_1: (&str, &str) = ("clerk_user_id", "user_1");
 const USER_2: (&str, &str) = ("clerk_user_id", "user_2");
 const ORG_1: (&str, &str) = ("clerk_org_id", "org_1");
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    ["user_1", "user_2", "org_1"].iter().for_each(|subject| bench.world.clerk.add(subject));
-    bench
+fn model() -> Model {
+    let mut model = Model::new();
+    ["user_1", "user_2", "org_1"].iter().for_each(|subject| model.world.clerk.add(subject));
+    model
 }
 
-fn plans(bench: &Bench) -> [&str; 3] {
-    ["user_1", "user_2", "org_1"].map(|subject| bench.plan(subject).unwrap_or("none"))
+fn plans(model: &Model) -> [&str; 3] {
+    ["user_1", "user_2", "org_1"].map(|subject| model.plan(subject).unwrap_or("none"))
 }
 
 #[test]
 fn two_customers_of_one_user_count_together() {
-    let mut bench = bench();
-    let stripe = &mut bench.world.stripe;
+    let mut model = model();
+    let stripe = &mut model.world.stripe;
     stripe.add_customer("cus_1", &[USER_1]);
     stripe.add_customer("cus_2", &[USER_1]);
     stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     stripe.add_subscription("sub_2", "cus_2", "price_ent", &[]);
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench), ["enterprise", "none", "none"]);
-    assert_eq!(bench.world.clerk.subjects["user_1"].customers("stripe_customers"), ["cus_1", "cus_2"]);
-    let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench), ["pro", "none", "none"], "the other customer's plan is left");
-    let event = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench), ["free", "none", "none"]);
+    model.deliver_from(0);
+    assert_eq!(plans(&model), ["enterprise", "none", "none"]);
+    assert_eq!(model.world.clerk.subjects["user_1"].customers("stripe_customers"), ["cus_1", "cus_2"]);
+    let event = model.world.stripe.set_status("sub_2", "canceled").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model), ["pro", "none", "none"], "the other customer's plan is left");
+    let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model), ["free", "none", "none"]);
 }
 
 #[test]
 fn one_customer_pays_for_a_users_plan_and_an_organisations() {
-    let mut bench = bench();
-    let stripe = &mut bench.world.stripe;
+    let mut model = model();
+    let stripe = &mut model.world.stripe;
     stripe.add_customer("cus_1", &[USER_1]);
     stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     stripe.add_subscription("sub_2", "cus_1", "price_ent", &[ORG_1, USER_1]);
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench), ["pro", "none", "enterprise"]);
-    let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench), ["pro", "none", "free"]);
+    model.deliver_from(0);
+    assert_eq!(plans(&model), ["pro", "none", "enterprise"]);
+    let event = model.world.stripe.set_status("sub_2", "canceled").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model), ["pro", "none", "free"]);
 }
 
 #[test]
 fn who_pays_no_more_loses_what_moved_away() {
     // Where the name stood, and where it stands after the move.
-    let mut moved = bench();
+    let mut moved = model();
     moved.world.stripe.add_customer("cus_1", &[]);
     moved.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
     moved.deliver_from(0);
@@ -63,7 +63,7 @@ fn who_pays_no_more_loses_what_moved_away() {
     moved.deliver_from(event.unwrap());
     assert_eq!(plans(&moved), ["free", "pro", "none"], "on the subscription");
 
-    let mut moved = bench();
+    let mut moved = model();
     moved.world.stripe.add_customer("cus_1", &[USER_1]);
     moved.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     moved.deliver_from(0);
@@ -79,14 +79,14 @@ fn owned((key, value): (&str, &str)) -> (String, String) {
 
 #[test]
 fn the_customers_owner_loses_what_the_subscription_gives_another() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_1", &[USER_1]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.deliver_from(0);
+    let mut model = model();
+    model.world.stripe.add_customer("cus_1", &[USER_1]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.deliver_from(0);
     // The event shows no former value: the subscription had none of its own.
-    let event = bench.world.stripe.change_subscription("sub_1", |s| s.metadata = [ORG_1].map(owned).into());
-    bench.deliver_from(event.unwrap());
-    assert_eq!(plans(&bench), ["free", "none", "pro"]);
+    let event = model.world.stripe.change_subscription("sub_1", |s| s.metadata = [ORG_1].map(owned).into());
+    model.deliver_from(event.unwrap());
+    assert_eq!(plans(&model), ["free", "none", "pro"]);
 }
 
 #[test]
@@ -97,110 +97,110 @@ fn what_a_session_says_is_noted_on_the_subscription_only() {
         ("the reference", &[], ["user_2", "client_reference_id"]),
     ];
     for (why, metadata, [owner, from]) in cases {
-        let mut bench = bench();
-        bench.world.stripe.add_customer("cus_1", &[]);
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-        bench.world.stripe.add_session("sub_1", metadata, Some("user_2"));
-        bench.deliver_from(0);
-        assert_eq!(bench.plan(owner), Some("pro"), "{why}");
-        assert_eq!(plans(&bench).iter().filter(|plan| **plan == "pro").count(), 1, "{why}");
+        let mut model = model();
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+        model.world.stripe.add_session("sub_1", metadata, Some("user_2"));
+        model.deliver_from(0);
+        assert_eq!(model.plan(owner), Some("pro"), "{why}");
+        assert_eq!(plans(&model).iter().filter(|plan| **plan == "pro").count(), 1, "{why}");
         let want = [(OWNER_KEY, owner), (OWNER_FROM_KEY, from)].map(owned).into();
-        assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want, "{why}");
-        assert!(bench.world.stripe.customers["cus_1"].metadata.is_empty(), "{why}");
+        assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, want, "{why}");
+        assert!(model.world.stripe.customers["cus_1"].metadata.is_empty(), "{why}");
     }
 }
 
 #[test]
 fn a_reference_counts_only_where_the_configuration_says_so() {
-    let mut bench = Bench::configured(json!({"client_reference_id": false}));
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    let event = bench.world.stripe.add_session("sub_1", &[], Some("user_1"));
-    assert_eq!(bench.deliver(event).body["status"], "no_subject");
-    assert_eq!(bench.world.clerk.writes, 0);
+    let mut model = Model::configured(json!({"client_reference_id": false}));
+    model.world.clerk.add("user_1");
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let event = model.world.stripe.add_session("sub_1", &[], Some("user_1"));
+    assert_eq!(model.deliver(event).body["status"], "no_subject");
+    assert_eq!(model.world.clerk.writes, 0);
 }
 
 #[test]
 fn a_customer_that_is_no_more_counts_as_empty() {
     for presence in [Presence::DeletedAndListed, Presence::DeletedAndMissing] {
-        let mut bench = bench();
-        bench.world.stripe.add_customer("cus_1", &[USER_1]);
-        bench.world.stripe.add_customer("cus_2", &[USER_1]);
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
-        bench.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
-        bench.deliver_from(0);
-        assert_eq!(plans(&bench)[0], "enterprise");
-        let first = bench.world.stripe.events.len();
-        bench.world.stripe.delete_customer("cus_1", presence);
-        bench.deliver_from(first);
-        assert_eq!(plans(&bench)[0], "pro", "{presence:?}");
+        let mut model = model();
+        model.world.stripe.add_customer("cus_1", &[USER_1]);
+        model.world.stripe.add_customer("cus_2", &[USER_1]);
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
+        model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
+        model.deliver_from(0);
+        assert_eq!(plans(&model)[0], "enterprise");
+        let first = model.world.stripe.events.len();
+        model.world.stripe.delete_customer("cus_1", presence);
+        model.deliver_from(first);
+        assert_eq!(plans(&model)[0], "pro", "{presence:?}");
     }
 }
 
 #[test]
 fn an_event_of_the_other_modes_customer_means_that_the_key_is_wrong() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_1", &[USER_1]);
+    let mut model = model();
+    model.world.stripe.add_customer("cus_1", &[USER_1]);
     let event =
-        bench.world.stripe.change_customer("cus_1", |metadata| drop(metadata.insert("x".into(), "y".into())));
-    bench.world.stripe.customers.get_mut("cus_1").unwrap().presence = Presence::OtherMode;
-    assert_eq!(bench.deliver(event.unwrap()).answer(), (500, "bad_credentials"));
-    assert_eq!(bench.world.clerk.writes, 0);
+        model.world.stripe.change_customer("cus_1", |metadata| drop(metadata.insert("x".into(), "y".into())));
+    model.world.stripe.customers.get_mut("cus_1").unwrap().presence = Presence::OtherMode;
+    assert_eq!(model.deliver(event.unwrap()).response(), (500, "bad_credentials"));
+    assert_eq!(model.world.clerk.writes, 0);
 }
 
 #[test]
 fn whom_a_stranger_names_gains_at_most() {
     // A plan that somebody wrote by hand, and one that the victim pays for.
     let by_hand = json!({"plan": "enterprise"});
-    let mut bench = bench();
-    bench.world.clerk.add_with("user_1", by_hand, json!({}));
-    bench.world.stripe.add_customer("cus_s", &[]);
-    bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
-    bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench)[0], "enterprise", "nothing is taken away, not even after it was recorded");
-    let event = bench.world.stripe.set_price("sub_s", "price_new").unwrap();
-    bench.deliver_from(event);
-    let event = bench.world.stripe.set_status("sub_s", "canceled").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench)[0], "enterprise");
+    let mut model = model();
+    model.world.clerk.add_with("user_1", by_hand, json!({}));
+    model.world.stripe.add_customer("cus_s", &[]);
+    model.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
+    model.world.stripe.add_session("sub_s", &[], Some("user_1"));
+    model.deliver_from(0);
+    assert_eq!(plans(&model)[0], "enterprise", "nothing is taken away, not even after it was recorded");
+    let event = model.world.stripe.set_price("sub_s", "price_new").unwrap();
+    model.deliver_from(event);
+    let event = model.world.stripe.set_status("sub_s", "canceled").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model)[0], "enterprise");
 }
 
 #[test]
 fn a_subject_named_by_a_stranger_loses_nothing_when_that_is_moved() {
     // Noted by this release, and by the one before, whose mark may stay.
     for (former, clear_the_mark) in [(false, false), (true, false), (true, true)] {
-        let mut bench = bench();
-        bench.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
-        bench.world.stripe.add_customer("cus_s", &[]);
-        bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
-        bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
-        bench.deliver_from(0);
+        let mut model = model();
+        model.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
+        model.world.stripe.add_customer("cus_s", &[]);
+        model.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
+        model.world.stripe.add_session("sub_s", &[], Some("user_1"));
+        model.deliver_from(0);
         if former {
             let noted = [USER_1, (FORMER_MARK_KEY, "client_reference_id")].map(owned).into();
-            bench.world.stripe.subscriptions.get_mut("sub_s").unwrap().metadata = noted;
+            model.world.stripe.subscriptions.get_mut("sub_s").unwrap().metadata = noted;
         }
-        let event = bench.world.stripe.change_subscription("sub_s", |subscription| {
+        let event = model.world.stripe.change_subscription("sub_s", |subscription| {
             subscription.metadata.extend([USER_2].map(owned));
             if clear_the_mark {
                 subscription.metadata.remove(FORMER_MARK_KEY);
             }
         });
-        bench.deliver_from(event.unwrap());
-        assert_eq!(plans(&bench), ["enterprise", "pro", "none"], "{former}, mark cleared: {clear_the_mark}");
+        model.deliver_from(event.unwrap());
+        assert_eq!(plans(&model), ["enterprise", "pro", "none"], "{former}, mark cleared: {clear_the_mark}");
     }
 }
 
 #[test]
 fn what_is_no_id_names_nobody_and_raises_an_alarm() {
     for value in ["user_1/../user_2", "acme", "org_1", "user_", "user_1\n"] {
-        let mut bench = bench();
-        bench.world.stripe.add_customer("cus_1", &[]);
+        let mut model = model();
+        model.world.stripe.add_customer("cus_1", &[]);
         let event =
-            bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", value)]);
-        let delivered = bench.deliver(event);
-        assert_eq!(delivered.answer(), (200, "no_subject"), "{value}");
+            model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", value)]);
+        let delivered = model.deliver(event);
+        assert_eq!(delivered.response(), (200, "no_subject"), "{value}");
         assert!(delivered.alarms().contains(&"unfit_subject_id"), "{value}: {:?}", delivered.alarms());
         assert!(delivered.sent.iter().all(|(_, line)| !line.contains("/users/")), "{value}");
     }
@@ -208,33 +208,33 @@ fn what_is_no_id_names_nobody_and_raises_an_alarm() {
 
 #[test]
 fn names_that_stand_only_in_the_event_get_nothing_by_it() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
-    let body = bench.world.stripe.events[event].body.replace("user_1", "user_2");
-    let delivered = bench.send(&signed(&body, START_S));
-    assert_eq!(delivered.answer(), (200, "processed"));
-    assert_eq!(plans(&bench), ["pro", "free", "none"]);
+    let mut model = model();
+    model.world.stripe.add_customer("cus_1", &[]);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
+    let body = model.world.stripe.events[event].body.replace("user_1", "user_2");
+    let delivered = model.send(&signed(&body, START_S));
+    assert_eq!(delivered.response(), (200, "processed"));
+    assert_eq!(plans(&model), ["pro", "free", "none"]);
 }
 
 #[test]
 fn somebody_whom_clerk_does_not_have_is_an_alarm_beside_others_too() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.clock_s = START_S - 3 * 86_400;
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.clock_s = START_S - 3 * 86_400;
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
     let gone = [("clerk_user_id", "user_9")];
-    bench.world.stripe.add_subscription("sub_9", "cus_1", "price_pro", &gone);
+    model.world.stripe.add_subscription("sub_9", "cus_1", "price_pro", &gone);
     let change = |found: &mut FakeMetadata| drop(found.insert("a".into(), "b".into()));
-    let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), ((200, "processed"), Some("pro")));
+    let event = model.world.stripe.change_customer("cus_1", change).unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     let alarms: Vec<_> = delivered.lines.iter().filter(|line| line["alarm"] == "subject_gone").collect();
     assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
     // Somebody who left, and whom nothing pays for any more, is none.
-    bench.world.stripe.set_status("sub_9", "canceled");
+    model.world.stripe.set_status("sub_9", "canceled");
     let change = |found: &mut FakeMetadata| drop(found.insert("a".into(), "c".into()));
-    let event = bench.world.stripe.change_customer("cus_1", change).unwrap();
-    assert_eq!(bench.deliver(event).alarms(), [""; 0]);
+    let event = model.world.stripe.change_customer("cus_1", change).unwrap();
+    assert_eq!(model.deliver(event).alarms(), [""; 0]);
 }

@@ -1,18 +1,18 @@
 //! What is noted of a Checkout Session, and what counts more than the note (DESIGN §3.5).
 
 use crate::harness::{
-    Bench, Delivered, FORMER_MARK_KEY, FakeMetadata, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata,
+    Delivered, FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata,
 };
 use serde_json::json;
 use std::time::Duration;
 
 const SUBJECTS: [&str; 5] = ["user_1", "user_2", "org_1", "org_2", "user_3"];
 
-fn bench() -> Bench {
-    let mut bench = Bench::new();
-    SUBJECTS.iter().for_each(|subject| bench.world.clerk.add(subject));
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench
+fn model() -> Model {
+    let mut model = Model::new();
+    SUBJECTS.iter().for_each(|subject| model.world.clerk.add(subject));
+    model.world.stripe.add_customer("cus_1", &[]);
+    model
 }
 
 fn key(subject: &str) -> &'static str {
@@ -20,29 +20,29 @@ fn key(subject: &str) -> &'static str {
 }
 
 /// A purchase for whom the session's metadata name, or its reference.
-fn buy(bench: &mut Bench, id: &str, price: &str, metadata: Option<&str>, reference: Option<&str>) {
-    let first = bench.world.stripe.events.len();
-    bench.world.stripe.add_subscription(id, "cus_1", price, &[]);
+fn buy(model: &mut Model, id: &str, price: &str, metadata: Option<&str>, reference: Option<&str>) {
+    let first = model.world.stripe.events.len();
+    model.world.stripe.add_subscription(id, "cus_1", price, &[]);
     let pairs: Vec<(&str, &str)> = metadata.iter().map(|subject| (key(subject), *subject)).collect();
-    bench.world.stripe.add_session(id, &pairs, reference);
-    bench.deliver_from(first);
+    model.world.stripe.add_session(id, &pairs, reference);
+    model.deliver_from(first);
 }
 
-fn set(bench: &mut Bench, subscription: &str, pairs: &[(&str, &str)]) -> Delivered {
+fn set(model: &mut Model, subscription: &str, pairs: &[(&str, &str)]) -> Delivered {
     let pairs = metadata(pairs);
-    let event = bench.world.stripe.change_subscription(subscription, |found| found.metadata.extend(pairs));
-    bench.deliver_from(event.unwrap())
+    let event = model.world.stripe.change_subscription(subscription, |found| found.metadata.extend(pairs));
+    model.deliver_from(event.unwrap())
 }
 
-fn set_on_customer(bench: &mut Bench, pairs: &[(&str, &str)]) -> Delivered {
+fn set_on_customer(model: &mut Model, pairs: &[(&str, &str)]) -> Delivered {
     let pairs = metadata(pairs);
-    let event = bench.world.stripe.change_customer("cus_1", |metadata| metadata.extend(pairs));
-    bench.deliver_from(event.unwrap())
+    let event = model.world.stripe.change_customer("cus_1", |metadata| metadata.extend(pairs));
+    model.deliver_from(event.unwrap())
 }
 
 /// The plan of each, `none` if it was never written.
-fn plans<'a>(bench: &'a Bench, subjects: &[&str]) -> Vec<&'a str> {
-    subjects.iter().map(|subject| bench.plan(subject).unwrap_or("none")).collect()
+fn plans<'a>(model: &'a Model, subjects: &[&str]) -> Vec<&'a str> {
+    subjects.iter().map(|subject| model.plan(subject).unwrap_or("none")).collect()
 }
 
 fn sessions_read(delivered: &Delivered) -> usize {
@@ -60,57 +60,57 @@ fn each_purchase_of_one_customer_is_of_whom_its_own_session_names() {
         ("metadata, then a reference", Some("user_1"), None, None, Some("user_2")),
     ];
     for (why, metadata, reference, metadata_2, reference_2) in purchases {
-        let mut bench = bench();
-        buy(&mut bench, "sub_1", "price_pro", metadata, reference);
-        buy(&mut bench, "sub_2", "price_ent", metadata_2, reference_2);
+        let mut model = model();
+        buy(&mut model, "sub_1", "price_pro", metadata, reference);
+        buy(&mut model, "sub_2", "price_ent", metadata_2, reference_2);
         let [first, second] = [metadata.or(reference), metadata_2.or(reference_2)].map(Option::unwrap);
-        assert_eq!(plans(&bench, &[first, second]), ["pro", "enterprise"], "{why}");
-        let event = bench.world.stripe.set_status("sub_2", "canceled").unwrap();
-        bench.deliver_from(event);
-        assert_eq!(plans(&bench, &[first, second]), ["pro", "free"], "{why}: the second ends");
+        assert_eq!(plans(&model, &[first, second]), ["pro", "enterprise"], "{why}");
+        let event = model.world.stripe.set_status("sub_2", "canceled").unwrap();
+        model.deliver_from(event);
+        assert_eq!(plans(&model, &[first, second]), ["pro", "free"], "{why}: the second ends");
     }
 }
 
 #[test]
 fn the_sellers_words_on_the_customer_count_more_than_a_noted_reference() {
-    let mut bench = bench();
-    buy(&mut bench, "sub_1", "price_pro", None, Some("user_1"));
-    assert_eq!(plans(&bench, &["user_1", "user_2"]), ["pro", "none"]);
-    set_on_customer(&mut bench, &[("clerk_user_id", "user_2")]);
-    assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "pro"]);
+    let mut model = model();
+    buy(&mut model, "sub_1", "price_pro", None, Some("user_1"));
+    assert_eq!(plans(&model, &["user_1", "user_2"]), ["pro", "none"]);
+    set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
+    assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "pro"]);
     // And it stays so, whichever event comes next.
-    let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "enterprise"]);
+    let event = model.world.stripe.set_price("sub_1", "price_ent").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "enterprise"]);
 }
 
 #[test]
 fn two_words_of_the_seller_that_disagree_are_told_and_the_higher_counts() {
-    let mut bench = bench();
-    buy(&mut bench, "sub_1", "price_pro", Some("user_1"), None);
-    let delivered = set_on_customer(&mut bench, &[("clerk_user_id", "user_2")]);
-    assert_eq!(plans(&bench, &["user_1", "user_2"])[0], "pro");
+    let mut model = model();
+    buy(&mut model, "sub_1", "price_pro", Some("user_1"), None);
+    let delivered = set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
+    assert_eq!(plans(&model, &["user_1", "user_2"])[0], "pro");
     let alarm = delivered.lines.iter().find(|line| line["alarm"] == "owners_disagree").unwrap();
     assert_eq!(alarm["subject"], "user_1");
     let detail = alarm["detail"].as_str().unwrap();
     assert!(["sub_1", "user_1", "user_2"].iter().all(|name| detail.contains(name)), "{detail}");
-    let delivered = set(&mut bench, "sub_1", &[("clerk_user_id", "user_2")]);
+    let delivered = set(&mut model, "sub_1", &[("clerk_user_id", "user_2")]);
     assert!(!delivered.alarms().contains(&"owners_disagree"), "{:?}", delivered.alarms());
-    assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "pro"]);
+    assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "pro"]);
 }
 
 #[test]
 fn many_disagreements_are_told_boundedly() {
-    let mut bench = bench();
+    let mut model = model();
     for n in 0..30 {
-        bench.world.stripe.add_subscription(
+        model.world.stripe.add_subscription(
             &format!("sub_{n}"),
             "cus_1",
             "price_pro",
             &[("clerk_user_id", "user_1")],
         );
     }
-    let delivered = set_on_customer(&mut bench, &[("clerk_user_id", "user_2")]);
+    let delivered = set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
     let told = delivered.alarms().iter().filter(|alarm| **alarm == "owners_disagree").count();
     assert!((1..=10).contains(&told), "{told}");
 }
@@ -120,10 +120,10 @@ fn a_subscription_that_the_seller_moves_is_lost_by_the_sessions_owner() {
     // With a note, without one that could be written, and with one of the release before.
     for note in ["written", "missing", "former"] {
         for reference in [false, true] {
-            let mut bench = bench();
+            let mut model = model();
             let (named, referred) = if reference { (None, Some("user_1")) } else { (Some("user_1"), None) };
-            buy(&mut bench, "sub_1", "price_pro", named, referred);
-            let noted = &mut bench.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata;
+            buy(&mut model, "sub_1", "price_pro", named, referred);
+            let noted = &mut model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata;
             match note {
                 "missing" => noted.clear(),
                 "former" if reference => {
@@ -133,78 +133,78 @@ fn a_subscription_that_the_seller_moves_is_lost_by_the_sessions_owner() {
                 "former" => *noted = metadata(&[("clerk_user_id", "user_1")]),
                 _ => {}
             }
-            set(&mut bench, "sub_1", &[("clerk_user_id", "user_2")]);
-            assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "pro"], "{note}, {reference}");
-            let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
-            bench.deliver_from(event);
-            assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "enterprise"], "{note}, {reference}");
+            set(&mut model, "sub_1", &[("clerk_user_id", "user_2")]);
+            assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "pro"], "{note}, {reference}");
+            let event = model.world.stripe.set_price("sub_1", "price_ent").unwrap();
+            model.deliver_from(event);
+            assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "enterprise"], "{note}, {reference}");
         }
     }
 }
 
 #[test]
 fn what_the_release_before_noted_keeps_its_rank_and_is_replaced() {
-    let mut bench = bench();
+    let mut model = model();
     let former = [("clerk_user_id", "user_1"), (FORMER_MARK_KEY, "client_reference_id"), ("team", "blue")];
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &former);
-    bench.world.stripe.add_session("sub_1", &[], Some("user_1"));
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench, &["user_1"]), ["pro"]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &former);
+    model.world.stripe.add_session("sub_1", &[], Some("user_1"));
+    model.deliver_from(0);
+    assert_eq!(plans(&model, &["user_1"]), ["pro"]);
     let want = [(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "client_reference_id"), ("team", "blue")];
-    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, metadata(&want));
-    set_on_customer(&mut bench, &[("clerk_user_id", "user_2")]);
-    assert_eq!(plans(&bench, &["user_1", "user_2"]), ["free", "pro"]);
+    assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, metadata(&want));
+    set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
+    assert_eq!(plans(&model, &["user_1", "user_2"]), ["free", "pro"]);
 }
 
 #[test]
 fn what_the_former_release_noted_of_a_session_stays_the_sellers() {
-    let mut bench = bench();
-    set_on_customer(&mut bench, &[("clerk_org_id", "org_1")]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_org_id", "org_1")]);
-    bench.world.stripe.add_session("sub_1", &[("clerk_org_id", "org_1")], None);
-    bench.deliver_from(0);
-    assert_eq!(plans(&bench, &["org_1"]), ["pro"]);
-    assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, metadata(&[("clerk_org_id", "org_1")]));
+    let mut model = model();
+    set_on_customer(&mut model, &[("clerk_org_id", "org_1")]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_org_id", "org_1")]);
+    model.world.stripe.add_session("sub_1", &[("clerk_org_id", "org_1")], None);
+    model.deliver_from(0);
+    assert_eq!(plans(&model, &["org_1"]), ["pro"]);
+    assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, metadata(&[("clerk_org_id", "org_1")]));
     // The next purchase is another organization's: its session counts more than what stands on the customer.
-    buy(&mut bench, "sub_2", "price_ent", Some("org_2"), None);
-    assert_eq!(plans(&bench, &["org_1", "org_2"]), ["pro", "enterprise"]);
+    buy(&mut model, "sub_2", "price_ent", Some("org_2"), None);
+    assert_eq!(plans(&model, &["org_1", "org_2"]), ["pro", "enterprise"]);
 
     // A gateway that was not replaced yet gave it to whom the customer names; the next event puts that right.
-    let record = &mut bench.world.clerk.subjects.get_mut("org_1").unwrap();
+    let record = &mut model.world.clerk.subjects.get_mut("org_1").unwrap();
     record.public["plan"] = json!("enterprise");
     record.private["stripe_subscription"] = json!("sub_2");
-    bench.world.clerk.add("org_2");
-    bench.world.stripe.subscriptions.get_mut("sub_2").unwrap().metadata.clear();
-    let event = bench.world.stripe.set_status("sub_2", "trialing").unwrap();
-    bench.deliver_from(event);
-    assert_eq!(plans(&bench, &["org_1", "org_2"]), ["pro", "enterprise"]);
+    model.world.clerk.add("org_2");
+    model.world.stripe.subscriptions.get_mut("sub_2").unwrap().metadata.clear();
+    let event = model.world.stripe.set_status("sub_2", "trialing").unwrap();
+    model.deliver_from(event);
+    assert_eq!(plans(&model, &["org_1", "org_2"]), ["pro", "enterprise"]);
 }
 
 #[test]
 fn a_note_saves_the_reading_and_so_does_silence_once_it_is_old() {
-    let mut bench = bench();
-    buy(&mut bench, "sub_1", "price_pro", Some("user_1"), None);
-    let event = bench.world.stripe.set_price("sub_1", "price_ent").unwrap();
-    assert_eq!(sessions_read(&bench.deliver(event)), 0, "noted");
+    let mut model = model();
+    buy(&mut model, "sub_1", "price_pro", Some("user_1"), None);
+    let event = model.world.stripe.set_price("sub_1", "price_ent").unwrap();
+    assert_eq!(sessions_read(&model.deliver(event)), 0, "noted");
 
     // Made through the API, without a session; a day is what a session may still come in.
-    set_on_customer(&mut bench, &[("clerk_user_id", "user_2")]);
-    bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
-    let reads = |bench: &mut Bench, price| {
-        let event = bench.world.stripe.set_price("sub_2", price).unwrap();
-        sessions_read(&bench.deliver(event))
+    set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
+    model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
+    let reads = |model: &mut Model, price| {
+        let event = model.world.stripe.set_price("sub_2", price).unwrap();
+        sessions_read(&model.deliver(event))
     };
-    assert_eq!(reads(&mut bench, "price_ent"), 1);
-    assert_eq!(reads(&mut bench, "price_pro"), 1, "it is young");
-    bench.world.now = bench.world.now.plus(Duration::from_secs(25 * 3_600));
-    assert_eq!(reads(&mut bench, "price_ent"), 1);
-    assert_eq!(bench.world.stripe.subscriptions["sub_2"].metadata, metadata(&[]), "silence is not noted");
+    assert_eq!(reads(&mut model, "price_ent"), 1);
+    assert_eq!(reads(&mut model, "price_pro"), 1, "it is young");
+    model.world.now = model.world.now.plus(Duration::from_secs(25 * 3_600));
+    assert_eq!(reads(&mut model, "price_ent"), 1);
+    assert_eq!(model.world.stripe.subscriptions["sub_2"].metadata, metadata(&[]), "silence is not noted");
     let customers =
-        bench.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
-    assert_eq!(sessions_read(&bench.deliver(customers.unwrap())), 0, "it is remembered");
-    bench.world.now = bench.world.now.plus(Duration::from_secs(3_601));
-    let customers = bench.world.stripe.change_customer("cus_1", |found| drop(found.remove("a")));
-    assert_eq!(sessions_read(&bench.deliver(customers.unwrap())), 1, "for an hour");
+        model.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
+    assert_eq!(sessions_read(&model.deliver(customers.unwrap())), 0, "it is remembered");
+    model.world.now = model.world.now.plus(Duration::from_secs(3_601));
+    let customers = model.world.stripe.change_customer("cus_1", |found| drop(found.remove("a")));
+    assert_eq!(sessions_read(&model.deliver(customers.unwrap())), 1, "for an hour");
 }
 
 #[test]
@@ -216,38 +216,38 @@ fn what_tollgate_does_not_write_is_no_note() {
         &[(OWNER_FROM_KEY, "session_metadata")],
     ];
     for pairs in forged {
-        let mut bench = bench();
-        bench.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", pairs);
-        bench.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_2")], None);
-        bench.deliver_from(0);
-        assert_eq!(plans(&bench, &["user_1", "user_2"]), ["enterprise", "pro"], "{pairs:?}");
+        let mut model = model();
+        model.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", pairs);
+        model.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_2")], None);
+        model.deliver_from(0);
+        assert_eq!(plans(&model, &["user_1", "user_2"]), ["enterprise", "pro"], "{pairs:?}");
         let want = metadata(&[(OWNER_KEY, "user_2"), (OWNER_FROM_KEY, "session_metadata")]);
-        assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want, "{pairs:?}");
+        assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, want, "{pairs:?}");
     }
     // On a customer, or in a session, it is no note either.
-    let mut bench = bench();
+    let mut model = model();
     let note = [(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "session_metadata")];
-    set_on_customer(&mut bench, &note);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    let event = bench.world.stripe.add_session("sub_1", &note, None);
-    assert_eq!(bench.deliver(event).answer(), (200, "no_subject"));
-    assert_eq!(plans(&bench, &["user_1"]), ["none"]);
+    set_on_customer(&mut model, &note);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let event = model.world.stripe.add_session("sub_1", &note, None);
+    assert_eq!(model.deliver(event).response(), (200, "no_subject"));
+    assert_eq!(plans(&model, &["user_1"]), ["none"]);
 }
 
 #[test]
 fn a_note_that_the_session_does_not_bear_out_is_put_right() {
     for (reference, want) in [(None, metadata(&[])), (Some("user_2"), reference_note("user_2"))] {
-        let mut bench = bench();
+        let mut model = model();
         let note = [(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "session_metadata")];
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &note);
-        let event = bench.world.stripe.add_session("sub_1", &[], reference);
-        bench.deliver_from(event);
-        assert_ne!(plans(&bench, &["user_1"]), ["pro"], "{reference:?}");
-        assert_eq!(bench.world.stripe.subscriptions["sub_1"].metadata, want, "{reference:?}");
-        bench.deliver_from(0);
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &note);
+        let event = model.world.stripe.add_session("sub_1", &[], reference);
+        model.deliver_from(event);
+        assert_ne!(plans(&model, &["user_1"]), ["pro"], "{reference:?}");
+        assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, want, "{reference:?}");
+        model.deliver_from(0);
         let owner = if reference.is_some() { "pro" } else { "none" };
-        assert_eq!(plans(&bench, &["user_2"]), [owner], "{reference:?}");
+        assert_eq!(plans(&model, &["user_2"]), [owner], "{reference:?}");
     }
 }
 
@@ -257,10 +257,10 @@ fn reference_note(subject: &str) -> FakeMetadata {
 
 #[test]
 fn the_search_for_one_subject_finds_notes() {
-    let mut bench = bench();
-    buy(&mut bench, "sub_1", "price_pro", Some("user_1"), None);
-    bench.world.clerk.add("user_1");
-    let conclusion = bench.sync_subject("user_1", tollgate_core::backfill::Intent::Apply);
-    assert_eq!((conclusion.failure, plans(&bench, &["user_1"])), (None, vec!["pro"]));
-    assert!(!bench.callouts.iter().any(|callout| is_to(callout, "POST", "/v1/customers")));
+    let mut model = model();
+    buy(&mut model, "sub_1", "price_pro", Some("user_1"), None);
+    model.world.clerk.add("user_1");
+    let conclusion = model.sync_subject("user_1", tollgate_core::backfill::Intent::Apply);
+    assert_eq!((conclusion.failure, plans(&model, &["user_1"])), (None, vec!["pro"]));
+    assert!(!model.callouts.iter().any(|callout| is_to(callout, "POST", "/v1/customers")));
 }

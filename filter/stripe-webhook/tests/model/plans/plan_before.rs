@@ -1,41 +1,41 @@
 //! What stood there before a stranger's payment link raised the plan comes back when that ends.
 
-use crate::harness::{Bench, document, document_with_plans};
+use crate::harness::{Model, document, document_with_plans};
 use serde_json::{Value, json};
 use tollgate_core::backfill::Intent;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
 /// A victim with that plan by hand.
-fn victim(plan: Value) -> Bench {
-    let mut bench = Bench::new();
-    bench.world.clerk.add_with("user_1", json!({"plan": plan}), json!({}));
-    bench
+fn victim(plan: Value) -> Model {
+    let mut model = Model::new();
+    model.world.clerk.add_with("user_1", json!({"plan": plan}), json!({}));
+    model
 }
 
 /// A stranger's subscription of that price, whose payment link named the victim.
-fn buy(bench: &mut Bench, id: &str, price: &str) {
-    let first = bench.world.stripe.events.len();
+fn buy(model: &mut Model, id: &str, price: &str) {
+    let first = model.world.stripe.events.len();
     let customer = id.replace("sub", "cus");
-    bench.world.stripe.add_customer(&customer, &[]);
-    bench.world.stripe.add_subscription(id, &customer, price, &[]);
-    bench.world.stripe.add_session(id, &[], Some("user_1"));
-    bench.deliver_from(first);
+    model.world.stripe.add_customer(&customer, &[]);
+    model.world.stripe.add_subscription(id, &customer, price, &[]);
+    model.world.stripe.add_session(id, &[], Some("user_1"));
+    model.deliver_from(first);
 }
 
-fn price(bench: &mut Bench, id: &str, price: &str) {
-    let event = bench.world.stripe.set_price(id, price).unwrap();
-    bench.deliver_from(event);
+fn price(model: &mut Model, id: &str, price: &str) {
+    let event = model.world.stripe.set_price(id, price).unwrap();
+    model.deliver_from(event);
 }
 
-fn status(bench: &mut Bench, id: &str, status: &'static str) {
-    let event = bench.world.stripe.set_status(id, status).unwrap();
-    bench.deliver_from(event);
+fn status(model: &mut Model, id: &str, status: &'static str) {
+    let event = model.world.stripe.set_status(id, status).unwrap();
+    model.deliver_from(event);
 }
 
 /// The plan, what granted it, and what was there before.
-fn shows(bench: &Bench) -> (&str, &str, Value) {
-    let subject = &bench.world.clerk.subjects["user_1"];
+fn shows(model: &Model) -> (&str, &str, Value) {
+    let subject = &model.world.clerk.subjects["user_1"];
     let before = subject.private.get("plan_before").cloned().unwrap_or_default();
     (subject.plan().unwrap_or("-"), subject.granted_by().unwrap_or("-"), before)
 }
@@ -46,25 +46,25 @@ fn before(subscription: &str, plan: &str) -> Value {
 
 #[test]
 fn a_stranger_who_raises_and_cancels_leaves_what_was_there() {
-    let mut bench = victim(json!("pro"));
-    buy(&mut bench, "sub_s", "price_ent");
-    assert_eq!(shows(&bench), ("enterprise", "sub_s", before("sub_s", "pro")));
-    let event = bench.world.stripe.set_status("sub_s", "canceled").unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!(shows(&bench), ("pro", "-", Value::Null));
+    let mut model = victim(json!("pro"));
+    buy(&mut model, "sub_s", "price_ent");
+    assert_eq!(shows(&model), ("enterprise", "sub_s", before("sub_s", "pro")));
+    let event = model.world.stripe.set_status("sub_s", "canceled").unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!(shows(&model), ("pro", "-", Value::Null));
     let audit = delivered.audit();
     assert_eq!(
         (audit.len(), &audit[0]["audit"], &audit[0]["new_plan"]),
         (1, &json!("downgraded"), &json!("pro"))
     );
     // Nothing of the stranger's is left to be seen.
-    let subject = &bench.world.clerk.subjects["user_1"];
+    let subject = &model.world.clerk.subjects["user_1"];
     assert!(subject.public.get("subscription").is_none_or(|note| note == &json!({})), "{:?}", subject.public);
-    let writes = bench.world.clerk.writes;
-    bench.sync_all(Intent::Apply).unwrap();
-    bench.deliver(event);
+    let writes = model.world.clerk.writes;
+    model.sync_all(Intent::Apply).unwrap();
+    model.deliver(event);
     assert_eq!(
-        (shows(&bench), bench.world.clerk.writes),
+        (shows(&model), model.world.clerk.writes),
         (("pro", "-", Value::Null), writes),
         "and it stays"
     );
@@ -72,7 +72,7 @@ fn a_stranger_who_raises_and_cancels_leaves_what_was_there() {
 
 #[test]
 fn several_steps_lead_back_to_the_same() {
-    type Step = fn(&mut Bench);
+    type Step = fn(&mut Model);
     let ways: [(&str, &[Step]); 6] = [
         (
             "up, down to less than was there, and up again",
@@ -135,9 +135,9 @@ fn several_steps_lead_back_to_the_same() {
     ];
     for (why, steps) in ways {
         for plan in ["pro", "platinum"] {
-            let mut bench = victim(json!(plan));
-            steps.iter().for_each(|step| step(&mut bench));
-            assert_eq!(shows(&bench), (plan, "-", Value::Null), "{why}");
+            let mut model = victim(json!(plan));
+            steps.iter().for_each(|step| step(&mut model));
+            assert_eq!(shows(&model), (plan, "-", Value::Null), "{why}");
         }
     }
 }
@@ -146,114 +146,114 @@ fn several_steps_lead_back_to_the_same() {
 fn it_is_exact_though_this_document_does_not_have_that_plan() {
     // A gateway that sells Pro let the stranger raise it; one that does not sells Enterprise too.
     let without_pro = || document_with_plans(|plan| plan != "pro", Value::Null);
-    let mut bench = victim(json!("pro"));
-    buy(&mut bench, "sub_s", "price_ent");
-    bench.roll_out(&without_pro());
-    let event = bench.world.stripe.change_subscription("sub_s", |s| s.cancel_at_period_end = true).unwrap();
-    bench.deliver_from(event);
-    assert_eq!(shows(&bench), ("enterprise", "sub_s", before("sub_s", "pro")));
-    let event = bench.world.stripe.set_status("sub_s", "canceled").unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!(shows(&bench), ("pro", "-", Value::Null));
+    let mut model = victim(json!("pro"));
+    buy(&mut model, "sub_s", "price_ent");
+    model.roll_out(&without_pro());
+    let event = model.world.stripe.change_subscription("sub_s", |s| s.cancel_at_period_end = true).unwrap();
+    model.deliver_from(event);
+    assert_eq!(shows(&model), ("enterprise", "sub_s", before("sub_s", "pro")));
+    let event = model.world.stripe.set_status("sub_s", "canceled").unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!(shows(&model), ("pro", "-", Value::Null));
     assert!(delivered.alarms().contains(&"unknown_plan"));
 }
 
 #[test]
 fn what_the_seller_names_or_gives_by_hand_later_counts() {
     // The victim buys for itself.
-    let mut bench = victim(json!("pro"));
-    buy(&mut bench, "sub_s", "price_ent");
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
-    bench.deliver_from(event);
-    assert_eq!(shows(&bench), ("enterprise", "sub_s", Value::Null), "the seller's word is the floor now");
-    status(&mut bench, "sub_s", "canceled");
-    assert_eq!(shows(&bench), ("pro", "sub_1", Value::Null));
-    status(&mut bench, "sub_1", "canceled");
-    assert_eq!(shows(&bench), ("free", "-", Value::Null), "a real end");
+    let mut model = victim(json!("pro"));
+    buy(&mut model, "sub_s", "price_ent");
+    model.world.stripe.add_customer("cus_1", &[]);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    model.deliver_from(event);
+    assert_eq!(shows(&model), ("enterprise", "sub_s", Value::Null), "the seller's word is the floor now");
+    status(&mut model, "sub_s", "canceled");
+    assert_eq!(shows(&model), ("pro", "sub_1", Value::Null));
+    status(&mut model, "sub_1", "canceled");
+    assert_eq!(shows(&model), ("free", "-", Value::Null), "a real end");
     // Somebody gives another plan, and says that no subscription does.
-    let mut bench = victim(json!("pro"));
-    buy(&mut bench, "sub_s", "price_pro");
-    price(&mut bench, "sub_s", "price_ent");
-    let subject = bench.world.clerk.subjects.get_mut("user_1").unwrap();
+    let mut model = victim(json!("pro"));
+    buy(&mut model, "sub_s", "price_pro");
+    price(&mut model, "sub_s", "price_ent");
+    let subject = model.world.clerk.subjects.get_mut("user_1").unwrap();
     subject.public["plan"] = json!("platinum");
     subject.private.as_object_mut().unwrap().remove("stripe_subscription");
-    status(&mut bench, "sub_s", "canceled");
-    assert_eq!(shows(&bench), ("platinum", "-", Value::Null));
+    status(&mut model, "sub_s", "canceled");
+    assert_eq!(shows(&model), ("platinum", "-", Value::Null));
 }
 
 #[test]
 fn where_nothing_was_there_nothing_is_kept() {
     for plan in [Value::Null, json!("free")] {
-        let mut bench = victim(plan);
-        buy(&mut bench, "sub_s", "price_ent");
-        assert_eq!(shows(&bench), ("enterprise", "sub_s", Value::Null));
-        status(&mut bench, "sub_s", "canceled");
-        assert_eq!(shows(&bench), ("free", "-", Value::Null));
+        let mut model = victim(plan);
+        buy(&mut model, "sub_s", "price_ent");
+        assert_eq!(shows(&model), ("enterprise", "sub_s", Value::Null));
+        status(&mut model, "sub_s", "canceled");
+        assert_eq!(shows(&model), ("free", "-", Value::Null));
     }
 }
 
 #[test]
 fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
     let of_billing = |plan: &str| {
-        let mut bench = Bench::new();
-        bench.world.clerk.add_with("user_1", json!({"plan": plan}), json!({"plan_source": "clerk_billing"}));
-        bench.world.stripe.add_customer("cus_1", &USER);
-        bench
+        let mut model = Model::new();
+        model.world.clerk.add_with("user_1", json!({"plan": plan}), json!({"plan_source": "clerk_billing"}));
+        model.world.stripe.add_customer("cus_1", &USER);
+        model
     };
     // A subscription of the seller's own that pays for less, and ends.
-    let mut bench = of_billing("enterprise");
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    let delivered = bench.deliver_from(event);
-    assert_eq!(shows(&bench), ("enterprise", "-", Value::Null));
+    let mut model = of_billing("enterprise");
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    let delivered = model.deliver_from(event);
+    assert_eq!(shows(&model), ("enterprise", "-", Value::Null));
     assert!(delivered.alarms().contains(&"unread_plan_source"), "{:?}", delivered.alarms());
-    status(&mut bench, "sub_1", "canceled");
-    bench.sync_all(Intent::Apply).unwrap();
-    bench.sync_customer("cus_1", Intent::Apply);
-    assert_eq!(shows(&bench), ("enterprise", "-", Value::Null));
+    status(&mut model, "sub_1", "canceled");
+    model.sync_all(Intent::Apply).unwrap();
+    model.sync_customer("cus_1", Intent::Apply);
+    assert_eq!(shows(&model), ("enterprise", "-", Value::Null));
     // One that pays for more, and ends.
     for plan in ["pro", "free"] {
-        let mut bench = of_billing(plan);
-        let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
-        let delivered = bench.deliver_from(event);
-        assert_eq!(shows(&bench), ("enterprise", "sub_1", before("sub_1", plan)));
+        let mut model = of_billing(plan);
+        let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[]);
+        let delivered = model.deliver_from(event);
+        assert_eq!(shows(&model), ("enterprise", "sub_1", before("sub_1", plan)));
         assert!(!delivered.alarms().contains(&"unread_plan_source"));
-        status(&mut bench, "sub_1", "canceled");
-        assert_eq!(shows(&bench), (plan, "-", Value::Null));
+        status(&mut model, "sub_1", "canceled");
+        assert_eq!(shows(&model), (plan, "-", Value::Null));
     }
     // Raised by a release that reads it, which did not say from what.
-    let mut bench = of_billing("enterprise");
-    bench.world.clerk.subjects.get_mut("user_1").unwrap().private["stripe_subscription"] = json!("sub_9");
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.deliver_from(event);
-    assert_eq!(shows(&bench).0, "enterprise");
+    let mut model = of_billing("enterprise");
+    model.world.clerk.subjects.get_mut("user_1").unwrap().private["stripe_subscription"] = json!("sub_9");
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.deliver_from(event);
+    assert_eq!(shows(&model).0, "enterprise");
     // Stripe's own is lowered as ever.
-    let mut bench = of_billing("enterprise");
-    bench.world.clerk.subjects.get_mut("user_1").unwrap().private["plan_source"] = json!("stripe");
-    bench.roll_out(&document(Value::Null));
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
-    bench.deliver_from(event);
-    assert_eq!(shows(&bench).0, "pro");
+    let mut model = of_billing("enterprise");
+    model.world.clerk.subjects.get_mut("user_1").unwrap().private["plan_source"] = json!("stripe");
+    model.roll_out(&document(Value::Null));
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
+    model.deliver_from(event);
+    assert_eq!(shows(&model).0, "pro");
 }
 
 #[test]
 fn a_stranger_does_not_revive_an_ended_subscription_of_the_victim() {
     // The victim had a plan of its own once; then somebody gave it one by hand.
     let ended = || {
-        let mut bench = victim(json!("free"));
-        bench.world.stripe.add_customer("cus_1", &[]);
-        bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
-        bench.deliver_from(0);
-        status(&mut bench, "sub_1", "canceled");
-        bench.world.clerk.subjects.get_mut("user_1").unwrap().public["plan"] = json!("pro");
-        bench
+        let mut model = victim(json!("free"));
+        model.world.stripe.add_customer("cus_1", &[]);
+        model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+        model.deliver_from(0);
+        status(&mut model, "sub_1", "canceled");
+        model.world.clerk.subjects.get_mut("user_1").unwrap().public["plan"] = json!("pro");
+        model
     };
-    let mut bench = ended();
-    buy(&mut bench, "sub_s", "price_free");
-    assert_eq!(shows(&bench), ("pro", "-", Value::Null), "a newsletter that names the victim");
-    let mut bench = ended();
-    buy(&mut bench, "sub_s", "price_ent");
-    assert_eq!(shows(&bench), ("enterprise", "sub_s", before("sub_s", "pro")));
-    status(&mut bench, "sub_s", "canceled");
-    assert_eq!(shows(&bench), ("pro", "-", Value::Null));
+    let mut model = ended();
+    buy(&mut model, "sub_s", "price_free");
+    assert_eq!(shows(&model), ("pro", "-", Value::Null), "a newsletter that names the victim");
+    let mut model = ended();
+    buy(&mut model, "sub_s", "price_ent");
+    assert_eq!(shows(&model), ("enterprise", "sub_s", before("sub_s", "pro")));
+    status(&mut model, "sub_s", "canceled");
+    assert_eq!(shows(&model), ("pro", "-", Value::Null));
 }

@@ -1,6 +1,6 @@
 //! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no more.
 
-use crate::harness::{Bench, Delivered, FakeMetadata, START_S, document, document_with_plans};
+use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tollgate_core::backfill::{Conclusion, Intent};
@@ -14,21 +14,21 @@ fn earlier() -> String {
 }
 
 /// Somebody whom a gateway that sells Enterprise has given it; the gateway is then one that does not.
-fn rolled_back() -> Bench {
-    let mut bench = Bench::new();
-    bench.world.clerk.add("user_1");
-    bench.world.stripe.clock_s = START_S - 60;
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &USER);
-    bench.deliver_from(0);
-    assert_eq!(shows(&bench), ("enterprise", "sub_1"));
-    bench.roll_out(&earlier());
-    bench
+fn rolled_back() -> Model {
+    let mut model = Model::new();
+    model.world.clerk.add("user_1");
+    model.world.stripe.clock_s = START_S - 60;
+    model.world.stripe.add_customer("cus_1", &[]);
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &USER);
+    model.deliver_from(0);
+    assert_eq!(shows(&model), ("enterprise", "sub_1"));
+    model.roll_out(&earlier());
+    model
 }
 
 /// The plan, and what granted it.
-fn shows(bench: &Bench) -> (&str, &str) {
-    let subject = &bench.world.clerk.subjects["user_1"];
+fn shows(model: &Model) -> (&str, &str) {
+    let subject = &model.world.clerk.subjects["user_1"];
     (subject.plan().unwrap_or("-"), subject.granted_by().unwrap_or("-"))
 }
 
@@ -46,66 +46,66 @@ fn alarms(conclusions: &[Conclusion], alarm: &str) -> Vec<Value> {
 }
 
 /// What happens at Stripe; the event of it.
-type Happening = fn(&mut Bench) -> usize;
+type Happening = fn(&mut Model) -> usize;
 
 #[test]
 fn it_is_kept_while_its_subscription_grants() {
     let happenings: [(&str, Happening); 6] = [
-        ("a change of the customer", |bench| {
+        ("a change of the customer", |model| {
             let change = |metadata: &mut FakeMetadata| drop(metadata.insert("x".into(), "y".into()));
-            bench.world.stripe.change_customer("cus_1", change).unwrap()
+            model.world.stripe.change_customer("cus_1", change).unwrap()
         }),
-        ("another customer buys a lower plan", |bench| {
-            bench.world.stripe.add_customer("cus_2", &[]);
-            bench.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &USER)
+        ("another customer buys a lower plan", |model| {
+            model.world.stripe.add_customer("cus_2", &[]);
+            model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &USER)
         }),
-        ("a newsletter", |bench| bench.world.stripe.add_subscription("sub_2", "cus_1", "price_new", &USER)),
-        ("a stranger's payment link", |bench| {
-            bench.world.stripe.add_customer("cus_s", &[]);
-            bench.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
-            bench.world.stripe.add_session("sub_s", &[], Some("user_1"))
+        ("a newsletter", |model| model.world.stripe.add_subscription("sub_2", "cus_1", "price_new", &USER)),
+        ("a stranger's payment link", |model| {
+            model.world.stripe.add_customer("cus_s", &[]);
+            model.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
+            model.world.stripe.add_session("sub_s", &[], Some("user_1"))
         }),
-        ("another lower plan ends", |bench| {
-            let first = bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER);
-            bench.deliver_from(first);
-            bench.world.stripe.set_status("sub_2", "canceled").unwrap()
+        ("another lower plan ends", |model| {
+            let first = model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER);
+            model.deliver_from(first);
+            model.world.stripe.set_status("sub_2", "canceled").unwrap()
         }),
-        ("a second item", |bench| {
+        ("a second item", |model| {
             let items = vec!["price_pro".to_owned(), "price_ent".to_owned()];
-            bench.world.stripe.change_subscription("sub_1", |s| s.prices = items).unwrap()
+            model.world.stripe.change_subscription("sub_1", |s| s.prices = items).unwrap()
         }),
     ];
     for (why, happen) in happenings {
-        let mut bench = rolled_back();
-        let event = happen(&mut bench);
-        let delivered = bench.deliver(event);
-        assert_eq!(delivered.answer(), (200, "processed"), "{why}");
+        let mut model = rolled_back();
+        let event = happen(&mut model);
+        let delivered = model.deliver(event);
+        assert_eq!(delivered.response(), (200, "processed"), "{why}");
         assert_eq!(delivered.body["plan"], "enterprise", "{why}");
-        assert_eq!(shows(&bench), ("enterprise", "sub_1"), "{why}");
+        assert_eq!(shows(&model), ("enterprise", "sub_1"), "{why}");
         assert_eq!(actions(&delivered), Vec::<&str>::new(), "{why}");
         let line = delivered.lines.iter().find(|line| line["alarm"] == "unknown_plan").expect(why);
         let detail = line["detail"].as_str().unwrap();
         assert_eq!(line["subject"], "user_1", "{why}");
         assert!(detail.contains("enterprise") && detail.contains("sub_1"), "{why}: {detail}");
-        bench.roll_out(&document(Value::Null));
-        assert_eq!(bench.deliver(event).answer(), (200, "processed"), "{why}");
-        assert_eq!(shows(&bench), ("enterprise", "sub_1"), "{why}: a gateway that sells it");
+        model.roll_out(&document(Value::Null));
+        assert_eq!(model.deliver(event).response(), (200, "processed"), "{why}");
+        assert_eq!(shows(&model), ("enterprise", "sub_1"), "{why}: a gateway that sells it");
     }
 }
 
 #[test]
 fn what_is_shown_of_its_subscription_follows_stripe() {
-    let mut bench = rolled_back();
-    let first = bench.world.stripe.events.len();
-    bench.world.stripe.fail_payment("sub_1", "subscription_cycle");
-    let delivered = bench.deliver(first);
-    assert_eq!((shows(&bench), actions(&delivered)), (("enterprise", "sub_1"), vec!["status_updated"]));
-    let note = &bench.world.clerk.subjects["user_1"].public["subscription"];
+    let mut model = rolled_back();
+    let first = model.world.stripe.events.len();
+    model.world.stripe.fail_payment("sub_1", "subscription_cycle");
+    let delivered = model.deliver(first);
+    assert_eq!((shows(&model), actions(&delivered)), (("enterprise", "sub_1"), vec!["status_updated"]));
+    let note = &model.world.clerk.subjects["user_1"].public["subscription"];
     assert!(note["grace_until"].is_u64(), "{note}");
     // It ends with its grace, though nobody here knows the plan.
-    bench.world.now = bench.world.now.plus(Duration::from_secs(15 * 86_400));
-    let conclusions = bench.sync_all(Intent::Apply).unwrap();
-    assert_eq!(shows(&bench), ("free", "-"));
+    model.world.now = model.world.now.plus(Duration::from_secs(15 * 86_400));
+    let conclusions = model.sync_all(Intent::Apply).unwrap();
+    assert_eq!(shows(&model), ("free", "-"));
     assert_eq!(alarms(&conclusions, "unknown_plan"), Vec::<Value>::new());
 }
 
@@ -133,11 +133,11 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
         ),
     ];
     for (why, happen, plan, action) in ends {
-        let mut bench = rolled_back();
-        let event = happen(&mut bench);
-        let delivered = bench.deliver(event);
-        assert_eq!(delivered.answer(), (200, "processed"), "{why}");
-        assert_eq!(bench.plan("user_1"), Some(plan), "{why}");
+        let mut model = rolled_back();
+        let event = happen(&mut model);
+        let delivered = model.deliver(event);
+        assert_eq!(delivered.response(), (200, "processed"), "{why}");
+        assert_eq!(model.plan("user_1"), Some(plan), "{why}");
         assert_eq!(actions(&delivered), [action], "{why}");
         assert_eq!(delivered.audit()[0]["old_plan"], "enterprise", "{why}");
     }
@@ -146,12 +146,12 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
 #[test]
 fn an_unknown_status_keeps_it_too() {
     for (gateway, plan) in [(earlier(), "enterprise"), (document(Value::Null), "enterprise")] {
-        let mut bench = rolled_back();
-        bench.roll_out(&gateway);
-        let event = bench.world.stripe.set_status("sub_1", "on_hold").unwrap();
-        bench.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER);
-        let delivered = bench.deliver_from(event);
-        assert_eq!(shows(&bench), (plan, "sub_1"));
+        let mut model = rolled_back();
+        model.roll_out(&gateway);
+        let event = model.world.stripe.set_status("sub_1", "on_hold").unwrap();
+        model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER);
+        let delivered = model.deliver_from(event);
+        assert_eq!(shows(&model), (plan, "sub_1"));
         assert!(delivered.alarms().contains(&"unknown_status"), "{:?}", delivered.alarms());
     }
 }
@@ -159,20 +159,20 @@ fn an_unknown_status_keeps_it_too() {
 #[test]
 fn the_command_keeps_it_and_says_so() {
     // As granted by a subscription, and as given by hand to somebody of whom Stripe knows nothing.
-    let mut bench = rolled_back();
-    bench.world.clerk.add_with("user_2", json!({"plan": "enterprise"}), json!({}));
-    let writes = bench.world.clerk.writes;
+    let mut model = rolled_back();
+    model.world.clerk.add_with("user_2", json!({"plan": "enterprise"}), json!({}));
+    let writes = model.world.clerk.writes;
     for intent in [Intent::Rehearse, Intent::Apply] {
-        let conclusions = bench.sync_all(intent).unwrap();
+        let conclusions = model.sync_all(intent).unwrap();
         assert_eq!(conclusions.len(), 2, "whoever may have a paid plan is looked at");
-        assert_eq!(bench.world.clerk.writes, writes, "{intent:?}");
+        assert_eq!(model.world.clerk.writes, writes, "{intent:?}");
         assert!(conclusions.iter().all(|conclusion| conclusion.outcomes[0].change.is_none()), "{intent:?}");
         assert_eq!(alarms(&conclusions, "unknown_plan").len(), 2, "{intent:?}");
         assert_eq!(lines_of_audit(&conclusions), 0, "{intent:?}");
     }
-    bench.sync_subject("user_1", Intent::Apply);
-    bench.sync_customer("cus_1", Intent::Apply);
-    assert_eq!(bench.world.clerk.writes, writes);
+    model.sync_subject("user_1", Intent::Apply);
+    model.sync_customer("cus_1", Intent::Apply);
+    assert_eq!(model.world.clerk.writes, writes);
 }
 
 fn lines_of_audit(conclusions: &[Conclusion]) -> usize {
@@ -183,22 +183,22 @@ fn lines_of_audit(conclusions: &[Conclusion]) -> usize {
 #[test]
 fn a_plan_of_another_naming_scheme_gives_way_to_what_is_sold() {
     // Written by code of before: no subscription stands beside it.
-    let mut bench = Bench::new();
-    bench.world.clerk.add_with("user_1", json!({"plan": "Pro_v1"}), json!({}));
-    bench.world.stripe.add_customer("cus_1", &[]);
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
-    let delivered = bench.deliver(event);
-    assert_eq!((shows(&bench), actions(&delivered)), (("pro", "sub_1"), vec!["created"]));
+    let mut model = Model::new();
+    model.world.clerk.add_with("user_1", json!({"plan": "Pro_v1"}), json!({}));
+    model.world.stripe.add_customer("cus_1", &[]);
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
+    let delivered = model.deliver(event);
+    assert_eq!((shows(&model), actions(&delivered)), (("pro", "sub_1"), vec!["created"]));
 }
 
 #[test]
 fn a_stranger_changes_nothing_about_a_plan_that_somebody_gave_by_hand() {
-    let mut bench = Bench::new();
-    bench.world.clerk.add_with("user_1", json!({"plan": "platinum"}), json!({}));
-    bench.world.stripe.add_customer("cus_s", &[]);
-    bench.world.stripe.add_subscription("sub_s", "cus_s", "price_ent", &[]);
-    bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
-    let delivered = bench.deliver_from(0);
-    assert_eq!((shows(&bench), actions(&delivered)), (("platinum", "-"), vec![]));
+    let mut model = Model::new();
+    model.world.clerk.add_with("user_1", json!({"plan": "platinum"}), json!({}));
+    model.world.stripe.add_customer("cus_s", &[]);
+    model.world.stripe.add_subscription("sub_s", "cus_s", "price_ent", &[]);
+    model.world.stripe.add_session("sub_s", &[], Some("user_1"));
+    let delivered = model.deliver_from(0);
+    assert_eq!((shows(&model), actions(&delivered)), (("platinum", "-"), vec![]));
     assert!(delivered.alarms().contains(&"unknown_plan"));
 }

@@ -1,7 +1,7 @@
 //! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and only
 //! what could change that holds the event up.
 
-use crate::harness::{Bench, FakeMetadata, is_to};
+use crate::harness::{FakeMetadata, Model, is_to};
 use serde_json::json;
 use tollgate_core::backfill::Intent;
 use tollgate_driver::CalloutResult;
@@ -10,77 +10,77 @@ const USER: (&str, &str) = ("clerk_user_id", "user_1");
 const WAITS: (u16, &str) = (503, "unmapped_price");
 const IS_DONE: (u16, &str) = (200, "processed");
 
-fn bench() -> Bench {
-    let mut bench = Bench::configured(json!({"unmapped_price": "retry"}));
-    ["user_1", "org_1"].iter().for_each(|subject| bench.world.clerk.add(subject));
-    bench.world.stripe.add_customer("cus_1", &[]);
-    bench
+fn model() -> Model {
+    let mut model = Model::configured(json!({"unmapped_price": "retry"}));
+    ["user_1", "org_1"].iter().for_each(|subject| model.world.clerk.add(subject));
+    model.world.stripe.add_customer("cus_1", &[]);
+    model
 }
 
 #[test]
 fn a_new_price_is_waited_for_and_counts_once_it_is_mapped() {
-    let mut bench = bench();
-    let event = bench.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[USER]);
+    let mut model = model();
+    let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[USER]);
     for _ in 0..2 {
-        let delivered = bench.deliver(event);
-        assert_eq!((delivered.answer(), bench.plan("user_1")), (WAITS, Some("free")));
+        let delivered = model.deliver(event);
+        assert_eq!((delivered.response(), model.plan("user_1")), (WAITS, Some("free")));
         assert!(delivered.alarms().contains(&"unmapped_price") && delivered.header("retry-after").is_some());
     }
-    bench.world.stripe.prices.get_mut("price_new").unwrap().metadata.insert("plan".into(), "pro".into());
-    assert_eq!((bench.deliver(event).answer(), bench.plan("user_1")), (IS_DONE, Some("pro")));
+    model.world.stripe.prices.get_mut("price_new").unwrap().metadata.insert("plan".into(), "pro".into());
+    assert_eq!((model.deliver(event).response(), model.plan("user_1")), (IS_DONE, Some("pro")));
 }
 
 #[test]
 fn a_newsletter_keeps_no_plan_alive_that_ended() {
-    let mut bench = bench();
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[USER]);
-    bench.deliver_from(0);
-    let newsletter = bench.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
-    assert_eq!(bench.deliver(newsletter).answer(), IS_DONE, "there is no higher plan that it could give");
-    let event = bench.world.stripe.set_status("sub_1", "canceled").unwrap();
-    let delivered = bench.deliver(event);
-    assert_eq!((delivered.answer(), bench.plan("user_1")), (WAITS, Some("free")));
+    let mut model = model();
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[USER]);
+    model.deliver_from(0);
+    let newsletter = model.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
+    assert_eq!(model.deliver(newsletter).response(), IS_DONE, "there is no higher plan that it could give");
+    let event = model.world.stripe.set_status("sub_1", "canceled").unwrap();
+    let delivered = model.deliver(event);
+    assert_eq!((delivered.response(), model.plan("user_1")), (WAITS, Some("free")));
     assert_eq!(delivered.audit()[0]["audit"], "deactivated");
-    assert_eq!(bench.deliver(event).answer(), WAITS, "the same once more, and nothing is written");
-    assert_eq!(bench.world.clerk.writes, 2);
+    assert_eq!(model.deliver(event).response(), WAITS, "the same once more, and nothing is written");
+    assert_eq!(model.world.clerk.writes, 2);
 }
 
 #[test]
 fn a_strangers_subscription_holds_up_nobodys_upgrade() {
-    let mut bench = bench();
-    bench.world.stripe.add_customer("cus_s", &[]);
-    bench.world.stripe.add_subscription("sub_s", "cus_s", "price_new", &[]);
-    let stranger = bench.world.stripe.add_session("sub_s", &[], Some("user_1"));
-    let delivered = bench.deliver(stranger);
-    assert_eq!((delivered.answer(), delivered.alarms()), (IS_DONE, vec!["unmapped_price"]));
+    let mut model = model();
+    model.world.stripe.add_customer("cus_s", &[]);
+    model.world.stripe.add_subscription("sub_s", "cus_s", "price_new", &[]);
+    let stranger = model.world.stripe.add_session("sub_s", &[], Some("user_1"));
+    let delivered = model.deliver(stranger);
+    assert_eq!((delivered.response(), delivered.alarms()), (IS_DONE, vec!["unmapped_price"]));
     for (price, plan) in [("price_pro", "pro"), ("price_ent", "enterprise")] {
-        let first = bench.world.stripe.events.len();
-        bench.world.stripe.add_subscription(&format!("sub_{plan}"), "cus_1", price, &[USER]);
-        assert_eq!((bench.deliver_from(first).answer(), bench.plan("user_1")), (IS_DONE, Some(plan)));
+        let first = model.world.stripe.events.len();
+        model.world.stripe.add_subscription(&format!("sub_{plan}"), "cus_1", price, &[USER]);
+        assert_eq!((model.deliver_from(first).response(), model.plan("user_1")), (IS_DONE, Some(plan)));
     }
 }
 
 #[test]
 fn the_plan_that_a_new_price_keeps_is_waited_for_whatever_it_is() {
     for (price, plan) in [("price_pro", "pro"), ("price_ent", "enterprise")] {
-        let mut bench = bench();
-        bench.world.stripe.add_subscription("sub_1", "cus_1", price, &[USER]);
-        bench.deliver_from(0);
-        let event = bench.world.stripe.set_price("sub_1", "price_new").unwrap();
-        assert_eq!((bench.deliver(event).answer(), bench.plan("user_1")), (WAITS, Some(plan)));
+        let mut model = model();
+        model.world.stripe.add_subscription("sub_1", "cus_1", price, &[USER]);
+        model.deliver_from(0);
+        let event = model.world.stripe.set_price("sub_1", "price_new").unwrap();
+        assert_eq!((model.deliver(event).response(), model.plan("user_1")), (WAITS, Some(plan)));
     }
 }
 
 #[test]
 fn the_command_writes_what_is_known_and_then_fails() {
-    let mut bench = bench();
-    bench.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER]);
-    bench.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
-    let rehearsed = bench.sync_customer("cus_1", Intent::Rehearse);
-    assert!(rehearsed.outcomes[0].change.is_some() && bench.written().is_empty());
-    let conclusion = bench.sync_customer("cus_1", Intent::Apply);
+    let mut model = model();
+    model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER]);
+    model.world.stripe.add_subscription("sub_n", "cus_1", "price_new", &[USER]);
+    let rehearsed = model.sync_customer("cus_1", Intent::Rehearse);
+    assert!(rehearsed.outcomes[0].change.is_some() && model.written().is_empty());
+    let conclusion = model.sync_customer("cus_1", Intent::Apply);
     assert_eq!(conclusion.failure.map(|failure| failure.code), Some("unmapped_price"));
-    assert_eq!(bench.plan("user_1"), Some("pro"));
+    assert_eq!(model.plan("user_1"), Some("pro"));
     assert!(conclusion.outcomes[0].change.is_some());
 }
 
@@ -105,23 +105,23 @@ fn what_fails_for_one_subject_keeps_no_other_from_its_plan() {
     ];
     for (why, price, fails, want) in cases {
         for order in [false, true] {
-            let mut bench = bench();
+            let mut model = model();
             if want.1 == "subject_missing" {
-                bench.world.clerk.subjects.remove("user_1");
+                model.world.clerk.subjects.remove("user_1");
             }
             let mut two = [("sub_1", price, USER), ("sub_2", "price_ent", ("clerk_org_id", "org_1"))];
             if order {
                 two.reverse();
             }
             for (id, price, owner) in two {
-                bench.world.stripe.add_subscription(id, "cus_1", price, &[owner]);
+                model.world.stripe.add_subscription(id, "cus_1", price, &[owner]);
             }
             let touch = |metadata: &mut FakeMetadata| drop(metadata.insert("a".into(), "b".into()));
-            let event = bench.world.stripe.change_customer("cus_1", touch).unwrap();
-            bench.fails = fails;
-            let delivered = bench.deliver(event);
+            let event = model.world.stripe.change_customer("cus_1", touch).unwrap();
+            model.fails = fails;
+            let delivered = model.deliver(event);
             assert_eq!(
-                (delivered.answer(), bench.plan("org_1")),
+                (delivered.response(), model.plan("org_1")),
                 (want, Some("enterprise")),
                 "{why}, {order}"
             );

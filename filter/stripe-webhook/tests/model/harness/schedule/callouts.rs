@@ -2,8 +2,8 @@
 
 use super::Schedule;
 use crate::harness::expected::{PLANS, rank_of_plan};
-use crate::harness::response::FakeAnswer;
-use crate::harness::world::{ModelWorld, changes_something, parts};
+use crate::harness::response::FakeResponse;
+use crate::harness::world::{World, changes_something, parts};
 use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
@@ -72,7 +72,8 @@ impl Schedule {
         }
         let fault = self.random.below(7);
         self.log(|| format!("chain {chain}: fault {fault} of {:?}", callout.request));
-        let broken = |status: u16| FakeAnswer::of(status, r#"{"error":{"type":"api_error"}}"#.into()).into();
+        let broken =
+            |status: u16| FakeResponse::new(status, r#"{"error":{"type":"api_error"}}"#.into()).into();
         Ok(match fault {
             0 | 1 => {
                 if changes_something(callout) {
@@ -99,17 +100,17 @@ impl Schedule {
         &mut self,
         callout: &Callout,
         since: impl Fn(&str) -> usize,
-    ) -> Result<FakeAnswer, String> {
+    ) -> Result<FakeResponse, String> {
         if !changes_something(callout) {
-            return Ok(self.world.answer(callout));
+            return Ok(self.world.respond(callout));
         }
         let subject = subject_of(callout);
-        let plan = |world: &ModelWorld| {
+        let plan = |world: &World| {
             let record = subject.as_ref().and_then(|subject| world.clerk.subjects.get(subject));
             rank_of_plan(record.and_then(|record| record.plan()))
         };
         let before = plan(&self.world);
-        let answer = self.world.answer(callout);
+        let answer = self.world.respond(callout);
         let after = plan(&self.world);
         self.log_effect(callout, &answer);
         if let Some(subject) = subject.filter(|_| after < before)
@@ -123,7 +124,7 @@ impl Schedule {
         Ok(answer)
     }
 
-    pub(super) fn log_effect(&mut self, callout: &Callout, answer: &FakeAnswer) {
+    pub(super) fn log_effect(&mut self, callout: &Callout, answer: &FakeResponse) {
         let (method, path, _, body) = parts(callout);
         self.log(|| format!("{method} {path} {} -> {}", body.escape_ascii(), answer.body));
     }

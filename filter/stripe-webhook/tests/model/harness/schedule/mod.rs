@@ -10,7 +10,7 @@ use crate::harness::final_state;
 use crate::harness::gateway::Replica;
 use crate::harness::history::History;
 use crate::harness::random::Random;
-use crate::harness::world::ModelWorld;
+use crate::harness::world::World;
 use callouts::Orphan;
 use deliveries::{Chain, Running, State};
 use serde_json::Value;
@@ -30,7 +30,7 @@ const STEPS_MAX_WITH_A_FULL_LIST: usize = 100_000;
 /// One run of everything from a seed.
 pub(crate) struct Schedule {
     random: Random,
-    pub(crate) world: ModelWorld,
+    pub(crate) world: World,
     /// The worker threads, each with its process.
     replicas: Vec<(usize, Replica)>,
     chains: Vec<Chain>,
@@ -52,8 +52,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(crate) fn new(seed: u64, document: &str, traced: bool) -> Self {
         let mut random = Random::from_seed(seed);
-        let temper = Temper::of(&mut random, &mut Random::from_seed(!seed));
-        let mut world = ModelWorld::new();
+        let temper = Temper::new(&mut random, &mut Random::from_seed(!seed));
+        let mut world = World::new();
         SUBJECTS.iter().for_each(|subject| world.clerk.add(subject));
         // Three machines, or two of which one has two worker threads.
         let replicas = match random.percent(50) {
@@ -132,7 +132,7 @@ impl Schedule {
         if self.temper.emptied_percent > 0 || self.temper.begins_with_a_full_list {
             self.touch_all()?;
         }
-        final_state::of_the_end(&self.world)
+        final_state::check(&self.world)
     }
 
     /// Nothing fails any more; Stripe retries until it is content.

@@ -26,7 +26,7 @@ pub(crate) struct Temper {
 
 impl Temper {
     /// `others` decides on what a seed's schedule has beside its own steps, which stay the same without it.
-    pub(crate) fn of(random: &mut Random, others: &mut Random) -> Self {
+    pub(crate) fn new(random: &mut Random, others: &mut Random) -> Self {
         Temper {
             subjects: random.pick(&[1, 1, 2, 3]),
             changes: 2 + random.below(5),

@@ -29,8 +29,6 @@ pub(crate) struct Stripe {
     pub(crate) events: Vec<FakeEvent>,
     /// The time of the next thing that is made, in seconds.
     pub(crate) clock_s: u64,
-    /// How often anything changed.
-    pub(crate) changes: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -126,7 +124,6 @@ impl Stripe {
 
     fn tick(&mut self) -> u64 {
         self.clock_s += 1;
-        self.changes += 1;
         self.clock_s
     }
 
@@ -284,12 +281,12 @@ impl Stripe {
         previous: &str,
         names: BTreeSet<String>,
     ) -> usize {
-        let place = self.events.len();
+        let index = self.events.len();
         let body = format!(
-            r#"{{"id":"evt_{place}","object":"event","type":"{kind}","created":{},"livemode":true,"data":{{"object":{object},"previous_attributes":{previous}}}}}"#,
+            r#"{{"id":"evt_{index}","object":"event","type":"{kind}","created":{},"livemode":true,"data":{{"object":{object},"previous_attributes":{previous}}}}}"#,
             self.clock_s
         );
         self.events.push(FakeEvent { body, names });
-        place
+        index
     }
 }
