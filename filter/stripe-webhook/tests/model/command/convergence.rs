@@ -1,5 +1,5 @@
-//! The law of the command: whatever events were lost, once everyone was brought in line Clerk holds the truth, and asking
-//! again writes nothing.
+//! The law of the command: whatever events were lost, once everyone was brought in line Clerk holds the truth, and
+//! asking again writes nothing.
 
 use crate::harness::{Model, Random, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;

@@ -1,5 +1,5 @@
-//! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes nothing away
-//! (DESIGN §3.13).
+//! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes
+//! nothing away (DESIGN §3.13).
 
 use crate::harness::{FakeResponse, Model, START_S, is_to, parts};
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of strangers.
+//! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of
+//! strangers.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! A restricted key at Stripe that lacks one permission: what is refused is named, and what can be done without it is.
+//! A restricted key at Stripe that lacks one permission: what is refused is named, and what can be done without it
+//! is.
 
 use crate::harness::{Delivered, FakeResponse, Model, is_to};
 use tollgate_core::http::Callout;

@@ -1,4 +1,4 @@
-//! What people and Stripe do at random: buy, pay, fail to pay, change, cancel, move, delete.
+//! Random changes at Stripe: buy, pay, fail to pay, change, cancel, move, delete.
 
 use super::expected;
 use super::random::Random;
@@ -14,30 +14,31 @@ const UNMAPPED: &str = "price_new";
 /// How the ids of those begin that only fill a list.
 pub(crate) const FILLER_CUSTOMER: &str = "cus_f";
 pub(crate) const FILLER_SUBSCRIPTION: &str = "sub_f";
-const CUSTOMERS_MAX: usize = 4;
-const SUBSCRIPTIONS_MAX: usize = 6;
+const CUSTOMER_COUNT_MAX: usize = 4;
+const SUBSCRIPTION_COUNT_MAX: usize = 6;
 
 fn key(subject: &str) -> &'static str {
     if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
 }
 
-/// One change. `odd` says whether there may be many items, and such as map to nothing; `may_move` says whether ownership may move away from those: see the laws in `convergence`.
+/// One change. `unusual` says whether there may be many items, and such as map to nothing; `may_move` says whether
+/// ownership may move away from those: see the laws in `convergence`.
 pub(crate) fn change(
     stripe: &mut Stripe,
     random: &mut Random,
     subjects: &[&'static str],
-    odd: bool,
+    unusual: bool,
     may_move: impl Fn(&BTreeSet<String>) -> bool,
 ) {
     match random.below(100) {
-        0..=14 => add_customer(stripe, random, subjects, odd),
-        15..=44 => buy(stripe, random, subjects, odd),
+        0..=14 => add_customer(stripe, random, subjects, unusual),
+        15..=44 => buy(stripe, random, subjects, unusual),
         45..=64 => change_status(stripe, random),
         65..=82 => {
             if let Some(id) = any_subscription(stripe, random) {
                 let price = random.pick(&PRICES);
                 // Stripe shows ten items of a subscription.
-                let addons = if odd && random.percent(25) { 9 + random.below(11) } else { 0 };
+                let addons = if unusual && random.percent(25) { 9 + random.below(11) } else { 0 };
                 let addons = std::iter::repeat_n("price_addon", addons);
                 let prices = addons.chain([price]).map(str::to_owned).collect();
                 stripe.change_subscription(&id, |subscription| subscription.prices = prices);
@@ -55,10 +56,10 @@ pub(crate) fn change(
     }
 }
 
-fn add_customer(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], odd: bool) {
+fn add_customer(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], unusual: bool) {
     let fillers = stripe.customers.keys().filter(|id| id.starts_with(FILLER_CUSTOMER)).count();
-    if stripe.customers.len() - fillers >= CUSTOMERS_MAX {
-        return buy(stripe, random, subjects, odd);
+    if stripe.customers.len() - fillers >= CUSTOMER_COUNT_MAX {
+        return buy(stripe, random, subjects, unusual);
     }
     let id = format!("cus_{}", stripe.customers.len());
     let subject = random.pick(subjects);
@@ -66,25 +67,31 @@ fn add_customer(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static s
         true => stripe.add_customer(&id, &[(key(subject), subject)]),
         false => stripe.add_customer(&id, &[]),
     }
-    buy_for(stripe, random, subjects, &id, odd);
+    buy_for(stripe, random, subjects, &id, unusual);
 }
 
-fn buy(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], odd: bool) {
+fn buy(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], unusual: bool) {
     match any_customer(stripe, random) {
-        Some(customer) => buy_for(stripe, random, subjects, &customer, odd),
-        None => add_customer(stripe, random, subjects, odd),
+        Some(customer) => buy_for(stripe, random, subjects, &customer, unusual),
+        None => add_customer(stripe, random, subjects, unusual),
     }
 }
 
 /// A new subscription, whose it is being said in one of the ways in which that can be said.
-fn buy_for(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], customer: &str, odd: bool) {
+fn buy_for(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    subjects: &[&'static str],
+    customer: &str,
+    unusual: bool,
+) {
     let fillers = stripe.subscriptions.keys().filter(|id| id.starts_with(FILLER_SUBSCRIPTION)).count();
-    if stripe.subscriptions.len() - fillers >= SUBSCRIPTIONS_MAX {
+    if stripe.subscriptions.len() - fillers >= SUBSCRIPTION_COUNT_MAX {
         return;
     }
     let id = format!("sub_{}", stripe.subscriptions.len());
     let subject = random.pick(subjects);
-    let price = if odd && random.percent(10) { UNMAPPED } else { random.pick(&PRICES) };
+    let price = if unusual && random.percent(10) { UNMAPPED } else { random.pick(&PRICES) };
     match random.below(9) {
         0..=2 => drop(stripe.add_subscription(&id, customer, price, &[(key(subject), subject)])),
         3..=4 => {
@@ -103,7 +110,7 @@ fn change_status(stripe: &mut Stripe, random: &mut Random) {
     let Some(id) = any_subscription(stripe, random) else { return };
     match random.below(10) {
         0..=4 => drop(stripe.set_status(&id, "canceled")),
-        // What a renewal was for that nobody has mapped is told by no state of Stripe's, only by what was seen before.
+        // What a renewal was for that nobody has mapped follows from no state of Stripe's, only from an earlier one.
         5 if stripe.subscriptions[&id].prices.iter().any(|price| price == UNMAPPED) => {}
         5 => drop(stripe.fail_payment(&id, "subscription_cycle")),
         6 => drop(stripe.set_status(&id, "unpaid")),
@@ -153,8 +160,8 @@ fn move_customer(
     });
 }
 
-/// A gateway of the release before notes what a session says, as it did: metadata of the session under the seller's keys on
-/// the subscription and on a customer without any, a reference on the subscription beside its mark.
+/// A gateway of the release before notes what a session says, as it did: metadata of the session under the seller's
+/// keys on the subscription and on a customer without any, a reference on the subscription beside its mark.
 fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {
     let Some(id) = any_subscription(stripe, random) else { return };
     let found = &stripe.subscriptions[&id];

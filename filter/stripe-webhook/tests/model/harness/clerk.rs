@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// How many customers a record lists at most.
 pub(crate) const LISTED_CUSTOMERS_MAX: usize = 20;
 
-/// What is so at Clerk at one moment.
+/// Clerk's state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clerk {
     pub(crate) subjects: BTreeMap<String, FakeSubject>,
@@ -34,7 +34,7 @@ impl FakeSubject {
         self.public.get("subscription").and_then(|note| note.get("status")).and_then(Value::as_str)
     }
 
-    /// The keys of one of the maps of customers.
+    /// Returns the keys of one of the maps of customers.
     pub(crate) fn customers(&self, name: &str) -> Vec<&str> {
         let map = self.private.get(name).and_then(Value::as_object);
         map.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
@@ -50,14 +50,14 @@ impl Clerk {
         self.subjects.insert(id.to_owned(), FakeSubject { public, private });
     }
 
-    /// Code of others empties the list of a subject's customers.
+    /// Empties the list of a subject's customers, as other code might.
     pub(crate) fn empty_list(&mut self, id: &str) {
         if let Some(private) = self.subjects.get_mut(id).and_then(|subject| subject.private.as_object_mut()) {
             private.insert("stripe_customers".to_owned(), json!({}));
         }
     }
 
-    /// Answers a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
+    /// Responds to a request to `/v1/users`, `/v1/users/{id}`, `…/metadata`, or the same of organizations.
     pub(crate) fn respond(&mut self, method: &str, path: &str, query: &str, body: &[u8]) -> FakeResponse {
         let segments: Vec<&str> = path.trim_start_matches("/v1/").split('/').collect();
         if let [kind] = segments.as_slice() {
@@ -103,7 +103,7 @@ fn shown(id: &str, subject: &FakeSubject) -> Value {
     json!({"id": id, "public_metadata": subject.public, "private_metadata": subject.private})
 }
 
-/// Objects are merged at every depth, null removes a key, all else replaces.
+/// Merges a patch: objects at every depth, null removes a key, all else replaces.
 fn merge(into: &mut Value, patch: Option<&Value>) {
     let Some(patch) = patch else { return };
     let Value::Object(members) = patch else {

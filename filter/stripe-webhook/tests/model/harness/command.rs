@@ -1,4 +1,4 @@
-//! What the command does, from its beginning to its end: a census, and a reconciliation of each whom it found.
+//! Runs of `tollgate sync`: a census, then a reconciliation of each candidate.
 
 use super::model::Model;
 use super::world::parts;
@@ -13,7 +13,7 @@ use tollgate_core::machine::CallId;
 use tollgate_driver::CalloutResult;
 
 impl Model {
-    /// Who there is.
+    /// Runs a census.
     pub(crate) fn census(&mut self, scope: Scope) -> Result<CensusResult, BackfillError> {
         let (mut census, calls) = Census::begin(&self.command, scope);
         let mut waiting = VecDeque::from(calls);
@@ -26,7 +26,7 @@ impl Model {
         }
     }
 
-    /// One reconciliation.
+    /// Runs one reconciliation.
     pub(crate) fn reconcile(&mut self, target: Target, intent: Intent) -> Conclusion {
         let begun = Reconciliation::begin(&self.command, self.world.now, target, intent);
         let (mut reconciliation, mut next) = begun.unwrap();
@@ -42,13 +42,13 @@ impl Model {
         }
     }
 
-    /// `tollgate sync --all`.
+    /// Runs `tollgate sync --all`.
     pub(crate) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, BackfillError> {
         let people = self.census(Scope::All)?;
         Ok(people.candidates.into_iter().map(|candidate| self.reconcile(target(candidate), intent)).collect())
     }
 
-    /// `tollgate sync --subject …`.
+    /// Runs `tollgate sync --subject …`.
     pub(crate) fn sync_subject(&mut self, subject: &str, intent: Intent) -> Conclusion {
         let subject = Subject::parse(subject).unwrap();
         let people = self.census(Scope::Subject(subject)).unwrap();
@@ -56,7 +56,7 @@ impl Model {
         self.reconcile(target(candidate), intent)
     }
 
-    /// `tollgate sync --customer …`.
+    /// Runs `tollgate sync --customer …`.
     pub(crate) fn sync_customer(&mut self, customer: &str, intent: Intent) -> Conclusion {
         self.reconcile(Target::Customer(CustomerId::parse(customer).unwrap()), intent)
     }
@@ -69,7 +69,7 @@ impl Model {
         (call, result.unwrap_or_else(|| self.world.respond(&callout).into()))
     }
 
-    /// The callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.
+    /// Returns the callouts so far that change something, as `PATCH /v1/users/user_1/metadata {…}`.
     pub(crate) fn written(&self) -> Vec<String> {
         let line = |callout: &Callout| {
             let (method, path, _, body) = parts(callout);
@@ -79,7 +79,7 @@ impl Model {
     }
 }
 
-/// As the command asks for a candidate unless it is told otherwise.
+/// Returns the target of a candidate, as the command has it by default.
 fn target(candidate: Candidate) -> Target {
     let Candidate { subject, customers, trusted } = candidate;
     Target::Subject { subject, customers, trusted }

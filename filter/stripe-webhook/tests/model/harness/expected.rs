@@ -1,4 +1,5 @@
-//! The truth, worked out from the model of Stripe alone and in the plainest way: no record, no history, no rounds.
+//! What Clerk should show, computed from Stripe's state alone and in the simplest way: no record, no history, no
+//! rounds.
 
 use super::stripe::{FORMER_MARK_KEY, FakeCustomer, FakeMetadata, FakeSubscription, Presence, Stripe};
 
@@ -9,8 +10,8 @@ pub(crate) fn rank_of_plan(plan: Option<&str>) -> usize {
     plan.and_then(|plan| PLANS.iter().position(|known| *known == plan)).unwrap_or_default()
 }
 
-/// Whose a subscription is: its own metadata, its session's, its customer's, its session's reference. Notes say nothing
-/// that the session does not, except those of the release before.
+/// Returns the owner of a subscription: by its own metadata, its session's, its customer's, its session's reference.
+/// Only notes of the release before say what the session does not.
 pub(crate) fn owner(stripe: &Stripe, subscription: &FakeSubscription) -> Option<String> {
     let customer = stripe.customers.get(&subscription.customer);
     let present = customer.filter(|FakeCustomer { presence, .. }| *presence == Presence::Present);
@@ -26,13 +27,13 @@ pub(crate) fn owner(stripe: &Stripe, subscription: &FakeSubscription) -> Option<
         .or(reference)
 }
 
-/// Whom metadata name: the organization before the user.
+/// Returns the subject that metadata name: the organization before the user.
 pub(crate) fn named(metadata: &FakeMetadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 
-/// The rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its grace, and
-/// grants no more than what was to be renewed when the first payment failed.
+/// Returns the rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its
+/// grace, and grants no more than what was to be renewed when the first payment failed.
 pub(crate) fn rank(stripe: &Stripe, subscription: &FakeSubscription) -> Option<usize> {
     let sold = sold(&subscription.prices);
     match subscription.status {
@@ -67,7 +68,7 @@ pub(crate) fn is_live(subscription: &FakeSubscription) -> bool {
     !matches!(subscription.status, "canceled" | "incomplete_expired")
 }
 
-/// What Clerk should show of a subject.
+/// What Clerk should show for a subject.
 pub(crate) struct ExpectedRecord<'a> {
     pub(crate) plan: &'static str,
     /// Those that grant that plan.
@@ -76,6 +77,7 @@ pub(crate) struct ExpectedRecord<'a> {
     pub(crate) customers: Vec<&'a str>,
 }
 
+/// Returns what Clerk should show for a subject.
 pub(crate) fn record<'a>(stripe: &'a Stripe, subject: &str) -> ExpectedRecord<'a> {
     let owned: Vec<&FakeSubscription> =
         stripe.subscriptions.values().filter(|s| owner(stripe, s).as_deref() == Some(subject)).collect();

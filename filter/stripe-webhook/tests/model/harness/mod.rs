@@ -1,4 +1,5 @@
-//! Stripe and Clerk in memory, a gateway between them, and what drives it: one delivery, the command, random schedules.
+//! Stripe and Clerk in memory, a gateway between them, and what drives it: one delivery, the command, random
+//! schedules.
 
 pub(crate) mod changes;
 mod clerk;

@@ -1,4 +1,4 @@
-//! One delivery from its beginning to its end, nothing failing but what a test wants to fail.
+//! One delivery from its beginning to its end; nothing fails but what a test lets fail.
 
 use super::delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signed};
 use super::gateway::{Replica, configuration, document};
@@ -11,7 +11,7 @@ use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::SharedData;
 
-/// Callouts that all end in one way.
+/// Which callouts end in one way, and how.
 type Broken = (fn(&Callout) -> bool, CalloutResult);
 
 /// A world, and one replica of the gateway in it.
@@ -22,11 +22,11 @@ pub(crate) struct Model {
     pub(crate) command: SyncState,
     /// How long each callout takes.
     pub(crate) callout_takes: Duration,
-    /// All callouts that there were.
+    /// All callouts so far.
     pub(crate) callouts: Vec<Callout>,
-    /// What becomes of a callout in place of an answer, if anything.
+    /// How a callout ends instead of with the service's response, if it does.
     pub(crate) fails: fn(&Callout) -> Option<CalloutResult>,
-    /// How the body of an answer is written.
+    /// How the body of a response is changed.
     pub(crate) rewrites: fn(String) -> String,
     /// The callouts that end in one way, and how.
     broken: Option<Broken>,
@@ -65,18 +65,18 @@ impl Model {
         }
     }
 
-    /// The gateway gets another document, as it does between two releases of it, or is another one with that document.
+    /// Replaces the gateway by one with that document, as a rollout does.
     pub(crate) fn roll_out(&mut self, document: &str) {
         self.replica = Replica::new(document, &SharedData::default());
         self.command = command_state(document);
     }
 
-    /// Those callouts end so from now on.
+    /// Lets those callouts end so from now on.
     pub(crate) fn fails_with(&mut self, which: fn(&Callout) -> bool, result: CalloutResult) {
         self.broken = Some((which, result));
     }
 
-    /// Everything works again.
+    /// Lets all callouts succeed again.
     pub(crate) fn works(&mut self) {
         self.broken = None;
     }
@@ -87,7 +87,7 @@ impl Model {
         self.send(&signed(&body, self.world.now.as_secs()))
     }
 
-    /// Delivers all events from that number on, those too that the deliveries cause. The last of them.
+    /// Delivers all events from that number on, also those that the deliveries cause. Returns the last delivery.
     pub(crate) fn deliver_from(&mut self, first: usize) -> Delivered {
         let mut event = first;
         loop {
@@ -131,7 +131,7 @@ impl Model {
         })
     }
 
-    /// The upstream answers what was forwarded to it.
+    /// Lets the upstream respond to what was forwarded to it.
     pub(crate) fn respond(&mut self, delivered: Delivered, status: u16) {
         let run = delivered.forwarded.expect("it was forwarded");
         run.respond(&mut self.replica, self.world.now, status);
@@ -163,7 +163,7 @@ impl Delivered {
         Delivered { status, headers, body, lines, sent, forwarded }
     }
 
-    /// `status` or `code` of the answer.
+    /// Returns the response's status code, and the `code` or `status` in its body.
     pub(crate) fn response(&self) -> (u16, &str) {
         let word = self.body["code"].as_str().or(self.body["status"].as_str());
         (self.status, word.unwrap_or_default())
@@ -173,22 +173,22 @@ impl Delivered {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// The codes of the alarms.
+    /// Returns the codes of the alarms.
     pub(crate) fn alarms(&self) -> Vec<&str> {
         self.lines.iter().filter_map(|line| line["alarm"].as_str()).collect()
     }
 
-    /// The lines of the audit.
+    /// Returns the audit lines.
     pub(crate) fn audit(&self) -> Vec<&Value> {
         self.lines.iter().filter(|line| line["audit"].is_string()).collect()
     }
 
-    /// The callouts that change something.
+    /// Returns the callouts that change something.
     pub(crate) fn writes(&self) -> Vec<&str> {
         self.sent.iter().map(|(_, line)| line.as_str()).filter(|line| !line.starts_with("GET")).collect()
     }
 
-    /// How many round trips came one after the other before the first write at Clerk, and how many there were in all.
+    /// Returns how many round trips came one after the other before the first write at Clerk, and how many in all.
     pub(crate) fn round_trips(&self) -> (usize, usize) {
         let write = self.sent.iter().find(|(_, line)| line.starts_with("PATCH"));
         let before = write.map_or(0, |(round_trip, _)| round_trip - 1);
@@ -196,7 +196,7 @@ impl Delivered {
     }
 }
 
-/// Whether a callout goes there with that method.
+/// Returns whether a callout has that method and that part in its path.
 pub(crate) fn is_to(callout: &Callout, method: &str, part: &str) -> bool {
     let (its_method, path, ..) = parts(callout);
     its_method == method && path.contains(part)

@@ -1,4 +1,4 @@
-//! Stripe, Clerk and the clock together, and how a callout reaches them.
+//! Stripe, Clerk, and the clock together, and how a callout reaches them.
 
 use super::clerk::Clerk;
 use super::response::FakeResponse;
@@ -26,7 +26,7 @@ impl World {
         }
     }
 
-    /// What becomes of a callout that arrives now.
+    /// Responds to a callout that arrives now.
     pub(crate) fn respond(&mut self, callout: &Callout) -> FakeResponse {
         let (method, path, headers, body) = parts(callout);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -49,13 +49,13 @@ impl World {
     }
 }
 
-/// Method, path with query, header fields and body.
+/// Returns a callout's method, path with query, header fields, and body.
 pub(crate) fn parts(callout: &Callout) -> (&'static str, &str, &[(&'static str, String)], &[u8]) {
     let Request::Http { method, path, headers, body, .. } = &callout.request else { panic!("not HTTP") };
     (method, path, headers, body)
 }
 
-/// Whether it is to change anything.
+/// Returns whether a callout changes anything.
 pub(crate) fn changes_something(callout: &Callout) -> bool {
     parts(callout).0 != "GET"
 }

@@ -160,7 +160,8 @@ fn what_this_key_does_not_know_keeps_nobody_from_a_higher_plan() {
     assert_eq!(delivered.alarms(), ["recorded_subscription_unknown"]);
 }
 
-/// So many customers of the user with a live subscription each, whose ids come first, named in metadata or by reference.
+/// So many customers of the user with a live subscription each, whose ids come first, named in metadata or by
+/// reference.
 fn others(model: &mut Model, count: usize, trusted: bool) {
     for n in 0..count {
         let (customer, subscription) = (format!("cus_0{n:03}"), format!("sub_0{n:03}"));

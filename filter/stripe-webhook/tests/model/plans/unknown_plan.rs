@@ -1,4 +1,5 @@
-//! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no more.
+//! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no
+//! more.
 
 use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};
@@ -124,7 +125,8 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
             "pro",
             "downgraded",
         ),
-        // Of one subscription nobody here knows whether it sells more or less than before, or the same by another name.
+        // Of one subscription nobody here knows whether it sells more or less than before, or the same by another
+        // name.
         (
             "it sells another plan",
             |b| b.world.stripe.set_price("sub_1", "price_pro").unwrap(),

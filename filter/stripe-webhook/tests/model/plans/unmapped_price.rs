@@ -1,5 +1,5 @@
-//! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and only
-//! what could change that holds the event up.
+//! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and
+//! only what could change that holds the event up.
 
 use crate::harness::{FakeMetadata, Model, is_to};
 use serde_json::json;

@@ -77,12 +77,12 @@ impl TwoReplicas {
     }
 
     fn check(&self, why: &str) {
-        let truth = expected::record(&self.world.stripe, "user_1");
+        let wanted = expected::record(&self.world.stripe, "user_1");
         let record = &self.world.clerk.subjects["user_1"];
-        assert_eq!(record.plan(), Some(truth.plan), "{why}: {record:?}");
+        assert_eq!(record.plan(), Some(wanted.plan), "{why}: {record:?}");
         let listed = record.customers("stripe_customers");
-        assert!(truth.customers.iter().all(|customer| listed.contains(customer)), "{why}: {record:?}");
-        let status = truth.granting.first().map(|granting| granting.status);
+        assert!(wanted.customers.iter().all(|customer| listed.contains(customer)), "{why}: {record:?}");
+        let status = wanted.granting.first().map(|granting| granting.status);
         assert!(status.is_none() || record.status() == status, "{why}: {record:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! The law of convergence: whatever order, duplicate, delay, failure or death, in the end Clerk holds the truth, and
-//! no plan that was paid for throughout is ever taken away.
+//! Convergence: after any order, duplicates, delays, failures, and aborted deliveries, Clerk shows what Stripe says,
+//! and no plan that was paid for throughout is ever taken away.
 
 use crate::harness::{Schedule, document};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 4;
 
-/// Another number of schedules, and where their seeds begin: `TOLLGATE_SCHEDULES=1000000`, `TOLLGATE_SEED=77`.
+/// Reads another number of schedules, or where their seeds begin: `TOLLGATE_SCHEDULES=1000000`, `TOLLGATE_SEED=77`.
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap())
 }
 
 #[test]
-fn clerk_holds_the_truth_in_the_end_and_no_paid_plan_is_lost() {
+fn clerk_agrees_with_stripe_in_the_end_and_no_paid_plan_is_lost() {
     let first = setting("TOLLGATE_SEED");
     let schedules = setting("TOLLGATE_SCHEDULES").unwrap_or(if first.is_some() { 1 } else { SCHEDULES });
     let first = first.unwrap_or_default();
@@ -30,35 +30,35 @@ fn clerk_holds_the_truth_in_the_end_and_no_paid_plan_is_lost() {
     panic!("{trace}\n{why}\n{failures} failures in its thread; TOLLGATE_SEED={seed} runs this one alone");
 }
 
-/// In every fourth schedule unmapped prices are waited for.
+/// Returns the document of a seed: in every fourth schedule unmapped prices are retried.
 fn document_of(seed: u64) -> String {
     document(if seed.is_multiple_of(4) { json!({"unmapped_price": "retry"}) } else { Value::Null })
 }
 
-/// In one process each change is told once, whoever wrote it, failed or died.
+/// In one process each change is logged once, whichever delivery wrote it, failed, or was aborted.
 #[test]
-fn the_audit_tells_each_change_once_and_none_is_lost() {
+fn each_change_is_logged_once_and_none_is_lost() {
     let document = document(Value::Null);
     for seed in 0..SCHEDULES / 10 {
         let mut schedule = Schedule::new(seed, &document, true).in_one_process();
         schedule.run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        for (subject, told) in &schedule.told {
+        for (subject, audited) in &schedule.audited {
             let trace = || schedule.trace.join("\n");
             // What else is shown may flip between two subscriptions of one plan: each time it is a change.
-            let plans: Vec<_> = told.iter().filter(|[old, new, _]| old != new).collect();
+            let plans: Vec<_> = audited.iter().filter(|[old, new, _]| old != new).collect();
             let twice = plans.windows(2).find(|pair| pair[0] == pair[1]);
-            assert_eq!(twice, None, "seed {seed}: {subject} {told:#?}\n{}", trace());
+            assert_eq!(twice, None, "seed {seed}: {subject} {audited:#?}\n{}", trace());
         }
         for (subject, record) in &schedule.world.clerk.subjects {
-            // Answers may be heard in another order than the writes had, so the last line need not be about the last.
-            let told = schedule.told.get(subject).into_iter().flatten();
-            let is_told = record.plan().is_none_or(|shown| told.clone().any(|[_, new, _]| new == shown));
-            assert!(is_told, "seed {seed}: {subject}\n{}", schedule.trace.join("\n"));
+            // Responses may arrive in another order than the writes, so the last line need not be about the last.
+            let audited = schedule.audited.get(subject).into_iter().flatten();
+            let is_logged = record.plan().is_none_or(|shown| audited.clone().any(|[_, new, _]| new == shown));
+            assert!(is_logged, "seed {seed}: {subject}\n{}", schedule.trace.join("\n"));
         }
     }
 }
 
-/// The first seed that breaks a law, how many of the thread's do, and which law.
+/// Returns the first seed that fails, how many of the thread's do, and why.
 fn first_failure(first: u64, end: u64) -> Option<(u64, usize, String)> {
     let step = usize::try_from(THREADS).unwrap();
     let mut failures = (first..end).step_by(step).filter_map(|seed| {

@@ -10,74 +10,73 @@ use tollgate_driver::CalloutResult;
 /// How often Stripe tries a delivery, at most, once nothing fails any more.
 const ATTEMPTS_MAX: usize = 60;
 
-/// A request that goes on although nobody waits for it any more.
+/// A callout of a delivery that has ended, which may still take effect.
 #[derive(Debug)]
-pub(super) struct Orphan {
+pub(super) struct OrphanedCallout {
     pub(super) chain: usize,
     pub(super) callout: Callout,
     pub(super) since: usize,
 }
 
 impl Schedule {
-    pub(super) fn land_orphan(&mut self) -> Result<(), String> {
+    /// Lets a callout arrive whose delivery has ended.
+    pub(super) fn deliver_orphan(&mut self) -> Result<(), String> {
         if self.orphans.is_empty() {
             return Ok(());
         }
-        let place = self.random.below(self.orphans.len());
-        let Orphan { chain, callout, since } = self.orphans.swap_remove(place);
-        self.log(|| format!("what chain {chain} left arrives"));
+        let index = self.random.below(self.orphans.len());
+        let OrphanedCallout { chain, callout, since } = self.orphans.swap_remove(index);
+        self.trace_line(|| format!("a callout that chain {chain} left arrives"));
         self.take_effect(&callout, |_| since).map(|_| ())
     }
 
-    /// A callout of some delivery arrives or fails, or its answer does.
-    pub(super) fn go_on(&mut self, faulty: bool) -> Result<(), String> {
+    /// Advances a callout of some delivery: it arrives or fails, or its result reaches the filter.
+    pub(super) fn advance(&mut self, faulty: bool) -> Result<(), String> {
         if self.running.is_empty() {
             self.start();
             return Ok(());
         }
-        let place = self.random.below(self.running.len());
-        let calls = self.running[place].run.in_flight.len();
+        let index = self.random.below(self.running.len());
+        let calls = self.running[index].run.in_flight.len();
         let call = self.random.below(calls);
-        let hangs =
-            self.running[place].slow && changes_something(&self.running[place].run.in_flight[call].callout);
+        let hangs = self.running[index].writes_late
+            && changes_something(&self.running[index].run.in_flight[call].callout);
         if hangs && !self.random.percent(8) {
             return Ok(());
         }
-        if self.running[place].run.in_flight[call].result.is_some() {
-            return self.answer(place, call);
+        if self.running[index].run.in_flight[call].result.is_some() {
+            return self.end_callout(index, call);
         }
-        let callout = self.running[place].run.in_flight[call].callout.clone();
-        let result = self.result(place, &callout, faulty)?;
-        self.running[place].run.in_flight[call].result = Some(result);
-        if faulty && changes_something(&callout) && self.random.percent(self.temper.dying_percent) {
-            self.abort_at(place);
+        let callout = self.running[index].run.in_flight[call].callout.clone();
+        let result = self.result(index, &callout, faulty)?;
+        self.running[index].run.in_flight[call].result = Some(result);
+        if faulty
+            && changes_something(&callout)
+            && self.random.percent(self.settings.abort_after_write_percent)
+        {
+            self.abort_at(index);
             return Ok(());
         }
-        // Most answers come at once; some long after.
-        if self.random.percent(60) { self.answer(place, call) } else { Ok(()) }
+        // Most responses come at once; some long after.
+        if self.random.percent(60) { self.end_callout(index, call) } else { Ok(()) }
     }
 
-    /// How a callout ends, and its effect.
-    pub(super) fn result(
-        &mut self,
-        place: usize,
-        callout: &Callout,
-        faulty: bool,
-    ) -> Result<CalloutResult, String> {
-        let (chain, began) = (self.running[place].chain, self.running[place].began);
-        let basis = self.running[place].basis.clone();
-        let since = |subject: &str| basis.get(subject).copied().unwrap_or(began);
-        if !faulty || !self.random.percent(self.temper.fault_percent) {
+    /// Decides how a callout ends, and applies its effect.
+    fn result(&mut self, index: usize, callout: &Callout, faulty: bool) -> Result<CalloutResult, String> {
+        let (chain, began) = (self.running[index].chain, self.running[index].began);
+        let known_since = self.running[index].known_since.clone();
+        let since = |subject: &str| known_since.get(subject).copied().unwrap_or(began);
+        if !faulty || !self.random.percent(self.settings.fault_percent) {
             return self.take_effect(callout, since).map(CalloutResult::from);
         }
         let fault = self.random.below(7);
-        self.log(|| format!("chain {chain}: fault {fault} of {:?}", callout.request));
+        self.trace_line(|| format!("chain {chain}: fault {fault} of {:?}", callout.request));
         let broken =
             |status: u16| FakeResponse::new(status, r#"{"error":{"type":"api_error"}}"#.into()).into();
         Ok(match fault {
             0 | 1 => {
                 if changes_something(callout) {
-                    self.orphans.push(Orphan { chain, callout: callout.clone(), since: began });
+                    self.orphans.push(OrphanedCallout { chain, callout: callout.clone(), since: began });
                 }
                 CalloutResult::TimedOut
             }
@@ -95,8 +94,8 @@ impl Schedule {
         })
     }
 
-    /// A request does what it does. `since` is from when on its sender knew what is so of a subject.
-    pub(super) fn take_effect(
+    /// Applies a callout. `since` is the snapshot since which its sender has known a subject's state.
+    fn take_effect(
         &mut self,
         callout: &Callout,
         since: impl Fn(&str) -> usize,
@@ -110,28 +109,28 @@ impl Schedule {
             rank_of_plan(record.and_then(|record| record.plan()))
         };
         let before = plan(&self.world);
-        let answer = self.world.respond(callout);
+        let response = self.world.respond(callout);
         let after = plan(&self.world);
-        self.log_effect(callout, &answer);
+        self.trace_effect(callout, &response);
         if let Some(subject) = subject.filter(|_| after < before)
-            && let Some(held) = self.history.held_throughout(&subject, since(&subject))
+            && let Some(held) = self.history.rank_paid_throughout(&subject, since(&subject))
             && after < held
         {
             let (from, to, held) = (PLANS[before], PLANS[after], PLANS[held]);
             return Err(format!("{subject} lost {from} for {to}, though {held} was paid for throughout"));
         }
-        self.noted();
-        Ok(answer)
+        self.observe_changes();
+        Ok(response)
     }
 
-    pub(super) fn log_effect(&mut self, callout: &Callout, answer: &FakeResponse) {
+    fn trace_effect(&mut self, callout: &Callout, response: &FakeResponse) {
         let (method, path, _, body) = parts(callout);
-        self.log(|| format!("{method} {path} {} -> {}", body.escape_ascii(), answer.body));
+        self.trace_line(|| format!("{method} {path} {} -> {}", body.escape_ascii(), response.body));
     }
 
-    /// A delivery hears how a callout ended.
-    pub(super) fn answer(&mut self, place: usize, call: usize) -> Result<(), String> {
-        let running = &mut self.running[place];
+    /// Gives the filter the result of a callout.
+    fn end_callout(&mut self, index: usize, call: usize) -> Result<(), String> {
+        let running = &mut self.running[index];
         let written = subject_of(&running.run.in_flight[call].callout);
         let chain = running.chain;
         let ended = &running.run.in_flight[call];
@@ -141,15 +140,15 @@ impl Schedule {
         running.run.end_callout(replica, self.world.now, call);
         let lines = running.run.take_audit();
         if let Some(subject) = written {
-            running.basis.insert(subject, running.began);
+            running.known_since.insert(subject, running.began);
         }
-        self.log(|| format!("chain {chain} hears of {}", ended.unwrap_or_default()));
+        self.trace_line(|| format!("chain {chain} gets {}", ended.unwrap_or_default()));
         for line in lines {
-            let told = [&line["old_plan"], &line["new_plan"], &line["status"]].map(Clone::clone);
-            self.log(|| format!("the audit tells {line}"));
-            self.told.entry(line["subject"].as_str().unwrap().to_owned()).or_default().push(told);
+            let change = [&line["old_plan"], &line["new_plan"], &line["status"]].map(Clone::clone);
+            self.trace_line(|| format!("audit: {line}"));
+            self.audited.entry(line["subject"].as_str().unwrap().to_owned()).or_default().push(change);
         }
-        self.conclude(place);
+        self.close_if_ended(index);
         if self.chains[chain].attempts > ATTEMPTS_MAX {
             return Err(format!("chain {chain} was tried {ATTEMPTS_MAX} times"));
         }
@@ -157,7 +156,7 @@ impl Schedule {
     }
 }
 
-/// The subject whose record a callout changes.
+/// Returns the subject whose record a callout changes.
 fn subject_of(callout: &Callout) -> Option<String> {
     let (method, path, ..) = parts(callout);
     (method == "PATCH").then(|| path.split('/').nth(3).unwrap().to_owned())

@@ -1,4 +1,4 @@
-//! Stripe's API over the model: what it answers to a request, as the real one does.
+//! Stripe's API over its state: it responds as the real one does.
 
 use super::wire;
 use super::{FakeSubscription, Presence, Stripe};
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 /// How many keys an object's metadata may have.
 const METADATA_KEYS_MAX: usize = 50;
 
-/// A request to Stripe, taken apart.
+/// A request to Stripe, parsed.
 pub(crate) struct StripeRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -26,7 +26,7 @@ impl StripeRequest<'_> {
         self.get("limit").map_or(10, |limit| limit.parse().unwrap())
     }
 
-    /// What is to be expanded; each must be known, and at most four levels deep.
+    /// Returns what is to be expanded; each must be known, and at most four levels deep.
     fn expand(&self, known: &[&'static str]) -> Result<Vec<&'static str>, FakeResponse> {
         let paths = self.query.iter().filter(|(key, _)| key == "expand[]").map(|(_, value)| value.as_str());
         let find = |value: &str| {
@@ -118,7 +118,7 @@ impl Stripe {
         Ok(wire::list(&page, found.len() > start + page.len()))
     }
 
-    /// What has one of the given values in its metadata: `metadata['key']:'value' OR …`.
+    /// Searches what has one of the given values in its metadata: `metadata['key']:'value' OR …`.
     fn search(&self, kind: &str, request: &StripeRequest<'_>) -> String {
         let query = request.get("query").expect("a search has a query");
         let clauses: Vec<(&str, &str)> = query

@@ -1,4 +1,4 @@
-//! Stripe in memory: what it knows, and the event that each change of it causes.
+//! Stripe in memory: its objects, and the event that each change causes.
 
 pub(crate) mod api;
 mod wire;
@@ -14,7 +14,7 @@ pub(crate) const FORMER_MARK_KEY: &str = "tollgate_named_by";
 
 pub(crate) type FakeMetadata = BTreeMap<String, String>;
 
-/// What is so at Stripe at one moment.
+/// Stripe's state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stripe {
     pub(crate) customers: BTreeMap<String, FakeCustomer>,
@@ -25,9 +25,9 @@ pub(crate) struct Stripe {
     pub(crate) products: BTreeMap<String, FakeMetadata>,
     /// The answers to requests that came with an idempotency key.
     pub(crate) answered: BTreeMap<String, (u16, String)>,
-    /// Every event that there ever was, oldest first.
+    /// All events, oldest first.
     pub(crate) events: Vec<FakeEvent>,
-    /// The time of the next thing that is made, in seconds.
+    /// The time of the latest change, in seconds.
     pub(crate) clock_s: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct FakeCustomer {
     pub(crate) presence: Presence,
 }
 
-/// How Stripe speaks of a customer.
+/// How Stripe shows a customer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Presence {
     #[default]
@@ -95,7 +95,7 @@ pub(crate) struct FakePrice {
 #[derive(Clone, Debug)]
 pub(crate) struct FakeEvent {
     pub(crate) body: String,
-    /// Values of metadata in it, and references: everyone whom it names by an id.
+    /// Values of metadata in it, and references: all the subjects that it names.
     pub(crate) names: BTreeSet<String>,
 }
 
@@ -133,7 +133,7 @@ impl Stripe {
         self.customers.insert(id.to_owned(), customer);
     }
 
-    /// A new subscription, and the event of it.
+    /// Adds a subscription. Returns the event of it.
     pub(crate) fn add_subscription(
         &mut self,
         id: &str,
@@ -159,7 +159,7 @@ impl Stripe {
         self.emit("customer.subscription.created", &object, "{}", names)
     }
 
-    /// A completed checkout of a subscription that is there already, and the event of it.
+    /// Completes a checkout of a subscription that exists already. Returns the event of it.
     pub(crate) fn add_session(
         &mut self,
         subscription: &str,
@@ -181,7 +181,7 @@ impl Stripe {
         self.emit("checkout.session.completed", &object, "{}", names)
     }
 
-    /// A change of a subscription, and the event of it if anything changed.
+    /// Changes a subscription. Returns the event of it if anything changed.
     pub(crate) fn change_subscription(
         &mut self,
         id: &str,
@@ -217,7 +217,7 @@ impl Stripe {
         self.change_subscription(id, |subscription| subscription.prices = vec![price.to_owned()])
     }
 
-    /// A payment that failed: an open invoice, and the events of both.
+    /// Fails a payment: there is an open invoice. Returns the event of the invoice, after that of the subscription.
     pub(crate) fn fail_payment(&mut self, id: &str, billing_reason: &'static str) -> usize {
         let created_s = self.tick();
         let invoice = FakeInvoice {
@@ -239,7 +239,7 @@ impl Stripe {
         self.emit("invoice.payment_failed", &object, "{}", names)
     }
 
-    /// A change of a customer's metadata, and the event of it if anything changed.
+    /// Changes a customer's metadata. Returns the event of it if anything changed.
     pub(crate) fn change_customer(
         &mut self,
         id: &str,
@@ -259,7 +259,7 @@ impl Stripe {
         Some(self.emit("customer.updated", &object, &previous, names))
     }
 
-    /// A customer is deleted, which ends its subscriptions. The events of it.
+    /// Deletes a customer, which ends its subscriptions. Returns the events of it.
     pub(crate) fn delete_customer(&mut self, id: &str, presence: Presence) -> Vec<usize> {
         let object = wire::customer_with(id, &self.customers[id].metadata);
         let names = self.customers[id].metadata.values().cloned().collect();
@@ -273,7 +273,7 @@ impl Stripe {
         events
     }
 
-    /// An event of any type about any object.
+    /// Adds an event of any type about any object. Returns its index.
     pub(crate) fn emit(
         &mut self,
         kind: &str,

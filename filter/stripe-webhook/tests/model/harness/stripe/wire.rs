@@ -1,4 +1,4 @@
-//! Stripe's objects as they stand on the wire.
+//! Stripe's objects in JSON.
 
 use super::{FakeInvoice, FakeMetadata, FakeSession, FakeSubscription, Presence, Stripe};
 
@@ -6,7 +6,7 @@ pub(crate) fn metadata(metadata: &FakeMetadata) -> String {
     serde_json::to_string(metadata).unwrap()
 }
 
-/// A subscription, with those parts in full that `expand` names.
+/// Writes a subscription, with those parts in full that `expand` names.
 pub(crate) fn subscription(stripe: &Stripe, subscription: &FakeSubscription, expand: &[&str]) -> String {
     let FakeSubscription { id, status, created_s, cancel_at_period_end, .. } = subscription;
     let customer = match expand.contains(&"customer") {
@@ -34,7 +34,7 @@ pub(crate) fn subscription(stripe: &Stripe, subscription: &FakeSubscription, exp
 /// How many items a subscription shows.
 const ITEMS_SHOWN_MAX: usize = 10;
 
-/// All items of a subscription.
+/// Writes all items of a subscription.
 pub(crate) fn items(stripe: &Stripe, subscription: &FakeSubscription, expand_product: bool) -> Vec<String> {
     let all = subscription.prices.iter().enumerate();
     all.map(|(n, price)| item(stripe, n, price, subscription.period_end_s, expand_product)).collect()
@@ -96,7 +96,7 @@ pub(crate) fn invoice(stripe: &Stripe, invoice: &FakeInvoice) -> String {
     )
 }
 
-/// An invoice as the event of its failed payment shows it.
+/// Writes an invoice as the event of its failed payment shows it.
 pub(crate) fn failed_invoice(invoice: &FakeInvoice, subscription: &FakeSubscription) -> String {
     let FakeInvoice { id, billing_reason, created_s, .. } = invoice;
     let FakeSubscription { id: owner, customer, .. } = subscription;
@@ -107,7 +107,7 @@ pub(crate) fn failed_invoice(invoice: &FakeInvoice, subscription: &FakeSubscript
     )
 }
 
-/// `previous_attributes` of a change of a subscription.
+/// Writes the `previous_attributes` of a change of a subscription.
 pub(crate) fn previous_of_subscription(before: &FakeSubscription, after: &FakeSubscription) -> String {
     let mut members = Vec::new();
     if before.status != after.status {
@@ -128,14 +128,14 @@ pub(crate) fn previous_of_subscription(before: &FakeSubscription, after: &FakeSu
     format!("{{{}}}", members.join(","))
 }
 
-/// The keys that changed, with the values that they had; null for one that was not there.
+/// Writes the keys that changed, with the values that they had; null for one that was not there.
 pub(crate) fn previous_metadata(before: &FakeMetadata, after: &FakeMetadata) -> String {
     let changed = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key));
     let previous: std::collections::BTreeMap<_, _> = changed.map(|key| (key, before.get(key))).collect();
     serde_json::to_string(&previous).unwrap()
 }
 
-/// A page of a list.
+/// Writes a page of a list.
 pub(crate) fn list(objects: &[String], has_more: bool) -> String {
     format!(r#"{{"object":"list","url":"/","has_more":{has_more},"data":[{}]}}"#, objects.join(","))
 }
