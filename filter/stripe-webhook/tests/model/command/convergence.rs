@@ -1,5 +1,5 @@
-//! The law of the command: whatever events were lost, once everyone was brought in line Clerk holds the truth, and
-//! asking again writes nothing.
+//! Convergence of the command: whichever events were lost, once it has reconciled everyone, Clerk shows what Stripe
+//! says, and a second run writes nothing.
 
 use crate::harness::{Model, Random, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;
@@ -51,7 +51,7 @@ fn bring_in_line(model: &mut Model) -> Result<(), String> {
 }
 
 #[test]
-fn once_everyone_is_brought_in_line_clerk_holds_the_truth() {
+fn once_everyone_is_reconciled_clerk_agrees_with_stripe() {
     let failed = std::thread::scope(|scope| {
         let first = |thread| {
             (thread..HISTORIES).step_by(THREADS as usize).find_map(|seed| Some((seed, run(seed).err()?)))

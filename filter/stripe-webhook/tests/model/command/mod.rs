@@ -1,4 +1,4 @@
-//! What `tollgate sync` must do: what an event does, when nobody sends one.
+//! What `tollgate sync` must do: the same as an event's delivery, without an event.
 
 mod convergence;
 mod requests;

@@ -1,4 +1,4 @@
-//! What the command must do: what an event does, when nobody sends one.
+//! What a run of the command reads, writes, and reports.
 
 use crate::harness::{FakeResponse, Model, Presence, START_S, is_to, parts};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn from_before(metadata: &[(&str, &str)]) -> Model {
     model
 }
 
-/// What Clerk was told, or would be, for the first whom it concerned.
+/// Returns the first subject's patch at Clerk, sent or planned.
 fn patch(conclusion: &Conclusion) -> Option<Value> {
     let change = conclusion.outcomes.first()?.change.as_ref()?;
     change.from.patch(&change.to, "plan")
@@ -47,7 +47,7 @@ const WAYS: [(&str, Run); 3] = [
 ];
 
 #[test]
-fn a_rehearsal_writes_nothing_and_says_what_is_written_then() {
+fn a_dry_run_writes_nothing_and_shows_what_would_be_written() {
     for (way, run) in WAYS {
         let mut model = from_before(&USER);
         let rehearsed = run(&mut model, Intent::Rehearse);
@@ -187,7 +187,7 @@ fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
 }
 
 #[test]
-fn trouble_ends_a_reconciliation_and_a_rehearsal_alike() {
+fn a_failure_ends_a_reconciliation_and_a_dry_run_alike() {
     for intent in [Intent::Rehearse, Intent::Apply] {
         for (way, run) in [WAYS[0], WAYS[1]] {
             let mut model = from_before(&USER);
@@ -219,7 +219,7 @@ fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
 }
 
 #[test]
-fn a_census_reads_every_page_and_names_what_is_nobodys() {
+fn a_census_reads_every_page_and_lists_unowned_subscriptions() {
     let mut model = Model::new();
     for n in 0..1_100 {
         model.world.clerk.add_with(&format!("user_{n:04}"), json!({"plan": "pro"}), json!({}));

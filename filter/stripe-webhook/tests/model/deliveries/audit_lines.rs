@@ -1,4 +1,4 @@
-//! One line for each change, and one for each failed payment (DESIGN §3.10).
+//! One audit line for each change, and one for each failed payment.
 
 use crate::harness::{Model, START_S, parts};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `mode: forward`: which events go on to the upstream, and what is said with them.
+//! `mode: forward`: which events go on to the upstream, and with which header fields.
 
 use crate::harness::{Delivered, DeliveryEnd, Model, START_S, WebhookRequest, signed};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! What Stripe shows only a part of, or not as it describes it: the rest counts, and what cannot be seen takes
-//! nothing away (DESIGN §3.13).
+//! Responses of Stripe's that show only a part of something, or not as documented: the rest counts, and what cannot
+//! be read takes no plan away.
 
 use crate::harness::{FakeResponse, Model, START_S, is_to, parts};
 use serde_json::json;
@@ -276,7 +276,7 @@ fn an_unreadable_invoice_among_the_open_ones_is_an_alarm_and_no_more() {
 }
 
 #[test]
-fn a_page_that_is_no_list_is_still_waited_for() {
+fn a_page_that_is_no_list_is_retried() {
     let mut model = model();
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     model.fails = |callout| responds(callout, "/v1/subscriptions?", 200, r#"{"data":{}}"#);

@@ -1,4 +1,5 @@
-//! Legal JSON that cannot be held, in everything that Stripe and Clerk send: it fails no sync, and changes none.
+//! Legal JSON that cannot be represented, in everything that Stripe and Clerk send: it fails no sync, and changes
+//! none.
 
 use crate::harness::{Model, START_S, signed};
 
@@ -26,7 +27,7 @@ fn an_event_of_odd_json_is_worked_on_like_any_other() {
 }
 
 #[test]
-fn answers_of_odd_json_are_read_like_any_other() {
+fn responses_of_odd_json_are_read_like_any_other() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);

@@ -1,5 +1,5 @@
-//! What is not needed for the plan does not fail it: notes, readings of which others say the same, parts of
-//! strangers.
+//! What is not needed for the plan does not fail it: notes, reads whose result is known otherwise, parts of other
+//! customers.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
@@ -54,7 +54,7 @@ fn a_note_for_which_there_is_no_room_is_an_alarm() {
 }
 
 #[test]
-fn whatever_a_note_comes_to_the_answer_is_that_of_the_plan() {
+fn the_response_does_not_depend_on_the_note() {
     let refused = |status: u16| -> CalloutResult {
         let body = r#"{"error":{"type":"invalid_request_error","message":"no"}}"#;
         FakeResponse::new(status, body.to_owned()).into()
@@ -151,7 +151,7 @@ fn unreadable_sessions_do_not_fail_the_customers_other_subscriptions() {
     let delivered = model.deliver(event.unwrap());
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
-    // Where nobody at all is named, nothing is concluded.
+    // Where no owner at all is named, nothing is concluded.
     model.world.stripe.set_status("sub_1", "canceled");
     model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     let event =

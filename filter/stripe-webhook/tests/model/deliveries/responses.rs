@@ -1,4 +1,4 @@
-//! Every answer that Stripe may get (DESIGN §3.1–3.4 and §3.9).
+//! Every response that Stripe may get.
 
 use crate::harness::{FakeResponse, Model, START_S, Stripe, WebhookRequest, is_to, signature, signed};
 use serde_json::json;
@@ -20,7 +20,7 @@ fn post<'a>(body: &'a [u8], signature: Option<String>) -> WebhookRequest<'a> {
 }
 
 #[test]
-fn what_is_no_signed_event_is_refused_with_its_code() {
+fn a_request_that_is_no_signed_event_is_refused_with_its_code() {
     let right = |body: &[u8], at: u64| Some(format!("t={at},v1={}", signature(body, at)));
     let (at, body) = (START_S, &b"{}"[..]);
     let cases = [
@@ -63,7 +63,7 @@ fn only_posts_to_the_path_are_touched_and_only_small_ones_are_hashed() {
 }
 
 #[test]
-fn what_needs_no_work_is_ignored_and_asks_nobody() {
+fn an_event_that_needs_no_work_is_ignored_without_callouts() {
     let object = r#"{"id":"cus_1","customer":"cus_1","metadata":{}}"#;
     let event = |stripe: &mut Stripe, kind: &str| stripe.emit(kind, object, "{}", BTreeSet::new());
     type Edit = fn(&str) -> String;
@@ -90,7 +90,7 @@ fn what_needs_no_work_is_ignored_and_asks_nobody() {
 }
 
 #[test]
-fn a_processed_event_says_what_came_of_it() {
+fn the_response_to_a_processed_event_has_the_result() {
     let mut model = Model::new();
     let event = buy(&mut model);
     let want = |changed: bool| {
@@ -110,7 +110,7 @@ fn a_processed_event_says_what_came_of_it() {
 }
 
 #[test]
-fn only_what_was_signed_before_the_end_is_a_duplicate() {
+fn only_a_delivery_signed_before_the_end_is_a_duplicate() {
     let mut model = Model::new();
     let event = buy(&mut model);
     model.deliver(event);
@@ -131,7 +131,7 @@ fn only_what_was_signed_before_the_end_is_a_duplicate() {
 }
 
 #[test]
-fn an_end_with_an_alarm_is_not_remembered() {
+fn an_event_that_raised_an_alarm_is_not_remembered() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -156,7 +156,7 @@ fn buy_with_strange_customer(model: &mut Model) -> String {
 }
 
 #[test]
-fn trouble_is_answered_so_that_stripe_comes_again() {
+fn failures_are_answered_so_that_stripe_retries() {
     type Fail = fn(&Callout) -> Option<CalloutResult>;
 
     let cases: [(&str, Fail, (u16, &str)); 10] = [
@@ -204,7 +204,7 @@ fn fails(callout: &Callout, method: &str, path: &str, status: u16, body: &str) -
 }
 
 #[test]
-fn an_error_that_stripe_would_repeat_does_not_stand_in_the_way_of_a_retry() {
+fn a_retry_has_other_idempotency_keys() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -228,7 +228,7 @@ fn an_error_that_stripe_would_repeat_does_not_stand_in_the_way_of_a_retry() {
 }
 
 #[test]
-fn nobodys_subscription_is_answered_and_after_ten_minutes_an_alarm() {
+fn an_unowned_subscription_is_an_alarm_after_ten_minutes() {
     for (age_s, alarms) in [(599, &[][..]), (600, &["no_subject"])] {
         let mut model = Model::new();
         model.callout_takes = Duration::ZERO;
@@ -245,7 +245,7 @@ fn nobodys_subscription_is_answered_and_after_ten_minutes_an_alarm() {
 }
 
 #[test]
-fn a_subject_that_clerk_does_not_have_is_waited_for_a_day() {
+fn a_subject_that_clerk_does_not_have_is_retried_for_a_day() {
     const DAY_S: u64 = 86_400;
     let young = ((503, "subject_missing"), vec!["subject_missing"]);
     let old = ((200, "subject_gone"), vec!["subject_gone"]);

@@ -1,5 +1,4 @@
-//! A restricted key at Stripe that lacks one permission: what is refused is named, and what can be done without it
-//! is.
+//! A restricted Stripe key that lacks a permission: the alarm names the permission, and the rest works.
 
 use crate::harness::{Delivered, FakeResponse, Model, is_to};
 use tollgate_core::http::Callout;
@@ -29,7 +28,7 @@ fn details<'a>(delivered: &'a Delivered, code: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_a_sync_needs_and_may_not_read_is_named_with_its_permission() {
+fn a_read_that_the_key_may_not_make_is_named_with_its_permission() {
     let mut model = Model::new();
     let event = buy(&mut model);
     model.fails = |callout| refuses(callout, "GET", "/v1/subscriptions?", "rak_subscription_read");

@@ -77,7 +77,7 @@ fn the_longest_way_to_a_write_is_four_round_trips() {
 }
 
 #[test]
-fn the_same_truth_twice_is_written_once() {
+fn the_same_state_twice_is_written_once() {
     let mut model = model();
     model.world.stripe.add_customer("cus_1", &[]);
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
@@ -118,7 +118,7 @@ fn only_what_differs_is_written() {
 }
 
 #[test]
-fn no_answer_takes_longer_than_eight_seconds() {
+fn no_response_takes_longer_than_eight_seconds() {
     for (callout_ms, want) in [
         (1_900, (200, "processed")), // 4 × 1.9 s
         (1_999, (200, "processed")),
@@ -138,7 +138,7 @@ fn no_answer_takes_longer_than_eight_seconds() {
 }
 
 #[test]
-fn each_callout_gets_what_is_left_at_most() {
+fn each_callout_gets_at_most_the_time_that_is_left() {
     let mut model = model();
     model.callout_takes = Duration::from_millis(1_950);
     model.world.stripe.add_customer("cus_1", &[]);

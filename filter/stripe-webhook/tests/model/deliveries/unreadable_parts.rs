@@ -1,4 +1,4 @@
-//! A part of an answer that cannot be read beside what can: a Checkout Session, a product, the recorded subscription.
+//! One unreadable part of a response beside readable ones: a Checkout Session, a product, the recorded subscription.
 
 use crate::harness::{FakeResponse, Model, is_to, metadata};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Ids that sellers chose for their customers, prices and products, and ids that cannot be asked for.
+//! Ids that sellers chose for their customers, prices, and products, and ids that cannot stand in a path.
 
 use crate::harness::{FakePrice, Model, is_to, metadata};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Whose a subscription is (DESIGN §3.5), from the event to Clerk's record.
+//! The owner of a subscription, from the event to Clerk's record.
 
 use crate::harness::{
     FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, Presence, START_S, signed,
@@ -39,7 +39,7 @@ fn two_customers_of_one_user_count_together() {
 }
 
 #[test]
-fn one_customer_pays_for_a_users_plan_and_an_organisations() {
+fn one_customer_pays_for_a_users_plan_and_an_organizations() {
     let mut model = model();
     let stripe = &mut model.world.stripe;
     stripe.add_customer("cus_1", &[USER_1]);
@@ -53,7 +53,7 @@ fn one_customer_pays_for_a_users_plan_and_an_organisations() {
 }
 
 #[test]
-fn who_pays_no_more_loses_what_moved_away() {
+fn the_former_owner_loses_a_subscription_that_moved() {
     // Where the name stood, and where it stands after the move.
     let mut moved = model();
     moved.world.stripe.add_customer("cus_1", &[]);
@@ -122,7 +122,7 @@ fn a_reference_counts_only_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_customer_that_is_no_more_counts_as_empty() {
+fn a_deleted_customer_counts_as_empty() {
     for presence in [Presence::DeletedAndListed, Presence::DeletedAndMissing] {
         let mut model = model();
         model.world.stripe.add_customer("cus_1", &[USER_1]);
@@ -150,7 +150,7 @@ fn an_event_of_the_other_modes_customer_means_that_the_key_is_wrong() {
 }
 
 #[test]
-fn whom_a_stranger_names_gains_at_most() {
+fn a_subject_that_a_stranger_names_loses_nothing() {
     // A plan that somebody wrote by hand, and one that the victim pays for.
     let by_hand = json!({"plan": "enterprise"});
     let mut model = model();
@@ -193,7 +193,7 @@ fn a_subject_named_by_a_stranger_loses_nothing_when_that_is_moved() {
 }
 
 #[test]
-fn what_is_no_id_names_nobody_and_raises_an_alarm() {
+fn an_invalid_id_names_no_owner_and_raises_an_alarm() {
     for value in ["user_1/../user_2", "acme", "org_1", "user_", "user_1\n"] {
         let mut model = model();
         model.world.stripe.add_customer("cus_1", &[]);
@@ -207,7 +207,7 @@ fn what_is_no_id_names_nobody_and_raises_an_alarm() {
 }
 
 #[test]
-fn names_that_stand_only_in_the_event_get_nothing_by_it() {
+fn a_subject_named_only_in_the_event_gets_no_plan() {
     let mut model = model();
     model.world.stripe.add_customer("cus_1", &[]);
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
@@ -218,7 +218,7 @@ fn names_that_stand_only_in_the_event_get_nothing_by_it() {
 }
 
 #[test]
-fn somebody_whom_clerk_does_not_have_is_an_alarm_beside_others_too() {
+fn a_subject_that_clerk_does_not_have_is_an_alarm_beside_others_too() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.clock_s = START_S - 3 * 86_400;

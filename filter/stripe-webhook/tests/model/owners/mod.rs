@@ -1,4 +1,4 @@
-//! Whose a subscription is, and which customers are remembered for it.
+//! Who owns a subscription, and which customers are recorded for it.
 
 mod custom_ids;
 mod many_customers;

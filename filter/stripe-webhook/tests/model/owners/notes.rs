@@ -1,4 +1,4 @@
-//! What is noted of a Checkout Session, and what counts more than the note (DESIGN §3.5).
+//! What is noted of a Checkout Session, and what ranks above the note.
 
 use crate::harness::{
     Delivered, FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata,
@@ -72,7 +72,7 @@ fn each_purchase_of_one_customer_is_of_whom_its_own_session_names() {
 }
 
 #[test]
-fn the_sellers_words_on_the_customer_count_more_than_a_noted_reference() {
+fn the_customers_metadata_rank_above_a_noted_reference() {
     let mut model = model();
     buy(&mut model, "sub_1", "price_pro", None, Some("user_1"));
     assert_eq!(plans(&model, &["user_1", "user_2"]), ["pro", "none"]);
@@ -85,7 +85,7 @@ fn the_sellers_words_on_the_customer_count_more_than_a_noted_reference() {
 }
 
 #[test]
-fn two_words_of_the_seller_that_disagree_are_told_and_the_higher_counts() {
+fn two_owners_by_metadata_raise_an_alarm_and_the_higher_rank_counts() {
     let mut model = model();
     buy(&mut model, "sub_1", "price_pro", Some("user_1"), None);
     let delivered = set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
@@ -100,7 +100,7 @@ fn two_words_of_the_seller_that_disagree_are_told_and_the_higher_counts() {
 }
 
 #[test]
-fn many_disagreements_are_told_boundedly() {
+fn many_disagreements_raise_a_bounded_number_of_alarms() {
     let mut model = model();
     for n in 0..30 {
         model.world.stripe.add_subscription(
@@ -181,7 +181,7 @@ fn what_the_former_release_noted_of_a_session_stays_the_sellers() {
 }
 
 #[test]
-fn a_note_saves_the_reading_and_so_does_silence_once_it_is_old() {
+fn a_note_or_an_old_subscription_without_one_saves_the_read() {
     let mut model = model();
     buy(&mut model, "sub_1", "price_pro", Some("user_1"), None);
     let event = model.world.stripe.set_price("sub_1", "price_ent").unwrap();
@@ -208,7 +208,7 @@ fn a_note_saves_the_reading_and_so_does_silence_once_it_is_old() {
 }
 
 #[test]
-fn what_tollgate_does_not_write_is_no_note() {
+fn a_note_in_a_form_that_tollgate_does_not_write_is_none() {
     let forged: [&[(&str, &str)]; 4] = [
         &[(OWNER_KEY, "user_1")],
         &[(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "customer")],
@@ -236,7 +236,7 @@ fn what_tollgate_does_not_write_is_no_note() {
 }
 
 #[test]
-fn a_note_that_the_session_does_not_bear_out_is_put_right() {
+fn a_note_that_the_session_contradicts_is_corrected() {
     for (reference, want) in [(None, metadata(&[])), (Some("user_2"), reference_note("user_2"))] {
         let mut model = model();
         let note = [(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "session_metadata")];

@@ -80,7 +80,7 @@ fn what_other_subscriptions_do_meanwhile_changes_nothing_about_that() {
 }
 
 #[test]
-fn one_that_never_granted_is_held_to_what_it_was_paid_for_as_well() {
+fn one_that_never_granted_is_capped_at_what_was_paid_for_too() {
     let mut model = model("price_ent");
     after(&mut model, |stripe| stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER));
     after(&mut model, |stripe| stripe.fail_payment("sub_2", "subscription_update"));

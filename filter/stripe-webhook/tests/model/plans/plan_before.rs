@@ -1,4 +1,4 @@
-//! What stood there before a stranger's payment link raised the plan comes back when that ends.
+//! The plan from before a stranger's payment link raised it comes back when that subscription ends.
 
 use crate::harness::{Model, document, document_with_plans};
 use serde_json::{Value, json};

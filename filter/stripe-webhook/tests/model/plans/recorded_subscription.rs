@@ -1,5 +1,5 @@
-//! The subscription that Clerk's record says grants the plan is asked for before anything takes its place
-//! (DESIGN §3.13), and its customer stays on the list (§3.5).
+//! The subscription that Clerk's record names is read before another one replaces it, and its customer stays on the
+//! list.
 
 use crate::harness::{LISTED_CUSTOMERS_MAX, Model, Presence};
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ const WAYS: [(&str, Way); 2] = [
 ];
 
 #[test]
-fn a_list_that_other_code_emptied_takes_nothing_away_and_is_mended() {
+fn a_list_that_other_code_emptied_takes_nothing_away_and_is_repaired() {
     for (why, run) in WAYS {
         for emptied in [json!({}), json!(null), json!(["cus_1"]), json!({"cus_2": true})] {
             let mut model = model();
@@ -122,7 +122,7 @@ fn what_really_ended_moved_or_shrank_is_lowered_with_an_empty_list() {
 }
 
 #[test]
-fn what_this_key_does_not_know_is_concluded_nothing_from() {
+fn a_subscription_unknown_to_the_key_changes_nothing() {
     type Change = fn(&mut Model);
     let cases: [(&str, Change); 2] = [
         ("of another account", |model| {
@@ -150,7 +150,7 @@ fn what_this_key_does_not_know_is_concluded_nothing_from() {
 }
 
 #[test]
-fn what_this_key_does_not_know_keeps_nobody_from_a_higher_plan() {
+fn a_subscription_unknown_to_the_key_prevents_no_higher_plan() {
     let mut model = model();
     let other = json!({"stripe_subscription": "sub_9", "stripe_customers": {"cus_9": true}});
     model.world.clerk.add_with("user_1", json!({"plan": "pro"}), other);

@@ -1,5 +1,5 @@
-//! A plan on record that the document does not have: during a roll-out, after a rollback, or since it is sold no
-//! more.
+//! A recorded plan that the document does not have: during a rollout, after a rollback, or since it is no longer
+//! sold.
 
 use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ fn what_is_shown_of_its_subscription_follows_stripe() {
     assert_eq!((shows(&model), actions(&delivered)), (("enterprise", "sub_1"), vec!["status_updated"]));
     let note = &model.world.clerk.subjects["user_1"].public["subscription"];
     assert!(note["grace_until"].is_u64(), "{note}");
-    // It ends with its grace, though nobody here knows the plan.
+    // It ends with its grace, though the document does not have the plan.
     model.world.now = model.world.now.plus(Duration::from_secs(15 * 86_400));
     let conclusions = model.sync_all(Intent::Apply).unwrap();
     assert_eq!(shows(&model), ("free", "-"));
@@ -125,7 +125,7 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
             "pro",
             "downgraded",
         ),
-        // Of one subscription nobody here knows whether it sells more or less than before, or the same by another
+        // Of one subscription the document does not say whether it sells more or less than before, or the same by another
         // name.
         (
             "it sells another plan",

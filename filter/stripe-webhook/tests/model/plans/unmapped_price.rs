@@ -1,5 +1,5 @@
-//! A price that nobody has mapped, where the configuration asks to wait for it: what is known is written first, and
-//! only what could change that holds the event up.
+//! A price that maps to no plan, with `unmapped_price: retry`: what is known is written first, and the event is
+//! retried only if the price could change that.
 
 use crate::harness::{FakeMetadata, Model, is_to};
 use serde_json::json;
@@ -18,7 +18,7 @@ fn model() -> Model {
 }
 
 #[test]
-fn a_new_price_is_waited_for_and_counts_once_it_is_mapped() {
+fn a_new_price_is_retried_and_counts_once_it_is_mapped() {
     let mut model = model();
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_new", &[USER]);
     for _ in 0..2 {
@@ -46,7 +46,7 @@ fn a_newsletter_keeps_no_plan_alive_that_ended() {
 }
 
 #[test]
-fn a_strangers_subscription_holds_up_nobodys_upgrade() {
+fn a_strangers_subscription_delays_no_upgrade() {
     let mut model = model();
     model.world.stripe.add_customer("cus_s", &[]);
     model.world.stripe.add_subscription("sub_s", "cus_s", "price_new", &[]);

@@ -1,4 +1,4 @@
-//! The schedules that a wrong protocol would fail at, each step in its place.
+//! Concurrent deliveries, step by step, in the orders at which a wrong protocol would fail.
 
 use crate::harness::{DeliveryRun, Replica, Stripe, World, changes_something, document, expected, signed};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use tollgate_driver::memory::SharedData;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// Two machines in one world.
+/// Two replicas without shared data.
 struct TwoReplicas {
     world: World,
     replicas: [Replica; 2],
@@ -31,7 +31,7 @@ impl TwoReplicas {
         &mut self.world.stripe
     }
 
-    /// The event arrives there, signed so many seconds from now.
+    /// Delivers the event there, signed so many seconds from now.
     fn begin(&mut self, replica: usize, event: usize, later_s: u64) -> ReplicaDelivery {
         let body = self.world.stripe.events[event].body.clone();
         let request = signed(&body, self.world.now.as_secs() + later_s);
@@ -39,7 +39,7 @@ impl TwoReplicas {
         ReplicaDelivery { replica, run }
     }
 
-    /// Its next callout arrives, and it gets the response.
+    /// Lets the next callout arrive, and the filter get the response.
     fn step(&mut self, delivery: &mut ReplicaDelivery) {
         if delivery.run.end.is_none() {
             let response = self.world.respond(&delivery.run.in_flight[0].callout);
@@ -48,21 +48,21 @@ impl TwoReplicas {
         }
     }
 
-    /// It goes on until it is about to write.
+    /// Advances it until it is about to write.
     fn until_write(&mut self, delivery: &mut ReplicaDelivery) {
         while !changes_something(&delivery.run.in_flight[0].callout) {
             self.step(delivery);
         }
     }
 
-    /// What it is about to write arrives, and it dies before it hears of it.
-    fn write_and_die(&mut self, delivery: ReplicaDelivery) {
+    /// Lets its write arrive, and aborts it before it gets the response.
+    fn write_and_abort(&mut self, delivery: ReplicaDelivery) {
         let orphans = delivery.run.close(&mut self.replicas[delivery.replica]);
         assert!(!orphans.is_empty());
         orphans.iter().for_each(|callout| drop(self.world.respond(callout)));
     }
 
-    /// It goes on to its end, which Stripe is content with.
+    /// Advances it to its end, after which Stripe needs no retry.
     fn finish(&mut self, delivery: &mut ReplicaDelivery) {
         while delivery.run.end.is_none() {
             self.step(delivery);
@@ -133,8 +133,8 @@ fn a_stale_write_of_a_killed_delivery_is_repaired_by_its_retry() {
     replicas.deliver(1, ended, 0);
     replicas.deliver(1, created, 0);
     replicas.check("before the stale one writes");
-    replicas.write_and_die(stale);
-    assert_eq!(replicas.world.clerk.subjects["user_1"].plan(), Some("pro"), "it has done its harm");
+    replicas.write_and_abort(stale);
+    assert_eq!(replicas.world.clerk.subjects["user_1"].plan(), Some("pro"), "the stale write took effect");
     // A copy that was signed before the end is not Stripe's retry, and changes nothing.
     let writes = replicas.world.clerk.writes;
     assert!(replicas.deliver(1, created, 0).run.sent.is_empty());
@@ -188,11 +188,11 @@ fn a_customer_removed_while_it_buys_is_found_by_the_check() {
 }
 
 #[test]
-fn a_customer_removed_while_it_buys_is_found_though_the_remover_dies() {
+fn a_customer_removed_while_it_buys_is_found_if_the_remover_is_aborted() {
     for another_event_first in [false, true] {
         let mut replicas = TwoReplicas::new();
         let (second, remover) = about_to_remove(&mut replicas);
-        replicas.write_and_die(remover);
+        replicas.write_and_abort(remover);
         let listed = replicas.world.clerk.subjects["user_1"].customers("stripe_customers");
         assert!(!listed.contains(&"cus_1"), "it is off the list");
         if another_event_first {

@@ -1,4 +1,4 @@
-//! Deliveries side by side on several replicas.
+//! Concurrent deliveries on several replicas.
 
 mod concurrent;
 mod random;
