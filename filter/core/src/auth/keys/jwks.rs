@@ -50,7 +50,7 @@ fn public_key(jwk: &Map<String, Value>) -> Option<PublicKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{own_key, stranger_key, weak_key};
+    use crate::auth::token::tests::factory::{own_key, public, stranger_key, weak_key};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -63,7 +63,7 @@ mod tests {
     fn a_key_of_a_set_is_the_key_of_the_pem() {
         let keys = parse(json!({"keys": [own_key().jwk()], "x": 1}).to_string().as_bytes()).unwrap();
         let spki: Vec<&[u8]> = keys.candidates(Some("ins_own")).map(PublicKey::spki).collect();
-        assert_eq!(spki, [own_key().public().spki()]);
+        assert_eq!(spki, [public(own_key()).spki()]);
     }
 
     /// Why, what is done to a key that would be taken, and whether it still is.

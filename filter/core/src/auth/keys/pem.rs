@@ -114,7 +114,7 @@ fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{own_key, stranger_key, weak_key};
+    use crate::auth::token::tests::factory::{own_key, public, stranger_key, weak_key};
     use proptest::prelude::*;
     use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
     use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
@@ -165,7 +165,7 @@ mod tests {
             ("base64 of the whole PEM, escaped inside", BASE64.encode(pem.replace('\n', "\\n"))),
         ];
         for (why, text) in shapes {
-            assert_eq!(parse(&text), Ok(vec![own_key().public()]), "{why}");
+            assert_eq!(parse(&text), Ok(vec![public(own_key())]), "{why}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             ("without the lines round them", format!("{},{}", body(&pem()), body(&other))),
         ];
         for (why, text) in shapes {
-            assert_eq!(parse(&text), Ok(vec![own_key().public(), stranger_key().public()]), "{why}");
+            assert_eq!(parse(&text), Ok(vec![public(own_key()), public(stranger_key())]), "{why}");
         }
     }
 

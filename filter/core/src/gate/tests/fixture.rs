@@ -1,7 +1,7 @@
 //! The configuration that these tests run under, and edits of it.
 
 use super::host::Host;
-use crate::auth::token::tests::factory::own_key;
+use crate::auth::token::tests::factory::{own_key, public};
 use crate::config::{self, Configuration, Gate};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ pub(super) fn configuration(edit: impl FnOnce(&mut Value)) -> Configuration<Gate
 }
 
 fn read(document: &Value) -> Configuration<Gate> {
-    let pem = STANDARD.encode(own_key().public().spki());
+    let pem = STANDARD.encode(public(own_key()).spki());
     let environment = |name: &str| match name {
         "CLERK_JWT_KEY" => Some(pem.clone()),
         "CLERK_SECRET_KEY" => Some("sk_test_1".to_owned()),

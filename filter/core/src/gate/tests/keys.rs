@@ -2,7 +2,7 @@
 
 use super::host::{GateAnswer, Progress, bearer, signed};
 use super::{Host, gate_with, get};
-use crate::auth::token::tests::factory::{Key, NOW_S, own_key, stranger_key};
+use crate::auth::token::tests::factory::{NOW_S, SigningKey, own_key, stranger_key};
 use crate::auth::{WAITING_BYTES_MAX, WAITING_MAX};
 use crate::http::{Callout, HeaderMap, Outcome, Request};
 use serde_json::json;
@@ -11,12 +11,12 @@ fn jwks_gate() -> Host {
     gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}))
 }
 
-fn key_set(keys: &[&Key]) -> String {
+fn key_set(keys: &[&SigningKey]) -> String {
     json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string()
 }
 
 /// A token signed by that key.
-fn signed_by(key: &'static Key) -> String {
+fn signed_by(key: &'static SigningKey) -> String {
     bearer(|draft| {
         draft.key = key;
         draft.head("kid", key.id);
