@@ -5,7 +5,7 @@
 
 use crate::host::{HeadersError, Host, HostError, SharedValue};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
 use tollgate_core::machine::{KEPT, Verification, Version};
@@ -23,6 +23,11 @@ pub struct SharedData(Rc<RefCell<SharedValues>>);
 type SharedValues = BTreeMap<String, (Vec<u8>, u32)>;
 
 impl SharedData {
+    /// Returns all keys, in order.
+    pub fn keys(&self) -> Vec<String> {
+        self.0.borrow().keys().cloned().collect()
+    }
+
     /// Reads a value.
     pub fn load(&self, key: &str) -> SharedValue {
         match self.0.borrow().get(key) {
@@ -43,6 +48,16 @@ impl SharedData {
         }
         values.insert(key.to_owned(), (value.to_vec(), present.0.saturating_add(1)));
         true
+    }
+}
+
+/// What happens in between, once.
+#[derive(Default)]
+pub struct Interruption(pub Option<Box<dyn FnOnce()>>);
+
+impl std::fmt::Debug for Interruption {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Interruption").field(&self.0.is_some()).finish()
     }
 }
 
@@ -101,8 +116,18 @@ pub struct MemoryHost {
     pub properties: BTreeMap<String, Vec<u8>>,
     /// How signatures are checked; without one the host cannot check any.
     pub verifier: Option<Verifier>,
+    /// How many signatures were checked.
+    pub verifications: u32,
+    /// Its randomness.
+    pub seed: [u8; 16],
+    /// The clusters that it does not have.
+    pub unknown_clusters: BTreeSet<String>,
     /// The shared data of its process.
     pub shared: SharedData,
+    /// How many of the next swaps are lost, as if another worker had been faster.
+    pub swaps_to_lose: u32,
+    /// What another worker does just before the next swap of a new value.
+    pub before_first_swap: Interruption,
     /// The requests, by context.
     pub requests: BTreeMap<u32, MemoryRequest>,
     /// The current request.
@@ -129,6 +154,16 @@ impl MemoryHost {
         std::mem::take(&mut self.lines)
     }
 
+    /// Returns the log lines that were not taken.
+    pub fn lines(&self) -> &[(Level, String)] {
+        &self.lines
+    }
+
+    /// Returns whether a metric was defined.
+    pub fn defines_metric(&self, name: &str) -> bool {
+        self.metrics.iter().any(|metric| metric.name == name)
+    }
+
     /// Returns how often a counter was incremented.
     pub fn count(&self, name: &str) -> u64 {
         self.metrics.iter().find(|metric| metric.name == name).map_or(0, |metric| metric.count)
@@ -140,11 +175,14 @@ impl MemoryHost {
         metric.map(|metric| metric.samples.clone()).unwrap_or_default()
     }
 
-    fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> u32 {
+    fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> Result<u32, Outcome<'static>> {
+        if self.unknown_clusters.contains(&callout.cluster) {
+            return Err(Outcome::ClusterUnknown);
+        }
         self.callouts_started = self.callouts_started.saturating_add(1);
         let id = self.callouts_started;
         self.callouts.push(StartedCallout { id, request_id, callout: callout.clone() });
-        id
+        Ok(id)
     }
 
     fn metric(&mut self, metric: u32) -> Option<&mut MemoryMetric> {
@@ -160,7 +198,7 @@ impl Host for MemoryHost {
     }
 
     fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
-        Ok([7; 16])
+        Ok(self.seed)
     }
 
     fn environment(&self, name: &str) -> Option<String> {
@@ -194,10 +232,22 @@ impl Host for MemoryHost {
     }
 
     fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool {
-        self.shared.swap(key, value, version)
+        if version == Version::ABSENT
+            && let Some(interrupt) = self.before_first_swap.0.take()
+        {
+            interrupt();
+        }
+        match self.swaps_to_lose.checked_sub(1) {
+            Some(left) => {
+                self.swaps_to_lose = left;
+                false
+            }
+            None => self.shared.swap(key, value, version),
+        }
     }
 
     fn verify(&mut self, public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
+        self.verifications = self.verifications.saturating_add(1);
         self.verifier.map_or(Verification::Unsupported, |verify| verify(public_key, signature, text))
     }
 
@@ -211,11 +261,11 @@ impl Host for MemoryHost {
     }
 
     fn start_callout(&mut self, callout: &Callout) -> Result<u32, Outcome<'static>> {
-        Ok(self.start(Some(self.current), callout))
+        self.start(Some(self.current), callout)
     }
 
     fn start_inquiry(&mut self, _: u32, _: u32, callout: &Callout) -> Result<u32, Outcome<'static>> {
-        Ok(self.start(None, callout))
+        self.start(None, callout)
     }
 
     fn enter_request(&mut self, request: u32) -> Result<(), HostError> {

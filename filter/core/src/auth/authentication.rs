@@ -277,3 +277,6 @@ fn newest_first<V: AsRef<Session>>(
 fn failed<V>(error: AuthError, is_anonymous: bool) -> AuthProgress<V> {
     AuthProgress::Failed(AuthFailure { error, is_anonymous })
 }
+
+#[cfg(test)]
+mod tests;

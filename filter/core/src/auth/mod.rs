@@ -18,5 +18,3 @@ pub(crate) use authentication::{AuthFailure, AuthProgress, Authentication, Verif
 pub(crate) use error::AuthError;
 pub use state::KeySource;
 pub(crate) use state::{AuthState, KeyFetchResult};
-#[cfg(test)]
-pub(crate) use state::{WAITING_BYTES_MAX, WAITING_MAX};

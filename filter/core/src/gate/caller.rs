@@ -144,3 +144,33 @@ fn named_plan(
         Err(error) => (none, Some(PlanFault::Unreadable(error.to_string()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::token::tests::factory::{Draft, judge, own_keys, rules};
+    use crate::config::{self, Configuration};
+    use serde_json::json;
+
+    #[test]
+    fn claims_are_read_once_and_not_kept() {
+        let document = json!({
+            "plans": [{"name": "free"}, {"name": "pro"}],
+            "plan_gate": {
+                "issuer": "https://clerk.example.com",
+                "keys": {"jwks": {"cluster": "clerk_frontend"}},
+                "authorized_parties": ["https://app.example.com"],
+                "rules": [{"name": "account", "path_prefix": "/account"}],
+            },
+        });
+        let read = config::read::<config::Gate>(document.to_string().as_bytes(), &|_| None);
+        let Configuration { section, plans, .. } = read.unwrap();
+        let mut draft = Draft::session();
+        draft.claim("public_metadata", json!({"plan": "pro"}));
+        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        assert!(!session.claims.is_empty());
+        let (caller, fault) = Caller::new(session, &section, &plans);
+        assert_eq!((Some(caller.plan), fault), (plans.rank_of("pro"), None));
+        assert!(caller.session.claims.is_empty());
+    }
+}

@@ -21,8 +21,5 @@ mod store;
 mod usage;
 mod worker;
 
-#[cfg(test)]
-mod tests;
-
 pub use request::GateRequest;
 pub use worker::{GateError, GateWorker};

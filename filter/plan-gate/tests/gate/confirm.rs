@@ -1,10 +1,11 @@
 //! Clerk's own record before a refusal: when it is asked for, how often, what its answer does and for how long.
 
-use super::host::{GateAnswer, Progress, bearer, request};
+use super::host::{CalloutEnd, GateAnswer, Progress, bearer, request, response};
 use super::{Host, gate, gate_with, get, token};
-use crate::auth::token::tests::factory::NOW_S;
-use crate::http::{HeaderMap, Outcome, Request};
 use serde_json::{Value, json};
+use tollgate_core::http::Request;
+use tollgate_driver::CalloutResult;
+use tollgate_fixtures::NOW_S;
 
 fn edit(gate: &mut Value) {
     gate["confirm"] = json!({"cluster": "clerk_api"});
@@ -17,7 +18,7 @@ fn confirming() -> Host {
 
 /// A second worker thread of the same process.
 fn second(host: &Host) -> Host {
-    host.beside(super::configuration(edit), [2; 16])
+    host.beside(&super::configuration(edit), [2; 16])
 }
 
 /// Clerk's record of that user with that plan.
@@ -343,24 +344,26 @@ fn what_the_record_says_is_read_like_a_token() {
 
 #[test]
 fn without_an_answer_the_refusal_stands_and_nothing_is_remembered() {
-    let none = HeaderMap::default();
-    let stranger = record("user_9", "pro");
-    let ends = [
-        ("late", Outcome::TimedOut),
-        ("refused", Outcome::Reset),
-        ("down", Outcome::Answered { status: 500, headers: &none, body: b"" }),
-        ("too often", Outcome::Answered { status: 429, headers: &none, body: b"" }),
-        ("wrong key", Outcome::Answered { status: 401, headers: &none, body: b"" }),
-        ("another user's", Outcome::Answered { status: 200, headers: &none, body: stranger.as_bytes() }),
-        ("a page", Outcome::Answered { status: 200, headers: &none, body: b"<html>" }),
-        ("no such cluster", Outcome::ClusterUnknown),
+    let ends: [(&str, CalloutEnd); 8] = [
+        ("late", Some(|| CalloutResult::TimedOut)),
+        ("refused", Some(|| CalloutResult::Reset)),
+        ("down", Some(|| response(500, ""))),
+        ("too often", Some(|| response(429, ""))),
+        ("wrong key", Some(|| response(401, ""))),
+        ("another user's", Some(|| response(200, &record("user_9", "pro")))),
+        ("a page", Some(|| response(200, "<html>"))),
+        ("no such cluster", None),
     ];
-    for (why, outcome) in ends {
+    for (why, end) in ends {
         let mut host = confirming();
+        host.unknown_clusters.extend(end.is_none().then(|| "clerk_api".to_owned()));
         let stale = token("free");
         let started = host.start(&get("/reports", &[("authorization", &stale)]));
-        host.end_inquiries(outcome);
+        if let Some(end) = end {
+            host.end_inquiries(&end);
+        }
         assert_eq!(host.finish(started).code(), "plan_required", "{why}");
+        host.unknown_clusters.clear();
         assert_eq!((host.count("confirm.failed"), host.alarms("confirm_failed").len()), (1, 1), "{why}");
         assert_eq!(
             send(&mut host, "/reports", &stale, "pro").code(),

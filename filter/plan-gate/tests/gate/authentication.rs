@@ -2,9 +2,8 @@
 
 use super::host::{bearer, signed};
 use super::{gate, gate_with, get, token};
-use crate::auth::keys::rs256;
-use crate::auth::token::tests::factory::{NOW_S, stranger_key};
 use serde_json::json;
+use tollgate_fixtures::{NOW_S, stranger_key};
 
 #[test]
 fn a_bad_token_is_401_and_says_what_is_wrong() {
@@ -83,7 +82,7 @@ fn on_an_anonymous_rule_a_bad_cookie_is_nobody_a_bad_bearer_refused() {
 #[test]
 fn an_anonymous_caller_without_an_address_cannot_be_counted() {
     let mut host = gate();
-    host.source_address = None;
+    host.properties.remove("source.address");
     let answer = host.send(&get("/search", &[]));
     assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
     assert_eq!(host.count("rule.search.unjudged"), 1, "that is the gateway's fault");
@@ -107,18 +106,8 @@ fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     assert_eq!(host.send(&guarded).code(), "missing_token");
     let bare = get("/search", &[("x-forwarded-for", "203.0.113.7,10.0.0.1")]);
     assert_eq!(host.send(&bare).code(), "on", "addresses without ports are Envoy's business");
-    host.source_address = Some("203.0.113.7:0");
+    host.come_from("203.0.113.7:0");
     assert_eq!(host.send(&search).code(), "on", "Envoy has read an entry of the header");
-}
-
-#[test]
-fn claims_are_read_once_when_a_token_is_remembered() {
-    let mut host = gate();
-    let token = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
-    host.send(&get("/account", &[("authorization", &format!("Bearer {token}"))]));
-    assert!(
-        host.worker.auth.remembered(token.as_bytes(), host.now).unwrap().unwrap().session.claims.is_empty()
-    );
 }
 
 #[test]
@@ -197,26 +186,4 @@ fn a_token_that_failed_is_not_remembered() {
         assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
     }
     assert_eq!(host.verifications, 2);
-}
-
-#[test]
-fn where_nobody_can_check_signatures_nobody_is_let_in() {
-    let mut host = gate();
-    host.checks_signatures = false;
-    host.worker.auth.rs256 = None;
-    let cookie = format!("__session={}", signed(|_| {}));
-    for fields in [[("authorization", token("pro").as_str())], [("cookie", cookie.as_str())]] {
-        let answer = host.send(&get("/search", &fields));
-        assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"));
-    }
-}
-
-#[test]
-fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
-    let mut host = gate();
-    host.checks_signatures = false;
-    host.worker.auth.rs256 = Some(rs256::check);
-    assert_eq!(host.send(&get("/account", &[("authorization", &token("pro"))])).code(), "on");
-    let forged = bearer(|draft| draft.key = stranger_key());
-    assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
 }

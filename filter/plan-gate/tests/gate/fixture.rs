@@ -1,10 +1,6 @@
 //! The configuration that these tests run under, and edits of it.
 
 use super::host::Host;
-use crate::auth::token::tests::factory::{own_key, public};
-use crate::config::{self, Configuration, Gate};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// Three plans, a rule for each thing that a rule can say.
@@ -40,21 +36,11 @@ pub(super) fn document() -> Value {
     })
 }
 
-/// The configuration, after an edit of its `plan_gate`.
-pub(super) fn configuration(edit: impl FnOnce(&mut Value)) -> Configuration<Gate> {
+/// The document, after an edit of its `plan_gate`.
+pub(super) fn configuration(edit: impl FnOnce(&mut Value)) -> Value {
     let mut document = document();
     edit(&mut document["plan_gate"]);
-    read(&document)
-}
-
-fn read(document: &Value) -> Configuration<Gate> {
-    let pem = STANDARD.encode(public(own_key()).spki());
-    let environment = |name: &str| match name {
-        "CLERK_JWT_KEY" => Some(pem.clone()),
-        "CLERK_SECRET_KEY" => Some("sk_test_1".to_owned()),
-        _ => None,
-    };
-    config::read::<config::Gate>(document.to_string().as_bytes(), &environment).unwrap()
+    document
 }
 
 /// A worker thread of its own process.
@@ -64,10 +50,10 @@ pub(super) fn gate() -> Host {
 
 /// The same, with another `plan_gate`.
 pub(super) fn gate_with(edit: impl FnOnce(&mut Value)) -> Host {
-    Host::new(configuration(edit), [1; 16])
+    Host::new(&configuration(edit), [1; 16])
 }
 
 /// The same, with another document.
 pub(super) fn gate_of(document: &Value) -> Host {
-    Host::new(read(document), [1; 16])
+    Host::new(document, [1; 16])
 }

@@ -1,9 +1,10 @@
 //! A model of envoyproxy/ratelimit with Tollgate's configuration: counts what the messages say, by its own clock.
 
-use crate::http::{Callout, Outcome, Request};
-use crate::protobuf::{Payload, Reader, push_field, push_number};
-use crate::time::Micros;
 use std::collections::BTreeMap;
+use tollgate_core::http::{Callout, Request};
+use tollgate_core::protobuf::{Payload, Reader, push_field, push_number};
+use tollgate_core::time::Micros;
+use tollgate_driver::CalloutResult;
 
 const CAPACITY: u64 = 4_294_967_295;
 
@@ -31,21 +32,6 @@ pub(super) enum Failure {
     Unconfigured,
 }
 
-/// What it says.
-pub(super) enum ServiceAnswer {
-    Message(Vec<u8>),
-    Other(Outcome<'static>),
-}
-
-impl ServiceAnswer {
-    pub(super) fn outcome(&self) -> Outcome<'_> {
-        match self {
-            ServiceAnswer::Message(message) => Outcome::Message(message),
-            ServiceAnswer::Other(outcome) => *outcome,
-        }
-    }
-}
-
 impl FakeRatelimit {
     pub(super) fn calls(&self) -> u64 {
         self.asked + self.added
@@ -62,17 +48,17 @@ impl FakeRatelimit {
         self.counters.clear();
     }
 
-    pub(super) fn answer(&mut self, callout: &Callout, now: Micros) -> ServiceAnswer {
+    pub(super) fn answer(&mut self, callout: &Callout, now: Micros) -> CalloutResult {
         let Request::Grpc { service, method, message } = &callout.request else { panic!("{callout:?}") };
         assert_eq!(
             (*service, *method, callout.cluster.as_str()),
             ("envoy.service.ratelimit.v3.RateLimitService", "ShouldRateLimit", "ratelimit")
         );
         match self.fails {
-            Some(Failure::TimesOut) => ServiceAnswer::Other(Outcome::TimedOut),
-            Some(Failure::Refuses) => ServiceAnswer::Other(Outcome::Failed { grpc_status: 2 }),
-            Some(Failure::SaysNothing) => ServiceAnswer::Message(Vec::new()),
-            Some(Failure::Unconfigured) | None => ServiceAnswer::Message(self.count(message, now)),
+            Some(Failure::TimesOut) => CalloutResult::TimedOut,
+            Some(Failure::Refuses) => CalloutResult::Failed { grpc_status: 2 },
+            Some(Failure::SaysNothing) => CalloutResult::Message(Vec::new()),
+            Some(Failure::Unconfigured) | None => CalloutResult::Message(self.count(message, now)),
         }
     }
 

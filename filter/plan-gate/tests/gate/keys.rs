@@ -1,11 +1,15 @@
 //! Keys that are fetched: by whom, how often, who waits, and what becomes of tokens when they change.
 
-use super::host::{GateAnswer, Progress, bearer, signed};
+use super::host::{CalloutEnd, GateAnswer, Progress, bearer, response, signed};
 use super::{Host, gate_with, get};
-use crate::auth::token::tests::factory::{NOW_S, SigningKey, own_key, stranger_key};
-use crate::auth::{WAITING_BYTES_MAX, WAITING_MAX};
-use crate::http::{Callout, HeaderMap, Outcome, Request};
 use serde_json::json;
+use tollgate_core::http::{Callout, Request};
+use tollgate_driver::CalloutResult;
+use tollgate_fixtures::{NOW_S, SigningKey, own_key, stranger_key};
+
+/// How many requests of a worker thread may wait for keys, and how many bytes of theirs are kept meanwhile.
+const WAITING_MAX: usize = 2_048;
+const WAITING_BYTES_MAX: usize = 4 << 20;
 
 fn jwks_gate() -> Host {
     gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}))
@@ -97,10 +101,14 @@ fn what_waits_for_keys_is_bounded_in_number_and_size() {
     assert_eq!(refused.code(), "keys_unavailable", "who may be somebody is not taken for nobody");
     let kept = WAITING_BYTES_MAX / held.len();
     assert!(kept < 80_000, "no more is kept of a request than is checked: {kept}");
-    host.answer_inquiries(200, &key_set(&[own_key()]));
-    assert_eq!(host.finish(held.remove(0)).code(), "on");
+    let first = held.remove(0);
+    let left = held.len();
     drop(held);
-    assert!(host.worker.auth.waiting.hold(WAITING_BYTES_MAX).is_some(), "nothing is left of them");
+    let again: Vec<Progress> =
+        (0..=left).map(|_| host.start(&search)).take_while(|one| matches!(one, Progress::Held(_))).collect();
+    assert_eq!(again.len(), left, "nothing is left of those that ended");
+    host.answer_inquiries(200, &key_set(&[own_key()]));
+    assert_eq!(host.finish(first).code(), "on");
 }
 
 #[test]
@@ -128,20 +136,22 @@ fn a_fetch_is_not_lost_with_the_request_that_asked_first() {
 
 #[test]
 fn without_any_key_nobody_can_be_judged() {
-    let none = HeaderMap::default();
-    let ends = [
-        ("down", Outcome::Answered { status: 503, headers: &none, body: b"" }),
-        ("not a key set", Outcome::Answered { status: 200, headers: &none, body: b"<html>" }),
-        ("no usable key", Outcome::Answered { status: 200, headers: &none, body: b"{\"keys\":[]}" }),
-        ("late", Outcome::TimedOut),
-        ("refused", Outcome::Reset),
-        ("no such cluster", Outcome::ClusterUnknown),
-        ("huge", Outcome::TooLarge),
+    let ends: [(&str, CalloutEnd); 7] = [
+        ("down", Some(|| response(503, ""))),
+        ("not a key set", Some(|| response(200, "<html>"))),
+        ("no usable key", Some(|| response(200, "{\"keys\":[]}"))),
+        ("late", Some(|| CalloutResult::TimedOut)),
+        ("refused", Some(|| CalloutResult::Reset)),
+        ("no such cluster", None),
+        ("huge", Some(|| CalloutResult::TooLarge)),
     ];
-    for (why, outcome) in ends {
+    for (why, end) in ends {
         let mut host = jwks_gate();
+        host.unknown_clusters.extend(end.is_none().then(|| "clerk_frontend".to_owned()));
         let first = start(&mut host, &signed_by(own_key()));
-        host.end_inquiries(outcome);
+        if let Some(end) = end {
+            host.end_inquiries(&end);
+        }
         let answer = host.finish(first);
         assert_eq!((answer.status(), answer.code()), (503, "keys_unavailable"), "{why}");
         assert_eq!(answer.field("retry-after"), Some("1"), "{why}");
@@ -154,6 +164,7 @@ fn without_any_key_nobody_can_be_judged() {
             "{why}: not asked again at once"
         );
         host.sleep_s(1);
+        host.unknown_clusters.clear();
         assert_eq!(
             send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(),
             "on",
@@ -168,7 +179,7 @@ fn a_cookie_is_nobodys_only_if_there_are_keys_to_say_so() {
     let cookie = format!("__session={}", super::host::signed(|_| {}));
     let search = get("/search", &[("cookie", cookie.as_str())]);
     let started = host.start(&search);
-    host.end_inquiries(Outcome::TimedOut);
+    host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable");
     assert_eq!(host.send(&get("/search", &[])).code(), "on", "who has none needs no key");
 }
@@ -184,7 +195,7 @@ fn a_set_is_refreshed_beside_the_requests_when_it_is_old() {
     assert_eq!(start(&mut host, &with_subject("user_3")).answer().code(), "on", "nobody waits");
     assert_eq!(start(&mut host, &with_subject("user_4")).answer().code(), "on");
     assert_eq!(host.inquiries().len(), 1);
-    host.end_inquiries(Outcome::TimedOut);
+    host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.count("keys.fetch_failed"), 1);
     assert_eq!(start(&mut host, &with_subject("user_5")).answer().code(), "on", "the old keys stay");
     assert_eq!(host.inquiries().len(), 0, "and Clerk is left alone for a while");
@@ -269,7 +280,7 @@ fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(5);
     let started = start(&mut host, &signed_by(stranger_key()));
-    host.end_inquiries(Outcome::TimedOut);
+    host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable", "it may be a new one");
     assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
     host.sleep_s(5);
@@ -285,9 +296,9 @@ fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
 fn a_clock_that_stepped_back_stops_no_fetch() {
     let mut host = jwks_gate();
     let started = start(&mut host, &signed_by(own_key()));
-    host.end_inquiries(Outcome::Reset);
+    host.end_inquiries(&|| CalloutResult::Reset);
     host.finish(started);
-    host.now = crate::time::Micros::from_secs(host.now.as_secs() - 3);
+    host.now = tollgate_core::time::Micros::from_secs(host.now.as_secs() - 3);
     assert_eq!(send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(), "on");
 }
 

@@ -19,7 +19,7 @@ fn pass(host: &mut Host, user: &str, path: &str, redirected: bool) -> (String, O
         fields.push(("x-envoy-original-url", "http://x/anything"));
     }
     let (answer, kept) = host.send_and_keep(&get(path, &fields));
-    host.kept = kept;
+    host.keep(kept);
     (answer.code().to_owned(), answer.field("x-ratelimit-remaining").map(str::to_owned))
 }
 
@@ -36,7 +36,7 @@ fn a_redirected_request_is_judged_again_and_counted_once() {
     assert_eq!(pass(&mut host, &free, "/pair", true), on("3"), "only a part of it was counted before");
     assert_eq!(pass(&mut host, &free, "/ask", true), on("3"), "more than that was counted before");
     assert_eq!(pass(&mut host, &free, "/reports", true).0, "plan_required", "it is judged by its new path");
-    assert_eq!(host.kept, None);
+    assert_eq!(host.kept(), None);
     assert_eq!(pass(&mut host, &free, "/ask", true), on("2"), "a refused pass counts nothing");
     let other = super::host::bearer(|draft| draft.claim("sub", "user_2"));
     assert_eq!(pass(&mut host, &other, "/ask", true), on("4"), "what was kept is of another subject");
@@ -47,9 +47,9 @@ fn what_a_client_sends_is_not_taken_for_a_redirect() {
     let mut host = gate();
     let free = token("free");
     assert_eq!(pass(&mut host, &free, "/ask", false), on("4"));
-    host.kept = None;
+    host.keep(None);
     assert_eq!(pass(&mut host, &free, "/ask", true), on("3"), "nothing was kept with this request");
-    host.kept = Some(b"nonsense".to_vec());
+    host.keep(Some(b"nonsense".to_vec()));
     assert_eq!(pass(&mut host, &free, "/ask", true), on("2"));
     assert_eq!(
         pass(&mut host, &free, "/ask", false),

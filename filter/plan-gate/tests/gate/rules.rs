@@ -77,10 +77,10 @@ fn what_no_rule_matches_is_treated_as_configured() {
 #[test]
 fn a_rule_that_the_route_names_wins() {
     let mut host = gate();
-    host.route_rule = Some("named");
+    host.name_rule("named");
     let free = token("free");
     assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), "plan_required");
-    host.route_rule = Some("nobody");
+    host.name_rule("nobody");
     let answer = host.send(&get("/account", &[("authorization", &free)]));
     assert_eq!((answer.status(), answer.code()), (500, "unknown_rule"));
 }
@@ -105,10 +105,8 @@ fn the_webhook_is_none_of_the_gates_business() {
     document["plan_gate"]["unmatched"] = json!("deny");
     let mut host = super::fixture::gate_of(&document);
     let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];
-    let super::GateAnswer::Forwarded(forward) = host.send(&post("/webhooks/stripe", &forged)) else {
-        panic!("held up")
-    };
-    assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
+    let answer = host.send(&post("/webhooks/stripe", &forged));
+    assert_eq!(answer.removed(), [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
     assert_eq!(host.send(&post("/webhooks/stripe/x", &[])).code(), "no_rule");
     for (path, want) in [("/webhooks/stripe", "on"), ("/webhooks/stripe?x", "on"), ("/ask", "ambiguous_path")]
     {
@@ -126,8 +124,7 @@ fn a_shadow_gate_decides_and_refuses_nothing() {
     {
         let answer = host.send(&get(path, &[("authorization", authorization), ("x-tollgate-plan", "pro")]));
         assert_eq!(answer.code(), "on", "{path}");
-        let super::GateAnswer::Forwarded(forward) = &answer else { panic!("{path}") };
-        assert_eq!(forward.remove, [b"x-tollgate-plan".to_vec()], "{path}");
+        assert_eq!(answer.removed(), [b"x-tollgate-plan".to_vec()], "{path}");
     }
     assert_eq!(host.served(9, &get("/ask", &[("authorization", &free)])), 9, "5 of them counted");
     let counts =
@@ -187,7 +184,7 @@ fn an_unknown_plan_is_counted_for_each_token_and_told_once_a_minute() {
     assert_eq!(send(&mut host, "user_3", "gold"), (2, 3), "another plan");
     host.sleep_s(60);
     assert_eq!(send(&mut host, "user_4", "platinum"), (3, 4));
-    host.now = crate::time::Micros::from_secs(host.now.as_secs() - 30);
+    host.now = tollgate_core::time::Micros::from_secs(host.now.as_secs() - 30);
     assert_eq!(send(&mut host, "user_5", "platinum"), (4, 5), "the clock stepped back");
 }
 

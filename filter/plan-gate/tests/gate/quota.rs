@@ -1,13 +1,21 @@
 //! Counting: exactly as much as the plan allows, whatever changes meanwhile.
 
 use super::{Host, configuration, gate, gate_with, get, post, token};
-use crate::gate::GateRequest;
-use crate::http::HeaderMap;
-use crate::machine::{Action, Input, Version};
-use crate::quota::{SWAP_TRIES_MAX, Seed};
 use serde_json::json;
+use std::cell::RefCell;
+use std::rc::Rc;
+use tollgate_core::machine::Version;
+use tollgate_core::quota::SWAP_TRIES_MAX;
+use tollgate_driver::memory::Interruption;
 
 const DAY_S: u64 = 86_400;
+
+/// The key of the seed of this namespace, in a process that has counted a request.
+fn seed_key() -> String {
+    let mut host = gate();
+    assert_eq!(asks(&mut host, "free", 1), 1);
+    host.shared.keys().into_iter().find(|key| key.ends_with("/seed")).unwrap()
+}
 
 fn asks(host: &mut Host, plan: &str, requests: u64) -> u64 {
     host.served(requests, &get("/ask", &[("authorization", &token(plan))]))
@@ -112,13 +120,13 @@ fn anonymous_callers_are_counted_by_their_address() {
     let mut host = gate();
     let search = get("/search", &[]);
     assert_eq!(host.served(9, &search), 5);
-    host.source_address = Some("192.0.2.1:9");
+    host.come_from("192.0.2.1:9");
     assert_eq!(host.served(9, &search), 0, "another port");
-    host.source_address = Some("192.0.2.2:9");
+    host.come_from("192.0.2.2:9");
     assert_eq!(host.served(9, &search), 5, "another address");
-    host.source_address = Some("[2001:db8::1]:9");
+    host.come_from("[2001:db8::1]:9");
     assert_eq!(host.served(9, &search), 5);
-    host.source_address = Some("[2001:db8::ffff:2]:9");
+    host.come_from("[2001:db8::ffff:2]:9");
     assert_eq!(host.served(9, &search), 0, "the same network");
     assert_eq!(asks(&mut host, "free", 9), 5, "signed-in callers are apart");
 }
@@ -152,31 +160,22 @@ fn coming_from_unlimited_starts_at_none() {
 #[test]
 fn workers_of_a_process_count_in_the_same_place() {
     let mut first = gate();
-    let mut second = first.beside(configuration(|_| {}), [2; 16]);
+    let mut second = first.beside(&configuration(|_| {}), [2; 16]);
     assert_eq!(asks(&mut first, "free", 3), 3);
     assert_eq!(asks(&mut second, "free", 9), 2, "though it drew another seed");
-    let key = Seed::shared_key("shop");
-    assert_eq!(first.shared.borrow()[&key].0, [1; 16]);
+    assert_eq!(first.shared.load(&seed_key()).value, Some(vec![1; 16]));
 }
 
 #[test]
 fn of_two_workers_that_offer_a_seed_the_slower_takes_the_others() {
     let mut slow = gate();
-    let mut fast = slow.beside(configuration(|_| {}), [2; 16]);
-    let mut passage = GateRequest::default();
-    let authorization = token("free");
-    let fields = get("/ask", &[("authorization", &authorization)]);
-    let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let head = Input::Head { headers: HeaderMap::from_fields(fields), end_of_stream: true };
-    let mut action = slow.give(&mut passage, head);
-    while !matches!(action, Action::Swap { version: Version::ABSENT, .. }) {
-        action = slow.perform(&mut passage, action);
-    }
-    assert_eq!(asks(&mut fast, "free", 4), 4);
-    while !matches!(action, Action::Forward(_)) {
-        action = slow.perform(&mut passage, action);
-    }
-    assert_eq!(asks(&mut fast, "free", 1) + asks(&mut slow, "free", 1), 0, "five in all");
+    let fast = Rc::new(RefCell::new(slow.beside(&configuration(|_| {}), [2; 16])));
+    let faster = Rc::clone(&fast);
+    let overtake = move || assert_eq!(asks(&mut faster.borrow_mut(), "free", 4), 4);
+    slow.before_first_swap = Interruption(Some(Box::new(overtake)));
+    assert_eq!(asks(&mut slow, "free", 1), 1);
+    assert!(slow.before_first_swap.0.is_none(), "the slow one offered its seed");
+    assert_eq!(asks(&mut fast.borrow_mut(), "free", 1) + asks(&mut slow, "free", 1), 0, "five in all");
 }
 
 #[test]
@@ -205,7 +204,7 @@ fn who_cannot_be_counted_is_not_served() {
 #[test]
 fn a_stranger_who_writes_over_the_seed_gives_nobody_quota() {
     let mut host = gate();
-    host.shared.borrow_mut().insert(Seed::shared_key("shop"), (b"not a seed".to_vec(), 1));
+    assert!(host.shared.swap(&seed_key(), b"not a seed", Version::ABSENT));
     let answer = host.send(&get("/ask", &[("authorization", &token("free"))]));
     assert_eq!((answer.status(), answer.code()), (503, "store_unavailable"));
     assert_eq!(host.send(&get("/account", &[("authorization", &token("free"))])).code(), "on");
@@ -215,10 +214,9 @@ fn a_stranger_who_writes_over_the_seed_gives_nobody_quota() {
 fn a_counter_that_a_stranger_wrote_over_is_told() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 1), 1);
-    for (key, (value, _)) in host.shared.borrow_mut().iter_mut() {
-        if !key.ends_with("/seed") {
-            *value = b"junk".to_vec();
-        }
+    for key in host.shared.keys().into_iter().filter(|key| !key.ends_with("/seed")) {
+        let version = host.shared.load(&key).version;
+        assert!(host.shared.swap(&key, b"junk", version));
     }
     assert_eq!(asks(&mut host, "free", 1), 1);
     assert_eq!(host.alarms("counters_unreadable").len(), 1);

@@ -2,10 +2,13 @@
 
 use super::host::signed;
 use super::{Host, gate, gate_with, get};
-use crate::auth::token::cookies::{COOKIES_MAX, SESSION_COOKIES_MAX};
-use crate::auth::token::tests::factory::{Draft, NOW_S, stranger_key};
 use proptest::prelude::*;
 use serde_json::json;
+use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
+use tollgate_fixtures::{Draft, NOW_S, stranger_key};
+
+/// How many cookies of a request are read.
+const COOKIES_MAX: usize = 1024;
 use std::sync::OnceLock;
 
 /// What is done to a token.

@@ -31,7 +31,7 @@ fn with_store(more: impl FnOnce(&mut Value)) -> (Host, Rc<RefCell<FakeRatelimit>
 
 /// A gateway of another machine.
 fn replica(host: &Host) -> Host {
-    let mut other = Host::new(configuration(edit), [2; 16]);
+    let mut other = Host::new(&configuration(edit), [2; 16]);
     other.now = host.now;
     other.ratelimit.clone_from(&host.ratelimit);
     other
@@ -143,7 +143,7 @@ fn anonymous_callers_are_counted_by_their_address() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(host.served(9, &get("/search", &[])), 5);
     assert_eq!(service.borrow().counted(&["subject=192.0.2.1 "]), 5);
-    host.source_address = Some("[2001:db8::1]:9");
+    host.come_from("[2001:db8::1]:9");
     assert_eq!(host.served(9, &get("/search", &[])), 5);
     assert_eq!(service.borrow().counted(&["subject=2001:db8:0:0::/64 "]), 5);
 }
@@ -154,7 +154,7 @@ fn a_flood_of_addresses_evicts_no_refusal_of_a_signed_in_caller() {
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     for caller in 0..3_000_u32 {
         let address: &'static str = format!("10.0.{}.{}:1", caller / 256, caller % 256).leak();
-        host.source_address = Some(address);
+        host.come_from(address);
         assert_eq!(host.served(1, &get("/search", &[])), 1);
     }
     let calls = service.borrow().calls();

@@ -1,0 +1,61 @@
+//! Who checks a signature that the host cannot check. What follows for a request is shown with the gate.
+
+use super::*;
+use crate::auth::KeySource;
+use crate::auth::keys::rs256;
+use crate::auth::token::tests::factory::{Draft, NOW_S, own_key, public, rules, stranger_key};
+use crate::http::Reply;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+impl AsRef<Session> for Session {
+    fn as_ref(&self) -> &Session {
+        self
+    }
+}
+
+fn state() -> AuthState<Session> {
+    let keys = KeySource::Pem(vec![STANDARD.encode(public(own_key()).spki())]);
+    AuthState::new(&keys, rules(), true).unwrap()
+}
+
+/// Authenticates a request on a host that cannot check signatures.
+fn authenticate(state: &mut AuthState<Session>, name: &str, value: &str) -> AuthProgress<Session> {
+    let now = Micros::from_secs(NOW_S.unsigned_abs());
+    let headers = HeaderMap::from_fields([(name.as_bytes(), value.as_bytes())]);
+    match Authentication::begin(state, &headers, 0, now) {
+        AuthProgress::Perform(authentication, Action::Verify { .. }) => {
+            authentication.verified(state, Verification::Unsupported, now)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn where_nobody_can_check_signatures_nobody_is_let_in() {
+    let mut state = state();
+    state.rs256 = None;
+    let token = Draft::session().sign();
+    for (name, value) in
+        [("authorization", format!("Bearer {token}")), ("cookie", format!("__session={token}"))]
+    {
+        let AuthProgress::Failed(failure) = authenticate(&mut state, name, &value) else { panic!("{name}") };
+        let want = AuthFailure { error: AuthError::SignaturesUnsupported, is_anonymous: false };
+        assert_eq!(failure, want, "{name}");
+        let reply = Reply::from(failure.error.problem());
+        assert_eq!((reply.status, reply.details), (503, "keys_unavailable"));
+    }
+}
+
+#[test]
+fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
+    let mut state = state();
+    state.rs256 = Some(rs256::check);
+    let mut draft = Draft::session();
+    let own = authenticate(&mut state, "authorization", &format!("Bearer {}", draft.sign()));
+    assert!(matches!(own, AuthProgress::Verified(_)), "{own:?}");
+    draft.key = stranger_key();
+    let forged = authenticate(&mut state, "authorization", &format!("Bearer {}", draft.sign()));
+    let AuthProgress::Failed(failure) = forged else { panic!("{forged:?}") };
+    assert_eq!(failure.error, AuthError::Token(TokenError::SignatureMismatch));
+}

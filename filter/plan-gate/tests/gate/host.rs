@@ -1,0 +1,371 @@
+//! One worker thread of a gateway in memory: the driver performs the gate's actions, and signatures are checked for real.
+
+use super::service::FakeRatelimit;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plan_gate::PlanGate;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+use tollgate_core::http::{Callout, HeaderMap, Reply, Request};
+use tollgate_core::machine::{KEPT, Machine, Verification};
+use tollgate_core::time::Micros;
+use tollgate_driver::memory::{MemoryHost, MemoryRequest, StartedCallout};
+use tollgate_driver::{CalloutResult, Dispatch, Flow};
+use tollgate_fixtures::{Draft, NOW_S, own_key};
+
+/// The number of the only filter.
+const FILTER: u32 = 1;
+
+/// The requests and the filter of a worker thread. A request that is held ends with its [`HeldRequest`].
+type SharedDispatch = Rc<RefCell<Dispatch<PlanGate, MemoryHost>>>;
+
+/// How a callout ends; none if it never begins, because the host has no such cluster.
+pub(super) type CalloutEnd = Option<fn() -> CalloutResult>;
+
+/// A worker thread.
+pub(super) struct Host {
+    memory: MemoryHost,
+    dispatch: SharedDispatch,
+    requests_begun: u32,
+    /// What answers gRPC callouts, at once.
+    pub(super) ratelimit: Option<Rc<RefCell<FakeRatelimit>>>,
+    in_flight: Vec<StartedCallout>,
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Judged(GateAnswer),
+    /// It waits for the end of a callout.
+    Held(HeldRequest),
+}
+
+/// A request that is held. Dropped, the client leaves.
+pub(super) struct HeldRequest {
+    id: u32,
+    dispatch: SharedDispatch,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) struct GateAnswer(Box<MemoryRequest>);
+
+impl Host {
+    pub(super) fn new(document: &Value, seed: [u8; 16]) -> Self {
+        let environment = [
+            ("CLERK_JWT_KEY".to_owned(), STANDARD.encode(own_key().public_der())),
+            ("CLERK_SECRET_KEY".to_owned(), "sk_test_1".to_owned()),
+        ];
+        let mut memory = MemoryHost::default();
+        memory.now = Micros::from_secs(NOW_S.unsigned_abs());
+        memory.environment = environment.into();
+        memory.verifier = Some(check);
+        memory.seed = seed;
+        let mut dispatch = Dispatch::new();
+        let document = document.to_string();
+        assert!(
+            dispatch.configure(&mut memory, FILTER, Some(document.as_bytes())),
+            "{:?}",
+            memory.take_lines()
+        );
+        let dispatch = Rc::new(RefCell::new(dispatch));
+        let mut host =
+            Host { memory, dispatch, requests_begun: FILTER, ratelimit: None, in_flight: Vec::new() };
+        host.come_from("192.0.2.1:4711");
+        host
+    }
+
+    /// Another worker thread of the same process.
+    pub(super) fn beside(&self, document: &Value, seed: [u8; 16]) -> Self {
+        let mut other = Host::new(document, seed);
+        other.memory.shared = self.memory.shared.clone();
+        other.memory.now = self.memory.now;
+        other
+    }
+
+    /// Lets the next requests come from that address.
+    pub(super) fn come_from(&mut self, address: &str) {
+        self.memory.properties.insert("source.address".to_owned(), address.into());
+    }
+
+    /// Lets the route of the next requests name that rule.
+    pub(super) fn name_rule(&mut self, rule: &str) {
+        let path = "xds.route_metadata.filter_metadata.tollgate.rule";
+        self.memory.properties.insert(path.to_owned(), rule.into());
+    }
+
+    /// What was kept of an earlier pass of the next requests.
+    pub(super) fn kept(&self) -> Option<&[u8]> {
+        self.memory.properties.get(&KEPT.join(".")).map(Vec::as_slice)
+    }
+
+    /// Keeps that for the next requests, or nothing.
+    pub(super) fn keep(&mut self, bytes: Option<Vec<u8>>) {
+        match bytes {
+            Some(bytes) => self.memory.properties.insert(KEPT.join("."), bytes),
+            None => self.memory.properties.remove(&KEPT.join(".")),
+        };
+    }
+
+    /// Sends a request that waits for nothing.
+    pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> GateAnswer {
+        self.start(fields).answer()
+    }
+
+    /// Sends a request, which is then judged or waits.
+    pub(super) fn start(&mut self, fields: &[(&str, &str)]) -> Progress {
+        let held = self.begin(fields);
+        self.progress(held)
+    }
+
+    /// Returns how far a request has come by now.
+    pub(super) fn progress(&mut self, held: HeldRequest) -> Progress {
+        match self.judged(&held) {
+            Some(answer) => Progress::Judged(answer),
+            None => Progress::Held(held),
+        }
+    }
+
+    /// Goes on with a request that waited for a callout that has ended, if it did.
+    pub(super) fn finish(&mut self, progress: Progress) -> GateAnswer {
+        match progress {
+            Progress::Judged(answer) => answer,
+            Progress::Held(held) => self.progress(held).answer(),
+        }
+    }
+
+    /// Sends a request that is judged at once; its answer, and what is kept if it ends without a response.
+    pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (GateAnswer, Option<Vec<u8>>) {
+        let held = self.begin(fields);
+        let kept = self.dispatch.borrow().request(held.id).unwrap().keep();
+        (self.progress(held).answer(), kept)
+    }
+
+    fn begin(&mut self, fields: &[(&str, &str)]) -> HeldRequest {
+        self.requests_begun += 1;
+        let id = self.requests_begun;
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let request = MemoryRequest { headers: HeaderMap::from_fields(fields), ..MemoryRequest::default() };
+        self.memory.current = id;
+        self.memory.requests.insert(id, request);
+        let mut dispatch = self.dispatch.borrow_mut();
+        dispatch.begin_request(id, FILTER);
+        if dispatch.request_headers(&mut self.memory, id, true) == Flow::Continue {
+            self.memory.request().resumed = true;
+        }
+        drop(dispatch);
+        self.collect();
+        HeldRequest { id, dispatch: Rc::clone(&self.dispatch) }
+    }
+
+    /// What became of a request, with the fields of its response, once it is judged.
+    fn judged(&mut self, held: &HeldRequest) -> Option<GateAnswer> {
+        let request = &self.memory.requests[&held.id];
+        if !request.resumed && request.reply.is_none() {
+            return None;
+        }
+        self.memory.current = held.id;
+        self.dispatch.borrow_mut().response_headers(&mut self.memory, held.id);
+        self.memory.requests.remove(&held.id).map(|request| GateAnswer(Box::new(request)))
+    }
+
+    /// The callouts that have not ended.
+    pub(super) fn inquiries(&self) -> Vec<Callout> {
+        self.in_flight.iter().map(|started| started.callout.clone()).collect()
+    }
+
+    /// Takes the callouts that were started since the last time, for a test that ends them in its own time.
+    pub(super) fn new_callouts(&mut self) -> Vec<StartedCallout> {
+        std::mem::take(&mut self.in_flight)
+    }
+
+    /// Answers all callouts.
+    pub(super) fn answer_inquiries(&mut self, status: u16, body: &str) {
+        self.end_inquiries(&|| response(status, body));
+    }
+
+    /// Ends all callouts.
+    pub(super) fn end_inquiries(&mut self, result: &dyn Fn() -> CalloutResult) {
+        for started in self.new_callouts() {
+            self.end_callout(started.id, result());
+        }
+    }
+
+    /// Ends a callout.
+    pub(super) fn end_callout(&mut self, callout: u32, result: CalloutResult) {
+        self.dispatch.borrow_mut().callout_ended(&mut self.memory, callout, || result);
+        self.collect();
+    }
+
+    /// Notes the callouts that were started, and answers those for the ratelimit service.
+    fn collect(&mut self) {
+        self.in_flight.extend(self.memory.take_callouts());
+        let Some(service) = self.ratelimit.clone() else { return };
+        let is_grpc = |started: &StartedCallout| matches!(started.callout.request, Request::Grpc { .. });
+        while let Some(index) = self.in_flight.iter().position(is_grpc) {
+            let started = self.in_flight.remove(index);
+            let result = service.borrow_mut().answer(&started.callout, self.memory.now);
+            self.dispatch.borrow_mut().callout_ended(&mut self.memory, started.id, || result);
+            self.in_flight.extend(self.memory.take_callouts());
+        }
+    }
+
+    /// How many of so many such requests go on.
+    pub(super) fn served(&mut self, requests: u64, fields: &[(&str, &str)]) -> u64 {
+        (0..requests).map(|_| u64::from(self.send(fields).status() == 200)).sum()
+    }
+
+    /// Lets time pass.
+    pub(super) fn sleep_s(&mut self, seconds: u64) {
+        self.memory.now = Micros::from_secs(self.memory.now.as_secs() + seconds);
+    }
+
+    /// How often the metric of that name was counted, without `tollgate.gate.`.
+    pub(super) fn count(&self, name: &str) -> usize {
+        let name = format!("tollgate.gate.{name}");
+        assert!(self.memory.defines_metric(&name), "{name}");
+        usize::try_from(self.memory.count(&name)).unwrap()
+    }
+
+    /// The lines of the log that tell of that alarm.
+    pub(super) fn alarms(&self, alarm: &str) -> Vec<Value> {
+        let lines = self.memory.lines().iter();
+        let lines = lines.map(|(_, line)| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["alarm"] == alarm).collect()
+    }
+}
+
+impl Deref for Host {
+    type Target = MemoryHost;
+
+    fn deref(&self) -> &MemoryHost {
+        &self.memory
+    }
+}
+
+impl DerefMut for Host {
+    fn deref_mut(&mut self) -> &mut MemoryHost {
+        &mut self.memory
+    }
+}
+
+impl Drop for HeldRequest {
+    fn drop(&mut self) {
+        // Nothing is asked of the host: whatever was let go has had its response.
+        self.dispatch.borrow_mut().end_context(&mut MemoryHost::default(), self.id);
+    }
+}
+
+impl std::fmt::Debug for HeldRequest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "request {}", self.id)
+    }
+}
+
+impl Progress {
+    /// What became of a request that waits for nothing.
+    pub(super) fn answer(self) -> GateAnswer {
+        match self {
+            Progress::Judged(answer) => answer,
+            Progress::Held(held) => panic!("it waits: {held:?}"),
+        }
+    }
+}
+
+impl GateAnswer {
+    /// 200 for a request that went on.
+    pub(super) fn status(&self) -> u16 {
+        self.0.reply.as_ref().map_or(200, |reply| reply.status)
+    }
+
+    /// `on` for a request that went on, else the code of the refusal.
+    pub(super) fn code(&self) -> &str {
+        self.0.reply.as_ref().map_or("on", |reply| reply.details)
+    }
+
+    fn reply(&self) -> &Reply {
+        self.0.reply.as_ref().unwrap_or_else(|| panic!("not a reply: {self:?}"))
+    }
+
+    /// The body of a reply.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.reply().body).unwrap()
+    }
+
+    /// A field of the response that the client gets.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        match &self.0.reply {
+            None => {
+                found(self.0.response.iter().map(|(name, value)| (name.as_str(), value.as_slice())), name)
+            }
+            Some(reply) => found(reply.headers.iter().map(|(name, value)| (*name, value.as_bytes())), name),
+        }
+    }
+
+    /// A field that the upstream gets.
+    pub(super) fn upstream(&self, name: &str) -> Option<&str> {
+        assert!(self.0.reply.is_none(), "not forwarded: {self:?}");
+        found(self.0.set.iter().map(|(name, value)| (name.as_str(), value.as_slice())), name)
+    }
+
+    /// The names of the fields that the upstream does not get.
+    pub(super) fn removed(&self) -> &[Vec<u8>] {
+        assert!(self.0.reply.is_none(), "not forwarded: {self:?}");
+        &self.0.removed
+    }
+}
+
+fn found<'a>(mut fields: impl Iterator<Item = (&'a str, &'a [u8])>, name: &str) -> Option<&'a str> {
+    fields.find(|(known, _)| *known == name).map(|(_, value)| std::str::from_utf8(value).unwrap())
+}
+
+fn check(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
+    match tollgate_fixtures::verify(public_key, signature, text) {
+        true => Verification::Valid,
+        false => Verification::Invalid,
+    }
+}
+
+/// A response of Clerk's.
+pub(super) fn response(status: u16, body: &str) -> CalloutResult {
+    CalloutResult::Http { status, headers: HeaderMap::default(), body: body.into() }
+}
+
+/// A request's header.
+pub(super) fn get<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    request("GET", path, more)
+}
+
+/// A request's header.
+pub(super) fn post<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    request("POST", path, more)
+}
+
+/// A request's header.
+pub(super) fn request<'a>(
+    method: &'a str,
+    path: &'a str,
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    [&[(":method", method), (":authority", "api.example.com"), (":path", path)], more].concat()
+}
+
+/// An Authorization field's value: a token that lives for an hour, of a user with that plan.
+pub(super) fn token(plan: impl Into<Value>) -> String {
+    bearer(|draft| draft.claim("public_metadata", json!({"plan": plan.into()})))
+}
+
+/// An Authorization field's value, after an edit of the token.
+pub(super) fn bearer(edit: impl FnOnce(&mut Draft)) -> String {
+    format!("Bearer {}", signed(edit))
+}
+
+/// A token, after an edit.
+pub(super) fn signed(edit: impl FnOnce(&mut Draft)) -> String {
+    let mut draft = Draft::session();
+    draft.claim("exp", NOW_S + 4_000_000);
+    edit(&mut draft);
+    draft.sign()
+}

@@ -1,0 +1,27 @@
+//! The gate's behavior from a request's header fields to its answer: no Envoy, a fixed time, real signatures.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic"
+)]
+
+mod authentication;
+mod confirm;
+mod cookies;
+mod fixture;
+mod host;
+mod identity;
+mod keys;
+mod quota;
+mod ratelimit;
+mod ratelimit_races;
+mod redirects;
+mod rules;
+mod service;
+mod usage;
+
+use fixture::{configuration, gate, gate_with};
+use host::{GateAnswer, Host, get, post, token};

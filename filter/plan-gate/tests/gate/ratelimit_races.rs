@@ -1,0 +1,156 @@
+//! Requests of several gateways at once on one service, in any order of sending, counting and answering.
+
+use super::host::{HeldRequest, Host, Progress};
+use super::service::FakeRatelimit;
+use super::{configuration, get, token};
+use proptest::prelude::*;
+use serde_json::json;
+use tollgate_driver::CalloutResult;
+use tollgate_driver::memory::StartedCallout;
+
+/// How often others may overtake a message. None is slower than sixty others: so long a worker waits for its own.
+const OVERTAKEN_MAX: usize = 40;
+
+/// A message on its way to the service, or the answer on its way back.
+struct Message {
+    overtaken: usize,
+    host: usize,
+    callout: StartedCallout,
+    answer: Option<CalloutResult>,
+}
+
+struct Fleet {
+    hosts: Vec<Host>,
+    service: FakeRatelimit,
+    /// The requests that wait, each with its gateway.
+    waiting: Vec<(usize, HeldRequest)>,
+    messages: Vec<Message>,
+    admitted: u64,
+    refused: u64,
+}
+
+impl Fleet {
+    fn new(gateways: u8) -> Self {
+        let gateway = |seed| {
+            let edit = |gate: &mut serde_json::Value| {
+                gate["store"] = json!({"ratelimit": {"cluster": "ratelimit"}});
+            };
+            Host::new(&configuration(edit), [seed; 16])
+        };
+        Fleet {
+            hosts: (0..gateways).map(gateway).collect(),
+            service: FakeRatelimit::default(),
+            waiting: Vec::new(),
+            messages: Vec::new(),
+            admitted: 0,
+            refused: 0,
+        }
+    }
+
+    fn send(&mut self, host: usize, path: &str, authorization: &str) {
+        let progress = self.hosts[host].start(&get(path, &[("authorization", authorization)]));
+        self.note(host, progress);
+        self.collect(host);
+    }
+
+    /// Notes how far a request has come.
+    fn note(&mut self, host: usize, progress: Progress) {
+        match progress {
+            Progress::Held(request) => self.waiting.push((host, request)),
+            Progress::Judged(answer) if answer.code() == "on" => self.admitted += 1,
+            Progress::Judged(answer) => {
+                assert_eq!(answer.code(), "quota_exceeded");
+                self.refused += 1;
+            }
+        }
+    }
+
+    /// Puts the messages that a gateway has sent on their way.
+    fn collect(&mut self, host: usize) {
+        for callout in self.hosts[host].new_callouts() {
+            self.messages.push(Message { overtaken: 0, host, callout, answer: None });
+        }
+    }
+
+    /// Moves one message a step on: this one, or one that was overtaken often enough.
+    fn move_message(&mut self, index: usize) {
+        let now = self.hosts[0].now;
+        let due = self.messages.iter().position(|message| message.overtaken >= OVERTAKEN_MAX);
+        let index = due.unwrap_or(index);
+        self.messages.iter_mut().for_each(|message| message.overtaken += 1);
+        let message = &mut self.messages[index];
+        message.overtaken = 0;
+        if message.answer.is_none() {
+            message.answer = Some(self.service.answer(&message.callout.callout, now));
+            return;
+        }
+        let Message { host, callout, answer, .. } = self.messages.swap_remove(index);
+        self.hosts[host].end_callout(callout.id, answer.unwrap());
+        for (gateway, request) in std::mem::take(&mut self.waiting) {
+            let progress = match gateway == host {
+                true => self.hosts[host].progress(request),
+                false => Progress::Held(request),
+            };
+            self.note(gateway, progress);
+        }
+        self.collect(host);
+    }
+
+    /// Sends so many requests from all gateways in turns; `choices` says which mail moves when, until all are judged.
+    fn run(&mut self, requests: usize, path: &str, plan: &str, choices: &[u16]) {
+        let authorization = token(plan);
+        let mut choices = choices.iter().copied().map(usize::from).cycle();
+        let mut sent = 0;
+        while sent < requests || !self.messages.is_empty() {
+            let choice = choices.next().unwrap();
+            if sent < requests && (self.messages.is_empty() || choice % 3 == 0) {
+                self.send(sent % self.hosts.len(), path, &authorization);
+                sent += 1;
+            } else {
+                self.move_message(choice / 3 % self.messages.len());
+            }
+        }
+        assert!(self.waiting.is_empty(), "somebody waits for ever");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn exactly_as_many_are_served_as_the_limit_allows(
+        gateways in 1_u8..5,
+        requests in 1_usize..200,
+        choices in prop::collection::vec(any::<u16>(), 1..300),
+    ) {
+        let mut fleet = Fleet::new(gateways);
+        fleet.run(requests, "/ask", "pro", &choices);
+        let requests = u64::try_from(requests).unwrap();
+        prop_assert_eq!(fleet.admitted, requests.min(100));
+        prop_assert_eq!(fleet.admitted + fleet.refused, requests);
+    }
+
+    #[test]
+    fn of_several_windows_none_admits_more_and_the_longer_loses_at_most_one_request_a_gateway(
+        gateways in 1_u8..5,
+        requests in 1_usize..100,
+        choices in prop::collection::vec(any::<u16>(), 1..300),
+    ) {
+        let mut fleet = Fleet::new(gateways);
+        fleet.run(requests, "/burst", "free", &choices);
+        prop_assert_eq!(fleet.admitted, u64::try_from(requests).unwrap().min(2), "2 a minute, 3 a day");
+        let lost = fleet.service.counted(&["per=day"]) - fleet.admitted;
+        prop_assert!(lost < u64::from(gateways), "{} lost by {} gateways", lost, gateways);
+    }
+
+    #[test]
+    fn a_dear_request_that_is_refused_leaves_room_for_a_cheap_one(
+        choices in prop::collection::vec(any::<u16>(), 1..300),
+    ) {
+        let mut fleet = Fleet::new(1);
+        fleet.run(20, "/pair", "free", &choices);
+        prop_assert_eq!(fleet.admitted, 2, "4 of 5");
+        fleet.run(5, "/ask", "free", &choices);
+        prop_assert_eq!(fleet.admitted, 3);
+    }
+}
