@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use tollgate_tests::workspace;
 
 /// The folders of the packages.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "filter/core",
     "filter/ctl",
     "filter/driver",
@@ -15,6 +15,7 @@ const PACKAGES: [&str; 9] = [
     "filter/plan-gate",
     "filter/stripe-webhook",
     "tests",
+    "tests/fixtures",
     "tests/properties",
 ];
 
