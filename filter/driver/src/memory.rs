@@ -159,20 +159,14 @@ impl MemoryHost {
         &self.lines
     }
 
-    /// Returns whether a metric was defined.
-    pub fn defines_metric(&self, name: &str) -> bool {
-        self.metrics.iter().any(|metric| metric.name == name)
+    /// Returns how often a counter was incremented; none if no metric of that name was defined.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.count)
     }
 
-    /// Returns how often a counter was incremented.
-    pub fn count(&self, name: &str) -> u64 {
-        self.metrics.iter().find(|metric| metric.name == name).map_or(0, |metric| metric.count)
-    }
-
-    /// Returns what was added to a histogram.
-    pub fn samples(&self, name: &str) -> Vec<u64> {
-        let metric = self.metrics.iter().find(|metric| metric.name == name);
-        metric.map(|metric| metric.samples.clone()).unwrap_or_default()
+    /// Returns what was added to a histogram; none if no metric of that name was defined.
+    pub fn samples(&self, name: &str) -> Option<&[u64]> {
+        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.samples.as_slice())
     }
 
     fn start(&mut self, request_id: Option<u32>, callout: &Callout) -> Result<u32, Outcome<'static>> {

@@ -83,7 +83,8 @@ mod tests {
                 Report::Line(Level::Warn, "{}".to_owned()),
             ],
         );
-        assert_eq!((host.count("a"), host.samples("sync_ms")), (1, vec![42]));
+        assert_eq!((host.count("a"), host.samples("sync_ms")), (Some(1), Some(&[42][..])));
+        assert_eq!((host.count("b"), host.samples("b")), (None, None), "an unknown one");
         assert_eq!(host.take_lines(), [(Level::Warn, "{}".to_owned())]);
     }
 
