@@ -19,7 +19,7 @@ pub fn push_field(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
 }
 
 /// Appends a field that holds a number. Its own number is below 16.
-pub fn push_number(message: &mut Vec<u8>, number: u8, value: u64) {
+pub(crate) fn push_number(message: &mut Vec<u8>, number: u8, value: u64) {
     message.push(number << 3);
     push_varint(message, value);
 }
@@ -46,7 +46,7 @@ pub enum WireError {
 
 /// What a field holds, by wire type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload<'a> {
+pub(crate) enum Payload<'a> {
     /// A number, a bool or an enum.
     Varint(u64),
     /// Eight bytes: a double.
@@ -57,11 +57,11 @@ pub enum Payload<'a> {
 
 /// The bytes of one message that are still to be read.
 #[derive(Debug)]
-pub struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Reads a message from its beginning.
-    pub const fn new(message: &'a [u8]) -> Self {
+    pub(crate) const fn new(message: &'a [u8]) -> Self {
         Reader(message)
     }
 
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError`], and what follows cannot be read either.
-    pub fn field(&mut self) -> Result<Option<(u64, Payload<'a>)>, WireError> {
+    pub(crate) fn field(&mut self) -> Result<Option<(u64, Payload<'a>)>, WireError> {
         if self.0.is_empty() {
             return Ok(None);
         }

@@ -15,6 +15,7 @@ mod fixture;
 mod host;
 mod identity;
 mod keys;
+mod protobuf;
 mod quota;
 mod ratelimit;
 mod ratelimit_races;

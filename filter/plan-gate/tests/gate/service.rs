@@ -1,8 +1,8 @@
 //! A model of envoyproxy/ratelimit with Tollgate's configuration: counts what the messages say, by its own clock.
 
+use super::protobuf::{Payload, fields, messages, push_message, push_number};
 use std::collections::BTreeMap;
 use tollgate_core::http::{Callout, Request};
-use tollgate_core::protobuf::{Payload, Reader, push_field, push_number};
 use tollgate_core::time::Micros;
 use tollgate_driver::CalloutResult;
 
@@ -69,10 +69,10 @@ impl FakeRatelimit {
             match number {
                 1 => domain = text(bytes),
                 2 => {
-                    let (path, hits) = descriptor(bytes);
+                    let (path, hits) = descriptor(&bytes);
                     adds |= hits > 0;
                     let status = self.status(&format!("{domain} {path}"), hits, now_s);
-                    push_field(&mut answer, 2, &status);
+                    push_message(&mut answer, 2, &status);
                 }
                 other => panic!("field {other}"),
             }
@@ -97,9 +97,9 @@ impl FakeRatelimit {
         push_number(&mut limit, 1, CAPACITY);
         push_number(&mut limit, 2, unit);
         push_number(&mut left, 1, length - now_s % length);
-        push_field(&mut status, 2, &limit);
+        push_message(&mut status, 2, &limit);
         push_number(&mut status, 3, CAPACITY - *used);
-        push_field(&mut status, 4, &left);
+        push_message(&mut status, 4, &left);
         status
     }
 }
@@ -109,10 +109,13 @@ fn descriptor(bytes: &[u8]) -> (String, u64) {
     let (mut path, mut hits) = (Vec::new(), None);
     for (number, bytes) in messages(bytes) {
         match number {
-            1 => path.push(messages(bytes).iter().map(|(_, part)| text(part)).collect::<Vec<_>>().join("=")),
-            3 => match Reader::new(bytes).field().unwrap() {
-                Some((1, Payload::Varint(number))) => hits = Some(number),
-                other => panic!("{other:?}"),
+            1 => {
+                let parts = messages(&bytes).into_iter().map(|(_, part)| text(part));
+                path.push(parts.collect::<Vec<_>>().join("="));
+            }
+            3 => match fields(&bytes)[..] {
+                [(1, Payload::Number(number))] => hits = Some(number),
+                ref other => panic!("{other:?}"),
             },
             other => panic!("field {other}"),
         }
@@ -120,16 +123,6 @@ fn descriptor(bytes: &[u8]) -> (String, u64) {
     (path.join(" "), hits.unwrap_or(1))
 }
 
-fn messages(message: &[u8]) -> Vec<(u64, &[u8])> {
-    let mut reader = Reader::new(message);
-    let mut fields = Vec::new();
-    while let Some((number, payload)) = reader.field().unwrap() {
-        let Payload::Bytes(bytes) = payload else { panic!("field {number}: {payload:?}") };
-        fields.push((number, bytes));
-    }
-    fields
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
 }
