@@ -2,9 +2,10 @@
 //! given, and the clusters that they call.
 
 use super::callouts::{self, Named};
-use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of};
+use super::{FORGOTTEN, ORDER, WEBHOOK, Warning, at, document_of, webhook_behind_gate};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
+use tollgate_core::config::SECTION_NAMES;
 
 /// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
 pub(super) fn warnings<'a>(
@@ -41,21 +42,17 @@ fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
 pub(super) fn which(filter: &Value) -> Option<&'static str> {
     let config = filter.pointer("/typed_config/config")?;
     let file = config.pointer("/vm_config/code").map(ToString::to_string).unwrap_or_default();
-    [WEBHOOK, GATE]
-        .into_iter()
-        .find(|name| file.contains(&format!("{name}.wasm")) || config["name"] == **name)
+    let is_of = |name: &&str| file.contains(&format!("{name}.wasm")) || config["name"] == **name;
+    SECTION_NAMES.iter().copied().find(is_of)
 }
 
 fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
-    let position = |name: &str| filters.iter().position(|filter| which(filter) == Some(name));
-    let (webhook, gate) = (position(WEBHOOK), position(GATE));
-    if let (Some(webhook), Some(gate)) = (webhook, gate)
-        && webhook > gate
-    {
-        warnings.push(Warning::new(format!("{location}[{webhook}]"), ORDER));
+    let ours: Vec<Option<&str>> = filters.iter().map(which).collect();
+    if let Some(late) = webhook_behind_gate(&ours) {
+        warnings.push(Warning::new(format!("{location}[{late}]"), ORDER));
     }
     let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
-    if let (Some(cors), Some(first)) = (cors, webhook.into_iter().chain(gate).min())
+    if let (Some(cors), Some(first)) = (cors, ours.iter().position(Option::is_some))
         && cors > first
     {
         let text = "the cors filter must stand before Tollgate's, or a browser cannot read what they answer";

@@ -2,7 +2,7 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of};
+use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, webhook_behind_gate};
 use crate::document::FoundDocument;
 use serde_json::Value;
 
@@ -25,25 +25,22 @@ pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) 
 fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
     let plugins = policy.list("/wasm");
     let filter = |plugin: &Value| which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
-    let position = |name: &str| plugins.iter().position(|plugin| filter(plugin) == Some(name));
-    let (webhook, gate) = (position(WEBHOOK), position(GATE));
-    if let (Some(webhook), Some(gate)) = (webhook, gate)
-        && webhook > gate
-    {
-        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{webhook}]")), ORDER));
+    let ours: Vec<Option<&str>> = plugins.iter().map(filter).collect();
+    if let Some(late) = webhook_behind_gate(&ours) {
+        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{late}]")), ORDER));
     }
     for (number, plugin) in plugins.iter().enumerate() {
         if let Some(name) = filter(plugin) {
             wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
         }
     }
-    if webhook.is_some() && !holds_back(resources) {
+    if ours.contains(&Some(WEBHOOK)) && !holds_back(resources) {
         let text = "no EnvoyPatchPolicy of this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
                     webhook is never judged; envoy/envoy-gateway/tollgate.yaml has one";
         warnings.push(Warning::new(policy.location("spec.wasm"), text));
     }
     let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
-    if gate.is_some() && of_route {
+    if ours.contains(&Some(GATE)) && of_route {
         let text =
             "each policy counts for itself, and what no policy covers is not guarded: put one on the Gateway";
         warnings.push(Warning::new(policy.location("spec.targetRefs"), text));

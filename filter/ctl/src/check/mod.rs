@@ -41,7 +41,7 @@ pub(crate) struct CheckArguments {
     environment: bool,
 }
 
-/// The filters, in the order in which they must stand.
+/// The filters about which there is something of their own to say.
 const WEBHOOK: &str = "stripe_webhook";
 const GATE: &str = "plan_gate";
 
@@ -57,6 +57,12 @@ struct Warning {
     location: String,
     /// What may be wrong, and what to do about it.
     text: String,
+}
+
+/// Returns the position of the webhook filter in a chain where it stands behind the gate.
+fn webhook_behind_gate(filters: &[Option<&str>]) -> Option<usize> {
+    let position = |name| filters.iter().position(|filter| *filter == Some(name));
+    position(WEBHOOK).filter(|webhook| position(GATE).is_some_and(|gate| gate < *webhook))
 }
 
 impl Warning {

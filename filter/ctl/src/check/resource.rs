@@ -1,7 +1,8 @@
 //! The resources of a file for Kubernetes.
 
-use super::{GATE, WEBHOOK, at};
+use super::at;
 use serde_json::Value;
+use tollgate_core::config::SECTION_NAMES;
 
 /// A resource.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterat
 /// Which filter a plugin is, by what it is called or where it comes from.
 pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
     let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.replace('-', "_"))).collect();
-    [WEBHOOK, GATE].into_iter().find(|filter| names.iter().any(|name| name.contains(filter)))
+    SECTION_NAMES.iter().copied().find(|filter| names.iter().any(|name| name.contains(filter)))
 }
 
 #[cfg(test)]
