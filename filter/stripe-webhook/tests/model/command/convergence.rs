@@ -1,8 +1,9 @@
 //! Convergence of the command: whichever events were lost, once it has reconciled everyone, Clerk shows what Stripe
 //! says, and a second run writes nothing.
 
-use crate::harness::{Model, Random, SUBJECTS, Stripe, changes, final_state, signed};
+use crate::harness::{Model, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;
+use tollgate_fixtures::Random;
 
 const HISTORIES: u64 = 1_500;
 const THREADS: u64 = 4;

@@ -1,9 +1,9 @@
 //! Random changes at Stripe: buy, pay, fail to pay, change, cancel, move, delete.
 
 use super::expected;
-use super::random::Random;
 use super::stripe::{FORMER_MARK_KEY, Presence, Stripe};
 use std::collections::BTreeSet;
+use tollgate_fixtures::Random;
 
 /// Everyone at Clerk.
 pub(crate) const SUBJECTS: [&str; 3] = ["user_0", "user_1", "org_0"];

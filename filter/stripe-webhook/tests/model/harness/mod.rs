@@ -10,7 +10,6 @@ pub(crate) mod final_state;
 mod gateway;
 mod history;
 mod model;
-mod random;
 mod response;
 mod schedule;
 mod stripe;
@@ -21,7 +20,6 @@ pub(crate) use clerk::LISTED_CUSTOMERS_MAX;
 pub(crate) use delivery_run::{DeliveryEnd, DeliveryRun, WebhookRequest, signature, signed};
 pub(crate) use gateway::{Replica, document, document_with_plans};
 pub(crate) use model::{Delivered, Model, is_to};
-pub(crate) use random::Random;
 pub(crate) use response::FakeResponse;
 pub(crate) use schedule::Schedule;
 pub(crate) use stripe::{

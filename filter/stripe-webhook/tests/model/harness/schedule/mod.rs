@@ -9,7 +9,6 @@ use crate::harness::changes::{self, SUBJECTS};
 use crate::harness::final_state;
 use crate::harness::gateway::Replica;
 use crate::harness::history::History;
-use crate::harness::random::Random;
 use crate::harness::world::World;
 use callouts::OrphanedCallout;
 use deliveries::{ChainState, RetryChain, RunningDelivery};
@@ -18,6 +17,7 @@ use settings::ScheduleSettings;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tollgate_driver::memory::SharedData;
+use tollgate_fixtures::Random;
 
 /// How many processes there are at most.
 const PROCESSES: usize = 3;

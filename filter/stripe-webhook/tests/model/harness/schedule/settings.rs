@@ -1,6 +1,6 @@
 //! The settings of a random schedule, chosen from its seed: how many subjects, how many failures, how much delay.
 
-use crate::harness::random::Random;
+use tollgate_fixtures::Random;
 
 /// The settings of a schedule.
 #[derive(Clone, Copy, Debug)]
