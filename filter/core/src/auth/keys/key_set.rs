@@ -55,7 +55,7 @@ impl KeySet {
     }
 
     /// The keys to try for a token with that `kid`: those of that id, then those whose id is not known, as from a PEM.
-    /// Without a `kid` all. None is [`super::TokenError::UnknownKey`].
+    /// Without a `kid` all. None is [`crate::auth::token::TokenError::UnknownKey`].
     pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
         let named =
             self.keys.iter().filter(move |key| key.id().is_some_and(|id| kid.is_none_or(|kid| id == kid)));
