@@ -153,8 +153,7 @@ fn a_flood_of_addresses_evicts_no_refusal_of_a_signed_in_caller() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     for caller in 0..3_000_u32 {
-        let address: &'static str = format!("10.0.{}.{}:1", caller / 256, caller % 256).leak();
-        host.come_from(address);
+        host.come_from(&format!("10.0.{}.{}:1", caller / 256, caller % 256));
         assert_eq!(host.served(1, &get("/search", &[])), 1);
     }
     let calls = service.borrow().calls();
