@@ -41,8 +41,8 @@ codes! {
     WrongMode => "wrong_mode",
     ConnectedAccount => "connected_account",
     // What a sync finds.
-    UnknownIds => "strange_ids",
-    InvalidSubjectId => "unfit_subject_id",
+    UnknownIds => "unknown_ids",
+    InvalidSubjectId => "invalid_subject_id",
     NoSubject => "no_subject",
     SubjectGone => "subject_gone",
     OwnersDisagree => "owners_disagree",
@@ -59,7 +59,7 @@ codes! {
     // How subscriptions become a plan.
     UnmappedPrice => "unmapped_price",
     UnknownPlan => "unknown_plan",
-    MisspelledName => "misspelt_name",
+    MisspelledName => "misspelled_name",
     UnknownStatus => "unknown_status",
     NoGraceStart => "no_grace_start",
     ItemsCut => "items_cut",

@@ -120,10 +120,10 @@ mod tests {
             *document.pointer_mut(pointer).unwrap() = wrong;
             assert!(!validator.is_valid(&document), "{pointer}");
         }
-        for misspelt in ["/plan_gate", "/plan_gate/rules/0", "/stripe_webhook", "/plans/0", ""] {
+        for misspelled in ["/plan_gate", "/plan_gate/rules/0", "/stripe_webhook", "/plans/0", ""] {
             let mut document = right.clone();
-            document.pointer_mut(misspelt).unwrap()["misspelt"] = json!(1);
-            assert!(!validator.is_valid(&document), "{misspelt}");
+            document.pointer_mut(misspelled).unwrap()["misspelled"] = json!(1);
+            assert!(!validator.is_valid(&document), "{misspelled}");
         }
     }
 }

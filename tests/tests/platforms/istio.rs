@@ -43,7 +43,7 @@ fn each_resource_is_as_its_definition_wants_it() {
     for (pointer, wrong) in [
         ("/spec/phase", json!("FIRST")),
         ("/spec/failStrategy", json!("RELOAD")),
-        ("/spec/vmConfig/env/0", json!({"name": "CLERK_JWT_KEY", "valueFrom": "HOST", "misspelt": 1})),
+        ("/spec/vmConfig/env/0", json!({"name": "CLERK_JWT_KEY", "valueFrom": "HOST", "misspelled": 1})),
         ("/spec/selector", json!({"matchLables": {}})),
     ] {
         let mut plugin = plugin.clone();

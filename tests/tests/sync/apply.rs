@@ -58,8 +58,8 @@ async fn whom_a_session_names_is_noted_and_what_is_nobodys_is_listed() {
     }
     shop.stripe.put(Session::new("cs_live_1", "cus_a", "sub_a").metadata("clerk_user_id", "user_a"));
     let dry = shop.sync(&["--all", "--json"]).await;
-    assert_eq!((dry.total("named_at_stripe"), dry.total("nobodys"), shop.writes()), (1, 1, 0), "{dry:?}");
-    assert_eq!(dry.lines("nobodys")[0], json!({"nobodys": "sub_b", "customer": "cus_b"}));
+    assert_eq!((dry.total("owner_noted"), dry.total("unowned"), shop.writes()), (1, 1, 0), "{dry:?}");
+    assert_eq!(dry.lines("unowned")[0], json!({"unowned": "sub_b", "customer": "cus_b"}));
     assert_eq!(shop.sync(&["--all", "--apply"]).await.code, Some(0));
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
     assert_eq!(shop.stripe.metadata("sub_a")["tollgate_owner"], "user_a");

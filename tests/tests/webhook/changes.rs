@@ -211,8 +211,8 @@ async fn events_that_are_none_of_ours_are_answered_and_cost_nothing() {
 #[tokio::test]
 async fn unowned_subscriptions_are_accepted_and_missing_users_waited_for() {
     let gateway = shipped().await;
-    let nobodys = Payer::new(&gateway, "nobodys", PRO);
-    let event = nobodys.event(&gateway, "customer.subscription.created");
+    let unowned = Payer::new(&gateway, "unowned", PRO);
+    let event = unowned.event(&gateway, "customer.subscription.created");
     let no_subject = json!({"received": true, "status": "no_subject", "event": event.event_id()});
     assert_eq!(receipt(&gateway, &event).await, no_subject);
 

@@ -32,13 +32,13 @@ async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
     assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 403, "the gate denies");
     let payer = Payer::named(&gateway, "forwarded", PRO);
     nothing_else_is_forwarded(&gateway, &payer).await;
-    let nobodys = Payer::new(&gateway, "forwarded_nobodys", PRO);
+    let unowned = Payer::new(&gateway, "forwarded_unowned", PRO);
     let created = payer.event(&gateway, "customer.subscription.created");
     let cases = [
         ("a sync that changes", created.clone(), ["processed", "already_received"]),
         ("one that needs no work", payer.event(&gateway, "invoice.created"), ["ignored"; 2]),
         ("of a connected account", created.clone().account("acct_1"), ["ignored"; 2]),
-        ("of nobody", nobodys.event(&gateway, "customer.subscription.created"), ["no_subject"; 2]),
+        ("of nobody", unowned.event(&gateway, "customer.subscription.created"), ["no_subject"; 2]),
         (
             "a sync that changes nothing",
             payer.event(&gateway, "customer.subscription.updated"),

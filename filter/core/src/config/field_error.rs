@@ -121,7 +121,7 @@ fn segment(key: &str) -> String {
     if plain && quoted != "***" { key.to_owned() } else { quoted }
 }
 
-/// The known name that a misspelt one is an edit or two away from.
+/// The known name that a misspelled one is an edit or two away from.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     /// Longer names are compared with none: the work grows with the length.
     const NAME_BYTES_MAX: usize = 64;
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_name_finds_the_nearest_known_one() {
+    fn a_misspelled_name_finds_the_nearest_known_one() {
         let known = ["rules", "issuer", "cookie", "shadow"];
         let cases = [
             ("rule", Some("rules")),

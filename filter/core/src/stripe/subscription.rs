@@ -207,7 +207,7 @@ impl Subscription {
     /// [`Unreadable`] if it is no subscription.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         Self::read(Object::of(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
-            LeftOut::StrangeId(_) => Unreadable("id"),
+            LeftOut::InvalidId(_) => Unreadable("id"),
             LeftOut::Unreadable(_) => Unreadable::SUBSCRIPTION,
         })
     }
@@ -215,10 +215,10 @@ impl Subscription {
     /// The subscription; inside, why it is left out.
     fn read(object: Object<'_>) -> Result<Result<Self, LeftOut>, Unreadable> {
         let id = object.needed_text("id")?;
-        let Ok(id) = SubscriptionId::parse(id) else { return Ok(Err(LeftOut::StrangeId(id.to_owned()))) };
+        let Ok(id) = SubscriptionId::parse(id) else { return Ok(Err(LeftOut::InvalidId(id.to_owned()))) };
         match Self::read_known(id.clone(), object) {
             Ok(Ok(subscription)) => Ok(Ok(subscription)),
-            Ok(Err(customer)) => Ok(Err(LeftOut::StrangeId(customer))),
+            Ok(Err(customer)) => Ok(Err(LeftOut::InvalidId(customer))),
             Err(_) => Ok(Err(LeftOut::Unreadable(id))),
         }
     }
@@ -278,7 +278,7 @@ impl SubscriptionPage {
         let mut page = SubscriptionPage::default();
         match Subscription::read(Object::of(&body)?)? {
             Ok(subscription) => page.subscriptions.push(subscription),
-            Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
+            Err(LeftOut::InvalidId(id)) => page.skipped.push(id),
             Err(LeftOut::Unreadable(id)) => page.unreadable.push(id),
         }
         Ok(page)
@@ -298,7 +298,7 @@ impl SubscriptionPage {
             last = object.needed_text("id")?;
             match Subscription::read(object)? {
                 Ok(subscription) => page.subscriptions.push(subscription),
-                Err(LeftOut::StrangeId(id)) => page.skipped.push(id),
+                Err(LeftOut::InvalidId(id)) => page.skipped.push(id),
                 Err(LeftOut::Unreadable(id)) => page.unreadable.push(id),
             }
         }
@@ -313,7 +313,7 @@ impl SubscriptionPage {
 /// Why a subscription is left out.
 enum LeftOut {
     /// It has an id that does not look like Stripe's.
-    StrangeId(String),
+    InvalidId(String),
     /// It cannot be read whose it is, or where it stands.
     Unreadable(SubscriptionId),
 }

@@ -33,13 +33,13 @@ pub(super) fn json_differences(
 pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     let mut lines = Vec::new();
     for name in &summary.names {
-        lines.push(json!({"named_at_stripe": name.object, "subject": name.subject.as_str()}));
+        lines.push(json!({"owner_noted": name.object, "subject": name.subject.as_str()}));
     }
     for (subject, plan) in &summary.kept {
         lines.push(json!({"kept": plan, "subject": subject.as_str()}));
     }
     for (subscription, customer) in summary.unowned.iter().take(LISTED_MAX) {
-        lines.push(json!({"nobodys": subscription.as_str(), "customer": customer.as_str()}));
+        lines.push(json!({"unowned": subscription.as_str(), "customer": customer.as_str()}));
     }
     for (asked, failure) in &summary.failures {
         let cure = cure(failure.code);
@@ -48,10 +48,10 @@ pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     lines.push(json!({"totals": {
         "checked": summary.checked.len(),
         "differing": summary.differing.len(),
-        "named_at_stripe": summary.names.len(),
+        "owner_noted": summary.names.len(),
         "kept": summary.kept.len(),
         "not_at_clerk": summary.gone.len(),
-        "nobodys": summary.unowned.len(),
+        "unowned": summary.unowned.len(),
         "failed": summary.failures.len(),
         "left": left,
     }}));

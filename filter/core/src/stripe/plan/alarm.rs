@@ -32,7 +32,7 @@ pub(crate) enum PlanAlarm {
     },
     /// A name differs from a known one only in its case or in blanks around it. It is not taken for it.
     #[error("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")]
-    Misspelt {
+    Misspelled {
         /// Where it stands.
         place: PlanNameSource,
         /// As it is spelt there.
@@ -105,7 +105,7 @@ impl PlanAlarm {
         match self {
             PlanAlarm::Unmapped { .. } => AlarmCode::UnmappedPrice,
             PlanAlarm::UnknownPlan { .. } => AlarmCode::UnknownPlan,
-            PlanAlarm::Misspelt { .. } => AlarmCode::MisspelledName,
+            PlanAlarm::Misspelled { .. } => AlarmCode::MisspelledName,
             PlanAlarm::UnknownStatus { .. } => AlarmCode::UnknownStatus,
             PlanAlarm::NoGraceStart { .. } => AlarmCode::NoGraceStart,
             PlanAlarm::ItemsCut { .. } => AlarmCode::ItemsCut,
@@ -121,7 +121,7 @@ impl PlanAlarm {
             | PlanAlarm::NoGraceStart { subscription }
             | PlanAlarm::ItemsCut { subscription }
             | PlanAlarm::Unreadable { subscription, .. } => subscription.as_str(),
-            PlanAlarm::UnknownPlan { place, .. } | PlanAlarm::Misspelt { place, .. } => match place {
+            PlanAlarm::UnknownPlan { place, .. } | PlanAlarm::Misspelled { place, .. } => match place {
                 PlanNameSource::PriceMetadata(id)
                 | PlanNameSource::ProductMetadata(id)
                 | PlanNameSource::LookupKey(id) => id,

@@ -92,7 +92,7 @@ impl Catalogue<'_> {
         let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
         let value = value.to_owned();
         Sells::Nothing(Some(match names.find(|name| is_nearly(&value, name)) {
-            Some(meant) => PlanAlarm::Misspelt { place, value, meant: meant.to_owned() },
+            Some(meant) => PlanAlarm::Misspelled { place, value, meant: meant.to_owned() },
             None => PlanAlarm::UnknownPlan { place, value },
         }))
     }
@@ -101,7 +101,7 @@ impl Catalogue<'_> {
         let mut keys = self.plans.iter().flat_map(|(_, plan)| &plan.lookup_keys);
         let meant = keys.find(|known| is_nearly(key, known))?.clone();
         let place = PlanNameSource::LookupKey(price.id.clone());
-        Some(PlanAlarm::Misspelt { place, value: key.to_owned(), meant })
+        Some(PlanAlarm::Misspelled { place, value: key.to_owned(), meant })
     }
 
     fn highest(&self, sells: &dyn Fn(&Plan) -> bool) -> Option<Rank> {

@@ -72,12 +72,12 @@ fn an_id_that_cannot_be_asked_for_is_an_alarm_and_no_failure() {
     let object = json!({"id": "a/../b", "object": "customer", "metadata": {}}).to_string();
     let event = model.world.stripe.emit("customer.updated", &object, "{}", BTreeSet::new());
     let delivered = model.deliver(event);
-    assert_eq!((delivered.response(), delivered.alarms()), ((200, "ignored"), vec!["strange_ids"]));
+    assert_eq!((delivered.response(), delivered.alarms()), ((200, "ignored"), vec!["unknown_ids"]));
     // The event names a subscription that can be asked for; its customer cannot.
     let event = buy(&mut model, "a%2fb");
     let delivered = model.deliver(event);
     assert_eq!(delivered.status, 200, "{delivered:?}");
-    assert_eq!(delivered.alarms(), ["strange_ids"]);
+    assert_eq!(delivered.alarms(), ["unknown_ids"]);
     let was_read = |path| model.callouts.iter().any(|callout| is_to(callout, "GET", path));
     assert!(was_read("/v1/subscriptions/sub_1") && !was_read("2fb"));
 }

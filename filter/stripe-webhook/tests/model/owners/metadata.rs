@@ -201,7 +201,7 @@ fn an_invalid_id_names_no_owner_and_raises_an_alarm() {
             model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", value)]);
         let delivered = model.deliver(event);
         assert_eq!(delivered.response(), (200, "no_subject"), "{value}");
-        assert!(delivered.alarms().contains(&"unfit_subject_id"), "{value}: {:?}", delivered.alarms());
+        assert!(delivered.alarms().contains(&"invalid_subject_id"), "{value}: {:?}", delivered.alarms());
         assert!(delivered.sent.iter().all(|(_, line)| !line.contains("/users/")), "{value}");
     }
 }
