@@ -6,7 +6,7 @@
 //! that is the reconciliation's.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
-use super::error::BackfillError;
+use super::error::{BackfillError, BackfillErrorCode};
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
 use crate::clerk::roster::{self, SubjectListKind};
@@ -321,7 +321,7 @@ fn failure(error: &SyncError) -> BackfillError {
     let failure = BackfillError::from(error);
     match error {
         SyncError::TooMany => BackfillError {
-            code: "too_many",
+            code: BackfillErrorCode::TooMany,
             detail: "there is more than one run reads".to_owned(),
             ..failure
         },

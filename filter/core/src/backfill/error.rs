@@ -1,20 +1,44 @@
-//! Why a census or a reconciliation did not come to its end.
+//! Why a census or a reconciliation was not completed.
 
+use crate::alarm::AlarmCode;
 use crate::sync::SyncError;
 
-/// Why something did not come to its end. Nothing was taken away or granted by it.
+/// Why a census or a reconciliation was not completed. It has neither granted nor removed a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackfillError {
-    /// As in the filter's alarms: `bad_credentials` …
-    pub code: &'static str,
-    /// In a sentence.
+    /// The kind of error.
+    pub code: BackfillErrorCode,
+    /// What happened, in a sentence.
     pub detail: String,
-    /// Whether it may pass by itself.
+    /// Whether the same request may succeed later.
     pub is_transient: bool,
+}
+
+/// A kind of [`BackfillError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackfillErrorCode {
+    /// An error of the sync, with the code of its alarm.
+    Sync(AlarmCode),
+    /// Stripe or Clerk has more than one run reads.
+    TooMany,
+}
+
+impl BackfillErrorCode {
+    /// Returns the code as the output shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackfillErrorCode::Sync(code) => code.as_str(),
+            BackfillErrorCode::TooMany => "too_many",
+        }
+    }
 }
 
 impl From<&SyncError> for BackfillError {
     fn from(error: &SyncError) -> Self {
-        BackfillError { code: error.code(), detail: error.to_string(), is_transient: !error.is_alarm() }
+        BackfillError {
+            code: BackfillErrorCode::Sync(error.alarm_code()),
+            detail: error.to_string(),
+            is_transient: !error.is_alarm(),
+        }
     }
 }

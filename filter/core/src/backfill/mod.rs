@@ -10,7 +10,7 @@ mod reconciliation;
 pub use crate::sync::{RecordChange, SubjectStatus, SyncState};
 pub use census::Census;
 pub use census_result::{Candidate, CensusCounts, CensusResult, Scope};
-pub use error::BackfillError;
+pub use error::{BackfillError, BackfillErrorCode};
 pub use reconciliation::{
     Conclusion, Intent, NotedOwner, Reconciliation, ReconciliationStep, SubjectOutcome, Target,
 };

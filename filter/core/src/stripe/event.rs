@@ -107,13 +107,6 @@ pub enum EventError {
     NamesNothing,
 }
 
-impl EventError {
-    /// The `code` that the sender is told.
-    pub(crate) fn code(&self) -> &'static str {
-        "invalid_payload"
-    }
-}
-
 impl Event {
     /// Reads a snapshot event or a thin event.
     ///

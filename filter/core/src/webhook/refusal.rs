@@ -17,6 +17,9 @@ pub(super) fn too_large(body_bytes_max: usize) -> Problem {
     Problem::new(413, "body_too_large", format!("an event is at most {body_bytes_max} bytes long"))
 }
 
+/// The code for a body that is no event of the source.
+const INVALID_PAYLOAD: &str = "invalid_payload";
+
 /// Answers what is no event of the source, and logs it at most once a minute.
 pub(super) fn rejected<S: EventSource>(
     worker: &mut WebhookWorker<S>,
@@ -24,7 +27,7 @@ pub(super) fn rejected<S: EventSource>(
     rejection: EventRejection,
 ) -> (Problem, Option<Report>) {
     match rejection {
-        EventRejection::Unreadable { code, detail } => (Problem::new(400, code, detail), None),
+        EventRejection::Unreadable { detail } => (Problem::new(400, INVALID_PAYLOAD, detail), None),
         EventRejection::Unsigned { code, cause } => {
             let line = worker.refusal_logged.is_due(now);
             let line = line.then(|| Alarm::warning(code, cause).into());

@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_core::backfill::RecordChange;
+use tollgate_core::alarm::AlarmCode;
+use tollgate_core::backfill::{BackfillErrorCode, RecordChange};
 use tollgate_core::clerk::metadata::Record;
 use tollgate_core::time::Micros;
 
@@ -41,21 +42,23 @@ fn day(time: Micros) -> String {
 }
 
 /// Returns what to do about a failure, by its code.
-pub(super) fn cure(code: &str) -> &'static str {
+pub(super) fn cure(code: BackfillErrorCode) -> &'static str {
+    let BackfillErrorCode::Sync(code) = code else {
+        return "bring customers in line one by one with --customer";
+    };
     match code {
-        "bad_credentials" => {
+        AlarmCode::BadCredentials => {
             "check STRIPE_API_KEY and CLERK_SECRET_KEY: same account, same mode, and the rights in docs/webhook.md"
         }
-        "upstream_unavailable" | "out_of_time" | "unsettled" => {
+        AlarmCode::UpstreamUnavailable | AlarmCode::OutOfTime | AlarmCode::Unsettled => {
             "run it again later: what is done is found done"
         }
-        "upstream_refused" => "look at what it says; a restricted key may lack a right",
-        "unmapped_price" => "name the price in a plan, or in not_plans",
-        "subject_missing" => {
+        AlarmCode::UpstreamRefused => "look at what it says; a restricted key may lack a right",
+        AlarmCode::UnmappedPrice => "name the price in a plan, or in not_plans",
+        AlarmCode::SubjectMissing => {
             "check that CLERK_SECRET_KEY is of the instance where users sign in; a user deleted today is given up tomorrow"
         }
-        "too_many_subscriptions" => "end or move some of that customer's subscriptions",
-        "too_many" => "bring customers in line one by one with --customer",
+        AlarmCode::TooManySubscriptions => "end or move some of that customer's subscriptions",
         _ => "look at what it says",
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     }
     for (asked, failure) in &summary.failures {
         let cure = cure(failure.code);
-        lines.push(json!({"failure": failure.code, "of": asked, "detail": failure.detail, "cure": cure}));
+        lines.push(
+            json!({"failure": failure.code.as_str(), "of": asked, "detail": failure.detail, "cure": cure}),
+        );
     }
     lines.push(json!({"totals": {
         "checked": summary.checked.len(),
@@ -97,7 +99,7 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
         let _ = writeln!(
             text,
             "failed: {asked}: {}: {}; {}",
-            failure.code,
+            failure.code.as_str(),
             failure.detail,
             self::cure(failure.code)
         );

@@ -95,8 +95,6 @@ pub enum EventRejection {
     },
     /// They are signed, and cannot be read.
     Unreadable {
-        /// The code in the answer.
-        code: &'static str,
         /// The cause, for the answer.
         detail: String,
     },

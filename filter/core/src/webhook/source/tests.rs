@@ -45,9 +45,8 @@ impl EventSource for OtherSource {
         now: Micros,
         _: &SyncSettings,
     ) -> Result<VerifiedEvent, EventRejection> {
-        let id = EventId::parse(std::str::from_utf8(body).unwrap_or_default()).map_err(|error| {
-            EventRejection::Unreadable { code: "invalid_payload", detail: error.to_string() }
-        })?;
+        let id = EventId::parse(std::str::from_utf8(body).unwrap_or_default())
+            .map_err(|error| EventRejection::Unreadable { detail: error.to_string() })?;
         let work = match id.as_str() {
             "msg_customer" => {
                 let customer = About::Customer(CustomerId::parse("cus_1").unwrap());

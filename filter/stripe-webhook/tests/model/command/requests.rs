@@ -166,11 +166,11 @@ fn a_key_of_another_account_takes_nothing_away() {
     let mut model = from_before(&USER);
     model.world.clerk.add_with("user_8", json!({"plan": "pro"}), recorded);
     let failure = model.sync_all(Intent::Apply).unwrap_err();
-    assert_eq!(failure.code, "bad_credentials");
+    assert_eq!(failure.code.as_str(), "bad_credentials");
     assert!(failure.detail.contains("sub_8"), "{}", failure.detail);
     let conclusion = model.sync_subject("user_8", Intent::Apply);
-    assert_eq!(conclusion.failure.map(|failure| failure.code), Some("bad_credentials"));
-    assert_eq!(model.sync_customer("cus_8", Intent::Apply).failure.unwrap().code, "bad_credentials");
+    assert_eq!(conclusion.failure.map(|failure| failure.code.as_str()), Some("bad_credentials"));
+    assert_eq!(model.sync_customer("cus_8", Intent::Apply).failure.unwrap().code.as_str(), "bad_credentials");
     assert_eq!((model.plan("user_8"), model.world.clerk.writes), (Some("pro"), 0));
 }
 
@@ -194,7 +194,11 @@ fn a_failure_ends_a_reconciliation_and_a_dry_run_alike() {
             model.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
             let conclusion = run(&mut model, intent);
             let failure = conclusion.failure.unwrap();
-            assert_eq!((failure.code, failure.is_transient), ("upstream_unavailable", true), "{way}");
+            assert_eq!(
+                (failure.code.as_str(), failure.is_transient),
+                ("upstream_unavailable", true),
+                "{way}"
+            );
             assert_eq!((change_of(&conclusion.outcomes), model.written()), (None, vec![]), "{way}");
         }
     }
@@ -214,7 +218,7 @@ fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
         is_to(callout, "GET", "/v1/products").then(|| broken.into())
     };
     let conclusion = model.sync_customer("cus_1", Intent::Rehearse);
-    assert_eq!(conclusion.failure.map(|failure| failure.code), Some("upstream_unavailable"));
+    assert_eq!(conclusion.failure.map(|failure| failure.code.as_str()), Some("upstream_unavailable"));
     assert!(model.written().is_empty());
 }
 

@@ -79,7 +79,7 @@ fn the_command_writes_what_is_known_and_then_fails() {
     let rehearsed = model.sync_customer("cus_1", Intent::Rehearse);
     assert!(rehearsed.outcomes[0].change.is_some() && model.written().is_empty());
     let conclusion = model.sync_customer("cus_1", Intent::Apply);
-    assert_eq!(conclusion.failure.map(|failure| failure.code), Some("unmapped_price"));
+    assert_eq!(conclusion.failure.map(|failure| failure.code.as_str()), Some("unmapped_price"));
     assert_eq!(model.plan("user_1"), Some("pro"));
     assert!(conclusion.outcomes[0].change.is_some());
 }

@@ -102,6 +102,6 @@ impl From<SignatureError> for EventRejection {
 
 impl From<EventError> for EventRejection {
     fn from(error: EventError) -> Self {
-        EventRejection::Unreadable { code: error.code(), detail: error.to_string() }
+        EventRejection::Unreadable { detail: error.to_string() }
     }
 }
