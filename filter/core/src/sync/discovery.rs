@@ -177,7 +177,7 @@ impl Discovery {
         let mut refused: Option<SyncError> = None;
         for subscription in &self.subscriptions {
             let claims = findings.claims(state, subscription, now);
-            findings.unfit.extend(claims.unfit.clone());
+            findings.invalid_keys.extend(claims.invalid_keys.clone());
             for named in claims.everyone() {
                 match present.named.iter_mut().find(|known| known.subject == named.subject) {
                     Some(known) => known.via = known.via.min(named.via),

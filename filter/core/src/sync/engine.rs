@@ -110,7 +110,7 @@ impl PlanSync {
             failure: None,
             trigger,
         };
-        sync.findings.unfit.extend(sync.trigger.unfit.clone());
+        sync.findings.invalid_keys.extend(sync.trigger.invalid_keys.clone());
         sync.findings.skipped.extend(sync.trigger.skipped.clone());
         let mut requests: Vec<_> =
             sync.discovery.begin(&sync.trigger).into_iter().map(SyncRequest::Discovery).collect();

@@ -51,7 +51,7 @@ pub(crate) struct SyncFindings {
     /// Subjects whose plan is from a source that this release does not read, and is kept; and that source.
     pub(crate) unread_sources: SortedMap<Subject, String>,
     /// Metadata keys of ours that hold no id.
-    pub(crate) unfit: SortedSet<String>,
+    pub(crate) invalid_keys: SortedSet<String>,
     /// Subjects that more customers pay for than are kept in mind.
     pub(crate) too_many_customers: SortedSet<Subject>,
     /// The event concerns more subjects than were brought in line.

@@ -20,7 +20,7 @@ use crate::time::Micros;
 /// A sync on its way, with the audit of what it changes.
 #[derive(Debug)]
 pub(crate) struct RecordedSync {
-    began: Micros,
+    started_at: Micros,
     sync: PlanSync,
     stage: RecordingStage,
     reports: Vec<Report>,
@@ -47,8 +47,8 @@ pub(crate) enum SyncStep {
 /// How a sync ended.
 #[derive(Debug)]
 pub(crate) struct SyncEnd {
-    /// When it began.
-    pub(crate) began: Micros,
+    /// When it started_at.
+    pub(crate) started_at: Micros,
     /// What it came to.
     pub(crate) result: Result<SyncResult, SyncError>,
     /// The first subject that has a plan, else the first.
@@ -75,7 +75,8 @@ impl RecordedSync {
         deadline: Deadline,
     ) -> Result<(Self, Action), SyncError> {
         let (sync, calls) = PlanSync::begin(state, now, trigger, deadline)?;
-        let recorded = RecordedSync { began: now, sync, stage: RecordingStage::Calling, reports: Vec::new() };
+        let recorded =
+            RecordedSync { started_at: now, sync, stage: RecordingStage::Calling, reports: Vec::new() };
         Ok((recorded, if calls.is_empty() { Action::Wait } else { Action::Call(calls) }))
     }
 
@@ -145,7 +146,7 @@ impl RecordedSync {
         let subjects = &self.sync.subjects;
         let shown = subjects.iter().find(|subject| subject.plan().is_some()).or(subjects.first());
         SyncStep::Ended(Box::new(SyncEnd {
-            began: self.began,
+            started_at: self.started_at,
             result,
             subject: shown.map(|subject| subject.subject.clone()),
             plan: shown.and_then(|subject| subject.plan()).map(str::to_owned),

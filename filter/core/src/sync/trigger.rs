@@ -24,7 +24,7 @@ pub(crate) struct Trigger {
     /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
     pub(crate) is_checkout: bool,
     /// Keys of ours in it that hold no id.
-    pub(crate) unfit: Vec<String>,
+    pub(crate) invalid_keys: Vec<String>,
     /// Ids in it that do not look like Stripe's.
     pub(crate) skipped: Vec<String>,
     /// The payment that failed, if it is about that.
@@ -53,7 +53,7 @@ impl Trigger {
             named: Vec::new(),
             names_owner: false,
             is_checkout: false,
-            unfit: Vec::new(),
+            invalid_keys: Vec::new(),
             skipped: Vec::new(),
             payment_failure: None,
         }

@@ -1,18 +1,18 @@
-//! One delivery of an event: held, verified, brought to its end, answered. The same machine for every source.
+//! One delivery of an event: holds it, verifies it, syncs, and responds. The same machine serves every source.
 //!
 //! ```text
-//! Header ─▶ Body ─▶ Recall ─▶ Syncing ─▶ Remember ─▶ Answered
-//!   │        │        │          │  └─▶ Forwarded ──▶ Remember      (mode `forward`: after the upstream's 2xx)
-//!   │        │        │          └────▶ Answered: the sync failed, or there was nobody, or an alarm
-//!   │        │        └───────────────▶ Answered: an earlier delivery was processed
-//!   └────────┴────────────────────────▶ Answered: something else, refused, or no work
+//! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
+//!   │        │             │               │  └─▶ Forwarded ─▶ Remembering   (mode `forward`, after a 2xx)
+//!   │        │             │               └────▶ Done: the sync failed, found no subject, or raised an alarm
+//!   │        │             └────────────────────▶ Done: an earlier delivery was processed
+//!   └────────┴──────────────────────────────────▶ Done: another path, refused, or no work
 //! ```
 
-use super::arrival::{Arrival, foreign_to};
 use super::metrics;
 use super::receipt::Receipt;
 use super::refusal;
 use super::remembered_events::RememberedEvent;
+use super::request_kind::{RequestKind, client_sent_fields};
 use super::result::DeliveryResult;
 use super::source::{EventSource, EventWork, VerifiedEvent};
 use super::worker::WebhookWorker;
@@ -28,56 +28,58 @@ use crate::sync::{Deadline, RecordedSync, SyncEnd, SyncError, SyncStep, Trigger,
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The time for a sync that a sender waits for. Stripe's Checkout holds the customer's redirect for at most
-/// 10 s.
+/// The maximum duration of a sync during a delivery. Stripe Checkout delays the customer's redirect until the
+/// webhook responds, for at most 10 s.
 const SYNC_TIME: Duration = Duration::from_secs(8);
 
-/// How often remembering an event is tried while other workers are faster. Forgetting one is harmless.
+/// The maximum number of attempts to remember an event while other workers change the same bucket. Giving up is
+/// harmless: a duplicate is synced again.
 const REMEMBER_TRIES_MAX: u32 = 3;
 
-/// One HTTP request on its way through the webhook filter.
+/// One HTTP request in the webhook filter.
 #[derive(Debug)]
 pub struct Delivery<S: EventSource> {
-    /// The header fields to remove if it is forwarded.
+    /// The header fields to remove if the request is forwarded.
     remove: Vec<Vec<u8>>,
-    /// Its part of what the worker thread holds.
+    /// The request's share of the memory that the worker thread may hold.
     hold: Option<Hold>,
     stage: DeliveryStage<S::Signature>,
     reports: Vec<Report>,
 }
 
-/// What is being waited for.
+/// The next input that a delivery waits for.
 #[derive(Debug)]
 enum DeliveryStage<G> {
-    /// The request itself.
+    /// The request's header.
     Header,
-    /// The rest of its body, which must be what was signed. The header counts with so many bytes.
+    /// The complete body, which the signature covers. `header_bytes` is the header's share of the held memory.
     Body { signature: G, header_bytes: usize },
-    /// Whether the event came to its end before.
-    Recall(Box<Recalled>),
-    /// Stripe and Clerk, and the audit.
+    /// The bucket that shows whether an earlier delivery of the event was processed.
+    CheckingDuplicate(Box<PendingEvent>),
+    /// Responses of Stripe and Clerk, and updates of the audit's records.
     Syncing(Box<Syncing>),
-    /// The upstream's answer to an event that ended then.
-    Forwarded { place: RememberedEvent, ended: Micros },
-    /// The memory of ended events.
-    Remember { place: RememberedEvent, ended: Micros, update: SharedUpdate<()>, then: Action },
-    /// Nothing any more.
-    Answered,
+    /// The upstream's response to an event whose sync ended at `ended`.
+    Forwarded { key: RememberedEvent, ended: Micros },
+    /// The update of the bucket of processed events; `then` is the delivery's response.
+    Remembering { key: RememberedEvent, ended: Micros, update: SharedUpdate<()>, then: Action },
+    /// Nothing: the request was forwarded or has its response.
+    Done,
 }
 
-/// A verified event that asks for a sync.
+/// A verified event that needs a sync unless it is a duplicate.
 #[derive(Debug)]
-struct Recalled {
+struct PendingEvent {
     event: EventId,
     signed_at: Micros,
     trigger: Trigger,
-    place: RememberedEvent,
+    key: RememberedEvent,
 }
 
+/// An event whose sync is in progress.
 #[derive(Debug)]
 struct Syncing {
     event: EventId,
-    place: RememberedEvent,
+    key: RememberedEvent,
     sync: RecordedSync,
 }
 
@@ -91,10 +93,10 @@ impl<S: EventSource> Machine for Delivery<S> {
     type Worker = WebhookWorker<S>;
 
     fn handle(&mut self, worker: &mut WebhookWorker<S>, now: Micros, input: Input<'_>) -> Step {
-        let stage = std::mem::replace(&mut self.stage, DeliveryStage::Answered);
+        let stage = std::mem::replace(&mut self.stage, DeliveryStage::Done);
         let action = match (stage, input) {
             (DeliveryStage::Header, Input::Head { headers, end_of_stream }) => {
-                self.arrive(worker, now, &headers, end_of_stream)
+                self.handle_header(worker, now, &headers, end_of_stream)
             }
             (DeliveryStage::Body { signature, header_bytes }, Input::BodyGrew { bytes }) => {
                 if bytes > worker.endpoint.body_bytes_max {
@@ -106,14 +108,14 @@ impl<S: EventSource> Machine for Delivery<S> {
                 }
             }
             (DeliveryStage::Body { signature, .. }, Input::Body(body)) => {
-                self.judge(worker, now, &signature, body)
+                self.verify(worker, now, &signature, body)
             }
-            (DeliveryStage::Recall(recalled), Input::Loaded { value, .. }) => {
-                match recalled.place.ended_before(value, recalled.signed_at, now) {
+            (DeliveryStage::CheckingDuplicate(pending), Input::Loaded { value, .. }) => {
+                match pending.key.processed_before(value, pending.signed_at, now) {
                     true => {
-                        self.receipt(worker, &Receipt::new(DeliveryResult::AlreadyReceived, &recalled.event))
+                        self.receipt(worker, &Receipt::new(DeliveryResult::AlreadyReceived, &pending.event))
                     }
-                    false => self.begin(worker, now, *recalled),
+                    false => self.start_sync(worker, now, *pending),
                 }
             }
             (DeliveryStage::Syncing(mut syncing), input) => {
@@ -123,22 +125,22 @@ impl<S: EventSource> Machine for Delivery<S> {
                         self.stage = DeliveryStage::Syncing(syncing);
                         action
                     }
-                    SyncStep::Ended(end) => self.conclude(worker, now, *syncing, *end),
+                    SyncStep::Ended(end) => self.finish(worker, now, *syncing, *end),
                 }
             }
-            (DeliveryStage::Remember { place, ended, mut update, then }, input) => {
-                match update.handle(&input, |value| Change::Write(place.remember(value, ended), ())) {
+            (DeliveryStage::Remembering { key, ended, mut update, then }, input) => {
+                match update.handle(&input, |value| Change::Write(key.bucket_with(value, ended), ())) {
                     UpdateProgress::Continue(action) => {
-                        self.stage = DeliveryStage::Remember { place, ended, update, then };
+                        self.stage = DeliveryStage::Remembering { key, ended, update, then };
                         action
                     }
                     UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => then,
                 }
             }
-            (DeliveryStage::Forwarded { place, ended }, Input::Responded { status: 200..=299 }) => {
-                self.remember(place, ended, Action::Wait)
+            (DeliveryStage::Forwarded { key, ended }, Input::Responded { status: 200..=299 }) => {
+                self.remember(key, ended, Action::Wait)
             }
-            // What nobody asked for changes nothing.
+            // Inputs that this stage does not wait for are ignored.
             (stage, _) => self.wait_in(stage),
         };
         if matches!(action, Action::Reply(_) | Action::Forward(_)) {
@@ -155,21 +157,22 @@ impl<S: EventSource> Delivery<S> {
         Action::Wait
     }
 
-    fn arrive(
+    /// Classifies the request, reads its signature, and starts to hold it.
+    fn handle_header(
         &mut self,
         worker: &mut WebhookWorker<S>,
         now: Micros,
         headers: &HeaderMap,
         end_of_stream: bool,
     ) -> Action {
-        match Arrival::new(&worker.endpoint, &S::WORDS, headers) {
-            Arrival::Delivery => {}
-            Arrival::Elsewhere => {
-                let remove = foreign_to(S::WORDS.voucher, headers);
+        match RequestKind::new(&worker.endpoint, &S::LABELS, headers) {
+            RequestKind::Delivery => {}
+            RequestKind::OtherPath => {
+                let remove = client_sent_fields(S::LABELS.voucher, headers);
                 return Action::Forward(Forward { remove, ..Forward::default() });
             }
-            Arrival::Refused(problem) => return Action::Reply(problem.into()),
-            Arrival::TooLarge => {
+            RequestKind::Refused(problem) => return Action::Reply(problem.into()),
+            RequestKind::TooLarge => {
                 let problem = refusal::too_large(worker.endpoint.body_bytes_max);
                 return self.refuse(DeliveryResult::TooLarge, problem);
             }
@@ -187,20 +190,20 @@ impl<S: EventSource> Delivery<S> {
             return self.refuse_overload(worker, now);
         }
         if worker.endpoint.mode == Mode::Forward {
-            self.remove = foreign_to(S::WORDS.voucher, headers);
+            self.remove = client_sent_fields(S::LABELS.voucher, headers);
         }
         match end_of_stream {
-            true => self.judge(worker, now, &signature, b""),
+            true => self.verify(worker, now, &signature, b""),
             false => self.wait_in(DeliveryStage::Body { signature, header_bytes }),
         }
     }
 
-    /// Counts what is held of it by now. Returns false if that is too much for the worker thread.
+    /// Updates the number of bytes held for this request. Returns false if that exceeds the worker thread's limit.
     fn grow(&mut self, bytes: usize) -> bool {
         self.hold.as_mut().is_some_and(|hold| hold.resize(bytes))
     }
 
-    fn judge(
+    fn verify(
         &mut self,
         worker: &mut WebhookWorker<S>,
         now: Micros,
@@ -218,10 +221,10 @@ impl<S: EventSource> Delivery<S> {
         let ignored = Receipt::new(DeliveryResult::Ignored, &event);
         match work {
             EventWork::Sync(trigger) => {
-                let place = RememberedEvent::of(&event, &worker.sync.namespace);
-                let key = place.key.clone();
-                let recalled = Recalled { event, signed_at, trigger: *trigger, place };
-                self.stage = DeliveryStage::Recall(Box::new(recalled));
+                let remembered = RememberedEvent::new(&event, &worker.sync.namespace);
+                let key = remembered.key.clone();
+                let pending = PendingEvent { event, signed_at, trigger: *trigger, key: remembered };
+                self.stage = DeliveryStage::CheckingDuplicate(Box::new(pending));
                 Action::Load { key }
             }
             EventWork::None(alarms) => {
@@ -254,11 +257,11 @@ impl<S: EventSource> Delivery<S> {
         self.refuse_and_report(DeliveryResult::Overloaded, refusal::overloaded(worker, now))
     }
 
-    fn begin(&mut self, worker: &mut WebhookWorker<S>, now: Micros, recalled: Recalled) -> Action {
-        let Recalled { event, trigger, place, .. } = recalled;
+    fn start_sync(&mut self, worker: &mut WebhookWorker<S>, now: Micros, pending: PendingEvent) -> Action {
+        let PendingEvent { event, trigger, key, .. } = pending;
         match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME)) {
             Ok((sync, action)) => {
-                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, place, sync }));
+                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, key, sync }));
                 action
             }
             Err(error) => {
@@ -273,46 +276,47 @@ impl<S: EventSource> Delivery<S> {
         self.refuse(DeliveryResult::Failed, refusal::failed(error, event))
     }
 
-    fn conclude(
+    /// Responds after the sync has ended, and remembers the event if all its work is done.
+    fn finish(
         &mut self,
         worker: &WebhookWorker<S>,
         now: Micros,
         syncing: Syncing,
         mut end: SyncEnd,
     ) -> Action {
-        let Syncing { event, place, .. } = syncing;
-        self.reports.push(metrics::SYNC.took(end.began, now));
+        let Syncing { event, key, .. } = syncing;
+        self.reports.push(metrics::SYNC.took(end.started_at, now));
         self.reports.append(&mut end.reports);
         let result = match &end.result {
             Ok(result) => DeliveryResult::from(*result),
             Err(error) => return self.fail(error, &event),
         };
-        let then = self.receipt(worker, &Receipt::of_sync(result, &event, &end));
+        let then = self.receipt(worker, &Receipt::from_sync(result, &event, &end));
         match then {
             _ if result != DeliveryResult::Processed || end.has_alarms => then,
-            // The upstream may yet fail; then the sender retries.
+            // The upstream may still fail. Then the sender retries, and the event must not count as processed.
             Action::Forward(forward) => {
-                self.stage = DeliveryStage::Forwarded { place, ended: now };
+                self.stage = DeliveryStage::Forwarded { key, ended: now };
                 Action::Forward(Forward { tell_status: true, ..forward })
             }
-            then => self.remember(place, now, then),
+            then => self.remember(key, now, then),
         }
     }
 
-    /// Remembers that the event has ended, and then answers.
-    fn remember(&mut self, place: RememberedEvent, ended: Micros, then: Action) -> Action {
-        let (update, action) = SharedUpdate::begin(place.key.clone(), REMEMBER_TRIES_MAX);
-        self.stage = DeliveryStage::Remember { place, ended, update, then };
+    /// Remembers that the event was processed, then performs `then`.
+    fn remember(&mut self, key: RememberedEvent, ended: Micros, then: Action) -> Action {
+        let (update, action) = SharedUpdate::begin(key.key.clone(), REMEMBER_TRIES_MAX);
+        self.stage = DeliveryStage::Remembering { key, ended, update, then };
         action
     }
 
-    /// Answers, or lets the event go on to the upstream where the configuration says so.
+    /// Responds with the receipt, or forwards the event to the upstream in mode `forward`.
     fn receipt(&mut self, worker: &WebhookWorker<S>, receipt: &Receipt<'_>) -> Action {
         if worker.endpoint.mode == Mode::Respond {
             return self.reply(receipt);
         }
         self.reports.push(metrics::delivered(receipt.result()));
-        Action::Forward(receipt.forward(&S::WORDS, std::mem::take(&mut self.remove)))
+        Action::Forward(receipt.forward(&S::LABELS, std::mem::take(&mut self.remove)))
     }
 
     fn reply(&mut self, receipt: &Receipt<'_>) -> Action {

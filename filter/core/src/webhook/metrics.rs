@@ -1,5 +1,4 @@
-//! What is counted of deliveries: how many came to which result. The metrics of their syncs stand behind
-//! them.
+//! Metrics of deliveries: one counter per result. The metrics of their syncs follow these.
 
 use super::result::DeliveryResult;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
@@ -13,7 +12,7 @@ pub(super) fn delivered(result: DeliveryResult) -> Report {
     Report::Count(MetricId(result as usize))
 }
 
-/// Returns all of them in the order of their ids, under names that begin with `prefix`.
+/// Returns the definitions of all metrics in the order of their ids; each name begins with `prefix`.
 pub(super) fn definitions(prefix: &str) -> Vec<MetricDefinition> {
     let results = DeliveryResult::ALL.into_iter().map(|result| MetricDefinition {
         kind: MetricKind::Counter,
@@ -29,7 +28,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn every_count_has_the_name_of_what_it_counts() {
+    fn each_metric_id_has_the_matching_name() {
         let definitions = definitions("tollgate.webhook");
         let name = |report: Report| match report {
             Report::Count(MetricId(index)) | Report::Record(MetricId(index), _) => {

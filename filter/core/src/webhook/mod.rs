@@ -1,16 +1,16 @@
-//! A delivery of an event on its way through the gateway.
+//! Deliveries of events to the gateway's webhook endpoint.
 //!
-//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, has its source verify it, and
-//! lets a sync bring Clerk in line with Stripe. An event is never applied: it only says whose state may have
-//! changed. [`StripeWorker`] is what the requests of a worker thread share. A second sender of events is a
-//! second folder in `source`, and a file like `stripe.rs`.
+//! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, lets its source verify it, and
+//! starts a sync that updates Clerk from Stripe. The content of an event is never applied: the event only
+//! identifies the subjects whose state may have changed. The requests of a worker thread share a
+//! [`StripeWorker`]. To support a second sender of events, add a folder in `source` and a file like `stripe.rs`.
 
-mod arrival;
 mod delivery;
 mod metrics;
 mod receipt;
 mod refusal;
 mod remembered_events;
+mod request_kind;
 mod result;
 mod source;
 mod stripe;

@@ -1,13 +1,14 @@
-//! What a sender, or the upstream, is told of a delivery.
+//! The response to a delivery that was accepted, or the header fields that report its result to the upstream.
 
 use super::result::DeliveryResult;
-use super::source::SourceWords;
+use super::source::SourceLabels;
 use crate::http::{Forward, Reply};
 use crate::ids::EventId;
 use crate::sync::SyncEnd;
 use serde::Serialize;
 
-/// What a delivery came to, as the sender or the upstream is told.
+/// The result of a delivery: the body of the response to the sender, or the source of the upstream's header
+/// fields.
 #[derive(Debug, Serialize)]
 pub(super) struct Receipt<'a> {
     received: bool,
@@ -27,8 +28,8 @@ impl<'a> Receipt<'a> {
         Receipt { received: true, status: result, event, subject: None, plan: None, changed: None }
     }
 
-    /// Creates the receipt of a delivery whose sync ended so.
-    pub(super) fn of_sync(result: DeliveryResult, event: &'a EventId, end: &'a SyncEnd) -> Self {
+    /// Creates the receipt of a delivery whose sync has ended.
+    pub(super) fn from_sync(result: DeliveryResult, event: &'a EventId, end: &'a SyncEnd) -> Self {
         Receipt {
             subject: end.subject.as_ref().map(|subject| subject.as_str()),
             plan: end.plan.as_deref(),
@@ -37,29 +38,29 @@ impl<'a> Receipt<'a> {
         }
     }
 
-    /// Returns what it says the delivery came to.
+    /// Returns the result of the delivery.
     pub(super) fn result(&self) -> DeliveryResult {
         self.status
     }
 
-    /// Returns the response with it.
+    /// Returns the response that carries this receipt.
     pub(super) fn reply(&self) -> Reply {
         Reply {
             status: 200,
             headers: vec![("content-type", "application/json".to_owned())],
-            // Serializing a plain struct has no failing case.
+            // Serializing this struct cannot fail.
             body: serde_json::to_vec(self).unwrap_or_default(),
             details: self.status.as_str(),
             grpc_status: None,
         }
     }
 
-    /// Returns the request's way to the upstream, without the fields in `remove`, and with what the upstream
-    /// is told.
-    pub(super) fn forward(&self, words: &SourceWords, remove: Vec<Vec<u8>>) -> Forward {
+    /// Returns how to forward the request to the upstream: without the fields in `remove`, with the fields that
+    /// report the event and the result.
+    pub(super) fn forward(&self, labels: &SourceLabels, remove: Vec<Vec<u8>>) -> Forward {
         let set = vec![
-            (words.event_field, self.event.as_str().into()),
-            (words.result_field, self.status.as_str().into()),
+            (labels.event_field, self.event.as_str().into()),
+            (labels.result_field, self.status.as_str().into()),
         ];
         Forward { remove, set, ..Forward::default() }
     }

@@ -1,4 +1,4 @@
-//! The answers to deliveries that are not taken, or whose work is not done.
+//! Problem responses to deliveries that are refused or whose sync failed.
 
 use super::source::{EventRejection, EventSource};
 use super::worker::WebhookWorker;
@@ -9,18 +9,18 @@ use crate::report::Report;
 use crate::sync::SyncError;
 use crate::time::Micros;
 
-/// Seconds after which the sender may try again. It keeps to its own schedule; people and proxies read this.
+/// Value of `retry-after`, in seconds. Stripe retries on its own schedule; people and proxies read this field.
 const RETRY_AFTER_S: &str = "30";
 
-/// Answers a body that is larger than what is taken.
+/// Returns the response to a body that exceeds the configured maximum.
 pub(super) fn too_large(body_bytes_max: usize) -> Problem {
     Problem::new(413, "body_too_large", format!("an event is at most {body_bytes_max} bytes long"))
 }
 
-/// The code for a body that is no event of the source.
+/// The code of a problem about a body that is not an event of the source.
 const INVALID_PAYLOAD: &str = "invalid_payload";
 
-/// Answers what is no event of the source, and logs it at most once a minute.
+/// Returns the response to a request that is not a valid event of the source, and an alarm at most once a minute.
 pub(super) fn rejected<S: EventSource>(
     worker: &mut WebhookWorker<S>,
     now: Micros,
@@ -31,25 +31,27 @@ pub(super) fn rejected<S: EventSource>(
         EventRejection::Unsigned { code, cause } => {
             let line = worker.refusal_logged.is_due(now);
             let line = line.then(|| Alarm::warning(code, cause).into());
-            (Problem::new(400, code.as_str(), S::WORDS.unsigned), line)
+            (Problem::new(400, code.as_str(), S::LABELS.unsigned), line)
         }
     }
 }
 
-/// Answers a delivery for which this worker thread holds too much already, and logs it at most once a minute.
+/// Returns the response to a delivery that exceeds what the worker thread may hold, and an alarm at most once a
+/// minute.
 pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Problem, Option<Report>) {
     let line = worker.overload_logged.is_due(now).then(|| {
-        let detail = "too many deliveries, or too many bytes of them, wait for their end at once";
+        let detail = "too many deliveries, or too many bytes of deliveries, are in progress at once";
         Alarm::warning(AlarmCode::DeliveriesOverloaded, detail).into()
     });
-    let detail = "the gateway holds too many deliveries at this moment";
+    let detail = "the gateway is processing too many deliveries; retry later";
     let problem = Problem::new(503, AlarmCode::DeliveriesOverloaded.as_str(), detail);
     (problem.header("retry-after", RETRY_AFTER_S), line)
 }
 
-/// Answers a delivery whose sync failed, so that the sender retries it: the event is not lost.
+/// Returns the response to a delivery whose sync failed. Its status makes the sender retry, so the event is not
+/// lost.
 pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
-    // 500 for what will not pass by itself, so that it stands out in the sender's dashboard.
+    // 500 if an operator must act, so that the failure stands out in the sender's dashboard.
     let status = match error {
         SyncError::Credentials { .. }
         | SyncError::Forbidden { .. }
@@ -61,7 +63,7 @@ pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
         | SyncError::Unmapped
         | SyncError::SubjectMissing => 503,
     };
-    let detail = "the plan could not be brought in line now; the gateway's log says why";
+    let detail = "the plan could not be synced; see the gateway's log for the cause";
     let problem = Problem::new(status, error.code(), detail).header("retry-after", RETRY_AFTER_S);
     problem.with("event", event.as_str())
 }

@@ -1,34 +1,33 @@
-//! What a delivery comes to, and the word for it: in the receipt, in the header field, and in the metric's
-//! name.
+//! The result of a delivery and its name in the receipt, the header field, and the metric.
 
 use crate::sync::SyncResult;
 use serde::{Serialize, Serializer};
 
-/// What a delivery comes to.
+/// The result of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeliveryResult {
-    /// Everyone whom it concerns is in line.
+    /// The records of all subjects of the event agree with Stripe.
     Processed,
-    /// An earlier delivery of the event was processed.
+    /// A duplicate: an earlier delivery of the event was processed.
     AlreadyReceived,
-    /// It needs no work.
+    /// The event needs no work.
     Ignored,
-    /// It concerns nobody.
+    /// No user or organization owns the subscription.
     NoSubject,
-    /// Clerk has none of those whom it concerns.
+    /// Clerk has none of the event's subjects.
     SubjectGone,
-    /// It is not signed rightly, or is not an event.
+    /// The signature is invalid, or the body is not an event.
     Refused,
     /// The sync failed; the sender retries.
     Failed,
-    /// Its body is larger than what is taken.
+    /// The body exceeds the configured maximum.
     TooLarge,
-    /// Too much is held already; the sender retries.
+    /// The worker thread holds too many deliveries; the sender retries.
     Overloaded,
 }
 
 impl DeliveryResult {
-    /// All of them, in the order in which they are declared, which is that of their metrics.
+    /// All results in declaration order, which is the order of their metric ids.
     pub(super) const ALL: [DeliveryResult; 9] = [
         DeliveryResult::Processed,
         DeliveryResult::AlreadyReceived,
@@ -41,7 +40,7 @@ impl DeliveryResult {
         DeliveryResult::Overloaded,
     ];
 
-    /// Returns the word for it.
+    /// Returns the result's name in receipts, header fields, and metrics.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             DeliveryResult::Processed => "processed",

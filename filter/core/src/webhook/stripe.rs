@@ -1,4 +1,4 @@
-//! Deliveries of Stripe's events: what the filter `stripe_webhook` is made of.
+//! Deliveries of Stripe's events: the machine and the worker of the filter `stripe_webhook`.
 
 use super::delivery::Delivery;
 use super::source::stripe::StripeSource;
@@ -9,11 +9,11 @@ use crate::sync::SyncState;
 /// A delivery of one of Stripe's events.
 pub type StripeDelivery = Delivery<StripeSource>;
 
-/// What the deliveries of Stripe's events to one worker thread share.
+/// The state that deliveries of Stripe's events share in one worker thread.
 pub type StripeWorker = WebhookWorker<StripeSource>;
 
 impl StripeWorker {
-    /// Creates a worker of this configuration.
+    /// Creates a worker from the configuration.
     pub fn new(configuration: Configuration<Webhook>) -> Self {
         let section = &configuration.section;
         let source = StripeSource::new(section);

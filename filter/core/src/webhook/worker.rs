@@ -1,4 +1,4 @@
-//! What the deliveries of one worker thread share.
+//! State that the deliveries of one worker thread share.
 
 use super::metrics;
 use super::source::EventSource;
@@ -8,41 +8,41 @@ use crate::log_limit::LogLimit;
 use crate::report::{MetricDefinition, Metrics};
 use crate::sync::SyncState;
 
-/// How many deliveries a worker thread holds at once, until their bodies are complete and judged. A sync
-/// takes about a second and at least four callouts, and Stripe's API takes 100 requests a second, so that no
-/// burst of true deliveries is so large. Stripe retries a delivery that is refused for that reason.
+/// The maximum number of deliveries that a worker thread holds at once. A sync takes about a second and at
+/// least four callouts, and Stripe's API accepts 100 requests a second, so no burst of genuine deliveries gets
+/// this large. Stripe retries a delivery that is refused for this reason.
 const DELIVERIES_MAX: usize = 512;
 
-/// How many bytes of header fields and bodies a worker thread holds at once. Most events have less than 10
-/// KB.
+/// The maximum number of bytes of header fields and bodies that a worker thread holds at once. Most events have
+/// less than 10 KB.
 const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
-/// What the deliveries of one source to one worker thread share.
+/// The state that deliveries of one source share in one worker thread.
 #[derive(Debug)]
 pub struct WebhookWorker<S> {
     pub(super) source: S,
     pub(super) endpoint: Endpoint,
     pub(super) sync: SyncState,
     pub(super) held: HeldRequests,
-    /// Limits the lines about refused signatures.
+    /// Limits the log lines about refused signatures.
     pub(super) refusal_logged: LogLimit,
-    /// Limits the lines about deliveries that were not held because too much was.
+    /// Limits the log lines about deliveries that were refused because of the limits.
     pub(super) overload_logged: LogLimit,
 }
 
-/// Where a source delivers, and what becomes of a delivery.
+/// The webhook endpoint of a source.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    /// The exact path.
+    /// The exact path of the endpoint.
     pub(super) path: String,
-    /// Who answers.
+    /// Whether the filter responds itself or forwards the event to the upstream.
     pub(super) mode: Mode,
-    /// The largest body that is taken.
+    /// The maximum length of a body, in bytes.
     pub(super) body_bytes_max: usize,
 }
 
 impl<S> WebhookWorker<S> {
-    /// Creates a worker of this source, whose syncs share this state.
+    /// Creates a worker of this source with the given endpoint and sync state.
     pub(super) fn with_source(source: S, endpoint: Endpoint, sync: SyncState) -> Self {
         WebhookWorker {
             source,
@@ -57,6 +57,6 @@ impl<S> WebhookWorker<S> {
 
 impl<S: EventSource> Metrics for WebhookWorker<S> {
     fn metrics(&self) -> Vec<MetricDefinition> {
-        metrics::definitions(S::WORDS.metrics)
+        metrics::definitions(S::LABELS.metrics)
     }
 }

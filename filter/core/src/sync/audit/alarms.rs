@@ -40,7 +40,7 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
         );
         lines.push(alarm(AlarmCode::UnreadPlanSource, event, Some(subject.as_str()), &detail));
     }
-    for key in &findings.unfit {
+    for key in &findings.invalid_keys {
         let detail = format!("the metadata key {key} holds no id of the kind that belongs there");
         lines.push(alarm(AlarmCode::InvalidSubjectId, event, None, &detail));
     }

@@ -46,7 +46,7 @@ pub(crate) struct Finding {
     /// Whom they name.
     pub(crate) subject: Option<Subject>,
     /// Keys of ours whose value is no id of the kind that belongs there.
-    pub(crate) unfit: Vec<String>,
+    pub(crate) invalid_keys: Vec<String>,
 }
 
 /// Returns whom metadata name.
@@ -75,7 +75,7 @@ impl Finding {
             Some(Some(subject)) => {
                 self.subject.get_or_insert(subject);
             }
-            Some(None) => self.unfit.push(key.to_owned()),
+            Some(None) => self.invalid_keys.push(key.to_owned()),
         }
     }
 }
@@ -105,7 +105,7 @@ pub(crate) fn named_in_event(metadata: &Metadata, keys: &SubjectKeys) -> (Vec<Na
     let named = |subject: Option<Subject>, via| subject.map(|subject| NamedSubject { subject, via });
     let names = [named(own.sellers.subject, Via::Metadata), named(own.formers.subject, Via::Reference)];
     let noted = note.map(|note| NamedSubject { subject: note.subject, via: Via::Reference });
-    (names.into_iter().flatten().chain(noted).collect(), own.sellers.unfit)
+    (names.into_iter().flatten().chain(noted).collect(), own.sellers.invalid_keys)
 }
 
 /// Returns whom the values named that a subscription's metadata had before an event, where they are others
@@ -122,7 +122,7 @@ pub(crate) fn named_before(
     let named = finding.subject.map(|subject| NamedSubject { subject, via });
     let noted = previous.get(OWNER_KEY).and_then(|subject| Subject::parse(subject).ok());
     let noted = noted.map(|subject| NamedSubject { subject, via: Via::Reference });
-    (named.into_iter().chain(noted).collect(), finding.unfit)
+    (named.into_iter().chain(noted).collect(), finding.invalid_keys)
 }
 
 /// What the Checkout Sessions of a subscription say.
@@ -179,7 +179,7 @@ pub(crate) struct Claims {
     /// Who is named by a note, also where it does not count.
     noted: Vec<NamedSubject>,
     /// Keys of ours that hold no id of the kind that belongs there.
-    pub(crate) unfit: Vec<String>,
+    pub(crate) invalid_keys: Vec<String>,
     /// Neither its own metadata nor a note say anything, and its session was not read.
     pub(crate) needs_session: bool,
     /// What should be noted on it, where that differs from what is.
@@ -234,7 +234,13 @@ impl Claims {
         Claims {
             counting: trusted.chain(referred).collect(),
             noted: noted.map(|subject| NamedSubject { subject, via: Via::Reference }).collect(),
-            unfit: own.sellers.unfit.into_iter().chain(customers.unfit).chain(unfit_note).collect(),
+            invalid_keys: own
+                .sellers
+                .invalid_keys
+                .into_iter()
+                .chain(customers.invalid_keys)
+                .chain(unfit_note)
+                .collect(),
             needs_session,
             note_change: note_change.filter(|_| matters && session.is_some()),
         }

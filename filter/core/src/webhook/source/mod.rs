@@ -1,8 +1,9 @@
-//! Where deliveries come from: the boundary between a delivery, which is the same for all, and what one
-//! sender signs, sends, and is told.
+//! Senders of events: separates the delivery, which is the same for all senders, from the signature, payload,
+//! and labels of one sender.
 //!
-//! A source verifies the bytes that its sender has signed, and says what they ask for: a sync, or nothing. It
-//! brings its words for answers, header fields, and metrics. It starts no callout and answers nothing itself.
+//! A source verifies the bytes that its sender signed and returns the work that the event needs: a sync, or
+//! nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no callout
+//! and sends no response itself.
 
 pub(super) mod stripe;
 #[cfg(test)]
@@ -20,22 +21,23 @@ use std::fmt;
 
 /// A sender of events.
 pub trait EventSource: fmt::Debug {
-    /// What a delivery's header says of its signature, before its body is there.
+    /// The signature as read from the header, before the body has arrived.
     type Signature: fmt::Debug;
 
-    /// The words that a delivery of this source uses.
-    const WORDS: SourceWords;
+    /// The texts and names that deliveries of this source use.
+    const LABELS: SourceLabels;
 
-    /// Reads the header fields of the signature. Nothing is held of a delivery that has none.
+    /// Reads the signature from the header fields. A delivery without one is refused before its body is held.
     ///
     /// # Errors
-    /// [`EventRejection::Unsigned`].
+    /// [`EventRejection::Unsigned`] if the signature is missing or malformed.
     fn read_signature(&self, headers: &HeaderMap, now: Micros) -> Result<Self::Signature, EventRejection>;
 
-    /// Verifies the body's bytes; only then reads what they say.
+    /// Verifies the signature over the raw body, then parses the event.
     ///
     /// # Errors
-    /// [`EventRejection`]
+    /// [`EventRejection::Unsigned`] if the signature does not match; [`EventRejection::Unreadable`] if the body is
+    /// not an event.
     fn verify(
         &self,
         signature: &Self::Signature,
@@ -45,57 +47,57 @@ pub trait EventSource: fmt::Debug {
     ) -> Result<VerifiedEvent, EventRejection>;
 }
 
-/// The words of one source.
+/// The response texts, header fields, and metric prefix of one source.
 #[derive(Clone, Copy, Debug)]
-pub struct SourceWords {
-    /// In the answer to another method than POST.
+pub struct SourceLabels {
+    /// The problem detail for a method other than POST.
     pub(crate) method: &'static str,
-    /// In the answer to what is not signed, or not rightly.
+    /// The problem detail for a missing or invalid signature.
     pub(crate) unsigned: &'static str,
-    /// The header field with the event's id on a request that is forwarded.
+    /// The header field of a forwarded request that carries the event id.
     pub(crate) event_field: &'static str,
-    /// The header field with the result there.
+    /// The header field of a forwarded request that carries the result.
     pub(crate) result_field: &'static str,
-    /// Who vouches for these header fields.
+    /// The filter that alone may set these header fields.
     pub(crate) voucher: Voucher,
-    /// What the metrics' names begin with.
+    /// The prefix of the metrics' names.
     pub(crate) metrics: &'static str,
 }
 
-/// An event whose signature holds.
+/// An event whose signature is valid.
 #[derive(Debug)]
 pub struct VerifiedEvent {
-    /// Its id, the same in each delivery of it.
+    /// The event's id, which is the same in every delivery of the event.
     pub(crate) id: EventId,
     /// When this delivery was signed.
     pub(crate) signed_at: Micros,
     pub(crate) work: EventWork,
 }
 
-/// What an event asks for.
+/// The work that an event needs.
 #[derive(Debug)]
 pub(crate) enum EventWork {
-    /// A sync.
+    /// A sync, started by this trigger.
     Sync(Box<Trigger>),
-    /// Nothing. The alarms say what an operator should see to.
+    /// No work; the reports are alarms for the operator.
     None(Vec<Report>),
-    /// It is not for this gateway at all: nobody behind it gets to see it.
+    /// The event is for another mode, and is not forwarded to the upstream. The report is an alarm.
     NotOurs(Report),
 }
 
-/// Why the bytes of a delivery are not an event.
+/// The reason why a request is not a valid event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventRejection {
-    /// They are not signed, or not rightly. Strangers can send that.
+    /// The signature is missing or invalid. Anybody on the internet can send such a request.
     Unsigned {
-        /// The code in the answer and in the log.
+        /// The code in the response and in the log.
         code: AlarmCode,
         /// The cause, for the log.
         cause: String,
     },
-    /// They are signed, and cannot be read.
+    /// The signature is valid, but the body cannot be parsed.
     Unreadable {
-        /// The cause, for the answer.
+        /// The cause, for the response.
         detail: String,
     },
 }

@@ -1,6 +1,6 @@
-//! A delivery is the same machine for any source: one that signs in another way, and has other words.
+//! A delivery works with any source: here one with another signature and other labels.
 
-use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
+use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent};
 use crate::alarm::AlarmCode;
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
@@ -15,15 +15,15 @@ use crate::webhook::worker::{Endpoint, WebhookWorker};
 
 const NOW: Micros = Micros::from_secs(1_800_000_000);
 
-/// Signs with a header field that says `yes`; a body is the id of the event, and names a customer if it says
-/// so.
+/// A source whose signature is the header field `x-signed: yes` and whose body is the event's id. The id
+/// `msg_customer` needs a sync of a customer.
 #[derive(Debug)]
 struct OtherSource;
 
 impl EventSource for OtherSource {
     type Signature = ();
 
-    const WORDS: SourceWords = SourceWords {
+    const LABELS: SourceLabels = SourceLabels {
         method: "others send by POST too",
         unsigned: "this is not signed as others sign",
         event_field: "x-tollgate-other-event",
@@ -88,7 +88,7 @@ fn deliver(
 }
 
 #[test]
-fn what_is_not_signed_is_refused_in_the_words_of_its_source() {
+fn an_unsigned_request_is_refused_with_the_text_of_its_source() {
     let (_, action) = deliver(&mut worker(Mode::Respond), "no", "msg_1");
     let Action::Reply(reply) = action else { panic!("{action:?}") };
     let body = String::from_utf8(reply.body).unwrap();
@@ -99,7 +99,7 @@ fn what_is_not_signed_is_refused_in_the_words_of_its_source() {
 }
 
 #[test]
-fn what_needs_no_work_is_answered_or_forwarded_with_its_sources_fields() {
+fn an_ignored_event_gets_a_response_or_is_forwarded_with_its_fields() {
     let (_, action) = deliver(&mut worker(Mode::Respond), "yes", "msg_1");
     let Action::Reply(reply) = action else { panic!("{action:?}") };
     let body = String::from_utf8(reply.body).unwrap();
@@ -112,19 +112,19 @@ fn what_needs_no_work_is_answered_or_forwarded_with_its_sources_fields() {
 }
 
 #[test]
-fn what_asks_for_a_sync_starts_one() {
+fn an_event_that_needs_a_sync_starts_one() {
     let mut worker = worker(Mode::Respond);
     let (mut delivery, action) = deliver(&mut worker, "yes", "msg_customer");
-    assert!(matches!(action, Action::Load { .. }), "whether it was processed before: {action:?}");
+    assert!(matches!(action, Action::Load { .. }), "checks for a duplicate first: {action:?}");
     let input = Input::Loaded { value: None, version: Version::ABSENT };
     let action = delivery.handle(&mut worker, NOW, input).action;
     let Action::Call(calls) = action else { panic!("{action:?}") };
-    let asked = |callout: &Callout| format!("{:?}", callout.request);
-    assert_eq!(asked(&calls[0].1), "GET api.stripe.com/v1/customers/cus_1");
+    let request_line = |callout: &Callout| format!("{:?}", callout.request);
+    assert_eq!(request_line(&calls[0].1), "GET api.stripe.com/v1/customers/cus_1");
 }
 
 #[test]
-fn its_metrics_have_names_of_their_own() {
+fn metric_names_begin_with_the_prefix_of_the_source() {
     let names: Vec<_> = worker(Mode::Respond).metrics().into_iter().map(|metric| metric.name).collect();
     assert!(names.contains(&"tollgate.other.result.processed".to_owned()), "{names:?}");
     assert!(names.iter().all(|name| name.starts_with("tollgate.other.")), "{names:?}");

@@ -72,10 +72,10 @@ fn only_ids_under_our_keys_are_names() {
         ("no id", &[("clerk_user_id", "user_1/../x")], None, 1),
         ("no id, but a user", &[("clerk_org_id", "acme"), ("clerk_user_id", "user_1")], Some("user_1"), 1),
     ];
-    for (why, pairs, want, unfit) in cases {
+    for (why, pairs, want, invalid_keys) in cases {
         let found = named_in(&metadata(pairs), &keys());
         assert_eq!(found.subject.as_ref().map(Subject::as_str), *want, "{why}");
-        assert_eq!(found.unfit.len(), *unfit, "{why}");
+        assert_eq!(found.invalid_keys.len(), *invalid_keys, "{why}");
     }
 }
 

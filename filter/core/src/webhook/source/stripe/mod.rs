@@ -1,8 +1,9 @@
-//! Stripe's events: signed with the endpoint's secrets (<https://docs.stripe.com/webhooks/signature>).
+//! Source of Stripe's events, which are signed with the endpoint's secrets
+//! (<https://docs.stripe.com/webhooks/signature>).
 
 mod trigger;
 
-use super::{EventRejection, EventSource, EventWork, SourceWords, VerifiedEvent};
+use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::{SyncSettings, Webhook};
 use crate::http::HeaderMap;
@@ -15,19 +16,19 @@ use crate::time::Micros;
 use std::time::Duration;
 use trigger::trigger;
 
-/// Stripe, as the section `stripe_webhook` describes it.
+/// The source of Stripe's events, as configured by the section `stripe_webhook`.
 #[derive(Debug)]
 pub struct StripeSource {
-    /// How far the time of signing may be from now.
+    /// The maximum difference between the signature's timestamp and now.
     tolerance: Duration,
-    /// Take only events of this mode.
+    /// The mode whose events are accepted; `None` accepts both.
     livemode: Option<bool>,
-    /// Any of them may have signed.
+    /// The endpoint's secrets; during a rotation, any of them may have signed.
     signing_secrets: Vec<Secret>,
 }
 
 impl StripeSource {
-    /// Creates the source that the section describes.
+    /// Creates the source from the section.
     pub(in crate::webhook) fn new(section: &Webhook) -> Self {
         StripeSource {
             tolerance: section.tolerance,
@@ -36,15 +37,16 @@ impl StripeSource {
         }
     }
 
+    /// Returns the work that an event needs.
     fn work(&self, event: &Event, settings: &SyncSettings) -> EventWork {
         if let (Some(wanted), Some(livemode)) = (self.livemode, event.livemode)
             && wanted != livemode
         {
-            let detail = if livemode { "an event of live mode" } else { "an event of test mode" };
+            let detail = if livemode { "the event is from live mode" } else { "the event is from test mode" };
             return EventWork::NotOurs(alarm(AlarmCode::WrongMode, event, detail));
         }
         if event.account.is_some() {
-            let detail = "an event of a connected account: no plan is sold there";
+            let detail = "an event of a connected account, which sells no plans of this configuration";
             return EventWork::None(vec![alarm(AlarmCode::ConnectedAccount, event, detail)]);
         }
         match trigger(event, settings) {
@@ -57,9 +59,9 @@ impl StripeSource {
 impl EventSource for StripeSource {
     type Signature = Signed;
 
-    const WORDS: SourceWords = SourceWords {
-        method: "Stripe's events are sent by POST",
-        unsigned: "this is not signed as Stripe signs",
+    const LABELS: SourceLabels = SourceLabels {
+        method: "Stripe sends events by POST",
+        unsigned: "this request has no valid Stripe signature",
         event_field: "x-tollgate-stripe-event",
         result_field: "x-tollgate-stripe-result",
         voucher: Voucher::Webhook,
@@ -86,7 +88,10 @@ impl EventSource for StripeSource {
 }
 
 fn unknown_id(event: &Event, id: &str) -> Report {
-    let detail = format!("an id of {} bytes in the event could change the path of a request", id.len());
+    let detail = format!(
+        "the event contains an id of {} bytes with characters that could change the path of a request",
+        id.len()
+    );
     alarm(AlarmCode::UnknownIds, event, &detail)
 }
 

@@ -1,11 +1,12 @@
-//! What a Stripe event says of whose state may have changed. Nobody gets anything by it.
+//! Turns a Stripe event into the trigger of a sync. The event only says whose state may have changed; it grants
+//! nothing.
 
 use crate::config::SyncSettings;
 use crate::ids::Subject;
 use crate::stripe::event::{Event, EventKind};
 use crate::sync::{About, OwnerNote, Trigger, Via, named_before, named_in, named_in_event};
 
-/// Returns the trigger of the sync that an event asks for; `None` if it needs no work.
+/// Returns the trigger of the sync that an event needs; `None` if it needs no work.
 pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger> {
     let names = &event.names;
     let about = match event.kind {
@@ -25,11 +26,11 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
     };
     read_subscription(&mut trigger, event, settings);
     let keys = &settings.subject_keys;
-    // Only a subscription's metadata carry notes: whatever stands elsewhere is the seller's.
+    // Only a subscription's metadata contains notes. All other metadata is written by the merchant.
     if event.kind != EventKind::Subscription {
         for metadata in [&names.metadata, &names.previous_metadata] {
             let finding = named_in(metadata, keys);
-            trigger.unfit.extend(finding.unfit);
+            trigger.invalid_keys.extend(finding.invalid_keys);
             finding.subject.into_iter().for_each(|subject| trigger.name(subject, Via::Metadata));
         }
     }
@@ -40,8 +41,8 @@ pub(super) fn trigger(event: &Event, settings: &SyncSettings) -> Option<Trigger>
     Some(trigger)
 }
 
-/// Adds whom the subscription's metadata name, as a subscription or an invoice shows them, and whom they
-/// named before.
+/// Adds the subjects that the subscription's metadata names, and those that it named before the event. The
+/// metadata is read from a subscription or an invoice.
 fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettings) {
     let (names, keys) = (&event.names, &settings.subject_keys);
     let own = match event.kind {
@@ -49,17 +50,17 @@ fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettin
         EventKind::Invoice => &names.subscription_metadata,
         EventKind::CheckoutSession | EventKind::Customer | EventKind::NoWork => return,
     };
-    let (named, unfit) = named_in_event(own, keys);
+    let (named, invalid) = named_in_event(own, keys);
     let has_note = OwnerNote::read(own).is_ok_and(|note| note.is_some());
     let changed = event.kind == EventKind::Subscription && names.metadata_changed;
-    let names_itself = named.iter().any(|named| named.via == Via::Metadata);
-    // Keys that were set just now may hide whom the session names: the owner until then.
-    trigger.names_owner = has_note || (names_itself && !changed);
-    trigger.unfit.extend(unfit);
+    let metadata_names_subject = named.iter().any(|named| named.via == Via::Metadata);
+    // Keys that this event set may hide the subject that the session names, who owned the subscription until now.
+    trigger.names_owner = has_note || (metadata_names_subject && !changed);
+    trigger.invalid_keys.extend(invalid);
     named.into_iter().for_each(|named| trigger.name(named.subject, named.via));
     if event.kind == EventKind::Subscription {
-        let (before, unfit) = named_before(&names.previous_metadata, own, keys);
-        trigger.unfit.extend(unfit);
+        let (before, invalid) = named_before(&names.previous_metadata, own, keys);
+        trigger.invalid_keys.extend(invalid);
         before.into_iter().for_each(|named| trigger.name(named.subject, named.via));
     }
 }
