@@ -1,6 +1,19 @@
-//! What came of a callout, with the bytes that a host read.
+//! What a host sends for a callout, and what came of it, with the bytes that the host read.
 
+use crate::host::is_field_value_safe;
+use std::time::Duration;
 use tollgate_core::http::{HeaderMap, Outcome};
+
+/// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC
+/// callout with status 14 and a message that begins like this. (These are as Envoy 1.40 was seen to answer.)
+const TIMED_OUT_BODY: &[u8] = b"upstream request timeout";
+/// How its answer begins when it got no connection, or lost it before an answer had begun: status 503, and 502 after
+/// an answer that is not HTTP.
+const RESET_BODIES: [&[u8]; 2] =
+    [b"upstream connect error or disconnect/reset before headers", b"no healthy upstream"];
+
+const GRPC_DEADLINE_EXCEEDED: u32 = 4;
+const GRPC_UNAVAILABLE: u32 = 14;
 
 /// The largest response to a callout that a host reads: 4 MiB. One of more than Envoy's own limit, 32 MiB, ends as a
 /// reset: Envoy does not say why it gave up.
@@ -34,6 +47,31 @@ pub enum CalloutResult {
 }
 
 impl CalloutResult {
+    /// Returns the result of an HTTP callout to which Envoy returned these: answers of its own are told from the
+    /// upstream's.
+    pub fn from_http(headers: HeaderMap, body: Vec<u8>) -> Self {
+        let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        match status {
+            Some(504) if body == TIMED_OUT_BODY => CalloutResult::TimedOut,
+            Some(502 | 503) if RESET_BODIES.iter().any(|reset| body.starts_with(reset)) => {
+                CalloutResult::Reset
+            }
+            Some(status) => CalloutResult::Http { status, headers, body },
+            None => CalloutResult::Reset,
+        }
+    }
+
+    /// Returns the result of a gRPC callout that ended with this status, and without a message of the service's.
+    pub fn from_grpc_status(grpc_status: u32, status_message: &[u8]) -> Self {
+        match grpc_status {
+            GRPC_DEADLINE_EXCEEDED => CalloutResult::TimedOut,
+            GRPC_UNAVAILABLE if status_message.starts_with(TIMED_OUT_BODY) => CalloutResult::TimedOut,
+            // A unary call that is well and has no message is no answer.
+            0 | GRPC_UNAVAILABLE => CalloutResult::Reset,
+            _ => CalloutResult::Failed { grpc_status },
+        }
+    }
+
     /// Returns the same as the rules take it.
     pub fn outcome(&self) -> Outcome<'_> {
         match self {
@@ -45,6 +83,41 @@ impl CalloutResult {
             CalloutResult::TimedOut => Outcome::TimedOut,
             CalloutResult::Reset => Outcome::Reset,
             CalloutResult::TooLarge => Outcome::TooLarge,
+        }
+    }
+}
+
+/// Returns the header fields of an HTTP callout; none if a value could break the message apart.
+pub fn http_fields<'a>(
+    method: &'a str,
+    authority: &'a str,
+    path: &'a str,
+    headers: &'a [(&'static str, String)],
+) -> Option<Vec<(&'a str, &'a str)>> {
+    let mut fields = vec![(":method", method), (":authority", authority), (":path", path)];
+    fields.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+    fields.iter().all(|(_, value)| is_field_value_safe(value.as_bytes())).then_some(fields)
+}
+
+/// Returns whole milliseconds, at least one: Envoy takes 0 for "no limit".
+pub fn timeout_ms(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_timeout_becomes_none_at_all() {
+        let cases = [
+            (Duration::ZERO, 1),
+            (Duration::from_micros(999), 1),
+            (Duration::from_millis(1_500), 1_500),
+            (Duration::MAX, i32::MAX.unsigned_abs()),
+        ];
+        for (timeout, want) in cases {
+            assert_eq!(timeout_ms(timeout), want, "{timeout:?}");
         }
     }
 }

@@ -171,6 +171,11 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.exchanges.get(&request_id).map(|exchange| &exchange.machine)
     }
 
+    /// Returns whether a request is held until an inquiry ends.
+    pub fn awaits_inquiry(&self, request_id: u32) -> bool {
+        self.exchanges.get(&request_id).is_some_and(|exchange| exchange.awaits.is_some())
+    }
+
     fn held(&mut self, request_id: u32) -> Option<&mut Exchange<F::Request>> {
         self.exchanges.get_mut(&request_id).map(Box::as_mut).filter(|exchange| exchange.stage == Stage::Held)
     }

@@ -20,7 +20,7 @@ mod pending;
 mod perform;
 mod unjudged;
 
-pub use callout::{CalloutResult, RESPONSE_BYTES_MAX};
+pub use callout::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
 pub use dispatch::{Dispatch, Flow};
 pub use filter::{Filter, Setup};
 pub use host::{HeadersError, Host, HostError, SharedValue, is_field_value_safe};

@@ -2,21 +2,9 @@
 
 use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
 use crate::{body, headers};
-use std::time::Duration;
 use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
-use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, is_field_value_safe};
-
-/// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC
-/// callout with status 14 and a message that begins like this. (These are as Envoy 1.40 was seen to answer.)
-const TIMED_OUT_BODY: &[u8] = b"upstream request timeout";
-/// How its answer begins when it got no connection, or lost it before an answer had begun: status 503, and 502 after
-/// an answer that is not HTTP.
-const RESET_BODIES: [&[u8]; 2] =
-    [b"upstream connect error or disconnect/reset before headers", b"no healthy upstream"];
-
-const GRPC_DEADLINE_EXCEEDED: u32 = 4;
-const GRPC_UNAVAILABLE: u32 = 14;
+use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
 
 /// Envoy's number for a callout in flight. It numbers the two kinds apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,15 +17,13 @@ pub enum Token {
 
 /// Starts a callout. If it cannot be started, how it ended.
 pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
-    let timeout_ms = milliseconds(callout.timeout);
+    let timeout_ms = timeout_ms(callout.timeout);
     let cluster = callout.cluster.as_bytes();
     let token = match &callout.request {
         Request::Http { method, authority, path, headers, body } => {
-            let mut fields = vec![(":method", *method), (":authority", authority), (":path", path)];
-            fields.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
-            if fields.iter().any(|(_, value)| !is_field_value_safe(value.as_bytes())) {
+            let Some(fields) = http_fields(method, authority, path, headers) else {
                 return Err(Outcome::ClusterUnknown);
-            }
+            };
             abi::http_call(cluster, &headers::serialise(&fields), body, timeout_ms).map(Token::Http)
         }
         Request::Grpc { service, method, message } => {
@@ -66,11 +52,6 @@ fn grpc_service(cluster: &[u8]) -> Vec<u8> {
     service
 }
 
-/// Whole milliseconds, at least one: Envoy takes 0 for "no limit".
-fn milliseconds(timeout: Duration) -> u32 {
-    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
-}
-
 /// The answer to the HTTP callout whose callback is running, which told the two numbers.
 pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     if field_count == 0 {
@@ -81,18 +62,10 @@ pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     }
     let answer = || {
         let headers = headers::read(MapType::CALL_RESPONSE_HEADERS).ok()?;
-        let status = std::str::from_utf8(headers.get(":status")?).ok()?.parse().ok()?;
         let body = body::read(BufferType::CALL_RESPONSE_BODY, body_size)?;
-        Some((status, headers, body))
+        Some(CalloutResult::from_http(headers, body))
     };
-    match answer() {
-        Some((504, _, body)) if body == TIMED_OUT_BODY => CalloutResult::TimedOut,
-        Some((502 | 503, _, body)) if RESET_BODIES.iter().any(|reset| body.starts_with(reset)) => {
-            CalloutResult::Reset
-        }
-        Some((status, headers, body)) => CalloutResult::Http { status, headers, body },
-        None => CalloutResult::Reset,
-    }
+    answer().unwrap_or(CalloutResult::Reset)
 }
 
 /// The message of the gRPC callout whose callback is running.
@@ -105,22 +78,15 @@ pub(crate) fn read_grpc_message(size: usize) -> CalloutResult {
 
 /// The end of the gRPC callout whose callback is running and which had no message.
 pub(crate) fn read_grpc_close(grpc_status: u32) -> CalloutResult {
-    match grpc_status {
-        GRPC_DEADLINE_EXCEEDED => CalloutResult::TimedOut,
-        GRPC_UNAVAILABLE => match abi::grpc_status_message() {
-            Ok(message) if message.starts_with(TIMED_OUT_BODY) => CalloutResult::TimedOut,
-            _ => CalloutResult::Reset,
-        },
-        // A unary call that is well and has no message is no answer.
-        0 => CalloutResult::Reset,
-        _ => CalloutResult::Failed { grpc_status },
-    }
+    let message = abi::grpc_status_message().unwrap_or_default();
+    CalloutResult::from_grpc_status(grpc_status, &message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::abi::scripted::{self, Event};
+    use std::time::Duration;
 
     fn http(cluster: &str) -> Callout {
         Callout {
@@ -183,19 +149,6 @@ mod tests {
         }
         assert!(matches!(start(&broken), Err(Outcome::ClusterUnknown)));
         assert_eq!(scripted::events(), []);
-    }
-
-    #[test]
-    fn no_timeout_becomes_none_at_all() {
-        let cases = [
-            (Duration::ZERO, 1),
-            (Duration::from_micros(999), 1),
-            (Duration::from_millis(1_500), 1_500),
-            (Duration::MAX, i32::MAX.unsigned_abs()),
-        ];
-        for (timeout, want) in cases {
-            assert_eq!(milliseconds(timeout), want, "{timeout:?}");
-        }
     }
 
     /// The answer that is read when the host has these.
