@@ -44,6 +44,8 @@ pub enum CalloutResult {
     Reset,
     /// More than [`RESPONSE_BYTES_MAX`].
     TooLarge,
+    /// The host has no such cluster, or refused the callout. Of a callout that was started later than asked for.
+    ClusterUnknown,
 }
 
 impl CalloutResult {
@@ -83,6 +85,7 @@ impl CalloutResult {
             CalloutResult::TimedOut => Outcome::TimedOut,
             CalloutResult::Reset => Outcome::Reset,
             CalloutResult::TooLarge => Outcome::TooLarge,
+            CalloutResult::ClusterUnknown => Outcome::ClusterUnknown,
         }
     }
 }

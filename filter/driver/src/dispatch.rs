@@ -171,9 +171,10 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.exchanges.get(&request_id).map(|exchange| &exchange.machine)
     }
 
-    /// Returns whether a request is held until an inquiry ends.
-    pub fn awaits_inquiry(&self, request_id: u32) -> bool {
-        self.exchanges.get(&request_id).is_some_and(|exchange| exchange.awaits.is_some())
+    /// Returns the callout of the inquiry for whose end a request is held.
+    pub fn awaited_callout(&self, request_id: u32) -> Option<H::CalloutId> {
+        let exchange = self.exchanges.get(&request_id)?;
+        self.pending.callout_of(exchange.filter_id, exchange.awaits?)
     }
 
     fn held(&mut self, request_id: u32) -> Option<&mut Exchange<F::Request>> {

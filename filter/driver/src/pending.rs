@@ -26,7 +26,7 @@ pub(crate) enum CalloutOwner {
 #[derive(Debug)]
 pub(crate) struct PendingCallouts<C>(SortedMap<C, CalloutOwner>);
 
-impl<C: Ord> PendingCallouts<C> {
+impl<C: Copy + Ord> PendingCallouts<C> {
     pub(crate) const fn new() -> Self {
         PendingCallouts(SortedMap::new())
     }
@@ -43,7 +43,13 @@ impl<C: Ord> PendingCallouts<C> {
 
     /// Returns whether a filter's inquiry is in flight.
     pub(crate) fn is_in_flight(&self, filter_id: u32, inquiry: InquiryId) -> bool {
-        self.0.iter().any(|(_, owner)| *owner == CalloutOwner::Filter { filter_id, inquiry })
+        self.callout_of(filter_id, inquiry).is_some()
+    }
+
+    /// Returns the callout of a filter's inquiry that is in flight.
+    pub(crate) fn callout_of(&self, filter_id: u32, inquiry: InquiryId) -> Option<C> {
+        let owner = CalloutOwner::Filter { filter_id, inquiry };
+        self.0.iter().find(|(_, own)| **own == owner).map(|(callout, _)| *callout)
     }
 
     /// Removes the callouts of a request or a filter that has ended.

@@ -3,7 +3,7 @@
 use crate::abi::{self, Stream};
 use crate::hooks::RequestHandle;
 use crate::host::Native;
-use crate::registry;
+use crate::{held, registry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tollgate_driver::{raise_panic, refuse_after_panic};
 
@@ -17,6 +17,8 @@ pub(crate) enum Judged {
     Perhaps,
     /// No: it must not pass.
     No,
+    /// Not if it is still held.
+    UnlessHeld,
 }
 
 /// Runs a hook. One that panics is logged and returns `otherwise`.
@@ -41,12 +43,14 @@ pub(crate) fn run_request<T>(
         if let Some(id) = panics.and_then(|id| usize::try_from(id).ok()) {
             abi::increment_counter(stream, id);
         }
-        let mut host = Native::request(stream, request.request_id());
+        let request_id = request.request_id();
+        let mut host = Native::request(stream, request_id);
         match judged {
             Judged::No => refuse_after_panic(&mut host),
-            Judged::Perhaps => raise_panic(&mut host),
+            Judged::UnlessHeld if held::get(request_id).is_some() => refuse_after_panic(&mut host),
+            Judged::UnlessHeld | Judged::Perhaps => raise_panic(&mut host),
         }
-        host.finish();
+        host.finish(Some((request_id, stream)));
         otherwise
     })
 }

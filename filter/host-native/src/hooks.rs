@@ -1,4 +1,4 @@
-//! The functions that Envoy calls. It refuses a module that lacks one of its HTTP filter's.
+//! The functions that Envoy calls about filters and requests. It refuses a module that lacks one of its HTTP filter's.
 //!
 //! What Envoy keeps as this module's pointers are numbers: nothing is read through them, so that a stale one finds
 //! nothing.
@@ -8,8 +8,9 @@
 use crate::abi::{self, EnvoyBuffer, FilterConfig, Stream};
 use crate::guard::{self, Judged, PANICS};
 use crate::host::Native;
+use crate::inquiry::Inquiries;
 use crate::registry::{self, RegisteredFilter};
-use crate::{unserved, worker};
+use crate::{grpc, worker};
 use plan_gate::PlanGate;
 use std::ffi::c_char;
 use tollgate_core::report::{Level, MetricKind};
@@ -40,7 +41,8 @@ const _: () = assert!(usize::BITS == u64::BITS, "a request's handle holds two nu
 impl FilterHandle {
     const REFUSED: FilterHandle = FilterHandle(0);
 
-    fn filter_id(self) -> u32 {
+    /// Returns the number of the filter.
+    pub(crate) fn filter_id(self) -> u32 {
         low_half(self.0)
     }
 }
@@ -88,22 +90,26 @@ fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHand
         host.log(Level::Error, &line);
         return FilterHandle::REFUSED;
     }
-    if let Some(problem) = unserved::problem(&document) {
-        host.log(Level::Error, &problem);
-        return FilterHandle::REFUSED;
-    }
     // Whether the document is right shows here; what requests share is made in each worker.
     if !Dispatch::<PlanGate, Native>::new().configure(&mut host, 0, Some(&document)) {
         return FilterHandle::REFUSED;
     }
     let panics = host.define_metric(MetricKind::Counter, PANICS).ok();
-    let filter_id = registry::add(RegisteredFilter { document, metrics: host.into_metrics(), panics });
+    let filter_id = registry::add(RegisteredFilter {
+        document,
+        metrics: host.into_metrics(),
+        panics,
+        inquiries: Inquiries::new(config),
+    });
     FilterHandle(filter_id as usize)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(filter: FilterHandle) {
-    guard::run((), || registry::remove(filter.filter_id()));
+    guard::run((), || {
+        registry::remove(filter.filter_id());
+        grpc::forget(filter.filter_id());
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -123,12 +129,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     end_of_stream: bool,
 ) -> u32 {
     guard::run_request(stream, request, Judged::No, STOP_ALL_AND_WATERMARK, || {
-        let request_id = request.request_id();
-        let mut host = Native::request(stream, request_id);
-        let flow = worker::enter(Flow::Pause, |worker| {
-            worker.dispatch.request_headers(&mut host, request_id, end_of_stream)
+        let flow = worker::judge(stream, request, |worker, host| {
+            worker.dispatch.request_headers(host, request.request_id(), end_of_stream)
         });
-        host.finish();
         held_by(flow, STOP_ALL_AND_WATERMARK)
     })
 }
@@ -139,11 +142,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
     request: RequestHandle,
 ) -> u32 {
     guard::run_request(stream, request, Judged::No, STOP, || {
-        let request_id = request.request_id();
-        let mut host = Native::request(stream, request_id);
-        let flow =
-            worker::enter(Flow::Pause, |worker| worker.dispatch.request_trailers(&mut host, request_id));
-        host.finish();
+        let flow = worker::judge(stream, request, |worker, host| {
+            worker.dispatch.request_trailers(host, request.request_id())
+        });
         held_by(flow, STOP)
     })
 }
@@ -164,8 +165,15 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: RequestHandle) {
-    guard::run((), || {
-        worker::enter((), |worker| worker.dispatch.end_context(&mut Native::ended(), request.request_id()));
+    guard::run((), || worker::forget_request(request.request_id()));
+}
+
+/// Ends a request while its stream can still be changed. Envoy calls it before it destroys the filter, also of a request
+/// that it sends again because of a redirect.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(stream: Stream, request: RequestHandle) {
+    guard::run_request(stream, request, Judged::Perhaps, (), || {
+        worker::end_request(stream, request.request_id())
     });
 }
 
@@ -192,23 +200,8 @@ unused_hooks! {
     envoy_dynamic_module_on_http_filter_response_body -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_response_trailers -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_local_reply -> u32 = CONTINUE;
-    envoy_dynamic_module_on_http_filter_stream_complete;
-    envoy_dynamic_module_on_http_filter_scheduled;
-    envoy_dynamic_module_on_http_filter_http_callout_done;
-    envoy_dynamic_module_on_http_filter_http_stream_headers;
-    envoy_dynamic_module_on_http_filter_http_stream_data;
-    envoy_dynamic_module_on_http_filter_http_stream_trailers;
-    envoy_dynamic_module_on_http_filter_http_stream_complete;
-    envoy_dynamic_module_on_http_filter_http_stream_reset;
     envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark;
     envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark;
-    envoy_dynamic_module_on_http_filter_config_scheduled;
-    envoy_dynamic_module_on_http_filter_config_http_callout_done;
-    envoy_dynamic_module_on_http_filter_config_http_stream_headers;
-    envoy_dynamic_module_on_http_filter_config_http_stream_data;
-    envoy_dynamic_module_on_http_filter_config_http_stream_trailers;
-    envoy_dynamic_module_on_http_filter_config_http_stream_complete;
-    envoy_dynamic_module_on_http_filter_config_http_stream_reset;
 }
 
 #[cfg(test)]

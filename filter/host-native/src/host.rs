@@ -1,13 +1,14 @@
 //! The ABI as a [`Host`].
 
 use crate::abi::{self, FilterConfig, MapType, Stream};
+use crate::callout::{self, Token};
 use crate::headers::{self, REFUSED};
 use crate::registry::RegisteredFilter;
-use crate::{process, reply, shared_data, signature};
+use crate::{held, inquiry, kept, process, reply, shared_data, signature};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{Verification, Version};
+use tollgate_core::machine::{KEPT, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
@@ -16,8 +17,30 @@ use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
 #[derive(Debug)]
 pub(crate) struct Native {
     scope: Scope,
-    /// The answer to the request. It is sent when the worker was left: Envoy calls other hooks while it sends.
-    reply: Option<Reply>,
+    /// What is done when the worker was left, by request: Envoy calls other hooks meanwhile.
+    effects: Vec<(u32, Effect)>,
+    /// The held requests that were the current one.
+    entered: Vec<u32>,
+    /// The time at which what the hook is about happened, if that is not now.
+    happened: Option<Micros>,
+}
+
+/// What ends the holding of a request.
+#[derive(Debug)]
+enum Effect {
+    Reply(Reply),
+    Continue,
+}
+
+/// What became of the hook's own request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnRequest {
+    /// It was not judged, or its hook says what becomes of it.
+    Unchanged,
+    /// It was answered, and may have ended.
+    Answered,
+    /// It was judged by an event of another's, and its hook is to let it continue.
+    Continues,
 }
 
 /// What the running hook is about.
@@ -58,8 +81,13 @@ impl Native {
         Native::of(Scope::Ended)
     }
 
+    /// Returns the host of a request's hook that is about something that happened before.
+    pub(crate) fn request_at(stream: Stream, request_id: u32, happened: Option<Micros>) -> Self {
+        Native { happened, ..Native::request(stream, request_id) }
+    }
+
     fn of(scope: Scope) -> Self {
-        Native { scope, reply: None }
+        Native { scope, effects: Vec::new(), entered: Vec::new(), happened: None }
     }
 
     /// Returns the metrics that were defined in the main thread.
@@ -70,11 +98,37 @@ impl Native {
         }
     }
 
-    /// Sends the answer, if there is one. The request may have ended when this returns.
-    pub(crate) fn finish(self) {
-        if let (Ok(stream), Some(reply)) = (self.stream(), &self.reply) {
-            reply::send(stream, reply);
+    /// Returns the held requests that were given something.
+    pub(crate) fn take_entered(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.entered)
+    }
+
+    /// Answers requests and lets held ones continue. `own` is the request whose hook decides by its result what becomes of
+    /// it; any request may have ended when this returns.
+    pub(crate) fn finish(self, own: Option<(u32, Stream)>) -> OwnRequest {
+        let mut became = OwnRequest::Unchanged;
+        for (request_id, effect) in self.effects {
+            let own = own.filter(|(own, _)| *own == request_id).map(|(_, stream)| stream);
+            let Some(stream) = own.or_else(|| held::get(request_id)) else { continue };
+            held::remove(request_id);
+            match effect {
+                Effect::Reply(reply) => {
+                    reply::send(stream, &reply);
+                    if own.is_some() {
+                        became = OwnRequest::Answered;
+                    }
+                }
+                Effect::Continue if own.is_some() => became = OwnRequest::Continues,
+                Effect::Continue => abi::continue_decoding(stream),
+            }
         }
+        became
+    }
+
+    fn push_effect(&mut self, effect: Effect) -> Result<(), HostError> {
+        let Scope::Request { request_id, .. } = self.scope else { return Err(REFUSED) };
+        self.effects.push((request_id, effect));
+        Ok(())
     }
 
     fn stream(&self) -> Result<Stream, HostError> {
@@ -86,10 +140,10 @@ impl Native {
 }
 
 impl Host for Native {
-    type CalloutId = u64;
+    type CalloutId = Token;
 
     fn now(&mut self) -> Result<Micros, HostError> {
-        process::now()
+        self.happened.map_or_else(process::now, Ok)
     }
 
     fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
@@ -157,34 +211,38 @@ impl Host for Native {
                 abi::route_metadata(stream, namespace, key)
             }
             ["source", "address"] => abi::source_address(stream),
+            path if path == KEPT => kept::take(&abi::header(stream, MapType::RequestHeaders, kept::FIELD)?),
             _ => None,
         }
     }
 
-    /// No callback of this ABI keeps bytes over a redirect.
-    fn keep(&mut self, _bytes: &[u8]) -> Result<(), HostError> {
-        Err(REFUSED)
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
+        let stream = self.stream()?;
+        let value = kept::keep(bytes).ok_or(REFUSED)?;
+        headers::set(stream, MapType::RequestHeaders, kept::FIELD, value.as_bytes())
     }
 
-    fn start_callout(&mut self, _callout: &Callout) -> Result<u64, Outcome<'static>> {
-        Err(Outcome::ClusterUnknown)
+    fn start_callout(&mut self, callout: &Callout) -> Result<Token, Outcome<'static>> {
+        match self.scope {
+            Scope::Request { stream, request_id } => callout::start(stream, request_id, callout),
+            Scope::MainThread { .. } | Scope::Worker(_) | Scope::Ended => Err(Outcome::ClusterUnknown),
+        }
     }
 
     fn start_inquiry(
         &mut self,
-        _filter: u32,
+        filter: u32,
         _request: u32,
-        _callout: &Callout,
-    ) -> Result<u64, Outcome<'static>> {
-        Err(Outcome::ClusterUnknown)
+        callout: &Callout,
+    ) -> Result<Token, Outcome<'static>> {
+        inquiry::start(filter, callout).map(Token::Inquiry)
     }
 
-    /// A hook has one request.
     fn enter_request(&mut self, request: u32) -> Result<(), HostError> {
-        match self.scope {
-            Scope::Request { request_id, .. } if request_id == request => Ok(()),
-            _ => Err(REFUSED),
-        }
+        let stream = held::get(request).ok_or(REFUSED)?;
+        self.scope = Scope::Request { stream, request_id: request };
+        self.entered.push(request);
+        Ok(())
     }
 
     fn request_headers(&mut self) -> Result<HeaderMap, HeadersError> {
@@ -222,13 +280,10 @@ impl Host for Native {
     }
 
     fn reply(&mut self, reply: Reply) -> Result<(), HostError> {
-        self.stream()?;
-        self.reply = Some(reply);
-        Ok(())
+        self.push_effect(Effect::Reply(reply))
     }
 
-    /// A request is judged in its own hooks, whose results let it continue.
     fn resume_request(&mut self) -> Result<(), HostError> {
-        Err(REFUSED)
+        self.push_effect(Effect::Continue)
     }
 }

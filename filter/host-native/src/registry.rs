@@ -3,6 +3,7 @@
 //! Envoy configures a filter in its main thread and then begins requests of it in its workers, which configure their own
 //! at the first request. A listener update adds filters and removes them, the latter when their last request is over.
 
+use crate::inquiry::Inquiries;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,6 +20,8 @@ pub(crate) struct RegisteredFilter {
     pub(crate) metrics: BTreeMap<String, u32>,
     /// Envoy's number for the count of panics.
     pub(crate) panics: Option<u32>,
+    /// What its requests ask in all threads.
+    pub(crate) inquiries: Inquiries,
 }
 
 static FILTERS: RwLock<BTreeMap<u32, Arc<RegisteredFilter>>> = RwLock::new(BTreeMap::new());

@@ -1,7 +1,6 @@
 //! The gate as a dynamic module: that it serves, and that its shipped configuration is the other one. With the
 //! environment variable `TOLLGATE_NATIVE` all of this suite runs against it.
 
-use serde_json::json;
 use serde_norway::Value;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::envoy::{Standalone, Stats};
@@ -62,28 +61,6 @@ async fn an_unknown_filter_and_a_wrong_document_are_refused() {
     let wrong = |document: &mut Value| document["plan_gate"]["rules"][0]["limit"] = "ask".into();
     let log = native(&gateway).document(wrong).start_refused().await;
     assert!(log.contains("no plan defines a limit"), "{log}");
-}
-
-#[tokio::test]
-async fn a_document_that_needs_callouts_is_refused() {
-    let gateway = Gateway::start(|shipped| shipped).await;
-    let cases = [
-        ("plan_gate.keys.jwks", "keys", json!({"jwks": {"cluster": "clerk_api"}})),
-        ("plan_gate.confirm", "confirm", json!({"cluster": "clerk_api"})),
-        (
-            "plan_gate.store.ratelimit",
-            "store",
-            json!({"ratelimit": {"cluster": "upstream", "on_error": "allow"}}),
-        ),
-    ];
-    for (field, setting, value) in cases {
-        let value = serde_norway::to_value(value).expect("YAML");
-        let log = native(&gateway)
-            .document(|document| document["plan_gate"][setting] = value)
-            .start_refused()
-            .await;
-        assert!(log.contains(&format!("{field}: the native build makes no callouts")), "{log}");
-    }
 }
 
 /// What is outside of the gate and of the names of its metrics.

@@ -1,15 +1,22 @@
 //! Envoy's dynamic-module ABI, version 0.2.0, as far as the filters use it: the only unsafe code of this crate.
 //!
 //! Facts are from `source/extensions/dynamic_modules/abi/abi.h` of Envoy 1.40. What Envoy lends (header fields, buffers)
-//! is copied before a function here returns, so no pointer of Envoy's leaves this module but the two handles, which are
-//! valid in the hook that was given them.
+//! is copied before a function here returns, so no pointer of Envoy's leaves this module but two handles: a configuration's
+//! is valid in the hook that was given it, a stream's until the hook that ends the stream has returned.
 
 #![allow(unsafe_code, reason = "this is the foreign interface; everything above it is safe")]
 
+mod callout;
 mod raw;
+mod scheduler;
 
+pub(crate) use callout::{
+    CalloutMessage, CalloutStartError, LentChunks, LentFields, continue_decoding, reset_config_http_stream,
+    reset_http_stream, start_config_http, start_config_http_stream, start_http, start_http_stream,
+};
 pub(crate) use raw::{EnvoyBuffer, FilterConfig, Stream};
 use raw::{EnvoyHeader, ModuleBuffer, ModuleHeader};
+pub(crate) use scheduler::{ConfigScheduler, StreamScheduler};
 use std::ffi::{CStr, c_char};
 use std::ptr;
 use tollgate_core::http::{Field, HeaderMap};
@@ -112,6 +119,11 @@ pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
     {
         return None;
     }
+    Some(copied(&lent))
+}
+
+/// Copies header fields that Envoy lends.
+fn copied(lent: &[EnvoyHeader]) -> HeaderMap {
     let bytes = lent.iter().map(|field| field.key_length.saturating_add(field.value_length));
     let mut buffer = Vec::with_capacity(bytes.fold(0, usize::saturating_add));
     let mut append = |pointer, length| {
@@ -125,7 +137,7 @@ pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
         value: append(field.value_ptr, field.value_length),
     });
     let fields = fields.collect();
-    Some(HeaderMap::from_parts(buffer, fields))
+    HeaderMap::from_parts(buffer, fields)
 }
 
 /// Reads the first field of that name. None if there is none.

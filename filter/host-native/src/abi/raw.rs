@@ -13,6 +13,16 @@ pub(crate) struct FilterConfig(*mut c_void);
 #[repr(transparent)]
 pub(crate) struct Stream(*mut c_void);
 
+/// What wakes a stream from any thread.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(super) struct RawStreamScheduler(pub(super) *mut c_void);
+
+/// What has a hook of a filter's configuration called in the main thread, from any thread.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(super) struct RawConfigScheduler(pub(super) *mut c_void);
+
 /// Bytes that Envoy lends.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -90,6 +100,7 @@ macro_rules! callbacks {
         }
         $(
             #[cfg(test)]
+            #[allow(clippy::too_many_arguments, reason = "as many as Envoy's")]
             pub(super) unsafe fn $name($(_: $type),*) $(-> $returns)? { $($nothing)? }
         )*
     };
@@ -165,4 +176,60 @@ callbacks! {
         attribute: u32,
         value: *mut EnvoyBuffer,
     ) -> bool = false;
+    fn envoy_dynamic_module_callback_http_filter_continue_decoding(stream: Stream);
+    fn envoy_dynamic_module_callback_http_filter_http_callout(
+        stream: Stream,
+        callout_id: *mut u64,
+        cluster: ModuleBuffer,
+        fields: *mut ModuleHeader,
+        field_count: usize,
+        body: ModuleBuffer,
+        timeout_ms: u64,
+    ) -> u32 = 4;
+    fn envoy_dynamic_module_callback_http_filter_config_http_callout(
+        config: FilterConfig,
+        callout_id: *mut u64,
+        cluster: ModuleBuffer,
+        fields: *mut ModuleHeader,
+        field_count: usize,
+        body: ModuleBuffer,
+        timeout_ms: u64,
+    ) -> u32 = 4;
+    fn envoy_dynamic_module_callback_http_filter_start_http_stream(
+        stream: Stream,
+        http_stream_id: *mut u64,
+        cluster: ModuleBuffer,
+        fields: *mut ModuleHeader,
+        field_count: usize,
+        body: ModuleBuffer,
+        end_stream: bool,
+        timeout_ms: u64,
+    ) -> u32 = 4;
+    fn envoy_dynamic_module_callback_http_filter_config_start_http_stream(
+        config: FilterConfig,
+        http_stream_id: *mut u64,
+        cluster: ModuleBuffer,
+        fields: *mut ModuleHeader,
+        field_count: usize,
+        body: ModuleBuffer,
+        end_stream: bool,
+        timeout_ms: u64,
+    ) -> u32 = 4;
+    fn envoy_dynamic_module_callback_http_filter_reset_http_stream(stream: Stream, http_stream_id: u64);
+    fn envoy_dynamic_module_callback_http_filter_config_reset_http_stream(
+        config: FilterConfig,
+        http_stream_id: u64,
+    );
+    fn envoy_dynamic_module_callback_http_filter_scheduler_new(stream: Stream) -> RawStreamScheduler =
+        RawStreamScheduler(ptr::null_mut());
+    fn envoy_dynamic_module_callback_http_filter_scheduler_commit(scheduler: RawStreamScheduler, event: u64);
+    fn envoy_dynamic_module_callback_http_filter_scheduler_delete(scheduler: RawStreamScheduler);
+    fn envoy_dynamic_module_callback_http_filter_config_scheduler_new(
+        config: FilterConfig,
+    ) -> RawConfigScheduler = RawConfigScheduler(ptr::null_mut());
+    fn envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
+        scheduler: RawConfigScheduler,
+        event: u64,
+    );
+    fn envoy_dynamic_module_callback_http_filter_config_scheduler_delete(scheduler: RawConfigScheduler);
 }

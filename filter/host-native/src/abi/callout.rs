@@ -1,0 +1,184 @@
+//! Callouts of the ABI: of a stream, which end with it, and of a filter's configuration, in the main thread.
+
+use super::raw::{self, EnvoyBuffer, EnvoyHeader, FilterConfig, ModuleBuffer, ModuleHeader, Stream};
+use tollgate_core::http::HeaderMap;
+
+/// Why a callout was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CalloutStartError {
+    /// There is no such cluster.
+    ClusterUnknown,
+    /// It ended before it began, as without a healthy host.
+    NotCreated,
+}
+
+/// What is sent, apart from the cluster.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CalloutMessage<'a> {
+    /// The header fields, with `:method`, `:path`, and `:authority`.
+    pub(crate) fields: &'a [(&'a str, &'a str)],
+    /// Empty for none.
+    pub(crate) body: &'a [u8],
+    /// The time limit in milliseconds.
+    pub(crate) timeout_ms: u32,
+}
+
+impl CalloutMessage<'_> {
+    fn fields(&self) -> Vec<ModuleHeader> {
+        let field = |(name, value): &(&str, &str)| ModuleHeader::of(name.as_bytes(), value.as_bytes());
+        self.fields.iter().map(field).collect()
+    }
+}
+
+/// Starts an HTTP callout of a stream and returns its number, which is unique in the stream.
+pub(crate) fn start_http(
+    stream: Stream,
+    cluster: &str,
+    message: &CalloutMessage<'_>,
+) -> Result<u64, CalloutStartError> {
+    let (mut id, mut fields) = (0, message.fields());
+    // SAFETY: `stream` lives, `id` outlives the call, and Envoy copies everything else.
+    started(&mut id, |id| unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_http_callout(
+            stream,
+            id,
+            ModuleBuffer::of(cluster.as_bytes()),
+            fields.as_mut_ptr(),
+            fields.len(),
+            ModuleBuffer::of(message.body),
+            message.timeout_ms.into(),
+        )
+    })
+}
+
+/// Starts an HTTP callout of a filter's configuration, in the main thread, and returns its number.
+pub(crate) fn start_config_http(
+    config: FilterConfig,
+    cluster: &str,
+    message: &CalloutMessage<'_>,
+) -> Result<u64, CalloutStartError> {
+    let (mut id, mut fields) = (0, message.fields());
+    // SAFETY: `config` is the one of the running hook, `id` outlives the call, and Envoy copies everything else.
+    started(&mut id, |id| unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_config_http_callout(
+            config,
+            id,
+            ModuleBuffer::of(cluster.as_bytes()),
+            fields.as_mut_ptr(),
+            fields.len(),
+            ModuleBuffer::of(message.body),
+            message.timeout_ms.into(),
+        )
+    })
+}
+
+/// Sends a whole request whose response comes in parts, with its trailers, and returns the number of the exchange, which
+/// is unique in the stream.
+pub(crate) fn start_http_stream(
+    stream: Stream,
+    cluster: &str,
+    message: &CalloutMessage<'_>,
+) -> Result<u64, CalloutStartError> {
+    let (mut id, mut fields) = (0, message.fields());
+    // SAFETY: as for an HTTP callout.
+    started(&mut id, |id| unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_start_http_stream(
+            stream,
+            id,
+            ModuleBuffer::of(cluster.as_bytes()),
+            fields.as_mut_ptr(),
+            fields.len(),
+            ModuleBuffer::of(message.body),
+            true,
+            message.timeout_ms.into(),
+        )
+    })
+}
+
+/// Sends the same for a filter's configuration, in the main thread. The number is unique in the configuration.
+pub(crate) fn start_config_http_stream(
+    config: FilterConfig,
+    cluster: &str,
+    message: &CalloutMessage<'_>,
+) -> Result<u64, CalloutStartError> {
+    let (mut id, mut fields) = (0, message.fields());
+    // SAFETY: as for an HTTP callout.
+    started(&mut id, |id| unsafe {
+        raw::envoy_dynamic_module_callback_http_filter_config_start_http_stream(
+            config,
+            id,
+            ModuleBuffer::of(cluster.as_bytes()),
+            fields.as_mut_ptr(),
+            fields.len(),
+            ModuleBuffer::of(message.body),
+            true,
+            message.timeout_ms.into(),
+        )
+    })
+}
+
+/// Ends such an exchange of a configuration. Envoy calls its reset hook before this returns.
+pub(crate) fn reset_config_http_stream(config: FilterConfig, http_stream_id: u64) {
+    // SAFETY: `config` is the one of the running hook; Envoy ignores an unknown number.
+    unsafe { raw::envoy_dynamic_module_callback_http_filter_config_reset_http_stream(config, http_stream_id) }
+}
+
+/// Ends such an exchange. Envoy calls its reset hook before this returns.
+pub(crate) fn reset_http_stream(stream: Stream, http_stream_id: u64) {
+    // SAFETY: `stream` is the one of the running hook; Envoy ignores an unknown number.
+    unsafe { raw::envoy_dynamic_module_callback_http_filter_reset_http_stream(stream, http_stream_id) }
+}
+
+/// Lets a held stream continue. Envoy may call other hooks of the stream before this returns, even the one that ends it.
+pub(crate) fn continue_decoding(stream: Stream) {
+    // SAFETY: `stream` lives.
+    unsafe { raw::envoy_dynamic_module_callback_http_filter_continue_decoding(stream) }
+}
+
+fn started(id: &mut u64, start: impl FnOnce(*mut u64) -> u32) -> Result<u64, CalloutStartError> {
+    match start(&raw mut *id) {
+        0 => Ok(*id),
+        2 => Err(CalloutStartError::ClusterUnknown),
+        _ => Err(CalloutStartError::NotCreated),
+    }
+}
+
+/// Header fields that a hook was given.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct LentFields(*const EnvoyHeader);
+
+impl LentFields {
+    /// Copies the fields.
+    pub(crate) fn to_header_map(self, count: usize) -> HeaderMap {
+        if self.0.is_null() || count == 0 {
+            return HeaderMap::default();
+        }
+        // SAFETY: Envoy lends that many fields until the hook ends.
+        super::copied(unsafe { std::slice::from_raw_parts(self.0, count) })
+    }
+}
+
+/// Parts of a body that a hook was given.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct LentChunks(*const EnvoyBuffer);
+
+impl LentChunks {
+    /// Appends the bytes, if there are at most `bytes_max` then. Returns whether they were appended.
+    pub(crate) fn append_to(self, body: &mut Vec<u8>, count: usize, bytes_max: usize) -> bool {
+        if self.0.is_null() || count == 0 {
+            return true;
+        }
+        // SAFETY: Envoy lends that many buffers until the hook ends.
+        let chunks = unsafe { std::slice::from_raw_parts(self.0, count) };
+        for chunk in chunks {
+            if body.len().saturating_add(chunk.length) > bytes_max {
+                return false;
+            }
+            // SAFETY: and so the bytes of each.
+            body.extend_from_slice(unsafe { super::lent_bytes(chunk.ptr, chunk.length) });
+        }
+        true
+    }
+}

@@ -1,0 +1,110 @@
+//! Callouts of a request: started, and their ends passed on to the rules.
+//!
+//! Envoy may report an end while the hook that started the callout is still running. So ends are queued, and the rules get
+//! them when no hook is inside of the worker.
+
+use crate::abi::{self, CalloutMessage, CalloutStartError, LentChunks, LentFields, Stream};
+use crate::grpc::{self, GrpcCall};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use tollgate_core::http::{Callout, Outcome, Request};
+use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
+
+/// A callout in flight. Envoy numbers those of each stream, and the two kinds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Token {
+    /// An HTTP callout of a request.
+    Http { request_id: u32, callout_id: u64 },
+    /// A gRPC callout of a request.
+    Grpc { request_id: u32, http_stream_id: u64 },
+    /// An inquiry of a filter.
+    Inquiry(u64),
+}
+
+/// The end of a request's callout.
+#[derive(Debug)]
+pub(crate) struct EndedCallout {
+    pub(crate) request_id: u32,
+    pub(crate) token: Token,
+    pub(crate) result: CalloutResult,
+}
+
+thread_local! {
+    static ENDED: RefCell<VecDeque<EndedCallout>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Queues the end of a callout.
+pub(crate) fn push_ended(ended: EndedCallout) {
+    let _ = ENDED.try_with(|queue| queue.try_borrow_mut().map(|mut queue| queue.push_back(ended)));
+}
+
+/// Takes the callout that ended first.
+pub(crate) fn pop_ended() -> Option<EndedCallout> {
+    ENDED.try_with(|queue| queue.try_borrow_mut().ok().and_then(|mut queue| queue.pop_front())).ok().flatten()
+}
+
+/// Starts a callout of a request. Returns how it ended if it could not be started.
+pub(crate) fn start(stream: Stream, request_id: u32, callout: &Callout) -> Result<Token, Outcome<'static>> {
+    match &callout.request {
+        Request::Http { method, authority, path, headers, body } => {
+            let fields = http_fields(method, authority, path, headers).ok_or(Outcome::ClusterUnknown)?;
+            let message = CalloutMessage { fields: &fields, body, timeout_ms: timeout_ms(callout.timeout) };
+            let started = abi::start_http(stream, &callout.cluster, &message);
+            let callout_id = started.map_err(unstarted_outcome)?;
+            Ok(Token::Http { request_id, callout_id })
+        }
+        Request::Grpc { service, method, message } => {
+            let (cluster, timeout_ms) = (&callout.cluster, timeout_ms(callout.timeout));
+            let call = GrpcCall { cluster, service, method, message, timeout_ms };
+            let http_stream_id = grpc::start(stream, call).map_err(unstarted_outcome)?;
+            Ok(Token::Grpc { request_id, http_stream_id })
+        }
+    }
+}
+
+fn unstarted_outcome(error: CalloutStartError) -> Outcome<'static> {
+    match error {
+        CalloutStartError::ClusterUnknown => Outcome::ClusterUnknown,
+        CalloutStartError::NotCreated => Outcome::Reset,
+    }
+}
+
+/// Returns the result of a callout that was not started.
+pub(crate) fn unstarted(error: CalloutStartError) -> CalloutResult {
+    match error {
+        CalloutStartError::ClusterUnknown => CalloutResult::ClusterUnknown,
+        CalloutStartError::NotCreated => CalloutResult::Reset,
+    }
+}
+
+/// How an HTTP callout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct CalloutEnd(u32);
+
+impl CalloutEnd {
+    const ANSWERED: CalloutEnd = CalloutEnd(0);
+    const TOO_LARGE: CalloutEnd = CalloutEnd(2);
+}
+
+/// Reads the result of an HTTP callout from what its hook was given.
+pub(crate) fn read(
+    end: CalloutEnd,
+    fields: LentFields,
+    field_count: usize,
+    chunks: LentChunks,
+    chunk_count: usize,
+) -> CalloutResult {
+    match end {
+        CalloutEnd::ANSWERED => {
+            let mut body = Vec::new();
+            if chunks.append_to(&mut body, chunk_count, RESPONSE_BYTES_MAX) {
+                CalloutResult::from_http(fields.to_header_map(field_count), body)
+            } else {
+                CalloutResult::TooLarge
+            }
+        }
+        CalloutEnd::TOO_LARGE => CalloutResult::TooLarge,
+        _ => CalloutResult::Reset,
+    }
+}

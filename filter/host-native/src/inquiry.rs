@@ -1,0 +1,252 @@
+//! Inquiries: callouts that no request's end cancels.
+//!
+//! A callout of a stream ends with the stream, so an inquiry is one of the filter's configuration, which only the main
+//! thread may start. A worker queues it and wakes the main thread; the main thread starts it, puts its result into the
+//! worker's [`Mailbox`], and wakes the requests that wait. If none is left, the worker finds the result at its next
+//! request of the filter, with the time at which it came.
+
+use crate::abi::{self, CalloutMessage, ConfigScheduler, FilterConfig, Stream, StreamScheduler};
+use crate::grpc::{self, GrpcCall};
+use crate::{callout, process, registry};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tollgate_core::http::{Callout, Outcome, Request};
+use tollgate_core::time::Micros;
+use tollgate_driver::{CalloutResult, http_fields, timeout_ms};
+
+/// What came of an inquiry.
+#[derive(Debug)]
+pub(crate) struct InquiryResult {
+    /// The number that [`start`] returned.
+    pub(crate) inquiry: u64,
+    pub(crate) result: CalloutResult,
+    /// When it came; none without a clock.
+    pub(crate) arrived: Option<Micros>,
+}
+
+/// What the main thread leaves for one worker's requests of one filter.
+#[derive(Debug, Default)]
+struct Mailbox {
+    /// Whether there are results: what a request costs that finds none.
+    arrived: AtomicBool,
+    contents: Mutex<Contents>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    results: Vec<InquiryResult>,
+    /// The requests that wait, by inquiry; some may have ended.
+    waiting: Vec<(u64, StreamScheduler)>,
+}
+
+/// An inquiry that the main thread is to start.
+#[derive(Debug)]
+struct QueuedInquiry {
+    inquiry: u64,
+    mailbox: Arc<Mailbox>,
+    callout: Callout,
+}
+
+/// Envoy's number for a callout of a filter's configuration. It numbers the two kinds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ConfigCallout {
+    /// An HTTP callout.
+    Http(u64),
+    /// A gRPC callout.
+    Grpc(u64),
+}
+
+/// The inquiries of a filter, in all threads.
+#[derive(Debug)]
+pub(crate) struct Inquiries {
+    main_thread: ConfigScheduler,
+    queued: Mutex<Vec<QueuedInquiry>>,
+    in_flight: Mutex<BTreeMap<ConfigCallout, (u64, Arc<Mailbox>)>>,
+    /// Results that came while their callout was being started.
+    early: Mutex<BTreeMap<ConfigCallout, CalloutResult>>,
+}
+
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// By filter.
+    static MAILBOXES: RefCell<Vec<(u32, Arc<Mailbox>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes a mailbox for a filter that this thread has configured.
+pub(crate) fn open_mailbox(filter_id: u32) {
+    let _ =
+        MAILBOXES.try_with(|all| all.try_borrow_mut().map(|mut all| all.push((filter_id, Arc::default()))));
+}
+
+/// Removes the mailbox of a filter that has ended.
+pub(crate) fn close_mailbox(filter_id: u32) {
+    let _ = MAILBOXES
+        .try_with(|all| all.try_borrow_mut().map(|mut all| all.retain(|(filter, _)| *filter != filter_id)));
+}
+
+fn mailbox(filter_id: u32) -> Option<Arc<Mailbox>> {
+    let find = |all: &RefCell<Vec<(u32, Arc<Mailbox>)>>| {
+        let all = all.try_borrow().ok()?;
+        all.iter().find(|(filter, _)| *filter == filter_id).map(|(_, mailbox)| mailbox.clone())
+    };
+    MAILBOXES.try_with(find).ok().flatten()
+}
+
+/// Has the main thread start an inquiry, and returns its number.
+pub(crate) fn start(filter_id: u32, callout: &Callout) -> Result<u64, Outcome<'static>> {
+    let (Some(filter), Some(mailbox)) = (registry::get(filter_id), mailbox(filter_id)) else {
+        return Err(Outcome::Reset);
+    };
+    let inquiry = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    lock(&filter.inquiries.queued).push(QueuedInquiry { inquiry, mailbox, callout: callout.clone() });
+    filter.inquiries.main_thread.wake();
+    Ok(inquiry)
+}
+
+/// Has a held request woken when the result of an inquiry comes, or now if it is there.
+pub(crate) fn wait(filter_id: u32, inquiry: u64, stream: Stream) {
+    let Some(mailbox) = mailbox(filter_id) else { return };
+    let scheduler = StreamScheduler::new(stream);
+    let mut contents = lock(&mailbox.contents);
+    if contents.results.iter().any(|result| result.inquiry == inquiry) {
+        scheduler.wake();
+    } else {
+        contents.waiting.push((inquiry, scheduler));
+    }
+}
+
+/// Removes those that wait for an inquiry which the rules know the result of.
+pub(crate) fn forget_waiting(filter_id: u32, inquiry: u64) {
+    if let Some(mailbox) = mailbox(filter_id) {
+        lock(&mailbox.contents).waiting.retain(|(awaited, _)| *awaited != inquiry);
+    }
+}
+
+/// Takes the results that have come for this thread's requests of a filter.
+pub(crate) fn take_results(filter_id: u32) -> Vec<InquiryResult> {
+    let arrived = |mailbox: &Arc<Mailbox>| mailbox.arrived.swap(false, Ordering::AcqRel);
+    match has_results(filter_id).then(|| mailbox(filter_id)).flatten().filter(arrived) {
+        Some(mailbox) => std::mem::take(&mut lock(&mailbox.contents).results),
+        None => Vec::new(),
+    }
+}
+
+fn has_results(filter_id: u32) -> bool {
+    let find = |all: &RefCell<Vec<(u32, Arc<Mailbox>)>>| {
+        let Ok(all) = all.try_borrow() else { return false };
+        all.iter().any(|(filter, mailbox)| *filter == filter_id && mailbox.arrived.load(Ordering::Acquire))
+    };
+    MAILBOXES.try_with(find).unwrap_or(false)
+}
+
+impl Inquiries {
+    /// Returns those of a filter that the main thread configures.
+    pub(crate) fn new(config: FilterConfig) -> Self {
+        Inquiries {
+            main_thread: ConfigScheduler::new(config),
+            queued: Mutex::default(),
+            in_flight: Mutex::default(),
+            early: Mutex::default(),
+        }
+    }
+
+    /// Starts what was queued. Called in the main thread.
+    pub(crate) fn start_queued(&self, config: FilterConfig) {
+        let queued = std::mem::take(&mut *lock(&self.queued));
+        for QueuedInquiry { inquiry, mailbox, callout } in queued {
+            lock(&self.early).clear();
+            let result = match start_callout(config, &callout) {
+                Ok(started) => {
+                    let early = lock(&self.early).remove(&started);
+                    if early.is_none() {
+                        lock(&self.in_flight).insert(started, (inquiry, mailbox.clone()));
+                    }
+                    early
+                }
+                Err(result) => Some(result),
+            };
+            if let Some(result) = result {
+                mailbox.deliver(inquiry, result);
+            }
+        }
+    }
+
+    /// Passes the result of a callout on to the worker that asked. Called in the main thread.
+    pub(crate) fn ended(&self, ended: ConfigCallout, result: CalloutResult) {
+        let in_flight = lock(&self.in_flight).remove(&ended);
+        match in_flight {
+            Some((inquiry, mailbox)) => mailbox.deliver(inquiry, result),
+            None => {
+                lock(&self.early).insert(ended, result);
+            }
+        }
+    }
+}
+
+impl Mailbox {
+    fn deliver(&self, inquiry: u64, result: CalloutResult) {
+        let mut contents = lock(&self.contents);
+        contents.results.push(InquiryResult { inquiry, result, arrived: process::now().ok() });
+        self.arrived.store(true, Ordering::Release);
+        // One could do, as it settles for all; but which of them still live is not known here.
+        for (_, scheduler) in contents.waiting.extract_if(.., |(awaited, _)| *awaited == inquiry) {
+            scheduler.wake();
+        }
+    }
+}
+
+fn start_callout(config: FilterConfig, callout: &Callout) -> Result<ConfigCallout, CalloutResult> {
+    let (cluster, timeout_ms) = (&callout.cluster, timeout_ms(callout.timeout));
+    let started = match &callout.request {
+        Request::Http { method, authority, path, headers, body } => {
+            let fields =
+                http_fields(method, authority, path, headers).ok_or(CalloutResult::ClusterUnknown)?;
+            let message = CalloutMessage { fields: &fields, body, timeout_ms };
+            abi::start_config_http(config, cluster, &message).map(ConfigCallout::Http)
+        }
+        Request::Grpc { service, method, message } => {
+            let call = GrpcCall { cluster, service, method, message, timeout_ms };
+            grpc::start_config(config, call).map(ConfigCallout::Grpc)
+        }
+    };
+    started.map_err(callout::unstarted)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_wakes_those_that_wait_for_it_and_nobody_else() {
+        let mailbox = Mailbox::default();
+        let wait = |inquiry| lock(&mailbox.contents).waiting.push((inquiry, StreamScheduler::unconnected()));
+        [1, 2, 1].into_iter().for_each(wait);
+        mailbox.deliver(1, CalloutResult::Reset);
+        let contents = lock(&mailbox.contents);
+        let left: Vec<u64> = contents.waiting.iter().map(|(inquiry, _)| *inquiry).collect();
+        assert_eq!(left, [2]);
+        let results: Vec<u64> = contents.results.iter().map(|result| result.inquiry).collect();
+        assert_eq!(results, [1]);
+    }
+
+    #[test]
+    fn a_worker_takes_results_once_with_the_time_at_which_they_came() {
+        const FILTER: u32 = 1;
+        open_mailbox(FILTER);
+        assert!(take_results(FILTER).is_empty());
+        mailbox(FILTER).unwrap().deliver(7, CalloutResult::TimedOut);
+        let results = take_results(FILTER);
+        assert!(matches!(&results[..], [InquiryResult { inquiry: 7, arrived: Some(_), .. }]), "{results:?}");
+        assert!(take_results(FILTER).is_empty());
+        assert!(take_results(FILTER + 1).is_empty(), "another filter");
+        close_mailbox(FILTER);
+        assert!(mailbox(FILTER).is_none());
+    }
+}

@@ -1,0 +1,63 @@
+//! What a request keeps when Envoy follows a redirect for it: the next pass is another stream of the same thread, with
+//! the same header fields.
+//!
+//! Envoy's filter state of a module does not outlive the pass. So the bytes stay here, and a header field that no client
+//! can guess says which are the request's. The gate removes that field before a request goes on, as all of its prefix.
+
+use crate::process;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// The header field.
+pub(crate) const FIELD: &str = "x-tollgate-kept";
+
+/// The most requests that a thread keeps something of. Those whose client has left never ask for theirs.
+const KEPT_MAX: usize = 1_024;
+
+thread_local! {
+    static KEPT: RefCell<VecDeque<(String, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Keeps bytes and returns the value of the header field; none without randomness.
+pub(crate) fn keep(bytes: &[u8]) -> Option<String> {
+    let value: String = process::random_seed().ok()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    with(|kept| {
+        if kept.len() >= KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back((value.clone(), bytes.to_vec()));
+    })?;
+    Some(value)
+}
+
+/// Takes the bytes that were kept, once.
+pub(crate) fn take(value: &[u8]) -> Option<Vec<u8>> {
+    with(|kept| {
+        let position = kept.iter().position(|(own, _)| own.as_bytes() == value)?;
+        kept.remove(position).map(|(_, bytes)| bytes)
+    })
+    .flatten()
+}
+
+fn with<T>(change: impl FnOnce(&mut VecDeque<(String, Vec<u8>)>) -> T) -> Option<T> {
+    KEPT.try_with(|kept| kept.try_borrow_mut().ok().map(|mut kept| change(&mut kept))).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_taken_once_and_the_oldest_is_forgotten_first() {
+        let first = keep(b"first").unwrap();
+        let second = keep(b"second").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(take(b"first"), None, "only by the value");
+        assert_eq!(take(first.as_bytes()).as_deref(), Some(&b"first"[..]));
+        assert_eq!(take(first.as_bytes()), None);
+        for _ in 0..KEPT_MAX {
+            keep(b"later").unwrap();
+        }
+        assert_eq!(take(second.as_bytes()), None);
+    }
+}
