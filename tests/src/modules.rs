@@ -70,8 +70,21 @@ impl Modules {
         static MODULE: OnceLock<PathBuf> = OnceLock::new();
         MODULE.get_or_init(|| {
             workspace::progress("building the dynamic module");
-            build_native(&workspace::target_dir().join("modules"))
+            let place = workspace::target_dir().join("modules/libtollgate.so");
+            build_native(&place, NATIVE_PROFILE, NATIVE_PROFILE, "");
+            place
         })
+    }
+
+    /// Builds the dynamic module whose requests panic on demand, without optimization.
+    ///
+    /// # Panics
+    /// With what cargo said, when it cannot be built.
+    pub fn native_that_panics() -> PathBuf {
+        workspace::progress("building the dynamic module that panics on demand");
+        let place = workspace::target_dir().join("modules/libtollgate_test_panic.so");
+        build_native(&place, "dev", "debug", "test_panic");
+        place
     }
 
     /// What both files weigh together.
@@ -106,18 +119,17 @@ fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     place
 }
 
-/// Builds the dynamic module below that directory, and puts it there.
-fn build_native(dir: &Path) -> PathBuf {
+/// Builds the dynamic module with a profile, whose builds cargo puts into `folder`, and puts it there.
+fn build_native(place: &Path, profile: &str, folder: &str, features: &str) {
+    let dir = workspace::target_dir().join("modules");
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    cargo.args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--profile", NATIVE_PROFILE]);
-    cargo.args(["-p", "tollgate-host-native", "--target-dir"]).arg(dir);
+    cargo.args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--profile", profile]);
+    cargo.args(["-p", "tollgate-host-native", "--features", features, "--target-dir"]).arg(&dir);
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("build.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
-    let place = dir.join("libtollgate.so");
-    put(&dir.join(NATIVE_PROFILE).join("libtollgate_host_native.so"), &place)
+    put(&dir.join(folder).join("libtollgate_host_native.so"), place)
         .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
-    place
 }
 
 /// Copies what has changed, in one step: an Envoy of another process may be reading it.

@@ -130,6 +130,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 ) -> u32 {
     guard::run_request(stream, request, Judged::No, STOP_ALL_AND_WATERMARK, || {
         let flow = worker::judge(stream, request, |worker, host| {
+            #[cfg(feature = "test_panic")]
+            crate::test_panic::panic_if_asked(stream);
             worker.dispatch.request_headers(host, request.request_id(), end_of_stream)
         });
         held_by(flow, STOP_ALL_AND_WATERMARK)

@@ -27,4 +27,6 @@ mod registry;
 mod reply;
 mod shared_data;
 mod signature;
+#[cfg(feature = "test_panic")]
+mod test_panic;
 mod worker;

@@ -1,9 +1,14 @@
 //! The gate as a dynamic module: that it serves, and that its shipped configuration is the other one. With the
 //! environment variable `TOLLGATE_NATIVE` all of this suite runs against it.
 
+use crate::shared::{with_rules, yaml};
+use serde_json::json;
 use serde_norway::Value;
+use tokio::task::JoinSet;
+use tollgate_tests::clerk::User;
 use tollgate_tests::clerk::keys::KeyPair;
 use tollgate_tests::envoy::{Standalone, Stats};
+use tollgate_tests::faults::on;
 use tollgate_tests::gateway::{APPLICATION, Gateway};
 use tollgate_tests::modules::Modules;
 use tollgate_tests::workspace;
@@ -61,6 +66,63 @@ async fn an_unknown_filter_and_a_wrong_document_are_refused() {
     let wrong = |document: &mut Value| document["plan_gate"]["rules"][0]["limit"] = "ask".into();
     let log = native(&gateway).document(wrong).start_refused().await;
     assert!(log.contains("no plan defines a limit"), "{log}");
+}
+
+#[tokio::test]
+async fn held_requests_go_on_when_keys_and_clerks_answers_come() {
+    let gateway = Gateway::start(|shipped| shipped).await;
+    let envoy = with_rules(native(&gateway))
+        .without_env("CLERK_JWT_KEY")
+        .upstream_at("clerk_api", gateway.clerk.addr())
+        .secret("clerk_secret_key", gateway.clerk.secret_key())
+        .document(|document| {
+            let clerk = json!({"cluster": "clerk_api", "authority": "clerk.example.com", "timeout_ms": 8000});
+            document["stripe_webhook"]["livemode"] = false.into();
+            document["plan_gate"]["keys"] = yaml(json!({"jwks": clerk}));
+            document["plan_gate"]["confirm"] = yaml(json!({"cluster": "clerk_api", "timeout_ms": 8000}));
+        })
+        .start()
+        .await;
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
+    let mut requests = JoinSet::new();
+    for number in 0..4 {
+        let user = format!("user_native{number}");
+        gateway.clerk.put_user(User::new(&user).public_metadata(json!({"plan": "pro"})));
+        // The token is older than the plan, so that Clerk is asked.
+        let token = gateway.token(&user, "free");
+        for _ in 0..3 {
+            let request = client.get(envoy.url("/reports")).bearer_auth(&token);
+            requests.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
+        }
+    }
+    assert_eq!(requests.join_all().await, vec![200; 12]);
+    assert!(gateway.clerk.log().count(&on("GET", "/.well-known/jwks.json")) <= 2, "once a worker");
+}
+
+#[tokio::test]
+async fn a_panic_ends_a_request_and_not_the_gateway() {
+    let gateway = Gateway::start(|shipped| shipped).await;
+    let module = Modules::native_that_panics().display().to_string();
+    let set_module = |config: &mut Value| {
+        let filters = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+            ["http_filters"];
+        let filters = filters.as_sequence_mut().expect("a list");
+        let gate = filters.iter_mut().find(|filter| filter["name"] == "plan_gate").expect("the gate");
+        gate["typed_config"]["dynamic_module_config"]["module"]["local"]["filename"] = module.into();
+    };
+    let envoy = native(&gateway).edit(set_module).start().await;
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
+    let token = gateway.token("user_panic", "free");
+    let ask = || client.get(envoy.url("/ask")).bearer_auth(&token);
+    for round in 0..4 {
+        let refused = ask().header("x-test-panic", "yes").send().await.expect("an answer");
+        assert_eq!(refused.status(), 500, "round {round}");
+        assert!(refused.text().await.expect("text").contains("internal_error"), "round {round}");
+        assert_eq!(ask().send().await.expect("an answer").status(), 200, "round {round}");
+    }
+    assert_eq!(envoy.stats().await.plugin("tollgate.panics"), 4);
+    assert_eq!(gateway.backend.seen().await.len(), 4, "none that panicked was passed on");
+    assert!(envoy.log().contains(r#""alarm":"internal_error""#));
 }
 
 /// What is outside of the gate and of the names of its metrics.
