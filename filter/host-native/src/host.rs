@@ -21,7 +21,8 @@ pub(crate) struct Native {
     effects: Vec<(u32, Effect)>,
     /// The held requests that were the current one.
     entered: Vec<u32>,
-    /// The time at which what the hook is about happened, if that is not now.
+    /// The time at which what the hook is about happened, if that is not now. The first reading of the clock takes it: it
+    /// is what was learned then, and the requests that wait for it go on now.
     happened: Option<Micros>,
 }
 
@@ -143,7 +144,7 @@ impl Host for Native {
     type CalloutId = Token;
 
     fn now(&mut self) -> Result<Micros, HostError> {
-        self.happened.map_or_else(process::now, Ok)
+        self.happened.take().map_or_else(process::now, Ok)
     }
 
     fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
