@@ -251,24 +251,11 @@ fn decode_seconds(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn decode_mac(hex: &[u8]) -> Option<[u8; MAC_BYTES]> {
+/// Decodes 64 hexadecimal digits. Stripe's are lower case, and no others are taken.
+fn decode_mac(digits: &[u8]) -> Option<[u8; MAC_BYTES]> {
     let mut mac = [0; MAC_BYTES];
-    let (pairs, rest) = hex.as_chunks::<2>();
-    if pairs.len() != MAC_BYTES || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in mac.iter_mut().zip(pairs) {
-        *byte = (nibble(*high)? << 4) | nibble(*low)?;
-    }
-    Some(mac)
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => digit.checked_sub(b'0'),
-        b'a'..=b'f' => digit.checked_sub(b'a')?.checked_add(10),
-        _ => None,
-    }
+    let is_decoded = hex::decode_to_slice(digits, &mut mac).is_ok();
+    (is_decoded && !digits.iter().any(u8::is_ascii_uppercase)).then_some(mac)
 }
 
 #[cfg(test)]
