@@ -25,6 +25,11 @@ pub enum Flow {
 
 /// All filters and requests of one worker thread, by the numbers of their contexts.
 ///
+/// Requests and filters are numbered in one space. A host calls [`Dispatch::configure`] for a filter, then for each request
+/// [`Dispatch::begin_request`], [`Dispatch::request_headers`], body, trailers, [`Dispatch::response_headers`], and
+/// [`Dispatch::end_context`]. After [`Flow::Pause`] it holds the request until [`Host::resume_request`] or
+/// [`Host::reply`]. No method is called while another runs.
+///
 /// Several filters share a thread, and on proxy-wasm a VM if their module and `vm_config` are the same.
 pub struct Dispatch<F: Filter, H: Host> {
     filters: SortedMap<u32, ConfiguredFilter<F::Worker>>,

@@ -61,16 +61,18 @@ pub trait Host {
     /// [`HostError`] if the host refuses it.
     fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError>;
 
-    /// Adds one to a counter.
+    /// Adds one to a metric of the kind counter.
     fn increment_metric(&mut self, metric: u32);
 
     /// Adds a value to a histogram.
     fn record_metric(&mut self, metric: u32, value: u64);
 
-    /// Reads a value of shared data. What the host does not return reads as absent.
+    /// Reads a value of shared data. What the host does not return reads as absent, and so does an empty value, which
+    /// keeps its version.
     fn load(&mut self, key: &str) -> SharedValue;
 
-    /// Writes a value of shared data unless its version has changed. Returns whether it was written.
+    /// Writes a value of shared data unless its version has changed. Returns whether it was written. With
+    /// [`Version::ABSENT`] it is written only if there is no value: of two workers at most one succeeds.
     fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool;
 
     /// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256. A host that fails in any way is one that cannot check.
