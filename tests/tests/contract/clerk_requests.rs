@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tollgate_core::clerk::api::{API_VERSION, BackendApi, ClerkApiError, record};
 use tollgate_core::clerk::metadata::{PlanOf, Record, SubscriptionNote};
-use tollgate_core::clerk::roster::{self, SubjectListKind};
+use tollgate_core::clerk::user_list::{self, SubjectListKind};
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::secret::Secret;
@@ -140,9 +140,9 @@ async fn core_lists_as_clerks_library_lists() {
     let clerk = clerk().await;
     let upstream = upstream(clerk.secret_key());
     for (kind, id) in [(SubjectListKind::Users, "user_1"), (SubjectListKind::Organizations, "org_1")] {
-        let callout = roster::list(BackendApi::new(&upstream), kind, 0);
+        let callout = user_list::list(BackendApi::new(&upstream), kind, 0);
         let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
-        let page = roster::SubjectPage::read(&answer.outcome(), kind, "plan").expect("a page");
+        let page = user_list::SubjectPage::read(&answer.outcome(), kind, "plan").expect("a page");
         assert_eq!(page.records, [(subject(id), Record::default())]);
     }
     let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();

@@ -67,16 +67,16 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
     for item in &one.items {
         assert!(matches!(item.price.product, Some(Expandable::Object(_))), "it does not expand {item:?}");
     }
-    assert!(one.unread.is_empty(), "{one:?}");
+    assert!(one.unreadable.is_empty(), "{one:?}");
     let last = SubscriptionItemId::parse("si_1").expect("an id");
     for after in [None, Some(&last)] {
         let items =
             done(&mock, stripe.list_subscription_items(&subscription(), after), ItemsPage::parse).await;
-        assert!(items.items.len() == 1 && !items.unread && items.last.is_some(), "{items:?}");
+        assert!(items.items.len() == 1 && !items.unreadable && items.last.is_some(), "{items:?}");
     }
 
     let bought = done(&mock, stripe.list_checkout_sessions(&subscription()), SessionList::parse).await;
-    assert!(bought.sessions.len() == 1 && !bought.unread, "{bought:?}");
+    assert!(bought.sessions.len() == 1 && !bought.unreadable, "{bought:?}");
     let open = done(&mock, stripe.list_open_invoices(&subscription()), OpenInvoices::parse).await;
     assert!(open.oldest_s.is_some());
     let found = done(&mock, stripe.retrieve_customer(&customer()), Customer::parse).await;

@@ -9,7 +9,7 @@ use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::{BackfillError, BackfillErrorCode};
 use crate::clerk::api::BackendApi;
 use crate::clerk::metadata::Record;
-use crate::clerk::roster::{self, SubjectListKind};
+use crate::clerk::user_list::{self, SubjectListKind};
 use crate::config::note_keys::OWNER_KEY;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, Subject, SubscriptionId};
@@ -50,7 +50,7 @@ pub struct Census {
     recorded: BTreeSet<SubscriptionId>,
     /// Everyone whom Clerk has.
     members: BTreeSet<Subject>,
-    unread: VecDeque<PendingLookup>,
+    pending: VecDeque<PendingLookup>,
     lookups: usize,
     questions: SortedMap<CallId, CensusRequest>,
     calls: u32,
@@ -122,10 +122,10 @@ impl Census {
         let next = self.learn(state, question, outcome).map_err(|error| failure(&error))?;
         let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(state, question)).collect();
         while self.lookups < LOOKUPS_MAX
-            && let Some(unread) = self.unread.pop_front()
+            && let Some(pending) = self.pending.pop_front()
         {
             self.lookups = self.lookups.saturating_add(1);
-            calls.push(self.ask(state, CensusRequest::Session(unread)));
+            calls.push(self.ask(state, CensusRequest::Session(pending)));
         }
         if self.questions.is_empty() {
             self.check_account()?;
@@ -156,7 +156,7 @@ impl Census {
 
     /// Returns how far it has come.
     pub fn counts(&self) -> CensusCounts {
-        CensusCounts { lookups_left: self.unread.len().saturating_add(self.lookups), ..self.counts }
+        CensusCounts { lookups_left: self.pending.len().saturating_add(self.lookups), ..self.counts }
     }
 
     fn ask(&mut self, state: &SyncState, question: CensusRequest) -> (CallId, Callout) {
@@ -164,8 +164,8 @@ impl Census {
         let clerk = BackendApi::new(&state.settings.clerk);
         let callout = match &question {
             CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
-            CensusRequest::Members { kind, offset } => roster::list(clerk, *kind, *offset),
-            CensusRequest::Session(unread) => stripe.list_checkout_sessions(&unread.subscription),
+            CensusRequest::Members { kind, offset } => user_list::list(clerk, *kind, *offset),
+            CensusRequest::Session(pending) => stripe.list_checkout_sessions(&pending.subscription),
             CensusRequest::Search { what, subject, page, .. } => {
                 stripe.search(*what, &query(state, *what, subject), page.as_deref())
             }
@@ -199,7 +199,7 @@ impl Census {
                 Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
             CensusRequest::Members { kind, offset } => {
-                let page = roster::SubjectPage::read(outcome, kind, &state.settings.plan_key)
+                let page = user_list::SubjectPage::read(outcome, kind, &state.settings.plan_key)
                     .map_err(|error| SyncError::from_clerk(&error))?;
                 let counted = match kind {
                     SubjectListKind::Users => &mut self.counts.users,
@@ -215,9 +215,9 @@ impl Census {
                 }
                 Ok(next)
             }
-            CensusRequest::Session(unread) => {
+            CensusRequest::Session(pending) => {
                 self.lookups = self.lookups.saturating_sub(1);
-                self.learn_session(state, unread, outcome)?;
+                self.learn_session(state, pending, outcome)?;
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
@@ -240,10 +240,10 @@ impl Census {
     fn learn_session(
         &mut self,
         state: &SyncState,
-        unread: PendingLookup,
+        pending: PendingLookup,
         outcome: &Outcome<'_>,
     ) -> Result<(), SyncError> {
-        let PendingLookup { subscription, customer, is_named } = unread;
+        let PendingLookup { subscription, customer, is_named } = pending;
         let list = match ListSessions(subscription.clone()).read(&state.settings, outcome)? {
             SessionsResponse::Listed(list) => list,
             // The reconciliation of whom something else names says what follows from it.
@@ -252,7 +252,7 @@ impl Census {
         };
         let words = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
         // The one that cannot be read may name somebody else.
-        if list.unread && !words.has_metadata() {
+        if list.unreadable && !words.has_metadata() {
             self.skipped.push(subscription.as_str().to_owned());
             return Ok(());
         }
@@ -269,12 +269,12 @@ impl Census {
         let claims = Claims::new(subscription, None, &state.settings);
         let (id, customer) = (&subscription.id, &subscription.customer);
         let is_live = subscription.status.is_live();
-        for named in claims.everyone() {
+        for named in claims.all_named() {
             self.tie(named.clone(), customer.clone(), is_live);
         }
         let is_named = claims.owner().is_some();
         if is_live && claims.needs_session {
-            self.unread.push_back(PendingLookup {
+            self.pending.push_back(PendingLookup {
                 subscription: id.clone(),
                 customer: customer.clone(),
                 is_named,

@@ -194,8 +194,8 @@ impl Reconciliation {
         let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
-            // In a rehearsal nothing was sent, so of what would be written there is no doubt. One whose failure may pass is
-            // repeated.
+            // In a rehearsal nothing was sent, so of what would be written there is no doubt. One whose
+            // failure may pass is repeated.
             let is_rehearsed = self.intent == Intent::Rehearse && error.is_some_and(SyncError::is_alarm);
             let is_certain = error.is_none() || is_rehearsed;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
@@ -222,7 +222,8 @@ fn trigger(target: Target) -> Trigger {
     let (about, customer, named) = match target {
         Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
         Target::Subject { subject, customers, trusted } => {
-            // Whom nobody but a payer's own choice names may gain by it, but not lose what came from elsewhere.
+            // Whom nobody but a payer's own choice names may gain by it, but not lose what came from
+            // elsewhere.
             let via = if trusted { Via::Metadata } else { Via::Reference };
             (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }

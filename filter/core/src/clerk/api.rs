@@ -34,7 +34,8 @@ impl<'a> BackendApi<'a> {
         self.callout("GET", format!("{}/{}", self.upstream.base_path, resource(subject)), Vec::new())
     }
 
-    /// Merges `patch` into the metadata (see [`Record::patch`]). The answer is the whole subject as it is then.
+    /// Merges `patch` into the metadata (see [`Record::patch`]). The answer is the whole subject as it is
+    /// then.
     pub fn write(&self, subject: &Subject, patch: &Value) -> Callout {
         // `PATCH /users/{id}`, without `/metadata`, would replace what others keep there.
         let path = format!("{}/{}/metadata", self.upstream.base_path, resource(subject));

@@ -1,4 +1,5 @@
-//! What Tollgate keeps in Clerk about a user or an organization, and the patch that turns one record into another.
+//! What Tollgate keeps in Clerk about a user or an organization, and the patch that turns one record into
+//! another.
 
 use super::plan_claim;
 use crate::ids::{CustomerId, SubscriptionId};
@@ -9,8 +10,8 @@ use serde_json::{Map, Value};
 /// The `plan_source` of what Stripe grants.
 const PLAN_SOURCE: &str = "stripe";
 
-/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were not, so
-/// that it differs from what should be there and is written over.
+/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were
+/// not, so that it differs from what should be there and is written over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// `public_metadata.<plan_key>`.
@@ -19,7 +20,8 @@ pub struct Record {
     pub subscription: SubscriptionNote,
     /// `private_metadata.stripe_customers`: the keys of a map, for Clerk merges maps and replaces arrays.
     pub customers: SortedSet<CustomerId>,
-    /// `private_metadata.stripe_customers_removed`: those taken off the list lately, which are still looked at.
+    /// `private_metadata.stripe_customers_removed`: those taken off the list lately, which are still looked
+    /// at.
     pub removed: SortedSet<CustomerId>,
     /// `private_metadata.stripe_subscription`: the one that granted the plan.
     pub granted_by: Option<SubscriptionId>,
@@ -27,14 +29,15 @@ pub struct Record {
     pub paid_plan: Option<PlanOf>,
     /// `private_metadata.paid_plans`: the same of the subject's other subscriptions that are late.
     pub paid_plans: SortedMap<SubscriptionId, String>,
-    /// `private_metadata.plan_before`: what stood there before the plan was raised by a subscription that has no right
-    /// to take it away.
+    /// `private_metadata.plan_before`: what stood there before the plan was raised by a subscription that has
+    /// no right to take it away.
     pub plan_before: Option<PlanOf>,
     /// `private_metadata.plan_source`: who has granted the plan, where that is said. Only read.
     pub plan_source: Option<String>,
 }
 
-/// A plan, and the subscription that it has to do with: it counts only while the record names that one as granting.
+/// A plan, and the subscription that it has to do with: it counts only while the record names that one as
+/// granting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanOf {
     /// The subscription.
@@ -52,8 +55,8 @@ pub struct SubscriptionNote {
     pub current_period_end: Option<Micros>,
     /// Whether it ends then.
     pub cancel_at_period_end: Option<bool>,
-    /// Until when the plan is kept although a payment failed. What is no time reads as long past: it must grant
-    /// nothing.
+    /// Until when the plan is kept although a payment failed. What is no time reads as long past: it must
+    /// grant nothing.
     pub grace_until: Option<Micros>,
 }
 
@@ -76,8 +79,8 @@ impl Record {
         }
     }
 
-    /// What a subscription granted when it was last paid, as far as it was noted. Beside another granting subscription
-    /// `paid_plan` says nothing: it is left over from a release that did not know it.
+    /// What a subscription granted when it was last paid, as far as it was noted. Beside another granting
+    /// subscription `paid_plan` says nothing: it is left over from a release that did not know it.
     pub(crate) fn paid(&self, id: &SubscriptionId) -> Option<&str> {
         let of_granting = self.paid_plan.as_ref().filter(|paid| paid.subscription == *id);
         match self.granted_by.as_ref() == Some(id) {
@@ -92,16 +95,19 @@ impl Record {
         (Some(&before.subscription) == self.granted_by.as_ref()).then_some(before.plan.as_str())
     }
 
-    /// Whether the plan is from somewhere that this release does not read, so that it cannot know when it ends.
-    pub(crate) fn has_unread_source(&self) -> bool {
+    /// Whether the plan is from somewhere that this release does not read, so that it cannot know when it
+    /// ends.
+    pub(crate) fn has_unsupported_source(&self) -> bool {
         self.plan_source.as_ref().is_some_and(|source| source != PLAN_SOURCE)
     }
 
-    /// The body of the request that turns `self` into `target`, with only what differs in it; `None` if nothing does.
+    /// The body of the request that turns `self` into `target`, with only what differs in it; `None` if
+    /// nothing does.
     ///
-    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile stay. A plan
-    /// and what grants it are written together even if only one of them differs: somebody else may write at the same
-    /// time, and a plan without what granted it would look as if it had been given by hand.
+    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile
+    /// stay. A plan and what grants it are written together even if only one of them differs: somebody else
+    /// may write at the same time, and a plan without what granted it would look as if it had been given by
+    /// hand.
     pub fn patch(&self, target: &Record, plan_key: &str) -> Option<Value> {
         let mut public = Map::new();
         put(&mut public, plan_key, &self.plan, &target.plan);
@@ -357,7 +363,7 @@ mod tests {
             (json!(7), false),
         ] {
             let record = Record::from_metadata(&Value::Null, &json!({"plan_source": source}), "plan");
-            assert_eq!(record.has_unread_source(), want, "{source}");
+            assert_eq!(record.has_unsupported_source(), want, "{source}");
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::time::Micros;
 use serde_json::Value;
 
-/// The last second that a claim can name: the end of JavaScript's dates, beyond which `@clerk/backend` compares with
-/// "invalid" and finds nothing expired.
+/// The last second that a claim can name: the end of JavaScript's dates, beyond which `@clerk/backend`
+/// compares with "invalid" and finds nothing expired.
 const DATE_MAX_S: u64 = 8_640_000_000_000;
 
-/// A NumericDate (RFC 7519 §2): seconds since the epoch, perhaps with a fraction. `None` beyond the range of dates; a
-/// time before the epoch reads as the epoch.
+/// A NumericDate (RFC 7519 §2): seconds since the epoch, perhaps with a fraction. `None` beyond the range of
+/// dates; a time before the epoch reads as the epoch.
 pub(crate) fn numeric_date(value: &Value) -> Option<Micros> {
     if let Some(secs) = value.as_u64() {
         return (secs <= DATE_MAX_S).then(|| Micros::from_secs(secs));

@@ -1,4 +1,5 @@
-//! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is [`outcome`](super::outcome)'s.
+//! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is
+//! [`outcome`](super::outcome)'s.
 
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
@@ -46,8 +47,8 @@ impl<'a> StripeApi<'a> {
         StripeApi { upstream }
     }
 
-    /// A page of a customer's subscriptions, ended ones too, newest first. Each with its customer and its last
-    /// invoice; not with its products, which would be a level deeper than Stripe expands in a list.
+    /// A page of a customer's subscriptions, ended ones too, newest first. Each with its customer and its
+    /// last invoice; not with its products, which would be a level deeper than Stripe expands in a list.
     pub fn list_subscriptions(self, customer: &CustomerId, after: Option<&SubscriptionId>) -> Callout {
         let mut query = vec![
             ("customer", customer.as_str()),
@@ -67,8 +68,8 @@ impl<'a> StripeApi<'a> {
         self.get("/v1/subscriptions", &query)
     }
 
-    /// A page of the customers or subscriptions that match a query (<https://docs.stripe.com/search>). What was changed
-    /// within the last minute may be missing.
+    /// A page of the customers or subscriptions that match a query (<https://docs.stripe.com/search>). What
+    /// was changed within the last minute may be missing.
     pub fn search(self, what: Searched, query: &str, page: Option<&str>) -> Callout {
         let mut parameters = vec![("query", query), ("limit", PAGE)];
         parameters.extend(page.map(|page| ("page", page)));
@@ -121,10 +122,12 @@ impl<'a> StripeApi<'a> {
         self.get("/v1/invoices", &query)
     }
 
-    /// Sets keys of a subscription's metadata, and removes those with an empty value; the others stay as they are.
+    /// Sets keys of a subscription's metadata, and removes those with an empty value; the others stay as they
+    /// are.
     ///
-    /// `occasion` is why it is done: the event's id, or anything else that differs from one intent to the next. With
-    /// what is sent it makes the idempotency key: within a day Stripe only repeats its answer to a key that it knows.
+    /// `occasion` is why it is done: the event's id, or anything else that differs from one intent to the
+    /// next. With what is sent it makes the idempotency key: within a day Stripe only repeats its answer to a
+    /// key that it knows.
     pub fn update_subscription_metadata(
         self,
         id: &SubscriptionId,
@@ -180,8 +183,8 @@ impl<'a> StripeApi<'a> {
 /// What of an id stands in a path as it is: the unreserved characters (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The path of one object. Sellers choose ids, so whatever could mean something else in a path is escaped here, and
-/// only here.
+/// The path of one object. Sellers choose ids, so whatever could mean something else in a path is escaped
+/// here, and only here.
 fn object_path(collection: &str, id: &str) -> String {
     format!("/v1/{collection}/{}", utf8_percent_encode(id, ESCAPED))
 }

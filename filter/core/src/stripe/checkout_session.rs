@@ -9,7 +9,8 @@ use crate::ids::{CustomerId, SubscriptionId};
 pub struct CheckoutSession {
     /// Its id: `cs_…`. For people; it enters no path.
     pub(crate) id: String,
-    /// Its metadata, written by the server that made the session. Stripe does not copy it to the subscription.
+    /// Its metadata, written by the server that made the session. Stripe does not copy it to the
+    /// subscription.
     pub(crate) metadata: Metadata,
     /// On a payment link the payer chooses it; in a session that a server made, the server does.
     pub(crate) client_reference_id: Option<String>,
@@ -24,11 +25,11 @@ pub struct CheckoutSession {
 /// The checkout sessions of one subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionList {
-    /// Those that can be read, oldest first: the session that made a subscription comes before any later one that Stripe
-    /// may connect with it.
+    /// Those that can be read, oldest first: the session that made a subscription comes before any later one
+    /// that Stripe may connect with it.
     pub sessions: Vec<CheckoutSession>,
     /// A session cannot be read.
-    pub unread: bool,
+    pub unreadable: bool,
 }
 
 impl SessionList {
@@ -44,7 +45,7 @@ impl SessionList {
                     let place = list.sessions.partition_point(|other| other.age() <= session.age());
                     list.sessions.insert(place, session);
                 }
-                Err(_) => list.unread = true,
+                Err(_) => list.unreadable = true,
             }
         }
         Ok(list)
@@ -101,7 +102,7 @@ mod tests {
         for odd in [r#"{"created": 1}"#, "null", r#"{"id": "cs_2", "metadata": 7}"#] {
             let body = format!(r#"{{"data": [{odd}, {{"id": "cs_1", "metadata": {{}}}}]}}"#);
             let list = SessionList::parse(body.as_bytes()).unwrap();
-            assert_eq!((list.sessions.len(), list.unread), (1, true), "{odd}");
+            assert_eq!((list.sessions.len(), list.unreadable), (1, true), "{odd}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! An event, read once its signature holds: what kind it is, and whom and what it names.
 //!
-//! An event is not applied, it triggers a reading of Stripe's present; so only names are taken from it. One that
-//! needs no work is read no further than its envelope: Stripe must not be refused for what nobody asked about.
+//! An event is not applied, it triggers a reading of Stripe's present; so only names are taken from it. One
+//! that needs no work is read no further than its envelope: Stripe must not be refused for what nobody asked
+//! about.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
@@ -20,11 +21,13 @@ pub struct Event {
     pub event_type: String,
     /// What there is to do about it.
     pub kind: EventKind,
-    /// When it came about, in seconds since the Unix epoch. A thin event says it in words, which nothing here needs.
+    /// When it came about, in seconds since the Unix epoch. A thin event says it in words, which nothing here
+    /// needs.
     pub(crate) created_s: Option<u64>,
     /// Live or test mode; None if it does not say.
     pub livemode: Option<bool>,
-    /// The connected account that it is about (<https://docs.stripe.com/connect/webhooks>), if it is about one.
+    /// The connected account that it is about (<https://docs.stripe.com/connect/webhooks>), if it is about
+    /// one.
     pub account: Option<String>,
     /// Whom and what it names; nothing if there is no work.
     pub names: Names,
@@ -164,8 +167,9 @@ impl EventKind {
         }
     }
 
-    /// The kind, once it is known what the event names: a checkout or an invoice without a subscription (a single
-    /// payment) has no bearing on a plan, and where its id had to be left out there is nothing to ask for.
+    /// The kind, once it is known what the event names: a checkout or an invoice without a subscription (a
+    /// single payment) has no bearing on a plan, and where its id had to be left out there is nothing to ask
+    /// for.
     fn given(self, names: &Names) -> Result<Self, EventError> {
         let (subscription, customer) = (names.subscription.is_some(), names.customer.is_some());
         match self {
@@ -232,8 +236,8 @@ impl Names {
         Ok(names)
     }
 
-    /// What an event comes to that must name something and does not: an id that was left out is somebody's to look at,
-    /// and no retry would change it.
+    /// What an event comes to that must name something and does not: an id that was left out is somebody's to
+    /// look at, and no retry would change it.
     fn nothing(&self) -> Result<EventKind, EventError> {
         if self.skipped.is_empty() { Err(EventError::NamesNothing) } else { Ok(EventKind::NoWork) }
     }

@@ -20,8 +20,8 @@ pub struct Invoice {
     pub(crate) created_s: u64,
     /// Until when it may be paid, for an invoice that is sent rather than charged.
     pub(crate) due_s: Option<u64>,
-    /// The prices of the subscription's items for a whole period; of a change of plan those that it gives back. Empty if
-    /// they are not all shown, or cannot be read.
+    /// The prices of the subscription's items for a whole period; of a change of plan those that it gives
+    /// back. Empty if they are not all shown, or cannot be read.
     pub(crate) renews: Vec<RenewedPrice>,
 }
 
@@ -86,7 +86,8 @@ impl Invoice {
         })
     }
 
-    /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at once.
+    /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at
+    /// once.
     pub(crate) fn owed_since_s(&self) -> u64 {
         self.due_s.unwrap_or(self.created_s)
     }
@@ -102,20 +103,20 @@ impl Invoice {
 pub struct OpenInvoices {
     /// Since when the oldest is owed, in seconds since the Unix epoch. None if none is open.
     pub oldest_s: Option<u64>,
-    /// What the oldest charges for a whole period: what was sold when the last payment had not failed yet. Empty if
-    /// that cannot be told.
+    /// What the oldest charges for a whole period: what was sold when the last payment had not failed yet.
+    /// Empty if that cannot be told.
     pub(crate) renews: Vec<RenewedPrice>,
     /// One of them is for a change of plan.
     pub(crate) plan_change: bool,
     /// One of them cannot be read.
-    pub(crate) unread: bool,
+    pub(crate) unreadable: bool,
 }
 
 impl OpenInvoices {
     /// Reads the answer to [`list_open_invoices`](super::api::StripeApi::list_open_invoices).
     ///
-    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace. An invoice that
-    /// cannot be read is noted, and the others are taken.
+    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace. An
+    /// invoice that cannot be read is noted, and the others are taken.
     ///
     /// # Errors
     /// [`Unreadable`] if it is no list.
@@ -124,7 +125,7 @@ impl OpenInvoices {
         for object in Object::of(&wire::value(body)?)?.page()? {
             match Object::of(object).and_then(Invoice::read) {
                 Ok(invoice) => owed.add(&invoice),
-                Err(_) => owed.unread = true,
+                Err(_) => owed.unreadable = true,
             }
         }
         Ok(owed)
@@ -215,7 +216,7 @@ mod tests {
             ("no object at all", format!("null, {good}"), Some(7)),
         ] {
             let owed = read(&invoices);
-            assert_eq!((owed.oldest_s, owed.unread), (oldest_s, true), "{why}");
+            assert_eq!((owed.oldest_s, owed.unreadable), (oldest_s, true), "{why}");
         }
     }
 

@@ -18,10 +18,10 @@ impl Unreadable {
 pub(crate) struct Metadata(SortedMap<String, String>);
 
 impl Metadata {
-    /// Reads the keys and values of an object. A null value reads as absent: in `previous_attributes` it stands for a
-    /// key that was not there. Stripe's values are strings; any other is left out, for nothing here could be meant by
-    /// it. There are as many as the bounded body holds: an object has 50 keys at most, but the change of all of them
-    /// shows 100 (<https://docs.stripe.com/metadata>).
+    /// Reads the keys and values of an object. A null value reads as absent: in `previous_attributes` it
+    /// stands for a key that was not there. Stripe's values are strings; any other is left out, for nothing
+    /// here could be meant by it. There are as many as the bounded body holds: an object has 50 keys at most,
+    /// but the change of all of them shows 100 (<https://docs.stripe.com/metadata>).
     pub(super) fn read(pairs: &Map<String, Value>) -> Self {
         pairs.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }

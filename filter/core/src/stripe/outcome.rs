@@ -1,7 +1,7 @@
 //! How a call to Stripe's API ended, sorted by what follows from it.
 //!
-//! Above all, nothing but Stripe's own word counts as "there is no such thing": from that a plan is taken away. A
-//! 404 of some other server, or of the other mode's keys, is trouble.
+//! Above all, nothing but Stripe's own word counts as "there is no such thing": from that a plan is taken
+//! away. A 404 of some other server, or of the other mode's keys, is trouble.
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
@@ -18,9 +18,11 @@ pub enum StripeResponse<T> {
     Done(T),
     /// Stripe says that there is no such object.
     Missing,
-    /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until someone acts.
+    /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until
+    /// someone acts.
     Unauthorized(StripeApiError),
-    /// The key is a restricted one without a permission that this endpoint needs. It stays so until someone acts.
+    /// The key is a restricted one without a permission that this endpoint needs. It stays so until someone
+    /// acts.
     Forbidden(MissingPermission),
     /// It may work later.
     Transient(Trouble),
@@ -57,7 +59,8 @@ pub enum Trouble {
 /// What a restricted key lacks (<https://docs.stripe.com/keys/restricted-api-keys>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPermission {
-    /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it names none.
+    /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it
+    /// names none.
     pub(crate) permissions: Vec<String>,
     /// What Stripe says.
     pub(crate) error: StripeApiError,
@@ -112,8 +115,8 @@ impl<T> StripeResponse<T> {
         }
     }
 
-    /// The same, but that Stripe has no such object in this key's mode, while it has one in the other, says that there
-    /// is none.
+    /// The same, but that Stripe has no such object in this key's mode, while it has one in the other, says
+    /// that there is none.
     #[must_use]
     pub(crate) fn or_of_other_mode(self) -> Self {
         match self {
@@ -126,7 +129,8 @@ impl<T> StripeResponse<T> {
 
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let Ok((error, other_mode, permissions)) = StripeApiError::read(status, headers, body) else {
-            // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's 401.
+            // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's
+            // 401.
             return match status {
                 401 | 403 => {
                     StripeResponse::Unauthorized(StripeApiError { status, ..StripeApiError::default() })
@@ -159,11 +163,12 @@ impl<T> StripeResponse<T> {
     }
 }
 
-/// Part of what Stripe says of an object of the other mode: `No such customer: 'cus_…'; a similar object exists in
-/// test mode, but a live mode key was used to make this request.` There is no code for it.
+/// Part of what Stripe says of an object of the other mode: `No such customer: 'cus_…'; a similar object
+/// exists in test mode, but a live mode key was used to make this request.` There is no code for it.
 const OTHER_MODE: &str = "a similar object exists in";
 
-/// The code of what a restricted key may not do, and a part of the message that stands there with it or without it.
+/// The code of what a restricted key may not do, and a part of the message that stands there with it or
+/// without it.
 const MISSING_PERMISSION: (&str, &str) =
     ("more_permissions_required", "does not have the required permissions");
 
@@ -179,7 +184,8 @@ impl StripeApiError {
         self.code.starts_with(MISSING_PERMISSION.0) || self.message.contains(MISSING_PERMISSION.1)
     }
 
-    /// The error in an answer, whether it speaks of an object of the other mode, and the permissions that it names.
+    /// The error in an answer, whether it speaks of an object of the other mode, and the permissions that it
+    /// names.
     fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool, Vec<String>), Unreadable> {
         let body = wire::value(body)?;
         let wire = Object::of(&body)?.needed_object("error")?;
@@ -198,7 +204,8 @@ impl StripeApiError {
     }
 }
 
-/// The permissions in a message: `… Having the 'rak_subscription_read' permission would allow this request …`.
+/// The permissions in a message: `… Having the 'rak_subscription_read' permission would allow this request
+/// …`.
 fn permissions(message: &str) -> Vec<String> {
     let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let named =

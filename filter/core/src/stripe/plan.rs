@@ -1,21 +1,22 @@
 //! The plan that a subject's subscriptions amount to.
 //!
-//! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never give more:
-//! one that was granting and now sells something unknown, and one whose status is unknown; so nobody is cut off by a
-//! new price or a new word of Stripe's, and nobody gets a plan by one. A plan on record that this document does not have
-//! is kept too, while the subscription that granted it grants something that this document does not know either. A
-//! subscription of which a part cannot be read grants what can be read of it, and never less than what it granted before.
+//! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never
+//! give more: one that was granting and now sells something unknown, and one whose status is unknown; so
+//! nobody is cut off by a new price or a new word of Stripe's, and nobody gets a plan by one. A plan on
+//! record that this document does not have is kept too, while the subscription that granted it grants
+//! something that this document does not know either. A subscription of which a part cannot be read grants
+//! what can be read of it, and never less than what it granted before.
 
 mod alarm;
-mod catalogue;
+mod catalog;
 mod grant;
 mod offer;
 
 pub(crate) use alarm::PlanAlarm;
-pub(crate) use catalogue::{Catalogue, Products};
+pub(crate) use catalog::{Catalog, Products};
 
 use super::invoice::OpenInvoices;
-use super::subscription::{Subscription, SubscriptionStatus, UnreadPart};
+use super::subscription::{Subscription, SubscriptionStatus, UnreadablePart};
 use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
@@ -40,7 +41,7 @@ pub(crate) enum PastDue {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlanRules<'a> {
     /// Which price sells which plan.
-    pub(crate) catalogue: Catalogue<'a>,
+    pub(crate) catalog: Catalog<'a>,
     /// What becomes of a failed payment.
     pub(crate) past_due: PastDue,
 }
@@ -65,11 +66,11 @@ pub(crate) struct Recorded<'a> {
     pub(crate) granting: Option<&'a SubscriptionId>,
     /// Until when that was paid, in seconds since the Unix epoch.
     pub(crate) period_end_s: Option<u64>,
-    /// What each subscription granted when it was last paid, as far as that is known. While it is past due it grants no
-    /// more: the card that failed does not buy what it is changed to meanwhile.
+    /// What each subscription granted when it was last paid, as far as that is known. While it is past due it
+    /// grants no more: the card that failed does not buy what it is changed to meanwhile.
     pub(crate) paid: SortedMap<SubscriptionId, Rank>,
-    /// Whether the record shows the granting subscription as paid. Then an open invoice is newer than the record;
-    /// otherwise no invoice that is still open raises what is on record as paid.
+    /// Whether the record shows the granting subscription as paid. Then an open invoice is newer than the
+    /// record; otherwise no invoice that is still open raises what is on record as paid.
     pub(crate) granting_is_paid: bool,
 }
 
@@ -88,7 +89,8 @@ impl Recorded<'_> {
         self.granting == Some(&subscription.id)
     }
 
-    /// What a late subscription granted when it was last paid, given what its oldest open invoice charges for.
+    /// What a late subscription granted when it was last paid, given what its oldest open invoice charges
+    /// for.
     fn last_paid(&self, late: &Subscription, renewal: &Renewal, default_rank: Rank) -> Option<Rank> {
         let noted = self.paid.get(&late.id).copied();
         match (renewal, noted) {
@@ -162,8 +164,9 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// `period_end_s` is that of the item that counts, for items may have periods of their own. A subscription that
-    /// is set to end at some time ends with its period if that time is not later: the customer portal writes it so.
+    /// `period_end_s` is that of the item that counts, for items may have periods of their own. A
+    /// subscription that is set to end at some time ends with its period if that time is not later: the
+    /// customer portal writes it so.
     fn of(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
         let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
         Shown {
@@ -183,11 +186,12 @@ impl Shown {
 }
 
 impl PlanRules<'_> {
-    /// What is missing in the evidence. To be asked again once it was read: one need may come from another's answer.
+    /// What is missing in the evidence. To be asked again once it was read: one need may come from another's
+    /// answer.
     pub(crate) fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
         let mut needs = Needs::default();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
-            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            let offer = Offer::of(subscription, &self.catalog, evidence.products);
             let best = offer.best.map(|best| best.rank);
             let invoices_decide = match self.past_due {
                 _ if subscription.status != SubscriptionStatus::PastDue => false,
@@ -203,7 +207,7 @@ impl PlanRules<'_> {
             }
             if let Some(owed) = evidence.open_invoices.get(&subscription.id)
                 && let Renewal::Unknown(depends_on) =
-                    Renewal::of(subscription, owed, &self.catalogue, evidence.products)
+                    Renewal::of(subscription, owed, &self.catalog, evidence.products)
             {
                 needs.products.extend(depends_on);
             }
@@ -217,29 +221,29 @@ impl PlanRules<'_> {
 
     /// The plan that the subscriptions amount to at the time `now`.
     ///
-    /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan, invoices as
-    /// none.
+    /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan,
+    /// invoices as none.
     pub(crate) fn resolve(
         &self,
         now: Micros,
         evidence: &Evidence<'_>,
         recorded: &Recorded<'_>,
     ) -> Resolution {
-        let default_rank = self.catalogue.plans.default_rank();
+        let default_rank = self.catalog.plans.default_rank();
         let mut alarms = SortedSet::default();
         let mut grants = Vec::new();
         let mut paid = still_paid(evidence, recorded);
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
-            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            let offer = Offer::of(subscription, &self.catalog, evidence.products);
             let owed = evidence.open_invoices.get(&subscription.id).cloned().unwrap_or_default();
-            if owed.unread {
-                let (subscription, part) = (subscription.id.clone(), UnreadPart::OpenInvoice);
+            if owed.unreadable {
+                let (subscription, part) = (subscription.id.clone(), UnreadablePart::OpenInvoice);
                 alarms.insert(PlanAlarm::Unreadable { subscription, part });
             }
-            let renewal = Renewal::of(subscription, &owed, &self.catalogue, evidence.products);
+            let renewal = Renewal::of(subscription, &owed, &self.catalog, evidence.products);
             // Of several the oldest decides, and one that cannot be read may be older.
             if subscription.status == SubscriptionStatus::PastDue
-                && !owed.unread
+                && !owed.unreadable
                 && let Some(last_paid) = recorded.last_paid(subscription, &renewal, default_rank)
             {
                 paid.insert(subscription.id.clone(), last_paid);
@@ -286,11 +290,12 @@ impl PlanRules<'_> {
         }
     }
 
-    /// Where nothing grants: the subscription nearest to it, so that people see why they lost a plan. One that sells
-    /// no plan is not shown. For an ended one nobody asks for products, so only configuration can say that of it.
+    /// Where nothing grants: the subscription nearest to it, so that people see why they lost a plan. One
+    /// that sells no plan is not shown. For an ended one nobody asks for products, so only configuration can
+    /// say that of it.
     fn shown_without_grant(&self, evidence: &Evidence<'_>) -> Option<Shown> {
         let candidates = evidence.subscriptions.iter().filter(|subscription| {
-            let offer = Offer::of(subscription, &self.catalogue, evidence.products);
+            let offer = Offer::of(subscription, &self.catalog, evidence.products);
             !offer.knowingly_none && (offer.best.is_some() || !self.may_count(&subscription.status))
         });
         let nearest = candidates.map(|s| (Shown::of(s, s.current_period_end_s(), None), &s.id));

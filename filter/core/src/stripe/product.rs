@@ -23,7 +23,8 @@ impl Product {
         Self::read(Object::of(&wire::value(body)?)?)
     }
 
-    /// Reads that answer for the product's metadata; `None` if it was deleted, or is not as Stripe's API describes it.
+    /// Reads that answer for the product's metadata; `None` if it was deleted, or is not as Stripe's API
+    /// describes it.
     ///
     /// # Errors
     /// [`Unreadable`] if it is no JSON object.

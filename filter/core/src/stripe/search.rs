@@ -22,7 +22,8 @@ impl SearchResult {
     /// Reads the answer to [`search`](super::api::StripeApi::search).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no page of customers or subscriptions, or promises more but not where it goes on.
+    /// [`Unreadable`] if it is no page of customers or subscriptions, or promises more but not where it goes
+    /// on.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let result = Object::of(&body)?;

@@ -1,7 +1,9 @@
-//! Whether Stripe signed an event, and when: the `stripe-signature` header field, over raw bytes, before any JSON.
+//! Whether Stripe signed an event, and when: the `stripe-signature` header field, over raw bytes, before any
+//! JSON.
 //!
-//! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, read strictly: what the official
-//! libraries let pass (a timestamp in the future, a sign or blanks in `t`, two of `t`) is refused here.
+//! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, read strictly: what the
+//! official libraries let pass (a timestamp in the future, a sign or blanks in `t`, two of `t`) is refused
+//! here.
 
 use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
@@ -113,9 +115,9 @@ pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureEr
 
 /// Reads the value of a `stripe-signature` field, and refuses what needs no body to be refused.
 ///
-/// Checked in this order: form, time. The time comes before the signature, because it is in plain sight and costs
-/// nothing, whereas holding and hashing a body is work that a stranger could ask for by replaying old events. Nothing
-/// is learnt from it: whoever sends `t` knows it.
+/// Checked in this order: form, time. The time comes before the signature, because it is in plain sight and
+/// costs nothing, whereas holding and hashing a body is work that a stranger could ask for by replaying old
+/// events. Nothing is learnt from it: whoever sends `t` knows it.
 ///
 /// # Errors
 /// [`SignatureError`], every variant but [`SignatureError::NoMatch`].
@@ -158,8 +160,8 @@ pub struct Signed {
 impl Signed {
     /// Verifies a body; says when it was signed. The time is checked again, because a body may come slowly.
     ///
-    /// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret is rolled,
-    /// Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
+    /// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret
+    /// is rolled, Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
     ///
     /// # Errors
     /// [`SignatureError::OutsideTolerance`] and [`SignatureError::NoMatch`].
@@ -208,8 +210,8 @@ impl Signed {
         Ok(Signed { digits: digits.into(), at_s, macs })
     }
 
-    /// Compares whole seconds, which is all that `t` has. Both directions: a time in the future would make a stolen
-    /// delivery last longer.
+    /// Compares whole seconds, which is all that `t` has. Both directions: a time in the future would make a
+    /// stolen delivery last longer.
     fn check_time(&self, now: Micros, tolerance: Duration) -> Result<(), SignatureError> {
         let now_s = now.as_secs();
         let skew_s = now_s.abs_diff(self.at_s);
@@ -226,7 +228,8 @@ impl Signed {
         mac.update(&self.digits);
         mac.update(b".");
         mac.update(body);
-        // The body is hashed once; only the end is done again for each signature. The compare is constant-time.
+        // The body is hashed once; only the end is done again for each signature. The compare is
+        // constant-time.
         self.macs.iter().any(|expected| mac.clone().verify_slice(expected).is_ok())
     }
 }

@@ -1,7 +1,7 @@
 //! Subscriptions as Stripe answers them: narrow, typed, bounded. Judges none of them.
 //!
-//! A part that cannot be read is named in [`Subscription::unread`], and the rest is taken. Only what says which
-//! subscription it is, whose, and where it stands must be readable.
+//! A part that cannot be read is named in [`Subscription::unreadable`], and the rest is taken. Only what says
+//! which subscription it is, whose, and where it stands must be readable.
 
 use super::customer::Customer;
 use super::invoice::Invoice;
@@ -38,12 +38,12 @@ pub struct Subscription {
     /// The last invoice, if it was expanded.
     pub latest_invoice: Option<Invoice>,
     /// What is not as Stripe's API describes it.
-    pub unread: SortedSet<UnreadPart>,
+    pub unreadable: SortedSet<UnreadablePart>,
 }
 
 /// A part of what Stripe says of a subscription that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UnreadPart {
+pub enum UnreadablePart {
     /// An item, or what its price sells.
     Item,
     /// The product that an item sells: Stripe does not have it any more.
@@ -56,21 +56,23 @@ pub enum UnreadPart {
     End,
 }
 
-impl fmt::Display for UnreadPart {
+impl fmt::Display for UnreadablePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            UnreadPart::Item => "an item",
-            UnreadPart::Product => "the product of an item",
-            UnreadPart::LatestInvoice => "the latest invoice",
-            UnreadPart::OpenInvoice => "an open invoice",
-            UnreadPart::End => "the time of its end",
+            UnreadablePart::Item => "an item",
+            UnreadablePart::Product => "the product of an item",
+            UnreadablePart::LatestInvoice => "the latest invoice",
+            UnreadablePart::OpenInvoice => "an open invoice",
+            UnreadablePart::End => "the time of its end",
         })
     }
 }
 
-/// The status of a subscription: <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>.
+/// The status of a subscription:
+/// <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>.
 ///
-/// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of charge.
+/// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of
+/// charge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SubscriptionStatus {
     /// Paid, or nothing to pay.
@@ -153,7 +155,7 @@ pub struct Price {
     /// What is sold for it; `None` if that cannot be read.
     pub product: Option<Expandable<Product>>,
     /// Its lookup key, its metadata, or what is sold for it cannot be read.
-    pub(crate) unread: bool,
+    pub(crate) unreadable: bool,
 }
 
 impl Price {
@@ -161,13 +163,13 @@ impl Price {
         let id = object.needed_text("id")?.to_owned();
         let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());
         let product = Self::read_product(object);
-        let unread = lookup_key.is_err() || metadata.is_err() || product.is_err();
+        let unreadable = lookup_key.is_err() || metadata.is_err() || product.is_err();
         Ok(Price {
             id,
             lookup_key: lookup_key.unwrap_or_default(),
             metadata: metadata.unwrap_or_default(),
             product: product.ok(),
-            unread,
+            unreadable,
         })
     }
 
@@ -227,10 +229,10 @@ impl Subscription {
     fn read_known(id: SubscriptionId, object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
         let customer = object.id_of("customer")?.ok_or(Unreadable("customer"))?;
         let Ok(customer) = CustomerId::parse(customer) else { return Ok(Err(customer.to_owned())) };
-        let mut unread = SortedSet::default();
+        let mut unreadable = SortedSet::default();
         let period_end_s = object.number("current_period_end").unwrap_or_default();
         let list = object.needed_object("items");
-        let items = list.and_then(|list| read_items(list, period_end_s, &mut unread));
+        let items = list.and_then(|list| read_items(list, period_end_s, &mut unreadable));
         // A list that cannot be read here may be readable by itself, as one that was cut is.
         let items_cut = items.is_err() || list.and_then(|list| list.is_set("has_more")).unwrap_or(true);
         let latest =
@@ -242,12 +244,16 @@ impl Subscription {
             status: object.needed_text("status")?.into(),
             metadata: object.metadata()?,
             created_s: object.needed_number("created")?,
-            cancel_at_period_end: taken(object.is_set("cancel_at_period_end"), UnreadPart::End, &mut unread),
-            cancel_at_s: taken(object.number("cancel_at"), UnreadPart::End, &mut unread),
+            cancel_at_period_end: taken(
+                object.is_set("cancel_at_period_end"),
+                UnreadablePart::End,
+                &mut unreadable,
+            ),
+            cancel_at_s: taken(object.number("cancel_at"), UnreadablePart::End, &mut unreadable),
             items_cut,
             items: items.unwrap_or_default(),
-            latest_invoice: taken(latest, UnreadPart::LatestInvoice, &mut unread),
-            unread,
+            latest_invoice: taken(latest, UnreadablePart::LatestInvoice, &mut unreadable),
+            unreadable,
         }))
     }
 
@@ -259,17 +265,18 @@ impl Subscription {
 
 impl Subscription {
     /// Takes the items as they were read by themselves, all of them if the list `is_whole`.
-    pub(crate) fn take_items(&mut self, items: Vec<Item>, unread: bool, is_whole: bool) {
+    pub(crate) fn take_items(&mut self, items: Vec<Item>, unreadable: bool, is_whole: bool) {
         self.items = items;
         self.items_cut = !is_whole;
-        let others = std::mem::take(&mut self.unread).into_iter().filter(|part| *part != UnreadPart::Item);
-        self.unread = others.chain(unread.then_some(UnreadPart::Item)).collect();
+        let others =
+            std::mem::take(&mut self.unreadable).into_iter().filter(|part| *part != UnreadablePart::Item);
+        self.unreadable = others.chain(unreadable.then_some(UnreadablePart::Item)).collect();
     }
 }
 
 impl SubscriptionPage {
-    /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which is nothing but
-    /// skipped if its customer's id cannot be asked for.
+    /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which is
+    /// nothing but skipped if its customer's id cannot be asked for.
     ///
     /// # Errors
     /// [`Unreadable`] if it is no subscription.
@@ -324,7 +331,7 @@ pub struct ItemsPage {
     /// The items.
     pub items: Vec<Item>,
     /// An item cannot be read.
-    pub unread: bool,
+    pub unreadable: bool,
     /// There are more.
     pub(crate) has_more: bool,
     /// The last item, after which the next page starts; `None` if its id does not look like Stripe's.
@@ -339,12 +346,12 @@ impl ItemsPage {
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let list = Object::of(&body)?;
-        let mut unread = SortedSet::default();
-        let items = read_items(list, None, &mut unread)?;
+        let mut unreadable = SortedSet::default();
+        let items = read_items(list, None, &mut unreadable)?;
         let last = list.page()?.last().and_then(|item| Object::of(item).ok()?.text("id").ok()?);
         Ok(ItemsPage {
             items,
-            unread: !unread.is_empty(),
+            unreadable: !unreadable.is_empty(),
             has_more: list.is_set("has_more")?,
             last: last.and_then(|id| SubscriptionItemId::parse(id).ok()),
         })
@@ -364,14 +371,14 @@ impl Item {
 fn read_items(
     list: Object<'_>,
     period_end_s: Option<u64>,
-    unread: &mut SortedSet<UnreadPart>,
+    unreadable: &mut SortedSet<UnreadablePart>,
 ) -> Result<Vec<Item>, Unreadable> {
     let mut items = Vec::new();
     for item in list.page()? {
         match Object::of(item).and_then(|item| Item::read(item, period_end_s)) {
             Ok(item) => items.push(item),
             Err(_) => {
-                unread.insert(UnreadPart::Item);
+                unreadable.insert(UnreadablePart::Item);
             }
         }
     }
@@ -379,9 +386,13 @@ fn read_items(
 }
 
 /// What was read, or nothing: then the part is noted.
-fn taken<T: Default>(read: Result<T, Unreadable>, part: UnreadPart, unread: &mut SortedSet<UnreadPart>) -> T {
+fn taken<T: Default>(
+    read: Result<T, Unreadable>,
+    part: UnreadablePart,
+    unreadable: &mut SortedSet<UnreadablePart>,
+) -> T {
     read.unwrap_or_else(|_| {
-        unread.insert(part);
+        unreadable.insert(part);
         T::default()
     })
 }

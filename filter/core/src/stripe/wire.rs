@@ -4,7 +4,8 @@ use super::object::{Metadata, Unreadable};
 use crate::json;
 use serde_json::{Map, Value};
 
-/// The most objects of one page that are taken: what every list here asks for, and the most that Stripe gives.
+/// The most objects of one page that are taken: what every list here asks for, and the most that Stripe
+/// gives.
 pub const PAGE_OBJECTS_MAX: usize = 100;
 
 /// Reads a whole body.

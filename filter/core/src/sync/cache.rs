@@ -1,4 +1,4 @@
-//! What was read at Stripe and may be taken for present for a while.
+//! Caches of objects read from Stripe.
 
 use super::ownership::SessionClaims;
 use crate::ids::{ProductId, SubscriptionId};
@@ -7,13 +7,13 @@ use crate::stripe::object::Metadata;
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The metadata of products that were read lately: many subscriptions sell the same few.
-/// `None` is one that Stripe does not have any more.
+/// The metadata of recently read products, because many subscriptions share few products. `None` means that
+/// Stripe no longer has the product.
 pub(crate) type ProductCache = Cache<ProductId, Option<Metadata>>;
 
-/// The subscriptions of which it was read lately that no Checkout Session names anybody: that never changes
-/// by itself.
-pub(crate) type SilentSessions = Cache<SubscriptionId, SessionClaims>;
+/// The subscriptions whose Checkout Sessions were read recently and name no subject, which hardly ever
+/// changes.
+pub(crate) type SessionsWithoutSubject = Cache<SubscriptionId, SessionClaims>;
 
 impl Default for ProductCache {
     fn default() -> Self {
@@ -21,43 +21,43 @@ impl Default for ProductCache {
     }
 }
 
-impl Default for SilentSessions {
+impl Default for SessionsWithoutSubject {
     fn default() -> Self {
         Cache::holding(Duration::from_secs(60 * 60), 4_000)
     }
 }
 
-/// What was read, by its id.
+/// Cached values by id.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     fresh_for: Duration,
-    /// How many are kept; then all are forgotten, and the next syncs ask again.
+    /// The maximum number of entries. A full cache is cleared, and the next syncs read again.
     entries_max: usize,
-    read: SortedMap<K, (Micros, V)>,
+    entries: SortedMap<K, (Micros, V)>,
 }
 
 impl<K: Ord + Clone, V: Clone> Cache<K, V> {
     fn holding(fresh_for: Duration, entries_max: usize) -> Self {
-        Cache { fresh_for, entries_max, read: SortedMap::default() }
+        Cache { fresh_for, entries_max, entries: SortedMap::default() }
     }
 
-    /// Keeps what was read.
+    /// Adds or replaces a value.
     pub(crate) fn insert(&mut self, id: K, value: V, now: Micros) {
-        if self.read.len() >= self.entries_max {
-            self.read.clear();
+        if self.entries.len() >= self.entries_max {
+            self.entries.clear();
         }
-        self.read.insert(id, (now, value));
+        self.entries.insert(id, (now, value));
     }
 
-    /// Returns what was read of one, if that is fresh.
+    /// Returns the value of an id if it is fresh.
     pub(crate) fn get(&self, id: &K, now: Micros) -> Option<&V> {
-        let (read_at, value) = self.read.get(id)?;
+        let (read_at, value) = self.entries.get(id)?;
         read_at.is_within(self.fresh_for, now).then_some(value)
     }
 
-    /// Returns all that is fresh.
+    /// Returns all fresh values.
     pub(crate) fn fresh(&self, now: Micros) -> SortedMap<K, V> {
-        let fresh = self.read.iter().filter(|(_, (read_at, _))| read_at.is_within(self.fresh_for, now));
+        let fresh = self.entries.iter().filter(|(_, (read_at, _))| read_at.is_within(self.fresh_for, now));
         fresh.map(|(id, (_, value))| (id.clone(), value.clone())).collect()
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_cache_forgets_all_but_the_newest() {
+    fn a_full_cache_keeps_only_the_newest_entry() {
         let mut cache = Cache::holding(Duration::from_secs(9), 2);
         for id in 0..3 {
             cache.insert(id, (), Micros::from_secs(1));

@@ -1,23 +1,23 @@
-//! How much time a sync has left.
+//! The deadline of a sync and the timeouts of its callouts.
 
 use super::error::SyncError;
 use crate::time::Micros;
 use std::time::Duration;
 
-/// No callout starts with less: it could not come to anything.
+/// The minimum timeout of a callout; with less time left, it could not succeed and is not started.
 const CALLOUT_MIN: Duration = Duration::from_millis(300);
 
-/// When a sync must have ended.
+/// The time by which a sync must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deadline(Micros);
 
 impl Deadline {
-    /// Creates the deadline of a sync that begins now and may take so long.
+    /// Creates the deadline of a sync that starts now and may take `time`.
     pub(crate) fn new(now: Micros, time: Duration) -> Self {
         Deadline(now.plus(time))
     }
 
-    /// Returns the time for one callout: what it may take at most, or what is left.
+    /// Returns the timeout of a callout: `at_most`, or the remaining time if that is less.
     ///
     /// # Errors
     /// [`SyncError::OutOfTime`] if less than 300 ms are left.
@@ -26,8 +26,8 @@ impl Deadline {
         if left < CALLOUT_MIN { Err(SyncError::OutOfTime) } else { Ok(left.min(at_most)) }
     }
 
-    /// Returns the time for the last callout of a sync whose work is done: what is left, or the shortest
-    /// time.
+    /// Returns the timeout of the last callout of a sync whose work is done: the remaining time up to
+    /// `at_most`, and at least 300 ms.
     pub(crate) fn allot_at_least(self, now: Micros, at_most: Duration) -> Duration {
         self.allot(now, at_most).unwrap_or(CALLOUT_MIN)
     }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callout_gets_what_is_left_and_none_starts_too_late() {
+    fn a_callout_gets_the_remaining_time_and_none_starts_too_late() {
         let start = Micros::from_secs(100);
         let deadline = Deadline::new(start, Duration::from_secs(8));
         let ms = Duration::from_millis;

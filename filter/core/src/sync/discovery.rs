@@ -1,4 +1,5 @@
-//! Whom an event concerns: the subjects that Stripe names at present for what the event is about.
+//! Finds the subjects of an event: those that Stripe currently names for the event's subscription or
+//! customer.
 
 use super::api_request::{
     ApiRequest, ListSessions, ListSubscriptions, RetrieveCustomer, RetrieveSubscription, SubscriptionResponse,
@@ -16,24 +17,24 @@ use crate::stripe::object::Expandable;
 use crate::stripe::subscription::{Subscription, SubscriptionStatus};
 use crate::time::Micros;
 
-/// How many subscriptions' open invoices are asked for before it is known that they matter.
+/// The maximum number of subscriptions whose open invoices are requested before it is known that they matter.
 const PAST_DUE_MAX: usize = 4;
 
-/// The search for whom an event concerns.
+/// The search for the subjects of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
     subscriptions: Vec<Subscription>,
-    /// The customers that hold what the event is about.
+    /// The customers of the event's subscriptions.
     pub(crate) customers: SortedSet<CustomerId>,
-    /// The subscriptions that Clerk says grant a plan, as far as Stripe was asked for them.
+    /// The subscriptions that grant a plan according to Clerk, as far as they were requested from Stripe.
     recorded: SortedSet<SubscriptionId>,
-    /// The event is about a customer with more subscriptions than are read.
+    /// Whether the event's customer has more subscriptions than Tollgate reads.
     cut: bool,
 }
 
-/// Whom anything at Stripe names for what an event is about, and what must be read to know the rest.
+/// The subjects that Stripe names for an event, and the requests that are needed to find the rest.
 #[derive(Debug)]
-pub(crate) struct Present {
+pub(crate) struct DiscoveredSubjects {
     pub(crate) named: Vec<NamedSubject>,
     pub(crate) missing: Vec<DiscoveryRequest>,
 }
@@ -64,8 +65,8 @@ impl DiscoveryRequest {
 }
 
 impl Discovery {
-    /// Returns what to ask first. Unless the event shows that the subscription itself says whose it is and
-    /// was, its Checkout Session is asked for side by side.
+    /// Returns the first requests. The Checkout Sessions are requested in parallel, unless the event shows
+    /// that the subscription's own metadata identifies its present and previous owner.
     pub(crate) fn begin(&mut self, trigger: &Trigger) -> Vec<DiscoveryRequest> {
         self.customers.extend(trigger.customer.clone());
         match &trigger.about {
@@ -86,8 +87,8 @@ impl Discovery {
         }
     }
 
-    /// Where no event names a subscription: Stripe must know those that Clerk says grant a plan. With the API
-    /// key of another account everybody would look unpaid.
+    /// Returns requests for the subscriptions that grant a plan according to Clerk, if no event names one.
+    /// Stripe must have them: with the API key of another account, every subject would look unpaid.
     pub(crate) fn recorded(
         &mut self,
         trigger: &Trigger,
@@ -101,10 +102,10 @@ impl Discovery {
         missing.into_iter().map(|id| DiscoveryRequest::Subscription(RetrieveSubscription(id))).collect()
     }
 
-    /// Takes the outcome of a request, and returns what else is to be asked.
+    /// Handles the outcome of a request. Returns the requests that follow from it.
     ///
     /// # Errors
-    /// See [`SyncError`].
+    /// [`SyncError`] of the request.
     pub(crate) fn take(
         &mut self,
         state: &mut SyncState,
@@ -134,12 +135,12 @@ impl Discovery {
                 findings.learn_sessions(state, request, response);
             }
         }
-        findings.keep_silent_sessions(state, self.subscriptions.iter(), now);
+        findings.cache_sessions_without_subject(state, self.subscriptions.iter(), now);
         Ok(next.into_iter().collect())
     }
 
     fn learn_subscription(&mut self, state: &mut SyncState, now: Micros, found: Subscription) {
-        // They came along, so no round trip is spent on them.
+        // The response includes the products, so they need no requests of their own.
         for item in &found.items {
             if let Some(Expandable::Object(product)) = &item.price.product
                 && let Ok(id) = ProductId::parse(&product.id)
@@ -148,72 +149,75 @@ impl Discovery {
                 state.products.insert(id, metadata, now);
             }
         }
-        // That Stripe knows it is all that had to be learned of one that Clerk's record names.
+        // A subscription of Clerk's record was requested only to check that Stripe has it.
         if !self.recorded.contains(&found.id) {
             self.subscriptions.push(found);
         }
     }
 
-    /// Returns those whom anything at Stripe names for what the event is about, each once, and the sessions
-    /// that must be read to know the rest.
+    /// Returns all subjects that Stripe names for the event, without duplicates, and the sessions that must
+    /// be read to find the rest.
     ///
-    /// Not only the owners: whom the customer names though the subscription names somebody else may have been
-    /// the owner until this very event, and then nothing in it says so. Who is named gets nothing by it.
+    /// The result includes more than the owners. For example, if the customer names one subject and the
+    /// subscription another, the customer's may have been the owner until this event. Being named grants
+    /// nothing.
     ///
     /// # Errors
-    /// [`SyncError`] if that cannot be known: what Stripe does not let be read may name somebody whom nothing
-    /// else names.
-    pub(crate) fn present(
+    /// [`SyncError`] if the subjects cannot be determined, because an object that Stripe refuses to show may
+    /// name a subject that nothing else names; [`SyncError::TooMany`] if the customer has too many
+    /// subscriptions.
+    pub(crate) fn subjects(
         &mut self,
         state: &SyncState,
         findings: &mut SyncFindings,
         trigger: &Trigger,
         now: Micros,
-    ) -> Result<Present, SyncError> {
+    ) -> Result<DiscoveredSubjects, SyncError> {
         self.customers.extend(self.subscriptions.iter().map(|subscription| subscription.customer.clone()));
-        let mut present = Present { named: Vec::new(), missing: Vec::new() };
-        let only_one = self.subscriptions.len() == 1;
-        let mut unread: Vec<&Subscription> = Vec::new();
+        let mut discovered = DiscoveredSubjects { named: Vec::new(), missing: Vec::new() };
+        let is_only_one = self.subscriptions.len() == 1;
+        let mut without_session: Vec<&Subscription> = Vec::new();
         let mut refused: Option<SyncError> = None;
         for subscription in &self.subscriptions {
             let claims = findings.claims(state, subscription, now);
             findings.invalid_keys.extend(claims.invalid_keys.clone());
-            for named in claims.everyone() {
-                match present.named.iter_mut().find(|known| known.subject == named.subject) {
+            for named in claims.all_named() {
+                match discovered.named.iter_mut().find(|known| known.subject == named.subject) {
                     Some(known) => known.via = known.via.min(named.via),
-                    None => present.named.push(named.clone()),
+                    None => discovered.named.push(named.clone()),
                 }
             }
-            // Of those that have ended only the event's own matters.
-            if claims.needs_session && (only_one || subscription.status.is_live()) {
+            // An ended subscription matters only if the event is about it.
+            if claims.needs_session && (is_only_one || subscription.status.is_live()) {
                 match findings.session_refused(&subscription.id) {
                     Some(why) if trigger.is_checkout || claims.owner().is_none() => {
                         refused = Some(why.clone());
                     }
                     Some(_) => {}
-                    None => unread.push(subscription),
+                    None => without_session.push(subscription),
                 }
             }
         }
-        // Of a customer's subscriptions those count that somebody is named for; the others have events of their own.
-        let is_of_one = matches!(trigger.about, About::Subscription(_));
+        // Of a customer's subscriptions, those with a named subject are enough; the others have their own
+        // events.
+        let is_about_subscription = matches!(trigger.about, About::Subscription(_));
         if let Some(why) = refused
-            && (is_of_one || (present.named.is_empty() && trigger.named.is_empty()))
+            && (is_about_subscription || (discovered.named.is_empty() && trigger.named.is_empty()))
         {
             return Err(why);
         }
-        // The newest first: what was noted need not be read, and what is new is not noted yet.
-        unread.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
-        let sessions = findings.ask_sessions(unread.into_iter(), None);
-        present.missing = sessions.into_iter().map(DiscoveryRequest::Sessions).collect();
-        let only_referred = present.named.iter().all(|named| named.via == Via::Reference);
-        if self.cut && present.missing.is_empty() && (present.named.is_empty() || !only_referred) {
+        // The newest come first, because older ones usually have a note already.
+        without_session.sort_by_key(|subscription| std::cmp::Reverse(subscription.created_s));
+        let sessions = findings.request_sessions(without_session.into_iter(), None);
+        discovered.missing = sessions.into_iter().map(DiscoveryRequest::Sessions).collect();
+        let only_referred = discovered.named.iter().all(|named| named.via == Via::Reference);
+        if self.cut && discovered.missing.is_empty() && (discovered.named.is_empty() || !only_referred) {
             return Err(SyncError::TooMany);
         }
-        Ok(present)
+        Ok(discovered)
     }
 
-    /// Returns the subscriptions whose open invoices will matter.
+    /// Returns the past-due subscriptions, whose open invoices will be needed.
     pub(crate) fn past_due(&self) -> impl Iterator<Item = &SubscriptionId> {
         let past_due = self
             .subscriptions
@@ -222,8 +226,9 @@ impl Discovery {
         past_due.map(|subscription| &subscription.id).take(PAST_DUE_MAX)
     }
 
-    /// Returns when the oldest live subscription of nobody was made, in seconds since the Unix epoch.
-    pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
+    /// Returns the creation time of the oldest live subscription, in seconds since the Unix epoch. Used if
+    /// none has an owner.
+    pub(crate) fn unowned_since_s(&self) -> Option<u64> {
         let live = self.subscriptions.iter().filter(|subscription| subscription.status.is_live());
         live.map(|subscription| subscription.created_s).min()
     }

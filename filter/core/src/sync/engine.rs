@@ -1,9 +1,9 @@
-//! Brings Clerk in line with Stripe for everyone whom an event concerns.
+//! Syncs all subjects of an event from Stripe to Clerk.
 //!
-//! First whom it concerns is found, while Clerk is asked side by side for those whom the event names. Once
-//! all are known, each is brought in line by a [`SubjectSync`] of its own, side by side. What fails for one
-//! subject does not keep the others from being written; in the end the whole has failed, whoever started it
-//! tries again, and what was done is found done.
+//! The engine first finds the subjects; meanwhile it reads Clerk's records of those that the event names.
+//! Once all subjects are known, each is synced by its own [`SubjectSync`], in parallel. An error of one
+//! subject does not stop the others, but the whole sync fails in the end. The caller then retries it and
+//! finds the finished part unchanged.
 
 use super::api_request::NoteOwner;
 use super::deadline::Deadline;
@@ -20,10 +20,11 @@ use crate::machine::CallId;
 use crate::sorted::SortedMap;
 use crate::time::Micros;
 
-/// How many subjects one event may concern. One customer may pay for several, but hardly for more.
+/// The maximum number of subjects of one event. One customer may pay for several subjects, but hardly for
+/// more.
 const SUBJECTS_MAX: usize = 32;
 
-/// A sync on its way.
+/// A sync in progress.
 #[derive(Debug)]
 pub(crate) struct PlanSync {
     pub(crate) trigger: Trigger,
@@ -33,30 +34,31 @@ pub(crate) struct PlanSync {
     deadline: Deadline,
     outstanding: SortedMap<CallId, SyncRequest>,
     calls: u32,
-    /// What makes idempotency keys this sync's own: Stripe repeats to a retry even an error of its own.
+    /// The part of idempotency keys that is unique to this sync, because Stripe replays even its own errors
+    /// to a request with a known key.
     idempotency_scope: String,
-    settling: bool,
-    /// What ends the sync once the writes under way have been answered.
+    rounds_started: bool,
+    /// The error that ends the sync once the writes in progress have a response.
     error: Option<SyncError>,
-    /// What failed for one subject. The others go on.
-    failure: Option<SyncError>,
+    /// The error of one subject. The other subjects continue.
+    subject_error: Option<SyncError>,
 }
 
-/// A request under way, and who asked.
+/// A request in progress, and the part of the sync that sent it.
 #[derive(Clone, Debug, PartialEq)]
 enum SyncRequest {
     Discovery(DiscoveryRequest),
-    /// The subject of that number.
+    /// The request of the subject with this index.
     Subject(usize, SubjectRequest),
 }
 
 impl SyncRequest {
-    /// Returns whether it is to change Clerk's record.
+    /// Returns whether the request changes Clerk's record.
     fn is_write(&self) -> bool {
         matches!(self, SyncRequest::Subject(_, request) if request.is_write())
     }
 
-    /// Returns the note that it is to write at Stripe, if it is to.
+    /// Returns the note that the request writes at Stripe, if it writes one.
     fn note(&self) -> Option<&NoteOwner> {
         match self {
             SyncRequest::Subject(_, SubjectRequest::Note(note)) => Some(note),
@@ -65,31 +67,31 @@ impl SyncRequest {
     }
 }
 
-/// How far a sync has come.
+/// The progress of a sync.
 #[derive(Debug)]
 pub(crate) enum SyncProgress {
-    /// These callouts are to be started. There are others outstanding if there are none.
+    /// Callouts to start. If there are none, others are still in progress.
     Call(Vec<(CallId, Callout)>),
-    /// It has come to its end.
+    /// The sync is done.
     Done,
 }
 
-/// What a sync came to whose work is done.
+/// The result of a sync that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SyncResult {
-    /// Clerk shows what Stripe says.
+    /// Clerk agrees with Stripe.
     Processed,
-    /// It concerns nobody.
+    /// No subject was found.
     NoSubject,
     /// Clerk has none of the subjects.
     SubjectGone,
 }
 
 impl PlanSync {
-    /// Begins a sync. Returns the callouts that are to be started, too.
+    /// Creates a sync. Also returns the first callouts.
     ///
     /// # Errors
-    /// See [`SyncError`].
+    /// [`SyncError::OutOfTime`] if the deadline leaves no time for a callout.
     pub(crate) fn begin(
         state: &SyncState,
         now: Micros,
@@ -105,9 +107,9 @@ impl PlanSync {
             outstanding: SortedMap::default(),
             calls: 0,
             idempotency_scope: format!("{cause} {}", now.as_micros()),
-            settling: false,
+            rounds_started: false,
             error: None,
-            failure: None,
+            subject_error: None,
             trigger,
         };
         sync.findings.invalid_keys.extend(sync.trigger.invalid_keys.clone());
@@ -119,10 +121,10 @@ impl PlanSync {
         Ok((sync, calls))
     }
 
-    /// Goes on with the outcome of a callout.
+    /// Handles the outcome of a callout.
     ///
     /// # Errors
-    /// See [`SyncError`].
+    /// [`SyncError`] if the sync has failed.
     pub(crate) fn answered(
         &mut self,
         state: &mut SyncState,
@@ -133,19 +135,19 @@ impl PlanSync {
         let Some(request) = self.outstanding.remove(&call) else {
             return Ok(SyncProgress::Call(Vec::new()));
         };
-        let gone_on = match self.error {
-            None => self.go_on(state, now, request, outcome),
-            Some(_) => self.finish(state, now, request, outcome),
+        let progress = match self.error {
+            None => self.advance(state, now, request, outcome),
+            Some(_) => self.finish_write(state, now, request, outcome),
         };
-        match (gone_on, self.error.take()) {
+        match (progress, self.error.take()) {
             (Ok(progress), None) => Ok(progress),
-            (Ok(_), Some(error)) | (Err(error), None) | (Err(_), Some(error)) => self.end_by(error),
+            (Ok(_), Some(error)) | (Err(error), None) | (Err(_), Some(error)) => self.fail(error),
         }
     }
 
-    /// Ends the sync, but not before it is known what came of a write: a change of a plan belongs into the
-    /// audit even if something beside it failed.
-    fn end_by(&mut self, error: SyncError) -> Result<SyncProgress, SyncError> {
+    /// Ends the sync with an error, after all writes in progress have a response: a change of a plan must be
+    /// in the audit even if another request failed.
+    fn fail(&mut self, error: SyncError) -> Result<SyncProgress, SyncError> {
         if self.outstanding.values().any(SyncRequest::is_write) {
             self.error = Some(error);
             return Ok(SyncProgress::Call(Vec::new()));
@@ -153,8 +155,8 @@ impl PlanSync {
         Err(error)
     }
 
-    /// Takes what came of a write, and goes no further.
-    fn finish(
+    /// Handles the response to a write after an error, and starts nothing new.
+    fn finish_write(
         &mut self,
         state: &mut SyncState,
         now: Micros,
@@ -169,7 +171,7 @@ impl PlanSync {
         Ok(SyncProgress::Call(Vec::new()))
     }
 
-    fn go_on(
+    fn advance(
         &mut self,
         state: &mut SyncState,
         now: Micros,
@@ -184,13 +186,13 @@ impl PlanSync {
             SyncRequest::Subject(index, request) => match self.subjects.get_mut(index) {
                 Some(subject) => {
                     let next = subject.take(state, &mut self.findings, now, request, outcome);
-                    self.of_subject(index, next)
+                    self.requests_of(index, next)
                 }
                 None => Vec::new(),
             },
         };
-        if self.outstanding.is_empty() && requests.is_empty() && !self.settling {
-            requests = self.meet_or_settle(state, now)?;
+        if self.outstanding.is_empty() && requests.is_empty() && !self.rounds_started {
+            requests = self.discover_or_start_rounds(state, now)?;
         }
         let calls = self.start(state, now, requests)?;
         if self.outstanding.is_empty() || self.has_nothing_to_wait_for() {
@@ -199,49 +201,56 @@ impl PlanSync {
         Ok(SyncProgress::Call(calls))
     }
 
-    /// Returns what a subject asks next. If something failed it asks nothing more, and the others go on.
-    fn of_subject(&mut self, index: usize, next: Result<Vec<SubjectRequest>, SyncError>) -> Vec<SyncRequest> {
+    /// Returns the next requests of a subject. After an error the subject sends no more, and the others
+    /// continue.
+    fn requests_of(
+        &mut self,
+        index: usize,
+        next: Result<Vec<SubjectRequest>, SyncError>,
+    ) -> Vec<SyncRequest> {
         let next = next.unwrap_or_else(|error| {
             self.subjects.get_mut(index).into_iter().for_each(SubjectSync::fail);
-            // Of several the one that somebody must act on is told.
-            let known = self.failure.take().filter(|known| known.is_alarm() || !error.is_alarm());
-            self.failure = Some(known.unwrap_or(error));
+            // Of several errors, one that an operator must act on is reported.
+            let known = self.subject_error.take().filter(|known| known.is_alarm() || !error.is_alarm());
+            self.subject_error = Some(known.unwrap_or(error));
             Vec::new()
         });
         next.into_iter().map(|request| SyncRequest::Subject(index, request)).collect()
     }
 
-    /// Returns whether what was not answered yet is of subjects for which something failed, and is no write.
+    /// Returns whether all subjects have ended and no write is in progress.
     fn has_nothing_to_wait_for(&self) -> bool {
-        self.settling
+        self.rounds_started
             && self.subjects.iter().all(SubjectSync::is_over)
             && !self.outstanding.values().any(SyncRequest::is_write)
     }
 
-    /// Returns what failed for some subject, or keeps the event from being settled though all that is known
-    /// was written.
+    /// Returns the error of a subject, or [`SyncError::Unmapped`] if one waits for a price to be mapped.
     fn failure(&self) -> Option<SyncError> {
         let awaits_mapping = self.subjects.iter().any(|subject| subject.awaits_mapping);
-        self.failure.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
+        self.subject_error.clone().or(awaits_mapping.then_some(SyncError::Unmapped))
     }
 
-    /// Asks for whom Stripe names beside those whom the event names; once all are met, begins the first round
-    /// of each.
-    fn meet_or_settle(&mut self, state: &SyncState, now: Micros) -> Result<Vec<SyncRequest>, SyncError> {
+    /// Continues the discovery of subjects; once all are known, starts the first round of each.
+    fn discover_or_start_rounds(
+        &mut self,
+        state: &SyncState,
+        now: Micros,
+    ) -> Result<Vec<SyncRequest>, SyncError> {
         let granted_by = self.subjects.iter().filter_map(SubjectSync::granted_by).cloned().collect();
         let recorded = self.discovery.recorded(&self.trigger, &granted_by);
         if !recorded.is_empty() {
             return Ok(recorded.into_iter().map(SyncRequest::Discovery).collect());
         }
-        let present = self.discovery.present(state, &mut self.findings, &self.trigger, now)?;
-        if !present.missing.is_empty() {
-            return Ok(present.missing.into_iter().map(SyncRequest::Discovery).collect());
+        let discovered = self.discovery.subjects(state, &mut self.findings, &self.trigger, now)?;
+        if !discovered.missing.is_empty() {
+            return Ok(discovered.missing.into_iter().map(SyncRequest::Discovery).collect());
         }
-        let met = self.add_subjects(present.named, now);
-        if !met.is_empty() {
-            return Ok(met);
+        let added = self.add_subjects(discovered.named, now);
+        if !added.is_empty() {
+            return Ok(added);
         }
-        self.settling = true;
+        self.rounds_started = true;
         let past_due = self.discovery.past_due().cloned().collect();
         let mut requests = Vec::new();
         for index in 0..self.subjects.len() {
@@ -249,13 +258,13 @@ impl PlanSync {
                 continue;
             };
             let customers = &self.discovery.customers;
-            let first = subject.settle(state, &mut self.findings, now, customers, &past_due);
-            requests.extend(self.of_subject(index, first));
+            let first = subject.start_rounds(state, &mut self.findings, now, customers, &past_due);
+            requests.extend(self.requests_of(index, first));
         }
         Ok(requests)
     }
 
-    /// Adds those who are new, and asks Clerk for their records.
+    /// Adds the subjects that are new, and returns the requests for their records.
     fn add_subjects(&mut self, named: Vec<NamedSubject>, now: Micros) -> Vec<SyncRequest> {
         let mut requests = Vec::new();
         for named in named {
@@ -286,7 +295,7 @@ impl PlanSync {
                 SyncRequest::Subject(_, request) => request.callout(settings, scope),
             };
             let timeout = match request.note() {
-                // It must not fail what is done by then.
+                // A note is the last callout. It must not fail a sync whose work is done.
                 Some(_) => self.deadline.allot_at_least(now, callout.timeout),
                 None => self.deadline.allot(now, callout.timeout)?,
             };
@@ -298,23 +307,23 @@ impl PlanSync {
         Ok(calls)
     }
 
-    /// Returns whether a callout under way is to change anything.
+    /// Returns whether a callout in progress is a write.
     pub(crate) fn changes_something(&self, call: CallId) -> bool {
         let request = self.outstanding.get(&call);
         request.is_some_and(|request| request.is_write() || request.note().is_some())
     }
 
-    /// Returns the note that a callout under way is to write at Stripe.
+    /// Returns the note that a callout in progress writes at Stripe.
     pub(crate) fn note(&self, call: CallId) -> Option<&NoteOwner> {
         self.outstanding.get(&call)?.note()
     }
 
-    /// Returns what will end the sync once all that can be written was.
+    /// Returns the error that will end the sync after the remaining writes.
     pub(crate) fn error(&self) -> Option<SyncError> {
         self.error.clone().or(self.failure())
     }
 
-    /// Returns the changes that these callouts are to write.
+    /// Returns the changes that these callouts will write.
     pub(crate) fn about_to_write(&self, calls: &[(CallId, Callout)]) -> Vec<(Subject, RecordChange)> {
         let requests = calls.iter().filter_map(|(call, _)| self.outstanding.get(call));
         let changes = requests.filter_map(|request| {
@@ -325,7 +334,7 @@ impl PlanSync {
         changes.collect()
     }
 
-    /// Returns the changes that Clerk has confirmed since this was last asked.
+    /// Removes and returns the changes that Clerk has confirmed since the last call.
     pub(crate) fn take_changes(&mut self) -> Vec<(Subject, RecordChange)> {
         let mut changes = Vec::new();
         for subject in &mut self.subjects {
@@ -336,7 +345,7 @@ impl PlanSync {
         changes
     }
 
-    /// Returns what the sync came to, once it is done.
+    /// Returns the result of the sync once it is done.
     pub(crate) fn result(&self) -> SyncResult {
         if self.subjects.is_empty() {
             SyncResult::NoSubject
@@ -347,9 +356,10 @@ impl PlanSync {
         }
     }
 
-    /// Returns when the oldest live subscription of nobody was made, in seconds since the Unix epoch.
-    pub(crate) fn ownerless_since_s(&self) -> Option<u64> {
-        self.discovery.ownerless_since_s()
+    /// Returns the creation time of the oldest live subscription, in seconds since the Unix epoch. Used if no
+    /// owner was found.
+    pub(crate) fn unowned_since_s(&self) -> Option<u64> {
+        self.discovery.unowned_since_s()
     }
 
     /// Returns the customer that the event is about.

@@ -1,4 +1,4 @@
-//! Why a sync did not come to its end, by who can do something about it.
+//! Errors that end a sync, grouped by who can fix them.
 
 use crate::alarm::AlarmCode;
 use crate::clerk::api::ClerkApiError;
@@ -22,69 +22,69 @@ impl Service {
     }
 }
 
-/// Why a sync did not come to its end. Nothing was taken away or granted by it.
+/// An error that ended a sync. It neither grants nor removes a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SyncError {
-    /// It may work in a moment: a timeout, a refused connection, 429, 5xx, an answer that is none.
-    #[error("{} did not answer as it should: {why}", .service.name())]
+    /// A failure that a retry may fix: a timeout, a refused connection, 429, 5xx, or an unreadable response.
+    #[error("{} did not respond as expected: {why}", .service.name())]
     Transient {
-        /// Which.
+        /// The service that failed.
         service: Service,
-        /// In a few words.
+        /// The cause in a few words.
         why: String,
     },
-    /// The API key is wrong, was revoked, or may not do this.
-    #[error("{} refuses the API key, or does not know what it should: check that the key is of the right account and mode", .service.name())]
+    /// The API key is wrong, revoked, or lacks access.
+    #[error("{} rejects the API key or does not know an object that it should: check that the key belongs to the right account and mode", .service.name())]
     Credentials {
-        /// Which.
+        /// The service that failed.
         service: Service,
     },
-    /// The restricted key at Stripe lacks a permission.
+    /// The restricted key of Stripe lacks a permission.
     #[error("Stripe refuses {endpoint} to the API key: {}", cure(.missing))]
     Forbidden {
-        /// What was asked, as Stripe's reference names it.
+        /// The endpoint, as Stripe's API reference names it.
         endpoint: &'static str,
-        /// What it lacks.
+        /// The missing permission.
         missing: Box<MissingPermission>,
     },
-    /// The request was refused for what it says: a fault of ours, or an API that changed.
+    /// The service rejected the content of the request: a bug in Tollgate, or an API that changed.
     #[error("{} refused a request: {why}", .service.name())]
     Refused {
-        /// Which.
+        /// The service that failed.
         service: Service,
-        /// In its own words.
+        /// The service's error message.
         why: String,
     },
-    /// The time for the whole sync is over.
-    #[error("the sync took longer than its time")]
+    /// The sync's deadline has passed.
+    #[error("the sync exceeded its time limit")]
     OutOfTime,
-    /// Stripe and Clerk were changed by others in each round.
-    #[error("Clerk's record was changed by others in every round")]
+    /// Other writers changed Clerk's record in every round.
+    #[error("other writers changed Clerk's record in every round of the sync")]
     Unsettled,
-    /// An active subscription sells nothing known, and the configuration asks to wait until it does. All that
-    /// is known was written.
-    #[error("an active subscription sells no plan, and could change the one that is shown")]
+    /// An active subscription has a price that maps to no plan, and `unmapped_price` is `retry`. Everything
+    /// that is known was written.
+    #[error("an active subscription has a price that maps to no plan and could change the plan")]
     Unmapped,
     /// Clerk does not have the subject of a subscription that is younger than a day.
     #[error(
-        "Clerk has no such user or organization yet: are Stripe's and Clerk's keys of the same environment?"
+        "Clerk does not have this user or organization yet: check that the Stripe and Clerk keys belong to the same environment"
     )]
     SubjectMissing,
-    /// A list at Stripe has more pages than are read.
-    #[error("a customer has more subscriptions than are read")]
+    /// A list at Stripe has more pages than Tollgate reads.
+    #[error("a customer has more subscriptions than Tollgate reads")]
     TooMany,
 }
 
-/// Returns what to do about a permission that a restricted key lacks.
+/// Returns instructions for granting the missing permission.
 fn cure(missing: &MissingPermission) -> String {
     match missing.permissions.as_slice() {
-        [] => format!("give the restricted key the permission that it lacks; Stripe says: {}", missing.error),
+        [] => format!("give the restricted key the missing permission; Stripe says: {}", missing.error),
         permissions => format!("give the restricted key the permission {}", permissions.join(" or ")),
     }
 }
 
 impl SyncError {
-    /// Returns the code in the answer and in the metric: the alarm's.
+    /// Returns the code of the alarm as responses show it.
     pub(crate) fn code(&self) -> &'static str {
         self.alarm_code().as_str()
     }
@@ -103,7 +103,7 @@ impl SyncError {
         }
     }
 
-    /// Returns the service that a callout failed at.
+    /// Returns the service whose callout failed.
     pub(crate) fn service(&self) -> Option<Service> {
         match self {
             SyncError::Transient { service, .. }
@@ -114,7 +114,7 @@ impl SyncError {
         }
     }
 
-    /// Returns whether the service refuses this one request, and will again until somebody acts.
+    /// Returns whether the service refuses this request and will keep refusing it until an operator acts.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -122,14 +122,14 @@ impl SyncError {
         )
     }
 
-    /// Returns whether somebody must look at it: it will not pass by itself.
+    /// Returns whether an operator must act, because retries will not fix the error.
     pub(crate) fn is_alarm(&self) -> bool {
         !matches!(self, SyncError::Transient { .. } | SyncError::OutOfTime | SyncError::Unsettled)
     }
 }
 
 impl SyncError {
-    /// Returns what an error of Clerk's means to a sync.
+    /// Converts an error of Clerk's API.
     pub(crate) fn from_clerk(error: &ClerkApiError) -> Self {
         let (service, why) = (Service::Clerk, error.to_string());
         match error {

@@ -1,4 +1,4 @@
-//! What one sync learns that does not depend on whom it is about, and what it has to tell an operator.
+//! Findings of one sync that its subjects share: Checkout Sessions, notes, and problems for the operator.
 
 use super::api_request::{
     ListSessions, ListSubscriptions, NextPage, NoteOwner, NoteResponse, SessionsResponse,
@@ -16,69 +16,70 @@ use crate::time::Micros;
 use std::fmt;
 use std::time::Duration;
 
-/// How many subscriptions that name nobody themselves are looked up by their Checkout Session.
+/// The maximum number of subscriptions whose Checkout Sessions are read because they do not name their owner.
 const SESSIONS_READ_MAX: usize = 20;
 
-/// How many disagreements of one kind are told.
+/// The maximum number of disagreements that are reported.
 const DISAGREEMENTS_MAX: usize = 10;
 
-/// From what age on a subscription whose sessions name nobody is expected to stay so: Stripe links a session
-/// with what it made when it is completed.
-const SILENT_FROM: Duration = Duration::from_secs(24 * 60 * 60);
+/// The age from which a subscription's sessions are not expected to change any more. Stripe links a session
+/// with its subscription when the session is completed.
+const SESSIONS_FINAL_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many characters of a name in Clerk's record an alarm shows. No document allows a plan a longer one.
+/// The maximum number of characters of a name from Clerk's record in an alarm. The configuration allows no
+/// longer plan name.
 const NAME_SHOWN_MAX: usize = 64;
 
-/// What one sync learns.
+/// Findings of one sync.
 #[derive(Debug, Default)]
 pub(crate) struct SyncFindings {
-    /// What the Checkout Sessions of a subscription say, as far as they were read.
+    /// The claims in the Checkout Sessions that were read, by subscription.
     sessions: SortedMap<SubscriptionId, SessionClaims>,
-    /// Those whose sessions were asked for.
-    sessions_asked: SortedSet<SubscriptionId>,
-    /// Those whose sessions Stripe does not let the API key read, or shows so that they cannot be, and why.
+    /// The subscriptions whose sessions were requested.
+    sessions_requested: SortedSet<SubscriptionId>,
+    /// The subscriptions whose sessions Stripe refused or returned in an unreadable form, with the error.
     sessions_refused: SortedMap<SubscriptionId, SyncError>,
-    /// The subscriptions on which something was noted, or could not be.
+    /// The subscriptions on which a note was written or attempted.
     noted: SortedSet<SubscriptionId>,
-    /// Those on which Stripe refused to, and why.
+    /// The subscriptions on which Stripe refused the note, with the error.
     pub(crate) notes_refused: SortedMap<SubscriptionId, String>,
-    /// Subscriptions of which the seller says two owners: first the one that counts.
+    /// Subscriptions for which the merchant's metadata names two owners: the effective one and the other.
     pub(crate) disagreements: SortedSet<(SubscriptionId, Subject, Subject)>,
-    /// What an operator should see to.
+    /// Alarms about the mapping of subscriptions to plans.
     pub(crate) plan_alarms: SortedSet<PlanAlarm>,
-    /// Subjects whose record names a plan that this document does not have, and keeps it.
+    /// Subjects whose record keeps a plan that is not in the configuration.
     pub(crate) unknown_plans: SortedMap<Subject, UnknownPlan>,
-    /// Subjects whose plan is from a source that this release does not read, and is kept; and that source.
-    pub(crate) unread_sources: SortedMap<Subject, String>,
-    /// Metadata keys of ours that hold no id.
+    /// Subjects whose record keeps a plan from a source that this release does not support, with that source.
+    pub(crate) unsupported_sources: SortedMap<Subject, String>,
+    /// Metadata keys whose value is not a valid Clerk id.
     pub(crate) invalid_keys: SortedSet<String>,
-    /// Subjects that more customers pay for than are kept in mind.
+    /// Subjects with more paying customers than a record lists.
     pub(crate) too_many_customers: SortedSet<Subject>,
-    /// The event concerns more subjects than were brought in line.
+    /// Whether the event has more subjects than one sync handles.
     pub(crate) too_many_subjects: bool,
-    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    /// Subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: SortedSet<SubscriptionId>,
-    /// Subscriptions with a Checkout Session that cannot be read.
+    /// Subscriptions with a Checkout Session that cannot be parsed.
     pub(crate) unreadable_sessions: SortedSet<SubscriptionId>,
-    /// Subscriptions that Clerk says grant a plan, and that this API key does not know.
+    /// Subscriptions that grant a plan according to Clerk, but that the API key's account does not have.
     pub(crate) unknown_recorded: SortedSet<SubscriptionId>,
-    /// Customers with more subscriptions than were read.
+    /// Customers with more subscriptions than Tollgate reads.
     pub(crate) cut_customers: SortedSet<CustomerId>,
-    /// Subjects that keep their plan because a subscription that may be theirs says nowhere whose it is, and
-    /// its session was not read.
-    pub(crate) unread_sessions: SortedSet<Subject>,
+    /// Subjects that keep their plan because a subscription without a named owner may be theirs, and its
+    /// session was not read.
+    pub(crate) missing_sessions: SortedSet<Subject>,
     /// Subjects that Clerk does not have, though a subscription grants them a plan.
     pub(crate) gone: SortedSet<Subject>,
-    /// Subscription and customer ids that do not look like Stripe's.
+    /// Subscription and customer ids that do not have the form of Stripe's ids.
     pub(crate) skipped: SortedSet<String>,
 }
 
-/// A plan on record that this document does not have.
+/// A plan in Clerk's record that is not in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnknownPlan {
-    /// As the record names it.
+    /// The plan's name in the record.
     pub(crate) name: String,
-    /// The subscription that granted it, if any did.
+    /// The subscription that granted the plan, if any.
     pub(crate) granted_by: Option<SubscriptionId>,
 }
 
@@ -90,19 +91,19 @@ impl fmt::Display for UnknownPlan {
         }
         write!(
             f,
-            ", and this document has no such plan: it was kept; add the plan to `plans`, or correct the record"
+            ", which is not in the configuration, so it was kept; add the plan to `plans`, or correct the record"
         )
     }
 }
 
-/// Returns the beginning of a name that stands in Clerk's record.
+/// Returns the beginning of a name from Clerk's record.
 pub(crate) fn shortened(name: &str) -> String {
     name.chars().take(NAME_SHOWN_MAX).collect()
 }
 
 impl SyncFindings {
-    /// Notes what a record keeps though nothing that was read at Stripe grants it: a plan that this document
-    /// does not have, or one of a source that this release does not read.
+    /// Records whether a target keeps a plan that Stripe does not grant: one that is not in the
+    /// configuration, or one from an unsupported source.
     pub(crate) fn learn_kept(
         &mut self,
         plans: &PlanTable,
@@ -112,29 +113,29 @@ impl SyncFindings {
     ) {
         let kept = plans.recorded(target.plan.as_deref());
         self.unknown_plans.remove(subject);
-        self.unread_sources.remove(subject);
+        self.unsupported_sources.remove(subject);
         if let RecordedPlan::Unknown(plan) = kept {
             let unknown = UnknownPlan { name: plan.to_owned(), granted_by: target.granted_by.clone() };
             self.unknown_plans.insert(subject.clone(), unknown);
         }
-        let source = target.plan_source.clone().filter(|_| target.has_unread_source());
+        let source = target.plan_source.clone().filter(|_| target.has_unsupported_source());
         if let (Some(source), GrantedPlan::Known(rank)) = (source, resolution.plan)
             && kept.may_be_lowered_by(rank)
         {
-            self.unread_sources.insert(subject.clone(), source);
+            self.unsupported_sources.insert(subject.clone(), source);
         }
     }
 
-    /// Returns everything that says whose a subscription is, as far as it is known.
+    /// Returns the claims to a subscription, as far as they are known.
     pub(crate) fn claims(&self, state: &SyncState, subscription: &Subscription, now: Micros) -> Claims {
         let read = self.sessions.get(&subscription.id);
-        let session = read.or_else(|| state.silent_sessions.get(&subscription.id, now));
+        let session = read.or_else(|| state.sessions_without_subject.get(&subscription.id, now));
         Claims::new(subscription, session, &state.settings)
     }
 
-    /// Returns the sessions of those subscriptions among these that may be read, the first of them first.
-    /// That of `always` may be, however many there are.
-    pub(crate) fn ask_sessions<'a>(
+    /// Returns requests for the sessions of these subscriptions, in this order and up to the maximum. The
+    /// sessions of `always` do not count toward the maximum.
+    pub(crate) fn request_sessions<'a>(
         &mut self,
         subscriptions: impl Iterator<Item = &'a Subscription>,
         always: Option<&SubscriptionId>,
@@ -144,33 +145,33 @@ impl SyncFindings {
             if self.sessions_refused.contains_key(id) {
                 continue;
             }
-            if self.sessions_asked.len() < SESSIONS_READ_MAX || always == Some(id) {
-                self.sessions_asked.insert(id.clone());
+            if self.sessions_requested.len() < SESSIONS_READ_MAX || always == Some(id) {
+                self.sessions_requested.insert(id.clone());
             }
-            // Another subject of the same sync may have asked; whoever asks also waits for the answer.
-            if self.sessions_asked.contains(id) {
+            // Another subject of this sync may have requested them; each subject waits for its own response.
+            if self.sessions_requested.contains(id) {
                 requests.push(ListSessions(id.clone()));
             }
         }
         requests
     }
 
-    /// Returns whether the sessions of a subscription were asked for.
-    pub(crate) fn session_asked(&self, subscription: &SubscriptionId) -> bool {
-        self.sessions_asked.contains(subscription)
+    /// Returns whether the sessions of a subscription were requested.
+    pub(crate) fn session_requested(&self, subscription: &SubscriptionId) -> bool {
+        self.sessions_requested.contains(subscription)
     }
 
-    /// Returns why the sessions of a subscription cannot be read.
+    /// Returns the error that prevents reading the sessions of a subscription.
     pub(crate) fn session_refused(&self, subscription: &SubscriptionId) -> Option<&SyncError> {
         self.sessions_refused.get(subscription)
     }
 
-    /// Returns one of the refusals to let sessions be read.
+    /// Returns a subscription whose sessions Stripe refused to return, with the error.
     pub(crate) fn sessions_refused(&self) -> Option<(&SubscriptionId, &SyncError)> {
         self.sessions_refused.iter().find(|(_, why)| why.is_refusal())
     }
 
-    /// Takes what the Checkout Sessions of a subscription say, or that they could not be read.
+    /// Stores the claims in the Checkout Sessions of a subscription, or the error.
     pub(crate) fn learn_sessions(
         &mut self,
         state: &SyncState,
@@ -185,11 +186,11 @@ impl SyncFindings {
             }
         };
         let claims = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
-        if list.unread {
+        if list.unreadable {
             self.unreadable_sessions.insert(subscription.clone());
-            // The one that cannot be read may say more than the others.
+            // The session that cannot be parsed may name a subject that takes precedence.
             if !claims.has_metadata() {
-                let why = "a Checkout Session is not as Stripe's API describes it".to_owned();
+                let why = "a Checkout Session does not match Stripe's API reference".to_owned();
                 let why = SyncError::Transient { service: Service::Stripe, why };
                 self.sessions_refused.insert(subscription, why);
                 return;
@@ -198,8 +199,8 @@ impl SyncFindings {
         self.sessions.insert(subscription, claims);
     }
 
-    /// Returns what comes after a page of a customer's subscriptions that ends at `after` if there are more.
-    /// Puts down the customer if it has more than are read.
+    /// Returns the continuation after a page of a customer's subscriptions, and records a customer that has
+    /// more than Tollgate reads. `after` is the page's last subscription if there are more.
     pub(crate) fn next_page(
         &mut self,
         request: ListSubscriptions,
@@ -213,8 +214,8 @@ impl SyncFindings {
         next
     }
 
-    /// Keeps in mind which of these subscriptions have sessions that name nobody.
-    pub(crate) fn keep_silent_sessions<'a>(
+    /// Caches those of these subscriptions whose sessions name no subject.
+    pub(crate) fn cache_sessions_without_subject<'a>(
         &self,
         state: &mut SyncState,
         subscriptions: impl Iterator<Item = &'a Subscription>,
@@ -222,14 +223,14 @@ impl SyncFindings {
     ) {
         for subscription in subscriptions {
             let age = now.since(Micros::from_secs(subscription.created_s));
-            let silent = self.sessions.get(&subscription.id).filter(|words| words.is_silent());
-            if let Some(words) = silent.filter(|_| age >= SILENT_FROM) {
-                state.silent_sessions.insert(subscription.id.clone(), words.clone(), now);
+            let without_subject = self.sessions.get(&subscription.id).filter(|claims| claims.is_empty());
+            if let Some(claims) = without_subject.filter(|_| age >= SESSIONS_FINAL_AFTER) {
+                state.sessions_without_subject.insert(subscription.id.clone(), claims.clone(), now);
             }
         }
     }
 
-    /// Puts down whom the seller names beside the owner of a subscription.
+    /// Records a disagreement between claims of the merchant.
     pub(crate) fn learn_claims(&mut self, subscription: &Subscription, claims: &Claims) {
         if let Some((owner, other)) = claims.disagreement()
             && subscription.status.is_live()
@@ -239,12 +240,12 @@ impl SyncFindings {
         }
     }
 
-    /// Returns whether something may be noted on that subscription: once in a sync, whatever comes of it.
+    /// Returns whether a note may be written on the subscription: once per sync, even if it fails.
     pub(crate) fn may_note(&self, subscription: &SubscriptionId) -> bool {
         !self.noted.contains(subscription)
     }
 
-    /// Takes what came of a note.
+    /// Handles the response to a note.
     pub(crate) fn learn_note(&mut self, request: NoteOwner, response: NoteResponse) {
         if let NoteResponse::Refused(why) = response {
             self.notes_refused.insert(request.subscription.clone(), why);

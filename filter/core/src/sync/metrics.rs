@@ -1,4 +1,4 @@
-//! What is counted of syncs: failed callouts, and how long a sync takes.
+//! Metrics of syncs: failed callouts and the duration of a sync.
 
 use super::error::{Service, SyncError};
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
@@ -13,12 +13,12 @@ pub(crate) struct SyncMetrics {
 }
 
 impl SyncMetrics {
-    /// Creates those whose first one is number `first` of the worker's metrics.
+    /// Creates the metrics, the first of which has the id `first` among the worker's metrics.
     pub(crate) const fn starting_at(first: usize) -> Self {
         SyncMetrics { first }
     }
 
-    /// Counts the callout at which a sync failed, if it failed at one.
+    /// Returns the report that counts a failed callout, if the error is from one.
     pub(crate) fn callout_failed(self, error: &SyncError) -> Option<Report> {
         let id = match error.service()? {
             Service::Stripe => 0,
@@ -27,13 +27,13 @@ impl SyncMetrics {
         Some(Report::Count(self.id(id)))
     }
 
-    /// Records how long a sync took.
+    /// Returns the report of a sync's duration, in milliseconds.
     pub(crate) fn took(self, from: Micros, to: Micros) -> Report {
         let ms = u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
         Report::Record(self.id(SERVICES.len()), ms)
     }
 
-    /// Returns all of them in the order of their ids, under names that begin with `prefix`.
+    /// Returns the definitions of all metrics in the order of their ids; each name begins with `prefix`.
     pub(crate) fn definitions(prefix: &str) -> impl Iterator<Item = MetricDefinition> {
         let failed = SERVICES.map(|service| MetricDefinition {
             kind: MetricKind::Counter,

@@ -1,9 +1,8 @@
-//! Brings Clerk in line with Stripe for everyone whose state may have changed.
+//! Updates Clerk from Stripe for every subject (user or organization) whose state may have changed.
 //!
-//! A [`Trigger`] says whose. [`PlanSync`] is the whole of it, and [`RecordedSync`] that together with its
-//! audit. [`discovery`] finds whom it concerns, [`ownership`] says whose a subscription is, [`subject`]
-//! brings the record of one of them in line, and [`audit`] writes down each change once. Nothing here knows
-//! what has started a sync.
+//! A [`Trigger`] starts a sync. [`PlanSync`] performs it, and [`RecordedSync`] adds its audit. [`discovery`]
+//! finds the subjects, [`ownership`] determines the owner of a subscription, [`subject`] syncs the record of
+//! one subject, and [`audit`] logs each change once. Nothing here depends on what started the sync.
 
 mod api_request;
 pub(crate) mod audit;

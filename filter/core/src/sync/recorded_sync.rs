@@ -1,9 +1,9 @@
-//! A sync whose changes are in the audit before it goes on.
+//! A sync that records each of its changes in the audit before it continues.
 //!
 //! ```text
-//! Calling ──a callout was answered──▶ Recording ⇄ load and swap in shared data
-//!    ▲                                    │
-//!    └────────── more callouts ───────────┴──▶ ended
+//! Calling ──outcome of a callout──▶ Recording ⇄ load and swap in shared data
+//!    ▲                                  │
+//!    └────────── more callouts ─────────┴──▶ Ended
 //! ```
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
@@ -17,7 +17,7 @@ use crate::machine::{Action, Input};
 use crate::report::Report;
 use crate::time::Micros;
 
-/// A sync on its way, with the audit of what it changes.
+/// A sync in progress, with the audit of its changes.
 #[derive(Debug)]
 pub(crate) struct RecordedSync {
     started_at: Micros,
@@ -28,46 +28,46 @@ pub(crate) struct RecordedSync {
 
 #[derive(Debug)]
 enum RecordingStage {
-    /// Stripe and Clerk are asked.
+    /// Callouts to Stripe and Clerk are in progress.
     Calling,
-    /// The step that the sync has taken is recorded.
+    /// The changes of the sync's latest step are being recorded.
     Recording(AuditRecorder, Result<SyncProgress, SyncError>),
 }
 
-/// What comes next.
+/// The result of handling an input.
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum SyncStep {
-    /// The host does this: waits, starts callouts, or loads or swaps a shared value.
+    /// The host's next action: wait, start callouts, or load or swap a shared value.
     Continue(Action, Vec<Report>),
-    /// It has ended.
+    /// The sync has ended.
     Ended(Box<SyncEnd>),
 }
 
-/// How a sync ended.
+/// The end of a sync.
 #[derive(Debug)]
 pub(crate) struct SyncEnd {
-    /// When it started_at.
+    /// The start time.
     pub(crate) started_at: Micros,
-    /// What it came to.
+    /// The result, or the error that ended the sync.
     pub(crate) result: Result<SyncResult, SyncError>,
-    /// The first subject that has a plan, else the first.
+    /// The first subject that has a plan, otherwise the first subject.
     pub(crate) subject: Option<Subject>,
-    /// The plan that Clerk shows of it.
+    /// The subject's plan in Clerk.
     pub(crate) plan: Option<String>,
     /// Whether the record of any subject was changed.
     pub(crate) changed: bool,
-    /// Whether an operator should see to something.
+    /// Whether the reports contain an alarm.
     pub(crate) has_alarms: bool,
-    /// The audit, and what an operator should see to.
+    /// Log lines of the audit, and alarms.
     pub(crate) reports: Vec<Report>,
 }
 
 impl RecordedSync {
-    /// Begins a sync that must have ended at the deadline. Returns what the host does first, too.
+    /// Creates a sync that must end by the deadline. Also returns the host's first action.
     ///
     /// # Errors
-    /// See [`SyncError`].
+    /// As [`PlanSync::begin`].
     pub(crate) fn begin(
         state: &SyncState,
         now: Micros,
@@ -80,7 +80,7 @@ impl RecordedSync {
         Ok((recorded, if calls.is_empty() { Action::Wait } else { Action::Call(calls) }))
     }
 
-    /// Takes the outcome of one of its actions.
+    /// Handles the outcome of an action.
     pub(crate) fn handle(&mut self, state: &mut SyncState, now: Micros, input: &Input<'_>) -> SyncStep {
         let stage = std::mem::replace(&mut self.stage, RecordingStage::Calling);
         match (stage, input) {
@@ -101,12 +101,12 @@ impl RecordedSync {
                     }
                 }
             }
-            // What nobody asked for changes nothing.
+            // Other inputs are ignored while callouts are in progress.
             (RecordingStage::Calling, _) => SyncStep::Continue(Action::Wait, Vec::new()),
         }
     }
 
-    /// Records one change after the other; then the sync goes on.
+    /// Records the changes one after another, then continues the sync.
     fn record(
         &mut self,
         state: &SyncState,

@@ -1,25 +1,26 @@
-//! What the syncs of one worker thread share.
+//! State that the syncs of one worker thread share.
 
-use super::cache::{ProductCache, SilentSessions};
+use super::cache::{ProductCache, SessionsWithoutSubject};
 use crate::config::{Configuration, NotPlans, SyncSettings};
 use crate::plan_table::PlanTable;
-use crate::stripe::plan::{Catalogue, PlanRules};
+use crate::stripe::plan::{Catalog, PlanRules};
 
-/// What the syncs of one worker thread share: settings, plans, and what was read lately. Whatever starts
-/// syncs owns one: a filter's worker, or the command.
+/// State that the syncs of one worker thread share: settings, plans, and caches. It is owned by a filter's
+/// worker or by the command.
 #[derive(Debug)]
 pub struct SyncState {
     pub(crate) settings: SyncSettings,
     pub(crate) plans: PlanTable,
     not_plans: NotPlans,
-    /// Keeps the audit's records in shared data apart from others'.
+    /// The namespace of keys in shared data, which separates this configuration's records from those of
+    /// others.
     pub(crate) namespace: String,
     pub(crate) products: ProductCache,
-    pub(crate) silent_sessions: SilentSessions,
+    pub(crate) sessions_without_subject: SessionsWithoutSubject,
 }
 
 impl SyncState {
-    /// Creates the state of this configuration, with empty caches.
+    /// Creates the state from the configuration, with empty caches.
     pub fn new(configuration: Configuration<SyncSettings>) -> Self {
         let Configuration { namespace, plans, not_plans, section: settings } = configuration;
         SyncState {
@@ -28,17 +29,17 @@ impl SyncState {
             not_plans,
             namespace,
             products: ProductCache::default(),
-            silent_sessions: SilentSessions::default(),
+            sessions_without_subject: SessionsWithoutSubject::default(),
         }
     }
 
-    /// Returns the rules by which subscriptions become a plan.
+    /// Returns the rules that map subscriptions to a plan.
     pub(crate) fn plan_rules(&self) -> PlanRules<'_> {
-        let catalogue = Catalogue {
+        let catalog = Catalog {
             plans: &self.plans,
             not_plan_prices: &self.not_plans.prices,
             not_plan_products: &self.not_plans.products,
         };
-        PlanRules { catalogue, past_due: self.settings.past_due }
+        PlanRules { catalog, past_due: self.settings.past_due }
     }
 }

@@ -1,49 +1,50 @@
-//! What makes a sync begin. It only says whose state may have changed; nobody gets anything by it.
+//! The trigger of a sync. It only says whose state may have changed; it grants nothing.
 
 use super::ownership::{NamedSubject, Via};
 use crate::ids::{CustomerId, EventId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::stripe::event::PaymentFailure;
 
-/// What makes a sync begin: an event, or somebody who asks for one.
+/// The trigger of a sync: an event, or a request by the `tollgate` command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trigger {
-    /// The event; `None` if somebody asks.
+    /// The event; `None` for a request by the command.
     pub(crate) event: Option<EventId>,
-    /// Why, in the audit: the event's type.
+    /// The reason that the audit logs: the event's type, or `sync` for the command.
     pub(crate) reason: String,
-    /// What it is about.
+    /// The object that the trigger is about.
     pub(crate) about: About,
-    /// The customer that it names.
+    /// The customer that the event names.
     pub(crate) customer: Option<CustomerId>,
-    /// Those that it names, each once.
+    /// The subjects that the event names, without duplicates.
     pub(crate) named: Vec<NamedSubject>,
-    /// Whether the subscription's own metadata, as it shows them, say whose it is and whose it was: then its
-    /// Checkout Session has nothing to add.
+    /// Whether the subscription's own metadata in the event identifies its present and previous owner. If so,
+    /// the Checkout Session has nothing to add.
     pub(crate) names_owner: bool,
-    /// Whether it is about a Checkout Session, which may be the only one to say whose the subscription is.
+    /// Whether the event is about a Checkout Session, which may be the only object that identifies the owner.
     pub(crate) is_checkout: bool,
-    /// Keys of ours in it that hold no id.
+    /// Metadata keys whose value is not a valid Clerk id.
     pub(crate) invalid_keys: Vec<String>,
-    /// Ids in it that do not look like Stripe's.
+    /// Ids in the event that do not have the form of Stripe's ids.
     pub(crate) skipped: Vec<String>,
-    /// The payment that failed, if it is about that.
+    /// The failed payment, if the event is about one.
     pub(crate) payment_failure: Option<PaymentFailure>,
 }
 
-/// What an event is about, or what somebody asks for.
+/// The object that an event or a request by the command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     /// One subscription.
     Subscription(SubscriptionId),
     /// All subscriptions of a customer.
     Customer(CustomerId),
-    /// All subscriptions of those who are named, with these customers and whichever Clerk lists.
+    /// All subscriptions of the named subjects: those of these customers, and of the customers that Clerk
+    /// lists.
     Subjects(SortedSet<CustomerId>),
 }
 
 impl Trigger {
-    /// Creates one that names nobody yet.
+    /// Creates a trigger that names no subject yet.
     pub(crate) fn new(reason: &str, about: About) -> Self {
         Trigger {
             event: None,
@@ -59,7 +60,7 @@ impl Trigger {
         }
     }
 
-    /// Adds a subject that is named in this way. The way that counts most counts.
+    /// Adds a named subject. If it is named twice, the stronger `via` counts.
     pub(crate) fn name(&mut self, subject: Subject, via: Via) {
         match self.named.iter_mut().find(|named| named.subject == subject) {
             Some(named) => named.via = named.via.min(via),

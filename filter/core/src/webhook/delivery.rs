@@ -1,4 +1,5 @@
-//! One delivery of an event: holds it, verifies it, syncs, and responds. The same machine serves every source.
+//! One delivery of an event: holds it, verifies it, syncs, and responds. The same machine serves every
+//! source.
 //!
 //! ```text
 //! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
@@ -32,8 +33,8 @@ use std::time::Duration;
 /// webhook responds, for at most 10 s.
 const SYNC_TIME: Duration = Duration::from_secs(8);
 
-/// The maximum number of attempts to remember an event while other workers change the same bucket. Giving up is
-/// harmless: a duplicate is synced again.
+/// The maximum number of attempts to remember an event while other workers change the same bucket. Giving up
+/// is harmless: a duplicate is synced again.
 const REMEMBER_TRIES_MAX: u32 = 3;
 
 /// One HTTP request in the webhook filter.
@@ -52,7 +53,8 @@ pub struct Delivery<S: EventSource> {
 enum DeliveryStage<G> {
     /// The request's header.
     Header,
-    /// The complete body, which the signature covers. `header_bytes` is the header's share of the held memory.
+    /// The complete body, which the signature covers. `header_bytes` is the header's share of the held
+    /// memory.
     Body { signature: G, header_bytes: usize },
     /// The bucket that shows whether an earlier delivery of the event was processed.
     CheckingDuplicate(Box<PendingEvent>),
@@ -198,7 +200,8 @@ impl<S: EventSource> Delivery<S> {
         }
     }
 
-    /// Updates the number of bytes held for this request. Returns false if that exceeds the worker thread's limit.
+    /// Updates the number of bytes held for this request. Returns false if that exceeds the worker thread's
+    /// limit.
     fn grow(&mut self, bytes: usize) -> bool {
         self.hold.as_mut().is_some_and(|hold| hold.resize(bytes))
     }
@@ -294,7 +297,8 @@ impl<S: EventSource> Delivery<S> {
         let then = self.receipt(worker, &Receipt::from_sync(result, &event, &end));
         match then {
             _ if result != DeliveryResult::Processed || end.has_alarms => then,
-            // The upstream may still fail. Then the sender retries, and the event must not count as processed.
+            // The upstream may still fail. Then the sender retries, and the event must not count as
+            // processed.
             Action::Forward(forward) => {
                 self.stage = DeliveryStage::Forwarded { key, ended: now };
                 Action::Forward(Forward { tell_status: true, ..forward })

@@ -55,8 +55,8 @@ impl<'a> Receipt<'a> {
         }
     }
 
-    /// Returns how to forward the request to the upstream: without the fields in `remove`, with the fields that
-    /// report the event and the result.
+    /// Returns how to forward the request to the upstream: without the fields in `remove`, with the fields
+    /// that report the event and the result.
     pub(super) fn forward(&self, labels: &SourceLabels, remove: Vec<Vec<u8>>) -> Forward {
         let set = vec![
             (labels.event_field, self.event.as_str().into()),

@@ -9,7 +9,8 @@ use crate::report::Report;
 use crate::sync::SyncError;
 use crate::time::Micros;
 
-/// Value of `retry-after`, in seconds. Stripe retries on its own schedule; people and proxies read this field.
+/// Value of `retry-after`, in seconds. Stripe retries on its own schedule; people and proxies read this
+/// field.
 const RETRY_AFTER_S: &str = "30";
 
 /// Returns the response to a body that exceeds the configured maximum.
@@ -20,7 +21,8 @@ pub(super) fn too_large(body_bytes_max: usize) -> Problem {
 /// The code of a problem about a body that is not an event of the source.
 const INVALID_PAYLOAD: &str = "invalid_payload";
 
-/// Returns the response to a request that is not a valid event of the source, and an alarm at most once a minute.
+/// Returns the response to a request that is not a valid event of the source, and an alarm at most once a
+/// minute.
 pub(super) fn rejected<S: EventSource>(
     worker: &mut WebhookWorker<S>,
     now: Micros,
@@ -36,8 +38,8 @@ pub(super) fn rejected<S: EventSource>(
     }
 }
 
-/// Returns the response to a delivery that exceeds what the worker thread may hold, and an alarm at most once a
-/// minute.
+/// Returns the response to a delivery that exceeds what the worker thread may hold, and an alarm at most once
+/// a minute.
 pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Problem, Option<Report>) {
     let line = worker.overload_logged.is_due(now).then(|| {
         let detail = "too many deliveries, or too many bytes of deliveries, are in progress at once";
@@ -48,8 +50,8 @@ pub(super) fn overloaded<S>(worker: &mut WebhookWorker<S>, now: Micros) -> (Prob
     (problem.header("retry-after", RETRY_AFTER_S), line)
 }
 
-/// Returns the response to a delivery whose sync failed. Its status makes the sender retry, so the event is not
-/// lost.
+/// Returns the response to a delivery whose sync failed. Its status makes the sender retry, so the event is
+/// not lost.
 pub(super) fn failed(error: &SyncError, event: &EventId) -> Problem {
     // 500 if an operator must act, so that the failure stands out in the sender's dashboard.
     let status = match error {

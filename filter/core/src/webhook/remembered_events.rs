@@ -18,7 +18,8 @@ const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
 /// The number of buckets. Keys of shared data cannot be deleted, so their number is fixed.
 const BUCKETS: u16 = 256;
 
-/// The maximum number of events in a bucket; an additional one replaces the oldest. 256 × 64 events take 400 KB.
+/// The maximum number of events in a bucket; an additional one replaces the oldest. 256 × 64 events take 400
+/// KB.
 const ENTRIES_MAX: usize = 64;
 
 const FINGERPRINT_BYTES: usize = 16;
@@ -47,8 +48,8 @@ impl RememberedEvent {
 
     /// Returns whether the bucket shows that the event was processed before this delivery was signed.
     ///
-    /// A delivery that was signed later is a retry or a manual resend: Stripe or a person assumes that the work
-    /// is not done, so it is not treated as a duplicate.
+    /// A delivery that was signed later is a retry or a manual resend: Stripe or a person assumes that the
+    /// work is not done, so it is not treated as a duplicate.
     pub(super) fn processed_before(&self, bucket: Option<&[u8]>, signed_at: Micros, now: Micros) -> bool {
         entries(bucket).filter(|(fingerprint, _)| *fingerprint == self.fingerprint).any(|(_, ended)| {
             ended.is_within(REMEMBERED_FOR, now) && signed_at <= ended.plus(CLOCK_ALLOWANCE)

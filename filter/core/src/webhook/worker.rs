@@ -9,12 +9,12 @@ use crate::report::{MetricDefinition, Metrics};
 use crate::sync::SyncState;
 
 /// The maximum number of deliveries that a worker thread holds at once. A sync takes about a second and at
-/// least four callouts, and Stripe's API accepts 100 requests a second, so no burst of genuine deliveries gets
-/// this large. Stripe retries a delivery that is refused for this reason.
+/// least four callouts, and Stripe's API accepts 100 requests a second, so no burst of genuine deliveries
+/// gets this large. Stripe retries a delivery that is refused for this reason.
 const DELIVERIES_MAX: usize = 512;
 
-/// The maximum number of bytes of header fields and bodies that a worker thread holds at once. Most events have
-/// less than 10 KB.
+/// The maximum number of bytes of header fields and bodies that a worker thread holds at once. Most events
+/// have less than 10 KB.
 const DELIVERY_BYTES_MAX: usize = 16 << 20;
 
 /// The state that deliveries of one source share in one worker thread.

@@ -2,7 +2,7 @@
 
 use crate::alarm::AlarmCode;
 use crate::ids::SubscriptionId;
-use crate::stripe::subscription::UnreadPart;
+use crate::stripe::subscription::UnreadablePart;
 use std::fmt;
 
 /// Something about a subject's subscriptions that somebody should look at.
@@ -74,7 +74,7 @@ pub(crate) enum PlanAlarm {
         /// The subscription.
         subscription: SubscriptionId,
         /// The part.
-        part: UnreadPart,
+        part: UnreadablePart,
     },
 }
 

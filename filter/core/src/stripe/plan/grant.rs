@@ -7,7 +7,7 @@ use crate::ids::SubscriptionId;
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{Invoice, OpenInvoices};
-use crate::stripe::subscription::{Subscription, SubscriptionStatus, UnreadPart};
+use crate::stripe::subscription::{Subscription, SubscriptionStatus, UnreadablePart};
 use crate::time::Micros;
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -26,8 +26,8 @@ pub(super) struct Grant<'a> {
     pub(super) plan: GrantedPlan,
     pub(super) subscription: &'a SubscriptionId,
     pub(super) shown: Shown,
-    /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else the
-    /// next question, with that plan on record, would choose another one.
+    /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else
+    /// the next question, with that plan on record, would choose another one.
     keeps: bool,
 }
 
@@ -55,8 +55,8 @@ impl Grant<'_> {
         }
     }
 
-    /// The order in which one of several is chosen: the least comes first. Total, so that every replica chooses the
-    /// same, in whatever order Stripe lists them.
+    /// The order in which one of several is chosen: the least comes first. Total, so that every replica
+    /// chooses the same, in whatever order Stripe lists them.
     pub(super) fn preference(&self) -> impl Ord {
         (Reverse(self.plan), self.keeps, self.shown.preference(), self.subscription)
     }
@@ -92,7 +92,8 @@ impl<'a> Judged<'a> {
             _ => (plan, keeps),
         };
         let period_end_s = match self.offer.best {
-            // Which item it is that grants is not known here: what is on record stays while there is such an item.
+            // Which item it is that grants is not known here: what is on record stays while there is such an
+            // item.
             _ if plan == GrantedPlan::AsRecorded => self.period_end_as_recorded(recorded),
             Some(best) => best.current_period_end_s,
             None => self.subscription.current_period_end_s(),
@@ -129,8 +130,8 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// No more than when it was last paid. Where that is not known, since it is past due for as long as it has been
-    /// known: what it sells, if no change of plan is what was not paid.
+    /// No more than when it was last paid. Where that is not known, since it is past due for as long as it
+    /// has been known: what it sells, if no change of plan is what was not paid.
     fn plan_of_past_due(&self, sold: Rank, recorded: &Recorded<'_>) -> Option<(GrantedPlan, bool)> {
         match self.was_paid {
             Some(paid) => Some((GrantedPlan::Known(sold.min(paid)), sold > paid)),
@@ -169,7 +170,8 @@ impl<'a> Judged<'a> {
         self.offer.best.map(|best| GrantedPlan::Known(recorded.plan.at_most(best.rank)))
     }
 
-    /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody anything.
+    /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody
+    /// anything.
     fn plan_of_unmapped(
         &self,
         recorded: &Recorded<'_>,
@@ -185,8 +187,8 @@ impl<'a> Judged<'a> {
         if protects { kept(recorded) } else { None }
     }
 
-    /// How its grace stands. The last invoice stands in where none is open, as when it was paid, or given up, between
-    /// two of our questions.
+    /// How its grace stands. The last invoice stands in where none is open, as when it was paid, or given up,
+    /// between two of our questions.
     fn grace(&self, now: Micros, grace: Duration, alarms: &mut SortedSet<PlanAlarm>) -> GracePeriod {
         let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::owed_since_s);
         match self.owed.oldest_s.or(latest_s) {
@@ -203,7 +205,7 @@ impl<'a> Judged<'a> {
     }
 
     fn has_unread_invoice(&self) -> bool {
-        self.owed.unread || self.subscription.unread.contains(&UnreadPart::LatestInvoice)
+        self.owed.unreadable || self.subscription.unreadable.contains(&UnreadablePart::LatestInvoice)
     }
 
     /// The open invoices are asked too: after the next renewal the last invoice is another one.

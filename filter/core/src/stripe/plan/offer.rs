@@ -1,13 +1,13 @@
 //! What a subscription sells, all its items taken together. Does not ask whether it is paid.
 
 use super::alarm::PlanAlarm;
-use super::catalogue::{Catalogue, Products, Sells};
+use super::catalog::{Catalog, Products, Sells};
 use crate::ids::ProductId;
 use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
-use crate::stripe::subscription::{Price, Subscription, UnreadPart};
+use crate::stripe::subscription::{Price, Subscription, UnreadablePart};
 
 /// What a subscription sells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub(super) struct Offer {
     pub(super) complete: bool,
     /// It has items, and each is knowingly no plan.
     pub(super) knowingly_none: bool,
-    /// There may be more than what is known: Stripe showed only a part of the items, or a part cannot be read.
+    /// There may be more than what is known: Stripe showed only a part of the items, or a part cannot be
+    /// read.
     pub(super) partly_read: bool,
     /// Some item that can be read maps to nothing; or there is none at all.
     pub(super) unmapped: bool,
@@ -53,7 +54,7 @@ impl Renewal {
     pub(super) fn of(
         subscription: &Subscription,
         owed: &OpenInvoices,
-        catalogue: &Catalogue<'_>,
+        catalog: &Catalog<'_>,
         products: &Products,
     ) -> Self {
         let mut plan = None;
@@ -67,9 +68,9 @@ impl Renewal {
                 lookup_key: None,
                 metadata: Metadata::default(),
                 product: Some(Expandable::Id(product.clone())),
-                unread: false,
+                unreadable: false,
             });
-            match catalogue.sells(&price, products) {
+            match catalog.sells(&price, products) {
                 Sells::Plan(rank) => plan = plan.max(Some(rank)),
                 Sells::NotAPlan => {}
                 Sells::Nothing(_) | Sells::ProductGone => known = false,
@@ -84,14 +85,14 @@ impl Renewal {
 }
 
 impl Offer {
-    /// What the subscription sells according to the catalogue. Items that map to nothing are add-ons where another
-    /// one maps.
-    pub(super) fn of(subscription: &Subscription, catalogue: &Catalogue<'_>, products: &Products) -> Self {
+    /// What the subscription sells according to the catalog. Items that map to nothing are add-ons where
+    /// another one maps.
+    pub(super) fn of(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
         let mut offer = Offer {
             best: None,
             complete: !subscription.items.is_empty(),
             knowingly_none: !subscription.items.is_empty(),
-            partly_read: subscription.items_cut || subscription.unread.contains(&UnreadPart::Item),
+            partly_read: subscription.items_cut || subscription.unreadable.contains(&UnreadablePart::Item),
             unmapped: subscription.items.is_empty(),
             depends_on: SortedSet::default(),
             alarms: SortedSet::default(),
@@ -100,12 +101,12 @@ impl Offer {
             offer.alarms.insert(PlanAlarm::ItemsCut { subscription: subscription.id.clone() });
         }
         offer.unmapped &= !offer.partly_read;
-        let mut unread = subscription.unread.clone();
+        let mut unreadable = subscription.unreadable.clone();
         for item in &subscription.items {
-            if item.price.unread && !catalogue.knows_by_id(&item.price) {
-                unread.insert(UnreadPart::Item);
+            if item.price.unreadable && !catalog.knows_by_id(&item.price) {
+                unreadable.insert(UnreadablePart::Item);
             }
-            let sells = catalogue.sells(&item.price, products);
+            let sells = catalog.sells(&item.price, products);
             offer.complete &= matches!(sells, Sells::NotAPlan | Sells::Plan(_));
             offer.knowingly_none &= sells == Sells::NotAPlan;
             match sells {
@@ -124,15 +125,16 @@ impl Offer {
                 }
                 Sells::ProductGone => {
                     offer.unmapped = true;
-                    unread.insert(UnreadPart::Product);
+                    unreadable.insert(UnreadablePart::Product);
                 }
             }
         }
-        offer.partly_read |= unread.contains(&UnreadPart::Item) || unread.contains(&UnreadPart::Product);
+        offer.partly_read |=
+            unreadable.contains(&UnreadablePart::Item) || unreadable.contains(&UnreadablePart::Product);
         offer.complete &= !offer.partly_read;
         offer.knowingly_none &= !offer.partly_read;
         let alarm = |part| PlanAlarm::Unreadable { subscription: subscription.id.clone(), part };
-        offer.alarms.extend(unread.into_iter().map(alarm));
+        offer.alarms.extend(unreadable.into_iter().map(alarm));
         offer
     }
 }

@@ -147,17 +147,17 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
     let priced = |price: Value| item_and(json!({"id": "si_2", "price": price}));
     let deleted = json!({"id": "in_1", "object": "invoice", "deleted": true});
     let cases = [
-        ("an item without a price", item_and(json!({"id": "si_2", "price": null})), UnreadPart::Item, 1),
-        ("an item that is none", item_and(json!(7)), UnreadPart::Item, 1),
-        ("a price without an id", priced(json!({"product": "prod_1"})), UnreadPart::Item, 1),
-        ("a deleted invoice", json!({"latest_invoice": deleted}), UnreadPart::LatestInvoice, 1),
-        ("an invoice that is none", json!({"latest_invoice": 7}), UnreadPart::LatestInvoice, 1),
-        ("a time before 1970", json!({"cancel_at": -1}), UnreadPart::End, 1),
-        ("neither yes nor no", json!({"cancel_at_period_end": null}), UnreadPart::End, 1),
+        ("an item without a price", item_and(json!({"id": "si_2", "price": null})), UnreadablePart::Item, 1),
+        ("an item that is none", item_and(json!(7)), UnreadablePart::Item, 1),
+        ("a price without an id", priced(json!({"product": "prod_1"})), UnreadablePart::Item, 1),
+        ("a deleted invoice", json!({"latest_invoice": deleted}), UnreadablePart::LatestInvoice, 1),
+        ("an invoice that is none", json!({"latest_invoice": 7}), UnreadablePart::LatestInvoice, 1),
+        ("a time before 1970", json!({"cancel_at": -1}), UnreadablePart::End, 1),
+        ("neither yes nor no", json!({"cancel_at_period_end": null}), UnreadablePart::End, 1),
     ];
     for (why, changes, part, items) in cases {
         let read = parse(&changes).unwrap();
-        let got: Vec<_> = read.unread.iter().copied().collect();
+        let got: Vec<_> = read.unreadable.iter().copied().collect();
         assert_eq!((got, read.items.len(), read.items_cut), (vec![part], items, false), "{why}");
         assert_eq!((read.status, read.latest_invoice), (SubscriptionStatus::Active, None), "{why}");
     }
@@ -165,7 +165,7 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
         ("discounts of any form", json!({"discounts": [null, {"id": 7}], "discount": "x"})),
         ("what is not asked for", json!({"schedule": 7, "default_payment_method": {"id": null}})),
     ] {
-        assert!(parse(&changes).unwrap().unread.is_empty(), "{why}");
+        assert!(parse(&changes).unwrap().unreadable.is_empty(), "{why}");
     }
 }
 
@@ -180,11 +180,11 @@ fn of_a_price_its_id_is_enough() {
     for (why, price) in cases {
         let read = parse(&json!({"items": {"data": [{"id": "si_1", "price": price}]}})).unwrap();
         assert_eq!(read.items[0].price.id, "price_2", "{why}");
-        assert!(read.items[0].price.unread && read.unread.is_empty(), "{why}");
+        assert!(read.items[0].price.unreadable && read.unreadable.is_empty(), "{why}");
     }
     let gone = json!({"id": "price_2", "product": {"id": "prod_1", "object": "product", "deleted": true}});
     let read = parse(&json!({"items": {"data": [{"id": "si_1", "price": gone}]}})).unwrap();
-    assert!(!read.items[0].price.unread, "a deleted product is what Stripe describes");
+    assert!(!read.items[0].price.unreadable, "a deleted product is what Stripe describes");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn items_are_bounded_and_a_cut_list_is_marked() {
         ("more than are taken", json!({"data": vec![item("price_1"); PAGE_OBJECTS_MAX + 1]}), 0),
     ] {
         let mut cut = parse(&json!({"items": items})).unwrap();
-        assert_eq!((cut.items_cut, cut.items.len(), cut.unread.is_empty()), (true, count, true), "{why}");
+        assert_eq!((cut.items_cut, cut.items.len(), cut.unreadable.is_empty()), (true, count, true), "{why}");
         let items = parse(&json!({})).unwrap().items;
         cut.take_items(items.clone(), false, true);
         assert_eq!((cut.items_cut, cut.items), (false, items), "{why}");
@@ -246,10 +246,10 @@ fn a_page_of_items_says_where_the_next_one_starts() {
         .unwrap()
     };
     let page = read(json!([item("price_1"), item("price_2")]), true);
-    assert_eq!((page.items.len(), page.unread, page.has_more), (2, false, true));
+    assert_eq!((page.items.len(), page.unreadable, page.has_more), (2, false, true));
     assert_eq!(page.last.unwrap().as_str(), "si_1");
     assert_eq!(page.items[1].current_period_end_s, Some(500));
     let odd = read(json!([item("price_1"), {"id": "si/2", "price": null}]), true);
-    assert_eq!((odd.items.len(), odd.unread, odd.last), (1, true, None));
+    assert_eq!((odd.items.len(), odd.unreadable, odd.last), (1, true, None));
     assert_eq!(read(json!([]), false), ItemsPage::default());
 }

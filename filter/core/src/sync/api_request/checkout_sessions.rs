@@ -1,4 +1,4 @@
-//! The request for the Checkout Sessions that made a subscription.
+//! The request for the Checkout Sessions that created a subscription.
 
 use super::{ApiRequest, stripe_response};
 use crate::config::SyncSettings;
@@ -8,7 +8,7 @@ use crate::stripe::api::StripeApi;
 use crate::stripe::checkout_session::SessionList;
 use crate::sync::error::SyncError;
 
-/// Lists the Checkout Sessions that made a subscription.
+/// A request for the Checkout Sessions that created a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListSessions(pub(crate) SubscriptionId);
 
@@ -17,7 +17,7 @@ pub(crate) struct ListSessions(pub(crate) SubscriptionId);
 pub(crate) enum SessionsResponse {
     /// The sessions.
     Listed(SessionList),
-    /// Stripe does not let the API key read them. Others may say whose the subscription is.
+    /// The API key lacks the permission. Other objects may still identify the subscription's owner.
     Refused(SyncError),
 }
 

@@ -1,4 +1,4 @@
-//! The request for what is owed for a subscription.
+//! The request for the open invoices of a subscription.
 
 use super::{ApiRequest, stripe_response};
 use crate::config::SyncSettings;
@@ -8,12 +8,12 @@ use crate::stripe::api::StripeApi;
 use crate::stripe::invoice::OpenInvoices;
 use crate::sync::error::SyncError;
 
-/// Lists the open invoices of a subscription.
+/// A request for the open invoices of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListOpenInvoices(pub(crate) SubscriptionId);
 
 impl ApiRequest for ListOpenInvoices {
-    /// None of them if Stripe does not have the subscription any more.
+    /// The open invoices; empty if Stripe no longer has the subscription.
     type Response = OpenInvoices;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {

@@ -1,7 +1,7 @@
-//! Requests to Stripe and Clerk, each of which knows its own response.
+//! Requests to Stripe and Clerk, each with the parser of its response.
 //!
-//! Whoever sends a request reads its response through it, so that a response is never taken for that of
-//! another request.
+//! A response is always read through its request, so that it cannot be mistaken for the response to another
+//! request.
 
 mod checkout_sessions;
 mod invoices;
@@ -30,25 +30,24 @@ pub(crate) use subscriptions::{
 
 /// A request to Stripe or Clerk.
 pub(crate) trait ApiRequest {
-    /// What a response to it says.
+    /// The parsed response.
     type Response;
 
-    /// Returns the callout, with the time that the configuration gives it. `idempotency_scope` tells this
-    /// sync from all others.
+    /// Returns the callout, with the configured timeout. `idempotency_scope` is unique to this sync.
     fn callout(&self, settings: &SyncSettings, idempotency_scope: &str) -> Callout;
 
     /// Reads the outcome of the callout.
     ///
     /// # Errors
-    /// [`SyncError`] if that says nothing from which a sync may go on.
+    /// [`SyncError`] if the sync cannot continue with this outcome.
     fn read(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<Self::Response, SyncError>;
 }
 
-/// What it means that Stripe does not have what an event is about. Stripe forgets neither customers nor
-/// subscriptions: this is another account, of which nothing may be concluded.
+/// The error if Stripe does not have the object of an event. Stripe keeps customers and subscriptions
+/// forever, so the API key must belong to another account, and its responses must not change any plan.
 const OTHER_ACCOUNT: SyncError = SyncError::Credentials { service: Service::Stripe };
 
-/// Reads Stripe's response; `None` where it says that there is no such thing.
+/// Reads Stripe's response; `None` if Stripe does not have the object.
 fn stripe_response<T>(
     endpoint: &'static str,
     outcome: &Outcome<'_>,
@@ -57,9 +56,9 @@ fn stripe_response<T>(
     found(endpoint, StripeResponse::of(outcome, parse))
 }
 
-/// Returns what the response of that endpoint says; `None` where it says that there is no such thing.
-pub(crate) fn found<T>(endpoint: &'static str, answer: StripeResponse<T>) -> Result<Option<T>, SyncError> {
-    match answer {
+/// Returns the object in a response of the endpoint; `None` if Stripe does not have it.
+pub(crate) fn found<T>(endpoint: &'static str, response: StripeResponse<T>) -> Result<Option<T>, SyncError> {
+    match response {
         StripeResponse::Done(found) => Ok(Some(found)),
         StripeResponse::Missing => Ok(None),
         StripeResponse::Unauthorized(_) => Err(SyncError::Credentials { service: Service::Stripe }),

@@ -1,4 +1,4 @@
-//! The request that notes on a subscription what its Checkout Session says.
+//! The request that stores a subscription's owner, as its Checkout Session names it, in the metadata.
 
 use super::{ApiRequest, stripe_response};
 use crate::config::SyncSettings;
@@ -8,21 +8,22 @@ use crate::stripe::api::StripeApi;
 use crate::sync::error::SyncError;
 use crate::sync::ownership::NoteChange;
 
-/// Notes on a subscription what its Checkout Session says.
+/// A request to store the owner that the Checkout Session names in the subscription's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NoteOwner {
     pub(crate) subscription: SubscriptionId,
     pub(crate) change: NoteChange,
 }
 
-/// The response to [`NoteOwner`]. Whatever it is, the sync goes on: a note only saves a request.
+/// The response to [`NoteOwner`]. The sync continues with any of them, because a note only saves a later
+/// request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoteResponse {
-    /// It is noted.
+    /// The note is stored.
     Written,
-    /// Stripe refused it, in these words: it will again, until somebody acts.
+    /// Stripe refused the request with this message, and will keep refusing it until an operator acts.
     Refused(String),
-    /// It failed; the next sync tries again.
+    /// The request failed; the next sync retries it.
     Failed,
 }
 
@@ -36,7 +37,7 @@ impl ApiRequest for NoteOwner {
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<NoteResponse, SyncError> {
         Ok(match stripe_response("POST /v1/subscriptions/:id", outcome, |_| Ok(())) {
-            // A subscription that is no more needs no note.
+            // A subscription that Stripe no longer has needs no note.
             Ok(_) => NoteResponse::Written,
             Err(error) if error.is_refusal() => NoteResponse::Refused(error.to_string()),
             Err(_) => NoteResponse::Failed,

@@ -9,12 +9,12 @@ use crate::stripe::object::Metadata;
 use crate::stripe::product::Product;
 use crate::sync::error::SyncError;
 
-/// Retrieves a product, for its metadata.
+/// A request for a product's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetrieveProduct(pub(crate) ProductId);
 
 impl ApiRequest for RetrieveProduct {
-    /// Its metadata; `None` if Stripe does not have it any more, or shows it so that it cannot be read.
+    /// The metadata; `None` if Stripe no longer has the product, or if it cannot be parsed.
     type Response = Option<Metadata>;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {

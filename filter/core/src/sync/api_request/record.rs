@@ -1,4 +1,4 @@
-//! Requests for Clerk's record of a subject.
+//! Requests that read and write Clerk's record of a subject.
 
 use super::ApiRequest;
 use crate::clerk::api::{self, BackendApi, ClerkApiError};
@@ -9,7 +9,7 @@ use crate::ids::Subject;
 use crate::sync::error::SyncError;
 use serde_json::Value;
 
-/// Reads the record of a subject.
+/// A request for the record of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReadRecord(pub(crate) Subject);
 
@@ -26,7 +26,7 @@ impl ApiRequest for ReadRecord {
     }
 }
 
-/// Writes what differs in the record of a subject.
+/// A request to patch the record of a subject.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WriteRecord {
     pub(crate) subject: Subject,
@@ -34,7 +34,7 @@ pub(crate) struct WriteRecord {
 }
 
 impl ApiRequest for WriteRecord {
-    /// The record as it is after that; `None` if Clerk does not have the subject.
+    /// The record after the write; `None` if Clerk does not have the subject.
     type Response = Option<Record>;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {

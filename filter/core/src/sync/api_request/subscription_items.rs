@@ -1,4 +1,4 @@
-//! Requests for the items of a subscription of which Stripe has shown only a part.
+//! Requests for the items of a subscription whose response contained only some of them.
 
 use super::{ApiRequest, stripe_response};
 use crate::config::SyncSettings;
@@ -8,15 +8,15 @@ use crate::stripe::api::StripeApi;
 use crate::stripe::subscription::ItemsPage;
 use crate::sync::error::SyncError;
 
-/// How many pages of a subscription's items are read. Stripe's limit is 20 items, so one page holds them all.
+/// The maximum number of pages of items to read. Stripe's limit is 20 items, so one page holds them all.
 const ITEM_PAGES_MAX: usize = 3;
 
-/// Lists a page of a subscription's items.
+/// A request for a page of a subscription's items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListItems {
     pub(crate) subscription: SubscriptionId,
     after: Option<SubscriptionItemId>,
-    /// How many pages came before.
+    /// The number of earlier pages.
     page: usize,
 }
 
@@ -26,7 +26,7 @@ impl ListItems {
         ListItems { subscription, after: None, page: 0 }
     }
 
-    /// Returns the request for the page after this one, as far as so many pages are read.
+    /// Returns the request for the next page, unless this was the last or the maximum is reached.
     pub(crate) fn next(self, read: &ItemsPage) -> Option<Self> {
         let page = self.page.saturating_add(1);
         let after = read.last.clone().filter(|_| read.has_more && page < ITEM_PAGES_MAX)?;
@@ -35,7 +35,7 @@ impl ListItems {
 }
 
 impl ApiRequest for ListItems {
-    /// `None` if Stripe does not have the subscription any more.
+    /// The page; `None` if Stripe no longer has the subscription.
     type Response = Option<ItemsPage>;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {

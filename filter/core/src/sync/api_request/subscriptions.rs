@@ -11,12 +11,12 @@ use crate::stripe::outcome::StripeResponse;
 use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::error::SyncError;
 
-/// How many pages of a customer's subscriptions are read.
+/// The maximum number of pages of a customer's subscriptions to read.
 const PAGES_MAX: usize = 10;
 
 const RETRIEVE: &str = "GET /v1/subscriptions/:id";
 
-/// Retrieves the subscription that the event is about, with its customer and products.
+/// A request for the subscription that the event is about, with its customer and products.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetrieveSubscription(pub(crate) SubscriptionId);
 
@@ -25,7 +25,7 @@ pub(crate) struct RetrieveSubscription(pub(crate) SubscriptionId);
 pub(crate) enum SubscriptionResponse {
     /// The subscription.
     Found(Box<Subscription>),
-    /// It is left out, because of these ids.
+    /// The subscription was skipped because these ids are malformed.
     Skipped(Vec<String>),
 }
 
@@ -39,7 +39,7 @@ impl ApiRequest for RetrieveSubscription {
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionResponse, SyncError> {
         let parse = |body: &[u8]| {
             let mut page = SubscriptionPage::of_one(body)?;
-            // Nothing can be concluded without it: it is waited for.
+            // Without the subscription the plan is unknown, so the sync fails and is retried.
             if !page.unreadable.is_empty() {
                 return Err(Unreadable::SUBSCRIPTION);
             }
@@ -52,8 +52,8 @@ impl ApiRequest for RetrieveSubscription {
     }
 }
 
-/// Retrieves the subscription that Clerk's record says grants the plan, where it is of none of the customers
-/// that were read.
+/// A request for the subscription that grants the plan according to Clerk's record, if it belongs to none of
+/// the customers that were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetrieveRecorded(pub(crate) SubscriptionId);
 
@@ -62,9 +62,9 @@ pub(crate) struct RetrieveRecorded(pub(crate) SubscriptionId);
 pub(crate) enum RecordedResponse {
     /// The subscription.
     Found(Box<Subscription>),
-    /// It is not known to this API key.
+    /// The API key's account does not have the subscription.
     Unknown,
-    /// It is there, and it cannot be read whose it is or where it stands.
+    /// The subscription exists, but its owner or status cannot be parsed.
     Unreadable,
 }
 
@@ -88,7 +88,7 @@ impl ApiRequest for RetrieveRecorded {
     }
 }
 
-/// Retrieves the customer that the event is about. That Stripe has it is all that is read.
+/// A request for the customer that the event is about. It only checks that Stripe has the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetrieveCustomer(pub(crate) CustomerId);
 
@@ -105,36 +105,36 @@ impl ApiRequest for RetrieveCustomer {
     }
 }
 
-/// Lists a page of a customer's subscriptions.
+/// A request for a page of a customer's subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListSubscriptions {
     pub(crate) customer: CustomerId,
     after: Option<SubscriptionId>,
-    /// How many pages came before.
+    /// The number of earlier pages.
     page: usize,
-    /// An id that the API key's mode does not have counts as a customer without subscriptions. Only for
-    /// customers that stand in Clerk's record: of those that the event names it means that the key is wrong.
+    /// Whether a customer of the other mode counts as one without subscriptions. This is so only for
+    /// customers in Clerk's record. For a customer that the event names, it means that the API key is wrong.
     other_mode_is_empty: bool,
 }
 
-/// What comes after a page.
+/// The continuation of a list after one page.
 #[derive(Debug)]
 pub(crate) enum NextPage {
-    /// Nothing.
+    /// The page was the last.
     None,
-    /// This page.
+    /// The request for the next page.
     List(ListSubscriptions),
-    /// More of the customer's subscriptions than are read.
+    /// The customer has more subscriptions than Tollgate reads.
     Cut,
 }
 
 impl NextPage {
-    /// Returns whether there is more than is read.
+    /// Returns whether the list has more pages than Tollgate reads.
     pub(crate) fn is_cut(&self) -> bool {
         matches!(self, NextPage::Cut)
     }
 
-    /// Returns the request for it.
+    /// Returns the request for the next page, if any.
     pub(crate) fn request(self) -> Option<ListSubscriptions> {
         match self {
             NextPage::List(request) => Some(request),
@@ -149,7 +149,7 @@ impl ListSubscriptions {
         ListSubscriptions { customer: customer.clone(), after: None, page: 0, other_mode_is_empty }
     }
 
-    /// Returns what comes after its page, which ends at that subscription if there are more.
+    /// Returns the continuation after this page. `after` is the page's last subscription if there are more.
     pub(crate) fn next(self, after: Option<SubscriptionId>) -> NextPage {
         let page = self.page.saturating_add(1);
         match after {
@@ -161,7 +161,7 @@ impl ListSubscriptions {
 }
 
 impl ApiRequest for ListSubscriptions {
-    /// One without subscriptions if Stripe does not have the customer.
+    /// The page; empty if Stripe does not have the customer.
     type Response = SubscriptionPage;
 
     fn callout(&self, settings: &SyncSettings, _: &str) -> Callout {
@@ -169,8 +169,8 @@ impl ApiRequest for ListSubscriptions {
     }
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionPage, SyncError> {
-        let answer = StripeResponse::of(outcome, SubscriptionPage::parse);
-        let answer = if self.other_mode_is_empty { answer.or_of_other_mode() } else { answer };
-        Ok(found("GET /v1/subscriptions", answer)?.unwrap_or_default())
+        let response = StripeResponse::of(outcome, SubscriptionPage::parse);
+        let response = if self.other_mode_is_empty { response.or_of_other_mode() } else { response };
+        Ok(found("GET /v1/subscriptions", response)?.unwrap_or_default())
     }
 }

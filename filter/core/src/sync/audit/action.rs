@@ -1,4 +1,4 @@
-//! What the audit says happened, and how that follows from a change of a record.
+//! The actions that the audit logs, and how they follow from a change of a record.
 
 use crate::clerk::metadata::Record;
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
@@ -6,7 +6,7 @@ use crate::sync::subject::RecordChange;
 use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
 
-/// What happened, as a line of the audit says.
+/// The action that a line of the audit reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuditAction {
     /// A subject's record was changed.
@@ -15,23 +15,23 @@ pub(crate) enum AuditAction {
     PaymentFailed,
 }
 
-/// What happened to a subject's plan.
+/// A change of a subject's plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlanAction {
-    /// Its first paid plan.
+    /// The subject's first paid plan.
     Created,
     /// A higher plan.
     Upgraded,
     /// A lower plan that is paid for.
     Downgraded,
-    /// The same plan; what is shown of its subscription changed.
+    /// The same plan with a change of its subscription's status or dates.
     StatusUpdated,
-    /// The default plan, since nothing grants any other.
+    /// The default plan, because no subscription grants another.
     Deactivated,
 }
 
 impl AuditAction {
-    /// Returns the word for it.
+    /// Returns the action's name in the log.
     fn as_str(self) -> &'static str {
         match self {
             AuditAction::Plan(PlanAction::Created) => "created",
@@ -50,7 +50,7 @@ impl Serialize for AuditAction {
     }
 }
 
-/// Each with the number by which shared data remember it.
+/// The number of each action in shared data.
 const NUMBERS: [(u8, PlanAction); 5] = [
     (1, PlanAction::Created),
     (2, PlanAction::Upgraded),
@@ -60,76 +60,76 @@ const NUMBERS: [(u8, PlanAction); 5] = [
 ];
 
 impl PlanAction {
-    /// Returns the number by which it is remembered.
+    /// Returns the action's number in shared data.
     pub(crate) fn number(self) -> u8 {
         NUMBERS.iter().find(|(_, action)| *action == self).map_or(0, |(number, _)| *number)
     }
 
-    /// Returns the action of that number.
-    pub(crate) fn of_number(number: u8) -> Option<Self> {
+    /// Returns the action with this number in shared data.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
         NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, action)| *action)
     }
 }
 
-/// What the audit tells of a change, besides what is shown after it.
+/// The part of an audit line that describes a change; the rest is read from the record after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuditEntry {
-    /// What happens by it.
+    /// The action.
     pub(crate) action: PlanAction,
-    /// The plan before it.
+    /// The plan before the change.
     pub(crate) old_plan: Option<String>,
 }
 
 impl AuditEntry {
-    /// Returns the same change, to what is shown now, seen from another plan than the one that it goes from.
+    /// Returns the entry of the change from `old_plan` to `shown`, instead of from this entry's old plan.
     pub(crate) fn rebased(self, old_plan: Option<String>, shown: &Record, plans: &PlanTable) -> Self {
         let cause = match self.action {
             PlanAction::Created => Cause::First,
             PlanAction::StatusUpdated => Cause::Same,
             PlanAction::Upgraded | PlanAction::Downgraded | PlanAction::Deactivated => Cause::Other,
         };
-        let action = step(old_plan.as_deref(), shown, cause, plans);
+        let action = action_between(old_plan.as_deref(), shown, cause, plans);
         AuditEntry { action, old_plan }
     }
 }
 
-/// Returns what the audit tells of a change; `None` if only Tollgate's own notes changed.
+/// Returns the audit entry of a change; `None` if only Tollgate's own notes changed.
 pub(crate) fn audit_entry(change: &RecordChange, plans: &PlanTable) -> Option<AuditEntry> {
     Some(AuditEntry { action: action(change, plans)?, old_plan: change.from.plan.clone() })
 }
 
-/// Returns what happened by a change; `None` if only Tollgate's own notes changed.
+/// Returns the action of a change; `None` if only Tollgate's own notes changed.
 fn action(change: &RecordChange, plans: &PlanTable) -> Option<PlanAction> {
     let cause = match (&change.from.granted_by, &change.to.granted_by) {
         (None, _) => Cause::First,
         (from, to) if from == to => Cause::Same,
         _ => Cause::Other,
     };
-    let action = step(change.from.plan.as_deref(), &change.to, cause, plans);
-    let shows_the_same =
+    let action = action_between(change.from.plan.as_deref(), &change.to, cause, plans);
+    let is_unchanged =
         change.from.subscription == change.to.subscription && change.from.plan == change.to.plan;
-    (action != PlanAction::StatusUpdated || !shows_the_same).then_some(action)
+    (action != PlanAction::StatusUpdated || !is_unchanged).then_some(action)
 }
 
-/// What grants the plan after a step, seen from what granted the one before it.
+/// How the subscription that grants the new plan relates to the one that granted the old plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
-    /// Nothing did before.
+    /// No subscription granted the old plan.
     First,
     /// The same subscription.
     Same,
-    /// Another subscription, or nothing any more.
+    /// Another subscription, or none.
     Other,
 }
 
-/// Returns what happens by the step from a plan to what is shown then.
-fn step(from: Option<&str>, to: &Record, cause: Cause, plans: &PlanTable) -> PlanAction {
+/// Returns the action of a change from a plan to a record.
+fn action_between(from: Option<&str>, to: &Record, cause: Cause, plans: &PlanTable) -> PlanAction {
     let default = plans.default_rank();
     let order = match (plans.recorded(from), plans.recorded(to.plan.as_deref())) {
         _ if from == to.plan.as_deref() => Ordering::Equal,
         (RecordedPlan::Unknown(_), RecordedPlan::Known(new)) if new > default => match cause {
             Cause::First => return PlanAction::Created,
-            // By another name, or for another price: which of the two is more is not known here.
+            // The old plan is not in this configuration, so it is unknown which of the two is higher.
             Cause::Same => Ordering::Equal,
             Cause::Other => Ordering::Less,
         },

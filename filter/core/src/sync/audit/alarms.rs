@@ -1,4 +1,4 @@
-//! What somebody should see to: what a sync has found, and why one has failed.
+//! Alarms for the operator: problems that a sync has found, and errors that ended one.
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::ids::EventId;
@@ -10,9 +10,9 @@ use crate::time::Micros;
 use std::fmt;
 use std::time::Duration;
 
-/// How old a subscription that nobody owns may be before somebody should look at it: what links it may be on
-/// its way.
-const OWNERLESS_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
+/// The age from which a subscription without an owner raises an alarm. Before that, the object that links it
+/// to an owner may still arrive.
+const UNOWNED_ALARM_AFTER: Duration = Duration::from_secs(10 * 60);
 
 fn alarm(code: AlarmCode, event: Option<&EventId>, subject: Option<&str>, detail: &str) -> Report {
     Alarm::warning(code, detail).event(event.map(EventId::as_str)).subject(subject).into()
@@ -23,7 +23,7 @@ fn about(object: impl fmt::Display, code: AlarmCode, event: Option<&EventId>, de
     Alarm::warning(code, detail).event(event.map(EventId::as_str)).object(object).into()
 }
 
-/// Returns what a sync found for an operator to see to.
+/// Returns the alarms about the findings of a sync.
 pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for plan_alarm in &findings.plan_alarms {
@@ -32,48 +32,49 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
     for (subject, unknown) in findings.unknown_plans.iter() {
         lines.push(alarm(AlarmCode::UnknownPlan, event, Some(subject.as_str()), &unknown.to_string()));
     }
-    for (subject, source) in findings.unread_sources.iter() {
+    for (subject, source) in findings.unsupported_sources.iter() {
         let detail = format!(
-            "the plan's `plan_source` in Clerk's record is {:?}, which this release does not read: nothing at Stripe pays \
-             for the plan, and it was kept",
+            "the `plan_source` in Clerk's record is {:?}, which this release does not support: no subscription at Stripe \
+             pays for the plan, and it was kept",
             shortened(source)
         );
         lines.push(alarm(AlarmCode::UnreadPlanSource, event, Some(subject.as_str()), &detail));
     }
     for key in &findings.invalid_keys {
-        let detail = format!("the metadata key {key} holds no id of the kind that belongs there");
+        let detail =
+            format!("the value of the metadata key {key} is not a valid Clerk id of the expected kind");
         lines.push(alarm(AlarmCode::InvalidSubjectId, event, None, &detail));
     }
     for subject in &findings.too_many_customers {
-        let detail = "more Stripe customers pay for this subject than are kept in mind; merge some of them";
+        let detail = "more Stripe customers pay for this subject than Tollgate stores; merge some of them";
         lines.push(alarm(AlarmCode::TooManyCustomers, event, Some(subject.as_str()), detail));
     }
     if findings.too_many_subjects {
-        let detail = "one customer pays for more subjects than one event brings in line; run `tollgate sync`";
+        let detail = "one customer pays for more subjects than one event can sync; run `tollgate sync`";
         lines.push(alarm(AlarmCode::TooManySubjects, event, None, detail));
     }
     for subscription in &findings.unreadable {
         let detail = format!(
-            "subscription {subscription} is not as Stripe's API describes it: what it granted is kept, and it grants \
-             nothing more"
+            "subscription {subscription} does not match Stripe's API reference: the plan that it granted is kept, and it \
+             grants nothing more"
         );
         lines.push(about(subscription, AlarmCode::UnreadableSubscription, event, &detail));
     }
     for subscription in &findings.unknown_recorded {
         let detail = format!(
-            "Clerk says that {subscription} grants the plan, and this Stripe API key does not know it: nothing is taken \
-             away; is the record of another account or mode?"
+            "Clerk's record says that {subscription} grants the plan, but the account of this Stripe API key does not \
+             have it: the plan was kept; check whether the record belongs to another account or mode"
         );
         lines.push(about(subscription, AlarmCode::RecordedSubscriptionUnknown, event, &detail));
     }
     for subject in &findings.gone {
-        let detail = "Clerk does not have this user or organization, and a subscription grants it a plan";
+        let detail = "Clerk does not have this user or organization, but a subscription grants it a plan";
         lines.push(alarm(AlarmCode::SubjectGone, event, Some(subject.as_str()), detail));
     }
     lines.extend(owner_alarms(findings, event));
     if !findings.skipped.is_empty() {
         let detail = format!(
-            "{} ids at Stripe could change the path of a request and were left out",
+            "{} ids at Stripe contain characters that could change the path of a request; they were skipped",
             findings.skipped.len()
         );
         lines.push(alarm(AlarmCode::UnknownIds, event, None, &detail));
@@ -81,59 +82,60 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
     lines
 }
 
-/// Returns what a sync found of whose subscriptions are.
+/// Returns the alarms about the owners of subscriptions.
 fn owner_alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Report> {
     let mut lines = Vec::new();
     for (subscription, owner, other) in &findings.disagreements {
         let detail = format!(
-            "{subscription} belongs to {owner}, but what counts less names {other}: the first counts of the \
-             subscription's metadata, its Checkout Session's, its customer's"
+            "{subscription} belongs to {owner}, but metadata with lower precedence names {other}: the subscription's \
+             metadata comes first, then its Checkout Session's, then its customer's"
         );
         lines.push(alarm(AlarmCode::OwnersDisagree, event, Some(owner.as_str()), &detail));
     }
     for (subscription, why) in findings.notes_refused.iter() {
         let detail = format!(
-            "what the Checkout Session says could not be noted on {subscription}, so it is read each time: {why}"
+            "the owner that the Checkout Session names could not be stored on {subscription}, so every sync reads the session: {why}"
         );
         lines.push(about(subscription, AlarmCode::NoteRefused, event, &detail));
     }
     if let Some((subscription, why)) = findings.sessions_refused() {
         let detail = format!(
-            "the Checkout Sessions of {subscription} could not be read (permission: Checkout Sessions, read), so what \
-             they say did not count: {why}"
+            "the Checkout Sessions of {subscription} could not be read (permission: Checkout Sessions, read), so \
+             they were ignored: {why}"
         );
         lines.push(about(subscription, AlarmCode::SessionsRefused, event, &detail));
     }
     for subscription in &findings.unreadable_sessions {
         let detail = format!(
-            "a Checkout Session of {subscription} is not as Stripe's API describes it: what it says did not count, and \
-             nothing is taken away for that"
+            "a Checkout Session of {subscription} does not match Stripe's API reference: it was ignored, and no plan was \
+             removed because of it"
         );
         lines.push(about(subscription, AlarmCode::UnreadableSession, event, &detail));
     }
-    for subject in &findings.unread_sessions {
-        let detail = "the plan is kept: a subscription that may grant it does not say whose it is, and its Checkout \
+    for subject in &findings.missing_sessions {
+        let detail = "the plan was kept: a subscription that may grant it does not name its owner, and its Checkout \
                       Session was not read; put the Clerk id into the subscription's metadata";
         lines.push(alarm(AlarmCode::SessionsUnread, event, Some(subject.as_str()), detail));
     }
     for customer in &findings.cut_customers {
-        let detail = format!("{customer} has more subscriptions than are read; the others were left out");
+        let detail =
+            format!("{customer} has more subscriptions than Tollgate reads; the others were skipped");
         lines.push(about(customer, AlarmCode::TooManySubscriptions, event, &detail));
     }
     lines
 }
 
-/// Returns what a sync that is done found for an operator to see to.
+/// Returns the alarms of a sync that is done.
 pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
     let event = sync.trigger.event.as_ref();
     let mut lines = alarms(&sync.findings, event);
     match sync.result() {
         SyncResult::Processed => {}
         SyncResult::NoSubject => {
-            let since = sync.ownerless_since_s().map(Micros::from_secs);
-            if since.is_some_and(|since| now.since(since) >= OWNERLESS_ALARM_AFTER) {
+            let since = sync.unowned_since_s().map(Micros::from_secs);
+            if since.is_some_and(|since| now.since(since) >= UNOWNED_ALARM_AFTER) {
                 let detail =
-                    "a live subscription is nobody's: neither metadata nor a Checkout Session name anyone";
+                    "a live subscription has no owner: neither metadata nor a Checkout Session names one";
                 lines.push(alarm(AlarmCode::NoSubject, event, None, detail));
             }
         }
@@ -147,7 +149,7 @@ pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
     lines
 }
 
-/// A sync that did not come to its end.
+/// Returns the alarm about an error that ended a sync.
 pub(crate) fn sync_failed(error: &SyncError, event: Option<&EventId>) -> Report {
     let (code, detail) = (error.alarm_code(), error.to_string());
     let alarm = if error.is_alarm() { Alarm::error(code, detail) } else { Alarm::warning(code, detail) };

@@ -1,8 +1,9 @@
-//! Which changes the audit has told, so that each is told once by all workers of a process, whoever sees it first.
+//! Deduplicates the audit: all workers of a process together log each change once.
 //!
-//! Before a change is written it is noted as intended, and when it was told, when. Two deliveries that write the same
-//! change note the same; and a change that Clerk has made though its answer got lost is told by whoever finds it made.
-//! Kept in Envoy's shared data, in a fixed number of buckets. What is forgotten is told rather than not.
+//! Before a change is written to Clerk, it is stored as intended; when it is logged, the time is stored. Two
+//! deliveries that write the same change store the same entry. If Clerk's response to a write is lost, the
+//! next sync that finds the change in the record logs it. The entries are kept in Envoy's shared data, in a
+//! fixed number of buckets. If an entry was dropped, the change is logged again rather than not at all.
 
 use super::action::{AuditEntry, PlanAction};
 use crate::clerk::metadata::Record;
@@ -12,146 +13,154 @@ use crate::time::Micros;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// How long an intended change is remembered: longer than Stripe retries.
+/// The time for which an intended change is stored: longer than Stripe retries.
 const INTENDED_FOR: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 
-/// How long a told change is remembered: longer than anybody can be under way who read the record before it.
-const TOLD_FOR: Duration = Duration::from_secs(60);
+/// The time for which a logged change is stored: longer than any sync takes that read the record before it.
+const LOGGED_FOR: Duration = Duration::from_secs(60);
 
-/// How many buckets there are: keys of shared data cannot be deleted, so their number is fixed.
+/// The number of buckets. Keys of shared data cannot be deleted, so their number is fixed.
 const BUCKETS: u16 = 256;
 
-/// How many changes a bucket holds; one more forgets the oldest. 256 × 24 changes in 1 MB.
+/// The maximum number of changes in a bucket; an additional one replaces the oldest. 256 × 24 changes take 1
+/// MB.
 const ENTRIES_MAX: usize = 24;
 
-/// The longest name of a plan that is remembered; the configuration allows no longer one.
+/// The maximum length of a stored plan name; the configuration allows no longer one.
 const PLAN_BYTES_MAX: usize = 64;
 
 const SUBJECT_HASH_BYTES: usize = 8;
 const MARK_BYTES: usize = SUBJECT_HASH_BYTES + 16;
 const TIME_BYTES: usize = 8;
-/// The stage, the action and the lengths of the plans' names.
+/// The stage, the action, and the lengths of the two plan names.
 const FLAG_BYTES: usize = 4;
 const ENTRY_BYTES: usize = MARK_BYTES + TIME_BYTES + FLAG_BYTES + 2 * PLAN_BYTES_MAX;
 
-/// Format 1 had no byte for it in the value.
+/// Format 1 had no format byte in the value.
 const TABLE: SharedTable<ENTRY_BYTES> = SharedTable { name: "t", format: 2, records_max: ENTRIES_MAX };
 
-/// A change as it is remembered: whose record is to show what.
+/// The key of a change: the subject and the target content of its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuditedChange {
-    /// The key in shared data.
+    /// The bucket's key in shared data.
     pub(crate) key: String,
-    /// Whose record, and after that what it shows.
+    /// A hash of the subject, followed by a hash of the record's content.
     mark: [u8; MARK_BYTES],
     new_plan: Option<String>,
 }
 
-/// What to do with a bucket.
+/// The update of a bucket and the audit line to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Noting {
-    /// Its new content; `None` if it stays as it is.
+pub(crate) struct DedupUpdate {
+    /// The bucket's new content; `None` if it stays unchanged.
     pub(crate) value: Option<Vec<u8>>,
-    /// What is to be told, once that is stored.
-    pub(crate) tell: Option<AuditEntry>,
-    /// The plan that was told of the subject since the record was read that the change goes from.
-    pub(crate) told_since: Option<Option<String>>,
+    /// The entry to log once the new content is stored.
+    pub(crate) to_log: Option<AuditEntry>,
+    /// The plan that was last logged for the subject, if that was after the change's old record was read.
+    pub(crate) logged_since: Option<Option<String>>,
 }
 
-impl Noting {
-    const NOTHING: Noting = Noting { value: None, tell: None, told_since: None };
+impl DedupUpdate {
+    const NONE: DedupUpdate = DedupUpdate { value: None, to_log: None, logged_since: None };
 }
 
+/// A stored change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DedupEntry {
     mark: [u8; MARK_BYTES],
-    /// When it was told; of what is intended, when the record was asked for that it goes from.
+    /// The time at which the change was logged, or, if it is only intended, at which the old record was
+    /// requested.
     at: Micros,
-    /// Not told yet.
+    /// Whether the change is not logged yet.
     intended: bool,
     before: AuditEntry,
     new_plan: Option<String>,
 }
 
 impl AuditedChange {
-    /// Where it is remembered that the subject's record is to show this.
-    pub(crate) fn of(subject: &Subject, shown: &Record, namespace: &str) -> Self {
+    /// Computes the key of a change of the subject's record to `shown`.
+    pub(crate) fn new(subject: &Subject, shown: &Record, namespace: &str) -> Self {
         let subject = subject.as_str();
         let subject_hash = Sha256::digest(subject.as_bytes());
         let bucket = subject_hash.last_chunk().map_or(0, |tail| u16::from_be_bytes(*tail)) % BUCKETS;
-        // The parts that the audit goes by, in a form that is the same in each worker.
-        let what = Sha256::digest(format!("{:?} {:?}", shown.plan, shown.subscription).as_bytes());
+        // The parts that the audit compares, in a form that is the same in each worker.
+        let content = Sha256::digest(format!("{:?} {:?}", shown.plan, shown.subscription).as_bytes());
         let mut mark = [0; MARK_BYTES];
-        let bytes = subject_hash.iter().take(SUBJECT_HASH_BYTES).chain(what.iter());
+        let bytes = subject_hash.iter().take(SUBJECT_HASH_BYTES).chain(content.iter());
         mark.iter_mut().zip(bytes).for_each(|(mark, byte)| *mark = *byte);
         AuditedChange { key: TABLE.key(namespace, bucket), mark, new_plan: shown.plan.clone() }
     }
 
-    /// The change is about to be written, by somebody who has asked for the record then.
+    /// Returns the update before the change is written by a sync that requested the record at `asked_at`.
     pub(crate) fn intend(
         &self,
         bucket: Option<&[u8]>,
         before: &AuditEntry,
         asked_at: Micros,
         now: Micros,
-    ) -> Noting {
+    ) -> DedupUpdate {
         match self.find(bucket, now) {
-            // Others are about to write the same, or have, after the record was read here.
-            Some(entry) if entry.intended => Noting::NOTHING,
-            Some(_) if self.is_told_since(bucket, asked_at, now) => Noting::NOTHING,
-            _ => Noting { value: Some(self.put(bucket, true, before, asked_at, now)), ..Noting::NOTHING },
+            // Another sync is about to write the same change, or has logged it since this one read the
+            // record.
+            Some(entry) if entry.intended => DedupUpdate::NONE,
+            Some(_) if self.is_logged_since(bucket, asked_at, now) => DedupUpdate::NONE,
+            _ => DedupUpdate {
+                value: Some(self.put(bucket, true, before, asked_at, now)),
+                ..DedupUpdate::NONE
+            },
         }
     }
 
-    /// The change was written and confirmed, by somebody who had asked for the record then.
+    /// Returns the update after Clerk confirmed the change, written by a sync that requested the record at
+    /// `asked_at`.
     pub(crate) fn confirm(
         &self,
         bucket: Option<&[u8]>,
         before: &AuditEntry,
         asked_at: Micros,
         now: Micros,
-    ) -> Noting {
+    ) -> DedupUpdate {
         match self.find(bucket, now) {
-            Some(entry) if entry.intended => self.told(bucket, entry.before, entry.at, now),
-            Some(_) if self.is_told_since(bucket, asked_at, now) => Noting::NOTHING,
-            _ => self.told(bucket, before.clone(), asked_at, now),
+            Some(entry) if entry.intended => self.log(bucket, entry.before, entry.at, now),
+            Some(_) if self.is_logged_since(bucket, asked_at, now) => DedupUpdate::NONE,
+            _ => self.log(bucket, before.clone(), asked_at, now),
         }
     }
 
-    /// The record was found to show it.
-    pub(crate) fn see(&self, bucket: Option<&[u8]>, now: Micros) -> Noting {
+    /// Returns the update after a sync found that the record already has the content.
+    pub(crate) fn see(&self, bucket: Option<&[u8]>, now: Micros) -> DedupUpdate {
         match self.find(bucket, now).filter(|entry| entry.intended) {
-            Some(entry) => self.told(bucket, entry.before, entry.at, now),
-            None => Noting::NOTHING,
+            Some(entry) => self.log(bucket, entry.before, entry.at, now),
+            None => DedupUpdate::NONE,
         }
     }
 
-    fn told(&self, bucket: Option<&[u8]>, before: AuditEntry, asked_at: Micros, now: Micros) -> Noting {
-        let since = self.told_last(bucket, now).filter(|entry| asked_at <= entry.at);
-        Noting {
+    fn log(&self, bucket: Option<&[u8]>, before: AuditEntry, asked_at: Micros, now: Micros) -> DedupUpdate {
+        let since = self.last_logged(bucket, now).filter(|entry| asked_at <= entry.at);
+        DedupUpdate {
             value: Some(self.put(bucket, false, &before, now, now)),
-            tell: Some(before),
-            told_since: since.map(|entry| entry.new_plan),
+            to_log: Some(before),
+            logged_since: since.map(|entry| entry.new_plan),
         }
     }
 
-    /// What was told of the subject last, if it is this, and not before then.
-    fn is_told_since(&self, bucket: Option<&[u8]>, asked_at: Micros, now: Micros) -> bool {
-        self.told_last(bucket, now).is_some_and(|last| last.mark == self.mark && asked_at <= last.at)
+    /// Returns whether this change is the last one logged for the subject, at `asked_at` or later.
+    fn is_logged_since(&self, bucket: Option<&[u8]>, asked_at: Micros, now: Micros) -> bool {
+        self.last_logged(bucket, now).is_some_and(|last| last.mark == self.mark && asked_at <= last.at)
     }
 
-    /// What was told of the subject last. What was written last stands last.
-    fn told_last(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
+    /// Returns the last logged change of the subject. Entries are in the order of writing.
+    fn last_logged(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
         let of_subject =
             |entry: &DedupEntry| entry.mark.get(..SUBJECT_HASH_BYTES) == self.mark.get(..SUBJECT_HASH_BYTES);
-        entries(bucket).filter(|entry| of_subject(entry) && !entry.intended && entry.holds(now)).last()
+        entries(bucket).filter(|entry| of_subject(entry) && !entry.intended && entry.is_fresh(now)).last()
     }
 
     fn find(&self, bucket: Option<&[u8]>, now: Micros) -> Option<DedupEntry> {
-        entries(bucket).find(|entry| entry.mark == self.mark && entry.holds(now))
+        entries(bucket).find(|entry| entry.mark == self.mark && entry.is_fresh(now))
     }
 
-    /// The bucket's new content: what no longer holds goes first, then the oldest.
+    /// Returns the bucket's content with this change added. Expired entries are dropped, then the oldest.
     fn put(
         &self,
         bucket: Option<&[u8]>,
@@ -161,7 +170,7 @@ impl AuditedChange {
         now: Micros,
     ) -> Vec<u8> {
         let mut kept: Vec<_> =
-            entries(bucket).filter(|entry| entry.mark != self.mark && entry.holds(now)).collect();
+            entries(bucket).filter(|entry| entry.mark != self.mark && entry.is_fresh(now)).collect();
         kept.push(DedupEntry {
             mark: self.mark,
             at,
@@ -177,8 +186,8 @@ impl AuditedChange {
 }
 
 impl DedupEntry {
-    fn holds(&self, now: Micros) -> bool {
-        self.at.is_within(if self.intended { INTENDED_FOR } else { TOLD_FOR }, now)
+    fn is_fresh(&self, now: Micros) -> bool {
+        self.at.is_within(if self.intended { INTENDED_FOR } else { LOGGED_FOR }, now)
     }
 
     fn write(&self, bucket: &mut Vec<u8>) {
@@ -208,13 +217,13 @@ impl DedupEntry {
             mark: *mark,
             at: Micros::from_micros(u64::from_be_bytes(*at)),
             intended: *intended == 1,
-            before: AuditEntry { action: PlanAction::of_number(*action)?, old_plan: plan(old_plan, *old)? },
+            before: AuditEntry { action: PlanAction::from_number(*action)?, old_plan: plan(old_plan, *old)? },
             new_plan: plan(new_plan, *new)?,
         })
     }
 }
 
-/// What is no bucket of this table is an empty one.
+/// Iterates over the entries of a bucket; a value that is not in this table's format has none.
 fn entries(bucket: Option<&[u8]>) -> impl Iterator<Item = DedupEntry> {
     TABLE.records(bucket).unwrap_or_default().iter().filter_map(DedupEntry::read)
 }
@@ -231,9 +240,9 @@ mod tests {
         NOW.plus(Duration::from_secs(s))
     }
 
-    fn place(user: &str, plan: &str) -> AuditedChange {
+    fn key(user: &str, plan: &str) -> AuditedChange {
         let shown = Record { plan: Some(plan.to_owned()), ..Record::default() };
-        AuditedChange::of(&Subject::parse(user).unwrap(), &shown, "n")
+        AuditedChange::new(&Subject::parse(user).unwrap(), &shown, "n")
     }
 
     fn before(action: PlanAction, plan: Option<&str>) -> AuditEntry {
@@ -245,95 +254,99 @@ mod tests {
     }
 
     #[test]
-    fn of_two_who_write_the_same_change_the_first_tells_it() {
-        let pro = place("user_1", "pro");
+    fn two_syncs_that_write_the_same_change_log_it_once() {
+        let pro = key("user_1", "pro");
         let bucket = pro.intend(None, &created(), NOW, later(1)).value.unwrap();
-        assert_eq!(pro.intend(Some(&bucket), &created(), NOW, later(1)), Noting::NOTHING, "intended already");
+        assert_eq!(
+            pro.intend(Some(&bucket), &created(), NOW, later(1)),
+            DedupUpdate::NONE,
+            "already intended"
+        );
         let first = pro.confirm(Some(&bucket), &created(), NOW, later(2));
-        assert_eq!(first.tell, Some(created()));
+        assert_eq!(first.to_log, Some(created()));
         let bucket = first.value.unwrap();
-        assert_eq!(pro.confirm(Some(&bucket), &created(), NOW, later(3)), Noting::NOTHING);
-        // Somebody who read the record before it was told and comes to write only now.
-        assert_eq!(pro.intend(Some(&bucket), &created(), later(1), later(3)), Noting::NOTHING);
-        assert_eq!(pro.confirm(Some(&bucket), &created(), later(1), later(4)), Noting::NOTHING);
+        assert_eq!(pro.confirm(Some(&bucket), &created(), NOW, later(3)), DedupUpdate::NONE);
+        // A sync that read the record before the change was logged, and writes only now.
+        assert_eq!(pro.intend(Some(&bucket), &created(), later(1), later(3)), DedupUpdate::NONE);
+        assert_eq!(pro.confirm(Some(&bucket), &created(), later(1), later(4)), DedupUpdate::NONE);
     }
 
     #[test]
-    fn a_change_whose_answer_got_lost_is_told_by_whoever_finds_it_made() {
-        let (pro, free) = (place("user_1", "pro"), place("user_1", "free"));
+    fn a_change_whose_response_was_lost_is_logged_when_it_is_found() {
+        let (pro, free) = (key("user_1", "pro"), key("user_1", "free"));
         let bucket = pro.intend(None, &before(PlanAction::Upgraded, Some("basic")), NOW, NOW).value.unwrap();
-        assert_eq!(free.see(Some(&bucket), later(5)), Noting::NOTHING, "it is not made yet");
+        assert_eq!(free.see(Some(&bucket), later(5)), DedupUpdate::NONE, "the change is not made yet");
         let seen = pro.see(Some(&bucket), later(3_600));
-        assert_eq!(seen.tell, Some(before(PlanAction::Upgraded, Some("basic"))));
-        assert_eq!(pro.see(seen.value.as_deref(), later(3_601)), Noting::NOTHING);
+        assert_eq!(seen.to_log, Some(before(PlanAction::Upgraded, Some("basic"))));
+        assert_eq!(pro.see(seen.value.as_deref(), later(3_601)), DedupUpdate::NONE);
         assert_eq!(
             pro.see(Some(&bucket), NOW.plus(INTENDED_FOR)),
-            Noting::NOTHING,
-            "nobody comes for it any more"
+            DedupUpdate::NONE,
+            "Stripe no longer retries"
         );
     }
 
     #[test]
-    fn who_writes_over_what_was_told_since_is_told_what_that_was() {
-        let (basic, pro) = (place("user_1", "basic"), place("user_1", "pro"));
+    fn overwriting_a_newer_logged_plan_reports_that_plan() {
+        let (basic, pro) = (key("user_1", "basic"), key("user_1", "pro"));
         let bucket = basic.confirm(None, &created(), NOW, later(1)).value.unwrap();
         let over = pro.confirm(Some(&bucket), &created(), later(1), later(2));
-        assert_eq!((over.tell, over.told_since), (Some(created()), Some(Some("basic".to_owned()))));
+        assert_eq!((over.to_log, over.logged_since), (Some(created()), Some(Some("basic".to_owned()))));
         let after = pro.confirm(Some(&bucket), &created(), later(2), later(3));
-        assert_eq!(after.told_since, None, "it was read after that");
-        let another = place("user_2", "pro").confirm(Some(&bucket), &created(), NOW, later(2));
-        assert_eq!(another.told_since, None);
+        assert_eq!(after.logged_since, None, "the record was read after that");
+        let another = key("user_2", "pro").confirm(Some(&bucket), &created(), NOW, later(2));
+        assert_eq!(another.logged_since, None);
     }
 
     #[test]
-    fn the_same_change_at_another_time_is_another_change() {
-        let pro = place("user_1", "pro");
-        let told = pro.confirm(None, &created(), NOW, later(1));
-        assert_eq!(told.tell, Some(created()), "nothing was intended: it was forgotten, and is told");
-        // Somebody took it away by hand; the record was read after it was told.
-        let bucket = told.value.unwrap();
+    fn the_same_change_at_a_later_time_is_logged_again() {
+        let pro = key("user_1", "pro");
+        let first = pro.confirm(None, &created(), NOW, later(1));
+        assert_eq!(first.to_log, Some(created()), "no entry was found, so the change is logged");
+        // An operator removed the plan manually; the record was read after the change was logged.
+        let bucket = first.value.unwrap();
         let bucket = pro.intend(Some(&bucket), &created(), later(2), later(3)).value.unwrap();
-        assert_eq!(pro.confirm(Some(&bucket), &created(), later(2), later(4)).tell, Some(created()));
+        assert_eq!(pro.confirm(Some(&bucket), &created(), later(2), later(4)).to_log, Some(created()));
     }
 
     #[test]
-    fn whose_it_is_and_all_that_is_shown_tell_changes_apart() {
-        let pro = place("user_1", "pro");
-        assert_ne!(pro, place("user_2", "pro"));
-        assert_ne!(pro, place("user_1", "free"));
-        assert_eq!(pro.key, place("user_1", "free").key, "one bucket for all changes of a subject");
+    fn the_key_depends_on_the_subject_and_the_content() {
+        let pro = key("user_1", "pro");
+        assert_ne!(pro, key("user_2", "pro"));
+        assert_ne!(pro, key("user_1", "free"));
+        assert_eq!(pro.key, key("user_1", "free").key, "one bucket for all changes of a subject");
         let note = SubscriptionNote { status: Some("active".to_owned()), ..SubscriptionNote::default() };
         let shown = Record { plan: Some("pro".to_owned()), subscription: note, ..Record::default() };
-        assert_ne!(pro, AuditedChange::of(&Subject::parse("user_1").unwrap(), &shown, "n"));
+        assert_ne!(pro, AuditedChange::new(&Subject::parse("user_1").unwrap(), &shown, "n"));
     }
 
     #[test]
-    fn a_full_bucket_forgets_the_oldest_and_garbage_reads_as_nothing() {
+    fn a_full_bucket_drops_the_oldest_entry_and_garbage_is_ignored() {
         let mut bucket = vec![0xff; 3 * ENTRY_BYTES + 5];
         for number in 0..=ENTRIES_MAX {
-            let place = place("user_1", &format!("plan{number}"));
+            let key = key("user_1", &format!("plan{number}"));
             let number = u64::try_from(number).unwrap();
-            bucket = place.intend(Some(&bucket), &created(), NOW, later(number)).value.unwrap();
+            bucket = key.intend(Some(&bucket), &created(), NOW, later(number)).value.unwrap();
         }
         assert_eq!(bucket.len(), 1 + ENTRIES_MAX * ENTRY_BYTES);
-        assert_eq!(place("user_1", "plan0").see(Some(&bucket), later(99)), Noting::NOTHING);
-        assert!(place("user_1", "plan1").see(Some(&bucket), later(99)).tell.is_some());
+        assert_eq!(key("user_1", "plan0").see(Some(&bucket), later(99)), DedupUpdate::NONE);
+        assert!(key("user_1", "plan1").see(Some(&bucket), later(99)).to_log.is_some());
     }
 
-    /// As it was before a value began with the format of its records.
+    /// Format 1 had no leading format byte.
     #[test]
     fn a_bucket_of_the_first_format_has_another_key_and_is_not_read() {
-        let pro = place("user_1", "pro");
+        let pro = key("user_1", "pro");
         assert!(pro.key.starts_with("tollgate/2/n/t/"), "{}", pro.key);
         let first = pro.intend(None, &created(), NOW, NOW).value.unwrap().split_off(1);
-        assert_eq!(pro.see(Some(&first), NOW), Noting::NOTHING);
+        assert_eq!(pro.see(Some(&first), NOW), DedupUpdate::NONE);
     }
 
     #[test]
-    fn a_plan_with_too_long_a_name_is_told_without_it() {
+    fn a_plan_name_that_is_too_long_is_not_logged() {
         let long = before(PlanAction::Downgraded, Some(&"x".repeat(PLAN_BYTES_MAX + 1)));
-        let pro = place("user_1", "pro");
+        let pro = key("user_1", "pro");
         let bucket = pro.intend(None, &long, NOW, NOW).value.unwrap();
-        assert_eq!(pro.see(Some(&bucket), NOW).tell, Some(before(PlanAction::Downgraded, None)));
+        assert_eq!(pro.see(Some(&bucket), NOW).to_log, Some(before(PlanAction::Downgraded, None)));
     }
 }

@@ -1,4 +1,4 @@
-//! The lines of the audit: each change of a plan, and each failed payment.
+//! Log lines of the audit: changes of plans and failed payments.
 
 use super::action::{AuditAction, AuditEntry};
 use crate::clerk::metadata::Record;
@@ -22,7 +22,7 @@ struct AuditLine<'a> {
     reason: &'a str,
 }
 
-/// A change, as the audit tells it.
+/// Returns the log line of a change.
 pub(crate) fn change(sync: &PlanSync, subject: &Subject, before: &AuditEntry, shown: &Record) -> Report {
     let line = AuditLine {
         audit: AuditAction::Plan(before.action),
@@ -37,7 +37,7 @@ pub(crate) fn change(sync: &PlanSync, subject: &Subject, before: &AuditEntry, sh
     Report::json(Level::Info, &line)
 }
 
-/// A payment that failed.
+/// Returns the log line of a failed payment, if the event is about one.
 pub(crate) fn payment_failed(sync: &PlanSync) -> Option<Report> {
     #[derive(Serialize)]
     struct PaymentFailedLine<'a> {

@@ -1,5 +1,4 @@
-//! The audit: each change of a subject's record, written down once by all workers of a process. And the
-//! alarms.
+//! The audit, which logs each change of a subject's record once per process, and the alarms of a sync.
 
 mod action;
 mod alarms;

@@ -1,8 +1,8 @@
-//! Brings the changes of one step of a sync into the audit: noted before they are written, told once they are
-//! made.
+//! Records the changes of one step of a sync: stores them as intended before they are written, and logs them
+//! once they are made.
 
 use super::action::{AuditEntry, audit_entry};
-use super::dedup::{AuditedChange, Noting};
+use super::dedup::{AuditedChange, DedupUpdate};
 use super::lines;
 use crate::clerk::metadata::Record;
 use crate::ids::Subject;
@@ -16,27 +16,29 @@ use crate::sync::subject::{RecordChange, SubjectStatus};
 use crate::time::Micros;
 use std::collections::VecDeque;
 
-/// How often a note is tried while other workers are faster. Beyond that a change is told rather than not.
-const NOTE_TRIES_MAX: u32 = 16;
+/// The maximum number of attempts to update a bucket while other workers change it. After that, a change is
+/// logged without being stored, because a duplicate line is better than none.
+const UPDATE_TRIES_MAX: u32 = 16;
 
-/// The notes that are to be taken before a sync goes on.
+/// The changes to record before a sync continues.
 #[derive(Debug, Default)]
 pub(crate) struct AuditRecorder {
     records: VecDeque<ChangeRecord>,
-    /// The note of the first of them that is being taken, and what is told once it is.
-    note: Option<(AuditedChange, SharedUpdate<Option<AuditEntry>>)>,
+    /// The update in progress for the first record; its result is the entry to log.
+    update: Option<(AuditedChange, SharedUpdate<Option<AuditEntry>>)>,
 }
 
-/// How far a note has come.
+/// The progress of a recorder.
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum RecorderProgress {
-    /// The host does this next.
+    /// The action that the host performs next.
     Continue(Action),
-    /// It is taken. With the line of the audit, if there is one.
+    /// The change is recorded; contains its log line, if any.
     Recorded(Option<Report>),
 }
 
+/// A change to record.
 #[derive(Debug)]
 struct ChangeRecord {
     subject: Subject,
@@ -46,16 +48,16 @@ struct ChangeRecord {
 
 #[derive(Debug)]
 enum ChangeStage {
-    /// It is about to be written.
+    /// The change is about to be written; the time is that of the request for the old record.
     Intended(AuditEntry, Micros),
-    /// It was written.
+    /// Clerk confirmed the change; the time is that of the request for the old record.
     Confirmed(AuditEntry, Micros),
-    /// It was found.
+    /// The record was found to have this content.
     Seen,
 }
 
 impl AuditRecorder {
-    /// Creates the recorder of the step that a sync has just taken.
+    /// Creates the recorder for the latest step of a sync.
     pub(crate) fn new(
         sync: &mut PlanSync,
         progress: &Result<SyncProgress, SyncError>,
@@ -71,7 +73,7 @@ impl AuditRecorder {
                     recorder.add(subject, change, plans, ChangeStage::Intended);
                 }
             }
-            // Whatever else failed, what is in line is in line.
+            // Even if the sync failed, some of its subjects may be in sync.
             Ok(SyncProgress::Done) | Err(_) => recorder.records.extend(seen(sync)),
         }
         recorder
@@ -90,16 +92,16 @@ impl AuditRecorder {
         }
     }
 
-    /// Begins the next note. Returns what the host does first; `None` if all notes are taken.
+    /// Starts recording the next change. Returns the host's first action; `None` if all changes are recorded.
     pub(crate) fn begin_next(&mut self, namespace: &str) -> Option<Action> {
         let record = self.records.front()?;
-        let place = AuditedChange::of(&record.subject, &record.shown, namespace);
-        let (update, action) = SharedUpdate::begin(place.key.clone(), NOTE_TRIES_MAX);
-        self.note = Some((place, update));
+        let key = AuditedChange::new(&record.subject, &record.shown, namespace);
+        let (update, action) = SharedUpdate::begin(key.key.clone(), UPDATE_TRIES_MAX);
+        self.update = Some((key, update));
         Some(action)
     }
 
-    /// Takes what the host says.
+    /// Handles the host's input.
     pub(crate) fn handle(
         &mut self,
         input: &Input<'_>,
@@ -107,17 +109,18 @@ impl AuditRecorder {
         now: Micros,
         sync: &PlanSync,
     ) -> RecorderProgress {
-        let (Some(record), Some((place, update))) = (self.records.front(), &mut self.note) else {
+        let (Some(record), Some((key, update))) = (self.records.front(), &mut self.update) else {
             return RecorderProgress::Continue(Action::Wait);
         };
-        match update.handle(input, |bucket| record.note(place, bucket, plans, now)) {
+        match update.handle(input, |bucket| record.updated_bucket(key, bucket, plans, now)) {
             UpdateProgress::Continue(action) => RecorderProgress::Continue(action),
-            // What could not be noted is told rather than not.
-            UpdateProgress::Done(tell) | UpdateProgress::GaveUp(tell) => {
-                self.note = None;
-                let told = self.records.pop_front().zip(tell);
+            // If the bucket could not be updated, the change is logged anyway.
+            UpdateProgress::Done(to_log) | UpdateProgress::GaveUp(to_log) => {
+                self.update = None;
+                let logged = self.records.pop_front().zip(to_log);
                 RecorderProgress::Recorded(
-                    told.map(|(record, before)| lines::change(sync, &record.subject, &before, &record.shown)),
+                    logged
+                        .map(|(record, before)| lines::change(sync, &record.subject, &before, &record.shown)),
                 )
             }
         }
@@ -125,31 +128,32 @@ impl AuditRecorder {
 }
 
 impl ChangeRecord {
-    /// Computes what becomes of the bucket, and what is to be told once that is stored.
-    fn note(
+    /// Computes the bucket's new content, and the entry to log once it is stored.
+    fn updated_bucket(
         &self,
-        place: &AuditedChange,
+        key: &AuditedChange,
         bucket: Option<&[u8]>,
         plans: &PlanTable,
         now: Micros,
     ) -> Change<Option<AuditEntry>> {
-        let Noting { value, tell, told_since } = match &self.kind {
-            ChangeStage::Intended(before, asked_at) => place.intend(bucket, before, *asked_at, now),
-            ChangeStage::Confirmed(before, asked_at) => place.confirm(bucket, before, *asked_at, now),
-            ChangeStage::Seen => place.see(bucket, now),
+        let DedupUpdate { value, to_log, logged_since } = match &self.kind {
+            ChangeStage::Intended(before, asked_at) => key.intend(bucket, before, *asked_at, now),
+            ChangeStage::Confirmed(before, asked_at) => key.confirm(bucket, before, *asked_at, now),
+            ChangeStage::Seen => key.see(bucket, now),
         };
-        let tell = match (tell, told_since) {
+        let to_log = match (to_log, logged_since) {
             (Some(before), Some(old_plan)) => Some(before.rebased(old_plan, &self.shown, plans)),
-            (tell, _) => tell,
+            (to_log, _) => to_log,
         };
         match value {
-            Some(value) => Change::Write(value, tell),
-            None => Change::Keep(tell),
+            Some(value) => Change::Write(value, to_log),
+            None => Change::Keep(to_log),
         }
     }
 }
 
-/// Returns what Clerk shows at the end: somebody may have written it who never heard that it was done.
+/// Returns the records at the end of a sync: another sync may have written them without getting Clerk's
+/// response.
 fn seen(sync: &PlanSync) -> impl Iterator<Item = ChangeRecord> {
     let in_line = sync.subjects.iter().filter(|subject| subject.end() == Some(SubjectStatus::InSync));
     in_line.filter_map(|subject| {

@@ -1,4 +1,4 @@
-//! Whose a subscription is.
+//! Determines the owner of a subscription.
 
 mod claims;
 mod note;

@@ -1,25 +1,25 @@
-//! What is noted on a subscription of what its Checkout Session says, so that the session need not be read
-//! again.
+//! Notes that store the owner, as a Checkout Session names it, in the subscription's metadata, so that the
+//! session need not be read again.
 //!
-//! A note only caches: it counts as much as the session's own words do. It stands under keys of our own, on
-//! the subscription alone, and nothing is ever written under the keys that the configuration names.
+//! A note is a cache: it has the precedence of the session. It uses Tollgate's own keys, is written only to
+//! subscriptions, and nothing is ever written under the configured keys.
 
 use crate::config::SubjectKeys;
 use crate::config::note_keys::{FORMER_MARK_KEY, OWNER_FROM_KEY, OWNER_KEY};
 use crate::ids::Subject;
 use crate::stripe::object::Metadata;
 
-/// Where in a Checkout Session somebody is named.
+/// The member of a Checkout Session that names the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoteSource {
-    /// In its metadata, which the seller's server writes.
+    /// The metadata, which the merchant's server writes.
     SessionMetadata,
-    /// In its `client_reference_id`, which the payer may have chosen.
+    /// The `client_reference_id`, which the payer may have chosen.
     Reference,
 }
 
 impl NoteSource {
-    /// As it is noted.
+    /// Returns the source's name in the note.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             NoteSource::SessionMetadata => "session_metadata",
@@ -28,21 +28,20 @@ impl NoteSource {
     }
 }
 
-/// A note on a subscription.
+/// A note in a subscription's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OwnerNote {
-    /// Whom the session names.
+    /// The subject that the session names.
     pub(crate) subject: Subject,
-    /// Where.
+    /// The member of the session that names it.
     pub(crate) source: NoteSource,
 }
 
 impl OwnerNote {
-    /// Reads the note in a subscription's metadata. Half a note, or one with words that Tollgate does not
-    /// write, is none.
+    /// Reads the note in a subscription's metadata; `None` if there is none.
     ///
     /// # Errors
-    /// The key of ours whose value cannot be read.
+    /// The key whose value is missing or not one that Tollgate writes.
     pub(crate) fn read(metadata: &Metadata) -> Result<Option<Self>, &'static str> {
         let value = |key| metadata.get(key).filter(|value| !value.is_empty());
         let Some(subject) = value(OWNER_KEY) else { return Ok(None) };
@@ -53,28 +52,28 @@ impl OwnerNote {
     }
 }
 
-/// What the release before noted: the mark says that a payer's own choice stands under the configured keys.
+/// A note of an earlier release: a mark that the subject under the configured keys was chosen by the payer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FormerNote<'a> {
-    /// What the session says now, if it was read and has a `client_reference_id` of ours: then only that is
-    /// the note, and another id beside the mark was set by the seller later.
+    /// The subject in the session's `client_reference_id`, if the session was read. If so, only this id is
+    /// part of the note, and the merchant set any other id later.
     reference: Option<&'a Subject>,
 }
 
 impl<'a> FormerNote<'a> {
-    /// Reads the former note in a subscription's metadata, if they carry the mark. `reference` is what the
-    /// session's `client_reference_id` names, if that was read.
+    /// Reads the earlier release's note, if the metadata has the mark. `reference` is the subject in the
+    /// session's `client_reference_id`, if that was read.
     pub(crate) fn read(metadata: &Metadata, reference: Option<&'a Subject>) -> Option<Self> {
         let marked = metadata.get(FORMER_MARK_KEY) == Some(NoteSource::Reference.as_str());
         marked.then_some(FormerNote { reference })
     }
 
-    /// Returns whether this value under a configured key belongs to the note, and not to the seller.
+    /// Returns whether this value under a configured key is part of the note, and not set by the merchant.
     pub(crate) fn has(self, value: &str) -> bool {
         self.reference.is_none_or(|reference| reference.as_str() == value)
     }
 
-    /// Returns the keys that are to go with it.
+    /// Returns the keys to remove with the note.
     fn keys<'k>(self, metadata: &Metadata, keys: &'k SubjectKeys) -> Vec<&'k str> {
         let is_noted = |key: &&String| {
             metadata.get(key).is_some_and(|value| self.has(value) && Subject::parse(value).is_ok())
@@ -84,18 +83,18 @@ impl<'a> FormerNote<'a> {
     }
 }
 
-/// A change of what is noted on a subscription.
+/// A change of the note on a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NoteChange {
-    /// What is noted then; `None` if what is noted is not what the session says, and that is nothing.
+    /// The new note; `None` removes a note because the session names no subject.
     pub(crate) note: Option<OwnerNote>,
-    /// Keys that are removed.
+    /// The keys of an earlier release's note to remove.
     removed: Vec<String>,
 }
 
 impl NoteChange {
-    /// Returns the change to `wanted`, from a note and what the release before noted; `None` if there is
-    /// nothing to change.
+    /// Returns the change from the present note and an earlier release's note to `wanted`; `None` if nothing
+    /// changes.
     pub(crate) fn new(
         metadata: &Metadata,
         keys: &SubjectKeys,
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_note_or_one_in_other_words_is_none() {
+    fn an_incomplete_or_unknown_note_is_an_error() {
         let user = ("tollgate_owner", "user_1");
         let from = |value| ("tollgate_owner_from", value);
         let session =

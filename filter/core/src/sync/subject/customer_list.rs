@@ -1,57 +1,56 @@
-//! The list of customers that Clerk should show of a subject, given the one it shows and what was read at
+//! Computes the list of customers in a subject's record from the present list and from what was read at
 //! Stripe.
 //!
-//! Clerk knows no compare-and-set, and another gateway may write between a read and a write. A customer that
-//! is taken off the list at the moment in which it gets a subscription must not be lost, even if the gateway
-//! that took it off dies there. So whatever is taken off stands among the removed from then on, in the same
-//! write; every sync reads the removed too; and a later write strikes out those that were still found without
-//! a subscription then.
+//! Clerk has no compare-and-set, and another gateway may write between a read and a write. A customer that is
+//! removed from the list just when it gets a subscription must not be lost, even if the gateway that removed
+//! it dies at that moment. So the same write adds removed customers to a second list, every sync reads the
+//! customers of both lists, and a later write deletes those that still have no subscription.
 
 use crate::clerk::metadata::Record;
 use crate::ids::CustomerId;
 use crate::sorted::SortedSet;
 
-/// How many customers are listed for a subject.
+/// The maximum number of customers in a subject's list.
 pub(crate) const CUSTOMERS_MAX: usize = 20;
 
-/// What was read at Stripe of the customers of a subject.
+/// The customers of a subject, as read from Stripe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeldCustomers {
-    /// Those with a live subscription of the subject; the surest claim first.
+    /// The customers with a live subscription of the subject, those with the strongest claim first.
     pub(crate) live: Vec<CustomerId>,
-    /// All that were read.
+    /// All customers whose subscriptions were read.
     pub(crate) read: SortedSet<CustomerId>,
 }
 
 impl HeldCustomers {
-    /// Returns whether there are more than are listed.
+    /// Returns whether the subject has more paying customers than a record lists.
     pub(crate) fn too_many(&self) -> bool {
         self.live.len() > CUSTOMERS_MAX
     }
 
-    /// Returns the record to aim at: `shown` by Clerk, with `plan` and the rest already as they should be in
-    /// `target`.
+    /// Returns the target with both lists updated. `shown` is Clerk's present record; all other members of
+    /// `target` are final.
     ///
-    /// The list alone is reason to write when a customer is missing on it, or when it is too long, as when
-    /// many were added side by side. Striking out is not otherwise: that is done along with whatever else is
-    /// written, so that the same truth twice is written once.
-    pub(crate) fn lists(&self, shown: &Record, target: Record) -> Record {
+    /// The lists alone cause a write only if a customer is missing, or if the list is too long because
+    /// several were added concurrently. Otherwise customers are removed only along with another change, so
+    /// that a second sync with the same state writes nothing.
+    pub(crate) fn update_lists(&self, shown: &Record, target: Record) -> Record {
         let live: SortedSet<CustomerId> = self.live.iter().take(CUSTOMERS_MAX).cloned().collect();
-        let without: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
+        let without_subscription: SortedSet<CustomerId> = self.read.difference(&live).cloned().collect();
         let adds = !live.is_subset(&shown.customers);
         let too_long = shown.customers.len() > CUSTOMERS_MAX;
-        let taken_off: SortedSet<CustomerId> = match adds || too_long {
-            true => shown.customers.intersection(&without).cloned().collect(),
+        let newly_removed: SortedSet<CustomerId> = match adds || too_long {
+            true => shown.customers.intersection(&without_subscription).cloned().collect(),
             false => SortedSet::default(),
         };
-        let kept = shown.customers.difference(&taken_off).cloned();
+        let kept = shown.customers.difference(&newly_removed).cloned();
         let target =
             Record { customers: kept.chain(live).collect(), removed: shown.removed.clone(), ..target };
         if target == *shown {
             return target;
         }
-        let unsettled = shown.removed.difference(&self.read).cloned();
-        Record { removed: unsettled.chain(taken_off).collect(), ..target }
+        let not_read = shown.removed.difference(&self.read).cloned();
+        Record { removed: not_read.chain(newly_removed).collect(), ..target }
     }
 }
 
@@ -72,37 +71,47 @@ mod tests {
     }
 
     #[test]
-    fn customers_come_and_go_together() {
+    fn customers_are_added_and_removed_in_one_write() {
         let cases = [
             ("nothing new", ("a b", ""), ("a b", "a b"), ("a b", "")),
-            ("one that has ended stays until another comes", ("a b", ""), ("a", "a b"), ("a b", "")),
-            ("one comes, and those without go among the removed", ("a b", ""), ("c", "a b c"), ("c", "a b")),
+            ("an ended one stays until another is added", ("a b", ""), ("a", "a b"), ("a b", "")),
+            (
+                "one is added, and those without a subscription are removed",
+                ("a b", ""),
+                ("c", "a b c"),
+                ("c", "a b"),
+            ),
             ("one that was not read stays", ("a b", ""), ("c", "a c"), ("b c", "a")),
-            ("one that was removed lives", ("a", "b"), ("a b", "a b"), ("a b", "")),
-            ("the removed alone are no reason to write", ("a", "b"), ("a", "a b"), ("a", "b")),
-            ("they are struck out along with another write", ("a", "b"), ("c", "a b c"), ("c", "a")),
+            ("a removed one has a live subscription", ("a", "b"), ("a b", "a b"), ("a b", "")),
+            ("removed customers alone cause no write", ("a", "b"), ("a", "a b"), ("a", "b")),
+            (
+                "removed customers are deleted along with another change",
+                ("a", "b"),
+                ("c", "a b c"),
+                ("c", "a"),
+            ),
         ];
         for (why, shown, read, want) in cases {
             let shown = record(shown.0, shown.1);
-            let got = holders(read.0, read.1).lists(&shown, Record::default());
+            let got = holders(read.0, read.1).update_lists(&shown, Record::default());
             assert_eq!(got, record(want.0, want.1), "{why}");
         }
     }
 
     #[test]
-    fn the_removed_are_struck_out_when_the_plan_is_written() {
+    fn removed_customers_are_deleted_when_the_plan_is_written() {
         let target = Record { plan: Some("pro".to_owned()), ..Record::default() };
-        let got = holders("a", "a b").lists(&record("a", "b"), target.clone());
+        let got = holders("a", "a b").update_lists(&record("a", "b"), target.clone());
         assert_eq!(got, Record { customers: set("a"), ..target });
     }
 
     #[test]
-    fn only_the_surest_are_listed() {
+    fn only_the_strongest_claims_are_listed() {
         let live: Vec<CustomerId> =
             (0..30).rev().map(|n| CustomerId::parse(&format!("cus_{n:02}")).unwrap()).collect();
         let holders = HeldCustomers { read: live.iter().cloned().collect(), live };
         assert!(holders.too_many());
-        let got = holders.lists(&Record::default(), Record::default());
+        let got = holders.update_lists(&Record::default(), Record::default());
         assert_eq!(got.customers.len(), CUSTOMERS_MAX);
         assert!(got.customers.contains(&CustomerId::parse("cus_29").unwrap()));
     }

@@ -1,4 +1,4 @@
-//! The sync of one subject: what Clerk's record should show, and the rounds until it does.
+//! The sync of one subject: computes the target of Clerk's record and writes it, in rounds.
 
 mod customer_list;
 mod paid_plans;

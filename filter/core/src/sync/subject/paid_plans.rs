@@ -1,21 +1,22 @@
-//! What each subscription granted when it was last paid: read from a record, and noted in it.
+//! Reads and writes the plans that subscriptions granted when they were last paid.
 //!
-//! The granting subscription's stands in `paid_plan`, that of the subject's other late subscriptions in
-//! `paid_plans`: one that is past due may come to grant after another one has ended, and its price may have
-//! been changed since. Costs no request, and a write only where such a subscription is new.
+//! The record stores the granting subscription's plan in `paid_plan`, and those of the subject's other
+//! past-due subscriptions in `paid_plans`. A past-due subscription may become the granting one after another
+//! has ended, and its price may have changed since it was paid. This costs no request, and a write only for a
+//! new subscription.
 
 use crate::clerk::metadata::{PlanOf, Record};
 use crate::ids::SubscriptionId;
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::sorted::SortedMap;
 
-/// How many subscriptions are noted beside the granting one.
+/// The maximum number of subscriptions in `paid_plans`.
 const PAID_PLANS_MAX: usize = 20;
 
-/// Returns what is on record, as far as this document has the plans.
+/// Returns the last paid plans in the record, as far as the configuration has them.
 ///
-/// Of the granting subscription the plan itself says it where the record shows it as paid, and where nothing
-/// else was noted: a release that does not know the note may have written that plan.
+/// For the granting subscription, the record's plan itself counts if the record shows it as paid, or if there
+/// is no `paid_plan`, because a release without that member may have written the record.
 pub(crate) fn on_record(plans: &PlanTable, shown: &Record) -> SortedMap<SubscriptionId, Rank> {
     let known = |name: Option<&str>| match plans.recorded(name) {
         RecordedPlan::Known(rank) => Some(rank),
@@ -42,24 +43,25 @@ pub(crate) fn is_paid(shown: &Record) -> bool {
     matches!(shown.subscription.status.as_deref(), Some("active" | "trialing"))
 }
 
-/// Returns the target of a record, with what is to be noted. `late` are the subject's late subscriptions, the
-/// surest first; of those that were not read, which `is_unread` tells, nothing is known to have ended.
-pub(crate) fn noted<'a>(
+/// Returns the target record with its last paid plans. `past_due` are the subject's past-due subscriptions,
+/// those with the strongest claim first. Entries of subscriptions that were not read, according to
+/// `is_not_read`, are kept.
+pub(crate) fn with_paid_plans<'a>(
     plans: &PlanTable,
     shown: &'a Record,
     target: Record,
     paid: &SortedMap<SubscriptionId, Rank>,
-    late: impl Iterator<Item = &'a SubscriptionId>,
-    is_unread: impl Fn(&SubscriptionId) -> bool,
+    past_due: impl Iterator<Item = &'a SubscriptionId>,
+    is_not_read: impl Fn(&SubscriptionId) -> bool,
 ) -> Record {
-    // A name that this document does not have stays as it is.
+    // The name of a plan that is not in the configuration is kept.
     let name = |id: &SubscriptionId| match paid.get(id) {
         Some(rank) => Some(plans.get(*rank).name.clone()),
         None => shown.paid(id).map(str::to_owned),
     };
     let mut paid_plans = SortedMap::default();
-    let unread = shown.paid_plans.keys().filter(|id| is_unread(id));
-    for id in late.chain(unread).filter(|id| target.granted_by.as_ref() != Some(*id)) {
+    let not_read = shown.paid_plans.keys().filter(|id| is_not_read(id));
+    for id in past_due.chain(not_read).filter(|id| target.granted_by.as_ref() != Some(*id)) {
         if let Some(plan) = name(id).filter(|_| paid_plans.len() < PAID_PLANS_MAX) {
             paid_plans.insert(id.clone(), plan);
         }

@@ -1,4 +1,4 @@
-//! What the sync of one subject asks of Stripe and Clerk.
+//! Requests of the sync of one subject to Stripe and Clerk.
 
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
@@ -8,16 +8,16 @@ use crate::sync::api_request::{
 };
 use crate::sync::error::SyncError;
 
-/// A request of the sync of one subject.
+/// A request of the sync of one subject to Stripe or Clerk.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SubjectRequest {
-    /// Clerk's record.
+    /// Reads Clerk's record.
     Record(ReadRecord),
-    /// A change of that record.
+    /// Writes Clerk's record.
     Write(WriteRecord),
     /// A page of a customer's subscriptions.
     Subscriptions(ListSubscriptions),
-    /// The subscription that the record says grants the plan.
+    /// The subscription that grants the plan according to the record.
     Recorded(RetrieveRecorded),
     /// A page of a subscription's items.
     Items(ListItems),
@@ -25,14 +25,14 @@ pub(crate) enum SubjectRequest {
     Sessions(ListSessions),
     /// A product.
     Product(RetrieveProduct),
-    /// What is owed for a subscription.
+    /// The open invoices of a subscription.
     OpenInvoices(ListOpenInvoices),
-    /// A note of what a Checkout Session says.
+    /// Stores the owner that a Checkout Session names.
     Note(NoteOwner),
 }
 
 impl SubjectRequest {
-    /// Returns whether it is to change Clerk's record.
+    /// Returns whether the request changes Clerk's record.
     pub(crate) fn is_write(&self) -> bool {
         matches!(self, SubjectRequest::Write(_))
     }
@@ -52,7 +52,7 @@ impl SubjectRequest {
         }
     }
 
-    /// Reads only whether the callout failed, of a sync that goes no further.
+    /// Checks only whether the callout failed. Used after the subject's sync has failed.
     ///
     /// # Errors
     /// As [`ApiRequest::read`].

@@ -1,4 +1,4 @@
-//! What was read at Stripe for one subject in one round, and what must be read yet.
+//! Data read from Stripe for one subject in one round, and the requests that are still missing.
 
 use super::paid_plans;
 use super::request::SubjectRequest;
@@ -17,60 +17,60 @@ use crate::sync::state::SyncState;
 use crate::time::Micros;
 use std::cmp::Reverse;
 
-/// What was read at Stripe in one round.
+/// The data read from Stripe in one round.
 #[derive(Debug, Default)]
 pub(crate) struct StripeState {
     /// The customers whose subscriptions were read.
     pub(crate) customers: SortedSet<CustomerId>,
-    /// Whether all that the record lists are among them.
+    /// Whether they include all customers in the record.
     pub(crate) complete: bool,
-    /// Those that have more subscriptions than were read.
+    /// The customers with more subscriptions than Tollgate reads.
     pub(crate) cut: SortedSet<CustomerId>,
-    /// All their subscriptions, of whichever subjects.
+    /// All their subscriptions, of any subject.
     pub(crate) subscriptions: SortedMap<SubscriptionId, Subscription>,
-    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    /// Subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: SortedSet<SubscriptionId>,
-    /// The customers of those.
+    /// The customers of unreadable subscriptions.
     pub(crate) partly_read: SortedSet<CustomerId>,
-    /// What is owed for those where it matters.
+    /// The open invoices of the subscriptions for which they matter.
     pub(crate) open_invoices: SortedMap<SubscriptionId, OpenInvoices>,
-    /// The items of subscriptions of which Stripe showed only a part, as far as they were read.
+    /// The items, as far as read, of subscriptions whose response contained only some of them.
     pub(crate) items: SortedMap<SubscriptionId, ReadItems>,
-    /// The recorded subscription, where it is of none of the customers.
+    /// The state of the recorded subscription, if it belongs to none of the customers.
     pub(crate) recorded: RecordedSubscription,
 }
 
-/// The items of one subscription, as far as they were read.
+/// The items of one subscription, as far as they have been read.
 #[derive(Debug, Default)]
 pub(crate) struct ReadItems {
     items: Vec<Item>,
-    unread: bool,
+    has_unreadable: bool,
 }
 
-/// What Stripe says of the subscription that Clerk says grants the plan.
+/// The state of the subscription that grants the plan according to Clerk's record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum RecordedSubscription {
-    /// It was not asked for.
+    /// It was not requested.
     #[default]
-    Unasked,
-    /// It is among those that were read.
+    NotRequested,
+    /// It was read.
     Read,
-    /// It is not known to this API key.
+    /// The API key's account does not have it.
     Unknown,
 }
 
-/// A subject, and what Clerk shows of it.
+/// A subject and its record in Clerk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account<'a> {
     pub(crate) subject: &'a Subject,
-    /// What Clerk shows of it.
+    /// The present record in Clerk.
     pub(crate) shown: &'a Record,
-    /// Whether the event names it in metadata.
+    /// Whether metadata names the subject, rather than only a payer's choice.
     pub(crate) trusted: bool,
 }
 
 impl StripeState {
-    /// Takes a page of a customer's subscriptions. Returns the request for the one after it.
+    /// Stores a page of a customer's subscriptions. Returns the request for the next page.
     pub(super) fn take_page(
         &mut self,
         findings: &mut SyncFindings,
@@ -94,8 +94,8 @@ impl StripeState {
         next.request()
     }
 
-    /// Takes what Stripe says of the recorded subscription. Returns the request for its customer's
-    /// subscriptions, of which there may be others.
+    /// Stores the response about the recorded subscription. Returns the request for its customer's other
+    /// subscriptions.
     pub(super) fn take_recorded(
         &mut self,
         findings: &mut SyncFindings,
@@ -126,7 +126,7 @@ impl StripeState {
         Some(ListSubscriptions::first(&customer, true))
     }
 
-    /// Returns the Checkout Sessions that must be read to know whose subscriptions these are.
+    /// Returns the requests for Checkout Sessions that are needed to determine owners.
     pub(crate) fn sessions_missing(
         &self,
         state: &SyncState,
@@ -135,17 +135,17 @@ impl StripeState {
         now: Micros,
     ) -> Vec<SubjectRequest> {
         let mut unclaimed = self.unclaimed(state, findings, now);
-        // First the one that grants the plan, which is always read: that there are many others takes nothing away. Then
-        // the newest, for they are not noted yet.
+        // The sessions of the granting subscription come first and are always read, so that many others
+        // cannot remove the plan. Then come the newest, because they have no note yet.
         let order = |subscription: &&Subscription| {
             (account.shown.granted_by.as_ref() != Some(&subscription.id), Reverse(subscription.created_s))
         };
         unclaimed.sort_by_key(order);
-        let requests = findings.ask_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref());
+        let requests = findings.request_sessions(unclaimed.into_iter(), account.shown.granted_by.as_ref());
         requests.into_iter().map(SubjectRequest::Sessions).collect()
     }
 
-    /// Returns the live subscriptions whose sessions were not read, though they say more than what was.
+    /// Returns the live subscriptions without a known owner whose sessions were not read.
     pub(super) fn unclaimed(
         &self,
         state: &SyncState,
@@ -156,7 +156,7 @@ impl StripeState {
         live.filter(|subscription| findings.claims(state, subscription, now).needs_session).collect()
     }
 
-    /// Returns what else must be read to know the plan of the account.
+    /// Returns the other requests that are needed to determine the plan of the account.
     pub(crate) fn details_missing(
         &self,
         state: &SyncState,
@@ -165,16 +165,17 @@ impl StripeState {
         now: Micros,
     ) -> Vec<SubjectRequest> {
         let owned = self.owned(state, findings, account.subject, now);
-        // Those whose session is yet to be read may turn out to be the subject's: asked for side by side with it.
-        let mut unread = self.unclaimed(state, findings, now);
-        unread.retain(|subscription| findings.session_asked(&subscription.id));
-        let may_be: SortedMap<_, _> = owned
+        // Subscriptions whose sessions are being read may belong to the subject, so their details are
+        // requested in parallel.
+        let mut unclaimed = self.unclaimed(state, findings, now);
+        unclaimed.retain(|subscription| findings.session_requested(&subscription.id));
+        let may_be_owned: SortedMap<_, _> = owned
             .into_iter()
             .map(|(subscription, _)| subscription)
-            .chain(unread)
+            .chain(unclaimed)
             .map(|subscription| (&subscription.id, subscription))
             .collect();
-        let subscriptions: Vec<_> = may_be.values().copied().collect();
+        let subscriptions: Vec<_> = may_be_owned.values().copied().collect();
         let products = state.products.fresh(now);
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -190,33 +191,33 @@ impl StripeState {
         products.chain(invoices).chain(items).collect()
     }
 
-    /// Takes a page of items. Returns the request for the one after it.
+    /// Stores a page of items. Returns the request for the next page.
     pub(crate) fn take_items(&mut self, request: ListItems, page: Option<ItemsPage>) -> Option<ListItems> {
         let subscription = request.subscription.clone();
         let mut read = self.items.remove(&subscription).unwrap_or_default();
-        // Without it the subscription is gone in this moment, and what was shown of it stands.
+        // Stripe no longer has the subscription; the items that it returned before are kept.
         let Some(page) = page else {
             self.items.insert(subscription, read);
             return None;
         };
         let next = request.next(&page);
         read.items.extend(page.items);
-        read.unread |= page.unread;
+        read.has_unreadable |= page.unreadable;
         if next.is_none()
             && let Some(known) = self.subscriptions.get_mut(&subscription)
         {
-            known.take_items(std::mem::take(&mut read.items), read.unread, !page.has_more);
+            known.take_items(std::mem::take(&mut read.items), read.has_unreadable, !page.has_more);
         }
         self.items.insert(subscription, read);
         next
     }
 
-    /// Returns the request for the recorded subscription, where it is none of those that were read. Nothing
-    /// may take its place before it is known where it stands.
+    /// Returns the request for the recorded subscription if it was not read yet. No other subscription may
+    /// replace it before its status is known.
     pub(crate) fn recorded_missing(&self, shown: &Record) -> Option<SubjectRequest> {
         let id = shown.granted_by.as_ref()?;
         let is_known = self.subscriptions.contains_key(id) || self.unreadable.contains(id);
-        let is_missing = !is_known && self.recorded == RecordedSubscription::Unasked;
+        let is_missing = !is_known && self.recorded == RecordedSubscription::NotRequested;
         is_missing.then(|| SubjectRequest::Recorded(RetrieveRecorded(id.clone())))
     }
 
@@ -226,7 +227,7 @@ impl StripeState {
         is_unreadable || self.recorded == RecordedSubscription::Unknown
     }
 
-    /// Returns the subject's subscriptions, and how each is known to be its own.
+    /// Returns the subject's subscriptions, each with the claim that makes the subject its owner.
     pub(super) fn owned(
         &self,
         state: &SyncState,
@@ -242,9 +243,9 @@ impl StripeState {
         all.filter_map(|subscription| Some((subscription, owner(subscription)?))).collect()
     }
 
-    /// Returns whether there are more subscriptions than were read of a customer that the seller's word
-    /// connects with the subject. What a stranger's customer holds beyond that is left out: it could only
-    /// have given something.
+    /// Returns whether a customer that the merchant's metadata links to the subject has more subscriptions
+    /// than Tollgate reads. Other customers do not count: their additional subscriptions could only have
+    /// granted something.
     pub(crate) fn is_cut_for(
         &self,
         state: &SyncState,
@@ -255,12 +256,12 @@ impl StripeState {
         let mut cut = self.subscriptions.values().filter(|found| self.cut.contains(&found.customer));
         cut.any(|subscription| {
             let claims = findings.claims(state, subscription, now);
-            claims.everyone().any(|named| named.via == Via::Metadata && named.subject == *subject)
+            claims.all_named().any(|named| named.via == Via::Metadata && named.subject == *subject)
         })
     }
 }
 
-/// Returns what the record says of the plan and what granted it.
+/// Returns the recorded plan and the members about the subscription that granted it.
 pub(super) fn recorded<'a>(state: &SyncState, shown: &'a Record) -> Recorded<'a> {
     Recorded {
         plan: state.plans.recorded(shown.plan.as_deref()),

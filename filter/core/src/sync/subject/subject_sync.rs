@@ -1,15 +1,14 @@
-//! Brings Clerk's record of one subject in line with Stripe, in rounds.
+//! Syncs Clerk's record of one subject with Stripe, in rounds.
 //!
-//! Each round reads, at Stripe, every customer that the record lists, holds what was read against Clerk's
-//! latest answer, and writes what differs. It is done when nothing does. So whoever writes also checks, with
-//! reads that began after the write: whatever others wrote meanwhile, the last one to write sees what came of
-//! it.
+//! Each round reads all customers of the record from Stripe, compares the result with Clerk's latest
+//! response, and writes the differences. The sync is done when there are none. So every writer checks its
+//! write with reads that started after it: even with concurrent writers, the last one sees the final state.
 //!
 //! ```text
 //! ReadingClerk ─▶ ReadingStripe ─▶ Writing ─▶ ReadingStripe …        (another round, at most four)
 //!                      │  └──────▶ Noting ──▶ Done: in sync
 //!                      └─────────▶ Done: in sync, or Clerk does not have the subject
-//! Failed: from anywhere; what comes of a write is still taken.
+//! Failed: from any state; the response to a write in progress is still handled.
 //! ```
 
 use super::request::SubjectRequest;
@@ -27,67 +26,67 @@ use crate::sync::state::SyncState;
 use crate::time::Micros;
 use std::time::Duration;
 
-/// How many rounds one sync takes at most. Only others' writes make a third one necessary.
+/// The maximum number of rounds of one sync. Only concurrent writers make a third one necessary.
 const ROUNDS_MAX: usize = 4;
 
-/// How many customers of one subject are read. A record of ours lists fewer.
+/// The maximum number of customers to read for one subject. Tollgate's records list fewer.
 const CUSTOMERS_READ_MAX: usize = 64;
 
-/// For how long after a subscription was made its subject may be unknown to Clerk and still be waited for.
+/// The maximum age of a subscription whose subject is missing in Clerk at which the sync fails, to be
+/// retried.
 const SUBJECT_AWAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The sync of one subject.
 #[derive(Debug)]
 pub(crate) struct SubjectSync {
     pub(crate) subject: Subject,
-    /// Whether anything but a `client_reference_id` names it.
+    /// Whether something other than a `client_reference_id` names the subject.
     trusted: bool,
-    /// The customers that the event is about: always read.
-    about: SortedSet<CustomerId>,
-    /// Customers that were read before.
-    also: SortedSet<CustomerId>,
-    /// Clerk's latest answer; `None` if Clerk does not have the subject.
+    /// The event's customers, which are always read.
+    event_customers: SortedSet<CustomerId>,
+    /// Customers that were read in earlier rounds.
+    earlier_customers: SortedSet<CustomerId>,
+    /// The record in Clerk's latest response; `None` if Clerk does not have the subject.
     record: Option<Record>,
-    /// When the question began that it answers.
+    /// The time of the request for that response.
     asked_at: Micros,
     round: usize,
     phase: Phase,
-    /// How many answers are outstanding.
+    /// The number of requests without a response.
     outstanding: usize,
     stripe: StripeState,
-    /// What was written, if Clerk confirms it.
+    /// The change that is being written, until Clerk confirms it.
     pub(crate) writing: Option<RecordChange>,
     written_at: Option<Micros>,
-    /// A subscription sells nothing known that could change the plan, and the configuration asks to wait for
-    /// it.
+    /// Whether a subscription with an unmapped price could change the plan, and `unmapped_price` is `retry`.
     pub(crate) awaits_mapping: bool,
-    /// What was written and is not in the audit yet.
+    /// Confirmed changes that are not in the audit yet.
     pub(crate) changes: Vec<RecordChange>,
-    /// Whether anything was written.
+    /// Whether the record was changed.
     pub(crate) changed: bool,
 }
 
+/// The phase of a subject's sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Clerk is asked for the record.
+    /// Reading Clerk's record.
     ReadingClerk,
-    /// Stripe is asked for subscriptions, and for what they depend on.
+    /// Reading subscriptions and their dependencies from Stripe.
     ReadingStripe,
-    /// Clerk is told, and side by side what a session says is noted at Stripe.
+    /// Writing Clerk's record and, in parallel, notes at Stripe.
     Writing,
-    /// Clerk shows what it should, and what a session says is noted at Stripe: nothing depends on what comes
-    /// of it.
+    /// Writing notes at Stripe; Clerk's record is in sync, and a failed note does not matter.
     Noting,
-    /// There is nothing left to do.
+    /// The sync is done.
     Done(SubjectStatus),
-    /// Something failed.
+    /// A request failed.
     Failed,
 }
 
-/// How the sync of a subject ended.
+/// The result of a subject's sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectStatus {
-    /// Clerk shows what Stripe says.
+    /// Clerk's record agrees with Stripe.
     InSync,
     /// Clerk does not have the subject.
     Gone,
@@ -96,25 +95,25 @@ pub enum SubjectStatus {
 /// A change of a subject's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordChange {
-    /// What Clerk showed before.
+    /// The record before the change.
     pub from: Record,
-    /// What it was told to show; once it was written, what Clerk showed then.
+    /// The record to write; after the write, the record in Clerk's response.
     pub to: Record,
-    /// When Clerk was asked for what it showed before.
+    /// The time of the request for `from`.
     pub asked_at: Micros,
 }
 
 impl SubjectSync {
-    /// Begins the sync of a subject that was named. Asks Clerk first: what is read at Stripe has to be newer
-    /// than what it is compared with.
+    /// Creates the sync of a named subject. Also returns its first request, which reads Clerk: data from
+    /// Stripe must be newer than the record that it is compared with.
     pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
         let request = SubjectRequest::Record(ReadRecord(subject.clone()));
         let sync = SubjectSync {
             subject,
             trusted: via == Via::Metadata,
-            about: SortedSet::default(),
-            also: SortedSet::default(),
+            event_customers: SortedSet::default(),
+            earlier_customers: SortedSet::default(),
             record: None,
             asked_at: now,
             round: 0,
@@ -130,7 +129,7 @@ impl SubjectSync {
         (sync, request)
     }
 
-    /// Returns how it ended, once it has.
+    /// Returns the result once the sync is done.
     pub(crate) fn end(&self) -> Option<SubjectStatus> {
         match self.phase {
             Phase::Done(end) => Some(end),
@@ -138,49 +137,48 @@ impl SubjectSync {
         }
     }
 
-    /// Goes no further: something failed. What comes of a write is still taken.
+    /// Stops the sync after an error. The response to a write in progress is still handled.
     pub(crate) fn fail(&mut self) {
         self.phase = Phase::Failed;
     }
 
-    /// Returns whether there is nothing left to do, or something failed.
+    /// Returns whether the sync is done or has failed.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Done(_) | Phase::Failed)
     }
 
-    /// Returns the plan that Clerk shows.
+    /// Returns the plan in Clerk's record.
     pub(crate) fn plan(&self) -> Option<&str> {
         self.record.as_ref()?.plan.as_deref()
     }
 
-    /// Clerk's latest answer.
+    /// Returns the record in Clerk's latest response.
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
     }
 
-    /// Returns the subscription that grants that plan, as Clerk has it.
+    /// Returns the granting subscription in Clerk's record.
     pub(crate) fn granted_by(&self) -> Option<&SubscriptionId> {
         self.record()?.granted_by.as_ref()
     }
 
-    /// Returns the customer that pays for it, as far as that was read; else one that is listed.
+    /// Returns the granting subscription's customer if it was read, otherwise a customer in the record.
     pub(crate) fn payer(&self, record: &Record) -> Option<CustomerId> {
         let granting = record.granted_by.as_ref().and_then(|id| self.stripe.subscriptions.get(id));
         let granting = granting.map(|subscription| &subscription.customer);
         granting.or_else(|| record.customers.first()).cloned()
     }
 
-    /// It is named once more.
+    /// Handles another claim that names the subject.
     pub(crate) fn also_named(&mut self, via: Via) {
         self.trusted |= via == Via::Metadata;
     }
 
-    /// Begins the first round, once it is known which customers the event is about, and which of their
-    /// subscriptions are past due.
+    /// Starts the first round, once the event's customers and their past-due subscriptions are known.
     ///
     /// # Errors
-    /// See [`SyncError`].
-    pub(crate) fn settle(
+    /// [`SyncError`] if there is nothing to read and the comparison fails.
+    pub(crate) fn start_rounds(
         &mut self,
         state: &SyncState,
         findings: &mut SyncFindings,
@@ -188,47 +186,54 @@ impl SubjectSync {
         customers: &SortedSet<CustomerId>,
         past_due: &SortedSet<SubscriptionId>,
     ) -> Result<Vec<SubjectRequest>, SyncError> {
-        self.about.clone_from(customers);
+        self.event_customers.clone_from(customers);
         let none = SortedSet::default();
-        let owing = match state.settings.past_due {
+        let with_invoices = match state.settings.past_due {
             PastDue::Revoke => &none,
             PastDue::Keep | PastDue::Grace(_) => past_due,
         };
-        let requests = self.begin_round(owing)?;
-        // Somebody who is only named, and of whom neither Stripe nor Clerk knows any customer.
+        let requests = self.begin_round(with_invoices)?;
+        // Neither Stripe nor Clerk has a customer of the subject.
         if requests.is_empty() { self.advance(state, findings, now) } else { Ok(requests) }
     }
 
-    /// Asks for the subscriptions of all customers, and side by side for what is owed for those of which it
-    /// is known that it matters. In the first round an id of the other mode is an error for those that the
-    /// event is about, for then the API key is wrong.
-    fn begin_round(&mut self, owing: &SortedSet<SubscriptionId>) -> Result<Vec<SubjectRequest>, SyncError> {
+    /// Requests the subscriptions of all customers and, in parallel, the open invoices of subscriptions for
+    /// which they are known to matter. In the first round, an event's customer of the other mode is an error,
+    /// because then the API key is wrong.
+    fn begin_round(
+        &mut self,
+        with_invoices: &SortedSet<SubscriptionId>,
+    ) -> Result<Vec<SubjectRequest>, SyncError> {
         self.round = self.round.saturating_add(1);
         if self.round > ROUNDS_MAX {
             return Err(SyncError::Unsettled);
         }
         let strict = self.round == 1;
         let customers = self.customers_to_read();
-        let page = |customer| ListSubscriptions::first(customer, !(strict && self.about.contains(customer)));
+        let page = |customer| {
+            ListSubscriptions::first(customer, !(strict && self.event_customers.contains(customer)))
+        };
         let pages = customers.iter().map(page).map(SubjectRequest::Subscriptions);
-        let invoices = owing.iter().cloned().map(ListOpenInvoices).map(SubjectRequest::OpenInvoices);
+        let invoices = with_invoices.iter().cloned().map(ListOpenInvoices).map(SubjectRequest::OpenInvoices);
         let requests: Vec<_> = pages.chain(invoices).collect();
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let complete = listed.clone().all(|customer| customers.contains(customer));
-        self.also.extend(customers.iter().cloned());
+        self.earlier_customers.extend(customers.iter().cloned());
         self.stripe = StripeState { customers, complete, ..StripeState::default() };
         self.phase = Phase::ReadingStripe;
         self.outstanding = requests.len();
         Ok(requests)
     }
 
-    /// Returns the customers to read: first those that the event is about, then those that the record lists.
-    /// Neither may be missed because of any number of others.
+    /// Returns the customers to read: first the event's, then those of the record, so that neither can be
+    /// displaced by others.
     fn customers_to_read(&self) -> SortedSet<CustomerId> {
         let listed = self.record.iter().flat_map(|record| &record.customers);
         let removed = self.record.iter().flat_map(|record| &record.removed);
         let mut customers = SortedSet::default();
-        for customer in self.about.iter().chain(listed).chain(removed).chain(&self.also) {
+        for customer in
+            self.event_customers.iter().chain(listed).chain(removed).chain(&self.earlier_customers)
+        {
             if customers.len() < CUSTOMERS_READ_MAX {
                 customers.insert(customer.clone());
             }
@@ -236,11 +241,11 @@ impl SubjectSync {
         customers
     }
 
-    /// Takes the outcome of a request, and returns what to ask next: nothing while others are outstanding, or
-    /// at the end.
+    /// Handles the outcome of a request. Returns the next requests: none while others are in progress, or at
+    /// the end.
     ///
     /// # Errors
-    /// See [`SyncError`].
+    /// [`SyncError`] of the request, or of the comparison after the last one.
     pub(crate) fn take(
         &mut self,
         state: &mut SyncState,
@@ -273,14 +278,14 @@ impl SubjectSync {
                 Ok(Vec::new())
             }
             Phase::Writing => {
-                let owing = self.stripe.open_invoices.keys().cloned().collect();
-                self.begin_round(&owing)
+                let with_invoices = self.stripe.open_invoices.keys().cloned().collect();
+                self.begin_round(&with_invoices)
             }
         }
     }
 
-    /// Reads the response to a request, and keeps what it says. Returns the request that follows from it at
-    /// once.
+    /// Reads and stores the response to a request. Returns the request that immediately follows from it, if
+    /// any.
     fn learn(
         &mut self,
         state: &mut SyncState,
@@ -301,7 +306,7 @@ impl SubjectSync {
             SubjectRequest::Recorded(request) => {
                 let response = request.read(settings, outcome)?;
                 let next = self.stripe.take_recorded(findings, request, response);
-                self.also.extend(next.iter().map(|request| request.customer.clone()));
+                self.earlier_customers.extend(next.iter().map(|request| request.customer.clone()));
                 return Ok(next.map(SubjectRequest::Subscriptions));
             }
             SubjectRequest::Items(request) => {
@@ -311,15 +316,15 @@ impl SubjectSync {
             SubjectRequest::Sessions(request) => {
                 let response = request.read(settings, outcome)?;
                 findings.learn_sessions(state, request, response);
-                findings.keep_silent_sessions(state, self.stripe.subscriptions.values(), now);
+                findings.cache_sessions_without_subject(state, self.stripe.subscriptions.values(), now);
             }
             SubjectRequest::Product(request) => {
                 let metadata = request.read(settings, outcome)?;
                 state.products.insert(request.0, metadata, now);
             }
             SubjectRequest::OpenInvoices(request) => {
-                let owed = request.read(settings, outcome)?;
-                self.stripe.open_invoices.insert(request.0, owed);
+                let invoices = request.read(settings, outcome)?;
+                self.stripe.open_invoices.insert(request.0, invoices);
             }
             SubjectRequest::Note(request) => {
                 let response = request.read(settings, outcome)?;
@@ -329,19 +334,19 @@ impl SubjectSync {
         Ok(None)
     }
 
-    /// Takes what Clerk shows, at the beginning or after a write.
+    /// Stores Clerk's record from the response to a read or a write.
     fn learn_record(&mut self, record: Option<Record>) {
-        // What Clerk shows after a write may be more than what was written: others write too.
+        // After a write, the record may contain more than what was written, because of concurrent writers.
         let written = self.writing.take().zip(record.as_ref());
         let written = written.map(|(change, shown)| RecordChange { to: shown.clone(), ..change });
-        // Clerk's answer to a write shows the record as it was when that arrived, or later.
+        // Clerk's response to a write shows the record at the time of the write or later.
         self.asked_at = self.written_at.take().unwrap_or(self.asked_at);
         self.changed |= written.is_some();
         self.changes.extend(written);
         self.record = record;
     }
 
-    /// Asks for what is missing; once nothing is, writes what differs.
+    /// Returns the missing reads; once there are none, returns the writes.
     fn advance(
         &mut self,
         state: &SyncState,
@@ -362,11 +367,11 @@ impl SubjectSync {
         }
         let target = self.stripe.target_record(state, findings, account, now);
         if self.record.is_none() {
-            let made = target.granting_since_s.map(Micros::from_secs);
-            if made.is_some_and(|made| now.since(made) < SUBJECT_AWAITED_FOR) {
+            let granting_since = target.granting_since_s.map(Micros::from_secs);
+            if granting_since.is_some_and(|since| now.since(since) < SUBJECT_AWAITED_FOR) {
                 return Err(SyncError::SubjectMissing);
             }
-            if made.is_some() {
+            if granting_since.is_some() {
                 findings.gone.insert(self.subject.clone());
             }
             self.phase = Phase::Done(SubjectStatus::Gone);

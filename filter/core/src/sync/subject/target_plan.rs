@@ -1,24 +1,25 @@
-//! Which plan a record should show, given what the subject's subscriptions grant and what the record shows.
+//! Computes the plan that a record should have from the plan that the subject's subscriptions grant and from
+//! the present record.
 
 use crate::clerk::metadata::{PlanOf, Record, SubscriptionNote};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::stripe::plan::{GrantedPlan, Resolution, Shown};
 use crate::time::Micros;
 
-/// How far what was read at Stripe may be believed to say all about the subject.
+/// The reliability and completeness of what was read at Stripe for a subject.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reliability {
-    /// Whether anything but a payer's own choice names the subject. Otherwise it may gain by what was read,
-    /// but not lose what came from elsewhere.
+    /// Whether something other than a payer's choice names the subject. Otherwise the result may raise the
+    /// plan, but not remove a plan of another origin.
     pub(crate) trusted: bool,
-    /// Whether all customers were read that the record lists. Otherwise nothing is taken away.
+    /// Whether all customers in the record were read. Otherwise no plan is lowered.
     pub(crate) complete: bool,
-    /// It is not known whether the subscription that granted the plan on record still grants it.
+    /// Whether it is unknown if the subscription that granted the recorded plan still grants it.
     pub(crate) recorded_is_unclear: bool,
 }
 
-/// Says what the record should show of the plan, and of the subscription that grants it. The rest stays as it
-/// is.
+/// Returns the record with the target plan and the members about the subscription that grants it. All other
+/// members are unchanged.
 pub(crate) fn target_plan(
     plans: &PlanTable,
     shown: &Record,
@@ -30,9 +31,10 @@ pub(crate) fn target_plan(
         GrantedPlan::AsRecorded => return as_recorded(shown, resolution),
     };
     let recorded = plans.recorded(shown.plan.as_deref());
-    // A release that reads the source has let Stripe raise the plan, and did not say from what.
-    let unread_before = shown.has_unread_source() && shown.granted_by.is_some() && shown.before().is_none();
-    let lowers = recorded.may_be_lowered_by(rank) && (!reliability.complete || unread_before);
+    // A release that supports the source let Stripe raise the plan, and did not store the plan before it.
+    let unknown_before =
+        shown.has_unsupported_source() && shown.granted_by.is_some() && shown.before().is_none();
+    let lowers = recorded.may_be_lowered_by(rank) && (!reliability.complete || unknown_before);
     if lowers || (reliability.recorded_is_unclear && recorded.may_be_worth(rank)) {
         return shown.clone();
     }
@@ -46,7 +48,7 @@ pub(crate) fn target_plan(
     match floor(shown, reliability.trusted) {
         None => granted,
         Some(floor) if raises(plans, floor, recorded, rank, shown) => {
-            let counts = plans.recorded(floor).is_above_default() || shown.has_unread_source();
+            let counts = plans.recorded(floor).is_above_default() || shown.has_unsupported_source();
             let plan = floor.unwrap_or(&plans.get(plans.default_rank()).name).to_owned();
             let before = resolution.granting.clone().map(|subscription| PlanOf { subscription, plan });
             Record { plan_before: before.filter(|_| counts), ..granted }
@@ -62,11 +64,12 @@ pub(crate) fn target_plan(
     }
 }
 
-/// Returns the plan that nothing read at Stripe may take away: one that stands there without a subscription,
-/// or stood there before the one that grants now. Inside, `None` if no plan was named. It gives way to what
-/// the seller's own metadata name, as long as it is not from a source that is not read.
+/// Returns the plan that this sync must not remove: a recorded plan without a subscription, or the plan that
+/// was recorded before the granting subscription raised it. The inner `None` means that the record had no
+/// plan. There is no such plan if the merchant's metadata names the subject, unless the plan is from an
+/// unsupported source.
 fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
-    if trusted && !shown.has_unread_source() {
+    if trusted && !shown.has_unsupported_source() {
         return None;
     }
     match &shown.granted_by {
@@ -75,8 +78,9 @@ fn floor(shown: &Record, trusted: bool) -> Option<Option<&str>> {
     }
 }
 
-/// Returns whether a plan of that rank is more than the floor. Of a floor that this document does not have,
-/// whoever raised it to what is on record knew that it was less; nothing else does.
+/// Returns whether a plan of that rank is higher than the floor. If the floor is not in the configuration,
+/// the only evidence is the record: a release that knew the floor raised it to the recorded plan, so that one
+/// is higher.
 fn raises(
     plans: &PlanTable,
     floor: Option<&str>,
@@ -92,8 +96,9 @@ fn raises(
     }
 }
 
-/// A plan that this document does not have stays. What is shown of its subscription follows Stripe, as it
-/// says when the plan ends; but nothing is begun to be shown for it.
+/// Returns the record with a plan that is not in the configuration unchanged. The members about its
+/// subscription follow Stripe, because they say when the plan ends. They are not added if the record has
+/// none.
 fn as_recorded(shown: &Record, resolution: &Resolution) -> Record {
     let found = resolution.shown.as_ref().map(note).unwrap_or_default();
     let shows_nothing = shown.subscription == SubscriptionNote::default();

@@ -1,4 +1,4 @@
-//! What Clerk should show of a subject, given what was read at Stripe.
+//! Computes the record that Clerk should have of a subject from what was read at Stripe.
 
 use super::customer_list::HeldCustomers;
 use super::paid_plans;
@@ -17,22 +17,21 @@ use crate::sync::ownership::{NamedSubject, Via};
 use crate::sync::state::SyncState;
 use crate::time::Micros;
 
-/// What follows for one subject.
+/// The target of one subject's sync.
 #[derive(Debug)]
 pub(crate) struct TargetRecord {
-    /// What Clerk should show.
+    /// The record that Clerk should have.
     pub(crate) record: Record,
-    /// What is to be noted at Stripe, so that no Checkout Session has to be looked up again.
+    /// The notes to write at Stripe, so that no Checkout Session has to be read again.
     pub(crate) notes: Vec<NoteOwner>,
-    /// When the subscription was made that grants the plan, in seconds since the Unix epoch.
+    /// The creation time of the granting subscription, in seconds since the Unix epoch.
     pub(crate) granting_since_s: Option<u64>,
-    /// A subscription sells nothing known that could change what is shown, and the configuration asks to wait
-    /// for it.
+    /// Whether a subscription with an unmapped price could change the plan, and `unmapped_price` is `retry`.
     pub(crate) awaits_mapping: bool,
 }
 
 impl StripeState {
-    /// Returns what Clerk should show of the account.
+    /// Returns the target of the account.
     pub(crate) fn target_record(
         &self,
         state: &SyncState,
@@ -42,7 +41,7 @@ impl StripeState {
     ) -> TargetRecord {
         let Account { subject, shown, trusted } = account;
         let owned = self.owned(state, findings, subject, now);
-        // One that has ended says no more of what somebody gave by hand since.
+        // An ended subscription must not remove a plan that was granted manually since.
         let is_trusted = |(found, named): &(&Subscription, NamedSubject)| {
             named.via == Via::Metadata && found.status.is_live()
         };
@@ -60,16 +59,16 @@ impl StripeState {
         let granting_since_s = granting.map(|subscription| subscription.created_s);
         let is_unclear = self.recorded_is_unclear(shown);
         // A session that was not read may name the subject.
-        let unread = self.unclaimed_grants_more(state, findings, &resolution, account, now);
-        let complete = self.complete && !unread;
+        let may_grant_more = self.unclaimed_grants_more(state, findings, &resolution, account, now);
+        let complete = self.complete && !may_grant_more;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
         let target = target_plan(&state.plans, shown, &resolution, reliability);
         let granted = match resolution.plan {
             GrantedPlan::Known(rank) => Some(&state.plans.get(rank).name),
             GrantedPlan::AsRecorded => None,
         };
-        if unread && target == *shown && granted != shown.plan.as_ref() {
-            findings.unread_sessions.insert(subject.clone());
+        if may_grant_more && target == *shown && granted != shown.plan.as_ref() {
+            findings.missing_sessions.insert(subject.clone());
         }
         findings.learn_kept(&state.plans, subject, &target, &resolution);
         let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
@@ -80,20 +79,21 @@ impl StripeState {
         }
         let notes = self.notes(state, findings, subject, now);
         findings.plan_alarms.extend(resolution.alarms);
-        // A record that another account's or mode's gateway keeps is left as it is.
-        let is_others = self.recorded == RecordedSubscription::Unknown && target == *shown;
-        let target = match is_others {
+        // A record of a gateway with another account or mode is left unchanged.
+        let is_foreign = self.recorded == RecordedSubscription::Unknown && target == *shown;
+        let target = match is_foreign {
             true => target,
-            false => {
-                holders.lists(shown, self.note_paid(&state.plans, &owned, shown, target, &resolution.paid))
-            }
+            false => holders.update_lists(
+                shown,
+                self.with_paid_plans(&state.plans, &owned, shown, target, &resolution.paid),
+            ),
         };
         TargetRecord { record: target, notes, granting_since_s, awaits_mapping }
     }
 
-    /// Returns the target, with what the granting subscription and those that are late granted when they were
-    /// last paid; those that metadata name go first.
-    fn note_paid(
+    /// Returns the target with the last paid plans of the granting subscription and of past-due ones. Those
+    /// that metadata names come first.
+    fn with_paid_plans(
         &self,
         plans: &PlanTable,
         owned: &[(&Subscription, NamedSubject)],
@@ -101,20 +101,20 @@ impl StripeState {
         target: Record,
         paid: &SortedMap<SubscriptionId, Rank>,
     ) -> Record {
-        // Of one that is paid Stripe itself says it.
-        let is_late = |status: &SubscriptionStatus| {
+        // A paid subscription needs no entry: Stripe shows what it grants.
+        let is_past_due = |status: &SubscriptionStatus| {
             status.is_live() && !matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing)
         };
         let mut live: Vec<_> =
-            owned.iter().filter(|(subscription, _)| is_late(&subscription.status)).collect();
+            owned.iter().filter(|(subscription, _)| is_past_due(&subscription.status)).collect();
         live.sort_by_key(|(subscription, named)| (named.via, &subscription.id));
         let live = live.into_iter().map(|(subscription, _)| &subscription.id);
-        let is_unread = |id: &SubscriptionId| !self.complete && !self.subscriptions.contains_key(id);
-        paid_plans::noted(plans, shown, target, paid, live, is_unread)
+        let is_not_read = |id: &SubscriptionId| !self.complete && !self.subscriptions.contains_key(id);
+        paid_plans::with_paid_plans(plans, shown, target, paid, live, is_not_read)
     }
 
-    /// Returns what is to be noted on the subscriptions of the subject; what the seller says against its
-    /// owner is put down.
+    /// Returns the notes to write on the subject's subscriptions, and records disagreements between the
+    /// merchant's claims.
     fn notes(
         &self,
         state: &SyncState,
@@ -125,11 +125,11 @@ impl StripeState {
         let mut notes = Vec::new();
         for subscription in self.subscriptions.values() {
             let claims = findings.claims(state, subscription, now);
-            if !claims.is_noted_by(subject) {
+            if !claims.note_is_managed_by(subject) {
                 continue;
             }
             findings.learn_claims(subscription, &claims);
-            // One that has ended is hardly looked at any more.
+            // An ended subscription is hardly ever read again, so it needs no note.
             if subscription.status.is_live() && findings.may_note(&subscription.id) {
                 let note = |change| NoteOwner { subscription: subscription.id.clone(), change };
                 notes.extend(claims.note_change.map(note));
@@ -138,8 +138,8 @@ impl StripeState {
         notes
     }
 
-    /// Returns whether subscriptions whose sessions were not read would grant more, if they were the
-    /// subject's.
+    /// Returns whether the subscriptions without a known owner would grant a higher plan if they belonged to
+    /// the subject.
     fn unclaimed_grants_more(
         &self,
         state: &SyncState,
@@ -157,16 +157,15 @@ impl StripeState {
         };
         let granted = state.plan_rules().resolve(now, &evidence, &recorded(state, account.shown));
         match (granted.plan, resolution.plan) {
-            (GrantedPlan::Known(unread), GrantedPlan::Known(rank)) => unread > rank,
+            (GrantedPlan::Known(unclaimed), GrantedPlan::Known(rank)) => unclaimed > rank,
             (GrantedPlan::AsRecorded, GrantedPlan::Known(_)) => true,
             (_, GrantedPlan::AsRecorded) => false,
         }
     }
 
-    /// Returns the subject's customers. That of the subscription that grants the plan goes first, whoever
-    /// named its owner: without it the plan would be lost. Then come the surest claims, and of equally sure
-    /// ones those that are listed already: else the list would be another one with each set of customers that
-    /// is read.
+    /// Returns the subject's customers. The granting subscription's customer comes first, because without it
+    /// the plan would be lost. Then come the strongest claims. Among equal claims, customers already in the
+    /// list come first, so that the list does not change with each set of customers that is read.
     fn holders(
         &self,
         owned: &[(&Subscription, NamedSubject)],
@@ -191,9 +190,9 @@ impl StripeState {
     }
 }
 
-/// Returns whether one of the subscriptions that sell nothing known could change what is aimed at: it could
-/// grant a higher plan, or it is the one whose plan is kept. Whoever only a payer's own choice ties to the
-/// subject holds up nobody's events by it.
+/// Returns whether a subscription with an unmapped price could change the target: it could grant a higher
+/// plan, or it is the one whose plan is kept. A subscription that only a payer's choice links to the subject
+/// does not count, so that it cannot delay events.
 fn awaits_mapping(
     resolution: &Resolution,
     owned: &[(&Subscription, NamedSubject)],
@@ -201,7 +200,7 @@ fn awaits_mapping(
     plans: &PlanTable,
 ) -> bool {
     let target_plan = plans.recorded(target.plan.as_deref());
-    // A plan that this document does not have stays, whatever others grant.
+    // A plan that is not in the configuration is kept, whatever other subscriptions grant.
     let is_unknown = matches!(target_plan, RecordedPlan::Unknown(_));
     let is_highest = is_unknown || plans.iter().all(|(rank, _)| target_plan.may_be_worth(rank));
     resolution.unmapped().any(|id| {

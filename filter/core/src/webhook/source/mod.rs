@@ -2,8 +2,8 @@
 //! and labels of one sender.
 //!
 //! A source verifies the bytes that its sender signed and returns the work that the event needs: a sync, or
-//! nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no callout
-//! and sends no response itself.
+//! nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no
+//! callout and sends no response itself.
 
 pub(super) mod stripe;
 #[cfg(test)]
@@ -36,8 +36,8 @@ pub trait EventSource: fmt::Debug {
     /// Verifies the signature over the raw body, then parses the event.
     ///
     /// # Errors
-    /// [`EventRejection::Unsigned`] if the signature does not match; [`EventRejection::Unreadable`] if the body is
-    /// not an event.
+    /// [`EventRejection::Unsigned`] if the signature does not match; [`EventRejection::Unreadable`] if the
+    /// body is not an event.
     fn verify(
         &self,
         signature: &Self::Signature,

@@ -1,5 +1,5 @@
-//! Convergence of the command: whichever events were lost, once it has reconciled everyone, Clerk shows what Stripe
-//! says, and a second run writes nothing.
+//! Convergence of the command: whichever events were lost, once it has reconciled everyone, Clerk shows what
+//! Stripe says, and a second run writes nothing.
 
 use crate::harness::{Model, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;

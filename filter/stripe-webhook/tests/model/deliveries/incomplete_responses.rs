@@ -1,5 +1,5 @@
-//! Responses of Stripe's that show only a part of something, or not as documented: the rest counts, and what cannot
-//! be read takes no plan away.
+//! Responses of Stripe's that show only a part of something, or not as documented: the rest counts, and what
+//! cannot be read takes no plan away.
 
 use crate::harness::{FakeResponse, Model, START_S, is_to, parts};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Legal JSON that cannot be represented, in everything that Stripe and Clerk send: it fails no sync, and changes
-//! none.
+//! Legal JSON that cannot be represented, in everything that Stripe and Clerk send: it fails no sync, and
+//! changes none.
 
 use crate::harness::{Model, START_S, signed};
 

@@ -1,5 +1,5 @@
-//! What is not needed for the plan does not fail it: notes, reads whose result is known otherwise, parts of other
-//! customers.
+//! What is not needed for the plan does not fail it: notes, reads whose result is known otherwise, parts of
+//! other customers.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;

@@ -56,8 +56,8 @@ fn the_write_comes_after_two_round_trips_when_the_event_names_the_subject() {
 
 #[test]
 fn the_longest_way_to_a_write_is_four_round_trips() {
-    // Another customer of the subject holds a subscription that only its session names, and that only its product's
-    // metadata map.
+    // Another customer of the subject holds a subscription that only its session names, and that only its
+    // product's metadata map.
     let second_customer = |model: &mut Model| {
         model.world.stripe.add_customer("cus_0", &[]);
         model.world.stripe.add_subscription("sub_0", "cus_0", "price_pro", &USER);

@@ -1,4 +1,5 @@
-//! One unreadable part of a response beside readable ones: a Checkout Session, a product, the recorded subscription.
+//! One unreadable part of a response beside readable ones: a Checkout Session, a product, the recorded
+//! subscription.
 
 use crate::harness::{FakeResponse, Model, is_to, metadata};
 use serde_json::json;

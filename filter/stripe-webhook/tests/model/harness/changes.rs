@@ -21,8 +21,8 @@ fn key(subject: &str) -> &'static str {
     if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
 }
 
-/// One change. `unusual` says whether there may be many items, and such as map to nothing; `may_move` says whether
-/// ownership may move away from those: see the laws in `convergence`.
+/// One change. `unusual` says whether there may be many items, and such as map to nothing; `may_move` says
+/// whether ownership may move away from those: see the laws in `convergence`.
 pub(crate) fn change(
     stripe: &mut Stripe,
     random: &mut Random,
@@ -110,7 +110,8 @@ fn change_status(stripe: &mut Stripe, random: &mut Random) {
     let Some(id) = any_subscription(stripe, random) else { return };
     match random.below(10) {
         0..=4 => drop(stripe.set_status(&id, "canceled")),
-        // What a renewal was for that nobody has mapped follows from no state of Stripe's, only from an earlier one.
+        // What a renewal was for that nobody has mapped follows from no state of Stripe's, only from an
+        // earlier one.
         5 if stripe.subscriptions[&id].prices.iter().any(|price| price == UNMAPPED) => {}
         5 => drop(stripe.fail_payment(&id, "subscription_cycle")),
         6 => drop(stripe.set_status(&id, "unpaid")),
@@ -160,8 +161,9 @@ fn move_customer(
     });
 }
 
-/// A gateway of the release before notes what a session says, as it did: metadata of the session under the seller's
-/// keys on the subscription and on a customer without any, a reference on the subscription beside its mark.
+/// A gateway of the release before notes what a session says, as it did: metadata of the session under the
+/// seller's keys on the subscription and on a customer without any, a reference on the subscription beside
+/// its mark.
 fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {
     let Some(id) = any_subscription(stripe, random) else { return };
     let found = &stripe.subscriptions[&id];

@@ -1,4 +1,5 @@
-//! Clerk in memory: users and organizations with their metadata, and the part of its Backend API that is used.
+//! Clerk in memory: users and organizations with their metadata, and the part of its Backend API that is
+//! used.
 
 use super::response::FakeResponse;
 use serde_json::{Map, Value, json};

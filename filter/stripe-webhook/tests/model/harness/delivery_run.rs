@@ -51,8 +51,8 @@ pub(crate) struct DeliveryRun {
     pub(crate) end: Option<DeliveryEnd>,
     /// Log lines, each with its fields.
     pub(crate) lines: Vec<Value>,
-    /// All callouts, as `GET /v1/users/user_1`, each with its round trip: how many came one after the other before
-    /// it.
+    /// All callouts, as `GET /v1/users/user_1`, each with its round trip: how many came one after the other
+    /// before it.
     pub(crate) sent: Vec<(usize, String)>,
 }
 
@@ -124,8 +124,8 @@ impl DeliveryRun {
         replica.end(self.request_id);
     }
 
-    /// Ends the request, whether it was answered or not. Returns the callouts that would still change something if
-    /// they went on without it.
+    /// Ends the request, whether it was answered or not. Returns the callouts that would still change
+    /// something if they went on without it.
     pub(crate) fn close(self, replica: &mut Replica) -> Vec<Callout> {
         replica.end(self.request_id);
         let on_their_way = self.in_flight.into_iter().filter(|call| call.result.is_none());

@@ -1,5 +1,5 @@
-//! What Clerk should show, computed from Stripe's state alone and in the simplest way: no record, no history, no
-//! rounds.
+//! What Clerk should show, computed from Stripe's state alone and in the simplest way: no record, no history,
+//! no rounds.
 
 use super::stripe::{FORMER_MARK_KEY, FakeCustomer, FakeMetadata, FakeSubscription, Presence, Stripe};
 
@@ -10,8 +10,8 @@ pub(crate) fn rank_of_plan(plan: Option<&str>) -> usize {
     plan.and_then(|plan| PLANS.iter().position(|known| *known == plan)).unwrap_or_default()
 }
 
-/// Returns the owner of a subscription: by its own metadata, its session's, its customer's, its session's reference.
-/// Only notes of the release before say what the session does not.
+/// Returns the owner of a subscription: by its own metadata, its session's, its customer's, its session's
+/// reference. Only notes of the release before say what the session does not.
 pub(crate) fn owner(stripe: &Stripe, subscription: &FakeSubscription) -> Option<String> {
     let customer = stripe.customers.get(&subscription.customer);
     let present = customer.filter(|FakeCustomer { presence, .. }| *presence == Presence::Present);
@@ -32,8 +32,8 @@ pub(crate) fn named(metadata: &FakeMetadata) -> Option<String> {
     metadata.get("clerk_org_id").or(metadata.get("clerk_user_id")).filter(|id| !id.is_empty()).cloned()
 }
 
-/// Returns the rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is within its
-/// grace, and grants no more than what was to be renewed when the first payment failed.
+/// Returns the rank that a subscription grants; `None` if it grants nothing. Whatever is past due here is
+/// within its grace, and grants no more than what was to be renewed when the first payment failed.
 pub(crate) fn rank(stripe: &Stripe, subscription: &FakeSubscription) -> Option<usize> {
     let sold = sold(&subscription.prices);
     match subscription.status {

@@ -46,8 +46,8 @@ impl History {
         self.0.len() - 1
     }
 
-    /// Returns the highest rank that one and the same subscription granted the subject in every snapshot from `since`
-    /// on, while Clerk's record listed its customer or named the subscription.
+    /// Returns the highest rank that one and the same subscription granted the subject in every snapshot from
+    /// `since` on, while Clerk's record listed its customer or named the subscription.
     pub(crate) fn rank_paid_throughout(&self, subject: &str, since: usize) -> Option<usize> {
         let index = SUBJECTS.iter().position(|known| *known == subject).unwrap();
         let snapshots = &self.0[since..];

@@ -87,7 +87,8 @@ impl Model {
         self.send(&signed(&body, self.world.now.as_secs()))
     }
 
-    /// Delivers all events from that number on, also those that the deliveries cause. Returns the last delivery.
+    /// Delivers all events from that number on, also those that the deliveries cause. Returns the last
+    /// delivery.
     pub(crate) fn deliver_from(&mut self, first: usize) -> Delivered {
         let mut event = first;
         loop {
@@ -104,7 +105,8 @@ impl Model {
         let mut run = DeliveryRun::begin(request, &mut self.replica, self.world.now);
         while run.end.is_none() {
             assert!(!run.in_flight.is_empty(), "it waits for nothing");
-            // Those that were sent first are answered first, so that what is side by side takes its time once.
+            // Those that were sent first are answered first, so that what is side by side takes its time
+            // once.
             let wave = run.in_flight.iter().map(|call| call.round_trip).min().unwrap();
             self.world.now = self.world.now.plus(self.callout_takes);
             for call in run.in_flight.iter_mut().filter(|call| call.round_trip == wave) {
@@ -188,7 +190,8 @@ impl Delivered {
         self.sent.iter().map(|(_, line)| line.as_str()).filter(|line| !line.starts_with("GET")).collect()
     }
 
-    /// Returns how many round trips came one after the other before the first write at Clerk, and how many in all.
+    /// Returns how many round trips came one after the other before the first write at Clerk, and how many in
+    /// all.
     pub(crate) fn round_trips(&self) -> (usize, usize) {
         let write = self.sent.iter().find(|(_, line)| line.starts_with("PATCH"));
         let before = write.map_or(0, |(round_trip, _)| round_trip - 1);

@@ -1,5 +1,5 @@
-//! Many customers of one subject, many subscriptions of one customer: which are recorded, and what a stranger cannot
-//! block.
+//! Many customers of one subject, many subscriptions of one customer: which are recorded, and what a stranger
+//! cannot block.
 
 use crate::harness::{LISTED_CUSTOMERS_MAX, Model};
 use serde_json::{Map, Value, json};

@@ -1,5 +1,5 @@
-//! The subscription that Clerk's record names is read before another one replaces it, and its customer stays on the
-//! list.
+//! The subscription that Clerk's record names is read before another one replaces it, and its customer stays
+//! on the list.
 
 use crate::harness::{LISTED_CUSTOMERS_MAX, Model, Presence};
 use serde_json::{Map, Value, json};

@@ -1,5 +1,5 @@
-//! A recorded plan that the document does not have: during a rollout, after a rollback, or since it is no longer
-//! sold.
+//! A recorded plan that the document does not have: during a rollout, after a rollback, or since it is no
+//! longer sold.
 
 use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};
@@ -125,8 +125,8 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
             "pro",
             "downgraded",
         ),
-        // Of one subscription the document does not say whether it sells more or less than before, or the same by another
-        // name.
+        // Of one subscription the document does not say whether it sells more or less than before, or the
+        // same by another name.
         (
             "it sells another plan",
             |b| b.world.stripe.set_price("sub_1", "price_pro").unwrap(),

@@ -1,5 +1,5 @@
-//! A price that maps to no plan, with `unmapped_price: retry`: what is known is written first, and the event is
-//! retried only if the price could change that.
+//! A price that maps to no plan, with `unmapped_price: retry`: what is known is written first, and the event
+//! is retried only if the price could change that.
 
 use crate::harness::{FakeMetadata, Model, is_to};
 use serde_json::json;

@@ -162,7 +162,8 @@ fn two_customers_of_one_user_at_the_same_time_on_two_replicas() {
     }
 }
 
-/// Customer 1 is listed and has nothing; a delivery about customer 2 is about to take it off the list, when it buys.
+/// Customer 1 is listed and has nothing; a delivery about customer 2 is about to take it off the list, when
+/// it buys.
 fn about_to_remove(replicas: &mut TwoReplicas) -> (usize, ReplicaDelivery) {
     replicas.stripe().add_customer("cus_1", &[]);
     replicas.stripe().add_customer("cus_2", &[]);

@@ -1,5 +1,5 @@
-//! Convergence: after any order, duplicates, delays, failures, and aborted deliveries, Clerk shows what Stripe says,
-//! and no plan that was paid for throughout is ever taken away.
+//! Convergence: after any order, duplicates, delays, failures, and aborted deliveries, Clerk shows what
+//! Stripe says, and no plan that was paid for throughout is ever taken away.
 
 use crate::harness::{Schedule, document};
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 4;
 
-/// Reads another number of schedules, or where their seeds begin: `TOLLGATE_SCHEDULES=1000000`, `TOLLGATE_SEED=77`.
+/// Reads another number of schedules, or where their seeds begin: `TOLLGATE_SCHEDULES=1000000`,
+/// `TOLLGATE_SEED=77`.
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap())
 }
@@ -50,7 +51,8 @@ fn each_change_is_logged_once_and_none_is_lost() {
             assert_eq!(twice, None, "seed {seed}: {subject} {audited:#?}\n{}", trace());
         }
         for (subject, record) in &schedule.world.clerk.subjects {
-            // Responses may arrive in another order than the writes, so the last line need not be about the last.
+            // Responses may arrive in another order than the writes, so the last line need not be about the
+            // last.
             let audited = schedule.audited.get(subject).into_iter().flatten();
             let is_logged = record.plan().is_none_or(|shown| audited.clone().any(|[_, new, _]| new == shown));
             assert!(is_logged, "seed {seed}: {subject}\n{}", schedule.trace.join("\n"));

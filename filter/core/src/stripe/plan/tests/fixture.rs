@@ -6,7 +6,7 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::stripe::invoice::{Invoice, OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::plan::{
-    Catalogue, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution,
+    Catalog, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution,
 };
 use crate::stripe::subscription::{Item, Price, Subscription, SubscriptionStatus};
 use crate::time::Micros;
@@ -121,8 +121,8 @@ impl World {
         self
     }
 
-    pub(in crate::stripe::plan) fn catalogue(&self) -> Catalogue<'_> {
-        Catalogue {
+    pub(in crate::stripe::plan) fn catalog(&self) -> Catalog<'_> {
+        Catalog {
             plans: &self.plans,
             not_plan_prices: &self.not_plan_prices,
             not_plan_products: &self.not_plan_products,
@@ -133,7 +133,7 @@ impl World {
         &self,
         question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
     ) -> T {
-        let rules = PlanRules { catalogue: self.catalogue(), past_due: self.past_due };
+        let rules = PlanRules { catalog: self.catalog(), past_due: self.past_due };
         let subscriptions: Vec<_> = self.subscriptions.iter().collect();
         let evidence = Evidence {
             subscriptions: &subscriptions,
@@ -185,7 +185,7 @@ pub(in crate::stripe::plan) fn item(price: &str) -> Item {
         lookup_key: None,
         metadata: Metadata::default(),
         product: Some(Expandable::Id("prod_other".to_owned())),
-        unread: false,
+        unreadable: false,
     };
     Item { price, current_period_end_s: Some(NOW_S + 30 * DAY_S) }
 }
@@ -203,7 +203,7 @@ pub(in crate::stripe::plan) fn subscription(id: &str, status: &str, prices: &[&s
         items: prices.iter().map(|price| item(price)).collect(),
         items_cut: false,
         latest_invoice: None,
-        unread: SortedSet::default(),
+        unreadable: SortedSet::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE_S, NOW_S, World, invoice, subscription};
-use super::resolve::{alarms, check, ent, pro, with_unread};
+use super::resolve::{alarms, check, ent, pro, with_unreadable};
 use crate::stripe::invoice::PLAN_CHANGE;
 use crate::stripe::plan::*;
 
@@ -168,18 +168,19 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
 #[test]
 fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
     let late = |prices: &[&str]| subscription("sub_1", "past_due", prices);
-    let unread = |prices: &[&str]| World::new(vec![with_unread(late(prices), UnreadPart::LatestInvoice)]);
+    let unreadable =
+        |prices: &[&str]| World::new(vec![with_unreadable(late(prices), UnreadablePart::LatestInvoice)]);
     let open = |oldest_s| {
         let mut world = World::new(vec![late(&["price_pro"])]);
-        let owed = OpenInvoices { oldest_s, unread: true, ..OpenInvoices::default() };
+        let owed = OpenInvoices { oldest_s, unreadable: true, ..OpenInvoices::default() };
         world.open_invoices.insert(SubscriptionId::parse("sub_1").unwrap(), owed);
         world
     };
     check(&[
-        ("kept", unread(&["price_pro"]).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("never raised", unread(&["price_ent"]).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("it sells less now", unread(&["price_pro"]).recorded("enterprise", "sub_1"), "pro", "sub_1"),
-        ("it granted nothing", unread(&["price_pro"]).recorded("pro", "sub_2"), "free", "-"),
+        ("kept", unreadable(&["price_pro"]).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("never raised", unreadable(&["price_ent"]).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("it sells less now", unreadable(&["price_pro"]).recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        ("it granted nothing", unreadable(&["price_pro"]).recorded("pro", "sub_2"), "free", "-"),
         ("an open invoice", open(None).recorded("pro", "sub_1"), "pro", "sub_1"),
         (
             "another says that it is over",
@@ -190,12 +191,12 @@ fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
         ("another says that it is not", open(Some(NOW_S - DAY_S)).recorded("pro", "sub_1"), "pro", "sub_1"),
         (
             "it does not matter",
-            World::new(vec![with_unread(pro("sub_1", "active"), UnreadPart::LatestInvoice)]),
+            World::new(vec![with_unreadable(pro("sub_1", "active"), UnreadablePart::LatestInvoice)]),
             "pro",
             "sub_1",
         ),
     ]);
-    assert_eq!(alarms(&unread(&["price_pro"]).recorded("pro", "sub_1")), ["unreadable_part"]);
+    assert_eq!(alarms(&unreadable(&["price_pro"]).recorded("pro", "sub_1")), ["unreadable_part"]);
     assert_eq!(alarms(&open(None).recorded("pro", "sub_1")), ["unreadable_part"]);
 }
 

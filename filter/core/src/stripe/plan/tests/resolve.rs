@@ -380,8 +380,8 @@ fn only_what_decides_is_asked_for() {
     }
 }
 
-pub(super) fn with_unread(mut subscription: Subscription, part: UnreadPart) -> Subscription {
-    subscription.unread.insert(part);
+pub(super) fn with_unreadable(mut subscription: Subscription, part: UnreadablePart) -> Subscription {
+    subscription.unreadable.insert(part);
     subscription
 }
 
@@ -391,7 +391,8 @@ fn cut(id: &str, prices: &[&str]) -> Subscription {
 
 #[test]
 fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
-    let unread = |prices: &[&str]| with_unread(subscription("sub_1", "active", prices), UnreadPart::Item);
+    let unreadable =
+        |prices: &[&str]| with_unreadable(subscription("sub_1", "active", prices), UnreadablePart::Item);
     let gone = |price: &str| {
         let mut subscription = subscription("sub_1", "active", &["price_pro", price]);
         for item in &mut subscription.items {
@@ -435,11 +436,11 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
         ),
         (
             "an item that cannot be read",
-            one(unread(&["price_pro"])).recorded("enterprise", "sub_1"),
+            one(unreadable(&["price_pro"])).recorded("enterprise", "sub_1"),
             "enterprise",
             "sub_1",
         ),
-        ("it grants nothing", one(unread(&[])).recorded("free", "sub_1"), "free", "-"),
+        ("it grants nothing", one(unreadable(&[])).recorded("free", "sub_1"), "free", "-"),
         ("a product that is gone", gone("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
         ("one that nobody asks for", gone("price_storage").recorded("enterprise", "sub_1"), "pro", "sub_1"),
         (
@@ -451,9 +452,9 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
         ),
     ]);
     assert_eq!(alarms(&one(cut("sub_1", &["price_storage"]))), ["items_cut"]);
-    assert_eq!(alarms(&one(unread(&["price_pro"]))), ["unreadable_part"]);
+    assert_eq!(alarms(&one(unreadable(&["price_pro"]))), ["unreadable_part"]);
     assert_eq!(
-        alarms(&one(unread(&["price_new"])).product("prod_other", &[])),
+        alarms(&one(unreadable(&["price_new"])).product("prod_other", &[])),
         ["unmapped_price", "unreadable_part"]
     );
     assert_eq!(alarms(&gone("price_x")), ["unreadable_part"]);
@@ -464,7 +465,7 @@ fn an_odd_price_counts_by_its_id_and_is_unknown_otherwise() {
     let odd = |price: &str| {
         let mut subscription = subscription("sub_1", "active", &[price]);
         for item in &mut subscription.items {
-            (item.price.product, item.price.unread) = (None, true);
+            (item.price.product, item.price.unreadable) = (None, true);
         }
         World::new(vec![subscription])
     };

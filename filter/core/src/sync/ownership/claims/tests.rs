@@ -1,4 +1,4 @@
-//! Whose a subscription is: the order of what names an owner, notes, and words that disagree.
+//! Tests of a subscription's owner: precedence of claims, notes, and disagreements.
 
 use super::*;
 use crate::config::note_keys;
@@ -58,7 +58,7 @@ fn session(pairs: &[(&str, &str)], reference: Option<&str>) -> CheckoutSession {
 }
 
 #[test]
-fn only_ids_under_our_keys_are_names() {
+fn only_valid_ids_under_configured_keys_name_a_subject() {
     type Case = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>, usize);
     let cases: &[Case] = &[
         ("a user", &[("clerk_user_id", "user_1")], Some("user_1"), 0),
@@ -95,8 +95,8 @@ fn claims(
     sessions: Option<&[CheckoutSession]>,
     settings: &SyncSettings,
 ) -> Claims {
-    let words = sessions.map(|sessions| SessionClaims::new(sessions, &settings.subject_keys));
-    Claims::new(&subscription(own, customers), words.as_ref(), settings)
+    let session_claims = sessions.map(|sessions| SessionClaims::new(sessions, &settings.subject_keys));
+    Claims::new(&subscription(own, customers), session_claims.as_ref(), settings)
 }
 
 fn found(
@@ -121,13 +121,13 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_first_word_counts_of_subscription_session_customer_and_reference() {
+fn the_owner_follows_the_order_of_precedence() {
     let (settings, unread) = (settings(true), None);
     let own = [USER("user_own")];
     let customers = [USER("user_customer")];
     let by_metadata = [session(&[USER("user_session")], Some("user_reference"))];
     let by_reference = [session(&[], Some("user_reference"))];
-    let silent = [session(&[], Some("order 66"))];
+    let without_subject = [session(&[], Some("order 66"))];
     let metadata = |id| by(id, Via::Metadata);
     let note_of_session = pairs(&note("user_session", "session_metadata"));
     let note_of_reference = pairs(&note("user_reference", "client_reference_id"));
@@ -157,7 +157,7 @@ fn the_first_word_counts_of_subscription_session_customer_and_reference() {
             Some(&by_reference),
             (by("user_reference", Via::Reference), false, note_of_reference),
         ),
-        ("no id in the reference", &[], &[], Some(&silent), (None, false, none())),
+        ("no id in the reference", &[], &[], Some(&without_subject), (None, false, none())),
         ("no session", &[], &customers, Some(&[]), (metadata("user_customer"), false, none())),
         ("the session may say more", &[], &customers, unread, (metadata("user_customer"), true, none())),
         ("its own is no id", &[USER("x")], &customers, Some(&[]), (metadata("user_customer"), false, none())),
@@ -168,7 +168,7 @@ fn the_first_word_counts_of_subscription_session_customer_and_reference() {
 }
 
 #[test]
-fn a_note_counts_as_what_it_caches_and_less_than_the_session() {
+fn a_note_has_the_precedence_of_its_source() {
     let settings = settings(true);
     let customers = [USER("user_customer")];
     let session_note = note("user_noted", "session_metadata");
@@ -190,20 +190,20 @@ fn a_note_counts_as_what_it_caches_and_less_than_the_session() {
     let other = [session(&[USER("user_session")], None)];
     let want = (metadata("user_session"), false, pairs(&note("user_session", "session_metadata")));
     assert_eq!(found(&session_note, &[], Some(&other), &settings), want);
-    let silent = [session(&[], None)];
+    let without_subject = [session(&[], None)];
     let cleared = pairs(&note("", ""));
     assert_eq!(
-        found(&session_note, &[], Some(&silent), &settings),
+        found(&session_note, &[], Some(&without_subject), &settings),
         (None, false, cleared),
-        "it was never so"
+        "the session names no subject"
     );
     assert_eq!(
         found(&session_note, &[], Some(&[]), &settings).0,
         metadata("user_noted"),
-        "no session says no"
+        "no session contradicts the note"
     );
 
-    // What Tollgate would not write is no note.
+    // A value that Tollgate does not write is not a note.
     for broken in [note("user_noted", "metadata"), note("user_noted", ""), note("user 1", "session_metadata")]
     {
         let found = found(&broken, &customers, None, &settings);
@@ -212,23 +212,23 @@ fn a_note_counts_as_what_it_caches_and_less_than_the_session() {
 }
 
 #[test]
-fn where_references_do_not_count_their_notes_do_not_either() {
+fn notes_of_references_are_ignored_if_references_are() {
     let settings = settings(false);
     let reference = [session(&[], Some("user_1"))];
     let noted = note("user_1", "client_reference_id");
     let session_only = claims(&[], &[], Some(&reference), &settings);
-    assert_eq!((session_only.everyone().next(), &session_only.note_change), (None, &None));
+    assert_eq!((session_only.all_named().next(), &session_only.note_change), (None, &None));
     for own in [&noted[..], &[USER("user_1"), MARK]] {
         let claims = claims(own, &[], None, &settings);
         assert_eq!((claims.owner(), &claims.note_change), (None, &None), "{own:?}");
-        // The owner until now is looked at.
-        let everyone: Vec<_> = claims.everyone().map(|named| (named.subject.as_str(), named.via)).collect();
-        assert_eq!(everyone, [("user_1", Via::Reference)]);
+        // The previous owner is still included.
+        let all_named: Vec<_> = claims.all_named().map(|named| (named.subject.as_str(), named.via)).collect();
+        assert_eq!(all_named, [("user_1", Via::Reference)]);
     }
 }
 
 #[test]
-fn notes_of_the_former_release_are_replaced_and_the_sellers_stay() {
+fn notes_of_the_former_release_are_replaced_and_other_keys_stay() {
     let settings = settings(true);
     let own = [USER("user_1"), MARK];
     let customers = [USER("user_customer")];
@@ -252,7 +252,7 @@ fn notes_of_the_former_release_are_replaced_and_the_sellers_stay() {
     let found_beside = found(&own, &customers, Some(&session("user_1")), &settings);
     assert_eq!(found_beside, (by("user_customer", Via::Metadata), false, both));
 
-    // The seller moved it, and knew nothing of the mark.
+    // The merchant moved the subscription and left the mark.
     let moved = [USER("user_2"), MARK];
     let want = (by("user_2", Via::Metadata), false, replaced(&[(MARK.0, "")]));
     assert_eq!(found(&moved, &customers, Some(&session("user_1")), &settings), want);
@@ -262,30 +262,34 @@ fn notes_of_the_former_release_are_replaced_and_the_sellers_stay() {
 }
 
 #[test]
-fn two_words_of_the_seller_may_disagree() {
+fn claims_of_the_merchant_may_disagree() {
     let settings = settings(true);
-    let told = |own: &[(&str, &str)], customers: &[(&str, &str)]| {
+    let disagreement = |own: &[(&str, &str)], customers: &[(&str, &str)]| {
         let claims = claims(own, customers, None, &settings);
         claims.disagreement().map(|(owner, other)| (owner.to_string(), other.to_string()))
     };
     let pair = |owner: &str, other: &str| Some((owner.to_owned(), other.to_owned()));
     let noted = note("org_1", "session_metadata");
-    assert_eq!(told(&[USER("user_1")], &[USER("user_2")]), pair("user_1", "user_2"));
-    assert_eq!(told(&noted, &[("clerk_org_id", "org_2")]), pair("org_1", "org_2"));
-    assert_eq!(told(&[USER("user_1")], &[USER("user_1")]), None);
-    assert_eq!(told(&[USER("user_1"), ("clerk_org_id", "org_1")], &[]), None, "one word in one place");
+    assert_eq!(disagreement(&[USER("user_1")], &[USER("user_2")]), pair("user_1", "user_2"));
+    assert_eq!(disagreement(&noted, &[("clerk_org_id", "org_2")]), pair("org_1", "org_2"));
+    assert_eq!(disagreement(&[USER("user_1")], &[USER("user_1")]), None);
+    assert_eq!(
+        disagreement(&[USER("user_1"), ("clerk_org_id", "org_1")], &[]),
+        None,
+        "one subject per object"
+    );
     let referred = note("user_2", "client_reference_id");
-    assert_eq!(told(&referred, &[USER("user_1")]), None, "a payer's choice is no word of the seller");
-    assert_eq!(told(&[USER("user_1"), referred[0], referred[1]], &[]), None);
+    assert_eq!(disagreement(&referred, &[USER("user_1")]), None, "a payer's choice is not the merchant's");
+    assert_eq!(disagreement(&[USER("user_1"), referred[0], referred[1]], &[]), None);
     let moved = [USER("user_1"), noted[0], noted[1]];
-    assert_eq!(told(&moved, &[]), None, "what the seller has moved since");
+    assert_eq!(disagreement(&moved, &[]), None, "the merchant has moved it since");
     let read = [session(&[USER("user_2")], None)];
     let claims = claims(&[USER("user_1")], &[], Some(&read), &settings);
     assert!(claims.disagreement().is_some(), "the session itself");
 }
 
 #[test]
-fn who_was_named_before_by_what_may_be_a_payers_choice_is_not_trusted() {
+fn a_previous_subject_that_a_payer_may_have_chosen_is_not_trusted() {
     let keys = keys();
     let before = |previous: &[(&str, &str)], now: &[(&str, &str)]| {
         let (named, _) = named_before(&metadata(previous), &metadata(now), &keys);
@@ -297,5 +301,9 @@ fn who_was_named_before_by_what_may_be_a_payers_choice_is_not_trusted() {
     assert_eq!(before(&[USER("user_1")], &[USER("user_2")]), trusted);
     assert_eq!(before(&[USER("user_1")], &[USER("user_2"), MARK]), referred, "the mark stays");
     assert_eq!(before(&[USER("user_1"), MARK], &[USER("user_2")]), referred, "the mark goes");
-    assert_eq!(before(&[owner], &[from("session_metadata")]), referred, "a note says where to look, no more");
+    assert_eq!(
+        before(&[owner], &[from("session_metadata")]),
+        referred,
+        "a note only says which subject to check"
+    );
 }

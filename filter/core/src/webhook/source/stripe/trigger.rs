@@ -1,5 +1,5 @@
-//! Turns a Stripe event into the trigger of a sync. The event only says whose state may have changed; it grants
-//! nothing.
+//! Turns a Stripe event into the trigger of a sync. The event only says whose state may have changed; it
+//! grants nothing.
 
 use crate::config::SyncSettings;
 use crate::ids::Subject;
@@ -54,7 +54,8 @@ fn read_subscription(trigger: &mut Trigger, event: &Event, settings: &SyncSettin
     let has_note = OwnerNote::read(own).is_ok_and(|note| note.is_some());
     let changed = event.kind == EventKind::Subscription && names.metadata_changed;
     let metadata_names_subject = named.iter().any(|named| named.via == Via::Metadata);
-    // Keys that this event set may hide the subject that the session names, who owned the subscription until now.
+    // Keys that this event set may hide the subject that the session names, who owned the subscription until
+    // now.
     trigger.names_owner = has_note || (metadata_names_subject && !changed);
     trigger.invalid_keys.extend(invalid);
     named.into_iter().for_each(|named| trigger.name(named.subject, named.via));

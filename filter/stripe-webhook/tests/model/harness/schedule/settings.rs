@@ -1,4 +1,5 @@
-//! The settings of a random schedule, chosen from its seed: how many subjects, how many failures, how much delay.
+//! The settings of a random schedule, chosen from its seed: how many subjects, how many failures, how much
+//! delay.
 
 use tollgate_fixtures::Random;
 

@@ -217,7 +217,8 @@ impl Stripe {
         self.change_subscription(id, |subscription| subscription.prices = vec![price.to_owned()])
     }
 
-    /// Fails a payment: there is an open invoice. Returns the event of the invoice, after that of the subscription.
+    /// Fails a payment: there is an open invoice. Returns the event of the invoice, after that of the
+    /// subscription.
     pub(crate) fn fail_payment(&mut self, id: &str, billing_reason: &'static str) -> usize {
         let created_s = self.tick();
         let invoice = FakeInvoice {

@@ -10,13 +10,13 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
         lookup_key: (!lookup_key.is_empty()).then(|| lookup_key.to_owned()),
         metadata: metadata.iter().copied().collect(),
         product: Some(Expandable::Id(product.to_owned())),
-        unread: false,
+        unreadable: false,
     }
 }
 
 /// What it sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's text.
 fn sells(world: &World, price: &Price) -> String {
-    match world.catalogue().sells(price, &world.products) {
+    match world.catalog().sells(price, &world.products) {
         Sells::Plan(rank) => world.plans.get(rank).name.clone(),
         Sells::NotAPlan => "add-on".to_owned(),
         Sells::Nothing(None) => "nothing".to_owned(),

@@ -16,7 +16,7 @@ pub(crate) type Products = SortedMap<ProductId, Option<Metadata>>;
 
 /// What is sold, and as what.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Catalogue<'a> {
+pub(crate) struct Catalog<'a> {
     /// The plans, with the prices, lookup keys and products that sell each.
     pub(crate) plans: &'a PlanTable,
     /// Ids of prices that knowingly sell no plan.
@@ -40,9 +40,10 @@ pub(super) enum Sells {
     ProductGone,
 }
 
-impl Catalogue<'_> {
-    /// What a price sells. What says most about this very price comes first; configuration comes before metadata.
-    /// Metadata that names a plan wrongly ends the search: the product's plan was not what was meant.
+impl Catalog<'_> {
+    /// What a price sells. What says most about this very price comes first; configuration comes before
+    /// metadata. Metadata that names a plan wrongly ends the search: the product's plan was not what was
+    /// meant.
     pub(super) fn sells(&self, price: &Price, products: &Products) -> Sells {
         let product = price.product_id();
         if let Some(rank) = self.highest(&|plan| plan.prices.contains(&price.id)) {

@@ -30,8 +30,8 @@ pub struct SubjectPage {
     pub(crate) members: usize,
 }
 
-/// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and moves
-/// nobody.
+/// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and
+/// moves nobody.
 pub fn list(api: BackendApi<'_>, kind: SubjectListKind, offset: usize) -> Callout {
     let base_path = &api.upstream.base_path;
     let limit = PAGE_MEMBERS_MAX;
