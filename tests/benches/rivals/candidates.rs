@@ -1,6 +1,6 @@
 //! What is measured of guarded requests: the gate as it can be set up, Envoy's own filters, and a service beside Envoy.
 
-use crate::chain::{self, ISSUER};
+use crate::chain::{self, GateBuild, ISSUER};
 use crate::options::Options;
 use crate::processor::Counted;
 use crate::requests::{Ready, Requests, Sessions};
@@ -23,6 +23,8 @@ pub(crate) const FORWARDING: &str = "forwarding";
 pub(crate) const NATIVE: &str = "native";
 /// What ends the name of a candidate with the modules of another build.
 pub(crate) const BEFORE_SUFFIX: &str = "@before";
+/// What ends the name of a candidate with the dynamic module in place of the Wasm module.
+const NATIVE_SUFFIX: &str = "@native";
 
 /// Something that answers requests, with all that it needs for that.
 pub(crate) struct Candidate {
@@ -116,7 +118,7 @@ impl Candidate {
     }
 }
 
-/// A build of the modules, and what ends the names of the candidates that have it.
+/// A build of the Wasm modules, and what ends the names of the candidates that have it.
 pub(crate) struct Build {
     pub(crate) modules: Modules,
     pub(crate) suffix: &'static str,
@@ -155,11 +157,11 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             all.push(native.answering(200, field));
         }
     }
-    let builds = builds(options);
-    for build in &builds {
-        for (name, about, standalone, requests, (status, field)) in gates(&build.modules, sessions) {
+    let wasm = builds(options).into_iter().map(|build| (GateBuild::Wasm(build.modules), build.suffix));
+    for (build, suffix) in wasm.chain([(GateBuild::Native, NATIVE_SUFFIX)]) {
+        for (name, about, standalone, requests, (status, field)) in gates(&build, sessions) {
             if options.wants(name) {
-                let name = format!("{name}{}", build.suffix);
+                let name = format!("{name}{suffix}");
                 let gate = Candidate::envoy(&name, about, standalone, fixed(requests)).await;
                 all.push(gate.answering(status, field));
             }
@@ -205,22 +207,21 @@ fn natives(sessions: &Sessions) -> [Native<'_>; 4] {
 
 type Gate<'a> = (&'static str, &'static str, Standalone, &'a Ready, (u16, Option<&'static str>));
 
-fn gates<'a>(modules: &Modules, sessions: &'a Sessions) -> [Gate<'a>; 6] {
+fn gates<'a>(build: &GateBuild, sessions: &'a Sessions) -> [Gate<'a>; 6] {
     let usual = &sessions.usual;
     let remaining = Some("x-ratelimit-remaining");
-    let unlimited = chain::gate(modules, |document| {
+    let unlimited = chain::gate(build, |document| {
         document["plan_gate"]["rules"][0].as_mapping_mut().map(|rule| rule.remove("limit"));
     });
-    let quiet = chain::gate(modules, |document| {
+    let quiet = chain::gate(build, |document| {
         document["plan_gate"]["rate_limit_headers"] = "none".into();
         document["plan_gate"]["identity_headers"] = Vec::<String>::new().into();
     });
     let three =
-        chain::gate(modules, |document| document["plans"][1]["limits"]["asks"] = chain::three_windows());
-    let used_up = chain::gate(modules, |document| {
-        document["plans"][1]["limits"]["asks"] = chain::windows(&["month"], 1)
-    });
-    let plain = || chain::gate(modules, |_| ());
+        chain::gate(build, |document| document["plans"][1]["limits"]["asks"] = chain::three_windows());
+    let used_up =
+        chain::gate(build, |document| document["plans"][1]["limits"]["asks"] = chain::windows(&["month"], 1));
+    let plain = || chain::gate(build, |_| ());
     [
         ("gate-unlimited", "the gate: token known, no limit", unlimited, usual, (200, None)),
         ("gate-quiet", "the gate: token known, one limit, no header fields", quiet, usual, (200, None)),

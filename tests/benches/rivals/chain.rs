@@ -13,10 +13,22 @@ pub(crate) const ISSUER: &str = "https://clerk.example.com";
 /// How often a user may ask where nobody is to be refused.
 const PLENTY: u64 = 1_000_000_000;
 
+/// A build of the gate.
+#[derive(Debug)]
+pub(crate) enum GateBuild {
+    /// The Wasm module, among these.
+    Wasm(Modules),
+    /// The present dynamic module.
+    Native,
+}
+
 /// The shipped filters, with answers of Envoy's own and no access log.
-fn shipped(modules: &Modules) -> Standalone {
-    Standalone::load()
-        .modules(modules)
+fn shipped(build: &GateBuild) -> Standalone {
+    let standalone = match build {
+        GateBuild::Wasm(modules) => Standalone::load().modules(modules),
+        GateBuild::Native => Standalone::native().modules(Modules::build()),
+    };
+    standalone
         .concurrency(1)
         .env("CLERK_JWT_KEY", &KeyPair::first().pem())
         .edit(|config| {
@@ -30,6 +42,11 @@ fn shipped(modules: &Modules) -> Standalone {
         .without_filter("envoy.filters.http.cors")
 }
 
+/// The present Wasm modules.
+pub(crate) fn present() -> GateBuild {
+    GateBuild::Wasm(Modules::build().clone())
+}
+
 /// An Envoy with these filters, given as YAML, before the router.
 pub(crate) fn native(filters: &str) -> Standalone {
     let keys = serde_json::to_string(&jwks(&[KeyPair::first()]).to_string());
@@ -37,7 +54,7 @@ pub(crate) fn native(filters: &str) -> Standalone {
     let Value::Sequence(filters) = yaml(&filters.replace("ISSUER", ISSUER).replace("JWKS", &keys)) else {
         panic!("a chain is a list of filters")
     };
-    shipped(Modules::build()).without_modules().edit(|config| {
+    shipped(&present()).without_modules().edit(|config| {
         if let Some(chain) = manager(config)["http_filters"].as_sequence_mut() {
             chain.splice(0..0, filters);
         }
@@ -45,13 +62,13 @@ pub(crate) fn native(filters: &str) -> Standalone {
 }
 
 /// An Envoy with the gate alone, its document edited.
-pub(crate) fn gate(modules: &Modules, edit: impl FnOnce(&mut Value)) -> Standalone {
-    with_plenty(modules, edit).without_filter("stripe_webhook")
+pub(crate) fn gate(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
+    with_plenty(build, edit).without_filter("stripe_webhook")
 }
 
 /// An Envoy with the gate alone, which counts in the envoyproxy/ratelimit at that address.
 pub(crate) fn gate_counting_at(service: SocketAddr) -> Standalone {
-    counting_at(service, with_plenty(Modules::build(), |_| ()), |_| ()).without_filter("stripe_webhook")
+    counting_at(service, with_plenty(&present(), |_| ()), |_| ()).without_filter("stripe_webhook")
 }
 
 /// The same with an upstream that answers.
@@ -68,23 +85,23 @@ fn routed(standalone: Standalone) -> Standalone {
 }
 
 /// Limits that nobody reaches.
-fn with_plenty(modules: &Modules, edit: impl FnOnce(&mut Value)) -> Standalone {
+fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     let document = |document: &mut Value| {
         document["plans"][1]["limits"]["asks"] = windows(&["month"], PLENTY);
         edit(document);
     };
-    shipped(modules).document(document)
+    shipped(build).document(document)
 }
 
 /// An Envoy with the webhook filter alone. It has a route, though no event takes it: `request_body_buffer_limit` holds
 /// for routes only, not for responses of Envoy's own.
 pub(crate) fn webhook(modules: &Modules) -> Standalone {
-    routed(shipped(modules).without_filter("plan_gate"))
+    routed(shipped(&GateBuild::Wasm(modules.clone())).without_filter("plan_gate"))
 }
 
 /// An Envoy with a plugin in the gate's place that does nothing.
 pub(crate) fn empty_plugin(module: &std::path::Path) -> Standalone {
-    gate(Modules::build(), |_| ()).edit(|config| {
+    gate(&present(), |_| ()).edit(|config| {
         let plugin = &mut manager(config)["http_filters"][0]["typed_config"]["config"];
         plugin["vm_config"]["code"]["local"]["filename"] = module.display().to_string().into();
         plugin.as_mapping_mut().map(|fields| fields.remove("configuration"));

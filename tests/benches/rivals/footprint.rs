@@ -29,7 +29,7 @@ pub(crate) async fn measure() -> Vec<Footprint> {
     let bare = chain::native("[]");
     vec![
         of("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
-        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(modules, |_| ()), &bare).await,
+        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::present(), |_| ()), &bare).await,
     ]
 }
 
