@@ -5,7 +5,7 @@
 use crate::abi::{self, FilterConfig, LentChunks, LentFields, Stream};
 use crate::callout::{self, CalloutEnd, Token};
 use crate::guard::{self, Judged};
-use crate::hooks::{FilterHandle, RequestHandle};
+use crate::handles::{FilterHandle, RequestHandle};
 use crate::inquiry::ConfigCallout;
 use crate::{grpc, registry, worker};
 

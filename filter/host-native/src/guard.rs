@@ -1,7 +1,7 @@
 //! A panic ends a hook, not the gateway.
 
 use crate::abi::{self, Stream};
-use crate::hooks::RequestHandle;
+use crate::handles::RequestHandle;
 use crate::host::Native;
 use crate::{held, registry};
 use std::panic::{AssertUnwindSafe, catch_unwind};

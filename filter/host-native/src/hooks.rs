@@ -1,12 +1,10 @@
 //! The functions that Envoy calls about filters and requests. It refuses a module that lacks one of its HTTP filter's.
-//!
-//! What Envoy keeps as this module's pointers are numbers: nothing is read through them, so that a stale one finds
-//! nothing.
 
 #![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
 
 use crate::abi::{self, EnvoyBuffer, FilterConfig, Stream};
 use crate::guard::{self, Judged, PANICS};
+use crate::handles::{FilterHandle, RequestHandle};
 use crate::host::Native;
 use crate::inquiry::Inquiries;
 use crate::registry::{self, RegisteredFilter};
@@ -25,48 +23,6 @@ const CONTINUE: u32 = 0;
 const STOP_ALL_AND_WATERMARK: u32 = 4;
 /// What the hook of trailers returns to hold them.
 const STOP: u32 = 1;
-
-/// A filter as Envoy keeps it. None makes Envoy refuse the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(transparent)]
-pub(crate) struct FilterHandle(usize);
-
-/// A request as Envoy keeps it: the numbers of its filter and its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(transparent)]
-pub(crate) struct RequestHandle(usize);
-
-const _: () = assert!(usize::BITS == u64::BITS, "a request's handle holds two numbers of 32 bits");
-
-impl FilterHandle {
-    const REFUSED: FilterHandle = FilterHandle(0);
-
-    /// Returns the number of the filter.
-    pub(crate) fn filter_id(self) -> u32 {
-        low_half(self.0)
-    }
-}
-
-impl RequestHandle {
-    fn new(filter_id: u32, request_id: u32) -> Self {
-        RequestHandle((filter_id as usize) << u32::BITS | request_id as usize)
-    }
-
-    /// Returns the number of the request's filter.
-    pub(crate) fn filter_id(self) -> u32 {
-        low_half(self.0 >> u32::BITS)
-    }
-
-    /// Returns the number of the request in its thread.
-    pub(crate) fn request_id(self) -> u32 {
-        low_half(self.0)
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "the upper half is another number")]
-fn low_half(handle: usize) -> u32 {
-    handle as u32
-}
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
@@ -101,7 +57,7 @@ fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHand
         panics,
         inquiries: Inquiries::new(config),
     });
-    FilterHandle(filter_id as usize)
+    FilterHandle::new(filter_id)
 }
 
 #[unsafe(no_mangle)]
@@ -204,15 +160,4 @@ unused_hooks! {
     envoy_dynamic_module_on_http_filter_local_reply -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark;
     envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_handle_holds_both_numbers() {
-        let handle = RequestHandle::new(u32::MAX, 7);
-        assert_eq!((handle.filter_id(), handle.request_id()), (u32::MAX, 7));
-    }
 }

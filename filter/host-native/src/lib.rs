@@ -7,8 +7,8 @@
 //! plain numbers; every hook catches panics ([`guard`]): the request gets 500, the log an alarm, and `tollgate.panics`
 //! is counted.
 //!
-//! The way of an event: Envoy calls a function of [`hooks`] or [`callout_hooks`]; it enters the [`worker`] of its thread, which has a
-//! [`Dispatch`](tollgate_driver::Dispatch); that asks [`host::Native`] for effects. What Envoy may answer by calling
+//! The way of an event: Envoy calls a function of [`hooks`] or [`callout_hooks`]; it enters the [`worker`] of its thread,
+//! which has a [`Dispatch`](tollgate_driver::Dispatch); that asks [`host::Native`] for effects. What Envoy may answer by calling
 //! another hook (a reply, a request that continues) is done after the worker is left.
 
 mod abi;
@@ -16,6 +16,7 @@ mod callout;
 mod callout_hooks;
 mod grpc;
 mod guard;
+mod handles;
 mod headers;
 mod held;
 mod hooks;

@@ -2,7 +2,7 @@
 
 use crate::abi::Stream;
 use crate::callout::{self, EndedCallout, Token};
-use crate::hooks::RequestHandle;
+use crate::handles::RequestHandle;
 use crate::host::{Native, OwnRequest};
 use crate::registry::{self, FILTER_BIT};
 use crate::{grpc, held, inquiry};

@@ -1,0 +1,61 @@
+//! What Envoy keeps as this module's pointers: numbers. Nothing is read through them, so that a stale one finds nothing.
+
+/// A filter as Envoy keeps it. None makes Envoy refuse the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct FilterHandle(usize);
+
+/// A request as Envoy keeps it: the numbers of its filter and its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct RequestHandle(usize);
+
+const _: () = assert!(usize::BITS == u64::BITS, "a request's handle holds two numbers of 32 bits");
+
+impl FilterHandle {
+    /// Makes Envoy refuse the configuration.
+    pub(crate) const REFUSED: FilterHandle = FilterHandle(0);
+
+    /// Returns the handle of a filter.
+    pub(crate) fn new(filter_id: u32) -> Self {
+        FilterHandle(filter_id as usize)
+    }
+
+    /// Returns the number of the filter.
+    pub(crate) fn filter_id(self) -> u32 {
+        low_half(self.0)
+    }
+}
+
+impl RequestHandle {
+    /// Returns the handle of a request.
+    pub(crate) fn new(filter_id: u32, request_id: u32) -> Self {
+        RequestHandle((filter_id as usize) << u32::BITS | request_id as usize)
+    }
+
+    /// Returns the number of the request's filter.
+    pub(crate) fn filter_id(self) -> u32 {
+        low_half(self.0 >> u32::BITS)
+    }
+
+    /// Returns the number of the request in its thread.
+    pub(crate) fn request_id(self) -> u32 {
+        low_half(self.0)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the upper half is another number")]
+fn low_half(handle: usize) -> u32 {
+    handle as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_holds_both_numbers() {
+        let handle = RequestHandle::new(u32::MAX, 7);
+        assert_eq!((handle.filter_id(), handle.request_id()), (u32::MAX, 7));
+    }
+}
