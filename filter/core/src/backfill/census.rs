@@ -1,9 +1,9 @@
-//! Who there is to bring in line, read from both sides.
+//! Finds the subjects to sync by reading Stripe and Clerk.
 //!
-//! Of everyone: whoever Stripe's subscriptions name, by metadata or by their Checkout Session; and whoever
-//! Clerk shows with more than the default plan, or with a subscription that grants it, so that what nothing
-//! pays for any more is found too. Of one subject: the customers that Stripe's search finds. Judges nobody:
-//! that is the reconciliation's.
+//! A census of all subjects finds those that Stripe's subscriptions name in metadata or in a Checkout
+//! Session, and those whose record in Clerk has a plan above the default or a granting subscription, so that
+//! plans that are no longer paid are found too. A census of one subject finds its customers with Stripe's
+//! search. The census decides no plan; that is the reconciliation's task.
 
 use super::census_result::{Candidate, CensusCounts, CensusResult, Scope};
 use super::error::{BackfillError, BackfillErrorCode};
@@ -25,38 +25,38 @@ use crate::sync::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How many subscriptions, users or organizations are read at most.
+/// The maximum number of subscriptions, users, or organizations to read.
 const LISTED_MAX: usize = 2_000_000;
 
-/// How many Checkout Sessions are looked up side by side.
+/// The maximum number of concurrent requests for Checkout Sessions.
 const LOOKUPS_MAX: usize = 16;
 
-/// How many customers of one subject are kept whose subscriptions have all ended.
+/// The maximum number of a subject's customers to keep whose subscriptions have all ended.
 const ENDED_CUSTOMERS_MAX: usize = 16;
 
-/// How many pages of one search are read.
+/// The maximum number of pages to read of one search.
 const SEARCH_PAGES_MAX: usize = 10;
 
-/// A census on its way.
+/// A census in progress.
 #[derive(Debug, Default)]
 pub struct Census {
-    people: BTreeMap<Subject, CustomerTies>,
+    candidates: BTreeMap<Subject, CustomerTies>,
     unowned: Vec<(SubscriptionId, CustomerId)>,
     skipped: Vec<String>,
     counts: CensusCounts,
-    /// Every subscription that Stripe has.
+    /// All subscriptions that Stripe has.
     known: BTreeSet<SubscriptionId>,
-    /// Those that Clerk says grant a plan.
+    /// The subscriptions that grant a plan according to Clerk.
     recorded: BTreeSet<SubscriptionId>,
-    /// Everyone whom Clerk has.
+    /// All users and organizations that Clerk has.
     members: BTreeSet<Subject>,
     pending: VecDeque<PendingLookup>,
     lookups: usize,
-    questions: SortedMap<CallId, CensusRequest>,
+    requests: SortedMap<CallId, CensusRequest>,
     calls: u32,
 }
 
-/// What Stripe knows of somebody.
+/// The customers of a subject, as far as Stripe's objects name it.
 #[derive(Debug, Default)]
 struct CustomerTies {
     live: SortedSet<CustomerId>,
@@ -64,16 +64,16 @@ struct CustomerTies {
     trusted: bool,
 }
 
-/// A live subscription whose Checkout Session is to be looked up.
+/// A live subscription whose Checkout Sessions are to be read.
 #[derive(Clone, Debug)]
 struct PendingLookup {
     subscription: SubscriptionId,
     customer: CustomerId,
-    /// Something with less weight names somebody.
+    /// Whether a claim with lower precedence names a subject.
     is_named: bool,
 }
 
-/// What was asked.
+/// A request in progress.
 #[derive(Clone, Debug)]
 enum CensusRequest {
     Subscriptions { after: Option<SubscriptionId> },
@@ -83,17 +83,17 @@ enum CensusRequest {
 }
 
 impl Census {
-    /// Begins one. These callouts are to be started, side by side.
+    /// Creates a census. Also returns the callouts to start, in parallel.
     pub fn begin(state: &SyncState, scope: Scope) -> (Self, Vec<(CallId, Callout)>) {
         let mut census = Census::default();
-        let questions = match scope {
+        let requests = match scope {
             Scope::All => vec![
                 CensusRequest::Subscriptions { after: None },
                 CensusRequest::Members { kind: SubjectListKind::Users, offset: 0 },
                 CensusRequest::Members { kind: SubjectListKind::Organizations, offset: 0 },
             ],
             Scope::Subject(subject) => {
-                census.people.entry(subject.clone()).or_default();
+                census.candidates.entry(subject.clone()).or_default();
                 [Searched::Customers, Searched::Subscriptions]
                     .map(|what| CensusRequest::Search {
                         what,
@@ -104,49 +104,49 @@ impl Census {
                     .into()
             }
         };
-        let calls = questions.into_iter().map(|question| census.ask(state, question)).collect();
+        let calls = requests.into_iter().map(|request| census.start(state, request)).collect();
         (census, calls)
     }
 
-    /// Goes on with the outcome of a callout: what to start next.
+    /// Handles the outcome of a callout. Returns the callouts to start next.
     ///
     /// # Errors
-    /// [`BackfillError`]: then it has ended.
+    /// [`BackfillError`] if the census has failed.
     pub fn answered(
         &mut self,
         state: &SyncState,
         call: CallId,
         outcome: &Outcome<'_>,
     ) -> Result<Vec<(CallId, Callout)>, BackfillError> {
-        let Some(question) = self.questions.remove(&call) else { return Ok(Vec::new()) };
-        let next = self.learn(state, question, outcome).map_err(|error| failure(&error))?;
-        let mut calls: Vec<_> = next.into_iter().map(|question| self.ask(state, question)).collect();
+        let Some(request) = self.requests.remove(&call) else { return Ok(Vec::new()) };
+        let next = self.learn(state, request, outcome).map_err(|error| failure(&error))?;
+        let mut calls: Vec<_> = next.into_iter().map(|request| self.start(state, request)).collect();
         while self.lookups < LOOKUPS_MAX
             && let Some(pending) = self.pending.pop_front()
         {
             self.lookups = self.lookups.saturating_add(1);
-            calls.push(self.ask(state, CensusRequest::Session(pending)));
+            calls.push(self.start(state, CensusRequest::Session(pending)));
         }
-        if self.questions.is_empty() {
+        if self.requests.is_empty() {
             self.check_account()?;
         }
         Ok(calls)
     }
 
-    /// Returns what it found, once nothing is under way any more.
-    pub fn people(&mut self) -> Option<CensusResult> {
-        if !self.questions.is_empty() {
+    /// Returns the result once no callout is in progress.
+    pub fn result(&mut self) -> Option<CensusResult> {
+        if !self.requests.is_empty() {
             return None;
         }
         let is_in_both =
             |(subject, ties): &(&Subject, &CustomerTies)| ties.trusted && self.members.contains(subject);
-        let in_both = self.people.iter().filter(is_in_both).count();
+        let in_both = self.candidates.iter().filter(is_in_both).count();
         let candidate = |(subject, ties): (Subject, CustomerTies)| {
             let CustomerTies { live, ended, trusted } = ties;
             Candidate { subject, customers: live.into_iter().chain(ended).collect(), trusted }
         };
         Some(CensusResult {
-            candidates: std::mem::take(&mut self.people).into_iter().map(candidate).collect(),
+            candidates: std::mem::take(&mut self.candidates).into_iter().map(candidate).collect(),
             unowned: std::mem::take(&mut self.unowned),
             skipped: std::mem::take(&mut self.skipped),
             counts: self.counts(),
@@ -154,15 +154,15 @@ impl Census {
         })
     }
 
-    /// Returns how far it has come.
+    /// Returns the progress.
     pub fn counts(&self) -> CensusCounts {
         CensusCounts { lookups_left: self.pending.len().saturating_add(self.lookups), ..self.counts }
     }
 
-    fn ask(&mut self, state: &SyncState, question: CensusRequest) -> (CallId, Callout) {
+    fn start(&mut self, state: &SyncState, request: CensusRequest) -> (CallId, Callout) {
         let stripe = StripeApi::new(&state.settings.stripe);
         let clerk = BackendApi::new(&state.settings.clerk);
-        let callout = match &question {
+        let callout = match &request {
             CensusRequest::Subscriptions { after } => stripe.list_all_subscriptions(after.as_ref()),
             CensusRequest::Members { kind, offset } => user_list::list(clerk, *kind, *offset),
             CensusRequest::Session(pending) => stripe.list_checkout_sessions(&pending.subscription),
@@ -172,17 +172,17 @@ impl Census {
         };
         let call = CallId(self.calls);
         self.calls = self.calls.saturating_add(1);
-        self.questions.insert(call, question);
+        self.requests.insert(call, request);
         (call, callout)
     }
 
     fn learn(
         &mut self,
         state: &SyncState,
-        question: CensusRequest,
+        request: CensusRequest,
         outcome: &Outcome<'_>,
     ) -> Result<Option<CensusRequest>, SyncError> {
-        match question {
+        match request {
             CensusRequest::Subscriptions { .. } => {
                 let page =
                     found("GET /v1/subscriptions", StripeResponse::of(outcome, SubscriptionPage::parse))?
@@ -194,7 +194,7 @@ impl Census {
                 self.skipped.extend(page.unreadable.iter().map(|id| id.as_str().to_owned()));
                 self.known.extend(page.unreadable);
                 for subscription in &page.subscriptions {
-                    self.meet(state, subscription);
+                    self.learn_subscription(state, subscription);
                 }
                 Ok(page.next.map(|after| CensusRequest::Subscriptions { after: Some(after) }))
             }
@@ -211,7 +211,7 @@ impl Census {
                     .then_some(CensusRequest::Members { kind, offset: offset.saturating_add(page.members) });
                 self.skipped.extend(page.skipped);
                 for (subject, record) in page.records {
-                    self.meet_member(state, subject, record);
+                    self.learn_member(state, subject, record);
                 }
                 Ok(next)
             }
@@ -224,7 +224,7 @@ impl Census {
                 let page = found(what.endpoint(), StripeResponse::of(outcome, SearchResult::parse))?
                     .unwrap_or_default();
                 self.skipped.extend(page.skipped);
-                let ties = self.people.entry(subject.clone()).or_default();
+                let ties = self.candidates.entry(subject.clone()).or_default();
                 ties.trusted |= what == Searched::Customers && !page.customers.is_empty();
                 ties.live.extend(page.customers);
                 let pages = pages.saturating_add(1);
@@ -246,17 +246,17 @@ impl Census {
         let PendingLookup { subscription, customer, is_named } = pending;
         let list = match ListSessions(subscription.clone()).read(&state.settings, outcome)? {
             SessionsResponse::Listed(list) => list,
-            // The reconciliation of whom something else names says what follows from it.
+            // The reconciliation of the named subject handles the refusal.
             SessionsResponse::Refused(_) if is_named => return Ok(()),
             SessionsResponse::Refused(why) => return Err(why),
         };
-        let words = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
-        // The one that cannot be read may name somebody else.
-        if list.unreadable && !words.has_metadata() {
+        let claims = SessionClaims::new(&list.sessions, &state.settings.subject_keys);
+        // The session that cannot be parsed may name another subject.
+        if list.unreadable && !claims.has_metadata() {
             self.skipped.push(subscription.as_str().to_owned());
             return Ok(());
         }
-        match words.owner(&state.settings) {
+        match claims.owner(&state.settings) {
             Some(named) => self.tie(named, customer, true),
             None if !is_named => self.unowned.push((subscription, customer)),
             None => {}
@@ -264,7 +264,7 @@ impl Census {
         Ok(())
     }
 
-    fn meet(&mut self, state: &SyncState, subscription: &Subscription) {
+    fn learn_subscription(&mut self, state: &SyncState, subscription: &Subscription) {
         self.known.insert(subscription.id.clone());
         let claims = Claims::new(subscription, None, &state.settings);
         let (id, customer) = (&subscription.id, &subscription.customer);
@@ -285,7 +285,7 @@ impl Census {
     }
 
     fn tie(&mut self, named: NamedSubject, customer: CustomerId, is_live: bool) {
-        let ties = self.people.entry(named.subject).or_default();
+        let ties = self.candidates.entry(named.subject).or_default();
         ties.trusted |= named.via == Via::Metadata;
         if is_live {
             ties.live.insert(customer);
@@ -294,23 +294,24 @@ impl Census {
         }
     }
 
-    fn meet_member(&mut self, state: &SyncState, subject: Subject, record: Record) {
+    fn learn_member(&mut self, state: &SyncState, subject: Subject, record: Record) {
         let is_paid = state.plans.recorded(record.plan.as_deref()).is_above_default();
         if is_paid || record.granted_by.is_some() {
-            self.people.entry(subject.clone()).or_default();
+            self.candidates.entry(subject.clone()).or_default();
         }
         self.members.insert(subject);
         self.recorded.extend(record.granted_by);
     }
 
-    /// With a Stripe key of another account or mode everybody would look unpaid.
+    /// Checks that Stripe has a subscription of Clerk's records. With a key of another account or mode, every
+    /// subject would look unpaid.
     fn check_account(&self) -> Result<(), BackfillError> {
-        let is_stranger = !self.recorded.is_empty() && self.recorded.is_disjoint(&self.known);
-        let Some(example) = self.recorded.first().filter(|_| is_stranger) else { return Ok(()) };
+        let is_other_account = !self.recorded.is_empty() && self.recorded.is_disjoint(&self.known);
+        let Some(example) = self.recorded.first().filter(|_| is_other_account) else { return Ok(()) };
         let error = SyncError::Credentials { service: Service::Stripe };
         let detail = format!(
-            "Stripe knows none of the {} subscriptions that Clerk says grant a plan, {example} for one: the API key is of \
-             another account or mode",
+            "Stripe has none of the {} subscriptions that grant a plan according to Clerk, such as {example}: the API key \
+             belongs to another account or mode",
             self.recorded.len()
         );
         Err(BackfillError { detail, ..BackfillError::from(&error) })
@@ -322,14 +323,15 @@ fn failure(error: &SyncError) -> BackfillError {
     match error {
         SyncError::TooMany => BackfillError {
             code: BackfillErrorCode::TooMany,
-            detail: "there is more than one run reads".to_owned(),
+            detail: "there are more objects than one run reads".to_owned(),
             ..failure
         },
         _ => failure,
     }
 }
 
-/// Where Stripe's metadata name a subject; on subscriptions, a note too.
+/// Returns the search query for objects whose metadata names a subject; for subscriptions, it includes the
+/// note.
 fn query(state: &SyncState, what: Searched, subject: &Subject) -> String {
     let keys = &state.settings.subject_keys;
     let keys = match subject {

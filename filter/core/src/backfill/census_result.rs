@@ -1,57 +1,58 @@
-//! Whom a census is of, and what it finds.
+//! The scope and the result of a census.
 
 use super::error::BackfillError;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
 use crate::sync::{Service, SyncError};
 
-/// Whom a census is of.
+/// The scope of a census.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everyone.
+    /// All users and organizations.
     All,
     /// One user or organization.
     Subject(Subject),
 }
 
-/// Somebody to bring in line.
+/// A subject to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Who.
+    /// The user or organization.
     pub subject: Subject,
-    /// The customers that may hold subscriptions of theirs.
+    /// The customers that may hold the subject's subscriptions.
     pub customers: SortedSet<CustomerId>,
-    /// Whether Stripe's metadata name them, and not only a payer's own choice or Clerk's record.
+    /// Whether Stripe's metadata names the subject, rather than only a payer's choice or Clerk's record.
     pub trusted: bool,
 }
 
-/// What a census found.
+/// The result of a census.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CensusResult {
-    /// Everyone to bring in line, in the order of their ids.
+    /// The subjects to sync, sorted by id.
     pub candidates: Vec<Candidate>,
-    /// Live subscriptions that name nobody, and their customers.
+    /// Live subscriptions without an owner, and their customers.
     pub unowned: Vec<(SubscriptionId, CustomerId)>,
-    /// Ids that do not look like Stripe's or Clerk's; they were left out.
+    /// Ids that do not have the form of Stripe's or Clerk's ids; they were skipped.
     pub skipped: Vec<String>,
-    /// What was read.
+    /// The numbers of objects that were read.
     pub counts: CensusCounts,
-    /// How many of the candidates Stripe's metadata name and Clerk has: what shows that the two belong
-    /// together. Nothing after a census of one subject.
+    /// The number of candidates that Stripe's metadata names and that Clerk has, which shows that the two
+    /// accounts belong together. 0 after a census of one subject.
     pub(crate) in_both: usize,
 }
 
 impl CensusResult {
-    /// Returns the same, in which a plan of which nobody knows the origin is to end as one does that Stripe
-    /// no longer pays for.
+    /// Returns the result changed so that the sync also removes plans of unknown origin, like plans whose
+    /// subscription has ended.
     ///
     /// # Errors
-    /// After a census of everyone in which Stripe's metadata name nobody whom Clerk has: then the API key may
-    /// be of another account, and every plan without a record would end.
+    /// [`BackfillError`] after a census of all subjects if Stripe's
+    /// metadata names none that Clerk has: the API key may belong to another account, and every plan without
+    /// a recorded subscription would be removed.
     pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
         if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
-            let detail = "Stripe's metadata name nobody whom Clerk has: the API key may be of another account or mode, and \
-                          every plan given by hand would end; if it is the right one, end them by `--subject`"
+            let detail = "Stripe's metadata names no subject that Clerk has: the API key may belong to another account or mode, and \
+                          every manually granted plan would be removed; if the key is right, remove them with `--subject`"
                 .to_owned();
             let error = SyncError::Credentials { service: Service::Stripe };
             return Err(BackfillError { detail, ..BackfillError::from(&error) });
@@ -61,15 +62,15 @@ impl CensusResult {
     }
 }
 
-/// How far a census has come.
+/// The progress of a census.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CensusCounts {
-    /// Subscriptions read.
+    /// The number of subscriptions read.
     pub subscriptions: usize,
-    /// Users read.
+    /// The number of users read.
     pub users: usize,
-    /// Organizations read.
+    /// The number of organizations read.
     pub organizations: usize,
-    /// Subscriptions whose Checkout Session is to be looked up yet.
+    /// The number of subscriptions whose Checkout Sessions are still to be read.
     pub lookups_left: usize,
 }

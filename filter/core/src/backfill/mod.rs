@@ -1,6 +1,6 @@
-//! Whom to bring in line when no event tells: for the `tollgate` command. It lands in no module.
+//! Finds and syncs subjects without an event, for the `tollgate` command. No Wasm module contains this code.
 //!
-//! A [`Census`] finds who there is, and a [`Reconciliation`] is the sync of one of them.
+//! A [`Census`] finds the subjects, and a [`Reconciliation`] syncs one of them.
 
 mod census;
 mod census_result;

@@ -1,8 +1,7 @@
-//! Brings Clerk in line with Stripe for somebody who is asked for, without an event: what the `tollgate`
-//! command does.
+//! Syncs a subject or a customer from Stripe to Clerk without an event, for the `tollgate` command.
 //!
-//! It is the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, alarms and audit lines,
-//! and the same judgement. A rehearsal stops each subject before its first write and says what that would be.
+//! It runs the [`PlanSync`] of a delivery with another trigger: the same reads, rounds, decisions, alarms,
+//! and audit lines. A rehearsal stops each subject before its first write and returns that write.
 
 use super::error::BackfillError;
 use crate::clerk::metadata::Record;
@@ -18,92 +17,93 @@ use crate::sync::{
 use crate::time::Micros;
 use std::time::Duration;
 
-/// The time for one reconciliation: each of its calls may be held back for the APIs' rates, and repeated.
+/// The maximum duration of one reconciliation. Its calls may be delayed because of the APIs' rate limits, and
+/// repeated.
 const SYNC_TIME: Duration = Duration::from_secs(15 * 60);
 
-/// Why, in the audit.
+/// The reason in the audit.
 const REASON: &str = "sync";
 
-/// Who is to be brought in line.
+/// The target of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Everyone whom a customer's subscriptions name, as for an event about that customer.
+    /// All subjects that a customer's subscriptions name, as for an event about that customer.
     Customer(CustomerId),
     /// One user or organization.
     Subject {
-        /// Whom.
+        /// The user or organization.
         subject: Subject,
-        /// The customers that are to be read besides those that Clerk lists.
+        /// The customers to read in addition to those in Clerk's record.
         customers: SortedSet<CustomerId>,
-        /// Whether Stripe's metadata name it, or whoever asks wants it so. Otherwise a plan is kept of which
-        /// neither Clerk's record nor Stripe knows where it came from: somebody may have given it by hand.
+        /// Whether Stripe's metadata names the subject, or the caller requests it. Otherwise a plan of
+        /// unknown origin is kept, because an operator may have granted it manually.
         trusted: bool,
     },
 }
 
-/// What may be done.
+/// Whether a reconciliation may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Read, and say what would be written.
+    /// Read, and return the writes without performing them.
     Rehearse,
-    /// Write what differs, and check.
+    /// Write the differences, and check the result.
     Apply,
 }
 
-/// What comes next.
+/// The result of handling an input.
 #[must_use]
 #[derive(Debug)]
 pub enum ReconciliationStep {
-    /// Start these callouts, side by side. There are others under way if there are none.
+    /// Callouts to start, in parallel. If there are none, others are in progress.
     Call(Vec<(CallId, Callout)>),
-    /// It has come to its end.
+    /// The reconciliation has ended.
     Done(Box<Conclusion>),
 }
 
-/// What a reconciliation came to.
+/// The result of a reconciliation.
 #[derive(Debug)]
 pub struct Conclusion {
-    /// Everyone whom it concerned.
+    /// The outcome of each subject.
     pub outcomes: Vec<SubjectOutcome>,
-    /// What Stripe was told to remember, or would be.
+    /// The notes that were or would be written at Stripe.
     pub names: Vec<NotedOwner>,
-    /// Why it did not come to its end.
+    /// The error, if the reconciliation failed.
     pub failure: Option<BackfillError>,
-    /// The audit, and what an operator should see to.
+    /// Log lines of the audit, and alarms.
     pub reports: Vec<Report>,
 }
 
-/// How one subject stands at the end.
+/// The outcome of one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectOutcome {
-    /// Whose it is.
+    /// The user or organization.
     pub subject: Subject,
-    /// Clerk's latest answer; `None` if it does not have the subject, or did not say.
+    /// The record in Clerk's latest response; `None` if Clerk does not have the subject, or did not respond.
     pub record: Option<Record>,
-    /// What was written, from the first to the last, or what would be.
+    /// The combined change that was or would be written.
     pub change: Option<RecordChange>,
-    /// The customer that pays, or one that did.
+    /// The customer that pays, or one that paid before.
     pub customer: Option<CustomerId>,
-    /// How it ended; `None` if it stopped before a write, or failed.
+    /// The status; `None` if the sync stopped before a write, or failed.
     pub end: Option<SubjectStatus>,
 }
 
-/// Whom a Checkout Session names, as it is noted on its subscription.
+/// The owner that a Checkout Session names, as noted on its subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotedOwner {
     /// The id of the subscription.
     pub object: String,
-    /// Whom.
+    /// The owner.
     pub subject: Subject,
 }
 
-/// One reconciliation on its way.
+/// A reconciliation in progress.
 #[derive(Debug)]
 pub struct Reconciliation {
     sync: PlanSync,
     intent: Intent,
-    /// The callouts that its host has to answer.
-    under_way: SortedSet<CallId>,
+    /// The callouts that the host has started.
+    in_progress: SortedSet<CallId>,
     answered: usize,
     names: Vec<NotedOwner>,
     changes: SortedMap<Subject, RecordChange>,
@@ -111,10 +111,10 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Begins one. What is asked of Stripe and Clerk is in the same step.
+    /// Creates a reconciliation. Also returns its first step.
     ///
     /// # Errors
-    /// [`BackfillError`] if nothing can be begun.
+    /// [`BackfillError`] if it cannot start.
     pub fn begin(
         state: &SyncState,
         now: Micros,
@@ -127,7 +127,7 @@ impl Reconciliation {
         let mut reconciliation = Reconciliation {
             sync,
             intent,
-            under_way: SortedSet::default(),
+            in_progress: SortedSet::default(),
             answered: 0,
             names: Vec::new(),
             changes: SortedMap::default(),
@@ -137,7 +137,7 @@ impl Reconciliation {
         Ok((reconciliation, next))
     }
 
-    /// Goes on with the outcome of a callout.
+    /// Handles the outcome of a callout.
     pub fn answered(
         &mut self,
         state: &mut SyncState,
@@ -145,7 +145,7 @@ impl Reconciliation {
         call: CallId,
         outcome: &Outcome<'_>,
     ) -> ReconciliationStep {
-        if !self.under_way.contains(&call) {
+        if !self.in_progress.contains(&call) {
             return ReconciliationStep::Call(Vec::new());
         }
         self.answered = self.answered.saturating_add(1);
@@ -170,12 +170,12 @@ impl Reconciliation {
         for (id, callout) in calls {
             self.names.extend(self.sync.note(id).and_then(noted_owner));
             if self.intent == Intent::Apply || !self.sync.changes_something(id) {
-                self.under_way.insert(id);
+                self.in_progress.insert(id);
                 calls_out.push((id, callout));
             }
         }
-        // Whatever else the sync waits for was kept from it: a rehearsal has nothing left to learn.
-        if self.answered >= self.under_way.len() {
+        // A rehearsal suppresses writes, so the sync waits only for these, and nothing is left to read.
+        if self.answered >= self.in_progress.len() {
             let error = self.sync.error();
             return self.conclude(now, error.as_ref());
         }
@@ -194,8 +194,8 @@ impl Reconciliation {
         let mut outcomes = Vec::with_capacity(self.sync.subjects.len());
         for subject in &self.sync.subjects {
             let written = self.changes.remove(&subject.subject);
-            // In a rehearsal nothing was sent, so of what would be written there is no doubt. One whose
-            // failure may pass is repeated.
+            // A rehearsal sends no write, so the change that it would write is certain. After a transient
+            // error the caller repeats it.
             let is_rehearsed = self.intent == Intent::Rehearse && error.is_some_and(SyncError::is_alarm);
             let is_certain = error.is_none() || is_rehearsed;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
@@ -222,8 +222,7 @@ fn trigger(target: Target) -> Trigger {
     let (about, customer, named) = match target {
         Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
         Target::Subject { subject, customers, trusted } => {
-            // Whom nobody but a payer's own choice names may gain by it, but not lose what came from
-            // elsewhere.
+            // A subject that only a payer's choice names may gain a plan, but not lose one of another origin.
             let via = if trusted { Via::Metadata } else { Via::Reference };
             (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }

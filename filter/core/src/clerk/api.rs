@@ -1,4 +1,4 @@
-//! Requests to Clerk's Backend API and what their answers mean. Retries nothing: that is for whoever asks.
+//! Requests to Clerk's Backend API and the parsing of their responses. Retries are left to the caller.
 
 use super::metadata::Record;
 use crate::http::{Callout, HeaderMap, Outcome, Request};
@@ -8,13 +8,13 @@ use crate::upstream::{USER_AGENT, Upstream};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The version of the API that the requests are written for.
+/// The API version of all requests.
 pub const API_VERSION: &str = "2026-05-12";
 
-/// The code with which Clerk says that a user or an organization does not exist, or no longer.
+/// Clerk's error code for a user or an organization that does not exist or was deleted.
 const NOT_FOUND: &str = "resource_not_found";
 
-/// How much of an error's code is kept.
+/// The maximum length of an error code to keep, in bytes.
 const ERROR_CODE_BYTES_MAX: usize = 64;
 
 /// Clerk's Backend API.
@@ -24,20 +24,20 @@ pub struct BackendApi<'a> {
 }
 
 impl<'a> BackendApi<'a> {
-    /// The Backend API at that place.
+    /// Creates the API at this upstream.
     pub fn new(upstream: &'a Upstream) -> Self {
         BackendApi { upstream }
     }
 
-    /// Asks for a user or an organization.
+    /// Returns the request for a user or an organization.
     pub fn read(&self, subject: &Subject) -> Callout {
         self.callout("GET", format!("{}/{}", self.upstream.base_path, resource(subject)), Vec::new())
     }
 
-    /// Merges `patch` into the metadata (see [`Record::patch`]). The answer is the whole subject as it is
-    /// then.
+    /// Returns the request that merges `patch` into the metadata (see [`Record::patch`]). The response is the
+    /// updated subject.
     pub fn write(&self, subject: &Subject, patch: &Value) -> Callout {
-        // `PATCH /users/{id}`, without `/metadata`, would replace what others keep there.
+        // `PATCH /users/{id}`, without `/metadata`, would replace the metadata of other applications.
         let path = format!("{}/{}/metadata", self.upstream.base_path, resource(subject));
         self.callout("PATCH", path, patch.to_string().into_bytes())
     }
@@ -64,34 +64,34 @@ fn resource(subject: &Subject) -> String {
     }
 }
 
-/// Why Clerk's record is not known.
+/// An error of a request to Clerk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClerkApiError {
     /// Clerk has no such user or organization.
     #[error("Clerk has no such user or organization")]
     Gone,
-    /// The secret key is missing, wrong, or may not do this.
+    /// The secret key is missing, wrong, or lacks access.
     #[error("Clerk refused the credentials with {status}: check the secret key")]
     Credentials {
         /// 401 or 403.
         status: u16,
     },
-    /// 429.
-    #[error("Clerk is asked too often")]
-    TooOften {
-        /// How long to wait, if Clerk says it.
+    /// The rate limit is exceeded (429).
+    #[error("Clerk's rate limit is exceeded")]
+    RateLimited {
+        /// The time to wait, from `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// An answer of 5xx.
-    #[error("Clerk answered {status}")]
+    /// A response with status 5xx.
+    #[error("Clerk responded with status {status}")]
     Down {
         /// The status.
         status: u16,
     },
-    /// No answer, or not in time.
-    #[error("Clerk did not answer: {0}")]
-    NoAnswer(&'static str),
-    /// Any other status: the request was wrong.
+    /// No response before the timeout.
+    #[error("Clerk did not respond: {0}")]
+    NoResponse(&'static str),
+    /// Another status: Clerk rejected the request.
     #[error("Clerk refused the request with {status} {code}")]
     Refused {
         /// The status.
@@ -99,37 +99,35 @@ pub enum ClerkApiError {
         /// The first error's code, empty if there is none.
         code: String,
     },
-    /// An answer of 200 that is no user or organization, or another than was asked for.
-    #[error(
-        "Clerk's answer is not the user or organization that was asked for: check authority and base_path"
-    )]
+    /// A 200 response that is not the requested user or organization.
+    #[error("Clerk's response is not the requested user or organization: check authority and base_path")]
     Unreadable,
-    /// The configuration names a cluster that Envoy does not know.
+    /// The configuration names a cluster that Envoy does not have.
     #[error("Envoy has no such cluster, or refused the request: check `cluster`")]
     ClusterUnknown,
 }
 
-/// Reads the answer to either request: the subject's record.
+/// Reads the subject's record from the response to a read or a write.
 ///
 /// # Errors
-/// [`ClerkApiError`].
+/// [`ClerkApiError`], see its variants.
 pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Result<Record, ClerkApiError> {
     let body = success(outcome)?;
-    let answer: Value = json::read(body).map_err(|_| ClerkApiError::Unreadable)?;
-    if answer.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
+    let response: Value = json::read(body).map_err(|_| ClerkApiError::Unreadable)?;
+    if response.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
         return Err(ClerkApiError::Unreadable);
     }
-    let metadata = |name| answer.get(name).unwrap_or(&Value::Null);
+    let metadata = |name| response.get(name).unwrap_or(&Value::Null);
     Ok(Record::from_metadata(metadata("public_metadata"), metadata("private_metadata"), plan_key))
 }
 
-/// The body of a successful answer.
+/// Returns the body of a successful response.
 pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ClerkApiError> {
     match *outcome {
         Outcome::Answered { status: 200, body, .. } => Ok(body),
         Outcome::Answered { status, headers, body } => Err(refusal(status, headers, body)),
-        Outcome::TimedOut => Err(ClerkApiError::NoAnswer("it took too long")),
-        Outcome::Reset => Err(ClerkApiError::NoAnswer("the connection was refused or broke")),
+        Outcome::TimedOut => Err(ClerkApiError::NoResponse("the request timed out")),
+        Outcome::Reset => Err(ClerkApiError::NoResponse("the connection was refused or broke")),
         Outcome::ClusterUnknown => Err(ClerkApiError::ClusterUnknown),
         Outcome::TooLarge | Outcome::Message(_) | Outcome::Failed { .. } => Err(ClerkApiError::Unreadable),
     }
@@ -138,7 +136,7 @@ pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ClerkApiErr
 fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ClerkApiError {
     match status {
         401 | 403 => ClerkApiError::Credentials { status },
-        429 => ClerkApiError::TooOften { retry_after: headers.get("retry-after").and_then(seconds) },
+        429 => ClerkApiError::RateLimited { retry_after: headers.get("retry-after").and_then(seconds) },
         500.. => ClerkApiError::Down { status },
         _ => match error_code(body) {
             code if status == 404 && code == NOT_FOUND => ClerkApiError::Gone,
@@ -147,18 +145,18 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> ClerkApiError {
     }
 }
 
-/// The first error's code, if it looks like one: it will stand in a log line.
+/// Returns the first error's code if it has the form of one, because it is logged.
 fn error_code(body: &[u8]) -> String {
     let plain = |code: &&str| {
         code.len() <= ERROR_CODE_BYTES_MAX
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let answer: Value = json::read(body).unwrap_or_default();
-    let code = answer.pointer("/errors/0/code").and_then(Value::as_str);
+    let response: Value = json::read(body).unwrap_or_default();
+    let code = response.pointer("/errors/0/code").and_then(Value::as_str);
     code.filter(plain).unwrap_or_default().to_owned()
 }
 
-/// A `Retry-After` in seconds; Clerk sends no dates.
+/// Parses a `Retry-After` in seconds; Clerk sends no dates.
 fn seconds(value: &[u8]) -> Option<Duration> {
     let digits =
         std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -221,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_the_record_of_whom_was_asked_for() {
+    fn a_response_is_the_record_of_the_requested_subject() {
         let none = HeaderMap::default();
         let body = r#"{"id":"user_1","public_metadata":{"plan":"pro"},"private_metadata":null,"x":[]}"#;
         assert_eq!(answer(200, &none, body).unwrap().plan.as_deref(), Some("pro"));
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart_by_what_helps() {
+    fn errors_are_classified_by_status_and_code() {
         let none = HeaderMap::default();
         let wait = HeaderMap::from_fields([(&b"retry-after"[..], &b"7"[..])]);
         let date = HeaderMap::from_fields([(&b"retry-after"[..], &b"Mon, 01 Jan"[..])]);
@@ -245,7 +243,7 @@ mod tests {
         let wrong = r#"{"errors":[{"code":"form_param_unknown","message":"x"},{"code":"b"}]}"#;
         let odd = r#"{"errors":[{"code":"a\nb"}]}"#;
         let refused = |status, code: &str| ClerkApiError::Refused { status, code: code.to_owned() };
-        let seven = ClerkApiError::TooOften { retry_after: Some(Duration::from_secs(7)) };
+        let seven = ClerkApiError::RateLimited { retry_after: Some(Duration::from_secs(7)) };
         let cases = [
             ("a deleted user", 404, &none, gone, ClerkApiError::Gone),
             ("a wrong path", 404, &none, "<html>", refused(404, "")),
@@ -253,11 +251,11 @@ mod tests {
             ("no key", 401, &none, "", ClerkApiError::Credentials { status: 401 }),
             ("not allowed", 403, &none, "", ClerkApiError::Credentials { status: 403 }),
             ("too often", 429, &wait, "", seven),
-            ("too often, until a date", 429, &date, "", ClerkApiError::TooOften { retry_after: None }),
+            ("too often, until a date", 429, &date, "", ClerkApiError::RateLimited { retry_after: None }),
             ("down", 500, &none, "", ClerkApiError::Down { status: 500 }),
             ("behind a proxy", 599, &none, "", ClerkApiError::Down { status: 599 }),
             ("a wrong body", 422, &none, wrong, refused(422, "form_param_unknown")),
-            ("a code that is none", 422, &none, odd, refused(422, "")),
+            ("a malformed code", 422, &none, odd, refused(422, "")),
             ("a redirect", 302, &none, "", refused(302, "")),
             ("success without content", 204, &none, "", refused(204, "")),
         ];
@@ -267,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_without_a_response_is_an_error_of_its_kind() {
+    fn a_call_without_a_response_is_an_error_of_its_kind() {
         let cases = [
-            (Outcome::TimedOut, ClerkApiError::NoAnswer("it took too long")),
-            (Outcome::Reset, ClerkApiError::NoAnswer("the connection was refused or broke")),
+            (Outcome::TimedOut, ClerkApiError::NoResponse("the request timed out")),
+            (Outcome::Reset, ClerkApiError::NoResponse("the connection was refused or broke")),
             (Outcome::ClusterUnknown, ClerkApiError::ClusterUnknown),
             (Outcome::TooLarge, ClerkApiError::Unreadable),
         ];

@@ -1,5 +1,4 @@
-//! What Tollgate keeps in Clerk about a user or an organization, and the patch that turns one record into
-//! another.
+//! Tollgate's record in the metadata of a user or an organization, and the patch from one record to another.
 
 use super::plan_claim;
 use crate::ids::{CustomerId, SubscriptionId};
@@ -10,34 +9,33 @@ use serde_json::{Map, Value};
 /// The `plan_source` of what Stripe grants.
 const PLAN_SOURCE: &str = "stripe";
 
-/// What `public_metadata` and `private_metadata` say. What is there but of the wrong type reads as if it were
-/// not, so that it differs from what should be there and is written over.
+/// Tollgate's members of `public_metadata` and `private_metadata`. A member of the wrong type is read as
+/// absent, so that it differs from the target and is overwritten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// `public_metadata.<plan_key>`.
     pub plan: Option<String>,
     /// `public_metadata.subscription`.
     pub subscription: SubscriptionNote,
-    /// `private_metadata.stripe_customers`: the keys of a map, for Clerk merges maps and replaces arrays.
+    /// `private_metadata.stripe_customers`: the keys of a map, because Clerk merges maps and replaces arrays.
     pub customers: SortedSet<CustomerId>,
-    /// `private_metadata.stripe_customers_removed`: those taken off the list lately, which are still looked
-    /// at.
+    /// `private_metadata.stripe_customers_removed`: customers that were removed from the list recently and
+    /// are still read.
     pub removed: SortedSet<CustomerId>,
-    /// `private_metadata.stripe_subscription`: the one that granted the plan.
+    /// `private_metadata.stripe_subscription`: the subscription that granted the plan.
     pub granted_by: Option<SubscriptionId>,
-    /// `private_metadata.paid_plan`: what the granting subscription granted when it was last paid.
+    /// `private_metadata.paid_plan`: the plan that the granting subscription granted when it was last paid.
     pub paid_plan: Option<PlanOf>,
-    /// `private_metadata.paid_plans`: the same of the subject's other subscriptions that are late.
+    /// `private_metadata.paid_plans`: the same for the subject's other past-due subscriptions.
     pub paid_plans: SortedMap<SubscriptionId, String>,
-    /// `private_metadata.plan_before`: what stood there before the plan was raised by a subscription that has
-    /// no right to take it away.
+    /// `private_metadata.plan_before`: the plan before it was raised by a subscription that must not remove
+    /// it.
     pub plan_before: Option<PlanOf>,
-    /// `private_metadata.plan_source`: who has granted the plan, where that is said. Only read.
+    /// `private_metadata.plan_source`: the source that granted the plan, if any. It is only read.
     pub plan_source: Option<String>,
 }
 
-/// A plan, and the subscription that it has to do with: it counts only while the record names that one as
-/// granting.
+/// A plan and the related subscription. It counts only while that is the granting subscription in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanOf {
     /// The subscription.
@@ -46,22 +44,22 @@ pub struct PlanOf {
     pub plan: String,
 }
 
-/// What the frontend may show of the subscription that grants the plan.
+/// The granting subscription's details for the frontend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionNote {
-    /// Stripe's word for it: `active`, `past_due` …
+    /// Stripe's status: `active`, `past_due` …
     pub status: Option<String>,
-    /// Until when it is paid.
+    /// The end of the paid period.
     pub current_period_end: Option<Micros>,
-    /// Whether it ends then.
+    /// Whether the subscription ends then.
     pub cancel_at_period_end: Option<bool>,
-    /// Until when the plan is kept although a payment failed. What is no time reads as long past: it must
-    /// grant nothing.
+    /// The time until which the plan is kept although a payment failed. An invalid value is read as the
+    /// epoch, so that it grants nothing.
     pub grace_until: Option<Micros>,
 }
 
 impl Record {
-    /// Reads both metadata objects; null reads as empty.
+    /// Reads both metadata objects; null is read as empty.
     pub(super) fn from_metadata(public: &Value, private: &Value, plan_key: &str) -> Self {
         let none = Map::new();
         let public = public.as_object().unwrap_or(&none);
@@ -79,8 +77,9 @@ impl Record {
         }
     }
 
-    /// What a subscription granted when it was last paid, as far as it was noted. Beside another granting
-    /// subscription `paid_plan` says nothing: it is left over from a release that did not know it.
+    /// Returns the plan that a subscription granted when it was last paid, if it is recorded. A `paid_plan`
+    /// of a subscription other than the granting one is ignored: a release that does not support the member
+    /// left it there.
     pub(crate) fn paid(&self, id: &SubscriptionId) -> Option<&str> {
         let of_granting = self.paid_plan.as_ref().filter(|paid| paid.subscription == *id);
         match self.granted_by.as_ref() == Some(id) {
@@ -89,25 +88,25 @@ impl Record {
         }
     }
 
-    /// The plan that stood there before the subscription raised it that the record names as granting.
+    /// Returns the plan before the granting subscription raised it.
     pub(crate) fn before(&self) -> Option<&str> {
         let before = self.plan_before.as_ref()?;
         (Some(&before.subscription) == self.granted_by.as_ref()).then_some(before.plan.as_str())
     }
 
-    /// Whether the plan is from somewhere that this release does not read, so that it cannot know when it
-    /// ends.
+    /// Returns whether the plan is from a source that this release does not support, so that its end is
+    /// unknown.
     pub(crate) fn has_unsupported_source(&self) -> bool {
         self.plan_source.as_ref().is_some_and(|source| source != PLAN_SOURCE)
     }
 
-    /// The body of the request that turns `self` into `target`, with only what differs in it; `None` if
-    /// nothing does.
+    /// Returns the body of the request that changes `self` to `target`, with only the differences; `None` if
+    /// there are none.
     ///
-    /// Clerk merges it into what is there, and removes what is null. Customers that others added meanwhile
-    /// stay. A plan and what grants it are written together even if only one of them differs: somebody else
-    /// may write at the same time, and a plan without what granted it would look as if it had been given by
-    /// hand.
+    /// Clerk merges the body into the metadata and removes members that are null. Customers that other
+    /// writers added in the meantime stay. A plan and its granting subscription are written together even if
+    /// only one of them differs: with a concurrent writer, a plan without its subscription would look
+    /// manually granted.
     pub fn patch(&self, target: &Record, plan_key: &str) -> Option<Value> {
         let mut public = Map::new();
         put(&mut public, plan_key, &self.plan, &target.plan);
@@ -172,7 +171,7 @@ fn paid_plans_patch(
     patch
 }
 
-/// The keys of a map of customers; one whose value is null counts as deleted.
+/// Returns the keys of a map of customers, except those whose value is null.
 fn customers(private: &Value, name: &str) -> SortedSet<CustomerId> {
     let map = private.get(name).and_then(Value::as_object).into_iter().flatten();
     map.filter(|(_, value)| !value.is_null()).filter_map(|(id, _)| CustomerId::parse(id).ok()).collect()
@@ -217,7 +216,7 @@ impl SubscriptionNote {
     }
 }
 
-/// Adds the member if it differs; null where the target has none.
+/// Adds the member if it differs; null if the target has none.
 fn put<T: PartialEq + Clone + Into<Value>>(
     patch: &mut Map<String, Value>,
     name: &str,
@@ -280,7 +279,7 @@ mod tests {
         Record::from_metadata(&metadata["public_metadata"], &metadata["private_metadata"], "plan")
     }
 
-    /// What Clerk does with a patch: objects are merged, null removes (`PATCH …/metadata`).
+    /// Applies a patch as Clerk does: objects are merged, null removes a member (`PATCH …/metadata`).
     fn merge(into: &mut Value, patch: &Value) {
         let (Value::Object(object), Value::Object(members)) = (&mut *into, patch) else {
             *into = patch.clone();
@@ -296,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn a_written_record_is_read_back() {
         assert_eq!(Record::default().patch(&record(), "plan"), Some(full()));
         assert_eq!(read(&full()), record());
         assert_eq!(record().patch(&record(), "plan"), None);
     }
 
     #[test]
-    fn only_what_differs_is_written_and_what_ended_is_removed() {
+    fn only_differences_are_written_and_ended_members_removed() {
         let mut target = record();
         target.plan = Some("free".to_owned());
         target.subscription.grace_until = None;
@@ -337,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_counts_only_beside_its_subscription() {
+    fn plan_before_counts_only_with_its_subscription() {
         assert_eq!(record().before(), Some("basic"));
         let other = Some(SubscriptionId::parse("sub_2").unwrap());
         for granted_by in [None, other] {
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_another_source_is_told_from_stripes() {
+    fn a_plan_of_another_source_is_detected() {
         for (source, want) in [
             (json!(null), false),
             (json!("stripe"), false),
@@ -368,11 +367,11 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_applied_by_clerk_gives_the_target_whatever_stood_there() {
+    fn a_patch_applied_by_clerk_gives_the_target() {
         let cases = [
             ("nothing", json!({"public_metadata": {}, "private_metadata": null})),
             (
-                "what others keep there",
+                "metadata of other applications",
                 json!({"public_metadata": {"theme": "dark"}, "private_metadata": {"x": 1}}),
             ),
             (
@@ -397,13 +396,13 @@ mod tests {
     }
 
     #[test]
-    fn a_grace_period_that_is_no_time_has_long_passed() {
+    fn an_invalid_grace_period_has_passed() {
         let metadata = json!({"public_metadata": {"plan": "pro", "subscription": {"grace_until": "soon"}}});
         assert_eq!(read(&metadata).subscription.grace_until, Some(Micros::default()));
     }
 
     #[test]
-    fn the_plans_key_is_configured() {
+    fn the_plan_key_is_configurable() {
         let metadata = json!({"tier": "pro", "plan": "free"});
         assert_eq!(Record::from_metadata(&metadata, &Value::Null, "tier").plan, Some("pro".to_owned()));
         let patch =
@@ -412,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn customers_are_keys_with_any_value_but_null_and_only_customers_ids() {
+    fn customers_are_valid_keys_with_a_value_other_than_null() {
         let private =
             json!({"stripe_customers": {"cus_1": true, "cus_2": null, "cus_3": {"x": 1}, "cus/4": true}});
         let record = Record::from_metadata(&Value::Null, &private, "plan");

@@ -1,5 +1,5 @@
-//! What Clerk's Backend API answers: metadata, lists of users and organizations; and the plan that a session
-//! token's claims name, wherever their owner put it.
+//! Clerk's Backend API: requests, metadata, and lists of users and organizations; and the plan in the claims
+//! of a session token.
 
 pub mod api;
 pub mod metadata;

@@ -1,32 +1,33 @@
-//! Where in a token's claims the plan is. Says what stands there, not whether a plan of that name is sold.
+//! Reads the plan from a token's claims. Does not check whether the plan is configured.
 
 use super::numeric_date::numeric_date;
 use crate::ids::Subject;
 use crate::time::Micros;
 use serde_json::{Map, Value};
 
-/// A place where a token may show the plan.
+/// A claim that may contain the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimSource {
-    /// The names that lead to it, from the outermost object inwards.
+    /// The names of the members on the path to the claim, from the outermost object inwards.
     Path(Vec<String>),
     /// Clerk Billing's own claims: `pla` and `fea`.
     ClerkBilling,
 }
 
-/// What a token says about the plan.
+/// The plan in a token's claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PlanClaim {
-    /// Nothing, which means the default plan.
+    /// No plan, which means the default plan.
     Absent,
-    /// A plan's name, as it stands in Clerk's metadata.
+    /// A plan's name, as in Clerk's metadata.
     Named {
         /// The name.
         plan: String,
-        /// `subscription.grace_until` beside it: from then on the plan counts as the default one.
+        /// `subscription.grace_until` in the same object: from that time, the plan counts as the default
+        /// plan.
         grace_until: Option<Micros>,
     },
-    /// The slugs that Clerk Billing gives the subject; at least one plan.
+    /// The slugs that Clerk Billing assigns to the subject; at least one plan.
     Billing {
         /// Slugs of plans.
         plans: Vec<String>,
@@ -35,20 +36,20 @@ pub(crate) enum PlanClaim {
     },
 }
 
-/// A claim that is there but cannot be read. It must grant nothing.
+/// A claim that is present but invalid. It must grant nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the claim `{claim}` is not {expected}")]
 pub(crate) struct PlanClaimError {
-    /// Which claim, its names joined by dots.
+    /// The path of the claim, joined by dots.
     pub(crate) claim: String,
-    /// What it should have been.
+    /// The expected type.
     pub(crate) expected: &'static str,
 }
 
 /// Reads the subject's plan from the first of `sources` that is present and not null.
 ///
 /// # Errors
-/// [`PlanClaimError`] if that one is no text, or the grace period beside it no time.
+/// [`PlanClaimError`] if that claim is not a string, or if the grace period next to it is not a time.
 pub(crate) fn read(
     sources: &[ClaimSource],
     claims: &Map<String, Value>,
@@ -87,7 +88,8 @@ fn named(path: &[String], claims: &Map<String, Value>) -> Result<Option<PlanClai
     Ok(Some(PlanClaim::Named { plan, grace_until }))
 }
 
-/// `subscription.grace_until` of the object that holds the plan; the outer `None` if it is there and no time.
+/// Returns `subscription.grace_until` of the object that contains the plan; the outer `None` means that it is
+/// not a time.
 pub(super) fn grace_until(holder: &Map<String, Value>) -> Option<Option<Micros>> {
     match holder.get("subscription").and_then(|subscription| subscription.get("grace_until")) {
         None | Some(Value::Null) => Some(None),
@@ -103,7 +105,7 @@ fn billing(claims: &Map<String, Value>, subject: &Subject) -> Result<Option<Plan
     Ok(Some(PlanClaim::Billing { plans, features: slugs("fea", claims, subject)? }))
 }
 
-/// The slugs of a list as in `u:free,o:pro` that are the subject's. The scope is `u`, `o`, or both letters.
+/// Returns the subject's slugs in a list such as `u:free,o:pro`. The scope is `u`, `o`, or both letters.
 fn slugs(name: &str, claims: &Map<String, Value>, subject: &Subject) -> Result<Vec<String>, PlanClaimError> {
     let list = match claims.get(name) {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_is_the_first_claim_that_is_there() {
+    fn the_first_present_claim_is_the_plan() {
         let cases = [
             ("Clerk's documentation", json!({"metadata": {"plan": "pro"}}), named("pro")),
             ("the whole user", json!({"user": {"public_metadata": {"plan": "pro"}}}), named("pro")),
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_is_no_text_grants_nothing_not_even_by_the_next_claim() {
+    fn a_plan_that_is_not_text_is_an_error_despite_later_claims() {
         for value in [json!(1), json!(true), json!(["pro"]), json!({"name": "pro"})] {
             let claims = json!({"metadata": {"plan": value}, "plan": "pro"});
             let want = Err("the claim `metadata.plan` is not text".to_owned());
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grace_period_stands_beside_the_plan() {
+    fn the_grace_period_is_in_the_same_object_as_the_plan() {
         let until = |secs: u64| {
             Ok(PlanClaim::Named { plan: "pro".to_owned(), grace_until: Some(Micros::from_secs(secs)) })
         };
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn clerk_billing_gives_each_subject_its_own() {
+    fn clerk_billing_separates_users_and_organizations() {
         let billing = |plans: &[&str], features: &[&str]| {
             let owned = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect();
             Ok(PlanClaim::Billing { plans: owned(plans), features: owned(features) })
@@ -228,7 +230,7 @@ mod tests {
         let both = json!({"pla": "u:free,o:pro", "fea": "u:a, o:b ,uo:c,ou:d"});
         let cases = [
             ("the user's", "user_1", both.clone(), billing(&["free"], &["a", "c", "d"])),
-            ("the organisation's", "org_1", both, billing(&["pro"], &["b", "c", "d"])),
+            ("the organization's", "org_1", both, billing(&["pro"], &["b", "c", "d"])),
             ("no features", "user_1", json!({"pla": "u:free"}), billing(&["free"], &[])),
             ("several plans", "user_1", json!({"pla": "u:free,u:pro"}), billing(&["free", "pro"], &[])),
             ("only another's", "org_1", json!({"pla": "u:free"}), Ok(PlanClaim::Absent)),
@@ -252,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_list_of_slugs_gives_one_the_others(list in "[uo:,a-c ]{0,24}") {
+        fn slugs_of_other_scopes_are_ignored(list in "[uo:,a-c ]{0,24}") {
             let claims = json!({"pla": list});
             let found = read_for("org_1", &[ClaimSource::ClerkBilling], &claims);
             if let Ok(PlanClaim::Billing { plans, .. }) = found {

@@ -1,4 +1,4 @@
-//! The lists of all users and of all organizations, page by page, and Tollgate's record of each.
+//! Lists of all users and all organizations, in pages, with Tollgate's record of each.
 
 use super::api::{BackendApi, ClerkApiError, success};
 use super::metadata::Record;
@@ -7,10 +7,10 @@ use crate::ids::{OrganizationId, Subject, UserId};
 use crate::json;
 use serde_json::Value;
 
-/// The most users or organizations that one page is asked to hold: Clerk's maximum.
+/// The page size to request: Clerk's maximum.
 pub(crate) const PAGE_MEMBERS_MAX: usize = 500;
 
-/// What is listed.
+/// The kind of subjects in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectListKind {
     /// Users.
@@ -19,19 +19,19 @@ pub enum SubjectListKind {
     Organizations,
 }
 
-/// One page.
+/// One page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubjectPage {
-    /// Who is on it, and what is kept of them.
+    /// The subjects and their records.
     pub records: Vec<(Subject, Record)>,
-    /// Ids that do not look like Clerk's.
+    /// Ids that do not have the form of Clerk's ids.
     pub(crate) skipped: Vec<String>,
-    /// How many there were, those skipped among them.
+    /// The number of members, including skipped ones.
     pub(crate) members: usize,
 }
 
-/// Asks for the page that begins behind so many of them, oldest first: who signs up meanwhile comes last and
-/// moves nobody.
+/// Returns the request for the page after `offset` members. The oldest come first, so that a new member is
+/// added at the end and shifts no page.
 pub fn list(api: BackendApi<'_>, kind: SubjectListKind, offset: usize) -> Callout {
     let base_path = &api.upstream.base_path;
     let limit = PAGE_MEMBERS_MAX;
@@ -47,16 +47,16 @@ pub fn list(api: BackendApi<'_>, kind: SubjectListKind, offset: usize) -> Callou
 }
 
 impl SubjectPage {
-    /// Reads the answer to [`list`].
+    /// Reads the response to [`list`].
     ///
     /// # Errors
-    /// [`ClerkApiError`].
+    /// [`ClerkApiError`] if the request failed or the body is not a page.
     pub fn read(outcome: &Outcome<'_>, kind: SubjectListKind, plan_key: &str) -> Result<Self, ClerkApiError> {
-        let answer: Value = json::read(success(outcome)?).map_err(|_| ClerkApiError::Unreadable)?;
-        // Users come as a list, organizations in an object beside their number.
+        let response: Value = json::read(success(outcome)?).map_err(|_| ClerkApiError::Unreadable)?;
+        // Clerk returns users as an array, and organizations in an object with their total number.
         let members = match kind {
-            SubjectListKind::Users => answer.as_array(),
-            SubjectListKind::Organizations => answer.get("data").and_then(Value::as_array),
+            SubjectListKind::Users => response.as_array(),
+            SubjectListKind::Organizations => response.get("data").and_then(Value::as_array),
         };
         let members = members.filter(|members| members.len() <= PAGE_MEMBERS_MAX);
         let mut page = SubjectPage::default();
@@ -78,7 +78,7 @@ impl SubjectPage {
         Ok(page)
     }
 
-    /// Whether another page may follow.
+    /// Returns whether another page may follow.
     pub(crate) fn is_full(&self) -> bool {
         self.members >= PAGE_MEMBERS_MAX
     }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn users_come_as_a_list_and_organisations_in_an_object() {
+    fn users_are_an_array_and_organizations_are_in_an_object() {
         let member =
             |id: &str| json!({"id": id, "public_metadata": {"plan": "pro"}, "private_metadata": null});
         let record = || Record { plan: Some("pro".to_owned()), ..Record::default() };
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_refused() {
+    fn an_invalid_page_is_refused() {
         let too_many = json!(vec![json!({"id": "user_1"}); PAGE_MEMBERS_MAX + 1]);
         for (kind, body) in [
             (SubjectListKind::Users, json!({"data": []})),

@@ -1,5 +1,4 @@
-//! The requests that Tollgate makes of Stripe's API, as callouts. Judges no answer: that is
-//! [`outcome`](super::outcome)'s.
+//! Requests to Stripe's API, as callouts. Their responses are read in [`outcome`](super::outcome).
 
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
@@ -8,15 +7,16 @@ use form_urlencoded::Serializer;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-/// The version of Stripe's API that everything here is written for, whatever the account's default may be.
+/// The API version of all requests, which overrides the account's default.
 pub const STRIPE_VERSION: &str = "2026-10-28.endive";
 
-/// The most objects that one page is asked to hold: Stripe's maximum.
+/// The page size to request: Stripe's maximum.
 const PAGE: &str = "100";
-/// A subscription comes from one checkout session; more than a few mean nothing.
+/// The maximum number of sessions to request. A subscription is created by one Checkout Session, so few are
+/// enough.
 const SESSIONS: &str = "10";
 
-/// What is searched.
+/// The kind of objects to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Searched {
     /// Customers.
@@ -26,7 +26,7 @@ pub enum Searched {
 }
 
 impl Searched {
-    /// The endpoint, as Stripe's reference names it.
+    /// Returns the endpoint, as Stripe's API reference names it.
     pub(crate) fn endpoint(self) -> &'static str {
         match self {
             Searched::Customers => "GET /v1/customers/search",
@@ -42,13 +42,14 @@ pub struct StripeApi<'a> {
 }
 
 impl<'a> StripeApi<'a> {
-    /// Stripe's API at that place.
+    /// Creates the API at this upstream.
     pub fn new(upstream: &'a Upstream) -> Self {
         StripeApi { upstream }
     }
 
-    /// A page of a customer's subscriptions, ended ones too, newest first. Each with its customer and its
-    /// last invoice; not with its products, which would be a level deeper than Stripe expands in a list.
+    /// Returns the request for a page of a customer's subscriptions, including ended ones, newest first.
+    /// Customers and latest invoices are expanded; products are not, because they are one level deeper than
+    /// Stripe expands in a list.
     pub fn list_subscriptions(self, customer: &CustomerId, after: Option<&SubscriptionId>) -> Callout {
         let mut query = vec![
             ("customer", customer.as_str()),
@@ -61,15 +62,16 @@ impl<'a> StripeApi<'a> {
         self.get("/v1/subscriptions", &query)
     }
 
-    /// A page of the account's subscriptions, ended ones too, newest first. Each with its customer.
+    /// Returns the request for a page of the account's subscriptions, including ended ones, newest first,
+    /// with expanded customers.
     pub fn list_all_subscriptions(self, after: Option<&SubscriptionId>) -> Callout {
         let mut query = vec![("status", "all"), ("limit", PAGE), ("expand[]", "data.customer")];
         query.extend(after.map(|id| ("starting_after", id.as_str())));
         self.get("/v1/subscriptions", &query)
     }
 
-    /// A page of the customers or subscriptions that match a query (<https://docs.stripe.com/search>). What
-    /// was changed within the last minute may be missing.
+    /// Returns the request for a page of the customers or subscriptions that match a query
+    /// (<https://docs.stripe.com/search>). Changes within the last minute may be missing.
     pub fn search(self, what: Searched, query: &str, page: Option<&str>) -> Callout {
         let mut parameters = vec![("query", query), ("limit", PAGE)];
         parameters.extend(page.map(|page| ("page", page)));
@@ -80,7 +82,7 @@ impl<'a> StripeApi<'a> {
         self.get(path, &parameters)
     }
 
-    /// One subscription, with its customer, its last invoice and its products.
+    /// Returns the request for a subscription, with its customer, latest invoice, and products expanded.
     pub fn retrieve_subscription(self, id: &SubscriptionId) -> Callout {
         let query = [
             ("expand[]", "customer"),
@@ -90,7 +92,8 @@ impl<'a> StripeApi<'a> {
         self.get(&object_path("subscriptions", id.as_str()), &query)
     }
 
-    /// A page of a subscription's items: a subscription shows ten at most.
+    /// Returns the request for a page of a subscription's items; the subscription itself contains at most
+    /// ten.
     pub fn list_subscription_items(
         self,
         subscription: &SubscriptionId,
@@ -101,40 +104,40 @@ impl<'a> StripeApi<'a> {
         self.get("/v1/subscription_items", &query)
     }
 
-    /// One customer.
+    /// Returns the request for a customer.
     pub fn retrieve_customer(self, id: &CustomerId) -> Callout {
         self.get(&object_path("customers", id.as_str()), &[])
     }
 
-    /// The checkout sessions that a subscription comes from.
+    /// Returns the request for the Checkout Sessions that created a subscription.
     pub fn list_checkout_sessions(self, subscription: &SubscriptionId) -> Callout {
         self.get("/v1/checkout/sessions", &[("subscription", subscription.as_str()), ("limit", SESSIONS)])
     }
 
-    /// One product, for its metadata.
+    /// Returns the request for a product.
     pub fn retrieve_product(self, id: &ProductId) -> Callout {
         self.get(&object_path("products", id.as_str()), &[])
     }
 
-    /// What is owed for a subscription.
+    /// Returns the request for the open invoices of a subscription.
     pub fn list_open_invoices(self, subscription: &SubscriptionId) -> Callout {
         let query = [("subscription", subscription.as_str()), ("status", "open"), ("limit", PAGE)];
         self.get("/v1/invoices", &query)
     }
 
-    /// Sets keys of a subscription's metadata, and removes those with an empty value; the others stay as they
-    /// are.
+    /// Returns the request that sets keys of a subscription's metadata and removes those with an empty value.
+    /// Other keys are unchanged.
     ///
-    /// `occasion` is why it is done: the event's id, or anything else that differs from one intent to the
-    /// next. With what is sent it makes the idempotency key: within a day Stripe only repeats its answer to a
-    /// key that it knows.
+    /// `idempotency_scope` identifies the cause, such as the event's id. Together with the request it
+    /// determines the idempotency key: within a day, Stripe replays its response to a known key
+    /// (<https://docs.stripe.com/api/idempotent_requests>).
     pub fn update_subscription_metadata(
         self,
         id: &SubscriptionId,
         metadata: &[(&str, &str)],
-        occasion: &str,
+        idempotency_scope: &str,
     ) -> Callout {
-        self.post_metadata(&object_path("subscriptions", id.as_str()), metadata, occasion)
+        self.post_metadata(&object_path("subscriptions", id.as_str()), metadata, idempotency_scope)
     }
 
     fn get(self, path: &str, query: &[(&str, &str)]) -> Callout {
@@ -148,13 +151,13 @@ impl<'a> StripeApi<'a> {
         )
     }
 
-    fn post_metadata(self, path: &str, metadata: &[(&str, &str)], occasion: &str) -> Callout {
+    fn post_metadata(self, path: &str, metadata: &[(&str, &str)], idempotency_scope: &str) -> Callout {
         let names: Vec<String> = metadata.iter().map(|(key, _)| format!("metadata[{key}]")).collect();
         let values = metadata.iter().map(|(_, value)| *value);
         let body = encode(names.iter().map(String::as_str).zip(values));
         let headers = vec![
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
-            ("idempotency-key", idempotency_key(path, &body, occasion)),
+            ("idempotency-key", idempotency_key(path, &body, idempotency_scope)),
         ];
         self.callout("POST", format!("{}{path}", self.upstream.base_path), headers, body.into_bytes())
     }
@@ -180,11 +183,11 @@ impl<'a> StripeApi<'a> {
     }
 }
 
-/// What of an id stands in a path as it is: the unreserved characters (RFC 3986 §2.3).
+/// The characters of an id that are escaped in a path: all except the unreserved ones (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The path of one object. Sellers choose ids, so whatever could mean something else in a path is escaped
-/// here, and only here.
+/// Returns the path of an object. Merchants may choose ids, so reserved characters are escaped here, and only
+/// here.
 fn object_path(collection: &str, id: &str) -> String {
     format!("/v1/{collection}/{}", utf8_percent_encode(id, ESCAPED))
 }
@@ -193,9 +196,11 @@ fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// A key with other parameters is an error of Stripe's, so the parameters are part of it.
-fn idempotency_key(path: &str, body: &str, occasion: &str) -> String {
-    let digest = Sha256::new().chain_update(occasion).chain_update([0]).chain_update(path).chain_update([0]);
+/// Returns the idempotency key. Stripe rejects a known key with other parameters, so they are part of the
+/// hash.
+fn idempotency_key(path: &str, body: &str, idempotency_scope: &str) -> String {
+    let digest =
+        Sha256::new().chain_update(idempotency_scope).chain_update([0]).chain_update(path).chain_update([0]);
     let digest = digest.chain_update(body).finalize();
     let mut key = String::from("tollgate-");
     for nibble in digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 0xf]) {

@@ -1,49 +1,49 @@
-//! The checkout sessions that made a subscription, as far as they say for whom.
+//! Checkout Sessions that created a subscription, with the members that identify its owner.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, SubscriptionId};
 
-/// A checkout session.
+/// A Checkout Session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutSession {
-    /// Its id: `cs_…`. For people; it enters no path.
+    /// The session's id, `cs_…`. It is never used in a path.
     pub(crate) id: String,
-    /// Its metadata, written by the server that made the session. Stripe does not copy it to the
+    /// The session's metadata, set by the server that created the session. Stripe does not copy it to the
     /// subscription.
     pub(crate) metadata: Metadata,
-    /// On a payment link the payer chooses it; in a session that a server made, the server does.
+    /// The reference, which the payer chooses on a payment link, and the server in a session that it creates.
     pub(crate) client_reference_id: Option<String>,
-    /// Who paid.
+    /// The paying customer.
     pub(crate) customer: Option<CustomerId>,
-    /// What was bought.
+    /// The subscription that was bought.
     pub(crate) subscription: Option<SubscriptionId>,
-    /// When it was made, in seconds since the Unix epoch.
+    /// The creation time, in seconds since the Unix epoch.
     pub(crate) created_s: u64,
 }
 
-/// The checkout sessions of one subscription.
+/// The Checkout Sessions of one subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionList {
-    /// Those that can be read, oldest first: the session that made a subscription comes before any later one
-    /// that Stripe may connect with it.
+    /// The sessions that can be parsed, oldest first: the session that created the subscription precedes any
+    /// later one that Stripe links to it.
     pub sessions: Vec<CheckoutSession>,
-    /// A session cannot be read.
+    /// Whether a session cannot be parsed.
     pub unreadable: bool,
 }
 
 impl SessionList {
-    /// Reads the answer to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions).
+    /// Parses the response to [`list_checkout_sessions`](super::api::StripeApi::list_checkout_sessions).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list.
+    /// [`Unreadable`] if the body is not a list.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let mut list = SessionList::default();
         for object in Object::of(&wire::value(body)?)?.page()? {
             match Object::of(object).and_then(CheckoutSession::read) {
                 Ok(session) => {
-                    let place = list.sessions.partition_point(|other| other.age() <= session.age());
-                    list.sessions.insert(place, session);
+                    let index = list.sessions.partition_point(|other| other.age() <= session.age());
+                    list.sessions.insert(index, session);
                 }
                 Err(_) => list.unreadable = true,
             }
@@ -64,7 +64,7 @@ impl CheckoutSession {
         })
     }
 
-    /// What sessions are put in order by.
+    /// Returns the sort key.
     fn age(&self) -> (u64, &str) {
         (self.created_s, &self.id)
     }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_cannot_be_read_is_noted_and_the_others_are_taken() {
+    fn an_unreadable_session_is_reported_and_the_others_are_read() {
         for odd in [r#"{"created": 1}"#, "null", r#"{"id": "cs_2", "metadata": 7}"#] {
             let body = format!(r#"{{"data": [{odd}, {{"id": "cs_1", "metadata": {{}}}}]}}"#);
             let list = SessionList::parse(body.as_bytes()).unwrap();

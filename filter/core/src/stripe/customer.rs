@@ -1,31 +1,31 @@
-//! A customer, as far as it says whose its subscriptions are.
+//! A customer, with the metadata that may identify the owner of its subscriptions.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
 use crate::ids::CustomerId;
 
-/// A customer that was read: `GET /v1/customers/{id}`, or expanded in a subscription.
+/// A customer, from `GET /v1/customers/{id}` or expanded in a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
-    /// Its id.
+    /// The customer's id.
     pub(crate) id: CustomerId,
-    /// Its metadata; empty if it was deleted.
+    /// The customer's metadata; empty if it was deleted.
     pub(crate) metadata: Metadata,
-    /// Stripe keeps the id of a deleted customer, and nothing else.
+    /// Whether the customer was deleted. Stripe then returns only its id.
     pub deleted: bool,
 }
 
 impl Customer {
-    /// Reads the answer to [`retrieve_customer`](super::api::StripeApi::retrieve_customer).
+    /// Parses the response to [`retrieve_customer`](super::api::StripeApi::retrieve_customer).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no customer.
+    /// [`Unreadable`] if the body is not a customer.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         Self::read(Object::of(&wire::value(body)?)?)
     }
 
     pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
-        // The id does not show it: sellers may choose it.
+        // The id does not show the type, because merchants may choose it.
         if object.text("object")?.is_some_and(|kind| kind != "customer") {
             return Err(Unreadable("object"));
         }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_customer_is_refused() {
+    fn an_invalid_customer_is_refused() {
         for body in [
             &b"{}"[..],
             b"[]",

@@ -1,42 +1,40 @@
-//! An event, read once its signature holds: what kind it is, and whom and what it names.
+//! Events, parsed after their signature was verified: their kind and the objects that they name.
 //!
-//! An event is not applied, it triggers a reading of Stripe's present; so only names are taken from it. One
-//! that needs no work is read no further than its envelope: Stripe must not be refused for what nobody asked
-//! about.
+//! The content of an event is not applied: the event triggers reads of the current state at Stripe, so only
+//! names are read from it. Of an event that needs no work, only the envelope is parsed, so that its content
+//! cannot cause an error.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
 use crate::ids::{CustomerId, IdError, StripeEventId, SubscriptionId};
 use serde_json::Value;
 
-/// A payment that failed as often as this is not expected to succeed any more.
+/// The number of failed attempts after which a payment counts as finally failed.
 pub(crate) const PAYMENT_ATTEMPTS_FINAL: u64 = 3;
 
 /// An event that Stripe signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its id, the same in each delivery of it.
+    /// The event's id, which is the same in every delivery.
     pub id: StripeEventId,
-    /// Its type, as in `customer.subscription.updated`.
+    /// The event's type, such as `customer.subscription.updated`.
     pub event_type: String,
-    /// What there is to do about it.
+    /// The kind of event, which determines the work.
     pub kind: EventKind,
-    /// When it came about, in seconds since the Unix epoch. A thin event says it in words, which nothing here
-    /// needs.
+    /// The creation time, in seconds since the Unix epoch. `None` for a thin event, which has it as text.
     pub(crate) created_s: Option<u64>,
-    /// Live or test mode; None if it does not say.
+    /// Whether the event is from live mode; `None` if it does not say.
     pub livemode: Option<bool>,
-    /// The connected account that it is about (<https://docs.stripe.com/connect/webhooks>), if it is about
-    /// one.
+    /// The connected account of the event (<https://docs.stripe.com/connect/webhooks>), if any.
     pub account: Option<String>,
-    /// Whom and what it names; nothing if there is no work.
+    /// The objects that the event names; empty if it needs no work.
     pub names: Names,
 }
 
-/// What an event is to Tollgate.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// It says nothing about a plan.
+    /// An event that cannot affect a plan.
     NoWork,
     /// A checkout of a subscription was completed or paid.
     CheckoutSession,
@@ -48,70 +46,71 @@ pub enum EventKind {
     Invoice,
 }
 
-/// Whom and what an event's object names. Nobody gets anything by it: it only says where to look.
+/// The objects and subjects that an event's object names. They only determine what to read, and grant
+/// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// The id of the object itself.
+    /// The object's id.
     pub(crate) object: Option<String>,
-    /// Its customer, or itself if it is one.
+    /// The object's customer, or the object itself if it is one.
     pub customer: Option<CustomerId>,
-    /// Its subscription, or itself if it is one.
+    /// The object's subscription, or the object itself if it is one.
     pub subscription: Option<SubscriptionId>,
-    /// Its metadata.
+    /// The object's metadata.
     pub(crate) metadata: Metadata,
-    /// The metadata of the subscription, as an invoice repeats it.
+    /// The subscription's metadata in an invoice.
     pub(crate) subscription_metadata: Metadata,
     /// The values that keys of the metadata had before this event.
     pub(crate) previous_metadata: Metadata,
-    /// Whether any key of the metadata changed; one that was not there before shows no previous value.
+    /// Whether the metadata changed. A key that was not set before has no previous value.
     pub(crate) metadata_changed: bool,
-    /// A checkout session's `client_reference_id`.
+    /// The `client_reference_id` of a Checkout Session.
     pub(crate) client_reference_id: Option<String>,
-    /// A checkout session's `mode`.
+    /// The `mode` of a Checkout Session.
     pub(crate) mode: Option<String>,
-    /// The payment that failed, if the event is about that.
+    /// The failed payment, if the event is about one.
     pub(crate) payment_failure: Option<PaymentFailure>,
-    /// Ids that do not look like Stripe's and are left out.
+    /// Skipped ids that do not have the form of Stripe's ids.
     pub(crate) skipped: Vec<String>,
 }
 
 /// A payment of an invoice that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PaymentFailure {
-    /// How often it was tried.
+    /// The number of attempts.
     pub(crate) attempt_count: u64,
-    /// When it is tried next, in seconds since the Unix epoch.
+    /// The time of the next attempt, in seconds since the Unix epoch.
     pub(crate) next_attempt_s: Option<u64>,
-    /// Why there is an invoice: `subscription_cycle`, `subscription_update` …
+    /// The reason of the invoice: `subscription_cycle`, `subscription_update` …
     pub(crate) billing_reason: Option<String>,
 }
 
 impl PaymentFailure {
-    /// Nothing further can be expected: there is no next attempt, or this was the third.
+    /// Returns whether the payment has finally failed: there is no next attempt, or this was the third.
     pub(crate) fn is_final(&self) -> bool {
         self.next_attempt_s.is_none() || self.attempt_count >= PAYMENT_ATTEMPTS_FINAL
     }
 }
 
-/// Why a signed body is no event that can be worked on.
+/// An error of parsing a signed body as an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// Not JSON, or not the fields of an event.
-    #[error("the body is no event: {0}")]
+    /// The body is not JSON, or does not have the members of an event.
+    #[error("the body is not an event: {0}")]
     Unreadable(#[from] Unreadable),
-    /// An `object` that is neither `event` nor `v2.core.event`.
-    #[error("the body is no event: its `object` is something else")]
+    /// The member `object` is neither `event` nor `v2.core.event`.
+    #[error("the body is not an event: its `object` has another value")]
     NoEvent,
-    /// The event's own id.
+    /// The event's id is invalid.
     #[error("the event's id: {0}")]
     Id(IdError),
-    /// It says that a subscription or a customer changed, but not which.
+    /// The event does not name its subscription or customer.
     #[error("an event of this type must name its subscription or customer")]
     NamesNothing,
 }
 
 impl Event {
-    /// Reads a snapshot event or a thin event.
+    /// Parses a snapshot event or a thin event.
     ///
     /// # Errors
     /// [`EventError`], see its variants.
@@ -128,14 +127,14 @@ impl Event {
         let kind = EventKind::of(event_type, thin);
         let names = match kind {
             EventKind::NoWork => Names::default(),
-            _ if thin => Names::of_thin(envelope)?,
-            _ => Names::of_snapshot(envelope, kind, event_type)?,
+            _ if thin => Names::from_thin(envelope)?,
+            _ => Names::from_snapshot(envelope, kind, event_type)?,
         };
-        // A thin event has a context in place of an account.
+        // A thin event has `context` instead of `account`.
         let account = envelope.member(if thin { "context" } else { "account" });
         Ok(Event {
             id: StripeEventId::parse(id).map_err(EventError::Id)?,
-            kind: kind.given(&names)?,
+            kind: kind.with_names(&names)?,
             created_s: envelope.member("created").and_then(Value::as_u64),
             livemode: envelope.member("livemode").and_then(Value::as_bool),
             account: account.map(|account| account.as_str().unwrap_or_default().to_owned()),
@@ -167,15 +166,14 @@ impl EventKind {
         }
     }
 
-    /// The kind, once it is known what the event names: a checkout or an invoice without a subscription (a
-    /// single payment) has no bearing on a plan, and where its id had to be left out there is nothing to ask
-    /// for.
-    fn given(self, names: &Names) -> Result<Self, EventError> {
+    /// Returns the kind, given the names. A Checkout Session or an invoice without a subscription (a one-time
+    /// payment) cannot affect a plan, and if the id was skipped there is nothing to read.
+    fn with_names(self, names: &Names) -> Result<Self, EventError> {
         let (subscription, customer) = (names.subscription.is_some(), names.customer.is_some());
         match self {
             EventKind::CheckoutSession | EventKind::Invoice if !subscription => Ok(EventKind::NoWork),
-            EventKind::Subscription if !subscription => names.nothing(),
-            EventKind::Customer if !customer => names.nothing(),
+            EventKind::Subscription if !subscription => names.without_required(),
+            EventKind::Customer if !customer => names.without_required(),
             kind => Ok(kind),
         }
     }
@@ -184,8 +182,9 @@ impl EventKind {
 const PAYMENT_FAILED: &str = "invoice.payment_failed";
 
 impl Names {
-    /// The object's `url` is not read: what is asked for, and where, is not the event's to say.
-    fn of_thin(event: Object<'_>) -> Result<Self, Unreadable> {
+    /// Reads the related object of a thin event. Its `url` is ignored, because an event must not choose where
+    /// requests go.
+    fn from_thin(event: Object<'_>) -> Result<Self, Unreadable> {
         let mut names = Names::default();
         let Some(related) = event.object("related_object")? else { return Ok(names) };
         let id = related.needed_text("id")?;
@@ -196,11 +195,12 @@ impl Names {
         Ok(names)
     }
 
-    /// Reads what a checkout session, a subscription, a customer and an invoice have, each its part.
-    fn of_snapshot(event: Object<'_>, kind: EventKind, event_type: &str) -> Result<Self, Unreadable> {
+    /// Reads the members of a Checkout Session, a subscription, a customer, or an invoice.
+    fn from_snapshot(event: Object<'_>, kind: EventKind, event_type: &str) -> Result<Self, Unreadable> {
         let data = event.needed_object("data")?;
         let object = data.needed_object("object")?;
-        // Where an invoice speaks of its subscription since API version 2025-03-31, and before.
+        // The invoice's subscription details: in `parent` since API version 2025-03-31, on the invoice
+        // before.
         let parent = object.object("parent")?;
         let details = parent.map_or(Ok(None), |parent| parent.object("subscription_details"))?;
         let details = details.or(object.object("subscription_details")?);
@@ -236,13 +236,13 @@ impl Names {
         Ok(names)
     }
 
-    /// What an event comes to that must name something and does not: an id that was left out is somebody's to
-    /// look at, and no retry would change it.
-    fn nothing(&self) -> Result<EventKind, EventError> {
+    /// Returns the kind of an event that lacks a required name. If its id was skipped, there is no work,
+    /// because a retry would not change the id; an alarm reports it.
+    fn without_required(&self) -> Result<EventKind, EventError> {
         if self.skipped.is_empty() { Err(EventError::NamesNothing) } else { Ok(EventKind::NoWork) }
     }
 
-    /// The id if it looks like Stripe's; else it is put down as skipped.
+    /// Parses an id, or records it as skipped.
     fn take<T>(&mut self, parse: fn(&str) -> Result<T, IdError>, id: &str) -> Option<T> {
         let parsed = parse(id).ok();
         if parsed.is_none() {

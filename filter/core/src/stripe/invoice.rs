@@ -1,41 +1,43 @@
-//! The open invoices of a subscription, as far as a plan depends on them: since when, and what for.
+//! Invoices of a subscription, with the members that affect a plan: since when they are due, and for which
+//! prices.
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
 use serde_json::Value;
 
-/// The `billing_reason` of an invoice that a change of plan caused.
+/// The `billing_reason` of an invoice for a change of plan.
 pub(crate) const PLAN_CHANGE: &str = "subscription_update";
 
 /// An invoice of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// Its id: `in_…`. For people; it enters no path.
+    /// The invoice's id, `in_…`. It is never used in a path.
     pub(crate) id: String,
     /// `draft`, `open`, `paid`, `uncollectible` or `void`.
     pub(crate) status: Option<String>,
-    /// Why it was made: `subscription_cycle`, `subscription_update` …
+    /// The billing reason: `subscription_cycle`, `subscription_update` …
     pub(crate) billing_reason: Option<String>,
-    /// When it was made, in seconds since the Unix epoch.
+    /// The creation time, in seconds since the Unix epoch.
     pub(crate) created_s: u64,
-    /// Until when it may be paid, for an invoice that is sent rather than charged.
+    /// The due date, in seconds since the Unix epoch, of an invoice that is sent rather than charged.
     pub(crate) due_s: Option<u64>,
-    /// The prices of the subscription's items for a whole period; of a change of plan those that it gives
-    /// back. Empty if they are not all shown, or cannot be read.
+    /// The prices that the invoice charges for a whole period; for a change of plan, the prices that it
+    /// refunds. Empty if the lines are incomplete or cannot be parsed.
     pub(crate) renews: Vec<RenewedPrice>,
 }
 
-/// A price that an invoice charges for a whole period, or gives back.
+/// A price that an invoice charges for a whole period, or refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RenewedPrice {
-    /// Its id.
+    /// The price's id.
     pub(crate) price: String,
-    /// The id of what is sold for it.
+    /// The id of the price's product.
     pub(crate) product: String,
 }
 
 impl RenewedPrice {
-    /// Those of an invoice. A change of plan charges for what was not paid before, and gives back what was.
+    /// Returns the prices of an invoice. A change of plan charges for the new price and refunds the price
+    /// that was paid.
     fn of(invoice: Object<'_>) -> Option<Vec<Self>> {
         let lines = invoice.object("lines").ok()??;
         if lines.is_set("has_more").ok()? {
@@ -50,8 +52,8 @@ impl RenewedPrice {
             let is_set = |object: Object<'_>| object.is_set("proration") != Ok(false);
             let is_proration = is_set(line) || item.is_some_and(is_set);
             let is_other = parent.is_some() && item.is_none();
-            let gives_back = line.member("amount").and_then(Value::as_i64).is_some_and(|amount| amount < 0);
-            let counts = if is_change { gives_back } else { !is_other && !is_proration };
+            let is_refund = line.member("amount").and_then(Value::as_i64).is_some_and(|amount| amount < 0);
+            let counts = if is_change { is_refund } else { !is_other && !is_proration };
             if counts {
                 renewed.push(Self::read(line)?);
             }
@@ -59,7 +61,7 @@ impl RenewedPrice {
         Some(renewed)
     }
 
-    /// API versions before 2025-03-31 have the price itself on the line.
+    /// Reads the price of a line. API versions before 2025-03-31 have the price object on the line.
     fn read(line: Object<'_>) -> Option<Self> {
         let pricing =
             line.object("pricing").ok()?.and_then(|pricing| pricing.object("price_details").ok()?);
@@ -86,53 +88,53 @@ impl Invoice {
         })
     }
 
-    /// Since when it is owed: an invoice that is sent is not late before its due date, any other is owed at
-    /// once.
-    pub(crate) fn owed_since_s(&self) -> u64 {
+    /// Returns the time since which the invoice is due, in seconds since the Unix epoch: the due date of a
+    /// sent invoice, or the creation time of any other.
+    pub(crate) fn due_since_s(&self) -> u64 {
         self.due_s.unwrap_or(self.created_s)
     }
 
-    /// Whether a change of plan caused it, and has not been paid.
+    /// Returns whether the invoice is for a change of plan and is not paid.
     pub(crate) fn is_unpaid_plan_change(&self) -> bool {
         self.billing_reason.as_deref() == Some(PLAN_CHANGE) && self.status.as_deref() != Some("paid")
     }
 }
 
-/// What matters of all the open invoices of one subscription.
+/// A summary of the open invoices of one subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenInvoices {
-    /// Since when the oldest is owed, in seconds since the Unix epoch. None if none is open.
+    /// The time since which the oldest is due, in seconds since the Unix epoch. `None` if no invoice is open.
     pub oldest_s: Option<u64>,
-    /// What the oldest charges for a whole period: what was sold when the last payment had not failed yet.
-    /// Empty if that cannot be told.
+    /// The prices that the oldest charges for a whole period, which are those before the payment failed.
+    /// Empty if unknown.
     pub(crate) renews: Vec<RenewedPrice>,
-    /// One of them is for a change of plan.
+    /// Whether one of them is for a change of plan.
     pub(crate) plan_change: bool,
-    /// One of them cannot be read.
+    /// Whether one of them cannot be parsed.
     pub(crate) unreadable: bool,
 }
 
 impl OpenInvoices {
-    /// Reads the answer to [`list_open_invoices`](super::api::StripeApi::list_open_invoices).
+    /// Parses the response to [`list_open_invoices`](super::api::StripeApi::list_open_invoices).
     ///
-    /// One page is enough: whoever owes a hundred invoices has been owing for longer than any grace. An
-    /// invoice that cannot be read is noted, and the others are taken.
+    /// One page is enough: a hundred open invoices take longer than any grace period. An invoice that cannot
+    /// be parsed is reported in `unreadable`, and the others are read.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list.
+    /// [`Unreadable`] if the body is not a list.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        let mut owed = OpenInvoices::default();
+        let mut open = OpenInvoices::default();
         for object in Object::of(&wire::value(body)?)?.page()? {
             match Object::of(object).and_then(Invoice::read) {
-                Ok(invoice) => owed.add(&invoice),
-                Err(_) => owed.unreadable = true,
+                Ok(invoice) => open.add(&invoice),
+                Err(_) => open.unreadable = true,
             }
         }
-        Ok(owed)
+        Ok(open)
     }
 
     fn add(&mut self, invoice: &Invoice) {
-        let since_s = invoice.owed_since_s();
+        let since_s = invoice.due_since_s();
         if self.oldest_s.is_none_or(|oldest_s| since_s <= oldest_s) {
             self.oldest_s = Some(since_s);
             self.renews.clone_from(&invoice.renews);
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invoice_that_cannot_be_read_is_noted_and_the_others_are_taken() {
+    fn an_unreadable_invoice_is_reported_and_the_others_are_read() {
         let deleted = r#"{"id": "in_1", "object": "invoice", "deleted": true}"#;
         let good = r#"{"id": "in_2", "status": "open", "billing_reason": null, "created": 7}"#;
         for (why, invoices, oldest_s) in [

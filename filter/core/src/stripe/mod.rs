@@ -1,4 +1,4 @@
-//! What Stripe sends and answers: signatures, events, subscriptions.
+//! Stripe: webhook signatures, events, API requests and responses, and the plan that subscriptions pay for.
 
 pub mod api;
 pub mod checkout_session;

@@ -1,32 +1,33 @@
-//! What Stripe's objects have in common: metadata, fields that are an id or the object itself.
+//! Common parts of Stripe's objects: metadata and expandable fields.
 
 use crate::sorted::SortedMap;
 use serde_json::{Map, Value};
 
-/// An answer or an event that is not what Stripe's API describes. The text names the member, not its value.
+/// An error about a response or an event that does not match Stripe's API reference. It names the member, not
+/// its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not as Stripe's API describes it: {0}")]
+#[error("it does not match Stripe's API reference: {0}")]
 pub struct Unreadable(pub(super) &'static str);
 
 impl Unreadable {
-    /// A subscription of which it cannot be read whose it is or where it stands.
+    /// A subscription whose owner or status cannot be parsed.
     pub(crate) const SUBSCRIPTION: Unreadable = Unreadable("subscription");
 }
 
-/// Keys and values that whoever sells has put on an object.
+/// The keys and values that the merchant has set on an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Metadata(SortedMap<String, String>);
 
 impl Metadata {
-    /// Reads the keys and values of an object. A null value reads as absent: in `previous_attributes` it
-    /// stands for a key that was not there. Stripe's values are strings; any other is left out, for nothing
-    /// here could be meant by it. There are as many as the bounded body holds: an object has 50 keys at most,
-    /// but the change of all of them shows 100 (<https://docs.stripe.com/metadata>).
+    /// Reads the keys and values of an object. A null value is read as absent: in `previous_attributes` it
+    /// means that the key was not set. Stripe's values are strings; others are skipped. The number is bounded
+    /// by the body's length: an object has at most 50 keys, but a change of all of them contains 100
+    /// (<https://docs.stripe.com/metadata>).
     pub(super) fn read(pairs: &Map<String, Value>) -> Self {
         pairs.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }
 
-    /// The value under that key.
+    /// Returns the value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
@@ -50,11 +51,11 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Metadata {
     }
 }
 
-/// A field that holds another object's id, or that object itself where it was expanded
+/// A field that contains another object's id, or the object itself if it was expanded
 /// (<https://docs.stripe.com/api/expanding_objects>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expandable<T> {
-    /// Its id.
+    /// The object's id.
     Id(String),
     /// The object.
     Object(T),

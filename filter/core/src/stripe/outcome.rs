@@ -1,85 +1,83 @@
-//! How a call to Stripe's API ended, sorted by what follows from it.
+//! Classifies outcomes of calls to Stripe's API by what the caller can do.
 //!
-//! Above all, nothing but Stripe's own word counts as "there is no such thing": from that a plan is taken
-//! away. A 404 of some other server, or of the other mode's keys, is trouble.
+//! Most importantly, only an error from Stripe itself means that an object does not exist, because then a
+//! plan may be removed. A 404 from another server, or with a key of the other mode, is an error.
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
 use crate::http::{HeaderMap, Outcome};
 use std::fmt;
 
-/// The longest text of an error that is kept, in characters.
+/// The maximum length of a text in an error, in characters.
 pub(crate) const MESSAGE_CHARS_MAX: usize = 300;
 
-/// What a call came to.
+/// The classified outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StripeResponse<T> {
-    /// It was done, and this is the answer.
+    /// The call succeeded with this result.
     Done(T),
-    /// Stripe says that there is no such object.
+    /// Stripe does not have the object.
     Missing,
-    /// Stripe does not accept the API key for this, or the key is of the other mode. It stays so until
-    /// someone acts.
+    /// Stripe rejects the API key, or the key belongs to the other mode. An operator must act.
     Unauthorized(StripeApiError),
-    /// The key is a restricted one without a permission that this endpoint needs. It stays so until someone
-    /// acts.
+    /// The restricted key lacks a permission of this endpoint. An operator must act.
     Forbidden(MissingPermission),
-    /// It may work later.
-    Transient(Trouble),
-    /// Stripe refuses the request. It stays so until someone acts.
+    /// The call may succeed later.
+    Transient(TransientError),
+    /// Stripe refuses the request. An operator must act.
     Refused(StripeApiError),
 }
 
-/// Why a call may work later.
+/// An error that a retry may fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// No answer in time.
-    #[error("no answer in time")]
+pub enum TransientError {
+    /// No response before the timeout.
+    #[error("no response before the timeout")]
     TimedOut,
-    /// The connection was refused, or broke.
-    #[error("the connection was refused or broke")]
+    /// The connection was refused or reset.
+    #[error("the connection was refused or reset")]
     Reset,
-    /// The answer was larger than is taken.
-    #[error("the answer is too large")]
+    /// The response exceeds the maximum length.
+    #[error("the response is too large")]
     TooLarge,
     /// Envoy has no such cluster.
     #[error("Envoy has no such cluster")]
     ClusterUnknown,
-    /// An answer of a status and form that Stripe's API does not have.
-    #[error("an answer that is not Stripe's, with status {0}")]
+    /// A response that is not from Stripe's API, with its status.
+    #[error("a response that is not from Stripe, with status {0}")]
     Foreign(u16),
-    /// An answer that cannot be read.
+    /// A response that cannot be parsed.
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
-    /// Stripe is overloaded, in trouble, or busy with the same object.
+    /// Stripe is overloaded, has an internal error, or is busy with the same object.
     #[error("Stripe says: {0}")]
     Stripe(StripeApiError),
 }
 
-/// What a restricted key lacks (<https://docs.stripe.com/keys/restricted-api-keys>).
+/// A permission that a restricted key lacks (<https://docs.stripe.com/keys/restricted-api-keys>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPermission {
-    /// The permissions of which one would do, as Stripe names them (`rak_subscription_read`); empty if it
-    /// names none.
+    /// The permissions, any of which is sufficient, as Stripe names them (`rak_subscription_read`); may be
+    /// empty.
     pub(crate) permissions: Vec<String>,
-    /// What Stripe says.
+    /// Stripe's error.
     pub(crate) error: StripeApiError,
 }
 
-/// An error of Stripe's: <https://docs.stripe.com/api/errors>.
+/// An error in a response of Stripe: <https://docs.stripe.com/api/errors>.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StripeApiError {
-    /// The status code.
+    /// The status code of the response.
     pub(crate) status: u16,
-    /// Its `type`, as in `invalid_request_error`; empty if there is none, like all the texts here.
+    /// The error's `type`, such as `invalid_request_error`; empty if absent, like all texts here.
     pub(crate) kind: String,
-    /// Its `code`, as in `resource_missing`.
+    /// The error's `code`, such as `resource_missing`.
     pub(crate) code: String,
-    /// The parameter that it is about.
+    /// The parameter that caused the error.
     pub(crate) param: String,
-    /// What it says to people, without what looks like a key.
+    /// The message for people, with API keys removed.
     pub(crate) message: String,
-    /// The id by which Stripe finds the request.
+    /// The request id, which Stripe's support can look up.
     pub(crate) request_id: String,
 }
 
@@ -99,7 +97,7 @@ impl fmt::Display for StripeApiError {
 impl std::error::Error for StripeApiError {}
 
 impl<T> StripeResponse<T> {
-    /// Sorts an outcome; `parse` reads the body of a success.
+    /// Classifies an outcome; `parse` reads the body of a success.
     pub fn of(outcome: &Outcome<'_>, parse: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Self {
         match *outcome {
             Outcome::Answered { status: 200..=299, body, .. } => match parse(body) {
@@ -107,42 +105,42 @@ impl<T> StripeResponse<T> {
                 Err(unreadable) => StripeResponse::Transient(unreadable.into()),
             },
             Outcome::Answered { status, headers, body } => Self::of_error(status, headers, body),
-            Outcome::TimedOut => StripeResponse::Transient(Trouble::TimedOut),
-            Outcome::Reset => StripeResponse::Transient(Trouble::Reset),
-            Outcome::TooLarge => StripeResponse::Transient(Trouble::TooLarge),
-            Outcome::ClusterUnknown => StripeResponse::Transient(Trouble::ClusterUnknown),
-            Outcome::Message(_) | Outcome::Failed { .. } => StripeResponse::Transient(Trouble::Foreign(0)),
+            Outcome::TimedOut => StripeResponse::Transient(TransientError::TimedOut),
+            Outcome::Reset => StripeResponse::Transient(TransientError::Reset),
+            Outcome::TooLarge => StripeResponse::Transient(TransientError::TooLarge),
+            Outcome::ClusterUnknown => StripeResponse::Transient(TransientError::ClusterUnknown),
+            Outcome::Message(_) | Outcome::Failed { .. } => {
+                StripeResponse::Transient(TransientError::Foreign(0))
+            }
         }
     }
 
-    /// The same, but that Stripe has no such object in this key's mode, while it has one in the other, says
-    /// that there is none.
+    /// Returns the response with an object of the other mode treated as missing.
     #[must_use]
     pub(crate) fn or_of_other_mode(self) -> Self {
         match self {
             StripeResponse::Unauthorized(error) if error.code == "resource_missing" => {
                 StripeResponse::Missing
             }
-            answer => answer,
+            response => response,
         }
     }
 
     fn of_error(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let Ok((error, other_mode, permissions)) = StripeApiError::read(status, headers, body) else {
-            // Something between here and Stripe answered: Envoy's own 503 for one, or a credential injector's
-            // 401.
+            // The response is from an intermediary, such as Envoy's own 503 or a credential injector's 401.
             return match status {
                 401 | 403 => {
                     StripeResponse::Unauthorized(StripeApiError { status, ..StripeApiError::default() })
                 }
-                _ => StripeResponse::Transient(Trouble::Foreign(status)),
+                _ => StripeResponse::Transient(TransientError::Foreign(status)),
             };
         };
         let missing = error.code == "resource_missing";
         match (status, headers.get("stripe-should-retry")) {
-            // A mistaken key shows nothing of what the right one would.
+            // The key belongs to the other mode, so the response says nothing about the object.
             (400..=499, _) if missing && other_mode => StripeResponse::Unauthorized(error),
-            // The subscription after which the next page starts is gone, not what was asked for.
+            // The subscription after which the page starts is missing, not the requested object.
             (400..=499, _) if missing && error.param == "starting_after" => Self::later(error),
             (400..=499, _) if missing => StripeResponse::Missing,
             (403, _) if error.is_missing_permission() || !permissions.is_empty() => {
@@ -151,31 +149,30 @@ impl<T> StripeResponse<T> {
             (401 | 403, _) => StripeResponse::Unauthorized(error),
             (_, Some(b"true")) => Self::later(error),
             (409, Some(b"false")) => StripeResponse::Refused(error),
-            // Also where Stripe says not to retry: it means at once, and the next delivery is much later.
+            // Also if Stripe says not to retry: that means immediately, and the next delivery is much later.
             (409 | 429 | 500..=599, _) => Self::later(error),
             (400..=499, _) => StripeResponse::Refused(error),
-            _ => StripeResponse::Transient(Trouble::Foreign(status)),
+            _ => StripeResponse::Transient(TransientError::Foreign(status)),
         }
     }
 
     fn later(error: StripeApiError) -> Self {
-        StripeResponse::Transient(Trouble::Stripe(error))
+        StripeResponse::Transient(TransientError::Stripe(error))
     }
 }
 
-/// Part of what Stripe says of an object of the other mode: `No such customer: 'cus_…'; a similar object
-/// exists in test mode, but a live mode key was used to make this request.` There is no code for it.
+/// Part of Stripe's message about an object of the other mode: `No such customer: 'cus_…'; a similar object
+/// exists in test mode, but a live mode key was used to make this request.` There is no error code for it.
 const OTHER_MODE: &str = "a similar object exists in";
 
-/// The code of what a restricted key may not do, and a part of the message that stands there with it or
-/// without it.
+/// The error code for a missing permission, and a part of the message that occurs with or without the code.
 const MISSING_PERMISSION: (&str, &str) =
     ("more_permissions_required", "does not have the required permissions");
 
-/// What Stripe's permissions of restricted keys begin with.
+/// The prefix of permissions of restricted keys.
 const PERMISSION_PREFIX: &str = "rak_";
 
-/// How many permissions of one message are kept, and how long each may be.
+/// The maximum number of permissions to read from a message, and their maximum length.
 const PERMISSIONS_MAX: usize = 8;
 const PERMISSION_BYTES_MAX: usize = 64;
 
@@ -184,8 +181,8 @@ impl StripeApiError {
         self.code.starts_with(MISSING_PERMISSION.0) || self.message.contains(MISSING_PERMISSION.1)
     }
 
-    /// The error in an answer, whether it speaks of an object of the other mode, and the permissions that it
-    /// names.
+    /// Reads the error in a response, whether it is about an object of the other mode, and the permissions in
+    /// its message.
     fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool, Vec<String>), Unreadable> {
         let body = wire::value(body)?;
         let wire = Object::of(&body)?.needed_object("error")?;
@@ -204,8 +201,8 @@ impl StripeApiError {
     }
 }
 
-/// The permissions in a message: `… Having the 'rak_subscription_read' permission would allow this request
-/// …`.
+/// Returns the permissions in a message: `… Having the 'rak_subscription_read' permission would allow this
+/// request …`.
 fn permissions(message: &str) -> Vec<String> {
     let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let named =
@@ -217,15 +214,15 @@ fn short(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
-/// Stripe stars out most of a key that it repeats, but not all: what is left of it goes too.
+/// Replaces API keys in a message by `***`. Stripe masks most of a key, but not all of it.
 fn without_keys(message: &str) -> String {
-    let starred = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
-        // A permission such as `rak_task_read` is no key.
+    let masked = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
+        // A permission such as `rak_task_read` is not a key.
         Some(_) if word.trim_matches('\'').starts_with(PERMISSION_PREFIX) => word.to_owned(),
-        Some(place) => format!("{}***", word.get(..place).unwrap_or_default()),
+        Some(index) => format!("{}***", word.get(..index).unwrap_or_default()),
         None => word.to_owned(),
     };
-    message.split(' ').map(starred).collect::<Vec<_>>().join(" ")
+    message.split(' ').map(masked).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! The plan that a subject's subscriptions amount to.
+//! Determines a subject's plan from its subscriptions.
 //!
-//! The highest plan that any of them grants. Two kinds of subscription only keep what there is, and never
-//! give more: one that was granting and now sells something unknown, and one whose status is unknown; so
-//! nobody is cut off by a new price or a new word of Stripe's, and nobody gets a plan by one. A plan on
-//! record that this document does not have is kept too, while the subscription that granted it grants
-//! something that this document does not know either. A subscription of which a part cannot be read grants
-//! what can be read of it, and never less than what it granted before.
+//! The plan is the highest one that any subscription grants. Two kinds of subscriptions only keep the
+//! recorded plan: a granting one whose price no longer maps to a plan, and one with an unknown status. So a
+//! new price or a new status of Stripe neither removes nor grants a plan. A recorded plan that is not in the
+//! configuration is kept while the subscription that granted it has unmapped prices. A subscription with an
+//! unreadable part grants what its readable parts grant, and never less than the recorded plan that it
+//! granted.
 
 mod alarm;
 mod catalog;
@@ -21,76 +21,77 @@ use crate::ids::{ProductId, SubscriptionId};
 use crate::plan_table::{Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Micros;
-use grant::{Grant, Judged};
+use grant::{Grant, RelevantSubscription};
 use offer::{Offer, Renewal};
 use std::cmp::Reverse;
 use std::time::Duration;
 
-/// What a subscription grants while a payment for it has failed.
+/// The plan that a past-due subscription grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PastDue {
-    /// Its plan, as long as Stripe calls it past due.
+    /// Its plan, as long as its status is `past_due`.
     Keep,
-    /// Nothing.
+    /// No plan.
     Revoke,
-    /// Its plan for so long from the time when the oldest open invoice is owed.
+    /// Its plan for this duration after the oldest open invoice became due.
     Grace(Duration),
 }
 
-/// The rules that an installation is configured with.
+/// The configured rules that map subscriptions to a plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlanRules<'a> {
-    /// Which price sells which plan.
+    /// The mapping of prices to plans.
     pub(crate) catalog: Catalog<'a>,
-    /// What becomes of a failed payment.
+    /// The rule for failed payments.
     pub(crate) past_due: PastDue,
 }
 
-/// What Stripe says of one subject.
+/// The data from Stripe about one subject.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence<'a> {
-    /// All its subscriptions, of whichever customers, in any order.
+    /// All its subscriptions, of any customers, in any order.
     pub(crate) subscriptions: &'a [&'a Subscription],
     /// The products that were read for them.
     pub(crate) products: &'a Products,
-    /// What is owed for those that are past due.
+    /// The open invoices of past-due subscriptions.
     pub(crate) open_invoices: &'a SortedMap<SubscriptionId, OpenInvoices>,
 }
 
-/// What Clerk has on record of the subject.
+/// The subject's record in Clerk.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded<'a> {
     /// Its plan.
     pub(crate) plan: RecordedPlan<'a>,
     /// The subscription that granted it.
     pub(crate) granting: Option<&'a SubscriptionId>,
-    /// Until when that was paid, in seconds since the Unix epoch.
+    /// The end of its paid period, in seconds since the Unix epoch.
     pub(crate) period_end_s: Option<u64>,
-    /// What each subscription granted when it was last paid, as far as that is known. While it is past due it
-    /// grants no more: the card that failed does not buy what it is changed to meanwhile.
+    /// The plan that each subscription granted when it was last paid, if known. While past due, a
+    /// subscription grants no more than that, so that a change to a higher plan has no effect before it is
+    /// paid.
     pub(crate) paid: SortedMap<SubscriptionId, Rank>,
     /// Whether the record shows the granting subscription as paid. Then an open invoice is newer than the
-    /// record; otherwise no invoice that is still open raises what is on record as paid.
+    /// record. Otherwise an open invoice does not raise the last paid plan.
     pub(crate) granting_is_paid: bool,
 }
 
 /// A plan that is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantedPlan {
-    /// One of this document.
+    /// A plan in the configuration.
     Known(Rank),
-    /// The one on record, which this document does not have: it stays, whatever else is granted.
+    /// The recorded plan, which is not in the configuration. It is kept, whatever else is granted.
     AsRecorded,
 }
 
 impl Recorded<'_> {
-    /// Whether it was that subscription that granted the plan on record.
+    /// Returns whether this subscription granted the recorded plan.
     fn is_of(&self, subscription: &Subscription) -> bool {
         self.granting == Some(&subscription.id)
     }
 
-    /// What a late subscription granted when it was last paid, given what its oldest open invoice charges
-    /// for.
+    /// Returns the plan that a past-due subscription granted when it was last paid, given the plan that its
+    /// oldest open invoice charges for.
     fn last_paid(&self, late: &Subscription, renewal: &Renewal, default_rank: Rank) -> Option<Rank> {
         let noted = self.paid.get(&late.id).copied();
         match (renewal, noted) {
@@ -99,21 +100,21 @@ impl Recorded<'_> {
                 Some(noted.min(*renewed))
             }
             (Renewal::Plan(renewed), _) => Some(*renewed),
-            // An invoice for other things than a plan says nothing of a plan that is known to have been paid.
+            // An invoice that charges for no plan does not affect a plan that is known to be paid.
             (Renewal::NoPlan, Some(_)) => None,
             (Renewal::NoPlan, None) => Some(default_rank),
         }
     }
 }
 
-/// What must be read of Stripe before [`PlanRules::resolve`] can be asked.
+/// The data that must be read from Stripe before [`PlanRules::resolve`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// Products whose metadata decides.
+    /// Products whose metadata is needed.
     pub(crate) products: SortedSet<ProductId>,
-    /// Subscriptions whose open invoices decide.
+    /// Subscriptions whose open invoices are needed.
     pub(crate) open_invoices: SortedSet<SubscriptionId>,
-    /// Subscriptions of which Stripe showed only a part of the items.
+    /// Subscriptions whose remaining items are needed.
     pub(crate) items: SortedSet<SubscriptionId>,
 }
 
@@ -125,23 +126,23 @@ impl Needs {
     }
 }
 
-/// The plan of a subject, and what there is to show and say of it.
+/// The plan of a subject, with the details for its record and alarms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolution {
     /// The plan.
     pub(crate) plan: GrantedPlan,
-    /// The subscription that grants it; None if none does and it is the default plan.
+    /// The granting subscription; `None` if no subscription grants a plan, so that it is the default one.
     pub(crate) granting: Option<SubscriptionId>,
-    /// What is shown of the granting subscription; where none grants, of the one that comes closest to it.
+    /// The details of the granting subscription; if there is none, of the one that is closest to granting.
     pub(crate) shown: Option<Shown>,
-    /// What each live subscription granted when it was last paid, as far as that is known now.
+    /// The plan that each live subscription granted when it was last paid, if known.
     pub(crate) paid: SortedMap<SubscriptionId, Rank>,
-    /// What an operator should see to.
+    /// Alarms for the operator.
     pub(crate) alarms: SortedSet<PlanAlarm>,
 }
 
 impl Resolution {
-    /// The subscriptions that should grant something and sell nothing that is known.
+    /// Returns the live subscriptions whose prices map to no plan.
     pub(crate) fn unmapped(&self) -> impl Iterator<Item = &SubscriptionId> {
         self.alarms.iter().filter_map(|alarm| match alarm {
             PlanAlarm::Unmapped { subscription, .. } => Some(subscription),
@@ -150,23 +151,23 @@ impl Resolution {
     }
 }
 
-/// What a subject may know of a subscription of its own. Times are in seconds since the Unix epoch.
+/// The details of a subscription in the subject's public metadata. Times are in seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// Where it stands.
+    /// The subscription's status.
     pub(crate) status: SubscriptionStatus,
-    /// Until when it is paid.
+    /// The end of the paid period.
     pub(crate) current_period_end_s: Option<u64>,
-    /// It ends then.
+    /// Whether the subscription ends then.
     pub(crate) cancel_at_period_end: bool,
-    /// Until when it grants its plan though a payment failed.
+    /// The end of the grace period after a failed payment.
     pub(crate) grace_until_s: Option<u64>,
 }
 
 impl Shown {
-    /// `period_end_s` is that of the item that counts, for items may have periods of their own. A
-    /// subscription that is set to end at some time ends with its period if that time is not later: the
-    /// customer portal writes it so.
+    /// Creates the details. `period_end_s` is that of the granting item, because items may have their own
+    /// periods. A subscription with `cancel_at` ends with its period if that time is not later, because the
+    /// customer portal sets `cancel_at` for that.
     fn of(subscription: &Subscription, period_end_s: Option<u64>, grace_until_s: Option<u64>) -> Self {
         let ends_by_then = subscription.cancel_at_s.is_some_and(|end_s| Some(end_s) <= period_end_s);
         Shown {
@@ -177,7 +178,7 @@ impl Shown {
         }
     }
 
-    /// The order in which one of several is chosen: the least comes first.
+    /// Returns the sort key by which one of several is chosen; the least comes first.
     fn preference(&self) -> impl Ord {
         let ends =
             (Reverse(self.current_period_end_s), self.cancel_at_period_end, Reverse(self.grace_until_s));
@@ -186,8 +187,8 @@ impl Shown {
 }
 
 impl PlanRules<'_> {
-    /// What is missing in the evidence. To be asked again once it was read: one need may come from another's
-    /// answer.
+    /// Returns the data that is missing in the evidence. Call it again after reading, because a response may
+    /// create another need.
     pub(crate) fn needs(&self, evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> Needs {
         let mut needs = Needs::default();
         for subscription in evidence.subscriptions.iter().filter(|s| self.may_count(&s.status)) {
@@ -197,7 +198,7 @@ impl PlanRules<'_> {
                 _ if subscription.status != SubscriptionStatus::PastDue => false,
                 PastDue::Revoke => false,
                 PastDue::Grace(_) => best.is_some() || recorded.is_of(subscription),
-                // Only whether an unpaid change of plan raised it.
+                // The invoices only show whether an unpaid change raised the plan.
                 PastDue::Keep => best.is_some_and(|best| {
                     !recorded.paid.contains_key(&subscription.id) && recorded.plan.at_most(best) < best
                 }),
@@ -219,10 +220,10 @@ impl PlanRules<'_> {
         needs
     }
 
-    /// The plan that the subscriptions amount to at the time `now`.
+    /// Determines the plan at the time `now`.
     ///
-    /// What [`needs`](Self::needs) still names counts as not there: a product as one that names no plan,
-    /// invoices as none.
+    /// Data that [`needs`](Self::needs) still returns counts as absent: a product without a plan, and no
+    /// invoices.
     pub(crate) fn resolve(
         &self,
         now: Micros,
@@ -241,7 +242,7 @@ impl PlanRules<'_> {
                 alarms.insert(PlanAlarm::Unreadable { subscription, part });
             }
             let renewal = Renewal::of(subscription, &owed, &self.catalog, evidence.products);
-            // Of several the oldest decides, and one that cannot be read may be older.
+            // The oldest invoice decides, and an unreadable one may be older.
             if subscription.status == SubscriptionStatus::PastDue
                 && !owed.unreadable
                 && let Some(last_paid) = recorded.last_paid(subscription, &renewal, default_rank)
@@ -249,8 +250,8 @@ impl PlanRules<'_> {
                 paid.insert(subscription.id.clone(), last_paid);
             }
             let was_paid = paid.get(&subscription.id).copied();
-            let judged = Judged { subscription, offer, owed, was_paid };
-            let grant = judged.grant(now, self.past_due, recorded, &mut alarms);
+            let relevant = RelevantSubscription { subscription, offer, owed, was_paid };
+            let grant = relevant.grant(now, self.past_due, recorded, &mut alarms);
             if let Some(rank) = grant.as_ref().and_then(Grant::by_itself)
                 && (subscription.status != SubscriptionStatus::PastDue
                     || !paid.contains_key(&subscription.id))
@@ -258,7 +259,7 @@ impl PlanRules<'_> {
                 paid.insert(subscription.id.clone(), rank);
             }
             grants.extend(grant.filter(|grant| grant.counts(default_rank)));
-            alarms.extend(judged.offer.alarms);
+            alarms.extend(relevant.offer.alarms);
         }
         match grants.into_iter().min_by(|a, b| a.preference().cmp(&b.preference())) {
             Some(grant) => Resolution {
@@ -278,7 +279,7 @@ impl PlanRules<'_> {
         }
     }
 
-    /// Whether a subscription of that status can have a say.
+    /// Returns whether a subscription with this status may affect the plan.
     fn may_count(&self, status: &SubscriptionStatus) -> bool {
         match status {
             SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::Unknown(_) => {
@@ -290,9 +291,9 @@ impl PlanRules<'_> {
         }
     }
 
-    /// Where nothing grants: the subscription nearest to it, so that people see why they lost a plan. One
-    /// that sells no plan is not shown. For an ended one nobody asks for products, so only configuration can
-    /// say that of it.
+    /// Returns the details of the subscription closest to granting, if none grants, so that users see why
+    /// they lost a plan. A subscription that sells no plan is excluded. Products of ended subscriptions are
+    /// not read, so for these only the configuration counts.
     fn shown_without_grant(&self, evidence: &Evidence<'_>) -> Option<Shown> {
         let candidates = evidence.subscriptions.iter().filter(|subscription| {
             let offer = Offer::of(subscription, &self.catalog, evidence.products);
@@ -305,7 +306,7 @@ impl PlanRules<'_> {
     }
 }
 
-/// What is on record of those that have not ended.
+/// Returns the recorded last paid plans of subscriptions that have not ended.
 fn still_paid(evidence: &Evidence<'_>, recorded: &Recorded<'_>) -> SortedMap<SubscriptionId, Rank> {
     let mut paid = SortedMap::default();
     for subscription in evidence.subscriptions.iter().filter(|subscription| subscription.status.is_live()) {

@@ -1,33 +1,33 @@
-//! A product, as far as its metadata may name a plan.
+//! A product, with the metadata that may name a plan.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
 
-/// A product that was read: `GET /v1/products/{id}`, or expanded in a subscription.
+/// A product, from `GET /v1/products/{id}` or expanded in a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Product {
-    /// Its id. Usually `prod_…`, but whoever sells may have chosen it.
+    /// The product's id. Usually `prod_…`, but the merchant may choose it.
     pub id: String,
-    /// Its metadata; empty if it was deleted.
+    /// The product's metadata; empty if it was deleted.
     pub(crate) metadata: Metadata,
-    /// Stripe keeps the id of a deleted product, and nothing else.
+    /// Whether the product was deleted. Stripe then returns only its id.
     pub(crate) deleted: bool,
 }
 
 impl Product {
-    /// Reads the answer to [`retrieve_product`](super::api::StripeApi::retrieve_product).
+    /// Parses the response to [`retrieve_product`](super::api::StripeApi::retrieve_product).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no product.
+    /// [`Unreadable`] if the body is not a product.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         Self::read(Object::of(&wire::value(body)?)?)
     }
 
-    /// Reads that answer for the product's metadata; `None` if it was deleted, or is not as Stripe's API
-    /// describes it.
+    /// Parses the same response for the product's metadata; `None` if the product was deleted or does not
+    /// match Stripe's API reference.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no JSON object.
+    /// [`Unreadable`] if the body is not a JSON object.
     pub(crate) fn parse_metadata(body: &[u8]) -> Result<Option<Metadata>, Unreadable> {
         let body = wire::value(body)?;
         let product = Self::read(Object::of(&body)?).ok().filter(|product| !product.deleted);

@@ -1,29 +1,29 @@
-//! What Stripe's search finds: the customers that are found, or that hold what is found.
+//! Results of Stripe's search: the customers that match, or whose subscriptions match.
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
 use crate::ids::CustomerId;
 
-/// The longest token of a next page that is taken, in bytes.
+/// The maximum length of the next page's token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
-/// One page of what was found.
+/// One page of results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchResult {
     /// The customers.
     pub customers: Vec<CustomerId>,
-    /// Ids that do not look like Stripe's.
+    /// Ids that do not have the form of Stripe's ids.
     pub(crate) skipped: Vec<String>,
     /// The token of the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
 impl SearchResult {
-    /// Reads the answer to [`search`](super::api::StripeApi::search).
+    /// Parses the response to [`search`](super::api::StripeApi::search).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no page of customers or subscriptions, or promises more but not where it goes
-    /// on.
+    /// [`Unreadable`] if the body is not a page of customers or subscriptions, or has a next page but no
+    /// token.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let result = Object::of(&body)?;

@@ -1,9 +1,7 @@
-//! Whether Stripe signed an event, and when: the `stripe-signature` header field, over raw bytes, before any
-//! JSON.
+//! Verifies the `stripe-signature` header field over the raw body, before any JSON is parsed.
 //!
-//! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, read strictly: what the
-//! official libraries let pass (a timestamp in the future, a sign or blanks in `t`, two of `t`) is refused
-//! here.
+//! The rules are those of <https://docs.stripe.com/webhooks#verify-manually>, applied strictly: inputs that
+//! the official libraries accept (a timestamp in the future, a sign or spaces in `t`, two `t`) are refused.
 
 use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
@@ -14,52 +12,54 @@ use std::time::Duration;
 
 /// The name of the header field.
 pub(crate) const SIGNATURE_HEADER: &str = "stripe-signature";
-/// The longest value that is read. Stripe's is below 250 bytes, with two secrets and a test signature.
+/// The maximum length of the value, in bytes. Stripe's is below 250 bytes, with two secrets and a test
+/// signature.
 pub(crate) const HEADER_BYTES_MAX: usize = 4096;
-/// The most items that are read. Each `v1` among them costs one finished MAC per secret.
+/// The maximum number of items. Each `v1` costs one MAC per secret.
 pub(crate) const ITEMS_MAX: usize = 32;
 
 const MAC_BYTES: usize = 32;
 
-/// Why an event is not taken for Stripe's.
+/// An error of verifying a signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// No header field, or an empty one.
+    /// The header field is missing or empty.
     #[error("no stripe-signature header field: not sent by Stripe, or removed on the way")]
     Missing,
-    /// The header field cannot be read.
+    /// The header field is malformed.
     #[error("stripe-signature cannot be read: {0}")]
     Malformed(Malformed),
-    /// Signed too long ago, or too far in the future.
+    /// The timestamp is too far in the past or in the future.
     #[error(
         "signed {skew_s} s {} the gateway's time, {tolerance_s} s are tolerated: a replay, or a clock that is wrong",
         direction(.in_future)
     )]
     OutsideTolerance {
-        /// How far the two times are apart, in seconds.
+        /// The difference of the two times, in seconds.
         skew_s: u64,
-        /// Whether the event's time is the later one.
+        /// Whether the timestamp is later than this clock.
         in_future: bool,
-        /// How far they may be apart, in seconds.
+        /// The maximum difference, in seconds.
         tolerance_s: u64,
     },
-    /// None of the signatures was made with one of the secrets.
+    /// No signature matches any of the secrets.
     #[error(
         "none of {signatures} v1 signatures was made with one of {secrets} signing secrets: \
          a forgery, a changed body, or the secret of another endpoint"
     )]
     NoMatch {
-        /// How many well-formed signatures there were.
+        /// The number of well-formed signatures.
         signatures: usize,
-        /// With how many secrets each was tried.
+        /// The number of secrets that were tried.
         secrets: usize,
     },
 }
 
-/// What is wrong with the form of the header field.
+/// A syntax error of the header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// More than one field. Stripe sends one, and which of several counts must not depend on who reads them.
+    /// There is more than one field. Stripe sends one, and which of several counts must not depend on the
+    /// reader.
     #[error("there is more than one")]
     SeveralFields,
     /// More than [`HEADER_BYTES_MAX`] bytes.
@@ -83,7 +83,7 @@ pub enum Malformed {
 }
 
 impl SignatureError {
-    /// The `code` that the sender is told.
+    /// Returns the code in the response to the sender.
     pub(crate) fn code(&self) -> AlarmCode {
         match self {
             SignatureError::Missing => AlarmCode::MissingSignature,
@@ -100,7 +100,7 @@ impl From<Malformed> for SignatureError {
     }
 }
 
-/// The one `stripe-signature` field of a request, if there is one.
+/// Returns the `stripe-signature` field of a request, if there is one.
 ///
 /// # Errors
 /// [`Malformed::SeveralFields`] if there are more.
@@ -113,14 +113,14 @@ pub fn signature_field(headers: &HeaderMap) -> Result<Option<&[u8]>, SignatureEr
     }
 }
 
-/// Reads the value of a `stripe-signature` field, and refuses what needs no body to be refused.
+/// Parses the value of a `stripe-signature` field, and performs the checks that do not need the body.
 ///
-/// Checked in this order: form, time. The time comes before the signature, because it is in plain sight and
-/// costs nothing, whereas holding and hashing a body is work that a stranger could ask for by replaying old
-/// events. Nothing is learnt from it: whoever sends `t` knows it.
+/// The syntax is checked first, then the time. The time is checked before the signature because that is
+/// cheap, whereas an attacker who replays old events could cause the work of holding and hashing bodies. The
+/// check discloses nothing, because the sender knows `t`.
 ///
 /// # Errors
-/// [`SignatureError`], every variant but [`SignatureError::NoMatch`].
+/// [`SignatureError`], all variants except [`SignatureError::NoMatch`].
 pub(crate) fn read(
     header: Option<&[u8]>,
     now: Micros,
@@ -132,7 +132,7 @@ pub(crate) fn read(
     Ok(signed)
 }
 
-/// Verifies a body against the value of its `stripe-signature` field; says when it was signed.
+/// Verifies a body against the value of its `stripe-signature` field. Returns the time of signing.
 ///
 /// # Errors
 /// [`SignatureError`], see its variants.
@@ -146,22 +146,24 @@ pub fn verify<'a>(
     read(header, now, tolerance)?.verify(body, secrets, now, tolerance)
 }
 
-/// What the header field says: `t=1492774577,v1=5257a8…,v1=6ffbb5…,v0=…`.
+/// The parsed header field: `t=1492774577,v1=5257a8…,v1=6ffbb5…,v0=…`.
 ///
-/// All that has to be kept of a header until the body has come.
+/// This is the only part of the header that is kept until the body has arrived.
 #[derive(Debug)]
 pub struct Signed {
-    /// The digits of `t` as sent: they, not their value, were signed.
+    /// The digits of `t` as sent, because these were signed, not their value.
     digits: Box<[u8]>,
     at_s: u64,
     macs: Vec<[u8; MAC_BYTES]>,
 }
 
 impl Signed {
-    /// Verifies a body; says when it was signed. The time is checked again, because a body may come slowly.
+    /// Verifies a body. Returns the time of signing. The time is checked again, because the body may arrive
+    /// slowly.
     ///
-    /// `secrets` are whole, `whsec_` included. Any match of a signature and a secret will do: while a secret
-    /// is rolled, Stripe signs with both. An empty secret matches nothing, for everybody could sign with it.
+    /// `secrets` include the prefix `whsec_`. Any match of a signature and a secret is sufficient: while a
+    /// secret is rolled, Stripe signs with both. An empty secret matches nothing, because anyone could sign
+    /// with it.
     ///
     /// # Errors
     /// [`SignatureError::OutsideTolerance`] and [`SignatureError::NoMatch`].
@@ -210,8 +212,8 @@ impl Signed {
         Ok(Signed { digits: digits.into(), at_s, macs })
     }
 
-    /// Compares whole seconds, which is all that `t` has. Both directions: a time in the future would make a
-    /// stolen delivery last longer.
+    /// Checks the timestamp in whole seconds, in both directions: a time in the future would extend the
+    /// validity of a stolen delivery.
     fn check_time(&self, now: Micros, tolerance: Duration) -> Result<(), SignatureError> {
         let now_s = now.as_secs();
         let skew_s = now_s.abs_diff(self.at_s);

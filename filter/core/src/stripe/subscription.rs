@@ -1,7 +1,7 @@
-//! Subscriptions as Stripe answers them: narrow, typed, bounded. Judges none of them.
+//! Subscriptions as Stripe returns them, parsed into narrow, typed, bounded structs.
 //!
-//! A part that cannot be read is named in [`Subscription::unreadable`], and the rest is taken. Only what says
-//! which subscription it is, whose, and where it stands must be readable.
+//! A part that cannot be parsed is listed in [`Subscription::unreadable`], and the rest is used. Only the id,
+//! the owner (customer and metadata), and the status are required.
 
 use super::customer::Customer;
 use super::invoice::Invoice;
@@ -15,44 +15,44 @@ use std::fmt;
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// Its id.
+    /// The id.
     pub id: SubscriptionId,
-    /// Whose it is in Stripe.
+    /// The customer's id.
     pub customer: CustomerId,
-    /// That customer, if it was expanded.
+    /// The customer, if it was expanded.
     pub customer_object: Option<Customer>,
-    /// Where it stands.
+    /// The status.
     pub(crate) status: SubscriptionStatus,
-    /// Its own metadata.
+    /// The subscription's own metadata.
     pub(crate) metadata: Metadata,
-    /// When it was made, in seconds since the Unix epoch.
+    /// The creation time, in seconds since the Unix epoch.
     pub(crate) created_s: u64,
-    /// It will not be renewed.
+    /// Whether the subscription ends with its period.
     pub cancel_at_period_end: bool,
-    /// When it will end by itself, in seconds since the Unix epoch.
+    /// The time at which it is set to end, in seconds since the Unix epoch.
     pub cancel_at_s: Option<u64>,
-    /// What is paid for.
+    /// The items.
     pub items: Vec<Item>,
-    /// There are items that Stripe did not show, or not so that they can be read.
+    /// Whether Stripe returned only some of the items, or the list cannot be parsed.
     pub items_cut: bool,
-    /// The last invoice, if it was expanded.
+    /// The latest invoice, if it was expanded.
     pub latest_invoice: Option<Invoice>,
-    /// What is not as Stripe's API describes it.
+    /// The parts that do not match Stripe's API reference.
     pub unreadable: SortedSet<UnreadablePart>,
 }
 
-/// A part of what Stripe says of a subscription that cannot be read.
+/// A part of a subscription that cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnreadablePart {
-    /// An item, or what its price sells.
+    /// An item, or its price.
     Item,
-    /// The product that an item sells: Stripe does not have it any more.
+    /// The product of an item, which Stripe no longer has.
     Product,
-    /// The last invoice.
+    /// The latest invoice.
     LatestInvoice,
     /// An open invoice.
     OpenInvoice,
-    /// When it ends.
+    /// The time at which it ends.
     End,
 }
 
@@ -71,27 +71,26 @@ impl fmt::Display for UnreadablePart {
 /// The status of a subscription:
 /// <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>.
 ///
-/// Paused collection (`pause_collection`) leaves it `active`, and is Stripe's word for service free of
-/// charge.
+/// Paused collection (`pause_collection`) leaves it `active`; Stripe uses it for free service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SubscriptionStatus {
-    /// Paid, or nothing to pay.
+    /// Paid, or nothing is due.
     Active,
     /// Before the first payment.
     Trialing,
-    /// A payment failed, and is tried again.
+    /// A payment failed, and Stripe retries it.
     PastDue,
-    /// Payments failed for good, and the subscription was kept.
+    /// All retries failed, and the subscription was kept.
     Unpaid,
-    /// The trial ended without a way to pay.
+    /// The trial ended without a payment method.
     Paused,
-    /// The first payment has not come yet.
+    /// The first payment has not succeeded yet.
     Incomplete,
-    /// The first payment did not come within a day.
+    /// The first payment did not succeed within a day.
     IncompleteExpired,
     /// Ended.
     Canceled,
-    /// What this version does not know.
+    /// A status that this release does not support.
     Unknown(String),
 }
 
@@ -112,7 +111,7 @@ impl From<&str> for SubscriptionStatus {
 }
 
 impl SubscriptionStatus {
-    /// As Stripe writes it.
+    /// Returns Stripe's name of the status.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             SubscriptionStatus::Active => "active",
@@ -127,7 +126,7 @@ impl SubscriptionStatus {
         }
     }
 
-    /// The subscription has not ended, so it may come to grant something without being made anew.
+    /// Returns whether the subscription has not ended, so that it may still grant a plan.
     pub(crate) fn is_live(&self) -> bool {
         !matches!(self, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
     }
@@ -136,25 +135,25 @@ impl SubscriptionStatus {
 /// One item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What it costs.
+    /// The price.
     pub price: Price,
-    /// Until when it is paid, in seconds since the Unix epoch. API versions before 2025-03-31 have it on the
-    /// subscription; there it is the same for all items.
+    /// The end of the paid period, in seconds since the Unix epoch. API versions before 2025-03-31 have it on
+    /// the subscription, with the same value for all items.
     pub(crate) current_period_end_s: Option<u64>,
 }
 
 /// A price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Its id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
+    /// The id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
     pub(crate) id: String,
-    /// A name for it that may move from price to price.
+    /// The lookup key, a name that can be transferred to another price.
     pub(crate) lookup_key: Option<String>,
-    /// Its metadata.
+    /// The price's metadata.
     pub(crate) metadata: Metadata,
-    /// What is sold for it; `None` if that cannot be read.
+    /// The product; `None` if it cannot be parsed.
     pub product: Option<Expandable<Product>>,
-    /// Its lookup key, its metadata, or what is sold for it cannot be read.
+    /// Whether the lookup key, the metadata, or the product cannot be parsed.
     pub(crate) unreadable: bool,
 }
 
@@ -180,7 +179,7 @@ impl Price {
         }
     }
 
-    /// The id of what is sold for it, if that can be read.
+    /// Returns the product's id, if it can be parsed.
     pub(crate) fn product_id(&self) -> Option<&str> {
         match &self.product {
             Some(Expandable::Id(id) | Expandable::Object(Product { id, .. })) => Some(id),
@@ -194,19 +193,20 @@ impl Price {
 pub struct SubscriptionPage {
     /// The subscriptions.
     pub subscriptions: Vec<Subscription>,
-    /// Ids that do not look like Stripe's. Those subscriptions are left out, which somebody should look at.
+    /// Ids that do not have the form of Stripe's ids. Their subscriptions are skipped, and an alarm reports
+    /// them.
     pub skipped: Vec<String>,
-    /// Subscriptions of which it cannot be read whose they are or where they stand.
+    /// Subscriptions whose owner or status cannot be parsed.
     pub(crate) unreadable: Vec<SubscriptionId>,
-    /// Where the next page starts (`starting_after`), if there is one.
+    /// The id after which the next page starts (`starting_after`), if there is one.
     pub(crate) next: Option<SubscriptionId>,
 }
 
 impl Subscription {
-    /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription).
+    /// Parses the response to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no subscription.
+    /// [`Unreadable`] if the body is not a subscription.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         Self::read(Object::of(&wire::value(body)?)?)?.map_err(|left_out| match left_out {
             LeftOut::InvalidId(_) => Unreadable("id"),
@@ -214,7 +214,7 @@ impl Subscription {
         })
     }
 
-    /// The subscription; inside, why it is left out.
+    /// Reads the subscription. The inner error says why it is skipped.
     fn read(object: Object<'_>) -> Result<Result<Self, LeftOut>, Unreadable> {
         let id = object.needed_text("id")?;
         let Ok(id) = SubscriptionId::parse(id) else { return Ok(Err(LeftOut::InvalidId(id.to_owned()))) };
@@ -225,7 +225,7 @@ impl Subscription {
         }
     }
 
-    /// The subscription of that id; inside, an id of a customer that does not look like Stripe's.
+    /// Reads the subscription with this id. The inner error is a malformed customer id.
     fn read_known(id: SubscriptionId, object: Object<'_>) -> Result<Result<Self, String>, Unreadable> {
         let customer = object.id_of("customer")?.ok_or(Unreadable("customer"))?;
         let Ok(customer) = CustomerId::parse(customer) else { return Ok(Err(customer.to_owned())) };
@@ -233,7 +233,8 @@ impl Subscription {
         let period_end_s = object.number("current_period_end").unwrap_or_default();
         let list = object.needed_object("items");
         let items = list.and_then(|list| read_items(list, period_end_s, &mut unreadable));
-        // A list that cannot be read here may be readable by itself, as one that was cut is.
+        // A list that cannot be parsed here may be parseable when it is requested separately, like an
+        // incomplete one.
         let items_cut = items.is_err() || list.and_then(|list| list.is_set("has_more")).unwrap_or(true);
         let latest =
             object.expanded("latest_invoice").and_then(|invoice| invoice.map(Invoice::read).transpose());
@@ -257,14 +258,14 @@ impl Subscription {
         }))
     }
 
-    /// Until when it is paid, in seconds since the Unix epoch: the last of its items' periods.
+    /// Returns the end of the paid period, in seconds since the Unix epoch: the latest of its items.
     pub fn current_period_end_s(&self) -> Option<u64> {
         self.items.iter().filter_map(|item| item.current_period_end_s).max()
     }
 }
 
 impl Subscription {
-    /// Takes the items as they were read by themselves, all of them if the list `is_whole`.
+    /// Replaces the items by those that were requested separately; `is_whole` if these are all.
     pub(crate) fn take_items(&mut self, items: Vec<Item>, unreadable: bool, is_whole: bool) {
         self.items = items;
         self.items_cut = !is_whole;
@@ -275,11 +276,11 @@ impl Subscription {
 }
 
 impl SubscriptionPage {
-    /// Reads the answer to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which is
-    /// nothing but skipped if its customer's id cannot be asked for.
+    /// Parses the response to [`retrieve_subscription`](super::api::StripeApi::retrieve_subscription), which
+    /// is skipped if its customer's id is malformed.
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no subscription.
+    /// [`Unreadable`] if the body is not a subscription.
     pub(crate) fn of_one(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let mut page = SubscriptionPage::default();
@@ -291,10 +292,11 @@ impl SubscriptionPage {
         Ok(page)
     }
 
-    /// Reads the answer to [`list_subscriptions`](super::api::StripeApi::list_subscriptions).
+    /// Parses the response to [`list_subscriptions`](super::api::StripeApi::list_subscriptions).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list of subscriptions, or promises more but not where it goes on.
+    /// [`Unreadable`] if the body is not a list of subscriptions, or has a next page but no id to continue
+    /// from.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let list = Object::of(&body)?;
@@ -310,18 +312,18 @@ impl SubscriptionPage {
             }
         }
         if list.is_set("has_more")? {
-            // Without a place to go on from, the same page would be asked for for ever.
+            // Without an id to continue from, the same page would be requested forever.
             page.next = Some(SubscriptionId::parse(last).map_err(|_| Unreadable("has_more"))?);
         }
         Ok(page)
     }
 }
 
-/// Why a subscription is left out.
+/// The reason why a subscription is skipped.
 enum LeftOut {
-    /// It has an id that does not look like Stripe's.
+    /// It has a malformed id.
     InvalidId(String),
-    /// It cannot be read whose it is, or where it stands.
+    /// Its owner or status cannot be parsed.
     Unreadable(SubscriptionId),
 }
 
@@ -330,19 +332,19 @@ enum LeftOut {
 pub struct ItemsPage {
     /// The items.
     pub items: Vec<Item>,
-    /// An item cannot be read.
+    /// Whether an item cannot be parsed.
     pub unreadable: bool,
-    /// There are more.
+    /// Whether there are more items.
     pub(crate) has_more: bool,
-    /// The last item, after which the next page starts; `None` if its id does not look like Stripe's.
+    /// The last item, after which the next page starts; `None` if its id is malformed.
     pub last: Option<SubscriptionItemId>,
 }
 
 impl ItemsPage {
-    /// Reads the answer to [`list_subscription_items`](super::api::StripeApi::list_subscription_items).
+    /// Parses the response to [`list_subscription_items`](super::api::StripeApi::list_subscription_items).
     ///
     /// # Errors
-    /// [`Unreadable`] if it is no list.
+    /// [`Unreadable`] if the body is not a list.
     pub fn parse(body: &[u8]) -> Result<Self, Unreadable> {
         let body = wire::value(body)?;
         let list = Object::of(&body)?;
@@ -367,7 +369,7 @@ impl Item {
     }
 }
 
-/// The items of a list that can be read.
+/// Returns the items of a list that can be parsed.
 fn read_items(
     list: Object<'_>,
     period_end_s: Option<u64>,
@@ -385,7 +387,7 @@ fn read_items(
     Ok(items)
 }
 
-/// What was read, or nothing: then the part is noted.
+/// Returns the value, or the default after adding the part to the unreadable ones.
 fn taken<T: Default>(
     read: Result<T, Unreadable>,
     part: UnreadablePart,

@@ -1,14 +1,13 @@
-//! Stripe's JSON, read member by member. Null reads as absent; an error names the member, never its value.
+//! Parser of Stripe's JSON. A null member is read as absent; an error names the member, never its value.
 
 use super::object::{Metadata, Unreadable};
 use crate::json;
 use serde_json::{Map, Value};
 
-/// The most objects of one page that are taken: what every list here asks for, and the most that Stripe
-/// gives.
+/// The maximum number of objects in a page, which is the page size of all requests and Stripe's maximum.
 pub const PAGE_OBJECTS_MAX: usize = 100;
 
-/// Reads a whole body.
+/// Parses a body.
 pub(super) fn value(body: &[u8]) -> Result<Value, Unreadable> {
     json::read(body).map_err(|_| Unreadable("no JSON"))
 }
@@ -18,67 +17,68 @@ pub(super) fn value(body: &[u8]) -> Result<Value, Unreadable> {
 pub(super) struct Object<'a>(&'a Map<String, Value>);
 
 impl<'a> Object<'a> {
-    /// The object that a body consists of, or an item of a list.
+    /// Returns the value as an object.
     pub(super) fn of(value: &'a Value) -> Result<Self, Unreadable> {
         value.as_object().map(Object).ok_or(Unreadable("no object"))
     }
 
-    /// A member; `None` if it is absent or null.
+    /// Returns a member; `None` if it is absent or null.
     pub(super) fn member(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// A text.
+    /// Returns an optional string.
     pub(super) fn text(self, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
         self.member(name).map(|value| value.as_str().ok_or(Unreadable(name))).transpose()
     }
 
-    /// A text, to keep.
+    /// Returns an optional string as an owned value.
     pub(super) fn owned_text(self, name: &'static str) -> Result<Option<String>, Unreadable> {
         Ok(self.text(name)?.map(str::to_owned))
     }
 
-    /// A text that nothing depends on: whatever else stands there reads as absent.
+    /// Returns a string that is only informative; a value of another type is read as absent.
     pub(super) fn optional_text(self, name: &str) -> Option<&'a str> {
         self.member(name).and_then(Value::as_str)
     }
 
-    /// A whole number from 0 that nothing depends on: whatever else stands there reads as absent.
+    /// Returns an unsigned integer that is only informative; a value of another type is read as absent.
     pub(super) fn optional_number(self, name: &str) -> Option<u64> {
         self.member(name).and_then(Value::as_u64)
     }
 
-    /// A text that must be there.
+    /// Returns a required string.
     pub(super) fn needed_text(self, name: &'static str) -> Result<&'a str, Unreadable> {
         self.text(name)?.ok_or(Unreadable(name))
     }
 
-    /// A whole number from 0.
+    /// Returns an optional unsigned integer.
     pub(super) fn number(self, name: &'static str) -> Result<Option<u64>, Unreadable> {
         self.member(name).map(|value| value.as_u64().ok_or(Unreadable(name))).transpose()
     }
 
-    /// A whole number that must be there.
+    /// Returns a required unsigned integer.
     pub(super) fn needed_number(self, name: &'static str) -> Result<u64, Unreadable> {
         self.number(name)?.ok_or(Unreadable(name))
     }
 
-    /// Whether a flag is set. It may be absent, but not null: nobody may take "unknown" for "no".
+    /// Returns whether a flag is set. It may be absent, but not null, because an unknown value must not be
+    /// read as false.
     pub(super) fn is_set(self, name: &'static str) -> Result<bool, Unreadable> {
         self.0.get(name).map_or(Ok(false), |value| value.as_bool().ok_or(Unreadable(name)))
     }
 
-    /// An object.
+    /// Returns an optional object.
     pub(super) fn object(self, name: &'static str) -> Result<Option<Self>, Unreadable> {
         self.member(name).map(|value| value.as_object().map(Object).ok_or(Unreadable(name))).transpose()
     }
 
-    /// An object that must be there.
+    /// Returns a required object.
     pub(super) fn needed_object(self, name: &'static str) -> Result<Self, Unreadable> {
         self.object(name)?.ok_or(Unreadable(name))
     }
 
-    /// The id in a field that holds another object's id, or that object itself where it was expanded
+    /// Returns the id in a field that contains another object's id, or the object itself if it was expanded
     /// (<https://docs.stripe.com/api/expanding_objects>).
     pub(super) fn id_of(self, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
         match self.expanded(name)? {
@@ -87,7 +87,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The object in such a field, if it was expanded.
+    /// Returns the object in such a field, if it was expanded.
     pub(super) fn expanded(self, name: &'static str) -> Result<Option<Self>, Unreadable> {
         match self.member(name) {
             Some(Value::String(_)) => Ok(None),
@@ -95,7 +95,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The objects of one page of a list, this being the page.
+    /// Returns the objects of this page of a list.
     pub(super) fn page(self) -> Result<&'a [Value], Unreadable> {
         match self.member("data") {
             Some(Value::Array(objects)) if objects.len() <= PAGE_OBJECTS_MAX => Ok(objects),
@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Its metadata, empty if there are none.
+    /// Returns the object's metadata; empty if there is none.
     pub(super) fn metadata(self) -> Result<Metadata, Unreadable> {
         Ok(self.object("metadata")?.map(|object| Metadata::read(object.0)).unwrap_or_default())
     }
@@ -175,8 +175,8 @@ mod tests {
     fn an_error_names_the_place_and_repeats_no_value() {
         let body = value(br#"{"id": {"secret": "hush"}}"#).unwrap();
         let error = Object::of(&body).unwrap().text("id").unwrap_err();
-        assert_eq!(error.to_string(), "not as Stripe's API describes it: id");
+        assert_eq!(error.to_string(), "it does not match Stripe's API reference: id");
         let cut = value(br#"{"id": "#).unwrap_err();
-        assert_eq!(cut.to_string(), "not as Stripe's API describes it: no JSON");
+        assert_eq!(cut.to_string(), "it does not match Stripe's API reference: no JSON");
     }
 }

@@ -135,9 +135,9 @@ impl SyncError {
         match error {
             ClerkApiError::Credentials { .. } => SyncError::Credentials { service },
             ClerkApiError::Refused { .. } | ClerkApiError::Gone => SyncError::Refused { service, why },
-            ClerkApiError::TooOften { .. }
+            ClerkApiError::RateLimited { .. }
             | ClerkApiError::Down { .. }
-            | ClerkApiError::NoAnswer(_)
+            | ClerkApiError::NoResponse(_)
             | ClerkApiError::Unreadable
             | ClerkApiError::ClusterUnknown => SyncError::Transient { service, why },
         }

@@ -69,7 +69,7 @@ pub(super) fn census(
     let (mut census, calls) = Census::begin(state, scope);
     scheduler.enqueue(CENSUS, calls);
     loop {
-        if let Some(people) = census.people() {
+        if let Some(people) = census.result() {
             return Ok(people);
         }
         match scheduler.next_event() {

@@ -132,12 +132,12 @@ fn answers_are_sorted_by_what_follows_from_them() {
 #[test]
 fn without_an_answer_it_may_work_later() {
     let cases = [
-        (Outcome::TimedOut, Trouble::TimedOut),
-        (Outcome::Reset, Trouble::Reset),
-        (Outcome::TooLarge, Trouble::TooLarge),
-        (Outcome::ClusterUnknown, Trouble::ClusterUnknown),
-        (Outcome::Message(b""), Trouble::Foreign(0)),
-        (Outcome::Failed { grpc_status: 14 }, Trouble::Foreign(0)),
+        (Outcome::TimedOut, TransientError::TimedOut),
+        (Outcome::Reset, TransientError::Reset),
+        (Outcome::TooLarge, TransientError::TooLarge),
+        (Outcome::ClusterUnknown, TransientError::ClusterUnknown),
+        (Outcome::Message(b""), TransientError::Foreign(0)),
+        (Outcome::Failed { grpc_status: 14 }, TransientError::Foreign(0)),
     ];
     for (outcome, want) in cases {
         assert_eq!(StripeResponse::<()>::of(&outcome, |_| Ok(())), StripeResponse::Transient(want));
@@ -149,7 +149,7 @@ fn a_success_that_cannot_be_read_may_work_later() {
     let headers = HeaderMap::default();
     let outcome = Outcome::Answered { status: 200, headers: &headers, body: b"<html>" };
     let answer = StripeResponse::of(&outcome, super::super::customer::Customer::parse);
-    assert!(matches!(answer, StripeResponse::Transient(Trouble::Unreadable(_))), "{answer:?}");
+    assert!(matches!(answer, StripeResponse::Transient(TransientError::Unreadable(_))), "{answer:?}");
 }
 
 #[test]

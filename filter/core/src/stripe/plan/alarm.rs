@@ -1,48 +1,51 @@
-//! What an operator should see to, found while working out a plan.
+//! Alarms found while determining a plan.
 
 use crate::alarm::AlarmCode;
 use crate::ids::SubscriptionId;
 use crate::stripe::subscription::UnreadablePart;
 use std::fmt;
 
-/// Something about a subject's subscriptions that somebody should look at.
+/// A problem with a subject's subscriptions that an operator should fix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub(crate) enum PlanAlarm {
-    /// A subscription that should grant something sells nothing that is known.
+    /// The prices of a live subscription map to no plan.
     #[error(
-        "subscription {subscription} sells no plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
+        "subscription {subscription} has no price that maps to a plan: map one of its prices ({}) to a plan, or list it in not_plans; {}",
         prices.join(", "),
         kept(.protects)
     )]
     Unmapped {
         /// The subscription.
         subscription: SubscriptionId,
-        /// The ids of its prices.
+        /// The ids of the subscription's prices.
         prices: Vec<String>,
-        /// It is the one that granted the present plan, which is therefore kept.
+        /// Whether the subscription granted the recorded plan, which is therefore kept.
         protects: bool,
     },
-    /// A metadata `plan` names no plan.
-    #[error("{place} says plan \"{value}\", and there is no such plan")]
+    /// The metadata key `plan` names a plan that is not configured.
+    #[error("{location} has the plan \"{value}\", which is not configured")]
     UnknownPlan {
-        /// Where it says so.
-        place: PlanNameSource,
+        /// The object with the name.
+        location: PlanNameSource,
         /// The name.
         value: String,
     },
-    /// A name differs from a known one only in its case or in blanks around it. It is not taken for it.
-    #[error("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")]
+    /// A name differs from a configured one only in case or surrounding spaces. It does not count as that
+    /// name.
+    #[error(
+        "{location} has \"{value}\", which differs from \"{meant}\" only in case or spaces: make them equal"
+    )]
     Misspelled {
-        /// Where it stands.
-        place: PlanNameSource,
-        /// As it is spelt there.
+        /// The object with the name.
+        location: PlanNameSource,
+        /// The spelling there.
         value: String,
-        /// As it is spelt in the configuration.
+        /// The spelling in the configuration.
         meant: String,
     },
-    /// A status that this version does not know.
+    /// The subscription has a status that this release does not support.
     #[error(
-        "subscription {subscription} has the unknown status \"{status}\": no plan is taken away or given for it"
+        "subscription {subscription} has the unknown status \"{status}\": no plan was removed or granted because of it"
     )]
     UnknownStatus {
         /// The subscription.
@@ -50,25 +53,25 @@ pub(crate) enum PlanAlarm {
         /// The status.
         status: String,
     },
-    /// A subscription is past due, but nothing says since when.
-    #[error("subscription {subscription} is past due without any invoice: it has no grace")]
+    /// A subscription is past due, but has no invoice that shows since when.
+    #[error("subscription {subscription} is past due but has no invoice: it gets no grace period")]
     NoGraceStart {
         /// The subscription.
         subscription: SubscriptionId,
     },
-    /// Stripe showed only a part of the items.
+    /// Not all items of the subscription could be read.
     #[error(
-        "subscription {subscription} has more items than could be read: those that were read count, and it keeps what \
-         it granted"
+        "subscription {subscription} has more items than could be read: the plan that it granted is kept, and those \
+         that were read count"
     )]
     ItemsCut {
         /// The subscription.
         subscription: SubscriptionId,
     },
-    /// A part of what Stripe says of a subscription cannot be read.
+    /// A part of a subscription cannot be parsed.
     #[error(
-        "{part} of subscription {subscription} is deleted or not as Stripe's API describes it: the rest counts, and it \
-         keeps what it granted"
+        "{part} of subscription {subscription} was deleted or does not match Stripe's API reference: the plan that it \
+         granted is kept, and the rest counts"
     )]
     Unreadable {
         /// The subscription.
@@ -78,7 +81,7 @@ pub(crate) enum PlanAlarm {
     },
 }
 
-/// Where a name stands in Stripe.
+/// The object at Stripe that contains a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PlanNameSource {
     /// The metadata of the price with that id.
@@ -100,7 +103,7 @@ impl fmt::Display for PlanNameSource {
 }
 
 impl PlanAlarm {
-    /// What programs tell the alarms apart by.
+    /// Returns the alarm's code.
     pub(crate) fn code(&self) -> AlarmCode {
         match self {
             PlanAlarm::Unmapped { .. } => AlarmCode::UnmappedPrice,
@@ -113,7 +116,7 @@ impl PlanAlarm {
         }
     }
 
-    /// Returns the id of the object at Stripe that it is about.
+    /// Returns the id of the object at Stripe that the alarm is about.
     pub(crate) fn object(&self) -> &str {
         match self {
             PlanAlarm::Unmapped { subscription, .. }
@@ -121,11 +124,13 @@ impl PlanAlarm {
             | PlanAlarm::NoGraceStart { subscription }
             | PlanAlarm::ItemsCut { subscription }
             | PlanAlarm::Unreadable { subscription, .. } => subscription.as_str(),
-            PlanAlarm::UnknownPlan { place, .. } | PlanAlarm::Misspelled { place, .. } => match place {
-                PlanNameSource::PriceMetadata(id)
-                | PlanNameSource::ProductMetadata(id)
-                | PlanNameSource::LookupKey(id) => id,
-            },
+            PlanAlarm::UnknownPlan { location, .. } | PlanAlarm::Misspelled { location, .. } => {
+                match location {
+                    PlanNameSource::PriceMetadata(id)
+                    | PlanNameSource::ProductMetadata(id)
+                    | PlanNameSource::LookupKey(id) => id,
+                }
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which plan a price sells. Exact and case-sensitive; what is nearly right is reported, not taken.
+//! Maps prices to plans. Names are exact and case-sensitive; a near match raises an alarm and does not count.
 
 use super::alarm::{PlanAlarm, PlanNameSource};
 use crate::ids::ProductId;
@@ -11,39 +11,39 @@ use std::collections::BTreeSet;
 /// The metadata key by which a price or a product names its plan.
 pub(crate) const PLAN_KEY: &str = "plan";
 
-/// Metadata of products that were read, by id; `None` for one that Stripe does not have any more.
+/// The metadata of the products that were read, by id; `None` for one that Stripe no longer has.
 pub(crate) type Products = SortedMap<ProductId, Option<Metadata>>;
 
-/// What is sold, and as what.
+/// The mapping of prices and products to plans.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Catalog<'a> {
     /// The plans, with the prices, lookup keys and products that sell each.
     pub(crate) plans: &'a PlanTable,
-    /// Ids of prices that knowingly sell no plan.
+    /// Ids of prices that are configured as not a plan.
     pub(crate) not_plan_prices: &'a BTreeSet<String>,
-    /// Ids of products that knowingly are no plan.
+    /// Ids of products that are configured as not a plan.
     pub(crate) not_plan_products: &'a BTreeSet<String>,
 }
 
-/// What a price sells.
+/// The plan that a price sells, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sells {
     /// A plan.
     Plan(Rank),
-    /// Knowingly none: an add-on.
+    /// No plan, by configuration: an add-on.
     NotAPlan,
-    /// Nothing that is known, maybe because of that.
+    /// No known plan, possibly for the reason in the alarm.
     Nothing(Option<PlanAlarm>),
-    /// It depends on the metadata of a product that was not read yet.
+    /// Depends on the metadata of a product that was not read yet.
     DependsOn(ProductId),
-    /// It depended on the metadata of a product that Stripe does not have any more.
+    /// Unknown, because Stripe no longer has the product.
     ProductGone,
 }
 
 impl Catalog<'_> {
-    /// What a price sells. What says most about this very price comes first; configuration comes before
-    /// metadata. Metadata that names a plan wrongly ends the search: the product's plan was not what was
-    /// meant.
+    /// Returns the plan that a price sells. The most specific rule comes first, and configuration comes
+    /// before metadata. Price metadata with an unknown plan ends the search, because the product's plan was
+    /// not intended.
     pub(super) fn sells(&self, price: &Price, products: &Products) -> Sells {
         let product = price.product_id();
         if let Some(rank) = self.highest(&|plan| plan.prices.contains(&price.id)) {
@@ -67,10 +67,10 @@ impl Catalog<'_> {
             return self.named(name, PlanNameSource::PriceMetadata(price.id.clone()));
         }
         let metadata = match product_metadata(price, products) {
-            ProductMetadata::Unasked(id) => return Sells::DependsOn(id),
+            ProductMetadata::NotRead(id) => return Sells::DependsOn(id),
             ProductMetadata::Gone => return Sells::ProductGone,
             ProductMetadata::Read(metadata) => Some(metadata),
-            ProductMetadata::Nameless => None,
+            ProductMetadata::NoId => None,
         };
         match metadata.and_then(|metadata| metadata.get(PLAN_KEY)) {
             Some(name) => {
@@ -80,29 +80,29 @@ impl Catalog<'_> {
         }
     }
 
-    /// Whether the id of the price alone says what it sells.
+    /// Returns whether the price's id alone determines the plan.
     pub(super) fn knows_by_id(&self, price: &Price) -> bool {
         self.not_plan_prices.contains(&price.id)
             || self.plans.iter().any(|(_, plan)| plan.prices.contains(&price.id))
     }
 
-    fn named(&self, value: &str, place: PlanNameSource) -> Sells {
+    fn named(&self, value: &str, location: PlanNameSource) -> Sells {
         if let Some(rank) = self.plans.rank_of(value) {
             return Sells::Plan(rank);
         }
         let mut names = self.plans.iter().map(|(_, plan)| plan.name.as_str());
         let value = value.to_owned();
         Sells::Nothing(Some(match names.find(|name| is_nearly(&value, name)) {
-            Some(meant) => PlanAlarm::Misspelled { place, value, meant: meant.to_owned() },
-            None => PlanAlarm::UnknownPlan { place, value },
+            Some(meant) => PlanAlarm::Misspelled { location, value, meant: meant.to_owned() },
+            None => PlanAlarm::UnknownPlan { location, value },
         }))
     }
 
     fn nearly_a_lookup_key(&self, key: &str, price: &Price) -> Option<PlanAlarm> {
         let mut keys = self.plans.iter().flat_map(|(_, plan)| &plan.lookup_keys);
         let meant = keys.find(|known| is_nearly(key, known))?.clone();
-        let place = PlanNameSource::LookupKey(price.id.clone());
-        Some(PlanAlarm::Misspelled { place, value: key.to_owned(), meant })
+        let location = PlanNameSource::LookupKey(price.id.clone());
+        Some(PlanAlarm::Misspelled { location, value: key.to_owned(), meant })
     }
 
     fn highest(&self, sells: &dyn Fn(&Plan) -> bool) -> Option<Rank> {
@@ -110,15 +110,15 @@ impl Catalog<'_> {
     }
 }
 
-/// The metadata of what a price sells.
+/// The metadata of a price's product.
 enum ProductMetadata<'a> {
     Read(&'a Metadata),
-    /// That product is to be asked for.
-    Unasked(ProductId),
-    /// Stripe does not have it any more.
+    /// The product was not read yet.
+    NotRead(ProductId),
+    /// Stripe no longer has the product.
     Gone,
-    /// There is no id that can be asked for.
-    Nameless,
+    /// The price has no valid product id.
+    NoId,
 }
 
 fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> ProductMetadata<'a> {
@@ -129,15 +129,15 @@ fn product_metadata<'a>(price: &'a Price, products: &'a Products) -> ProductMeta
             Ok(id) => match products.get(&id) {
                 Some(Some(metadata)) => ProductMetadata::Read(metadata),
                 Some(None) => ProductMetadata::Gone,
-                None => ProductMetadata::Unasked(id),
+                None => ProductMetadata::NotRead(id),
             },
-            Err(_) => ProductMetadata::Nameless,
+            Err(_) => ProductMetadata::NoId,
         },
-        None => ProductMetadata::Nameless,
+        None => ProductMetadata::NoId,
     }
 }
 
-/// Equal but for the case of ASCII letters and the blanks around.
+/// Returns whether the texts are equal except for ASCII case and surrounding spaces.
 fn is_nearly(a: &str, b: &str) -> bool {
     a.trim_ascii().eq_ignore_ascii_case(b.trim_ascii())
 }

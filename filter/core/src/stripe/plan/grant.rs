@@ -1,4 +1,4 @@
-//! What one subscription gives, given what it sells and how it stands.
+//! Determines the plan that one subscription grants from its prices and its status.
 
 use super::alarm::PlanAlarm;
 use super::offer::Offer;
@@ -12,42 +12,42 @@ use crate::time::Micros;
 use std::cmp::Reverse;
 use std::time::Duration;
 
-/// A subscription whose status may count, and what is known of it.
-pub(super) struct Judged<'a> {
+/// A subscription whose status may grant a plan, with the data that determines the plan.
+pub(super) struct RelevantSubscription<'a> {
     pub(super) subscription: &'a Subscription,
     pub(super) offer: Offer,
     pub(super) owed: OpenInvoices,
-    /// What it granted when it was last paid, if that is known.
+    /// The plan that it granted when it was last paid, if known.
     pub(super) was_paid: Option<Rank>,
 }
 
-/// A plan, and the subscription that gives it.
+/// A plan and the subscription that grants it.
 pub(super) struct Grant<'a> {
     pub(super) plan: GrantedPlan,
     pub(super) subscription: &'a SubscriptionId,
     pub(super) shown: Shown,
-    /// It gives no more than what is on record, so of equals it comes after what gives a plan by itself: else
-    /// the next question, with that plan on record, would choose another one.
+    /// Whether it only keeps the recorded plan. Among equal plans such a grant comes last; otherwise the next
+    /// sync, with the changed record, would choose another subscription.
     keeps: bool,
 }
 
-/// How the grace of a subscription that is past due stands.
+/// The grace period of a past-due subscription.
 enum GracePeriod {
-    /// It ends then, in seconds since the Unix epoch.
+    /// It ends at this time, in seconds since the Unix epoch.
     Until(u64),
-    /// It is over, or nothing is owed.
+    /// It is over, or no invoice is due.
     Over,
-    /// What is owed cannot be read.
+    /// Unknown, because an invoice cannot be parsed.
     Unknown,
 }
 
 impl Grant<'_> {
-    /// It gives a plan, or keeps one that is above the default: what everyone has needs no keeping.
+    /// Returns whether it grants a plan, or keeps one above the default.
     pub(super) fn counts(&self, default_rank: Rank) -> bool {
         !self.keeps || self.plan > GrantedPlan::Known(default_rank)
     }
 
-    /// The plan of this document that it gives without regard to what is on record.
+    /// Returns the configured plan that it grants independently of the record.
     pub(super) fn by_itself(&self) -> Option<Rank> {
         match self.plan {
             GrantedPlan::Known(rank) if !self.keeps => Some(rank),
@@ -55,15 +55,15 @@ impl Grant<'_> {
         }
     }
 
-    /// The order in which one of several is chosen: the least comes first. Total, so that every replica
-    /// chooses the same, in whatever order Stripe lists them.
+    /// Returns the sort key by which one grant is chosen; the least comes first. The order is total, so that
+    /// every replica chooses the same grant, whatever the order of Stripe's list.
     pub(super) fn preference(&self) -> impl Ord {
         (Reverse(self.plan), self.keeps, self.shown.preference(), self.subscription)
     }
 }
 
-impl<'a> Judged<'a> {
-    /// The plan that it gives at the time `now`, if any.
+impl<'a> RelevantSubscription<'a> {
+    /// Returns the grant at the time `now`, if any.
     pub(super) fn grant(
         &self,
         now: Micros,
@@ -78,22 +78,22 @@ impl<'a> Judged<'a> {
             (SubscriptionStatus::PastDue, PastDue::Grace(grace)) => match self.grace(now, grace, alarms) {
                 GracePeriod::Until(end_s) => Some(end_s),
                 GracePeriod::Over => return None,
-                // Nobody gets a plan by what cannot be read, and nobody loses one.
+                // Unreadable data neither grants nor removes a plan.
                 GracePeriod::Unknown if recorded.is_of(self.subscription) => None,
                 GracePeriod::Unknown => return None,
             },
             _ => None,
         };
         let (plan, keeps) = self.plan(recorded, alarms)?;
-        // What cannot be seen may be what granted the plan on record.
+        // The part that was not read may grant the recorded plan.
         let hidden = kept(recorded).filter(|_| self.offer.partly_read && recorded.is_of(self.subscription));
         let (plan, keeps) = match hidden {
             Some(hidden) if hidden > plan => (hidden, true),
             _ => (plan, keeps),
         };
         let period_end_s = match self.offer.best {
-            // Which item it is that grants is not known here: what is on record stays while there is such an
-            // item.
+            // It is unknown which item grants the plan. The recorded end stays while there is an item with
+            // it.
             _ if plan == GrantedPlan::AsRecorded => self.period_end_as_recorded(recorded),
             Some(best) => best.current_period_end_s,
             None => self.subscription.current_period_end_s(),
@@ -102,7 +102,7 @@ impl<'a> Judged<'a> {
         Some(Grant { plan, subscription: &self.subscription.id, shown, keeps })
     }
 
-    /// The plan, and whether it is only kept.
+    /// Returns the plan, and whether it is only kept.
     fn plan(
         &self,
         recorded: &Recorded<'_>,
@@ -113,7 +113,7 @@ impl<'a> Judged<'a> {
             SubscriptionStatus::Unknown(status) => {
                 keeps(self.plan_of_unknown_status(status, recorded, alarms)?)
             }
-            // What it sells in the place of a plan that this document does not have may be that very plan.
+            // An unmapped price may sell the recorded plan that is not in the configuration.
             _ if self.granted_unknown(recorded) && !self.offer.complete => {
                 if self.offer.best.is_none() {
                     self.plan_of_unmapped(recorded, alarms);
@@ -130,12 +130,13 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// No more than when it was last paid. Where that is not known, since it is past due for as long as it
-    /// has been known: what it sells, if no change of plan is what was not paid.
+    /// Returns the plan of a past-due subscription: at most the plan that was last paid. If that is unknown,
+    /// because the subscription has been past due since it was first seen, the plan that it sells, unless the
+    /// unpaid invoice is for a change of plan.
     fn plan_of_past_due(&self, sold: Rank, recorded: &Recorded<'_>) -> Option<(GrantedPlan, bool)> {
         match self.was_paid {
             Some(paid) => Some((GrantedPlan::Known(sold.min(paid)), sold > paid)),
-            // What was paid is the plan on record, and nobody here knows whether this is more.
+            // The recorded plan was paid, and it is unknown whether this one is higher.
             None if self.granted_unknown(recorded) => Some((GrantedPlan::AsRecorded, true)),
             None if self.is_unpaid_plan_change() => {
                 Some((GrantedPlan::Known(recorded.plan.at_most(sold)), true))
@@ -144,7 +145,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// Whether it granted the plan on record, and this document does not have that plan.
+    /// Returns whether it granted a recorded plan that is not in the configuration.
     fn granted_unknown(&self, recorded: &Recorded<'_>) -> bool {
         matches!(recorded.plan, RecordedPlan::Unknown(_)) && recorded.is_of(self.subscription)
     }
@@ -155,7 +156,7 @@ impl<'a> Judged<'a> {
         if stands { recorded.period_end_s } else { self.subscription.current_period_end_s() }
     }
 
-    /// A word that is new to this version takes nothing away and gives nothing.
+    /// Returns the plan for an unsupported status, which neither removes nor grants a plan.
     fn plan_of_unknown_status(
         &self,
         status: &str,
@@ -170,8 +171,7 @@ impl<'a> Judged<'a> {
         self.offer.best.map(|best| GrantedPlan::Known(recorded.plan.at_most(best.rank)))
     }
 
-    /// A price that nobody has mapped yet takes nothing away from whom it was sold to, and gives nobody
-    /// anything.
+    /// Returns the plan for unmapped prices, which neither remove nor grant a plan.
     fn plan_of_unmapped(
         &self,
         recorded: &Recorded<'_>,
@@ -187,16 +187,16 @@ impl<'a> Judged<'a> {
         if protects { kept(recorded) } else { None }
     }
 
-    /// How its grace stands. The last invoice stands in where none is open, as when it was paid, or given up,
-    /// between two of our questions.
+    /// Returns the grace period. The latest invoice counts if none is open, for example because it was paid
+    /// or written off between two requests.
     fn grace(&self, now: Micros, grace: Duration, alarms: &mut SortedSet<PlanAlarm>) -> GracePeriod {
-        let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::owed_since_s);
+        let latest_s = self.subscription.latest_invoice.as_ref().map(Invoice::due_since_s);
         match self.owed.oldest_s.or(latest_s) {
-            Some(owed_since_s) => {
-                let end_s = owed_since_s.saturating_add(grace.as_secs());
+            Some(due_since_s) => {
+                let end_s = due_since_s.saturating_add(grace.as_secs());
                 if now.as_secs() < end_s { GracePeriod::Until(end_s) } else { GracePeriod::Over }
             }
-            None if self.has_unread_invoice() => GracePeriod::Unknown,
+            None if self.has_unreadable_invoice() => GracePeriod::Unknown,
             None => {
                 alarms.insert(PlanAlarm::NoGraceStart { subscription: self.subscription.id.clone() });
                 GracePeriod::Over
@@ -204,16 +204,17 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn has_unread_invoice(&self) -> bool {
+    fn has_unreadable_invoice(&self) -> bool {
         self.owed.unreadable || self.subscription.unreadable.contains(&UnreadablePart::LatestInvoice)
     }
 
-    /// The open invoices are asked too: after the next renewal the last invoice is another one.
+    /// Returns whether the unpaid invoice is for a change of plan. Open invoices count too, because after the
+    /// next renewal the latest invoice is another one.
     fn is_unpaid_plan_change(&self) -> bool {
         let latest = self.subscription.latest_invoice.as_ref();
-        // An invoice that cannot be read may be for one.
+        // An invoice that cannot be parsed may be for one.
         self.owed.plan_change
-            || self.has_unread_invoice()
+            || self.has_unreadable_invoice()
             || latest.is_some_and(Invoice::is_unpaid_plan_change)
     }
 }

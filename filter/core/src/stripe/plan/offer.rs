@@ -1,4 +1,4 @@
-//! What a subscription sells, all its items taken together. Does not ask whether it is paid.
+//! Determines the plan that a subscription's items sell, whether or not it is paid.
 
 use super::alarm::PlanAlarm;
 use super::catalog::{Catalog, Products, Sells};
@@ -9,48 +9,47 @@ use crate::stripe::invoice::{OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::subscription::{Price, Subscription, UnreadablePart};
 
-/// What a subscription sells.
+/// The plans that a subscription's items sell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
     /// The highest plan among its items.
     pub(super) best: Option<Best>,
-    /// It has items, and of each it is known which plan it is, or that it is none.
+    /// Whether there are items and each maps to a plan or is configured as not a plan.
     pub(super) complete: bool,
-    /// It has items, and each is knowingly no plan.
+    /// Whether there are items and each is configured as not a plan.
     pub(super) knowingly_none: bool,
-    /// There may be more than what is known: Stripe showed only a part of the items, or a part cannot be
-    /// read.
+    /// Whether there may be other items: some were not read, or a part cannot be parsed.
     pub(super) partly_read: bool,
-    /// Some item that can be read maps to nothing; or there is none at all.
+    /// Whether a readable item maps to no plan, or there are no items.
     pub(super) unmapped: bool,
-    /// The products whose metadata is needed to say more.
+    /// The products whose metadata is needed.
     pub(super) depends_on: SortedSet<ProductId>,
-    /// Names that are wrong.
+    /// Alarms about prices and items.
     pub(super) alarms: SortedSet<PlanAlarm>,
 }
 
-/// The item that counts. Ordered: a higher plan is more, then a later end.
+/// The best item, ordered by plan and then by the end of its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Best {
-    /// Its plan.
+    /// The item's plan.
     pub(super) rank: Rank,
-    /// Until when it is paid.
+    /// The end of the item's paid period, in seconds since the Unix epoch.
     pub(super) current_period_end_s: Option<u64>,
 }
 
-/// What an unpaid renewal sells.
+/// The plan that an unpaid renewal charges for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Renewal {
-    /// Nobody knows, or not without more: these products.
+    /// Unknown, possibly until these products are read.
     Unknown(SortedSet<ProductId>),
-    /// This plan.
+    /// A configured plan.
     Plan(Rank),
-    /// Nothing that is a plan, as it is known.
+    /// No plan, as far as known.
     NoPlan,
 }
 
 impl Renewal {
-    /// What the oldest open invoice of a subscription charges for a whole period.
+    /// Determines the plan that the oldest open invoice of a subscription charges for a whole period.
     pub(super) fn of(
         subscription: &Subscription,
         owed: &OpenInvoices,
@@ -61,7 +60,7 @@ impl Renewal {
         let mut depends_on = SortedSet::default();
         let mut known = !owed.renews.is_empty();
         for RenewedPrice { price: id, product } in &owed.renews {
-            // A line has only ids; what else a price has is known of those that are still sold.
+            // A line contains only ids. The other members of a price are known only for current items.
             let mut items = subscription.items.iter().map(|item| &item.price);
             let price = items.find(|price| price.id == *id).cloned().unwrap_or_else(|| Price {
                 id: id.clone(),
@@ -85,8 +84,8 @@ impl Renewal {
 }
 
 impl Offer {
-    /// What the subscription sells according to the catalog. Items that map to nothing are add-ons where
-    /// another one maps.
+    /// Determines what the subscription sells according to the catalog. If an item maps to a plan, unmapped
+    /// items are add-ons.
     pub(super) fn of(subscription: &Subscription, catalog: &Catalog<'_>, products: &Products) -> Self {
         let mut offer = Offer {
             best: None,

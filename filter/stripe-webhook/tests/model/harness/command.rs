@@ -18,8 +18,8 @@ impl Model {
         let (mut census, calls) = Census::begin(&self.command, scope);
         let mut waiting = VecDeque::from(calls);
         loop {
-            if let Some(people) = census.people() {
-                return Ok(people);
+            if let Some(found) = census.result() {
+                return Ok(found);
             }
             let (call, result) = self.next(&mut waiting);
             waiting.extend(census.answered(&self.command, call, &result.outcome())?);
@@ -44,15 +44,15 @@ impl Model {
 
     /// Runs `tollgate sync --all`.
     pub(crate) fn sync_all(&mut self, intent: Intent) -> Result<Vec<Conclusion>, BackfillError> {
-        let people = self.census(Scope::All)?;
-        Ok(people.candidates.into_iter().map(|candidate| self.reconcile(target(candidate), intent)).collect())
+        let found = self.census(Scope::All)?;
+        Ok(found.candidates.into_iter().map(|candidate| self.reconcile(target(candidate), intent)).collect())
     }
 
     /// Runs `tollgate sync --subject …`.
     pub(crate) fn sync_subject(&mut self, subject: &str, intent: Intent) -> Conclusion {
         let subject = Subject::parse(subject).unwrap();
-        let people = self.census(Scope::Subject(subject)).unwrap();
-        let [candidate] = <[Candidate; 1]>::try_from(people.candidates).unwrap();
+        let found = self.census(Scope::Subject(subject)).unwrap();
+        let [candidate] = <[Candidate; 1]>::try_from(found.candidates).unwrap();
         self.reconcile(target(candidate), intent)
     }
 

@@ -96,46 +96,52 @@ fn a_price_of_two_plans_sells_the_higher_one() {
 #[test]
 fn a_nearly_right_name_is_reported_with_both_spellings() {
     let world = World::new(vec![]).product("prod_odd", &[("plan", "PRO")]).product("prod_bare", &[]);
-    let nearly = |place: &str, value: &str, meant: &str| {
-        format!("{place} says \"{value}\", which is nearly but not exactly \"{meant}\": make them the same")
+    let near_match = |location: &str, value: &str, meant: &str| {
+        format!(
+            "{location} has \"{value}\", which differs from \"{meant}\" only in case or spaces: make them equal"
+        )
     };
     let of_price = "the metadata of price price_x";
     let cases = [
-        ("capitals", price("price_x", "", &[("plan", "Pro")], "prod_bare"), nearly(of_price, "Pro", "pro")),
+        (
+            "capitals",
+            price("price_x", "", &[("plan", "Pro")], "prod_bare"),
+            near_match(of_price, "Pro", "pro"),
+        ),
         (
             "blanks",
             price("price_x", "", &[("plan", " pro\n")], "prod_bare"),
-            nearly(of_price, " pro\n", "pro"),
+            near_match(of_price, " pro\n", "pro"),
         ),
         (
             "both",
             price("price_x", "", &[("plan", "ENTERPRISE ")], "prod_1"),
-            nearly(of_price, "ENTERPRISE ", "enterprise"),
+            near_match(of_price, "ENTERPRISE ", "enterprise"),
         ),
         (
             "of the product",
             price("price_x", "", &[], "prod_odd"),
-            nearly("the metadata of product prod_odd", "PRO", "pro"),
+            near_match("the metadata of product prod_odd", "PRO", "pro"),
         ),
         (
             "of the lookup key, where nothing else maps",
             price("price_x", "Pro_Monthly", &[], "prod_bare"),
-            nearly("the lookup key of price price_x", "Pro_Monthly", "pro_monthly"),
+            near_match("the lookup key of price price_x", "Pro_Monthly", "pro_monthly"),
         ),
         (
             "a name of no plan",
             price("price_x", "", &[("plan", "gold")], "prod_1"),
-            "the metadata of price price_x says plan \"gold\", and there is no such plan".to_owned(),
+            "the metadata of price price_x has the plan \"gold\", which is not configured".to_owned(),
         ),
         (
             "a wrong name on the price is not made good by the product",
             price("price_x", "", &[("plan", "gold")], "prod_odd"),
-            "the metadata of price price_x says plan \"gold\", and there is no such plan".to_owned(),
+            "the metadata of price price_x has the plan \"gold\", which is not configured".to_owned(),
         ),
         (
             "a blank name",
             price("price_x", "", &[("plan", " ")], "prod_1"),
-            "the metadata of price price_x says plan \" \", and there is no such plan".to_owned(),
+            "the metadata of price price_x has the plan \" \", which is not configured".to_owned(),
         ),
     ];
     for (why, price, want) in cases {
