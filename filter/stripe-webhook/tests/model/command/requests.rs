@@ -141,8 +141,8 @@ fn a_plan_that_came_from_elsewhere_is_kept_unless_it_is_to_end() {
         model.world.clerk.add("user_9");
         model.world.stripe.add_customer("cus_1", &[]);
         model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &[("clerk_user_id", "user_9")]);
-        let people = model.census(Scope::All).unwrap();
-        let found: Vec<&str> = people.candidates.iter().map(|found| found.subject.as_str()).collect();
+        let census = model.census(Scope::All).unwrap();
+        let found: Vec<&str> = census.candidates.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(found, ["user_1", "user_9"], "{why}");
         let subject = Subject::parse("user_1").unwrap();
         let target = Target::Subject { subject, customers: Default::default(), trusted };
@@ -240,10 +240,10 @@ fn a_census_reads_every_page_and_lists_unowned_subscriptions() {
         model.world.stripe.set_status(subscription, status);
     }
     model.world.stripe.delete_customer("cus_3", Presence::DeletedAndMissing);
-    let people = model.census(Scope::All).unwrap();
-    assert_eq!((people.counts.subscriptions, people.counts.users), (252, 1_100));
-    assert_eq!((people.candidates.len(), people.counts.organizations), (1_102, 1));
-    let unowned: Vec<&str> = people.unowned.iter().map(|(id, _)| id.as_str()).collect();
+    let census = model.census(Scope::All).unwrap();
+    assert_eq!((census.counts.subscriptions, census.counts.users), (252, 1_100));
+    assert_eq!((census.candidates.len(), census.counts.organizations), (1_102, 1));
+    let unowned: Vec<&str> = census.unowned.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(unowned, ["sub_x"], "what has ended needs no owner");
 }
 

@@ -113,7 +113,7 @@ fn a_failed_payment_is_one_line_too() {
 }
 
 #[test]
-fn a_change_is_in_the_audit_even_if_something_beside_it_failed() {
+fn a_change_is_audited_even_if_another_request_failed() {
     let mut model = model();
     model.world.clerk.add("user_2");
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);

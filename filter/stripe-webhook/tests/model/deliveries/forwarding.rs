@@ -1,11 +1,11 @@
-//! `mode: forward`: which events go on to the upstream, and with which header fields.
+//! `mode: forward`: the events that are forwarded to the upstream, and their header fields.
 
 use crate::harness::{Delivered, DeliveryEnd, Model, START_S, WebhookRequest, signed};
 use serde_json::json;
 use std::collections::BTreeSet;
 use tollgate_driver::CalloutResult;
 
-/// The two header fields that are set, and the names of those that are removed.
+/// Returns the two header fields that are set, and the names of those that are removed.
 fn forwarded(delivered: &Delivered) -> (Vec<String>, Vec<String>) {
     let end = delivered.forwarded.as_ref().and_then(|run| run.end.as_ref());
     let Some(DeliveryEnd::Forwarded { set, removed }) = end else { panic!("{delivered:?}") };
@@ -24,7 +24,7 @@ fn model() -> (Model, usize) {
 }
 
 #[test]
-fn an_event_goes_on_with_what_came_of_it_and_so_do_duplicates() {
+fn an_event_and_its_duplicates_are_forwarded_with_the_result() {
     let (mut model, event) = model();
     for _ in 0..2 {
         let body = model.world.stripe.events[event].body.clone();
@@ -41,14 +41,14 @@ fn an_event_goes_on_with_what_came_of_it_and_so_do_duplicates() {
 }
 
 #[test]
-fn an_event_is_remembered_once_the_upstream_has_taken_it() {
+fn an_event_is_remembered_after_the_upstream_accepted_it() {
     let (mut model, event) = model();
     for (why, status, result) in [
         ("the first delivery, which the upstream fails to take", 500, "processed"),
         ("so it is synced again, and sent elsewhere", 302, "processed"),
         ("and again, until it is taken", 204, "processed"),
         ("a duplicate goes on and costs no callout", 500, "already_received"),
-        ("whatever the upstream says to that", 200, "already_received"),
+        ("any response of the upstream", 200, "already_received"),
     ] {
         let delivered = model.deliver(event);
         let (set, _) = forwarded(&delivered);
@@ -59,7 +59,7 @@ fn an_event_is_remembered_once_the_upstream_has_taken_it() {
 }
 
 #[test]
-fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
+fn a_failed_event_or_one_of_the_other_mode_is_not_forwarded() {
     let (mut model, event) = model();
     model.fails = |_| Some(CalloutResult::TimedOut);
     assert_eq!(model.deliver(event).response(), (503, "upstream_unavailable"));
@@ -70,7 +70,7 @@ fn what_failed_or_is_of_the_other_mode_does_not_go_on() {
 }
 
 #[test]
-fn nothing_that_the_service_could_take_for_the_webhook_goes_on_unverified() {
+fn no_unverified_request_to_the_webhook_path_is_forwarded() {
     let (mut model, _) = model();
     let mut sends = |path: &'static str, field: (&'static str, &str)| {
         let headers = vec![(field.0, field.1.to_owned())];

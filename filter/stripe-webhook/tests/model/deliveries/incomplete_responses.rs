@@ -1,5 +1,5 @@
-//! Responses of Stripe's that show only a part of something, or not as documented: the rest counts, and what
-//! cannot be read takes no plan away.
+//! Incomplete or undocumented responses of Stripe: the readable rest counts, and an unreadable part removes
+//! no plan.
 
 use crate::harness::{FakeResponse, Model, START_S, is_to, parts};
 use serde_json::json;
@@ -217,7 +217,7 @@ fn one_unreadable_part_spoils_neither_the_subject_nor_the_plan() {
 }
 
 #[test]
-fn what_cannot_be_read_lowers_nothing_and_raises_nothing() {
+fn an_unreadable_part_neither_lowers_nor_raises_the_plan() {
     let cases = [
         ("the item that granted it", r#""price":{"id":"price_ent""#, r#""price":{"id":null"#, "enterprise"),
         (
@@ -276,7 +276,7 @@ fn an_unreadable_invoice_among_the_open_ones_is_an_alarm_and_no_more() {
 }
 
 #[test]
-fn a_page_that_is_no_list_is_retried() {
+fn a_page_that_is_not_a_list_is_retried() {
     let mut model = model();
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     model.fails = |callout| responds(callout, "/v1/subscriptions?", 200, r#"{"data":{}}"#);

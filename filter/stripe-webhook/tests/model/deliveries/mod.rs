@@ -1,4 +1,4 @@
-//! One delivery: what Stripe gets, what the upstream gets, what is logged, and how long it takes.
+//! One delivery: the response to Stripe, the request to the upstream, the log, and the duration.
 
 mod audit_lines;
 mod forwarding;

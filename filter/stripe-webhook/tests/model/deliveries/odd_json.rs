@@ -12,7 +12,7 @@ fn spoil(body: &str) -> String {
 }
 
 #[test]
-fn an_event_of_odd_json_is_worked_on_like_any_other() {
+fn an_event_with_odd_json_is_processed() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -37,9 +37,5 @@ fn responses_of_odd_json_are_read_like_any_other() {
     assert_eq!(model.plan("user_1"), Some("pro"));
     let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
     assert_eq!(model.deliver(ended).response(), (200, "processed"));
-    assert_eq!(
-        model.plan("user_1"),
-        Some("free"),
-        "whoever puts it into their own metadata keeps no plan by it"
-    );
+    assert_eq!(model.plan("user_1"), Some("free"), "writing it into one's own metadata keeps no plan");
 }

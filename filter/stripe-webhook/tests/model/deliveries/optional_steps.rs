@@ -1,5 +1,5 @@
-//! What is not needed for the plan does not fail it: notes, reads whose result is known otherwise, parts of
-//! other customers.
+//! Steps that the plan does not depend on cannot fail the sync: notes, reads whose result is known otherwise,
+//! and other customers' data.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn model() -> Model {
     model
 }
 
-/// `user_1` buys Pro; only the session says so. The number of the event.
+/// Creates a purchase of Pro by `user_1`, whom only the session names. Returns the number of its event.
 fn buy(model: &mut Model) -> usize {
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     model.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None)
@@ -23,7 +23,7 @@ fn count(delivered: &Delivered, start: &str) -> usize {
     delivered.sent.iter().filter(|(_, line)| line.starts_with(start)).count()
 }
 
-/// So much later that a delivery is no duplicate.
+/// Advances the clock so far that a delivery is not a duplicate.
 fn later(model: &mut Model) {
     model.world.now = model.world.now.plus(std::time::Duration::from_secs(120));
 }
@@ -97,7 +97,7 @@ fn the_response_does_not_depend_on_the_note() {
 }
 
 #[test]
-fn a_note_that_comes_late_does_not_fail_what_is_done() {
+fn a_late_note_does_not_fail_the_sync() {
     let mut model = model();
     let event = buy(&mut model);
     model.deliver(event);
@@ -108,7 +108,7 @@ fn a_note_that_comes_late_does_not_fail_what_is_done() {
     assert_eq!(model.deliver(event).response(), (200, "processed"));
 }
 
-/// Stripe does not let the key read sessions.
+/// Makes Stripe refuse reads of sessions.
 const NO_PERMISSION: &str = r#"{"error":{"type":"invalid_request_error","code":"more_permissions_required",
     "message":"The provided key does not have the required permissions for this endpoint."}}"#;
 
@@ -166,7 +166,7 @@ fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
     model.deliver(event);
     model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     without_permission(&mut model);
-    // Another of the customer's subscriptions says itself whose it is.
+    // Another subscription of the customer names its owner in its own metadata.
     let user = [("clerk_user_id", "user_1")];
     model.world.stripe.add_subscription("sub_2", "cus_1", "price_free", &user);
     let event = model.world.stripe.set_status("sub_2", "trialing").unwrap();
@@ -176,7 +176,7 @@ fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
 }
 
 #[test]
-fn more_nameless_subscriptions_than_are_looked_up_take_nothing_away() {
+fn many_subscriptions_without_an_owner_remove_no_plan() {
     // All of them are the customer's by its metadata, but one that the session gives to somebody else.
     let mut model = model();
     let event = buy(&mut model);
@@ -202,7 +202,7 @@ fn more_nameless_subscriptions_than_are_looked_up_take_nothing_away() {
     assert_eq!(model.plan("user_1"), Some("pro"));
 }
 
-/// A stranger's customer with more subscriptions than are read; two of them name the victim.
+/// Adds an attacker's customer with more subscriptions than Tollgate reads; two of them name the victim.
 fn strangers_many(model: &mut Model, victim: &str) {
     model.world.stripe.add_customer("cus_s", &[]);
     for n in 0..1_002 {
@@ -217,11 +217,11 @@ fn strangers_many(model: &mut Model, victim: &str) {
 }
 
 #[test]
-fn a_strangers_thousand_subscriptions_do_not_fail_whom_the_stranger_names() {
+fn an_attackers_thousand_subscriptions_do_not_fail_the_victims_sync() {
     let mut model = model();
     strangers_many(&mut model, "user_1");
-    let strangers = model.world.stripe.events.len() - 1;
-    let delivered = model.deliver(strangers);
+    let attackers = model.world.stripe.events.len() - 1;
+    let delivered = model.deliver(attackers);
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"too_many_subscriptions"), "{:?}", delivered.alarms());
     // The victim's own purchase, its change, and its end.
@@ -234,7 +234,7 @@ fn a_strangers_thousand_subscriptions_do_not_fail_whom_the_stranger_names() {
     );
     let event = model.world.stripe.set_status("sub_2", "canceled").unwrap();
     assert_eq!((model.deliver(event).response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
-    // An event about all of the stranger's own subscriptions.
+    // An event about all of the attacker's own subscriptions.
     let event =
         model.world.stripe.change_customer("cus_s", |found| drop(found.insert("a".into(), "b".into())));
     assert_eq!(model.deliver(event.unwrap()).response(), (200, "processed"));
@@ -249,8 +249,8 @@ fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
     model.deliver(event);
     assert_eq!(model.plan("user_1"), Some("enterprise"));
     strangers_many(&mut model, "user_1");
-    let strangers = model.world.stripe.events.len() - 1;
-    assert_eq!(model.deliver(strangers).response(), (200, "processed"));
+    let attackers = model.world.stripe.events.len() - 1;
+    assert_eq!(model.deliver(attackers).response(), (200, "processed"));
     assert_eq!(model.plan("user_1"), Some("enterprise"));
 }
 

@@ -1,4 +1,4 @@
-//! Every response that Stripe may get.
+//! All responses to Stripe.
 
 use crate::harness::{FakeResponse, Model, START_S, Stripe, WebhookRequest, is_to, signature, signed};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
-/// A user who buys Pro. The number of the event of it.
+/// Creates a user who buys Pro. Returns the number of the event.
 fn buy(model: &mut Model) -> usize {
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -20,11 +20,11 @@ fn post<'a>(body: &'a [u8], signature: Option<String>) -> WebhookRequest<'a> {
 }
 
 #[test]
-fn a_request_that_is_no_signed_event_is_refused_with_its_code() {
+fn an_unsigned_request_is_refused_with_its_code() {
     let right = |body: &[u8], at: u64| Some(format!("t={at},v1={}", signature(body, at)));
     let (at, body) = (START_S, &b"{}"[..]);
     let cases = [
-        ("nobody signed it", body, None, "missing_signature"),
+        ("no signature", body, None, "missing_signature"),
         ("the field cannot be read", body, Some("v1=abc".to_owned()), "malformed_signature"),
         ("another body was signed", body, right(b"[]", at), "signature_mismatch"),
         ("just inside the tolerance", body, right(body, at - 300), "invalid_payload"),
@@ -141,14 +141,14 @@ fn an_event_that_raised_an_alarm_is_not_remembered() {
     assert_eq!((first.response(), first.alarms()), ((200, "processed"), vec!["unmapped_price"]));
     assert_eq!(model.deliver(event).response(), (200, "processed"));
     // An id that is none raises one too.
-    let event = buy_with_strange_customer(&mut model);
+    let event = buy_with_malformed_customer(&mut model);
     for _ in 0..2 {
         let delivered = model.send(&signed(&event, START_S));
         assert_eq!((delivered.response(), delivered.alarms()), ((200, "processed"), vec!["unknown_ids"]));
     }
 }
 
-fn buy_with_strange_customer(model: &mut Model) -> String {
+fn buy_with_malformed_customer(model: &mut Model) -> String {
     let event =
         model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[("clerk_user_id", "user_1")]);
     model.world.stripe.set_status("sub_1", "canceled");
@@ -156,7 +156,7 @@ fn buy_with_strange_customer(model: &mut Model) -> String {
 }
 
 #[test]
-fn failures_are_answered_so_that_stripe_retries() {
+fn failures_make_stripe_retry() {
     type Fail = fn(&Callout) -> Option<CalloutResult>;
 
     let cases: [(&str, Fail, (u16, &str)); 10] = [

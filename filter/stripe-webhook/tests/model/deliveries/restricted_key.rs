@@ -21,7 +21,7 @@ fn buy(model: &mut Model) -> usize {
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER)
 }
 
-/// The details of the alarms with that code.
+/// Returns the details of the alarms with this code.
 fn details<'a>(delivered: &'a Delivered, code: &str) -> Vec<&'a str> {
     let alarms = delivered.lines.iter().filter(|line| line["alarm"] == code);
     alarms.map(|line| line["detail"].as_str().unwrap()).collect()

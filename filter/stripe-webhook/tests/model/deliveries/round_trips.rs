@@ -1,4 +1,4 @@
-//! How long a sync takes: round trips one after the other, the deadline, and no write without a need.
+//! The duration of a sync: sequential round trips, the deadline, and no unnecessary write.
 
 use crate::harness::{Model, START_S, is_to, parts};
 use std::time::Duration;
@@ -55,7 +55,7 @@ fn the_write_comes_after_two_round_trips_when_the_event_names_the_subject() {
 }
 
 #[test]
-fn the_longest_way_to_a_write_is_four_round_trips() {
+fn a_write_takes_at_most_four_round_trips() {
     // Another customer of the subject holds a subscription that only its session names, and that only its
     // product's metadata map.
     let second_customer = |model: &mut Model| {
@@ -100,7 +100,7 @@ fn the_same_state_twice_is_written_once() {
 }
 
 #[test]
-fn only_what_differs_is_written() {
+fn only_differences_are_written() {
     let mut model = model();
     model.world.stripe.add_customer("cus_1", &[]);
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
@@ -138,7 +138,7 @@ fn no_response_takes_longer_than_eight_seconds() {
 }
 
 #[test]
-fn each_callout_gets_at_most_the_time_that_is_left() {
+fn each_callout_gets_at_most_the_remaining_time() {
     let mut model = model();
     model.callout_takes = Duration::from_millis(1_950);
     model.world.stripe.add_customer("cus_1", &[]);

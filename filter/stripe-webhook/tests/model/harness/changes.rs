@@ -162,7 +162,7 @@ fn move_customer(
 }
 
 /// A gateway of the release before notes what a session says, as it did: metadata of the session under the
-/// seller's keys on the subscription and on a customer without any, a reference on the subscription beside
+/// merchant's keys on the subscription and on a customer without any, a reference on the subscription beside
 /// its mark.
 fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {
     let Some(id) = any_subscription(stripe, random) else { return };

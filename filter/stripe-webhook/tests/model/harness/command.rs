@@ -28,8 +28,8 @@ impl Model {
 
     /// Runs one reconciliation.
     pub(crate) fn reconcile(&mut self, target: Target, intent: Intent) -> Conclusion {
-        let begun = Reconciliation::begin(&self.command, self.world.now, target, intent);
-        let (mut reconciliation, mut next) = begun.unwrap();
+        let started = Reconciliation::begin(&self.command, self.world.now, target, intent);
+        let (mut reconciliation, mut next) = started.unwrap();
         let mut waiting = VecDeque::new();
         loop {
             match next {

@@ -1,4 +1,4 @@
-//! Ids that sellers chose for their customers, prices, and products, and ids that cannot stand in a path.
+//! Ids that merchants choose for customers, prices, and products, and ids that are not allowed in a path.
 
 use crate::harness::{FakePrice, Model, is_to, metadata};
 use serde_json::json;
@@ -7,7 +7,7 @@ use tollgate_core::backfill::Intent;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// A user, and a customer of that id who pays a legacy price of a product that names its plan.
+/// Creates a user and a customer with this id, who pays a legacy price of a product that names its plan.
 fn buy(model: &mut Model, customer: &str) -> usize {
     let stripe = &mut model.world.stripe;
     stripe.products.insert("gold tier & 2".into(), metadata(&[("plan", "pro")]));
@@ -20,7 +20,7 @@ fn buy(model: &mut Model, customer: &str) -> usize {
 }
 
 #[test]
-fn a_customer_of_any_id_is_brought_in_line_and_kept_on_the_list() {
+fn a_customer_of_any_id_is_synced_and_kept_on_the_list() {
     for customer in ["10482", "ada+1@example.com", "Ada & sons; ltd. (1)", "..x", "user_2"] {
         let mut model = Model::new();
         let event = buy(&mut model, customer);

@@ -1,11 +1,11 @@
-//! Many customers of one subject, many subscriptions of one customer: which are recorded, and what a stranger
-//! cannot block.
+//! Many customers of one subject, many subscriptions of one customer: which are recorded, and what an
+//! attacker cannot block.
 
 use crate::harness::{LISTED_CUSTOMERS_MAX, Model};
 use serde_json::{Map, Value, json};
 
-/// So many customers of strangers who each paid and named the victim.
-fn strangers(model: &mut Model, count: usize) {
+/// Adds customers of attackers, each of whom paid and named the victim.
+fn attackers(model: &mut Model, count: usize) {
     for n in 0..count {
         let (customer, subscription) = (format!("cus_a{n:03}"), format!("sub_a{n:03}"));
         model.world.stripe.add_customer(&customer, &[]);
@@ -22,7 +22,7 @@ fn listed(model: &Model) -> Vec<&str> {
 fn at_most_twenty_are_listed_and_those_owned_by_metadata_first() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
-    strangers(&mut model, LISTED_CUSTOMERS_MAX + 5);
+    attackers(&mut model, LISTED_CUSTOMERS_MAX + 5);
     model.deliver_from(0);
     assert_eq!(listed(&model).len(), LISTED_CUSTOMERS_MAX);
     // The victim's own, which comes last in the order of ids.
@@ -38,9 +38,9 @@ fn at_most_twenty_are_listed_and_those_owned_by_metadata_first() {
 }
 
 #[test]
-fn two_hundred_customers_of_a_stranger_cannot_block_the_victim() {
+fn two_hundred_customers_of_an_attacker_cannot_block_the_victim() {
     let mut model = Model::new();
-    strangers(&mut model, 200);
+    attackers(&mut model, 200);
     model.world.stripe.add_customer("cus_z", &[("clerk_user_id", "user_1")]);
     let event = model.world.stripe.add_subscription("sub_z", "cus_z", "price_ent", &[]);
     // All were added side by side, so the list is as long as it can get; the victim's own comes last.
@@ -48,7 +48,7 @@ fn two_hundred_customers_of_a_stranger_cannot_block_the_victim() {
         model.world.stripe.customers.keys().map(|id| (id.clone(), json!(true))).collect();
     let private = json!({"stripe_customers": all, "stripe_subscription": "sub_z"});
     model.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), private);
-    // A stranger's events, and then the victim's own: each may need a retry, and none takes anything away.
+    // An attacker's events, and then the victim's own: each may need a retry, and none takes anything away.
     for event in [0, 1, 2, 3, event] {
         let tries = (0..4).find(|_| {
             let delivered = model.deliver(event);
@@ -61,7 +61,7 @@ fn two_hundred_customers_of_a_stranger_cannot_block_the_victim() {
     assert!(listed(&model).contains(&"cus_z"));
     let ended = model.world.stripe.set_status("sub_z", "canceled").unwrap();
     assert_eq!(model.deliver(ended).response(), (200, "processed"));
-    assert_eq!(model.plan("user_1"), Some("pro"), "what strangers pay for");
+    assert_eq!(model.plan("user_1"), Some("pro"), "what attackers pay for");
 }
 
 #[test]

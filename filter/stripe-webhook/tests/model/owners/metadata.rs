@@ -90,7 +90,7 @@ fn the_customers_owner_loses_what_the_subscription_gives_another() {
 }
 
 #[test]
-fn what_a_session_says_is_noted_on_the_subscription_only() {
+fn the_owner_of_a_session_is_noted_on_the_subscription_only() {
     type Case = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 2]);
     let cases: [Case; 2] = [
         ("metadata go before the reference", &[USER_1], ["user_1", "session_metadata"]),
@@ -150,8 +150,8 @@ fn an_event_of_the_other_modes_customer_means_that_the_key_is_wrong() {
 }
 
 #[test]
-fn a_subject_that_a_stranger_names_loses_nothing() {
-    // A plan that somebody wrote by hand, and one that the victim pays for.
+fn a_subject_that_an_attacker_names_loses_nothing() {
+    // A manually granted plan, and one that the victim pays for.
     let by_hand = json!({"plan": "enterprise"});
     let mut model = model();
     model.world.clerk.add_with("user_1", by_hand, json!({}));
@@ -168,7 +168,7 @@ fn a_subject_that_a_stranger_names_loses_nothing() {
 }
 
 #[test]
-fn a_subject_named_by_a_stranger_loses_nothing_when_that_is_moved() {
+fn a_subject_named_by_an_attacker_loses_nothing_when_that_is_moved() {
     // Noted by this release, and by the one before, whose mark may stay.
     for (former, clear_the_mark) in [(false, false), (true, false), (true, true)] {
         let mut model = model();

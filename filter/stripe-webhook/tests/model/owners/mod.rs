@@ -1,4 +1,4 @@
-//! Who owns a subscription, and which customers are recorded for it.
+//! The owner of a subscription, and the recorded customers of an owner.
 
 mod custom_ids;
 mod many_customers;

@@ -1,4 +1,4 @@
-//! What is noted of a Checkout Session, and what ranks above the note.
+//! Notes of a Checkout Session's owner, and the claims that take precedence over them.
 
 use crate::harness::{
     Delivered, FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata,
@@ -19,7 +19,7 @@ fn key(subject: &str) -> &'static str {
     if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
 }
 
-/// A purchase for whom the session's metadata name, or its reference.
+/// Creates a purchase whose session names the owner in metadata or by reference.
 fn buy(model: &mut Model, id: &str, price: &str, metadata: Option<&str>, reference: Option<&str>) {
     let first = model.world.stripe.events.len();
     model.world.stripe.add_subscription(id, "cus_1", price, &[]);
@@ -40,7 +40,7 @@ fn set_on_customer(model: &mut Model, pairs: &[(&str, &str)]) -> Delivered {
     model.deliver_from(event.unwrap())
 }
 
-/// The plan of each, `none` if it was never written.
+/// Returns the plan of each subject; `none` if it was never written.
 fn plans<'a>(model: &'a Model, subjects: &[&str]) -> Vec<&'a str> {
     subjects.iter().map(|subject| model.plan(subject).unwrap_or("none")).collect()
 }
@@ -50,7 +50,7 @@ fn sessions_read(delivered: &Delivered) -> usize {
 }
 
 #[test]
-fn each_purchase_of_one_customer_is_of_whom_its_own_session_names() {
+fn each_purchase_belongs_to_the_subject_of_its_own_session() {
     let purchases = [
         ("two organizations", Some("org_1"), None, Some("org_2"), None),
         ("a person, then an organization", Some("user_1"), None, Some("org_2"), None),
@@ -111,12 +111,12 @@ fn many_disagreements_raise_a_bounded_number_of_alarms() {
         );
     }
     let delivered = set_on_customer(&mut model, &[("clerk_user_id", "user_2")]);
-    let told = delivered.alarms().iter().filter(|alarm| **alarm == "owners_disagree").count();
-    assert!((1..=10).contains(&told), "{told}");
+    let alarm_count = delivered.alarms().iter().filter(|alarm| **alarm == "owners_disagree").count();
+    assert!((1..=10).contains(&alarm_count), "{alarm_count}");
 }
 
 #[test]
-fn a_subscription_that_the_seller_moves_is_lost_by_the_sessions_owner() {
+fn a_subscription_that_the_merchant_moves_is_lost_by_the_sessions_owner() {
     // With a note, without one that could be written, and with one of the release before.
     for note in ["written", "missing", "former"] {
         for reference in [false, true] {
@@ -143,7 +143,7 @@ fn a_subscription_that_the_seller_moves_is_lost_by_the_sessions_owner() {
 }
 
 #[test]
-fn what_the_release_before_noted_keeps_its_rank_and_is_replaced() {
+fn a_note_of_the_earlier_release_keeps_its_rank_and_is_replaced() {
     let mut model = model();
     let former = [("clerk_user_id", "user_1"), (FORMER_MARK_KEY, "client_reference_id"), ("team", "blue")];
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &former);
@@ -157,7 +157,7 @@ fn what_the_release_before_noted_keeps_its_rank_and_is_replaced() {
 }
 
 #[test]
-fn what_the_former_release_noted_of_a_session_stays_the_sellers() {
+fn what_the_former_release_noted_of_a_session_stays_the_merchants() {
     let mut model = model();
     set_on_customer(&mut model, &[("clerk_org_id", "org_1")]);
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[("clerk_org_id", "org_1")]);
@@ -208,7 +208,7 @@ fn a_note_or_an_old_subscription_without_one_saves_the_read() {
 }
 
 #[test]
-fn a_note_in_a_form_that_tollgate_does_not_write_is_none() {
+fn a_malformed_note_is_ignored() {
     let forged: [&[(&str, &str)]; 4] = [
         &[(OWNER_KEY, "user_1")],
         &[(OWNER_KEY, "user_1"), (OWNER_FROM_KEY, "customer")],

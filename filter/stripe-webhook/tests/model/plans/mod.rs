@@ -1,4 +1,4 @@
-//! Which plan Clerk shows, and what may lower it.
+//! The plan in Clerk's record, and the conditions for lowering it.
 
 mod paid_plan;
 mod plan_before;

@@ -6,7 +6,7 @@ use tollgate_core::backfill::Intent;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// A user with an active subscription of that price.
+/// Creates a user with an active subscription of this price.
 fn model(price: &str) -> Model {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
@@ -58,7 +58,7 @@ fn a_card_that_failed_buys_no_higher_plan() {
 }
 
 #[test]
-fn what_other_subscriptions_do_meanwhile_changes_nothing_about_that() {
+fn other_subscriptions_do_not_raise_a_past_due_one() {
     for lines in [true, false] {
         let mut model = model("price_pro");
         after(&mut model, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
@@ -80,7 +80,7 @@ fn what_other_subscriptions_do_meanwhile_changes_nothing_about_that() {
 }
 
 #[test]
-fn one_that_never_granted_is_capped_at_what_was_paid_for_too() {
+fn a_past_due_subscription_that_never_granted_is_capped_too() {
     let mut model = model("price_ent");
     after(&mut model, |stripe| stripe.add_subscription("sub_2", "cus_1", "price_pro", &USER));
     after(&mut model, |stripe| stripe.fail_payment("sub_2", "subscription_update"));
@@ -137,7 +137,7 @@ fn a_downgrade_counts_while_late_and_a_late_payer_from_the_first_day() {
 }
 
 #[test]
-fn an_invoice_for_something_else_takes_nothing_away() {
+fn an_invoice_for_something_else_removes_no_plan() {
     // An add-on was changed, or is invoiced more often than the plan, and that was not paid.
     for reason in ["subscription_update", "subscription_cycle", "subscription_threshold"] {
         let mut model = model("price_ent");
@@ -151,7 +151,7 @@ fn an_invoice_for_something_else_takes_nothing_away() {
         after(&mut model, |stripe| stripe.change_subscription("sub_1", |found| found.period_end_s += 1));
         assert_eq!(shows(&model), ("enterprise", "sub_1"), "{reason}");
     }
-    // But whoever pays for add-ons alone and is late buys no plan.
+    // A past-due subscription that only pays for add-ons buys no plan.
     let mut model = model("price_addon");
     after(&mut model, |stripe| stripe.fail_payment("sub_1", "subscription_cycle"));
     after(&mut model, |stripe| stripe.set_price("sub_1", "price_ent"));

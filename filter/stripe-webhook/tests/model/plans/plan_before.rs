@@ -1,4 +1,4 @@
-//! The plan from before a stranger's payment link raised it comes back when that subscription ends.
+//! The plan from before an attacker's payment link raised it comes back when that subscription ends.
 
 use crate::harness::{Model, document, document_with_plans};
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use tollgate_core::backfill::Intent;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// A victim with that plan by hand.
+/// Creates a victim with a manually granted plan.
 fn victim(plan: Value) -> Model {
     let mut model = Model::new();
     model.world.clerk.add_with("user_1", json!({"plan": plan}), json!({}));
     model
 }
 
-/// A stranger's subscription of that price, whose payment link named the victim.
+/// Creates an attacker's subscription of this price, whose payment link names the victim.
 fn buy(model: &mut Model, id: &str, price: &str) {
     let first = model.world.stripe.events.len();
     let customer = id.replace("sub", "cus");
@@ -33,7 +33,7 @@ fn status(model: &mut Model, id: &str, status: &'static str) {
     model.deliver_from(event);
 }
 
-/// The plan, what granted it, and what was there before.
+/// Returns the plan, the subscription that granted it, and the plan before it.
 fn shows(model: &Model) -> (&str, &str, Value) {
     let subject = &model.world.clerk.subjects["user_1"];
     let before = subject.private.get("plan_before").cloned().unwrap_or_default();
@@ -45,7 +45,7 @@ fn before(subscription: &str, plan: &str) -> Value {
 }
 
 #[test]
-fn a_stranger_who_raises_and_cancels_leaves_what_was_there() {
+fn an_attacker_who_raises_and_cancels_leaves_the_plan_before() {
     let mut model = victim(json!("pro"));
     buy(&mut model, "sub_s", "price_ent");
     assert_eq!(shows(&model), ("enterprise", "sub_s", before("sub_s", "pro")));
@@ -57,7 +57,7 @@ fn a_stranger_who_raises_and_cancels_leaves_what_was_there() {
         (audit.len(), &audit[0]["audit"], &audit[0]["new_plan"]),
         (1, &json!("downgraded"), &json!("pro"))
     );
-    // Nothing of the stranger's is left to be seen.
+    // No trace of the attacker's subscription is left.
     let subject = &model.world.clerk.subjects["user_1"];
     assert!(subject.public.get("subscription").is_none_or(|note| note == &json!({})), "{:?}", subject.public);
     let writes = model.world.clerk.writes;
@@ -71,7 +71,7 @@ fn a_stranger_who_raises_and_cancels_leaves_what_was_there() {
 }
 
 #[test]
-fn several_steps_lead_back_to_the_same() {
+fn several_changes_lead_back_to_the_plan_before() {
     type Step = fn(&mut Model);
     let ways: [(&str, &[Step]); 6] = [
         (
@@ -143,8 +143,8 @@ fn several_steps_lead_back_to_the_same() {
 }
 
 #[test]
-fn it_is_exact_though_this_document_does_not_have_that_plan() {
-    // A gateway that sells Pro let the stranger raise it; one that does not sells Enterprise too.
+fn a_plan_before_that_is_not_configured_is_restored() {
+    // A gateway that sells Pro let the attacker raise it; one that does not sells Enterprise too.
     let without_pro = || document_with_plans(|plan| plan != "pro", Value::Null);
     let mut model = victim(json!("pro"));
     buy(&mut model, "sub_s", "price_ent");
@@ -159,14 +159,14 @@ fn it_is_exact_though_this_document_does_not_have_that_plan() {
 }
 
 #[test]
-fn what_the_seller_names_or_gives_by_hand_later_counts() {
+fn what_the_merchant_names_or_gives_by_hand_later_counts() {
     // The victim buys for itself.
     let mut model = victim(json!("pro"));
     buy(&mut model, "sub_s", "price_ent");
     model.world.stripe.add_customer("cus_1", &[]);
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &USER);
     model.deliver_from(event);
-    assert_eq!(shows(&model), ("enterprise", "sub_s", Value::Null), "the seller's word is the floor now");
+    assert_eq!(shows(&model), ("enterprise", "sub_s", Value::Null), "the merchant's word is the floor now");
     status(&mut model, "sub_s", "canceled");
     assert_eq!(shows(&model), ("pro", "sub_1", Value::Null));
     status(&mut model, "sub_1", "canceled");
@@ -183,7 +183,7 @@ fn what_the_seller_names_or_gives_by_hand_later_counts() {
 }
 
 #[test]
-fn where_nothing_was_there_nothing_is_kept() {
+fn without_a_plan_before_nothing_is_restored() {
     for plan in [Value::Null, json!("free")] {
         let mut model = victim(plan);
         buy(&mut model, "sub_s", "price_ent");
@@ -194,14 +194,14 @@ fn where_nothing_was_there_nothing_is_kept() {
 }
 
 #[test]
-fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
+fn a_plan_of_an_unsupported_source_is_raised_and_never_lowered() {
     let of_billing = |plan: &str| {
         let mut model = Model::new();
         model.world.clerk.add_with("user_1", json!({"plan": plan}), json!({"plan_source": "clerk_billing"}));
         model.world.stripe.add_customer("cus_1", &USER);
         model
     };
-    // A subscription of the seller's own that pays for less, and ends.
+    // A subscription that the merchant's metadata names sells a lower plan, and ends.
     let mut model = of_billing("enterprise");
     let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     let delivered = model.deliver_from(event);
@@ -237,8 +237,8 @@ fn a_plan_of_a_source_that_is_not_read_is_raised_and_never_lowered() {
 }
 
 #[test]
-fn a_stranger_does_not_revive_an_ended_subscription_of_the_victim() {
-    // The victim had a plan of its own once; then somebody gave it one by hand.
+fn an_attacker_does_not_revive_an_ended_subscription_of_the_victim() {
+    // The victim had its own subscription once; then an operator granted a plan manually.
     let ended = || {
         let mut model = victim(json!("free"));
         model.world.stripe.add_customer("cus_1", &[]);

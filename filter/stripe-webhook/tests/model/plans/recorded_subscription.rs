@@ -8,7 +8,7 @@ use tollgate_core::report::Report;
 
 const USER: (&str, &str) = ("clerk_user_id", "user_1");
 
-/// Enterprise by a subscription of one customer, Pro by that of another.
+/// Creates a user with Enterprise from one customer's subscription and Pro from another's.
 fn model() -> Model {
     let mut model = Model::new();
     ["user_1", "user_2"].iter().for_each(|subject| model.world.clerk.add(subject));
@@ -58,7 +58,7 @@ const WAYS: [(&str, Way); 2] = [
 ];
 
 #[test]
-fn a_list_that_other_code_emptied_takes_nothing_away_and_is_repaired() {
+fn an_emptied_list_removes_no_plan_and_is_repaired() {
     for (why, run) in WAYS {
         for emptied in [json!({}), json!(null), json!(["cus_1"]), json!({"cus_2": true})] {
             let mut model = model();
@@ -160,8 +160,8 @@ fn a_subscription_unknown_to_the_key_prevents_no_higher_plan() {
     assert_eq!(delivered.alarms(), ["recorded_subscription_unknown"]);
 }
 
-/// So many customers of the user with a live subscription each, whose ids come first, named in metadata or by
-/// reference.
+/// Adds customers of the user, each with a live subscription, whose ids sort first; metadata or a reference
+/// names the user.
 fn others(model: &mut Model, count: usize, trusted: bool) {
     for n in 0..count {
         let (customer, subscription) = (format!("cus_0{n:03}"), format!("sub_0{n:03}"));
@@ -190,7 +190,7 @@ fn the_granting_customer_stays_on_the_list_also_as_the_21st() {
         let why = format!("trusted: {trusted}, the others: {others_trusted}");
         assert_eq!(model.plan("user_1"), Some("enterprise"), "{why}");
         assert!(listed(&model).contains(&"cus_z") && listed(&model).len() <= LISTED_CUSTOMERS_MAX, "{why}");
-        // Whichever customer comes next, and whatever other code did to the list, the plan is not lost.
+        // The plan is kept, whichever customer's event comes next and whatever other code did to the list.
         for n in 0..=LISTED_CUSTOMERS_MAX {
             let id = format!("sub_0{:03}", n % LISTED_CUSTOMERS_MAX);
             if n == LISTED_CUSTOMERS_MAX {
@@ -212,7 +212,7 @@ fn the_granting_customer_stays_on_the_list_also_as_the_21st() {
 }
 
 #[test]
-fn many_others_that_only_their_sessions_name_take_nothing_away() {
+fn many_others_named_only_by_sessions_remove_no_plan() {
     let mut model = Model::new();
     ["user_1", "user_2"].iter().for_each(|subject| model.world.clerk.add(subject));
     model.world.stripe.add_customer("cus_1", &[]);

@@ -9,12 +9,12 @@ use tollgate_core::report::Report;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// The document before Enterprise was sold.
+/// The configuration before Enterprise was sold.
 fn earlier() -> String {
     document_with_plans(|plan| plan != "enterprise", Value::Null)
 }
 
-/// Somebody whom a gateway that sells Enterprise has given it; the gateway is then one that does not.
+/// Creates a user with Enterprise from a gateway that sells it; the model's gateway then does not sell it.
 fn rolled_back() -> Model {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
@@ -27,7 +27,7 @@ fn rolled_back() -> Model {
     model
 }
 
-/// The plan, and what granted it.
+/// Returns the plan and the subscription that granted it.
 fn shows(model: &Model) -> (&str, &str) {
     let subject = &model.world.clerk.subjects["user_1"];
     (subject.plan().unwrap_or("-"), subject.granted_by().unwrap_or("-"))
@@ -61,7 +61,7 @@ fn it_is_kept_while_its_subscription_grants() {
             model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &USER)
         }),
         ("a newsletter", |model| model.world.stripe.add_subscription("sub_2", "cus_1", "price_new", &USER)),
-        ("a stranger's payment link", |model| {
+        ("an attacker's payment link", |model| {
             model.world.stripe.add_customer("cus_s", &[]);
             model.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
             model.world.stripe.add_session("sub_s", &[], Some("user_1"))
@@ -95,7 +95,7 @@ fn it_is_kept_while_its_subscription_grants() {
 }
 
 #[test]
-fn what_is_shown_of_its_subscription_follows_stripe() {
+fn the_details_of_its_subscription_follow_stripe() {
     let mut model = rolled_back();
     let first = model.world.stripe.events.len();
     model.world.stripe.fail_payment("sub_1", "subscription_cycle");
@@ -160,13 +160,13 @@ fn an_unknown_status_keeps_it_too() {
 
 #[test]
 fn the_command_keeps_it_and_says_so() {
-    // As granted by a subscription, and as given by hand to somebody of whom Stripe knows nothing.
+    // One plan granted by a subscription, and one granted manually to a user without objects at Stripe.
     let mut model = rolled_back();
     model.world.clerk.add_with("user_2", json!({"plan": "enterprise"}), json!({}));
     let writes = model.world.clerk.writes;
     for intent in [Intent::Rehearse, Intent::Apply] {
         let conclusions = model.sync_all(intent).unwrap();
-        assert_eq!(conclusions.len(), 2, "whoever may have a paid plan is looked at");
+        assert_eq!(conclusions.len(), 2, "all subjects that may have a paid plan are synced");
         assert_eq!(model.world.clerk.writes, writes, "{intent:?}");
         assert!(conclusions.iter().all(|conclusion| conclusion.outcomes[0].change.is_none()), "{intent:?}");
         assert_eq!(alarms(&conclusions, "unknown_plan").len(), 2, "{intent:?}");
@@ -194,7 +194,7 @@ fn a_plan_of_another_naming_scheme_gives_way_to_what_is_sold() {
 }
 
 #[test]
-fn a_stranger_changes_nothing_about_a_plan_that_somebody_gave_by_hand() {
+fn an_attacker_cannot_change_a_manually_granted_plan() {
     let mut model = Model::new();
     model.world.clerk.add_with("user_1", json!({"plan": "platinum"}), json!({}));
     model.world.stripe.add_customer("cus_s", &[]);

@@ -46,12 +46,12 @@ fn a_newsletter_keeps_no_plan_alive_that_ended() {
 }
 
 #[test]
-fn a_strangers_subscription_delays_no_upgrade() {
+fn an_attackers_subscription_delays_no_upgrade() {
     let mut model = model();
     model.world.stripe.add_customer("cus_s", &[]);
     model.world.stripe.add_subscription("sub_s", "cus_s", "price_new", &[]);
-    let stranger = model.world.stripe.add_session("sub_s", &[], Some("user_1"));
-    let delivered = model.deliver(stranger);
+    let attacker = model.world.stripe.add_session("sub_s", &[], Some("user_1"));
+    let delivered = model.deliver(attacker);
     assert_eq!((delivered.response(), delivered.alarms()), (IS_DONE, vec!["unmapped_price"]));
     for (price, plan) in [("price_pro", "pro"), ("price_ent", "enterprise")] {
         let first = model.world.stripe.events.len();
@@ -85,7 +85,7 @@ fn the_command_writes_what_is_known_and_then_fails() {
 }
 
 #[test]
-fn what_fails_for_one_subject_keeps_no_other_from_its_plan() {
+fn an_error_of_one_subject_does_not_stop_the_others() {
     type Fail = fn(&tollgate_core::http::Callout) -> Option<CalloutResult>;
     let cases: [(&str, &str, Fail, (u16, &str)); 4] = [
         ("waits for a mapping", "price_new", |_| None, WAITS),
