@@ -84,8 +84,8 @@ pub struct Gate {
     pub confirm: Option<Upstream>,
     /// Where it is counted.
     pub store: StoreConfig,
-    /// The path of the webhook filter, at which no token is asked for.
-    pub(crate) webhook_path: Option<String>,
+    /// The paths that other filters answer, at which no token is asked for.
+    pub(crate) paths_of_others: Vec<String>,
     /// The key of the plan in `public_metadata`.
     pub(crate) plan_key: String,
 }
@@ -174,7 +174,7 @@ impl Section for Gate {
                 upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
             }),
             store: store(written, problems),
-            webhook_path: facts.own_path("stripe_webhook").map(str::to_owned),
+            paths_of_others: facts.paths_of_others::<Self>(),
             plan_key: facts.plan_key.to_owned(),
         })
     }

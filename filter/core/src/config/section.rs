@@ -85,9 +85,9 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Returns the path that a section's filter answers itself.
-    pub(super) fn own_path(&self, section: &str) -> Option<&'a str> {
-        self.own_paths.iter().find(|own| own.section == section).map(|own| own.path)
+    /// Returns the paths that the filters of other sections answer themselves.
+    pub(super) fn paths_of_others<S: Named>(&self) -> Vec<String> {
+        self.own_paths.iter().filter(|own| own.section != S::NAME).map(|own| own.path.to_owned()).collect()
     }
 }
 

@@ -291,7 +291,7 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
     assert_eq!(section.store, StoreConfig::Local { memory_mb: 97 });
-    assert_eq!(section.webhook_path.as_deref(), Some("/webhooks/stripe"));
+    assert_eq!(section.paths_of_others, ["/webhooks/stripe"]);
     assert_eq!(section.plan_key, "plan");
 }
 
@@ -437,7 +437,7 @@ fn a_section_is_needed_only_by_its_own_filter() {
     let only_webhook = without(whole(), "/plan_gate");
     let only_gate = without(whole(), "/stripe_webhook");
     read::<Webhook>(&text(&only_webhook), &environment).unwrap();
-    assert_eq!(read::<Gate>(&text(&only_gate), &environment).unwrap().section.webhook_path, None);
+    assert!(read::<Gate>(&text(&only_gate), &environment).unwrap().section.paths_of_others.is_empty());
     let error = read::<Webhook>(&text(&only_gate), &environment).unwrap_err().to_string();
     assert!(error.starts_with("stripe_webhook: missing, and this filter is configured by it; write it like"));
     let error = read::<Gate>(&text(&only_webhook), &environment).unwrap_err().to_string();

@@ -3,8 +3,8 @@
 //! [`StripeDelivery`] is the machine of one HTTP request: it holds the body, lets its source verify it, and
 //! starts a sync that updates Clerk from Stripe. The content of an event is never applied: the event only
 //! identifies the subjects whose state may have changed. The requests of a worker thread share a
-//! [`StripeWorker`]. To support a second sender of events, add a folder in `source` and a file like
-//! `stripe.rs`.
+//! [`StripeWorker`]. To support a second sender of events, add a folder in `source`, a file like `stripe.rs`, a
+//! section in `config/sections.rs`, the prefix of its header fields in `identity.rs`, and a filter crate.
 
 mod delivery;
 mod metrics;

@@ -142,12 +142,13 @@ impl GateRequest {
     fn arrive(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
         self.context = AnswerContext::of(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
-        let is = |own: &Option<String>| own.as_ref().is_some_and(|own| own.as_bytes() == path);
-        // With another path in a header field it is not the webhook for everyone.
-        if is(&worker.gate.webhook_path) && OverrideFields::read(&headers).repeat_path(&headers) {
+        let is = |own: &String| own.as_bytes() == path;
+        // With another path in a header field it is not that filter's for everyone.
+        if worker.gate.paths_of_others.iter().any(is) && OverrideFields::read(&headers).repeat_path(&headers)
+        {
             return self.let_by();
         }
-        if is(&worker.gate.usage_path) {
+        if worker.gate.usage_path.as_ref().is_some_and(is) {
             return self.usage(worker, now, &headers);
         }
         if redirect::is_possible(&headers) {

@@ -110,3 +110,16 @@ impl From<EventError> for EventRejection {
         EventRejection::Unreadable { detail: error.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::voucher;
+
+    #[test]
+    fn only_its_own_filter_may_set_its_header_fields() {
+        for field in [StripeSource::LABELS.event_field, StripeSource::LABELS.result_field] {
+            assert_eq!(voucher(field.as_bytes()), Some(StripeSource::LABELS.voucher), "{field}");
+        }
+    }
+}
