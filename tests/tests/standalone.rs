@@ -135,10 +135,9 @@ async fn after_a_crash_the_same_files_start_again() {
 
 #[tokio::test]
 async fn a_configuration_that_envoy_refuses_says_why() {
-    let broken =
-        Standalone::load().without_modules().edit(|config| config["admin"]["colour"] = "blue".into());
+    let broken = Standalone::load().without_modules().edit(|config| config["admin"]["color"] = "blue".into());
     let log = broken.clone().start_refused().await;
-    assert!(log.contains("colour"), "{log}");
+    assert!(log.contains("color"), "{log}");
     let validation = broken.validate().await;
-    assert!(!validation.accepted && validation.log.contains("colour"), "{}", validation.log);
+    assert!(!validation.accepted && validation.log.contains("color"), "{}", validation.log);
 }

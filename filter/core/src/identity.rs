@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_ours_is_recognised_and_nothing_else() {
+    fn every_spelling_of_ours_is_recognized_and_nothing_else() {
         let cases: &[(&str, Option<Voucher>)] = &[
             ("x-tollgate-user", Some(Voucher::Gate)),
             ("X-Tollgate-Plan", Some(Voucher::Gate)),

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_a_user_or_an_organisation() {
+    fn a_subject_is_a_user_or_an_organization() {
         assert!(matches!(Subject::parse("user_2abc"), Ok(Subject::User(_))));
         assert!(matches!(Subject::parse("org_2abc"), Ok(Subject::Organization(_))));
         assert!(Subject::parse("cus_2abc").is_err());

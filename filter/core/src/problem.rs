@@ -82,7 +82,7 @@ impl Serialize for Problem {
 
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
-        // Serialising texts and numbers under string keys has no failing case.
+        // Serializing texts and numbers under string keys has no failing case.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         headers.extend(problem.headers);

@@ -24,7 +24,7 @@ pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
             let Some(fields) = http_fields(method, authority, path, headers) else {
                 return Err(Outcome::ClusterUnknown);
             };
-            abi::http_call(cluster, &headers::serialise(&fields), body, timeout_ms).map(Token::Http)
+            abi::http_call(cluster, &headers::serialize(&fields), body, timeout_ms).map(Token::Http)
         }
         Request::Grpc { service, method, message } => {
             let (service, method) = (service.as_bytes(), method.as_bytes());
@@ -115,7 +115,7 @@ mod tests {
         assert!(matches!(start(&grpc("c")), Ok(Token::Grpc(2))));
         let fields =
             [(":method", "GET"), (":authority", "api.example.com"), (":path", "/v1"), ("accept", "*/*")];
-        let headers = headers::serialise(&fields);
+        let headers = headers::serialize(&fields);
         let target = b"\x0a\x03\x0a\x01c".to_vec();
         let (method, message) = ("a.S/M".to_owned(), b"m".to_vec());
         let want = [
@@ -155,7 +155,7 @@ mod tests {
     fn answer(status: &str, answer_body: &[u8]) -> CalloutResult {
         scripted::reset();
         scripted::with(|host| {
-            host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", status)]));
+            host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialize(&[(":status", status)]));
             host.buffers.insert(BufferType::CALL_RESPONSE_BODY, answer_body.to_vec());
         });
         read_http(1, answer_body.len())

@@ -11,8 +11,8 @@ const LENGTHS_BYTES: usize = 8;
 
 /// All fields of a map of the host's.
 pub(crate) fn read(map: MapType) -> Result<HeaderMap, HeadersError> {
-    let serialised = abi::header_map_pairs(map).map_err(|status| HeadersError::Refused(status.into()))?;
-    deserialise(serialised).ok_or(HeadersError::Malformed)
+    let serialized = abi::header_map_pairs(map).map_err(|status| HeadersError::Refused(status.into()))?;
+    deserialize(serialized).ok_or(HeadersError::Malformed)
 }
 
 /// Replaces all fields of that name by one. A value that could break the message apart is not set.
@@ -30,7 +30,7 @@ pub(crate) fn remove(map: MapType, name: &[u8]) -> Result<(), Status> {
 
 /// The form in which the ABI passes a map: the number of fields, then all lengths, then each name and value with a
 /// zero behind it. Numbers are 32 bits, little-endian.
-pub(crate) fn serialise(fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn serialize(fields: &[(&str, &str)]) -> Vec<u8> {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
     let text: usize = fields.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
     let overhead = fields.len().saturating_mul(LENGTHS_BYTES.saturating_add(2)).saturating_add(COUNT_BYTES);
@@ -47,8 +47,8 @@ pub(crate) fn serialise(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// The fields of a serialised map, left where they stand. None if a length points outside.
-fn deserialise(buffer: Vec<u8>) -> Option<HeaderMap> {
+/// The fields of a serialized map, left where they stand. None if a length points outside.
+fn deserialize(buffer: Vec<u8>) -> Option<HeaderMap> {
     if buffer.is_empty() {
         return Some(HeaderMap::default());
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// `:path: /` and `x: ` as the host serialises them.
+    /// `:path: /` and `x: ` as the host serializes them.
     const TWO: &[u8] = &[
         2, 0, 0, 0, // fields
         5, 0, 0, 0, 1, 0, 0, 0, // lengths of `:path` and `/`
@@ -94,30 +94,30 @@ mod tests {
     ];
 
     #[test]
-    fn a_map_reads_as_it_is_serialised() {
-        assert_eq!(serialise(&[(":path", "/"), ("x", "")]), TWO);
-        let map = deserialise(TWO.to_vec()).unwrap();
+    fn a_map_reads_as_it_is_serialized() {
+        assert_eq!(serialize(&[(":path", "/"), ("x", "")]), TWO);
+        let map = deserialize(TWO.to_vec()).unwrap();
         assert_eq!(map.iter().collect::<Vec<_>>(), [(&b":path"[..], &b"/"[..]), (b"x", b"")]);
     }
 
     #[test]
     fn values_need_not_be_text() {
         let odd = [1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, b'x', 0, 0xff, 0xfe, 0];
-        assert_eq!(deserialise(odd.to_vec()).unwrap().get("x"), Some(&b"\xff\xfe"[..]));
+        assert_eq!(deserialize(odd.to_vec()).unwrap().get("x"), Some(&b"\xff\xfe"[..]));
     }
 
     #[test]
     fn a_map_that_is_cut_short_is_malformed_and_none_is_empty() {
         for (why, buffer) in [("no bytes at all", Vec::new()), ("no fields", vec![0; 4])] {
-            assert_eq!(deserialise(buffer).unwrap().iter().count(), 0, "{why}");
+            assert_eq!(deserialize(buffer).unwrap().iter().count(), 0, "{why}");
         }
         for length in 1..TWO.len() {
-            assert_eq!(deserialise(TWO[..length].to_vec()), None, "cut to {length} bytes");
+            assert_eq!(deserialize(TWO[..length].to_vec()), None, "cut to {length} bytes");
         }
         let count_too_large = [255, 255, 255, 255, 0, 0, 0, 0];
-        assert_eq!(deserialise(count_too_large.to_vec()), None, "a count that would exhaust the memory");
+        assert_eq!(deserialize(count_too_large.to_vec()), None, "a count that would exhaust the memory");
         let length_too_large = [1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0];
-        assert_eq!(deserialise(length_too_large.to_vec()), None, "lengths beyond the buffer");
+        assert_eq!(deserialize(length_too_large.to_vec()), None, "lengths beyond the buffer");
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             fields in proptest::collection::vec(("[a-z:-]{0,9}", "\\PC{0,9}"), 0..9),
         ) {
             let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-            let map = deserialise(serialise(&fields)).unwrap();
+            let map = deserialize(serialize(&fields)).unwrap();
             let want: Vec<_> = fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
             prop_assert_eq!(map.iter().collect::<Vec<_>>(), want);
         }
@@ -139,7 +139,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(buffer in proptest::collection::vec(0u8..6, 0..64)) {
             let length = buffer.len();
-            if let Some(map) = deserialise(buffer) {
+            if let Some(map) = deserialize(buffer) {
                 prop_assert!(map.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= length);
             }
         }

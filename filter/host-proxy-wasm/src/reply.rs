@@ -20,7 +20,7 @@ pub(crate) fn send(reply: &Reply) -> Result<(), Status> {
         status: reply.status,
         details: reply.details.as_bytes(),
         body: &reply.body,
-        headers: &headers::serialise(&fields),
+        headers: &headers::serialize(&fields),
         grpc_status: reply.grpc_status.map_or(NO_GRPC_STATUS, i32::from),
     };
     abi::send_local_response(&response).ok()
@@ -46,7 +46,7 @@ mod tests {
             status: 429,
             details: b"quota_exceeded".to_vec(),
             body: b"{}".to_vec(),
-            headers: headers::serialise(&[("retry-after", "60")]),
+            headers: headers::serialize(&[("retry-after", "60")]),
             grpc_status: 8,
         };
         assert_eq!(scripted::events(), [want]);

@@ -8,7 +8,7 @@ use tollgate_core::config::{self, ConfigError, ERRORS_MAX};
 /// Part of each secret in the environment.
 const SECRET: &str = "neversayit";
 
-/// A configuration document, JSON or a serialised Struct: what both filters take the whole check takes too (each looks at
+/// A configuration document, JSON or a serialized Struct: what both filters take the whole check takes too (each looks at
 /// its own section only), an error says something, and no secret.
 pub fn document(bytes: &[u8]) -> bool {
     let environment = |name: &str| match name {

@@ -176,7 +176,7 @@ impl Organization {
         json!({
             "object": "organization",
             "id": self.id,
-            "name": format!("Organisation {}", self.id),
+            "name": format!("Organization {}", self.id),
             "slug": self.id.to_lowercase().replace('_', "-"),
             "image_url": "https://img.clerk.com/none",
             "has_image": false,

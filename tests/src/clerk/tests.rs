@@ -59,7 +59,7 @@ async fn requests_that_clerk_refuses_are_refused_and_change_nothing() {
     let cases = [
         ("no such user", "/v1/users/user_0/metadata", plan.clone(), 404, "resource_not_found", ""),
         (
-            "no such organisation",
+            "no such organization",
             "/v1/organizations/org_0/metadata",
             plan.clone(),
             404,
@@ -67,7 +67,7 @@ async fn requests_that_clerk_refuses_are_refused_and_change_nothing() {
             "",
         ),
         (
-            "a user among organisations",
+            "a user among organizations",
             "/v1/organizations/user_1/metadata",
             plan.clone(),
             404,
@@ -92,7 +92,7 @@ async fn requests_that_clerk_refuses_are_refused_and_change_nothing() {
             "plan",
         ),
         (
-            "an organisation has no unsafe metadata",
+            "an organization has no unsafe metadata",
             "/v1/organizations/org_1/metadata",
             json!({"unsafe_metadata": {}}),
             422,
@@ -210,7 +210,7 @@ async fn a_token_carries_the_metadata_of_the_moment() {
 }
 
 #[tokio::test]
-async fn users_and_organisations_are_listed_page_by_page() {
+async fn users_and_organizations_are_listed_page_by_page() {
     let clerk = FakeClerk::start().await;
     for n in 0..12 {
         let mut user = User::new(&format!("user_{n:02}")).private_metadata(json!({"n": n}));

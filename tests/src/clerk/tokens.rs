@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organisation_takes_the_form_of_the_tokens_version() {
+    fn an_organization_takes_the_form_of_the_tokens_version() {
         let v2 = Token::session("user_1", 0).organization("org_1", "admin");
         assert_eq!(v2.claims["o"], json!({"id": "org_1", "rol": "admin", "slg": "1"}));
         let v1 = Token::session_v1("user_1", 0).organization("org_1", "admin");

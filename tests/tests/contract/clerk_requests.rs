@@ -154,7 +154,7 @@ async fn errors_are_read_by_both_and_say_the_same() {
     let clerk = clerk().await;
     let cases = [
         ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ClerkApiError::Gone),
-        ("a deleted organisation", clerk.secret_key(), "org_2", "resource_not_found", ClerkApiError::Gone),
+        ("a deleted organization", clerk.secret_key(), "org_2", "resource_not_found", ClerkApiError::Gone),
         (
             "a wrong key",
             "sk_test_wrong",

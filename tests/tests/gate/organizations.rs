@@ -35,7 +35,7 @@ async fn get(gateway: &Gateway, path: &str, token: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn the_members_of_an_organisation_share_its_plan_and_its_counter() {
+async fn the_members_of_an_organization_share_its_plan_and_its_counter() {
     let gateway = Gateway::start(of_organizations).await;
     let ada = member(&gateway, "user_ada", "org_guild", "free");
     let bob = member(&gateway, "user_bob", "org_guild", "free");
@@ -60,7 +60,7 @@ async fn the_members_of_an_organisation_share_its_plan_and_its_counter() {
 }
 
 #[tokio::test]
-async fn without_an_active_organisation_it_is_the_users_own() {
+async fn without_an_active_organization_it_is_the_users_own() {
     let gateway = Gateway::start(of_whoever_is_active).await;
     let in_guild = member(&gateway, "user_ada", "org_guild", "pro");
     let alone = gateway.token("user_ada", "free");

@@ -76,7 +76,7 @@ async fn no_disguised_path_reaches_the_upstream_without_a_token() {
     let gateway = shipped().await;
     for path in DISGUISES {
         let answer = ask(&gateway, path).await;
-        // Normalised, it is refused for want of a token; else by Envoy or the gate as ambiguous.
+        // Normalized, it is refused for want of a token; else by Envoy or the gate as ambiguous.
         assert!(matches!(answer.status, 400 | 401), "{path}: {answer:?}");
     }
     let seen = gateway.backend.seen().await;

@@ -12,7 +12,7 @@ pub async fn shipped() -> Arc<Gateway> {
     GATEWAY.gateway().await
 }
 
-/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not normalised, names
+/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not normalized, names
 /// with underscores and trailers pass, and the proxy in front tells the client's address.
 pub async fn bare() -> Arc<Gateway> {
     static GATEWAY: Shared = Shared::new(|standalone| unprotected(with_rules(standalone)));

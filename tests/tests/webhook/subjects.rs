@@ -128,7 +128,7 @@ async fn a_duplicate_costs_no_callout_and_a_resend_costs_no_write() {
 }
 
 #[tokio::test]
-async fn an_organisation_gets_what_is_paid_for_it() {
+async fn an_organization_gets_what_is_paid_for_it() {
     let gateway = shipped().await;
     let payer = Payer::new(&gateway, "for_org", PRO);
     gateway.clerk.put_organization(Organization::new("org_paid"));
@@ -137,6 +137,6 @@ async fn an_organisation_gets_what_is_paid_for_it() {
     let answer = receipt(&gateway, &event).await;
     assert_eq!((&answer["subject"], &answer["plan"]), (&json!("org_paid"), &json!("pro")));
     assert_eq!(gateway.clerk.plan("org_paid").as_deref(), Some("pro"));
-    assert_eq!(payer.plan(&gateway), None, "the user who ordered it pays for the organisation");
+    assert_eq!(payer.plan(&gateway), None, "the user who ordered it pays for the organization");
     assert_eq!(gateway.stripe.metadata(&payer.subscription)["tollgate_owner"], "org_paid");
 }

@@ -78,7 +78,7 @@ impl UsageRequest {
         let mut fields =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         fields.extend(context.readable_by(worker));
-        // Serialising plain structs with string keys has no failing case.
+        // Serializing plain structs with string keys has no failing case.
         let body = serde_json::to_vec(&usage).unwrap_or_default();
         Reply { status: 200, headers: fields, body, details: "usage", grpc_status: None }
     }

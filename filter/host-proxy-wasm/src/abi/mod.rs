@@ -42,7 +42,7 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) status: u16,
     pub(crate) details: &'a [u8],
     pub(crate) body: &'a [u8],
-    /// A serialised map: see `headers::serialise`.
+    /// A serialized map: see `headers::serialize`.
     pub(crate) headers: &'a [u8],
     /// −1 for none.
     pub(crate) grpc_status: i32,

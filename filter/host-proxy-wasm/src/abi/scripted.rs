@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Everything that the scripted host knows.
 #[derive(Default)]
 pub(crate) struct Host {
-    /// Serialised header maps.
+    /// Serialized header maps.
     pub(crate) maps: BTreeMap<MapType, Vec<u8>>,
     pub(crate) buffers: BTreeMap<BufferType, Vec<u8>>,
     pub(crate) time_ns: u64,

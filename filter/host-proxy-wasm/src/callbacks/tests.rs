@@ -23,9 +23,9 @@ fn dispatch() -> Callbacks<Scripted> {
     scripted::reset();
     script::reset();
     scripted::with(|host| {
-        host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&[(":path", "/")]));
+        host.maps.insert(MapType::REQUEST_HEADERS, headers::serialize(&[(":path", "/")]));
         host.maps.insert(MapType::REQUEST_TRAILERS, Vec::new());
-        host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialise(&[(":status", "200")]));
+        host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialize(&[(":status", "200")]));
         host.clusters = vec!["c"];
     });
     let mut dispatch = Callbacks::new();
@@ -79,7 +79,7 @@ fn a_machine_that_asks_for_it_is_told_once_how_its_request_was_answered() {
     let load = Action::Load { key: "k".to_owned() };
     then([Action::Forward(forward), load, reply(500)]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
-    let response = headers::serialise(&[(":status", "202")]);
+    let response = headers::serialize(&[(":status", "202")]);
     scripted::with(|host| host.maps.insert(MapType::RESPONSE_HEADERS, response));
     dispatch.response_headers(REQUEST);
     dispatch.response_headers(REQUEST);
@@ -138,7 +138,7 @@ fn a_body_that_is_too_large_is_never_copied() {
 
 #[test]
 fn trailers_that_the_filter_refuses_are_removed_whenever_they_come() {
-    let trailers = headers::serialise(&[("x-keep", "1"), ("x-foreign", "1")]);
+    let trailers = headers::serialize(&[("x-keep", "1"), ("x-foreign", "1")]);
     let removed = Event::Removed(MapType::REQUEST_TRAILERS, "x-foreign".to_owned());
     for first in [forward(), Action::Wait] {
         let mut dispatch = dispatch();

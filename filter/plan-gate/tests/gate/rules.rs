@@ -224,14 +224,14 @@ fn clerk_billing_alone_can_say_the_plan() {
         ("our name, where another slug is configured", json!({"pla": "u:pro"}), "/reports", "plan_required"),
         ("a name where no slug is configured", json!({"pla": "u:enterprise"}), "/login", "on"),
         ("the highest of several", json!({"pla": "u:free,u:enterprise"}), "/login", "on"),
-        ("an organisation's", json!({"pla": "o:pro_monthly"}), "/reports", "plan_required"),
+        ("an organization's", json!({"pla": "o:pro_monthly"}), "/reports", "plan_required"),
         (
             "a feature beside the plan",
             json!({"pla": "u:free", "fea": "u:priority_support"}),
             "/support",
             "on",
         ),
-        ("an organisation's feature", json!({"pla": "u:free", "fea": "o:sso"}), "/login", "feature_required"),
+        ("an organization's feature", json!({"pla": "u:free", "fea": "o:sso"}), "/login", "feature_required"),
         ("nothing", json!({}), "/reports", "plan_required"),
     ];
     for (why, billing, path, want) in cases {

@@ -132,7 +132,7 @@ fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, T
     let claim = claims.get(if second_version { "o" } else { "org_id" });
     let Some(active) = claim.filter(|claim| !claim.is_null()) else { return Ok(None) };
     let id = if second_version { active.get("id") } else { Some(active) };
-    let error = TokenError::Malformed("the active organisation has no id of one");
+    let error = TokenError::Malformed("the active organization has no id of one");
     OrganizationId::parse(id.and_then(Value::as_str).unwrap_or_default()).map(Some).map_err(|_| error)
 }
 

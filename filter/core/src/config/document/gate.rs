@@ -125,9 +125,9 @@ pub(crate) enum SubjectKind {
     /// The user's.
     #[default]
     User,
-    /// The active organisation's; without one the request is refused.
+    /// The active organization's; without one the request is refused.
     Organization,
-    /// The active organisation's, else the user's.
+    /// The active organization's, else the user's.
     OrganizationOrUser,
 }
 
@@ -139,7 +139,7 @@ pub(crate) enum SubjectKind {
 pub(crate) struct WrittenPlanClaims<'a> {
     /// A user's plan: paths of claims, their parts separated by dots.
     pub(crate) user: Option<Vec<&'a str>>,
-    /// An organisation's plan.
+    /// An organization's plan.
     pub(crate) organization: Option<Vec<&'a str>>,
 }
 

@@ -110,7 +110,7 @@ pub(crate) enum UnmappedPrice {
 pub(crate) struct SubjectKeys {
     /// Keys whose value is a Clerk user's id.
     pub(crate) user: Vec<String>,
-    /// Keys whose value is a Clerk organisation's id.
+    /// Keys whose value is a Clerk organization's id.
     pub(crate) organization: Vec<String>,
 }
 

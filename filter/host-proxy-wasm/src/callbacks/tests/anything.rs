@@ -44,7 +44,7 @@ fn host_answer() -> impl Strategy<Value = HostAnswer> {
     let number = prop_oneof![0..4u64, any::<u64>()];
     let map = vec(("[:a-z]{0,8}", "[0-9]{0,4}"), 0..4).prop_map(|fields| {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        headers::serialise(&fields)
+        headers::serialize(&fields)
     });
     let bytes = prop_oneof![vec(any::<u8>(), 0..40), vec(0..5u8, 0..40), map, Just(Vec::new())];
     (status, number, bytes).prop_map(|(status, number, bytes)| HostAnswer { status, number, bytes })

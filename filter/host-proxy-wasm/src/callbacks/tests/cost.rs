@@ -90,7 +90,7 @@ fn calls(
     let mut fields = vec![(":method", "GET"), (":authority", "gateway.test"), (":path", path)];
     fields.push(("authorization", &authorization));
     fields.extend(more);
-    scripted::with(|host| host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&fields)));
+    scripted::with(|host| host.maps.insert(MapType::REQUEST_HEADERS, headers::serialize(&fields)));
     scripted::calls();
     dispatch.context_create(request, ROOT);
     dispatch.request_headers(request, true);

@@ -53,7 +53,7 @@ fn a_stream_that_ends_gives_back_what_it_held() {
         [(":method", "POST"), (":path", "/webhooks/stripe"), ("stripe-signature", signature.as_str())];
     scripted::with(|host| {
         host.time_ns = 1_800_000_000 * 1_000_000_000;
-        host.maps.insert(MapType::REQUEST_HEADERS, headers::serialise(&fields));
+        host.maps.insert(MapType::REQUEST_HEADERS, headers::serialize(&fields));
         host.buffers.insert(BufferType::REQUEST_BODY, vec![b'x'; 1024]);
     });
     let mut dispatch = Callbacks::<Webhook>::new();

@@ -24,7 +24,7 @@ const SUBJECT: &[ClaimCase] = &[
     ("sub null", |t| t.claim("sub", json!(null)), "malformed_token"),
     ("sub a number", |t| t.claim("sub", 1), "malformed_token"),
     ("sub a list", |t| t.claim("sub", json!(["user_1"])), "malformed_token"),
-    ("sub an organisation", |t| t.claim("sub", "org_1"), "malformed_token"),
+    ("sub an organization", |t| t.claim("sub", "org_1"), "malformed_token"),
     ("sub a machine", |t| t.claim("sub", "mch_1"), "unsupported_token"),
     ("sub with a line break", |t| t.claim("sub", "user_1\r\nx-tollgate-plan: enterprise"), "malformed_token"),
     ("sub with CR", |t| t.claim("sub", "user_1\r"), "malformed_token"),
@@ -160,16 +160,16 @@ const STATUS: &[ClaimCase] = &[
     ("v empty", |t| t.claim("v", ""), "unsupported_token"),
     ("v true", |t| t.claim("v", true), "unsupported_token"),
     ("v a list", |t| t.claim("v", json!([2])), "unsupported_token"),
-    ("an organisation without id", |t| t.claim("o", json!({"slg": "acme"})), "malformed_token"),
+    ("an organization without id", |t| t.claim("o", json!({"slg": "acme"})), "malformed_token"),
     (
-        "an organisation with an id of another kind",
+        "an organization with an id of another kind",
         |t| t.claim("o", json!({"id": "user_1"})),
         "malformed_token",
     ),
-    ("an organisation with a line break", |t| t.claim("o", json!({"id": "org_1\n"})), "malformed_token"),
-    ("an organisation that is text", |t| t.claim("o", "org_1"), "malformed_token"),
+    ("an organization with a line break", |t| t.claim("o", json!({"id": "org_1\n"})), "malformed_token"),
+    ("an organization that is text", |t| t.claim("o", "org_1"), "malformed_token"),
     (
-        "an organisation of version 1 with a line break",
+        "an organization of version 1 with a line break",
         |t| {
             t.without("v");
             t.claim("org_id", "org_1\n");
@@ -177,7 +177,7 @@ const STATUS: &[ClaimCase] = &[
         "malformed_token",
     ),
     (
-        "an organisation of version 1 that is an object",
+        "an organization of version 1 that is an object",
         |t| {
             t.without("v");
             t.claim("org_id", json!({"id": "org_1"}));
@@ -316,7 +316,7 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
         t.claim("org_id", "org_1");
     };
     let cases: [ClaimReading<&str>; 8] = [
-        ("no organisation is active", |_| {}, None),
+        ("no organization is active", |_| {}, None),
         ("version 2", |t| t.claim("v", 2), Some("org_2")),
         ("version 2 in text", |t| t.claim("v", "2"), Some("org_2")),
         ("version 1 says so", |t| t.claim("v", 1), Some("org_1")),
