@@ -1,6 +1,6 @@
 //! Calendar windows, for tests that count by the real clock.
 
-use crate::fake::unix_now;
+use crate::fakes::server::unix_now;
 use std::time::Duration;
 
 /// Waits over the next boundary of windows of that length (seconds) if it is near: a test that counts must not see its

@@ -1,8 +1,8 @@
 //! The callout clusters as shipped: who gets the API keys, and who never does.
 
 use std::path::Path;
-use tollgate_tests::envoy::{Envoy, Standalone};
-use tollgate_tests::upstream::{Backend, Certificate};
+use tollgate_tests::fakes::upstream::{Backend, Certificate};
+use tollgate_tests::processes::envoy::{Envoy, Standalone};
 
 /// Each cluster that holds a key, with its secret's name and the only name its peer may have.
 const CALLOUTS: [(&str, &str, &str); 2] =

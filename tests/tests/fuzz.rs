@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tollgate_tests::modules::inner_command;
-use tollgate_tests::workspace;
+use tollgate_tests::install::modules::inner_command;
+use tollgate_tests::install::workspace;
 
 /// How long each target runs.
 const EACH_S: u32 = 4;

@@ -1,10 +1,10 @@
 //! What a user copies is what Envoy takes: the file as it is, with the two modules, and not a word of complaint.
 
 use std::process::Command;
-use tollgate_tests::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
-use tollgate_tests::modules::{Modules, cargo_home};
-use tollgate_tests::upstream::Certificate;
-use tollgate_tests::workspace;
+use tollgate_tests::fakes::upstream::Certificate;
+use tollgate_tests::install::modules::{Modules, cargo_home};
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
 
 /// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's other starts
 /// go through a reader of their own.

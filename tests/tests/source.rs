@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 /// The folders of the packages.
 const PACKAGES: [&str; 10] = [

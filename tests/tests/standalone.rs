@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tollgate_tests::envoy::{Envoy, Standalone};
-use tollgate_tests::upstream::Backend;
+use tollgate_tests::fakes::upstream::Backend;
+use tollgate_tests::processes::envoy::{Envoy, Standalone};
 
 async fn envoy_before(backend: &Backend) -> Envoy {
     Standalone::load().without_modules().upstream_at("upstream", backend.address()).start().await

@@ -9,11 +9,11 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use tempfile::TempDir;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::modules::Modules;
-use tollgate_tests::ratelimit::{Ratelimit, Redis, reaching};
-use tollgate_tests::workspace::{self, progress};
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::install::workspace::{self, progress};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::ratelimit::{Ratelimit, Redis, reaching};
 
 /// The Envoy that all others are held against.
 pub(crate) const BARE: &str = "bare";

@@ -3,10 +3,10 @@
 
 use serde_norway::Value;
 use std::net::SocketAddr;
-use tollgate_tests::clerk::keys::{KeyPair, jwks};
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::modules::Modules;
-use tollgate_tests::ratelimit::counting_at;
+use tollgate_tests::fakes::clerk::keys::{KeyPair, jwks};
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::ratelimit::counting_at;
 
 /// Whose tokens are taken.
 pub(crate) const ISSUER: &str = "https://clerk.example.com";

@@ -3,10 +3,10 @@
 use crate::chain;
 use serde::Serialize;
 use std::path::Path;
-use tollgate_tests::envoy::{Standalone, load_time};
-use tollgate_tests::modules::{Modules, bytes};
-use tollgate_tests::process::resident_bytes;
-use tollgate_tests::workspace::progress;
+use tollgate_tests::install::modules::{Modules, bytes};
+use tollgate_tests::install::workspace::progress;
+use tollgate_tests::processes::envoy::{Standalone, load_time};
+use tollgate_tests::processes::process::resident_bytes;
 
 /// The workers of the Envoy that is held against one with a single worker.
 const WORKERS: u32 = 5;

@@ -15,7 +15,7 @@ pub(crate) fn words() -> String {
 
 /// The version of Envoy that is measured.
 pub(crate) fn envoy() -> String {
-    let out = Command::new(tollgate_tests::envoy::program()).arg("--version").output();
+    let out = Command::new(tollgate_tests::processes::envoy::program()).arg("--version").output();
     let text = out.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
     let version = text.split("version:").nth(1).and_then(|version| version.split('/').nth(1));
     version.unwrap_or("of unknown version").to_owned()

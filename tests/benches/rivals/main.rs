@@ -21,7 +21,7 @@ mod webhook;
 
 use options::Options;
 use requests::Sessions;
-use tollgate_tests::workspace::progress;
+use tollgate_tests::install::workspace::progress;
 
 #[tokio::main]
 async fn main() {

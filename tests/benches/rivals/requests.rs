@@ -1,9 +1,9 @@
 //! Requests made before the load begins.
 
 use std::rc::Rc;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::clerk::tokens::Token;
-use tollgate_tests::fake::unix_now;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::clerk::tokens::Token;
+use tollgate_tests::fakes::server::unix_now;
 
 /// How many users there are.
 pub(crate) const USERS: usize = 64;

@@ -4,8 +4,8 @@ use crate::processor::Counted;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use tollgate_tests::python::Python;
-use tollgate_tests::workspace;
+use tollgate_tests::install::python::Python;
+use tollgate_tests::install::workspace;
 
 /// A running service. Dropping it kills it.
 pub(crate) struct Service {

@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::processor;
 use crate::requests::Ready;
 use std::time::{Duration, Instant};
-use tollgate_tests::workspace::progress;
+use tollgate_tests::install::workspace::progress;
 
 /// How long each candidate runs before it counts: V8 compiles again what is used often.
 const WARM_UP: Duration = Duration::from_secs(2);

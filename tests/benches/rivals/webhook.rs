@@ -6,13 +6,13 @@ use crate::options::Options;
 use crate::requests::{Ready, Requests, USERS, post};
 use crate::service::Service;
 use std::rc::Rc;
-use tollgate_tests::clerk::{FakeClerk, User};
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::FakeStripe;
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::fakes::clerk::{FakeClerk, User};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::FakeStripe;
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The gateway's candidate, the application's, what both get, and the body's size.
 const FORGED: [(&str, &str, &str, usize); 3] = [
@@ -120,7 +120,7 @@ fn forged(bytes: usize) -> Box<dyn Fn() -> Ready> {
     // Whoever forges need not write JSON: the signature is judged before it is read.
     padded.truncate(bytes);
     Box::new(move || {
-        let signature = tollgate_tests::stripe::sign(&["whsec_guessed"], unix_now(), &padded);
+        let signature = tollgate_tests::fakes::stripe::sign(&["whsec_guessed"], unix_now(), &padded);
         let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
         [post(WEBHOOK_PATH, &fields, &padded)].into()
     })

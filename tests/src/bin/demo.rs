@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
-use tollgate_tests::clerk::User;
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
-use tollgate_tests::stripe::model::{Customer, Price, Session, Subscription};
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
 
 const ADA: &str = "user_ada";
 
@@ -93,7 +93,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     step(5, "A stranger forges a webhook");
     let seen_before = gateway.backend.seen().await.len();
     let forged = gateway.stripe.event("customer.subscription.updated", "sub_ada");
-    let (body, signature) = forged.signed(&["whsec_guessed"], tollgate_tests::fake::unix_now());
+    let (body, signature) = forged.signed(&["whsec_guessed"], tollgate_tests::fakes::server::unix_now());
     let request = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).header("stripe-signature", signature);
     let refused = DemoResponse::of(request.body(body).send().await.map_err(|e| Unseen(e.to_string()))?).await;
     see(

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 use std::time::Duration;
-use tollgate_tests::envoy::{Standalone, load_time};
-use tollgate_tests::modules::{BYTES_MAX, Modules, bytes};
+use tollgate_tests::install::modules::{BYTES_MAX, Modules, bytes};
+use tollgate_tests::processes::envoy::{Standalone, load_time};
 
 #[tokio::main]
 async fn main() {

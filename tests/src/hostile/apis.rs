@@ -1,10 +1,10 @@
 //! True events, while Stripe and Clerk are not themselves.
 
 use super::scene::Day;
-use crate::fake;
-use crate::faults::{Fault, Faults, any};
-use crate::gateway::Gateway;
-use crate::wire::WireResponse;
+use crate::client::wire::WireResponse;
+use crate::fakes::faults::{Fault, Faults, any};
+use crate::fakes::server;
+use crate::processes::gateway::Gateway;
 use serde_json::json;
 
 /// More than the filter takes as an answer.
@@ -25,7 +25,7 @@ pub(super) fn spoil(gateway: &Gateway) {
 }
 
 fn spoiled(faults: &Faults, seed: u64) {
-    let redirect = fake::FakeResponse::json(307, &json!({})).with_header("location", "/v1/subscriptions");
+    let redirect = server::FakeResponse::json(307, &json!({})).with_header("location", "/v1/subscriptions");
     let endless = json!({"object": "list", "has_more": true, "url": "/v1/subscriptions", "data": []});
     for (place, fault) in (0..).zip([
         Fault::garbage(),

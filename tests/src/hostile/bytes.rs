@@ -2,8 +2,8 @@
 
 use super::scene::Day;
 use super::{below, noise, one};
-use crate::faults::SplitMix64;
-use crate::wire::{WireResponse, request};
+use crate::client::wire::{WireResponse, request};
+use crate::fakes::faults::SplitMix64;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

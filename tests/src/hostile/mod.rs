@@ -13,7 +13,7 @@ mod webhooks;
 
 pub use scene::Day;
 
-use crate::faults::SplitMix64;
+use crate::fakes::faults::SplitMix64;
 use std::fmt;
 use std::time::Duration;
 

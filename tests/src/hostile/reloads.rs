@@ -2,8 +2,8 @@
 
 use super::scene::Day;
 use super::{below, one, tokens};
-use crate::faults::SplitMix64;
-use crate::wire::WireResponse;
+use crate::client::wire::WireResponse;
+use crate::fakes::faults::SplitMix64;
 use std::time::Duration;
 
 /// Between two configurations, so that Envoy takes up each of them.

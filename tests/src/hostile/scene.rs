@@ -1,13 +1,13 @@
 //! The gateway of a hostile day, those who may use it, and those who may not.
 
 use super::{ATTACK_MAX, Phase, Tally, apis, below, bytes, reloads, tokens, unfinished, webhooks};
-use crate::envoy::Standalone;
-use crate::fake::unix_now;
-use crate::faults::SplitMix64;
-use crate::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use crate::process::resident_bytes;
-use crate::stripe::model::{Customer, PERIOD_S, Price, Subscription};
-use crate::wire::{WireResponse, request, try_exchange};
+use crate::client::wire::{WireResponse, request, try_exchange};
+use crate::fakes::faults::SplitMix64;
+use crate::fakes::server::unix_now;
+use crate::fakes::stripe::model::{Customer, PERIOD_S, Price, Subscription};
+use crate::processes::envoy::Standalone;
+use crate::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use crate::processes::process::resident_bytes;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +53,7 @@ impl Day {
         let spent = token(&gateway, "user_spent", "free");
         let seed = AtomicU64::new(20_261_126);
         let day = Day { gateway, good, others, spent, reloading: Mutex::default(), seed };
-        day.gateway.clerk.put_user(crate::clerk::User::new(&format!("user_{PAYER}")));
+        day.gateway.clerk.put_user(crate::fakes::clerk::User::new(&format!("user_{PAYER}")));
         day.gateway.stripe.account(|account| {
             account.put(Price::new("price_123"));
             account.put(Customer::new(&format!("cus_{PAYER}")));

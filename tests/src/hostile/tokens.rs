@@ -2,10 +2,10 @@
 
 use super::below;
 use super::scene::Day;
-use crate::fake;
-use crate::faults::{Fault, SplitMix64, on};
-use crate::gateway::Gateway;
-use crate::wire::{WireResponse, request};
+use crate::client::wire::{WireResponse, request};
+use crate::fakes::faults::{Fault, SplitMix64, on};
+use crate::fakes::server;
+use crate::processes::gateway::Gateway;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ pub(super) fn spoil_keys(gateway: &Gateway) {
     let keys = || on("GET", "/.well-known/jwks.json");
     let faults = gateway.clerk.faults();
     let redirect =
-        fake::FakeResponse::json(302, &json!({})).with_header("location", "/.well-known/jwks.json");
+        server::FakeResponse::json(302, &json!({})).with_header("location", "/.well-known/jwks.json");
     for (seed, fault) in (1..).zip([
         Fault::huge(HUGE),
         Fault::garbage(),

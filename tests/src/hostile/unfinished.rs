@@ -3,10 +3,10 @@
 
 use super::scene::Day;
 use super::{below, one};
-use crate::fake::unix_now;
-use crate::faults::SplitMix64;
-use crate::gateway::WEBHOOK_PATH;
-use crate::wire::WireResponse;
+use crate::client::wire::WireResponse;
+use crate::fakes::faults::SplitMix64;
+use crate::fakes::server::unix_now;
+use crate::processes::gateway::WEBHOOK_PATH;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;

@@ -3,11 +3,11 @@
 use super::bytes::with_noise;
 use super::scene::Day;
 use super::{below, noise, one};
-use crate::fake::unix_now;
-use crate::faults::SplitMix64;
-use crate::gateway::WEBHOOK_PATH;
-use crate::stripe::sign;
-use crate::wire::{WireResponse, request};
+use crate::client::wire::{WireResponse, request};
+use crate::fakes::faults::SplitMix64;
+use crate::fakes::server::unix_now;
+use crate::fakes::stripe::sign;
+use crate::processes::gateway::WEBHOOK_PATH;
 use serde_json::json;
 
 /// One of them.

@@ -4,10 +4,10 @@ mod host;
 
 use host::{BareHost, Decision};
 use serde_json::json;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::clerk::tokens::Token;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::modules::Modules;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::clerk::tokens::Token;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::install::modules::Modules;
 
 const ISSUER: &str = "https://clerk.example.com";
 

@@ -3,10 +3,10 @@
 use serde_json::Value;
 use std::process::Command;
 use tokio::task::JoinSet;
-use tollgate_tests::command;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::modules::Modules;
-use tollgate_tests::workspace;
+use tollgate_tests::install::command;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::Standalone;
 
 /// Where it is wrong (RFC 6901), with what (null: left out), and how the error begins and what it advises.
 const CASES: [(&str, &str, &str, &str); 20] = [

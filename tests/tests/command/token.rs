@@ -1,9 +1,9 @@
 //! `tollgate token` says of a token what the gate does with it.
 
 use std::process::Command;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::command;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::install::command;
+use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn the_command_says_of_a_token_what_the_gateway_does_with_it() {

@@ -1,8 +1,8 @@
 //! `tollgate webhook send` against a real gateway.
 
 use std::process::Output;
-use tollgate_tests::command;
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::install::command;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// Runs the command beside the gateway, whose fakes answer meanwhile.
 async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {

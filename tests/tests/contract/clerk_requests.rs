@@ -13,8 +13,8 @@ use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::secret::Secret;
 use tollgate_core::time::Micros;
 use tollgate_core::upstream::Upstream;
-use tollgate_tests::clerk::{ClerkSettings, FakeClerk, Organization, User};
-use tollgate_tests::fake::Request;
+use tollgate_tests::fakes::clerk::{ClerkSettings, FakeClerk, Organization, User};
+use tollgate_tests::fakes::server::Request;
 
 /// What a request says, without how its sender names itself.
 #[derive(Debug, PartialEq)]

@@ -4,8 +4,8 @@ use serde_json::Value;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tollgate_tests::python::Python;
-use tollgate_tests::workspace;
+use tollgate_tests::install::python::Python;
+use tollgate_tests::install::workspace;
 
 /// Runs it with the packages that a requirements file names.
 pub async fn run(script: &str, requirements: &str, input: &Value) -> Value {

@@ -17,7 +17,7 @@ use tollgate_core::stripe::product::Product;
 use tollgate_core::stripe::search::SearchResult;
 use tollgate_core::stripe::subscription::{ItemsPage, Subscription, SubscriptionPage};
 use tollgate_core::upstream::Upstream;
-use tollgate_tests::stripe_mock::{KEY, StripeMock};
+use tollgate_tests::install::stripe_mock::{KEY, StripeMock};
 
 fn upstream() -> Upstream {
     Upstream {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tollgate_core::stripe::api::STRIPE_VERSION;
 use tollgate_core::stripe::signature::{SignatureError, verify};
 use tollgate_core::time::Micros;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::stripe::{self, Signature};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::{self, Signature};
 
 const SECRET: &str = "whsec_contract0001";
 const OTHER: &str = "whsec_contract0002";

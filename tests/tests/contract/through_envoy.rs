@@ -8,13 +8,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tollgate_tests::clerk::{Organization, User};
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::{Recorded, Request, unix_now};
-use tollgate_tests::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::stripe::model::{Customer, Invoice, Price, Product, Session, Subscription};
-use tollgate_tests::stripe_mock::StripeMock;
+use tollgate_tests::fakes::clerk::{Organization, User};
+use tollgate_tests::fakes::server::{Recorded, Request, unix_now};
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::fakes::stripe::model::{Customer, Invoice, Price, Product, Session, Subscription};
+use tollgate_tests::install::stripe_mock::StripeMock;
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The price that buys `pro`.
 const PRO: &str = "price_pro";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use tollgate_core::alarm::AlarmCode;
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 #[test]
 fn the_page_has_every_alarm_once_with_its_meaning_and_cure() {

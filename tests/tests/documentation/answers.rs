@@ -3,7 +3,7 @@
 use crate::pages::{Block, read};
 use serde_json::Value;
 use std::process::Command;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// The service in the page's examples.
 const SERVICE: &str = "https://api.example.com";

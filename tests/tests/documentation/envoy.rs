@@ -2,8 +2,8 @@
 
 use crate::pages::all_blocks;
 use crate::yaml::{documents, is_bootstrap, merge};
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::modules::Modules;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::processes::envoy::Standalone;
 
 #[tokio::test]
 async fn envoy_takes_each_part_of_its_configuration_that_a_page_shows() {

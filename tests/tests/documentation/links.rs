@@ -2,7 +2,7 @@
 
 use crate::pages::{Page, all};
 use std::path::{Component, Path, PathBuf};
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {

@@ -3,7 +3,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 /// One page.
 pub struct Page {

@@ -5,8 +5,8 @@ use crate::yaml::documents;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tollgate_core::config;
-use tollgate_tests::envoy::EXAMPLE_CLERK_JWT_KEY;
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::EXAMPLE_CLERK_JWT_KEY;
 
 const PAGE: &str = "docs/configuration.md";
 /// Made of the types that the filters read the document into; a test of the command's keeps it so.

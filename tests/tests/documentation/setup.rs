@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::clerk::{FakeClerk, User};
-use tollgate_tests::envoy::{program, serving};
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::FakeStripe;
-use tollgate_tests::stripe::model::{Customer, Price, Session, Subscription};
-use tollgate_tests::upstream::Backend;
-use tollgate_tests::workspace;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::clerk::{FakeClerk, User};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::FakeStripe;
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
+use tollgate_tests::fakes::upstream::Backend;
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::{program, serving};
+use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
 const HEADING: &str = "Put it in front of your service";
 /// Where the shipped listener is, in the README's commands.

@@ -3,7 +3,7 @@
 use crate::code::{nodes, with_tree};
 use crate::pages::Block;
 use std::process::{Command, Stdio};
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 /// Programs of the system, and those that a page says how to get.
 const PROGRAMS: [&str; 31] = [

@@ -4,9 +4,9 @@ use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tollgate_tests::browser;
-use tollgate_tests::fake::{FakeResponse, FakeServer, Request, Service};
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::fakes::server::{FakeResponse, FakeServer, Request, Service};
+use tollgate_tests::processes::browser;
+use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86400;

@@ -6,13 +6,13 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tollgate_tests::clerk::User;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{Fault, Gate, any, on};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::wire::request;
+use tollgate_tests::client::wire::request;
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::faults::{Fault, Gate, any, on};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// Questions about one subject: two at once, and one more after each of these.
 const SUBJECT_EVERY: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use crate::shared::{shipped, with_rules};
 use reqwest::{Method, RequestBuilder, Response};
-use tollgate_tests::gateway::{APPLICATION, Gateway};
+use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
 const STRANGER: &str = "https://evil.example";
 

@@ -1,9 +1,9 @@
 //! A wrong document: Envoy does not start with it, and its log says where it is wrong and what to do.
 
 use serde_norway::Value;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::modules::Modules;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::processes::envoy::Standalone;
 
 fn gate(edit: impl FnOnce(&mut Value)) -> Standalone {
     let standalone =

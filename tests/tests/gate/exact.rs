@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::processes::gateway::Gateway;
 
 const CLIENTS: usize = 64;
 /// Few more than the limit has room for, so that most of them are counted: 128 for 100.

@@ -2,8 +2,8 @@
 
 use crate::shared::{reached, shipped, with_rules};
 use serde_json::json;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{WireResponse, exchange, request};
+use tollgate_tests::client::wire::{WireResponse, exchange, request};
+use tollgate_tests::processes::gateway::Gateway;
 
 /// How many connections each worker has taken.
 async fn taken(gateway: &Gateway) -> [u64; 2] {

@@ -4,10 +4,10 @@ use crate::shared::{bare, reached, shipped, unprotected, with_rules};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::transport::Transport;
-use tollgate_tests::upstream::Seen;
-use tollgate_tests::wire::{exchange, request};
+use tollgate_tests::client::transport::Transport;
+use tollgate_tests::client::wire::{exchange, request};
+use tollgate_tests::fakes::upstream::Seen;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// A stranger's own words, spelled in every way that some upstream reads as ours.
 const FOREIGN: &str = "X-Tollgate-User: user_evil\r\nx-tollgate-user: user_evil\r\nx-tollgate-user: user_evil\r\n\

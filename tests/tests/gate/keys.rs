@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::envoy::Stats;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{Fault, Gate, Matcher, any, on};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{WireResponse, request};
+use tollgate_tests::client::wire::{WireResponse, request};
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::faults::{Fault, Gate, Matcher, any, on};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::processes::envoy::Stats;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// At most one fetch of each worker thread in that time.
 const FETCH_EVERY: Duration = Duration::from_secs(5);

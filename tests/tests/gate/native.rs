@@ -5,13 +5,13 @@ use crate::shared::{with_rules, yaml};
 use serde_json::json;
 use serde_norway::Value;
 use tokio::task::JoinSet;
-use tollgate_tests::clerk::User;
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::envoy::{Standalone, Stats};
-use tollgate_tests::faults::on;
-use tollgate_tests::gateway::{APPLICATION, Gateway};
-use tollgate_tests::modules::Modules;
-use tollgate_tests::workspace;
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::faults::on;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::envoy::{Standalone, Stats};
+use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
 /// The shipped configuration with the dynamic module, in front of the upstream of a gateway and with the key of its Clerk.
 fn native(gateway: &Gateway) -> Standalone {

@@ -2,9 +2,9 @@
 
 use crate::shared::{with_rules, yaml};
 use serde_json::{Value, json};
-use tollgate_tests::clerk::{Organization, User};
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::fakes::clerk::{Organization, User};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::Gateway;
 
 fn of_organizations(standalone: Standalone) -> Standalone {
     whose(standalone, "organization")

@@ -1,8 +1,8 @@
 //! No way round a rule: a path, a host or a method written in another way, in front of a service that reads it so.
 
 use crate::shared::{bare, reached, shipped};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::wire::{WireResponse, exchange, request};
+use tollgate_tests::client::wire::{WireResponse, exchange, request};
+use tollgate_tests::processes::gateway::Gateway;
 
 /// Each way of writing that some server or other takes for `/ask` or for a path below it.
 const DISGUISES: [&str; 29] = [

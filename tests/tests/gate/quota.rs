@@ -4,7 +4,7 @@ use crate::shared::shipped;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tollgate_tests::fake::unix_now;
+use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::windows::within_one_window;
 
 const HOUR_S: i64 = 3600;

@@ -2,7 +2,7 @@
 
 use crate::shared::{routes, yaml};
 use serde_json::json;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::processes::gateway::Gateway;
 
 async fn gateway() -> Gateway {
     Gateway::start(|standalone| {

@@ -2,7 +2,7 @@
 
 use crate::shared::{routes, shipped, with_rules, yaml};
 use serde_json::{Value, json};
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn what_no_rule_guards_passes_without_a_token() {

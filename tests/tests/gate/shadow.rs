@@ -1,7 +1,7 @@
 //! Watching before guarding: with `shadow: true` everything is decided and counted, and nothing is refused.
 
 use crate::shared::with_rules;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {

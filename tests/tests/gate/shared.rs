@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::gateway::{Gateway, Shared};
-use tollgate_tests::upstream::Seen;
+use tollgate_tests::fakes::upstream::Seen;
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{Gateway, Shared};
 
 /// Envoy as shipped, with rules and plans for all tests.
 pub async fn shipped() -> Arc<Gateway> {

@@ -2,9 +2,9 @@
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};
-use tollgate_tests::clerk::keys::KeyPair;
-use tollgate_tests::clerk::tokens::{CATEGORY_MACHINE, CATEGORY_TEMPLATE, Token};
-use tollgate_tests::fake::unix_now;
+use tollgate_tests::fakes::clerk::keys::KeyPair;
+use tollgate_tests::fakes::clerk::tokens::{CATEGORY_MACHINE, CATEGORY_TEMPLATE, Token};
+use tollgate_tests::fakes::server::unix_now;
 
 #[tokio::test]
 async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing() {

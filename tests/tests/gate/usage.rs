@@ -2,9 +2,9 @@
 
 use crate::shared::with_rules;
 use serde_json::{Value, json};
-use tollgate_tests::gateway::{APPLICATION, Gateway};
+use tollgate_tests::client::wire::{WireResponse, request};
+use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 use tollgate_tests::windows::within_one_window;
-use tollgate_tests::wire::{WireResponse, request};
 
 const DAY_S: i64 = 86400;
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::client::wire::{WireResponse, exchange, request};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::windows::within_one_window;
-use tollgate_tests::wire::{WireResponse, exchange, request};
 
 const DAY_S: i64 = 86400;
 const DEADLINE: Duration = Duration::from_secs(20);

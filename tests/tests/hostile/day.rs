@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use tollgate_tests::hostile::{Day, MEMORY_MAX, Phase};
-use tollgate_tests::workspace::progress;
+use tollgate_tests::install::workspace::progress;
 
 /// How long each lasts.
 const PHASE: Duration = Duration::from_secs(11);

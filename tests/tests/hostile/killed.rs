@@ -1,11 +1,11 @@
 //! VMs that die while requests are under way: each gets a successor, and what was counted stays counted.
 
 use std::time::{Duration, Instant};
-use tollgate_tests::crash_switch::{FIELDS_MAX, installed};
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::modules::Modules;
-use tollgate_tests::wire::{WireResponse, exchange, request};
+use tollgate_tests::client::wire::{WireResponse, exchange, request};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::processes::crash_switch::{FIELDS_MAX, installed};
+use tollgate_tests::processes::gateway::Gateway;
 
 /// How often each filter's VMs are killed.
 const TIMES: usize = 3;

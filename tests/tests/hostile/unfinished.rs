@@ -4,12 +4,12 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::fakes::stripe::model::{Customer, Price};
 use tollgate_tests::hostile::MEMORY_MAX;
 use tollgate_tests::hostile::unfinished::{STREAMS_MAX, body, streams, wrong_signature};
-use tollgate_tests::process::resident_bytes;
-use tollgate_tests::stripe::model::{Customer, Price};
-use tollgate_tests::workspace::progress;
+use tollgate_tests::install::workspace::progress;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
+use tollgate_tests::processes::process::resident_bytes;
 
 /// How many streams there are in all.
 const STREAMS: u32 = 2_000;

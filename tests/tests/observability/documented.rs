@@ -1,8 +1,8 @@
 //! Every metric is explained where users look for it.
 
 use crate::exported::Exported;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
+use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn every_metric_of_tollgates_is_in_the_operations_page() {

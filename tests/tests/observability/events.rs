@@ -2,12 +2,12 @@
 
 use crate::exported::Exported;
 use serde_json::json;
-use tollgate_tests::clerk::User;
-use tollgate_tests::envoy::{Envoy, Standalone};
-use tollgate_tests::faults::{Fault, on};
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH};
-use tollgate_tests::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::upstream::{Backend, Certificate};
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::faults::{Fault, on};
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::fakes::upstream::{Backend, Certificate};
+use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
 
 /// Lets it happen, and returns what Envoy exports then.
 pub async fn exported_after_them() -> Exported {
@@ -70,6 +70,6 @@ async fn with_an_impostor_as_clerk(gateway: &Gateway) -> Envoy {
     };
     let envoy = gateway.replica(configured).await;
     let event = gateway.stripe.event("customer.subscription.updated", "sub_1");
-    gateway.deliver_to(&envoy, &event, tollgate_tests::fake::unix_now()).await.expect("an answer");
+    gateway.deliver_to(&envoy, &event, tollgate_tests::fakes::server::unix_now()).await.expect("an answer");
     envoy
 }

@@ -2,7 +2,7 @@
 
 use prometheus_parse::{Sample, Scrape, Value};
 use promql_parser::parser::VectorSelector;
-use tollgate_tests::envoy::Envoy;
+use tollgate_tests::processes::envoy::Envoy;
 
 /// All series of one or several scrapes.
 pub struct Exported(Vec<Sample>);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 /// A query, with where it stands.
 pub struct Query {

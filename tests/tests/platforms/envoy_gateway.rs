@@ -3,8 +3,8 @@
 use crate::image::Images;
 use crate::promises;
 use crate::registry::Registry;
-use tollgate_tests::platform::{EnvoyGateway, Resources, Site};
-use tollgate_tests::transport::Transport;
+use tollgate_tests::client::transport::Transport;
+use tollgate_tests::processes::platform::{EnvoyGateway, Resources, Site};
 
 /// Both in one test, as only one Envoy Gateway can run on a machine.
 #[tokio::test]
@@ -39,8 +39,9 @@ async fn the_ways_to_the_apis_are_closed(gateway: &EnvoyGateway, site: &Site) {
     let before = (site.stripe.log().entries().len(), site.clerk.log().entries().len());
     for host in ["stripe-api.tollgate.invalid", "clerk-api.tollgate.invalid"] {
         let bytes = format!("GET /v1/customers HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let answer =
-            tollgate_tests::wire::exchange(gateway.address(), bytes.as_bytes()).await.expect("an answer");
+        let answer = tollgate_tests::client::wire::exchange(gateway.address(), bytes.as_bytes())
+            .await
+            .expect("an answer");
         assert_eq!(answer.status, 403, "{host}");
     }
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), before);

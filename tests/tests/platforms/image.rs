@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-use tollgate_tests::go::GoProgram;
-use tollgate_tests::modules::Modules;
-use tollgate_tests::workspace;
+use tollgate_tests::install::go::GoProgram;
+use tollgate_tests::install::modules::Modules;
+use tollgate_tests::install::workspace;
 
 /// The tool of the page.
 const ORAS: GoProgram = GoProgram {

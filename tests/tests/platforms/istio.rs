@@ -4,8 +4,8 @@ use crate::promises;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
-use tollgate_tests::platform::{Istio, Resources, Site};
-use tollgate_tests::{go, workspace};
+use tollgate_tests::processes::platform::{Istio, Resources, Site};
+use tollgate_tests::{install::go, install::workspace};
 
 /// Istio's API, which carries the definitions of its resources.
 const API: &str = "istio.io/api@v1.31.1";

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 use std::net::SocketAddr;
-use tollgate_tests::clerk::User;
-use tollgate_tests::clerk::tokens::Token;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::{APPLICATION, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::platform::Site;
-use tollgate_tests::stripe::model::{Customer, PERIOD_S, Price, Subscription};
-use tollgate_tests::stripe::sign;
-use tollgate_tests::transport::Transport;
-use tollgate_tests::wire::WireResponse;
+use tollgate_tests::client::transport::Transport;
+use tollgate_tests::client::wire::WireResponse;
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::clerk::tokens::Token;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Subscription};
+use tollgate_tests::fakes::stripe::sign;
+use tollgate_tests::processes::gateway::{APPLICATION, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::processes::platform::Site;
 
 const USER: &str = "user_platform";
 const SUBSCRIPTION: &str = "sub_platform";

@@ -4,8 +4,8 @@ use crate::image::Images;
 use std::net::SocketAddr;
 use std::process::Command;
 use tempfile::TempDir;
-use tollgate_tests::process::Process;
-use tollgate_tests::{debian, ports};
+use tollgate_tests::processes::process::Process;
+use tollgate_tests::{install::debian, processes::ports};
 
 /// CNCF's distribution, as Debian carries it. It ends when dropped.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use crate::fleet::{Fleet, Told, client, get};
 use serde_norway::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::ratelimit::Ratelimit;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::processes::ratelimit::Ratelimit;
 
 const CLIENTS: usize = 8;
 /// How many answers are looked at in each state.

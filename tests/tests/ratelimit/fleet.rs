@@ -4,9 +4,9 @@ use serde_json::json;
 use serde_norway::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tollgate_tests::envoy::{Envoy, Standalone};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::ratelimit::{Ratelimit, counting_at};
+use tollgate_tests::processes::envoy::{Envoy, Standalone};
+use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::processes::ratelimit::{Ratelimit, counting_at};
 
 /// How long the service may take. Generous: machines that test are busy, and who is not counted in time goes by
 /// `on_error`, which is another test's.

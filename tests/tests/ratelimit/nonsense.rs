@@ -3,8 +3,8 @@
 use crate::fleet::{PATIENCE_MS, client, counting, get};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::ratelimit::Ratelimit;
+use tollgate_tests::processes::gateway::Gateway;
+use tollgate_tests::processes::ratelimit::Ratelimit;
 
 /// Where the gate counts in these tests has this to say of itself: `cause` stands in the log, and requests are refused.
 async fn refuses_because(at: SocketAddr, cause: &str) {

@@ -2,8 +2,8 @@
 
 use crate::run::Shop;
 use serde_json::json;
-use tollgate_tests::clerk::User;
-use tollgate_tests::stripe::model::{Customer, Price, Session, Subscription};
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
 
 #[tokio::test]
 async fn a_dry_run_shows_what_applying_it_does() {

@@ -2,9 +2,9 @@
 
 use crate::run::Shop;
 use serde_json::json;
-use tollgate_tests::clerk::User;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::stripe::model::{Invoice, Subscription};
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::model::{Invoice, Subscription};
 
 const DAY_S: i64 = 86_400;
 

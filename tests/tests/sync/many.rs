@@ -4,7 +4,7 @@ use crate::run::Shop;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-use tollgate_tests::faults::{Fault, Gate, on};
+use tollgate_tests::fakes::faults::{Fault, Gate, on};
 
 const SUBSCRIBERS: usize = 500;
 

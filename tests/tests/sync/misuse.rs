@@ -29,7 +29,7 @@ async fn without_a_key_or_a_document_it_says_which() {
     let shop = Shop::open().await;
     std::fs::write(shop.file("empty.yaml"), "kind: Nothing\n").expect("a file");
     let run = async |file: &str, keys: &[(&str, &str)]| {
-        let mut command = tokio::process::Command::new(tollgate_tests::command::built());
+        let mut command = tokio::process::Command::new(tollgate_tests::install::command::built());
         command.args(["sync", "--all", "--config", &shop.file(file)]).env_clear().envs(keys.iter().copied());
         crate::run::Said::of(command.output().await.expect("it ends"))
     };

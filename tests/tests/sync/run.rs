@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tollgate_tests::clerk::{self, FakeClerk, User};
-use tollgate_tests::command;
-use tollgate_tests::stripe::model::{Customer, Price, Subscription};
-use tollgate_tests::stripe::{FakeStripe, StripeSettings};
+use tollgate_tests::fakes::clerk::{self, FakeClerk, User};
+use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
+use tollgate_tests::fakes::stripe::{FakeStripe, StripeSettings};
+use tollgate_tests::install::command;
 
 /// Stripe, Clerk, and a configuration.
 pub struct Shop {

@@ -2,7 +2,7 @@
 
 use crate::run::Shop;
 use serde_json::Value;
-use tollgate_tests::workspace;
+use tollgate_tests::install::workspace;
 
 fn cronjob() -> Value {
     let text = std::fs::read_to_string(workspace::file("envoy/cronjob.yaml")).expect("it is shipped");

@@ -4,9 +4,9 @@ use crate::run::Shop;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use tollgate_tests::python::Python;
-use tollgate_tests::upstream::Certificate;
-use tollgate_tests::workspace;
+use tollgate_tests::fakes::upstream::Certificate;
+use tollgate_tests::install::python::Python;
+use tollgate_tests::install::workspace;
 
 #[tokio::test]
 async fn an_impostor_gets_no_request() {
@@ -18,7 +18,7 @@ async fn an_impostor_gets_no_request() {
     let mut impostor = impostor.spawn().expect("it starts");
     let mut says = BufReader::new(impostor.stdout.take().expect("its output")).lines();
     let port = says.next_line().await.expect("text").expect("a port");
-    let mut command = Command::new(tollgate_tests::command::built());
+    let mut command = Command::new(tollgate_tests::install::command::built());
     command.args(["sync", "--all", "--config", &shop.file("tollgate.json")]);
     command.args(["--stripe-url", &format!("https://127.0.0.1:{port}")]);
     command.args(["--clerk-url", &format!("http://{}", shop.clerk.addr())]).kill_on_drop(true);

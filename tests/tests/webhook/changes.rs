@@ -2,11 +2,11 @@
 
 use crate::shared::{ENTERPRISE, PRO, Payer, deliver, receipt, shipped};
 use serde_json::{Value, json};
-use tollgate_tests::clerk::User;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::any;
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::model::{Customer, Invoice, Subscription};
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::faults::any;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::model::{Customer, Invoice, Subscription};
+use tollgate_tests::processes::gateway::Gateway;
 
 const DAY_S: i64 = 86_400;
 

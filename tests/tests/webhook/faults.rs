@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tollgate_tests::fake::{FakeResponse, unix_now};
-use tollgate_tests::faults::{Fault, Gate, any};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::events::Event;
+use tollgate_tests::fakes::faults::{Fault, Gate, any};
+use tollgate_tests::fakes::server::{FakeResponse, unix_now};
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// How many connections were closed by the other side while a request was under way.
 const CLIENTS_GONE: &str = "http.public.downstream_cx_destroy_remote_active_rq";

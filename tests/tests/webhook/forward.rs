@@ -6,12 +6,12 @@ use serde_norway::Value;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::{FakeResponse, FakeServer, Request, Service, unix_now};
-use tollgate_tests::faults::{Fault, on};
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::transport::Transport;
+use tollgate_tests::client::transport::Transport;
+use tollgate_tests::fakes::faults::{Fault, on};
+use tollgate_tests::fakes::server::{FakeResponse, FakeServer, Request, Service, unix_now};
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// Nothing but what a rule names passes the gate; Stripe has no session token.
 fn forwarding(standalone: Standalone) -> Standalone {

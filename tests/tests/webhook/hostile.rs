@@ -2,10 +2,10 @@
 
 use crate::shared::{PRO, Payer, with_plans};
 use serde_json::json;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::sign;
-use tollgate_tests::wire::request;
+use tollgate_tests::client::wire::request;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::sign;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 fn post(fields: impl AsRef<[u8]>, body: &[u8]) -> Vec<u8> {
     request("POST", WEBHOOK_PATH, fields, body)

@@ -2,11 +2,11 @@
 
 use crate::shared::with_plans;
 use serde_json::json;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::{Signature, sign};
-use tollgate_tests::transport::Transport;
+use tollgate_tests::client::transport::Transport;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::{Signature, sign};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 const SIGNATURE: &str = "stripe-signature";
 

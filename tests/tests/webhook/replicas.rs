@@ -3,12 +3,12 @@
 use crate::shared::{ENTERPRISE, PRO, Payer, signed_request, with_plans};
 use crate::step::Step;
 use serde_json::{Value, json};
-use tollgate_tests::envoy::Envoy;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{Fault, Gate};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::wire::exchange;
+use tollgate_tests::client::wire::exchange;
+use tollgate_tests::fakes::faults::{Fault, Gate};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::processes::envoy::Envoy;
+use tollgate_tests::processes::gateway::Gateway;
 
 /// Stripe's later delivery of an event.
 async fn retried(gateway: &Gateway, envoy: &Envoy, event: &Event) -> Value {

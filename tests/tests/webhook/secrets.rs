@@ -3,11 +3,11 @@
 use crate::shared::{ENTERPRISE, PRO, Payer, with_plans};
 use serde_json::json;
 use std::time::Duration;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{Fault, on};
-use tollgate_tests::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::sign;
-use tollgate_tests::wire::{exchange, request};
+use tollgate_tests::client::wire::{exchange, request};
+use tollgate_tests::fakes::faults::{Fault, on};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::sign;
+use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// What the admin interface shows.
 const SHOWN: [&str; 9] = [
@@ -108,7 +108,7 @@ async fn access_log(gateway: &Gateway, marker: &str) -> String {
 #[tokio::test]
 async fn no_secret_is_written_counted_or_shown() {
     let gateway = Gateway::start(with_plans).await;
-    gateway.stripe.put(tollgate_tests::stripe::model::Price::new("price_unknown"));
+    gateway.stripe.put(tollgate_tests::fakes::stripe::model::Price::new("price_unknown"));
     let delivered = deliveries(&gateway).await;
     let (tokens, refused) = sessions(&gateway).await;
     let query = format!("/last?token={}", tokens[0]);

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tollgate_tests::clerk::User;
-use tollgate_tests::envoy::Standalone;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::on;
-use tollgate_tests::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::stripe::model::{Customer, PERIOD_S, Price, Session, Subscription};
-use tollgate_tests::wire::request;
+use tollgate_tests::client::wire::request;
+use tollgate_tests::fakes::clerk::User;
+use tollgate_tests::fakes::faults::on;
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Session, Subscription};
+use tollgate_tests::processes::envoy::Standalone;
+use tollgate_tests::processes::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// What the slowest answer may take: the 8 seconds of a whole sync, and a second for a busy machine.
 pub const ANSWER_MAX: Duration = Duration::from_secs(9);

@@ -1,8 +1,8 @@
 //! The callouts of a sync at which something may happen.
 
 use crate::shared::Payer;
-use tollgate_tests::faults::{Faults, Matcher, on};
-use tollgate_tests::gateway::Gateway;
+use tollgate_tests::fakes::faults::{Faults, Matcher, on};
+use tollgate_tests::processes::gateway::Gateway;
 
 /// A callout of a sync that writes: which request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

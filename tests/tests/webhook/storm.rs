@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tollgate_tests::envoy::Envoy;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{Fault, Faults, SplitMix64, any, on};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::events::Event;
-use tollgate_tests::stripe::model::Subscription;
+use tollgate_tests::fakes::faults::{Fault, Faults, SplitMix64, any, on};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::events::Event;
+use tollgate_tests::fakes::stripe::model::Subscription;
+use tollgate_tests::processes::envoy::Envoy;
+use tollgate_tests::processes::gateway::Gateway;
 
 const CUSTOMERS: usize = 20;
 const EVENTS_EACH: usize = 10;

@@ -2,11 +2,11 @@
 
 use crate::shared::{PRO, Payer, deliver_signed, receipt, shipped};
 use serde_json::json;
-use tollgate_tests::clerk::Organization;
-use tollgate_tests::fake::unix_now;
-use tollgate_tests::faults::{any, on};
-use tollgate_tests::gateway::Gateway;
-use tollgate_tests::stripe::model::{Customer, StripeMetadata, Subscription};
+use tollgate_tests::fakes::clerk::Organization;
+use tollgate_tests::fakes::faults::{any, on};
+use tollgate_tests::fakes::server::unix_now;
+use tollgate_tests::fakes::stripe::model::{Customer, StripeMetadata, Subscription};
+use tollgate_tests::processes::gateway::Gateway;
 
 const KEY: &str = "clerk_user_id";
 
@@ -104,7 +104,7 @@ async fn a_duplicate_costs_no_callout_and_a_resend_costs_no_write() {
     assert_eq!(receipt(&gateway, &event).await, payer.processed(&event, "pro", true));
 
     let asked = || {
-        let of = |log: &tollgate_tests::fake::RequestLog| log.count(&any().containing("_twice"));
+        let of = |log: &tollgate_tests::fakes::server::RequestLog| log.count(&any().containing("_twice"));
         (of(gateway.stripe.log()), of(gateway.clerk.log()))
     };
     let before = asked();

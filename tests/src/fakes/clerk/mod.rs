@@ -1,0 +1,213 @@
+//! A fake of Clerk's Backend API that keeps state and checks what Clerk checks; and the tokens that Clerk would mint.
+
+mod backend;
+mod error;
+pub mod keys;
+mod list;
+mod metadata;
+mod model;
+mod rate_limit;
+#[cfg(test)]
+mod tests;
+pub mod tokens;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+
+use backend::ClerkBackendApi;
+use keys::KeyPair;
+pub use model::{Member, Organization, User};
+use rate_limit::RateLimit;
+use tokens::Token;
+
+use crate::fakes::faults::Faults;
+use crate::fakes::server::{FakeServer, RequestLog, Service, unix_now};
+
+/// The version of the Backend API that the fake speaks unless a test says otherwise.
+pub const API_VERSION: &str = "2026-05-12";
+
+/// How the fake behaves.
+#[derive(Clone, Debug)]
+pub struct ClerkSettings {
+    /// The secret key that it accepts.
+    pub secret_key: String,
+    /// The only version that it knows.
+    pub version: String,
+    /// The instance's Frontend API URL, which its tokens name as their issuer.
+    pub issuer: String,
+    /// Whether writes are limited as Clerk limits them: 10 in 10 seconds for each user or organization.
+    pub rate_limit: bool,
+}
+
+impl Default for ClerkSettings {
+    fn default() -> Self {
+        ClerkSettings {
+            secret_key: "sk_test_tollgateclerk0001".to_owned(),
+            version: API_VERSION.to_owned(),
+            issuer: "https://clerk.example.com".to_owned(),
+            rate_limit: true,
+        }
+    }
+}
+
+/// A running fake; it stops when this is dropped.
+pub struct FakeClerk {
+    server: FakeServer,
+    backend: Arc<ClerkBackendApi>,
+}
+
+/// What an instance keeps.
+#[derive(Default)]
+struct ClerkState {
+    users: Vec<User>,
+    organizations: Vec<Organization>,
+    /// The keys that the JWKS shows.
+    keys: Vec<&'static KeyPair>,
+    writes: RateLimit,
+    requests: u64,
+}
+
+impl FakeClerk {
+    /// An instance without users, on a free port.
+    pub async fn start() -> Self {
+        Self::start_with(ClerkSettings::default()).await
+    }
+
+    /// An instance without users, with these settings, on a free port.
+    pub async fn start_with(settings: ClerkSettings) -> Self {
+        let state = ClerkState { keys: vec![KeyPair::first()], ..ClerkState::default() };
+        let backend = Arc::new(ClerkBackendApi { settings, state: Mutex::new(state) });
+        let server = FakeServer::start(Arc::clone(&backend) as Arc<dyn Service>).await;
+        FakeClerk { server, backend }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// The secret key that it accepts.
+    pub fn secret_key(&self) -> &str {
+        &self.backend.settings.secret_key
+    }
+
+    /// What its tokens name as their issuer.
+    pub fn issuer(&self) -> &str {
+        &self.backend.settings.issuer
+    }
+
+    /// Every request that came.
+    pub fn log(&self) -> &Arc<RequestLog> {
+        self.server.log()
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Arc<Faults> {
+        self.server.faults()
+    }
+
+    /// The keys that the JWKS shows from now on; the first one signs the tokens of [`FakeClerk::token`].
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn set_keys(&self, keys: &[&'static KeyPair]) {
+        assert!(!keys.is_empty(), "an instance has a key");
+        self.state().keys = keys.to_vec();
+    }
+
+    /// Adds a user, or replaces the one of the same id.
+    pub fn put_user(&self, user: User) {
+        let mut state = self.state();
+        state.users.retain(|present| present.id != user.id);
+        state.users.push(user);
+    }
+
+    /// Adds an organization, or replaces the one of the same id.
+    pub fn put_organization(&self, organization: Organization) {
+        let mut state = self.state();
+        state.organizations.retain(|present| present.id != organization.id);
+        state.organizations.push(organization);
+    }
+
+    /// Deletes the user or the organization of that id, if there is one.
+    pub fn delete(&self, id: &str) {
+        let mut state = self.state();
+        state.users.retain(|user| user.id != id);
+        state.organizations.retain(|organization| organization.id != id);
+    }
+
+    /// The `public_metadata` of a user or an organization; null if there is none of that id.
+    pub fn public_metadata(&self, id: &str) -> Value {
+        self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.public.clone())
+    }
+
+    /// The `private_metadata` of a user or an organization; null if there is none of that id.
+    pub fn private_metadata(&self, id: &str) -> Value {
+        self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.private.clone())
+    }
+
+    /// The plan in a user's or an organization's `public_metadata`.
+    pub fn plan(&self, id: &str) -> Option<String> {
+        self.public_metadata(id)["plan"].as_str().map(str::to_owned)
+    }
+
+    /// Replaces the `public_metadata` of a user or an organization, as its owner could in the dashboard.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn set_public_metadata(&self, id: &str, metadata: Value) {
+        let mut state = self.state();
+        state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).public = metadata;
+    }
+
+    /// The same for `private_metadata`.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn set_private_metadata(&self, id: &str, metadata: Value) {
+        let mut state = self.state();
+        state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).private = metadata;
+    }
+
+    /// A session token minted now for a user, with its metadata as it stands, as if "customize session token" were
+    /// `{"public_metadata": "{{user.public_metadata}}"}`.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    pub fn token(&self, user: &str) -> Token {
+        let state = self.state();
+        let metadata =
+            state.metadata_of(user).unwrap_or_else(|| panic!("Clerk has no {user}")).public.clone();
+        Token::session(user, unix_now())
+            .issuer(self.issuer())
+            .claim("public_metadata", metadata)
+            .key(state.keys[0])
+    }
+
+    /// The same with an active organization, whose metadata is under `org_public_metadata`.
+    ///
+    /// # Panics
+    /// If there is no such user or organization.
+    pub fn organization_token(&self, user: &str, organization: &str) -> Token {
+        let metadata = self.public_metadata(organization);
+        assert!(!metadata.is_null(), "Clerk has no {organization}");
+        let token = self.token(user).organization(organization, "admin");
+        token.claim("org_public_metadata", metadata)
+    }
+
+    /// What the JWKS endpoints show.
+    pub fn jwks(&self) -> Value {
+        keys::jwks(&self.state().keys)
+    }
+
+    fn state(&self) -> MutexGuard<'_, ClerkState> {
+        self.backend.state()
+    }
+}
+
+/// As the API shows an empty object.
+fn empty() -> Value {
+    json!({})
+}

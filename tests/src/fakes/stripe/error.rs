@@ -1,0 +1,193 @@
+//! Stripe's errors, worded as the real API words them: <https://docs.stripe.com/api/errors>.
+
+use serde_json::{Map, Value, json};
+
+use crate::fakes::server::FakeResponse;
+
+/// An error that Stripe answers with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StripeError {
+    /// The HTTP status.
+    pub status: u16,
+    kind: &'static str,
+    code: Option<&'static str>,
+    param: Option<String>,
+    message: String,
+}
+
+impl StripeError {
+    fn invalid_request(status: u16, message: String) -> Self {
+        StripeError { status, kind: "invalid_request_error", code: None, param: None, message }
+    }
+
+    fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    fn param(mut self, name: &str) -> Self {
+        self.param = Some(name.to_owned());
+        self
+    }
+
+    /// No `Authorization`, or none that can be read.
+    pub fn missing_key() -> Self {
+        let message = "You did not provide an API key. You need to provide your API key in the Authorization \
+                       header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See \
+                       https://stripe.com/docs/api#authentication for details, or we can help at \
+                       https://support.stripe.com/.";
+        Self::invalid_request(401, message.to_owned())
+    }
+
+    /// A key that this account does not have; shown with all but its ends masked.
+    pub fn invalid_key(key: &str) -> Self {
+        let shown = key.match_indices('_').nth(1).map_or(0, |(at, _)| at + 1).min(key.len());
+        let last = key.len().saturating_sub(4).max(shown);
+        let ends = (key.get(..shown).unwrap_or_default(), key.get(last..).unwrap_or_default());
+        let masked = format!("{}{}{}", ends.0, "*".repeat(last - shown), ends.1);
+        Self::invalid_request(401, format!("Invalid API Key provided: {masked}"))
+    }
+
+    /// A version that Stripe does not know.
+    pub fn invalid_version(version: &str) -> Self {
+        Self::invalid_request(400, format!("Invalid Stripe API version: {version}"))
+    }
+
+    /// Not Stripe's: without the header the account's own version would answer, which nobody should rely on.
+    pub fn missing_version() -> Self {
+        Self::invalid_request(
+            400,
+            "This fake wants a Stripe-Version: what you read depends on it.".to_owned(),
+        )
+    }
+
+    /// Parameters that the endpoint does not take.
+    pub fn unknown_parameters(names: &[String]) -> Self {
+        let s = if names.len() > 1 { "s" } else { "" };
+        Self::invalid_request(400, format!("Received unknown parameter{s}: {}", names.join(", ")))
+            .code("parameter_unknown")
+            .param(&names[0])
+    }
+
+    /// Not Stripe's: the fake would have to ignore what Stripe heeds.
+    pub fn not_faked(what: &str) -> Self {
+        Self::invalid_request(501, format!("Stripe has it, this fake does not: {what}"))
+    }
+
+    /// A number that is none, or out of its range.
+    pub fn invalid_integer(param: &str, message: String) -> Self {
+        Self::invalid_request(400, message).code("parameter_invalid_integer").param(param)
+    }
+
+    /// A value that is not one of those allowed, or makes no sense.
+    pub fn invalid_value(param: &str, message: String) -> Self {
+        Self::invalid_request(400, message).param(param)
+    }
+
+    /// A parameter that the endpoint needs.
+    pub fn missing_parameter(param: &str) -> Self {
+        Self::invalid_request(400, format!("Missing required param: {param}."))
+            .code("parameter_missing")
+            .param(param)
+    }
+
+    /// A value that may not be empty.
+    pub fn empty(param: &str) -> Self {
+        let message = format!(
+            "You passed an empty string for '{param}'. We assume empty values are an attempt to unset a \
+             parameter; however '{param}' cannot be unset. You should remove '{param}' from your request or \
+             supply a non-empty value."
+        );
+        Self::invalid_request(400, message).code("parameter_invalid_empty").param(param)
+    }
+
+    /// A parameter names an object that does not exist: 404 where it is the path, else 400.
+    pub fn missing(kind: &str, id: &str, param: &str, other_mode: Option<bool>) -> Self {
+        let status = if param == "id" { 404 } else { 400 };
+        let hint = match other_mode {
+            None => "",
+            Some(true) => {
+                "; a similar object exists in test mode, but a live mode key was used to make this request."
+            }
+            Some(false) => {
+                "; a similar object exists in live mode, but a test mode key was used to make this request."
+            }
+        };
+        Self::invalid_request(status, format!("No such {kind}: '{id}'{hint}"))
+            .code("resource_missing")
+            .param(param)
+    }
+
+    /// A path to expand that is too deep.
+    pub fn expansion_too_deep(path: &str) -> Self {
+        let message = format!("You cannot expand more than 4 levels of a property. Property: {path}");
+        Self::invalid_request(400, message).code("property_expansion_max_depth")
+    }
+
+    /// A path to expand that leads nowhere.
+    pub fn cannot_expand(path: &str, is_list: bool) -> Self {
+        let hint = if is_list && !path.starts_with("data.") {
+            format!(" You may want to try expanding 'data.{path}' instead.")
+        } else {
+            String::new()
+        };
+        Self::invalid_request(400, format!("This property cannot be expanded ({path}).{hint}"))
+    }
+
+    /// A body that is no form.
+    pub fn not_a_form() -> Self {
+        let message = "Invalid request (check that your POST content type is application/x-www-form-urlencoded). \
+                       If you have any questions, we can help at https://support.stripe.com/.";
+        Self::invalid_request(400, message.to_owned())
+    }
+
+    /// A path that is none of the API's.
+    pub fn unrecognized_url(method: &str, path: &str) -> Self {
+        let message = format!(
+            "Unrecognized request URL ({method}: {path}). If you are trying to list objects, remove the trailing \
+             slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in \
+             your code. Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+        );
+        Self::invalid_request(404, message)
+    }
+
+    /// An idempotency key that came before with another body.
+    pub fn idempotency_parameters(key: &str) -> Self {
+        let message = format!(
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. \
+             Try using a key other than '{key}' if you meant to execute a different request."
+        );
+        StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
+    }
+
+    /// An idempotency key that came before for another endpoint.
+    pub fn idempotency_endpoint(key: &str, now: &str, before: &str) -> Self {
+        let message = format!(
+            "Keys for idempotent requests can only be used for the same endpoint they were first used for \
+             ('{now}' vs '{before}'). Try using a key other than '{key}' if you meant to execute a different \
+             request."
+        );
+        StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
+    }
+
+    /// The answer.
+    pub fn answer(&self) -> FakeResponse {
+        let mut error = Map::new();
+        if let Some(code) = self.code {
+            error.insert("code".to_owned(), json!(code));
+            let page = code.replace('_', "-");
+            error.insert("doc_url".to_owned(), json!(format!("https://stripe.com/docs/error-codes/{page}")));
+        }
+        error.insert("message".to_owned(), json!(self.message));
+        if let Some(param) = &self.param {
+            error.insert("param".to_owned(), json!(param));
+        }
+        error.insert("type".to_owned(), json!(self.kind));
+        let answer = FakeResponse::json(self.status, &json!({"error": Value::Object(error)}));
+        if self.status == 401 {
+            answer.with_header("www-authenticate", "Basic realm=\"Stripe\"")
+        } else {
+            answer
+        }
+    }
+}

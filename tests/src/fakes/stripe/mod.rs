@@ -1,0 +1,220 @@
+//! A fake of Stripe's API that keeps state and checks what Stripe checks; and the events that Stripe would send.
+
+mod account;
+mod billing_objects;
+mod endpoints;
+mod error;
+pub mod events;
+mod expand;
+pub mod model;
+mod objects;
+mod parameters;
+mod search;
+mod service;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+pub use account::{Account, Kept};
+use events::Event;
+use model::{Customer, Subscription};
+use objects::Objects;
+use service::Stripe;
+pub use signature::{Signature, sign};
+
+use crate::fakes::faults::Faults;
+use crate::fakes::server::{FakeServer, RequestLog, Service};
+
+/// The API version that the fake speaks unless a test says otherwise.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// How the fake behaves.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// The mode of its keys and objects.
+    pub livemode: bool,
+    /// Keys that it accepts.
+    pub keys: Vec<String>,
+    /// Keys of the same account's other mode: they are valid and see nothing of this one.
+    pub other_mode_keys: Vec<String>,
+    /// The only version that it knows.
+    pub version: String,
+    /// Whether lists filtered by a deleted customer are answered (with its ended objects), or refused as if there
+    /// were no such customer. Stripe's documentation does not say, so nothing should depend on it.
+    pub deleted_customers_list: bool,
+}
+
+impl Default for StripeSettings {
+    fn default() -> Self {
+        StripeSettings {
+            livemode: false,
+            keys: vec!["sk_test_tollgate0001".to_owned(), "rk_test_tollgate0001".to_owned()],
+            other_mode_keys: vec!["sk_live_tollgate0001".to_owned()],
+            version: API_VERSION.to_owned(),
+            deleted_customers_list: false,
+        }
+    }
+}
+
+impl StripeSettings {
+    /// Live mode, with keys of live mode.
+    pub fn live() -> Self {
+        StripeSettings {
+            livemode: true,
+            keys: vec!["sk_live_tollgate0001".to_owned(), "rk_live_tollgate0001".to_owned()],
+            other_mode_keys: vec!["sk_test_tollgate0001".to_owned()],
+            ..StripeSettings::default()
+        }
+    }
+}
+
+/// A running fake; it stops when this is dropped.
+pub struct FakeStripe {
+    server: FakeServer,
+    stripe: Arc<Stripe>,
+}
+
+impl FakeStripe {
+    /// An empty account in test mode, on a free port.
+    pub async fn start() -> Self {
+        Self::start_with(StripeSettings::default()).await
+    }
+
+    /// An empty account with these settings, on a free port.
+    pub async fn start_with(settings: StripeSettings) -> Self {
+        let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
+        let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
+        FakeStripe { server, stripe }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// A secret key that it accepts.
+    pub fn key(&self) -> &str {
+        &self.stripe.settings.keys[0]
+    }
+
+    /// Every request that came.
+    pub fn log(&self) -> &Arc<RequestLog> {
+        self.server.log()
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Arc<Faults> {
+        self.server.faults()
+    }
+
+    /// Fixes what is "now" for new objects and events (Unix seconds); requests do not depend on it.
+    pub fn set_now(&self, now: i64) {
+        self.stripe.state().fixed_now = Some(now);
+    }
+
+    /// Several changes as one atomic step.
+    pub fn account<R>(&self, change: impl FnOnce(&mut Account) -> R) -> R {
+        let mut state = self.stripe.state();
+        state.account.now = state.now();
+        change(&mut state.account)
+    }
+
+    /// Adds an object, or replaces the one of the same id. What it names must be there already, but a price's
+    /// product is made when it is missing.
+    pub fn put<T: Kept>(&self, object: T) {
+        self.account(|account| account.put(object));
+    }
+
+    /// The object of that kind and id as it is now.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn get<T: Kept>(&self, id: &str) -> T {
+        self.account(|account| account.find::<T>(id).cloned()).unwrap_or_else(|| panic!("Stripe has no {id}"))
+    }
+
+    /// Changes an object.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn change<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) {
+        let mut object = self.get::<T>(id);
+        change(&mut object);
+        self.put(object);
+    }
+
+    /// Deletes a customer, which cancels its subscriptions at once.
+    pub fn delete_customer(&self, id: &str) {
+        self.account(|account| account.delete_customer(id));
+    }
+
+    /// Ends a subscription at once.
+    pub fn cancel(&self, id: &str) {
+        self.account(|account| account.cancel(id));
+    }
+
+    /// The metadata of a customer or a subscription.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn metadata(&self, id: &str) -> model::StripeMetadata {
+        if id.starts_with("sub_") {
+            self.get::<Subscription>(id).metadata
+        } else {
+            self.get::<Customer>(id).metadata
+        }
+    }
+
+    /// The object of that id as Stripe shows it now: an event can carry it later, when it is stale.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn object(&self, id: &str) -> Value {
+        let livemode = self.stripe.settings.livemode;
+        self.account(|account| Objects { account, livemode }.by_id(id))
+            .unwrap_or_else(|| panic!("Stripe has no {id}"))
+    }
+
+    /// An event of that type about an object as it is now.
+    ///
+    /// # Panics
+    /// If there is no object of that id.
+    pub fn event(&self, kind: &str, id: &str) -> Event {
+        self.event_about(kind, self.object(id))
+    }
+
+    /// An event of that type about any object, a stale one for instance.
+    pub fn event_about(&self, kind: &str, object: Value) -> Event {
+        let (id, now) = self.stripe.state().next_event();
+        Event::snapshot(&id, kind, now, self.stripe.settings.livemode, object)
+    }
+
+    /// Changes an object, and tells of it as Stripe would: `customer.updated`, `customer.subscription.updated` … with
+    /// the old values in `previous_attributes`.
+    ///
+    /// # Panics
+    /// If there is none of that id.
+    pub fn update<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
+        let before = self.object(id);
+        self.change(id, change);
+        let after = self.object(id);
+        let kind = match after["object"].as_str() {
+            Some("subscription") => "customer.subscription.updated".to_owned(),
+            Some(kind) => format!("{kind}.updated"),
+            None => panic!("{id} has no kind"),
+        };
+        let previous = events::previous_attributes(&before, &after);
+        self.event_about(&kind, after).previous_attributes(previous)
+    }
+
+    /// A thin event of that type (`v1.customer.subscription.updated`) about the object of that id.
+    pub fn thin_event(&self, kind: &str, id: &str) -> Event {
+        let (event, now) = self.stripe.state().next_event();
+        Event::thin(&event, kind, now, self.stripe.settings.livemode, id)
+    }
+}

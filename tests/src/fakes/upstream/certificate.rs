@@ -1,0 +1,42 @@
+//! A certificate of a fresh authority that only tests trust.
+
+use crate::install::python::Python;
+use std::path::PathBuf;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A key, its certificate, and the authority that signed it. The files are removed on drop.
+#[derive(Debug)]
+pub struct Certificate {
+    dir: TempDir,
+}
+
+impl Certificate {
+    /// A certificate for these DNS names, of an authority of its own.
+    ///
+    /// # Panics
+    /// With what to do, when it cannot be made.
+    pub fn for_names(names: &[&str]) -> Certificate {
+        let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
+        let mut trustme = Command::new(Python::with("tests/tls-requirements.txt").interpreter());
+        trustme.args(["-m", "trustme", "--quiet", "--dir"]).arg(dir.path()).arg("--identities").args(names);
+        let out = trustme.output().unwrap_or_else(|e| panic!("cannot start {trustme:?}: {e}"));
+        assert!(out.status.success(), "`{trustme:?}` failed:\n{}", String::from_utf8_lossy(&out.stderr));
+        Certificate { dir }
+    }
+
+    /// The authority's certificate, PEM: what the peer must trust.
+    pub fn authority(&self) -> PathBuf {
+        self.dir.path().join("client.pem")
+    }
+
+    /// The certificate, PEM: what the server shows.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.path().join("server.pem")
+    }
+
+    /// The certificate's private key, PEM.
+    pub fn key(&self) -> PathBuf {
+        self.dir.path().join("server.key")
+    }
+}

