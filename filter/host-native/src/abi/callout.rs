@@ -23,11 +23,16 @@ pub(crate) struct CalloutMessage<'a> {
     pub(crate) timeout_ms: u32,
 }
 
-impl CalloutMessage<'_> {
-    fn fields(&self) -> Vec<ModuleHeader> {
-        let field = |(name, value): &(&str, &str)| ModuleHeader::of(name.as_bytes(), value.as_bytes());
-        self.fields.iter().map(field).collect()
-    }
+/// A request as Envoy takes it. Envoy copies what it points to.
+#[derive(Clone, Copy, Debug)]
+struct LentRequest {
+    /// Where Envoy writes the number of what it starts.
+    id: *mut u64,
+    cluster: ModuleBuffer,
+    fields: *mut ModuleHeader,
+    field_count: usize,
+    body: ModuleBuffer,
+    timeout_ms: u64,
 }
 
 /// Starts an HTTP callout of a stream and returns its number, which is unique in the stream.
@@ -36,17 +41,16 @@ pub(crate) fn start_http(
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    let (mut id, mut fields) = (0, message.fields());
-    // SAFETY: `stream` lives, `id` outlives the call, and Envoy copies everything else.
-    started(&mut id, |id| unsafe {
+    // SAFETY: `stream` lives, and what the request points to outlives the call.
+    started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_http_callout(
             stream,
-            id,
-            ModuleBuffer::of(cluster.as_bytes()),
-            fields.as_mut_ptr(),
-            fields.len(),
-            ModuleBuffer::of(message.body),
-            message.timeout_ms.into(),
+            r.id,
+            r.cluster,
+            r.fields,
+            r.field_count,
+            r.body,
+            r.timeout_ms,
         )
     })
 }
@@ -57,17 +61,16 @@ pub(crate) fn start_config_http(
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    let (mut id, mut fields) = (0, message.fields());
-    // SAFETY: `config` is the one of the running hook, `id` outlives the call, and Envoy copies everything else.
-    started(&mut id, |id| unsafe {
+    // SAFETY: `config` is the one of the running hook, and what the request points to outlives the call.
+    started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_http_callout(
             config,
-            id,
-            ModuleBuffer::of(cluster.as_bytes()),
-            fields.as_mut_ptr(),
-            fields.len(),
-            ModuleBuffer::of(message.body),
-            message.timeout_ms.into(),
+            r.id,
+            r.cluster,
+            r.fields,
+            r.field_count,
+            r.body,
+            r.timeout_ms,
         )
     })
 }
@@ -79,18 +82,17 @@ pub(crate) fn start_http_stream(
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    let (mut id, mut fields) = (0, message.fields());
     // SAFETY: as for an HTTP callout.
-    started(&mut id, |id| unsafe {
+    started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_start_http_stream(
             stream,
-            id,
-            ModuleBuffer::of(cluster.as_bytes()),
-            fields.as_mut_ptr(),
-            fields.len(),
-            ModuleBuffer::of(message.body),
+            r.id,
+            r.cluster,
+            r.fields,
+            r.field_count,
+            r.body,
             true,
-            message.timeout_ms.into(),
+            r.timeout_ms,
         )
     })
 }
@@ -101,18 +103,17 @@ pub(crate) fn start_config_http_stream(
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    let (mut id, mut fields) = (0, message.fields());
     // SAFETY: as for an HTTP callout.
-    started(&mut id, |id| unsafe {
+    started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_start_http_stream(
             config,
-            id,
-            ModuleBuffer::of(cluster.as_bytes()),
-            fields.as_mut_ptr(),
-            fields.len(),
-            ModuleBuffer::of(message.body),
+            r.id,
+            r.cluster,
+            r.fields,
+            r.field_count,
+            r.body,
             true,
-            message.timeout_ms.into(),
+            r.timeout_ms,
         )
     })
 }
@@ -135,9 +136,25 @@ pub(crate) fn continue_decoding(stream: Stream) {
     unsafe { raw::envoy_dynamic_module_callback_http_filter_continue_decoding(stream) }
 }
 
-fn started(id: &mut u64, start: impl FnOnce(*mut u64) -> u32) -> Result<u64, CalloutStartError> {
-    match start(&raw mut *id) {
-        0 => Ok(*id),
+/// Gives Envoy a request, and returns the number of what it started.
+fn started(
+    cluster: &str,
+    message: &CalloutMessage<'_>,
+    start: impl FnOnce(LentRequest) -> u32,
+) -> Result<u64, CalloutStartError> {
+    let field = |(name, value): &(&str, &str)| ModuleHeader::of(name.as_bytes(), value.as_bytes());
+    let mut fields: Vec<ModuleHeader> = message.fields.iter().map(field).collect();
+    let mut id = 0;
+    let status = start(LentRequest {
+        id: &raw mut id,
+        cluster: ModuleBuffer::of(cluster.as_bytes()),
+        fields: fields.as_mut_ptr(),
+        field_count: fields.len(),
+        body: ModuleBuffer::of(message.body),
+        timeout_ms: message.timeout_ms.into(),
+    });
+    match status {
+        0 => Ok(id),
         2 => Err(CalloutStartError::ClusterUnknown),
         _ => Err(CalloutStartError::NotCreated),
     }
