@@ -61,7 +61,7 @@ async fn a_key_of_another_account_takes_nothing_away() {
     let running = shop.command_at(&other.stripe, &["--all", "--apply", "--end-unrecorded"]).spawn();
     let said = shop.ended(running.expect("it starts")).await;
     assert_eq!((said.code, shop.writes()), (Some(1), writes), "{said:?}");
-    assert!(said.out.contains("the API key is of another account or mode"), "{said:?}");
+    assert!(said.out.contains("the API key belongs to another account or mode"), "{said:?}");
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
 
@@ -77,7 +77,7 @@ async fn nothing_ends_when_nothing_is_recorded_yet() {
         let running = shop.command_at(&other.stripe, arguments).spawn();
         let said = shop.ended(running.expect("it starts")).await;
         assert_eq!((said.code, shop.writes()), (Some(1), 0), "{said:?}");
-        assert!(said.out.contains("Stripe's metadata name nobody whom Clerk has"), "{said:?}");
+        assert!(said.out.contains("Stripe's metadata names no subject that Clerk has"), "{said:?}");
     }
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
     // By name it can be ended.
