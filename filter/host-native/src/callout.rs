@@ -5,6 +5,7 @@
 
 use crate::abi::{self, CalloutMessage, CalloutStartError, LentChunks, LentFields, Stream};
 use crate::grpc::{self, GrpcCall};
+use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use tollgate_core::http::{Callout, Outcome, Request};
@@ -35,12 +36,12 @@ thread_local! {
 
 /// Queues the end of a callout.
 pub(crate) fn push_ended(ended: EndedCallout) {
-    let _ = ENDED.try_with(|queue| queue.try_borrow_mut().map(|mut queue| queue.push_back(ended)));
+    thread_state::change(&ENDED, |queue| queue.push_back(ended));
 }
 
 /// Takes the callout that ended first.
 pub(crate) fn pop_ended() -> Option<EndedCallout> {
-    ENDED.try_with(|queue| queue.try_borrow_mut().ok().and_then(|mut queue| queue.pop_front())).ok().flatten()
+    thread_state::change(&ENDED, VecDeque::pop_front).flatten()
 }
 
 /// Starts a callout of a request. Returns how it ended if it could not be started.

@@ -2,6 +2,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
 use crate::abi::{self, CalloutMessage, CalloutStartError, FilterConfig, LentChunks, Stream};
+use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tollgate_core::http::HeaderMap;
@@ -70,13 +71,15 @@ fn start_with(
 
 /// Takes header or trailer fields of a response.
 pub(crate) fn fields(owner_id: u32, http_stream_id: u64, fields: &HeaderMap) {
-    with(|exchanges| exchanges.entry((owner_id, http_stream_id)).or_default().take_fields(fields));
+    thread_state::change(&RECEIVED, |exchanges| {
+        exchanges.entry((owner_id, http_stream_id)).or_default().take_fields(fields)
+    });
 }
 
 /// Takes a part of a response's body. Returns false if it has become too large: then the exchange is to be reset.
 pub(crate) fn body(owner_id: u32, http_stream_id: u64, chunks: LentChunks, count: usize) -> bool {
     let bytes_max = RESPONSE_BYTES_MAX.saturating_add(PREFIX_BYTES);
-    with(|exchanges| {
+    thread_state::change(&RECEIVED, |exchanges| {
         let received = exchanges.entry((owner_id, http_stream_id)).or_default();
         received.too_large |= !chunks.append_to(&mut received.body, count, bytes_max);
         !received.too_large
@@ -99,7 +102,7 @@ pub(crate) fn reset(owner_id: u32, http_stream_id: u64) -> CalloutResult {
 
 /// Forgets the exchanges of a request or a filter that has ended.
 pub(crate) fn forget(owner_id: u32) {
-    with(|exchanges| {
+    thread_state::change(&RECEIVED, |exchanges| {
         if !exchanges.is_empty() {
             exchanges.retain(|(owner, _), _| *owner != owner_id);
         }
@@ -107,11 +110,7 @@ pub(crate) fn forget(owner_id: u32) {
 }
 
 fn take(owner_id: u32, http_stream_id: u64) -> Option<Received> {
-    with(|exchanges| exchanges.remove(&(owner_id, http_stream_id))).flatten()
-}
-
-fn with<T>(change: impl FnOnce(&mut BTreeMap<(u32, u64), Received>) -> T) -> Option<T> {
-    RECEIVED.try_with(|all| all.try_borrow_mut().ok().map(|mut all| change(&mut all))).ok().flatten()
+    thread_state::change(&RECEIVED, |exchanges| exchanges.remove(&(owner_id, http_stream_id))).flatten()
 }
 
 fn framed(message: &[u8]) -> Option<Vec<u8>> {

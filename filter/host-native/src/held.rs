@@ -1,6 +1,7 @@
 //! The requests of this thread that are held, and Envoy's streams of them: what a hook of another stream may reach.
 
 use crate::abi::Stream;
+use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -10,19 +11,15 @@ thread_local! {
 
 /// Adds a request that is held when its hook returns.
 pub(crate) fn insert(request_id: u32, stream: Stream) {
-    with(|held| held.insert(request_id, stream));
+    thread_state::change(&HELD, |held| held.insert(request_id, stream));
 }
 
 /// Returns the stream of a request that is held.
 pub(crate) fn get(request_id: u32) -> Option<Stream> {
-    with(|held| held.get(&request_id).copied()).flatten()
+    thread_state::change(&HELD, |held| held.get(&request_id).copied()).flatten()
 }
 
 /// Removes a request that continues, is answered, or ends.
 pub(crate) fn remove(request_id: u32) {
-    with(|held| held.remove(&request_id));
-}
-
-fn with<T>(change: impl FnOnce(&mut BTreeMap<u32, Stream>) -> T) -> Option<T> {
-    HELD.try_with(|held| held.try_borrow_mut().ok().map(|mut held| change(&mut held))).ok().flatten()
+    thread_state::change(&HELD, |held| held.remove(&request_id));
 }

@@ -7,7 +7,7 @@
 
 use crate::abi::{self, CalloutMessage, ConfigScheduler, FilterConfig, Stream, StreamScheduler};
 use crate::grpc::{self, GrpcCall};
-use crate::{callout, process, registry};
+use crate::{callout, process, registry, thread_state};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -77,22 +77,19 @@ thread_local! {
 
 /// Makes a mailbox for a filter that this thread has configured.
 pub(crate) fn open_mailbox(filter_id: u32) {
-    let _ =
-        MAILBOXES.try_with(|all| all.try_borrow_mut().map(|mut all| all.push((filter_id, Arc::default()))));
+    thread_state::change(&MAILBOXES, |all| all.push((filter_id, Arc::default())));
 }
 
 /// Removes the mailbox of a filter that has ended.
 pub(crate) fn close_mailbox(filter_id: u32) {
-    let _ = MAILBOXES
-        .try_with(|all| all.try_borrow_mut().map(|mut all| all.retain(|(filter, _)| *filter != filter_id)));
+    thread_state::change(&MAILBOXES, |all| all.retain(|(filter, _)| *filter != filter_id));
 }
 
 fn mailbox(filter_id: u32) -> Option<Arc<Mailbox>> {
-    let find = |all: &RefCell<Vec<(u32, Arc<Mailbox>)>>| {
-        let all = all.try_borrow().ok()?;
+    thread_state::change(&MAILBOXES, |all| {
         all.iter().find(|(filter, _)| *filter == filter_id).map(|(_, mailbox)| mailbox.clone())
-    };
-    MAILBOXES.try_with(find).ok().flatten()
+    })
+    .flatten()
 }
 
 /// Has the main thread start an inquiry, and returns its number.
@@ -135,11 +132,10 @@ pub(crate) fn take_results(filter_id: u32) -> Vec<InquiryResult> {
 }
 
 fn has_results(filter_id: u32) -> bool {
-    let find = |all: &RefCell<Vec<(u32, Arc<Mailbox>)>>| {
-        let Ok(all) = all.try_borrow() else { return false };
+    thread_state::change(&MAILBOXES, |all| {
         all.iter().any(|(filter, mailbox)| *filter == filter_id && mailbox.arrived.load(Ordering::Acquire))
-    };
-    MAILBOXES.try_with(find).unwrap_or(false)
+    })
+    .unwrap_or(false)
 }
 
 impl Inquiries {

@@ -5,6 +5,7 @@
 //! can guess says which are the request's. The gate removes that field before a request goes on, as all of its prefix.
 
 use crate::process;
+use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -21,7 +22,7 @@ thread_local! {
 /// Keeps bytes and returns the value of the header field; none without randomness.
 pub(crate) fn keep(bytes: &[u8]) -> Option<String> {
     let value: String = process::random_seed().ok()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    with(|kept| {
+    thread_state::change(&KEPT, |kept| {
         if kept.len() >= KEPT_MAX {
             kept.pop_front();
         }
@@ -32,15 +33,11 @@ pub(crate) fn keep(bytes: &[u8]) -> Option<String> {
 
 /// Takes the bytes that were kept, once.
 pub(crate) fn take(value: &[u8]) -> Option<Vec<u8>> {
-    with(|kept| {
+    thread_state::change(&KEPT, |kept| {
         let position = kept.iter().position(|(own, _)| own.as_bytes() == value)?;
         kept.remove(position).map(|(_, bytes)| bytes)
     })
     .flatten()
-}
-
-fn with<T>(change: impl FnOnce(&mut VecDeque<(String, Vec<u8>)>) -> T) -> Option<T> {
-    KEPT.try_with(|kept| kept.try_borrow_mut().ok().map(|mut kept| change(&mut kept))).ok().flatten()
 }
 
 #[cfg(test)]

@@ -30,4 +30,5 @@ mod shared_data;
 mod signature;
 #[cfg(feature = "test_panic")]
 mod test_panic;
+mod thread_state;
 mod worker;

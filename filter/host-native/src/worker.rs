@@ -5,7 +5,7 @@ use crate::callout::{self, EndedCallout, Token};
 use crate::handles::RequestHandle;
 use crate::host::{Native, OwnRequest};
 use crate::registry::{self, FILTER_BIT};
-use crate::{grpc, held, inquiry};
+use crate::{grpc, held, inquiry, thread_state};
 use plan_gate::PlanGate;
 use std::cell::RefCell;
 use tollgate_driver::{CalloutResult, Dispatch, Flow};
@@ -28,11 +28,7 @@ pub(crate) struct Worker {
 /// Runs what a hook does with the worker of its thread. Returns `refused` if another hook is still running, which does
 /// not happen: what may call hooks is done after the worker was left.
 pub(crate) fn enter<T>(refused: T, hook: impl FnOnce(&mut Worker) -> T) -> T {
-    WORKER
-        .try_with(|worker| worker.try_borrow_mut().ok().map(|mut worker| hook(&mut worker)))
-        .ok()
-        .flatten()
-        .unwrap_or(refused)
+    thread_state::change(&WORKER, hook).unwrap_or(refused)
 }
 
 /// Runs a hook that judges its own request, by header fields or by what follows them.
@@ -117,7 +113,7 @@ fn run_ended_callouts(filter_id: u32, own: Option<(u32, Stream)>) -> OwnRequest 
 }
 
 fn is_free() -> bool {
-    WORKER.try_with(|worker| worker.try_borrow_mut().is_ok()).unwrap_or(false)
+    thread_state::change(&WORKER, |_| ()).is_some()
 }
 
 /// Has a request woken that is held until an inquiry ends.
