@@ -44,21 +44,40 @@ pub(crate) fn pop_ended() -> Option<EndedCallout> {
     thread_state::change(&ENDED, VecDeque::pop_front).flatten()
 }
 
+/// A callout that Envoy has started, by its number. Envoy numbers the two kinds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StartedCallout {
+    /// An HTTP callout.
+    Http(u64),
+    /// A gRPC callout.
+    Grpc(u64),
+}
+
 /// Starts a callout of a request. Returns how it ended if it could not be started.
 pub(crate) fn start(stream: Stream, request_id: u32, callout: &Callout) -> Result<Token, Outcome<'static>> {
+    let http = |message: &CalloutMessage<'_>| abi::start_http(stream, &callout.cluster, message);
+    match start_with(callout, http, |call| grpc::start(stream, call)).map_err(unstarted_outcome)? {
+        StartedCallout::Http(callout_id) => Ok(Token::Http { request_id, callout_id }),
+        StartedCallout::Grpc(http_stream_id) => Ok(Token::Grpc { request_id, http_stream_id }),
+    }
+}
+
+/// Starts a callout by the function for its kind.
+pub(crate) fn start_with(
+    callout: &Callout,
+    http: impl FnOnce(&CalloutMessage<'_>) -> Result<u64, CalloutStartError>,
+    grpc: impl FnOnce(GrpcCall<'_>) -> Result<u64, CalloutStartError>,
+) -> Result<StartedCallout, CalloutStartError> {
+    let timeout_ms = timeout_ms(callout.timeout);
     match &callout.request {
         Request::Http { method, authority, path, headers, body } => {
-            let fields = http_fields(method, authority, path, headers).ok_or(Outcome::ClusterUnknown)?;
-            let message = CalloutMessage { fields: &fields, body, timeout_ms: timeout_ms(callout.timeout) };
-            let started = abi::start_http(stream, &callout.cluster, &message);
-            let callout_id = started.map_err(unstarted_outcome)?;
-            Ok(Token::Http { request_id, callout_id })
+            let fields = http_fields(method, authority, path, headers);
+            let fields = fields.ok_or(CalloutStartError::ClusterUnknown)?;
+            http(&CalloutMessage { fields: &fields, body, timeout_ms }).map(StartedCallout::Http)
         }
         Request::Grpc { service, method, message } => {
-            let (cluster, timeout_ms) = (&callout.cluster, timeout_ms(callout.timeout));
-            let call = GrpcCall { cluster, service, method, message, timeout_ms };
-            let http_stream_id = grpc::start(stream, call).map_err(unstarted_outcome)?;
-            Ok(Token::Grpc { request_id, http_stream_id })
+            let cluster = &callout.cluster;
+            grpc(GrpcCall { cluster, service, method, message, timeout_ms }).map(StartedCallout::Grpc)
         }
     }
 }

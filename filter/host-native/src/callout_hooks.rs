@@ -3,10 +3,9 @@
 #![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
 
 use crate::abi::{self, FilterConfig, LentChunks, LentFields, Stream};
-use crate::callout::{self, CalloutEnd, Token};
+use crate::callout::{self, CalloutEnd, StartedCallout, Token};
 use crate::guard::{self, Judged};
 use crate::handles::{FilterHandle, RequestHandle};
-use crate::inquiry::ConfigCallout;
 use crate::{grpc, registry, worker};
 
 #[unsafe(no_mangle)]
@@ -130,7 +129,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
     guard::run((), || {
         if let Some(filter) = registry::get(filter.filter_id()) {
             let result = callout::read(end, fields, field_count, chunks, chunk_count);
-            filter.inquiries.ended(ConfigCallout::Http(callout_id), result);
+            filter.inquiries.ended(StartedCallout::Http(callout_id), result);
         }
     });
 }
@@ -183,7 +182,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_complete(
     guard::run((), || {
         if let Some(registered) = registry::get(filter.filter_id()) {
             let result = grpc::complete(filter.filter_id(), http_stream_id);
-            registered.inquiries.ended(ConfigCallout::Grpc(http_stream_id), result);
+            registered.inquiries.ended(StartedCallout::Grpc(http_stream_id), result);
         }
     });
 }
@@ -198,7 +197,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_reset(
     guard::run((), || {
         if let Some(registered) = registry::get(filter.filter_id()) {
             let result = grpc::reset(filter.filter_id(), http_stream_id);
-            registered.inquiries.ended(ConfigCallout::Grpc(http_stream_id), result);
+            registered.inquiries.ended(StartedCallout::Grpc(http_stream_id), result);
         }
     });
 }

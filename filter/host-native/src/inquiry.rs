@@ -6,15 +6,15 @@
 //! request of the filter, with the time at which it came.
 
 use crate::abi::{self, CalloutMessage, ConfigScheduler, FilterConfig, Stream, StreamScheduler};
-use crate::grpc::{self, GrpcCall};
-use crate::{callout, process, registry, thread_state};
+use crate::callout::{self, StartedCallout};
+use crate::{grpc, process, registry, thread_state};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tollgate_core::http::{Callout, Outcome, Request};
+use tollgate_core::http::{Callout, Outcome};
 use tollgate_core::time::Micros;
-use tollgate_driver::{CalloutResult, http_fields, timeout_ms};
+use tollgate_driver::CalloutResult;
 
 /// What came of an inquiry.
 #[derive(Debug)]
@@ -49,23 +49,14 @@ struct QueuedInquiry {
     callout: Callout,
 }
 
-/// Envoy's number for a callout of a filter's configuration. It numbers the two kinds apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ConfigCallout {
-    /// An HTTP callout.
-    Http(u64),
-    /// A gRPC callout.
-    Grpc(u64),
-}
-
 /// The inquiries of a filter, in all threads.
 #[derive(Debug)]
 pub(crate) struct Inquiries {
     main_thread: ConfigScheduler,
     queued: Mutex<Vec<QueuedInquiry>>,
-    in_flight: Mutex<BTreeMap<ConfigCallout, (u64, Arc<Mailbox>)>>,
+    in_flight: Mutex<BTreeMap<StartedCallout, (u64, Arc<Mailbox>)>>,
     /// Results that came while their callout was being started.
-    early: Mutex<BTreeMap<ConfigCallout, CalloutResult>>,
+    early: Mutex<BTreeMap<StartedCallout, CalloutResult>>,
 }
 
 static LAST: AtomicU64 = AtomicU64::new(0);
@@ -171,7 +162,7 @@ impl Inquiries {
     }
 
     /// Passes the result of a callout on to the worker that asked. Called in the main thread.
-    pub(crate) fn ended(&self, ended: ConfigCallout, result: CalloutResult) {
+    pub(crate) fn ended(&self, ended: StartedCallout, result: CalloutResult) {
         let in_flight = lock(&self.in_flight).remove(&ended);
         match in_flight {
             Some((inquiry, mailbox)) => mailbox.deliver(inquiry, result),
@@ -194,20 +185,9 @@ impl Mailbox {
     }
 }
 
-fn start_callout(config: FilterConfig, callout: &Callout) -> Result<ConfigCallout, CalloutResult> {
-    let (cluster, timeout_ms) = (&callout.cluster, timeout_ms(callout.timeout));
-    let started = match &callout.request {
-        Request::Http { method, authority, path, headers, body } => {
-            let fields =
-                http_fields(method, authority, path, headers).ok_or(CalloutResult::ClusterUnknown)?;
-            let message = CalloutMessage { fields: &fields, body, timeout_ms };
-            abi::start_config_http(config, cluster, &message).map(ConfigCallout::Http)
-        }
-        Request::Grpc { service, method, message } => {
-            let call = GrpcCall { cluster, service, method, message, timeout_ms };
-            grpc::start_config(config, call).map(ConfigCallout::Grpc)
-        }
-    };
+fn start_callout(config: FilterConfig, callout: &Callout) -> Result<StartedCallout, CalloutResult> {
+    let http = |message: &CalloutMessage<'_>| abi::start_config_http(config, &callout.cluster, message);
+    let started = callout::start_with(callout, http, |call| grpc::start_config(config, call));
     started.map_err(callout::unstarted)
 }
 
