@@ -1,12 +1,12 @@
 //! RS256 signatures, checked by ring.
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use spki::der::asn1::AnyRef;
+use spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfoRef};
 use tollgate_core::machine::Verification;
 
-const SEQUENCE: u8 = 0x30;
-const BIT_STRING: u8 = 0x03;
-/// The algorithm `rsaEncryption` with its parameters, NULL.
-const RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+/// The algorithm `rsaEncryption`. Its parameters are NULL.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 /// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256. The key is the DER of a SubjectPublicKeyInfo of 2048 to 8192 bits.
 pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
@@ -18,31 +18,20 @@ pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verifi
 
 /// Returns the `RSAPublicKey` inside of a SubjectPublicKeyInfo (RFC 5280 §4.1, RFC 3279 §2.3.1), which ring wants bare.
 fn rsa_key(public_key: &[u8]) -> Option<&[u8]> {
-    let (information, rest) = element(SEQUENCE, public_key)?;
-    let (algorithm, key) = element(SEQUENCE, information)?;
-    let (key, after) = element(BIT_STRING, key)?;
-    let well_formed = rest.is_empty() && after.is_empty() && algorithm == RSA;
-    // The first byte is the number of bits that are not used.
-    key.strip_prefix(&[0]).filter(|_| well_formed)
-}
-
-/// Returns the contents of the DER element that stands first, and what follows it.
-fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, der) = der.strip_prefix(&[tag])?.split_first()?;
-    let (length, der) = match length {
-        0..=0x7f => (usize::from(length), der),
-        0x81 => der.split_first().map(|(&length, der)| (usize::from(length), der))?,
-        0x82 => {
-            der.split_first_chunk::<2>().map(|(length, der)| (u16::from_be_bytes(*length).into(), der))?
-        }
-        _ => return None,
-    };
-    der.split_at_checked(length)
+    let information = SubjectPublicKeyInfoRef::try_from(public_key).ok()?;
+    let AlgorithmIdentifier { oid, parameters } = information.algorithm;
+    let is_rsa = oid == RSA && parameters == Some(AnyRef::NULL);
+    information.subject_public_key.as_bytes().filter(|_| is_rsa)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SEQUENCE: u8 = 0x30;
+    const BIT_STRING: u8 = 0x03;
+    /// The algorithm `rsaEncryption` with its parameters, NULL.
+    const RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
     fn key_information(key: &[u8]) -> Vec<u8> {
         let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
