@@ -10,6 +10,7 @@ use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::section::{Facts, Named, OwnPath, Section};
 use super::upstream::{self, upstream};
+use super::webhook::Webhook;
 use super::{address, names};
 use crate::auth::KeySource;
 use crate::clerk::plan_claim::ClaimSource;
@@ -86,6 +87,8 @@ pub struct Gate {
     pub store: StoreConfig,
     /// The paths that other filters answer, at which no token is asked for.
     pub(crate) paths_of_others: Vec<String>,
+    /// Whether the webhook filter has a path, and so sets header fields of its own there.
+    pub(crate) webhook_has_path: bool,
     /// The key of the plan in `public_metadata`.
     pub(crate) plan_key: String,
 }
@@ -175,6 +178,7 @@ impl Section for Gate {
             }),
             store: store(written, problems),
             paths_of_others: facts.paths_of_others::<Self>(),
+            webhook_has_path: facts.has_own_path::<Webhook>(),
             plan_key: facts.plan_key.to_owned(),
         })
     }

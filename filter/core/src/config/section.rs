@@ -85,6 +85,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Returns whether a section's filter answers a path itself.
+    pub(super) fn has_own_path<S: Named>(&self) -> bool {
+        self.own_paths.iter().any(|own| own.section == S::NAME)
+    }
+
     /// Returns the paths that the filters of other sections answer themselves.
     pub(super) fn paths_of_others<S: Named>(&self) -> Vec<String> {
         self.own_paths.iter().filter(|own| own.section != S::NAME).map(|own| own.path.to_owned()).collect()

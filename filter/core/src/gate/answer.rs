@@ -23,7 +23,7 @@ impl AnswerContext {
     /// Takes from the header what its answer needs.
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
-        let ours = |by| by == Voucher::Gate || gate.paths_of_others.is_empty();
+        let ours = |by| by == Voucher::Gate || !gate.webhook_has_path;
         let reader = if gate.cors { cors::reader(&gate.authorized_parties, headers) } else { None };
         AnswerContext { remove: foreign_fields(headers, ours), reader }
     }
