@@ -5,9 +5,9 @@
 //! input. [`Dispatch`] keeps the filters and the requests of one worker thread, and decides which of them an event is for.
 //!
 //! A new kind of host implements [`Host`] and calls the methods of [`Dispatch`]; `filter/host-proxy-wasm` is the one for
-//! Envoy's Wasm filters, `filter/host-native` for its dynamic modules, and [`memory`] for `tollgate token` and tests. Neither this crate nor a host decides
-//! anything about a request. Only where the host itself fails, in a way that would let a request pass unjudged, is it
-//! answered here: 500, code `internal_error`.
+//! Envoy's Wasm filters, `filter/host-native` for its dynamic modules, and [`memory`] for `tollgate token` and tests.
+//! Neither this crate nor a host decides anything about a request. Only where the host itself fails, in a way that would
+//! let a request pass unjudged, is it answered here: 500, code `internal_error`.
 
 mod callout;
 mod dispatch;

@@ -62,14 +62,4 @@ fn check_key(key: &PublicKey) {
 }
 
 /// A public key of 2048 bits. Nobody has kept the private one.
-pub(crate) const PEM: &str = "\
------BEGIN PUBLIC KEY-----
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo3K57Iu1IBzxWGS2Vl5b
-EGQN0SQZjBPmE1j5UWLum1WT4IMkQhIt+xJPD5c7TT4yQF+pDxfzCKbww+1T5IXm
-Q5XTPN7nOWQNraFXg1ahNFQyHN/S/ixOswi1DLkcPck0GqrAwWoDiaYYxQzxdm2s
-JZ2AS73LsuugivrweVcQF6Zumu/vTreUI+VNjs+kfhx0SLtWIjVYVUyjXrtKW09L
-4SboinyjDYRFN0ucvkiejVbMWiX1scFaUFlqVvWQNFHTyC3Sju4HWUgAWl0IsBwL
-OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
-vwIDAQAB
------END PUBLIC KEY-----
-";
+pub(crate) const PEM: &str = include_str!("../../fixtures/clerk_jwt_key.pem");

@@ -12,17 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 /// A public key that `CLERK_JWT_KEY` is set to unless a test sets its own. Nobody has kept the private one.
-pub const EXAMPLE_CLERK_JWT_KEY: &str = "\
------BEGIN PUBLIC KEY-----
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo3K57Iu1IBzxWGS2Vl5b
-EGQN0SQZjBPmE1j5UWLum1WT4IMkQhIt+xJPD5c7TT4yQF+pDxfzCKbww+1T5IXm
-Q5XTPN7nOWQNraFXg1ahNFQyHN/S/ixOswi1DLkcPck0GqrAwWoDiaYYxQzxdm2s
-JZ2AS73LsuugivrweVcQF6Zumu/vTreUI+VNjs+kfhx0SLtWIjVYVUyjXrtKW09L
-4SboinyjDYRFN0ucvkiejVbMWiX1scFaUFlqVvWQNFHTyC3Sju4HWUgAWl0IsBwL
-OJhD2aLgRhiwoPvPGor6FExr6b1SXZmjSPuE2i0SS0jmT5oDoNsgxid6q89frHHK
-vwIDAQAB
------END PUBLIC KEY-----
-";
+pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
 
 /// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
