@@ -15,10 +15,10 @@ use crate::upstream::Upstream;
 use std::rc::Rc;
 
 /// How many requests of a worker thread wait for keys at once. Keys are fetched once for all of them.
-pub(crate) const WAITING_MAX: usize = 2_048;
+const WAITING_MAX: usize = 2_048;
 
 /// How many bytes of tokens and header fields the waiting requests may hold.
-pub(crate) const WAITING_BYTES_MAX: usize = 4 << 20;
+const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// Where the keys that sign tokens are.
 #[derive(Clone, Debug)]
@@ -42,9 +42,9 @@ pub(crate) struct AuthState<V> {
     pub(super) rules: TokenRules,
     pub(super) keyring: Keyring,
     /// Checks signatures where the host does not.
-    pub(crate) rs256: Option<Rs256Check>,
+    pub(super) rs256: Option<Rs256Check>,
     /// The requests that wait for keys, with their tokens.
-    pub(crate) waiting: HeldRequests,
+    pub(super) waiting: HeldRequests,
     tokens: TokenCache<V>,
 }
 

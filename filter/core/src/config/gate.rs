@@ -82,9 +82,9 @@ pub struct Gate {
     /// Decide, log and count, but refuse nothing.
     pub(crate) shadow: bool,
     /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
-    pub confirm: Option<Upstream>,
+    pub(crate) confirm: Option<Upstream>,
     /// Where it is counted.
-    pub store: StoreConfig,
+    pub(crate) store: StoreConfig,
     /// The paths that other filters answer, at which no token is asked for.
     pub(crate) paths_of_others: Vec<String>,
     /// Whether the webhook filter has a path, and so sets header fields of its own there.
