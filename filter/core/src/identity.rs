@@ -1,40 +1,42 @@
-//! The header fields that Tollgate vouches for: nobody outside may set them.
+//! The header fields `x-tollgate-*`, which only Tollgate sets. A client's fields of these names are removed.
 
 use crate::http::HeaderMap;
 
-/// What every header field that Tollgate vouches for begins with.
+/// The prefix of every header field that only Tollgate sets.
 const PREFIX: &[u8] = b"x-tollgate-";
 
-/// What those of the webhook filter begin with; the gate vouches for the rest.
+/// The prefix of the header fields that the webhook filter sets; the gate sets the others.
 const STRIPE_PREFIX: &[u8] = b"x-tollgate-stripe-";
 
-/// Which of the two filters vouches for a header field.
+/// The filter that sets a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voucher {
+pub enum HeaderOwner {
     /// The webhook filter: `x-tollgate-stripe-*`.
     Webhook,
     /// The gate: every other `x-tollgate-*`.
     Gate,
 }
 
-/// Who vouches for a header field of that name; `None` if it is none of Tollgate's.
+/// Returns the filter that sets the header field `name`, or `None` if any client may send it.
 ///
-/// An upstream may read `_` for `-` (CGI and WSGI do), and header names know no case.
-pub fn voucher(name: &[u8]) -> Option<Voucher> {
+/// `_` matches `-`, because some upstreams (CGI and WSGI) treat them alike. Case is ignored.
+pub fn header_owner(name: &[u8]) -> Option<HeaderOwner> {
     if begins_with(name, STRIPE_PREFIX) {
-        Some(Voucher::Webhook)
+        Some(HeaderOwner::Webhook)
     } else if begins_with(name, PREFIX) {
-        Some(Voucher::Gate)
+        Some(HeaderOwner::Gate)
     } else {
         None
     }
 }
 
-/// The names, as they stand there, of the header fields that `voucher` vouches for.
-pub(crate) fn foreign_fields(headers: &HeaderMap, by: impl Fn(Voucher) -> bool) -> Vec<Vec<u8>> {
-    headers.iter().filter(|(name, _)| voucher(name).is_some_and(&by)).map(|(name, _)| name.to_vec()).collect()
+/// Returns the names, spelled as in the request, of the header fields whose owner `is_owner` accepts.
+pub(crate) fn fields_owned_by(headers: &HeaderMap, is_owner: impl Fn(HeaderOwner) -> bool) -> Vec<Vec<u8>> {
+    let is_owned = |name: &[u8]| header_owner(name).is_some_and(&is_owner);
+    headers.iter().filter(|(name, _)| is_owned(name)).map(|(name, _)| name.to_vec()).collect()
 }
 
+/// Returns whether `name` starts with `prefix`, which is in lower case and with `-`.
 fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
     let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     name.get(..prefix.len()).is_some_and(|start| start.iter().map(folded).eq(prefix.iter().copied()))
@@ -46,33 +48,33 @@ mod tests {
 
     #[test]
     fn every_spelling_of_ours_is_recognized_and_nothing_else() {
-        let cases: &[(&str, Option<Voucher>)] = &[
-            ("x-tollgate-user", Some(Voucher::Gate)),
-            ("X-Tollgate-Plan", Some(Voucher::Gate)),
-            ("x_tollgate_user", Some(Voucher::Gate)),
-            ("x-tollgate_plan", Some(Voucher::Gate)),
-            ("x-tollgate-", Some(Voucher::Gate)),
-            ("x-tollgate-stripe-event", Some(Voucher::Webhook)),
-            ("X_TOLLGATE_STRIPE_RESULT", Some(Voucher::Webhook)),
+        let cases: &[(&str, Option<HeaderOwner>)] = &[
+            ("x-tollgate-user", Some(HeaderOwner::Gate)),
+            ("X-Tollgate-Plan", Some(HeaderOwner::Gate)),
+            ("x_tollgate_user", Some(HeaderOwner::Gate)),
+            ("x-tollgate_plan", Some(HeaderOwner::Gate)),
+            ("x-tollgate-", Some(HeaderOwner::Gate)),
+            ("x-tollgate-stripe-event", Some(HeaderOwner::Webhook)),
+            ("X_TOLLGATE_STRIPE_RESULT", Some(HeaderOwner::Webhook)),
             ("x-tollgate", None),
             ("x-tollgates", None),
             ("authorization", None),
             ("", None),
         ];
         for (name, want) in cases {
-            assert_eq!(voucher(name.as_bytes()), *want, "{name}");
+            assert_eq!(header_owner(name.as_bytes()), *want, "{name}");
         }
     }
 
     #[test]
-    fn fields_are_named_as_they_stand_there() {
+    fn owned_fields_are_returned_in_their_own_spelling() {
         let headers = HeaderMap::from_fields([
             (&b"x-tollgate-user"[..], &b"user_1"[..]),
             (b"x_tollgate_plan", b"pro"),
             (b"x-tollgate-stripe-event", b"evt_1"),
             (b"accept", b"*/*"),
         ]);
-        let gates = foreign_fields(&headers, |by| by == Voucher::Gate);
+        let gates = fields_owned_by(&headers, |owner| owner == HeaderOwner::Gate);
         assert_eq!(gates, [b"x-tollgate-user".to_vec(), b"x_tollgate_plan".to_vec()]);
     }
 }

@@ -24,7 +24,7 @@ impl Filter for PlanGate {
     }
 
     fn removes_trailer(name: &[u8]) -> bool {
-        identity::voucher(name).is_some()
+        identity::header_owner(name).is_some()
     }
 }
 

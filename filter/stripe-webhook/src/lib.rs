@@ -1,7 +1,7 @@
 //! `stripe_webhook.wasm`: verifies Stripe's events and brings Clerk in line. The rules are in `tollgate_core::webhook`.
 
 use tollgate_core::config;
-use tollgate_core::identity::{self, Voucher};
+use tollgate_core::identity::{self, HeaderOwner};
 use tollgate_core::webhook::{StripeDelivery, StripeWorker};
 use tollgate_driver::{Filter, Setup};
 
@@ -24,7 +24,7 @@ impl Filter for StripeWebhook {
     }
 
     fn removes_trailer(name: &[u8]) -> bool {
-        identity::voucher(name) == Some(Voucher::Webhook)
+        identity::header_owner(name) == Some(HeaderOwner::Webhook)
     }
 }
 

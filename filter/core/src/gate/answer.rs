@@ -6,7 +6,7 @@ use super::worker::GateWorker;
 use crate::config::{IdentityHeader, RateLimitHeaders};
 use crate::cors;
 use crate::http::{Forward, HeaderMap, Reply};
-use crate::identity::{Voucher, foreign_fields};
+use crate::identity::{HeaderOwner, fields_owned_by};
 use crate::quota::{WindowState, fields};
 use crate::time::Micros;
 
@@ -23,9 +23,9 @@ impl AnswerContext {
     /// Takes from the header what its answer needs.
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
-        let ours = |by| by == Voucher::Gate || !gate.webhook_has_path;
+        let ours = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
         let reader = if gate.cors { cors::reader(&gate.authorized_parties, headers) } else { None };
-        AnswerContext { remove: foreign_fields(headers, ours), reader }
+        AnswerContext { remove: fields_owned_by(headers, ours), reader }
     }
 
     /// Returns how many bytes are kept.
@@ -39,19 +39,19 @@ impl AnswerContext {
     }
 }
 
-/// Lets a request go on without vouching for anything: only what others claim in Tollgate's name is removed.
-pub(super) fn unvouched(context: AnswerContext) -> Forward {
+/// Forwards a request without identity: it only removes the header fields that clients must not set.
+pub(super) fn without_identity(context: AnswerContext) -> Forward {
     Forward { remove: context.remove, ..Forward::default() }
 }
 
 /// Lets a request go on, and tells the upstream who calls by which plan.
-pub(super) fn vouched(
+pub(super) fn with_identity(
     worker: &GateWorker,
     context: AnswerContext,
     principal: &Principal,
     now: Micros,
 ) -> Forward {
-    let mut forward = unvouched(context);
+    let mut forward = without_identity(context);
     let told = &worker.gate.identity_headers;
     if let Some(caller) = principal.caller() {
         let session = &caller.session;

@@ -170,7 +170,7 @@ impl<S: EventSource> Delivery<S> {
         match RequestKind::new(&worker.endpoint, &S::LABELS, headers) {
             RequestKind::Delivery => {}
             RequestKind::OtherPath => {
-                let remove = client_sent_fields(S::LABELS.voucher, headers);
+                let remove = client_sent_fields(S::LABELS.header_owner, headers);
                 return Action::Forward(Forward { remove, ..Forward::default() });
             }
             RequestKind::Refused(problem) => return Action::Reply(problem.into()),
@@ -192,7 +192,7 @@ impl<S: EventSource> Delivery<S> {
             return self.refuse_overload(worker, now);
         }
         if worker.endpoint.mode == Mode::Forward {
-            self.remove = client_sent_fields(S::LABELS.voucher, headers);
+            self.remove = client_sent_fields(S::LABELS.header_owner, headers);
         }
         match end_of_stream {
             true => self.verify(worker, now, &signature, b""),

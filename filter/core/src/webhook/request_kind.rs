@@ -4,7 +4,7 @@ use super::source::SourceLabels;
 use super::worker::Endpoint;
 use crate::config::Mode;
 use crate::http::HeaderMap;
-use crate::identity::{Voucher, foreign_fields};
+use crate::identity::{HeaderOwner, fields_owned_by};
 use crate::override_fields::OverrideFields;
 use crate::path::{self, PathPattern};
 use crate::problem::Problem;
@@ -62,6 +62,6 @@ fn may_be_read_as(headers: &HeaderMap, webhook: &str) -> bool {
 }
 
 /// Returns the header fields that only this filter may set but that the client has sent.
-pub(super) fn client_sent_fields(voucher: Voucher, headers: &HeaderMap) -> Vec<Vec<u8>> {
-    foreign_fields(headers, |by| by == voucher)
+pub(super) fn client_sent_fields(owner: HeaderOwner, headers: &HeaderMap) -> Vec<Vec<u8>> {
+    fields_owned_by(headers, |field_owner| field_owner == owner)
 }

@@ -106,7 +106,7 @@ fn the_webhook_is_none_of_the_gates_business() {
     let mut host = super::fixture::gate_of(&document);
     let forged = [("x-tollgate-stripe-event", "evt_1"), ("x-tollgate-user", "user_9")];
     let answer = host.send(&post("/webhooks/stripe", &forged));
-    assert_eq!(answer.removed(), [b"x-tollgate-user".to_vec()], "the webhook filter vouches for its own");
+    assert_eq!(answer.removed(), [b"x-tollgate-user".to_vec()], "the webhook filter removes its own");
     assert_eq!(host.send(&post("/webhooks/stripe/x", &[])).code(), "no_rule");
     for (path, want) in [("/webhooks/stripe", "on"), ("/webhooks/stripe?x", "on"), ("/ask", "ambiguous_path")]
     {

@@ -269,9 +269,9 @@ impl GateRequest {
         self.refuse(worker, now, &Refusal::AddressUnknown(error), None)
     }
 
-    /// The request goes on, and nobody is vouched for.
+    /// Forwards the request without identity fields.
     fn let_by(&mut self) -> Action {
-        Action::Forward(answer::unvouched(std::mem::take(&mut self.context)))
+        Action::Forward(answer::without_identity(std::mem::take(&mut self.context)))
     }
 
     /// Returns the name of the rule that guards the request, once it was found.

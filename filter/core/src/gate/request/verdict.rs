@@ -174,7 +174,7 @@ impl GateRequest {
         state: &LimitState,
     ) -> Action {
         self.reports.push(worker.metrics.decided(self.rule, GateDecision::Allowed));
-        let mut forward = answer::vouched(worker, std::mem::take(&mut self.context), principal, now);
+        let mut forward = answer::with_identity(worker, std::mem::take(&mut self.context), principal, now);
         if let Some(tightest) = tightest(&state.windows) {
             forward.respond_with = answer::rate_limit(worker, &state.limit, tightest, now);
         }
@@ -196,8 +196,10 @@ impl GateRequest {
         if worker.gate.shadow && !self.at_usage_path {
             self.reports.push(worker.metrics.decided(self.rule, GateDecision::Shadowed));
             return Action::Forward(match principal {
-                Some(principal) => answer::vouched(worker, std::mem::take(&mut self.context), principal, now),
-                None => answer::unvouched(std::mem::take(&mut self.context)),
+                Some(principal) => {
+                    answer::with_identity(worker, std::mem::take(&mut self.context), principal, now)
+                }
+                None => answer::without_identity(std::mem::take(&mut self.context)),
             });
         }
         self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));

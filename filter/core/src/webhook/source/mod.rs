@@ -12,7 +12,7 @@ mod tests;
 use crate::alarm::AlarmCode;
 use crate::config::SyncSettings;
 use crate::http::HeaderMap;
-use crate::identity::Voucher;
+use crate::identity::HeaderOwner;
 use crate::ids::EventId;
 use crate::report::Report;
 use crate::sync::Trigger;
@@ -59,7 +59,7 @@ pub struct SourceLabels {
     /// The header field of a forwarded request that carries the result.
     pub(crate) result_field: &'static str,
     /// The filter that alone may set these header fields.
-    pub(crate) voucher: Voucher,
+    pub(crate) header_owner: HeaderOwner,
     /// The prefix of the metrics' names.
     pub(crate) metrics: &'static str,
 }

@@ -4,7 +4,7 @@ use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent}
 use crate::alarm::AlarmCode;
 use crate::config::{self, Mode, SyncSettings};
 use crate::http::{Callout, HeaderMap};
-use crate::identity::Voucher;
+use crate::identity::HeaderOwner;
 use crate::ids::{CustomerId, EventId};
 use crate::machine::{Action, Input, Machine, Version};
 use crate::report::Metrics;
@@ -28,7 +28,7 @@ impl EventSource for OtherSource {
         unsigned: "this is not signed as others sign",
         event_field: "x-tollgate-other-event",
         result_field: "x-tollgate-other-result",
-        voucher: Voucher::Webhook,
+        header_owner: HeaderOwner::Webhook,
         metrics: "tollgate.other",
     };
 

@@ -7,7 +7,7 @@ use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent}
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::{SyncSettings, Webhook};
 use crate::http::HeaderMap;
-use crate::identity::Voucher;
+use crate::identity::HeaderOwner;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::stripe::event::{Event, EventError};
@@ -64,7 +64,7 @@ impl EventSource for StripeSource {
         unsigned: "this request has no valid Stripe signature",
         event_field: "x-tollgate-stripe-event",
         result_field: "x-tollgate-stripe-result",
-        voucher: Voucher::Webhook,
+        header_owner: HeaderOwner::Webhook,
         metrics: "tollgate.webhook",
     };
 
@@ -114,12 +114,12 @@ impl From<EventError> for EventRejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::voucher;
+    use crate::identity::header_owner;
 
     #[test]
     fn only_its_own_filter_may_set_its_header_fields() {
         for field in [StripeSource::LABELS.event_field, StripeSource::LABELS.result_field] {
-            assert_eq!(voucher(field.as_bytes()), Some(StripeSource::LABELS.voucher), "{field}");
+            assert_eq!(header_owner(field.as_bytes()), Some(StripeSource::LABELS.header_owner), "{field}");
         }
     }
 }
