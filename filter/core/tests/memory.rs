@@ -90,13 +90,14 @@ fn document(more: Value) -> Vec<u8> {
 fn webhook_worker(more: Value) -> webhook::StripeWorker {
     let environment = |name: &str| (name == "STRIPE_WEBHOOK_SECRET").then(|| SECRET.to_owned());
     webhook::StripeWorker::new(
-        config::read::<config::Webhook>(&document(more), &environment).expect("a right document"),
+        config::read::<config::StripeWebhookSettings>(&document(more), &environment)
+            .expect("a right document"),
     )
 }
 
 fn gate_worker() -> gate::GateWorker {
     let configuration =
-        config::read::<config::Gate>(&document(json!({})), &|_| None).expect("a right document");
+        config::read::<config::PlanGateSettings>(&document(json!({})), &|_| None).expect("a right document");
     gate::GateWorker::new(configuration, [7; 16]).expect("a gate")
 }
 

@@ -14,7 +14,7 @@ impl Filter for PlanGate {
     type Request = GateRequest;
 
     fn configure(setup: Setup<'_>) -> Result<GateWorker, String> {
-        let configuration = config::read::<config::Gate>(setup.document, setup.environment)
+        let configuration = config::read::<config::PlanGateSettings>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;
         GateWorker::new(configuration, setup.seed).map_err(|error| error.to_string())
     }

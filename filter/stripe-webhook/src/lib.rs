@@ -14,7 +14,7 @@ impl Filter for StripeWebhook {
     type Request = StripeDelivery;
 
     fn configure(setup: Setup<'_>) -> Result<StripeWorker, String> {
-        let configuration = config::read::<config::Webhook>(setup.document, setup.environment)
+        let configuration = config::read::<config::StripeWebhookSettings>(setup.document, setup.environment)
             .map_err(|error| error.to_string())?;
         Ok(StripeWorker::new(configuration))
     }

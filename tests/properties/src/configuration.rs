@@ -22,8 +22,8 @@ pub fn document(bytes: &[u8]) -> bool {
         assert!((1..=ERRORS_MAX).contains(&errors.len()));
         errors.iter().for_each(check_error);
     }
-    let webhook = config::read::<config::Webhook>(bytes, &environment).map(|_| ());
-    let gate = config::read::<config::Gate>(bytes, &environment).map(|_| ());
+    let webhook = config::read::<config::StripeWebhookSettings>(bytes, &environment).map(|_| ());
+    let gate = config::read::<config::PlanGateSettings>(bytes, &environment).map(|_| ());
     if webhook.is_ok() && gate.is_ok() {
         assert_eq!(checked, Ok(()));
     }

@@ -39,7 +39,7 @@ const CASES: [(&str, &str, &str, &str); 20] = [
         "did you mean \"limit\"?",
     ),
     ("/plan_gate/store", "\"redis\"", "plan_gate.store: ", "local"),
-    ("/plan_gate/usage_path", "\"/webhooks/stripe\"", "plan_gate.usage_path: ", "take another path"),
+    ("/plan_gate/usage_path", "\"/webhooks/stripe\"", "plan_gate.usage_path: ", "use another path"),
 ];
 
 /// The shipped document, made wrong in one place.

@@ -1,4 +1,4 @@
-//! What a path, a host, an origin, a URL and a cluster in the document may look like.
+//! Checks of paths, hosts, origins, URLs, and cluster names in the document.
 
 use super::error::{Checked, ConfigError, quote};
 use crate::path;
@@ -9,7 +9,7 @@ const PATH_BYTES_MAX: usize = 1024;
 /// The longest URL, authority or cluster name, in bytes.
 const ADDRESS_BYTES_MAX: usize = 1024;
 
-/// Checks an exact path: it begins with `/` and is in normal form, as requests are when they are judged.
+/// Checks an exact path: it starts with `/` and is in normal form, as request paths are when rules are matched.
 pub(super) fn path(text: &str, at: &str) -> Checked<String> {
     match path_flaw(text) {
         None => Ok(text.to_owned()),
@@ -17,11 +17,11 @@ pub(super) fn path(text: &str, at: &str) -> Checked<String> {
     }
 }
 
-/// Why a path is not in normal form, and what to do about it.
+/// Returns why a path is not in normal form, and how to fix it.
 fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
     const ESCAPE: &str = "write the character itself, or leave it out";
     let Some(rest) = text.strip_prefix('/') else {
-        return Some(("does not begin with `/`", "put a `/` in front of it"));
+        return Some(("does not start with `/`", "put a `/` in front of it"));
     };
     if text.len() > PATH_BYTES_MAX {
         return Some(("is too long", "a path has at most 1024 bytes"));
@@ -36,34 +36,35 @@ fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
         return Some(("has a blank or a character outside ASCII", "escape it with `%` and its two digits"));
     }
     let last = rest.split('/').count().saturating_sub(1);
-    for (place, segment) in rest.split('/').enumerate() {
-        if segment.is_empty() && place != last {
+    for (index, segment) in rest.split('/').enumerate() {
+        if segment.is_empty() && index != last {
             return Some(("has an empty segment (`//`)", "write one `/`"));
         }
         if segment == "." || segment == ".." {
             return Some(("has a dot segment", "write the path without `.` and `..`"));
         }
     }
-    if text.split('%').skip(1).any(|behind| !needed_escape(behind)) {
-        let flaw = "has an escape that is wrong, not needed, in small letters, or hides `/`, `\\` or `;`";
+    if text.split('%').skip(1).any(|after| !starts_with_needed_escape(after)) {
+        let flaw = "has an escape that is wrong, not needed, in lower case, or hides `/`, `\\` or `;`";
         return Some((flaw, ESCAPE));
     }
     (!path::is_stable(text)).then_some((
-        "has escapes that are not UTF-8, that hide a dot segment, or that are escaped again",
-        "write a path that is decoded once and means the same to everyone",
+        "has escapes that are not UTF-8, that hide a dot segment, or that are themselves escaped",
+        "write a path that means the same to every reader after it is decoded once",
     ))
 }
 
-/// Whether two capital hexadecimal digits follow that stand for something which must be escaped in a path.
-fn needed_escape(behind: &str) -> bool {
+/// Returns whether the text after a `%` starts with two upper-case hexadecimal digits of a character that must be
+/// escaped in a path.
+fn starts_with_needed_escape(after: &str) -> bool {
     let is_capital = |byte: u8| byte.is_ascii_hexdigit() && !byte.is_ascii_lowercase();
-    match behind.as_bytes() {
+    match after.as_bytes() {
         [high, low, ..] => is_capital(*high) && is_capital(*low) && path::is_needed(*high, *low),
         _ => false,
     }
 }
 
-/// Checks a path prefix: a path without `/` at its end. `/` alone is everything, and reads as nothing.
+/// Checks a path prefix: a path without `/` at its end. Returns `None` for `/` alone, which matches every path.
 pub(super) fn prefix(text: &str, at: &str) -> Checked<Option<String>> {
     if text == "/" {
         return Ok(None);
@@ -78,17 +79,17 @@ pub(super) fn prefix(text: &str, at: &str) -> Checked<Option<String>> {
     }
 }
 
-/// Checks a host with an optional port, as it stands in `:authority`, and gives it in small letters.
+/// Checks a host with an optional port, as in `:authority`, and returns it in lower case.
 pub(super) fn authority(text: &str, at: &str) -> Checked<String> {
     let lower = text.to_ascii_lowercase();
     if is_authority(&lower) {
         return Ok(lower);
     }
-    let cure = "write a host, and a port if need be, like api.clerk.com: no https://, no path";
+    let cure = "write a host with an optional port, like api.clerk.com: no https://, no path";
     Err(ConfigError::new(at, format!("{} is not a host", quote(text)), cure))
 }
 
-/// Checks a host without a port, and gives it in small letters.
+/// Checks a host without a port, and returns it in lower case.
 pub(super) fn host(text: &str, at: &str) -> Checked<String> {
     let lower = text.to_ascii_lowercase();
     if is_authority(&lower) && !lower.contains(':') {
@@ -98,7 +99,7 @@ pub(super) fn host(text: &str, at: &str) -> Checked<String> {
     Err(ConfigError::new(at, format!("{} is not a host", quote(text)), cure))
 }
 
-/// `host`, `host:port`, `[address]` or `[address]:port`, in small letters.
+/// Returns whether the text is `host`, `host:port`, `[address]`, or `[address]:port`, in lower case.
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address, None),
@@ -112,7 +113,7 @@ fn is_authority(text: &str) -> bool {
         },
     };
     let sane_host = if text.starts_with('[') {
-        // Only the characters: the parser of addresses would cost a module three kilobytes.
+        // Only the characters are checked: a parser of addresses would add three kilobytes to a module.
         host.contains(':') && host.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
     } else {
         host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
@@ -123,7 +124,7 @@ fn is_authority(text: &str) -> bool {
     !host.is_empty() && sane_host && sane_port && text.len() <= ADDRESS_BYTES_MAX
 }
 
-/// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port only where it is not the usual.
+/// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port unless it is the default one.
 pub(super) fn origin(text: &str, at: &str) -> Checked<String> {
     let flaw = |cure: &str| ConfigError::new(at, format!("{} is not an origin", quote(text)), cure);
     let Some((scheme, authority)) = text.split_once("://") else {
@@ -133,14 +134,14 @@ pub(super) fn origin(text: &str, at: &str) -> Checked<String> {
         return Err(flaw("write scheme, host and port only: no path, not even a `/` at the end"));
     }
     if text.contains('*') {
-        return Err(flaw("write each origin out: patterns would let in strangers"));
+        return Err(flaw("write out each origin: a pattern could match an attacker's origin"));
     }
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(flaw("write it in small letters, as browsers send it"));
+        return Err(flaw("write it in lower case, as browsers send it"));
     }
     if (scheme == "https" && authority.ends_with(":443")) || (scheme == "http" && authority.ends_with(":80"))
     {
-        return Err(flaw("leave out the port: browsers do not send the usual one"));
+        return Err(flaw("leave out the port: browsers do not send the default one"));
     }
     let scheme_is_sane = scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
@@ -161,7 +162,7 @@ pub(super) fn url(text: &str, at: &str) -> Checked<String> {
     }
 }
 
-/// Checks the issuer of session tokens: a URL without `/` at its end, because tokens name it so.
+/// Checks the issuer of session tokens: a URL without `/` at its end, as in the tokens' `iss`.
 pub(super) fn issuer(text: &str, at: &str) -> Checked<String> {
     let flaw = |problem: &str, cure: &str| ConfigError::new(at, format!("{} {problem}", quote(text)), cure);
     if url_authority(text).is_none() || text.contains(['?', '#']) {
@@ -173,7 +174,7 @@ pub(super) fn issuer(text: &str, at: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
-/// The authority of an absolute `http` or `https` URL, in small letters.
+/// Returns the authority of an absolute `http` or `https` URL, in lower case.
 pub(super) fn url_authority(text: &str) -> Option<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
@@ -181,14 +182,14 @@ pub(super) fn url_authority(text: &str) -> Option<String> {
     (sane && is_authority(&authority)).then_some(authority)
 }
 
-/// The path of an absolute `http` or `https` URL; empty if it has none.
+/// Returns the path of an absolute `http` or `https` URL; empty if it has none.
 pub(super) fn url_path(text: &str) -> &str {
-    let behind_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
-    let path = behind_scheme.find('/').and_then(|place| behind_scheme.get(place..)).unwrap_or_default();
+    let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    let path = after_scheme.find('/').and_then(|index| after_scheme.get(index..)).unwrap_or_default();
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Checks the name of a cluster. Istio's hold `|` and Envoy Gateway's hold `/`.
+/// Checks the name of a cluster. Istio's names contain `|`, Envoy Gateway's contain `/`.
 pub(super) fn cluster(text: &str, at: &str) -> Checked<String> {
     if !text.is_empty() && text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(text.to_owned());

@@ -1,11 +1,11 @@
-//! From the bytes that Envoy hands over to one JSON value, whichever of the two encodings they are in.
+//! Reads the bytes of the configuration, in either of the two encodings that Envoy passes, as one JSON value.
 
 use super::error::{Checked, ConfigError};
 use super::struct_value;
 use crate::json;
 use serde_json::Value;
 
-/// The largest document that is taken, in bytes.
+/// The largest accepted document, in bytes.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 const FORM: &str =
@@ -32,15 +32,18 @@ pub(super) fn read(document: &[u8]) -> Checked<Value> {
     })
 }
 
-/// JSON text begins with `{`, maybe after blanks. A `Struct` begins with the byte 0x0a, which is also a line break,
-/// and `{` may follow it as a length; but it holds a byte 0x12 in front of each value, and JSON text never does.
+/// Returns whether the document is JSON text, not a `Struct`.
+///
+/// JSON text starts with `{`, possibly after whitespace. A `Struct` starts with the byte 0x0a, which is also a line
+/// break, and a length that equals `{` may follow. But it has a byte 0x12 before each value, which JSON text never
+/// contains.
 fn is_text(document: &[u8]) -> bool {
-    /// The tag of field 2 with a length, which is where a map entry keeps its value.
+    /// The tag of a length-delimited field 2, which holds the value of a map entry.
     const VALUE_TAG: u8 = 0x12;
     document.trim_ascii_start().starts_with(b"{") && !document.contains(&VALUE_TAG)
 }
 
-/// Returns the value with whole doubles as integers, as a `Struct` is read: `5.0` means 5 in either encoding.
+/// Converts whole doubles to integers, so that `5.0` means 5 in both encodings.
 fn with_integers(value: Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => {
@@ -62,7 +65,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn text_is_told_from_a_struct_even_if_a_length_looks_like_a_brace() {
+    fn a_struct_whose_length_looks_like_a_brace_is_not_read_as_text() {
         for length in 100..140 {
             let object = json!({"k": "v".repeat(length)});
             let bytes = encode(object.as_object().unwrap(), false);
@@ -73,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_in_words() {
+    fn other_encodings_are_refused_with_the_reason() {
         let too_long = vec![b' '; DOCUMENT_BYTES_MAX + 1];
         let cases: [(&str, &[u8], &str); 9] = [
             ("nothing", b"", "there is no configuration"),
@@ -82,7 +85,7 @@ mod tests {
             ("a list", b"[]", "neither JSON text nor"),
             ("JSON cut off", b"{\"a\": ", "not JSON: EOF"),
             ("something behind it", b"{} {}", "not JSON: trailing characters at line 1 column 4"),
-            ("a key twice", b"{\"a\": 1,\n \"a\": 2}", "the key \"a\" stands there twice at line 2"),
+            ("a key twice", b"{\"a\": 1,\n \"a\": 2}", "the key \"a\" appears twice at line 2"),
             ("text that is not UTF-8", b"{\"a\": \"\xff\"}", "not JSON: invalid unicode code point"),
             ("too long", &too_long, "larger than 1048576 bytes"),
         ];

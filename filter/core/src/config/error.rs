@@ -1,33 +1,33 @@
-//! What is wrong with a configuration: where, what, and what to do about it. Never shows a secret.
+//! Errors of a configuration: the location, the problem, and the cure. They never show a secret.
 
 pub(super) use crate::secret::quote;
 use std::fmt;
 
-/// How many errors one look at a document collects.
+/// The most errors that one check of a document collects.
 pub const ERRORS_MAX: usize = 50;
 
-/// What reading a part of the configuration gives. The error is boxed because every part hands it on, and the code
-/// for that is what weighs in a module: one word instead of nine.
+/// The result of reading a part of the configuration. The error is boxed because every caller passes it on: copying
+/// one word instead of nine makes a module smaller.
 pub(super) type Checked<T> = Result<T, Box<ConfigError>>;
 
-/// One thing that is wrong with a configuration.
+/// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole document.
+    /// The location: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole document.
     pub(crate) path: String,
-    /// What is wrong.
+    /// The problem, in words.
     pub problem: String,
-    /// What to do about it; empty where the problem says it all.
+    /// How to fix it; empty if the problem needs no explanation.
     pub cure: String,
 }
 
 impl ConfigError {
-    /// An error at that path.
+    /// Creates an error at that path.
     pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
         Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
     }
 
-    /// Never inlined: there are a hundred calls, and bytes of a module are dear.
+    /// Copies the texts. Never inlined: there are a hundred callers, and the module must stay small.
     #[cold]
     #[inline(never)]
     fn copied(path: &str, problem: &str, cure: &str) -> Box<Self> {
@@ -51,12 +51,12 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The errors found so far. What cannot be read is noted and left out, so that one look finds more than one.
+/// The errors found so far. Values with errors are recorded and skipped, so that one check finds several errors.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<ConfigError>);
 
 impl Problems {
-    /// Notes an error, or nothing any more beyond [`ERRORS_MAX`].
+    /// Records an error, unless there are [`ERRORS_MAX`] already.
     #[cold]
     #[inline(never)]
     #[allow(clippy::boxed_local, reason = "it comes boxed, as in Checked")]
@@ -66,47 +66,47 @@ impl Problems {
         }
     }
 
-    /// The value, or nothing and its error noted.
+    /// Returns the value, or records the error and returns `None`.
     pub(super) fn keep<T>(&mut self, result: Checked<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// The value, or a stand-in and its error noted. Nothing of a configuration with an error is ever used: a
-    /// stand-in only saves the bytes of giving up at each place.
+    /// Returns the value, or records the error and returns the default value. The default is never used, because a
+    /// configuration with an error is refused: it only saves the code of an early return in each caller.
     #[inline(never)]
     pub(super) fn keep_or_default<T: Default>(&mut self, result: Checked<T>) -> T {
         self.keep(result).unwrap_or_default()
     }
 
-    /// Whether any was noted.
+    /// Returns whether there is any error.
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// All that were noted.
+    /// Returns all recorded errors.
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         self.0
     }
 }
 
-/// The path of a field.
+/// Returns the path of a field.
 #[inline(never)]
 pub(super) fn field(at: &str, name: &str) -> String {
     [at, ".", name].concat()
 }
 
-/// The path of an item of a list.
+/// Returns the path of an item of a list.
 #[inline(never)]
-pub(super) fn item(at: &str, place: usize) -> String {
-    format!("{at}[{place}]")
+pub(super) fn item(at: &str, index: usize) -> String {
+    format!("{at}[{index}]")
 }
 
-/// A list of names within an error, in quotation marks.
+/// Returns a list of names in quotation marks, for an error.
 pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     quote_each(&mut names.into_iter())
 }
 
-/// One body for all kinds of iterators.
+/// Does the work of [`quote_all`] in one body for all types of iterators.
 #[inline(never)]
 fn quote_each(names: &mut dyn Iterator<Item = &str>) -> String {
     const NAMES_MAX: usize = 20;
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_one_line_of_place_problem_and_cure() {
+    fn an_error_is_one_line_of_path_problem_and_cure() {
         let cases = [
             (("a.b", "is wrong", "right it"), "a.b: is wrong; right it"),
             (("", "is wrong", "right it"), "is wrong; right it"),

@@ -1,9 +1,9 @@
-//! For each field of the document an example of what to write there: the cure when it is missing or malformed.
+//! An example of each field of the document, which errors show when the field is missing or malformed.
 
-/// An example of a field: what the field stands in (`*` for anything), the field (`*` for any), and the example.
+/// An example of a field: the enclosing field (`*` for any), the field (`*` for any), and the example.
 pub(super) type Example = (&'static str, &'static str, &'static str);
 
-/// Returns a cure in words for what is wrong at that path. `section` are the examples of the section that it is in.
+/// Returns the cure for an error at that path. `section` has the examples of the section that the path is in.
 pub(super) fn cure(path: &str, section: &[Example]) -> String {
     match example(path, section) {
         Some(example) => format!("write it like `{example}`"),
@@ -11,8 +11,8 @@ pub(super) fn cure(path: &str, section: &[Example]) -> String {
     }
 }
 
-/// Returns how the field at that path, or the list that an item of it stands in, may look. What the section says counts
-/// before what is common to all, and what names the owner before what does not.
+/// Returns an example of the field at that path, or of the list if the path is that of an item. The section's examples
+/// come before the common ones, and examples with an enclosing field before those for any.
 fn example(path: &str, section: &[Example]) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());
     let field = segments.next().unwrap_or_default();
@@ -23,7 +23,7 @@ fn example(path: &str, section: &[Example]) -> Option<&'static str> {
     of_owner.or_else(of_any).map(|(_, _, example)| *example)
 }
 
-/// What several sections have, and what stands in none.
+/// Examples of fields that several sections have, or that are outside of sections.
 const COMMON: &[Example] = &[
     ("plans", "name", "name: pro"),
     ("stripe", "cluster", "cluster: stripe_api"),
@@ -52,10 +52,10 @@ const COMMON: &[Example] = &[
 mod tests {
     use super::*;
     use crate::config::section::Section;
-    use crate::config::{Gate, Webhook};
+    use crate::config::{PlanGateSettings, StripeWebhookSettings};
 
     #[test]
-    fn the_same_name_in_another_place_has_another_example() {
+    fn the_same_name_in_another_section_has_another_example() {
         let cases = [
             ("stripe_webhook.path", "path: /webhooks/stripe"),
             ("plan_gate.rules[3].path", "path: /reports/daily"),
@@ -65,7 +65,11 @@ mod tests {
             ("plans", "plans: [{name: free}, {name: pro, prices: [price_123]}]"),
         ];
         for (path, want) in cases {
-            let section = if path.starts_with("plan_gate") { Gate::EXAMPLES } else { Webhook::EXAMPLES };
+            let section = if path.starts_with("plan_gate") {
+                PlanGateSettings::EXAMPLES
+            } else {
+                StripeWebhookSettings::EXAMPLES
+            };
             assert_eq!(example(path, section), Some(want), "{path}");
         }
         assert_eq!(cure("elsewhere", &[]), "");

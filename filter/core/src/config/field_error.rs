@@ -1,14 +1,14 @@
-//! What went wrong while a value was read, its path still growing from the inside out.
+//! Errors of deserialization, whose path grows from the inside out.
 
 use super::error::{ConfigError, quote};
 use super::example::{self, Example};
 use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 
-/// A [`ConfigError`] whose path is still growing, from the inside out. Boxed, so that the results of all the derived
-/// code that hands it up are small.
+/// A [`ConfigError`] whose path is still incomplete: each enclosing field or list adds its part in front. Boxed, so
+/// that the results of the derived code that returns it are small.
 ///
-/// While there is no cure in it, the cure is an example of what belongs at the path.
+/// If its cure is empty, [`FieldError::into_error`] uses an example of the field at the path.
 #[derive(Debug)]
 pub(super) struct FieldError(Box<ConfigError>);
 
@@ -42,11 +42,11 @@ impl FieldError {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn in_item(self, place: usize) -> Self {
-        self.inside(&format!("[{place}]"))
+    pub(super) fn in_item(self, index: usize) -> Self {
+        self.inside(&format!("[{index}]"))
     }
 
-    /// The cure for a name that is not among the known ones.
+    /// Sets the cure for a name that is not one of `known`.
     fn with_known(mut self, name: &str, known: &[&str]) -> Self {
         self.0.cure = match nearest(name, known) {
             Some(near) => format!("did you mean \"{near}\"?"),
@@ -104,7 +104,7 @@ impl de::Error for FieldError {
     #[cold]
     #[inline(never)]
     fn duplicate_field(field: &'static str) -> Self {
-        FieldError::new("stands there twice".to_owned()).inside(field)
+        FieldError::new("appears twice".to_owned()).inside(field)
     }
 
     #[cold]
@@ -114,16 +114,16 @@ impl de::Error for FieldError {
     }
 }
 
-/// A key as it stands in a path: plain if it looks like one of ours.
+/// Returns a key as a part of a path: unquoted if it has only the characters of Tollgate's own fields.
 fn segment(key: &str) -> String {
     let plain = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     let quoted = quote(key);
     if plain && quoted != "***" { key.to_owned() } else { quoted }
 }
 
-/// The known name that a misspelled one is an edit or two away from.
+/// Returns the known name within an edit or two of a misspelled one.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// Longer names are compared with none: the work grows with the length.
+    /// Longer names are not compared, because the work grows with the length.
     const NAME_BYTES_MAX: usize = 64;
     if name.len() > NAME_BYTES_MAX {
         return None;
@@ -132,11 +132,11 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known.iter().copied().filter(near).min_by_key(|known| edits(name, known))
 }
 
-/// How many letters must be put in, left out or replaced to make `to` out of `from` (Levenshtein).
+/// Returns how many letters must be inserted, deleted, or replaced to turn `from` into `to` (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, letter) in from.bytes().enumerate() {
-        let (mut diagonal, mut left) = (place, place.saturating_add(1));
+    for (index, letter) in from.bytes().enumerate() {
+        let (mut diagonal, mut left) = (index, index.saturating_add(1));
         for (cell, wanted) in row.iter_mut().skip(1).zip(to.bytes()) {
             let replaced = diagonal.saturating_add(usize::from(letter != wanted));
             diagonal = *cell;

@@ -1,8 +1,8 @@
-//! The gate's section, checked.
+//! The checked settings of the section `plan_gate`.
 
 use super::document::gate::{
-    Cors, IdentityHeader, Jwks, OnError, PlanGate, RateLimitHeaders, SubjectKind, Unmatched, WrittenKeys,
-    WrittenPlanClaims, WrittenStore,
+    Cors, IdentityHeader, Jwks, OnError, RateLimitHeaders, SubjectKind, Unmatched, WrittenKeys,
+    WrittenPlanClaims, WrittenPlanGate, WrittenStore,
 };
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
@@ -10,7 +10,7 @@ use super::rules::{self, Rule};
 use super::secrets::Secrets;
 use super::section::{Facts, Named, OwnPath, Section};
 use super::upstream::{self, upstream};
-use super::webhook::Webhook;
+use super::webhook::StripeWebhookSettings;
 use super::{address, names};
 use crate::auth::KeySource;
 use crate::clerk::plan_claim::ClaimSource;
@@ -24,7 +24,7 @@ const PARTIES_MAX: usize = 100;
 /// The most audiences.
 const AUDIENCES_MAX: usize = 16;
 
-/// The most claims that are looked at for a plan.
+/// The most claims that may hold a plan.
 const CLAIMS_MAX: usize = 16;
 
 /// The most names in one claim's path.
@@ -33,77 +33,77 @@ const CLAIM_PARTS_MAX: usize = 8;
 /// The longest path of a claim, in bytes.
 const CLAIM_BYTES_MAX: usize = 200;
 
-/// The most memory that the counters of signed-in callers may be given, in megabytes: ten million subjects.
+/// The most memory for the counters of signed-in callers, in megabytes: ten million subjects.
 const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
 
-/// Where a Frontend API publishes its keys, below its own path.
+/// The path of a Frontend API's key set, below the path of the API.
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 
-/// The furthest that two clocks may be apart, in seconds.
+/// The largest clock skew, in seconds.
 const CLOCK_SKEW_S_MAX: u64 = 60;
 
-/// What the gate does.
+/// The settings of the gate.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct PlanGateSettings {
     /// The `iss` of every token.
     pub issuer: String,
     /// The keys that tokens are verified with.
     pub keys: KeySource,
-    /// The origins whose tokens are taken. Only empty if `require_azp` is false: then `azp` is not looked at.
+    /// The origins whose tokens are accepted. Empty only if `require_azp` is false: then `azp` is not checked.
     pub(crate) authorized_parties: Vec<String>,
     /// Whether a token must have an `azp`.
     pub(crate) require_azp: bool,
-    /// The audiences of which a token must name one; empty for no such rule.
+    /// The audiences of which a token must name one; if empty, `aud` is not checked.
     pub(crate) audience: Vec<String>,
-    /// How far Clerk's clock may be from the gateway's.
+    /// The largest difference between Clerk's clock and the gateway's.
     pub(crate) clock_skew: Duration,
     /// Whether the token may come in a cookie.
     pub(crate) cookie: bool,
-    /// Whose plan, whose counter, whom to confirm.
+    /// The subject of the plan, of the counters, and of the confirmation.
     pub(crate) subject: SubjectKind,
-    /// Where in a token the plan is.
+    /// The claims that hold the plan.
     pub plan_claims: PlanClaims,
-    /// The first that matches wins.
+    /// The rules, of which the first that matches applies.
     pub(crate) rules: Vec<Rule>,
-    /// What happens to requests that no rule matches.
+    /// How requests that match no rule are handled.
     pub(crate) unmatched: Unmatched,
-    /// Where clients read their plan and what is left of it.
+    /// The path where clients read their plan and what is left of it.
     pub usage_path: Option<String>,
-    /// Where a refused client can get a higher plan.
+    /// The page where a refused client can get a higher plan.
     pub(crate) upgrade_url: Option<String>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     pub(crate) plan_required_status: u16,
-    /// Which header fields tell the upstream who calls, each once.
+    /// The header fields that carry the caller's identity to the upstream, each once.
     pub(crate) identity_headers: Vec<IdentityHeader>,
-    /// Which header fields tell clients what is left.
+    /// The header fields that show clients what is left.
     pub(crate) rate_limit_headers: RateLimitHeaders,
-    /// Whether the authorized parties may read own replies and header fields from a browser.
+    /// Whether browser pages of the authorized parties may read the gate's replies and header fields.
     pub(crate) cors: bool,
-    /// Decide, log and count, but refuse nothing.
+    /// Whether the gate decides, logs, and counts, but refuses nothing.
     pub(crate) shadow: bool,
-    /// Clerk's Backend API, asked before a refusal that a higher plan would lift. Its base path holds `/v1`.
+    /// Clerk's Backend API, read before a refusal that a higher plan would lift. Its base path contains `/v1`.
     pub(crate) confirm: Option<Upstream>,
-    /// Where it is counted.
+    /// The store of the counters.
     pub(crate) store: StoreConfig,
-    /// The paths that other filters answer, at which no token is asked for.
+    /// The paths to which other filters respond, where the gate requires no token.
     pub(crate) paths_of_others: Vec<String>,
-    /// Whether the webhook filter has a path, and so sets header fields of its own there.
+    /// Whether the webhook filter has a path, where it sets its own header fields.
     pub(crate) webhook_has_path: bool,
     /// The key of the plan in `public_metadata`.
     pub(crate) plan_key: String,
 }
 
-/// Where in a token the plan is: the first that is present and not null.
+/// The claims of a token that hold the plan: the first that is present and not null counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanClaims {
-    /// A user's.
+    /// The claims with a user's plan.
     pub(crate) user: Vec<ClaimSource>,
-    /// An organization's.
+    /// The claims with an organization's plan.
     pub(crate) organization: Vec<ClaimSource>,
 }
 
 impl PlanClaims {
-    /// Where that subject's plan is.
+    /// Returns the claims that hold that subject's plan.
     pub fn of(&self, subject: &Subject) -> &[ClaimSource] {
         match subject {
             Subject::User(_) => &self.user,
@@ -112,39 +112,39 @@ impl PlanClaims {
     }
 }
 
-/// Where it is counted.
+/// The store of the counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreConfig {
-    /// In this Envoy process.
+    /// The shared data of this Envoy process.
     Local {
-        /// How much memory the counters of signed-in callers may take, in megabytes.
+        /// The most memory for the counters of signed-in callers, in megabytes.
         memory_mb: u64,
     },
-    /// In envoyproxy/ratelimit.
+    /// envoyproxy/ratelimit.
     Ratelimit {
         /// The cluster's name in Envoy's configuration.
         cluster: String,
-        /// The domain of its configuration.
+        /// The domain in the service's configuration.
         domain: String,
-        /// How long one call may take.
+        /// The timeout of one call.
         timeout: Duration,
-        /// What happens when it cannot be asked.
+        /// How requests are handled when a call fails.
         on_error: OnError,
     },
 }
 
-impl Section for Gate {
-    type Written<'a> = PlanGate<'a>;
+impl Section for PlanGateSettings {
+    type Written<'a> = WrittenPlanGate<'a>;
     const OWN_PATHS: &'static [&'static str] = &["usage_path"];
     const EXAMPLES: &'static [Example] = EXAMPLES;
 
     fn read(
-        written: &PlanGate<'_>,
+        written: &WrittenPlanGate<'_>,
         facts: &Facts<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
-        // A rule can only be held against plans that are right.
+        // Rules can only be checked against plans without errors.
         let (plans, _) = facts.plans.as_ref()?;
         let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
         let clock_skew =
@@ -153,7 +153,7 @@ impl Section for Gate {
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
         let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
         let confirm = written.confirm.as_ref();
-        Some(Gate {
+        Some(PlanGateSettings {
             issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
             keys: keys(written, facts, secrets, problems),
             authorized_parties: problems.keep_or_default(authorized_parties(written)),
@@ -178,14 +178,14 @@ impl Section for Gate {
             }),
             store: store(written, problems),
             paths_of_others: facts.paths_of_others::<Self>(),
-            webhook_has_path: facts.has_own_path::<Webhook>(),
+            webhook_has_path: facts.has_own_path::<StripeWebhookSettings>(),
             plan_key: facts.plan_key.to_owned(),
         })
     }
 }
 
 fn keys(
-    written: &PlanGate<'_>,
+    written: &WrittenPlanGate<'_>,
     facts: &Facts<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
@@ -208,10 +208,10 @@ fn jwks(
     const AT: &str = "plan_gate.keys.jwks";
     let of_issuer = address::url_authority(issuer).unwrap_or_default();
     let authority = written.authority.unwrap_or(&of_issuer);
-    // The Frontend API's set is public: the secret key has no business there.
+    // The Frontend API's key set is public, so the secret key must not be sent there.
     let wants_key = authority.eq_ignore_ascii_case(facts.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
-    // An instance behind a proxy of the application's has its set below the proxy's path.
+    // If the application proxies the Frontend API, the key set is below the proxy's path.
     let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
     let path = written.path.map_or_else(|| [parent, JWKS_PATH].concat(), str::to_owned);
     let path = problems.keep_or_default(address::path(&path, &field(AT, "path")));
@@ -224,13 +224,13 @@ fn jwks(
     KeySource::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
 }
 
-fn authorized_parties(written: &PlanGate<'_>) -> Checked<Vec<String>> {
+fn authorized_parties(written: &WrittenPlanGate<'_>) -> Checked<Vec<String>> {
     const PATH: &str = "plan_gate.authorized_parties";
     let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
     if parties.is_empty() && written.require_azp {
         let cure = "list the origins of your web applications, like `[https://app.example.com]`; with native \
                     clients only, write `require_azp: false`";
-        return Err(ConfigError::new(PATH, "there is none, so that no token could pass", cure));
+        return Err(ConfigError::new(PATH, "the list is empty, so that no token could pass", cure));
     }
     Ok(parties)
 }
@@ -256,8 +256,8 @@ fn plan_claims(
 
 fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSource>> {
     if written.is_empty() && needed {
-        let problem = "names no claim, so that everybody would have the default plan";
-        return Err(ConfigError::new(path, problem, "leave it out for the usual ones"));
+        let problem = "has no claim, so that every caller would have the default plan";
+        return Err(ConfigError::new(path, problem, "leave it out to use the default claims"));
     }
     let written = names::list(written, CLAIMS_MAX, path, claim)?;
     let source = |text: String| match text.as_str() {
@@ -267,13 +267,14 @@ fn claims(written: &[String], needed: bool, path: &str) -> Checked<Vec<ClaimSour
     Ok(written.into_iter().map(source).collect())
 }
 
-/// Checks the path of a claim. Users write their own `unsafe_metadata`, so that no plan can stand there.
+/// Checks the path of a claim. Users can write their own `unsafe_metadata`, so it must not hold the plan.
 fn claim(text: &str, path: &str) -> Checked<String> {
     let is_unsafe =
         |part: &str| ["unsafe_metadata", "unsafeMetadata"].iter().any(|name| part.eq_ignore_ascii_case(name));
     if text.split('.').any(is_unsafe) {
-        let problem = format!("{} is what users write themselves", quote(text));
-        let cure = "write the plan to `public_metadata`, and name that: only your server can change it";
+        let problem = format!("{} can be written by users themselves", quote(text));
+        let cure =
+            "write the plan to `public_metadata`, which only your server can change, and read it from there";
         return Err(ConfigError::new(path, problem, cure));
     }
     let whole = text.len() <= CLAIM_BYTES_MAX && text.split('.').count() <= CLAIM_PARTS_MAX;
@@ -285,14 +286,14 @@ fn claim(text: &str, path: &str) -> Checked<String> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &PlanGate<'_>, facts: &Facts<'_>) -> Checked<Option<String>> {
+fn usage_path(written: &WrittenPlanGate<'_>, facts: &Facts<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
-    let is_taken = |own: &&OwnPath<'_>| own.section != Gate::NAME && own.path == usage_path;
+    let is_taken = |own: &&OwnPath<'_>| own.section != PlanGateSettings::NAME && own.path == usage_path;
     if let Some(other) = facts.own_paths.iter().find(is_taken) {
-        let problem = format!("{} is {other} too", quote(&usage_path));
-        return Err(ConfigError::new(PATH, problem, "take another path"));
+        let problem = format!("{} is also {other}", quote(&usage_path));
+        return Err(ConfigError::new(PATH, problem, "use another path"));
     }
     Ok(Some(usage_path))
 }
@@ -302,25 +303,25 @@ fn plan_required_status(status: u64) -> Checked<u16> {
         402 => Ok(402),
         403 => Ok(403),
         _ => {
-            let problem = format!("{status} is no status for it");
-            Err(ConfigError::new("plan_gate.plan_required_status", problem, "take 403 or 402"))
+            let problem = format!("{status} is not supported");
+            Err(ConfigError::new("plan_gate.plan_required_status", problem, "use 403 or 402"))
         }
     }
 }
 
-fn identity_headers(written: &PlanGate<'_>) -> Checked<Vec<IdentityHeader>> {
+fn identity_headers(written: &WrittenPlanGate<'_>) -> Checked<Vec<IdentityHeader>> {
     const PATH: &str = "plan_gate.identity_headers";
     let mut checked = Vec::new();
-    for (place, header) in written.identity_headers.iter().enumerate() {
+    for (index, header) in written.identity_headers.iter().enumerate() {
         if checked.contains(header) {
-            return Err(ConfigError::new(item(PATH, place), "stands there twice", "remove one"));
+            return Err(ConfigError::new(item(PATH, index), "appears twice", "remove one"));
         }
         checked.push(*header);
     }
     Ok(checked)
 }
 
-fn store(written: &PlanGate<'_>, problems: &mut Problems) -> StoreConfig {
+fn store(written: &WrittenPlanGate<'_>, problems: &mut Problems) -> StoreConfig {
     const AT: &str = "plan_gate.store.ratelimit";
     const MEMORY: &str = "plan_gate.local_memory_mb";
     let memory = names::between(written.local_memory_mb, 1..=LOCAL_MEMORY_MB_MAX, "megabytes", MEMORY);

@@ -1,13 +1,14 @@
-//! What a user writes, parsed once into what cannot be wrong.
+//! The configuration document, parsed once into types that cannot hold invalid values.
 //!
-//! One document serves all filters. Each reads what all share and its own section ([`read`]), with the secrets of that
-//! section: the filters run in different VMs, and no module carries what only another needs. [`check`] looks at
-//! everything. The sections are listed in `sections.rs`. An error names the place and the cure, and never shows a secret.
+//! One document configures all filters. Each filter reads the shared part and its own section ([`read`]), with the
+//! secrets of that section: the filters run in different VMs, and no module contains code that only another needs.
+//! [`check`] checks the whole document. `sections.rs` lists the sections. An error has the location and the cure, and
+//! never shows a secret.
 //!
-//! To add a field: 1. `document/<section>.rs`, as written; its doc comment is the text of the schema. 2. `<section>.rs`, as
-//! checked, in [`section::Section::read`]. 3. An example in the section's `EXAMPLES`. 4. `cargo tollgate
-//! schema > envoy/tollgate.schema.json`. 5. `docs/configuration.md`. 6. `whole()` in `tests.rs`. Tests hold 4 and 5. A
-//! cluster also goes into `filter/ctl/src/check/callouts.rs`.
+//! To add a field: 1. `document/<section>.rs`, as written; its doc comment is the text of the schema. 2. `<section>.rs`,
+//! as checked, in [`section::Section::read`]. 3. An example in the section's `EXAMPLES`. 4. `cargo tollgate
+//! schema > envoy/tollgate.schema.json`. 5. `docs/configuration.md`. 6. `whole()` in `tests.rs`. Tests check 4 and 5.
+//! A cluster also goes into `filter/ctl/src/check/callouts.rs`.
 
 mod address;
 mod document;
@@ -35,12 +36,12 @@ pub use crate::upstream::Upstream;
 pub(crate) use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub(crate) use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use error::{ConfigError, ERRORS_MAX};
-pub use gate::{Gate, PlanClaims, StoreConfig};
+pub use gate::{PlanClaims, PlanGateSettings, StoreConfig};
 pub(crate) use plans::NotPlans;
 pub(crate) use rules::{PathMatch, Requirement, Rule, Spend};
 pub use sections::{Document, SECTION_NAMES, read_each};
 pub use sync_settings::SyncSettings;
-pub use webhook::Webhook;
+pub use webhook::StripeWebhookSettings;
 
 use crate::plan_table::PlanTable;
 use crate::secret::Secret;
@@ -55,32 +56,32 @@ use std::hash::Hasher;
 /// Looks up a variable of the VM's environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A filter's configuration: what all filters share, and its own section.
+/// A filter's configuration: the part that all filters share, and the filter's own section.
 #[derive(Clone, Debug)]
 pub struct Configuration<S> {
-    /// Keeps the shared data of this configuration apart from others': the given one, else a hash of the issuer and
-    /// the Clerk authority.
+    /// The prefix that separates the shared data of this configuration from that of others: the configured one, or a
+    /// hash of the issuer and the Clerk authority.
     pub namespace: String,
     /// The plans, with the prices of `PLAN_MAP`.
     pub plans: PlanTable,
-    /// What Stripe sells that is knowingly no plan.
+    /// The prices and products in Stripe that are deliberately not plans.
     pub(crate) not_plans: NotPlans,
     /// The filter's own section.
     pub section: S,
 }
 
 impl<S> Configuration<S> {
-    /// Returns the same configuration with what `part` takes of the section.
+    /// Returns the same configuration with the part of the section that `part` returns.
     pub fn map_section<T>(self, part: impl FnOnce(S) -> T) -> Configuration<T> {
         let Configuration { namespace, plans, not_plans, section } = self;
         Configuration { namespace, plans, not_plans, section: part(section) }
     }
 }
 
-/// Reads the signing secrets in a variable, for a host that signs.
+/// Reads the signing secrets in an environment variable, for a host that signs events.
 ///
 /// # Errors
-/// [`ConfigError`] if it is not set, or holds anything else.
+/// [`ConfigError`] if the variable is not set, or holds anything else.
 pub fn signing_secrets(variable: &str, environment: Environment<'_>) -> Result<Vec<Secret>, ConfigError> {
     Secrets::From(environment).signing(&FromEnvironment { env: variable }, variable).map_err(|error| *error)
 }
@@ -88,8 +89,8 @@ pub fn signing_secrets(variable: &str, environment: Environment<'_>) -> Result<V
 /// Reads the configuration of a filter: JSON text or the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
-/// The first [`ConfigError`] of what all filters share, of the filter's section or of the environment; also if there is
-/// no such section.
+/// The first [`ConfigError`] of the shared part, of the filter's section, or of the environment; also if the section
+/// is absent.
 pub fn read<S: Section>(
     document: &[u8],
     environment: Environment<'_>,
@@ -97,7 +98,7 @@ pub fn read<S: Section>(
     read_with(document, Secrets::From(environment))
 }
 
-/// Reads the same for a host that verifies no events: the signing secrets are not read.
+/// Reads the configuration for a host that does not verify events: the signing secrets are not read.
 ///
 /// # Errors
 /// As [`read`].
@@ -118,33 +119,33 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
         (None, Some(section), Some((plans, not_plans))) => {
             Ok(Configuration { namespace, plans, not_plans, section })
         }
-        // The first of several: what a log line has room for.
+        // Only the first of several errors, because it goes into one log line.
         (Some(error), ..) => Err(error),
         (None, ..) => {
-            let problem = "missing, and this filter is configured by it";
+            let problem = "missing, but it is this filter's section";
             Err(*ConfigError::new(S::NAME, problem, example::cure(S::NAME, S::EXAMPLES)))
         }
     }
 }
 
-/// Checks a document by itself, without an environment: the plans and all sections that are there.
+/// Checks a document without an environment: the plans and all sections that it has.
 ///
 /// # Errors
-/// Every [`ConfigError`] that one look finds, at most [`ERRORS_MAX`]; a wrong shape hides what is behind it.
+/// All [`ConfigError`]s that are found, at most [`ERRORS_MAX`]; a value of the wrong type hides the errors inside it.
 pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     let value = encoding::read(document).map_err(|error| vec![*error])?;
     let document: Document<'_> = typed::from_value(&value).map_err(|error| vec![*error])?;
     let mut problems = Problems::default();
-    let (_, facts) = shared(&document, &value, Secrets::Unread, &mut problems);
+    let (_, facts) = shared(&document, &value, Secrets::NotRead, &mut problems);
     sections::check(&value, &facts, &mut problems);
     if !document.has_section() {
-        let problem = format!("there is neither `{}`", SECTION_NAMES.join("` nor `"));
-        problems.add(ConfigError::new("", problem, "add the section of the filter that is to be configured"));
+        let problem = format!("has neither `{}`", SECTION_NAMES.join("` nor `"));
+        problems.add(ConfigError::new("", problem, "add the section of the filter that you configure"));
     }
     if problems.any() { Err(problems.into_errors()) } else { Ok(()) }
 }
 
-/// Reads what all filters read alike: the namespace, and the facts with the plans.
+/// Reads the part that all filters share: the namespace, and the facts with the plans.
 fn shared<'a>(
     document: &Document<'_>,
     value: &'a Value,
@@ -159,12 +160,12 @@ fn shared<'a>(
     (namespace, facts)
 }
 
-/// The given namespace, or one that all filters derive alike from the same document.
+/// Returns the configured namespace, or one derived from the document, which is the same for all filters.
 fn namespace(given: Option<&str>, facts: &Facts<'_>) -> Checked<String> {
     if let Some(given) = given {
         return names::name(given, "namespace");
     }
-    // SipHash as published: gateways of different releases that share a process agree on it.
+    // SipHash-1-3 as published, so that gateways of different releases in one process derive the same namespace.
     let mut hasher = SipHasher13::new();
     hasher.write([facts.issuer, "\0", facts.clerk_authority].concat().as_bytes());
     Ok(format!("{:016x}", hasher.finish128().h1))
@@ -176,3 +177,5 @@ mod tests;
 mod wrong_documents;
 #[cfg(test)]
 mod wrong_environments;
+#[cfg(test)]
+mod wrong_gate_sections;

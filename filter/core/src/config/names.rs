@@ -1,4 +1,4 @@
-//! What a name, a key, a number and a list in the document may look like.
+//! Checks of names, keys, numbers, and lists in the document.
 
 use super::error::{Checked, ConfigError, item, quote};
 use std::collections::BTreeSet;
@@ -19,8 +19,8 @@ pub(super) fn name(text: &str, path: &str) -> Checked<String> {
     if !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(sane) {
         return Ok(text.to_owned());
     }
-    let cure = format!("take letters, digits, `_` and `-`, 1 to {NAME_BYTES_MAX} of them");
-    Err(ConfigError::new(path, format!("{} cannot be a name", quote(text)), cure))
+    let cure = format!("use letters, digits, `_` and `-`, 1 to {NAME_BYTES_MAX} of them");
+    Err(ConfigError::new(path, format!("{} is not a valid name", quote(text)), cure))
 }
 
 /// Checks a key of Stripe's metadata.
@@ -29,18 +29,17 @@ pub(super) fn metadata_key(text: &str, path: &str) -> Checked<String> {
     if !text.is_empty() && text.len() <= METADATA_KEY_BYTES_MAX && text.bytes().all(sane) {
         return Ok(text.to_owned());
     }
-    let cure = format!("take 1 to {METADATA_KEY_BYTES_MAX} characters without blanks and square brackets");
-    Err(ConfigError::new(path, format!("{} cannot be a key of Stripe's metadata", quote(text)), cure))
+    let cure = format!("use 1 to {METADATA_KEY_BYTES_MAX} characters without blanks and square brackets");
+    Err(ConfigError::new(path, format!("{} is not a valid key of Stripe's metadata", quote(text)), cure))
 }
 
-/// Checks a text that is compared with what others send.
+/// Checks a text that is compared with a value from a token or from Stripe.
 pub(super) fn text(text: &str, path: &str) -> Checked<String> {
     let trimmed = text.trim() == text && !text.is_empty();
     if trimmed && text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
     }
-    let cure =
-        format!("take 1 to {TEXT_BYTES_MAX} characters without line breaks, and no blanks around them");
+    let cure = format!("use 1 to {TEXT_BYTES_MAX} characters without line breaks, and no blanks around them");
     Err(ConfigError::new(path, format!("{} is blank, too long or not plain", quote(text)), cure))
 }
 
@@ -55,17 +54,17 @@ pub(super) fn method(text: &str, path: &str) -> Checked<String> {
     Err(ConfigError::new(path, problem, "write methods in capitals, like GET or POST"))
 }
 
-/// Checks a number; `unit` says of what it is, as in `seconds`.
+/// Checks a number. `unit` is the unit in the error, such as `seconds`.
 pub(super) fn between(value: u64, range: RangeInclusive<u64>, unit: &str, path: &str) -> Checked<u64> {
     if range.contains(&value) {
         return Ok(value);
     }
     let cure =
-        format!("take {} to {}{}{unit}", range.start(), range.end(), if unit.is_empty() { "" } else { " " });
+        format!("use {} to {}{}{unit}", range.start(), range.end(), if unit.is_empty() { "" } else { " " });
     Err(ConfigError::new(path, format!("{value} is out of range"), cure))
 }
 
-/// Checks how long a list is.
+/// Checks the length of a list.
 pub(super) fn length(length: usize, max: usize, path: &str) -> Checked<()> {
     if length <= max {
         return Ok(());
@@ -73,7 +72,7 @@ pub(super) fn length(length: usize, max: usize, path: &str) -> Checked<()> {
     Err(ConfigError::new(path, format!("has {length} entries"), format!("there may be at most {max}")))
 }
 
-/// Checks every item of a list with `check`, and that none stands there twice.
+/// Checks every item of a list with `check`, and that none appears twice.
 pub(super) fn list(
     items: &[impl AsRef<str>],
     max: usize,
@@ -83,11 +82,11 @@ pub(super) fn list(
     length(items.len(), max, path)?;
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut checked = Vec::with_capacity(items.len());
-    for (place, text) in items.iter().enumerate() {
-        let path = item(path, place);
+    for (index, text) in items.iter().enumerate() {
+        let path = item(path, index);
         let text = check(text.as_ref(), &path)?;
         if !seen.insert(text.clone()) {
-            return Err(ConfigError::new(path, format!("{} stands there twice", quote(&text)), "remove one"));
+            return Err(ConfigError::new(path, format!("{} appears twice", quote(&text)), "remove one"));
         }
         checked.push(text);
     }
@@ -122,15 +121,15 @@ mod tests {
         for (value, good) in [(0, false), (1, true), (9, true), (10, false)] {
             assert_eq!(between(value, 1..=9, "seconds", "p").is_ok(), good, "{value}");
         }
-        assert_eq!(between(0, 1..=9, "days", "p").unwrap_err().cure, "take 1 to 9 days");
+        assert_eq!(between(0, 1..=9, "days", "p").unwrap_err().cure, "use 1 to 9 days");
         assert!(length(2, 2, "p").is_ok());
         assert_eq!(length(3, 2, "p").unwrap_err().to_string(), "p: has 3 entries; there may be at most 2");
     }
 
     #[test]
-    fn an_item_twice_is_named_with_its_place() {
+    fn a_duplicate_item_is_reported_with_its_index() {
         let items = ["GET".to_owned(), "POST".to_owned(), "GET".to_owned()];
         let error = list(&items, 5, "methods", method).unwrap_err();
-        assert_eq!(error.to_string(), "methods[2]: \"GET\" stands there twice; remove one");
+        assert_eq!(error.to_string(), "methods[2]: \"GET\" appears twice; remove one");
     }
 }

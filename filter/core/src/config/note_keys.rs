@@ -1,15 +1,15 @@
-//! The keys of Stripe's metadata that Tollgate writes itself. They cannot be the seller's: what stands there may go back
-//! to a payer's own choice.
+//! The keys of Stripe's metadata that Tollgate itself writes. The configuration cannot use them as subject keys, because
+//! their values may come from a payer.
 
-/// The key under which the subject is noted.
+/// The key of the recorded subject.
 pub(crate) const OWNER_KEY: &str = "tollgate_owner";
 
-/// The key under which it is noted where in the session it was named.
+/// The key of the field of the Checkout Session that named the subject.
 pub(crate) const OWNER_FROM_KEY: &str = "tollgate_owner_from";
 
-/// The key by which the release before marked an id under the configured keys that came from a
+/// The key that the previous release used to mark an id, under a configured key, that came from a
 /// `client_reference_id`. It is read, and replaced by a note.
 pub(crate) const FORMER_MARK_KEY: &str = "tollgate_named_by";
 
-/// All of them.
+/// All keys.
 pub(crate) const ALL: [&str; 3] = [OWNER_KEY, OWNER_FROM_KEY, FORMER_MARK_KEY];

@@ -1,4 +1,4 @@
-//! The plans: what the document and `PLAN_MAP` say of them, made into one table without contradictions.
+//! Checks of the plans: builds one consistent table from the document and `PLAN_MAP`.
 
 use super::document::{self, ClerkPlan};
 use super::error::{Checked, ConfigError, Problems, field, item, quote, quote_all};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// The most plans.
 const PLANS_MAX: usize = 64;
 
-/// The most prices, lookup keys or products of one plan, and of what is no plan.
+/// The most prices, lookup keys, or products of one plan, and of `not_plans`.
 const SALES_MAX: usize = 500;
 
 /// The most slugs by which Clerk Billing knows one plan.
@@ -25,7 +25,7 @@ const LIMITS_MAX: usize = 50;
 /// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the maximum.
 pub(crate) const WINDOW_COUNT_MAX: u64 = 4_000_000_000;
 
-/// What Stripe sells that is knowingly no plan.
+/// The prices and products in Stripe that are deliberately not plans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NotPlans {
     /// Ids of prices.
@@ -34,27 +34,30 @@ pub(crate) struct NotPlans {
     pub(crate) products: BTreeSet<String>,
 }
 
-/// Who sells what, and where that is written: each price, lookup key and product may stand in one place only.
+/// The prices, lookup keys, and products seen so far, each with its location: each may appear only once.
 #[derive(Default)]
 struct Sales<'a> {
     prices: SortedMap<&'a str, usize>,
     lookup_keys: SortedMap<&'a str, usize>,
     products: SortedMap<&'a str, usize>,
-    /// Where the things stand that the maps number.
+    /// The locations in the document, to which the values of the maps are indexes.
     paths: Vec<String>,
 }
 
 impl<'a> Sales<'a> {
-    /// Notes that the thing of that kind is sold, or not, by `path`.
+    /// Records the price, lookup key, or product at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it is already at another location.
     fn add(&mut self, kind: &'static str, id: &'a str, path: &str) -> Checked<()> {
         let known = match kind {
             "price" => &mut self.prices,
             "product" => &mut self.products,
             _ => &mut self.lookup_keys,
         };
-        if let Some(place) = known.get(id).and_then(|place| self.paths.get(*place)) {
-            let problem = format!("the {kind} {} stands in {place} too", quote(id));
-            let cure = "it belongs to one place only: remove it from the other";
+        if let Some(location) = known.get(id).and_then(|index| self.paths.get(*index)) {
+            let problem = format!("the {kind} {} is also in {location}", quote(id));
+            let cure = "it may appear only once: remove it from one of the two";
             return Err(ConfigError::new(path, problem, cure));
         }
         known.insert(id, self.paths.len());
@@ -63,7 +66,7 @@ impl<'a> Sales<'a> {
     }
 }
 
-/// Makes the table of plans and the list of what is no plan. `plan_map` has pairs of a price and a plan's name.
+/// Builds the table of plans and the list of what is not a plan. `plan_map` has pairs of a price and a plan's name.
 pub(super) fn plans<'a>(
     written: &[document::WrittenPlan<'a>],
     not_plans: &document::WrittenNotPlans<'a>,
@@ -73,8 +76,8 @@ pub(super) fn plans<'a>(
     problems.keep(names::length(written.len(), PLANS_MAX, "plans"))?;
     let mut sales = Sales::default();
     let mut plans: Vec<Plan> = Vec::new();
-    for (place, written) in written.iter().enumerate() {
-        plans.push(plan(written, &item("plans", place), &mut sales, problems));
+    for (index, written) in written.iter().enumerate() {
+        plans.push(plan(written, &item("plans", index), &mut sales, problems));
     }
     let not_plans = NotPlans {
         prices: sold("price", &not_plans.prices, "not_plans.prices", &mut sales, problems),
@@ -88,8 +91,8 @@ pub(super) fn plans<'a>(
     let mut plans = plans.into_iter();
     let Some(default_plan) = plans.next() else {
         if written.is_empty() {
-            let cure = "name at least the plan of those who pay for none: `plans: [{name: free}]`";
-            problems.add(ConfigError::new("plans", "there is none", cure));
+            let cure = "add at least the plan of users who pay nothing: `plans: [{name: free}]`";
+            problems.add(ConfigError::new("plans", "the list is empty", cure));
         }
         return None;
     };
@@ -135,25 +138,25 @@ fn clerk_slugs(written: Option<&ClerkPlan<'_>>, path: &str) -> Checked<BTreeSet<
     })
 }
 
-/// The slugs that Clerk Billing uses for a plan, and where each is written.
+/// Returns the slugs that Clerk Billing uses for a plan, each with its location in the document.
 fn written_slugs<'a>(plan: &document::WrittenPlan<'a>, path: &str) -> Vec<(&'a str, String)> {
     let at = field(path, "clerk_plan");
     match &plan.clerk_plan {
         None => vec![(plan.name, field(path, "name"))],
         Some(ClerkPlan::Slug(slug)) => vec![(slug, at)],
         Some(ClerkPlan::Slugs(slugs)) => {
-            slugs.iter().enumerate().map(|(place, slug)| (*slug, item(&at, place))).collect()
+            slugs.iter().enumerate().map(|(index, slug)| (*slug, item(&at, index))).collect()
         }
     }
 }
 
 fn name(text: &str, path: &str) -> Checked<String> {
     if text == "deny" {
-        let problem = "no plan can be called \"deny\"";
+        let problem = "no plan can be named \"deny\"";
         return Err(ConfigError::new(
             path,
             problem,
-            "`anonymous: deny` means something else; take another name",
+            "`anonymous: deny` means something else; use another name",
         ));
     }
     names::name(text, path)
@@ -171,8 +174,8 @@ fn sold<'a>(
     if problems.keep(names::length(ids.len(), SALES_MAX, path)).is_none() {
         return taken;
     }
-    for (place, id) in ids.iter().enumerate() {
-        let path = item(path, place);
+    for (index, id) in ids.iter().enumerate() {
+        let path = item(path, index);
         let added = check_id(kind, id, &path).and_then(|()| sales.add(kind, id, &path));
         if problems.keep(added).is_some() {
             taken.insert((*id).to_owned());
@@ -181,8 +184,8 @@ fn sold<'a>(
     taken
 }
 
-/// Checks an id or a lookup key. Sellers may choose all of them, so they are compared as texts; only what was put into
-/// the wrong list is told by the prefix that Stripe generates.
+/// Checks an id or a lookup key. The owner of the Stripe account may choose all of them, so any text is accepted, unless
+/// the prefix that Stripe generates shows that it is in the wrong list.
 fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
     let other = match kind {
         "price" if id.starts_with("prod_") => Some("product"),
@@ -196,13 +199,13 @@ fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
     names::text(id, path).map(drop)
 }
 
-/// Adds a price of `PLAN_MAP`. That its plan sells it already is no contradiction.
+/// Adds a price of `PLAN_MAP`. The document may already list it under the same plan.
 fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sales<'a>) -> Checked<()> {
     const PATH: &str = "PLAN_MAP";
     check_id("price", price, PATH)?;
     let known = quote_all(plans.iter().map(|plan| plan.name.as_str()));
     let Some(plan) = plans.iter_mut().find(|plan| plan.name == name) else {
-        let problem = format!("{} is to sell {}, but is no plan", quote(name), quote(price));
+        let problem = format!("{} is assigned to {}, which is not a plan", quote(price), quote(name));
         return Err(ConfigError::new(PATH, problem, format!("defined: {known}")));
     };
     if plan.prices.contains(price) {
@@ -216,24 +219,24 @@ fn add_price<'a>(plans: &mut [Plan], price: &'a str, name: &str, sales: &mut Sal
     Ok(())
 }
 
-/// Checks that no two plans share a name, or a name that Clerk Billing knows them by.
+/// Checks that no two plans share a name or a slug of Clerk Billing.
 fn distinct(plans: &[document::WrittenPlan<'_>], problems: &mut Problems) {
     let mut named = SortedMap::new();
     let mut billed = SortedMap::new();
-    for (place, plan) in plans.iter().enumerate() {
-        if let Some(first) = named.insert(plan.name, place) {
-            let problem = format!("plans[{first}] is called {} too", quote(plan.name));
+    for (index, plan) in plans.iter().enumerate() {
+        if let Some(first) = named.insert(plan.name, index) {
+            let problem = format!("plans[{first}] is also named {}", quote(plan.name));
             problems.add(ConfigError::new(
-                format!("plans[{place}].name"),
+                format!("plans[{index}].name"),
                 problem,
                 "give each plan its own name",
             ));
             continue;
         }
-        for (slug, path) in written_slugs(plan, &item("plans", place)) {
-            // One that stands twice at the same plan has been told already.
-            if let Some(first) = billed.insert(slug, place).filter(|first| *first != place) {
-                let problem = format!("{} is how Clerk Billing names plans[{first}] too", quote(slug));
+        for (slug, path) in written_slugs(plan, &item("plans", index)) {
+            // A duplicate within the same plan is reported when the plan is read.
+            if let Some(first) = billed.insert(slug, index).filter(|first| *first != index) {
+                let problem = format!("{} is also the Clerk Billing slug of plans[{first}]", quote(slug));
                 let cure = "give each plan a `clerk_plan` of its own";
                 problems.add(ConfigError::new(path, problem, cure));
             }
@@ -274,11 +277,11 @@ fn windows(written: &[document::WrittenWindow], path: &str) -> Checked<Limit> {
         return Err(ConfigError::new(path, "has no window", cure));
     }
     let mut windows: Vec<Window> = Vec::new();
-    for (place, window) in written.iter().enumerate() {
-        let path = item(path, place);
+    for (index, window) in written.iter().enumerate() {
+        let path = item(path, index);
         if windows.iter().any(|earlier| earlier.per == window.per) {
             let cure = "one window of each period is enough: keep the smaller maximum";
-            return Err(ConfigError::new(field(&path, "per"), "stands there twice", cure));
+            return Err(ConfigError::new(field(&path, "per"), "appears twice", cure));
         }
         let max = names::between(window.max, 0..=WINDOW_COUNT_MAX, "", &field(&path, "max"))?;
         windows.push(Window { max, per: window.per });

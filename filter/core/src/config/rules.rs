@@ -9,7 +9,7 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
 
-/// The most rules. Each has metrics of its own.
+/// The most rules. Each has its own metrics.
 pub(crate) const RULES_MAX: usize = 200;
 
 /// The most methods of one rule.
@@ -18,37 +18,37 @@ const METHODS_MAX: usize = 16;
 /// The highest cost of one request.
 pub(crate) const COST_MAX: u64 = 1_000_000;
 
-/// What is asked of which requests.
+/// A rule: the requests that it matches, and what they need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// Its name, of which there is only one.
+    /// Its name, which is unique.
     pub(crate) name: String,
     /// The paths that it matches.
     pub(crate) path: PathMatch,
-    /// The methods that it matches, in capitals; empty for any.
+    /// The methods that it matches, in upper case; empty for any.
     pub(crate) methods: Vec<String>,
-    /// The host that it matches, in small letters and without a port.
+    /// The host that it matches, in lower case and without a port.
     pub(crate) host: Option<String>,
-    /// What the caller's plan must be or have.
+    /// The plan or feature that the caller needs.
     pub(crate) require: Option<Requirement>,
-    /// What a request counts against.
+    /// The limit that a request counts against.
     pub(crate) limit: Option<Spend>,
-    /// The plan of callers without a token; without one they are refused.
+    /// The plan of callers without a token; if `None`, they are refused.
     pub(crate) anonymous: Option<Rank>,
 }
 
-/// Paths that a rule matches.
+/// The paths that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathMatch {
-    /// All. A rule that names no path, method or host is there to be named by routes.
+    /// Any path. A rule without path, method, and host is for routes that name it.
     Any,
-    /// This one.
+    /// This path.
     Exact(PathPattern),
-    /// This one, and all that go on with `/`. There is no `/` at its end, so that of `/` is empty.
+    /// This path, and all that continue with `/`. The pattern has no `/` at its end, so that for `/` it is empty.
     Prefix(PathPattern),
 }
 
-/// What a caller's plan must be or have.
+/// The plan or feature that a caller needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// This plan or a higher one.
@@ -57,16 +57,16 @@ pub(crate) enum Requirement {
     Feature(String),
 }
 
-/// What a request counts against. Every plan defines the limit.
+/// The limit that a request counts against, and the request's cost. Every plan defines the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spend {
     /// The limit's name.
     pub(crate) limit: String,
-    /// How much one request counts, at least 1.
+    /// The cost of one request, at least 1.
     pub(crate) cost: u64,
 }
 
-/// Reads the rules. `own_paths` are those that the filters answer themselves.
+/// Reads the rules. `own_paths` are the paths to which the filters themselves respond.
 pub(super) fn rules(
     written: &[WrittenRule<'_>],
     plans: &PlanTable,
@@ -78,15 +78,15 @@ pub(super) fn rules(
     }
     let mut named = SortedMap::new();
     let mut rules = Vec::with_capacity(written.len());
-    for (place, written) in written.iter().enumerate() {
-        let at = item("plan_gate.rules", place);
-        if let Some(first) = named.insert(written.name, place) {
-            let problem = format!("plan_gate.rules[{first}] is called {} too", quote(written.name));
+    for (index, written) in written.iter().enumerate() {
+        let at = item("plan_gate.rules", index);
+        if let Some(first) = named.insert(written.name, index) {
+            let problem = format!("plan_gate.rules[{first}] is also named {}", quote(written.name));
             problems.add(ConfigError::new(field(&at, "name"), problem, "give each rule its own name"));
         }
         rules.push(rule(written, plans, own_paths, &at, problems));
     }
-    every_plan_says_how_much(written, plans, problems);
+    check_plans_define_limits(written, plans, problems);
     rules
 }
 
@@ -116,8 +116,8 @@ fn rule(
 fn path(written: &WrittenRule<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Checked<PathMatch> {
     match (written.path, written.path_prefix) {
         (Some(_), Some(_)) => {
-            let cure = "keep `path` for exactly that path, or `path_prefix` for all below it";
-            Err(ConfigError::new(field(at, "path_prefix"), "stands beside `path`", cure))
+            let cure = "keep `path` to match exactly that path, or `path_prefix` to match all paths below it";
+            Err(ConfigError::new(field(at, "path_prefix"), "cannot be combined with `path`", cure))
         }
         (Some(exact), None) => {
             let at = field(at, "path");
@@ -139,7 +139,7 @@ fn path(written: &WrittenRule<'_>, own_paths: &[OwnPath<'_>], at: &str) -> Check
 fn methods(written: &WrittenRule<'_>, path: &str) -> Checked<Vec<String>> {
     match written.methods.as_deref() {
         None => Ok(Vec::new()),
-        Some([]) => Err(ConfigError::new(path, "names no method", "leave it out to match every method")),
+        Some([]) => Err(ConfigError::new(path, "has no method", "leave it out to match every method")),
         Some(methods) => names::list(methods, METHODS_MAX, path, names::method),
     }
 }
@@ -171,8 +171,8 @@ fn spend(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<Opti
         return match written.cost {
             None => Ok(None),
             Some(_) => {
-                let cure = "name the `limit` that it counts against, or leave `cost` out";
-                Err(ConfigError::new(field(at, "cost"), "there is no limit beside it", cure))
+                let cure = "add the `limit` that it counts against, or leave `cost` out";
+                Err(ConfigError::new(field(at, "cost"), "has no effect without a limit", cure))
             }
         };
     };
@@ -198,7 +198,7 @@ fn anonymous(written: &WrittenRule<'_>, plans: &PlanTable, at: &str) -> Checked<
     }
 }
 
-/// A plan for anonymous callers that the rule then refuses is a contradiction.
+/// Checks that the rule does not refuse the plan that it gives to anonymous callers.
 fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
     let (Some(rank), Some(require)) = (rule.anonymous, &rule.require) else { return Ok(()) };
     let passes = match require {
@@ -212,27 +212,27 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
     Err(ConfigError::new(field(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
 }
 
-/// Checks that every plan defines every limit that a rule uses: a plan that forgets one has no right answer.
-fn every_plan_says_how_much(written: &[WrittenRule<'_>], plans: &PlanTable, problems: &mut Problems) {
+/// Checks that every plan defines every limit that a rule uses: no default would be right for a plan without it.
+fn check_plans_define_limits(written: &[WrittenRule<'_>], plans: &PlanTable, problems: &mut Problems) {
     let mut used = SortedMap::new();
-    for (place, rule) in written.iter().enumerate() {
+    for (index, rule) in written.iter().enumerate() {
         if let Some(limit) = rule.limit {
-            // What no plan defines is the rule's mistake, and has been noted there.
+            // A limit that no plan defines is an error of the rule, and is already recorded there.
             let defined = plans.iter().any(|(_, plan)| plan.limits.contains_key(limit));
             if defined && !used.contains_key(limit) {
-                used.insert(limit, place);
+                used.insert(limit, index);
             }
         }
     }
-    for (place, (_, plan)) in plans.iter().enumerate() {
+    for (index, (_, plan)) in plans.iter().enumerate() {
         for (limit, rule) in used.iter().filter(|(limit, _)| !plan.limits.contains_key(**limit)) {
             let problem = format!(
-                "{} says nothing about {}, which plan_gate.rules[{rule}] counts",
+                "{} does not define {}, which plan_gate.rules[{rule}] counts",
                 quote(&plan.name),
                 quote(limit)
             );
             let cure = format!("add `{limit}: unlimited`, or `{limit}: [{{max: 100, per: month}}]`");
-            problems.add(ConfigError::new(format!("plans[{place}].limits"), problem, cure));
+            problems.add(ConfigError::new(format!("plans[{index}].limits"), problem, cure));
         }
     }
 }

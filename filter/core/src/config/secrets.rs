@@ -1,4 +1,4 @@
-//! Secrets and other values from the VM's environment. No error repeats one.
+//! Secrets and other values from the VM's environment. No error repeats a value.
 
 use super::Environment;
 use super::document::FromEnvironment;
@@ -11,23 +11,23 @@ const VALUES_MAX: usize = 8;
 /// The longest value of a variable, in bytes.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
-/// What every signing secret of Stripe begins with (<https://docs.stripe.com/webhooks/signature>).
+/// The prefix of Stripe's signing secrets (<https://docs.stripe.com/webhooks/signature>).
 const SIGNING_PREFIX: &str = "whsec_";
 
-/// Where secrets are read from, if at all.
+/// The source of secrets.
 #[derive(Clone, Copy)]
 #[allow(missing_debug_implementations, reason = "it holds a function")]
 pub enum Secrets<'a> {
-    /// From this environment: its filter is being started.
+    /// This environment, for a filter that starts.
     From(Environment<'a>),
-    /// From this environment, but not what the document requires: no event is verified.
+    /// This environment, but without the variables that the document requires: no event is verified.
     ApiKeys(Environment<'a>),
-    /// From nowhere: the section is only checked, and everything reads as absent.
-    Unread,
+    /// No source: the section is only checked, and every secret counts as absent.
+    NotRead,
 }
 
 impl Secrets<'_> {
-    /// A variable's value without blanks around it; nothing if it is not set.
+    /// Returns a variable's value without surrounding whitespace, or `None` if it is not set.
     fn optional(self, variable: &str, path: &str) -> Checked<Option<String>> {
         let (Secrets::From(environment) | Secrets::ApiKeys(environment)) = self else { return Ok(None) };
         let Some(value) = environment(variable) else { return Ok(None) };
@@ -35,8 +35,8 @@ impl Secrets<'_> {
             ConfigError::new(path, format!("the environment variable {variable} {problem}"), cure)
         };
         match value.trim() {
-            "" => Err(flaw("is set but blank", "give it a value, or do not hand it over")),
-            value if value.len() > VALUE_BYTES_MAX => Err(flaw("is too long", "65536 bytes are the most")),
+            "" => Err(flaw("is set but blank", "give it a value, or do not pass it to the filter")),
+            value if value.len() > VALUE_BYTES_MAX => Err(flaw("is too long", "use at most 65536 bytes")),
             value if value.split(',').any(is_quoted) => Err(flaw(
                 "holds quotes around a value",
                 "remove them: the environment keeps quotes as part of the value",
@@ -45,7 +45,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// The value of a variable that the document names; empty where nothing is read.
+    /// Returns the value of a variable that the document names; empty if secrets are not read.
     fn required(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<String> {
         let variable = entry.env;
         let named = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
@@ -53,8 +53,9 @@ impl Secrets<'_> {
             && variable.len() <= 128;
         let path = field(path, "env");
         if !named {
-            // Not repeated: it may be the secret itself, put in the wrong place.
-            let cure = "name a variable in capitals, digits and `_`, never the value itself";
+            // Not repeated in the error: it may be the secret itself, written here by mistake.
+            let cure =
+                "write the name of a variable (upper-case letters, digits, and `_`), never the value itself";
             return Err(ConfigError::new(path, "is not the name of an environment variable", cure));
         }
         let Secrets::From(_) = self else { return Ok(String::new()) };
@@ -71,7 +72,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// The signing secrets, separated by commas. None where nothing is read, else at least one.
+    /// Returns the signing secrets, which are separated by commas: at least one, or none if secrets are not read.
     pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         let value = self.required(entry, path)?;
         if !matches!(self, Secrets::From(_)) {
@@ -81,20 +82,18 @@ impl Secrets<'_> {
             ConfigError::new(field(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         let mut secrets = Vec::new();
-        for (place, text) in (1_u32..).zip(value.split(',')) {
+        for (position, text) in (1_u32..).zip(value.split(',')) {
             let secret = Secret::new(text).map_err(|_| {
-                flaw(
-                    format!("holds a blank secret in place {place}"),
-                    "remove the comma that has nothing beside it",
-                )
+                flaw(format!("holds a blank secret at position {position}"), "remove the extra comma")
             })?;
             if !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {
-                let problem = format!("holds a blank or a character that no secret has in place {place}");
+                let problem =
+                    format!("holds a blank or a character that no secret has at position {position}");
                 return Err(flaw(problem, "copy the secret again; separate several by commas"));
             }
             if secret.expose().strip_prefix(SIGNING_PREFIX).is_none_or(str::is_empty) {
-                let problem = format!("holds something else than a signing secret in place {place}");
-                return Err(flaw(problem, "take the endpoint's signing secret, which begins with whsec_"));
+                let problem = format!("holds no signing secret at position {position}");
+                return Err(flaw(problem, "use the endpoint's signing secret, which starts with whsec_"));
             }
             secrets.push(secret);
         }
@@ -104,8 +103,8 @@ impl Secrets<'_> {
         Ok(secrets)
     }
 
-    /// The API key in the first of these variables that is set; nothing if none is, because then something else on
-    /// the way to the API adds it.
+    /// Returns the API key in the first of these variables that is set, or `None` if none is: then a proxy between
+    /// Envoy and the API adds it.
     pub(super) fn api_key(self, variables: &[&str]) -> Checked<Option<Secret>> {
         let mut found: Option<(&str, Secret)> = None;
         for variable in variables {
@@ -116,12 +115,12 @@ impl Secrets<'_> {
                 return Err(flaw("holds a blank or a character that no key has", "copy the key again"));
             }
             if value.starts_with("pk_") || value.starts_with("whsec_") {
-                return Err(flaw("is no secret API key", "take the one that begins with sk_ or rk_"));
+                return Err(flaw("is not a secret API key", "use the one that starts with sk_ or rk_"));
             }
             match &found {
                 Some((other, first)) if first.expose() != value => {
                     let problem = format!("differs from {other}, and either could be meant");
-                    return Err(flaw(&problem, "hand over only one of the two"));
+                    return Err(flaw(&problem, "set only one of the two"));
                 }
                 Some(_) => {}
                 None => found = Some((variable, secret)),
@@ -130,8 +129,8 @@ impl Secrets<'_> {
         Ok(found.map(|(_, secret)| secret))
     }
 
-    /// Public keys in PEM. Header lines and line breaks may be missing or escaped; several stand one after the
-    /// other, those without header lines separated by commas or blank lines.
+    /// Returns public keys in PEM. Header lines may be missing, and line breaks may be missing or escaped. Several keys
+    /// follow one another; those without header lines are separated by commas or blank lines.
     pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<String>> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
@@ -140,7 +139,7 @@ impl Secrets<'_> {
         if value.contains("PRIVATE KEY") {
             return Err(flaw(
                 "holds a private key",
-                "take the public key, and make a new pair: this one has leaked",
+                "use the public key, and generate a new pair: this one has leaked",
             ));
         }
         let keys = pem_blocks(&value);
@@ -148,24 +147,24 @@ impl Secrets<'_> {
         {
             return Err(flaw(
                 "holds no public key",
-                "take the PEM public key (JWKS public key) of the Clerk instance",
+                "use the PEM public key (JWKS public key) of the Clerk instance",
             ));
         }
         if keys.len() > VALUES_MAX {
             return Err(flaw("holds too many keys", "there may be at most 8"));
         }
         if keys.is_empty() && matches!(self, Secrets::From(_)) {
-            return Err(flaw("holds no key", "take the PEM public key of the Clerk instance"));
+            return Err(flaw("holds no key", "use the PEM public key of the Clerk instance"));
         }
         Ok(keys)
     }
 
-    /// The pairs `price=plan` of `PLAN_MAP`; none if it is not set.
+    /// Returns the pairs `price=plan` of `PLAN_MAP`; none if it is not set.
     pub(super) fn plan_map(self) -> Checked<Vec<(String, String)>> {
         const VARIABLE: &str = "PLAN_MAP";
         let Some(value) = self.optional(VARIABLE, VARIABLE)? else { return Ok(Vec::new()) };
         let pair = |entry: &str| {
-            // Sellers choose the ids of prices, plans' names have no `=`.
+            // Split at the last `=`: a plan's name contains none, but a price id may be any text.
             let (price, plan) = entry.rsplit_once('=').ok_or_else(|| {
                 let problem = format!("the entry {} has no `=`", quote(entry));
                 ConfigError::new(VARIABLE, problem, "write it like `price_123=pro,price_456=team`")
@@ -176,19 +175,19 @@ impl Secrets<'_> {
     }
 }
 
-/// Whether there are quotes around a value: of an `.env` file that was read as it is, or of a word processor.
+/// Returns whether there are quotes around a value, as from an `.env` file that is not parsed, or a word processor.
 fn is_quoted(value: &str) -> bool {
     const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '‘', '’', '«', '»'];
     let value = value.trim();
     value.starts_with(QUOTES) || value.ends_with(QUOTES)
 }
 
-/// Cuts a text into its keys: at commas and, outside of header lines, at blank lines.
+/// Splits a text into keys: at commas and, outside of header lines, at blank lines.
 fn pem_blocks(text: &str) -> Vec<String> {
     const BEGIN: &str = "-----BEGIN";
     let mut keys = Vec::new();
     for piece in text.split(',') {
-        let (bare, blocks) = match piece.find(BEGIN).and_then(|place| piece.split_at_checked(place)) {
+        let (bare, blocks) = match piece.find(BEGIN).and_then(|index| piece.split_at_checked(index)) {
             Some((bare, blocks)) => (bare, blocks),
             None => (piece, ""),
         };

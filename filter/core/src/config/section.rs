@@ -1,4 +1,5 @@
-//! What a filter's section of the document is: how it is written, what it becomes, and what it may know of the others.
+//! The interface of a filter's section: its form in the document, its checked form, and what it may read of the
+//! other sections.
 
 use super::error::Problems;
 use super::example::Example;
@@ -10,19 +11,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
-/// A filter's section, checked. The list of them is [`super::sections`].
+/// The checked settings of a filter's section. [`super::sections`] lists the sections.
 pub trait Section: Named + Sized + fmt::Debug + 'static {
-    /// The section as it is written.
+    /// The section as written in the document.
     type Written<'a>: Deserialize<'a>;
 
-    /// The fields that hold an exact path which the filter answers itself. The gate asks for no token there.
+    /// The fields that hold a path to which the filter itself responds. The gate requires no token there.
     const OWN_PATHS: &'static [&'static str];
 
-    /// Examples of the section and its fields: the cure where one is missing or malformed.
+    /// Examples of the section and its fields, which errors show where one is missing or malformed.
     const EXAMPLES: &'static [Example];
 
-    /// Checks what is written, and adds what is wrong to `problems`. Returns `None` if it cannot be checked, because the
-    /// plans that it refers to are wrong themselves.
+    /// Checks the written section, and adds its errors to `problems`. Returns `None` if the section cannot be checked
+    /// because the plans that it refers to have errors themselves.
     fn read(
         written: &Self::Written<'_>,
         facts: &Facts<'_>,
@@ -31,29 +32,29 @@ pub trait Section: Named + Sized + fmt::Debug + 'static {
     ) -> Option<Self>;
 }
 
-/// A section's name, which the list gives it.
+/// A section's name, which [`super::sections`] defines.
 pub trait Named {
-    /// The field of the document, and the name of the filter.
+    /// The field of the document, which is also the name of the filter.
     const NAME: &'static str;
 }
 
-/// What the document says that any section may depend on. Texts of a section are as they are written: that section
-/// checks them, and whatever is no text is not there.
+/// The values of the document that any section may depend on. Strings from other sections are not checked here, only
+/// by their own section; a value that is not a string counts as absent.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// The plans, and what is knowingly no plan; `None` if they are wrong.
+    /// The plans, and the prices and products that are deliberately not plans; `None` if they have errors.
     pub(crate) plans: Option<(PlanTable, NotPlans)>,
-    /// The paths that the filters answer themselves.
+    /// The paths to which the filters themselves respond.
     pub(crate) own_paths: Vec<OwnPath<'a>>,
     /// The key of the plan in `public_metadata`.
     pub(crate) plan_key: &'a str,
-    /// Who issues session tokens; empty if no section says so.
+    /// The issuer of session tokens; empty if no section has it.
     pub(crate) issuer: &'a str,
-    /// The host of Clerk's Backend API, as the first section says that calls it.
+    /// The host of Clerk's Backend API, from the first section that calls it.
     pub(crate) clerk_authority: &'a str,
 }
 
-/// A path that a filter answers itself.
+/// A path to which a filter itself responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwnPath<'a> {
     /// The name of the filter's section.
@@ -65,14 +66,14 @@ pub(crate) struct OwnPath<'a> {
 }
 
 impl fmt::Display for OwnPath<'_> {
-    /// Writes where in the document the path stands.
+    /// Writes the location of the path in the document.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.section, self.field)
     }
 }
 
 impl<'a> Facts<'a> {
-    /// Reads the facts that stand in sections, of which the paths are known. The plans are not among them.
+    /// Reads the facts from the sections, except the plans.
     pub(super) fn new(document: &'a Value, own_paths: Vec<OwnPath<'a>>) -> Self {
         Facts {
             plans: None,
@@ -85,18 +86,18 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Returns whether a section's filter answers a path itself.
+    /// Returns whether the filter of section `S` itself responds to a path.
     pub(super) fn has_own_path<S: Named>(&self) -> bool {
         self.own_paths.iter().any(|own| own.section == S::NAME)
     }
 
-    /// Returns the paths that the filters of other sections answer themselves.
+    /// Returns the paths to which the filters of other sections respond.
     pub(super) fn paths_of_others<S: Named>(&self) -> Vec<String> {
         self.own_paths.iter().filter(|own| own.section != S::NAME).map(|own| own.path.to_owned()).collect()
     }
 }
 
-/// Adds the paths that a section's filter answers itself.
+/// Adds the paths to which the filter of section `S` itself responds.
 pub(super) fn add_own_paths<'a, S: Section>(document: &'a Value, paths: &mut Vec<OwnPath<'a>>) {
     let path = |field: &&'static str| {
         let path = text(document, &[S::NAME, field])?;
@@ -105,7 +106,7 @@ pub(super) fn add_own_paths<'a, S: Section>(document: &'a Value, paths: &mut Vec
     paths.extend(S::OWN_PATHS.iter().filter_map(path));
 }
 
-/// A text in a section.
+/// Returns the string at a path of field names.
 fn text<'a>(document: &'a Value, path: &[&str]) -> Option<&'a str> {
     path.iter().try_fold(document, |value, field| value.get(field))?.as_str()
 }

@@ -1,21 +1,21 @@
-//! The list of sections: one for each filter. A new one is a line here, and an implementation of [`Section`].
+//! The list of sections, one for each filter. A new section needs a line here and an implementation of [`Section`].
 //!
-//! From the list follow the document's fields, its JSON Schema, what [`super::check`] looks at, and the paths at which the
-//! gate asks for no token.
+//! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks, and the
+//! paths where the gate requires no token.
 
 use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
-use super::gate::Gate;
+use super::gate::PlanGateSettings;
 use super::secrets::Secrets;
 use super::section::{Facts, Named, OwnPath, Section, add_own_paths};
-use super::webhook::Webhook;
+use super::webhook::StripeWebhookSettings;
 use super::{Environment, encoding, read, typed};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_json::Value;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Defines what follows from the list.
+/// Defines the document and the functions that depend on the list.
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $section:ty,)*) => {
         /// Tollgate's configuration: the same document for all of its filters.
@@ -23,19 +23,19 @@ macro_rules! sections {
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields, bound = "'de: 'a")]
         pub struct Document<'a> {
-            /// Keeps the shared data of gateways in one Envoy process apart. Without it, it is derived from the issuer and
-            /// the Clerk authority.
+            /// Separates the shared data of several gateways in one Envoy process. If left out, it is derived from the
+            /// issuer and the Clerk authority.
             pub namespace: Option<&'a str>,
-            /// The plans that are sold, lowest first: the order is the rank, and the first is the default plan.
+            /// The plans, lowest first: the order is the rank, and the first is the default plan.
             pub plans: Vec<WrittenPlan<'a>>,
-            /// What Stripe sells that is knowingly no plan, such as add-ons.
+            /// Prices and products in Stripe that are deliberately not plans, such as add-ons.
             #[serde(default)]
             pub not_plans: WrittenNotPlans<'a>,
-            $($(#[$doc])* $name: Option<Unread<$section>>,)*
+            $($(#[$doc])* $name: Option<SectionPresence<$section>>,)*
         }
 
         impl Document<'_> {
-            /// Returns whether any section is there.
+            /// Returns whether the document has any section.
             pub(super) fn has_section(&self) -> bool {
                 $(self.$name.is_some())||*
             }
@@ -48,19 +48,19 @@ macro_rules! sections {
             const NAME: &'static str = stringify!($name);
         })*
 
-        /// Returns the paths that the filters answer themselves.
+        /// Returns the paths to which the filters themselves respond.
         pub(super) fn own_paths(document: &Value) -> Vec<OwnPath<'_>> {
             let mut paths = Vec::new();
             $(add_own_paths::<$section>(document, &mut paths);)*
             paths
         }
 
-        /// Checks every section that is there.
+        /// Checks every section that the document has.
         pub(super) fn check(document: &Value, facts: &Facts<'_>, problems: &mut Problems) {
-            $(section::<$section>(document, facts, Secrets::Unread, problems);)*
+            $(section::<$section>(document, facts, Secrets::NotRead, problems);)*
         }
 
-        /// Reads the configuration of every filter whose section is there, each as its filter does.
+        /// Reads the configuration of every filter whose section the document has, each as the filter itself does.
         pub fn read_each(
             document: &[u8],
             environment: Environment<'_>,
@@ -78,12 +78,12 @@ macro_rules! sections {
 
 sections! {
     /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
-    stripe_webhook: Webhook,
+    stripe_webhook: StripeWebhookSettings,
     /// The filter that turns the plan in a session token into enforced limits.
-    plan_gate: Gate,
+    plan_gate: PlanGateSettings,
 }
 
-/// Reads one section; `None` if it is not there, or cannot be read.
+/// Reads one section; returns `None` if it is absent or cannot be read.
 pub(super) fn section<S: Section>(
     document: &Value,
     facts: &Facts<'_>,
@@ -94,19 +94,20 @@ pub(super) fn section<S: Section>(
     S::read(&problems.keep(written)?, facts, secrets, problems)
 }
 
-/// A section that is read by itself, so that a filter's module has no code for the sections of others.
+/// A section whose content is ignored here: its own filter reads it, so that no module has code for the sections of
+/// other filters.
 #[derive(Debug)]
-struct Unread<S>(PhantomData<S>);
+struct SectionPresence<S>(PhantomData<S>);
 
-impl<'de, S> Deserialize<'de> for Unread<S> {
+impl<'de, S> Deserialize<'de> for SectionPresence<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Unread(PhantomData))
+        IgnoredAny::deserialize(deserializer).map(|_| SectionPresence(PhantomData))
     }
 }
 
-/// The schema of the section as it is written.
+/// The schema of the section as written.
 #[cfg(feature = "schema")]
-impl<S: Section> schemars::JsonSchema for Unread<S>
+impl<S: Section> schemars::JsonSchema for SectionPresence<S>
 where
     S::Written<'static>: schemars::JsonSchema,
 {

@@ -1,37 +1,37 @@
-//! The protobuf bytes of a `google.protobuf.Struct`, as Envoy hands it over, read as a JSON value.
+//! Reads the protobuf bytes of a `google.protobuf.Struct`, which Envoy passes to the filter, as a JSON value.
 //!
-//! Bounded in depth and size, and stricter than protobuf: what Envoy never writes is refused.
+//! Bounded in depth and size, and stricter than protobuf: encodings that Envoy never writes are refused.
 //! Format: <https://protobuf.dev/programming-guides/encoding/>, `google/protobuf/struct.proto`.
 
 use crate::protobuf::{Payload, Reader, WireError};
 use serde_json::{Map, Number, Value};
 
-/// How deep mappings and lists may nest. The deepest place of a document is nine below its root.
+/// The deepest nesting of mappings and lists. The deepest field of the document is nine levels below its root.
 const DEPTH_MAX: usize = 32;
 
-/// How many values there may be, at all levels together.
+/// The most values, at all levels together.
 const VALUES_MAX: usize = 100_000;
 
-/// Why bytes are no `Struct`.
+/// Why bytes are not a valid `Struct`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StructError {
     /// A length or a number goes beyond the end.
     #[error("it ends too early")]
     Truncated,
-    /// A field that `struct.proto` does not have, in another form, or a second time.
-    #[error("it has a field that google.protobuf.Struct has not")]
+    /// A field that `struct.proto` does not have, of another wire type, or a duplicate.
+    #[error("it has a field that google.protobuf.Struct does not have")]
     Field,
     /// A key or a text is not UTF-8.
     #[error("it holds a text that is not UTF-8")]
     Text,
-    /// Not a number, or infinite.
+    /// A number that is NaN or infinite.
     #[error("it holds a number that is not finite")]
     Number,
-    /// A key without a value, or a value of no kind.
+    /// A key without a value, or a value without a kind.
     #[error("it holds a key without a value")]
     NoValue,
-    /// A key stands twice in one mapping.
-    #[error("it holds a key twice")]
+    /// A duplicate key in a mapping.
+    #[error("it has a duplicate key")]
     Duplicate,
     /// Deeper than [`DEPTH_MAX`].
     #[error("it is nested more than {DEPTH_MAX} deep")]
@@ -53,13 +53,13 @@ impl From<WireError> for StructError {
 /// Reads the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
-/// [`StructError`] says why they are none.
+/// [`StructError`] if they are not one that Envoy writes.
 pub(super) fn decode(bytes: &[u8]) -> Result<Value, StructError> {
     Decoder { values_left: VALUES_MAX }.mapping(bytes, DEPTH_MAX)
 }
 
-/// A double as a JSON number: a whole one that is exact becomes an integer, so that `5` means the same in either
-/// encoding. Nothing if it is not finite.
+/// Returns a double as a JSON number, or `None` if it is not finite. An exact whole number becomes an integer, so that
+/// `5` means the same in both encodings.
 pub(super) fn number(double: f64) -> Option<Value> {
     /// 2^53: beyond it a double no longer holds every integer.
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -75,7 +75,7 @@ struct Decoder {
 }
 
 impl Decoder {
-    /// `Struct`: entries in field 1, each a key in field 1 and a value in field 2.
+    /// Reads a `Struct`: entries in field 1, each a key in field 1 and a value in field 2.
     fn mapping(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         let mut map = Map::new();
         let mut reader = Reader::new(bytes);
@@ -99,11 +99,11 @@ impl Decoder {
                 _ => return Err(StructError::Field),
             }
         }
-        // A map entry's absent key is the empty one.
+        // In a map entry, an absent key means the empty key.
         Ok((key.unwrap_or_default(), value.ok_or(StructError::NoValue)?))
     }
 
-    /// `Value`: exactly one of null (1), number (2), string (3), bool (4), struct (5), list (6).
+    /// Reads a `Value`: exactly one of null (1), number (2), string (3), bool (4), struct (5), list (6).
     fn value(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         self.values_left = self.values_left.checked_sub(1).ok_or(StructError::Size)?;
         let depth_left = depth_left.checked_sub(1).ok_or(StructError::Depth)?;
@@ -123,7 +123,7 @@ impl Decoder {
         }
     }
 
-    /// `ListValue`: values in field 1.
+    /// Reads a `ListValue`: values in field 1.
     fn list(&mut self, bytes: &[u8], depth_left: usize) -> Result<Value, StructError> {
         let mut list = Vec::new();
         let mut reader = Reader::new(bytes);
@@ -159,7 +159,7 @@ pub(super) mod tests {
         out.extend_from_slice(bytes);
     }
 
-    /// A JSON object as the bytes of a `Struct`, entries in the given order or in reverse.
+    /// Encodes a JSON object as a `Struct`, with the entries in the given order or in reverse.
     pub(in crate::config) fn encode(object: &Map<String, Value>, reverse: bool) -> Vec<u8> {
         let mut entries: Vec<_> = object.iter().collect();
         if reverse {
@@ -224,7 +224,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_encoded_reads_back_in_any_order(
+        fn every_encoded_object_reads_back_in_any_order(
             object in prop::collection::btree_map(".{0,6}", any_json(), 0..6),
             reverse: bool,
         ) {
@@ -239,18 +239,18 @@ pub(super) mod tests {
 
         #[test]
         fn damaged_bytes_are_read_or_refused(
-            value in any_json(), place: prop::sample::Index, byte: u8, cut: prop::sample::Index,
+            value in any_json(), index: prop::sample::Index, byte: u8, cut: prop::sample::Index,
         ) {
             let mut bytes = encode(&Map::from_iter([("key".to_owned(), value)]), false);
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
+            let index = index.index(bytes.len());
+            bytes[index] = byte;
             bytes.truncate(cut.index(bytes.len()) + 1);
             let _ = decode(&bytes);
         }
     }
 
     #[test]
-    fn what_envoy_never_writes_is_refused() {
+    fn encodings_that_envoy_never_writes_are_refused() {
         let cases: [(&str, &[u8], StructError); 13] = [
             ("a length beyond the end", b"\x0a\x05\x0a", StructError::Truncated),
             ("a length of 2^63", b"\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", StructError::Truncated),

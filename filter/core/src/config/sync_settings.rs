@@ -1,23 +1,23 @@
-//! What bringing Clerk in line with Stripe needs to know, whichever section says it.
+//! The settings of a sync of Clerk with Stripe.
 
 use super::document::webhook::{SubjectKeys, UnmappedPrice};
 use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
 
-/// What a sync needs to know. A section of the document yields it.
+/// The settings of a sync, from a section of the document.
 #[derive(Clone, Debug)]
 pub struct SyncSettings {
-    /// What a subscription grants whose payment failed.
+    /// What a subscription with a failed payment grants.
     pub(crate) past_due: PastDue,
-    /// What happens when an active subscription sells no known plan.
+    /// How an active subscription with no known plan is handled.
     pub(crate) unmapped_price: UnmappedPrice,
-    /// The metadata keys that say whose a subscription is; no key is of both kinds.
+    /// The metadata keys that name the subject of a subscription; no key is in both lists.
     pub(crate) subject_keys: SubjectKeys,
-    /// Whether a checkout session's `client_reference_id` may say whose it is.
+    /// Whether the `client_reference_id` of a Checkout Session may name the subject.
     pub(crate) client_reference_id: bool,
-    /// Stripe's API. Its base path does not hold `/v1`.
+    /// Stripe's API. Its base path does not contain `/v1`.
     pub stripe: Upstream,
-    /// Clerk's Backend API. Its base path holds `/v1`.
+    /// Clerk's Backend API. Its base path contains `/v1`.
     pub clerk: Upstream,
     /// The key of the plan in `public_metadata`.
     pub plan_key: String,

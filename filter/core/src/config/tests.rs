@@ -1,4 +1,4 @@
-//! The document as a user writes it, in both encodings, with everything and with as little as possible.
+//! Tests of reading the document, in both encodings, with every field and with only the required ones.
 
 use super::struct_value::tests::encode;
 use super::*;
@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The document with every field, as the documentation shows it.
+/// Returns a document with every field, as the documentation shows it.
 pub(super) fn whole() -> Value {
     json!({
         "plans": [
@@ -86,7 +86,7 @@ fn whole_gate() -> Value {
     })
 }
 
-/// The document with nothing that may be left out.
+/// Returns a document with only the required fields.
 fn smallest() -> Value {
     json!({
         "plans": [{"name": "free"}],
@@ -104,7 +104,7 @@ fn smallest() -> Value {
     })
 }
 
-/// An environment in which both filters start.
+/// Looks up a variable of an environment in which both filters start.
 pub(super) fn environment(variable: &str) -> Option<String> {
     let value = match variable {
         "STRIPE_WEBHOOK_SECRET" => "whsec_1,whsec_2",
@@ -120,11 +120,24 @@ fn text(document: &Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
+/// Returns the debug output of a filter's configuration, which has every setting.
+fn printed<S: Section>(document: &[u8]) -> String {
+    format!("{:?}", read::<S>(document, &environment).unwrap())
+}
+
+fn gate_section(document: &Value) -> PlanGateSettings {
+    read::<PlanGateSettings>(&text(document), &environment).unwrap().section
+}
+
+fn webhook_section(document: &Value) -> StripeWebhookSettings {
+    read::<StripeWebhookSettings>(&text(document), &environment).unwrap().section
+}
+
 fn exposed(secret: Option<&Secret>) -> Option<&str> {
     secret.map(Secret::expose)
 }
 
-/// The document with the value at that JSON pointer replaced or, in an object, added.
+/// Returns the document with the value at that JSON pointer replaced or, in an object, added.
 pub(super) fn with(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{parent}"));
@@ -136,7 +149,7 @@ pub(super) fn with(mut document: Value, pointer: &str, value: Value) -> Value {
     document
 }
 
-/// The document without the field at that JSON pointer.
+/// Returns the document without the field at that JSON pointer.
 pub(super) fn without(mut document: Value, pointer: &str) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     document.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
@@ -145,13 +158,13 @@ pub(super) fn without(mut document: Value, pointer: &str) -> Value {
 
 #[test]
 fn both_encodings_mean_the_same() {
-    let counts = |max: Value| with(whole(), "/plans/1/limits/asks/0/max", max);
+    let with_max = |max: Value| with(whole(), "/plans/1/limits/asks/0/max", max);
     let cases = [
         ("every field", whole(), whole()),
-        ("as little as possible", smallest(), smallest()),
+        ("only the required fields", smallest(), smallest()),
         // Envoy writes integers beyond 32 bits as strings.
-        ("3e9", counts(json!(3_000_000_000_u64)), counts(json!("3000000000"))),
-        ("an integer with a fraction of 0", counts(json!(100.0)), counts(json!(100))),
+        ("3e9", with_max(json!(3_000_000_000_u64)), with_max(json!("3000000000"))),
+        ("an integer with a fraction of 0", with_max(json!(100.0)), with_max(json!(100))),
         (
             "`off`, which Envoy reads as false",
             with(whole(), "/plan_gate/cors", json!("off")),
@@ -161,17 +174,19 @@ fn both_encodings_mean_the_same() {
     for (why, as_text, as_struct) in cases {
         for reverse in [false, true] {
             let bytes = encode(as_struct.as_object().unwrap(), reverse);
-            let (a, b) =
-                (read::<Webhook>(&text(&as_text), &environment), read::<Webhook>(&bytes, &environment));
-            assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
-            let (a, b) = (read::<Gate>(&text(&as_text), &environment), read::<Gate>(&bytes, &environment));
-            assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()), "{why}");
+            let text = text(&as_text);
+            assert_eq!(
+                printed::<StripeWebhookSettings>(&text),
+                printed::<StripeWebhookSettings>(&bytes),
+                "{why}"
+            );
+            assert_eq!(printed::<PlanGateSettings>(&text), printed::<PlanGateSettings>(&bytes), "{why}");
         }
     }
 }
 
 #[test]
-fn what_is_left_out_is_as_documented() {
+fn the_defaults_are_as_documented() {
     let optional = ["usage_path", "upgrade_url", "confirm", "rules"];
     let mut written = whole();
     for field in optional {
@@ -179,20 +194,18 @@ fn what_is_left_out_is_as_documented() {
     }
     written = without(written, "/stripe_webhook/livemode");
     let written = with(without(written, "/not_plans"), "/plans", json!([{"name": "free"}]));
-    let (a, b) =
-        (read::<Webhook>(&text(&written), &environment), read::<Webhook>(&text(&smallest()), &environment));
-    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
-    let (a, b) =
-        (read::<Gate>(&text(&written), &environment), read::<Gate>(&text(&smallest()), &environment));
-    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
+    assert_eq!(
+        printed::<StripeWebhookSettings>(&text(&written)),
+        printed::<StripeWebhookSettings>(&text(&smallest()))
+    );
+    assert_eq!(printed::<PlanGateSettings>(&text(&written)), printed::<PlanGateSettings>(&text(&smallest())));
     let written = with(whole(), "/plan_gate/confirm", json!({"cluster": "clerk_api"}));
-    let (a, b) = (read::<Gate>(&text(&written), &environment), read::<Gate>(&text(&whole()), &environment));
-    assert_eq!(format!("{:?}", a.unwrap()), format!("{:?}", b.unwrap()));
+    assert_eq!(printed::<PlanGateSettings>(&text(&written)), printed::<PlanGateSettings>(&text(&whole())));
 }
 
 #[test]
 fn the_webhook_section_is_read_as_written() {
-    let configuration = read::<Webhook>(&text(&whole()), &environment).unwrap();
+    let configuration = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap();
     let section = configuration.section;
     assert_eq!(section.path, "/webhooks/stripe");
     assert_eq!(section.mode, Mode::Respond);
@@ -228,7 +241,7 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
         }
         other => environment(other),
     };
-    let plans = read::<Webhook>(&text(&whole()), &environment).unwrap().plans;
+    let plans = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap().plans;
     let pro = plans.get(plans.rank_of("pro").unwrap());
     assert_eq!(pro.prices.iter().collect::<Vec<_>>(), ["a=b", "plan_Fx12ab", "price_123", "price_9"]);
     assert_eq!(pro.lookup_keys.iter().collect::<Vec<_>>(), ["pro_monthly"]);
@@ -240,12 +253,12 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
     assert!(enterprise.clerk_slugs.iter().eq(["enterprise_org"]));
     assert_eq!(enterprise.limits.get("asks"), Some(&Limit::Unlimited));
     assert_eq!(plans.get(plans.default_rank()).name, "free");
-    assert_eq!(read::<Gate>(&text(&whole()), &environment).unwrap().plans, plans);
+    assert_eq!(read::<PlanGateSettings>(&text(&whole()), &environment).unwrap().plans, plans);
 }
 
 #[test]
 fn the_gate_section_is_read_as_written() {
-    let configuration = read::<Gate>(&text(&whole()), &environment).unwrap();
+    let configuration = read::<PlanGateSettings>(&text(&whole()), &environment).unwrap();
     let (plans, section) = (configuration.plans, configuration.section);
     assert_eq!(section.issuer, "https://clerk.example.com");
     assert!(matches!(&section.keys, KeySource::Pem(keys) if keys == &["QUJD"]));
@@ -300,10 +313,10 @@ fn the_other_forms_of_each_field_are_read() {
     let mut document = with(whole(), "/stripe_webhook/past_due", json!("revoke"));
     document = with(document, "/stripe_webhook/plan_key", json!("tier"));
     document = with(document, "/stripe_webhook/stripe/base_path", json!("/"));
-    let section = read::<Webhook>(&text(&document), &environment).unwrap().section;
+    let section = webhook_section(&document);
     assert_eq!((section.sync.past_due, section.sync.stripe.base_path.as_str()), (PastDue::Revoke, ""));
     let keep = with(document.clone(), "/stripe_webhook/past_due", json!("keep"));
-    assert_eq!(read::<Webhook>(&text(&keep), &environment).unwrap().section.sync.past_due, PastDue::Keep);
+    assert_eq!(webhook_section(&keep).sync.past_due, PastDue::Keep);
 
     document = without(document, "/plan_gate/plan_claims");
     let ratelimit = json!({"ratelimit": {"cluster": "ratelimit"}});
@@ -314,7 +327,7 @@ fn the_other_forms_of_each_field_are_read() {
         {"name": "exact", "path": "/x/", "require": {"feature": "priority_support"}, "limit": "asks", "cost": 2},
     ]);
     document = with(document, "/plan_gate/rules", rules);
-    let section = read::<Gate>(&text(&document), &environment).unwrap().section;
+    let section = gate_section(&document);
     assert_eq!(
         section.plan_claims.user[4],
         ClaimSource::Path(vec!["tier".to_owned()]),
@@ -337,9 +350,9 @@ fn the_other_forms_of_each_field_are_read() {
 }
 
 #[test]
-fn claims_of_clerk_billing_stand_beside_paths() {
+fn plan_claims_can_mix_clerk_billing_and_paths() {
     let document = with(whole(), "/plan_gate/plan_claims/user", json!(["clerk_billing", "plan"]));
-    let section = read::<Gate>(&text(&document), &environment).unwrap().section;
+    let section = gate_section(&document);
     let plan = ClaimSource::Path(vec!["plan".to_owned()]);
     assert_eq!(section.plan_claims.user, [ClaimSource::ClerkBilling, plan]);
 }
@@ -363,7 +376,7 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
             "/.well-known/jwks.json",
         ),
         (
-            "a path of one's own",
+            "a configured path",
             "https://app.example.com/__clerk",
             json!({"path": "/.well-known/jwks.json"}),
             "/.well-known/jwks.json",
@@ -373,31 +386,28 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
         jwks["cluster"] = json!("clerk_frontend");
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         let document = with(document, "/plan_gate/issuer", json!(issuer));
-        let KeySource::Jwks { path, .. } = read::<Gate>(&text(&document), &environment).unwrap().section.keys
-        else {
-            panic!("asked for jwks")
-        };
+        let KeySource::Jwks { path, .. } = gate_section(&document).keys else { panic!("asked for jwks") };
         assert_eq!(path, want, "{why}");
     }
 }
 
 #[test]
-fn clerk_billing_may_know_a_plan_by_several_slugs() {
+fn a_plan_can_have_several_slugs_of_clerk_billing() {
     let document = with(whole(), "/plans/2/clerk_plan", json!(["enterprise_user", "enterprise_org"]));
-    let plans = read::<Gate>(&text(&document), &environment).unwrap().plans;
+    let plans = read::<PlanGateSettings>(&text(&document), &environment).unwrap().plans;
     let enterprise = plans.rank_of("enterprise");
     assert!(enterprise.is_some());
     for slug in ["enterprise_user", "enterprise_org"] {
         assert_eq!(plans.rank_of_clerk_slug(slug), enterprise, "{slug}");
     }
-    assert_eq!(plans.rank_of_clerk_slug("enterprise"), None, "the list takes the name's place");
+    assert_eq!(plans.rank_of_clerk_slug("enterprise"), None, "the list replaces the name");
 }
 
 #[test]
 fn a_secret_key_goes_only_to_the_backend_api() {
     let keys = |jwks: Value| {
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
-        match read::<Gate>(&text(&document), &environment).unwrap().section.keys {
+        match gate_section(&document).keys {
             KeySource::Jwks { upstream, path } => (upstream, path),
             KeySource::Pem(_) => panic!("asked for jwks"),
         }
@@ -412,51 +422,51 @@ fn a_secret_key_goes_only_to_the_backend_api() {
 
 #[test]
 fn each_filter_reads_only_its_own_secrets() {
-    let asked = std::cell::RefCell::new(Vec::new());
+    let read_variables = std::cell::RefCell::new(Vec::new());
     let environment = |variable: &str| {
-        asked.borrow_mut().push(variable.to_owned());
+        read_variables.borrow_mut().push(variable.to_owned());
         environment(variable)
     };
-    read::<Webhook>(&text(&whole()), &environment).unwrap();
-    assert!(!asked.borrow().contains(&"CLERK_JWT_KEY".to_owned()), "{asked:?}");
-    asked.borrow_mut().clear();
-    read::<Gate>(&text(&whole()), &environment).unwrap();
-    let stripes = asked.borrow().iter().filter(|name| name.starts_with("STRIPE_")).count();
-    assert_eq!(stripes, 0, "{asked:?}");
+    read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap();
+    assert!(!read_variables.borrow().contains(&"CLERK_JWT_KEY".to_owned()), "{read_variables:?}");
+    read_variables.borrow_mut().clear();
+    read::<PlanGateSettings>(&text(&whole()), &environment).unwrap();
+    let of_stripe = read_variables.borrow().iter().filter(|name| name.starts_with("STRIPE_")).count();
+    assert_eq!(of_stripe, 0, "{read_variables:?}");
 }
 
 #[test]
-fn api_keys_may_stay_out_of_the_plugin() {
+fn api_keys_are_optional() {
     let environment = |variable: &str| environment(variable).filter(|_| !variable.ends_with("SECRET_KEY"));
-    let section = read::<Webhook>(&text(&whole()), &environment).unwrap().section;
+    let section = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap().section;
     assert!(section.sync.stripe.authorization.is_none() && section.sync.clerk.authorization.is_none());
 }
 
 #[test]
-fn a_section_is_needed_only_by_its_own_filter() {
+fn each_filter_needs_only_its_own_section() {
     let only_webhook = without(whole(), "/plan_gate");
     let only_gate = without(whole(), "/stripe_webhook");
-    read::<Webhook>(&text(&only_webhook), &environment).unwrap();
-    assert!(read::<Gate>(&text(&only_gate), &environment).unwrap().section.paths_of_others.is_empty());
-    let error = read::<Webhook>(&text(&only_gate), &environment).unwrap_err().to_string();
-    assert!(error.starts_with("stripe_webhook: missing, and this filter is configured by it; write it like"));
-    let error = read::<Gate>(&text(&only_webhook), &environment).unwrap_err().to_string();
-    assert!(error.starts_with("plan_gate: missing, and this filter is configured by it; write it like"));
+    read::<StripeWebhookSettings>(&text(&only_webhook), &environment).unwrap();
+    assert!(gate_section(&only_gate).paths_of_others.is_empty());
+    let error = read::<StripeWebhookSettings>(&text(&only_gate), &environment).unwrap_err().to_string();
+    assert!(error.starts_with("stripe_webhook: missing, but it is this filter's section; write it like"));
+    let error = read::<PlanGateSettings>(&text(&only_webhook), &environment).unwrap_err().to_string();
+    assert!(error.starts_with("plan_gate: missing, but it is this filter's section; write it like"));
     assert_eq!((check(&text(&only_webhook)), check(&text(&only_gate))), (Ok(()), Ok(())));
     let neither = check(&text(&without(only_gate, "/plan_gate"))).unwrap_err();
     assert!(neither[0].problem.contains("neither"));
 }
 
 #[test]
-fn both_filters_derive_the_same_namespace_and_a_given_one_wins() {
+fn filters_derive_the_same_namespace_unless_it_is_configured() {
     let namespaces = |document: &Value| {
-        let webhook = read::<Webhook>(&text(document), &environment).unwrap().namespace;
-        assert_eq!(read::<Gate>(&text(document), &environment).unwrap().namespace, webhook);
+        let webhook = read::<StripeWebhookSettings>(&text(document), &environment).unwrap().namespace;
+        assert_eq!(read::<PlanGateSettings>(&text(document), &environment).unwrap().namespace, webhook);
         webhook
     };
     let derived = namespaces(&whole());
     assert_eq!(derived.len(), 16);
-    assert_eq!(derived, namespaces(&smallest()), "the usual authority written out is the same");
+    assert_eq!(derived, namespaces(&smallest()), "the default authority written out is the same");
     let other_issuer = with(whole(), "/plan_gate/issuer", json!("https://other.example.com"));
     assert_ne!(derived, namespaces(&other_issuer));
     let other_clerk = with(whole(), "/stripe_webhook/clerk/authority", json!("clerk.internal"));
@@ -466,8 +476,8 @@ fn both_filters_derive_the_same_namespace_and_a_given_one_wins() {
 
 #[test]
 fn secrets_do_not_show_in_debug_output() {
-    let webhook = format!("{:?}", read::<Webhook>(&text(&whole()), &environment).unwrap());
-    let gate = format!("{:?}", read::<Gate>(&text(&whole()), &environment).unwrap());
+    let webhook = printed::<StripeWebhookSettings>(&text(&whole()));
+    let gate = printed::<PlanGateSettings>(&text(&whole()));
     for secret in ["whsec_", "sk_test"] {
         assert!(!webhook.contains(secret) && !gate.contains(secret), "{secret}");
     }
@@ -481,11 +491,14 @@ fn a_host_that_verifies_no_events_needs_no_signing_secret() {
         "PLAN_MAP" => Some("price_new=pro".to_owned()),
         _ => None,
     };
-    let taken = read_without_signing::<Webhook>(document.as_bytes(), &environment).unwrap();
+    let taken = read_without_signing::<StripeWebhookSettings>(document.as_bytes(), &environment).unwrap();
     let key = taken.section.sync.stripe.authorization.as_ref();
     assert_eq!(key.map(Secret::expose), Some("sk_test_1"));
     assert!(taken.section.signing_secrets.is_empty());
     let pro = taken.plans.rank_of("pro").unwrap();
     assert!(taken.plans.get(pro).prices.contains("price_new"));
-    assert!(read::<Webhook>(document.as_bytes(), &environment).is_err(), "who does verify them needs one");
+    assert!(
+        read::<StripeWebhookSettings>(document.as_bytes(), &environment).is_err(),
+        "a host that verifies events needs one"
+    );
 }

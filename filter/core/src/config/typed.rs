@@ -1,8 +1,9 @@
-//! From a JSON value to typed fields, with the path and a cure in every error. Repeats no text that may be a secret.
+//! Deserializes a JSON value into typed fields, with the path and a cure in every error. Errors repeat no text that may
+//! be a secret.
 //!
-//! It is a deserializer of its own, not serde_json's, for three reasons: an error keeps its parts (which field is
-//! unknown, which ones are known), null is refused instead of read as "not there", and an integer may be a string of
-//! digits, which is how a `google.protobuf.Struct` from Envoy holds what is beyond 32 bits.
+//! serde_json's own deserializer does not fit, for three reasons: an error must keep its parts (which field is unknown,
+//! which fields are known), null must be refused instead of read as absent, and an integer may be a string of digits,
+//! as in a `google.protobuf.Struct` from Envoy with integers beyond 32 bits.
 
 use super::error::{Checked, quote};
 use super::example::Example;
@@ -14,12 +15,12 @@ use serde_json::{Value, map};
 use std::iter::Enumerate;
 use std::slice;
 
-/// Reads a value of type `T`, outside of any section.
+/// Reads a value of type `T` outside of all sections.
 pub(super) fn from_value<'a, T: de::Deserialize<'a>>(value: &'a Value) -> Checked<T> {
     T::deserialize(At(value)).map_err(|error| error.into_error(&[]))
 }
 
-/// Reads a section; `None` if it is not there. `examples` are its own.
+/// Reads a section, or returns `None` if it is absent. `examples` has the examples of its fields.
 pub(super) fn from_section<'a, T: de::Deserialize<'a>>(
     value: &'a Value,
     name: &str,
@@ -29,11 +30,11 @@ pub(super) fn from_section<'a, T: de::Deserialize<'a>>(
     Some(T::deserialize(At(field)).map_err(|error| error.in_field(name).into_error(examples)))
 }
 
-/// A place in the document.
+/// A value of the document, to be deserialized.
 #[derive(Clone, Copy)]
 struct At<'a>(&'a Value);
 
-/// What belongs there, apart from the visitors: those are many, and this is compiled once.
+/// Conversions apart from the visitors, so that they are compiled once and not for each of the many visitors.
 impl<'a> At<'a> {
     #[cold]
     #[inline(never)]
@@ -51,7 +52,7 @@ impl<'a> At<'a> {
         FieldError::mismatch(found, expected)
     }
 
-    /// An integer, or a text that writes one, maybe with `.0` behind it.
+    /// Returns an integer. It may be written as a string, with or without `.0` at the end.
     #[inline(never)]
     fn whole(self) -> Result<u64, FieldError> {
         let whole = match self.0 {
@@ -95,7 +96,7 @@ impl<'a> At<'a> {
     fn choice(self, variants: &[&str]) -> Result<Choice<'a>, FieldError> {
         match self.0 {
             Value::String(name) => Ok(Choice { name, content: None }),
-            // YAML before 1.2, and Envoy's reader to this day, takes a bare `off` for false.
+            // YAML before 1.2 reads a bare `off` as false, and so does Envoy.
             Value::Bool(false) if variants.contains(&"off") => Ok(Choice { name: "off", content: None }),
             Value::Object(map) => {
                 let mut entries = map.iter();
@@ -112,7 +113,7 @@ impl<'a> At<'a> {
 impl<'de> Deserializer<'de> for At<'de> {
     type Error = FieldError;
 
-    /// For what may be a text or a list; nothing in the document may be of any other two kinds.
+    /// Deserializes a text or a list: no field of the document has any other choice of types.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.0 {
             Value::String(_) => self.deserialize_str(visitor),
@@ -133,7 +134,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
-    /// What is only known to be there: a section, which is read by itself.
+    /// Accepts any value: a section is only known to be present here, and its filter reads it separately.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         visitor.visit_unit()
     }
@@ -188,8 +189,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, FieldError> {
-        let Some((place, item)) = self.0.next() else { return Ok(None) };
-        seed.deserialize(At(item)).map(Some).map_err(|error| error.in_item(place))
+        let Some((index, item)) = self.0.next() else { return Ok(None) };
+        seed.deserialize(At(item)).map(Some).map_err(|error| error.in_item(index))
     }
 }
 
@@ -215,7 +216,7 @@ impl<'de> MapAccess<'de> for MapEntries<'de> {
     }
 }
 
-/// One of several forms: its name alone, or with what belongs to it.
+/// An enum variant: its name alone, or with its content.
 struct Choice<'a> {
     name: &'a str,
     content: Option<&'a Value>,
@@ -236,7 +237,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     fn unit_variant(self) -> Result<(), FieldError> {
         match self.content {
             None => Ok(()),
-            Some(_) => Err(FieldError::new(format!("{} stands alone, without fields", quote(self.name)))),
+            Some(_) => Err(FieldError::new(format!("{} takes no value", quote(self.name)))),
         }
     }
 
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_leads_to_the_place_and_strange_keys_are_quoted() {
+    fn errors_have_the_exact_path_and_unusual_keys_are_quoted() {
         let cases = [
             (json!({"a": [[1], [2, "x"]]}), "a[1][1]"),
             (json!({"a\nb": [["x"]]}), "\"a\\nb\"[0][0]"),

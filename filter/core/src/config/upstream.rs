@@ -1,4 +1,4 @@
-//! The sections that say how an HTTP API is called, checked.
+//! Checks of the fields `stripe`, `clerk`, and `confirm`, each of which describes how an HTTP API is called.
 
 use super::address;
 use super::document::WrittenUpstream;
@@ -8,13 +8,13 @@ use crate::secret::Secret;
 use crate::upstream::Upstream;
 use std::time::Duration;
 
-/// The longest that one call may take: that of a whole sync, in milliseconds.
+/// The longest timeout of one call, in milliseconds: the time of a whole sync.
 const TIMEOUT_MS_MAX: u64 = 8_000;
 
 /// The host of Clerk's Backend API.
 pub(super) const CLERK_AUTHORITY: &str = "api.clerk.com";
 
-/// What the document may leave out.
+/// The values of the fields that the document may leave out.
 pub(super) struct Defaults {
     authority: &'static str,
     base_path: &'static str,
@@ -28,7 +28,7 @@ pub(super) const CLERK: Defaults =
 pub(super) const CONFIRM: Defaults =
     Defaults { authority: CLERK_AUTHORITY, base_path: "/v1", timeout_ms: 1_000 };
 
-/// Reads an upstream; `at` is its place in the document.
+/// Reads an upstream. `at` is its path in the document.
 pub(super) fn upstream(
     written: &WrittenUpstream<'_>,
     defaults: &Defaults,
@@ -48,7 +48,7 @@ pub(super) fn upstream(
     }
 }
 
-/// Empty and `/` mean that nothing stands before the paths.
+/// Returns the base path without `/` at its end. An empty text and `/` both mean that there is none.
 fn base_path_of(text: &str, at: &str) -> Checked<String> {
     match text {
         "" => Ok(String::new()),
@@ -56,7 +56,7 @@ fn base_path_of(text: &str, at: &str) -> Checked<String> {
     }
 }
 
-/// Reads the time that one call may take.
+/// Reads the timeout of one call.
 pub(super) fn timeout(timeout_ms: u64, at: &str) -> Checked<Duration> {
     names::between(timeout_ms, 1..=TIMEOUT_MS_MAX, "milliseconds", at).map(Duration::from_millis)
 }

@@ -1,6 +1,6 @@
-//! The webhook filter's section, checked.
+//! The checked settings of the section `stripe_webhook`.
 
-use super::document::webhook::{Mode, StripeWebhook, SubjectKeys, WrittenPastDue};
+use super::document::webhook::{Mode, SubjectKeys, WrittenPastDue, WrittenStripeWebhook};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::Example;
 use super::secrets::Secrets;
@@ -12,44 +12,44 @@ use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
 use std::time::Duration;
 
-/// The longest tolerance, in seconds: what was signed may be sent again for so long.
+/// The longest tolerance, in seconds. A signed event can be replayed within the tolerance.
 const TOLERANCE_S_MAX: u64 = 3_600;
 
 /// The largest body, in kilobytes: as much as Envoy itself holds by default.
 const BODY_KB_MAX: u64 = 1_024;
 
-/// The longest grace, in days. Stripe tries a payment again for two months at most.
+/// The longest grace period, in days. Stripe retries a payment for at most two months.
 const GRACE_DAYS_MAX: u64 = 90;
 
 /// The most metadata keys of one kind.
 const SUBJECT_KEYS_MAX: usize = 8;
 
-/// What the webhook filter does.
+/// The settings of the webhook filter.
 #[derive(Clone, Debug)]
-pub struct Webhook {
-    /// The exact path at which Stripe delivers.
+pub struct StripeWebhookSettings {
+    /// The exact path to which Stripe delivers events.
     pub(crate) path: String,
-    /// Who answers Stripe.
+    /// Which side responds to Stripe.
     pub(crate) mode: Mode,
-    /// How far the time of signing may be from now.
+    /// The largest difference between the signature's time and now.
     pub(crate) tolerance: Duration,
-    /// The largest body that is taken.
+    /// The largest accepted body.
     pub(crate) body_bytes_max: usize,
-    /// Take only events of this mode.
+    /// The only accepted mode of events, if set.
     pub(crate) livemode: Option<bool>,
-    /// Any of them may have signed. At least one.
+    /// The signing secrets, any of which may have signed an event. At least one.
     pub(crate) signing_secrets: Vec<Secret>,
-    /// How Clerk is brought in line.
+    /// The settings of the sync.
     pub sync: SyncSettings,
 }
 
-impl Section for Webhook {
-    type Written<'a> = StripeWebhook<'a>;
+impl Section for StripeWebhookSettings {
+    type Written<'a> = WrittenStripeWebhook<'a>;
     const OWN_PATHS: &'static [&'static str] = &["path"];
     const EXAMPLES: &'static [Example] = EXAMPLES;
 
     fn read(
-        written: &StripeWebhook<'_>,
+        written: &WrittenStripeWebhook<'_>,
         _: &Facts<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
@@ -62,7 +62,7 @@ impl Section for Webhook {
         let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
         let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
         let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
-        Some(Webhook {
+        Some(StripeWebhookSettings {
             path: problems.keep_or_default(address::path(written.path, &at("path"))),
             mode: written.mode,
             tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
@@ -91,7 +91,7 @@ fn past_due(written: WrittenPastDue) -> Checked<PastDue> {
     };
     let path = "stripe_webhook.past_due.grace_days";
     if days == 0 {
-        return Err(ConfigError::new(path, "0 days are no grace", "write `past_due: revoke`"));
+        return Err(ConfigError::new(path, "0 days is no grace period", "write `past_due: revoke`"));
     }
     let days = names::between(days, 1..=GRACE_DAYS_MAX, "days", path)?;
     Ok(PastDue::Grace(Duration::from_secs(days.saturating_mul(DAY_S))))
@@ -103,20 +103,21 @@ fn subject_keys(written: &SubjectKeys) -> Checked<SubjectKeys> {
     let organization = list(&written.organization, "stripe_webhook.subject_keys.organization")?;
     if user.is_empty() && organization.is_empty() {
         let cure = "name at least one key, or leave `subject_keys` out";
-        return Err(ConfigError::new("stripe_webhook.subject_keys", "there is no key", cure));
+        return Err(ConfigError::new("stripe_webhook.subject_keys", "has no key", cure));
     }
-    if let Some((place, key)) = organization.iter().enumerate().find(|(_, key)| user.contains(key)) {
-        let path = format!("stripe_webhook.subject_keys.organization[{place}]");
-        let problem = format!("{} is a key for users too", quote(key));
-        return Err(ConfigError::new(path, problem, "a key says of which kind an id is: remove it from one"));
+    if let Some((index, key)) = organization.iter().enumerate().find(|(_, key)| user.contains(key)) {
+        let path = format!("stripe_webhook.subject_keys.organization[{index}]");
+        let problem = format!("{} is also a key for users", quote(key));
+        let cure = "a key holds either user ids or organization ids: remove it from one list";
+        return Err(ConfigError::new(path, problem, cure));
     }
     Ok(SubjectKeys { user, organization })
 }
 
 fn subject_key(text: &str, path: &str) -> Checked<String> {
     if note_keys::ALL.contains(&text) {
-        let problem = format!("{} is where Tollgate notes what a Checkout Session says", quote(text));
-        return Err(ConfigError::new(path, problem, "take a key that only your server writes"));
+        let problem = format!("{} is where Tollgate records the subject of a Checkout Session", quote(text));
+        return Err(ConfigError::new(path, problem, "use a key that only your server writes"));
     }
     names::metadata_key(text, path)
 }
@@ -124,8 +125,8 @@ fn subject_key(text: &str, path: &str) -> Checked<String> {
 fn plan_key(text: &str) -> Checked<String> {
     let path = "stripe_webhook.plan_key";
     if text == "subscription" {
-        let problem = "\"subscription\" is where the subscription's status goes";
-        return Err(ConfigError::new(path, problem, "take another key, like `plan`"));
+        let problem = "\"subscription\" is the key of the subscription's status";
+        return Err(ConfigError::new(path, problem, "use another key, like `plan`"));
     }
     names::name(text, path)
 }

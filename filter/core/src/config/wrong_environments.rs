@@ -1,4 +1,4 @@
-//! Environments that do not fit the document, and the error of the filter that reads them.
+//! Tests of environments that do not fit the document, and of the errors of the filters that read them.
 
 use super::tests::{environment, whole};
 use super::*;
@@ -30,19 +30,19 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
         (
             "PLAN_MAP",
             Some("price_1=team"),
-            "PLAN_MAP: \"team\" is to sell \"price_1\", but is no plan; defined: \"free\"",
+            "PLAN_MAP: \"price_1\" is assigned to \"team\", which is not a plan; defined: \"free\"",
         ),
         ("PLAN_MAP", Some("price_1=pro,"), "PLAN_MAP: the entry \"\" has no `=`"),
         ("PLAN_MAP", Some("prod_1=pro"), "PLAN_MAP: \"prod_1\" is the id of a product, not of a price"),
         (
             "PLAN_MAP",
             Some("price_ent=pro"),
-            "PLAN_MAP: the price \"price_ent\" stands in plans[2].prices[0] too",
+            "PLAN_MAP: the price \"price_ent\" is also in plans[2].prices[0]",
         ),
         (
             "PLAN_MAP",
             Some("price_storage=pro"),
-            "PLAN_MAP: the price \"price_storage\" stands in not_plans.prices[0] too",
+            "PLAN_MAP: the price \"price_storage\" is also in not_plans.prices[0]",
         ),
         (
             "PLAN_MAP",
@@ -57,24 +57,25 @@ fn a_wrong_environment_is_refused_by_the_filter_that_reads_it() {
         ("PLAN_MAP", Some(" "), "PLAN_MAP: the environment variable PLAN_MAP is set but blank"),
     ];
     for (name, value, want) in cases {
-        let line = read::<Webhook>(&bytes, &changed(name, value)).unwrap_err().to_string();
+        let line = read::<StripeWebhookSettings>(&bytes, &changed(name, value)).unwrap_err().to_string();
         assert!(line.starts_with(want), "\n want: {want}\nfound: {line}");
     }
-    let line = read::<Gate>(&bytes, &changed("CLERK_JWT_KEY", None)).unwrap_err().to_string();
+    let line = read::<PlanGateSettings>(&bytes, &changed("CLERK_JWT_KEY", None)).unwrap_err().to_string();
     assert!(
         line.starts_with("plan_gate.keys.pem.env: the environment variable CLERK_JWT_KEY is not set"),
         "{line}"
     );
-    assert!(read::<Gate>(&bytes, &changed("STRIPE_WEBHOOK_SECRET", None)).is_ok());
-    assert!(read::<Webhook>(&bytes, &changed("CLERK_JWT_KEY", None)).is_ok());
+    assert!(read::<PlanGateSettings>(&bytes, &changed("STRIPE_WEBHOOK_SECRET", None)).is_ok());
+    assert!(read::<StripeWebhookSettings>(&bytes, &changed("CLERK_JWT_KEY", None)).is_ok());
 }
 
 #[test]
-fn a_price_cannot_stand_in_two_plans_of_plan_map() {
+fn a_price_cannot_be_in_two_plans_of_plan_map() {
     let environment = |variable: &str| match variable {
         "PLAN_MAP" => Some("price_1=pro,price_1=enterprise".to_owned()),
         other => environment(other),
     };
-    let line = read::<Webhook>(whole().to_string().as_bytes(), &environment).unwrap_err().to_string();
-    assert!(line.starts_with("PLAN_MAP: the price \"price_1\" stands in PLAN_MAP too"), "{line}");
+    let line =
+        read::<StripeWebhookSettings>(whole().to_string().as_bytes(), &environment).unwrap_err().to_string();
+    assert!(line.starts_with("PLAN_MAP: the price \"price_1\" is also in PLAN_MAP"), "{line}");
 }

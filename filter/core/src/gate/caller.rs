@@ -4,7 +4,7 @@ use super::metrics::{GateEvent, GateMetrics};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::token::Session;
 use crate::clerk::plan_claim::{self, PlanClaim};
-use crate::config::{Gate, SubjectKind};
+use crate::config::{PlanGateSettings, SubjectKind};
 use crate::ids::Subject;
 use crate::log_limit::TextLogLimit;
 use crate::plan_table::{PlanTable, Rank};
@@ -45,7 +45,11 @@ impl AsRef<Session> for Caller {
 impl Caller {
     /// What a verified token says. What it says of the plan and is not understood counts as the default plan, and is
     /// returned to be reported.
-    pub(crate) fn new(session: Session, gate: &Gate, plans: &PlanTable) -> (Self, Option<PlanFault>) {
+    pub(crate) fn new(
+        session: Session,
+        gate: &PlanGateSettings,
+        plans: &PlanTable,
+    ) -> (Self, Option<PlanFault>) {
         let subject = subject(&session, gate.subject);
         let (named, fault) = match &subject {
             Some(subject) => named_plan(&session, subject, gate, plans),
@@ -123,7 +127,7 @@ impl NamedPlan {
 fn named_plan(
     session: &Session,
     subject: &Subject,
-    gate: &Gate,
+    gate: &PlanGateSettings,
     plans: &PlanTable,
 ) -> (NamedPlan, Option<PlanFault>) {
     let sources = gate.plan_claims.of(subject);
@@ -163,7 +167,7 @@ mod tests {
                 "rules": [{"name": "account", "path_prefix": "/account"}],
             },
         });
-        let read = config::read::<config::Gate>(document.to_string().as_bytes(), &|_| None);
+        let read = config::read::<config::PlanGateSettings>(document.to_string().as_bytes(), &|_| None);
         let Configuration { section, plans, .. } = read.unwrap();
         let mut draft = Draft::session();
         draft.claim("public_metadata", json!({"plan": "pro"}));

@@ -8,7 +8,7 @@ use super::store::ratelimit::WindowsInquiry;
 use crate::auth::keys::KeyError;
 use crate::auth::token::TokenRules;
 use crate::auth::{AuthState, KeyFetchResult};
-use crate::config::{Configuration, Gate};
+use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
 use crate::ids::Subject;
 use crate::inquiries::Inquiries;
@@ -22,7 +22,7 @@ use crate::time::Micros;
 /// What the guarded requests of one worker thread share: configuration, verified tokens, and where requests are counted.
 #[derive(Debug)]
 pub struct GateWorker {
-    pub(super) gate: Gate,
+    pub(super) gate: PlanGateSettings,
     pub(super) plans: PlanTable,
     pub(super) namespace: String,
     pub(super) auth: AuthState<Caller>,
@@ -47,7 +47,10 @@ impl GateWorker {
     ///
     /// # Errors
     /// [`GateError`] if the keys cannot be used.
-    pub fn new(configuration: Configuration<Gate>, seed: [u8; Seed::BYTES]) -> Result<Self, GateError> {
+    pub fn new(
+        configuration: Configuration<PlanGateSettings>,
+        seed: [u8; Seed::BYTES],
+    ) -> Result<Self, GateError> {
         let Configuration { namespace, plans, section: gate, .. } = configuration;
         let store = Store::new(&gate.store, &namespace, Seed::new(seed));
         let rules = TokenRules {

@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut object = Map::new();
         while let Some((name, UniqueNames(value))) = access.next_entry::<String, UniqueNames>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the key {} stands there twice", quote(&name))));
+                return Err(A::Error::custom(format_args!("the key {} appears twice", quote(&name))));
             }
             object.insert(name, value);
         }

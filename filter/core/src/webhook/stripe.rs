@@ -3,7 +3,7 @@
 use super::delivery::Delivery;
 use super::source::stripe::StripeSource;
 use super::worker::{Endpoint, WebhookWorker};
-use crate::config::{Configuration, Webhook};
+use crate::config::{Configuration, StripeWebhookSettings};
 use crate::sync::SyncState;
 
 /// A delivery of one of Stripe's events.
@@ -14,7 +14,7 @@ pub type StripeWorker = WebhookWorker<StripeSource>;
 
 impl StripeWorker {
     /// Creates a worker from the configuration.
-    pub fn new(configuration: Configuration<Webhook>) -> Self {
+    pub fn new(configuration: Configuration<StripeWebhookSettings>) -> Self {
         let section = &configuration.section;
         let source = StripeSource::new(section);
         let endpoint = Endpoint {

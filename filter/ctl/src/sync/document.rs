@@ -25,10 +25,12 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
     let name = file.display();
     let document = document::of_file(file, "stripe_webhook")?;
     let environment = |variable: &str| std::env::var(variable).ok();
-    let mut configuration =
-        config::read_without_signing::<config::Webhook>(document.to_string().as_bytes(), &environment)
-            .map_err(|error| format!("{name}: {error}"))?
-            .map_section(|webhook| webhook.sync);
+    let mut configuration = config::read_without_signing::<config::StripeWebhookSettings>(
+        document.to_string().as_bytes(),
+        &environment,
+    )
+    .map_err(|error| format!("{name}: {error}"))?
+    .map_section(|webhook| webhook.sync);
     let section = &mut configuration.section;
     let stripe = base_url(&section.stripe, stripe_url, "--stripe-url")?;
     let clerk = base_url(&section.clerk, clerk_url, "--clerk-url")?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use tollgate_core::auth::KeySource;
-use tollgate_core::config::{self, Gate as Configured};
+use tollgate_core::config::{self, PlanGateSettings};
 use tollgate_core::http::{HeaderMap, Reply};
 use tollgate_core::time::Micros;
 use tollgate_driver::memory::{MemoryHost, MemoryRequest};
@@ -52,7 +52,7 @@ impl fmt::Display for TokenVerdict {
 pub(super) struct Gate {
     dispatch: Dispatch<PlanGate, MemoryHost>,
     host: MemoryHost,
-    configured: Configured,
+    configured: PlanGateSettings,
     usage_path: String,
     jwks: Option<Vec<u8>>,
 }
@@ -76,8 +76,9 @@ impl Gate {
         }
         let document = document.to_string();
         let variable = |name: &str| environment.get(name).cloned();
-        let configured =
-            config::read::<config::Gate>(document.as_bytes(), &variable).map_err(|e| e.to_string())?.section;
+        let configured = config::read::<config::PlanGateSettings>(document.as_bytes(), &variable)
+            .map_err(|e| e.to_string())?
+            .section;
         if matches!(configured.keys, KeySource::Jwks { .. }) && jwks.is_none() {
             let issuer = &configured.issuer;
             return Err(format!(
@@ -96,7 +97,7 @@ impl Gate {
     }
 
     /// Returns what is configured.
-    pub(super) fn configured(&self) -> &Configured {
+    pub(super) fn configured(&self) -> &PlanGateSettings {
         &self.configured
     }
 

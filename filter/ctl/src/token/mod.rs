@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_core::config::{ClaimSource, Gate as Configured};
+use tollgate_core::config::{ClaimSource, PlanGateSettings};
 use tollgate_core::ids::Subject;
 use tollgate_core::time::Micros;
 
@@ -172,7 +172,7 @@ fn windows(limit: &Value) -> String {
 }
 
 /// Where the plan comes from: the first claim that is there.
-fn source(gate: &Configured, subject: &str, claims: &Value) -> String {
+fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> String {
     let Ok(subject) = Subject::parse(subject) else { return "no subject".to_owned() };
     let present = |source: &&ClaimSource| match source {
         ClaimSource::Path(path) => {

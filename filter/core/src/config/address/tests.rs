@@ -1,4 +1,4 @@
-//! Tables of what is a path, a host, an origin, and of what only looks like one.
+//! Tables of valid and invalid paths, hosts, origins, issuers, and cluster names.
 
 use super::*;
 
@@ -33,8 +33,8 @@ fn paths_are_in_normal_form() {
             ("a hidden slash", "/a%2Fb", false),
             ("a hidden backslash", "/a%5Cb", false),
             ("a hidden dot", "/a/%2E%2E/b", false),
-            ("a needless escape", "/%61", false),
-            ("small hexadecimal letters", "/a%c3", false),
+            ("an escape that is not needed", "/%61", false),
+            ("lower-case hexadecimal letters", "/a%c3", false),
             ("half an escape", "/a%2", false),
             ("no escape", "/100%", false),
             ("a hidden NUL", "/a%00", false),
@@ -46,7 +46,7 @@ fn paths_are_in_normal_form() {
             ("a letter outside of ASCII", "/%C3%A4", true),
             ("a colon that need not be escaped", "/docs%3Aexport", true),
             ("three dots", "/a/.../b", false),
-            ("a dot segment behind a blank", "/a/..%20/b", false),
+            ("a dot segment before a space", "/a/..%20/b", false),
             ("a sign within an escape", "/a%+1", false),
             ("a backslash", "/a\\b", false),
             ("a parameter", "/a;b=c", false),
@@ -60,7 +60,7 @@ fn paths_are_in_normal_form() {
 }
 
 #[test]
-fn a_prefix_has_no_slash_at_its_end_and_the_root_is_everything() {
+fn a_prefix_has_no_slash_at_its_end_and_the_root_matches_all() {
     assert_eq!(prefix("/ask", "at"), Ok(Some("/ask".to_owned())));
     assert_eq!(prefix("/", "at"), Ok(None));
     let error = prefix("/ask/", "at").unwrap_err();
@@ -114,10 +114,10 @@ fn origins_are_as_browsers_write_them() {
             ("the usual", "https://app.example.com", true),
             ("a port", "http://localhost:3000", true),
             ("an extension", "chrome-extension://abcdefgh", true),
-            ("a port that is usual elsewhere", "http://a:443", true),
+            ("the default port of another scheme", "http://a:443", true),
             ("a path", "https://app.example.com/", false),
-            ("the usual port", "https://app.example.com:443", false),
-            ("the usual port of http", "http://app.example.com:80", false),
+            ("the default port", "https://app.example.com:443", false),
+            ("the default port of http", "http://app.example.com:80", false),
             ("capitals", "https://App.example.com", false),
             ("a pattern", "https://*.example.com", false),
             ("no scheme", "app.example.com", false),

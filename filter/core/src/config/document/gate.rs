@@ -1,71 +1,71 @@
-//! The section `plan_gate` as it is written.
+//! The section `plan_gate` as written in the document.
 
 use super::{FromEnvironment, WrittenUpstream};
 use serde::Deserialize;
 
 /// The filter that turns the plan in a session token into enforced limits.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanGate"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct PlanGate<'a> {
-    /// Who issues the session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
+pub struct WrittenPlanGate<'a> {
+    /// The issuer of session tokens: the Frontend API URL of the Clerk instance, without a slash at its end.
     pub(crate) issuer: &'a str,
     /// The keys that session tokens are verified with.
     pub(crate) keys: WrittenKeys<'a>,
-    /// The origins whose tokens are taken (`azp`).
+    /// The origins whose tokens are accepted (`azp`).
     #[serde(default)]
     pub(crate) authorized_parties: Vec<&'a str>,
-    /// Whether a token must name the origin it was made for. Those of native clients may not.
+    /// Whether a token must name the origin that it was issued to. Tokens of native clients have none.
     #[serde(default = "yes")]
     pub(crate) require_azp: bool,
-    /// The audiences of which a token must name one; none if left out.
+    /// The audiences of which a token must name one. If left out, `aud` is not checked.
     #[serde(default)]
     pub(crate) audience: Vec<&'a str>,
-    /// How far the clocks of Clerk and of the gateway may be apart, in seconds.
+    /// The largest difference between the clocks of Clerk and of the gateway, in seconds.
     #[serde(default = "clock_skew_s")]
     pub(crate) clock_skew_s: u64,
-    /// Whether the token may also come in Clerk's session cookie.
+    /// Whether the token may also be in Clerk's session cookie.
     #[serde(default = "yes")]
     pub(crate) cookie: bool,
-    /// Whose plan, whose counter, whom to confirm.
+    /// The subject of the plan, of the counters, and of the confirmation: the user, or the active organization.
     #[serde(default)]
     pub(crate) subject: SubjectKind,
-    /// Where in a token the plan is.
+    /// The claims of a token that hold the plan.
     #[serde(default)]
     pub(crate) plan_claims: WrittenPlanClaims<'a>,
-    /// What is guarded, and how. The first rule that matches wins.
+    /// The rules that guard requests. The first rule that matches a request applies.
     #[serde(default)]
     pub(crate) rules: Vec<WrittenRule<'a>>,
-    /// What happens to requests that no rule matches.
+    /// How requests that match no rule are handled.
     #[serde(default)]
     pub(crate) unmatched: Unmatched,
-    /// An exact path at which clients read their plan and what is left of it.
+    /// The exact path where clients read their plan and what is left of it.
     pub(crate) usage_path: Option<&'a str>,
-    /// Where a refused client can get a higher plan.
+    /// The page where a refused client can get a higher plan.
     pub(crate) upgrade_url: Option<&'a str>,
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     #[serde(default = "plan_required_status")]
     pub(crate) plan_required_status: u64,
-    /// Which header fields tell the upstream who calls. Those of the same names that a client sends are removed in any
-    /// case.
+    /// The header fields that carry the caller's identity to the upstream. Fields of these names from clients are always
+    /// removed.
     #[serde(default = "identity_headers")]
     pub(crate) identity_headers: Vec<IdentityHeader>,
-    /// Which header fields tell clients what is left.
+    /// The header fields that show clients what is left of their limit.
     #[serde(default)]
     pub(crate) rate_limit_headers: RateLimitHeaders,
-    /// Which origins may read the gate's own replies and header fields.
+    /// The origins that may read the gate's own replies and header fields.
     #[serde(default)]
     pub(crate) cors: Cors,
-    /// Decide, log and count, but refuse nothing.
+    /// Whether the gate decides, logs, and counts, but refuses nothing.
     #[serde(default)]
     pub(crate) shadow: bool,
-    /// Clerk's Backend API, asked before a refusal that a higher plan would lift.
+    /// Clerk's Backend API, read before a refusal that a higher plan would lift.
     pub(crate) confirm: Option<WrittenUpstream<'a>>,
-    /// Where it is counted.
+    /// The store of the counters.
     #[serde(default)]
     pub(crate) store: WrittenStore<'a>,
-    /// How much memory the counters of signed-in callers may take in the `local` store, in megabytes. Those of
-    /// anonymous callers take a quarter of that besides.
+    /// The most memory for the counters of signed-in callers in the `local` store, in megabytes. The counters of
+    /// anonymous callers take a quarter of that in addition.
     #[serde(default = "local_memory_mb")]
     pub(crate) local_memory_mb: u64,
 }
@@ -102,37 +102,37 @@ pub(crate) enum WrittenKeys<'a> {
     Jwks(Jwks<'a>),
 }
 
-/// Where the instance's JSON Web Key Set is.
+/// The location of the instance's JSON Web Key Set.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub(crate) struct Jwks<'a> {
     /// The cluster's name in Envoy's configuration.
     pub(crate) cluster: &'a str,
-    /// Host, and port if it is not 443. The issuer's if left out.
+    /// Host, and port if it is not 443. If left out, that of the issuer.
     pub(crate) authority: Option<&'a str>,
     /// The path of the set. If left out, `/.well-known/jwks.json` below the issuer's path.
     pub(crate) path: Option<&'a str>,
-    /// How long one call may take, in milliseconds. If left out, 2000.
+    /// The timeout of one call, in milliseconds. If left out, 2000.
     pub(crate) timeout_ms: Option<u64>,
 }
 
-/// Whose plan it is.
+/// The subject of the plan: the user, or the active organization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SubjectKind {
-    /// The user's.
+    /// The user.
     #[default]
     User,
-    /// The active organization's; without one the request is refused.
+    /// The active organization; a request without one is refused.
     Organization,
-    /// The active organization's, else the user's.
+    /// The active organization if there is one, otherwise the user.
     OrganizationOrUser,
 }
 
-/// Where in a token the plan is. The first path that is present and not null counts; `clerk_billing` reads what
-/// Clerk Billing puts there.
+/// The claims of a token that hold the plan. The first claim that is present and not null counts; `clerk_billing` reads
+/// the claim of Clerk Billing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanClaims"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
@@ -143,32 +143,32 @@ pub(crate) struct WrittenPlanClaims<'a> {
     pub(crate) organization: Option<Vec<&'a str>>,
 }
 
-/// What is asked of a request. A rule without `require` and `limit` asks for a valid token, nothing more.
+/// What a request needs. A rule without `require` and `limit` needs only a valid token.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rule"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub(crate) struct WrittenRule<'a> {
-    /// Its name, in metrics, and in a route's `metadata.filter_metadata.tollgate.rule`.
+    /// Its name, for metrics, and for a route's `metadata.filter_metadata.tollgate.rule`.
     pub(crate) name: &'a str,
     /// Matches exactly this path.
     pub(crate) path: Option<&'a str>,
-    /// Matches this path and all below it, by whole segments: `/ask` and `/ask/x`, not `/asking`.
+    /// Matches this path and all paths below it, by whole segments: `/ask` and `/ask/x`, not `/asking`.
     pub(crate) path_prefix: Option<&'a str>,
     /// Matches only these methods.
     pub(crate) methods: Option<Vec<&'a str>>,
-    /// Matches only this host, whatever the port.
+    /// Matches only this host, at any port.
     pub(crate) host: Option<&'a str>,
-    /// The plan or the feature that is needed.
+    /// The plan or the feature that the caller needs.
     pub(crate) require: Option<Require<'a>>,
     /// The limit that a request counts against.
     pub(crate) limit: Option<&'a str>,
-    /// How much a request counts. 1 if left out.
+    /// How much a request counts. If left out, 1.
     pub(crate) cost: Option<u64>,
-    /// `deny`, or the plan that callers without a token have, counted by their address. `deny` if left out.
+    /// `deny`, or the plan of callers without a token, who are counted by their address. If left out, `deny`.
     pub(crate) anonymous: Option<&'a str>,
 }
 
-/// What a request needs.
+/// The plan or feature that a caller needs.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
@@ -179,12 +179,12 @@ pub(crate) enum Require<'a> {
     Feature(&'a str),
 }
 
-/// What happens to requests that no rule matches.
+/// How requests that match no rule are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unmatched {
-    /// They go on; only foreign identity header fields are removed.
+    /// They pass; only identity header fields from the client are removed.
     #[default]
     Pass,
     /// They need a valid token.
@@ -193,7 +193,7 @@ pub(crate) enum Unmatched {
     Deny,
 }
 
-/// A header field that tells the upstream who calls.
+/// A header field that carries the caller's identity to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -208,14 +208,14 @@ pub(crate) enum IdentityHeader {
     Plan,
 }
 
-/// Which header fields tell clients what is left.
+/// The header fields that show clients what is left of their limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RateLimitHeaders {
-    /// `RateLimit` and `RateLimit-Policy`, as the IETF drafts them.
+    /// `RateLimit` and `RateLimit-Policy`, as in the IETF draft.
     Ietf,
-    /// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
+    /// `X-RateLimit-Limit`, `X-RateLimit-Remaining`, and `X-RateLimit-Reset`.
     #[serde(rename = "x-ratelimit")]
     XRateLimit,
     /// Both.
@@ -225,7 +225,7 @@ pub(crate) enum RateLimitHeaders {
     None,
 }
 
-/// Which origins may read the gate's own replies and header fields.
+/// The origins that may read the gate's own replies and header fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -237,32 +237,32 @@ pub(crate) enum Cors {
     Off,
 }
 
-/// Where it is counted.
+/// The store of the counters.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Store"))]
 #[serde(rename_all = "snake_case", bound = "'de: 'a")]
 pub(crate) enum WrittenStore<'a> {
-    /// In this Envoy process: exact across its threads, not across replicas, and lost when it ends.
+    /// This Envoy process: exact across its threads, not across replicas, and lost when the process ends.
     #[default]
     Local,
-    /// In envoyproxy/ratelimit, for all replicas together.
+    /// The envoyproxy/ratelimit service, for all replicas together.
     Ratelimit(Ratelimit<'a>),
 }
 
-/// How envoyproxy/ratelimit is reached.
+/// How envoyproxy/ratelimit is called.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub(crate) struct Ratelimit<'a> {
     /// The cluster's name in Envoy's configuration.
     pub(crate) cluster: &'a str,
-    /// The domain of its configuration.
+    /// The domain in the service's configuration.
     #[serde(default = "domain")]
     pub(crate) domain: &'a str,
-    /// How long one call may take, in milliseconds.
+    /// The timeout of one call, in milliseconds.
     #[serde(default = "ratelimit_timeout_ms")]
     pub(crate) timeout_ms: u64,
-    /// What happens when it cannot be asked.
+    /// How requests are handled when a call fails.
     #[serde(default)]
     pub(crate) on_error: OnError,
 }
@@ -275,12 +275,12 @@ fn ratelimit_timeout_ms() -> u64 {
     100
 }
 
-/// What happens when the counter cannot be asked.
+/// How requests are handled when a call to the rate limit service fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// The request goes on, uncounted.
+    /// The request passes, uncounted.
     #[default]
     Allow,
     /// The request is refused.

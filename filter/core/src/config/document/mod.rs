@@ -1,7 +1,7 @@
-//! The parts of the configuration document as they are written: the filters' sections, and what they share.
+//! The configuration document as written: the filters' sections, and the parts that they share.
 //!
-//! These types only give the shape. What the values must be, and how they fit together, is checked on the way to
-//! [`super::Configuration`]. JSON Schema is generated from them, so their documentation is what an editor shows.
+//! These types define only the structure. [`super::Configuration`] is built from them with checks of the values. The
+//! JSON Schema is generated from these types, so editors show their doc comments to users.
 
 pub(super) mod gate;
 pub(super) mod webhook;
@@ -17,9 +17,10 @@ use std::fmt;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Plan"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub struct WrittenPlan<'a> {
-    /// Its name, as it stands in Clerk's metadata.
+    /// Its name, as in Clerk's metadata.
     pub(crate) name: &'a str,
-    /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can add more.
+    /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can
+    /// add more.
     #[serde(default)]
     pub(crate) prices: Vec<&'a str>,
     /// Lookup keys of the Stripe prices that sell it.
@@ -31,44 +32,44 @@ pub struct WrittenPlan<'a> {
     /// The features that it adds to those of the plans below it.
     #[serde(default)]
     pub(crate) features: Vec<&'a str>,
-    /// The slug that Clerk Billing uses for it, or a list of slugs, where that is not its name.
+    /// The slug that Clerk Billing uses for it, or a list of slugs. If left out, the plan's name.
     pub(crate) clerk_plan: Option<ClerkPlan<'a>>,
-    /// How often what may be done, by the name of the limit. Every plan names every limit that a rule uses.
+    /// Its limits, by name. Every plan defines every limit that a rule uses.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, WrittenLimit>"))]
     pub(crate) limits: SortedMap<&'a str, WrittenLimit>,
 }
 
-/// The slugs that Clerk Billing uses for a plan. Those for users and for organizations differ.
+/// The slugs that Clerk Billing uses for a plan. Plans for users and for organizations have different slugs.
 #[derive(Clone, Debug)]
 pub(crate) enum ClerkPlan<'a> {
-    /// One.
+    /// One slug.
     Slug(&'a str),
-    /// Any of these.
+    /// Several slugs, all of which mean the plan.
     Slugs(Vec<&'a str>),
 }
 
-/// How often something may be done: `unlimited`, or so often in each of these windows.
+/// A limit: `unlimited`, or a list of windows.
 #[derive(Clone, Debug)]
 pub(crate) enum WrittenLimit {
-    /// As often as one likes; nothing is counted.
+    /// No limit; nothing is counted.
     Unlimited,
-    /// At most one window of each period; all must have room.
+    /// Windows that all must have room, at most one of each period.
     Windows(Vec<WrittenWindow>),
 }
 
-/// So often in each calendar period, in UTC.
+/// The most requests in each calendar period, in UTC.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Window"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenWindow {
-    /// How often; 0 forbids it.
+    /// The maximum; 0 allows none.
     pub(crate) max: u64,
-    /// In which period.
+    /// The period.
     pub(crate) per: Period,
 }
 
-/// What Stripe sells that is knowingly no plan.
+/// Prices and products in Stripe that are deliberately not plans.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "NotPlans"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
@@ -81,16 +82,16 @@ pub struct WrittenNotPlans<'a> {
     pub(crate) products: Vec<&'a str>,
 }
 
-/// Something that stands in an environment variable of the VM, not in this document.
+/// A value in an environment variable of the VM, not in this document.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
 pub(crate) struct FromEnvironment<'a> {
-    /// The variable's name. It must be named in the filter's `vm_config.environment_variables.host_env_keys` too.
+    /// The variable's name. The filter's `vm_config.environment_variables.host_env_keys` must list it too.
     pub(crate) env: &'a str,
 }
 
-/// An HTTP API that is called through a cluster of Envoy's.
+/// An HTTP API that is called through one of Envoy's clusters.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Upstream"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
@@ -99,9 +100,9 @@ pub(crate) struct WrittenUpstream<'a> {
     pub(crate) cluster: &'a str,
     /// Host, and port if it is not 443: `api.stripe.com` or `api.clerk.com` if left out.
     pub(crate) authority: Option<&'a str>,
-    /// What stands before each path. If left out, nothing for Stripe and `/v1` for Clerk.
+    /// The prefix of each path. If left out, none for Stripe and `/v1` for Clerk.
     pub(crate) base_path: Option<&'a str>,
-    /// How long one call may take, in milliseconds. If left out, 2000; 1000 for `confirm`.
+    /// The timeout of one call, in milliseconds. If left out, 2000; 1000 for `confirm`.
     pub(crate) timeout_ms: Option<u64>,
 }
 
@@ -120,7 +121,7 @@ impl schemars::JsonSchema for ClerkPlan<'_> {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let slugs = generator.subschema_for::<Vec<String>>();
         schemars::json_schema!({
-            "description": "A slug of Clerk Billing, or a list of slugs: those for users and for organizations differ.",
+            "description": "A slug of Clerk Billing, or a list of slugs: plans for users and for organizations have different slugs.",
             "oneOf": [{"type": "string"}, slugs],
         })
     }
@@ -163,7 +164,7 @@ impl schemars::JsonSchema for WrittenLimit {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let windows = generator.subschema_for::<Vec<WrittenWindow>>();
         schemars::json_schema!({
-            "description": "`unlimited`, or windows in each of which there must be room.",
+            "description": "`unlimited`, or a list of windows, all of which must have room.",
             "oneOf": [{"const": "unlimited"}, windows],
         })
     }

@@ -1,38 +1,38 @@
-//! The section `stripe_webhook` as it is written.
+//! The section `stripe_webhook` as written in the document.
 
 use super::{FromEnvironment, WrittenUpstream};
 use serde::Deserialize;
 
 /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
 #[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "StripeWebhook"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
-pub struct StripeWebhook<'a> {
-    /// Where Stripe delivers its events: an exact path.
+pub struct WrittenStripeWebhook<'a> {
+    /// The exact path to which Stripe delivers its events.
     pub(crate) path: &'a str,
-    /// Who answers Stripe.
+    /// Which side responds to Stripe: the gateway or the upstream.
     #[serde(default)]
     pub(crate) mode: Mode,
-    /// How far the time of signing may be from now, in seconds.
+    /// The largest difference between the signature's time and now, in seconds.
     #[serde(default = "tolerance_s")]
     pub(crate) tolerance_s: u64,
-    /// The largest body that is taken, in kilobytes of 1024. A larger one is refused before it is hashed.
+    /// The largest accepted body, in kilobytes of 1024 bytes. A larger one is refused before it is hashed.
     #[serde(default = "max_body_kb")]
     pub(crate) max_body_kb: u64,
-    /// Take only events of this mode. The others are answered 200 and ignored, loudly.
+    /// The only accepted mode of events. Events of the other mode get a 200 and are ignored, with an alarm.
     pub(crate) livemode: Option<bool>,
     /// The endpoint's signing secrets (`whsec_…`), separated by commas if there are several.
     pub(crate) signing_secrets: FromEnvironment<'a>,
-    /// What a subscription grants whose payment failed.
+    /// What a subscription with a failed payment grants.
     #[serde(default)]
     pub(crate) past_due: WrittenPastDue,
-    /// What happens when an active subscription sells no plan that is known here.
+    /// How an active subscription with no known plan is handled.
     #[serde(default)]
     pub(crate) unmapped_price: UnmappedPrice,
-    /// The metadata keys in Stripe that say whose a subscription is. The first of each list is also written.
+    /// The metadata keys in Stripe that name the subject of a subscription. The first of each list is also written.
     #[serde(default)]
     pub(crate) subject_keys: SubjectKeys,
-    /// Whether a checkout session's `client_reference_id` may say whose it is.
+    /// Whether the `client_reference_id` of a Checkout Session may name the subject.
     #[serde(default = "client_reference_id")]
     pub(crate) client_reference_id: bool,
     /// Stripe's API.
@@ -60,7 +60,7 @@ fn plan_key() -> &'static str {
     "plan"
 }
 
-/// Who answers Stripe.
+/// Which side responds to Stripe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -68,20 +68,20 @@ pub(crate) enum Mode {
     /// The gateway.
     #[default]
     Respond,
-    /// The upstream: verified events go on to it.
+    /// The upstream, to which verified events are forwarded.
     Forward,
 }
 
-/// What a subscription grants whose payment failed.
+/// What a subscription with a failed payment grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PastDue"))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WrittenPastDue {
-    /// Its plan, as long as Stripe calls it past due.
+    /// Its plan, as long as its status in Stripe is `past_due`.
     Keep,
     /// Nothing.
     Revoke,
-    /// Its plan for so many days from the oldest open invoice.
+    /// Its plan for this number of days from the oldest open invoice.
     GraceDays(u64),
 }
 
@@ -91,19 +91,19 @@ impl Default for WrittenPastDue {
     }
 }
 
-/// What happens when an active subscription sells no plan that is known here.
+/// How an active subscription with no known plan is handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum UnmappedPrice {
-    /// The plan stays as it is, with an alarm, and Stripe is answered 200.
+    /// The plan stays as it is, with an alarm, and Stripe gets a 200.
     #[default]
     Keep,
-    /// Stripe is answered 503 and tries again.
+    /// Stripe gets a 503 and retries the delivery.
     Retry,
 }
 
-/// The metadata keys in Stripe that say whose a subscription is.
+/// The metadata keys in Stripe that name the subject of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]

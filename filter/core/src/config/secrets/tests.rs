@@ -1,4 +1,4 @@
-//! What the environment may hold, and that no error shows what it holds.
+//! Tests of valid and invalid environment variables. No error shows a value.
 
 use super::*;
 
@@ -18,28 +18,32 @@ fn signing_secrets_are_separated_by_commas() {
 }
 
 #[test]
-fn what_cannot_be_a_signing_secret_is_refused_and_not_shown() {
+fn an_invalid_signing_secret_is_refused_and_not_shown() {
     let nine = ["whsec_x"; 9].join(",");
     let cases = [
         ("not set", None, "S is not set; set it for Envoy, and add S to this filter's vm_config.environment"),
         ("empty", Some(""), "S is set but blank"),
         ("blanks", Some(" \n"), "S is set but blank"),
-        ("a blank one at the end", Some("whsec_x,"), "blank secret in place 2"),
-        ("a blank one in the middle", Some("whsec_x, ,whsec_x"), "blank secret in place 2"),
-        ("an API key", Some("sk_live_x"), "something else than a signing secret in place 1"),
-        ("an endpoint's id", Some("whsec_x,we_x"), "something else than a signing secret in place 2"),
+        ("a blank one at the end", Some("whsec_x,"), "blank secret at position 2"),
+        ("a blank one in the middle", Some("whsec_x, ,whsec_x"), "blank secret at position 2"),
+        ("an API key", Some("sk_live_x"), "no signing secret at position 1"),
+        ("an endpoint's id", Some("whsec_x,we_x"), "no signing secret at position 2"),
         ("too many", Some(&nine), "holds 9 secrets"),
-        ("another word", Some("secret_x"), "something else than a signing secret in place 1"),
-        ("without the prefix", Some("whsec_x,_x"), "something else than a signing secret in place 2"),
-        ("the prefix in capitals", Some("WHSEC_x"), "something else than a signing secret in place 1"),
-        ("nothing behind the prefix", Some("whsec_"), "something else than a signing secret in place 1"),
-        ("a blank inside", Some("whsec_a _x"), "a blank or a character that no secret has in place 1"),
+        ("another word", Some("secret_x"), "no signing secret at position 1"),
+        ("without the prefix", Some("whsec_x,_x"), "no signing secret at position 2"),
+        ("the prefix in capitals", Some("WHSEC_x"), "no signing secret at position 1"),
+        ("nothing behind the prefix", Some("whsec_"), "no signing secret at position 1"),
+        ("a blank inside", Some("whsec_a _x"), "a blank or a character that no secret has at position 1"),
         (
             "two without a comma",
             Some("whsec_x\nwhsec_x"),
-            "a blank or a character that no secret has in place 1",
+            "a blank or a character that no secret has at position 1",
         ),
-        ("a letter outside ASCII", Some("whsec_ä_x"), "a blank or a character that no secret has in place 1"),
+        (
+            "a letter outside ASCII",
+            Some("whsec_ä_x"),
+            "a blank or a character that no secret has at position 1",
+        ),
         ("double quotes", Some("\"whsec_x\""), "S holds quotes around a value; remove them"),
         ("single quotes", Some(" 'whsec_x' "), "S holds quotes around a value; remove them"),
         ("curly quotes", Some("“whsec_x”"), "S holds quotes around a value; remove them"),
@@ -63,14 +67,14 @@ fn what_cannot_be_a_signing_secret_is_refused_and_not_shown() {
 #[test]
 fn a_value_in_place_of_a_name_is_refused_and_not_shown() {
     for wrong in ["whsec_abc", "", "A-B", "1A", "A B", "lower"] {
-        let error = Secrets::Unread.signing(&entry(wrong), "p").unwrap_err();
+        let error = Secrets::NotRead.signing(&entry(wrong), "p").unwrap_err();
         assert_eq!(error.problem, "is not the name of an environment variable", "{wrong}");
         assert!(wrong.is_empty() || !error.to_string().contains(wrong));
     }
 }
 
 #[test]
-fn an_api_key_may_be_absent_and_must_be_clear_if_it_is_there() {
+fn an_api_key_is_optional_but_must_be_valid_and_unambiguous() {
     let keys = ["A", "B"];
     let read = |pairs: &[(&str, &str)]| {
         let key = Secrets::From(&set(pairs)).api_key(&keys);
@@ -83,7 +87,7 @@ fn an_api_key_may_be_absent_and_must_be_clear_if_it_is_there() {
     let cases = [
         (vec![("A", "sk_x"), ("B", "sk_y")], "B: differs from A"),
         (vec![("A", " ")], "A: the environment variable A is set but blank"),
-        (vec![("A", "pk_x")], "A: is no secret API key"),
+        (vec![("A", "pk_x")], "A: is not a secret API key"),
         (vec![("A", "sk_x\r\nhost: y")], "A: holds a blank or a character"),
         (vec![("A", "\"sk_x\"")], "A: the environment variable A holds quotes around a value; remove them"),
         (vec![("A", "Bearer sk_x")], "A: holds a blank or a character"),
@@ -119,7 +123,7 @@ fn public_keys_come_with_and_without_header_lines() {
 }
 
 #[test]
-fn what_is_no_public_key_is_refused_and_not_shown() {
+fn an_invalid_public_key_is_refused_and_not_shown() {
     let nine = ["QUJD"; 9].join(",");
     let cases = [
         ("a private key", "-----BEGIN RSA PRIVATE KEY-----\nQUJD", "holds a private key"),
@@ -135,5 +139,5 @@ fn what_is_no_public_key_is_refused_and_not_shown() {
         assert!(error.contains(words), "{why}: {error}");
         assert!(!error.contains("QUJD"), "{why}: {error}");
     }
-    assert_eq!(Secrets::Unread.pem(&entry("K"), "p"), Ok(vec![]));
+    assert_eq!(Secrets::NotRead.pem(&entry("K"), "p"), Ok(vec![]));
 }

@@ -62,7 +62,8 @@ impl EventSource for OtherSource {
 fn worker(mode: Mode) -> WebhookWorker<OtherSource> {
     let document = br#"{"plans": [{"name": "free"}], "stripe_webhook": {
         "path": "/s", "signing_secrets": {"env": "S"}, "stripe": {"cluster": "s"}, "clerk": {"cluster": "c"}}}"#;
-    let configuration = config::read_without_signing::<config::Webhook>(document, &|_| None).unwrap();
+    let configuration =
+        config::read_without_signing::<config::StripeWebhookSettings>(document, &|_| None).unwrap();
     let sync = SyncState::new(configuration.map_section(|section| section.sync));
     WebhookWorker::with_source(
         OtherSource,

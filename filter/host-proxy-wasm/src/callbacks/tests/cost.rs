@@ -35,8 +35,8 @@ impl Filter for Gate {
 
     fn configure(_: Setup<'_>) -> Result<GateWorker, String> {
         let environment = |name: &str| (name == "CLERK_JWT_KEY").then(|| PEM.to_owned());
-        let configuration =
-            config::read::<config::Gate>(DOCUMENT.as_bytes(), &environment).map_err(|e| e.to_string())?;
+        let configuration = config::read::<config::PlanGateSettings>(DOCUMENT.as_bytes(), &environment)
+            .map_err(|e| e.to_string())?;
         GateWorker::new(configuration, [7; 16]).map_err(|e| e.to_string())
     }
 

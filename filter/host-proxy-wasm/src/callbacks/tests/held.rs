@@ -24,8 +24,8 @@ impl Filter for Webhook {
         let environment = |name: &str| {
             (name == "STRIPE_WEBHOOK_SECRET").then(|| "whsec_0123456789abcdef0123456789abcdef".to_owned())
         };
-        let configuration =
-            config::read::<config::Webhook>(DOCUMENT.as_bytes(), &environment).map_err(|e| e.to_string())?;
+        let configuration = config::read::<config::StripeWebhookSettings>(DOCUMENT.as_bytes(), &environment)
+            .map_err(|e| e.to_string())?;
         Ok(StripeWorker::new(configuration))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use stripe_webhook::StripeWebhook;
-use tollgate_core::config::{self, Configuration, Webhook};
+use tollgate_core::config::{self, Configuration, StripeWebhookSettings};
 use tollgate_core::http::Callout;
 use tollgate_core::time::Micros;
 use tollgate_driver::memory::{MemoryHost, MemoryRequest, SharedData};
@@ -51,7 +51,7 @@ pub(crate) fn document_with_plans(sells: impl Fn(&str) -> bool, changes: Value) 
 }
 
 /// Returns what the command reads of a document.
-pub(crate) fn configuration(document: &str) -> Configuration<Webhook> {
+pub(crate) fn configuration(document: &str) -> Configuration<StripeWebhookSettings> {
     let variable = |name: &str| {
         let found = ENVIRONMENT.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())

@@ -38,7 +38,7 @@ fn settings(client_reference_id: bool) -> SyncSettings {
         "subject_keys": {"user": ["clerk_user_id", "userId"], "organization": ["clerk_org_id"]},
     });
     let document = json!({"plans": [{"name": "free"}], "stripe_webhook": section}).to_string();
-    crate::config::read::<crate::config::Webhook>(document.as_bytes(), &|name| {
+    crate::config::read::<crate::config::StripeWebhookSettings>(document.as_bytes(), &|name| {
         (name == "STRIPE_WEBHOOK_SECRET").then(|| "whsec_model".to_owned())
     })
     .unwrap()

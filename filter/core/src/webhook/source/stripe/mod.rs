@@ -5,7 +5,7 @@ mod trigger;
 
 use super::{EventRejection, EventSource, EventWork, SourceLabels, VerifiedEvent};
 use crate::alarm::{Alarm, AlarmCode};
-use crate::config::{SyncSettings, Webhook};
+use crate::config::{StripeWebhookSettings, SyncSettings};
 use crate::http::HeaderMap;
 use crate::identity::HeaderOwner;
 use crate::report::Report;
@@ -29,7 +29,7 @@ pub struct StripeSource {
 
 impl StripeSource {
     /// Creates the source from the section.
-    pub(in crate::webhook) fn new(section: &Webhook) -> Self {
+    pub(in crate::webhook) fn new(section: &StripeWebhookSettings) -> Self {
         StripeSource {
             tolerance: section.tolerance,
             livemode: section.livemode,
