@@ -3,12 +3,12 @@
 use crate::fakes::server::unix_now;
 use std::time::Duration;
 
-/// Waits over the next boundary of windows of that length (seconds) if it is near: a test that counts must not see its
-/// window end.
+/// Waits for the next window of `length_s` seconds if the current one ends soon: a test that counts must not
+/// see its window end.
 pub async fn within_one_window(length_s: i64) {
     const NEAR_S: i64 = 20;
-    let left = length_s - unix_now().rem_euclid(length_s);
-    if left < NEAR_S {
-        tokio::time::sleep(Duration::from_secs(left.unsigned_abs() + 1)).await;
+    let left_s = length_s - unix_now().rem_euclid(length_s);
+    if left_s < NEAR_S {
+        tokio::time::sleep(Duration::from_secs(left_s.unsigned_abs() + 1)).await;
     }
 }

@@ -28,15 +28,15 @@ async fn the_true_peer_gets_the_key_and_after_a_rotation_the_new_one() {
         let envoy = envoy_on(cluster, secret, &peer, &certificate.authority()).await;
 
         assert_eq!(status(&envoy).await, 200, "{name}");
-        assert_eq!(peer.seen().await[0].header("authorization"), ["Bearer sk_test_first"], "{name}");
+        assert_eq!(peer.received().await[0].header("authorization"), ["Bearer sk_test_first"], "{name}");
 
         let updates = format!("sds.{secret}.update_success");
         let before = envoy.stats().await.value(&updates);
         envoy.rotate_secret(secret, "sk_test_second");
         envoy.stats_until("the new key", |stats| stats.value(&updates) > before).await;
-        peer.forget_seen().await;
+        peer.clear_received().await;
         assert_eq!(status(&envoy).await, 200, "{name}");
-        assert_eq!(peer.seen().await[0].header("authorization"), ["Bearer sk_test_second"], "{name}");
+        assert_eq!(peer.received().await[0].header("authorization"), ["Bearer sk_test_second"], "{name}");
         assert!(!envoy.log().contains("sk_test_"), "a key is in the log");
     }
 }
@@ -56,7 +56,7 @@ async fn an_impostor_sees_no_request_at_all() {
             let impostor = Backend::start_with_tls(shown).await;
             let envoy = envoy_on(cluster, secret, &impostor, &trusted).await;
             assert_eq!(status(&envoy).await, 503, "{name}: {why}");
-            assert_eq!(impostor.seen().await, [], "{name}: {why}");
+            assert_eq!(impostor.received().await, [], "{name}: {why}");
         }
     }
 }

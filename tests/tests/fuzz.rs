@@ -8,8 +8,8 @@ use tollgate_tests::install::workspace;
 /// How long each target runs.
 const EACH_S: u32 = 4;
 
-/// What libFuzzer needs the compiler to add, as cargo-fuzz has it. Without the address sanitizer, which needs a nightly
-/// compiler: `core` has no unsafe code.
+/// What libFuzzer needs the compiler to add, as cargo-fuzz has it. Without the address sanitizer, which needs
+/// a nightly compiler: `core` has no unsafe code.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \

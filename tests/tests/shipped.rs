@@ -1,4 +1,5 @@
-//! What a user copies is what Envoy takes: the file as it is, with the two modules, and not a word of complaint.
+//! What a user copies is what Envoy takes: the file as it is, with the two modules, and not a word of
+//! complaint.
 
 use std::process::Command;
 use tollgate_tests::fakes::upstream::Certificate;
@@ -6,8 +7,8 @@ use tollgate_tests::install::modules::{Modules, cargo_home};
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
 
-/// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's other starts
-/// go through a reader of their own.
+/// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's
+/// other starts go through a reader of their own.
 #[test]
 fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     let modules = Modules::build();

@@ -1,5 +1,5 @@
-//! The shipped configuration of a single Envoy, without the plugin: what a stranger can do to it, what it tells
-//! strangers, and that the harness around it does what it says.
+//! The shipped configuration of a single Envoy, without the plugin: what a stranger can do to it, what it
+//! tells strangers, and that the harness around it does what it says.
 
 use reqwest::{Client, StatusCode};
 use std::io::ErrorKind;
@@ -13,31 +13,31 @@ async fn envoy_before(backend: &Backend) -> Envoy {
     Standalone::load().without_modules().upstream_at("upstream", backend.address()).start().await
 }
 
-/// Sends a GET with the path exactly as given, which no well-behaved client does. Returns the whole answer.
+/// Sends a GET with the path exactly as given, which no well-behaved client does. Returns the whole response.
 async fn get_raw(address: SocketAddr, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("Envoy's listener takes connections");
     let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.expect("Envoy reads the request");
-    let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer).await {
+    let mut response = Vec::new();
+    match stream.read_to_end(&mut response).await {
         // Envoy has answered without reading all, and closes.
-        Err(error) if error.kind() == ErrorKind::ConnectionReset && !answer.is_empty() => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset && !response.is_empty() => {}
         ended => drop(ended.expect("Envoy ends the connection")),
     }
-    String::from_utf8(answer).expect("an answer in ASCII")
+    String::from_utf8(response).expect("an answer in ASCII")
 }
 
-fn status_of(answer: &str) -> &str {
-    answer.split(' ').nth(1).expect("a status line")
+fn status_of(response: &str) -> &str {
+    response.split(' ').nth(1).expect("a status line")
 }
 
 #[tokio::test]
 async fn a_request_passes_to_the_upstream_and_its_answer_comes_back() {
     let backend = Backend::start().await;
     let envoy = envoy_before(&backend).await;
-    let answer = Client::new().post(envoy.url("/ask?q=1")).body("why").send().await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::OK);
-    let seen = backend.seen().await;
+    let response = Client::new().post(envoy.url("/ask?q=1")).body("why").send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+    let seen = backend.received().await;
     assert_eq!(seen.len(), 1);
     let request = &seen[0];
     assert_eq!(
@@ -45,8 +45,8 @@ async fn a_request_passes_to_the_upstream_and_its_answer_comes_back() {
         ("POST", "/ask", "q=1")
     );
     assert_eq!(request.body.as_deref(), Some("why"));
-    backend.forget_seen().await;
-    assert_eq!(backend.seen().await, []);
+    backend.clear_received().await;
+    assert_eq!(backend.received().await, []);
 }
 
 #[tokio::test]
@@ -63,9 +63,9 @@ async fn the_path_that_the_upstream_sees_is_in_normal_form() {
         ("nothing is above the root", "/../../ask", "200", Some("/ask")),
     ];
     for (why, path, status, at_upstream) in cases {
-        backend.forget_seen().await;
+        backend.clear_received().await;
         assert_eq!(status_of(&get_raw(envoy.address(), path, "").await), status, "{why}");
-        let seen = backend.seen().await;
+        let seen = backend.received().await;
         assert_eq!(seen.first().map(|request| request.path.as_str()), at_upstream, "{why}");
     }
 }
@@ -76,7 +76,7 @@ async fn a_client_cannot_set_what_the_gateway_vouches_for() {
     let envoy = envoy_before(&backend).await;
     let headers = "x_tollgate_plan: pro\r\nx-envoy-original-path: /admin\r\nx-forwarded-for: 192.0.2.1\r\n";
     get_raw(envoy.address(), "/", headers).await;
-    let request = backend.seen().await.remove(0);
+    let request = backend.received().await.remove(0);
     assert_eq!(request.header("x_tollgate_plan"), [""; 0], "an underscore name is dropped");
     assert_eq!(request.header("x-envoy-original-path"), [""; 0], "Envoy's own names are its own");
     // Who connects from the loopback is written down as the machine's own address.
@@ -90,7 +90,8 @@ async fn sixty_kilobytes_of_headers_get_an_answer_and_much_more_are_refused() {
     let backend = Backend::start().await;
     let envoy = envoy_before(&backend).await;
     let large = |kb: usize| format!("x-large: {}\r\n", "a".repeat(kb * 1024));
-    // The backend's own limit may be lower; what matters is that the answer is an HTTP answer and not Envoy's 431.
+    // The backend's own limit may be lower; what matters is that the response is an HTTP answer and not
+    // Envoy's 431.
     assert_ne!(status_of(&get_raw(envoy.address(), "/", &large(60)).await), "431");
     assert_eq!(status_of(&get_raw(envoy.address(), "/", &large(100)).await), "431");
 }
@@ -98,12 +99,12 @@ async fn sixty_kilobytes_of_headers_get_an_answer_and_much_more_are_refused() {
 #[tokio::test]
 async fn a_broken_upstream_is_reported_without_a_word_about_the_inside() {
     let envoy = Standalone::load().without_modules().start().await;
-    let answer = reqwest::get(envoy.url("/ask")).await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.headers()["content-type"], "application/problem+json");
-    let names: Vec<_> = answer.headers().keys().map(|name| name.as_str().to_owned()).collect();
+    let response = reqwest::get(envoy.url("/ask")).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let names: Vec<_> = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
     assert!(!names.iter().any(|name| name.starts_with("x-envoy")), "{names:?}");
-    let body: serde_json::Value = answer.json().await.expect("JSON");
+    let body: serde_json::Value = response.json().await.expect("JSON");
     let detail = "the service behind this gateway gave no answer";
     assert_eq!(body, serde_json::json!({"status": 503, "code": "upstream_unavailable", "detail": detail}));
 }
@@ -113,9 +114,9 @@ async fn the_application_and_no_other_origin_may_read_answers() {
     let backend = Backend::start().await;
     let envoy = envoy_before(&backend).await;
     for (origin, allowed) in [("https://app.example.com", true), ("https://evil.example", false)] {
-        let answer =
+        let response =
             Client::new().get(envoy.url("/ask")).header("origin", origin).send().await.expect("an answer");
-        let given = answer.headers().get("access-control-allow-origin").map(|value| value.as_bytes());
+        let given = response.headers().get("access-control-allow-origin").map(|value| value.as_bytes());
         assert_eq!(given, allowed.then_some(origin.as_bytes()), "{origin}");
     }
 }
@@ -136,7 +137,7 @@ async fn after_a_crash_the_same_files_start_again() {
 #[tokio::test]
 async fn a_configuration_that_envoy_refuses_says_why() {
     let broken = Standalone::load().without_modules().edit(|config| config["admin"]["color"] = "blue".into());
-    let log = broken.clone().start_refused().await;
+    let log = broken.clone().start_rejected().await;
     assert!(log.contains("color"), "{log}");
     let validation = broken.validate().await;
     assert!(!validation.accepted && validation.log.contains("color"), "{}", validation.log);

@@ -1,4 +1,5 @@
-//! What is measured of guarded requests: the gate as it can be set up, Envoy's own filters, and a service beside Envoy.
+//! What is measured of guarded requests: the gate as it can be set up, Envoy's own filters, and a service
+//! beside Envoy.
 
 use crate::chain::{self, GateBuild, ISSUER};
 use crate::options::Options;
@@ -39,7 +40,7 @@ pub(crate) struct Candidate {
     pub(crate) over: &'static str,
     /// What it should answer.
     pub(crate) status: u16,
-    /// A header field that the answer should carry.
+    /// A header field that the response should carry.
     field: Option<&'static str>,
     /// Whose processor time is counted.
     pub(crate) counted: Vec<Counted>,

@@ -1,5 +1,5 @@
-//! Envoys that differ in nothing but their HTTP filters: the shipped configuration, one worker, and answers that Envoy
-//! gives itself in the place of an upstream's.
+//! Envoys that differ in nothing but their HTTP filters: the shipped configuration, one worker, and answers
+//! that Envoy gives itself in the place of an upstream's.
 
 use serde_norway::Value;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) enum GateBuild {
     Native,
 }
 
-/// The shipped filters, with answers of Envoy's own and no access log.
+/// The shipped filters, with responses of Envoy's own and no access log.
 fn shipped(build: &GateBuild) -> Standalone {
     let standalone = match build {
         GateBuild::Wasm(modules) => Standalone::load().modules(modules),
@@ -93,8 +93,8 @@ fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     shipped(build).document(document)
 }
 
-/// An Envoy with the webhook filter alone. It has a route, though no event takes it: `request_body_buffer_limit` holds
-/// for routes only, not for responses of Envoy's own.
+/// An Envoy with the webhook filter alone. It has a route, though no event takes it:
+/// `request_body_buffer_limit` holds for routes only, not for responses of Envoy's own.
 pub(crate) fn webhook(modules: &Modules) -> Standalone {
     routed(shipped(&GateBuild::Wasm(modules.clone())).without_filter("plan_gate"))
 }

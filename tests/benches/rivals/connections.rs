@@ -37,10 +37,11 @@ impl Connections {
         }
     }
 
-    /// Sends requests, one over each connection at a time, and reads the responses. Gives each status to `check`.
+    /// Sends requests, one over each connection at a time, and reads the responses. Gives each status to
+    /// `check`.
     ///
     /// # Panics
-    /// When a connection breaks or a response does not come.
+    /// If a connection breaks or a response does not come.
     pub(crate) fn send<'a>(
         &mut self,
         requests: impl Iterator<Item = &'a [u8]>,
@@ -100,7 +101,7 @@ impl Connection {
 /// Returns status and length of a response whose header is complete.
 ///
 /// # Panics
-/// When it is not HTTP/1.1, or does not say how long it is.
+/// If it is not HTTP/1.1, or does not say how long it is.
 fn head(bytes: &[u8]) -> Option<(u16, usize)> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut fields);

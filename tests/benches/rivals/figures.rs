@@ -27,7 +27,8 @@ impl Measured {
         Measured { name, about, over, webhook: *webhook, rounds_us: Vec::new() }
     }
 
-    /// Returns what a request takes beyond that of the candidate to be told over in the same round, in microseconds.
+    /// Returns what a request takes beyond that of the candidate to be told over in the same round, in
+    /// microseconds.
     pub(crate) fn added_us(&self, run: &Run) -> Vec<f64> {
         let Some(over) = named(run, self.over).or_else(|| named(run, BARE)) else { return Vec::new() };
         self.rounds_us.iter().zip(&over.rounds_us).map(|(took, over)| took - over).collect()

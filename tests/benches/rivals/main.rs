@@ -1,8 +1,9 @@
 //! `cargo bench`: what Tollgate costs, beside what does the same job, or a part of it, on the same Envoy.
 //!
-//! Each candidate has an Envoy of its own with one worker. Load comes by turns of some milliseconds, there and back, so
-//! that whatever else the machine does disturbs all alike. What counts is the processor time of a request, on Envoy's
-//! worker thread and in the services that it asks, over that of an Envoy without a filter in the same round.
+//! Each candidate has an Envoy of its own with one worker. Load comes by turns of some milliseconds, there
+//! and back, so that whatever else the machine does disturbs all alike. What counts is the processor time of
+//! a request, on Envoy's worker thread and in the services that it asks, over that of an Envoy without a
+//! filter in the same round.
 
 mod candidates;
 mod chain;

@@ -23,8 +23,8 @@ pub(crate) struct Options {
     /// Only candidates whose names begin like this, and the bare Envoy. May be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
-    /// A folder with a `plan_gate.wasm` and a `stripe_webhook.wasm` of another build: each candidate of ours is measured
-    /// with them too, under its name and `@before`.
+    /// A folder with a `plan_gate.wasm` and a `stripe_webhook.wasm` of another build: each candidate of ours
+    /// is measured with them too, under its name and `@before`.
     #[arg(long, value_name = "DIR")]
     pub(crate) before: Option<PathBuf>,
     /// Given by cargo.

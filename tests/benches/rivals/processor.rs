@@ -1,4 +1,5 @@
-//! How much processor time threads have taken. Waiting for a processor is not in it, so neighbors disturb it little.
+//! How much processor time threads have taken. Waiting for a processor is not in it, so neighbors disturb it
+//! little.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +20,7 @@ pub(crate) enum Counted {
 /// Returns what all of these have taken so far.
 ///
 /// # Panics
-/// When one has ended, or the system has no `/proc/<pid>/task/<tid>/schedstat` (Linux has).
+/// If one has ended, or the system has no `/proc/<pid>/task/<tid>/schedstat` (Linux has).
 pub(crate) fn taken(all: &[Counted]) -> Duration {
     all.iter().map(|counted| taken_by(*counted)).sum()
 }

@@ -103,7 +103,7 @@ impl Report {
     /// Writes all of it, each round included.
     ///
     /// # Panics
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn write_json(&self, file: &Path) {
         let json = serde_json::to_vec_pretty(self).map_err(std::io::Error::other);
         let written = json.and_then(|json| std::fs::write(file, json));

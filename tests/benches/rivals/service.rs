@@ -17,7 +17,7 @@ impl Service {
     /// Starts the file of that name with these variables.
     ///
     /// # Panics
-    /// When its packages cannot be installed, or it does not say where it listens.
+    /// If its packages cannot be installed, or it does not say where it listens.
     pub(crate) fn start(name: &str, variables: &[(&str, &str)]) -> Service {
         let python = Python::with("tests/benches/rivals/services/requirements.txt").interpreter();
         let mut command = Command::new(python);

@@ -1,4 +1,5 @@
-//! Load by turns: each candidate gets a fixed number of requests, and the processor time that they took is noted.
+//! Load by turns: each candidate gets a fixed number of requests, and the processor time that they took is
+//! noted.
 
 use crate::candidates::Candidate;
 use crate::connections::{CONNECTIONS, Connections};
@@ -28,7 +29,7 @@ struct Driven<'a> {
 /// Warms all up and returns what their rounds came to.
 ///
 /// # Panics
-/// When a candidate does not respond as it should.
+/// If a candidate does not respond as it should.
 pub(crate) fn run(all: &[Candidate], options: &Options) -> Vec<Measured> {
     let mut driven: Vec<_> = all.iter().map(|candidate| Driven::warm_up(candidate, options)).collect();
     let mut measured: Vec<_> = all.iter().map(Measured::new).collect();

@@ -1,4 +1,5 @@
-//! `cargo demo`: a payment becomes a plan, and the plan a limit, on a real Envoy. Exit code 0 only if all of it was seen.
+//! `cargo demo`: a payment becomes a plan, and the plan becomes a limit, on a real Envoy. The exit code is 0
+//! only if every step was observed.
 
 use serde_json::{Value, json};
 use std::io::Write;
@@ -21,24 +22,24 @@ async fn main() -> ExitCode {
     say("The first run builds the filters and fetches Envoy, which takes some minutes.");
     let gateway = Gateway::start(|shipped| shipped).await;
     say(&format!("Envoy serves {} with envoy/standalone.yaml", gateway.envoy.url("/")));
-    let began = Instant::now();
-    let seen = match story(&gateway).await {
+    let started = Instant::now();
+    let complete = match story(&gateway).await {
         Ok(()) => true,
         Err(Unseen(what)) => {
-            say(&format!("\n   NOT SEEN: {what}\n   the end of Envoy's log:"));
+            say(&format!("\n   NOT OBSERVED: {what}\n   the end of Envoy's log:"));
             let log = gateway.envoy.log();
             let lines: Vec<_> = log.lines().collect();
             lines.iter().skip(lines.len().saturating_sub(20)).for_each(|line| say(&format!("   {line}")));
             false
         }
     };
-    if seen {
-        say(&format!("\nAll of it was seen, in {:.1} s.", began.elapsed().as_secs_f64()));
+    if complete {
+        say(&format!("\nEvery step was observed, in {:.1} s.", started.elapsed().as_secs_f64()));
     }
-    if seen { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Something that should have happened and did not.
+/// A step that should have happened and did not.
 struct Unseen(String);
 
 async fn story(gateway: &Gateway) -> Result<(), Unseen> {
@@ -48,12 +49,12 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
 
     step(1, "Ada is on the free plan: 5 questions a day");
     for n in 1..=FREE_A_DAY {
-        let answer = ask(gateway).await;
-        see(answer.status == 200, &answer, "200 from the service")?;
-        say(&format!("   GET /ask -> 200, {} left today", answer.header("x-ratelimit-remaining")));
+        let response = ask(gateway).await;
+        see(response.status == 200, &response, "200 from the service")?;
+        say(&format!("   GET /ask -> 200, {} left today", response.header("x-ratelimit-remaining")));
         see(
-            answer.header("x-ratelimit-remaining") == (FREE_A_DAY - n).to_string(),
-            &answer,
+            response.header("x-ratelimit-remaining") == (FREE_A_DAY - n).to_string(),
+            &response,
             "one less left",
         )?;
     }
@@ -79,19 +80,19 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     show(&json!({ "public_metadata": metadata }));
 
     step(4, "Ada's next session token carries the plan: 100 questions a month");
-    let answer = ask(gateway).await;
-    see(answer.status == 200, &answer, "200 from the service")?;
-    say(&format!("   GET /ask -> 200, {} left this month", answer.header("x-ratelimit-remaining")));
-    see(answer.header("x-ratelimit-remaining") == "99", &answer, "99 left")?;
-    let told = identity(&answer.body);
-    say("   and the service was told who calls:");
-    told.iter().for_each(|field| say(&format!("      {field}")));
+    let response = ask(gateway).await;
+    see(response.status == 200, &response, "200 from the service")?;
+    say(&format!("   GET /ask -> 200, {} left this month", response.header("x-ratelimit-remaining")));
+    see(response.header("x-ratelimit-remaining") == "99", &response, "99 left")?;
+    let fields = identity(&response.body);
+    say("   and the service received these identity header fields:");
+    fields.iter().for_each(|field| say(&format!("      {field}")));
     for wanted in [format!("x-tollgate-user: {ADA}"), "x-tollgate-plan: pro".to_owned()] {
-        see(told.contains(&wanted), &answer, &wanted)?;
+        see(fields.contains(&wanted), &response, &wanted)?;
     }
 
-    step(5, "A stranger forges a webhook");
-    let seen_before = gateway.backend.seen().await.len();
+    step(5, "An attacker forges a webhook");
+    let received_before = gateway.backend.received().await.len();
     let forged = gateway.stripe.event("customer.subscription.updated", "sub_ada");
     let (body, signature) = forged.signed(&["whsec_guessed"], tollgate_tests::fakes::server::unix_now());
     let request = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).header("stripe-signature", signature);
@@ -103,7 +104,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     )?;
     say(&format!("   POST {WEBHOOK_PATH} -> 400"));
     show(&refused.body);
-    if gateway.backend.seen().await.len() != seen_before {
+    if gateway.backend.received().await.len() != received_before {
         return Err(Unseen("that the service behind the gateway never saw the forged webhook".to_owned()));
     }
     say("   the service behind the gateway never saw it");
@@ -111,14 +112,14 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
     Ok(())
 }
 
-/// One question, with a token that Clerk mints from Ada's metadata as they are now.
+/// Sends one request with a token that Clerk creates from Ada's current metadata.
 async fn ask(gateway: &Gateway) -> DemoResponse {
     let token = gateway.clerk.token(ADA).sign();
     let sent = gateway.get("/ask").bearer_auth(token).send().await;
     DemoResponse::of(sent.unwrap_or_else(|e| panic!("Envoy gave no answer: {e}"))).await
 }
 
-/// The header fields by which the gateway told the service who calls, as the service echoes them.
+/// Returns the identity header fields that the gateway set, as the service echoes them.
 fn identity(echo: &Value) -> Vec<String> {
     let fields = echo["request"]["headers"].as_array().into_iter().flatten();
     let text = |field: &Value| Some(format!("{}: {}", field[0].as_str()?, field[1].as_str()?));
@@ -144,8 +145,8 @@ impl DemoResponse {
     }
 }
 
-fn see(seen: bool, answer: &DemoResponse, what: &str) -> Result<(), Unseen> {
-    let DemoResponse { status, body, .. } = answer;
+fn see(seen: bool, response: &DemoResponse, what: &str) -> Result<(), Unseen> {
+    let DemoResponse { status, body, .. } = response;
     if seen { Ok(()) } else { Err(Unseen(format!("{what}; the answer was {status} {body}"))) }
 }
 

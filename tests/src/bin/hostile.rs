@@ -1,15 +1,15 @@
-//! `cargo hostile`: a hostile day in full, with what Envoy holds of memory at each moment.
+//! `cargo hostile`: runs all phases of the attack test in full, and prints Envoy's memory over time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tollgate_tests::hostile::{Day, MEMORY_MAX, Phase};
+use tollgate_tests::hostile::{AttackRun, MEMORY_MAX, Phase};
 
-/// Between two looks at the memory.
-const LOOK: Duration = Duration::from_secs(10);
-/// How many different tokens there are.
+/// The time between two readings of the memory.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
+/// How many different tokens the attackers have.
 const TOKENS: usize = 10_000;
-/// One sign for so much.
+/// The memory that one `#` in the output stands for, in MB.
 const SIGN_MB: u64 = 10;
 
 fn main() {
@@ -18,7 +18,7 @@ fn main() {
         (None, _) => 10,
         (Some("--minutes"), Some(Ok(minutes))) if minutes > 0 => minutes,
         _ => {
-            eprintln!("usage: cargo hostile [--minutes N]     10 unless said otherwise");
+            eprintln!("usage: cargo hostile [--minutes N]     the default is 10");
             std::process::exit(2);
         }
     };
@@ -28,33 +28,33 @@ fn main() {
 
 async fn run(length: Duration) {
     println!("starting the gateway and signing {TOKENS} tokens");
-    let day = Day::begin(TOKENS).await;
+    let run = AttackRun::start(TOKENS).await;
     let phases = u32::try_from(Phase::ALL.len()).expect("a few");
-    let (began, ended) = (Instant::now(), Arc::new(AtomicBool::new(false)));
-    let watched = (Arc::clone(&day), Arc::clone(&ended));
+    let (started, ended) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+    let watched = (Arc::clone(&run), Arc::clone(&ended));
     let watch = tokio::spawn(async move {
-        let (day, ended) = watched;
-        let mut most = 0;
+        let (run, ended) = watched;
+        let mut highest = 0;
         while !ended.load(Ordering::Relaxed) {
-            let bytes = day.memory();
-            most = bytes.max(most);
-            println!("{}", line(began.elapsed(), bytes));
-            tokio::time::sleep(LOOK).await;
+            let bytes = run.memory();
+            highest = bytes.max(highest);
+            println!("{}", line(started.elapsed(), bytes));
+            tokio::time::sleep(MEMORY_INTERVAL).await;
         }
-        most
+        highest
     });
-    // Twice, as what leaks does so again.
+    // Twice, since a leak grows in the second round too.
     for round in 1..=2 {
         for phase in Phase::ALL {
-            let tally = day.suffer(phase, length / phases / 2).await;
+            let tally = run.run_phase(phase, length / phases / 2).await;
             println!("        {phase:?}, round {round}: {tally}");
         }
     }
     ended.store(true, Ordering::Relaxed);
-    let most = watch.await.expect("it only looks");
-    let (most, bound) = (most / 1_000_000, MEMORY_MAX / 1_000_000);
-    println!("no wrong answer, no VM has crashed; Envoy held {most} MB at most, of {bound} MB that it may");
-    assert!(most < bound, "more memory than it may hold");
+    let highest = watch.await.expect("a task that only reads");
+    let (highest, bound) = (highest / 1_000_000, MEMORY_MAX / 1_000_000);
+    println!("no wrong response, no VM crashed; Envoy used at most {highest} MB of {bound} MB allowed");
+    assert!(highest < bound, "more memory than allowed");
 }
 
 fn line(elapsed: Duration, bytes: u64) -> String {

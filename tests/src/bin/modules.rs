@@ -1,5 +1,5 @@
-//! `cargo modules`: builds all modules, and tells where they are, what each weighs and how long Envoy takes to load those
-//! of Wasm.
+//! `cargo modules`: builds all modules, and prints where they are, how large each is, and how long Envoy
+//! takes to load the Wasm modules.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tollgate_tests::processes::envoy::{Standalone, load_time};
 async fn main() {
     let modules = Modules::build();
     let both = Standalone::load().modules(modules);
-    tell(&modules.stripe_webhook, load_time(&both.clone().without_filter("plan_gate")).await);
-    tell(&modules.plan_gate, load_time(&both.clone().without_filter("stripe_webhook")).await);
+    print(&modules.stripe_webhook, load_time(&both.clone().without_filter("plan_gate")).await);
+    print(&modules.plan_gate, load_time(&both.clone().without_filter("stripe_webhook")).await);
     let (together, time_ms) = (modules.bytes(), load_time(&both).await.as_millis());
     println!("together {together} bytes, {time_ms} ms; allowed are {BYTES_MAX} bytes for each");
     let native = Modules::native();
@@ -21,6 +21,6 @@ async fn main() {
     );
 }
 
-fn tell(module: &Path, time: Duration) {
+fn print(module: &Path, time: Duration) {
     println!("{}: {} bytes, {} ms", module.display(), bytes(module), time.as_millis());
 }

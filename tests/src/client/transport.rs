@@ -1,4 +1,4 @@
-//! The same request in every way in which it can come over the wire.
+//! The same request over each transport: HTTP/1.1 with a length or in chunks, and HTTP/2.
 
 use crate::client::wire::{self, WireResponse};
 use http_body_util::{BodyExt, Full};
@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
-/// How a request comes over the wire.
+/// A way to send a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// HTTP/1.1, its length told beforehand.
+    /// HTTP/1.1 with `Content-Length`.
     Length,
     /// HTTP/1.1, in chunks.
     Chunked,
@@ -20,12 +20,12 @@ pub enum Transport {
     ChunkedWithTrailers,
     /// HTTP/2, by prior knowledge.
     Http2,
-    /// The same, with trailers.
+    /// HTTP/2 with trailers.
     Http2WithTrailers,
 }
 
 impl Transport {
-    /// Every way there is.
+    /// Every transport.
     pub const ALL: [Transport; 5] = [
         Transport::Length,
         Transport::Chunked,
@@ -34,11 +34,11 @@ impl Transport {
         Transport::Http2WithTrailers,
     ];
 
-    /// Sends a request over a connection of its own. `fields` are names and values, `trailers` too: they are sent where
-    /// the transport has any. Nothing if the connection ends without an answer.
+    /// Sends a request on a new connection. `fields` and `trailers` are names and values; trailers are sent
+    /// where the transport has them. Returns `None` if the connection ends without a response.
     ///
     /// # Panics
-    /// When nothing listens there.
+    /// If nothing listens at `address`.
     pub async fn send(
         self,
         address: SocketAddr,
@@ -54,7 +54,7 @@ impl Transport {
             Transport::Chunked | Transport::ChunkedWithTrailers => {
                 let fields = format!("{}transfer-encoding: chunked\r\n", lines(fields));
                 let mut bytes = wire::request(method, path, fields, b"");
-                // An odd length, so that chunks end where nothing else does.
+                // An odd length, so that no boundary of the input is also a boundary between chunks.
                 for chunk in body.chunks(40_001) {
                     bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());
                     bytes.extend(chunk);
@@ -96,7 +96,7 @@ async fn http2(
         None => body.boxed(),
         Some(trailers) => {
             let trailers = header_map(trailers);
-            // Its length is not told: a proxy that knew it would have no place for trailers in HTTP/1.
+            // Without a length: HTTP/1 has no trailers after a body of a known length.
             let body = body.map_frame(|frame| frame);
             body.with_trailers(async { Some(Ok::<_, Infallible>(trailers)) }).boxed()
         }

@@ -1,42 +1,42 @@
-//! True events, while Stripe and Clerk are not themselves.
+//! Authentic events, while Stripe and Clerk fail.
 
-use super::scene::Day;
+use super::attack_run::AttackRun;
 use crate::client::wire::WireResponse;
 use crate::fakes::faults::{Fault, Faults, any};
 use crate::fakes::server;
 use crate::processes::gateway::Gateway;
 use serde_json::json;
 
-/// More than the filter takes as an answer.
+/// More than the filter accepts as a response, in bytes.
 const HUGE: usize = 8_000_000;
 
-/// A true event. Whatever becomes of it, Stripe is told so, and comes again.
-pub(super) async fn attack(day: &Day) -> Option<WireResponse> {
-    let answer = day.attack(&day.delivery()).await?;
-    // 500 says that the credentials are wrong, as far as one can see.
-    assert!([200, 500, 503].contains(&answer.status), "{answer:?}");
-    Some(answer)
+/// Delivers an authentic event. Whatever the outcome, the status is one that makes Stripe retry, or 200.
+pub(super) async fn attack(run: &AttackRun) -> Option<WireResponse> {
+    let response = run.attack(&run.delivery()).await?;
+    // The filter responds with 500 if an API seems to refuse the credentials.
+    assert!([200, 500, 503].contains(&response.status), "{response:?}");
+    Some(response)
 }
 
-/// One way after the other.
-pub(super) fn spoil(gateway: &Gateway) {
-    spoiled(gateway.stripe.faults(), 100);
-    spoiled(gateway.clerk.faults(), 200);
+/// Makes Stripe and Clerk fail in several ways.
+pub(super) fn add_faults(gateway: &Gateway) {
+    add_faults_to(gateway.stripe.faults(), 100);
+    add_faults_to(gateway.clerk.faults(), 200);
 }
 
-fn spoiled(faults: &Faults, seed: u64) {
+fn add_faults_to(faults: &Faults, first_seed: u64) {
     let redirect = server::FakeResponse::json(307, &json!({})).with_header("location", "/v1/subscriptions");
     let endless = json!({"object": "list", "has_more": true, "url": "/v1/subscriptions", "data": []});
-    for (place, fault) in (0..).zip([
+    for (seed, fault) in (first_seed..).zip([
         Fault::garbage(),
         Fault::huge(HUGE),
-        Fault::Answer(redirect),
+        Fault::Response(redirect),
         Fault::status(200, &endless),
         Fault::Reset,
         Fault::ResetMidBody,
-        Fault::LoseAnswer,
+        Fault::LoseResponse,
         Fault::unavailable(),
     ]) {
-        faults.sometimes(0.06, seed + place, any(), fault);
+        faults.sometimes(0.06, seed, any(), fault);
     }
 }

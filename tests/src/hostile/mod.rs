@@ -1,50 +1,52 @@
-//! A hostile day: strangers, and services that answer nonsense, against a gateway that goes on serving its own clients.
+//! The attack test: attackers and failing APIs against a gateway that keeps serving its own clients.
 //!
-//! Each [`Phase`] is one kind of trouble. While it lasts, those who may are served at every moment, and those who may not
-//! are not served at any.
+//! Each [`Phase`] is one kind of attack. While it lasts, permitted requests are served at every moment, and
+//! forbidden ones never.
 
 mod apis;
+mod attack_run;
 mod bytes;
 mod reloads;
-mod scene;
 mod tokens;
 pub mod unfinished;
 mod webhooks;
 
-pub use scene::Day;
+pub use attack_run::AttackRun;
 
-use crate::fakes::faults::SplitMix64;
 use std::fmt;
 use std::time::Duration;
+use tollgate_fixtures::Random;
 
-/// What Envoy may hold of the machine's memory at any moment of the day, in bytes: 130 MB with two workers at rest, what the
-/// filters remember (each worker 8 MB of tokens, both together 97 MB of counters), what they hold (each worker 16 MB of webhooks),
-/// and answers of 50 MB on their way.
+/// The most memory that Envoy may use at any moment, in bytes: 130 MB with two workers at rest, the caches of
+/// the filters (8 MB of tokens per worker, 97 MB of counters for both), what they hold (16 MB of webhooks per
+/// worker), and responses of 50 MB in transit.
 pub const MEMORY_MAX: u64 = 300_000_000;
 
-/// One kind of trouble.
+/// A kind of attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Random bytes for header fields, paths and bodies; bodies cut off or slow; connections that end anywhere.
+    /// Random bytes in header fields, paths and bodies; bodies cut off or slow; connections that end at any
+    /// point.
     Bytes,
     /// Cookies, huge and many.
     Cookies,
-    /// Ten thousand different tokens, right ones and forged ones.
+    /// Ten thousand different tokens, valid and forged.
     Tokens,
-    /// Tokens of unknown keys in a flood, while Clerk's keys are garbage, 50 MB, a redirect or a broken connection.
+    /// A flood of tokens of unknown keys, while Clerk's keys are garbage, 50 MB, a redirect or a broken
+    /// connection.
     Keys,
-    /// Webhooks that Stripe has not sent, in every way in which a request can be broken.
+    /// Webhooks that Stripe has not sent, broken in every way in which a request can be.
     Webhooks,
-    /// True events, while Stripe and Clerk answer garbage, huge pages, redirects, or not at all.
+    /// Authentic events, while Stripe and Clerk send garbage, huge pages, redirects, or nothing.
     Apis,
-    /// Requests that do not end: streams with 58 KB of header fields, and bodies of webhooks.
+    /// Requests that do not end: streams with 58 KB of header fields, and incomplete bodies of webhooks.
     Unfinished,
-    /// The listener is configured anew, again and again.
+    /// The listener is reconfigured repeatedly.
     Reloads,
 }
 
 impl Phase {
-    /// Each of them, in the order of the day.
+    /// Every phase, in order.
     pub const ALL: [Phase; 8] = [
         Phase::Bytes,
         Phase::Cookies,
@@ -57,14 +59,14 @@ impl Phase {
     ];
 }
 
-/// What a phase was made of.
+/// The numbers of one phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Attacks, each a request or what was to become one.
+    /// Attacks: requests, complete or not.
     pub attacks: u64,
-    /// Attacks that got an answer; the others' connections ended before.
+    /// Attacks that got a response; the connections of the others ended without one.
     pub answered: u64,
-    /// Good requests served meanwhile.
+    /// Permitted requests served meanwhile.
     pub served: u64,
 }
 
@@ -75,20 +77,10 @@ impl fmt::Display for Tally {
     }
 }
 
-/// How long an attacker waits for an answer. Most attacks are not meant to get one.
+/// How long an attacker waits for a response. Most attacks are not meant to get one.
 const ATTACK_MAX: Duration = Duration::from_secs(5);
 
-/// A number below `end`.
-fn below(random: &mut SplitMix64, end: usize) -> usize {
-    usize::try_from(random.bits() % (end.max(1) as u64)).unwrap_or_default()
-}
-
-/// One of these.
-fn one<T: Copy>(random: &mut SplitMix64, of: &[T]) -> T {
-    of[below(random, of.len())]
-}
-
-/// So many bytes, of any values.
-fn noise(random: &mut SplitMix64, len: usize) -> Vec<u8> {
+/// Returns `len` random bytes.
+fn noise(random: &mut Random, len: usize) -> Vec<u8> {
     (0..len).map(|_| random.bits().to_le_bytes()[0]).collect()
 }

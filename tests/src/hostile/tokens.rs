@@ -1,35 +1,35 @@
-//! Session tokens: more than anyone remembers, forged ones, and those of keys that nobody has heard of.
+//! Session tokens: more than a cache can hold, forged ones, and those of unknown keys.
 
-use super::below;
-use super::scene::Day;
+use super::attack_run::AttackRun;
 use crate::client::wire::{WireResponse, request};
-use crate::fakes::faults::{Fault, SplitMix64, on};
+use crate::fakes::faults::{Fault, on};
 use crate::fakes::server;
 use crate::processes::gateway::Gateway;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tollgate_fixtures::Random;
 
-/// How much Clerk says in the place of its keys.
+/// The size of a response that replaces Clerk's keys, in bytes.
 const HUGE: usize = 50_000_000;
 
-/// Somebody else's right token, or what was made of it.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
-    let token = day.others[below(random, day.others.len())].clone();
-    match below(random, 4) {
-        // They are on `free`, and so they are somebody, and no more.
+/// Sends another user's valid token, or one forged from it.
+pub(super) async fn attack(run: &AttackRun, random: &mut Random) -> Option<WireResponse> {
+    let token = run.others[random.below(run.others.len())].clone();
+    match random.below(4) {
+        // The users are on `free`: their tokens are valid, but not for more than that.
         0 | 1 => {
-            let answer = day.attack(&with(&token, "/me")).await;
-            assert!(answer.as_ref().is_none_or(|answer| answer.status == 200), "{answer:?}");
-            answer
+            let response = run.attack(&with_token(&token, "/me")).await;
+            assert!(response.as_ref().is_none_or(|response| response.status == 200), "{response:?}");
+            response
         }
-        2 => day.refused(&with(&token, "/reports")).await,
-        _ => day.refused(&with(&forged(&token, random), "/me")).await,
+        2 => run.refused(&with_token(&token, "/reports")).await,
+        _ => run.refused(&with_token(&forged(&token, random), "/me")).await,
     }
 }
 
-/// A token whose claims say more than was signed.
-fn forged(token: &str, random: &mut SplitMix64) -> String {
+/// Returns a token with other claims than those that were signed.
+fn forged(token: &str, random: &mut Random) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, signature] = parts[..] else { return token.to_owned() };
     let read =
@@ -37,33 +37,33 @@ fn forged(token: &str, random: &mut SplitMix64) -> String {
     let mut claims_read = read(claims).unwrap_or_default();
     claims_read["public_metadata"] = json!({"plan": "pro"});
     claims_read["sub"] = json!(format!("user_{}", random.bits()));
-    let said = URL_SAFE_NO_PAD.encode(claims_read.to_string());
+    let changed = URL_SAFE_NO_PAD.encode(claims_read.to_string());
     let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": "JWT"}).to_string());
     let hs256 = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": "JWT"}).to_string());
-    match below(random, 5) {
-        0 => format!("{header}.{said}.{signature}"),
-        1 => format!("{none}.{said}."),
-        2 => format!("{hs256}.{said}.{signature}"),
-        3 => format!("{header}.{claims}.{}", &signature[..signature.len() - 2 - below(random, 300)]),
+    match random.below(5) {
+        0 => format!("{header}.{changed}.{signature}"),
+        1 => format!("{none}.{changed}."),
+        2 => format!("{hs256}.{changed}.{signature}"),
+        3 => format!("{header}.{claims}.{}", &signature[..signature.len() - 2 - random.below(300)]),
         _ => format!("{header}.{claims}.{signature}.{signature}"),
     }
 }
 
-fn with(token: &str, path: &str) -> Vec<u8> {
+fn with_token(token: &str, path: &str) -> Vec<u8> {
     request("GET", path, format!("authorization: Bearer {token}\r\n"), b"")
 }
 
-/// A token whose key nobody has heard of.
-pub(super) async fn of_unknown_keys(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
+/// Sends a token of an unknown key.
+pub(super) async fn with_unknown_key(run: &AttackRun, random: &mut Random) -> Option<WireResponse> {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": format!("ins_{:x}", random.bits())});
-    let token = &day.others[below(random, day.others.len())];
+    let token = &run.others[random.below(run.others.len())];
     let (_, rest) = token.split_once('.')?;
     let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
-    day.refused(&with(&token, "/me")).await
+    run.refused(&with_token(&token, "/me")).await
 }
 
-/// What Clerk says in the place of its keys, one way after the other.
-pub(super) fn spoil_keys(gateway: &Gateway) {
+/// Makes Clerk's JWKS endpoint fail in several ways.
+pub(super) fn add_key_faults(gateway: &Gateway) {
     let keys = || on("GET", "/.well-known/jwks.json");
     let faults = gateway.clerk.faults();
     let redirect =
@@ -71,7 +71,7 @@ pub(super) fn spoil_keys(gateway: &Gateway) {
     for (seed, fault) in (1..).zip([
         Fault::huge(HUGE),
         Fault::garbage(),
-        Fault::Answer(redirect),
+        Fault::Response(redirect),
         Fault::Reset,
         Fault::status(200, &json!({"keys": [{"kty": "RSA", "kid": "ins_1", "n": "AQAB", "e": "AQAB"}]})),
     ]) {

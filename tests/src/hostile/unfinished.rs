@@ -1,32 +1,32 @@
-//! Requests that do not end: HTTP/2 streams whose header fields are one byte each on the wire and 3 KB in memory
-//! (RFC 7541 §7.3), and webhooks whose bodies never become complete.
+//! Requests that do not end: HTTP/2 streams whose header fields are one byte each on the wire and 3 KB in
+//! memory (RFC 7541 §7.3), and webhooks whose bodies never become complete.
 
-use super::scene::Day;
-use super::{below, one};
+use super::attack_run::AttackRun;
 use crate::client::wire::WireResponse;
-use crate::fakes::faults::SplitMix64;
 use crate::fakes::server::unix_now;
 use crate::processes::gateway::WEBHOOK_PATH;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tollgate_fixtures::Random;
 
-/// How many streams a client opens on a connection: as many as the shipped configurations allow.
+/// How many streams a client opens on a connection: the maximum of the shipped configurations.
 pub const STREAMS_MAX: u32 = 32;
-/// How large the repeated field is. With its name and what HPACK adds it fits the peer's table of 4 KB, beside the others.
+/// The size of the repeated field. With its name and the overhead of HPACK, it fits the peer's table of 4 KB
+/// beside the others.
 const FIELD_BYTES: usize = 3_400;
 /// How often a stream repeats it: 58 KB of header fields, which the shipped configurations allow.
 const REPEATED: usize = 17;
-/// How long an attack of the hostile day is held.
+/// How long an attack keeps its connections open.
 const HELD: Duration = Duration::from_secs(2);
 
-/// A `stripe-signature` that is well formed, of this moment, and wrong.
+/// Returns a well-formed `stripe-signature` with the current time and a wrong signature.
 pub fn wrong_signature() -> String {
     format!("t={},v1={}", unix_now(), "0".repeat(64))
 }
 
-/// Opens as many streams on a new connection as it may, none of which ends.
+/// Opens the maximum number of streams on a new connection, none of which ends.
 pub async fn streams(gateway: SocketAddr, path: &str, signature: Option<&str>) -> Option<TcpStream> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, 4, 0, 0, &[]);
@@ -40,7 +40,7 @@ pub async fn streams(gateway: SocketAddr, path: &str, signature: Option<&str>) -
     Some(stream)
 }
 
-/// Begins a webhook of `bytes` bytes and sends all of them but the last.
+/// Starts a webhook of `bytes` bytes and sends all of them but the last.
 pub async fn body(gateway: SocketAddr, bytes: usize, signature: Option<&str>) -> Option<TcpStream> {
     let field = signature.map(|value| format!("stripe-signature: {value}\r\n")).unwrap_or_default();
     let head = format!(
@@ -48,19 +48,19 @@ pub async fn body(gateway: SocketAddr, bytes: usize, signature: Option<&str>) ->
     );
     let mut stream = TcpStream::connect(gateway).await.ok()?;
     stream.write_all(head.as_bytes()).await.ok()?;
-    // A gateway that has refused it reads no further.
+    // A gateway that has refused the request stops reading.
     let _ = tokio::time::timeout(HELD, stream.write_all(&vec![b'x'; bytes - 1])).await;
     Some(stream)
 }
 
-/// Some of them at once, held for a while.
-pub(super) async fn attack(day: &Day, random: &mut SplitMix64) -> Option<WireResponse> {
-    let gateway = day.gateway.envoy.address();
+/// Opens several of them at once and keeps them for a while.
+pub(super) async fn attack(run: &AttackRun, random: &mut Random) -> Option<WireResponse> {
+    let gateway = run.gateway.envoy.address();
     let wrong = wrong_signature();
-    let signature = (below(random, 2) == 0).then_some(wrong.as_str());
+    let signature = (random.below(2) == 0).then_some(wrong.as_str());
     let mut held = Vec::new();
-    if below(random, 2) == 0 {
-        let path = one(random, &[WEBHOOK_PATH, "/ask", "/reports", "/anything"]);
+    if random.below(2) == 0 {
+        let path = random.pick(&[WEBHOOK_PATH, "/ask", "/reports", "/anything"]);
         for _ in 0..6 {
             held.push(streams(gateway, path, signature).await);
         }
@@ -82,9 +82,10 @@ fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) 
     bytes.extend(payload);
 }
 
-/// The first header block of a connection, which fills the peer's table.
+/// Returns the first header block of a connection, which fills the peer's table.
 fn first_block(path: &str, signature: Option<&str>) -> Vec<u8> {
-    // `:method: POST` and `:scheme: http` stand in the static table, and so do the names of `:path` and `:authority`.
+    // `:method: POST` and `:scheme: http` are in the static table, and so are the names `:path` and
+    // `:authority`.
     let mut block = vec![0x83, 0x86, 0x44];
     string(&mut block, path.as_bytes());
     block.push(0x41);
@@ -101,17 +102,17 @@ fn first_block(path: &str, signature: Option<&str>) -> Vec<u8> {
     block
 }
 
-/// Every later one: only references to the table, the newest first.
+/// Returns a later header block: only references to the table, the newest first.
 fn later_block(signed: bool) -> Vec<u8> {
     let others = if signed { 3 } else { 2 };
-    // Pseudo header fields come first: the path is the oldest of the table.
+    // Pseudo-header fields come first: the path is the oldest entry of the table.
     let mut block = vec![0x83, 0x86];
     block.extend((1..=others).rev().map(|age| 0x80 | (62 + age)));
     block.extend([0x80 | 62; REPEATED]);
     block
 }
 
-/// A string without Huffman's code; its length is an integer with a prefix of seven bits.
+/// Appends a string without Huffman coding. Its length is an integer with a prefix of seven bits.
 fn string(block: &mut Vec<u8>, text: &[u8]) {
     let mut length = text.len();
     if length < 127 {

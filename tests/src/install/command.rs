@@ -5,11 +5,11 @@ use crate::install::workspace;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The built command; built once per process, in the build directory of the tests: cargo has released it when they run, and
-/// most of what the command is made of is there.
+/// Builds the command, once per process, in the build directory of the tests: cargo no longer locks it when
+/// they run, and most dependencies are built there already.
 ///
 /// # Panics
-/// With what cargo said when it cannot be built.
+/// If it cannot be built, with the output of cargo.
 pub fn built() -> &'static Path {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(|| {

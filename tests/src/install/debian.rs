@@ -1,32 +1,32 @@
-//! Programs of the machine's, which root installs from Debian's packages where they are missing.
+//! Programs of the machine, which root installs from Debian's packages if they are missing.
 
 use crate::install::workspace;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program on the PATH. Where there is none, root installs Debian's `package`.
+/// Returns a program on the PATH. If it is missing, root installs Debian's `package`.
 ///
 /// # Panics
-/// With the command to type, when it is not there and cannot be installed.
+/// If it is missing and cannot be installed, with the command that installs it.
 pub fn program(name: &str, package: &str) -> PathBuf {
     if let Some(program) = on_path(name) {
         return program;
     }
-    // One installation at a time, whatever the program: apt-get itself gives up when another one runs.
+    // One installation at a time, of any program: apt-get itself fails if another one runs.
     let lock = File::create(workspace::target_dir().join("debian.lock")).expect("a file below target/");
     lock.lock().expect("a lock on it");
     if let Some(program) = on_path(name) {
         return program;
     }
     let install = format!("apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {package}");
-    let cure = format!("no `{name}` on the PATH. Install it:\n    {install}");
-    assert!(is_root() && Path::new("/usr/bin/apt-get").exists(), "{cure}");
+    let fix = format!("no `{name}` on the PATH. Install it:\n    {install}");
+    assert!(is_root() && Path::new("/usr/bin/apt-get").exists(), "{fix}");
     workspace::progress(&format!("installing Debian's {package}; this is done once"));
     let out = Command::new("sh").args(["-c", &install]).output();
-    let out = out.unwrap_or_else(|e| panic!("cannot start a shell: {e}\n{cure}"));
-    assert!(out.status.success(), "{}\n{cure}", String::from_utf8_lossy(&out.stderr));
-    on_path(name).unwrap_or_else(|| panic!("{cure}"))
+    let out = out.unwrap_or_else(|e| panic!("cannot start a shell: {e}\n{fix}"));
+    assert!(out.status.success(), "{}\n{fix}", String::from_utf8_lossy(&out.stderr));
+    on_path(name).unwrap_or_else(|| panic!("{fix}"))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -1,5 +1,5 @@
-//! Everything that the tests install or build before they run: the filters and the command of this workspace, Python and
-//! Debian packages, Go programs, and stripe-mock.
+//! Everything that the tests install or build before they run: the filters and the command of this workspace,
+//! Python and Debian packages, Go programs, and stripe-mock.
 
 pub mod command;
 pub mod debian;

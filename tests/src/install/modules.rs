@@ -1,24 +1,24 @@
-//! Builds the Wasm modules and the dynamic module as they ship, beside the build that is running, and holds the former to their
-//! size.
+//! Builds the Wasm modules and the dynamic module as they ship, in a build directory of their own, and checks
+//! the size of the Wasm modules.
 
 use crate::install::workspace;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// What Rust calls the platform of an Envoy plugin.
+/// Rust's name for the platform of an Envoy plugin.
 const TARGET: &str = "wasm32-wasip1";
-/// Each number that the linker fills in takes the bytes it needs, not always five: a fifteenth of a module. The linker
-/// refuses it beside debug information, so it is no flag of every build.
+/// Each relocation takes the bytes it needs instead of always five, which saves a fifteenth of a module. The
+/// linker refuses the option together with debug information, so it is not a flag of every build.
 const COMPRESS: &str = "link-arg=--compress-relocations";
 /// The most bytes that one module may have: each gateway loads it, and V8 compiles it at every start.
 pub const BYTES_MAX: u64 = 1_000_000;
-/// The profile that they are built with.
+/// The profile of the Wasm modules.
 const PROFILE: &str = "module";
-/// The profile that the dynamic module is built with.
+/// The profile of the dynamic module.
 const NATIVE_PROFILE: &str = "native";
 
-/// The two modules' files.
+/// The files of the two Wasm modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Modules {
     /// `stripe_webhook.wasm`
@@ -28,13 +28,13 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Builds both with the profile that ships, once per process; cargo makes further processes wait for each other.
+    /// Builds both with the profile that ships, once per process. Cargo makes other processes wait.
     ///
-    /// They go into `target/modules`, a build directory of their own: the one of the build that is running may be
+    /// They go into `target/modules`, a build directory of their own: the one of the current build may be
     /// locked, and has other flags.
     ///
     /// # Panics
-    /// With what cargo or rustup said, when one cannot be built; or when one is too large.
+    /// If a module cannot be built, with the output of cargo or rustup, or if a module is too large.
     pub fn build() -> &'static Modules {
         static MODULES: OnceLock<Modules> = OnceLock::new();
         MODULES.get_or_init(|| {
@@ -52,10 +52,10 @@ impl Modules {
         })
     }
 
-    /// The gate with the feature `rs256`, for hosts that check no signatures.
+    /// Builds the gate with the feature `rs256`, for hosts that do not verify signatures.
     ///
     /// # Panics
-    /// With what cargo or rustup said, when it cannot be built.
+    /// If it cannot be built, with the output of cargo or rustup.
     pub fn gate_with_rs256() -> PathBuf {
         require_target();
         workspace::progress("building the gate that checks signatures itself");
@@ -65,35 +65,36 @@ impl Modules {
     /// Builds the dynamic module, once per process.
     ///
     /// # Panics
-    /// With what cargo said, when it cannot be built.
+    /// If it cannot be built, with the output of cargo.
     pub fn native() -> &'static Path {
         static MODULE: OnceLock<PathBuf> = OnceLock::new();
         MODULE.get_or_init(|| {
             workspace::progress("building the dynamic module");
-            let place = workspace::target_dir().join("modules/libtollgate.so");
-            build_native(&place, NATIVE_PROFILE, NATIVE_PROFILE, "");
-            place
+            let module = workspace::target_dir().join("modules/libtollgate.so");
+            build_native(&module, NATIVE_PROFILE, NATIVE_PROFILE, "");
+            module
         })
     }
 
-    /// Builds the dynamic module whose requests panic on demand, without optimization.
+    /// Builds, without optimization, the dynamic module whose requests panic on demand (feature
+    /// `test_panic`).
     ///
     /// # Panics
-    /// With what cargo said, when it cannot be built.
+    /// If it cannot be built, with the output of cargo.
     pub fn native_that_panics() -> PathBuf {
         workspace::progress("building the dynamic module that panics on demand");
-        let place = workspace::target_dir().join("modules/libtollgate_test_panic.so");
-        build_native(&place, "dev", "debug", "test_panic");
-        place
+        let module = workspace::target_dir().join("modules/libtollgate_test_panic.so");
+        build_native(&module, "dev", "debug", "test_panic");
+        module
     }
 
-    /// What both files weigh together.
+    /// Returns the size of both files together.
     pub fn bytes(&self) -> u64 {
         bytes(&self.stripe_webhook).saturating_add(bytes(&self.plan_gate))
     }
 }
 
-/// Builds a module below that directory, and puts it there.
+/// Builds a module below `dir` and returns the path of its copy there.
 fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
     cargo.args([
@@ -108,19 +109,20 @@ fn build(dir: &Path, package: &str, file: &str, features: &[&str]) -> PathBuf {
         TARGET,
     ]);
     cargo.args(["-p", package, "--features", &features.join(","), "--target-dir"]).arg(dir);
-    // What could panic says where it stands in the source, and that of dependencies stands below somebody's home.
-    // By --config, which adds to the flags of .cargo/config.toml; the environment would replace them.
+    // Panic messages contain source paths, and those of dependencies are below a developer's home directory.
+    // `--config` adds to the flags of .cargo/config.toml, while the environment would replace them.
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("target.{TARGET}.rustflags=[{remap:?}, \"-C\", {COMPRESS:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
-    let place = dir.join(file);
-    put(&dir.join(TARGET).join(PROFILE).join(file), &place)
-        .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
-    place
+    let module = dir.join(file);
+    replace(&dir.join(TARGET).join(PROFILE).join(file), &module)
+        .unwrap_or_else(|e| panic!("cannot make {}: {e}", module.display()));
+    module
 }
 
-/// Builds the dynamic module with a profile, whose builds cargo puts into `folder`, and puts it there.
-fn build_native(place: &Path, profile: &str, folder: &str, features: &str) {
+/// Builds the dynamic module with a profile, whose builds cargo puts into `folder`, and copies it to
+/// `module`.
+fn build_native(module: &Path, profile: &str, folder: &str, features: &str) {
     let dir = workspace::target_dir().join("modules");
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
     cargo.args(["rustc", "--lib", "--crate-type", "cdylib", "--locked", "--profile", profile]);
@@ -128,35 +130,35 @@ fn build_native(place: &Path, profile: &str, folder: &str, features: &str) {
     let remap = format!("--remap-path-prefix={}=cargo", cargo_home().display());
     cargo.args(["--config", &format!("build.rustflags=[{remap:?}]")]);
     run(&mut cargo, "see the compiler's messages above");
-    put(&dir.join(folder).join("libtollgate_host_native.so"), place)
-        .unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
+    replace(&dir.join(folder).join("libtollgate_host_native.so"), module)
+        .unwrap_or_else(|e| panic!("cannot make {}: {e}", module.display()));
 }
 
-/// Copies what has changed, in one step: an Envoy of another process may be reading it.
-fn put(built: &Path, place: &Path) -> std::io::Result<()> {
+/// Replaces a file atomically if its content has changed: an Envoy of another process may be reading it.
+fn replace(built: &Path, module: &Path) -> std::io::Result<()> {
     let new = std::fs::read(built)?;
-    if std::fs::read(place).is_ok_and(|old| old == new) {
+    if std::fs::read(module).is_ok_and(|old| old == new) {
         return Ok(());
     }
-    let staged = place.with_extension(format!("new.{}", std::process::id()));
+    let staged = module.with_extension(format!("new.{}", std::process::id()));
     std::fs::write(&staged, new)?;
-    std::fs::rename(&staged, place)
+    std::fs::rename(&staged, module)
 }
 
-/// Where cargo keeps the sources of dependencies.
+/// Returns the directory in which cargo keeps the sources of dependencies.
 ///
 /// # Panics
-/// When neither `CARGO_HOME` nor the home directory is known.
+/// If neither `CARGO_HOME` nor the home directory is known.
 pub fn cargo_home() -> PathBuf {
     let given = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let usual = || std::env::home_dir().map(|home| home.join(".cargo"));
     given.or_else(usual).expect("a home directory: set HOME or CARGO_HOME")
 }
 
-/// The size of a file.
+/// Returns the size of a file.
 ///
 /// # Panics
-/// When it is not there.
+/// If it does not exist.
 pub fn bytes(file: &Path) -> u64 {
     std::fs::metadata(file).unwrap_or_else(|e| panic!("{} was not built: {e}", file.display())).len()
 }
@@ -170,7 +172,7 @@ fn require_size(module: &Path, bytes: u64) {
     );
 }
 
-/// Adds the target to the toolchain when it is missing: a `targets` line in rust-toolchain.toml alone does not.
+/// Adds the target to the toolchain if it is missing: a `targets` line in rust-toolchain.toml alone does not.
 fn require_target() {
     let mut rustc = inner_command("rustc".as_ref());
     let out = run(rustc.args(["--print", "target-libdir", "--target", TARGET]), "install Rust by rustup");
@@ -178,24 +180,25 @@ fn require_target() {
         return;
     }
     workspace::progress(&format!("adding the target {TARGET} to the Rust toolchain"));
-    let cure = format!("add the target by hand: `rustup target add {TARGET}`");
-    run(inner_command("rustup".as_ref()).args(["target", "add", TARGET]), &cure);
+    let fix = format!("add the target by hand: `rustup target add {TARGET}`");
+    run(inner_command("rustup".as_ref()).args(["target", "add", TARGET]), &fix);
 }
 
-/// A command in the repository's root, without what an outer cargo (`cargo test`, `cargo llvm-cov`, a build script)
-/// sets for its own build and what would leak into the modules: flags, wrappers, profiles, the description of a package.
+/// Returns a command in the repository's root, without the variables that an outer cargo (`cargo test`,
+/// `cargo llvm-cov`, a build script) sets for its own build: flags, wrappers, profiles, and the description
+/// of a package.
 pub fn inner_command(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace::root());
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(is_of_the_outer_build) {
+        if name.to_str().is_some_and(is_of_outer_build) {
             command.env_remove(&name);
         }
     }
     command
 }
 
-fn is_of_the_outer_build(variable: &str) -> bool {
+fn is_of_outer_build(variable: &str) -> bool {
     const KEPT: [&str; 6] =
         ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
     const REMOVED: [&str; 7] = [
@@ -211,17 +214,17 @@ fn is_of_the_outer_build(variable: &str) -> bool {
         && !KEPT.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits for its end.
 ///
 /// # Panics
-/// When it cannot be started or fails: with the command, what it said, and the cure.
-pub(crate) fn run(command: &mut Command, cure: &str) -> Output {
+/// If it cannot be started or fails, with the command, its output, and the fix.
+pub(crate) fn run(command: &mut Command, fix: &str) -> Output {
     let out = command
         .output()
-        .unwrap_or_else(|e| panic!("{:?} did not start: {e}\ncure: {cure}", command.get_program()));
+        .unwrap_or_else(|e| panic!("{:?} did not start: {e}\nfix: {fix}", command.get_program()));
     assert!(
         out.status.success(),
-        "`{command:?}` ended with {}\n{}\ncure: {cure}",
+        "`{command:?}` ended with {}\n{}\nfix: {fix}",
         out.status,
         String::from_utf8_lossy(&out.stderr)
     );
@@ -233,20 +236,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_outer_build_sets_is_kept_from_the_modules() {
+    fn variables_of_the_outer_build_are_removed() {
         let cases = [
             ("flags such as coverage's would be compiled in", "CARGO_ENCODED_RUSTFLAGS", true),
             ("the same", "RUSTFLAGS", true),
-            ("clippy's driver is no compiler", "RUSTC_WORKSPACE_WRAPPER", true),
+            ("clippy's driver is not a compiler", "RUSTC_WORKSPACE_WRAPPER", true),
             ("the profile is the shipped one", "CARGO_PROFILE_RELEASE_LTO", true),
             ("the target directory is given", "CARGO_TARGET_DIR", true),
-            ("where crates are kept stays", "CARGO_HOME", false),
-            ("how crates are fetched stays", "CARGO_NET_OFFLINE", false),
+            ("the directory of crates is kept", "CARGO_HOME", false),
+            ("the settings for fetching crates are kept", "CARGO_NET_OFFLINE", false),
             ("the same", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL", false),
-            ("the toolchain stays the same", "RUSTUP_TOOLCHAIN", false),
+            ("the toolchain is kept", "RUSTUP_TOOLCHAIN", false),
         ];
         for (why, variable, removed) in cases {
-            assert_eq!(is_of_the_outer_build(variable), removed, "{why}");
+            assert_eq!(is_of_outer_build(variable), removed, "{why}");
         }
     }
 

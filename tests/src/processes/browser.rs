@@ -1,16 +1,16 @@
-//! A real browser: opens a page in headless Chromium and reads what the page wrote into itself.
+//! A real browser: opens a page in headless Chromium and returns what the page wrote into its document.
 
 use crate::install::debian;
 use std::time::Duration;
 
-/// How long a page may take. Generous: a browser starts slowly on a busy machine.
+/// How long a page may take. Generous, since a browser starts slowly on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How much time a page believes to have, in milliseconds. It stands still while an answer is awaited, so this is no
-/// guess at how long the network takes.
+/// Chromium's virtual time for a page, in milliseconds. It stops while a response is awaited, so it does not
+/// depend on the speed of the network.
 const VIRTUAL_TIME_MS: u32 = 30_000;
 
-/// What each start is given: nothing that talks to anyone but the page's own servers.
+/// The arguments of each start. The browser connects only to the page's own servers.
 const ARGUMENTS: [&str; 11] = [
     "--headless=new",
     "--no-sandbox",
@@ -25,10 +25,11 @@ const ARGUMENTS: [&str; 11] = [
     "--dump-dom",
 ];
 
-/// Opens a page and returns its document as it stands once its scripts have nothing more to do.
+/// Opens a page and returns its document when its scripts have finished.
 ///
 /// # Panics
-/// When there is no Chromium, with the command to get it; or when it fails or does not end in time, with what it said.
+/// If there is no Chromium, with the command to install it; if it fails or does not end in time, with its
+/// output.
 pub async fn document(url: &str) -> String {
     let profile = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
     let mut chromium = tokio::process::Command::new(debian::program("chromium", "chromium"));
@@ -37,7 +38,7 @@ pub async fn document(url: &str) -> String {
     let output = tokio::time::timeout(DEADLINE, chromium.kill_on_drop(true).output()).await;
     let output = output.unwrap_or_else(|_| panic!("`{chromium:?}` has not ended after {DEADLINE:?}"));
     let output = output.unwrap_or_else(|e| panic!("cannot start {chromium:?}: {e}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`{chromium:?}` ended with {}\n{said}", output.status);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`{chromium:?}` ended with {}\n{errors}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

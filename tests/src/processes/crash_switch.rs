@@ -1,7 +1,7 @@
-//! The shipped modules with a switch that kills their VM: what a defect that nobody knows of would do.
+//! The shipped modules with a switch that crashes their VM, as an unknown defect would.
 //!
-//! The module is the built one, with one function added: its `proxy_on_request_headers` traps for a request with very many
-//! header fields, and is the module's own for any other.
+//! The module is the built one with one added function: its `proxy_on_request_headers` traps for a request
+//! with very many header fields, and calls the module's own function for any other.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use wasm_encoder::{
 };
 use wasmparser::{CodeSectionReader, Export, ExternalKind, FunctionSectionReader, Parser, Payload, TypeRef};
 
-/// A request of more header fields than this kills the VM. Envoy itself takes a hundred.
+/// A request with more header fields than this crashes the VM. Envoy itself accepts a hundred.
 pub const FIELDS_MAX: u32 = 80;
 
 /// The callback with the switch.
 const CALLBACK: &str = "proxy_on_request_headers";
 
-/// Puts the switch into a module, and the result into `dir`.
+/// Adds the switch to a module and writes the result into `dir`.
 ///
 /// # Panics
-/// When the file is no module of a plugin.
+/// If the file is not a module of a plugin.
 pub fn installed(module: &Path, dir: &Path) -> PathBuf {
     let bytes = std::fs::read(module).unwrap_or_else(|e| panic!("{}: {e}", module.display()));
     let mut switch = Switch::of(&bytes);
@@ -31,9 +31,9 @@ pub fn installed(module: &Path, dir: &Path) -> PathBuf {
     file
 }
 
-/// Where things are in a module.
+/// The indices of a module that the switch needs.
 struct Switch {
-    /// The callback's function, and its type.
+    /// The function of the callback, and its type.
     callback: u32,
     callback_type: u32,
     /// The function that is added: the one after all others.
@@ -65,7 +65,7 @@ impl Switch {
         Switch { callback, callback_type: types[own], added }
     }
 
-    /// Traps, or calls the module's own.
+    /// Returns the function that traps, or calls the module's own.
     fn function(&self) -> Function {
         let mut function = Function::new([]);
         let fields_max = i32::try_from(FIELDS_MAX).expect("a small number");

@@ -1,5 +1,5 @@
-//! The whole of it for a test or the demo: Envoy on the shipped configuration, the upstream behind it, and the fakes of
-//! Stripe and Clerk that it asks, wired to each other.
+//! The complete setup for a test or the demo: Envoy on the shipped configuration, the upstream behind it, and
+//! the fakes of Stripe and Clerk that it calls, connected with each other.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-/// What `STRIPE_WEBHOOK_SECRET` is set to.
+/// The value of `STRIPE_WEBHOOK_SECRET`.
 pub const WEBHOOK_SECRET: &str = "whsec_tollgate0001";
 
 /// The webhook's path in the shipped document.
@@ -38,39 +38,41 @@ pub const WEBHOOK_PATH: &str = "/webhooks/stripe";
 /// The origin of the application in the shipped document: the authorized party of its tokens.
 pub const APPLICATION: &str = "https://app.example.com";
 
-/// How Envoy's log tells of a VM that crashed: `Function: proxy_on_request_headers failed: Uncaught RuntimeError: …`.
+/// How Envoy's log reports a VM that crashed: `Function: proxy_on_request_headers failed: Uncaught
+/// RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
-/// A running gateway with all that it talks to.
+/// A running gateway with everything that it talks to.
 ///
-/// When dropped it ends everything, and fails the test if a VM crashed meanwhile: no test needs to ask, none can forget.
+/// When dropped, it ends everything, and fails the test if a VM has crashed: every test checks this without
+/// asking.
 pub struct Gateway {
     /// Envoy with both modules, on two workers.
     pub envoy: Envoy,
-    /// The service behind it.
+    /// The upstream.
     pub backend: Backend,
-    /// What the cluster `stripe_api` leads to. Its key is in the secret file.
+    /// The upstream of the cluster `stripe_api`. Its key is in the secret file.
     pub stripe: FakeStripe,
-    /// What the cluster `clerk_api` leads to. Its key is in the secret file, its first public key in `CLERK_JWT_KEY`,
-    /// its issuer in the document.
+    /// The upstream of the cluster `clerk_api`. Its key is in the secret file, its first public key in
+    /// `CLERK_JWT_KEY`, and its issuer in the document.
     pub clerk: FakeClerk,
     client: Client,
     may_crash: AtomicBool,
 }
 
 impl Gateway {
-    /// Starts one. `edit` changes the shipped configuration, in which everything is wired already.
+    /// Starts a gateway. `edit` changes the shipped configuration, in which everything is connected already.
     ///
     /// # Panics
-    /// With what is wrong, when a part of it does not start.
+    /// If a part of it does not start, with the reason.
     pub async fn start(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
         Self::between(FakeStripe::start().await, FakeClerk::start().await, edit).await
     }
 
-    /// The same with fakes that have settings of their own.
+    /// Starts a gateway with fakes that have their own settings.
     ///
     /// # Panics
-    /// With what is wrong, when a part of it does not start.
+    /// If a part of it does not start, with the reason.
     pub async fn between(
         stripe: FakeStripe,
         clerk: FakeClerk,
@@ -78,29 +80,31 @@ impl Gateway {
     ) -> Gateway {
         let backend = Backend::start().await;
         let envoy = edit(wired(&backend, &stripe, &clerk)).without_sectionless().start().await;
-        // A connection for each request: they spread over the workers, and none outlives the runtime that made it.
+        // A connection per request: they spread over the workers, and none outlives the runtime that opened
+        // it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         Gateway { envoy, backend, stripe, clerk, client, may_crash: AtomicBool::new(false) }
     }
 
-    /// A request to the gateway, to be completed and sent.
+    /// Returns a request to the gateway, to be completed and sent.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.envoy.url(path))
     }
 
-    /// A GET to the gateway, to be completed and sent.
+    /// Returns a GET request to the gateway, to be completed and sent.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
-    /// A session token of that user, minted now, which names that plan whatever Clerk's record says. A token of the
-    /// record is [`FakeClerk::token`]; one to be altered, [`Gateway::session`].
+    /// Returns a session token for a user, issued now, with that plan regardless of the metadata in the fake.
+    /// For a token with the fake's metadata use [`FakeClerk::token`]; for one to be changed,
+    /// [`Gateway::session`].
     pub fn token(&self, user: &str, plan: &str) -> String {
         self.session(user).plan(plan).sign()
     }
 
-    /// A session token of that user, minted now, without metadata and not signed yet.
+    /// Returns a session token for a user, issued now, without metadata and not signed yet.
     pub fn session(&self, user: &str) -> Token {
         Token::session(user, unix_now()).issuer(self.clerk.issuer())
     }
@@ -108,25 +112,25 @@ impl Gateway {
     /// Delivers an event to the webhook, signed now with the right secret.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If there is no response.
     pub async fn deliver(&self, event: &Event) -> Response {
         self.deliver_signed(event, unix_now()).await
     }
 
-    /// The same, signed at that time (Unix seconds).
+    /// Delivers an event signed at that time (Unix seconds).
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If there is no response.
     pub async fn deliver_signed(&self, event: &Event, signed_at: i64) -> Response {
         self.deliver_to(&self.envoy, event, signed_at)
             .await
-            .unwrap_or_else(|e| panic!("the webhook has not answered: {e}"))
+            .unwrap_or_else(|e| panic!("the webhook has not responded: {e}"))
     }
 
-    /// The same to an Envoy that may be another [replica](Gateway::replica), or one that will be killed meanwhile.
+    /// Delivers an event to another Envoy: a [replica](Gateway::replica), or one that is killed meanwhile.
     ///
     /// # Errors
-    /// When no answer comes.
+    /// If there is no response.
     pub async fn deliver_to(
         &self,
         envoy: &Envoy,
@@ -139,40 +143,41 @@ impl Gateway {
         request.body(body).send().await
     }
 
-    /// A further Envoy before the same upstream and the same fakes, as a second replica would be.
+    /// Starts another Envoy in front of the same upstream and the same fakes, as a second replica.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         edit(wired(&self.backend, &self.stripe, &self.clerk)).without_sectionless().start().await
     }
 
-    /// Sends these bytes (see [`wire::request`](crate::client::wire::request)) until each worker has had them, and
-    /// returns all answers. Nothing else may be sent meanwhile, as the workers' connections are counted.
+    /// Sends these bytes (see [`wire::request`](crate::client::wire::request)) until each worker has received
+    /// them, and returns all responses. Nothing else may be sent meanwhile, since the workers' connections
+    /// are counted.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If there is no response.
     pub async fn exchange_with_every_worker(&self, bytes: &[u8]) -> Vec<WireResponse> {
         let before = self.connections_by_worker().await;
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         loop {
-            let answer = exchange(self.envoy.address(), bytes).await;
-            answers.push(answer.unwrap_or_else(|| panic!("the connection ended without an answer")));
+            let response = exchange(self.envoy.address(), bytes).await;
+            responses.push(response.unwrap_or_else(|| panic!("the connection ended without a response")));
             let now = self.connections_by_worker().await;
             if now.iter().zip(&before).all(|(now, before)| now > before) {
-                return answers;
+                return responses;
             }
         }
     }
 
-    /// How many connections each of the two workers has taken.
+    /// Returns how many connections each of the two workers has accepted.
     async fn connections_by_worker(&self) -> [u64; 2] {
         let stats = self.envoy.stats().await;
         let name = |worker| format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total");
         [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
-    /// From now on a crash of a VM fails no test: it is what the test is about.
+    /// Allows VMs to crash from now on: the test is about a crash.
     pub fn may_crash(&self) {
         self.may_crash.store(true, Ordering::Relaxed);
     }
@@ -180,7 +185,7 @@ impl Gateway {
     /// Fails the test if a VM has crashed since the start.
     ///
     /// # Panics
-    /// With what Envoy counted or logged.
+    /// If a VM has crashed, with what Envoy counted or logged.
     pub async fn require_no_crash(&self) {
         let stats = self.envoy.stats().await;
         for filter in ["stripe_webhook", "plan_gate"] {
@@ -196,7 +201,7 @@ impl Drop for Gateway {
         if std::thread::panicking() || self.may_crash.load(Ordering::Relaxed) {
             return;
         }
-        // A thread of its own, as whoever drops this may be running on a runtime, which must not be blocked on.
+        // A thread of its own: this may run on a runtime, which must not be blocked.
         let checked =
             std::thread::scope(|s| s.spawn(|| background().block_on(self.require_no_crash())).join());
         if let Err(failure) = checked {
@@ -205,30 +210,30 @@ impl Drop for Gateway {
     }
 }
 
-/// One gateway for those tests of a file that do not disturb each other (each has users of its own). It is started by
-/// the first that asks, lives as long as one of them has it, and is started again after that: a `static` is never
-/// dropped, and what it started would go on running.
+/// One gateway for those tests of a file that do not affect each other (each has its own users). The first
+/// test that needs it starts it; it is dropped with the last test that uses it, and started again after that.
+/// A plain `static` is never dropped, and its processes would keep running.
 pub struct Shared {
     edit: fn(Standalone) -> Standalone,
     running: Mutex<Weak<Gateway>>,
 }
 
 impl Shared {
-    /// One that is not started yet. `edit` is as in [`Gateway::start`].
+    /// Returns one that is not started yet. `edit` is as in [`Gateway::start`].
     pub const fn new(edit: fn(Standalone) -> Standalone) -> Self {
         Shared { edit, running: Mutex::const_new(Weak::new()) }
     }
 
-    /// The gateway, started if it does not run.
+    /// Returns the gateway, started if it does not run.
     ///
     /// # Panics
-    /// With what is wrong, when a part of it does not start.
+    /// If a part of it does not start, with the reason.
     pub async fn gateway(&self) -> Arc<Gateway> {
         let mut running = self.running.lock().await;
         if let Some(gateway) = running.upgrade() {
             return gateway;
         }
-        // The fakes are tasks of the runtime that starts them, and each test's own ends with the test.
+        // The fakes are tasks of the runtime that starts them, and each test's runtime ends with the test.
         let started = background().spawn(Gateway::start(self.edit)).await;
         let gateway = Arc::new(started.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
         *running = Arc::downgrade(&gateway);
@@ -236,7 +241,7 @@ impl Shared {
     }
 }
 
-/// The shipped configuration with every cluster, key and secret in its place.
+/// Returns the shipped configuration with every cluster, key and secret set.
 fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
     let addresses =
         [("upstream", backend.address()), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
@@ -250,7 +255,7 @@ fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalon
     addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
 }
 
-/// The runtime of what outlives a single test.
+/// Returns the runtime of what outlives a single test.
 fn background() -> &'static Runtime {
     static BACKGROUND: OnceLock<Runtime> = OnceLock::new();
     BACKGROUND.get_or_init(|| Runtime::new().unwrap_or_else(|e| panic!("cannot make a runtime: {e}")))

@@ -1,4 +1,5 @@
-//! Programs that the tests start and stop: Envoy, the rate limit service, the platforms' gateways, and a browser.
+//! Programs that the tests start and stop: Envoy, the rate limit service, the platforms' gateways, and a
+//! browser.
 
 pub mod browser;
 pub mod crash_switch;

@@ -1,4 +1,4 @@
-//! A program of somebody else's that runs beside a test: what it says goes to a file, and it is killed when dropped.
+//! A third-party program that runs beside a test: its output goes to a file, and it is killed when dropped.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long anything awaited may take. Generous: machines that test are busy.
+/// The deadline of every wait. Generous, since machines that run tests are busy.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Between two looks at something awaited.
+/// The time between two checks of an awaited condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A running program. Dropping it kills it; when the test is failing, what it said is shown.
+/// A running program. Dropping it kills it; if the test is failing, its output is shown.
 #[derive(Debug)]
 pub struct Process {
     name: &'static str,
@@ -21,13 +21,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it. `name` is what messages call it.
+    /// Starts a program. `name` appears in messages.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn spawn(name: &'static str, mut command: Command) -> Process {
         let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot make a directory: {e}"));
-        // A file and no pipe: a program that says much would wait for whoever does not read.
+        // A file and not a pipe: a program with much output would block on a pipe that nothing reads.
         let log = dir.path().join("log");
         let output = File::create(&log).unwrap_or_else(|e| panic!("cannot create {}: {e}", log.display()));
         let errors = output.try_clone().unwrap_or_else(|e| panic!("cannot open {}: {e}", log.display()));
@@ -36,10 +36,10 @@ impl Process {
         Process { name, child, log, _dir: dir }
     }
 
-    /// Waits until it is ready, and returns what `readiness` then finds in what it has said.
+    /// Waits until `readiness` finds in the output what it looks for, and returns that.
     ///
     /// # Panics
-    /// When it ends instead, or is not ready in time.
+    /// If the program ends first, or is not ready in time.
     pub async fn ready<T>(&mut self, mut readiness: impl AsyncFnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -54,12 +54,12 @@ impl Process {
         }
     }
 
-    /// The process, as the system numbers it.
+    /// Returns the process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -70,15 +70,15 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- what {} said:\n{}\n---", self.name, self.log());
+            eprintln!("--- the output of {}:\n{}\n---", self.name, self.log());
         }
     }
 }
 
-/// How much memory of a process is in RAM, in bytes.
+/// Returns how much memory of a process is in RAM, in bytes.
 ///
 /// # Panics
-/// When it has ended, or the system has no `/proc/<pid>/status` (Linux has).
+/// If it has ended, or the system has no `/proc/<pid>/status` (Linux has).
 pub fn resident_bytes(process: u32) -> u64 {
     let file = format!("/proc/{process}/status");
     let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("cannot read {file}: {e}"));

@@ -1,5 +1,5 @@
-//! The little of a proxy-wasm host (ABI 0.2.1) that a request through the gate needs, around an interpreter. It has no
-//! foreign functions.
+//! The little of a proxy-wasm host (ABI 0.2.1) that a request through the gate needs, around an interpreter.
+//! It has no foreign functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -45,7 +45,7 @@ impl BareHost {
     /// Loads a module and configures it.
     ///
     /// # Panics
-    /// When it does not take the document.
+    /// If it does not take the document.
     pub fn start(module: &Path, document: &str, environment: &[(&str, &str)]) -> BareHost {
         let engine = Engine::default();
         let bytes = std::fs::read(module).expect("a module");

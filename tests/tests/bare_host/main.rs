@@ -1,4 +1,5 @@
-//! `plan_gate.wasm` built with the feature `rs256`, in a host that has no `verify_signature`: it checks signatures itself.
+//! `plan_gate.wasm` built with the feature `rs256`, in a host that has no `verify_signature`: it checks
+//! signatures itself.
 
 mod host;
 

@@ -1,4 +1,5 @@
-//! Twenty wrong documents: `tollgate check` and Envoy's log say the same of each, with the place and the cure.
+//! Twenty wrong documents: `tollgate check` and Envoy's log say the same of each, with the place and the
+//! cure.
 
 use serde_json::Value;
 use std::process::Command;
@@ -84,7 +85,7 @@ async fn the_command_and_envoys_log_say_the_same_of_each_wrong_document() {
             let envoy = Standalone::load().modules(Modules::build()).document(|document| *document = written);
             // The one that does not speak up has no need to be compiled.
             let silent = if begins.starts_with("stripe_webhook") { "plan_gate" } else { "stripe_webhook" };
-            let log = envoy.without_filter(silent).start_refused().await;
+            let log = envoy.without_filter(silent).start_rejected().await;
             assert!(log.contains(&error), "{pointer} = {value}: no {error:?} in\n{log}");
         });
         // Each Envoy compiles two modules.

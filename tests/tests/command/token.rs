@@ -30,9 +30,9 @@ async fn the_command_says_of_a_token_what_the_gateway_does_with_it() {
         ("/ask", stranger),
         ("/ask", gateway.session("user_1").claim("exp", 1.into()).sign()),
     ] {
-        let answer = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        let body: serde_json::Value = answer.json().await.unwrap_or_default();
+        let response = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let body: serde_json::Value = response.json().await.unwrap_or_default();
         let out = Command::new(command::built())
             .args(["token", "--path", path, "--config"])
             .arg(file.path())

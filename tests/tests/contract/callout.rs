@@ -2,7 +2,7 @@
 
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answered {
     pub status: u16,
@@ -11,7 +11,7 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// The answer as core takes it.
+    /// The response as core takes it.
     pub fn outcome(&self) -> Outcome<'_> {
         Outcome::Answered { status: self.status, headers: &self.headers, body: &self.body }
     }

@@ -1,5 +1,6 @@
-//! Every request that core can make of Clerk is the one that Clerk's own library makes for the same end, and the fake
-//! answers as Clerk's OpenAPI description says: that is what the library is generated from, and reads answers by.
+//! Every request that core can make of Clerk is the one that Clerk's own library makes for the same end, and
+//! the fake answers as Clerk's OpenAPI description says: that is what the library is generated from, and
+//! reads answers by.
 
 use crate::callout::{answered, client, send};
 use crate::script;
@@ -50,8 +51,8 @@ async fn ask(clerk: &FakeClerk, key: &str, requests: Vec<Value>) -> Vec<Value> {
     told["outcomes"].as_array().expect("a list").clone()
 }
 
-/// Has Clerk's library make the same requests of the fake that got them; they must be the same on the wire, and the
-/// answers of the described form.
+/// Has Clerk's library make the same requests of the fake that got them; they must be the same on the wire,
+/// and the responses of the described form.
 pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Request]) {
     let before = clerk.log().entries().len();
     let asked =
@@ -111,8 +112,8 @@ async fn clerk() -> FakeClerk {
 }
 
 async fn sent(clerk: &FakeClerk, callout: Callout, subject: &Subject) -> Result<Record, ClerkApiError> {
-    let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
-    record(&answer.outcome(), subject, "plan")
+    let response = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
+    record(&response.outcome(), subject, "plan")
 }
 
 #[tokio::test]
@@ -141,8 +142,8 @@ async fn core_lists_as_clerks_library_lists() {
     let upstream = upstream(clerk.secret_key());
     for (kind, id) in [(SubjectListKind::Users, "user_1"), (SubjectListKind::Organizations, "org_1")] {
         let callout = user_list::list(BackendApi::new(&upstream), kind, 0);
-        let answer = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
-        let page = user_list::SubjectPage::read(&answer.outcome(), kind, "plan").expect("a page");
+        let response = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
+        let page = user_list::SubjectPage::read(&response.outcome(), kind, "plan").expect("a page");
         assert_eq!(page.records, [(subject(id), Record::default())]);
     }
     let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();

@@ -16,7 +16,8 @@ pub async fn run(script: &str, requirements: &str, input: &Value) -> Value {
     command.arg(workspace::file(script)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().expect("a process");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // It reads all before it writes any, so neither waits for the other. One that ends before it has read says why.
+    // It reads all before it writes any, so neither waits for the other. One that ends before it has read
+    // says why.
     let _ = stdin.write_all(input.to_string().as_bytes()).await;
     drop(stdin);
     let output = child.wait_with_output().await.expect("an end");

@@ -1,6 +1,7 @@
-//! Every request that core can make of Stripe is one that Stripe's OpenAPI description has, and the examples that
-//! Stripe publishes can be read. `stripe-mock` is of an older version of the API than the one pinned, and says nothing
-//! of that unless it is asked to; that the pinned version exists is for the official library to say.
+//! Every request that core can make of Stripe is one that Stripe's OpenAPI description has, and the examples
+//! that Stripe publishes can be read. `stripe-mock` is of an older version of the API than the one pinned,
+//! and says nothing of that unless it is asked to; that the pinned version exists is for the official library
+//! to say.
 
 use crate::callout::{Answered, answered, client, send};
 use std::time::Duration;
@@ -37,11 +38,11 @@ fn subscription() -> SubscriptionId {
     SubscriptionId::parse("sub_1").expect("an id")
 }
 
-/// Sends it, and reads the answer as a sync does.
+/// Sends it, and reads the response as a sync does.
 async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result<T, Unreadable>) -> T {
     let sent = send(&callout, |path| mock.url(path)).await;
     match StripeResponse::of(&sent.outcome(), parse) {
-        StripeResponse::Done(answer) if sent.status == 200 => answer,
+        StripeResponse::Done(response) if sent.status == 200 => response,
         _ => panic!("{:?}: {} {}", callout.request, sent.status, sent.text()),
     }
 }

@@ -35,8 +35,8 @@ pub async fn ask(questions: &[Value]) -> Vec<String> {
     let requirements = "tests/stripe-sdk-requirements.txt";
     let told = script::run("tests/contracts/stripe_sdk.py", requirements, &json!(questions)).await;
     assert_eq!(told["version"], STRIPE_VERSION, "the version that Stripe's library is made for");
-    let answers = told["answers"].as_array().expect("a list");
-    answers.iter().map(|answer| answer.as_str().expect("a text").to_owned()).collect()
+    let responses = told["answers"].as_array().expect("a list");
+    responses.iter().map(|response| response.as_str().expect("a text").to_owned()).collect()
 }
 
 /// Asks Stripe's library to sign a body at a time in Unix seconds.
@@ -95,8 +95,8 @@ async fn what_the_tests_sign_is_accepted_by_stripes_library() {
             want.push((why, accepted));
         }
     }
-    for ((why, accepted), answer) in want.into_iter().zip(ask(&questions).await) {
-        assert_eq!(answer == "evt_1", accepted, "{why}: {answer}");
-        assert_eq!(answer.starts_with("refused: "), !accepted, "{why}: {answer}");
+    for ((why, accepted), response) in want.into_iter().zip(ask(&questions).await) {
+        assert_eq!(response == "evt_1", accepted, "{why}: {response}");
+        assert_eq!(response.starts_with("refused: "), !accepted, "{why}: {response}");
     }
 }

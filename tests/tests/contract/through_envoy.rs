@@ -1,5 +1,5 @@
-//! What leaves a real Envoy during syncs of every kind, recorded by the fakes and held against what Stripe and Clerk
-//! publish; and an event that Stripe's own library has signed.
+//! What leaves a real Envoy during syncs of every kind, recorded by the fakes and held against what Stripe
+//! and Clerk publish; and an event that Stripe's own library has signed.
 
 use crate::callout::{Answered, answered, client};
 use crate::clerk_requests::are_what_clerks_library_sends;
@@ -148,8 +148,8 @@ async fn sync_everything(gateway: &Gateway) {
 }
 
 async fn processed(gateway: &Gateway, event: &Event) {
-    let answer: Value = gateway.deliver(event).await.json().await.expect("JSON");
-    assert_eq!((&answer["status"], &answer["plan"]), (&json!("processed"), &json!("pro")), "{answer}");
+    let response: Value = gateway.deliver(event).await.json().await.expect("JSON");
+    assert_eq!((&response["status"], &response["plan"]), (&json!("processed"), &json!("pro")), "{response}");
 }
 
 /// Sends what was recorded once more, as it was.

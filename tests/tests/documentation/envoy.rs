@@ -1,4 +1,5 @@
-//! What pages show of Envoy's configuration is taken by Envoy, in the place of what the shipped file says there.
+//! What pages show of Envoy's configuration is taken by Envoy, in the place of what the shipped file says
+//! there.
 
 use crate::pages::all_blocks;
 use crate::yaml::{documents, is_bootstrap, merge};

@@ -1,4 +1,5 @@
-//! Links lead somewhere: files are there, and so are the headings behind `#`. So are the files that pages name.
+//! Links lead somewhere: files are there, and so are the headings behind `#`. So are the files that pages
+//! name.
 
 use crate::pages::{Page, all};
 use std::path::{Component, Path, PathBuf};
@@ -34,7 +35,8 @@ fn every_page_is_in_the_index_of_its_folder() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// README.md is the index of the pages of `docs/`, and a folder's own README.md that of the others in the folder.
+/// README.md is the index of the pages of `docs/`, and a folder's own README.md that of the others in the
+/// folder.
 fn index_of(page: &Path) -> PathBuf {
     match page.parent() {
         Some(folder) if folder.parent() == Some(Path::new("docs")) && !page.ends_with("README.md") => {
@@ -44,7 +46,8 @@ fn index_of(page: &Path) -> PathBuf {
     }
 }
 
-/// A path from the repository's root in a sentence (`filter/core/src/machine.rs`), or in the map of ARCHITECTURE.md.
+/// A path from the repository's root in a sentence (`filter/core/src/machine.rs`), or in the map of
+/// ARCHITECTURE.md.
 #[test]
 fn every_path_that_a_page_names_is_there() {
     let pages = all();

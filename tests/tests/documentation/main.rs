@@ -2,13 +2,13 @@
 //! configuration, every link. A block that no rule covers is a failure.
 
 mod alarms;
-mod answers;
 mod blocks;
 mod code;
 mod envoy;
 mod links;
 mod pages;
 mod reference;
+mod responses;
 mod setup;
 mod shell;
 mod yaml;

@@ -1,4 +1,5 @@
-//! The reference of the configuration: its tables say what the schema says, and its defaults are those in force.
+//! The reference of the configuration: its tables say what the schema says, and its defaults are those in
+//! force.
 
 use crate::pages::read;
 use crate::yaml::documents;

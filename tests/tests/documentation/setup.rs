@@ -1,8 +1,8 @@
-//! The README's set-up, walked by somebody who copies its commands as they stand: in an empty directory, with the
-//! lines marked CHANGE changed, against the fakes of Stripe and Clerk.
+//! The README's set-up, walked by somebody who copies its commands as they stand: in an empty directory, with
+//! the lines marked CHANGE changed, against the fakes of Stripe and Clerk.
 
-use crate::answers;
 use crate::pages::{Block, read};
+use crate::responses;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -52,7 +52,7 @@ async fn whoever_copies_the_commands_has_a_working_gate() {
 
     let url = format!("http://{}", running.listener);
     let token = || clerk.token("user_ada").sign();
-    assert_eq!(answers::run(first_look, SERVICE, &url, &token()), 3);
+    assert_eq!(responses::run(first_look, SERVICE, &url, &token()), 3);
 
     stripe.put(Price::new("price_123"));
     stripe.put(Customer::new("cus_ada"));
@@ -62,10 +62,10 @@ async fn whoever_copies_the_commands_has_a_working_gate() {
     let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let request = client.post(format!("{url}{WEBHOOK_PATH}")).header("stripe-signature", signature);
-    let answer: serde_json::Value =
+    let response: serde_json::Value =
         request.body(body).send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!((&answer["status"], &answer["plan"]), (&"processed".into(), &"pro".into()), "{answer}");
-    assert_eq!(answers::run(after_paying, SERVICE, &url, &token()), 1);
+    assert_eq!((&response["status"], &response["plan"]), (&"processed".into(), &"pro".into()), "{response}");
+    assert_eq!(responses::run(after_paying, SERVICE, &url, &token()), 1);
 }
 
 /// A directory that looks like a checkout, and nothing else of this repository in it.
@@ -126,7 +126,8 @@ impl Walk {
         });
     }
 
-    /// What only this test changes: where Stripe and Clerk are, in plain text, and the admin interface's port.
+    /// What only this test changes: where Stripe and Clerk are, in plain text, and the admin interface's
+    /// port.
     fn lead_callouts_to(&self, clusters: &[(&str, SocketAddr)]) {
         self.edit("gateway/standalone.yaml", |text| {
             let mut config: serde_norway::Value = serde_norway::from_str(text).expect("YAML");

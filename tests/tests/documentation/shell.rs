@@ -1,4 +1,5 @@
-//! Shell blocks: bash can read them, and every program in them is one that users have or that this repository gives.
+//! Shell blocks: bash can read them, and every program in them is one that users have or that this repository
+//! gives.
 
 use crate::code::{nodes, with_tree};
 use crate::pages::Block;

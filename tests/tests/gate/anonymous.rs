@@ -22,17 +22,18 @@ async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
             [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.3", 200), ("192.0.2.4", 429)]
         {
             let request = client.get(gateway.envoy.url("/search")).header("x-forwarded-for", spoofed);
-            let answer = request.send().await.expect("an answer");
-            assert_eq!(answer.status(), status, "{address:?}");
-            let body: Value = answer.json().await.expect("JSON");
+            let response = request.send().await.expect("an answer");
+            assert_eq!(response.status(), status, "{address:?}");
+            let body: Value = response.json().await.expect("JSON");
             let member = if status == 200 { "results" } else { "code" };
             assert!(body.get(member).is_some(), "{body}");
         }
     }
     let signed_in = from([127, 0, 1, 1]).get(gateway.envoy.url("/search"));
-    let answer = signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "who signs in is no longer counted by address");
-    assert_eq!(answer.headers()["x-ratelimit-remaining"], "2");
+    let response =
+        signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("an answer");
+    assert_eq!(response.status(), 200, "who signs in is no longer counted by address");
+    assert_eq!(response.headers()["x-ratelimit-remaining"], "2");
 }
 
 #[tokio::test]
@@ -51,10 +52,10 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
         ("its neighbour has its own", "64:ff9b::203.0.113.8", "2"),
     ];
     for (why, forwarded, remaining) in cases {
-        let answer =
+        let response =
             gateway.get("/search").header("x-forwarded-for", forwarded).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200, "{why}");
-        assert_eq!(answer.headers()["x-ratelimit-remaining"], remaining, "{why}");
+        assert_eq!(response.status(), 200, "{why}");
+        assert_eq!(response.headers()["x-ratelimit-remaining"], remaining, "{why}");
     }
 }
 
@@ -66,9 +67,9 @@ async fn nobody_is_counted_as_the_proxy_whose_word_envoy_cannot_read() {
         ["203.0.113.20:4711", "[2001:db8:20::1]:4711", "[2001:db8:20::1]", "10.0.0.1, 203.0.113.20:80"]
     {
         let search = || gateway.get("/search").header("x-forwarded-for", forwarded);
-        let answer = search().send().await.expect("an answer");
-        assert_eq!(answer.status(), 503, "{forwarded}");
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "address_unknown", "{forwarded}");
+        let response = search().send().await.expect("an answer");
+        assert_eq!(response.status(), 503, "{forwarded}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "address_unknown", "{forwarded}");
         let signed_in = search().bearer_auth(&token).send().await.expect("an answer");
         assert_ne!(signed_in.status(), 503, "{forwarded}: a token needs no address");
     }

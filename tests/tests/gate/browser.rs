@@ -1,4 +1,5 @@
-//! A real browser: a page of the application reads the gate's answers from another origin, and a stranger's cannot.
+//! A real browser: a page of the application reads the gate's answers from another origin, and a stranger's
+//! cannot.
 
 use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
@@ -25,8 +26,9 @@ impl Service for Site {
     }
 }
 
-/// Asks what the part of its address behind the `#` lists: `[[url, fetch options], …]`, one after the other. Writes down
-/// of each answer what a script can read of it, and of a failed fetch only that it failed: no more is known to it.
+/// Asks what the part of its address behind the `#` lists: `[[url, fetch options], …]`, one after the other.
+/// Writes down of each response what a script can read of it, and of a failed fetch only that it failed: no
+/// more is known to it.
 const PAGE: &str = r#"<!doctype html><title>application</title><pre id="read-by-the-page"></pre><script>
 const names = ["retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining",
                "x-ratelimit-reset", "www-authenticate"];
@@ -91,7 +93,8 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     within_one_window(DAY_S).await;
     let token = gateway.session("user_browser").plan("free").claim("azp", json!(origin)).sign();
     let ask = |path: &str, options: Value| json!([gateway.envoy.url(path), options]);
-    // No page may send an Authorization field to another origin without asking first: the browser sends a preflight.
+    // No page may send an Authorization field to another origin without asking first: the browser sends a
+    // preflight.
     let with_token = || json!({"headers": {"authorization": format!("Bearer {token}")}});
 
     let mut questions = vec![ask("/ask", with_token()); 6];
@@ -99,15 +102,19 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     questions
         .push(ask("/reports", json!({"method": "POST", "headers": with_token()["headers"], "body": "{}"})));
     questions.push(ask("/usage", with_token()));
-    let answers = read_by_page(application.addr(), &json!(questions)).await;
-    assert_eq!(answers.len(), questions.len());
+    let responses = read_by_page(application.addr(), &json!(questions)).await;
+    assert_eq!(responses.len(), questions.len());
 
-    for (answer, remaining) in answers.iter().zip((0..5).rev()) {
-        assert_eq!((&answer["status"], &answer["body"]["answer"]), (&json!(200), &json!("42")), "{answer}");
-        assert_eq!(answer["fields"]["ratelimit-policy"], r#""asks";q=5;w=86400"#);
-        assert_eq!(answer["fields"]["x-ratelimit-remaining"], remaining.to_string());
+    for (response, remaining) in responses.iter().zip((0..5).rev()) {
+        assert_eq!(
+            (&response["status"], &response["body"]["answer"]),
+            (&json!(200), &json!("42")),
+            "{response}"
+        );
+        assert_eq!(response["fields"]["ratelimit-policy"], r#""asks";q=5;w=86400"#);
+        assert_eq!(response["fields"]["x-ratelimit-remaining"], remaining.to_string());
     }
-    let exhausted = &answers[5];
+    let exhausted = &responses[5];
     assert_eq!(
         (&exhausted["status"], &exhausted["body"]["code"]),
         (&json!(429), &json!("quota_exceeded")),
@@ -118,13 +125,17 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
         exhausted["fields"]["retry-after"].as_str().and_then(|s| s.parse().ok()).expect("seconds");
     assert!((1..=DAY_S).contains(&retry_after), "{exhausted}");
     assert_eq!(exhausted["fields"]["ratelimit"], format!(r#""asks";r=0;t={retry_after}"#));
-    let others = [(&answers[6], 401, "missing_token"), (&answers[7], 403, "plan_required")];
-    for (answer, status, code) in others {
-        assert_eq!((&answer["status"], &answer["body"]["code"]), (&json!(status), &json!(code)), "{answer}");
+    let others = [(&responses[6], 401, "missing_token"), (&responses[7], 403, "plan_required")];
+    for (response, status, code) in others {
+        assert_eq!(
+            (&response["status"], &response["body"]["code"]),
+            (&json!(status), &json!(code)),
+            "{response}"
+        );
     }
-    assert_eq!(answers[6]["fields"]["www-authenticate"], "Bearer");
-    assert_eq!(answers[8]["body"]["limits"]["asks"][0]["used"], 5, "{}", answers[8]);
-    let reached = gateway.backend.seen().await;
+    assert_eq!(responses[6]["fields"]["www-authenticate"], "Bearer");
+    assert_eq!(responses[8]["body"]["limits"]["asks"][0]["used"], 5, "{}", responses[8]);
+    let reached = gateway.backend.received().await;
     assert!(
         reached.iter().all(|request| request.method == "GET"),
         "Envoy answers the application's preflights"
@@ -132,13 +143,13 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     assert_eq!(reached.len(), 5);
 
     // The very same questions, with the very same token.
-    let answers = read_by_page(stranger.addr(), &json!(questions)).await;
+    let responses = read_by_page(stranger.addr(), &json!(questions)).await;
     assert_eq!(
-        answers,
+        responses,
         vec![json!({"failed": "TypeError"}); questions.len()],
         "a stranger's page reads nothing"
     );
-    let mut reached = gateway.backend.seen().await;
+    let mut reached = gateway.backend.received().await;
     reached.retain(|request| request.method != "OPTIONS");
     assert_eq!(reached.len(), 5, "nor does the browser send what needs a preflight");
 }

@@ -1,5 +1,5 @@
-//! Clerk's own record before a refusal: an upgrade counts at once, a flood asks little, and Clerk's trouble neither
-//! delays who is allowed nor grants anything.
+//! Clerk's own record before a refusal: an upgrade counts at once, a flood asks little, and Clerk's trouble
+//! neither delays who is allowed nor grants anything.
 
 use crate::shared::{with_rules, yaml};
 use reqwest::Response;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tollgate_tests::client::wire::request;
 use tollgate_tests::fakes::clerk::User;
-use tollgate_tests::fakes::faults::{Fault, Gate, any, on};
+use tollgate_tests::fakes::faults::{Fault, HoldPoint, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::Standalone;
@@ -60,17 +60,17 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
     assert_eq!(gateway.deliver(&paid).await.status(), 200);
     assert_eq!(gateway.clerk.plan("user_ada").as_deref(), Some("pro"));
     gateway.clerk.log().clear();
-    let answer = get(&gateway, "/ask", &stale).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["x-ratelimit-limit"], "100", "counted by the plan just bought");
-    let answer: Value = answer.json().await.expect("JSON");
+    let response = get(&gateway, "/ask", &stale).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-ratelimit-limit"], "100", "counted by the plan just bought");
+    let response: Value = response.json().await.expect("JSON");
     let told =
-        answer["request"]["headers"].as_array().expect("fields").iter().find(|f| f[0] == "x-tollgate-plan");
+        response["request"]["headers"].as_array().expect("fields").iter().find(|f| f[0] == "x-tollgate-plan");
     assert_eq!(told.map(|field| &field[1]), Some(&json!("pro")), "and the upstream is told");
 
     let reports = request("GET", "/reports", format!("authorization: Bearer {stale}\r\n"), b"");
-    for answer in gateway.exchange_with_every_worker(&reports).await {
-        assert_eq!(answer.status, 200, "whichever worker it is");
+    for response in gateway.exchange_with_every_worker(&reports).await {
+        assert_eq!(response.status, 200, "whichever worker it is");
     }
     for _ in 0..20 {
         assert_eq!(get(&gateway, "/reports", &stale).await.status(), 200);
@@ -79,8 +79,8 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
 
     let replica = gateway.replica(confirming).await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let answer = client.get(replica.url("/reports")).bearer_auth(&stale).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "on another replica too");
+    let response = client.get(replica.url("/reports")).bearer_auth(&stale).send().await.expect("an answer");
+    assert_eq!(response.status(), 200, "on another replica too");
 
     // The plan is cancelled, and a token that was read after the question says so.
     gateway.clerk.set_public_metadata("user_ada", json!({"plan": "free"}));
@@ -140,8 +140,8 @@ fn per(interval: Duration, elapsed: Duration) -> usize {
 async fn who_is_allowed_never_waits_for_clerk() {
     let gateway = Gateway::start(confirming).await;
     gateway.clerk.put_user(User::new("user_slow").public_metadata(json!({"plan": "pro"})));
-    let silent = Gate::new();
-    gateway.clerk.faults().always(any(), Fault::HoldAnswer(silent.clone()));
+    let silent = HoldPoint::new();
+    gateway.clerk.faults().always(any(), Fault::HoldResponse(silent.clone()));
     let stale = gateway.token("user_slow", "free");
     let question = tokio::spawn(gateway.get("/reports").bearer_auth(&stale).send());
     silent.wait_for(1).await;
@@ -167,7 +167,7 @@ async fn clerks_trouble_grants_nothing_and_is_not_remembered() {
         ("nonsense", Fault::garbage()),
         ("a broken connection", Fault::Reset),
         ("half an answer", Fault::ResetMidBody),
-        ("no answer in time", Fault::HoldRequest(Gate::new())),
+        ("no answer in time", Fault::HoldRequest(HoldPoint::new())),
         ("an answer without the record", Fault::status(200, &json!({}))),
         ("an answer about another", Fault::status(200, &pro_record("user_else"))),
     ];
@@ -177,9 +177,9 @@ async fn clerks_trouble_grants_nothing_and_is_not_remembered() {
         gateway.clerk.faults().clear();
         gateway.clerk.faults().next(1, any(), trouble);
         let stale = gateway.token(&user, "free");
-        let answer = get(&gateway, "/reports", &stale).await;
-        assert_eq!(answer.status(), 403, "{why}");
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "plan_required", "{why}");
+        let response = get(&gateway, "/reports", &stale).await;
+        assert_eq!(response.status(), 403, "{why}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "plan_required", "{why}");
         assert_eq!(asked_about(&gateway, &user), 1, "{why}");
         assert_eq!(get(&gateway, "/reports", &stale).await.status(), 200, "{why}, and then its record");
     }

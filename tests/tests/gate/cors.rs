@@ -1,4 +1,5 @@
-//! The application in a browser, on an origin of its own: preflights pass, and the gate's own answers can be read.
+//! The application in a browser, on an origin of its own: preflights pass, and the gate's own answers can be
+//! read.
 
 use crate::shared::{shipped, with_rules};
 use reqwest::{Method, RequestBuilder, Response};
@@ -6,8 +7,8 @@ use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
 const STRANGER: &str = "https://evil.example";
 
-fn values(answer: &Response, name: &str) -> Vec<String> {
-    let values = answer.headers().get_all(name).iter();
+fn values(response: &Response, name: &str) -> Vec<String> {
+    let values = response.headers().get_all(name).iter();
     values.map(|value| value.to_str().expect("text").to_owned()).collect()
 }
 
@@ -18,7 +19,7 @@ fn preflight(gateway: &Gateway, origin: &str) -> RequestBuilder {
         .header("access-control-request-headers", "authorization")
 }
 
-/// What a page on the application's origin needs of each answer of the gate, and each exactly once: two
+/// What a page on the application's origin needs of each response of the gate, and each exactly once: two
 /// `access-control-allow-origin` are as good as none for a browser.
 async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
     let token = gateway.token(user, "free");
@@ -33,11 +34,11 @@ async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
     ];
     for (why, request, status) in cases {
         let twin = request.try_clone().expect("a request without a body");
-        let answer = request.header("origin", APPLICATION).send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{why}");
-        assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION], "{why}");
-        assert_eq!(values(&answer, "access-control-allow-credentials"), ["true"], "{why}");
-        let exposed = values(&answer, "access-control-expose-headers");
+        let response = request.header("origin", APPLICATION).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{why}");
+        assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION], "{why}");
+        assert_eq!(values(&response, "access-control-allow-credentials"), ["true"], "{why}");
+        let exposed = values(&response, "access-control-expose-headers");
         assert_eq!(exposed.len(), 1, "{why}: {exposed:?}");
         let exposed: Vec<&str> = exposed[0].split(',').map(str::trim).collect();
         for name in
@@ -45,9 +46,9 @@ async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
         {
             assert!(exposed.contains(&name), "{why}: {exposed:?} without {name}");
         }
-        let answer = twin.header("origin", STRANGER).send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{why}");
-        assert_eq!(values(&answer, "access-control-allow-origin"), [""; 0], "{why}, by a stranger");
+        let response = twin.header("origin", STRANGER).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{why}");
+        assert_eq!(values(&response, "access-control-allow-origin"), [""; 0], "{why}, by a stranger");
     }
 }
 
@@ -62,11 +63,11 @@ async fn without_envoys_cors_filter_the_gate_does_it_alone() {
         Gateway::start(|standalone| with_rules(standalone).without_filter("envoy.filters.http.cors")).await;
     own_answers_can_be_read(&gateway, "user_1").await;
 
-    gateway.backend.forget_seen().await;
+    gateway.backend.clear_received().await;
     for origin in [APPLICATION, STRANGER] {
         preflight(&gateway, origin).send().await.expect("an answer");
     }
-    assert_eq!(gateway.backend.seen().await.len(), 2, "the upstream answers preflights");
+    assert_eq!(gateway.backend.received().await.len(), 2, "the upstream answers preflights");
     let not_preflights = [
         (
             "without the browser's question",
@@ -83,15 +84,15 @@ async fn without_envoys_cors_filter_the_gate_does_it_alone() {
 #[tokio::test]
 async fn envoy_answers_the_applications_preflight() {
     let gateway = shipped().await;
-    let answer = preflight(&gateway, APPLICATION).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION]);
-    let methods = values(&answer, "access-control-allow-methods");
+    let response = preflight(&gateway, APPLICATION).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION]);
+    let methods = values(&response, "access-control-allow-methods");
     assert!(methods.len() == 1 && methods[0].contains("POST"), "{methods:?}");
     let token = gateway.token("user_page", "free");
     let request = gateway.get("/ask").bearer_auth(token).header("origin", APPLICATION);
-    let answer = request.send().await.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(values(&answer, "access-control-allow-origin"), [APPLICATION]);
-    assert!(values(&answer, "access-control-expose-headers")[0].contains("ratelimit"));
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION]);
+    assert!(values(&response, "access-control-expose-headers")[0].contains("ratelimit"));
 }

@@ -29,7 +29,7 @@ async fn a_wrong_document_is_refused_with_the_place_and_the_cure() {
         ("half a key", gate(|_| {}).env("CLERK_JWT_KEY", &half_a_key()), "plan_gate.keys.pem"),
     ];
     for (why, standalone, said) in cases {
-        let log = standalone.start_refused().await;
+        let log = standalone.start_rejected().await;
         assert!(log.contains(said), "{why}: no {said:?} in\n{log}");
         assert!(!log.contains(&half_a_key()[40..80]), "{why}: a key is in the log");
     }

@@ -14,8 +14,8 @@ const REQUESTS_EACH: usize = 2;
 /// So many that a worker which overwrites the other's count is nearly always caught at it.
 const ROUNDS: usize = 100;
 
-/// Has all clients ask at once and counts the answers by status. The requests are written by hand, so that the workers
-/// and not the clients are busy, and meet at the counter.
+/// Has all clients ask at once and counts the responses by status. The requests are written by hand, so that
+/// the workers and not the clients are busy, and meet at the counter.
 async fn rush(connections: &mut Vec<TcpStream>, token: &str) -> BTreeMap<u16, usize> {
     let request = format!("GET /ask HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     let request: Arc<[u8]> = request.into_bytes().into();
@@ -29,20 +29,20 @@ async fn rush(connections: &mut Vec<TcpStream>, token: &str) -> BTreeMap<u16, us
     counts
 }
 
-/// Asks one time after the other. Returns the statuses of the answers.
+/// Asks one time after the other. Returns the statuses of the responses.
 async fn ask(mut connection: TcpStream, request: Arc<[u8]>) -> (TcpStream, Vec<u16>) {
     let mut statuses = Vec::new();
     for _ in 0..REQUESTS_EACH {
         connection.write_all(&request).await.expect("Envoy reads");
-        let mut answer = [0; 4096];
+        let mut response = [0; 4096];
         let mut length = 0;
-        // An answer has no body, or one that ends with a brace.
-        while !answer[..length].ends_with(b"\r\n\r\n") && !answer[..length].ends_with(b"}") {
-            let read = connection.read(&mut answer[length..]).await.expect("Envoy answers");
+        // A response has no body, or one that ends with a brace.
+        while !response[..length].ends_with(b"\r\n\r\n") && !response[..length].ends_with(b"}") {
+            let read = connection.read(&mut response[length..]).await.expect("Envoy answers");
             assert_ne!(read, 0, "Envoy closes no connection");
             length += read;
         }
-        let status = answer.get(b"HTTP/1.1 ".len()..).and_then(|rest| str::from_utf8(rest.get(..3)?).ok());
+        let status = response.get(b"HTTP/1.1 ".len()..).and_then(|rest| str::from_utf8(rest.get(..3)?).ok());
         statuses.push(status.and_then(|status| status.parse().ok()).expect("a status line"));
     }
     (connection, statuses)

@@ -20,11 +20,11 @@ async fn a_grpc_client_is_told_in_its_own_words() {
     ];
     for (name, path, token, status) in cases {
         let request = gateway.request(Method::POST, path).header("content-type", "application/grpc");
-        let answer = request.bearer_auth(token).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200, "{name}: every gRPC answer is 200 to HTTP");
-        assert_eq!(answer.headers()["grpc-status"], status, "{name}");
-        assert_eq!(answer.headers()["content-type"], "application/grpc", "{name}");
-        assert!(answer.headers().contains_key("grpc-message"), "{name}");
-        assert_eq!(answer.headers().contains_key("retry-after"), status == "8", "{name}");
+        let response = request.bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{name}: every gRPC answer is 200 to HTTP");
+        assert_eq!(response.headers()["grpc-status"], status, "{name}");
+        assert_eq!(response.headers()["content-type"], "application/grpc", "{name}");
+        assert!(response.headers().contains_key("grpc-message"), "{name}");
+        assert_eq!(response.headers().contains_key("retry-after"), status == "8", "{name}");
     }
 }

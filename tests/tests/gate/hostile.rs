@@ -11,7 +11,7 @@ async fn taken(gateway: &Gateway) -> [u64; 2] {
     [0, 1].map(|worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")))
 }
 
-/// Sends the request again and again, until each worker has had it. All answers must be of that status.
+/// Sends the request again and again, until each worker has had it. All responses must be of that status.
 async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> WireResponse {
     const BATCH: usize = 4;
     let before = taken(gateway).await;
@@ -19,7 +19,7 @@ async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str
         let mut last = None;
         for _ in 0..BATCH {
             last = exchange(gateway.envoy.address(), bytes).await;
-            assert_eq!(last.as_ref().map(|answer| answer.status), Some(status), "{why}: {last:?}");
+            assert_eq!(last.as_ref().map(|response| response.status), Some(status), "{why}: {last:?}");
         }
         let now = taken(gateway).await;
         if now[0] > before[0] && now[1] > before[1] {
@@ -64,10 +64,10 @@ async fn any_bytes_get_a_clean_response_and_every_worker_serves_on() {
     ];
     let next = request("GET", "/me", with_token(b""), b"");
     for (why, bytes, status) in cases {
-        let answer = on_every_worker(&gateway, &bytes, status, why).await;
+        let response = on_every_worker(&gateway, &bytes, status, why).await;
         if status != 200 {
-            assert_eq!(answer.header("content-type"), ["application/problem+json"], "{why}");
-            assert_eq!(answer.json()["status"], json!(status), "{why}");
+            assert_eq!(response.header("content-type"), ["application/problem+json"], "{why}");
+            assert_eq!(response.json()["status"], json!(status), "{why}");
         }
         let served = on_every_worker(&gateway, &next, 200, "the next request").await;
         assert_eq!(served.json()["request"]["path"], "/me", "after {why}");
@@ -83,8 +83,8 @@ async fn what_passes_passes_unharmed() {
     let fields = [token.as_bytes(), b"x-odd: ", &bytes, b"\r\n"].concat();
     let body: Vec<u8> = (0..=255).collect();
     let sent = request("POST", "/me?unharmed", fields, &body);
-    let answer = exchange(gateway.envoy.address(), &sent).await.expect("an answer");
-    assert_eq!(answer.status, 200);
+    let response = exchange(gateway.envoy.address(), &sent).await.expect("an answer");
+    assert_eq!(response.status, 200);
     let seen = reached(&gateway, "unharmed").await.remove(0);
     let latin1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
     assert_eq!(seen.header("x-odd"), [latin1(&bytes)]);

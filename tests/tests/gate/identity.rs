@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tollgate_tests::client::transport::Transport;
 use tollgate_tests::client::wire::{exchange, request};
-use tollgate_tests::fakes::upstream::Seen;
+use tollgate_tests::fakes::upstream::ReceivedRequest;
 use tollgate_tests::processes::gateway::Gateway;
 
 /// A stranger's own words, spelled in every way that some upstream reads as ours.
@@ -19,7 +19,7 @@ const FOREIGN: &str = "X-Tollgate-User: user_evil\r\nx-tollgate-user: user_evil\
 const DROP_OURS: &str = "connection: x-tollgate-user, x-tollgate-plan\r\n";
 
 /// What the upstream got that begins with our prefix, however spelled, sorted.
-fn ours(seen: &Seen) -> Vec<(String, String)> {
+fn ours(seen: &ReceivedRequest) -> Vec<(String, String)> {
     let mut fields = seen.headers.clone();
     fields.retain(|(name, _)| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate"));
     fields.sort();
@@ -34,8 +34,8 @@ fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn the_upstream_is_told_who_calls_by_which_plan() {
     let gateway = shipped().await;
     let session = gateway.session("user_told").plan("pro").organization("org_told", "admin").sign();
-    let answer = gateway.get("/me?told").bearer_auth(session).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200);
+    let response = gateway.get("/me?told").bearer_auth(session).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
     let want = [
         ("x-tollgate-organization", "org_told"),
         ("x-tollgate-plan", "pro"),
@@ -62,8 +62,8 @@ async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &st
             format!("{token}{FOREIGN}{DROP_OURS}x-kept: 1\r\n"),
             b"",
         );
-        let answer = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{why}");
+        let response = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        assert_eq!(response.status, 200, "{why}");
         let seen = reached(&gateway, &query).await.remove(0);
         assert_eq!(ours(&seen), pairs(want), "{why}");
         assert_eq!(seen.header("x-kept"), ["1"], "{why}");
@@ -118,8 +118,8 @@ async fn trailers_cannot_say_it_either() {
             let fields =
                 if transport == Transport::Http2WithTrailers { &fields[..fields.len() - 1] } else { &fields };
             let sent = transport.send(gateway.envoy.address(), ("POST", path), fields, b"body", &trailers);
-            let (recorded, answer) = tokio::join!(record_one(&upstream), sent);
-            assert_eq!(answer.expect("an answer").status, 200, "{transport:?} {path}");
+            let (recorded, response) = tokio::join!(record_one(&upstream), sent);
+            assert_eq!(response.expect("an answer").status, 200, "{transport:?} {path}");
             let (_, trailers) = recorded.split_once("\r\n0\r\n").expect("a last chunk");
             assert_eq!(
                 trailers.to_ascii_lowercase(),

@@ -1,4 +1,5 @@
-//! Keys that are fetched: requests wait for the first set, a new key is found, and Clerk's trouble takes no key away.
+//! Keys that are fetched: requests wait for the first set, a new key is found, and Clerk's trouble takes no
+//! key away.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tollgate_tests::client::wire::{WireResponse, request};
 use tollgate_tests::fakes::clerk::keys::KeyPair;
-use tollgate_tests::fakes::faults::{Fault, Gate, Matcher, any, on};
+use tollgate_tests::fakes::faults::{Fault, HoldPoint, Matcher, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::processes::envoy::Stats;
 use tollgate_tests::processes::gateway::Gateway;
@@ -54,14 +55,14 @@ async fn failed_fetches(gateway: &Gateway) -> u64 {
     gateway.envoy.stats().await.plugin("tollgate.gate.keys.fetch_failed")
 }
 
-/// Sends a request with that token to both workers and returns all answers.
+/// Sends a request with that token to both workers and returns all responses.
 async fn everywhere(gateway: &Gateway, token: &str) -> Vec<WireResponse> {
     let field = format!("authorization: Bearer {token}\r\n");
     gateway.exchange_with_every_worker(&request("GET", "/me", field, b"")).await
 }
 
-fn said(answer: &WireResponse) -> (u16, String) {
-    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+fn said(response: &WireResponse) -> (u16, String) {
+    (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Asks both workers until both say so. `token` is made anew each time.
@@ -69,11 +70,15 @@ async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status
     let deadline = Instant::now() + DEADLINE;
     let wanted = (status, code.to_owned());
     loop {
-        let answers = everywhere(gateway, &token()).await;
-        if answers.iter().all(|answer| said(answer) == wanted) {
+        let responses = everywhere(gateway, &token()).await;
+        if responses.iter().all(|response| said(response) == wanted) {
             return;
         }
-        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}: {:?}", said(&answers[0]));
+        assert!(
+            Instant::now() < deadline,
+            "waited {DEADLINE:?} in vain for {what}: {:?}",
+            said(&responses[0])
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -82,8 +87,8 @@ async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status
 async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
     const EACH: u64 = 12;
     let gateway = gateway().await;
-    let held = Gate::new();
-    gateway.clerk.faults().always(jwks(), Fault::HoldAnswer(held.clone()));
+    let held = HoldPoint::new();
+    gateway.clerk.faults().always(jwks(), Fault::HoldResponse(held.clone()));
     let cases = [(KeyPair::first(), 200, Value::Null), (KeyPair::second(), 401, json!("unknown_key"))];
     let mut waiting = JoinSet::new();
     for (key, status, code) in &cases {
@@ -91,16 +96,16 @@ async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
             let request = gateway.get("/me").bearer_auth(fresh(&gateway, key));
             let (status, code) = (*status, code.clone());
             waiting.spawn(async move {
-                let answer = request.send().await.expect("an answer");
-                assert_eq!(answer.status(), status);
-                assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], code);
+                let response = request.send().await.expect("an answer");
+                assert_eq!(response.status(), status);
+                assert_eq!(response.json::<Value>().await.expect("JSON")["code"], code);
             });
         }
     }
     let active = |stats: &Stats| stats.value("http.public.downstream_rq_active");
     gateway.envoy.stats_until("all to be held", |stats| active(stats) == 2 * EACH).await;
     assert!(waiting.try_join_next().is_none(), "nobody is decided before the set is there");
-    assert_eq!(gateway.backend.seen().await, [], "nor is anybody let by");
+    assert_eq!(gateway.backend.received().await, [], "nor is anybody let by");
     held.open();
     waiting.join_all().await;
 
@@ -121,9 +126,9 @@ async fn new_keys_are_found_unknown_ones_cost_little_and_removed_ones_end() {
     until(&gateway, "the first set", || old.clone(), 200, "").await;
 
     for _ in 0..100 {
-        let answer = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("an answer");
-        assert_eq!(answer.status(), 401);
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "unknown_key");
+        let response = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("an answer");
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "unknown_key");
     }
     let fetches = gateway.clerk.log().count(&jwks());
     let rounds = u32::try_from(began.elapsed().as_secs() / FETCH_EVERY.as_secs()).expect("few") + 1;
@@ -163,14 +168,14 @@ async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
         let deadline = Instant::now() + DEADLINE;
         while failed_fetches(&gateway).await == before {
             let request = gateway.get("/me").bearer_auth(unheard_of(&gateway));
-            let answer = request.send().await.expect("an answer");
+            let response = request.send().await.expect("an answer");
             // What cannot be looked for is not called unknown.
-            assert!(matches!(answer.status().as_u16(), 401 | 503), "{name}: {answer:?}");
+            assert!(matches!(response.status().as_u16(), 401 | 503), "{name}: {response:?}");
             assert!(Instant::now() < deadline, "{name}: the set is not fetched again");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        for answer in everywhere(&gateway, &fresh(&gateway, KeyPair::first())).await {
-            assert_eq!(answer.status, 200, "{name}");
+        for response in everywhere(&gateway, &fresh(&gateway, KeyPair::first())).await {
+            assert_eq!(response.status, 200, "{name}");
         }
     }
     let alarm = gateway.envoy.log_line_with("keys_unavailable").await;
@@ -202,16 +207,16 @@ async fn without_any_key_everyone_is_told_to_come_again_until_there_is_one() {
             assert_eq!(ask().await.expect("an answer").status(), 503, "{why}");
         }
         for (who, request) in cases {
-            let answer = request.send().await.expect("an answer");
-            assert_eq!(answer.status(), 503, "{why}, {who}");
-            assert!(answer.headers().contains_key("retry-after"), "{why}, {who}: {answer:?}");
-            let problem: Value = answer.json().await.expect("JSON");
+            let response = request.send().await.expect("an answer");
+            assert_eq!(response.status(), 503, "{why}, {who}");
+            assert!(response.headers().contains_key("retry-after"), "{why}, {who}: {response:?}");
+            let problem: Value = response.json().await.expect("JSON");
             assert_eq!(problem["code"], "keys_unavailable", "{why}, {who}");
         }
     }
-    let answer = gateway.get("/search").send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "who shows nothing needs no key");
-    assert_eq!(gateway.backend.seen().await.len(), 1, "nobody else came through");
+    let response = gateway.get("/search").send().await.expect("an answer");
+    assert_eq!(response.status(), 200, "who shows nothing needs no key");
+    assert_eq!(gateway.backend.received().await.len(), 1, "nobody else came through");
 
     gateway.clerk.faults().clear();
     until(&gateway, "the first set", || fresh(&gateway, KeyPair::first()), 200, "").await;

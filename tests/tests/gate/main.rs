@@ -1,4 +1,5 @@
-//! The gate on a real Envoy with two workers, started from the shipped configuration, in front of a FastAPI service.
+//! The gate on a real Envoy with two workers, started from the shipped configuration, in front of a FastAPI
+//! service.
 
 mod anonymous;
 mod browser;

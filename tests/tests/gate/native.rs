@@ -1,5 +1,5 @@
-//! The gate as a dynamic module: that it serves, and that its shipped configuration is the other one. With the
-//! environment variable `TOLLGATE_NATIVE` all of this suite runs against it.
+//! The gate as a dynamic module: that it serves, and that its shipped configuration is the other one. With
+//! the environment variable `TOLLGATE_NATIVE` all of this suite runs against it.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::json;
@@ -13,7 +13,8 @@ use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::{Standalone, Stats};
 use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
-/// The shipped configuration with the dynamic module, in front of the upstream of a gateway and with the key of its Clerk.
+/// The shipped configuration with the dynamic module, in front of the upstream of a gateway and with the key
+/// of its Clerk.
 fn native(gateway: &Gateway) -> Standalone {
     let issuer = gateway.clerk.issuer().to_owned();
     Standalone::native()
@@ -31,9 +32,9 @@ async fn the_dynamic_module_counts_and_refuses_over_all_workers_and_updates() {
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
     let ask = |url: String| client.get(url).bearer_auth(&token).header("origin", APPLICATION).send();
     for remaining in (0..5).rev() {
-        let answer = ask(envoy.url("/ask")).await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.headers()["x-ratelimit-remaining"], remaining.to_string());
+        let response = ask(envoy.url("/ask")).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-ratelimit-remaining"], remaining.to_string());
         if remaining == 2 {
             let updates = |stats: &Stats| stats.value("listener_manager.lds.update_success");
             let before = updates(&envoy.stats().await);
@@ -61,10 +62,10 @@ async fn an_unknown_filter_and_a_wrong_document_are_refused() {
         let gate = filters.iter_mut().find(|filter| filter["name"] == "plan_gate").expect("the gate");
         gate["typed_config"]["filter_name"] = "plan_gates".into();
     };
-    let log = native(&gateway).edit(rename).start_refused().await;
+    let log = native(&gateway).edit(rename).start_rejected().await;
     assert!(log.contains(r#"no filter "plan_gates" in this build"#), "{log}");
     let wrong = |document: &mut Value| document["plan_gate"]["rules"][0]["limit"] = "ask".into();
-    let log = native(&gateway).document(wrong).start_refused().await;
+    let log = native(&gateway).document(wrong).start_rejected().await;
     assert!(log.contains("no plan defines a limit"), "{log}");
 }
 
@@ -120,7 +121,7 @@ async fn a_panic_ends_a_request_and_not_the_gateway() {
         assert_eq!(ask().send().await.expect("an answer").status(), 200, "round {round}");
     }
     assert_eq!(envoy.stats().await.plugin("tollgate.panics"), 4);
-    assert_eq!(gateway.backend.seen().await.len(), 4, "none that panicked was passed on");
+    assert_eq!(gateway.backend.received().await.len(), 4, "none that panicked was passed on");
     assert!(envoy.log().contains(r#""alarm":"internal_error""#));
 }
 

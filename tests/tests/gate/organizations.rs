@@ -30,8 +30,8 @@ fn member(gateway: &Gateway, user: &str, organization: &str, plan: &str) -> Stri
 }
 
 async fn get(gateway: &Gateway, path: &str, token: &str) -> (u16, Value) {
-    let answer = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    let response = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
+    (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! No way round a rule: a path, a host or a method written in another way, in front of a service that reads it so.
+//! No way round a rule: a path, a host or a method written in another way, in front of a service that reads
+//! it so.
 
 use crate::shared::{bare, reached, shipped};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
@@ -38,19 +39,19 @@ const DISGUISES: [&str; 29] = [
 ];
 
 async fn ask(gateway: &Gateway, path: &str) -> WireResponse {
-    let answer = exchange(gateway.envoy.address(), &request("GET", path, "", b"")).await;
-    answer.unwrap_or_else(|| panic!("no answer for {path}"))
+    let response = exchange(gateway.envoy.address(), &request("GET", path, "", b"")).await;
+    response.unwrap_or_else(|| panic!("no answer for {path}"))
 }
 
 #[tokio::test]
 async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
     let gateway = bare().await;
     for path in DISGUISES {
-        let answer = ask(&gateway, path).await;
-        assert_eq!(answer.status, 400, "{path}");
+        let response = ask(&gateway, path).await;
+        assert_eq!(response.status, 400, "{path}");
         // Envoy itself refuses bytes that no path may hold; whatever it lets by is the gate's to refuse.
-        let code = answer.json()["code"].clone();
-        assert!(code == "ambiguous_path" || path.contains(['\\', '#']), "{path}: {answer:?}");
+        let code = response.json()["code"].clone();
+        assert!(code == "ambiguous_path" || path.contains(['\\', '#']), "{path}: {response:?}");
     }
     for (why, path, status) in [
         ("the plain path needs a token", "/ask", 401),
@@ -66,7 +67,7 @@ async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
     ] {
         assert_eq!(ask(&gateway, path).await.status, status, "{why}");
     }
-    let reached: Vec<_> = gateway.backend.seen().await.into_iter().map(|seen| seen.path).collect();
+    let reached: Vec<_> = gateway.backend.received().await.into_iter().map(|seen| seen.path).collect();
     let disguised = reached.iter().filter(|path| DISGUISES.contains(&path.as_str())).count();
     assert_eq!(disguised, 0, "{reached:?}");
 }
@@ -75,11 +76,11 @@ async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
 async fn no_disguised_path_reaches_the_upstream_without_a_token() {
     let gateway = shipped().await;
     for path in DISGUISES {
-        let answer = ask(&gateway, path).await;
+        let response = ask(&gateway, path).await;
         // Normalized, it is refused for want of a token; else by Envoy or the gate as ambiguous.
-        assert!(matches!(answer.status, 400 | 401), "{path}: {answer:?}");
+        assert!(matches!(response.status, 400 | 401), "{path}: {response:?}");
     }
-    let seen = gateway.backend.seen().await;
+    let seen = gateway.backend.received().await;
     let disguised: Vec<_> =
         seen.iter().filter(|seen| seen.path.to_ascii_lowercase().contains("ask")).collect();
     let without_token = disguised.iter().filter(|seen| seen.header("authorization").is_empty());
@@ -92,14 +93,14 @@ async fn header_fields_that_override_path_or_method_are_judged_or_removed() {
     let fields = "x-original-url: /ask\r\nx_rewrite_url: /ask\r\nx-http-method-override: POST\r\n";
     let bytes = request("GET", "/free?replaced", fields, b"");
     let bare = bare().await;
-    let answer = exchange(bare.envoy.address(), &bytes).await.expect("an answer");
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("ambiguous_path")));
+    let response = exchange(bare.envoy.address(), &bytes).await.expect("an answer");
+    assert_eq!((response.status, response.json()["code"].as_str()), (400, Some("ambiguous_path")));
     let drafts = request("GET", "/drafts", "x-http-method-override: POST\r\n", b"");
-    let answer = exchange(bare.envoy.address(), &drafts).await.expect("an answer");
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("ambiguous_method")));
+    let response = exchange(bare.envoy.address(), &drafts).await.expect("an answer");
+    assert_eq!((response.status, response.json()["code"].as_str()), (400, Some("ambiguous_method")));
     let shipped = shipped().await;
-    let answer = exchange(shipped.envoy.address(), &bytes).await.expect("an answer");
-    assert_eq!(answer.status, 200);
+    let response = exchange(shipped.envoy.address(), &bytes).await.expect("an answer");
+    assert_eq!(response.status, 200);
     let seen = reached(&shipped, "replaced").await.remove(0);
     let names = ["x-original-url", "x_rewrite_url", "x-rewrite-url", "x-http-method-override"];
     assert!(names.iter().all(|name| seen.header(name).is_empty()), "{seen:?}");
@@ -124,13 +125,13 @@ async fn a_rule_for_a_host_is_not_dodged_by_another_way_to_write_it() {
         ];
         for (why, host, status) in cases {
             let bytes = format!("GET /v1/x HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-            let answer = exchange(gateway.envoy.address(), bytes.as_bytes()).await.expect("an answer");
-            assert_eq!(answer.status, status, "{why}: {host}");
+            let response = exchange(gateway.envoy.address(), bytes.as_bytes()).await.expect("an answer");
+            assert_eq!(response.status, status, "{why}: {host}");
         }
         let absolute = "GET http://api.example.com/v1/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        let answer = exchange(gateway.envoy.address(), absolute.as_bytes()).await.expect("an answer");
+        let response = exchange(gateway.envoy.address(), absolute.as_bytes()).await.expect("an answer");
         assert_eq!(
-            answer.status, 401,
+            response.status, 401,
             "the host in the request's target wins over the field (RFC 9112 §3.2.2)"
         );
     }

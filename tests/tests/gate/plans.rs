@@ -1,4 +1,4 @@
-//! What a plan allows: plans and features that rules require, and the answer that sells the next one.
+//! What a plan allows: plans and features that rules require, and the response that sells the next one.
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ async fn what_names_no_plan_is_the_default_plan() {
         ("null", session().claim("public_metadata", json!({"plan": null}))),
     ];
     for (why, token) in cases {
-        let answer = gateway.get("/reports").bearer_auth(token.sign()).send().await.expect("an answer");
-        assert_eq!(answer.status(), 403, "{why}");
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["plan"], "free", "{why}");
+        let response = gateway.get("/reports").bearer_auth(token.sign()).send().await.expect("an answer");
+        assert_eq!(response.status(), 403, "{why}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["plan"], "free", "{why}");
     }
 }

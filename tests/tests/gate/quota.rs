@@ -10,9 +10,9 @@ use tollgate_tests::windows::within_one_window;
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86400;
 
-fn field<'a>(answer: &'a Response, name: &str) -> &'a str {
-    let mut values = answer.headers().get_all(name).iter();
-    let value = values.next().unwrap_or_else(|| panic!("no {name} in {:?}", answer.headers()));
+fn field<'a>(response: &'a Response, name: &str) -> &'a str {
+    let mut values = response.headers().get_all(name).iter();
+    let value = values.next().unwrap_or_else(|| panic!("no {name} in {:?}", response.headers()));
     assert!(values.next().is_none(), "more than one {name}");
     value.to_str().expect("text")
 }
@@ -22,7 +22,8 @@ fn seconds_to_reset(ratelimit: &str) -> i64 {
     ratelimit.rsplit_once("t=").and_then(|(_, t)| t.parse().ok()).unwrap_or_else(|| panic!("{ratelimit}"))
 }
 
-/// Whether these seconds from now lead to the end of the window of that length. The clock goes on while we look.
+/// Whether these seconds from now lead to the end of the window of that length. The clock goes on while we
+/// look.
 fn ends_window(seconds: i64, length_s: i64) -> bool {
     let left = length_s - unix_now().rem_euclid(length_s);
     (left..left + 10).contains(&seconds)
@@ -35,30 +36,34 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
     for remaining in (0..5).rev() {
         // A new token each time, as browsers have one each minute: it is the user who is counted.
         let token = gateway.session("user_five").plan("free").claim("jti", json!(remaining)).sign();
-        let answer = gateway.get("/ask").bearer_auth(token).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        assert_eq!(field(&answer, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
-        let ratelimit = field(&answer, "ratelimit");
+        let response = gateway.get("/ask").bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(field(&response, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
+        let ratelimit = field(&response, "ratelimit");
         assert!(ratelimit.starts_with(&format!(r#""asks";r={remaining};t="#)), "{ratelimit}");
         assert!(ends_window(seconds_to_reset(ratelimit), DAY_S), "{ratelimit}");
-        assert_eq!(field(&answer, "x-ratelimit-limit"), "5");
-        assert_eq!(field(&answer, "x-ratelimit-remaining"), remaining.to_string());
-        assert_eq!(field(&answer, "x-ratelimit-reset"), seconds_to_reset(ratelimit).to_string());
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["answer"], "42", "the upstream has answered");
+        assert_eq!(field(&response, "x-ratelimit-limit"), "5");
+        assert_eq!(field(&response, "x-ratelimit-remaining"), remaining.to_string());
+        assert_eq!(field(&response, "x-ratelimit-reset"), seconds_to_reset(ratelimit).to_string());
+        assert_eq!(
+            response.json::<Value>().await.expect("JSON")["answer"],
+            "42",
+            "the upstream has answered"
+        );
     }
     let token = gateway.token("user_five", "free");
-    let answer = gateway.get("/ask?sixth").bearer_auth(&token).send().await.expect("an answer");
-    assert_eq!(answer.status(), 429);
-    assert_eq!(field(&answer, "content-type"), "application/problem+json");
-    let ratelimit = field(&answer, "ratelimit").to_owned();
+    let response = gateway.get("/ask?sixth").bearer_auth(&token).send().await.expect("an answer");
+    assert_eq!(response.status(), 429);
+    assert_eq!(field(&response, "content-type"), "application/problem+json");
+    let ratelimit = field(&response, "ratelimit").to_owned();
     let reset_s = seconds_to_reset(&ratelimit);
     assert_eq!(ratelimit, format!(r#""asks";r=0;t={reset_s}"#));
-    assert_eq!(field(&answer, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
+    assert_eq!(field(&response, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
     for (name, want) in [("retry-after", reset_s), ("x-ratelimit-reset", reset_s), ("x-ratelimit-limit", 5)] {
-        assert_eq!(field(&answer, name), want.to_string(), "{name}");
+        assert_eq!(field(&response, name), want.to_string(), "{name}");
     }
-    assert_eq!(field(&answer, "x-ratelimit-remaining"), "0");
-    let mut problem: Value = answer.json().await.expect("JSON");
+    assert_eq!(field(&response, "x-ratelimit-remaining"), "0");
+    let mut problem: Value = response.json().await.expect("JSON");
     let reset = problem["reset"].take();
     assert!(reset.as_str().is_some_and(|reset| reset.ends_with("T00:00:00Z")), "{reset}");
     let want = json!({"status": 429, "title": "Too Many Requests", "code": "quota_exceeded", "plan": "free",
@@ -82,16 +87,16 @@ async fn of_several_windows_the_tightest_is_told_and_each_must_have_room() {
     let token = gateway.token("user_drafts", "free");
     let draft = || gateway.request(Method::POST, "/drafts").bearer_auth(&token);
     for remaining in [1, 0] {
-        let answer = draft().send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        assert_eq!(field(&answer, "ratelimit-policy"), r#""drafts";q=2;w=3600"#);
-        assert_eq!(field(&answer, "x-ratelimit-remaining"), remaining.to_string());
+        let response = draft().send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        assert_eq!(field(&response, "ratelimit-policy"), r#""drafts";q=2;w=3600"#);
+        assert_eq!(field(&response, "x-ratelimit-remaining"), remaining.to_string());
     }
-    let answer = draft().send().await.expect("an answer");
-    assert_eq!(answer.status(), 429);
-    let retry_after: i64 = field(&answer, "retry-after").parse().expect("seconds");
+    let response = draft().send().await.expect("an answer");
+    assert_eq!(response.status(), 429);
+    let retry_after: i64 = field(&response, "retry-after").parse().expect("seconds");
     assert!(ends_window(retry_after, HOUR_S), "{retry_after}");
-    let problem: Value = answer.json().await.expect("JSON");
+    let problem: Value = response.json().await.expect("JSON");
     assert_eq!((&problem["max"], &problem["per"]), (&json!(2), &json!("hour")));
     let read = gateway.get("/drafts").bearer_auth(&token).send().await.expect("an answer");
     assert_eq!(read.status(), 200, "the rule is for POST alone");
@@ -106,14 +111,14 @@ async fn what_one_window_refuses_counts_in_none_and_windows_end() {
     // Three a month, two a second: however the seconds fall, three are served before the month is over.
     let (mut served, mut refused_for_a_second) = (0, 0);
     loop {
-        let answer = burst().send().await.expect("an answer");
-        if answer.status() == 200 {
+        let response = burst().send().await.expect("an answer");
+        if response.status() == 200 {
             served += 1;
             continue;
         }
-        assert_eq!(answer.status(), 429);
-        let retry_after: u64 = field(&answer, "retry-after").parse().expect("seconds");
-        if answer.json::<Value>().await.expect("JSON")["per"] == "month" {
+        assert_eq!(response.status(), 429);
+        let retry_after: u64 = field(&response, "retry-after").parse().expect("seconds");
+        if response.json::<Value>().await.expect("JSON")["per"] == "month" {
             break;
         }
         refused_for_a_second += 1;

@@ -26,16 +26,16 @@ async fn an_internal_redirect_is_judged_again_and_counted_once() {
     let gateway = gateway().await;
     let token = gateway.token("user_1", "free");
     let ask = async |path: &str| {
-        let answer = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
-        let left = answer.headers().get("x-ratelimit-remaining");
-        (answer.status().as_u16(), left.map(|left| left.to_str().expect("text").to_owned()))
+        let response = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
+        let left = response.headers().get("x-ratelimit-remaining");
+        (response.status().as_u16(), left.map(|left| left.to_str().expect("text").to_owned()))
     };
     let left = |left: &str| (200, Some(left.to_owned()));
     // Envoy follows only redirects to an absolute URL.
     let redirect = |from: &str, to: &str| format!("{from}/leave?to={}", gateway.envoy.url(to));
     assert_eq!(ask("/ask").await, left("4"));
     assert_eq!(ask(&redirect("/ask", "/ask/there")).await, left("3"));
-    let seen = gateway.backend.seen().await;
+    let seen = gateway.backend.received().await;
     let there = seen.iter().find(|seen| seen.path == "/ask/there").expect("the redirect was followed");
     assert_eq!(there.header("x-tollgate-user"), ["user_1"]);
     assert_eq!(there.header("x-envoy-original-url").len(), 1, "by Envoy, not by the client");
@@ -52,7 +52,8 @@ async fn a_client_cannot_say_that_it_was_redirected() {
     let token = gateway.token("user_1", "free");
     for left in ["4", "3", "2", "1", "0"] {
         let request = gateway.get("/ask").bearer_auth(&token);
-        let answer = request.header("x-envoy-original-url", "http://x/ask").send().await.expect("an answer");
-        assert_eq!(answer.headers()["x-ratelimit-remaining"], left);
+        let response =
+            request.header("x-envoy-original-url", "http://x/ask").send().await.expect("an answer");
+        assert_eq!(response.headers()["x-ratelimit-remaining"], left);
     }
 }

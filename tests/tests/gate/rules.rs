@@ -8,9 +8,9 @@ use tollgate_tests::processes::gateway::Gateway;
 async fn what_no_rule_guards_passes_without_a_token() {
     let gateway = shipped().await;
     for path in ["/", "/asking", "/health", "/webhooks/other"] {
-        let answer = gateway.get(path).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200, "{path}");
-        assert!(!answer.headers().contains_key("ratelimit"), "{path}");
+        let response = gateway.get(path).send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{path}");
+        assert!(!response.headers().contains_key("ratelimit"), "{path}");
     }
 }
 
@@ -21,11 +21,11 @@ async fn unmatched_can_be_closed() {
             with_rules(standalone).document(|document| document["plan_gate"]["unmatched"] = unmatched.into())
         })
         .await;
-        let answer = gateway.get("/other").send().await.expect("an answer");
-        assert_eq!(answer.status(), anonymous, "{unmatched}");
+        let response = gateway.get("/other").send().await.expect("an answer");
+        assert_eq!(response.status(), anonymous, "{unmatched}");
         let token = gateway.token("user_1", "pro");
-        let answer = gateway.get("/other").bearer_auth(&token).send().await.expect("an answer");
-        assert_eq!(answer.status(), signed_in, "{unmatched}");
+        let response = gateway.get("/other").bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(response.status(), signed_in, "{unmatched}");
         let guarded = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
         assert_eq!(guarded.status(), 200, "{unmatched}");
     }
@@ -55,10 +55,10 @@ async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
         ("a name that is no rule's opens nothing", "/mistaken", &pro, 500, Some("unknown_rule")),
     ];
     for (why, path, token, status, code) in cases {
-        let answer = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{why}");
-        assert!(!answer.headers().contains_key("ratelimit"), "{why}");
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"].as_str(), code, "{why}");
+        let response = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{why}");
+        assert!(!response.headers().contains_key("ratelimit"), "{why}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"].as_str(), code, "{why}");
     }
     assert_eq!(gateway.get("/open").send().await.expect("an answer").status(), 401, "no token");
 }
@@ -83,5 +83,5 @@ async fn a_forged_header_field_chooses_no_route_and_so_no_rule() {
     let free = gateway.token("user_1", "free");
     let request = gateway.get("/export").bearer_auth(&free).header("x-tollgate-plan", "pro");
     assert_eq!(request.send().await.expect("an answer").status(), 403, "the rule that asks for pro");
-    assert!(gateway.backend.seen().await.is_empty());
+    assert!(gateway.backend.received().await.is_empty());
 }

@@ -11,8 +11,8 @@ async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
     .await;
     let token = gateway.token("user_1", "free");
     for _ in 0..7 {
-        let answer = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
+        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
     }
     let requests = [
         gateway.get("/ask").header("x-tollgate-user", "user_0"),
@@ -22,7 +22,7 @@ async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
     for request in requests {
         assert_eq!(request.send().await.expect("an answer").status(), 200);
     }
-    let anonymous = &gateway.backend.seen().await[7];
+    let anonymous = &gateway.backend.received().await[7];
     assert_eq!(
         anonymous.header("x-tollgate-user"),
         [""; 0],

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tollgate_tests::fakes::upstream::Seen;
+use tollgate_tests::fakes::upstream::ReceivedRequest;
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{Gateway, Shared};
 
@@ -12,8 +12,8 @@ pub async fn shipped() -> Arc<Gateway> {
     GATEWAY.gateway().await
 }
 
-/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not normalized, names
-/// with underscores and trailers pass, and the proxy in front tells the client's address.
+/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not
+/// normalized, names with underscores and trailers pass, and the proxy in front tells the client's address.
 pub async fn bare() -> Arc<Gateway> {
     static GATEWAY: Shared = Shared::new(|standalone| unprotected(with_rules(standalone)));
     GATEWAY.gateway().await
@@ -93,8 +93,8 @@ pub fn yaml(value: Value) -> serde_norway::Value {
 }
 
 /// What reached the upstream of requests with that query, by which a test knows its own.
-pub async fn reached(gateway: &Gateway, query: &str) -> Vec<Seen> {
-    let mut seen = gateway.backend.seen().await;
+pub async fn reached(gateway: &Gateway, query: &str) -> Vec<ReceivedRequest> {
+    let mut seen = gateway.backend.received().await;
     seen.retain(|request| request.query == query);
     seen
 }

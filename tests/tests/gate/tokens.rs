@@ -1,4 +1,4 @@
-//! Who gets in: session tokens in the header and in cookies, and the answer to those that do not hold.
+//! Who gets in: session tokens in the header and in cookies, and the response to those that do not hold.
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};
@@ -57,16 +57,16 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
         if let Some(token) = &token {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await.expect("an answer");
-        assert_eq!(answer.status(), 401, "{why}");
-        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{why}");
-        let challenges: Vec<_> = answer.headers().get_all("www-authenticate").iter().cloned().collect();
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 401, "{why}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{why}");
+        let challenges: Vec<_> = response.headers().get_all("www-authenticate").iter().cloned().collect();
         let challenge = match token {
             None => "Bearer".to_owned(),
             Some(_) => format!(r#"Bearer error="invalid_token", error_description="{code}""#),
         };
         assert_eq!(challenges, [challenge.as_str()], "{why}");
-        let problem: Value = answer.json().await.expect("a problem document");
+        let problem: Value = response.json().await.expect("a problem document");
         let members = (&problem["status"], &problem["title"], &problem["code"]);
         assert_eq!(members, (&json!(401), &json!("Unauthorized"), &json!(code)), "{why}");
         assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{why}");
@@ -87,8 +87,8 @@ async fn a_session_cookie_is_as_good_as_the_header() {
         ("one that does not hold", format!("__session={stranger}"), 401),
     ];
     for (why, cookie, status) in cases {
-        let answer = gateway.get("/reports").header("cookie", cookie).send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{why}");
+        let response = gateway.get("/reports").header("cookie", cookie).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{why}");
     }
 }
 
@@ -99,9 +99,9 @@ async fn the_header_wins_over_a_cookie_and_two_headers_are_refused() {
     let request = gateway.get("/reports").bearer_auth(&free).header("cookie", format!("__session={pro}"));
     assert_eq!(request.send().await.expect("an answer").status(), 403);
     let request = gateway.get("/reports").bearer_auth(&pro).bearer_auth(&free);
-    let answer = request.send().await.expect("an answer");
-    assert_eq!(answer.status(), 401);
-    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "malformed_token");
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "malformed_token");
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn of_several_cookies_the_newest_counts() {
         format!("__session_AbCd1234={old}; __session={new}"),
         format!("__session_AbCd1234={new}; __session={old}"),
     ] {
-        let answer = gateway.get("/me").header("cookie", &cookie).send().await.expect("an answer");
-        let seen = answer.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
+        let response = gateway.get("/me").header("cookie", &cookie).send().await.expect("an answer");
+        let seen = response.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
         let user = json!(["x-tollgate-user", "user_after"]);
         assert!(seen.as_array().expect("a list").contains(&user), "{seen}");
     }

@@ -1,4 +1,5 @@
-//! The usage endpoint: what a caller's plan is and what is left of it, from either worker, and it costs nothing.
+//! The usage endpoint: what a caller's plan is and what is left of it, from either worker, and it costs
+//! nothing.
 
 use crate::shared::with_rules;
 use serde_json::{Value, json};
@@ -27,12 +28,12 @@ async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
     within_one_window(DAY_S).await;
     let token = gateway.token("user_usage", "free");
     for used in 0..=5 {
-        for answer in usage(&gateway, &token).await {
-            assert_eq!(answer.status, 200, "{answer:?}");
-            assert_eq!(answer.header("content-type"), ["application/json"]);
-            assert_eq!(answer.header("cache-control"), ["no-store"]);
-            assert_eq!(answer.header("access-control-allow-origin"), [APPLICATION]);
-            let mut told = answer.json();
+        for response in usage(&gateway, &token).await {
+            assert_eq!(response.status, 200, "{response:?}");
+            assert_eq!(response.header("content-type"), ["application/json"]);
+            assert_eq!(response.header("cache-control"), ["no-store"]);
+            assert_eq!(response.header("access-control-allow-origin"), [APPLICATION]);
+            let mut told = response.json();
             assert_eq!((&told["plan"], &told["subject"]), (&json!("free"), &json!("user_usage")));
             assert_eq!(told["features"], json!([]));
             let limits: Vec<_> = told["limits"].as_object().expect("limits").keys().cloned().collect();
@@ -52,7 +53,7 @@ async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
         (&pro["limits"]["drafts"], &pro["features"]),
         (&json!("unlimited"), &json!(["priority_support"]))
     );
-    assert_eq!(gateway.backend.seen().await.len(), 5, "the upstream hears of none of it");
+    assert_eq!(gateway.backend.received().await.len(), 5, "the upstream hears of none of it");
 }
 
 #[tokio::test]
@@ -70,9 +71,9 @@ async fn it_needs_the_same_token_as_everything_else_and_is_read_only() {
         ),
     ];
     for (why, request, status, code) in cases {
-        let answer = request.send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{why}");
-        assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], code, "{why}");
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{why}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"], code, "{why}");
     }
-    assert_eq!(gateway.backend.seen().await, []);
+    assert_eq!(gateway.backend.received().await, []);
 }

@@ -73,7 +73,7 @@ async fn gateway(echo: &Echo) -> Gateway {
     .await
 }
 
-/// Opens a websocket. Returns it with the head of the answer, which must be 101.
+/// Opens a websocket. Returns it with the head of the response, which must be 101.
 async fn open(gateway: &Gateway, credential: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(gateway.envoy.address()).await.expect("a connection");
     let request = format!(
@@ -117,9 +117,9 @@ async fn a_websocket_is_counted_when_it_is_opened_and_not_for_what_goes_over_it(
         }
         sockets.push(socket);
     }
-    let answer = refused(&gateway, &format!("{cookie}\r\n")).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (429, &json!("quota_exceeded")));
-    assert_eq!(answer.header("retry-after").len(), 1);
+    let response = refused(&gateway, &format!("{cookie}\r\n")).await;
+    assert_eq!((response.status, &response.json()["code"]), (429, &json!("quota_exceeded")));
+    assert_eq!(response.header("retry-after").len(), 1);
     assert_eq!(echo.opened(), 5, "the upstream hears nothing of the sixth");
     for socket in &mut sockets {
         echoed(socket, b"those that are open stay so").await;
@@ -137,8 +137,8 @@ async fn a_websocket_without_a_token_that_holds_is_not_opened() {
         ("one that has expired", format!("authorization: Bearer {expired}\r\n"), "token_expired"),
     ];
     for (why, credential, code) in cases {
-        let answer = refused(&gateway, &credential).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!(code)), "{why}");
+        let response = refused(&gateway, &credential).await;
+        assert_eq!((response.status, &response.json()["code"]), (401, &json!(code)), "{why}");
     }
     assert_eq!(echo.opened(), 0);
 }

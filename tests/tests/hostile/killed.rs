@@ -41,8 +41,8 @@ async fn die_again_and_again(gateway: &Gateway, filter: &str) {
     for round in 0..TIMES {
         let reloads = gateway.envoy.stats().await.vm_reloads(filter);
         for _ in 0..8 {
-            let answer = exchange(gateway.envoy.address(), &deadly()).await;
-            let status = answer.map(|answer| answer.status);
+            let response = exchange(gateway.envoy.address(), &deadly()).await;
+            let status = response.map(|response| response.status);
             assert!(matches!(status, None | Some(500 | 503)), "{filter}, round {round}: {status:?}");
         }
         // Who has no token gets nothing, whatever the VM is doing; and then all is as before.
@@ -59,17 +59,21 @@ async fn die_again_and_again(gateway: &Gateway, filter: &str) {
         let now = gateway.envoy.stats().await.vm_reloads(filter);
         assert!(now > reloads, "{filter}, round {round}: no VM has died");
     }
-    assert_eq!(gateway.backend.seen().await.len(), 5 + TIMES, "only those who may have reached the service");
+    assert_eq!(
+        gateway.backend.received().await.len(),
+        5 + TIMES,
+        "only those who may have reached the service"
+    );
 }
 
-/// The answer once Envoy no longer says that it waits for a VM.
+/// The response once Envoy no longer says that it waits for a VM.
 async fn settled(gateway: &Gateway, bytes: &[u8]) -> WireResponse {
     let deadline = Instant::now() + RECOVERY_MAX;
     loop {
-        let answer = exchange(gateway.envoy.address(), bytes).await;
-        match answer {
-            Some(answer) if answer.status != 503 => return answer,
-            _ => assert!(Instant::now() < deadline, "no VM has come back: {answer:?}"),
+        let response = exchange(gateway.envoy.address(), bytes).await;
+        match response {
+            Some(response) if response.status != 503 => return response,
+            _ => assert!(Instant::now() < deadline, "no VM has come back: {response:?}"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -2,6 +2,6 @@
 //! what requests that never end may hold.
 //! `cargo hostile` is the long form.
 
-mod day;
 mod killed;
+mod phases;
 mod unfinished;

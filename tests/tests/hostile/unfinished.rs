@@ -59,8 +59,8 @@ async fn what_does_not_end_is_bounded_and_given_back() {
     // Those who come by then are served.
     gateway.stripe.put(Price::new("price_123"));
     gateway.stripe.put(Customer::new("cus_1"));
-    let answer = gateway.deliver(&gateway.stripe.event("customer.updated", "cus_1")).await;
-    assert_eq!(answer.status(), 200);
+    let response = gateway.deliver(&gateway.stripe.event("customer.updated", "cus_1")).await;
+    assert_eq!(response.status(), 200);
     gateway.require_no_crash().await;
 }
 
@@ -86,7 +86,7 @@ async fn require_bounded(gateway: &Gateway, what: &str, before: u64, held: Vec<O
 
 /// What Envoy itself uses of the memory, apart from what its allocator keeps for the next need.
 async fn allocated(gateway: &Gateway) -> u64 {
-    let answer = reqwest::get(gateway.envoy.admin_url("/memory")).await.expect("an answer");
-    let memory: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+    let response = reqwest::get(gateway.envoy.admin_url("/memory")).await.expect("an answer");
+    let memory: Value = serde_json::from_str(&response.text().await.expect("text")).expect("JSON");
     memory["allocated"].as_str().and_then(|bytes| bytes.parse().ok()).expect("a number")
 }

@@ -1,5 +1,6 @@
-//! What a query of the alert rules gives for series that are made up: as much of PromQL as the rules use, on its parsed form
-//! (<https://prometheus.io/docs/prometheus/latest/querying/operators/>). What it does not know ends the test.
+//! What a query of the alert rules gives for series that are made up: as much of PromQL as the rules use, on
+//! its parsed form (<https://prometheus.io/docs/prometheus/latest/querying/operators/>). What it does not
+//! know ends the test.
 
 use promql_parser::parser::token::{
     T_ADD, T_DIV, T_EQLC, T_GTR, T_LAND, T_LSS, T_LUNLESS, T_MUL, T_SUM, TokenType,
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 pub type LabelSet = BTreeMap<String, String>;
 type Vector = Vec<(LabelSet, f64)>;
 
-/// How a counter rises: so many a minute before the moment 0, so many at that moment, and so many a minute after it.
+/// How a counter rises: so many a minute before the moment 0, so many at that moment, and so many a minute
+/// after it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Course {
     pub before: f64,

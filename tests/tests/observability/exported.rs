@@ -10,8 +10,8 @@ pub struct Exported(Vec<Sample>);
 impl Exported {
     /// Scrapes an Envoy.
     pub async fn by(envoy: &Envoy) -> Exported {
-        let answer = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("an answer");
-        let text = answer.text().await.expect("text");
+        let response = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("an answer");
+        let text = response.text().await.expect("text");
         // Envoy writes empty braces where a series has no labels, and this reader would pass it over.
         let lines = text.lines().map(|line| Ok(line.replacen("{} ", " ", 1)));
         let scrape = Scrape::parse(lines).expect("Prometheus' format");

@@ -14,7 +14,8 @@ pub struct Query {
     pub expression: Expr,
 }
 
-/// A rules file as Prometheus reads it (<https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/>).
+/// A rules file as Prometheus reads it
+/// (<https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/>).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {

@@ -1,4 +1,5 @@
-//! The resources for Envoy Gateway, in the hands of Envoy Gateway: it checks them, fetches the modules, and runs Envoy.
+//! The resources for Envoy Gateway, in the hands of Envoy Gateway: it checks them, fetches the modules, and
+//! runs Envoy.
 
 use crate::image::Images;
 use crate::promises;
@@ -39,13 +40,13 @@ async fn the_ways_to_the_apis_are_closed(gateway: &EnvoyGateway, site: &Site) {
     let before = (site.stripe.log().entries().len(), site.clerk.log().entries().len());
     for host in ["stripe-api.tollgate.invalid", "clerk-api.tollgate.invalid"] {
         let bytes = format!("GET /v1/customers HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let answer = tollgate_tests::client::wire::exchange(gateway.address(), bytes.as_bytes())
+        let response = tollgate_tests::client::wire::exchange(gateway.address(), bytes.as_bytes())
             .await
             .expect("an answer");
-        assert_eq!(answer.status, 403, "{host}");
+        assert_eq!(response.status, 403, "{host}");
     }
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), before);
     // By its own name everything else is the service's.
-    let answer = Transport::Length.send(gateway.address(), ("GET", "/v1/customers"), &[], b"", &[]).await;
-    assert_eq!(answer.map(|answer| answer.status), Some(200));
+    let response = Transport::Length.send(gateway.address(), ("GET", "/v1/customers"), &[], b"", &[]).await;
+    assert_eq!(response.map(|response| response.status), Some(200));
 }

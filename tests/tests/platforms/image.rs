@@ -20,7 +20,8 @@ const ORAS: GoProgram = GoProgram {
 
 /// Where the page has the registry.
 const REGISTRY: &str = "registry.example.com";
-/// What Istio and Envoy Gateway look for in an image that is no file system: exactly two layers, and this one.
+/// What Istio and Envoy Gateway look for in an image that is no file system: exactly two layers, and this
+/// one.
 const WASM: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
 
 /// An OCI image layout with both modules.

@@ -1,4 +1,5 @@
-//! The configurations for Istio and Envoy Gateway, and the modules as an image: each taken by what takes it in a cluster.
+//! The configurations for Istio and Envoy Gateway, and the modules as an image: each taken by what takes it
+//! in a cluster.
 
 mod envoy_gateway;
 mod image;

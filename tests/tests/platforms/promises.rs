@@ -30,8 +30,8 @@ async fn send(
     fields: &[(&str, &str)],
     body: &[u8],
 ) -> WireResponse {
-    let answer = Transport::Length.send(gateway, target, fields, body, &[]).await;
-    answer.unwrap_or_else(|| panic!("{target:?}: no answer"))
+    let response = Transport::Length.send(gateway, target, fields, body, &[]).await;
+    response.unwrap_or_else(|| panic!("{target:?}: no answer"))
 }
 
 fn bearer(site: &Site, plan: &str) -> String {
@@ -41,15 +41,15 @@ fn bearer(site: &Site, plan: &str) -> String {
 async fn endpoints_are_guarded(gateway: SocketAddr, site: &Site) {
     let refused = send(gateway, ("GET", "/ask"), &[], b"").await;
     assert_eq!((refused.status, &refused.json()["code"]), (401, &json!("missing_token")));
-    assert_eq!(site.backend.seen().await, []);
+    assert_eq!(site.backend.received().await, []);
     let token = bearer(site, "free");
     for remaining in ["4", "3", "2", "1", "0"] {
-        let answer = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
-        assert_eq!((answer.status, answer.header("x-ratelimit-remaining")), (200, vec![remaining]));
+        let response = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
+        assert_eq!((response.status, response.header("x-ratelimit-remaining")), (200, vec![remaining]));
     }
     let refused = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
     assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("quota_exceeded")));
-    let seen = site.backend.seen().await;
+    let seen = site.backend.received().await;
     assert_eq!((seen.len(), seen[0].header("x-tollgate-user")), (5, vec![USER]));
     // What is judged is what is routed: some spellings are made one with the others, and some refused.
     for (path, status) in
@@ -60,7 +60,7 @@ async fn endpoints_are_guarded(gateway: SocketAddr, site: &Site) {
 }
 
 async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
-    site.backend.forget_seen().await;
+    site.backend.clear_received().await;
     let fields = [
         ("x-tollgate-plan", "enterprise"),
         ("X-Tollgate-User", "user_other"),
@@ -71,10 +71,10 @@ async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
     ];
     // A route that no rule guards.
     for transport in [Transport::Length, Transport::Http2] {
-        let answer = transport.send(gateway, ("GET", "/other"), &fields, b"", &[]).await;
-        assert_eq!(answer.map(|answer| answer.status), Some(200), "{transport:?}");
+        let response = transport.send(gateway, ("GET", "/other"), &fields, b"", &[]).await;
+        assert_eq!(response.map(|response| response.status), Some(200), "{transport:?}");
     }
-    for seen in site.backend.seen().await {
+    for seen in site.backend.received().await {
         let foreign = |name: &str| name.replace('_', "-").starts_with("x-tollgate");
         assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{:?}", seen.headers);
         assert_eq!(seen.header("x-kept"), ["1"]);
@@ -83,38 +83,38 @@ async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
 
 /// However it comes, and also when it is larger than what an Envoy holds back unless it is told to.
 async fn a_refused_webhook_stays_outside(gateway: SocketAddr, site: &Site) {
-    site.backend.forget_seen().await;
+    site.backend.clear_received().await;
     let body = json!({"id": "evt_1", "object": "event", "padding": "x".repeat(200_000)}).to_string();
     let signature = sign(&["whsec_another"], unix_now(), body.as_bytes());
     let fields = [("stripe-signature", signature.as_str())];
     for transport in Transport::ALL {
-        let answer = transport.send(gateway, ("POST", WEBHOOK_PATH), &fields, body.as_bytes(), &[]).await;
-        let answer = answer.unwrap_or_else(|| panic!("{transport:?}: no answer"));
+        let response = transport.send(gateway, ("POST", WEBHOOK_PATH), &fields, body.as_bytes(), &[]).await;
+        let response = response.unwrap_or_else(|| panic!("{transport:?}: no answer"));
         assert_eq!(
-            (answer.status, &answer.json()["code"]),
+            (response.status, &response.json()["code"]),
             (400, &json!("signature_mismatch")),
             "{transport:?}"
         );
     }
-    assert_eq!(site.backend.seen().await, []);
+    assert_eq!(site.backend.received().await, []);
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
 }
 
 /// Over callouts whose peers show a certificate, with the API keys that they check.
 async fn a_true_one_changes_the_plan(gateway: SocketAddr, site: &Site) {
-    let answer = deliver(gateway, site).await;
-    let status = &answer.json()["status"];
+    let response = deliver(gateway, site).await;
+    let status = &response.json()["status"];
     assert_eq!(
-        (answer.status, status),
+        (response.status, status),
         (200, &json!("processed")),
         "{}",
-        String::from_utf8_lossy(&answer.body)
+        String::from_utf8_lossy(&response.body)
     );
     assert_eq!(site.clerk.plan(USER).as_deref(), Some("pro"));
-    assert_eq!(site.backend.seen().await, []);
-    let answer = send(gateway, ("GET", "/ask"), &[("authorization", &bearer(site, "pro"))], b"").await;
+    assert_eq!(site.backend.received().await, []);
+    let response = send(gateway, ("GET", "/ask"), &[("authorization", &bearer(site, "pro"))], b"").await;
     // What was used of the day counts in the month.
-    assert_eq!((answer.status, answer.header("x-ratelimit-limit")), (200, vec!["100"]));
+    assert_eq!((response.status, response.header("x-ratelimit-limit")), (200, vec!["100"]));
 }
 
 /// An event about somebody who has bought `pro`, large as events can be.
@@ -136,15 +136,15 @@ pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
 }
 
 async fn browsers_may_ask_first(gateway: SocketAddr, site: &Site) {
-    site.backend.forget_seen().await;
+    site.backend.clear_received().await;
     let preflight = [
         ("origin", APPLICATION),
         ("access-control-request-method", "GET"),
         ("access-control-request-headers", "authorization"),
     ];
-    let answer = send(gateway, ("OPTIONS", "/ask"), &preflight, b"").await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, vec![APPLICATION]));
+    let response = send(gateway, ("OPTIONS", "/ask"), &preflight, b"").await;
+    assert_eq!((response.status, response.header("access-control-allow-origin")), (200, vec![APPLICATION]));
     let refused = send(gateway, ("GET", "/ask"), &[("origin", APPLICATION)], b"").await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, vec![APPLICATION]));
-    assert_eq!(site.backend.seen().await, []);
+    assert_eq!(site.backend.received().await, []);
 }

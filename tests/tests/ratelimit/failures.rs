@@ -1,4 +1,5 @@
-//! The service or its Redis dies in mid-load: requests go on or are refused as configured, and counting comes back.
+//! The service or its Redis dies in mid-load: requests go on or are refused as configured, and counting comes
+//! back.
 
 use crate::fleet::{Fleet, Told, client, get};
 use serde_norway::Value;
@@ -11,7 +12,8 @@ const CLIENTS: usize = 8;
 /// How many answers are looked at in each state.
 const ANSWERS: usize = 100;
 
-/// How long a service that has lost its Redis is waited for. Long enough for one that has not, on a busy machine.
+/// How long a service that has lost its Redis is waited for. Long enough for one that has not, on a busy
+/// machine.
 const TIMEOUT_MS: u64 = 1_000;
 /// How long the clients go on at most, in seconds: longer than a token of Clerk's lives.
 const LOAD_S: i64 = 3_600;

@@ -8,8 +8,8 @@ use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::{Ratelimit, counting_at};
 
-/// How long the service may take. Generous: machines that test are busy, and who is not counted in time goes by
-/// `on_error`, which is another test's.
+/// How long the service may take. Generous: machines that test are busy, and who is not counted in time goes
+/// by `on_error`, which is another test's.
 pub const PATIENCE_MS: u64 = 5_000;
 
 /// Two Envoys before one upstream, and the service and Redis in which both count.
@@ -88,16 +88,16 @@ pub fn client() -> reqwest::Client {
 
 /// Sends a request.
 pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Told {
-    let answer = client.get(url).bearer_auth(token).send().await.expect("an answer");
-    let left = answer.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
-    let status = answer.status().as_u16();
-    let body: Option<serde_json::Value> = answer.json().await.ok();
+    let response = client.get(url).bearer_auth(token).send().await.expect("an answer");
+    let left = response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
+    let status = response.status().as_u16();
+    let body: Option<serde_json::Value> = response.json().await.ok();
     let code = body.and_then(|body| body["code"].as_str().map(str::to_owned));
     Told { status, code, left }
 }
 
-/// The shipped configuration with the plans of these tests, counting in that service. Envoy itself answers, so that the
-/// clients meet in the gate, and no upstream that is busy refuses them.
+/// The shipped configuration with the plans of these tests, counting in that service. Envoy itself answers,
+/// so that the clients meet in the gate, and no upstream that is busy refuses them.
 pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
     let yaml = |value| serde_norway::to_value(value).expect("JSON is YAML");
     let standalone = standalone.document(|document| {

@@ -1,4 +1,5 @@
-//! Something else than Tollgate's ratelimit answers, or nothing does: the decision is made in time, and the log says why.
+//! Something else than Tollgate's ratelimit answers, or nothing does: the decision is made in time, and the
+//! log says why.
 
 use crate::fleet::{PATIENCE_MS, client, counting, get};
 use std::net::SocketAddr;
@@ -6,7 +7,8 @@ use tokio::net::TcpListener;
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::Ratelimit;
 
-/// Where the gate counts in these tests has this to say of itself: `cause` stands in the log, and requests are refused.
+/// Where the gate counts in these tests has this to say of itself: `cause` stands in the log, and requests
+/// are refused.
 async fn refuses_because(at: SocketAddr, cause: &str) {
     let gateway =
         Gateway::start(|standalone| counting(at, standalone, |store| store["on_error"] = "deny".into()))

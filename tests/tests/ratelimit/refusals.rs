@@ -5,8 +5,8 @@ use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86_400;
 
-/// The most calls that a subject far over its limit may cost each Envoy: two workers, each of which learns it once
-/// by asking and may have added once before that.
+/// The most calls that a subject far over its limit may cost each Envoy: two workers, each of which learns it
+/// once by asking and may have added once before that.
 const CALLS_MAX: u64 = 8;
 
 #[tokio::test]

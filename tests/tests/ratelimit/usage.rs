@@ -15,8 +15,8 @@ async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
     assert!(left.starts_with(r#""asks";r=1;t="#), "whichever Envoy answers: {left}");
     for _ in 0..3 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
-            let answer = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;
-            let usage: Value = answer.expect("an answer").json().await.expect("JSON");
+            let response = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;
+            let usage: Value = response.expect("an answer").json().await.expect("JSON");
             let asks = &usage["limits"]["asks"][0];
             assert_eq!((&asks["used"], &asks["remaining"]), (&json!(4), &json!(1)), "{usage}");
             assert_eq!(usage["limits"]["bursts"].as_array().map(Vec::len), Some(2));
@@ -38,8 +38,8 @@ async fn anonymous_callers_are_counted_over_the_fleet_too() {
     let mut served = 0;
     for _ in 0..10 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
-            let answer = client.get(envoy.url("/open")).send().await.expect("an answer");
-            served += u32::from(answer.status() == 200);
+            let response = client.get(envoy.url("/open")).send().await.expect("an answer");
+            served += u32::from(response.status() == 200);
         }
     }
     assert_eq!(served, 5);

@@ -1,4 +1,5 @@
-//! `tollgate sync`: the built command between fakes of Stripe and Clerk that keep state and check what they are asked.
+//! `tollgate sync`: the built command between fakes of Stripe and Clerk that keep state and check what they
+//! are asked.
 
 mod apply;
 mod ends;

@@ -4,7 +4,7 @@ use crate::run::Shop;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-use tollgate_tests::fakes::faults::{Fault, Gate, on};
+use tollgate_tests::fakes::faults::{Fault, HoldPoint, on};
 
 const SUBSCRIBERS: usize = 500;
 
@@ -37,7 +37,7 @@ async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
     let shop = shop().await;
     for (seed, faults) in [(1, shop.stripe.faults()), (2, shop.clerk.faults())] {
         faults.sometimes(0.1, seed, on("*", "/v1/"), Fault::unavailable());
-        faults.sometimes(0.05, seed + 10, on("*", "/v1/"), Fault::LoseAnswer);
+        faults.sometimes(0.05, seed + 10, on("*", "/v1/"), Fault::LoseResponse);
         faults.sometimes(0.05, seed + 20, on("*", "/v1/"), Fault::Reset);
     }
     shop.clerk.faults().next(1, on("GET", "/v1/users"), Fault::clerk_rate_limit(1));
@@ -69,7 +69,7 @@ async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
 async fn what_is_under_way_is_finished_before_it_ends() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
-    let gate = Gate::new();
+    let gate = HoldPoint::new();
     shop.clerk.faults().next(1, on("PATCH", "/v1/users/"), Fault::HoldRequest(gate.clone()));
     let running = shop.start(&["--all", "--apply"]);
     gate.wait_for(1).await;

@@ -176,8 +176,8 @@ async fn a_customer_that_is_given_to_another_user_takes_its_plan_along() {
     let event = payer.change(&gateway, |subscription| {
         subscription.metadata.insert("clerk_user_id".to_owned(), "user_receiver".to_owned());
     });
-    let answer = receipt(&gateway, &event).await;
-    assert_eq!((&answer["status"], &answer["changed"]), (&json!("processed"), &json!(true)));
+    let response = receipt(&gateway, &event).await;
+    assert_eq!((&response["status"], &response["changed"]), (&json!("processed"), &json!(true)));
     assert_eq!(gateway.clerk.plan("user_receiver").as_deref(), Some("pro"));
     assert_eq!(payer.plan(&gateway).as_deref(), Some("free"), "its former owner");
 }
@@ -225,7 +225,7 @@ async fn unowned_subscriptions_are_accepted_and_missing_users_waited_for() {
 
     gateway.stripe.change(&unknown.subscription, |s: &mut Subscription| s.created -= 2 * DAY_S);
     let event = unknown.event(&gateway, "customer.subscription.updated");
-    let answer = receipt(&gateway, &event).await;
-    assert_eq!((&answer["status"], &answer["subject"]), (&json!("subject_gone"), &json!(unknown.user)));
+    let response = receipt(&gateway, &event).await;
+    assert_eq!((&response["status"], &response["subject"]), (&json!("subject_gone"), &json!(unknown.user)));
     assert_eq!(lines_about(&gateway, event.event_id()).await[0]["alarm"], "subject_gone");
 }

@@ -1,5 +1,5 @@
-//! Whatever goes wrong at Stripe or Clerk, at whichever step: no plan is lost, and Stripe's retry completes the work. Only
-//! a note that cannot be written fails nothing.
+//! Whatever goes wrong at Stripe or Clerk, at whichever step: no plan is lost, and Stripe's retry completes
+//! the work. Only a note that cannot be written fails nothing.
 
 use crate::shared::{
     ANSWER_MAX, ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans,
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tollgate_tests::fakes::faults::{Fault, Gate, any};
+use tollgate_tests::fakes::faults::{Fault, HoldPoint, any};
 use tollgate_tests::fakes::server::{FakeResponse, unix_now};
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::gateway::Gateway;
@@ -30,11 +30,11 @@ fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
     let too_often = if at_stripe { Fault::stripe_rate_limit() } else { Fault::clerk_rate_limit(7) };
     let unauthorized =
         error(401, if at_stripe { "invalid_request_error" } else { "authorization_header_format_invalid" });
-    let not_json = Fault::Answer(FakeResponse { status: 200, headers: Vec::new(), body: Vec::new() });
+    let not_json = Fault::Response(FakeResponse { status: 200, headers: Vec::new(), body: Vec::new() });
     vec![
         ("no answer in time", Fault::Delay(Duration::from_millis(2_600)), 503, away),
         ("reset", Fault::Reset, 503, away),
-        ("done, but no answer", Fault::LoseAnswer, 503, away),
+        ("done, but no answer", Fault::LoseResponse, 503, away),
         ("half an answer", Fault::ResetMidBody, 503, away),
         ("too often", too_often, 503, away),
         ("its own 500", error(500, "api_error"), 503, away),
@@ -82,16 +82,24 @@ async fn fails_once(
     let kept = payer.plan(gateway);
     assert!(["pro", "enterprise"].contains(&kept.as_deref().unwrap_or_default()), "{why}: {kept:?}");
 
-    let answer = receipt(gateway, &event).await;
-    assert_eq!((&answer["status"], &answer["plan"]), (&json!("processed"), &json!("enterprise")), "{why}");
+    let response = receipt(gateway, &event).await;
+    assert_eq!(
+        (&response["status"], &response["plan"]),
+        (&json!("processed"), &json!("enterprise")),
+        "{why}"
+    );
     assert_eq!(payer.plan(gateway).as_deref(), Some("enterprise"), "{why}");
     assert_eq!(noted_owner(gateway, &payer), Some(payer.user.clone()), "{why}");
 }
 
 /// The note only saves a request: the delivery has done its work without it, and the next one writes it.
 async fn fails_only_the_note(gateway: &Gateway, payer: &Payer, event: &Event, why: &str) {
-    let answer = receipt(gateway, event).await;
-    assert_eq!((&answer["status"], &answer["plan"]), (&json!("processed"), &json!("enterprise")), "{why}");
+    let response = receipt(gateway, event).await;
+    assert_eq!(
+        (&response["status"], &response["plan"]),
+        (&json!("processed"), &json!("enterprise")),
+        "{why}"
+    );
     assert_eq!(payer.plan(gateway).as_deref(), Some("enterprise"), "{why}");
     receipt(gateway, &payer.event(gateway, "customer.subscription.updated")).await;
     assert_eq!(noted_owner(gateway, payer), Some(payer.user.clone()), "{why}");
@@ -116,9 +124,9 @@ async fn a_service_that_refuses_connections_is_come_back_to() {
             gateway.replica(|standalone| with_plans(standalone).upstream_at(cluster, address)).await;
         let payer = Payer::settled(&gateway, &format!("refused_{cluster}"), PRO).await;
         let event = payer.change(&gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price));
-        let answer = gateway.deliver_to(&cut_off, &event, unix_now()).await.expect("an answer");
-        assert_eq!(answer.status(), 503, "{cluster}");
-        assert_eq!(answer.headers()["retry-after"], "30", "{cluster}");
+        let response = gateway.deliver_to(&cut_off, &event, unix_now()).await.expect("an answer");
+        assert_eq!(response.status(), 503, "{cluster}");
+        assert_eq!(response.headers()["retry-after"], "30", "{cluster}");
         assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"), "{cluster}");
         assert_eq!(receipt(&gateway, &event).await["plan"], "enterprise", "{cluster}");
     }
@@ -142,9 +150,9 @@ async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
     }
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
     let began = Instant::now();
-    let answer = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
+    let response = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
     let took = began.elapsed();
-    assert_eq!(answer.status(), 503);
+    assert_eq!(response.status(), 503);
     assert!((Duration::from_secs(6)..=ANSWER_MAX).contains(&took), "answered after {took:?}");
     assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
 }
@@ -155,8 +163,8 @@ async fn a_sync_whose_client_leaves_in_the_middle_is_completed_by_the_retry() {
     for step in Step::ALL {
         let payer = Payer::about_to_change(&gateway, &format!("left_{step:?}").to_lowercase()).await;
         let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-        let gate = Gate::new();
-        step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldAnswer(gate.clone()));
+        let gate = HoldPoint::new();
+        step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldResponse(gate.clone()));
         let before = gateway.envoy.stats().await.value(CLIENTS_GONE);
 
         let mut client = TcpStream::connect(gateway.envoy.address()).await.expect("a listener");
@@ -166,9 +174,9 @@ async fn a_sync_whose_client_leaves_in_the_middle_is_completed_by_the_retry() {
         gateway.envoy.stats_until("the client is gone", |stats| stats.value(CLIENTS_GONE) > before).await;
         gate.open();
 
-        let answer = receipt(&gateway, &event).await;
+        let response = receipt(&gateway, &event).await;
         assert_eq!(
-            (&answer["status"], &answer["plan"]),
+            (&response["status"], &response["plan"]),
             (&json!("processed"), &json!("enterprise")),
             "{step:?}"
         );

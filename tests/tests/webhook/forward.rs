@@ -1,4 +1,5 @@
-//! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the answer.
+//! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the
+//! response.
 
 use crate::shared::{PRO, Payer, receipt, with_plans};
 use serde_json::json;
@@ -50,10 +51,10 @@ async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
         event.json["data"]["object"]["description"] = json!("");
         for (bytes, result) in [(3, first), (70_000, duplicate), (300_000, duplicate)] {
             let event = large(event.clone(), bytes);
-            gateway.backend.forget_seen().await;
-            let answer = gateway.deliver(&event).await;
-            assert_eq!(answer.status(), 200, "{why}");
-            let seen = gateway.backend.seen().await;
+            gateway.backend.clear_received().await;
+            let response = gateway.deliver(&event).await;
+            assert_eq!(response.status(), 200, "{why}");
+            let seen = gateway.backend.received().await;
             assert_eq!(seen.len(), 1, "{why}");
             assert_eq!(seen[0].header("x-tollgate-stripe-event"), [event.event_id()], "{why}");
             assert_eq!(seen[0].header("x-tollgate-stripe-result"), [result], "{why}");
@@ -160,8 +161,8 @@ async fn of_a_webhooks_trailers_only_those_pass_that_nobody_vouches_for() {
         let fields = [("stripe-signature", signature.as_str())];
         let (address, target) = (gateway.envoy.address(), ("POST", path));
         let sent = Transport::ChunkedWithTrailers.send(address, target, &fields, &body, &trailers);
-        let (recorded, answer) = tokio::join!(record_one(&upstream), sent);
-        assert_eq!(answer.expect("an answer").status, 200, "{path}");
+        let (recorded, response) = tokio::join!(record_one(&upstream), sent);
+        assert_eq!(response.expect("an answer").status, 200, "{path}");
         let (head, body_and_trailers) = recorded.split_once("\r\n\r\n").expect("a header");
         let told = head.matches("x-tollgate-stripe-").count();
         assert_eq!(told, if path == WEBHOOK_PATH { 2 } else { 0 }, "{path}: {head}");

@@ -77,14 +77,14 @@ async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
     ];
     let next = signed(b"", &event);
     for (why, bytes, status, code) in cases {
-        for answer in gateway.exchange_with_every_worker(&bytes).await {
-            assert_eq!(answer.status, status, "{why}: {:?}", answer.json());
+        for response in gateway.exchange_with_every_worker(&bytes).await {
+            assert_eq!(response.status, status, "{why}: {:?}", response.json());
             // What Envoy's own parser refuses has no document.
-            assert_eq!(answer.json()["code"].as_str().unwrap_or_default(), code, "{why}");
-            assert_eq!(answer.json()["received"].as_bool().unwrap_or_default(), status == 200, "{why}");
+            assert_eq!(response.json()["code"].as_str().unwrap_or_default(), code, "{why}");
+            assert_eq!(response.json()["received"].as_bool().unwrap_or_default(), status == 200, "{why}");
         }
-        for answer in gateway.exchange_with_every_worker(&next).await {
-            assert_eq!((answer.status, &answer.json()["received"]), (200, &json!(true)), "after {why}");
+        for response in gateway.exchange_with_every_worker(&next).await {
+            assert_eq!((response.status, &response.json()["received"]), (200, &json!(true)), "after {why}");
         }
         gateway.require_no_crash().await;
     }

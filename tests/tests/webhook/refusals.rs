@@ -74,23 +74,27 @@ async fn the_upstream_sees_nothing_of_a_refused_webhook_however_it_comes() {
             let fields: Vec<_> = case.signature.iter().map(|value| (SIGNATURE, value.as_str())).collect();
             let target = (case.method, WEBHOOK_PATH);
             let trailers = [("x-tollgate-stripe-event", "evt_evil"), ("x-kept", "1")];
-            let answer =
+            let response =
                 transport.send(gateway.envoy.address(), target, &fields, &case.body, &trailers).await;
-            let answer = answer.unwrap_or_else(|| panic!("{why}: no answer"));
-            assert_eq!((answer.status, &answer.json()["code"]), (case.status, &json!(case.code)), "{why}");
-            assert_eq!(answer.json()["status"], json!(case.status), "{why}");
-            assert_eq!(answer.header("content-type"), ["application/problem+json"], "{why}");
+            let response = response.unwrap_or_else(|| panic!("{why}: no answer"));
+            assert_eq!(
+                (response.status, &response.json()["code"]),
+                (case.status, &json!(case.code)),
+                "{why}"
+            );
+            assert_eq!(response.json()["status"], json!(case.status), "{why}");
+            assert_eq!(response.header("content-type"), ["application/problem+json"], "{why}");
             let allow: &[&str] = if case.status == 405 { &["POST"] } else { &[] };
-            assert_eq!(answer.header("allow"), allow, "{why}");
+            assert_eq!(response.header("allow"), allow, "{why}");
         }
     }
     let connections = async || gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total");
     assert_eq!(connections().await, 0);
-    assert_eq!(gateway.backend.seen().await, []);
+    assert_eq!(gateway.backend.received().await, []);
     assert_eq!((gateway.stripe.log().entries().len(), gateway.clerk.log().entries().len()), (0, 0));
     // What does reach the upstream is seen by the same means.
     assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 200);
-    assert_eq!((connections().await, gateway.backend.seen().await.len()), (1, 1));
+    assert_eq!((connections().await, gateway.backend.received().await.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -106,11 +110,11 @@ async fn nobody_outside_can_say_what_the_webhook_filter_says() {
         ("x-kept", "1"),
     ];
     for transport in Transport::ALL {
-        gateway.backend.forget_seen().await;
+        gateway.backend.clear_received().await;
         let target = ("POST", "/other");
-        let answer = transport.send(gateway.envoy.address(), target, &fields, b"body", &fields).await;
-        assert_eq!(answer.map(|answer| answer.status), Some(200), "{transport:?}");
-        let seen = gateway.backend.seen().await.remove(0);
+        let response = transport.send(gateway.envoy.address(), target, &fields, b"body", &fields).await;
+        assert_eq!(response.map(|response| response.status), Some(200), "{transport:?}");
+        let seen = gateway.backend.received().await.remove(0);
         let foreign = |name: &str| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate");
         assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{transport:?}: {:?}", seen.headers);
         assert_eq!((seen.header("x-kept"), seen.body.as_deref()), (vec!["1"], Some("body")), "{transport:?}");

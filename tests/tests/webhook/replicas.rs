@@ -4,7 +4,7 @@ use crate::shared::{ENTERPRISE, PRO, Payer, signed_request, with_plans};
 use crate::step::Step;
 use serde_json::{Value, json};
 use tollgate_tests::client::wire::exchange;
-use tollgate_tests::fakes::faults::{Fault, Gate};
+use tollgate_tests::fakes::faults::{Fault, HoldPoint};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::envoy::Envoy;
@@ -12,9 +12,9 @@ use tollgate_tests::processes::gateway::Gateway;
 
 /// Stripe's later delivery of an event.
 async fn retried(gateway: &Gateway, envoy: &Envoy, event: &Event) -> Value {
-    let answer = gateway.deliver_to(envoy, event, unix_now() + 120).await.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    answer.json().await.expect("JSON")
+    let response = gateway.deliver_to(envoy, event, unix_now() + 120).await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    response.json().await.expect("JSON")
 }
 
 #[tokio::test]
@@ -24,8 +24,8 @@ async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
     let mut under_way = Vec::new();
     for step in Step::ALL {
         // Before the request is carried out, and after.
-        for hold in [Fault::HoldRequest, Fault::HoldAnswer] {
-            let gate = Gate::new();
+        for hold in [Fault::HoldRequest, Fault::HoldResponse] {
+            let gate = HoldPoint::new();
             let fault = hold(gate.clone());
             let name = format!("{step:?}_{}", fault.name().replace(' ', "_")).to_lowercase();
             let payer = Payer::about_to_change(&gateway, &name).await;
@@ -43,13 +43,13 @@ async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
     for (name, payer, event, gate, delivery) in under_way {
         assert_eq!(delivery.await.expect("no panic"), None, "{name}: answered before its work was done");
         assert!(payer.plan(&gateway).is_some_and(|plan| plan != "free"), "{name}: a plan is lost");
-        let answer = retried(&gateway, &other, &event).await;
+        let response = retried(&gateway, &other, &event).await;
         assert_eq!(
-            (&answer["status"], &answer["plan"]),
+            (&response["status"], &response["plan"]),
             (&json!("processed"), &json!("enterprise")),
             "{name}"
         );
-        // What was held arrives only now, with nobody left who would wait for an answer.
+        // What was held arrives only now, with nobody left who would wait for a response.
         gate.open();
         let again = retried(&gateway, &other, &event).await;
         assert_eq!((&again["plan"], &again["changed"]), (&json!("enterprise"), &json!(false)), "{name}");
@@ -64,7 +64,7 @@ async fn a_write_that_outlives_its_gateway_is_put_right_by_stripes_retry() {
     let other = gateway.replica(with_plans).await;
     let payer = Payer::settled(&gateway, "outlived", PRO).await;
     let upgraded = payer.change(&gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price));
-    let write = Gate::new();
+    let write = HoldPoint::new();
     Step::Write.faults(&gateway).next(1, Step::Write.matcher(&payer), Fault::HoldRequest(write.clone()));
     let (address, bytes) = (gateway.envoy.address(), signed_request(&upgraded));
     let delivery = tokio::spawn(async move { exchange(address, &bytes).await });
@@ -98,8 +98,12 @@ async fn two_customers_of_one_user_at_two_gateways_at_once_are_both_kept() {
         }));
     }
     // Neither writes before both have read.
-    let read = Gate::new();
-    Step::Record.faults(&gateway).next(2, Step::Record.matcher(&payers[0]), Fault::HoldAnswer(read.clone()));
+    let read = HoldPoint::new();
+    Step::Record.faults(&gateway).next(
+        2,
+        Step::Record.matcher(&payers[0]),
+        Fault::HoldResponse(read.clone()),
+    );
     let open = async {
         read.wait_for(2).await;
         read.open();
@@ -110,8 +114,8 @@ async fn two_customers_of_one_user_at_two_gateways_at_once_are_both_kept() {
         gateway.deliver_to(&other, &events[1], now),
         open
     );
-    for answer in [first, second] {
-        assert_eq!(answer.expect("an answer").status(), 200);
+    for response in [first, second] {
+        assert_eq!(response.expect("an answer").status(), 200);
     }
     assert_eq!(gateway.clerk.plan(user).as_deref(), Some("enterprise"));
     let private = json!({

@@ -25,9 +25,9 @@ const SHOWN: [&str; 9] = [
 /// Everything that is answered, as text.
 async fn shown(gateway: &Gateway, path: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let answer = client.get(gateway.envoy.admin_url(path)).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "{path}");
-    answer.text().await.expect("text")
+    let response = client.get(gateway.envoy.admin_url(path)).send().await.expect("an answer");
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.expect("text")
 }
 
 /// Answers 401 with all of the keys in it, as a service might that repeats what it was sent.
@@ -44,31 +44,31 @@ fn repeating_keys(gateway: &Gateway) -> Fault {
 
 /// Events of every fate. What they were answered.
 async fn deliveries(gateway: &Gateway) -> Vec<String> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let payer = Payer::named(gateway, "discreet", PRO);
     let mut events = vec![payer.event(gateway, "customer.subscription.created"); 2];
     events.push(payer.change(gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price)));
     events.push(payer.change(gateway, |s| "price_unknown".clone_into(&mut s.items[0].price)));
     for event in events {
-        answers.push(gateway.deliver(&event).await.text().await.expect("text"));
+        responses.push(gateway.deliver(&event).await.text().await.expect("text"));
     }
     let repeating = || repeating_keys(gateway);
     for fault in [repeating(), Fault::garbage(), Fault::Reset, Fault::unavailable()] {
         for faults in [gateway.stripe.faults(), gateway.clerk.faults()] {
             faults.next(1, on("GET", "/v1/"), fault.clone());
             let event = payer.event(gateway, "customer.subscription.updated");
-            answers.push(gateway.deliver(&event).await.text().await.expect("text"));
+            responses.push(gateway.deliver(&event).await.text().await.expect("text"));
         }
     }
     let body = b"{\"id\":\"evt_forged\"}";
     let wrong = sign(&[&WEBHOOK_SECRET[1..]], unix_now(), body);
     for signature in [WEBHOOK_SECRET, &wrong, &format!("t={},v1={WEBHOOK_SECRET}", unix_now())] {
         let bytes = request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), body);
-        let answer = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
-        assert_eq!(answer.status, 400);
-        answers.push(String::from_utf8(answer.body).expect("text"));
+        let response = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        assert_eq!(response.status, 400);
+        responses.push(String::from_utf8(response.body).expect("text"));
     }
-    answers
+    responses
 }
 
 /// Session tokens of every fate, and what they were answered where the gateway itself did.
@@ -78,19 +78,19 @@ async fn sessions(gateway: &Gateway) -> (Vec<String>, Vec<String>) {
     let foreign = gateway.session("user_discreet").issuer("https://else.example.com").sign();
     let no_plan = gateway.session("user_discreet").plan("no such plan").sign();
     let tokens = vec![good, cut_off, foreign, no_plan];
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for token in &tokens {
         let by_header = gateway.get("/ask").bearer_auth(token);
         let by_cookie = gateway.get("/ask").header("cookie", format!("__session={token}"));
         for sent in [by_header, by_cookie] {
-            let answer = sent.send().await.expect("an answer");
-            // The upstream's answer repeats what it was sent.
-            if answer.status() != 200 {
-                answers.push(answer.text().await.expect("text"));
+            let response = sent.send().await.expect("an answer");
+            // The upstream's response repeats what it was sent.
+            if response.status() != 200 {
+                responses.push(response.text().await.expect("text"));
             }
         }
     }
-    (tokens, answers)
+    (tokens, responses)
 }
 
 /// Envoy writes its access log with up to ten seconds of delay.

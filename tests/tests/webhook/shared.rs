@@ -84,8 +84,8 @@ impl Payer {
     /// The same, whose plan Clerk shows already.
     pub async fn settled(gateway: &Gateway, name: &str, price: &str) -> Payer {
         let payer = Payer::named(gateway, name, price);
-        let answer = receipt(gateway, &payer.event(gateway, "customer.subscription.created")).await;
-        assert_eq!(answer["changed"], true, "{answer}");
+        let response = receipt(gateway, &payer.event(gateway, "customer.subscription.created")).await;
+        assert_eq!(response["changed"], true, "{response}");
         payer
     }
 
@@ -125,7 +125,7 @@ impl Payer {
         gateway.clerk.log().count(&on("PATCH", &format!("/v1/users/{}/", self.user)))
     }
 
-    /// The answer to an event that was processed.
+    /// The response to an event that was processed.
     pub fn processed(&self, event: &Event, plan: &str, changed: bool) -> Value {
         json!({
             "received": true,
@@ -138,7 +138,7 @@ impl Payer {
     }
 }
 
-/// An answer of the webhook's.
+/// A response of the webhook's.
 #[derive(Debug)]
 pub struct Answered {
     pub status: u16,
@@ -146,7 +146,7 @@ pub struct Answered {
     pub body: Value,
 }
 
-/// Delivers an event, signed at that time, and holds the answer to its time.
+/// Delivers an event, signed at that time, and holds the response to its time.
 pub async fn deliver_signed(gateway: &Gateway, event: &Event, signed_at: i64) -> Answered {
     let began = Instant::now();
     let response = gateway.deliver_signed(event, signed_at).await;

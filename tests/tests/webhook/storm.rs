@@ -1,5 +1,5 @@
-//! Two hundred events of twenty customers, shuffled, each delivered three times, at two Envoys, while a fifth of all
-//! answers of Stripe and Clerk fails: after Stripe's retries everybody has what is paid for.
+//! Two hundred events of twenty customers, shuffled, each delivered three times, at two Envoys, while a fifth
+//! of all responses of Stripe and Clerk fails: after Stripe's retries everybody has what is paid for.
 
 use crate::shared::{ANSWER_MAX, ENTERPRISE, PRO, Payer, with_plans};
 use serde_json::Value;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tollgate_tests::fakes::faults::{Fault, Faults, SplitMix64, any, on};
+use tollgate_fixtures::Random;
+use tollgate_tests::fakes::faults::{Fault, Faults, any, on};
 use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::Subscription;
@@ -23,17 +24,17 @@ const AT_ONCE: usize = 200;
 const TRIES_MAX: u32 = 100;
 const SEED: u64 = 20_261_121;
 
-/// A fifth of all answers, in each way in which an answer fails.
+/// A fifth of all responses, in each way in which a response fails.
 fn fail_a_fifth(faults: &Faults, seed: u64) {
     let kinds =
-        [Fault::Reset, Fault::LoseAnswer, Fault::ResetMidBody, Fault::unavailable(), Fault::garbage()];
+        [Fault::Reset, Fault::LoseResponse, Fault::ResetMidBody, Fault::unavailable(), Fault::garbage()];
     for (place, fault) in (0..).zip(kinds) {
         // The five of them, each only where those before it have not struck, come to 0.2.
         faults.sometimes(0.0436, seed + place, any(), fault);
     }
 }
 
-fn shuffle<T>(list: &mut [T], random: &mut SplitMix64) {
+fn shuffle<T>(list: &mut [T], random: &mut Random) {
     for last in (1..list.len()).rev() {
         let other = usize::try_from(random.bits() % (last as u64 + 1)).expect("a small number");
         list.swap(last, other);
@@ -41,7 +42,7 @@ fn shuffle<T>(list: &mut [T], random: &mut SplitMix64) {
 }
 
 /// One step in the life of a subscription, and the event that Stripe sends of it.
-fn step(gateway: &Gateway, payer: &Payer, random: &mut SplitMix64) -> Event {
+fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     let choice = random.bits() % 4;
     payer.change(gateway, |subscription: &mut Subscription| {
         let (status, price) = match choice {
@@ -79,7 +80,7 @@ impl Scene {
     }
 
     /// So many steps in the life of each subscription, the events of all of them in order.
-    fn live(&self, steps: usize, random: &mut SplitMix64) -> Vec<Event> {
+    fn live(&self, steps: usize, random: &mut Random) -> Vec<Event> {
         let of_each = self.payers.iter().flat_map(|payer| std::iter::repeat_n(payer, steps));
         of_each.map(|payer| step(&self.gateway, payer, random)).collect()
     }
@@ -90,7 +91,7 @@ impl Scene {
         events: &[Event],
         times: usize,
         later_s: i64,
-        random: &mut SplitMix64,
+        random: &mut Random,
     ) -> JoinSet<()> {
         let mut queue: Vec<Event> = std::iter::repeat_n(events, times).flatten().cloned().collect();
         shuffle(&mut queue, random);
@@ -105,19 +106,19 @@ impl Scene {
     /// As Stripe does: again and again, each time signed anew.
     async fn deliver_until_taken(&self, event: &Event, later_s: i64, seed: u64) {
         let _turn = self.at_once.acquire().await.expect("never closed");
-        let mut random = SplitMix64(seed);
+        let mut random = Random::from_seed(seed);
         for _ in 0..TRIES_MAX {
             let other = self.other.as_ref().filter(|_| random.bits().is_multiple_of(2));
             let envoy = other.unwrap_or(&self.gateway.envoy);
             let began = Instant::now();
-            let answer =
+            let response =
                 self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("an answer");
             let took = began.elapsed();
             assert!(took <= ANSWER_MAX, "answered after {took:?}");
-            match answer.status().as_u16() {
+            match response.status().as_u16() {
                 200 => return,
                 503 => tokio::time::sleep(Duration::from_millis(20 + random.bits() % 200)).await,
-                status => panic!("{status}: {}", answer.text().await.unwrap_or_default()),
+                status => panic!("{status}: {}", response.text().await.unwrap_or_default()),
             }
         }
         panic!("{} was not taken after {TRIES_MAX} tries", event.event_id());
@@ -158,7 +159,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_storm_everybody_has_what_is_paid_for() {
     let scene = Scene::set(2).await;
-    let mut random = SplitMix64(SEED);
+    let mut random = Random::from_seed(SEED);
     let first = scene.live(EVENTS_EACH / 2, &mut random);
     let mut deliveries = scene.deliver(&first, DELIVERIES, 0, &mut random);
     // The rest happens while half of this is still on its way.
@@ -190,7 +191,7 @@ async fn after_a_storm_everybody_has_what_is_paid_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_gateway_tells_each_change_of_a_plan_once() {
     let scene = Scene::set(1).await;
-    let mut random = SplitMix64(SEED);
+    let mut random = Random::from_seed(SEED);
     let events = scene.live(EVENTS_EACH, &mut random);
     scene.deliver(&events, DELIVERIES, 0, &mut random).join_all().await;
     scene.require_that_everybody_has_what_is_paid_for();

@@ -1,4 +1,5 @@
-//! A completed checkout becomes the plan of whom Stripe names, wherever it does; and a duplicate changes nothing.
+//! A completed checkout becomes the plan of whom Stripe names, wherever it does; and a duplicate changes
+//! nothing.
 
 use crate::shared::{PRO, Payer, deliver_signed, receipt, shipped};
 use serde_json::json;
@@ -134,8 +135,8 @@ async fn an_organization_gets_what_is_paid_for_it() {
     gateway.clerk.put_organization(Organization::new("org_paid"));
     gateway.stripe.put(payer.checkout().metadata(KEY, &payer.user).metadata("clerk_org_id", "org_paid"));
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-    let answer = receipt(&gateway, &event).await;
-    assert_eq!((&answer["subject"], &answer["plan"]), (&json!("org_paid"), &json!("pro")));
+    let response = receipt(&gateway, &event).await;
+    assert_eq!((&response["subject"], &response["plan"]), (&json!("org_paid"), &json!("pro")));
     assert_eq!(gateway.clerk.plan("org_paid").as_deref(), Some("pro"));
     assert_eq!(payer.plan(&gateway), None, "the user who ordered it pays for the organization");
     assert_eq!(gateway.stripe.metadata(&payer.subscription)["tollgate_owner"], "org_paid");

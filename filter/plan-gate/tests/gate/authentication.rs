@@ -3,7 +3,7 @@
 use super::host::{bearer, signed};
 use super::{gate, gate_with, get, token};
 use serde_json::json;
-use tollgate_fixtures::{NOW_S, stranger_key};
+use tollgate_fixtures::{NOW_S, other_key};
 
 #[test]
 fn a_bad_token_is_401_and_says_what_is_wrong() {
@@ -13,7 +13,7 @@ fn a_bad_token_is_401_and_says_what_is_wrong() {
         ("nonsense", Some("Bearer x.y".to_owned()), "malformed_token"),
         ("expired", Some(bearer(|d| d.claim("exp", NOW_S - 6))), "token_expired"),
         ("not yet", Some(bearer(|d| d.claim("nbf", NOW_S + 60))), "token_not_yet_valid"),
-        ("a stranger's key", Some(bearer(|d| d.key = stranger_key())), "signature_mismatch"),
+        ("a stranger's key", Some(bearer(|d| d.key = other_key())), "signature_mismatch"),
         ("another issuer", Some(bearer(|d| d.claim("iss", "https://x.example.com"))), "wrong_issuer"),
         ("another origin", Some(bearer(|d| d.claim("azp", "https://x.example.com"))), "unauthorized_party"),
         ("a custom template", Some(bearer(|d| d.head("cat", "cl_B7d4PD222AAA"))), "unsupported_token"),
@@ -122,7 +122,7 @@ fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
 #[test]
 fn of_several_cookies_the_one_that_holds_counts() {
     let stranger = signed(|draft| {
-        draft.key = stranger_key();
+        draft.key = other_key();
         draft.claim("sub", "user_9");
     });
     let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
@@ -181,7 +181,7 @@ fn a_signature_is_checked_once_and_the_rest_on_every_use() {
 #[test]
 fn a_token_that_failed_is_not_remembered() {
     let mut host = gate();
-    let forged = bearer(|draft| draft.key = stranger_key());
+    let forged = bearer(|draft| draft.key = other_key());
     for _ in 0..2 {
         assert_eq!(host.send(&get("/account", &[("authorization", &forged)])).code(), "signature_mismatch");
     }

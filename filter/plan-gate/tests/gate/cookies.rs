@@ -5,7 +5,7 @@ use super::{Host, gate, gate_with, get};
 use proptest::prelude::*;
 use serde_json::json;
 use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
-use tollgate_fixtures::{Draft, NOW_S, stranger_key};
+use tollgate_fixtures::{Draft, NOW_S, other_key};
 
 /// How many cookies of a request are read.
 const COOKIES_MAX: usize = 1024;
@@ -78,7 +78,7 @@ fn a_newer_cookie_that_does_not_hold_shadows_no_older_one() {
     let cases: [(&str, TokenEdit, &str); 9] = [
         ("expired", |d| d.claim("exp", NOW_S - 6), "token_expired"),
         ("of the future", |d| d.claim("iat", NOW_S + 6), "token_not_yet_valid"),
-        ("badly signed", |d| d.key = stranger_key(), "signature_mismatch"),
+        ("badly signed", |d| d.key = other_key(), "signature_mismatch"),
         ("of another instance", |d| d.claim("iss", "https://x.example.com"), "wrong_issuer"),
         ("of another origin", |d| d.claim("azp", "https://x.example.com"), "unauthorized_party"),
         ("pending", |d| d.claim("sts", "pending"), "session_pending"),
@@ -122,7 +122,7 @@ fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
         issued("user_other", number, |draft| {
             draft.claim("iss", "https://other.example.com");
             draft.head("kid", "ins_other");
-            draft.key = stranger_key();
+            draft.key = other_key();
         })
     };
     let mut cookie: Vec<String> = (0..20).map(|n| format!("__session_other{n:03}={}", other(n))).collect();
@@ -133,7 +133,7 @@ fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
     let mut host = gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}));
     let request = get("/account", &[("cookie", &cookie[0])]);
     let held = host.start(&request);
-    host.answer_inquiries(200, &json!({"keys": [stranger_key().jwk()]}).to_string());
+    host.answer_inquiries(200, &json!({"keys": [other_key().jwk()]}).to_string());
     assert_eq!(host.finish(held).code(), "unknown_key", "alone it is looked for");
     host.sleep_s(60);
     let two = cookie[..2].join("; ");
@@ -143,7 +143,7 @@ fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
 
 #[test]
 fn no_request_costs_more_checks_than_a_few() {
-    let forged = |number: i64| issued("user_1", number, |draft| draft.key = stranger_key());
+    let forged = |number: i64| issued("user_1", number, |draft| draft.key = other_key());
     let cookie: Vec<String> = (0..20).map(|n| format!("__session_forged{n:02}={}", forged(n))).collect();
     let mut host = gate();
     assert_eq!(caller(&mut host, &cookie.join("; ")), "signature_mismatch");
@@ -182,7 +182,7 @@ fn pool() -> &'static [(i64, String, bool, String)] {
     POOL.get_or_init(|| {
         let edits: [(TokenEdit, bool); 4] = [
             (|_| {}, true),
-            (|draft| draft.key = stranger_key(), false),
+            (|draft| draft.key = other_key(), false),
             (|draft| draft.claim("exp", NOW_S - 6), false),
             (|draft| draft.claim("iss", "https://x.example.com"), false),
         ];

@@ -5,7 +5,7 @@ use super::{Host, gate_with, get};
 use serde_json::json;
 use tollgate_core::http::{Callout, Request};
 use tollgate_driver::CalloutResult;
-use tollgate_fixtures::{NOW_S, SigningKey, own_key, stranger_key};
+use tollgate_fixtures::{NOW_S, SigningKey, other_key, own_key};
 
 /// How many requests of a worker thread may wait for keys, and how many bytes of theirs are kept meanwhile.
 const WAITING_MAX: usize = 2_048;
@@ -213,8 +213,8 @@ fn a_new_key_is_fetched_when_a_token_names_it() {
     let mut host = jwks_gate();
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(5);
-    let rotated = key_set(&[own_key(), stranger_key()]);
-    assert_eq!(send(&mut host, &signed_by(stranger_key()), &rotated).code(), "on");
+    let rotated = key_set(&[own_key(), other_key()]);
+    assert_eq!(send(&mut host, &signed_by(other_key()), &rotated).code(), "on");
     assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on", "the old one is still there");
 }
 
@@ -225,9 +225,9 @@ fn a_token_whose_key_is_dropped_is_dropped_with_it() {
     assert_eq!(send(&mut host, &old, &key_set(&[own_key()])).code(), "on");
     assert_eq!(start(&mut host, &old).answer().code(), "on", "from the cache");
     host.sleep_s(5);
-    assert_eq!(send(&mut host, &signed_by(stranger_key()), &key_set(&[stranger_key()])).code(), "on");
+    assert_eq!(send(&mut host, &signed_by(other_key()), &key_set(&[other_key()])).code(), "on");
     host.sleep_s(5);
-    let refused = send(&mut host, &old, &key_set(&[stranger_key()]));
+    let refused = send(&mut host, &old, &key_set(&[other_key()]));
     assert_eq!((refused.status(), refused.code()), (401, "unknown_key"));
 }
 
@@ -237,7 +237,7 @@ fn an_added_key_empties_no_cache() {
     let old = signed_by(own_key());
     send(&mut host, &old, &key_set(&[own_key()]));
     host.sleep_s(5);
-    send(&mut host, &signed_by(stranger_key()), &key_set(&[own_key(), stranger_key()]));
+    send(&mut host, &signed_by(other_key()), &key_set(&[own_key(), other_key()]));
     let before = host.verifications;
     start(&mut host, &old).answer();
     assert_eq!(host.verifications, before);
@@ -279,14 +279,14 @@ fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
     let mut host = jwks_gate();
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(5);
-    let started = start(&mut host, &signed_by(stranger_key()));
+    let started = start(&mut host, &signed_by(other_key()));
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable", "it may be a new one");
     assert_eq!(start(&mut host, &signed_by(own_key())).answer().code(), "on");
     host.sleep_s(5);
-    let rotated = key_set(&[own_key(), stranger_key()]);
+    let rotated = key_set(&[own_key(), other_key()]);
     assert_eq!(
-        send(&mut host, &signed_by(stranger_key()), &rotated).code(),
+        send(&mut host, &signed_by(other_key()), &rotated).code(),
         "on",
         "nor is it remembered as such"
     );

@@ -10,15 +10,15 @@ use super::metadata::merge;
 use super::{ClerkSettings, ClerkState, Member, keys, list};
 use crate::fakes::server::{FakeResponse, Request, Service};
 
-/// How large each kind of metadata may be, as JSON.
+/// The largest size of each kind of metadata, as JSON.
 const METADATA_BYTES_MAX: usize = 8 * 1024;
 
-/// The fields that `PATCH` of a user takes besides metadata: those that a test could meet.
+/// The fields that `PATCH` of a user takes besides metadata, as far as a test could send them.
 const USER_FIELDS: [&str; 6] = ["external_id", "first_name", "last_name", "locale", "password", "username"];
 /// The same for an organization.
 const ORGANIZATION_FIELDS: [&str; 4] = ["admin_delete_enabled", "max_allowed_memberships", "name", "slug"];
 
-/// What the server and the handle share.
+/// The state that the server and the handle share.
 pub(super) struct ClerkBackendApi {
     pub(super) settings: ClerkSettings,
     pub(super) state: Mutex<ClerkState>,
@@ -55,7 +55,7 @@ impl Kind {
 
 impl ClerkBackendApi {
     pub(super) fn state(&self) -> MutexGuard<'_, ClerkState> {
-        // A panic of a test that held the lock must not hide itself behind a second one here.
+        // After a panic of a test that held the lock, its message matters, not a second panic here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,7 +125,8 @@ impl ClerkBackendApi {
         Ok(member.show())
     }
 
-    /// `PATCH` of the object itself. It checks what this version takes; of what it takes, nothing is kept.
+    /// Handles `PATCH` of the object itself. It checks the fields as this version of the API does, and stores
+    /// none.
     fn update(
         &self,
         kind: Kind,
@@ -176,7 +177,7 @@ impl Service for ClerkBackendApi {
         let trace_id = format!("{:032x}", state.requests);
         match self.call(request, &mut state) {
             Ok(body) => FakeResponse::json(200, &body),
-            Err(error) => error.answer(&trace_id),
+            Err(error) => error.response(&trace_id),
         }
         .with_header("x-clerk-trace-id", &trace_id)
     }

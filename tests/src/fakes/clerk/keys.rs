@@ -1,54 +1,50 @@
-//! RSA key pairs of an instance: made once for each process, since that takes a while.
+//! The RSA key pairs of a Clerk instance. Each is generated once per process, since that takes a while.
 
 use std::sync::OnceLock;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{RsaEncoding, RsaKeyPair};
 use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
-use rsa::rand_core::OsRng;
-use rsa::traits::PublicKeyParts;
-use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::{Value, json};
+use tollgate_fixtures::SigningKey;
 
 /// The length of Clerk's keys.
 const KEY_BITS: usize = 2048;
 
-/// A key pair and the name under which the JWKS shows it.
+/// A key pair and its `kid` in the JWKS.
 #[derive(Debug)]
 pub struct KeyPair {
-    kid: &'static str,
-    private: RsaPrivateKey,
+    key: SigningKey,
+    /// The same key for ring, which signs many times faster, and with each digest.
     signer: RsaKeyPair,
 }
 
 impl KeyPair {
-    /// The instance's key.
+    /// Returns the instance's key.
     pub fn first() -> &'static KeyPair {
         static KEY: OnceLock<KeyPair> = OnceLock::new();
-        KEY.get_or_init(|| KeyPair::generate("ins_tollgate0001"))
+        KEY.get_or_init(|| KeyPair::generate("ins_tollgate0001", 11))
     }
 
-    /// The key that follows it, or a stranger's.
+    /// Returns the key that follows it in a rotation, or the key of another instance.
     pub fn second() -> &'static KeyPair {
         static KEY: OnceLock<KeyPair> = OnceLock::new();
-        KEY.get_or_init(|| KeyPair::generate("ins_tollgate0002"))
+        KEY.get_or_init(|| KeyPair::generate("ins_tollgate0002", 12))
     }
 
-    fn generate(kid: &'static str) -> Self {
-        let private = RsaPrivateKey::new(&mut OsRng, KEY_BITS).expect("a key of a usual length");
-        let document = private.to_pkcs8_der().expect("an RSA key can be written");
-        let signer = RsaKeyPair::from_pkcs8(document.as_bytes()).expect("a key of a usual length");
-        KeyPair { kid, private, signer }
+    fn generate(kid: &'static str, seed: u64) -> Self {
+        let key = SigningKey::generate(kid, KEY_BITS, seed);
+        let document = key.private.to_pkcs8_der().expect("an RSA key can be encoded");
+        let signer = RsaKeyPair::from_pkcs8(document.as_bytes()).expect("a key of a common length");
+        KeyPair { key, signer }
     }
 
-    /// Its name.
+    /// Returns its `kid`.
     pub fn kid(&self) -> &str {
-        self.kid
+        self.key.id
     }
 
-    /// A signature: PKCS #1 v1.5 with that digest.
+    /// Signs by PKCS #1 v1.5 with that digest.
     pub fn sign(&self, padding: &'static dyn RsaEncoding, text: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.signer.public().modulus_len()];
         let signed = self.signer.sign(padding, &SystemRandom::new(), text, &mut signature);
@@ -56,26 +52,19 @@ impl KeyPair {
         signature
     }
 
-    /// The public half as Clerk's dashboard shows it: `SubjectPublicKeyInfo` in PEM.
+    /// Returns the public key as Clerk's dashboard shows it: `SubjectPublicKeyInfo` in PEM.
     pub fn pem(&self) -> String {
-        let public = RsaPublicKey::from(&self.private);
-        public.to_public_key_pem(LineEnding::LF).expect("an RSA key can be written")
+        let public = self.key.private.to_public_key();
+        public.to_public_key_pem(LineEnding::LF).expect("an RSA key can be encoded")
     }
 
-    /// The public half as a JWK: RFC 7517 and 7518.
+    /// Returns the public key as a JWK (RFC 7517 and 7518).
     pub fn jwk(&self) -> Value {
-        json!({
-            "use": "sig",
-            "kty": "RSA",
-            "kid": self.kid,
-            "alg": "RS256",
-            "n": URL_SAFE_NO_PAD.encode(self.private.n().to_bytes_be()),
-            "e": URL_SAFE_NO_PAD.encode(self.private.e().to_bytes_be()),
-        })
+        self.key.jwk()
     }
 }
 
-/// A JWK set of these keys.
+/// Returns a JWK set of these keys.
 pub fn jwks(keys: &[&KeyPair]) -> Value {
     json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
 }

@@ -1,5 +1,5 @@
-//! The lists of users and organizations: <https://clerk.com/docs/reference/backend-api/tag/Users>. Filters that Tollgate
-//! does not use are refused, not ignored.
+//! The lists of users and organizations: <https://clerk.com/docs/reference/backend-api/tag/Users>. Filters
+//! that Tollgate does not use are refused, not ignored.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use super::error::ClerkError;
 use super::model::Member;
 use crate::fakes::server::Request;
 
-/// Without `limit`.
+/// The page size without `limit`.
 const LIMIT_DEFAULT: usize = 10;
 /// The largest `limit`.
 const LIMIT_MAX: usize = 500;
 
-/// What of a list is asked for.
+/// The part of a list that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Page {
     limit: usize,
@@ -45,7 +45,8 @@ impl Page {
         Ok(page)
     }
 
-    /// The members of the page; `created` is when one was made, and those made at once stand in the order they came in.
+    /// Returns the members of the page. `created` returns when a member was created; members of the same time
+    /// keep their order.
     fn cut<M: Member>(self, members: &[M], created: impl Fn(&M) -> i64) -> Vec<Value> {
         let mut all: Vec<&M> = members.iter().collect();
         all.sort_by_key(|member| created(member));
@@ -56,12 +57,12 @@ impl Page {
     }
 }
 
-/// `GET /v1/users`: a plain list.
+/// Handles `GET /v1/users`, which returns a plain list.
 pub(super) fn users(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
     Ok(json!(Page::of(request)?.cut(&state.users, |user| user.created_at)))
 }
 
-/// `GET /v1/organizations`: a list beside the number of all.
+/// Handles `GET /v1/organizations`, which returns a list and the total count.
 pub(super) fn organizations(request: &Request, state: &ClerkState) -> Result<Value, ClerkError> {
     let page = Page::of(request)?.cut(&state.organizations, |organization| organization.created_at);
     Ok(json!({"data": page, "total_count": state.organizations.len()}))

@@ -1,8 +1,8 @@
-//! How Clerk merges metadata: objects deeply, a null deletes, everything else is replaced.
+//! How Clerk merges metadata: objects deeply; null deletes a key; anything else is replaced.
 
 use serde_json::{Map, Value};
 
-/// `present` changed by `update`, as `PATCH …/metadata` does it.
+/// Changes `present` by `update`, as `PATCH …/metadata` does.
 pub fn merge(present: &mut Value, update: &Value) {
     let Value::Object(changes) = update else {
         present.clone_from(update);

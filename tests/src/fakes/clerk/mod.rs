@@ -1,4 +1,5 @@
-//! A fake of Clerk's Backend API that keeps state and checks what Clerk checks; and the tokens that Clerk would mint.
+//! A fake of Clerk's Backend API that keeps state and checks requests as Clerk does, and Clerk's session
+//! tokens.
 
 mod backend;
 mod error;
@@ -14,7 +15,7 @@ pub mod tokens;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use backend::ClerkBackendApi;
 use keys::KeyPair;
@@ -25,7 +26,7 @@ use tokens::Token;
 use crate::fakes::faults::Faults;
 use crate::fakes::server::{FakeServer, RequestLog, Service, unix_now};
 
-/// The version of the Backend API that the fake speaks unless a test says otherwise.
+/// The version of the Backend API that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-05-12";
 
 /// How the fake behaves.
@@ -33,7 +34,7 @@ pub const API_VERSION: &str = "2026-05-12";
 pub struct ClerkSettings {
     /// The secret key that it accepts.
     pub secret_key: String,
-    /// The only version that it knows.
+    /// The only version that it serves.
     pub version: String,
     /// The instance's Frontend API URL, which its tokens name as their issuer.
     pub issuer: String,
@@ -58,7 +59,7 @@ pub struct FakeClerk {
     backend: Arc<ClerkBackendApi>,
 }
 
-/// What an instance keeps.
+/// The state of an instance.
 #[derive(Default)]
 struct ClerkState {
     users: Vec<User>,
@@ -70,12 +71,12 @@ struct ClerkState {
 }
 
 impl FakeClerk {
-    /// An instance without users, on a free port.
+    /// Starts an instance without users on a free port.
     pub async fn start() -> Self {
         Self::start_with(ClerkSettings::default()).await
     }
 
-    /// An instance without users, with these settings, on a free port.
+    /// Starts an instance without users and with these settings on a free port.
     pub async fn start_with(settings: ClerkSettings) -> Self {
         let state = ClerkState { keys: vec![KeyPair::first()], ..ClerkState::default() };
         let backend = Arc::new(ClerkBackendApi { settings, state: Mutex::new(state) });
@@ -83,32 +84,32 @@ impl FakeClerk {
         FakeClerk { server, backend }
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
     }
 
-    /// The secret key that it accepts.
+    /// Returns the secret key that it accepts.
     pub fn secret_key(&self) -> &str {
         &self.backend.settings.secret_key
     }
 
-    /// What its tokens name as their issuer.
+    /// Returns the issuer of its session tokens.
     pub fn issuer(&self) -> &str {
         &self.backend.settings.issuer
     }
 
-    /// Every request that came.
+    /// Returns the log of all requests.
     pub fn log(&self) -> &Arc<RequestLog> {
         self.server.log()
     }
 
-    /// What is to go wrong.
+    /// Returns the rules by which requests fail.
     pub fn faults(&self) -> &Arc<Faults> {
         self.server.faults()
     }
 
-    /// The keys that the JWKS shows from now on; the first one signs the tokens of [`FakeClerk::token`].
+    /// Replaces the keys in the JWKS. The first key signs the tokens of [`FakeClerk::token`].
     ///
     /// # Panics
     /// If there is none.
@@ -117,43 +118,43 @@ impl FakeClerk {
         self.state().keys = keys.to_vec();
     }
 
-    /// Adds a user, or replaces the one of the same id.
+    /// Adds a user, or replaces the user with the same id.
     pub fn put_user(&self, user: User) {
         let mut state = self.state();
         state.users.retain(|present| present.id != user.id);
         state.users.push(user);
     }
 
-    /// Adds an organization, or replaces the one of the same id.
+    /// Adds an organization, or replaces the organization with the same id.
     pub fn put_organization(&self, organization: Organization) {
         let mut state = self.state();
         state.organizations.retain(|present| present.id != organization.id);
         state.organizations.push(organization);
     }
 
-    /// Deletes the user or the organization of that id, if there is one.
+    /// Deletes the user or the organization with that id, if there is one.
     pub fn delete(&self, id: &str) {
         let mut state = self.state();
         state.users.retain(|user| user.id != id);
         state.organizations.retain(|organization| organization.id != id);
     }
 
-    /// The `public_metadata` of a user or an organization; null if there is none of that id.
+    /// Returns the `public_metadata` of a user or an organization, or null if the id is unknown.
     pub fn public_metadata(&self, id: &str) -> Value {
         self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.public.clone())
     }
 
-    /// The `private_metadata` of a user or an organization; null if there is none of that id.
+    /// Returns the `private_metadata` of a user or an organization, or null if the id is unknown.
     pub fn private_metadata(&self, id: &str) -> Value {
         self.state().metadata_of(id).map_or(Value::Null, |metadata| metadata.private.clone())
     }
 
-    /// The plan in a user's or an organization's `public_metadata`.
+    /// Returns the plan in the `public_metadata` of a user or an organization.
     pub fn plan(&self, id: &str) -> Option<String> {
         self.public_metadata(id)["plan"].as_str().map(str::to_owned)
     }
 
-    /// Replaces the `public_metadata` of a user or an organization, as its owner could in the dashboard.
+    /// Replaces the `public_metadata` of a user or an organization, as an operator can in the dashboard.
     ///
     /// # Panics
     /// If there is none of that id.
@@ -162,7 +163,7 @@ impl FakeClerk {
         state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).public = metadata;
     }
 
-    /// The same for `private_metadata`.
+    /// Replaces the `private_metadata` of a user or an organization.
     ///
     /// # Panics
     /// If there is none of that id.
@@ -171,8 +172,8 @@ impl FakeClerk {
         state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).private = metadata;
     }
 
-    /// A session token minted now for a user, with its metadata as it stands, as if "customize session token" were
-    /// `{"public_metadata": "{{user.public_metadata}}"}`.
+    /// Returns a session token for a user, issued now, with the current metadata, as if "customize session
+    /// token" were `{"public_metadata": "{{user.public_metadata}}"}`.
     ///
     /// # Panics
     /// If there is no such user.
@@ -186,7 +187,7 @@ impl FakeClerk {
             .key(state.keys[0])
     }
 
-    /// The same with an active organization, whose metadata is under `org_public_metadata`.
+    /// Returns a session token with an active organization, whose metadata are under `org_public_metadata`.
     ///
     /// # Panics
     /// If there is no such user or organization.
@@ -197,7 +198,7 @@ impl FakeClerk {
         token.claim("org_public_metadata", metadata)
     }
 
-    /// What the JWKS endpoints show.
+    /// Returns the response of the JWKS endpoints.
     pub fn jwks(&self) -> Value {
         keys::jwks(&self.state().keys)
     }
@@ -205,9 +206,4 @@ impl FakeClerk {
     fn state(&self) -> MutexGuard<'_, ClerkState> {
         self.backend.state()
     }
-}
-
-/// As the API shows an empty object.
-fn empty() -> Value {
-    json!({})
 }

@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{ClerkState, empty};
+use super::ClerkState;
 use crate::fakes::server::unix_now;
 
 /// The metadata of a user or an organization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClerkMetadata {
-    /// Seen by everyone, written by the server.
+    /// Readable by everyone, written by the server.
     pub public: Value,
-    /// Seen and written by the server.
+    /// Read and written by the server only.
     pub private: Value,
-    /// Written by the user himself; organizations have none.
+    /// Written by the user in the browser; organizations have none.
     pub unsafe_: Value,
 }
 
 impl Default for ClerkMetadata {
     fn default() -> Self {
-        ClerkMetadata { public: empty(), private: empty(), unsafe_: empty() }
+        ClerkMetadata { public: json!({}), private: json!({}), unsafe_: json!({}) }
     }
 }
 
@@ -27,11 +27,11 @@ impl Default for ClerkMetadata {
 pub struct User {
     /// `user_…`
     pub id: String,
-    /// What Tollgate reads and writes.
+    /// The metadata, which Tollgate reads and writes.
     pub metadata: ClerkMetadata,
-    /// Unix milliseconds.
+    /// When it was created, in Unix milliseconds.
     pub created_at: i64,
-    /// Unix milliseconds; every write changes it.
+    /// When it was last written, in Unix milliseconds.
     pub updated_at: i64,
 }
 
@@ -40,18 +40,18 @@ pub struct User {
 pub struct Organization {
     /// `org_…`
     pub id: String,
-    /// What Tollgate reads and writes.
+    /// The metadata, which Tollgate reads and writes.
     pub metadata: ClerkMetadata,
-    /// Unix milliseconds.
+    /// When it was created, in Unix milliseconds.
     pub created_at: i64,
-    /// Unix milliseconds; every write changes it.
+    /// When it was last written, in Unix milliseconds.
     pub updated_at: i64,
 }
 
 macro_rules! subject {
     ($kind:ident) => {
         impl $kind {
-            /// One without metadata.
+            /// Returns one without metadata, created now.
             pub fn new(id: &str) -> Self {
                 let now = unix_now() * 1000;
                 $kind {
@@ -62,14 +62,14 @@ macro_rules! subject {
                 }
             }
 
-            /// The same with this `public_metadata`.
+            /// Sets the `public_metadata`.
             #[must_use]
             pub fn public_metadata(mut self, metadata: Value) -> Self {
                 self.metadata.public = metadata;
                 self
             }
 
-            /// The same with this `private_metadata`.
+            /// Sets the `private_metadata`.
             #[must_use]
             pub fn private_metadata(mut self, metadata: Value) -> Self {
                 self.metadata.private = metadata;
@@ -98,13 +98,13 @@ subject!(Organization);
 
 /// What users and organizations have in common.
 pub trait Member {
-    /// The id.
+    /// Returns the id.
     fn id(&self) -> &str;
-    /// The metadata, to be changed.
+    /// Returns the metadata, to be changed.
     fn metadata_mut(&mut self) -> &mut ClerkMetadata;
-    /// It was changed now.
+    /// Sets the time of the last write to now.
     fn touch(&mut self);
-    /// As the API shows it.
+    /// Returns the object as the API shows it.
     fn show(&self) -> Value;
 }
 
@@ -193,13 +193,13 @@ impl Organization {
 }
 
 impl ClerkState {
-    /// The metadata of the user or organization of that id.
+    /// Returns the metadata of the user or organization with that id.
     pub(super) fn metadata_of(&self, id: &str) -> Option<&ClerkMetadata> {
         let user = self.users.iter().find(|user| user.id == id).map(|user| &user.metadata);
         user.or_else(|| self.organizations.iter().find(|o| o.id == id).map(|o| &o.metadata))
     }
 
-    /// The same, to be changed.
+    /// Returns the same, to be changed.
     pub(super) fn metadata_of_mut(&mut self, id: &str) -> Option<&mut ClerkMetadata> {
         let user = self.users.iter_mut().find(|user| user.id == id).map(|user| &mut user.metadata);
         user.or_else(|| self.organizations.iter_mut().find(|o| o.id == id).map(|o| &mut o.metadata))

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many writes one user or organization may see in [`WINDOW`].
+/// The maximum number of writes to one user or organization within [`WINDOW`].
 const WRITES_MAX: usize = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// When each user or organization was written, as far back as it matters.
+/// The times of the writes to each user or organization within the last [`WINDOW`].
 #[derive(Default)]
 pub struct RateLimit {
     writes: HashMap<String, Vec<Instant>>,
 }
 
 impl RateLimit {
-    /// Counts a write, or tells after how many seconds the next is allowed.
+    /// Counts a write, or returns after how many seconds the next one is allowed.
     pub fn admit(&mut self, id: &str, now: Instant) -> Result<(), u64> {
         let writes = self.writes.entry(id.to_owned()).or_default();
         writes.retain(|at| now.duration_since(*at) < WINDOW);

@@ -1,4 +1,4 @@
-//! What the fake of Clerk promises, over real HTTP.
+//! The promises of the Clerk fake, over real HTTP.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -22,18 +22,18 @@ fn request(clerk: &FakeClerk, method: Method, path: &str) -> RequestBuilder {
         .header("clerk-api-version", API_VERSION)
 }
 
-async fn answer(request: RequestBuilder) -> (u16, Value) {
+async fn response(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
 async fn patch(clerk: &FakeClerk, path: &str, body: &Value) -> (u16, Value) {
-    answer(request(clerk, Method::PATCH, path).json(body)).await
+    response(request(clerk, Method::PATCH, path).json(body)).await
 }
 
 #[tokio::test]
-async fn metadata_is_merged_and_the_whole_object_answered() {
+async fn metadata_are_merged_and_the_whole_object_is_returned() {
     let clerk = instance().await;
     let update = json!({
         "public_metadata": {"plan": "pro", "theme": {"size": 2}},
@@ -43,7 +43,7 @@ async fn metadata_is_merged_and_the_whole_object_answered() {
     assert_eq!((status, &user["object"]), (200, &json!("user")));
     assert_eq!(user["public_metadata"], json!({"plan": "pro", "theme": {"dark": true, "size": 2}}));
     assert_eq!(user["private_metadata"], json!({"stripe_customers": {"cus_1": true}}));
-    assert_eq!(answer(request(&clerk, Method::GET, "/v1/users/user_1")).await, (200, user));
+    assert_eq!(response(request(&clerk, Method::GET, "/v1/users/user_1")).await, (200, user));
     assert_eq!(clerk.plan("user_1").as_deref(), Some("pro"));
     let update = json!({"public_metadata": {"plan": "team", "theme": null}});
     let (status, organization) = patch(&clerk, "/v1/organizations/org_1/metadata", &update).await;
@@ -111,15 +111,15 @@ async fn requests_that_clerk_refuses_are_refused_and_change_nothing() {
     ];
     let before = clerk.public_metadata("user_1");
     for (why, path, body, status, code, param) in cases {
-        let (got, answer) = patch(&clerk, path, &body).await;
-        let error = &answer["errors"][0];
-        assert_eq!((got, error["code"].as_str().unwrap()), (status, code), "{why}: {answer}");
+        let (got, response) = patch(&clerk, path, &body).await;
+        let error = &response["errors"][0];
+        assert_eq!((got, error["code"].as_str().unwrap()), (status, code), "{why}: {response}");
         assert_eq!(error["meta"]["param_name"].as_str().unwrap_or_default(), param, "{why}");
         assert!(error["message"].is_string() && error["long_message"].is_string(), "{why}");
-        assert_eq!(answer["clerk_trace_id"].as_str().unwrap().len(), 32, "{why}");
+        assert_eq!(response["clerk_trace_id"].as_str().unwrap().len(), 32, "{why}");
     }
     let form = request(&clerk, Method::PATCH, "/v1/users/user_1/metadata").body("{}");
-    assert_eq!(answer(form).await.0, 415, "no content type");
+    assert_eq!(response(form).await.0, 415, "no content type");
     assert_eq!(clerk.public_metadata("user_1"), before);
     assert_eq!(clerk.log().writes(), 0);
 }
@@ -160,13 +160,13 @@ async fn keys_and_versions_are_checked_but_the_public_key_set_is_public() {
         ),
     ];
     for (why, request, status, code) in cases {
-        let (got, body) = answer(request).await;
+        let (got, body) = response(request).await;
         assert_eq!((got, body["errors"][0]["code"].as_str().unwrap()), (status, code), "{why}");
     }
     let want = jwks(&[KeyPair::first()]);
     let public = client.get(format!("http://{}/.well-known/jwks.json", clerk.addr()));
-    assert_eq!(answer(public).await, (200, want.clone()));
-    assert_eq!(answer(request(&clerk, Method::GET, "/v1/jwks")).await, (200, want));
+    assert_eq!(response(public).await, (200, want.clone()));
+    assert_eq!(response(request(&clerk, Method::GET, "/v1/jwks")).await, (200, want));
     clerk.set_keys(&[KeyPair::second(), KeyPair::first()]);
     assert_eq!(clerk.jwks()["keys"][0]["kid"], KeyPair::second().kid());
 }
@@ -192,7 +192,7 @@ async fn the_eleventh_write_is_refused_unless_limits_are_off() {
 }
 
 #[tokio::test]
-async fn a_token_carries_the_metadata_of_the_moment() {
+async fn a_token_has_the_metadata_of_the_time_when_it_was_issued() {
     let clerk = instance().await;
     let claims = |token: &super::tokens::Token| serde_json::from_str::<Value>(&token.claims_json()).unwrap();
     let before = clerk.token("user_1");
@@ -206,7 +206,7 @@ async fn a_token_carries_the_metadata_of_the_moment() {
         (&json!("org_1"), &json!("team"))
     );
     clerk.delete("user_1");
-    assert_eq!(answer(request(&clerk, Method::GET, "/v1/users/user_1")).await.0, 404);
+    assert_eq!(response(request(&clerk, Method::GET, "/v1/users/user_1")).await.0, 404);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn users_and_organizations_are_listed_page_by_page() {
     }
     clerk.put_organization(Organization::new("org_1"));
     let ids = async |path: &str| {
-        let (status, body) = answer(request(&clerk, Method::GET, path)).await;
+        let (status, body) = response(request(&clerk, Method::GET, path)).await;
         assert_eq!(status, 200, "{path}: {body}");
         let members = body.as_array().or(body["data"].as_array()).expect("a list").clone();
         members.iter().map(|member| member["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
@@ -228,12 +228,12 @@ async fn users_and_organizations_are_listed_page_by_page() {
     assert_eq!(ids("/v1/users").await[0], "user_11", "newest first");
     assert_eq!(ids("/v1/users?limit=500&offset=10&order_by=created_at").await, ["user_10", "user_11"]);
     assert!(ids("/v1/users?offset=12").await.is_empty());
-    let (_, page) = answer(request(&clerk, Method::GET, "/v1/organizations?limit=500")).await;
+    let (_, page) = response(request(&clerk, Method::GET, "/v1/organizations?limit=500")).await;
     assert_eq!((&page["total_count"], &page["data"][0]["id"]), (&json!(1), &json!("org_1")));
     for wrong in ["limit=0", "limit=501", "limit=x", "offset=-1", "order_by=plan", "page=2"] {
-        let (status, _) = answer(request(&clerk, Method::GET, &format!("/v1/users?{wrong}"))).await;
+        let (status, _) = response(request(&clerk, Method::GET, &format!("/v1/users?{wrong}"))).await;
         assert_eq!(status, 422, "{wrong}");
     }
     let anonymous = reqwest::Client::new().get(format!("http://{}/v1/users", clerk.addr()));
-    assert_eq!(answer(anonymous).await.0, 401);
+    assert_eq!(response(anonymous).await.0, 401);
 }

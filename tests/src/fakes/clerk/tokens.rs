@@ -1,4 +1,4 @@
-//! Session tokens as Clerk mints them, and everything that can be wrong with one.
+//! Session tokens as Clerk issues them, and every way in which one can be wrong.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 
 use super::keys::KeyPair;
 
-/// How long Clerk's session tokens live unless the instance says otherwise.
+/// The lifetime of Clerk's session tokens by default, in seconds.
 pub const LIFE_S: i64 = 60;
 
 /// The `cat` of a session token.
 pub const CATEGORY_SESSION: &str = "cl_B7d4PD111AAA";
 /// The `cat` of a token from a custom template: no session.
 pub const CATEGORY_TEMPLATE: &str = "cl_B7d4PD222AAA";
-/// The `cat` of a machine's token: no session.
+/// The `cat` of a machine-to-machine token: no session.
 pub const CATEGORY_MACHINE: &str = "cl_B7d4PD333AAA";
 
-/// A token before it is signed. Any header parameter and any claim can be altered.
+/// A token before it is signed. Any header parameter and any claim can be changed.
 #[derive(Clone, Debug)]
 pub struct Token {
     header: Map<String, Value>,
@@ -27,8 +27,8 @@ pub struct Token {
 }
 
 impl Token {
-    /// A session token of version 2 for that user, minted at that time (Unix seconds), good for a minute, to be
-    /// signed with [`KeyPair::first`]. It carries no metadata.
+    /// Returns a session token of version 2 for a user, issued at `now` (Unix seconds), valid for a minute,
+    /// to be signed with [`KeyPair::first`]. It has no metadata.
     pub fn session(user: &str, now: i64) -> Self {
         let key = KeyPair::first();
         let header = json!({"alg": "RS256", "cat": CATEGORY_SESSION, "kid": key.kid(), "typ": "JWT"});
@@ -48,58 +48,59 @@ impl Token {
         Token { header: object(header), claims: object(claims), key }
     }
 
-    /// The same of version 1: without `v`, `sts` and `fva`.
+    /// Returns a session token of version 1: without `v`, `sts` and `fva`.
     pub fn session_v1(user: &str, now: i64) -> Self {
         Self::session(user, now).without_claim("v").without_claim("sts").without_claim("fva")
     }
 
-    /// The same with another issuer.
+    /// Sets the issuer.
     #[must_use]
     pub fn issuer(self, url: &str) -> Self {
         self.claim("iss", json!(url))
     }
 
-    /// The same with that claim, added or replaced.
+    /// Adds or replaces a claim.
     #[must_use]
     pub fn claim(mut self, name: &str, value: Value) -> Self {
         self.claims.insert(name.to_owned(), value);
         self
     }
 
-    /// The same without that claim.
+    /// Removes a claim.
     #[must_use]
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// The same with that plan as its `public_metadata`.
+    /// Sets `public_metadata` to an object with that plan.
     #[must_use]
     pub fn plan(self, plan: &str) -> Self {
         self.claim("public_metadata", json!({"plan": plan}))
     }
 
-    /// The same with that header parameter, added or replaced.
+    /// Adds or replaces a header parameter.
     #[must_use]
     pub fn header(mut self, name: &str, value: Value) -> Self {
         self.header.insert(name.to_owned(), value);
         self
     }
 
-    /// The same without that header parameter.
+    /// Removes a header parameter.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// The same re-minted at the edge: its claims were read from the database at that time (Unix seconds).
+    /// Marks the token as reissued at the edge: its claims were read from the database at that time (Unix
+    /// seconds).
     #[must_use]
     pub fn claims_read_at(self, at: i64) -> Self {
         self.header("oiat", json!(at))
     }
 
-    /// The same with an active organization, in the form of the token's version; `role` without `org:`.
+    /// Adds an active organization, in the form of the token's version. `role` is without `org:`.
     #[must_use]
     pub fn organization(self, id: &str, role: &str) -> Self {
         let slug = id.trim_start_matches("org_").to_lowercase();
@@ -112,13 +113,13 @@ impl Token {
             .claim("org_permissions", json!([]))
     }
 
-    /// The same with what Clerk Billing adds: `pla` (`u:pro`, `o:team`) and `fea`.
+    /// Adds the claims of Clerk Billing: `pla` (`u:pro`, `o:team`) and `fea`.
     #[must_use]
     pub fn billing(self, plans: &str, features: &str) -> Self {
         self.claim("pla", json!(plans)).claim("fea", json!(features))
     }
 
-    /// The same to be signed with another key, which its header names.
+    /// Selects the key that signs the token and whose `kid` the header names.
     #[must_use]
     pub fn key(self, key: &'static KeyPair) -> Self {
         let mut token = self.header("kid", json!(key.kid()));
@@ -126,12 +127,12 @@ impl Token {
         token
     }
 
-    /// Signed with RS256, or with RS384 or RS512 if the header says so; whatever else it says, with RS256.
+    /// Signs with the algorithm of the header if that is RS384 or RS512, and with RS256 otherwise.
     pub fn sign(&self) -> String {
         self.sign_with(self.key)
     }
 
-    /// Signed with that key, while the header goes on naming the other.
+    /// Signs with another key than the one that the header names.
     pub fn sign_with(&self, key: &KeyPair) -> String {
         let input = self.signing_input();
         let signature = match self.header.get("alg").and_then(Value::as_str) {
@@ -142,12 +143,13 @@ impl Token {
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// `alg: none`, with nothing behind the last dot.
+    /// Returns the token with `alg: none` and an empty signature.
     pub fn unsigned(self) -> String {
         format!("{}.", self.header("alg", json!("none")).signing_input())
     }
 
-    /// `alg: HS256` with that secret; the classic attack takes the public key's PEM for it.
+    /// Signs with `alg: HS256` and that secret. The known attack uses the PEM of the public key as the
+    /// secret.
     pub fn sign_hs256(self, secret: &[u8]) -> String {
         let input = self.header("alg", json!("HS256")).signing_input();
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
@@ -155,12 +157,12 @@ impl Token {
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 
-    /// The header as JSON text.
+    /// Returns the header as JSON text.
     pub fn header_json(&self) -> String {
         Value::Object(self.header.clone()).to_string()
     }
 
-    /// The claims as JSON text.
+    /// Returns the claims as JSON text.
     pub fn claims_json(&self) -> String {
         Value::Object(self.claims.clone()).to_string()
     }
@@ -171,12 +173,12 @@ impl Token {
     }
 }
 
-/// Rightly signed with RS256 over exactly these bytes: duplicated keys, JSON that is none, bytes that are no text.
+/// Signs exactly these bytes with RS256: duplicate keys, invalid JSON, bytes that are not text.
 pub fn sign_raw(key: &KeyPair, header: &[u8], claims: &[u8]) -> String {
     sign_encoded(key, &URL_SAFE_NO_PAD.encode(header), &URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// The same over parts that are encoded already, however badly.
+/// Signs parts that are encoded already, correctly or not.
 pub fn sign_encoded(key: &KeyPair, header: &str, claims: &str) -> String {
     let input = format!("{header}.{claims}");
     let signature = key.sign(&RSA_PKCS1_SHA256, input.as_bytes());
@@ -199,8 +201,8 @@ mod tests {
 
     use super::*;
 
-    fn part(token: &str, place: usize) -> Vec<u8> {
-        URL_SAFE_NO_PAD.decode(token.split('.').nth(place).unwrap()).unwrap()
+    fn part(token: &str, index: usize) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()
     }
 
     fn verifies(token: &str, pem: &str) -> bool {
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn forgeries_look_as_they_should() {
+    fn forged_tokens_have_the_intended_form() {
         let token = Token::session("user_1", 0);
         let none = token.clone().unsigned();
         assert!(none.ends_with('.') && part(&none, 0).starts_with(br#"{"alg":"none","#));
@@ -244,8 +246,8 @@ mod tests {
         let hs256: Value =
             serde_json::from_slice(&part(&token.clone().sign_hs256(pem.as_bytes()), 0)).unwrap();
         assert_eq!(hs256["alg"], "HS256");
-        let stolen_name = token.key(KeyPair::second());
-        assert_eq!(stolen_name.header["kid"], "ins_tollgate0002");
-        assert!(verifies(&stolen_name.sign(), &KeyPair::second().pem()));
+        let other_key = token.key(KeyPair::second());
+        assert_eq!(other_key.header["kid"], "ins_tollgate0002");
+        assert!(verifies(&other_key.sign(), &KeyPair::second().pem()));
     }
 }

@@ -1,4 +1,4 @@
-//! Each fault over a real connection, and the rules that choose whom it meets.
+//! Each fault over a real connection, and the rules that select the requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::fakes::server::{FakeServer, Service};
 
-/// Counts how often it was asked to do something, and says so.
+/// Counts the requests that it carries out and responds with the count.
 #[derive(Default)]
 struct Counter(AtomicUsize, Mutex<Vec<String>>);
 
@@ -27,14 +27,14 @@ async fn counter() -> (Arc<Counter>, FakeServer) {
     (service, server)
 }
 
-/// A POST over a connection of its own.
+/// Returns a POST over a connection of its own.
 async fn post(server: &FakeServer, path: &str) -> Result<(u16, Vec<u8>), reqwest::Error> {
     let response = reqwest::Client::new().post(format!("http://{}{path}", server.addr())).send().await?;
     Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
 }
 
 #[tokio::test]
-async fn a_rule_meets_the_next_so_many_requests_that_match() {
+async fn a_rule_applies_to_the_next_matching_requests() {
     let (service, server) = counter().await;
     server.faults().next(2, on("POST", "/v1/a"), Fault::unavailable());
     let mut statuses = Vec::new();
@@ -45,11 +45,11 @@ async fn a_rule_meets_the_next_so_many_requests_that_match() {
     assert_eq!(service.0.load(Ordering::SeqCst), 3, "what failed was not carried out");
     assert_eq!(server.log().writes(), 3);
     let faults: Vec<_> = server.log().entries().iter().map(|e| e.fault).collect();
-    assert_eq!(faults, [None, Some("answer"), None, Some("answer"), None]);
+    assert_eq!(faults, [None, Some("response"), None, Some("response"), None]);
 }
 
 #[tokio::test]
-async fn a_rule_can_ask_for_a_text_in_the_query_or_the_body_and_be_cleared() {
+async fn a_rule_can_match_text_in_query_or_body_and_can_be_cleared() {
     let (_, server) = counter().await;
     server.faults().always(any().containing("cus_2"), Fault::status(500, &json!({"error": {}})));
     assert_eq!(post(&server, "/list?customer=cus_1").await.unwrap().0, 200);
@@ -62,8 +62,8 @@ async fn a_rule_can_ask_for_a_text_in_the_query_or_the_body_and_be_cleared() {
 }
 
 #[tokio::test]
-async fn the_same_seed_causes_the_same_faults_about_as_often_as_asked() {
-    let strikes = |seed| {
+async fn the_same_seed_causes_the_same_faults_at_the_given_rate() {
+    let faults_of = |seed| {
         let faults = Faults::default();
         faults.sometimes(0.2, seed, any(), Fault::Reset);
         let request = Request {
@@ -75,22 +75,22 @@ async fn the_same_seed_causes_the_same_faults_about_as_often_as_asked() {
         };
         (0..1000).map(|_| faults.next_for(&request).is_some()).collect::<Vec<_>>()
     };
-    assert_eq!(strikes(7), strikes(7));
-    assert_ne!(strikes(7), strikes(8));
-    let count = strikes(7).into_iter().filter(|struck| *struck).count();
+    assert_eq!(faults_of(7), faults_of(7));
+    assert_ne!(faults_of(7), faults_of(8));
+    let count = faults_of(7).into_iter().filter(|failed| *failed).count();
     assert!((150..250).contains(&count), "{count} of 1000");
 }
 
 #[tokio::test]
-async fn a_reset_request_is_not_carried_out_and_one_with_a_lost_response_is() {
+async fn a_request_is_carried_out_before_its_response_is_lost_but_not_on_reset() {
     let (service, server) = counter().await;
     server.faults().next(1, any(), Fault::Reset);
     assert!(post(&server, "/").await.is_err());
     assert_eq!(service.0.load(Ordering::SeqCst), 0);
-    server.faults().next(1, any(), Fault::LoseAnswer);
+    server.faults().next(1, any(), Fault::LoseResponse);
     assert!(post(&server, "/").await.is_err());
     assert_eq!(service.0.load(Ordering::SeqCst), 1);
-    assert_eq!(server.log().writes(), 1, "the write counts, though nobody heard of it");
+    assert_eq!(server.log().writes(), 1, "the write counts, although its response was lost");
     assert!(server.log().entries().iter().all(|e| e.answered.is_none()));
     assert_eq!(post(&server, "/").await.unwrap().0, 200);
 }
@@ -125,11 +125,11 @@ async fn garbage_is_no_json_and_a_huge_answer_is() {
 }
 
 #[tokio::test]
-async fn answers_can_be_let_go_in_another_order_than_their_requests_came() {
+async fn responses_can_be_released_in_another_order_than_their_requests() {
     let (service, server) = counter().await;
-    let (first, second) = (Gate::new(), Gate::new());
-    server.faults().next(1, on("*", "/first"), Fault::HoldAnswer(first.clone()));
-    server.faults().next(1, on("*", "/second"), Fault::HoldAnswer(second.clone()));
+    let (first, second) = (HoldPoint::new(), HoldPoint::new());
+    server.faults().next(1, on("*", "/first"), Fault::HoldResponse(first.clone()));
+    server.faults().next(1, on("*", "/second"), Fault::HoldResponse(second.clone()));
     let server = Arc::new(server);
     let send = |path: &'static str| {
         let server = Arc::clone(&server);
@@ -151,7 +151,7 @@ async fn answers_can_be_let_go_in_another_order_than_their_requests_came() {
 #[tokio::test]
 async fn requests_can_be_carried_out_in_another_order_than_they_came() {
     let (service, server) = counter().await;
-    let gate = Gate::new();
+    let gate = HoldPoint::new();
     server.faults().next(1, on("*", "/first"), Fault::HoldRequest(gate.clone()));
     let late = reqwest::Client::new().post(format!("http://{}/first", server.addr()));
     let late = tokio::spawn(late.send());
@@ -165,14 +165,14 @@ async fn requests_can_be_carried_out_in_another_order_than_they_came() {
 #[tokio::test]
 async fn a_request_is_carried_out_even_when_its_caller_has_given_up() {
     let (_, server) = counter().await;
-    let gate = Gate::new();
+    let gate = HoldPoint::new();
     server.faults().next(1, any(), Fault::HoldRequest(gate.clone()));
     let request = reqwest::Client::new().post(format!("http://{}/", server.addr()));
     let waiting = tokio::spawn(request.send());
     gate.wait_for(1).await;
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
-    // A later exchange shows that the server has had its turn to see the connection go.
+    // A later exchange ensures that the server has had time to notice the closed connection.
     post(&server, "/next").await.unwrap();
     gate.release_one();
     server.log().wait_for_carried_out(2, &any()).await;
@@ -192,8 +192,8 @@ async fn a_delay_is_kept() {
 async fn a_dropped_fake_listens_no_more_and_its_connections_break() {
     let (_, server) = counter().await;
     let addr = server.addr();
-    let gate = Gate::new();
-    server.faults().always(any(), Fault::HoldAnswer(gate.clone()));
+    let gate = HoldPoint::new();
+    server.faults().always(any(), Fault::HoldResponse(gate.clone()));
     let held = tokio::spawn(reqwest::Client::new().get(format!("http://{addr}/")).send());
     gate.wait_for(1).await;
     drop(server);

@@ -1,4 +1,4 @@
-//! One connection to a fake: reads requests, lets the faults have their way, writes answers or breaks off.
+//! One connection to a fake: reads requests, applies faults, and writes responses or resets the connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::{FakeResponse, Request, RequestLog, Service};
 use crate::fakes::faults::{Fault, Faults};
 
-/// What all connections of a fake share.
+/// The state that all connections of a fake share.
 #[derive(Clone)]
 pub(super) struct SharedServer {
     pub(super) service: Arc<dyn Service>,
@@ -24,16 +24,16 @@ pub(super) struct SharedServer {
     pub(super) faults: Arc<Faults>,
 }
 
-/// Serves requests until the peer leaves or a fault breaks the connection.
+/// Serves requests until the peer closes the connection or a fault resets it.
 pub(super) async fn serve(stream: TcpStream, shared: SharedServer) {
-    // An answer is written in two pieces, head and body; Nagle's algorithm would hold the second one back.
+    // A response is written in two pieces, header and body; Nagle's algorithm would delay the second one.
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(Notify::new());
-    let for_requests = Arc::clone(&reset);
-    let service = service_fn(move |request| respond(request, shared.clone(), Arc::clone(&for_requests)));
+    let reset_by_request = Arc::clone(&reset);
+    let service = service_fn(move |request| respond(request, shared.clone(), Arc::clone(&reset_by_request)));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // In this order, so that what was written before a reset is flushed before it.
+        // In this order, so that everything written before a reset is flushed before it.
         biased;
         _ = &mut connection => {}
         () = reset.notified() => {
@@ -44,12 +44,12 @@ pub(super) async fn serve(stream: TcpStream, shared: SharedServer) {
     }
 }
 
-/// What a request came to.
+/// The outcome of a request.
 enum ExchangeOutcome {
-    Answer(FakeResponse),
-    /// Only half of the body is sent, then the connection breaks.
-    HalfAnAnswer(FakeResponse),
-    BreakOff,
+    Response(FakeResponse),
+    /// Only half of the body is sent, then the connection is reset.
+    HalfResponse(FakeResponse),
+    Reset,
 }
 
 async fn respond(
@@ -57,63 +57,63 @@ async fn respond(
     shared: SharedServer,
     reset: Arc<Notify>,
 ) -> Result<hyper::Response<Body>, Infallible> {
-    let Some(request) = read(request).await else { return break_off(&reset).await };
+    let Some(request) = read(request).await else { return reset_connection(&reset).await };
     let entry = shared.log.arrived(&request);
     let log = Arc::clone(&shared.log);
-    // A task of its own: a request that has arrived is carried out even when the caller has meanwhile given up.
+    // A task of its own: a request that has arrived is carried out even if the caller has disconnected.
     let outcome = tokio::spawn(carry_out(request, entry, shared)).await;
     match outcome {
-        Ok(ExchangeOutcome::Answer(answer)) => {
-            log.answered(entry, answer.status);
-            Ok(write(&answer, None))
+        Ok(ExchangeOutcome::Response(response)) => {
+            log.answered(entry, response.status);
+            Ok(write(&response, None))
         }
-        Ok(ExchangeOutcome::HalfAnAnswer(answer)) => Ok(write(&answer, Some(reset))),
-        // An error is a panic of the fake, which the test's output shows.
-        Ok(ExchangeOutcome::BreakOff) | Err(_) => break_off(&reset).await,
+        Ok(ExchangeOutcome::HalfResponse(response)) => Ok(write(&response, Some(reset))),
+        // An error is a panic of the fake, which the output of the test shows.
+        Ok(ExchangeOutcome::Reset) | Err(_) => reset_connection(&reset).await,
     }
 }
 
 async fn carry_out(request: Request, entry: usize, shared: SharedServer) -> ExchangeOutcome {
     let fault = shared.faults.next_for(&request);
     if let Some(fault) = &fault {
-        shared.log.disturbed(entry, fault.name());
+        shared.log.fault_applied(entry, fault.name());
     }
     let carry_out = || {
-        let answer = shared.service.carry_out(&request);
-        shared.log.carried_out(entry, answer.status);
-        answer
+        let response = shared.service.carry_out(&request);
+        shared.log.carried_out(entry, response.status);
+        response
     };
     match fault {
-        None => ExchangeOutcome::Answer(carry_out()),
+        None => ExchangeOutcome::Response(carry_out()),
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(delay).await;
-            ExchangeOutcome::Answer(carry_out())
+            ExchangeOutcome::Response(carry_out())
         }
         Some(Fault::HoldRequest(gate)) => {
             gate.pass().await;
-            ExchangeOutcome::Answer(carry_out())
+            ExchangeOutcome::Response(carry_out())
         }
-        Some(Fault::HoldAnswer(gate)) => {
-            let answer = carry_out();
+        Some(Fault::HoldResponse(gate)) => {
+            let response = carry_out();
             gate.pass().await;
-            ExchangeOutcome::Answer(answer)
+            ExchangeOutcome::Response(response)
         }
-        Some(Fault::Answer(answer)) => ExchangeOutcome::Answer(answer),
-        Some(Fault::Reset) => ExchangeOutcome::BreakOff,
-        Some(Fault::LoseAnswer) => {
+        Some(Fault::Response(response)) => ExchangeOutcome::Response(response),
+        Some(Fault::Reset) => ExchangeOutcome::Reset,
+        Some(Fault::LoseResponse) => {
             carry_out();
-            ExchangeOutcome::BreakOff
+            ExchangeOutcome::Reset
         }
-        Some(Fault::ResetMidBody) => ExchangeOutcome::HalfAnAnswer(carry_out()),
+        Some(Fault::ResetMidBody) => ExchangeOutcome::HalfResponse(carry_out()),
     }
 }
 
-async fn break_off<T>(reset: &Notify) -> T {
+async fn reset_connection<T>(reset: &Notify) -> T {
     reset.notify_one();
     std::future::pending().await
 }
 
-/// The whole request; `None` if the peer broke off in the middle of it.
+/// Reads the whole request. Returns `None` if the peer disconnects before its end.
 async fn read(request: hyper::Request<Incoming>) -> Option<Request> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.ok()?.to_bytes().to_vec();
@@ -130,18 +130,18 @@ async fn read(request: hyper::Request<Incoming>) -> Option<Request> {
     })
 }
 
-fn write(answer: &FakeResponse, reset: Option<Arc<Notify>>) -> hyper::Response<Body> {
-    let mut response = hyper::Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(name, value);
+fn write(response: &FakeResponse, reset: Option<Arc<Notify>>) -> hyper::Response<Body> {
+    let mut builder = hyper::Response::builder().status(response.status);
+    for (name, value) in &response.headers {
+        builder = builder.header(name, value);
     }
-    response = response.header("content-length", answer.body.len());
-    let cut = if reset.is_some() { answer.body.len() / 2 } else { answer.body.len() };
-    let body = Body { rest: Some(Bytes::copy_from_slice(&answer.body[..cut])), reset };
-    response.body(body).expect("a valid answer")
+    builder = builder.header("content-length", response.body.len());
+    let cut = if reset.is_some() { response.body.len() / 2 } else { response.body.len() };
+    let body = Body { rest: Some(Bytes::copy_from_slice(&response.body[..cut])), reset };
+    builder.body(body).expect("a valid answer")
 }
 
-/// An answer's body. With `reset`, the connection breaks once it has been written.
+/// The body of a response. With `reset`, the connection is reset after the body is written.
 struct Body {
     rest: Option<Bytes>,
     reset: Option<Arc<Notify>>,

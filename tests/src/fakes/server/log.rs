@@ -1,4 +1,4 @@
-//! Every request that a fake received, in order, and what became of it.
+//! Every request that a fake received, in order, and its outcome.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -11,20 +11,21 @@ use crate::fakes::faults::Matcher;
 /// How long [`RequestLog::wait_for`] waits before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// A request and what became of it.
+/// A request and its outcome.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Its place among all requests of this fake, from 0.
-    pub order: usize,
-    /// When it had arrived whole.
+    /// Its index among all requests of this fake, from 0.
+    pub index: usize,
+    /// When the whole request had arrived.
     pub arrived_at: Instant,
     /// The request.
     pub request: Request,
-    /// The fault that it met.
+    /// The fault that was applied to it.
     pub fault: Option<&'static str>,
-    /// The status with which it was carried out; `None` if a fault kept it from that. The caller may not have seen it.
+    /// The status with which it was carried out; `None` if a fault prevented that. The caller may not have
+    /// received it.
     pub carried_out: Option<u16>,
-    /// The status that was sent back and when; `None` if there was no whole answer, or not yet.
+    /// The status that was sent and when; `None` if there was no complete response, or not yet.
     pub answered: Option<(u16, Instant)>,
 }
 
@@ -36,33 +37,33 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// All of them, oldest first.
+    /// Returns all of them, oldest first.
     pub fn entries(&self) -> Vec<Recorded> {
         self.entries.lock().unwrap().clone()
     }
 
-    /// Those that match, oldest first.
+    /// Returns those that match, oldest first.
     pub fn matching(&self, matcher: &Matcher) -> Vec<Recorded> {
         self.entries.lock().unwrap().iter().filter(|e| matcher.matches(&e.request)).cloned().collect()
     }
 
-    /// How many match.
+    /// Returns how many match.
     pub fn count(&self, matcher: &Matcher) -> usize {
         self.entries.lock().unwrap().iter().filter(|e| matcher.matches(&e.request)).count()
     }
 
-    /// How many requests changed something: not a GET, and carried out with success.
+    /// Returns how many requests changed something: not a GET, and carried out with success.
     pub fn writes(&self) -> usize {
         let changed = |e: &&Recorded| e.request.is_write() && matches!(e.carried_out, Some(200..300));
         self.entries.lock().unwrap().iter().filter(changed).count()
     }
 
-    /// Forgets everything so far. Requests that are under way are forgotten too.
+    /// Forgets everything so far, including requests that are not complete yet.
     pub fn clear(&self) {
         self.entries.lock().unwrap().clear();
     }
 
-    /// Waits until so many requests that match have arrived.
+    /// Waits until `count` requests that match have arrived.
     ///
     /// # Panics
     /// If they have not after 20 seconds.
@@ -70,16 +71,17 @@ impl RequestLog {
         self.wait(|log| log.count(matcher) >= count, &format!("{count} requests {matcher:?}")).await;
     }
 
-    /// Waits until so many requests that match were answered.
+    /// Waits until `count` requests that match have their responses.
     ///
     /// # Panics
     /// If they were not after 20 seconds.
-    pub async fn wait_for_answers(&self, count: usize, matcher: &Matcher) {
+    pub async fn wait_for_responses(&self, count: usize, matcher: &Matcher) {
         let answered = |log: &Self| log.matching(matcher).iter().filter(|e| e.answered.is_some()).count();
         self.wait(|log| answered(log) >= count, &format!("{count} answers {matcher:?}")).await;
     }
 
-    /// Waits until so many requests that match were carried out, whether or not anyone still wanted the answer.
+    /// Waits until `count` requests that match were carried out, whether or not the caller still waits for
+    /// the response.
     ///
     /// # Panics
     /// If they were not after 20 seconds.
@@ -89,7 +91,7 @@ impl RequestLog {
         self.wait(|log| carried_out(log) >= count, &format!("{count} carried out {matcher:?}")).await;
     }
 
-    async fn wait(&self, done: impl Fn(&Self) -> bool, for_what: &str) {
+    async fn wait(&self, done: impl Fn(&Self) -> bool, condition: &str) {
         let mut changes = self.changes.subscribe();
         let waiting = async {
             while !done(self) {
@@ -97,17 +99,17 @@ impl RequestLog {
             }
         };
         if tokio::time::timeout(WAIT_MAX, waiting).await.is_err() {
-            let seen: Vec<_> =
+            let received: Vec<_> =
                 self.entries().iter().map(|e| format!("{} {}", e.request.method, e.request.path)).collect();
-            panic!("waited {WAIT_MAX:?} for {for_what}; seen: {seen:?}");
+            panic!("waited {WAIT_MAX:?} for {condition}; received: {received:?}");
         }
     }
 
     pub(super) fn arrived(&self, request: &Request) -> usize {
         let mut entries = self.entries.lock().unwrap();
-        let order = entries.last().map_or(0, |e| e.order + 1);
+        let index = entries.last().map_or(0, |e| e.index + 1);
         entries.push(Recorded {
-            order,
+            index,
             arrived_at: Instant::now(),
             request: request.clone(),
             fault: None,
@@ -116,23 +118,23 @@ impl RequestLog {
         });
         drop(entries);
         self.changes.send_replace(());
-        order
+        index
     }
 
-    pub(super) fn disturbed(&self, order: usize, fault: &'static str) {
-        self.update(order, |entry| entry.fault = Some(fault));
+    pub(super) fn fault_applied(&self, index: usize, fault: &'static str) {
+        self.update(index, |entry| entry.fault = Some(fault));
     }
 
-    pub(super) fn carried_out(&self, order: usize, status: u16) {
-        self.update(order, |entry| entry.carried_out = Some(status));
+    pub(super) fn carried_out(&self, index: usize, status: u16) {
+        self.update(index, |entry| entry.carried_out = Some(status));
     }
 
-    pub(super) fn answered(&self, order: usize, status: u16) {
-        self.update(order, |entry| entry.answered = Some((status, Instant::now())));
+    pub(super) fn answered(&self, index: usize, status: u16) {
+        self.update(index, |entry| entry.answered = Some((status, Instant::now())));
     }
 
-    fn update(&self, order: usize, change: impl FnOnce(&mut Recorded)) {
-        if let Some(entry) = self.entries.lock().unwrap().iter_mut().find(|e| e.order == order) {
+    fn update(&self, index: usize, change: impl FnOnce(&mut Recorded)) {
+        if let Some(entry) = self.entries.lock().unwrap().iter_mut().find(|e| e.index == index) {
             change(entry);
         }
         self.changes.send_replace(());

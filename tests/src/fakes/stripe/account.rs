@@ -1,21 +1,22 @@
-//! All objects of one Stripe account, and the changes that Stripe itself makes when one of them changes.
+//! All objects of one Stripe account, and the changes that Stripe makes to other objects when one changes.
 
 use super::model::{Customer, Invoice, PERIOD_S, Price, Product, Session, Subscription};
 
-/// How many items a subscription can have: <https://docs.stripe.com/billing/subscriptions/multiple-products>.
+/// The maximum number of items of a subscription:
+/// <https://docs.stripe.com/billing/subscriptions/multiple-products>.
 const ITEMS_MAX: usize = 20;
 
-/// A kind of object that an [`Account`] keeps.
-pub trait Kept: Clone + Sized {
-    /// Where the account keeps those of this kind, in the order in which they came.
-    fn shelf(account: &Account) -> &Vec<Self>;
-    /// The same, to be changed.
-    fn shelf_mut(account: &mut Account) -> &mut Vec<Self>;
-    /// The object's id.
+/// A kind of object that an [`Account`] stores.
+pub trait StripeObject: Clone + Sized {
+    /// Returns the account's objects of this kind, in the order in which they were added.
+    fn objects(account: &Account) -> &Vec<Self>;
+    /// Returns the same, to be changed.
+    fn objects_mut(account: &mut Account) -> &mut Vec<Self>;
+    /// Returns the object's id.
     fn id(&self) -> &str;
-    /// When it was created (Unix seconds).
+    /// Returns when it was created (Unix seconds).
     fn created_at(&self) -> i64;
-    /// Fills in what Stripe would, and checks that what it names exists.
+    /// Sets the fields that Stripe would set, and checks that the objects it refers to exist.
     fn complete(&mut self, account: &mut Account);
 }
 
@@ -28,33 +29,33 @@ pub struct Account {
     subscriptions: Vec<Subscription>,
     sessions: Vec<Session>,
     invoices: Vec<Invoice>,
-    /// What is "now" for new objects (Unix seconds).
+    /// The creation time of new objects (Unix seconds).
     pub(super) now: i64,
 }
 
 impl Account {
-    /// The object of that kind and id.
-    pub fn find<T: Kept>(&self, id: &str) -> Option<&T> {
-        T::shelf(self).iter().find(|object| object.id() == id)
+    /// Returns the object of that kind and id.
+    pub fn find<T: StripeObject>(&self, id: &str) -> Option<&T> {
+        T::objects(self).iter().find(|object| object.id() == id)
     }
 
-    /// The same, to be changed.
-    pub fn find_mut<T: Kept>(&mut self, id: &str) -> Option<&mut T> {
-        T::shelf_mut(self).iter_mut().find(|object| object.id() == id)
+    /// Returns the same, to be changed.
+    pub fn find_mut<T: StripeObject>(&mut self, id: &str) -> Option<&mut T> {
+        T::objects_mut(self).iter_mut().find(|object| object.id() == id)
     }
 
-    /// Adds an object, or replaces the one of the same id.
-    pub fn put<T: Kept>(&mut self, mut object: T) {
+    /// Adds an object, or replaces the one with the same id.
+    pub fn put<T: StripeObject>(&mut self, mut object: T) {
         object.complete(self);
         match self.find_mut::<T>(object.id()) {
             Some(present) => *present = object,
-            None => T::shelf_mut(self).push(object),
+            None => T::objects_mut(self).push(object),
         }
     }
 
-    /// Those that satisfy the condition, newest first as Stripe lists them.
-    pub fn newest_first<T: Kept>(&self, wanted: impl Fn(&T) -> bool) -> Vec<&T> {
-        let mut found: Vec<&T> = T::shelf(self).iter().rev().filter(|object| wanted(object)).collect();
+    /// Returns those that meet the condition, newest first as Stripe lists them.
+    pub fn newest_first<T: StripeObject>(&self, wanted: impl Fn(&T) -> bool) -> Vec<&T> {
+        let mut found: Vec<&T> = T::objects(self).iter().rev().filter(|object| wanted(object)).collect();
         found.sort_by_key(|object| std::cmp::Reverse(object.created_at()));
         found
     }
@@ -79,19 +80,19 @@ impl Account {
         subscription.ended_at = Some(now);
     }
 
-    fn assert_customer(&self, id: &str, of: &str) {
-        assert!(self.find::<Customer>(id).is_some(), "put the customer {id} before {of}");
+    fn assert_customer(&self, id: &str, referrer: &str) {
+        assert!(self.find::<Customer>(id).is_some(), "put the customer {id} before {referrer}");
     }
 }
 
-macro_rules! kept {
-    ($kind:ident, $shelf:ident, |$object:ident, $account:ident| $complete:block) => {
-        impl Kept for $kind {
-            fn shelf(account: &Account) -> &Vec<Self> {
-                &account.$shelf
+macro_rules! stripe_object {
+    ($kind:ident, $objects:ident, |$object:ident, $account:ident| $complete:block) => {
+        impl StripeObject for $kind {
+            fn objects(account: &Account) -> &Vec<Self> {
+                &account.$objects
             }
-            fn shelf_mut(account: &mut Account) -> &mut Vec<Self> {
-                &mut account.$shelf
+            fn objects_mut(account: &mut Account) -> &mut Vec<Self> {
+                &mut account.$objects
             }
             fn id(&self) -> &str {
                 &self.id
@@ -110,14 +111,14 @@ macro_rules! kept {
     };
 }
 
-kept!(Customer, customers, |_object, account| {});
-kept!(Product, products, |_object, account| {});
-kept!(Price, prices, |price, account| {
+stripe_object!(Customer, customers, |_object, account| {});
+stripe_object!(Product, products, |_object, account| {});
+stripe_object!(Price, prices, |price, account| {
     if account.find::<Product>(&price.product).is_none() {
         account.put(Product::new(&price.product));
     }
 });
-kept!(Subscription, subscriptions, |subscription, account| {
+stripe_object!(Subscription, subscriptions, |subscription, account| {
     account.assert_customer(&subscription.customer, &subscription.id);
     assert!(subscription.items.len() <= ITEMS_MAX, "Stripe takes no more than {ITEMS_MAX} items");
     for item in &mut subscription.items {
@@ -131,11 +132,11 @@ kept!(Subscription, subscriptions, |subscription, account| {
         subscription.ended_at = Some(account.now);
     }
 });
-kept!(Session, sessions, |session, account| {
+stripe_object!(Session, sessions, |session, account| {
     if let Some(customer) = &session.customer {
         account.assert_customer(customer, &session.id);
     }
 });
-kept!(Invoice, invoices, |invoice, account| {
+stripe_object!(Invoice, invoices, |invoice, account| {
     account.assert_customer(&invoice.customer, &invoice.id);
 });

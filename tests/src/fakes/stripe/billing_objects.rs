@@ -1,15 +1,16 @@
-//! How Stripe shows subscriptions, Checkout Sessions and invoices: complete, with ids where nothing is expanded.
+//! Stripe's representation of subscriptions, Checkout Sessions and invoices: complete, with ids where nothing
+//! is expanded.
 
 use serde_json::{Map, Value, json};
 
 use super::model::{Invoice, Item, Price, Session, Subscription};
 use super::objects::Objects;
 
-/// How many items a subscription shows; the others are only in a list of their own.
+/// How many items a subscription shows. The others are only in the list of its items.
 const ITEMS_SHOWN_MAX: usize = 10;
 
 impl Objects<'_> {
-    /// The plan that Stripe still shows beside an item's price.
+    /// Returns the plan that Stripe still shows beside an item's price.
     fn plan(&self, price: &Price) -> Value {
         json!({
             "id": price.id,
@@ -34,7 +35,7 @@ impl Objects<'_> {
         })
     }
 
-    /// An item of a subscription.
+    /// Returns an item of a subscription.
     pub fn item(&self, item: &Item, of: &Subscription) -> Value {
         let price: &Price = self.account.find(&item.price).expect("a put subscription's prices exist");
         json!({
@@ -54,7 +55,7 @@ impl Objects<'_> {
         })
     }
 
-    /// A subscription with the first of its items.
+    /// Returns a subscription with the first of its items.
     pub fn subscription(&self, subscription: &Subscription) -> Value {
         let items: Vec<Value> =
             subscription.items.iter().take(ITEMS_SHOWN_MAX).map(|i| self.item(i, subscription)).collect();
@@ -128,7 +129,7 @@ impl Objects<'_> {
         joined(first, second)
     }
 
-    /// A Checkout Session.
+    /// Returns a Checkout Session.
     pub fn session(&self, session: &Session) -> Value {
         let first = json!({
             "id": session.id,
@@ -202,7 +203,7 @@ impl Objects<'_> {
         }))
     }
 
-    /// An invoice.
+    /// Returns an invoice.
     pub fn invoice(&self, invoice: &Invoice) -> Value {
         let paid = invoice.status == "paid";
         let amount_paid = if paid { invoice.amount_due } else { 0 };
@@ -277,7 +278,7 @@ impl Objects<'_> {
     }
 }
 
-/// One object out of two halves: `json!` recurses once for each field, and the compiler limits that.
+/// Joins two halves of an object: `json!` recurses once per field, and the compiler limits that.
 fn joined(first: Value, second: Value) -> Value {
     let mut whole = Map::new();
     for half in [first, second] {

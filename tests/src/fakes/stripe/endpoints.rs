@@ -1,32 +1,32 @@
-//! The endpoints of Stripe's API that Tollgate uses, each with the parameters that it takes.
+//! The endpoints of Stripe's API that Tollgate uses, each with the parameters that it accepts.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::account::{Account, Kept};
+use super::account::{Account, StripeObject};
 use super::error::StripeError;
 use super::expand;
 use super::model::{Customer, Invoice, Item, Price, Product, Session, StripeMetadata, Subscription};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
-/// What an endpoint needs to know.
+/// The input of an endpoint.
 pub struct Call<'a> {
     /// The account's objects.
     pub account: &'a mut Account,
     /// The mode of the account.
     pub livemode: bool,
-    /// The key was one of the other mode: nothing of this mode is visible.
+    /// Whether the key is one of the other mode: nothing of this mode is visible then.
     pub other_mode: bool,
     /// Whether the list of a deleted customer's objects is empty or an error: Stripe does not document it.
     pub deleted_customers_list: bool,
-    /// From the query and the form.
+    /// The parameters of the query and the form.
     pub parameters: Parameters,
 }
 
 const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];
 
-/// Carries a request out.
+/// Carries out a request.
 pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
     let segments = path.trim_start_matches('/').split('/');
     let segments: Vec<_> =
@@ -57,9 +57,9 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
     }
 }
 
-/// A kind of object as the API names it.
-pub(super) trait Shown: Kept {
-    /// As in `No such customer`.
+/// A kind of object with its names in the API.
+pub(super) trait ApiObject: StripeObject {
+    /// The name in error messages such as `No such customer`.
     const NOUN: &'static str;
     /// The value of its `object`.
     const OBJECT: &'static str;
@@ -69,9 +69,9 @@ pub(super) trait Shown: Kept {
     }
 }
 
-macro_rules! shown {
+macro_rules! api_object {
     ($kind:ident, $noun:literal, $object:literal, $show:ident) => {
-        impl Shown for $kind {
+        impl ApiObject for $kind {
             const NOUN: &'static str = $noun;
             const OBJECT: &'static str = $object;
             fn show(&self, objects: Objects<'_>) -> Value {
@@ -80,13 +80,13 @@ macro_rules! shown {
         }
     };
 }
-shown!(Product, "product", "product", product);
-shown!(Price, "price", "price", price);
-shown!(Subscription, "subscription", "subscription", subscription);
-shown!(Session, "checkout.session", "checkout.session", session);
-shown!(Invoice, "invoice", "invoice", invoice);
+api_object!(Product, "product", "product", product);
+api_object!(Price, "price", "price", price);
+api_object!(Subscription, "subscription", "subscription", subscription);
+api_object!(Session, "checkout.session", "checkout.session", session);
+api_object!(Invoice, "invoice", "invoice", invoice);
 
-impl Shown for Customer {
+impl ApiObject for Customer {
     const NOUN: &'static str = "customer";
     const OBJECT: &'static str = "customer";
     fn show(&self, objects: Objects<'_>) -> Value {
@@ -102,7 +102,7 @@ impl Call<'_> {
         Objects { account: self.account, livemode: self.livemode }
     }
 
-    fn find<T: Shown>(&self, id: &str, param: &str) -> Result<&T, StripeError> {
+    fn find<T: ApiObject>(&self, id: &str, param: &str) -> Result<&T, StripeError> {
         match self.account.find::<T>(id) {
             Some(object) if !self.other_mode => Ok(object),
             Some(_) => Err(StripeError::missing(T::NOUN, id, param, Some(!self.livemode))),
@@ -110,7 +110,7 @@ impl Call<'_> {
         }
     }
 
-    fn retrieve<T: Shown>(&self, id: &str) -> Result<Value, StripeError> {
+    fn retrieve<T: ApiObject>(&self, id: &str) -> Result<Value, StripeError> {
         self.parameters.only(&["expand"], &[])?;
         let paths = self.parameters.expand();
         expand::check(&paths, T::OBJECT, false)?;
@@ -119,13 +119,13 @@ impl Call<'_> {
         Ok(shown)
     }
 
-    fn update<T: Shown>(
+    fn update<T: ApiObject>(
         &mut self,
         id: &str,
         metadata: impl Fn(&mut T) -> &mut StripeMetadata,
     ) -> Result<Value, StripeError> {
-        let elsewhere = ["cancel_at", "cancel_at_period_end", "description", "email", "items", "name"];
-        self.parameters.only(&["expand", "metadata"], &elsewhere)?;
+        let unsupported = ["cancel_at", "cancel_at_period_end", "description", "email", "items", "name"];
+        self.parameters.only(&["expand", "metadata"], &unsupported)?;
         expand::check(&self.parameters.expand(), T::OBJECT, false)?;
         if self.find::<T>(id, "id")?.is_deleted() {
             return Err(StripeError::missing(T::NOUN, id, "id", None));
@@ -138,7 +138,7 @@ impl Call<'_> {
     }
 
     fn subscriptions(&self) -> Result<Value, StripeError> {
-        let elsewhere = [
+        let unsupported = [
             "automatic_tax",
             "collection_method",
             "created",
@@ -148,7 +148,7 @@ impl Call<'_> {
             "plan",
             "test_clock",
         ];
-        self.parameters.only(&[&PAGE[..], &["customer", "status", "price"]].concat(), &elsewhere)?;
+        self.parameters.only(&[&PAGE[..], &["customer", "status", "price"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let price = self.parameters.get("price")?;
         let status = self.parameters.get("status")?;
@@ -168,8 +168,8 @@ impl Call<'_> {
     }
 
     fn invoices(&self) -> Result<Value, StripeError> {
-        let elsewhere = ["collection_method", "created", "customer_account", "due_date"];
-        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &elsewhere)?;
+        let unsupported = ["collection_method", "created", "customer_account", "due_date"];
+        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
@@ -182,8 +182,9 @@ impl Call<'_> {
     }
 
     fn sessions(&self) -> Result<Value, StripeError> {
-        let elsewhere = ["created", "customer_account", "customer_details", "payment_intent", "payment_link"];
-        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &elsewhere)?;
+        let unsupported =
+            ["created", "customer_account", "customer_details", "payment_intent", "payment_link"];
+        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
@@ -195,7 +196,7 @@ impl Call<'_> {
         })
     }
 
-    /// The items of one subscription, which must be named.
+    /// Lists the items of one subscription, which must be named.
     fn subscription_items(&self) -> Result<Value, StripeError> {
         self.parameters.only(&[&PAGE[..], &["subscription"]].concat(), &[])?;
         let id = self.subscription_filter()?.ok_or_else(|| StripeError::missing_parameter("subscription"))?;
@@ -203,13 +204,13 @@ impl Call<'_> {
         let paths = self.parameters.expand();
         expand::check(&paths, "subscription_item", true)?;
         let all: Vec<&Item> = subscription.items.iter().collect();
-        let place = |param| -> Result<Option<usize>, StripeError> {
+        let index = |param| -> Result<Option<usize>, StripeError> {
             let Some(id) = self.parameters.get(param)? else { return Ok(None) };
-            let place = all.iter().position(|item| item.id == id);
-            place.map(Some).ok_or_else(|| StripeError::missing("subscription_item", id, param, None))
+            let index = all.iter().position(|item| item.id == id);
+            index.map(Some).ok_or_else(|| StripeError::missing("subscription_item", id, param, None))
         };
-        let places = (place("starting_after")?, place("ending_before")?);
-        let (shown, has_more) = cut(all, self.parameters.limit()?, places, |_| true)?;
+        let cursors = (index("starting_after")?, index("ending_before")?);
+        let (shown, has_more) = cut(all, self.parameters.limit()?, cursors, |_| true)?;
         let data = shown.into_iter().map(|item| self.objects().item(item, subscription)).collect();
         Ok(self.list("/v1/subscription_items", data, has_more, &paths))
     }
@@ -227,18 +228,18 @@ impl Call<'_> {
         self.find::<Subscription>(id, "subscription").map(|_| Some(id))
     }
 
-    /// One page of a list, newest first.
-    fn page<T: Shown>(&self, url: &str, wanted: impl Fn(&T) -> bool) -> Result<Value, StripeError> {
+    /// Returns one page of a list, newest first.
+    fn page<T: ApiObject>(&self, url: &str, wanted: impl Fn(&T) -> bool) -> Result<Value, StripeError> {
         let paths = self.parameters.expand();
         expand::check(&paths, T::OBJECT, true)?;
         let all = self.account.newest_first(|_: &T| !self.other_mode);
-        let place = |param| -> Result<Option<usize>, StripeError> {
+        let index = |param| -> Result<Option<usize>, StripeError> {
             let Some(id) = self.parameters.get(param)? else { return Ok(None) };
             self.find::<T>(id, param)?;
             Ok(all.iter().position(|object| object.id() == id))
         };
-        let places = (place("starting_after")?, place("ending_before")?);
-        let (shown, has_more) = cut(all, self.parameters.limit()?, places, |object| wanted(object))?;
+        let cursors = (index("starting_after")?, index("ending_before")?);
+        let (shown, has_more) = cut(all, self.parameters.limit()?, cursors, |object| wanted(object))?;
         let data = shown.into_iter().map(|object| object.show(self.objects())).collect();
         Ok(self.list(url, data, has_more, &paths))
     }
@@ -250,20 +251,20 @@ impl Call<'_> {
     }
 }
 
-/// One page of all: those after the one place, or before the other. The second says whether there are more.
+/// Returns one page of `all`, after the first cursor or before the second, and whether there are more.
 fn cut<T>(
     all: Vec<T>,
     limit: usize,
-    places: (Option<usize>, Option<usize>),
+    cursors: (Option<usize>, Option<usize>),
     matches: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, bool), StripeError> {
-    match places {
+    match cursors {
         (Some(_), Some(_)) => {
             let message = "You cannot parameterize both `starting_after` and `ending_before`.";
             Err(StripeError::invalid_value("ending_before", message.to_owned()))
         }
         (after, None) => {
-            let rest = all.into_iter().skip(after.map_or(0, |place| place + 1)).filter(matches);
+            let rest = all.into_iter().skip(after.map_or(0, |index| index + 1)).filter(matches);
             let mut shown: Vec<T> = rest.take(limit + 1).collect();
             let has_more = shown.len() > limit;
             shown.truncate(limit);

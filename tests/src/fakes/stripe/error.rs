@@ -1,10 +1,10 @@
-//! Stripe's errors, worded as the real API words them: <https://docs.stripe.com/api/errors>.
+//! Stripe's errors, with the texts of the real API: <https://docs.stripe.com/api/errors>.
 
 use serde_json::{Map, Value, json};
 
 use crate::fakes::server::FakeResponse;
 
-/// An error that Stripe answers with.
+/// An error response of Stripe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StripeError {
     /// The HTTP status.
@@ -30,7 +30,7 @@ impl StripeError {
         self
     }
 
-    /// No `Authorization`, or none that can be read.
+    /// Returns the error for a missing or unreadable `Authorization`.
     pub fn missing_key() -> Self {
         let message = "You did not provide an API key. You need to provide your API key in the Authorization \
                        header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See \
@@ -39,7 +39,7 @@ impl StripeError {
         Self::invalid_request(401, message.to_owned())
     }
 
-    /// A key that this account does not have; shown with all but its ends masked.
+    /// Returns the error for a key that this account does not have, which is masked except for its ends.
     pub fn invalid_key(key: &str) -> Self {
         let shown = key.match_indices('_').nth(1).map_or(0, |(at, _)| at + 1).min(key.len());
         let last = key.len().saturating_sub(4).max(shown);
@@ -48,20 +48,21 @@ impl StripeError {
         Self::invalid_request(401, format!("Invalid API Key provided: {masked}"))
     }
 
-    /// A version that Stripe does not know.
+    /// Returns the error for a version that Stripe does not have.
     pub fn invalid_version(version: &str) -> Self {
         Self::invalid_request(400, format!("Invalid Stripe API version: {version}"))
     }
 
-    /// Not Stripe's: without the header the account's own version would answer, which nobody should rely on.
+    /// Returns an error that Stripe does not have: it would use the account's version, which callers should
+    /// not rely on.
     pub fn missing_version() -> Self {
         Self::invalid_request(
             400,
-            "This fake wants a Stripe-Version: what you read depends on it.".to_owned(),
+            "This fake requires Stripe-Version: the response depends on it.".to_owned(),
         )
     }
 
-    /// Parameters that the endpoint does not take.
+    /// Returns the error for parameters that the endpoint does not accept.
     pub fn unknown_parameters(names: &[String]) -> Self {
         let s = if names.len() > 1 { "s" } else { "" };
         Self::invalid_request(400, format!("Received unknown parameter{s}: {}", names.join(", ")))
@@ -69,29 +70,30 @@ impl StripeError {
             .param(&names[0])
     }
 
-    /// Not Stripe's: the fake would have to ignore what Stripe heeds.
-    pub fn not_faked(what: &str) -> Self {
-        Self::invalid_request(501, format!("Stripe has it, this fake does not: {what}"))
+    /// Returns an error that Stripe does not have: the fake would have to ignore a parameter that Stripe
+    /// uses.
+    pub fn not_faked(parameter: &str) -> Self {
+        Self::invalid_request(501, format!("Stripe has it, this fake does not: {parameter}"))
     }
 
-    /// A number that is none, or out of its range.
+    /// Returns the error for a number that is invalid or out of range.
     pub fn invalid_integer(param: &str, message: String) -> Self {
         Self::invalid_request(400, message).code("parameter_invalid_integer").param(param)
     }
 
-    /// A value that is not one of those allowed, or makes no sense.
+    /// Returns the error for a value that is not allowed.
     pub fn invalid_value(param: &str, message: String) -> Self {
         Self::invalid_request(400, message).param(param)
     }
 
-    /// A parameter that the endpoint needs.
+    /// Returns the error for a missing required parameter.
     pub fn missing_parameter(param: &str) -> Self {
         Self::invalid_request(400, format!("Missing required param: {param}."))
             .code("parameter_missing")
             .param(param)
     }
 
-    /// A value that may not be empty.
+    /// Returns the error for a value that must not be empty.
     pub fn empty(param: &str) -> Self {
         let message = format!(
             "You passed an empty string for '{param}'. We assume empty values are an attempt to unset a \
@@ -101,7 +103,7 @@ impl StripeError {
         Self::invalid_request(400, message).code("parameter_invalid_empty").param(param)
     }
 
-    /// A parameter names an object that does not exist: 404 where it is the path, else 400.
+    /// Returns the error for an object that does not exist: 404 if the path names it, otherwise 400.
     pub fn missing(kind: &str, id: &str, param: &str, other_mode: Option<bool>) -> Self {
         let status = if param == "id" { 404 } else { 400 };
         let hint = match other_mode {
@@ -118,13 +120,13 @@ impl StripeError {
             .param(param)
     }
 
-    /// A path to expand that is too deep.
+    /// Returns the error for a path to expand that is too deep.
     pub fn expansion_too_deep(path: &str) -> Self {
         let message = format!("You cannot expand more than 4 levels of a property. Property: {path}");
         Self::invalid_request(400, message).code("property_expansion_max_depth")
     }
 
-    /// A path to expand that leads nowhere.
+    /// Returns the error for a path to expand that does not exist.
     pub fn cannot_expand(path: &str, is_list: bool) -> Self {
         let hint = if is_list && !path.starts_with("data.") {
             format!(" You may want to try expanding 'data.{path}' instead.")
@@ -134,14 +136,14 @@ impl StripeError {
         Self::invalid_request(400, format!("This property cannot be expanded ({path}).{hint}"))
     }
 
-    /// A body that is no form.
+    /// Returns the error for a body that is not a form.
     pub fn not_a_form() -> Self {
         let message = "Invalid request (check that your POST content type is application/x-www-form-urlencoded). \
                        If you have any questions, we can help at https://support.stripe.com/.";
         Self::invalid_request(400, message.to_owned())
     }
 
-    /// A path that is none of the API's.
+    /// Returns the error for a path that the API does not have.
     pub fn unrecognized_url(method: &str, path: &str) -> Self {
         let message = format!(
             "Unrecognized request URL ({method}: {path}). If you are trying to list objects, remove the trailing \
@@ -151,7 +153,7 @@ impl StripeError {
         Self::invalid_request(404, message)
     }
 
-    /// An idempotency key that came before with another body.
+    /// Returns the error for an idempotency key that was used with another body.
     pub fn idempotency_parameters(key: &str) -> Self {
         let message = format!(
             "Keys for idempotent requests can only be used with the same parameters they were first used with. \
@@ -160,7 +162,7 @@ impl StripeError {
         StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
     }
 
-    /// An idempotency key that came before for another endpoint.
+    /// Returns the error for an idempotency key that was used for another endpoint.
     pub fn idempotency_endpoint(key: &str, now: &str, before: &str) -> Self {
         let message = format!(
             "Keys for idempotent requests can only be used for the same endpoint they were first used for \
@@ -170,8 +172,8 @@ impl StripeError {
         StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
     }
 
-    /// The answer.
-    pub fn answer(&self) -> FakeResponse {
+    /// Returns the response.
+    pub fn response(&self) -> FakeResponse {
         let mut error = Map::new();
         if let Some(code) = self.code {
             error.insert("code".to_owned(), json!(code));
@@ -183,11 +185,11 @@ impl StripeError {
             error.insert("param".to_owned(), json!(param));
         }
         error.insert("type".to_owned(), json!(self.kind));
-        let answer = FakeResponse::json(self.status, &json!({"error": Value::Object(error)}));
+        let response = FakeResponse::json(self.status, &json!({"error": Value::Object(error)}));
         if self.status == 401 {
-            answer.with_header("www-authenticate", "Basic realm=\"Stripe\"")
+            response.with_header("www-authenticate", "Basic realm=\"Stripe\"")
         } else {
-            answer
+            response
         }
     }
 }

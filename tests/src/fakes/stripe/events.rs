@@ -1,18 +1,19 @@
-//! Events as Stripe sends them to a webhook endpoint: snapshots with a whole object, thin ones without.
+//! Events as Stripe sends them to a webhook endpoint: snapshots with a whole object, and thin events without.
 
 use serde_json::{Map, Value, json};
 
 use super::{API_VERSION, sign};
 
-/// An event; `json` can be altered at will before it is sent.
+/// An event. `json` can be changed before it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// What the body will be.
+    /// The body.
     pub json: Value,
 }
 
 impl Event {
-    /// An event with the object as it was: <https://docs.stripe.com/api/events/object>. `created` in Unix seconds.
+    /// Returns an event with a snapshot of the object: <https://docs.stripe.com/api/events/object>. `created`
+    /// is in Unix seconds.
     pub fn snapshot(id: &str, kind: &str, created: i64, livemode: bool, object: Value) -> Self {
         let json = json!({
             "id": id,
@@ -28,7 +29,7 @@ impl Event {
         Event { json }
     }
 
-    /// An event that only names its object: <https://docs.stripe.com/event-destinations#thin-events>.
+    /// Returns an event that only names its object: <https://docs.stripe.com/event-destinations#thin-events>.
     pub fn thin(id: &str, kind: &str, created: i64, livemode: bool, related: &str) -> Self {
         let (related_kind, path) = match related.split('_').next() {
             Some("cus") => ("customer", "customers"),
@@ -48,40 +49,41 @@ impl Event {
         Event { json }
     }
 
-    /// The same with another id.
+    /// Sets the id.
     #[must_use]
     pub fn id(self, id: &str) -> Self {
         self.with("/id", json!(id))
     }
 
-    /// The same made at another time (Unix seconds).
+    /// Sets the creation time (Unix seconds).
     #[must_use]
     pub fn created(self, at: i64) -> Self {
         self.with("/created", json!(at))
     }
 
-    /// The same of the other mode, or of this.
+    /// Sets the mode.
     #[must_use]
     pub fn livemode(self, livemode: bool) -> Self {
         self.with("/livemode", json!(livemode))
     }
 
-    /// The same of a connected account.
+    /// Makes it an event of a connected account.
     #[must_use]
     pub fn account(mut self, id: &str) -> Self {
         self.json["account"] = json!(id);
         self
     }
 
-    /// The same telling what the changed fields held before, as `*.updated` events do.
+    /// Sets the previous values of the changed fields, as `*.updated` events have them.
     #[must_use]
     pub fn previous_attributes(mut self, previous: Value) -> Self {
         self.json["data"]["previous_attributes"] = previous;
         self
     }
 
-    /// The same as an endpoint gets it that is pinned to a version before 2025-03-31: a subscription's period stands
-    /// on itself and not on its items, an invoice names its subscription itself.
+    /// Converts it to the form for an endpoint that is pinned to a version before 2025-03-31: a
+    /// subscription's period is in the subscription and not in its items, and an invoice names its
+    /// subscription directly.
     #[must_use]
     pub fn before_basil(mut self) -> Self {
         self.json["api_version"] = json!("2024-06-20");
@@ -101,27 +103,27 @@ impl Event {
         self
     }
 
-    /// The same with the value at this JSON pointer replaced.
+    /// Replaces the value at a JSON pointer.
     ///
     /// # Panics
-    /// If there is nothing at that place.
+    /// If there is no value at that pointer.
     #[must_use]
     pub fn with(mut self, pointer: &str, value: Value) -> Self {
         *self.json.pointer_mut(pointer).unwrap_or_else(|| panic!("the event has no {pointer}")) = value;
         self
     }
 
-    /// Its id.
+    /// Returns the event's id.
     pub fn event_id(&self) -> &str {
         self.json["id"].as_str().unwrap_or_default()
     }
 
-    /// The body: indented, as Stripe's are.
+    /// Returns the body, indented as Stripe's is.
     pub fn body(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(&self.json).expect("a JSON value can be written")
     }
 
-    /// The body and its `Stripe-Signature`, made with these secrets at that time (Unix seconds).
+    /// Returns the body and its `Stripe-Signature`, made with these secrets at that time (Unix seconds).
     pub fn signed(&self, secrets: &[&str], timestamp: i64) -> (Vec<u8>, String) {
         let body = self.body();
         let header = sign(secrets, timestamp, &body);
@@ -129,7 +131,8 @@ impl Event {
     }
 }
 
-/// The old values of what changed: of metadata the changed keys (null for a new one), of all else the whole field.
+/// Returns the previous values of what changed: for metadata the changed keys (null for a new one), otherwise
+/// the whole field.
 pub(super) fn previous_attributes(before: &Value, after: &Value) -> Value {
     let mut previous = Map::new();
     for (name, new) in after.as_object().into_iter().flatten() {
@@ -149,7 +152,7 @@ fn previous_metadata(old: &Value, new: &Value) -> Value {
     Value::Object(changed.map(|key| (key.clone(), old[key.as_str()].clone())).collect())
 }
 
-/// `2024-09-17T06:20:52.000Z`: the form in which thin events tell the time.
+/// Formats a time as thin events do: `2024-09-17T06:20:52.000Z`.
 fn rfc3339(unix_s: i64) -> String {
     let (days, second_of_day) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
     // Days to civil date after https://howardhinnant.github.io/date_algorithms.html#civil_from_days
@@ -171,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn previous_attributes_hold_the_old_values_of_what_changed() {
+    fn previous_attributes_are_the_old_values_of_changed_fields() {
         let before = json!({"id": "sub_1", "status": "active", "metadata": {"a": "1", "b": "2", "c": "3"}});
         let after = json!({"id": "sub_1", "status": "past_due", "metadata": {"a": "1", "b": "4", "d": "5"}});
         let want = json!({"status": "active", "metadata": {"b": "2", "c": "3", "d": null}});
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thin_event_names_its_object_and_tells_the_time_as_text() {
+    fn a_thin_event_names_its_object_and_has_its_time_as_text() {
         let event = Event::thin("evt_1", "v1.customer.subscription.updated", 1_726_554_052, false, "sub_1");
         let want = json!({
             "id": "evt_1",

@@ -1,14 +1,15 @@
-//! Expansion of ids into objects: <https://docs.stripe.com/expand>. Stricter than Stripe about what is deep in a path.
+//! Expansion of ids into objects: <https://docs.stripe.com/expand>. Deep paths are checked more strictly than
+//! Stripe does.
 
 use serde_json::Value;
 
 use super::error::StripeError;
 use super::objects::Objects;
 
-/// How many levels of a property can be expanded; the `data` of a list counts.
+/// How many levels of a property can be expanded. The `data` of a list counts.
 const LEVELS_MAX: usize = 4;
 
-/// What a field of an object leads to.
+/// What a field of an object refers to.
 #[derive(Clone, Copy)]
 enum Field {
     /// An id (or null) that can be expanded to an object of this kind.
@@ -19,10 +20,10 @@ enum Field {
     List(&'static str),
 }
 
-/// Kinds that Stripe can expand to and the fake does not keep: their fields are always null here.
+/// Marks kinds that Stripe can expand and the fake does not store: their fields are always null.
 const NOT_KEPT: &str = "";
 
-/// The expandable fields of the objects that the fake keeps, by kind.
+/// Returns what an expandable field refers to, by the kind of the object.
 fn field(kind: &str, name: &str) -> Option<Field> {
     Some(match (kind, name) {
         ("subscription" | "checkout.session" | "invoice", "customer") => Field::Id("customer"),
@@ -56,20 +57,21 @@ fn field(kind: &str, name: &str) -> Option<Field> {
     })
 }
 
-/// Refuses paths that Stripe would refuse. `kind` is that of the answer, or of what it lists.
+/// Refuses paths that Stripe would refuse. `kind` is the kind of the response, or of the objects that it
+/// lists.
 pub fn check(paths: &[&str], kind: &str, is_list: bool) -> Result<(), StripeError> {
     for path in paths {
         if path.split('.').count() > LEVELS_MAX {
             return Err(StripeError::expansion_too_deep(path));
         }
-        if !leads_somewhere(path, kind, is_list) {
+        if !is_expandable(path, kind, is_list) {
             return Err(StripeError::cannot_expand(path, is_list));
         }
     }
     Ok(())
 }
 
-fn leads_somewhere(path: &str, kind: &str, is_list: bool) -> bool {
+fn is_expandable(path: &str, kind: &str, is_list: bool) -> bool {
     let mut names = path.split('.');
     if is_list && names.next() != Some("data") {
         return false;
@@ -90,18 +92,18 @@ fn leads_somewhere(path: &str, kind: &str, is_list: bool) -> bool {
     true
 }
 
-/// Replaces the ids at these paths, which [`check`] has let pass, by what they name.
-pub fn apply(paths: &[&str], answer: &mut Value, objects: Objects<'_>) {
+/// Replaces the ids at these paths, which [`check`] has accepted, by the objects.
+pub fn apply(paths: &[&str], response: &mut Value, objects: Objects<'_>) {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
-        walk(answer, &names, objects);
+        expand_path(response, &names, objects);
     }
 }
 
-fn walk(value: &mut Value, names: &[&str], objects: Objects<'_>) {
+fn expand_path(value: &mut Value, names: &[&str], objects: Objects<'_>) {
     if let Value::Array(elements) = value {
         for element in elements {
-            walk(element, names, objects);
+            expand_path(element, names, objects);
         }
         return;
     }
@@ -110,5 +112,5 @@ fn walk(value: &mut Value, names: &[&str], objects: Objects<'_>) {
     if let Some(object) = next.as_str().and_then(|id| objects.by_id(id)) {
         *next = object;
     }
-    walk(next, rest, objects);
+    expand_path(next, rest, objects);
 }

@@ -1,4 +1,4 @@
-//! A fake of Stripe's API that keeps state and checks what Stripe checks; and the events that Stripe would send.
+//! A fake of Stripe's API that keeps state and checks requests as Stripe does, and Stripe's events.
 
 mod account;
 mod billing_objects;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-pub use account::{Account, Kept};
+pub use account::{Account, StripeObject};
 use events::Event;
 use model::{Customer, Subscription};
 use objects::Objects;
@@ -30,7 +30,7 @@ pub use signature::{Signature, sign};
 use crate::fakes::faults::Faults;
 use crate::fakes::server::{FakeServer, RequestLog, Service};
 
-/// The API version that the fake speaks unless a test says otherwise.
+/// The API version that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// How the fake behaves.
@@ -38,14 +38,14 @@ pub const API_VERSION: &str = "2026-10-28.endive";
 pub struct StripeSettings {
     /// The mode of its keys and objects.
     pub livemode: bool,
-    /// Keys that it accepts.
+    /// The keys that it accepts.
     pub keys: Vec<String>,
-    /// Keys of the same account's other mode: they are valid and see nothing of this one.
+    /// The keys of the same account's other mode: they are valid, but do not see this mode.
     pub other_mode_keys: Vec<String>,
-    /// The only version that it knows.
+    /// The only version that it serves.
     pub version: String,
-    /// Whether lists filtered by a deleted customer are answered (with its ended objects), or refused as if there
-    /// were no such customer. Stripe's documentation does not say, so nothing should depend on it.
+    /// Whether lists filtered by a deleted customer return its ended objects, or an error as if there were no
+    /// such customer. Stripe's documentation does not say which, so nothing should depend on it.
     pub deleted_customers_list: bool,
 }
 
@@ -62,7 +62,7 @@ impl Default for StripeSettings {
 }
 
 impl StripeSettings {
-    /// Live mode, with keys of live mode.
+    /// Returns the settings for live mode, with keys of live mode.
     pub fn live() -> Self {
         StripeSettings {
             livemode: true,
@@ -80,61 +80,61 @@ pub struct FakeStripe {
 }
 
 impl FakeStripe {
-    /// An empty account in test mode, on a free port.
+    /// Starts an empty account in test mode on a free port.
     pub async fn start() -> Self {
         Self::start_with(StripeSettings::default()).await
     }
 
-    /// An empty account with these settings, on a free port.
+    /// Starts an empty account with these settings on a free port.
     pub async fn start_with(settings: StripeSettings) -> Self {
         let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
         let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
         FakeStripe { server, stripe }
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
     }
 
-    /// A secret key that it accepts.
+    /// Returns a secret key that it accepts.
     pub fn key(&self) -> &str {
         &self.stripe.settings.keys[0]
     }
 
-    /// Every request that came.
+    /// Returns the log of all requests.
     pub fn log(&self) -> &Arc<RequestLog> {
         self.server.log()
     }
 
-    /// What is to go wrong.
+    /// Returns the rules by which requests fail.
     pub fn faults(&self) -> &Arc<Faults> {
         self.server.faults()
     }
 
-    /// Fixes what is "now" for new objects and events (Unix seconds); requests do not depend on it.
+    /// Fixes the creation time of new objects and events (Unix seconds). Requests do not depend on it.
     pub fn set_now(&self, now: i64) {
         self.stripe.state().fixed_now = Some(now);
     }
 
-    /// Several changes as one atomic step.
+    /// Makes several changes in one atomic step.
     pub fn account<R>(&self, change: impl FnOnce(&mut Account) -> R) -> R {
         let mut state = self.stripe.state();
         state.account.now = state.now();
         change(&mut state.account)
     }
 
-    /// Adds an object, or replaces the one of the same id. What it names must be there already, but a price's
-    /// product is made when it is missing.
-    pub fn put<T: Kept>(&self, object: T) {
+    /// Adds an object, or replaces the one with the same id. The objects it refers to must exist, except that
+    /// a price's product is created if it is missing.
+    pub fn put<T: StripeObject>(&self, object: T) {
         self.account(|account| account.put(object));
     }
 
-    /// The object of that kind and id as it is now.
+    /// Returns the current object of that kind and id.
     ///
     /// # Panics
     /// If there is none.
-    pub fn get<T: Kept>(&self, id: &str) -> T {
+    pub fn get<T: StripeObject>(&self, id: &str) -> T {
         self.account(|account| account.find::<T>(id).cloned()).unwrap_or_else(|| panic!("Stripe has no {id}"))
     }
 
@@ -142,7 +142,7 @@ impl FakeStripe {
     ///
     /// # Panics
     /// If there is none of that id.
-    pub fn change<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) {
+    pub fn change<T: StripeObject>(&self, id: &str, change: impl FnOnce(&mut T)) {
         let mut object = self.get::<T>(id);
         change(&mut object);
         self.put(object);
@@ -158,7 +158,7 @@ impl FakeStripe {
         self.account(|account| account.cancel(id));
     }
 
-    /// The metadata of a customer or a subscription.
+    /// Returns the metadata of a customer or a subscription.
     ///
     /// # Panics
     /// If there is none of that id.
@@ -170,7 +170,7 @@ impl FakeStripe {
         }
     }
 
-    /// The object of that id as Stripe shows it now: an event can carry it later, when it is stale.
+    /// Returns an object as Stripe shows it now. An event can carry it later, when it is stale.
     ///
     /// # Panics
     /// If there is none.
@@ -180,7 +180,7 @@ impl FakeStripe {
             .unwrap_or_else(|| panic!("Stripe has no {id}"))
     }
 
-    /// An event of that type about an object as it is now.
+    /// Returns an event of that type about an object in its current state.
     ///
     /// # Panics
     /// If there is no object of that id.
@@ -188,31 +188,31 @@ impl FakeStripe {
         self.event_about(kind, self.object(id))
     }
 
-    /// An event of that type about any object, a stale one for instance.
+    /// Returns an event of that type about any object, for example a stale one.
     pub fn event_about(&self, kind: &str, object: Value) -> Event {
         let (id, now) = self.stripe.state().next_event();
         Event::snapshot(&id, kind, now, self.stripe.settings.livemode, object)
     }
 
-    /// Changes an object, and tells of it as Stripe would: `customer.updated`, `customer.subscription.updated` … with
-    /// the old values in `previous_attributes`.
+    /// Changes an object and returns the event that Stripe sends then: `customer.updated`,
+    /// `customer.subscription.updated` …, with the old values in `previous_attributes`.
     ///
     /// # Panics
     /// If there is none of that id.
-    pub fn update<T: Kept>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
+    pub fn update<T: StripeObject>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
         let before = self.object(id);
         self.change(id, change);
         let after = self.object(id);
         let kind = match after["object"].as_str() {
             Some("subscription") => "customer.subscription.updated".to_owned(),
             Some(kind) => format!("{kind}.updated"),
-            None => panic!("{id} has no kind"),
+            None => panic!("{id} has no `object`"),
         };
         let previous = events::previous_attributes(&before, &after);
         self.event_about(&kind, after).previous_attributes(previous)
     }
 
-    /// A thin event of that type (`v1.customer.subscription.updated`) about the object of that id.
+    /// Returns a thin event of that type (`v1.customer.subscription.updated`) about the object with that id.
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
         let (event, now) = self.stripe.state().next_event();
         Event::thin(&event, kind, now, self.stripe.settings.livemode, id)

@@ -1,24 +1,25 @@
-//! What Stripe keeps, as far as a test changes it: customers, products, prices, subscriptions, sessions, invoices.
+//! The objects in Stripe, as far as a test changes them: customers, products, prices, subscriptions,
+//! sessions, invoices.
 
 use std::collections::BTreeMap;
 
 /// Metadata of any object.
 pub type StripeMetadata = BTreeMap<String, String>;
 
-/// 30 days, in seconds: how long a period lasts unless a test says otherwise.
+/// The length of a period by default: 30 days, in seconds.
 pub const PERIOD_S: i64 = 30 * 24 * 3600;
 
 macro_rules! has_metadata {
     ($($kind:ident),*) => {$(
         impl $kind {
-            /// The same with this metadata added.
+            /// Adds metadata.
             #[must_use]
             pub fn metadata(mut self, key: &str, value: &str) -> Self {
                 self.metadata.insert(key.to_owned(), value.to_owned());
                 self
             }
 
-            /// The same created at this time (Unix seconds).
+            /// Sets the creation time (Unix seconds).
             #[must_use]
             pub fn created(mut self, at: i64) -> Self {
                 self.created = at;
@@ -34,18 +35,18 @@ has_metadata!(Customer, Product, Price, Subscription, Session, Invoice);
 pub struct Customer {
     /// `cus_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
     /// An address for receipts.
     pub email: Option<String>,
     /// Its metadata.
     pub metadata: StripeMetadata,
-    /// A deleted customer can still be retrieved, but shows nothing any more.
+    /// Whether it was deleted: it can still be retrieved, but shows only that.
     pub deleted: bool,
 }
 
 impl Customer {
-    /// A customer without metadata.
+    /// Returns a customer without metadata.
     pub fn new(id: &str) -> Self {
         Customer { id: id.to_owned(), ..Customer::default() }
     }
@@ -56,9 +57,9 @@ impl Customer {
 pub struct Product {
     /// `prod_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
-    /// Shown to customers.
+    /// The name that customers see.
     pub name: String,
     /// Whether it can still be bought.
     pub active: bool,
@@ -67,7 +68,7 @@ pub struct Product {
 }
 
 impl Product {
-    /// A product without metadata.
+    /// Returns a product without metadata.
     pub fn new(id: &str) -> Self {
         Product { id: id.to_owned(), name: format!("Product {id}"), active: true, ..Product::default() }
     }
@@ -78,7 +79,7 @@ impl Product {
 pub struct Price {
     /// `price_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
     /// The product's id.
     pub product: String,
@@ -91,20 +92,21 @@ pub struct Price {
 }
 
 impl Price {
-    /// A monthly price of the product `prod_…`, named like the price, until [`Price::product`] says otherwise.
+    /// Returns a monthly price of the product with the same name (`prod_…`), unless [`Price::product`] sets
+    /// another.
     pub fn new(id: &str) -> Self {
         let product = format!("prod_{}", id.trim_start_matches("price_"));
         Price { id: id.to_owned(), product, unit_amount: 2000, ..Price::default() }
     }
 
-    /// The same of another product.
+    /// Sets the product.
     #[must_use]
     pub fn product(mut self, id: &str) -> Self {
         id.clone_into(&mut self.product);
         self
     }
 
-    /// The same with a lookup key.
+    /// Sets the lookup key.
     #[must_use]
     pub fn lookup_key(mut self, key: &str) -> Self {
         self.lookup_key = Some(key.to_owned());
@@ -112,18 +114,18 @@ impl Price {
     }
 }
 
-/// One line of a subscription.
+/// An item of a subscription.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Item {
     /// `si_…`
     pub id: String,
     /// The price's id.
     pub price: String,
-    /// How many.
+    /// The quantity.
     pub quantity: u32,
-    /// Unix seconds. Since API version 2025-03-31 periods belong to items.
+    /// The start of the period in Unix seconds. Since API version 2025-03-31 periods belong to items.
     pub current_period_start: i64,
-    /// Unix seconds.
+    /// The end of the period in Unix seconds.
     pub current_period_end: i64,
     /// Its metadata.
     pub metadata: StripeMetadata,
@@ -134,27 +136,27 @@ pub struct Item {
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
     /// The customer's id.
     pub customer: String,
-    /// `active`, `past_due` …; any text, since Stripe may add one.
+    /// `active`, `past_due` …; any text, since Stripe may add a status.
     pub status: String,
     /// Its metadata.
     pub metadata: StripeMetadata,
-    /// What is bought.
+    /// Its items.
     pub items: Vec<Item>,
-    /// Whether it ends with the running period.
+    /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
-    /// When it will end, if that was set.
+    /// When it will end, if that is set (Unix seconds).
     pub cancel_at: Option<i64>,
-    /// When it was cancelled.
+    /// When it was canceled (Unix seconds).
     pub canceled_at: Option<i64>,
-    /// When it ended.
+    /// When it ended (Unix seconds).
     pub ended_at: Option<i64>,
-    /// When its trial began.
+    /// When its trial started (Unix seconds).
     pub trial_start: Option<i64>,
-    /// When its trial ends.
+    /// When its trial ends (Unix seconds).
     pub trial_end: Option<i64>,
     /// The latest invoice's id.
     pub latest_invoice: Option<String>,
@@ -163,7 +165,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// An active subscription of that customer, still without items.
+    /// Returns an active subscription of that customer, without items.
     pub fn new(id: &str, customer: &str) -> Self {
         Subscription {
             id: id.to_owned(),
@@ -173,7 +175,7 @@ impl Subscription {
         }
     }
 
-    /// The same with one item more, of that price, for a period of 30 days from its creation.
+    /// Adds an item with that price, for a period of 30 days from the subscription's creation.
     #[must_use]
     pub fn item(mut self, price: &str) -> Self {
         let id = format!("si_{}_{}", self.id.trim_start_matches("sub_"), self.items.len() + 1);
@@ -181,14 +183,14 @@ impl Subscription {
         self
     }
 
-    /// The same in that status.
+    /// Sets the status.
     #[must_use]
     pub fn status(mut self, status: &str) -> Self {
         status.clone_into(&mut self.status);
         self
     }
 
-    /// The same with this period for all of its items so far (Unix seconds).
+    /// Sets the period of all items so far (Unix seconds).
     #[must_use]
     pub fn period(mut self, start: i64, end: i64) -> Self {
         for item in &mut self.items {
@@ -197,7 +199,7 @@ impl Subscription {
         self
     }
 
-    /// The same in a trial (Unix seconds).
+    /// Sets a trial (Unix seconds).
     #[must_use]
     pub fn trial(mut self, start: i64, end: i64) -> Self {
         (self.trial_start, self.trial_end) = (Some(start), Some(end));
@@ -210,7 +212,7 @@ impl Subscription {
 pub struct Session {
     /// `cs_test_…` or `cs_live_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
     /// The customer's id, once there is one.
     pub customer: Option<String>,
@@ -222,14 +224,14 @@ pub struct Session {
     pub status: String,
     /// `paid`, `unpaid` or `no_payment_required`.
     pub payment_status: String,
-    /// What the seller, or on a payment link the payer, gave it as reference.
+    /// The reference that the application set, or on a payment link the payer.
     pub client_reference_id: Option<String>,
     /// Its metadata: not copied to the subscription.
     pub metadata: StripeMetadata,
 }
 
 impl Session {
-    /// A completed and paid session that led to that subscription of that customer.
+    /// Returns a completed and paid session that created that subscription of that customer.
     pub fn new(id: &str, customer: &str, subscription: &str) -> Self {
         Session {
             id: id.to_owned(),
@@ -242,7 +244,7 @@ impl Session {
         }
     }
 
-    /// The same with a reference.
+    /// Sets the reference.
     #[must_use]
     pub fn client_reference_id(mut self, reference: &str) -> Self {
         self.client_reference_id = Some(reference.to_owned());
@@ -255,7 +257,7 @@ impl Session {
 pub struct Invoice {
     /// `in_…`
     pub id: String,
-    /// Unix seconds; 0 becomes the time at which it is put.
+    /// The creation time in Unix seconds; 0 stands for the time at which it is put.
     pub created: i64,
     /// The customer's id.
     pub customer: String,
@@ -267,16 +269,16 @@ pub struct Invoice {
     pub billing_reason: String,
     /// How often payment was attempted.
     pub attempt_count: u32,
-    /// When it will be attempted again (Unix seconds); `None` once Stripe has given up.
+    /// When it will be attempted again (Unix seconds); `None` if there are no more attempts.
     pub next_payment_attempt: Option<i64>,
-    /// In cents of US dollars.
+    /// The amount in cents of US dollars.
     pub amount_due: i64,
     /// Its metadata.
     pub metadata: StripeMetadata,
 }
 
 impl Invoice {
-    /// An open invoice of a subscription's renewal.
+    /// Returns an open invoice of a subscription's renewal.
     pub fn new(id: &str, customer: &str, subscription: &str) -> Self {
         Invoice {
             id: id.to_owned(),
@@ -289,21 +291,21 @@ impl Invoice {
         }
     }
 
-    /// The same in that status.
+    /// Sets the status.
     #[must_use]
     pub fn status(mut self, status: &str) -> Self {
         status.clone_into(&mut self.status);
         self
     }
 
-    /// The same for that reason.
+    /// Sets the reason.
     #[must_use]
     pub fn billing_reason(mut self, reason: &str) -> Self {
         reason.clone_into(&mut self.billing_reason);
         self
     }
 
-    /// The same after so many failed attempts, the next at that time.
+    /// Sets the number of failed attempts, and the time of the next.
     #[must_use]
     pub fn attempts(mut self, count: u32, next: Option<i64>) -> Self {
         (self.attempt_count, self.next_payment_attempt) = (count, next);

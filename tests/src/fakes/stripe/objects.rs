@@ -1,23 +1,23 @@
-//! How Stripe shows customers, products and prices: complete, as of API version 2026-10-28.endive, with ids where
-//! nothing is expanded.
+//! Stripe's representation of customers, products and prices: complete, as of API version 2026-10-28.endive,
+//! with ids where nothing is expanded.
 
 use serde_json::{Value, json};
 
 use super::account::Account;
 use super::model::{Customer, Price, Product};
 
-/// Shows objects of an account; `livemode` stands on every one of them.
+/// Represents objects of an account. Each shows `livemode`.
 #[derive(Clone, Copy)]
 pub struct Objects<'a> {
-    /// Where they are kept.
+    /// The account with the objects.
     pub account: &'a Account,
-    /// Which mode it is.
+    /// The mode of the account.
     pub livemode: bool,
 }
 
 impl Objects<'_> {
-    /// The object of that id, whatever its kind. One without a prefix is a customer, a product or a price, whose ids
-    /// sellers may choose.
+    /// Returns the object with that id, of any kind. An id without a prefix is that of a customer, a product
+    /// or a price, whose ids can be custom.
     pub fn by_id(&self, id: &str) -> Option<Value> {
         let account = self.account;
         match id.split('_').next()? {
@@ -39,7 +39,7 @@ impl Objects<'_> {
         }
     }
 
-    /// A customer. A deleted one shows only that.
+    /// Returns a customer. A deleted one shows only that it is deleted.
     pub fn customer(&self, customer: &Customer) -> Value {
         if customer.deleted {
             return json!({"id": customer.id, "object": "customer", "deleted": true});
@@ -76,7 +76,7 @@ impl Objects<'_> {
         })
     }
 
-    /// A product.
+    /// Returns a product.
     pub fn product(&self, product: &Product) -> Value {
         json!({
             "id": product.id,
@@ -101,7 +101,7 @@ impl Objects<'_> {
         })
     }
 
-    /// A price.
+    /// Returns a price.
     pub fn price(&self, price: &Price) -> Value {
         json!({
             "id": price.id,

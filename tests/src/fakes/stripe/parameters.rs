@@ -1,24 +1,24 @@
-//! A request's parameters, and what Stripe refuses about them.
+//! The parameters of a request, and the errors about them.
 
 use super::error::StripeError;
 use super::model::StripeMetadata;
 
-/// Without `limit`.
+/// The page size without `limit`.
 const LIMIT_DEFAULT: usize = 10;
 /// The largest `limit`.
 const LIMIT_MAX: usize = 100;
-/// How long a metadata key may be, in characters: <https://docs.stripe.com/api/metadata>.
+/// The maximum length of a metadata key in characters: <https://docs.stripe.com/api/metadata>.
 const METADATA_KEY_CHARS_MAX: usize = 40;
-/// How long a metadata value may be.
+/// The maximum length of a metadata value in characters.
 const METADATA_VALUE_CHARS_MAX: usize = 500;
-/// How many metadata keys an object may have.
+/// The maximum number of metadata keys of an object.
 const METADATA_KEYS_MAX: usize = 50;
 
-/// Decoded parameters, in the order in which they came.
+/// Decoded parameters, in the order received.
 pub struct Parameters(pub Vec<(String, String)>);
 
 impl Parameters {
-    /// The value of a parameter; an empty one is refused, as it is wherever nothing can be unset.
+    /// Returns the value of a parameter. An empty value is refused, since none of these can be unset.
     pub fn get(&self, name: &str) -> Result<Option<&str>, StripeError> {
         match self.0.iter().rev().find(|(n, _)| n == name) {
             Some((_, value)) if value.is_empty() => Err(StripeError::empty(name)),
@@ -26,25 +26,28 @@ impl Parameters {
         }
     }
 
-    /// Refuses what is in neither list. `elsewhere` is what Stripe takes and the fake does not heed.
-    pub fn only(&self, known: &[&str], elsewhere: &[&str]) -> Result<(), StripeError> {
+    /// Refuses parameters that are in neither list. `unsupported` are those that Stripe accepts and the fake
+    /// does not.
+    pub fn only(&self, known: &[&str], unsupported: &[&str]) -> Result<(), StripeError> {
         let base = |name: &str| name.split('[').next().unwrap_or_default().to_owned();
         let unknown: Vec<String> = self
             .0
             .iter()
             .map(|(name, _)| name.clone())
-            .filter(|name| !known.contains(&base(name).as_str()) && !elsewhere.contains(&base(name).as_str()))
+            .filter(|name| {
+                !known.contains(&base(name).as_str()) && !unsupported.contains(&base(name).as_str())
+            })
             .collect();
         if !unknown.is_empty() {
             return Err(StripeError::unknown_parameters(&unknown));
         }
-        match self.0.iter().find(|(name, _)| elsewhere.contains(&base(name).as_str())) {
+        match self.0.iter().find(|(name, _)| unsupported.contains(&base(name).as_str())) {
             Some((name, _)) => Err(StripeError::not_faked(name)),
             None => Ok(()),
         }
     }
 
-    /// How many objects a list shows at most.
+    /// Returns the maximum number of objects on a page.
     pub fn limit(&self) -> Result<usize, StripeError> {
         let Some(text) = self.get("limit")? else { return Ok(LIMIT_DEFAULT) };
         let refuse = |message| Err(StripeError::invalid_integer("limit", message));
@@ -58,13 +61,13 @@ impl Parameters {
         }
     }
 
-    /// The paths to expand: `expand[]=a`, `expand[0]=a`.
+    /// Returns the paths to expand: `expand[]=a`, `expand[0]=a`.
     pub fn expand(&self) -> Vec<&str> {
         let is_expand = |name: &str| name.starts_with("expand[") && name.ends_with(']');
         self.0.iter().filter(|(name, _)| is_expand(name)).map(|(_, path)| path.as_str()).collect()
     }
 
-    /// Changes metadata as the parameters say: key by key, an empty value deletes; `metadata=` deletes all.
+    /// Changes metadata by the parameters, key by key: an empty value deletes; `metadata=` deletes all.
     pub fn merge_metadata(&self, metadata: &mut StripeMetadata) -> Result<(), StripeError> {
         let mut merged = metadata.clone();
         for (name, value) in &self.0 {

@@ -1,18 +1,18 @@
-//! Stripe's search, as far as metadata go: <https://docs.stripe.com/search#search-query-language>.
+//! Stripe's search, limited to metadata: <https://docs.stripe.com/search#search-query-language>.
 
 use serde_json::{Value, json};
 
-use super::account::Kept;
-use super::endpoints::{Call, Shown};
+use super::account::StripeObject;
+use super::endpoints::{ApiObject, Call};
 use super::error::StripeError;
 use super::model::StripeMetadata;
 
-/// A query: any of these clauses `metadata['key']:'value'`.
+/// A query: clauses `metadata['key']:'value'`, joined by `OR`.
 struct Query(Vec<(String, String)>);
 
 impl Query {
     fn parse(text: &str) -> Result<Self, StripeError> {
-        let wrong = || {
+        let invalid = || {
             let message = "We were unable to parse your search query. Try using the format \
                            `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.";
             StripeError::invalid_value("query", message.to_owned())
@@ -22,7 +22,7 @@ impl Query {
             let (value, rest) = quoted(rest.strip_prefix("]:")?)?;
             rest.is_empty().then_some((key, value))
         };
-        text.split(" OR ").map(clause).collect::<Option<_>>().map(Query).ok_or_else(wrong)
+        text.split(" OR ").map(clause).collect::<Option<_>>().map(Query).ok_or_else(invalid)
     }
 
     fn matches(&self, metadata: &StripeMetadata) -> bool {
@@ -30,7 +30,7 @@ impl Query {
     }
 }
 
-/// A text in quotes, in which a backslash escapes, and what stands behind it.
+/// Returns a quoted text, in which a backslash escapes, and the text after it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let mut inside = String::new();
@@ -46,8 +46,9 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 impl Call<'_> {
-    /// One page of what was found, newest first. The token of the next page is how many came before it.
-    pub(super) fn search<T: Shown + Kept>(
+    /// Returns one page of the results, newest first. The token of the next page is the number of results
+    /// before it.
+    pub(super) fn search<T: ApiObject + StripeObject>(
         &self,
         url: &str,
         metadata: impl Fn(&T) -> &StripeMetadata,

@@ -1,4 +1,4 @@
-//! What Stripe checks before any endpoint: key, version, form, idempotency key; and the state behind them all.
+//! Stripe's checks before any endpoint: key, version, form, idempotency key; and the state of all endpoints.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,29 +11,29 @@ use super::error::StripeError;
 use super::parameters::Parameters;
 use crate::fakes::server::{FakeResponse, Request, Service, unix_now};
 
-/// What the server and the handle share.
+/// The state that the server and the handle share.
 pub(super) struct Stripe {
     pub(super) settings: StripeSettings,
     pub(super) state: Mutex<StripeState>,
 }
 
-/// How many events all fakes of this process have made.
+/// How many events all fakes of this process have created.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Default)]
 pub(super) struct StripeState {
     pub(super) account: Account,
-    /// `None`: the clock of this machine.
+    /// The fixed time; `None` for the clock of this machine.
     pub(super) fixed_now: Option<i64>,
     requests: u64,
-    idempotent: HashMap<String, Kept24h>,
+    idempotent: HashMap<String, IdempotentResponse>,
 }
 
-/// What is remembered under an idempotency key.
-struct Kept24h {
+/// The first request with an idempotency key, and its response. Stripe keeps them for 24 hours.
+struct IdempotentResponse {
     path: String,
     parameters: Vec<(String, String)>,
-    answer: FakeResponse,
+    response: FakeResponse,
 }
 
 impl StripeState {
@@ -41,14 +41,14 @@ impl StripeState {
         self.fixed_now.unwrap_or_else(unix_now)
     }
 
-    /// The id of the next event, and when it is made.
+    /// Returns the id of the next event, and its creation time.
     pub(super) fn next_event(&self) -> (String, i64) {
-        // Several fakes may feed one gateway, and tests run side by side: ids must differ between all of them.
+        // Several fakes may feed one gateway, and tests run in parallel: the ids of all of them must differ.
         let number = EVENTS.fetch_add(1, Ordering::Relaxed);
         (format!("evt_{:x}t{number:08}", std::process::id()), self.now())
     }
 
-    /// The first answer under that idempotency key, if there was one.
+    /// Returns the response to the first request with that idempotency key, if there was one.
     fn replay(
         &self,
         key: &str,
@@ -61,12 +61,12 @@ impl StripeState {
         } else if kept.parameters != parameters {
             Err(StripeError::idempotency_parameters(key))
         } else {
-            Ok(kept.answer.clone().with_header("idempotent-replayed", "true"))
+            Ok(kept.response.clone().with_header("idempotent-replayed", "true"))
         })
     }
 }
 
-/// Those of the query and of the form.
+/// Returns the parameters of the query and of the form.
 fn parameters(request: &Request) -> Result<Vec<(String, String)>, StripeError> {
     let mut parameters = request.query_pairs();
     if request.is_write() && !request.body.is_empty() {
@@ -81,11 +81,11 @@ fn parameters(request: &Request) -> Result<Vec<(String, String)>, StripeError> {
 
 impl Stripe {
     pub(super) fn state(&self) -> MutexGuard<'_, StripeState> {
-        // A panic of a test that held the lock must not hide itself behind a second one here.
+        // After a panic of a test that held the lock, its message matters, not a second panic here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the key is one of the other mode.
+    /// Checks the key and returns whether it is one of the other mode.
     fn authenticate(&self, request: &Request) -> Result<bool, StripeError> {
         let key = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let key = key.filter(|key| !key.is_empty()).ok_or_else(StripeError::missing_key)?;
@@ -112,8 +112,8 @@ impl Stripe {
         self.check_version(request)?;
         let parameters = parameters(request)?;
         let key = request.header("idempotency-key").filter(|_| request.method == "POST").map(str::to_owned);
-        if let Some(answer) = key.as_deref().and_then(|key| state.replay(key, request, &parameters)) {
-            return answer;
+        if let Some(response) = key.as_deref().and_then(|key| state.replay(key, request, &parameters)) {
+            return response;
         }
         let mut call = Call {
             account: &mut state.account,
@@ -122,13 +122,14 @@ impl Stripe {
             deleted_customers_list: self.settings.deleted_customers_list,
             parameters: Parameters(parameters.clone()),
         };
-        let answer =
+        let response =
             FakeResponse::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
         if let Some(key) = key {
-            let kept = Kept24h { path: request.path.clone(), parameters, answer: answer.clone() };
+            let kept =
+                IdempotentResponse { path: request.path.clone(), parameters, response: response.clone() };
             state.idempotent.insert(key, kept);
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
@@ -137,7 +138,7 @@ impl Service for Stripe {
         let mut state = self.state();
         state.requests += 1;
         let request_id = format!("req_{:014}", state.requests);
-        let answer = self.call(request, &mut state).unwrap_or_else(|error| error.answer());
-        answer.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
+        let response = self.call(request, &mut state).unwrap_or_else(|error| error.response());
+        response.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
     }
 }

@@ -1,14 +1,15 @@
-//! The `Stripe-Signature` header, made as Stripe makes it: <https://docs.stripe.com/webhooks#verify-manually>.
+//! The `Stripe-Signature` header, made as Stripe makes it:
+//! <https://docs.stripe.com/webhooks#verify-manually>.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// A header of one `v1` for each secret, as while a secret is being rolled. `timestamp` is in Unix seconds.
+/// Returns a header with one `v1` per secret, as while a secret is rotated. `timestamp` is in Unix seconds.
 pub fn sign(secrets: &[&str], timestamp: i64, body: &[u8]) -> String {
     secrets.iter().fold(Signature::at(timestamp), |header, secret| header.v1(secret, body)).header()
 }
 
-/// A header that is put together by hand.
+/// A header built item by item.
 #[derive(Clone, Debug)]
 pub struct Signature {
     timestamp: String,
@@ -16,44 +17,44 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// With this `t` (Unix seconds).
+    /// Returns a header with this `t` (Unix seconds).
     pub fn at(timestamp: i64) -> Self {
         Self::at_text(&timestamp.to_string())
     }
 
-    /// With this text as `t`, whatever it is.
+    /// Returns a header with any text as `t`.
     pub fn at_text(timestamp: &str) -> Self {
         Signature { timestamp: timestamp.to_owned(), items: vec![format!("t={timestamp}")] }
     }
 
-    /// With one more `v1`, made with that secret. The key is the whole of it, `whsec_` included.
+    /// Adds a `v1`, made with that secret. The key is the whole secret, including `whsec_`.
     #[must_use]
     pub fn v1(self, secret: &str, body: &[u8]) -> Self {
         let mac = mac(secret, &self.timestamp, body);
         self.item(&format!("v1={mac}"))
     }
 
-    /// With a `v0`, as test tooling adds it: it proves nothing, even where its value is right.
+    /// Adds a `v0`, as test tooling does: it proves nothing, even if its value is right.
     #[must_use]
     pub fn v0(self, secret: &str, body: &[u8]) -> Self {
         let mac = mac(secret, &self.timestamp, body);
         self.item(&format!("v0={mac}"))
     }
 
-    /// With one more item as it stands.
+    /// Adds an item.
     #[must_use]
     pub fn item(mut self, item: &str) -> Self {
         self.items.push(item.to_owned());
         self
     }
 
-    /// The header's value.
+    /// Returns the header's value.
     pub fn header(&self) -> String {
         self.items.join(",")
     }
 }
 
-/// HMAC-SHA256 over the timestamp's digits, a dot and the body; hex in lower case.
+/// Returns the HMAC-SHA256 over the timestamp's digits, a dot and the body, as lower-case hex.
 fn mac(secret: &str, timestamp: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(timestamp.as_bytes());
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_secret_has_its_own_v1_and_v0_stands_beside_them() {
+    fn each_secret_has_its_own_v1_and_v0_is_added_beside_them() {
         let both = sign(&["whsec_a", "whsec_b"], 7, b"{}");
         let (a, b) = (sign(&["whsec_a"], 7, b"{}"), sign(&["whsec_b"], 7, b"{}"));
         assert_eq!(both, format!("{a},{}", b.trim_start_matches("t=7,")));

@@ -1,4 +1,5 @@
-//! Starts `tests/backend/app.py` (FastAPI on uvicorn), asks it what it has seen, and kills it on drop.
+//! Starts `tests/backend/app.py` (FastAPI on uvicorn), reads which requests it received, and kills it on
+//! drop.
 
 use super::Certificate;
 use crate::install::python::Python;
@@ -16,30 +17,30 @@ pub struct Backend {
     client: reqwest::Client,
 }
 
-/// One request as the backend got it. Bytes are shown as the Latin-1 characters of the same numbers.
+/// One request as the backend received it. Bytes are shown as the Latin-1 characters with their codes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Seen {
+pub struct ReceivedRequest {
     /// As sent: `POST`.
     pub method: String,
     /// As sent, escapes included, without the query.
     pub path: String,
-    /// What follows the question mark, or nothing.
+    /// The query after the question mark, or an empty text.
     pub query: String,
     /// In order of arrival, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// `None` while it has not come completely.
+    /// `None` until the whole body has arrived.
     pub body: Option<String>,
 }
 
-impl Seen {
-    /// All values of a header field, in order.
+impl ReceivedRequest {
+    /// Returns all values of a header field, in order.
     pub fn header(&self, name: &str) -> Vec<&str> {
         let same = |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(same).map(|(_, value)| value.as_str()).collect()
     }
 }
 
-/// The line that app.py prints once it listens.
+/// The line that app.py prints when it listens.
 #[derive(Debug, Deserialize)]
 struct Listening {
     port: u16,
@@ -47,15 +48,15 @@ struct Listening {
 }
 
 impl Backend {
-    /// Starts one and waits until it answers. Installs its packages below `target/` the first time.
+    /// Starts one and waits until it responds. Installs its packages below `target/` the first time.
     ///
     /// # Panics
-    /// With what it said, when it does not start.
+    /// If it does not start, with its output.
     pub async fn start() -> Backend {
         Self::serve(None).await
     }
 
-    /// Starts one that shows `certificate` at [`Backend::tls_address`].
+    /// Starts one with a TLS listener at [`Backend::tls_address`] that uses `certificate`.
     pub async fn start_with_tls(certificate: &Certificate) -> Backend {
         Self::serve(Some(certificate)).await
     }
@@ -66,7 +67,7 @@ impl Backend {
         if let Some(certificate) = certificate {
             python.env("TLS_CERTIFICATE", certificate.certificate()).env("TLS_KEY", certificate.key());
         }
-        // Its end of standard input closes with this process, however that ends, and it ends too.
+        // Its standard input closes when this process ends, however that happens; then it ends too.
         let mut child = python
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,24 +77,25 @@ impl Backend {
         let stdout = child.stdout.take().map(BufReader::new);
         let _ = stdout.map(|mut stdout| stdout.read_line(&mut line));
         let listening: Listening = serde_json::from_str(&line)
-            .unwrap_or_else(|e| panic!("app.py did not say where it listens, see its messages above: {e}"));
-        // No connection is kept: one is served by the runtime that opened it, and a backend may outlive a test's.
+            .unwrap_or_else(|e| panic!("app.py did not print its ports, see its messages above: {e}"));
+        // Connections are not reused: a connection belongs to the runtime that opened it, and a backend may
+        // outlive it.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
         let backend = Backend { child, listening, client };
-        backend.seen().await;
+        backend.received().await;
         backend
     }
 
-    /// Where it serves plain HTTP.
+    /// Returns the address of plain HTTP.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.listening.port)
     }
 
-    /// Where it serves HTTPS.
+    /// Returns the address of HTTPS.
     ///
     /// # Panics
-    /// When it was started without a certificate.
+    /// If it was started without a certificate.
     pub fn tls_address(&self) -> SocketAddr {
         let port = self
             .listening
@@ -102,20 +104,20 @@ impl Backend {
         SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
     }
 
-    /// All requests that have reached it since the start or [`Backend::forget_seen`], oldest first. A request is noted
-    /// when its headers arrive, whatever becomes of its body.
-    pub async fn seen(&self) -> Vec<Seen> {
+    /// Returns all requests since the start or [`Backend::clear_received`], oldest first. A request is listed
+    /// when its headers arrive, before its body.
+    pub async fn received(&self) -> Vec<ReceivedRequest> {
         let url = format!("http://{}/__seen", self.address());
-        let answer =
-            self.client.get(url).send().await.unwrap_or_else(|e| panic!("the backend does not answer: {e}"));
-        answer.json().await.unwrap_or_else(|e| panic!("the backend's list of requests cannot be read: {e}"))
+        let response =
+            self.client.get(url).send().await.unwrap_or_else(|e| panic!("the backend does not respond: {e}"));
+        response.json().await.unwrap_or_else(|e| panic!("the backend's list of requests cannot be read: {e}"))
     }
 
-    /// Forgets the requests so far.
-    pub async fn forget_seen(&self) {
+    /// Clears the list of requests.
+    pub async fn clear_received(&self) {
         let url = format!("http://{}/__seen", self.address());
-        let answer = self.client.delete(url).send().await;
-        answer.unwrap_or_else(|e| panic!("the backend does not answer: {e}"));
+        let response = self.client.delete(url).send().await;
+        response.unwrap_or_else(|e| panic!("the backend does not respond: {e}"));
     }
 }
 

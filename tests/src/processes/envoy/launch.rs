@@ -1,4 +1,4 @@
-//! What one Envoy is started from: a directory with its configuration, secrets and logs, and its environment.
+//! The directory of one Envoy, with its configuration, secrets and logs, and the environment of its process.
 
 use super::obtain;
 use crate::install::workspace;
@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 /// How much of the log a failure shows.
 const LOG_TAIL_LINES: usize = 60;
-/// What the shipped examples of secret files hold in the place of a key.
+/// The text in the shipped examples of secret files that stands for a key.
 const PLACEHOLDER: &str = "sk_test_REPLACE_ME";
 
-/// Removed with all its files when dropped, unless a test is failing just then.
+/// The directory and the environment of one Envoy. It is removed when dropped, unless a test is failing.
 #[derive(Debug)]
 pub(super) struct Launch {
     dir: TempDir,
@@ -40,7 +40,7 @@ impl Launch {
         write(&self.config(), config);
     }
 
-    /// Fills the shipped example in and renames it to its place, as its comment tells an operator to.
+    /// Fills in the shipped example and renames it to its final name, as its comment tells operators to do.
     pub(super) fn write_secret(&self, name: &str, value: &str) {
         let example = workspace::file(&format!("envoy/secrets/{name}.yaml.example"));
         let text = fs::read_to_string(&example)
@@ -52,12 +52,12 @@ impl Launch {
         fs::rename(&new, &file).unwrap_or_else(|e| panic!("cannot rename {}: {e}", new.display()));
     }
 
-    /// Where the listener stands, if it stands alone.
+    /// Returns the path of the file of the listener, if the listener has its own file.
     pub(super) fn listener_file(&self) -> PathBuf {
         self.dir().join("listeners").join("listener.json")
     }
 
-    /// The listener as it stands there.
+    /// Returns the listener in that file.
     pub(super) fn listener(&self) -> Value {
         let text = read(&self.listener_file());
         let mut resources: Value =
@@ -65,7 +65,7 @@ impl Launch {
         resources["resources"][0].take()
     }
 
-    /// Puts a listener there in one step: Envoy may be reading the one before.
+    /// Replaces that file atomically: Envoy may be reading the previous one.
     pub(super) fn write_listener(&self, listener: &Value) {
         let mut listener = listener.clone();
         listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
@@ -77,7 +77,7 @@ impl Launch {
         fs::rename(&new, &file).unwrap_or_else(|e| panic!("cannot rename {}: {e}", new.display()));
     }
 
-    /// The command for `mode` (Envoy's `--mode`), with only the environment that was given.
+    /// Returns the command for `mode` (Envoy's `--mode`), with only the given environment.
     pub(super) fn command(&self, mode: &str) -> Command {
         let mut command = Command::new(obtain::program());
         command.arg("--config-path").arg(self.config()).args(["--mode", mode]);
@@ -97,7 +97,7 @@ impl Launch {
         command.spawn().unwrap_or_else(|e| panic!("cannot start {:?}: {e}", command.get_program()))
     }
 
-    /// Where Envoy writes the address of its admin interface once it has one.
+    /// Returns the file into which Envoy writes the address of its admin interface.
     pub(super) fn admin_file(&self) -> PathBuf {
         self.dir().join("admin.address")
     }
@@ -110,7 +110,7 @@ impl Launch {
         read(&self.access_log_file())
     }
 
-    /// The end of the log, with where the whole of it is.
+    /// Returns the end of the log, with the path of the whole log.
     pub(super) fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
@@ -146,7 +146,7 @@ fn append(file: &Path) -> File {
     opened.unwrap_or_else(|e| panic!("cannot open {}: {e}", file.display()))
 }
 
-/// A log may hold any bytes that a client sent.
+/// Reads a log, which may contain any bytes that a client sent.
 fn read(file: &Path) -> String {
     String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }

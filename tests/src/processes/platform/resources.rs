@@ -1,10 +1,10 @@
-//! The resources of a file for Kubernetes, with the few edits that a test needs.
+//! The Kubernetes resources of a file, with the few edits that a test needs.
 
 use crate::install::workspace;
 use serde::Deserialize;
 use serde_norway::Value;
 
-/// Resources in their order. Those of a `List` stand in its place.
+/// Resources in order. A `List` is replaced by its items.
 #[derive(Clone, Debug)]
 pub struct Resources {
     file: String,
@@ -12,10 +12,10 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Those of a file of the repository, given from its root.
+    /// Loads a file, given by its path from the repository's root.
     ///
     /// # Panics
-    /// When it is not there or no YAML.
+    /// If it cannot be read or is not YAML.
     pub fn load(file: &str) -> Resources {
         let mut all = Vec::new();
         for document in serde_norway::Deserializer::from_str(&workspace::text(file)) {
@@ -28,20 +28,20 @@ impl Resources {
         Resources { file: file.to_owned(), all }
     }
 
-    /// All of them.
+    /// Returns all of them.
     pub fn all(&self) -> &[Value] {
         &self.all
     }
 
-    /// Those of a kind.
+    /// Returns those of a kind.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.all.iter().filter(move |resource| resource["kind"] == kind)
     }
 
-    /// The one of that kind and name.
+    /// Returns the one of that kind and name.
     ///
     /// # Panics
-    /// When it is not there: an edit that finds nothing to edit would leave the test testing something else.
+    /// If it does not exist: an edit without a target would leave the test testing something else.
     pub fn get(&mut self, kind: &str, name: &str) -> &mut Value {
         let found = self
             .all
@@ -50,15 +50,15 @@ impl Resources {
         found.unwrap_or_else(|| panic!("{} has no {kind} {name}", self.file))
     }
 
-    /// One more.
+    /// Adds a resource.
     pub fn push(&mut self, resource: Value) {
         self.all.push(resource);
     }
 
-    /// As YAML documents. JSON is YAML, and has no plain words that readers understand differently.
+    /// Returns them as YAML documents in JSON, which has no plain words that readers understand differently.
     ///
     /// # Panics
-    /// When an edit has put something in that JSON has not.
+    /// If an edit has put in something that JSON cannot represent.
     pub fn text(&self) -> String {
         let documents = self.all.iter().map(|resource| serde_json::to_string(resource).expect("JSON"));
         documents.collect::<Vec<_>>().join("\n---\n")

@@ -1,4 +1,4 @@
-//! The real envoyproxy/ratelimit on a real Redis, run as `envoy/ratelimit/` says.
+//! The real envoyproxy/ratelimit with a real Redis, run as the files in `envoy/ratelimit/` describe.
 
 mod redis;
 
@@ -12,7 +12,7 @@ use serde_norway::Value;
 use std::net::SocketAddr;
 use std::process::Command;
 
-/// The service. Its last tag, v1.4.0, is of 2020: this is its main branch of 2026-01-22.
+/// The service. Its last tag, v1.4.0, is from 2020: this is its main branch of 2026-01-22.
 const PROGRAM: GoProgram = GoProgram {
     name: "ratelimit",
     package: "github.com/envoyproxy/ratelimit/src/service_cmd",
@@ -24,7 +24,7 @@ const PROGRAM: GoProgram = GoProgram {
 /// A running service, and the Redis in which it counts. Both end when dropped.
 #[derive(Debug)]
 pub struct Ratelimit {
-    /// Where it counts.
+    /// The Redis in which it counts.
     pub redis: Redis,
     process: Option<Process>,
     grpc: SocketAddr,
@@ -33,10 +33,10 @@ pub struct Ratelimit {
 }
 
 impl Ratelimit {
-    /// Starts both on free ports, and waits until the service answers. Installs what is missing.
+    /// Starts both on free ports and waits until the service responds. Installs what is missing.
     ///
     /// # Panics
-    /// With what to do, when something cannot be installed; with what it said, when it does not start.
+    /// If something cannot be installed, with what to do; if it does not start, with its output.
     pub async fn start() -> Ratelimit {
         let redis = Redis::start().await;
         let [grpc, http, debug] = ports::free();
@@ -45,7 +45,7 @@ impl Ratelimit {
         ratelimit
     }
 
-    /// Kills the service at once (SIGKILL), as a crash would. Redis goes on.
+    /// Kills the service at once (SIGKILL), as a crash would. Redis keeps running.
     pub fn kill(&mut self) {
         self.process = None;
     }
@@ -53,7 +53,7 @@ impl Ratelimit {
     /// Starts the service that was killed, at the same addresses.
     ///
     /// # Panics
-    /// With what it said, when it does not start.
+    /// If it does not start, with its output.
     pub async fn resume(&mut self) {
         let mut command = Command::new(PROGRAM.obtain());
         command.current_dir(workspace::root()).env_clear().envs(shipped_environment());
@@ -72,32 +72,32 @@ impl Ratelimit {
         self.process = Some(process);
     }
 
-    /// The process, as the system numbers it, if it runs.
+    /// Returns the process ID, if it runs.
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
     }
 
-    /// Where it listens for gRPC.
+    /// Returns the address of its gRPC listener.
     pub fn address(&self) -> SocketAddr {
         self.grpc
     }
 }
 
-/// The variables of `envoy/ratelimit/ratelimit.env`, as a shell reads them.
+/// Returns the variables of `envoy/ratelimit/ratelimit.env`, as a shell reads them.
 fn shipped_environment() -> Vec<(String, String)> {
     let text = workspace::text("envoy/ratelimit/ratelimit.env");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let variable = |line: &str| {
-        let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line} is no variable"));
+        let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line} is not a variable"));
         (name.to_owned(), value.to_owned())
     };
     lines.map(variable).collect()
 }
 
-/// The shipped cluster for it, and a document that counts in it. `edit` gets the section `store.ratelimit`.
+/// Adds the shipped cluster and makes the gate count in it. `edit` changes the section `store.ratelimit`.
 ///
 /// # Panics
-/// When the shipped file is not there.
+/// If the shipped file does not exist.
 pub fn counting_at(address: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
     reaching(address, standalone).document(|document| {
         let store = &mut document["plan_gate"]["store"];
@@ -106,10 +106,10 @@ pub fn counting_at(address: SocketAddr, standalone: Standalone, edit: impl FnOnc
     })
 }
 
-/// The shipped cluster for it, called `ratelimit`, and nothing that uses it.
+/// Adds the shipped cluster, called `ratelimit`, without using it.
 ///
 /// # Panics
-/// When the shipped file is not there.
+/// If the shipped file does not exist.
 pub fn reaching(address: SocketAddr, standalone: Standalone) -> Standalone {
     const FILE: &str = "envoy/ratelimit/cluster.yaml";
     let cluster = serde_norway::from_str(&workspace::text(FILE));

@@ -16,10 +16,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one on a free port, and waits until it answers. Installs it where it is missing.
+    /// Starts one on a free port and waits until it responds. Installs it if it is missing.
     ///
     /// # Panics
-    /// With what to do, when it cannot be installed; with what it said, when it does not start.
+    /// If it cannot be installed, with what to do; if it does not start, with its output.
     pub async fn start() -> Redis {
         let [address] = ports::free();
         let mut redis = Redis { process: None, address };
@@ -27,7 +27,7 @@ impl Redis {
         redis
     }
 
-    /// Kills it at once (SIGKILL): what it knew is lost.
+    /// Kills it at once (SIGKILL): its data are lost.
     pub fn kill(&mut self) {
         self.process = None;
     }
@@ -35,7 +35,7 @@ impl Redis {
     /// Starts the one that was killed, at the same address.
     ///
     /// # Panics
-    /// With what it said, when it does not start.
+    /// If it does not start, with its output.
     pub async fn resume(&mut self) {
         let mut command = Command::new(debian::program("redis-server", "redis-server"));
         let port = self.address.port().to_string();
@@ -46,35 +46,36 @@ impl Redis {
         self.process = Some(process);
     }
 
-    /// The process, as the system numbers it, if it runs.
+    /// Returns the process ID, if it runs.
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Sends a command and returns its answer as the protocol (RESP) has it: `+OK`, `:12`, or a list's many lines.
+    /// Sends a command and returns the response in the protocol's form (RESP): `+OK`, `:12`, or the lines of
+    /// a list.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not respond.
     pub async fn command(&self, words: &[&str]) -> String {
-        command_at(self.address, words).await.unwrap_or_else(|| panic!("Redis does not answer {words:?}"))
+        command_at(self.address, words).await.unwrap_or_else(|| panic!("Redis does not respond to {words:?}"))
     }
 
-    /// The names of all keys.
+    /// Returns the names of all keys.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not respond.
     pub async fn keys(&self) -> Vec<String> {
         let list = self.command(&["KEYS", "*"]).await;
         list.lines().filter(|line| !line.starts_with(['*', '$'])).map(str::to_owned).collect()
     }
 }
 
-/// Sends a command and then `QUIT`, so that the answer ends with the connection.
+/// Sends a command and then `QUIT`, so that the response ends with the connection.
 async fn command_at(address: SocketAddr, words: &[&str]) -> Option<String> {
     let mut message = format!("*{}\r\n", words.len());
     for word in words {
@@ -83,7 +84,7 @@ async fn command_at(address: SocketAddr, words: &[&str]) -> Option<String> {
     message.push_str("*1\r\n$4\r\nQUIT\r\n");
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(message.as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.strip_suffix("\r\n+OK\r\n").or(answer.strip_suffix("+OK\r\n")).map(str::to_owned)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.ok()?;
+    response.strip_suffix("\r\n+OK\r\n").or(response.strip_suffix("+OK\r\n")).map(str::to_owned)
 }

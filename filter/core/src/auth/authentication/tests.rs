@@ -3,7 +3,7 @@
 use super::*;
 use crate::auth::KeySource;
 use crate::auth::keys::rs256;
-use crate::auth::token::tests::factory::{Draft, NOW_S, own_key, public, rules, stranger_key};
+use crate::auth::token::tests::factory::{Draft, NOW_S, other_key, own_key, public, rules};
 use crate::http::Reply;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +54,7 @@ fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
     let mut draft = Draft::session();
     let own = authenticate(&mut state, "authorization", &format!("Bearer {}", draft.sign()));
     assert!(matches!(own, AuthProgress::Verified(_)), "{own:?}");
-    draft.key = stranger_key();
+    draft.key = other_key();
     let forged = authenticate(&mut state, "authorization", &format!("Bearer {}", draft.sign()));
     let AuthProgress::Failed(failure) = forged else { panic!("{forged:?}") };
     assert_eq!(failure.error, AuthError::Token(TokenError::SignatureMismatch));

@@ -50,7 +50,7 @@ fn public_key(jwk: &Map<String, Value>) -> Option<PublicKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{own_key, public, stranger_key, weak_key};
+    use crate::auth::token::tests::factory::{other_key, own_key, public, weak_key};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -104,8 +104,8 @@ mod tests {
             edit(&mut key);
             let want = if taken { Ok(1) } else { Err(JwksError::NoUsableKey) };
             assert_eq!(ids(&json!({"keys": [key]})).map(|ids| ids.len()), want, "{why}");
-            let beside = ids(&json!({"keys": [7, key, stranger_key().jwk()]})).unwrap();
-            assert!(beside.contains(&Some("ins_stranger".to_owned())), "{why}: its neighbour counts");
+            let beside = ids(&json!({"keys": [7, key, other_key().jwk()]})).unwrap();
+            assert!(beside.contains(&Some("ins_other".to_owned())), "{why}: its neighbour counts");
         }
     }
 

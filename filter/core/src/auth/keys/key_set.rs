@@ -76,12 +76,12 @@ impl KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{own_key, public, stranger_key};
+    use crate::auth::token::tests::factory::{other_key, own_key, public};
 
     #[test]
     fn a_token_is_tried_with_the_keys_of_its_id_and_then_those_without_one() {
         let named = |id: &str| PublicKey { id: Some(id.to_owned()), ..public(own_key()) };
-        let unnamed = public(stranger_key());
+        let unnamed = public(other_key());
         let set = KeySet::new([unnamed.clone(), named("a"), named("b")]);
         let cases = [
             ("a known id", Some("a"), vec![named("a"), unnamed.clone()]),

@@ -114,7 +114,7 @@ fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{own_key, public, stranger_key, weak_key};
+    use crate::auth::token::tests::factory::{other_key, own_key, public, weak_key};
     use proptest::prelude::*;
     use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
     use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn several_keys_are_read_so_that_they_can_be_rotated() {
-        let other = stranger_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+        let other = other_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
         let shapes = [
             ("one after the other", format!("{}{other}", pem())),
             ("escaped, on one line", format!("{}{other}", pem()).replace('\n', "\\n")),
@@ -179,7 +179,7 @@ mod tests {
             ("without the lines round them", format!("{},{}", body(&pem()), body(&other))),
         ];
         for (why, text) in shapes {
-            assert_eq!(parse(&text), Ok(vec![public(own_key()), public(stranger_key())]), "{why}");
+            assert_eq!(parse(&text), Ok(vec![public(own_key()), public(other_key())]), "{why}");
         }
     }
 

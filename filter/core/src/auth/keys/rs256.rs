@@ -30,7 +30,7 @@ pub(crate) fn check(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verific
 mod tests {
     use super::*;
     use crate::auth::token::Jws;
-    use crate::auth::token::tests::factory::{Draft, own_key, public, stranger_key};
+    use crate::auth::token::tests::factory::{Draft, other_key, own_key, public};
 
     /// Why, the key, the signature, the text, and whether it holds.
     type SignatureCase<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], Verification);
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn only_the_keys_own_signature_of_exactly_that_text_holds() {
         let jws = Jws::parse(Draft::session().sign().as_bytes()).unwrap();
-        let (own, stranger) = (public(own_key()), public(stranger_key()));
+        let (own, stranger) = (public(own_key()), public(other_key()));
         let (signature, text) = (jws.signature(), jws.signing_input());
         let mut flipped = signature.to_vec();
         flipped[100] ^= 1;

@@ -1,4 +1,4 @@
-//! What the fake of Stripe promises, over real HTTP.
+//! The promises of the Stripe fake, over real HTTP.
 
 mod refusals;
 
@@ -11,7 +11,7 @@ use super::model::{Customer, Invoice, Price, Product, Session, Subscription};
 use super::{API_VERSION, FakeStripe, StripeSettings};
 use crate::fakes::faults::on;
 
-/// An account with one customer, who has one subscription.
+/// Starts an account with one customer, who has one subscription.
 async fn shop() -> FakeStripe {
     let stripe = FakeStripe::start().await;
     stripe.put(Customer::new("cus_1").metadata("clerk_user_id", "user_1"));
@@ -30,7 +30,7 @@ fn request(stripe: &FakeStripe, method: Method, path: &str) -> RequestBuilder {
         .header("stripe-version", API_VERSION)
 }
 
-async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+async fn response(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     assert!(response.headers()["request-id"].to_str().unwrap().starts_with("req_"));
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -38,12 +38,12 @@ async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
 }
 
 async fn get(stripe: &FakeStripe, path: &str) -> (StatusCode, Value) {
-    answer(request(stripe, Method::GET, path)).await
+    response(request(stripe, Method::GET, path)).await
 }
 
 async fn post(stripe: &FakeStripe, path: &str, form: &'static str) -> (StatusCode, Value) {
     let request = request(stripe, Method::POST, path);
-    answer(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
+    response(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
 }
 
 fn ids(list: &Value) -> Vec<&str> {
@@ -51,7 +51,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn ids_that_sellers_chose_are_served_whatever_they_are() {
+async fn custom_ids_are_served() {
     let stripe = shop().await;
     stripe.put(Customer::new("10482").metadata("clerk_user_id", "user_2"));
     stripe.put(Product::new("Gold tier & 2").metadata("plan", "pro"));
@@ -128,7 +128,7 @@ async fn lists_are_newest_first_and_paged_in_both_directions() {
         stripe.put(Subscription::new(&format!("sub_{n}"), "cus_2").item("price_pro").created(1000 + n));
     }
     let (_, first) = get(&stripe, "/v1/subscriptions?customer=cus_2").await;
-    assert_eq!((ids(&first).len(), &first["has_more"]), (10, &json!(true)), "10 unless told otherwise");
+    assert_eq!((ids(&first).len(), &first["has_more"]), (10, &json!(true)), "10 by default");
     assert_eq!(first["url"], "/v1/subscriptions");
     assert_eq!(&ids(&first)[..2], ["sub_23", "sub_22"]);
     let (_, rest) = get(&stripe, "/v1/subscriptions?customer=cus_2&limit=100&starting_after=sub_14").await;
@@ -212,7 +212,7 @@ async fn metadata_is_merged_by_key_and_an_empty_value_deletes() {
     assert_eq!(post(&stripe, "/v1/customers/cus_1", long).await.0, 400, "a value of 501 characters");
     assert_eq!(post(&stripe, "/v1/customers/cus_1", "plan=pro").await.0, 400, "an unknown parameter");
     let json = request(&stripe, Method::POST, "/v1/customers/cus_1").json(&json!({"metadata": {"a": "1"}}));
-    assert_eq!(answer(json).await.0, 400, "JSON");
+    assert_eq!(response(json).await.0, 400, "JSON");
 }
 
 #[tokio::test]

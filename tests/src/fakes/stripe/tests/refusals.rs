@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::model::Customer;
 use super::super::{API_VERSION, FakeStripe, StripeSettings};
-use super::{answer, get, shop};
+use super::{get, response, shop};
 
 /// Why, the path, the status, and the error's code, parameter and message.
 const REFUSALS: [(&str, &str, u16, &str, &str, &str); 11] = [
@@ -148,7 +148,7 @@ async fn keys_and_versions_are_checked() {
     let stripe = shop().await;
     let url = format!("http://{}/v1/customers/cus_1", stripe.addr());
     let client = reqwest::Client::new();
-    let no_key = answer(client.get(&url).header("stripe-version", API_VERSION)).await;
+    let no_key = response(client.get(&url).header("stripe-version", API_VERSION)).await;
     assert_eq!(no_key.0, 401);
     assert!(no_key.1["error"]["message"].as_str().unwrap().starts_with("You did not provide an API key."));
     let cases = [
@@ -164,10 +164,10 @@ async fn keys_and_versions_are_checked() {
         ),
     ];
     for (why, key, version, status, message) in cases {
-        let (got, body) = answer(client.get(&url).bearer_auth(key).header("stripe-version", version)).await;
+        let (got, body) = response(client.get(&url).bearer_auth(key).header("stripe-version", version)).await;
         assert_eq!((got.as_u16(), body["error"]["message"].as_str().unwrap()), (status, message), "{why}");
     }
-    assert_eq!(answer(client.get(&url).bearer_auth(stripe.key())).await.0, 400, "no version");
+    assert_eq!(response(client.get(&url).bearer_auth(stripe.key())).await.0, 400, "no version");
     let live = FakeStripe::start_with(StripeSettings::live()).await;
     live.put(Customer::new("cus_1"));
     assert_eq!(get(&live, "/v1/customers/cus_1").await.1["livemode"], true);

@@ -1,18 +1,19 @@
-//! What Istio's control plane makes of the shipped resources: listener, routes and clusters of one gateway.
+//! The listener, routes and clusters that Istio's control plane generates from the shipped resources for one
+//! gateway.
 //!
-//! The rules are those of Istio's sources (pilot/pkg/networking/core: listener_builder.go, cluster_tls.go; pilot/pkg/model/
-//! extensions.go), of 2026-08-22. Filters that only Istio's own Envoy has are left out.
+//! The rules are those of Istio's sources of 2026-08-22 (pilot/pkg/networking/core: listener_builder.go,
+//! cluster_tls.go; pilot/pkg/model/extensions.go). Filters that only Istio's own Envoy has are left out.
 
 use super::super::Resources;
 use super::patches;
 use serde_json::{Value, json};
 
-/// In the place of the file of the system's authorities, which Istio's agent serves.
+/// The name of the file of the system's authorities, which Istio's agent serves.
 pub(super) const SYSTEM: &str = "file-root:system";
 
 const TYPES: &str = "type.googleapis.com/envoy.extensions";
 
-/// The whole configuration of the gateway's Envoy.
+/// Returns the whole configuration of the gateway's Envoy.
 pub(super) fn bootstrap(resources: &Resources) -> Value {
     let gateway = only(resources, "Gateway");
     let selector = gateway["spec"]["selector"].clone();
@@ -43,7 +44,7 @@ pub(super) fn bootstrap(resources: &Resources) -> Value {
     bootstrap
 }
 
-/// An address.
+/// Returns an address.
 pub(super) fn socket(address: &str, port: u64) -> Value {
     json!({"socket_address": {"address": address, "port_value": port}})
 }
@@ -66,7 +67,7 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Istio's own, with its plugins where their phase puts them: those for authentication come first of all.
+/// Returns Istio's connection manager, with its plugins ordered by phase: authentication comes first.
 fn connection_manager(resources: &Resources, selector: &Value) -> Value {
     let plugin = only(resources, "WasmPlugin");
     assert_eq!(plugin["spec"]["selector"]["matchLabels"], *selector, "another workload's WasmPlugin");
@@ -92,7 +93,8 @@ fn connection_manager(resources: &Resources, selector: &Value) -> Value {
     })
 }
 
-/// A plugin gets its configuration as JSON text, and of the environment what it is allowed.
+/// Returns the filter of a plugin, with its configuration as JSON text and the environment variables it may
+/// read.
 fn wasm_plugin(plugin: &Value) -> Value {
     let spec = &plugin["spec"];
     let host_env_keys: Vec<&str> = list(&spec["vmConfig"]["env"])
@@ -147,7 +149,8 @@ fn cluster_name(destination: &Value) -> String {
     format!("outbound|{}||{}", destination["port"]["number"], text(&destination["host"]))
 }
 
-/// One for each host and port of a ServiceEntry, as its DestinationRule says; and one for the service that is routed to.
+/// Returns a cluster per host and port of a ServiceEntry, with its DestinationRule, and one for the routed
+/// service.
 fn clusters(resources: &Resources) -> Vec<Value> {
     let rules: Vec<Value> = resources.of_kind("DestinationRule").map(json_of).collect();
     let mut clusters = Vec::new();

@@ -1,5 +1,6 @@
-//! Envoy with what Istio makes of the shipped resources. Istio itself is not here: `control_plane.rs` does what its
-//! control plane does with the few kinds that are shipped, after Istio's sources, and panics at what it does not know.
+//! Envoy with the configuration that Istio generates from the shipped resources. Istio itself does not run:
+//! `control_plane.rs` does what its control plane does with the few shipped kinds, after Istio's sources, and
+//! panics at any other.
 
 mod control_plane;
 mod patches;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// The shipped resources on their way to a started Envoy.
+/// The start of an Envoy as Istio configures it.
 #[derive(Debug)]
 pub struct Istio;
 
@@ -20,21 +21,21 @@ impl Istio {
     /// Starts Envoy as the ingress gateway, and waits until it serves.
     ///
     /// # Panics
-    /// With the end of Envoy's log, when it does not start.
+    /// If Envoy does not start, with the end of its log.
     pub async fn start(site: &Site, edit: impl FnOnce(&mut Resources)) -> Envoy {
         let mut resources = Resources::load("envoy/istio/tollgate.yaml");
         set_issuer(&mut resources, site);
         edit(&mut resources);
         let mut config = control_plane::bootstrap(&resources);
-        as_the_agent_does(&mut config, Modules::build(), &site.authority());
+        apply_agent(&mut config, Modules::build(), &site.authority());
         for (cluster, address) in [
             ("outbound|443||api.stripe.com", site.stripe_api.address()),
             ("outbound|443||api.clerk.com", site.clerk_api.address()),
             ("outbound|8000||app.default.svc.cluster.local", site.backend.address()),
         ] {
-            lead(&mut config, cluster, address);
+            point_cluster(&mut config, cluster, address);
         }
-        // What values.yaml puts into the gateway's pods.
+        // The variables that values.yaml sets in the gateway's pods.
         let env = environment(site, &["STRIPE_WEBHOOK_SECRET", "CLERK_JWT_KEY"]);
         let secrets = [("stripe_api_key", site.stripe.key()), ("clerk_secret_key", site.clerk.secret_key())];
         let config = serde_norway::to_value(config).expect("JSON is YAML");
@@ -43,7 +44,7 @@ impl Istio {
     }
 }
 
-/// In the one document, which YAML's alias has made two.
+/// Sets the issuer in the document, which appears twice because YAML's alias has been expanded.
 fn set_issuer(resources: &mut Resources, site: &Site) {
     let issuer = site.clerk.issuer();
     let plugin = &mut resources.get("WasmPlugin", "tollgate-plan-gate")["spec"]["pluginConfig"];
@@ -53,15 +54,15 @@ fn set_issuer(resources: &mut Resources, site: &Site) {
     config["configuration"]["value"]["plan_gate"]["issuer"] = issuer.into();
 }
 
-/// Istio's agent fetches images and stands in for the system's authorities.
-fn as_the_agent_does(config: &mut Value, modules: &Modules, authority: &Path) {
+/// Does what Istio's agent does: it fetches images and provides the system's authorities.
+fn apply_agent(config: &mut Value, modules: &Modules, authority: &Path) {
     match config {
         Value::Object(fields) => {
             if let Some(uri) = fields.get("remote").and_then(|remote| remote["http_uri"]["uri"].as_str()) {
                 let module = match uri {
                     "oci://registry.example.com/tollgate/stripe-webhook:0.1.0" => &modules.stripe_webhook,
                     "oci://registry.example.com/tollgate/plan-gate:0.1.0" => &modules.plan_gate,
-                    other => panic!("{other} is no image of a module"),
+                    other => panic!("{other} is not the image of a module"),
                 };
                 *config = json!({"local": {"filename": module}});
                 return;
@@ -69,15 +70,15 @@ fn as_the_agent_does(config: &mut Value, modules: &Modules, authority: &Path) {
             if fields.get("filename").is_some_and(|file| file == control_plane::SYSTEM) {
                 fields.insert("filename".to_owned(), json!(authority));
             }
-            fields.values_mut().for_each(|value| as_the_agent_does(value, modules, authority));
+            fields.values_mut().for_each(|value| apply_agent(value, modules, authority));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| as_the_agent_does(item, modules, authority)),
+        Value::Array(items) => items.iter_mut().for_each(|item| apply_agent(item, modules, authority)),
         _ => {}
     }
 }
 
-/// Leads a cluster to an address of this machine, over TLS if that is how it is reached.
-fn lead(config: &mut Value, name: &str, address: SocketAddr) {
+/// Points a cluster to an address of this machine, over TLS if the cluster uses it.
+fn point_cluster(config: &mut Value, name: &str, address: SocketAddr) {
     let clusters = config["static_resources"]["clusters"].as_array_mut().expect("clusters");
     let cluster = clusters.iter_mut().find(|cluster| cluster["name"] == name);
     let cluster = cluster.unwrap_or_else(|| panic!("there is no cluster {name}"));

@@ -1,11 +1,12 @@
-//! EnvoyFilters: the patches that Istio's control plane applies to what it has made (pilot/pkg/networking/core/envoyfilter).
+//! EnvoyFilters: the patches that Istio's control plane applies to its configuration
+//! (pilot/pkg/networking/core/envoyfilter).
 
 use serde_json::{Value, json};
 
-/// The filter of a listener that speaks HTTP.
+/// The network filter of a listener for HTTP.
 pub(super) const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
-/// Applies all of them, and then puts each extension in the place where it would be asked for.
+/// Applies all of them, and then resolves the extensions that Envoy would request.
 pub(super) fn apply(filters: &[Value], bootstrap: &mut Value, manager: &mut Value, clusters: &mut [Value]) {
     let mut extensions = Vec::new();
     for patch in
@@ -32,7 +33,7 @@ pub(super) fn apply(filters: &[Value], bootstrap: &mut Value, manager: &mut Valu
                 require_manager(at);
                 http_filters(manager).insert(0, value.clone());
             }
-            other => panic!("the harness knows no {other:?}"),
+            other => panic!("the harness does not support {other:?}"),
         }
     }
     for filter in http_filters(manager) {
@@ -42,7 +43,7 @@ pub(super) fn apply(filters: &[Value], bootstrap: &mut Value, manager: &mut Valu
     }
 }
 
-/// Envoy asks Istio for the extension of the filter's name, and takes it if it is of a type that it was told.
+/// Replaces a filter by the extension of its name, whose type must be one of those that the filter lists.
 fn discover(filter: &mut Value, extensions: &[Value]) {
     let extension = extensions.iter().find(|extension| extension["name"] == filter["name"]);
     let typed = &extension.unwrap_or_else(|| panic!("no extension {}", filter["name"]))["typed_config"];
@@ -59,7 +60,7 @@ fn http_filters(manager: &mut Value) -> &mut Vec<Value> {
     manager["http_filters"].as_array_mut().expect("a list of filters")
 }
 
-/// As Protocol Buffers merge: fields into fields, lists at the end of lists, anything else in the other's place.
+/// Merges as Protocol Buffers do: fields into fields, lists appended to lists, anything else replaced.
 pub(super) fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

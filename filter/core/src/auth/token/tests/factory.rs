@@ -7,7 +7,7 @@ use crate::machine::{Action, Verification};
 use crate::time::Micros;
 use serde_json::json;
 use std::time::Duration;
-pub(crate) use tollgate_fixtures::{Draft, NOW_S, SigningKey, own_key, stranger_key, weak_key};
+pub(crate) use tollgate_fixtures::{Draft, NOW_S, SigningKey, other_key, own_key, weak_key};
 
 /// Returns the public half of a key as from a PEM: without an id.
 pub(crate) fn public(key: &SigningKey) -> PublicKey {

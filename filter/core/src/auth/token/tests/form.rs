@@ -1,6 +1,6 @@
 //! Cases of a token's outer form: its parts, their encoding, its header, its signature.
 
-use super::factory::{Draft, judge, own_key, public, rules, stranger_key};
+use super::factory::{Draft, judge, other_key, own_key, public, rules};
 use super::{verdict, with_bytes, with_member};
 use crate::auth::keys::KeySet;
 use crate::auth::keys::pem;
@@ -118,8 +118,8 @@ const HEADER: &[FormCase] = &[
     (
         "a stranger's key in the header",
         |t| {
-            t.key = stranger_key();
-            t.head("jwk", stranger_key().jwk());
+            t.key = other_key();
+            t.head("jwk", other_key().jwk());
         },
         "unsupported_token",
     ),
@@ -170,19 +170,19 @@ const SIGNATURE: &[FormCase] = &[
         "no kid, a stranger's signature",
         |t| {
             t.head_without("kid");
-            t.key = stranger_key();
+            t.key = other_key();
         },
         "signature_mismatch",
     ),
     (
         "a stranger's kid and signature",
         |t| {
-            t.head("kid", stranger_key().id);
-            t.key = stranger_key();
+            t.head("kid", other_key().id);
+            t.key = other_key();
         },
         "unknown_key",
     ),
-    ("a stranger's signature under the own kid", |t| t.key = stranger_key(), "signature_mismatch"),
+    ("a stranger's signature under the own kid", |t| t.key = other_key(), "signature_mismatch"),
     ("an unknown kid", |t| t.head("kid", "ins_none"), "unknown_key"),
     ("an empty kid", |t| t.head("kid", ""), "unknown_key"),
     ("kid null", |t| t.head("kid", json!(null)), "malformed_token"),
@@ -223,14 +223,14 @@ fn a_pem_has_no_id_and_fits_any() {
     let mut draft = Draft::session();
     draft.head("kid", "ins_whatever");
     assert!(judge(draft.sign().as_bytes(), &keys, &rules()).is_ok());
-    draft.key = stranger_key();
+    draft.key = other_key();
     let error = judge(draft.sign().as_bytes(), &keys, &rules()).unwrap_err();
     assert_eq!(error.code().as_str(), "signature_mismatch");
 }
 
 #[test]
 fn while_keys_are_rotated_the_second_is_tried_too() {
-    let keys = KeySet::new([public(stranger_key()), public(own_key())]);
+    let keys = KeySet::new([public(other_key()), public(own_key())]);
     assert!(judge(Draft::session().sign().as_bytes(), &keys, &rules()).is_ok());
 }
 

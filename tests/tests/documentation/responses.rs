@@ -1,4 +1,4 @@
-//! The gate's page: each client that it shows gets the answer that stands beside it.
+//! The gate's page: each client that it shows gets the response that stands beside it.
 
 use crate::pages::{Block, read};
 use serde_json::Value;
@@ -30,15 +30,15 @@ async fn each_client_of_the_gates_page_gets_the_answer_beside_it() {
     assert!(asked >= 5, "the page shows only {asked} clients");
 }
 
-/// Runs each line with an answer beside it, `curl … # 401 missing_token`: the status, and what else the answer holds.
-/// Says how many these were. `service` stands for `there` in the page.
+/// Runs each line with a response beside it, `curl … # 401 missing_token`: the status, and what else the
+/// response holds. Says how many these were. `service` stands for `there` in the page.
 pub fn run(block: &Block, service: &str, there: &str, token: &str) -> usize {
     let mut asked = 0;
     for line in block.text.lines().filter(|line| line.starts_with("curl ")) {
-        let Some((command, answer)) = line.split_once(" # ") else {
+        let Some((command, response)) = line.split_once(" # ") else {
             panic!("{}: what is the answer to `{line}`?", block.place)
         };
-        let (status, held) = answer.split_once(' ').unwrap_or((answer, ""));
+        let (status, held) = response.split_once(' ').unwrap_or((response, ""));
         let command = command.replace(service, there);
         let out = Command::new("bash").args(["-c", &command]).env("TOKEN", token).output().expect("bash");
         let text = String::from_utf8_lossy(&out.stdout);
@@ -58,9 +58,9 @@ async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
     let usage = gateway.get("/usage").bearer_auth(&token).send().await.expect("an answer");
     let mut sent = vec![usage.json::<Value>().await.expect("JSON")];
     for _ in 0..6 {
-        let answer = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
-        if answer.status() == 429 {
-            sent.push(answer.json().await.expect("JSON"));
+        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        if response.status() == 429 {
+            sent.push(response.json().await.expect("JSON"));
         }
     }
     let anonymous = gateway.get("/ask").send().await.expect("an answer");
