@@ -1,28 +1,28 @@
-//! What a host sends for a callout, and what came of it, with the bytes that the host read.
+//! The header fields and timeout of a callout, and its result, with the bytes that the host read.
 
 use crate::host::is_field_value_safe;
 use std::time::Duration;
 use tollgate_core::http::{HeaderMap, Outcome};
 
-/// What Envoy itself answers in the upstream's place when the callout's time is over: status 504. It ends a gRPC
-/// callout with status 14 and a message that begins like this. (These are as Envoy 1.40 was seen to answer.)
+/// The body that Envoy sends with status 504 when a callout times out before the upstream responds. It also
+/// starts the message with which a gRPC callout then ends, with status 14. (Observed in Envoy 1.40.)
 const TIMED_OUT_BODY: &[u8] = b"upstream request timeout";
-/// How its answer begins when it got no connection, or lost it before an answer had begun: status 503, and 502 after
-/// an answer that is not HTTP.
+/// How Envoy's body starts when it got no connection, or lost it before the response started: status 503, or
+/// 502 after a response that is not HTTP.
 const RESET_BODIES: [&[u8]; 2] =
     [b"upstream connect error or disconnect/reset before headers", b"no healthy upstream"];
 
 const GRPC_DEADLINE_EXCEEDED: u32 = 4;
 const GRPC_UNAVAILABLE: u32 = 14;
 
-/// The largest response to a callout that a host reads: 4 MiB. One of more than Envoy's own limit, 32 MiB, ends as a
-/// reset: Envoy does not say why it gave up.
+/// The largest response to a callout that a host reads: 4 MiB. A response over Envoy's own limit, 32 MiB,
+/// ends as a reset: Envoy does not report the reason.
 pub const RESPONSE_BYTES_MAX: usize = 4 << 20;
 
-/// What came of a callout.
+/// The result of a callout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalloutResult {
-    /// An HTTP response of the upstream's.
+    /// An HTTP response of the upstream.
     Http {
         /// The status code.
         status: u16,
@@ -38,18 +38,19 @@ pub enum CalloutResult {
         /// The status code.
         grpc_status: u32,
     },
-    /// No response within the callout's time.
+    /// No response before the callout's timeout.
     TimedOut,
-    /// No response, or not a whole one.
+    /// No response, or an incomplete one.
     Reset,
-    /// More than [`RESPONSE_BYTES_MAX`].
+    /// A response of more than [`RESPONSE_BYTES_MAX`].
     TooLarge,
-    /// The host has no such cluster, or refused the callout. Of a callout that was started later than asked for.
+    /// The host has no such cluster, or refused the callout. Only for a callout that is started later than
+    /// requested.
     ClusterUnknown,
 }
 
 impl CalloutResult {
-    /// Returns the result of an HTTP callout to which Envoy returned these: answers of its own are told from the
+    /// Returns the result of an HTTP callout. Recognizes responses of Envoy itself, which are not the
     /// upstream's.
     pub fn from_http(headers: HeaderMap, body: Vec<u8>) -> Self {
         let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
@@ -63,18 +64,18 @@ impl CalloutResult {
         }
     }
 
-    /// Returns the result of a gRPC callout that ended with this status, and without a message of the service's.
+    /// Returns the result of a gRPC callout that ended with this status and without a message.
     pub fn from_grpc_status(grpc_status: u32, status_message: &[u8]) -> Self {
         match grpc_status {
             GRPC_DEADLINE_EXCEEDED => CalloutResult::TimedOut,
             GRPC_UNAVAILABLE if status_message.starts_with(TIMED_OUT_BODY) => CalloutResult::TimedOut,
-            // A unary call that is well and has no message is no answer.
+            // A unary call that succeeds without a message has no response.
             0 | GRPC_UNAVAILABLE => CalloutResult::Reset,
             _ => CalloutResult::Failed { grpc_status },
         }
     }
 
-    /// Returns the same as the rules take it.
+    /// Returns the same as an input of the rules.
     pub fn outcome(&self) -> Outcome<'_> {
         match self {
             CalloutResult::Http { status, headers, body } => {
@@ -90,7 +91,7 @@ impl CalloutResult {
     }
 }
 
-/// Returns the header fields of an HTTP callout; none if a value could break the message apart.
+/// Returns the header fields of an HTTP callout, or `None` if a value would break the message framing.
 pub fn http_fields<'a>(
     method: &'a str,
     authority: &'a str,
@@ -102,7 +103,7 @@ pub fn http_fields<'a>(
     fields.iter().all(|(_, value)| is_field_value_safe(value.as_bytes())).then_some(fields)
 }
 
-/// Returns whole milliseconds, at least one: Envoy takes 0 for "no limit".
+/// Returns whole milliseconds, at least one: for Envoy, 0 means no timeout.
 pub fn timeout_ms(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs())
 }
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_timeout_becomes_none_at_all() {
+    fn no_timeout_becomes_zero() {
         let cases = [
             (Duration::ZERO, 1),
             (Duration::from_micros(999), 1),

@@ -1,6 +1,6 @@
-//! The filters and requests of one worker thread, and which of them an event of the host is for.
+//! The filters and requests of one worker thread, and which of them an event of the host belongs to.
 //!
-//! Unknown contexts and callouts are ignored: a host may answer for a request that has just ended.
+//! Unknown contexts and callouts are ignored: a host may report an event of a request that has just ended.
 
 use crate::callout::CalloutResult;
 use crate::exchange::{Exchange, Stage};
@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::metrics::DefinedMetrics;
 use crate::pending::{CalloutOwner, PendingCallouts};
 use crate::perform::{ConfiguredFilter, perform, settle};
-use crate::unjudged::{self, UnjudgedError};
+use crate::undecided::{self, UndecidedError};
 use tollgate_core::report::{Level, Metrics};
 use tollgate_core::sorted::SortedMap;
 use tollgate_core::{Input, InquiryId, Machine};
@@ -23,14 +23,14 @@ pub enum Flow {
     Pause,
 }
 
-/// All filters and requests of one worker thread, by the numbers of their contexts.
+/// All filters and requests of one worker thread, by the IDs of their contexts.
 ///
-/// Requests and filters are numbered in one space. A host calls [`Dispatch::configure`] for a filter, then for each request
-/// [`Dispatch::begin_request`], [`Dispatch::request_headers`], body, trailers, [`Dispatch::response_headers`], and
-/// [`Dispatch::end_context`]. After [`Flow::Pause`] it holds the request until [`Host::resume_request`] or
-/// [`Host::reply`]. No method is called while another runs.
+/// Requests and filters share one range of IDs. A host calls [`Dispatch::configure`] for a filter, then for
+/// each request [`Dispatch::begin_request`], [`Dispatch::request_headers`], body, trailers,
+/// [`Dispatch::response_headers`], and [`Dispatch::end_context`]. After [`Flow::Pause`] it holds the request
+/// until [`Host::resume_request`] or [`Host::reply`]. No method is called while another one runs.
 ///
-/// Several filters share a thread, and on proxy-wasm a VM if their module and `vm_config` are the same.
+/// Several filters can share a thread, and on proxy-wasm a VM if their module and `vm_config` are the same.
 pub struct Dispatch<F: Filter, H: Host> {
     filters: SortedMap<u32, ConfiguredFilter<F::Worker>>,
     /// Boxed, because the map moves its values.
@@ -39,13 +39,14 @@ pub struct Dispatch<F: Filter, H: Host> {
 }
 
 impl<F: Filter, H: Host> Dispatch<F, H> {
-    /// Returns one without filters and requests.
+    /// Returns a dispatch without filters and requests.
     #[allow(clippy::new_without_default, reason = "it initializes a static, where only a const fn will do")]
     pub const fn new() -> Self {
         Dispatch { filters: SortedMap::new(), exchanges: SortedMap::new(), pending: PendingCallouts::new() }
     }
 
-    /// Begins a request of that filter. One of a filter that is not configured is refused later.
+    /// Starts a request of a filter. If the filter is not configured, the request is refused at its header
+    /// fields.
     pub fn begin_request(&mut self, request_id: u32, filter_id: u32) {
         if let Some(filter) = self.filters.get(&filter_id) {
             let exchange = Exchange::new(filter_id, F::request(&filter.worker));
@@ -53,8 +54,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Configures a filter; `None` is a document that the host could not return. Returns false for the host to refuse
-    /// the configuration; the log says why.
+    /// Configures a filter. `document` is `None` if the host could not return it. Returns false if the host
+    /// must reject the configuration; the log contains the reason.
     pub fn configure(&mut self, host: &mut H, filter_id: u32, document: Option<&[u8]>) -> bool {
         match configured::<F, H>(host, document) {
             Ok(filter) => {
@@ -71,31 +72,33 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
     /// Handles the header fields of a request.
     pub fn request_headers(&mut self, host: &mut H, request_id: u32, end_of_stream: bool) -> Flow {
         if self.exchanges.get(&request_id).is_none() {
-            unjudged::refuse(host, UnjudgedError::Unconfigured);
+            undecided::refuse(host, UndecidedError::Unconfigured);
             return Flow::Pause;
         }
         match host.request_headers() {
-            Ok(headers) => self.give(host, request_id, Input::Head { headers, end_of_stream }),
+            Ok(headers) => self.pass(host, request_id, Input::Head { headers, end_of_stream }),
             Err(error) => {
                 if let Some(exchange) = self.exchanges.get_mut(&request_id) {
-                    exchange.refuse(host, UnjudgedError::Headers(error));
+                    exchange.refuse(host, UndecidedError::Headers(error));
                 }
             }
         }
         self.flow(request_id)
     }
 
-    /// Handles more of a request's body: `size` is all that is held, or, once the request was let go, what is new.
+    /// Handles more of a request's body. `size` is all that is held, or what is new after the request was
+    /// forwarded.
     pub fn request_body(&mut self, host: &mut H, request_id: u32, size: usize, end_of_stream: bool) -> Flow {
         let Some(exchange) = self.held(request_id) else { return self.flow(request_id) };
-        if exchange.body_given {
+        if exchange.body_passed {
             return Flow::Pause;
         }
         exchange.body_bytes = size;
-        // The machine gets the size before the bytes are copied, so that it can refuse a body that is too large.
-        self.give(host, request_id, Input::BodyGrew { bytes: size });
+        // The machine gets the size before the bytes are copied, so that it can refuse a body that is too
+        // large.
+        self.pass(host, request_id, Input::BodyGrew { bytes: size });
         if end_of_stream {
-            self.give_body(host, request_id);
+            self.pass_body(host, request_id);
         }
         self.flow(request_id)
     }
@@ -105,26 +108,26 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         if let Err(error) = remove_trailers::<F, H>(host) {
             match self.exchanges.get_mut(&request_id) {
                 Some(exchange) => exchange.refuse(host, error),
-                None => unjudged::refuse(host, error),
+                None => undecided::refuse(host, error),
             }
             return Flow::Pause;
         }
-        self.give_body(host, request_id);
+        self.pass_body(host, request_id);
         self.flow(request_id)
     }
 
-    /// Handles the header fields of a response: the upstream's, or one of the host's own.
+    /// Handles the header fields of a response, from the upstream or from the host itself.
     pub fn response_headers(&mut self, host: &mut H, request_id: u32) {
         let Some(exchange) = self.exchanges.get_mut(&request_id) else { return };
         exchange.respond(host);
-        if let Some(status) = exchange.status_to_tell(host)
+        if let Some(status) = exchange.requested_status(host)
             && let Some(filter) = self.filters.get_mut(&exchange.filter_id)
         {
             perform(host, filter, exchange, request_id, &mut self.pending, Input::Responded { status });
         }
     }
 
-    /// Handles the end of a callout: `read` reads its result, which goes to the request or the filter that made it.
+    /// Handles the end of a callout. `read` reads its result, which goes to the request or the filter that made it.
     pub fn callout_ended(
         &mut self,
         host: &mut H,
@@ -132,11 +135,11 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         read: impl FnOnce() -> CalloutResult,
     ) {
         match self.pending.take(callout) {
-            // The callback runs in the filter's context. A host that no longer has that of the request has nothing to let
-            // go either.
+            // The callback runs in the filter's context. If the host no longer has the request's context,
+            // there is nothing to resume.
             Some(CalloutOwner::Request { request_id, call }) if self.enter_held(host, request_id) => {
                 let result = read();
-                self.give_and_resume(host, request_id, Input::Answered { call, outcome: result.outcome() });
+                self.pass_and_resume(host, request_id, Input::Answered { call, outcome: result.outcome() });
             }
             Some(CalloutOwner::Filter { filter_id, inquiry }) => {
                 self.settle(host, filter_id, inquiry, &read());
@@ -145,14 +148,15 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Ends a context: a request's or a filter's.
+    /// Ends the context of a request or of a filter.
     pub fn end_context(&mut self, host: &mut H, context_id: u32) {
         match self.exchanges.remove(&context_id) {
             Some(exchange) => {
                 if exchange.is_unanswered()
                     && let Some(bytes) = exchange.machine.keep()
                 {
-                    // A client that has left is no reason for a redirect, so what cannot be kept is rarely missed.
+                    // A redirect does not follow when the client has disconnected, so what cannot be kept is
+                    // rarely missed.
                     let _ = host.keep(&bytes);
                 }
                 if exchange.has_called {
@@ -176,17 +180,17 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.exchanges.get(&request_id).map(|exchange| &exchange.machine)
     }
 
-    /// Returns the callout of the inquiry for whose end a request is held.
+    /// Returns the callout of the inquiry that a request is waiting for.
     pub fn awaited_callout(&self, request_id: u32) -> Option<H::CalloutId> {
         let exchange = self.exchanges.get(&request_id)?;
-        self.pending.callout_of(exchange.filter_id, exchange.awaits?)
+        self.pending.callout_of(exchange.filter_id, exchange.awaited?)
     }
 
     fn held(&mut self, request_id: u32) -> Option<&mut Exchange<F::Request>> {
         self.exchanges.get_mut(&request_id).map(Box::as_mut).filter(|exchange| exchange.stage == Stage::Held)
     }
 
-    /// A request that was never seen is not let go.
+    /// Returns what the host does with a request. An unknown request is held.
     fn flow(&self, request_id: u32) -> Flow {
         match self.exchanges.get(&request_id).map(|exchange| exchange.stage) {
             Some(Stage::Forwarded) => Flow::Continue,
@@ -194,39 +198,39 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Gives a request's machine an input, if the request is still held.
-    fn give(&mut self, host: &mut H, request_id: u32, input: Input<'_>) {
+    /// Passes an input to a request's machine, if the request is still held.
+    fn pass(&mut self, host: &mut H, request_id: u32, input: Input<'_>) {
         let exchange = self.exchanges.get_mut(&request_id).filter(|exchange| exchange.stage == Stage::Held);
         let Some(exchange) = exchange else { return };
         match self.filters.get_mut(&exchange.filter_id) {
             Some(filter) => perform(host, filter, exchange, request_id, &mut self.pending, input),
-            None => exchange.refuse(host, UnjudgedError::Unconfigured),
+            None => exchange.refuse(host, UndecidedError::Unconfigured),
         }
     }
 
-    /// Gives a request's machine the whole body, once.
-    fn give_body(&mut self, host: &mut H, request_id: u32) {
-        let Some(exchange) = self.held(request_id).filter(|exchange| !exchange.body_given) else { return };
-        exchange.body_given = true;
+    /// Passes the whole body to a request's machine, once.
+    fn pass_body(&mut self, host: &mut H, request_id: u32) {
+        let Some(exchange) = self.held(request_id).filter(|exchange| !exchange.body_passed) else { return };
+        exchange.body_passed = true;
         match host.request_body(exchange.body_bytes) {
-            Some(body) => self.give(host, request_id, Input::Body(&body)),
-            None => exchange.refuse(host, UnjudgedError::Body),
+            Some(body) => self.pass(host, request_id, Input::Body(&body)),
+            None => exchange.refuse(host, UndecidedError::Body),
         }
     }
 
-    /// Gives a filter the result of its inquiry; then the requests that wait for it continue.
+    /// Passes the result of an inquiry to its filter; then the requests that wait for it continue.
     fn settle(&mut self, host: &mut H, filter_id: u32, inquiry: InquiryId, result: &CalloutResult) {
         let Some(filter) = self.filters.get_mut(&filter_id) else { return };
-        // Without a clock it counts as learned long ago, and is asked for again.
+        // Without a clock, the result counts as old and will be requested again.
         let now = host.now().unwrap_or_default();
         settle::<F::Request, H>(host, filter, now, inquiry, result.outcome());
-        let awaits =
-            |exchange: &Exchange<_>| exchange.filter_id == filter_id && exchange.awaits == Some(inquiry);
-        let waiting = self.exchanges.iter().filter(|(_, exchange)| awaits(exchange));
+        let awaited =
+            |exchange: &Exchange<_>| exchange.filter_id == filter_id && exchange.awaited == Some(inquiry);
+        let waiting = self.exchanges.iter().filter(|(_, exchange)| awaited(exchange));
         let waiting: Vec<u32> = waiting.map(|(request_id, _)| *request_id).collect();
         for request_id in waiting {
             if self.enter_held(host, request_id) {
-                self.give_and_resume(host, request_id, Input::Settled);
+                self.pass_and_resume(host, request_id, Input::Settled);
             }
         }
     }
@@ -235,16 +239,17 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
     fn enter_held(&mut self, host: &mut H, request_id: u32) -> bool {
         match self.held(request_id) {
             Some(exchange) => {
-                exchange.awaits = None;
+                exchange.awaited = None;
                 host.enter_request(request_id).is_ok()
             }
             None => false,
         }
     }
 
-    /// Gives a request an input outside of its own callbacks, and lets it continue if it may.
-    fn give_and_resume(&mut self, host: &mut H, request_id: u32, input: Input<'_>) {
-        self.give(host, request_id, input);
+    /// Passes an input to a request outside of its own callbacks, and resumes the request if it was
+    /// forwarded.
+    fn pass_and_resume(&mut self, host: &mut H, request_id: u32, input: Input<'_>) {
+        self.pass(host, request_id, input);
         if let Some(exchange) = self.exchanges.get(&request_id) {
             exchange.resume_if_forwarded(host);
         }
@@ -256,17 +261,18 @@ fn configured<F: Filter, H: Host>(
     document: Option<&[u8]>,
 ) -> Result<ConfiguredFilter<F::Worker>, String> {
     let document = document.ok_or("the configuration could not be read from Envoy")?;
-    let seed = host.random_seed().map_err(|error| format!("Envoy gave no randomness, error {}", error.0))?;
+    let seed =
+        host.random_seed().map_err(|error| format!("Envoy returned no randomness, status {}", error.0))?;
     let environment = |name: &str| host.environment(name);
     let worker = F::configure(Setup { document, environment: &environment, seed })?;
     let metrics = DefinedMetrics::define(host, &worker.metrics())?;
     Ok(ConfiguredFilter { worker, metrics })
 }
 
-fn remove_trailers<F: Filter, H: Host>(host: &mut H) -> Result<(), UnjudgedError> {
-    let trailers = host.request_trailers().map_err(UnjudgedError::Headers)?;
+fn remove_trailers<F: Filter, H: Host>(host: &mut H) -> Result<(), UndecidedError> {
+    let trailers = host.request_trailers().map_err(UndecidedError::Headers)?;
     for (name, _) in trailers.iter().filter(|(name, _)| F::removes_trailer(name)) {
-        host.remove_request_trailer(name).map_err(UnjudgedError::HeaderKept)?;
+        host.remove_request_trailer(name).map_err(UndecidedError::HeaderKept)?;
     }
     Ok(())
 }

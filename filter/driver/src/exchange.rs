@@ -1,37 +1,45 @@
-//! One request on its way through a filter: its machine, how far it has come, and what its response will get.
+//! One request in a filter: its machine, its stage, and the header fields that its response will get.
 
 use crate::host::{Host, HostError, raise};
-use crate::unjudged::{self, UnjudgedError};
+use crate::undecided::{self, UndecidedError};
 use tollgate_core::InquiryId;
 use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::http::{Forward, Reply};
 
-/// How far a request has come.
+/// The stage of a request.
+///
+/// ```text
+///         forward
+///  Held ───────────▶ Forwarded
+///   │                    │ the trailers cannot be cleaned
+///   │ reply, refuse      ▼
+///   └───────────────▶ Replied
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Not judged yet.
+    /// There is no decision yet.
     Held,
-    /// On its way to the upstream.
+    /// The upstream gets it.
     Forwarded,
-    /// Answered by the gateway.
+    /// The gateway has replied.
     Replied,
 }
 
 /// One request.
 #[derive(Debug)]
 pub(crate) struct Exchange<M> {
-    /// Its filter's context.
+    /// The context of its filter.
     pub(crate) filter_id: u32,
     pub(crate) machine: M,
     pub(crate) stage: Stage,
     /// How many bytes of the body the host holds.
     pub(crate) body_bytes: usize,
-    /// Whether the machine was given the whole body.
-    pub(crate) body_given: bool,
+    /// Whether the machine got the whole body.
+    pub(crate) body_passed: bool,
     /// Whether a callout was ever started for it.
     pub(crate) has_called: bool,
-    /// The inquiry for whose end it is held.
-    pub(crate) awaits: Option<InquiryId>,
+    /// The inquiry that it waits for.
+    pub(crate) awaited: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
     tell_status: bool,
     /// Whether there was a response.
@@ -39,24 +47,24 @@ pub(crate) struct Exchange<M> {
 }
 
 impl<M> Exchange<M> {
-    /// Returns a request that has just begun.
+    /// Returns a new request.
     pub(crate) fn new(filter_id: u32, machine: M) -> Self {
         Exchange {
             filter_id,
             machine,
             stage: Stage::Held,
             body_bytes: 0,
-            body_given: false,
+            body_passed: false,
             has_called: false,
-            awaits: None,
+            awaited: None,
             respond_with: Vec::new(),
             tell_status: false,
             responded: false,
         }
     }
 
-    /// Changes the request's header fields and lets it continue. If they cannot be changed it is refused: the upstream
-    /// would believe what a stranger wrote there.
+    /// Changes the request's header fields and lets it continue. If they cannot be changed, it is refused:
+    /// the upstream would trust header fields that an attacker sent.
     pub(crate) fn forward<H: Host>(&mut self, host: &mut H, forward: Forward) {
         match change_request(host, &forward) {
             Ok(()) => {
@@ -64,11 +72,11 @@ impl<M> Exchange<M> {
                 self.tell_status = forward.tell_status;
                 self.stage = Stage::Forwarded;
             }
-            Err(error) => self.refuse(host, UnjudgedError::HeaderKept(error)),
+            Err(error) => self.refuse(host, UndecidedError::HeaderKept(error)),
         }
     }
 
-    /// Answers the request.
+    /// Replies to the request.
     pub(crate) fn reply<H: Host>(&mut self, host: &mut H, reply: Reply) {
         self.stage = Stage::Replied;
         if let Err(HostError(status)) = host.reply(reply) {
@@ -77,22 +85,23 @@ impl<M> Exchange<M> {
         }
     }
 
-    /// Refuses the request because it could not be judged. One that was forwarded was judged before.
-    pub(crate) fn refuse_unjudged<H: Host>(&mut self, host: &mut H, error: UnjudgedError) {
+    /// Refuses the request if there is no decision yet.
+    pub(crate) fn refuse_undecided<H: Host>(&mut self, host: &mut H, error: UndecidedError) {
         if self.stage == Stage::Held {
             self.refuse(host, error);
         }
     }
 
-    /// Refuses the request because something went wrong here, unless it is answered already.
-    pub(crate) fn refuse<H: Host>(&mut self, host: &mut H, error: UnjudgedError) {
+    /// Refuses the request because of an error here, unless the gateway has replied already.
+    pub(crate) fn refuse<H: Host>(&mut self, host: &mut H, error: UndecidedError) {
         if self.stage != Stage::Replied {
             self.stage = Stage::Replied;
-            unjudged::refuse(host, error);
+            undecided::refuse(host, error);
         }
     }
 
-    /// Sets the header fields of the response. Those that the host refuses are left out: the request was judged.
+    /// Sets the header fields of the response. Those that the host rejects are left out: the request was
+    /// permitted.
     pub(crate) fn respond<H: Host>(&mut self, host: &mut H) {
         self.responded = true;
         for (name, value) in std::mem::take(&mut self.respond_with) {
@@ -104,22 +113,22 @@ impl<M> Exchange<M> {
         }
     }
 
-    /// Returns whether the request was forwarded and there was no response.
+    /// Returns whether the request was forwarded and has had no response.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.stage == Stage::Forwarded && !self.responded
     }
 
-    /// Returns the status of the response, once, if the machine asked for it.
-    pub(crate) fn status_to_tell<H: Host>(&mut self, host: &mut H) -> Option<u16> {
+    /// Returns the status of the response, once, if the machine requested it.
+    pub(crate) fn requested_status<H: Host>(&mut self, host: &mut H) -> Option<u16> {
         if std::mem::take(&mut self.tell_status) { host.response_status() } else { None }
     }
 
-    /// Lets a request continue that was judged outside of its own callbacks.
+    /// Resumes a request that was forwarded outside of its own callbacks.
     pub(crate) fn resume_if_forwarded<H: Host>(&self, host: &mut H) {
         if self.stage == Stage::Forwarded
             && let Err(HostError(status)) = host.resume_request()
         {
-            let detail = "the host did not let a judged request go on";
+            let detail = "the host did not resume a forwarded request";
             raise(host, &Alarm::error(AlarmCode::ResumeRefused, detail).with("status", status));
         }
     }

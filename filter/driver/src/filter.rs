@@ -1,38 +1,39 @@
-//! What a filter consists of: its configuration, and the machine of one request.
+//! The parts of a filter: its configuration, and the machine of one request.
 
 use tollgate_core::Machine;
 use tollgate_core::report::Metrics;
 
 /// An HTTP filter.
 pub trait Filter: 'static {
-    /// What the requests of one worker thread share.
+    /// The state that the requests of one worker thread share.
     type Worker: Metrics;
-    /// One request on its way through.
+    /// The machine of one request.
     type Request: Machine<Worker = Self::Worker>;
 
     /// Reads the configuration. Called once in each worker thread.
     ///
     /// # Errors
-    /// A text for the operator: it is logged, and the host refuses the configuration.
+    /// A text for the operator, which is logged. The host rejects the configuration.
     fn configure(setup: Setup<'_>) -> Result<Self::Worker, String>;
 
     /// Returns the machine of a new request.
     fn request(worker: &Self::Worker) -> Self::Request;
 
-    /// Returns whether a trailer field of the request is to be removed. Trailers come after the request was judged, so a
-    /// name has to be enough.
+    /// Returns whether to remove a trailer field of the request. Trailers arrive after the decision, so the
+    /// name alone decides.
     fn removes_trailer(name: &[u8]) -> bool {
         let _ = name;
         false
     }
 }
 
-/// What a filter is configured from.
+/// The input of [`Filter::configure`].
 pub struct Setup<'a> {
-    /// The configuration as the host has it: the text of a `StringValue`, or the protobuf bytes of a `Struct`.
+    /// The configuration as the host has it: the text of a `StringValue`, or the protobuf bytes of a
+    /// `Struct`.
     pub document: &'a [u8],
-    /// The environment.
+    /// The environment variables.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// Bytes that an outsider cannot guess, others in each worker.
+    /// Random bytes that an attacker cannot guess, different in each worker.
     pub seed: [u8; 16],
 }

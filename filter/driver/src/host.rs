@@ -1,4 +1,4 @@
-//! What a host does for the rules: one method for each effect, and no decision.
+//! The interface of a host: one method for each effect, and no decision.
 
 use std::fmt;
 use tollgate_core::alarm::Alarm;
@@ -7,7 +7,7 @@ use tollgate_core::machine::{Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 
-/// The status code with which a host refused a call.
+/// The status code with which a host rejected a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostError(pub u32);
 
@@ -16,34 +16,34 @@ pub struct HostError(pub u32);
 pub enum HeadersError {
     /// The host has none, or did not return it.
     Refused(HostError),
-    /// What it returned is not a header map.
+    /// The host's bytes are not a header map.
     Malformed,
 }
 
-/// A value of shared data at some time.
+/// A value in shared data with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedValue {
     /// The value, if there is one.
     pub value: Option<Vec<u8>>,
-    /// What [`Host::swap`] compares with.
+    /// The version that [`Host::swap`] compares with.
     pub version: Version,
 }
 
-/// A proxy, or what stands in for one.
+/// A proxy, or a replacement for one.
 ///
-/// Methods about a request mean the current one: that of the callback that is running, or the one that
-/// [`enter_request`](Host::enter_request) named. Values of header fields are bytes.
+/// Methods about a request refer to the current one: the request of the running callback, or the one of the
+/// last [`enter_request`](Host::enter_request). Values of header fields are bytes.
 pub trait Host {
-    /// The host's number for a callout in flight.
+    /// The host's ID of a callout in flight.
     type CalloutId: Copy + Ord + fmt::Debug;
 
-    /// Returns the time.
+    /// Returns the current time.
     ///
     /// # Errors
     /// [`HostError`] if the host has no clock.
     fn now(&mut self) -> Result<Micros, HostError>;
 
-    /// Returns bytes that an outsider cannot guess.
+    /// Returns random bytes that an attacker cannot guess.
     ///
     /// # Errors
     /// [`HostError`] if the host has no randomness.
@@ -52,53 +52,55 @@ pub trait Host {
     /// Returns the value of an environment variable, if it is set and is UTF-8.
     fn environment(&self, name: &str) -> Option<String>;
 
-    /// Writes a line to the log. If the host does not take it, there is nobody left to report it to.
+    /// Writes a line to the log. If the host rejects it, the failure cannot be reported.
     fn log(&mut self, level: Level, line: &str);
 
-    /// Defines a metric and returns the host's number for it.
+    /// Defines a metric and returns the host's ID for it.
     ///
     /// # Errors
-    /// [`HostError`] if the host refuses it.
+    /// [`HostError`] if the host rejects it.
     fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<u32, HostError>;
 
-    /// Adds one to a metric of the kind counter.
+    /// Adds one to a counter.
     fn increment_metric(&mut self, metric: u32);
 
     /// Adds a value to a histogram.
     fn record_metric(&mut self, metric: u32, value: u64);
 
-    /// Reads a value of shared data. What the host does not return reads as absent, and so does an empty value, which
-    /// keeps its version.
+    /// Reads a value from shared data. If the host returns none, the value is absent. An empty value is also
+    /// absent, but keeps its version.
     fn load(&mut self, key: &str) -> SharedValue;
 
-    /// Writes a value of shared data unless its version has changed. Returns whether it was written. With
-    /// [`Version::ABSENT`] it is written only if there is no value: of two workers at most one succeeds.
+    /// Writes a value to shared data unless its version has changed. Returns whether it was written. With
+    /// [`Version::ABSENT`] it is written only if there is no value: at most one of several workers succeeds.
     fn swap(&mut self, key: &str, value: &[u8], version: Version) -> bool;
 
-    /// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256. A host that fails in any way is one that cannot check.
+    /// Verifies an RSASSA-PKCS1-v1_5 signature with SHA-256. If the host fails, the result is that it cannot
+    /// verify.
     fn verify(&mut self, public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification;
 
-    /// Returns the value of an attribute of Envoy's, if there is one.
+    /// Returns the value of an attribute of Envoy, if there is one.
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>>;
 
-    /// Keeps bytes with the current request, to be read as the attribute [`KEPT`](tollgate_core::machine::KEPT) if the
-    /// host follows a redirect for it.
+    /// Stores bytes with the current request, readable as the attribute
+    /// [`KEPT`](tollgate_core::machine::KEPT) if the host follows a redirect for it.
     ///
     /// # Errors
-    /// [`HostError`] if they are not kept.
+    /// [`HostError`] if they are not stored.
     fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError>;
 
-    /// Starts a callout of the current request, which the host may cancel with it. Returns how it ended if it could not
-    /// be started.
+    /// Starts a callout of the current request, which the host may cancel when the request ends. Returns an
+    /// outcome if it could not be started.
     ///
     /// # Errors
-    /// The outcome of a callout that never began.
+    /// The outcome of a callout that was not started.
     fn start_callout(&mut self, callout: &Callout) -> Result<Self::CalloutId, Outcome<'static>>;
 
-    /// Starts a callout of a filter, which no request's end cancels. `request` is the current request, and stays it.
+    /// Starts a callout of a filter, which continues when a request ends. `request` is the current request,
+    /// and remains it.
     ///
     /// # Errors
-    /// The outcome of a callout that never began.
+    /// The outcome of a callout that was not started.
     fn start_inquiry(
         &mut self,
         filter: u32,
@@ -124,7 +126,8 @@ pub trait Host {
     /// See [`HeadersError`].
     fn request_trailers(&mut self) -> Result<HeaderMap, HeadersError>;
 
-    /// Reads the first `bytes` bytes of the held body; none if there are fewer: half a body must never pass for the whole.
+    /// Reads the first `bytes` bytes of the held body. Returns `None` if there are fewer: a partial body must
+    /// not be used.
     fn request_body(&mut self, bytes: usize) -> Option<Vec<u8>>;
 
     /// Returns the response's status code, if it can be read.
@@ -133,42 +136,42 @@ pub trait Host {
     /// Removes all header fields of that name from the request.
     ///
     /// # Errors
-    /// [`HostError`] if they stay.
+    /// [`HostError`] if they are not removed.
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError>;
 
-    /// Replaces all header fields of that name of the request by one.
+    /// Replaces all request header fields of that name by one.
     ///
     /// # Errors
-    /// [`HostError`] if they stay.
+    /// [`HostError`] if they are not replaced.
     fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
     /// Removes all trailer fields of that name from the request.
     ///
     /// # Errors
-    /// [`HostError`] if they stay.
+    /// [`HostError`] if they are not removed.
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError>;
 
-    /// Replaces all header fields of that name of the response by one.
+    /// Replaces all response header fields of that name by one.
     ///
     /// # Errors
-    /// [`HostError`] if they stay.
+    /// [`HostError`] if they are not replaced.
     fn set_response_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
-    /// Answers the request. A header field that would break the message apart is left out.
+    /// Replies to the request. A header field that would break the message framing is left out.
     ///
     /// # Errors
     /// [`HostError`] if the host does not send it.
     fn reply(&mut self, reply: Reply) -> Result<(), HostError>;
 
-    /// Lets a held request continue that was judged outside of its own callbacks.
+    /// Resumes a held request that was forwarded outside of its own callbacks.
     ///
     /// # Errors
-    /// [`HostError`] if it stays held.
+    /// [`HostError`] if it remains held.
     fn resume_request(&mut self) -> Result<(), HostError>;
 }
 
-/// Returns whether a value of a header field stays one value on the wire. Envoy's release build does not check what a
-/// filter sets.
+/// Returns whether a value of a header field stays one value on the wire. Envoy's release build does not
+/// check the values that a filter sets.
 pub fn is_field_value_safe(value: &[u8]) -> bool {
     !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
 }

@@ -4,22 +4,24 @@ use crate::host::{Host, raise};
 use tollgate_core::alarm::{Alarm, AlarmCode};
 use tollgate_core::report::{MetricDefinition, MetricId, Report};
 
-/// How many metrics a worker may define.
+/// The maximum number of metrics that a worker may define.
 pub const METRICS_MAX: usize = 4096;
 
-/// The host's numbers for a worker's metrics, in the worker's order. None where the host refused one.
+/// The host's IDs of a worker's metrics, in the worker's order; `None` where the host rejected the
+/// definition.
 #[derive(Debug, Default)]
 pub(crate) struct DefinedMetrics(Vec<Option<u32>>);
 
 impl DefinedMetrics {
-    /// Defines them all. A metric that the host refuses is left out, with an alarm: a count is not worth a gateway.
+    /// Defines all metrics. One that the host rejects is left out, with an alarm: the gateway works without
+    /// it.
     ///
     /// # Errors
     /// If there are more than [`METRICS_MAX`].
     pub(crate) fn define<H: Host>(host: &mut H, definitions: &[MetricDefinition]) -> Result<Self, String> {
         if definitions.len() > METRICS_MAX {
             return Err(format!(
-                "{} metrics would be defined, at most {METRICS_MAX} can be",
+                "{} metrics would be defined, the maximum is {METRICS_MAX}",
                 definitions.len()
             ));
         }
@@ -35,7 +37,7 @@ impl DefinedMetrics {
         Ok(DefinedMetrics(definitions.iter().map(define).collect()))
     }
 
-    /// Writes what there is to report, in order.
+    /// Writes the reports to the host, in order.
     pub(crate) fn report<H: Host>(&self, host: &mut H, reports: Vec<Report>) {
         for report in reports {
             match report {
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_counted_under_the_hosts_numbers() {
+    fn metrics_are_counted_under_the_hosts_ids() {
         let mut host = MemoryHost::default();
         let histogram = MetricDefinition { kind: MetricKind::Histogram, name: "sync_ms".to_owned() };
         let metrics = DefinedMetrics::define(&mut host, &[counter("a"), histogram]).unwrap();

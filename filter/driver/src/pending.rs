@@ -1,4 +1,4 @@
-//! Which request or filter owns which callout in flight.
+//! The owners of the callouts in flight: requests and filters.
 
 use tollgate_core::sorted::SortedMap;
 use tollgate_core::{CallId, InquiryId};
@@ -10,19 +10,19 @@ pub(crate) enum CalloutOwner {
     Request {
         /// The request's context.
         request_id: u32,
-        /// The machine's number for the callout.
+        /// The machine's ID of the callout.
         call: CallId,
     },
-    /// A filter, for all its requests in this worker thread.
+    /// A filter, on behalf of all its requests in this worker thread.
     Filter {
         /// The filter's context.
         filter_id: u32,
-        /// The worker's number for the inquiry.
+        /// The worker's ID of the inquiry.
         inquiry: InquiryId,
     },
 }
 
-/// The callouts in flight, by the host's numbers.
+/// The callouts in flight, by the host's IDs.
 #[derive(Debug)]
 pub(crate) struct PendingCallouts<C>(SortedMap<C, CalloutOwner>);
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callout_is_answered_once_and_only_while_its_request_lives() {
+    fn a_callout_ends_once_and_only_while_its_request_lives() {
         let mut pending = PendingCallouts::new();
         let owner = |request_id| CalloutOwner::Request { request_id, call: CallId(7) };
         pending.insert(("http", 1), owner(2));

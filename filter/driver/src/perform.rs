@@ -1,29 +1,30 @@
-//! Gives a machine one input and performs its actions until it waits or has judged the request.
+//! Passes one input to a machine and performs its actions until it waits or has decided on the request.
 
 use crate::exchange::{Exchange, Stage};
 use crate::host::Host;
 use crate::metrics::DefinedMetrics;
 use crate::pending::{CalloutOwner, PendingCallouts};
-use crate::unjudged::UnjudgedError;
+use crate::undecided::UndecidedError;
 use std::collections::VecDeque;
 use tollgate_core::http::{Callout, Outcome};
 use tollgate_core::time::Micros;
 use tollgate_core::{Action, CallId, Input, InquiryId, Machine};
 
-/// How many steps a machine may take for one input. Compare-and-swaps that are lost to other workers are repeated,
-/// so there is no small natural number; what continues beyond this one will not end, and the request is refused.
+/// The maximum number of steps of a machine for one input. Compare-and-swaps that other workers win are
+/// repeated, so there is no small natural number; a machine that takes more steps would never end, and its
+/// request is refused.
 pub const STEPS_MAX: usize = 1_000;
 
-/// A configured filter: what its requests share.
+/// A configured filter: the state that its requests share.
 pub(crate) struct ConfiguredFilter<W> {
     pub(crate) worker: W,
     pub(crate) metrics: DefinedMetrics,
 }
 
-/// Callouts of one request that ended before they began.
+/// Callouts of one request that ended before they started.
 type Unstarted = VecDeque<(CallId, Outcome<'static>)>;
 
-/// Gives the machine of a request one input. The request is the host's current one.
+/// Passes one input to the machine of a request. The request is the host's current one.
 pub(crate) fn perform<M: Machine, H: Host>(
     host: &mut H,
     filter: &mut ConfiguredFilter<M::Worker>,
@@ -32,10 +33,10 @@ pub(crate) fn perform<M: Machine, H: Host>(
     pending: &mut PendingCallouts<H::CalloutId>,
     input: Input<'_>,
 ) {
-    // The clock is read once for all the steps: nothing in between takes time.
+    // The clock is read once for all steps: none of them takes time.
     let now = match host.now() {
         Ok(now) => now,
-        Err(error) => return exchange.refuse_unjudged(host, UnjudgedError::Clock(error)),
+        Err(error) => return exchange.refuse_undecided(host, UndecidedError::Clock(error)),
     };
     let mut unstarted = Unstarted::new();
     let mut step = exchange.machine.handle(&mut filter.worker, now, input);
@@ -72,7 +73,7 @@ pub(crate) fn perform<M: Machine, H: Host>(
                 exchange.machine.handle(&mut filter.worker, now, Input::Inquired)
             }
             Action::Await(inquiry) if pending.is_in_flight(exchange.filter_id, inquiry) => {
-                exchange.awaits = Some(inquiry);
+                exchange.awaited = Some(inquiry);
                 Action::Wait.into()
             }
             Action::Await(_) => handle(Input::Settled),
@@ -80,11 +81,11 @@ pub(crate) fn perform<M: Machine, H: Host>(
                 return exchange.forward(host, forward);
             }
             Action::Reply(reply) if exchange.stage == Stage::Held => return exchange.reply(host, reply),
-            // It was judged before.
+            // There was a decision already.
             Action::Forward(_) | Action::Reply(_) => return,
         };
     }
-    exchange.refuse_unjudged(host, UnjudgedError::StepsExceeded);
+    exchange.refuse_undecided(host, UndecidedError::StepsExceeded);
 }
 
 fn start_all<H: Host>(
@@ -102,7 +103,7 @@ fn start_all<H: Host>(
     }
 }
 
-/// Gives a filter the outcome of its inquiry.
+/// Passes the outcome of an inquiry to its filter.
 pub(crate) fn settle<M: Machine, H: Host>(
     host: &mut H,
     filter: &mut ConfiguredFilter<M::Worker>,

@@ -1,4 +1,5 @@
-//! What may go wrong between the rules and a host, and would let a request pass unjudged if it were ignored.
+//! Failures between the rules and a host that would let a request pass without a decision if they were
+//! ignored.
 
 use crate::host::{HeadersError, Host, HostError, raise};
 use std::fmt;
@@ -8,62 +9,62 @@ use tollgate_core::problem::Problem;
 
 /// Why a request is refused without a decision of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UnjudgedError {
+pub(crate) enum UndecidedError {
     /// The host did not return the time.
     Clock(HostError),
     /// Header fields could not be read.
     Headers(HeadersError),
-    /// The body could not be read whole.
+    /// The body could not be read completely.
     Body,
     /// A header field could not be removed or set.
     HeaderKept(HostError),
-    /// The rules did not come to an end.
+    /// The rules took more than [`STEPS_MAX`](crate::STEPS_MAX) steps.
     StepsExceeded,
-    /// The request belongs to no configured filter.
+    /// The filter of the request is not configured.
     Unconfigured,
     /// The rules or the host panicked.
     Panicked,
 }
 
-impl fmt::Display for UnjudgedError {
+impl fmt::Display for UndecidedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UnjudgedError::Clock(error) => write!(f, "no time, status {}", error.0),
-            UnjudgedError::Headers(HeadersError::Refused(error)) => {
+            UndecidedError::Clock(error) => write!(f, "no time, status {}", error.0),
+            UndecidedError::Headers(HeadersError::Refused(error)) => {
                 write!(f, "no header fields, status {}", error.0)
             }
-            UnjudgedError::Headers(HeadersError::Malformed) => f.write_str("malformed header map"),
-            UnjudgedError::Body => f.write_str("body not readable as a whole"),
-            UnjudgedError::HeaderKept(error) => {
+            UndecidedError::Headers(HeadersError::Malformed) => f.write_str("malformed header map"),
+            UndecidedError::Body => f.write_str("body not readable as a whole"),
+            UndecidedError::HeaderKept(error) => {
                 write!(f, "a header field was not changed, status {}", error.0)
             }
-            UnjudgedError::StepsExceeded => f.write_str("too many steps for one input"),
-            UnjudgedError::Unconfigured => f.write_str("no configured filter"),
-            UnjudgedError::Panicked => f.write_str("a panic"),
+            UndecidedError::StepsExceeded => f.write_str("too many steps for one input"),
+            UndecidedError::Unconfigured => f.write_str("no configured filter"),
+            UndecidedError::Panicked => f.write_str("a panic"),
         }
     }
 }
 
-/// Logs the error and answers the current request with 500: it must not pass unjudged.
-pub(crate) fn refuse<H: Host>(host: &mut H, error: UnjudgedError) {
+/// Logs the error and replies to the current request with 500: it must not pass without a decision.
+pub(crate) fn refuse<H: Host>(host: &mut H, error: UndecidedError) {
     raise_internal_error(host, error);
     let problem =
-        Problem::new(500, AlarmCode::InternalError.as_str(), "the gateway could not judge this request");
-    // If even this fails the request stays held, which is safe too.
+        Problem::new(500, AlarmCode::InternalError.as_str(), "the gateway could not decide on this request");
+    // If even this fails, the request remains held, which is safe too.
     let _ = host.reply(Reply::from(problem));
 }
 
-/// Logs that a callback panicked, on a host where that ends neither thread nor VM.
+/// Logs that a callback panicked, on a host where a panic ends neither the thread nor the VM.
 pub fn raise_panic<H: Host>(host: &mut H) {
-    raise_internal_error(host, UnjudgedError::Panicked);
+    raise_internal_error(host, UndecidedError::Panicked);
 }
 
-/// Logs that the callback of a request that was not judged panicked, and answers it with 500.
+/// Logs that a callback panicked before the decision on its request, and replies to the request with 500.
 pub fn refuse_after_panic<H: Host>(host: &mut H) {
-    refuse(host, UnjudgedError::Panicked);
+    refuse(host, UndecidedError::Panicked);
 }
 
-fn raise_internal_error<H: Host>(host: &mut H, error: UnjudgedError) {
+fn raise_internal_error<H: Host>(host: &mut H, error: UndecidedError) {
     let cause = error.to_string();
     raise(host, &Alarm::error(AlarmCode::InternalError, cause.as_str()).with("cause", cause));
 }

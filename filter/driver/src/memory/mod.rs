@@ -1,136 +1,51 @@
 //! A host in memory: for the `tollgate` command, and for tests of the rules without a proxy.
 //!
-//! It keeps what it was asked to do, by request, and starts callouts without sending them: whoever owns it takes them
+//! It records its effects by request, and starts callouts without sending them: its owner takes them
 //! ([`MemoryHost::take_callouts`]) and decides how each ends.
 
+mod records;
+mod shared_data;
+
+pub use records::{MemoryRequest, StartedCallout};
+pub use shared_data::{Interruption, SharedData};
+
 use crate::host::{HeadersError, Host, HostError, SharedValue};
-use std::cell::RefCell;
+use records::MemoryMetric;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
 use tollgate_core::machine::{KEPT, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 
-/// How signatures are checked: public key, signature, signed text.
+/// A function that verifies signatures: public key, signature, signed text.
 pub type Verifier = fn(&[u8], &[u8], &[u8]) -> Verification;
-
-/// The shared data of one process: clones are the same data.
-#[derive(Clone, Debug, Default)]
-pub struct SharedData(Rc<RefCell<SharedValues>>);
-
-/// Values and their versions, by key.
-type SharedValues = BTreeMap<String, (Vec<u8>, u32)>;
-
-impl SharedData {
-    /// Returns all keys, in order.
-    pub fn keys(&self) -> Vec<String> {
-        self.0.borrow().keys().cloned().collect()
-    }
-
-    /// Reads a value.
-    pub fn load(&self, key: &str) -> SharedValue {
-        match self.0.borrow().get(key) {
-            Some((value, version)) => {
-                let value = Some(value.clone()).filter(|value| !value.is_empty());
-                SharedValue { value, version: Version(*version) }
-            }
-            None => SharedValue { value: None, version: Version::ABSENT },
-        }
-    }
-
-    /// Writes a value unless its version has changed. Returns whether it was written.
-    pub fn swap(&self, key: &str, value: &[u8], version: Version) -> bool {
-        let mut values = self.0.borrow_mut();
-        let present = values.get(key).map_or(Version::ABSENT, |(_, version)| Version(*version));
-        if present != version {
-            return false;
-        }
-        values.insert(key.to_owned(), (value.to_vec(), present.0.saturating_add(1)));
-        true
-    }
-}
-
-/// What happens in between, once.
-#[derive(Default)]
-pub struct Interruption(pub Option<Box<dyn FnOnce()>>);
-
-impl std::fmt::Debug for Interruption {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Interruption").field(&self.0.is_some()).finish()
-    }
-}
-
-/// A callout that was started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartedCallout {
-    /// The host's number for it.
-    pub id: u32,
-    /// The request that made it; none for an inquiry of a filter's.
-    pub request_id: Option<u32>,
-    /// What was asked.
-    pub callout: Callout,
-}
-
-/// What became of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MemoryRequest {
-    /// Its header fields.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Vec<u8>,
-    /// Its trailer fields.
-    pub trailers: HeaderMap,
-    /// The names of the request header fields that were removed.
-    pub removed: Vec<Vec<u8>>,
-    /// The request header fields that were set.
-    pub set: Vec<(String, Vec<u8>)>,
-    /// The response header fields that were set.
-    pub response: Vec<(String, Vec<u8>)>,
-    /// The status of the upstream's response.
-    pub response_status: Option<u16>,
-    /// The gateway's own answer.
-    pub reply: Option<Reply>,
-    /// Whether it was let go outside of its own callbacks.
-    pub resumed: bool,
-}
-
-/// A metric that was defined.
-#[derive(Debug, Default)]
-struct MemoryMetric {
-    name: String,
-    /// How often a counter was incremented.
-    count: u64,
-    /// What was added to a histogram.
-    samples: Vec<u64>,
-}
 
 /// A host in memory.
 #[derive(Debug, Default)]
 pub struct MemoryHost {
-    /// The time.
+    /// The current time.
     pub now: Micros,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// Attributes, by their path joined by dots.
     pub properties: BTreeMap<String, Vec<u8>>,
-    /// How signatures are checked; without one the host cannot check any.
+    /// How signatures are verified; without it the host cannot verify any.
     pub verifier: Option<Verifier>,
-    /// How many signatures were checked.
+    /// How many signatures were verified.
     pub verifications: u32,
-    /// Its randomness.
+    /// Its random bytes.
     pub seed: [u8; 16],
     /// The clusters that it does not have.
     pub unknown_clusters: BTreeSet<String>,
     /// The shared data of its process.
     pub shared: SharedData,
-    /// How many of the next swaps are lost, as if another worker had been faster.
+    /// How many of the next swaps fail, as if another worker had been faster.
     pub swaps_to_lose: u32,
     /// What another worker does just before the next swap of a new value.
     pub before_first_swap: Interruption,
     /// The requests, by context.
     pub requests: BTreeMap<u32, MemoryRequest>,
-    /// The current request.
+    /// The context of the current request.
     pub current: u32,
     callouts: Vec<StartedCallout>,
     callouts_started: u32,
