@@ -105,7 +105,7 @@ mod tests {
             let want = if taken { Ok(1) } else { Err(JwksError::NoUsableKey) };
             assert_eq!(ids(&json!({"keys": [key]})).map(|ids| ids.len()), want, "{why}");
             let beside = ids(&json!({"keys": [7, key, other_key().jwk()]})).unwrap();
-            assert!(beside.contains(&Some("ins_other".to_owned())), "{why}: its neighbour counts");
+            assert!(beside.contains(&Some("ins_second".to_owned())), "{why}: its neighbour counts");
         }
     }
 
