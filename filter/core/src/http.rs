@@ -156,6 +156,77 @@ pub enum Outcome<'a> {
     ClusterUnknown,
 }
 
+/// The HTTP response to a [`Callout`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HttpResponse<'a> {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The header fields.
+    pub(crate) headers: &'a HeaderMap,
+    /// The whole body.
+    pub(crate) body: &'a [u8],
+}
+
+/// An error of a [`Callout`] that has no response to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CalloutError {
+    /// See [`Outcome::TimedOut`].
+    #[error("no response before the timeout")]
+    TimedOut,
+    /// See [`Outcome::Reset`].
+    #[error("the connection was refused or reset")]
+    Reset,
+    /// See [`Outcome::TooLarge`].
+    #[error("the response is too large")]
+    TooLarge,
+    /// See [`Outcome::ClusterUnknown`].
+    #[error("Envoy has no such cluster, or refused the request: check `cluster`")]
+    ClusterUnknown,
+    /// See [`Outcome::Failed`].
+    #[error("the response has gRPC status {0}")]
+    GrpcStatus(u32),
+    /// An HTTP response to a gRPC call, or the reverse.
+    #[error("the response is of another protocol")]
+    WrongProtocol,
+}
+
+impl<'a> Outcome<'a> {
+    /// Returns the HTTP response, which may have any status.
+    ///
+    /// # Errors
+    /// [`CalloutError`] if there is none.
+    pub(crate) fn http_response(&self) -> Result<HttpResponse<'a>, CalloutError> {
+        match *self {
+            Outcome::Answered { status, headers, body } => Ok(HttpResponse { status, headers, body }),
+            Outcome::Message(_) => Err(CalloutError::WrongProtocol),
+            _ => Err(self.error()),
+        }
+    }
+
+    /// Returns the message of a gRPC response with status OK.
+    ///
+    /// # Errors
+    /// [`CalloutError`] if there is none.
+    pub(crate) fn grpc_message(&self) -> Result<&'a [u8], CalloutError> {
+        match *self {
+            Outcome::Message(message) => Ok(message),
+            _ => Err(self.error()),
+        }
+    }
+
+    /// Returns the error of an outcome without a usable response.
+    fn error(&self) -> CalloutError {
+        match *self {
+            Outcome::TimedOut => CalloutError::TimedOut,
+            Outcome::Reset => CalloutError::Reset,
+            Outcome::TooLarge => CalloutError::TooLarge,
+            Outcome::ClusterUnknown => CalloutError::ClusterUnknown,
+            Outcome::Failed { grpc_status } => CalloutError::GrpcStatus(grpc_status),
+            Outcome::Answered { .. } | Outcome::Message(_) => CalloutError::WrongProtocol,
+        }
+    }
+}
+
 /// An answer that the gateway gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -206,6 +277,31 @@ mod tests {
     fn a_place_outside_of_the_buffer_reads_as_empty() {
         let map = HeaderMap::from_parts(b"a".to_vec(), vec![Field { name: 0..1, value: 5..9 }]);
         assert_eq!(map.get("a"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn an_outcome_is_a_response_of_its_protocol_or_an_error() {
+        let headers = HeaderMap::default();
+        let http = Outcome::Answered { status: 404, headers: &headers, body: b"x" };
+        assert_eq!(
+            http.http_response().map(|response| (response.status, response.body)),
+            Ok((404, &b"x"[..]))
+        );
+        assert_eq!(Outcome::Message(b"x").grpc_message(), Ok(&b"x"[..]));
+        let errors = [
+            (Outcome::TimedOut, CalloutError::TimedOut),
+            (Outcome::Reset, CalloutError::Reset),
+            (Outcome::TooLarge, CalloutError::TooLarge),
+            (Outcome::ClusterUnknown, CalloutError::ClusterUnknown),
+            (Outcome::Failed { grpc_status: 14 }, CalloutError::GrpcStatus(14)),
+        ];
+        for (outcome, want) in errors {
+            assert_eq!(outcome.http_response().map(|response| response.status), Err(want));
+            assert_eq!(outcome.grpc_message(), Err(want));
+        }
+        assert_eq!(http.grpc_message(), Err(CalloutError::WrongProtocol));
+        let message = Outcome::Message(b"x").http_response().map(|response| response.status);
+        assert_eq!(message, Err(CalloutError::WrongProtocol));
     }
 
     #[test]

@@ -25,13 +25,13 @@ async fn refuses_because(at: SocketAddr, cause: &str) {
 #[tokio::test]
 async fn a_service_that_takes_connections_and_says_nothing_is_given_up_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    refuses_because(silent.local_addr().expect("its address"), "no answer within").await;
+    refuses_because(silent.local_addr().expect("its address"), "no response before the timeout").await;
 }
 
 #[tokio::test]
 async fn where_nothing_listens_there_is_no_connection() {
     let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address");
-    refuses_because(gone, "no connection to it").await;
+    refuses_because(gone, "the connection was refused or reset").await;
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 //! A set is fetched for all requests of a worker thread at once. Those that need it wait for it, others never do: a
 //! set that is merely old is refreshed beside them, and while that fails the old keys stay in force.
 
-use crate::auth::keys::jwks;
+use crate::auth::keys::jwks::{self, JwksError};
 use crate::auth::keys::{KeySet, PublicKey};
-use crate::http::{Callout, Outcome, Request};
+use crate::http::{Callout, CalloutError, Outcome, Request};
 use crate::machine::InquiryId;
 use crate::time::Micros;
 use crate::upstream::Upstream;
@@ -73,8 +73,22 @@ pub(super) enum KeyFetch {
     Kept,
     /// A key is no longer in force, nor is what it signed.
     Dropped,
-    /// The old keys stay in force; this is why.
-    Failed(String),
+    /// The fetch failed, and the old keys stay in force.
+    Failed(KeyFetchError),
+}
+
+/// An error of a fetch of the key set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum KeyFetchError {
+    /// There is no response.
+    #[error("{0}")]
+    Callout(#[from] CalloutError),
+    /// The response has another status than 200.
+    #[error("the response has status {0}")]
+    Status(u16),
+    /// The body is not a usable key set.
+    #[error("{0}")]
+    Jwks(#[from] JwksError),
 }
 
 impl Keyring {
@@ -202,15 +216,12 @@ impl Source {
     }
 }
 
-fn key_set(outcome: &Outcome<'_>) -> Result<KeySet, String> {
-    match *outcome {
-        Outcome::Answered { status: 200, body, .. } => jwks::parse(body).map_err(|error| error.to_string()),
-        Outcome::Answered { status, .. } => Err(format!("the answer has status {status}")),
-        Outcome::TimedOut => Err("no answer in time".to_owned()),
-        Outcome::Reset => Err("the connection was refused or broke".to_owned()),
-        Outcome::ClusterUnknown => Err("Envoy has no such cluster: check `cluster`".to_owned()),
-        Outcome::TooLarge => Err("the answer is too large to be a key set".to_owned()),
-        Outcome::Message(_) | Outcome::Failed { .. } => Err("the answer is not HTTP".to_owned()),
+/// Reads the key set in the response to the callout.
+fn key_set(outcome: &Outcome<'_>) -> Result<KeySet, KeyFetchError> {
+    let response = outcome.http_response()?;
+    match response.status {
+        200 => Ok(jwks::parse(response.body)?),
+        status => Err(KeyFetchError::Status(status)),
     }
 }
 

@@ -86,7 +86,7 @@ impl<V> AuthState<V> {
                 self.tokens.clear();
                 KeyFetchResult::Fetched
             }
-            KeyFetch::Failed(cause) => KeyFetchResult::Failed(self.fetch_failed(cause)),
+            KeyFetch::Failed(error) => KeyFetchResult::Failed(self.fetch_failed(error.to_string())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Requests to Clerk's Backend API and the parsing of their responses. Retries are left to the caller.
 
 use super::metadata::Record;
-use crate::http::{Callout, HeaderMap, Outcome, Request};
+use crate::http::{Callout, CalloutError, HeaderMap, Outcome, Request};
 use crate::ids::Subject;
 use crate::json;
 use crate::upstream::{USER_AGENT, Upstream};
@@ -88,9 +88,9 @@ pub enum ClerkApiError {
         /// The status.
         status: u16,
     },
-    /// No response before the timeout.
+    /// There is no response.
     #[error("Clerk did not respond: {0}")]
-    NoResponse(&'static str),
+    NoResponse(#[from] CalloutError),
     /// Another status: Clerk rejected the request.
     #[error("Clerk refused the request with {status} {code}")]
     Refused {
@@ -102,9 +102,6 @@ pub enum ClerkApiError {
     /// A 200 response that is not the requested user or organization.
     #[error("Clerk's response is not the requested user or organization: check authority and base_path")]
     Unreadable,
-    /// The configuration names a cluster that Envoy does not have.
-    #[error("Envoy has no such cluster, or refused the request: check `cluster`")]
-    ClusterUnknown,
 }
 
 /// Reads the subject's record from the response to a read or a write.
@@ -123,13 +120,10 @@ pub fn record(outcome: &Outcome<'_>, subject: &Subject, plan_key: &str) -> Resul
 
 /// Returns the body of a successful response.
 pub(super) fn success<'a>(outcome: &Outcome<'a>) -> Result<&'a [u8], ClerkApiError> {
-    match *outcome {
-        Outcome::Answered { status: 200, body, .. } => Ok(body),
-        Outcome::Answered { status, headers, body } => Err(refusal(status, headers, body)),
-        Outcome::TimedOut => Err(ClerkApiError::NoResponse("the request timed out")),
-        Outcome::Reset => Err(ClerkApiError::NoResponse("the connection was refused or broke")),
-        Outcome::ClusterUnknown => Err(ClerkApiError::ClusterUnknown),
-        Outcome::TooLarge | Outcome::Message(_) | Outcome::Failed { .. } => Err(ClerkApiError::Unreadable),
+    let response = outcome.http_response()?;
+    match response.status {
+        200 => Ok(response.body),
+        status => Err(refusal(status, response.headers, response.body)),
     }
 }
 
@@ -267,13 +261,14 @@ mod tests {
     #[test]
     fn a_call_without_a_response_is_an_error_of_its_kind() {
         let cases = [
-            (Outcome::TimedOut, ClerkApiError::NoResponse("the request timed out")),
-            (Outcome::Reset, ClerkApiError::NoResponse("the connection was refused or broke")),
-            (Outcome::ClusterUnknown, ClerkApiError::ClusterUnknown),
-            (Outcome::TooLarge, ClerkApiError::Unreadable),
+            (Outcome::TimedOut, CalloutError::TimedOut),
+            (Outcome::Reset, CalloutError::Reset),
+            (Outcome::ClusterUnknown, CalloutError::ClusterUnknown),
+            (Outcome::TooLarge, CalloutError::TooLarge),
         ];
         for (outcome, want) in cases {
-            assert_eq!(record(&outcome, &subject("user_1"), "plan"), Err(want), "{outcome:?}");
+            let want = Err(ClerkApiError::NoResponse(want));
+            assert_eq!(record(&outcome, &subject("user_1"), "plan"), want, "{outcome:?}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::object::Unreadable;
 use super::wire::{self, Object};
-use crate::http::{HeaderMap, Outcome};
+use crate::http::{CalloutError, HeaderMap, Outcome};
 use std::fmt;
 
 /// The maximum length of a text in an error, in characters.
@@ -31,18 +31,9 @@ pub enum StripeResponse<T> {
 /// An error that a retry may fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransientError {
-    /// No response before the timeout.
-    #[error("no response before the timeout")]
-    TimedOut,
-    /// The connection was refused or reset.
-    #[error("the connection was refused or reset")]
-    Reset,
-    /// The response exceeds the maximum length.
-    #[error("the response is too large")]
-    TooLarge,
-    /// Envoy has no such cluster.
-    #[error("Envoy has no such cluster")]
-    ClusterUnknown,
+    /// There is no response.
+    #[error("{0}")]
+    Callout(#[from] CalloutError),
     /// A response that is not from Stripe's API, with its status.
     #[error("a response that is not from Stripe, with status {0}")]
     Foreign(u16),
@@ -99,19 +90,16 @@ impl std::error::Error for StripeApiError {}
 impl<T> StripeResponse<T> {
     /// Classifies an outcome; `parse` reads the body of a success.
     pub fn of(outcome: &Outcome<'_>, parse: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Self {
-        match *outcome {
-            Outcome::Answered { status: 200..=299, body, .. } => match parse(body) {
-                Ok(object) => StripeResponse::Done(object),
-                Err(unreadable) => StripeResponse::Transient(unreadable.into()),
-            },
-            Outcome::Answered { status, headers, body } => Self::of_error(status, headers, body),
-            Outcome::TimedOut => StripeResponse::Transient(TransientError::TimedOut),
-            Outcome::Reset => StripeResponse::Transient(TransientError::Reset),
-            Outcome::TooLarge => StripeResponse::Transient(TransientError::TooLarge),
-            Outcome::ClusterUnknown => StripeResponse::Transient(TransientError::ClusterUnknown),
-            Outcome::Message(_) | Outcome::Failed { .. } => {
-                StripeResponse::Transient(TransientError::Foreign(0))
-            }
+        let response = match outcome.http_response() {
+            Ok(response) => response,
+            Err(error) => return StripeResponse::Transient(error.into()),
+        };
+        if !(200..=299).contains(&response.status) {
+            return Self::of_error(response.status, response.headers, response.body);
+        }
+        match parse(response.body) {
+            Ok(object) => StripeResponse::Done(object),
+            Err(unreadable) => StripeResponse::Transient(unreadable.into()),
         }
     }
 

@@ -138,8 +138,7 @@ impl SyncError {
             ClerkApiError::RateLimited { .. }
             | ClerkApiError::Down { .. }
             | ClerkApiError::NoResponse(_)
-            | ClerkApiError::Unreadable
-            | ClerkApiError::ClusterUnknown => SyncError::Transient { service, why },
+            | ClerkApiError::Unreadable => SyncError::Transient { service, why },
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::CAPACITY;
 use super::descriptor::Counter;
-use crate::http::Outcome;
+use crate::http::{CalloutError, Outcome};
 use crate::plan_table::Window;
 use crate::protobuf::{Payload, Reader, WireError};
 use crate::quota::window_state::WindowState;
@@ -14,21 +14,9 @@ use crate::time::Micros;
 /// Why nothing is known of the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// It has not answered.
-    #[error("no answer within `timeout_ms`")]
-    TimedOut,
-    /// It cannot be reached, or the connection broke.
-    #[error("no connection to it, or it broke")]
-    Unreachable,
-    /// It has answered that it cannot tell, as it does without its Redis.
-    #[error("it refuses with gRPC status {grpc_status}; its own log says why")]
-    Failed {
-        /// The gRPC status code.
-        grpc_status: u32,
-    },
-    /// Something else than a gRPC message of a sensible size.
-    #[error("what answers is not a rate limit service")]
-    NotTheService,
+    /// There is no response with counters. A service that cannot reach its Redis responds with a gRPC status.
+    #[error("{0}")]
+    Callout(#[from] CalloutError),
     /// It is not protobuf.
     #[error("its answer cannot be read: {0}")]
     Wire(#[from] WireError),
@@ -66,14 +54,7 @@ pub fn read(
     asked: &[(Window, Counter)],
     now: Micros,
 ) -> Result<Vec<WindowState>, AnswerError> {
-    let message = match *outcome {
-        Outcome::Message(message) => message,
-        Outcome::TimedOut => return Err(AnswerError::TimedOut),
-        Outcome::Reset | Outcome::ClusterUnknown => return Err(AnswerError::Unreachable),
-        Outcome::Failed { grpc_status } => return Err(AnswerError::Failed { grpc_status }),
-        Outcome::Answered { .. } | Outcome::TooLarge => return Err(AnswerError::NotTheService),
-    };
-    let statuses = statuses(message, asked.len())?;
+    let statuses = statuses(outcome.grpc_message()?, asked.len())?;
     asked
         .iter()
         .zip(statuses)
@@ -208,16 +189,16 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_told_apart_by_what_it_is() {
+    fn a_call_without_a_response_is_an_error_of_its_kind() {
         let cases = [
-            (Outcome::TimedOut, AnswerError::TimedOut),
-            (Outcome::Reset, AnswerError::Unreachable),
-            (Outcome::ClusterUnknown, AnswerError::Unreachable),
-            (Outcome::Failed { grpc_status: 2 }, AnswerError::Failed { grpc_status: 2 }),
-            (Outcome::TooLarge, AnswerError::NotTheService),
+            (Outcome::TimedOut, CalloutError::TimedOut),
+            (Outcome::Reset, CalloutError::Reset),
+            (Outcome::ClusterUnknown, CalloutError::ClusterUnknown),
+            (Outcome::Failed { grpc_status: 2 }, CalloutError::GrpcStatus(2)),
+            (Outcome::TooLarge, CalloutError::TooLarge),
         ];
         for (outcome, want) in cases {
-            assert_eq!(read(&outcome, &asked(&[Period::Day]), NOW), Err(want));
+            assert_eq!(read(&outcome, &asked(&[Period::Day]), NOW), Err(want.into()));
         }
     }
 

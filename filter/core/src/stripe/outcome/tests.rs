@@ -130,17 +130,17 @@ fn answers_are_sorted_by_what_follows_from_them() {
 }
 
 #[test]
-fn without_an_answer_it_may_work_later() {
+fn a_call_without_a_response_is_transient() {
     let cases = [
-        (Outcome::TimedOut, TransientError::TimedOut),
-        (Outcome::Reset, TransientError::Reset),
-        (Outcome::TooLarge, TransientError::TooLarge),
-        (Outcome::ClusterUnknown, TransientError::ClusterUnknown),
-        (Outcome::Message(b""), TransientError::Foreign(0)),
-        (Outcome::Failed { grpc_status: 14 }, TransientError::Foreign(0)),
+        (Outcome::TimedOut, CalloutError::TimedOut),
+        (Outcome::Reset, CalloutError::Reset),
+        (Outcome::TooLarge, CalloutError::TooLarge),
+        (Outcome::ClusterUnknown, CalloutError::ClusterUnknown),
+        (Outcome::Message(b""), CalloutError::WrongProtocol),
+        (Outcome::Failed { grpc_status: 14 }, CalloutError::GrpcStatus(14)),
     ];
     for (outcome, want) in cases {
-        assert_eq!(StripeResponse::<()>::of(&outcome, |_| Ok(())), StripeResponse::Transient(want));
+        assert_eq!(StripeResponse::<()>::of(&outcome, |_| Ok(())), StripeResponse::Transient(want.into()));
     }
 }
 

@@ -11,7 +11,7 @@ use self::observation::{CounterState, CounterStates};
 use super::{Counted, CounterOwner};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::OnError;
-use crate::http::{Callout, Outcome, Request};
+use crate::http::{Callout, CalloutError, Outcome, Request};
 use crate::log_limit::LogLimit;
 use crate::machine::InquiryId;
 use crate::plan_table::Window;
@@ -147,8 +147,11 @@ impl RatelimitStore {
             AnswerError::Unconfigured { .. } => {
                 "let the service read Tollgate's envoy/ratelimit/config/tollgate.yaml, in the same domain"
             }
+            AnswerError::Callout(CalloutError::GrpcStatus(_)) => {
+                "read the log of the rate limit service, and check that its Redis runs"
+            }
             _ => {
-                "see that the rate limit service and its Redis run, and that the cluster of `store` leads to it"
+                "check that the rate limit service and its Redis run, and that the cluster of `store` leads to it"
             }
         };
         let cause = error.to_string();
