@@ -1,6 +1,8 @@
-//! Alarms: what an operator should see to. One line of JSON in the log each, with the same members wherever it comes from.
+//! Alarms: what an operator should see to. One line of JSON in the log each, with the same members wherever
+//! it comes from.
 //!
-//! The codes are here and nowhere else; `docs/alarms.md` has the meaning and the cure of each, and a test compares.
+//! The codes are here and nowhere else; `docs/alarms.md` has the meaning and the cure of each, and a test
+//! compares.
 
 use crate::report::{Level, Report};
 use serde::ser::{Serialize, SerializeMap, Serializer};

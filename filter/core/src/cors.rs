@@ -1,5 +1,5 @@
-//! Cross-origin requests (<https://fetch.spec.whatwg.org/#http-cors-protocol>): which is a preflight, and who may read
-//! the gateway's own answers.
+//! Cross-origin requests (<https://fetch.spec.whatwg.org/#http-cors-protocol>): which is a preflight, and who
+//! may read the gateway's own answers.
 
 use crate::http::HeaderMap;
 

@@ -31,7 +31,8 @@ impl HeldRequests {
         HeldRequests { held: Rc::default(), most: Held { requests, bytes } }
     }
 
-    /// Counts one more request, with so many bytes. Returns `None` if the worker thread holds too much already.
+    /// Counts one more request, with so many bytes. Returns `None` if the worker thread holds too much
+    /// already.
     pub(crate) fn hold(&self, bytes: usize) -> Option<Hold> {
         let held = self.held.get();
         let more = Held { requests: held.requests.saturating_add(1), ..held };
@@ -45,8 +46,8 @@ impl HeldRequests {
 }
 
 impl Hold {
-    /// Counts the request with so many bytes from now on. Returns false if the worker thread then holds too much; it
-    /// must be refused.
+    /// Counts the request with so many bytes from now on. Returns false if the worker thread then holds too
+    /// much; it must be refused.
     #[must_use]
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         let mut held = self.of.held.get();

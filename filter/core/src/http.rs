@@ -1,12 +1,14 @@
-//! What passes between the rules and the wire: header fields as bytes, callouts and their outcomes, local replies.
+//! What passes between the rules and the wire: header fields as bytes, callouts and their outcomes, local
+//! replies.
 
 use std::ops::Range;
 use std::time::Duration;
 
 /// The header fields of one message, in the order of the wire.
 ///
-/// Names are in lower case, as Envoy hands them over, pseudo header fields (`:path`) among them. Values are bytes: a
-/// client may send any. All fields live in one buffer, so that reading a message's header costs one allocation or two.
+/// Names are in lower case, as Envoy hands them over, pseudo header fields (`:path`) among them. Values are
+/// bytes: a client may send any. All fields live in one buffer, so that reading a message's header costs one
+/// allocation or two.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderMap {
     buffer: Vec<u8>,
@@ -23,8 +25,8 @@ pub struct Field {
 }
 
 impl HeaderMap {
-    /// The header whose fields stand in `buffer` at the places that `fields` names. A place outside of the buffer
-    /// reads as empty.
+    /// The header whose fields stand in `buffer` at the places that `fields` names. A place outside of the
+    /// buffer reads as empty.
     pub fn from_parts(buffer: Vec<u8>, fields: Vec<Field>) -> Self {
         HeaderMap { buffer, fields }
     }

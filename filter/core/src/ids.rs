@@ -24,8 +24,8 @@ pub enum IdError {
     Event,
 }
 
-/// Whole ids that would change the path they stand in though no character of them does: the dots are steps in a path,
-/// and `search` is an endpoint beside the objects (<https://docs.stripe.com/search>).
+/// Whole ids that would change the path they stand in though no character of them does: the dots are steps in
+/// a path, and `search` is an endpoint beside the objects (<https://docs.stripe.com/search>).
 const PATH_WORDS: [&str; 3] = [".", "..", "search"];
 
 /// What ids of a kind look like.

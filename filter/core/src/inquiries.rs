@@ -2,8 +2,8 @@
 
 use crate::machine::InquiryId;
 
-/// Inquiries under way, each with what it is for: one for the keys, and as many as the process may ask within their
-/// time. A list, since a map's code weighs more in a module than looking through a few.
+/// Inquiries under way, each with what it is for: one for the keys, and as many as the process may ask within
+/// their time. A list, since a map's code weighs more in a module than looking through a few.
 #[derive(Debug)]
 pub(crate) struct Inquiries<T> {
     last: u32,

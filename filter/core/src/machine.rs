@@ -6,9 +6,10 @@ use crate::time::Micros;
 
 /// A request on its way through a filter.
 ///
-/// Its host gives it the inputs of that one request, performs each action that it returns, and feeds what comes of
-/// it back as the next input. After [`Action::Reply`] it is given nothing more, and after [`Action::Forward`] only the
-/// [`Input::Responded`] that it asked for, which it can neither hold up nor answer.
+/// Its host gives it the inputs of that one request, performs each action that it returns, and feeds what
+/// comes of it back as the next input. After [`Action::Reply`] it is given nothing more, and after
+/// [`Action::Forward`] only the [`Input::Responded`] that it asked for, which it can neither hold up nor
+/// answer.
 pub trait Machine {
     /// What the requests of one worker thread share: configuration, caches.
     type Worker;
@@ -16,7 +17,8 @@ pub trait Machine {
     /// Takes one input at the time `now`.
     fn handle(&mut self, worker: &mut Self::Worker, now: Micros, input: Input<'_>) -> Step;
 
-    /// Takes the outcome of an inquiry, for all requests of the worker thread and whether or not one still waits.
+    /// Takes the outcome of an inquiry, for all requests of the worker thread and whether or not one still
+    /// waits.
     fn settle(
         worker: &mut Self::Worker,
         now: Micros,
@@ -27,14 +29,15 @@ pub trait Machine {
         Vec::new()
     }
 
-    /// Returns what the host keeps with a request that was forwarded and ends without a response, as it does when Envoy
-    /// follows a redirect itself. The machine of the request's next pass reads it at [`KEPT`].
+    /// Returns what the host keeps with a request that was forwarded and ends without a response, as it does
+    /// when Envoy follows a redirect itself. The machine of the request's next pass reads it at [`KEPT`].
     fn keep(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
-/// The attribute at which a machine reads what one of an earlier pass of the same request [kept](Machine::keep).
+/// The attribute at which a machine reads what one of an earlier pass of the same request
+/// [kept](Machine::keep).
 pub const KEPT: &[&str] = &["tollgate_kept"];
 
 /// What a [`Machine`] is told.
@@ -63,7 +66,8 @@ pub enum Input<'a> {
     },
     /// The answer to [`Action::Inquire`]: it is under way, or has ended before it began.
     Inquired,
-    /// The answer to [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken what came of it.
+    /// The answer to [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken what came of
+    /// it.
     Settled,
     /// The answer to [`Action::Load`].
     Loaded {
@@ -100,8 +104,8 @@ pub enum Action {
     Reply(Reply),
     /// Start these callouts side by side and hold the request. Each outcome is an input of its own.
     Call(Vec<(CallId, Callout)>),
-    /// Start a callout for all requests of the worker thread. It is not this request's: it goes on when the request
-    /// is over, and holds it up only if the request then awaits it.
+    /// Start a callout for all requests of the worker thread. It is not this request's: it goes on when the
+    /// request is over, and holds it up only if the request then awaits it.
     Inquire {
         /// The number that [`Machine::settle`] is told.
         inquiry: InquiryId,

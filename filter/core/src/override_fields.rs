@@ -1,5 +1,5 @@
-//! Header fields by which some upstreams let a request's path, host or method be replaced. What they say is judged like
-//! the real thing: a rule that holds for one of them and not for the other cannot be applied.
+//! Header fields by which some upstreams let a request's path, host or method be replaced. What they say is
+//! judged like the real thing: a rule that holds for one of them and not for the other cannot be applied.
 
 use crate::http::HeaderMap;
 use crate::path;
@@ -13,15 +13,16 @@ enum OverrideKind {
     Path,
     Host,
     Method,
-    /// The front of the path, which leads to the application: it is taken off before the rest is served (RFC 3875 §4.1.13).
+    /// The front of the path, which leads to the application: it is taken off before the rest is served (RFC
+    /// 3875 §4.1.13).
     ScriptName,
     /// RFC 7239: among others, a host.
     Forwarded,
 }
 
-/// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what stands
-/// behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the method.
-/// Gunicorn takes the script's name from `script_name`, applications for WSGI from `x-script-name`.
+/// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what
+/// stands behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the
+/// method. Gunicorn takes the script's name from `script_name`, applications for WSGI from `x-script-name`.
 const FIELDS: [(&[u8], OverrideKind); 17] = [
     (b"x-original-url", OverrideKind::Path),
     (b"x-rewrite-url", OverrideKind::Path),
@@ -155,8 +156,8 @@ fn path_of(url: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for some
-/// parser.
+/// Returns the hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for
+/// some parser.
 fn hosts_of(forwarded: &[u8]) -> impl Iterator<Item = &[u8]> {
     forwarded.split(|byte| matches!(byte, b',' | b';')).filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;

@@ -100,8 +100,8 @@ impl Period {
     }
 }
 
-/// A plan as some record names it. A name that this table does not have is no low plan: it may be one that another
-/// replica's document has, or one that is sold no more and still paid for.
+/// A plan as some record names it. A name that this table does not have is no low plan: it may be one that
+/// another replica's document has, or one that is sold no more and still paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedPlan<'a> {
     /// No plan is named, which means the default one.
@@ -113,7 +113,8 @@ pub enum RecordedPlan<'a> {
 }
 
 impl RecordedPlan<'_> {
-    /// Whether the plan of that rank in its place could be less. True of each rank if the table does not have the plan.
+    /// Whether the plan of that rank in its place could be less. True of each rank if the table does not have
+    /// the plan.
     pub(crate) fn may_be_lowered_by(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => false,
@@ -122,7 +123,8 @@ impl RecordedPlan<'_> {
         }
     }
 
-    /// Whether it could be worth as much as the plan of that rank. True of each rank if the table does not have the plan.
+    /// Whether it could be worth as much as the plan of that rank. True of each rank if the table does not
+    /// have the plan.
     pub(crate) fn may_be_worth(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => rank <= Rank(0),

@@ -5,8 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A refusal that a client can read and act on.
 ///
-/// `type` is left out, which means `about:blank` (RFC 9457 §4.2.1), so `title` is the status code's own phrase and
-/// `code` is what programs tell the cases apart by.
+/// `type` is left out, which means `about:blank` (RFC 9457 §4.2.1), so `title` is the status code's own
+/// phrase and `code` is what programs tell the cases apart by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: u16,

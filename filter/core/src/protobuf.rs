@@ -1,6 +1,8 @@
-//! The little of protobuf's encoding that is spoken here: fields of numbers, bytes, texts and messages, written and read.
+//! The little of protobuf's encoding that is spoken here: fields of numbers, bytes, texts and messages,
+//! written and read.
 //!
-//! Format: <https://protobuf.dev/programming-guides/encoding/>. What the fields mean is known where they are used.
+//! Format: <https://protobuf.dev/programming-guides/encoding/>. What the fields mean is known where they are
+//! used.
 
 /// A tag of one byte, and the longest length that there is.
 const OVERHEAD_BYTES_MAX: usize = 11;
@@ -92,7 +94,8 @@ impl<'a> Reader<'a> {
         Ok(Some((tag >> 3, payload)))
     }
 
-    /// Seven bits a byte, lowest first, at most ten bytes; what goes beyond 64 bits is dropped, as protobuf does.
+    /// Seven bits a byte, lowest first, at most ten bytes; what goes beyond 64 bits is dropped, as protobuf
+    /// does.
     fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0;
         for place in 0_u32..10 {

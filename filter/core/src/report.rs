@@ -16,7 +16,8 @@ pub enum Report {
 impl Report {
     /// A line that is one JSON object: the fields of `line`.
     pub(crate) fn json(level: Level, line: &impl Serialize) -> Self {
-        // Serializing plain structs with string keys has no failing case; an empty line would show it if it had.
+        // Serializing plain structs with string keys has no failing case; an empty line would show it if it
+        // had.
         Report::Line(level, serde_json::to_string(line).unwrap_or_default())
     }
 }

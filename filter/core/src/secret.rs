@@ -1,5 +1,5 @@
-//! A value that must not be seen: it prints as `***`, and only [`Secret::expose`] shows it. And text of a user's that may
-//! hold one.
+//! A value that must not be seen: it prints as `***`, and only [`Secret::expose`] shows it. And text of a
+//! user's that may hold one.
 
 use std::fmt;
 
@@ -41,8 +41,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns a user's text for use in an error: in quotation marks, one line, not too long. What looks like a key that
-/// strayed there is not repeated.
+/// Returns a user's text for use in an error: in quotation marks, one line, not too long. What looks like a
+/// key that strayed there is not repeated.
 pub(crate) fn quote(text: &str) -> String {
     const KEYS: [&str; 6] = ["whsec_", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "-----BEGIN"];
     if KEYS.iter().any(|key| text.contains(key)) {

@@ -41,8 +41,8 @@ impl Micros {
 
     /// Returns whether it is less than `span` before `now`, and not after it.
     ///
-    /// The one test of freshness: a time after `now` is from before the clock stepped back, so nobody knows how old it is,
-    /// and it is not fresh.
+    /// The one test of freshness: a time after `now` is from before the clock stepped back, so nobody knows
+    /// how old it is, and it is not fresh.
     pub(crate) fn is_within(self, span: Duration, now: Micros) -> bool {
         self <= now && now.since(self) < span
     }

@@ -1,9 +1,10 @@
-//! From the token that a request carries to its session: remembered, or by checking signatures one by one.
+//! Authenticates a request: finds its session in the token cache, or verifies the signatures of its tokens
+//! one by one.
 //!
 //! ```text
-//! begin ─┬─ a token that was verified before ──────────────► Known
-//!        ├─ Verify ─ signature ─┬─ holds, and its claims ───► Verified
-//!        │    ▲                 └─ not: the next key or token
+//! start ─┬─ a cached token ────────────────────────────────► Known
+//!        ├─ Verify ─ signature ─┬─ valid, like the claims ──► Verified
+//!        │    ▲                 └─ invalid: the next key or token
 //!        ├─ Fetch / Await ─ keys ─► Verify
 //!        └─ no token is left ───────────────────────────────► Failed
 //! ```
@@ -22,59 +23,60 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// How many tokens of one request may have their signature checked.
+/// The most tokens of one request whose signatures are verified.
 const SIGNATURES_MAX: usize = 8;
 
-/// Tokens that are still to be judged, and what stood against those before.
+/// The state of a request's authentication: the tokens that are left, and the error of those before.
 #[derive(Debug)]
 pub(crate) struct Authentication {
-    /// In the order in which they count: the first that holds is the caller's.
+    /// The tokens that are left, in order of priority: the first valid one is the caller's.
     tokens: VecDeque<Vec<u8>>,
-    /// How many of them may still have their signature checked.
+    /// How many of them may still have their signature verified.
     checks_left: usize,
-    /// A token whose keys are looked for, and whether they were waited for.
-    looking: Option<(Jws, bool)>,
-    /// A token whose signature is checked, and the keys that are left to try.
-    checking: Option<(Jws, VecDeque<PublicKey>)>,
+    /// The token whose keys are looked up, and whether it has waited for a fetch of the keys.
+    looking_up: Option<(Jws, bool)>,
+    /// The token whose signature is verified, and the keys that are left to try.
+    verifying: Option<(Jws, VecDeque<PublicKey>)>,
     error: TokenError,
-    /// For a token the keys could not be fetched.
+    /// Whether the keys for a token could not be fetched.
     keys_unavailable: bool,
     in_header: bool,
-    /// How many bytes are kept of the request beside its tokens.
+    /// The size of what is kept of the request besides its tokens, in bytes.
     other_bytes: usize,
-    /// While it waits for keys.
+    /// The hold of the request while it waits for keys.
     hold: Option<Hold>,
 }
 
-/// How far an authentication has come.
+/// The result of a step of an [`Authentication`].
 #[derive(Debug)]
 pub(crate) enum AuthProgress<V> {
-    /// The token was verified before: what was remembered of it.
+    /// The token is in the cache, with this value.
     Known(Rc<V>),
-    /// The token holds. The filter passes what it keeps of it to [`AuthState::remember`].
+    /// The token is valid. The filter passes what it keeps of it to [`AuthState::remember`].
     Verified(Box<VerifiedToken>),
-    /// There is no token that holds.
+    /// The request has no valid token.
     Failed(AuthFailure),
-    /// The host is to check a signature, or to wait for the keys.
+    /// The host must verify a signature, or wait for the keys.
     Perform(Box<Authentication>, Action),
-    /// The keys are to be fetched for all requests of the worker thread. The filter begins the inquiry and passes its id
-    /// to [`AuthState::fetch_began`].
+    /// The keys must be fetched for all requests of the worker thread. The filter starts the inquiry and
+    /// passes its id to [`AuthState::fetch_started`].
     Fetch(Box<Authentication>, Callout),
 }
 
-/// A token whose signature and claims hold.
+/// A token with a valid signature and valid claims.
 #[derive(Debug)]
 pub(crate) struct VerifiedToken {
     jws: Jws,
     session: Session,
 }
 
-/// Why there is no session, and whether the request may pass without one where a rule takes anonymous callers.
+/// A request without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AuthFailure {
-    /// Why.
+    /// The reason.
     pub(crate) error: AuthError,
-    /// False if the Authorization field did not hold, or if nobody can say whether a cookie does.
+    /// Whether the request may pass as anonymous if its rule allows that. False if the token in the
+    /// Authorization field is not valid, or if a cookie could not be checked.
     pub(crate) is_anonymous: bool,
 }
 
@@ -86,8 +88,9 @@ impl VerifiedToken {
 }
 
 impl Authentication {
-    /// Looks for the tokens that a request carries, of which so many other bytes are kept.
-    pub(crate) fn begin<V: AsRef<Session>>(
+    /// Starts the authentication of a request. `other_bytes` is the size of what is kept of it besides its
+    /// tokens.
+    pub(crate) fn start<V: AsRef<Session>>(
         state: &mut AuthState<V>,
         headers: &HeaderMap,
         other_bytes: usize,
@@ -101,7 +104,7 @@ impl Authentication {
                 (tokens, false, error)
             }
             Ok(TokenLocation::TooManyCookies) => {
-                let error = TokenError::Malformed("it comes among more cookies than the gateway reads");
+                let error = TokenError::Malformed("the request has more cookies than the gateway reads");
                 (VecDeque::new(), false, error)
             }
             Err(error) => return failed(AuthError::Token(error), false),
@@ -109,8 +112,8 @@ impl Authentication {
         let authentication = Box::new(Authentication {
             tokens,
             checks_left: SIGNATURES_MAX,
-            looking: None,
-            checking: None,
+            looking_up: None,
+            verifying: None,
             error,
             keys_unavailable: false,
             in_header,
@@ -120,7 +123,8 @@ impl Authentication {
         authentication.next(state, now)
     }
 
-    /// Continues with the next signature to check, or ends. Also what follows once keys were fetched.
+    /// Continues with the next signature to verify, or ends. The caller also calls it when a fetch of keys
+    /// has ended.
     pub(crate) fn next<V: AsRef<Session>>(
         mut self: Box<Self>,
         state: &mut AuthState<V>,
@@ -128,15 +132,15 @@ impl Authentication {
     ) -> AuthProgress<V> {
         self.hold = None;
         loop {
-            if let Some((jws, keys)) = &mut self.checking {
+            if let Some((jws, keys)) = &mut self.verifying {
                 if let Some(key) = keys.front() {
                     let action = jws.verify_with(key);
                     return AuthProgress::Perform(self, action);
                 }
-                self.checking = None;
+                self.verifying = None;
             }
-            let (jws, waited) = match self.looking.take() {
-                Some(looking) => looking,
+            let (jws, waited) = match self.looking_up.take() {
+                Some(looking_up) => looking_up,
                 None => match self.next_token(state, now) {
                     Some(NextToken::Known(value)) => return AuthProgress::Known(value),
                     Some(NextToken::Unseen(jws)) => (jws, false),
@@ -144,7 +148,7 @@ impl Authentication {
                 },
             };
             match state.keyring.lookup(jws.key_id(), waited, now) {
-                Lookup::Keys(keys) => self.checking = Some((jws, keys)),
+                Lookup::Keys(keys) => self.verifying = Some((jws, keys)),
                 Lookup::Unknown => self.error = self.error.or_further(TokenError::UnknownKey),
                 Lookup::Unavailable => self.keys_unavailable = true,
                 Lookup::Await(inquiry) => {
@@ -153,18 +157,19 @@ impl Authentication {
                     if self.hold.is_none() {
                         return failed(AuthError::TooManyWaiting, false);
                     }
-                    self.looking = Some((jws, true));
+                    self.looking_up = Some((jws, true));
                     return AuthProgress::Perform(self, Action::Await(inquiry));
                 }
                 Lookup::Fetch(callout) => {
-                    self.looking = Some((jws, waited));
+                    self.looking_up = Some((jws, waited));
                     return AuthProgress::Fetch(self, callout);
                 }
             }
         }
     }
 
-    /// Takes the next token that holds as it was remembered, or that is well formed and not known yet.
+    /// Takes the next token that is in the cache and still valid, or that is well formed and not in the
+    /// cache.
     fn next_token<V: AsRef<Session>>(
         &mut self,
         state: &mut AuthState<V>,
@@ -187,7 +192,8 @@ impl Authentication {
         None
     }
 
-    /// No token holds. Without any key nobody can say whose a cookie is, so not even an anonymous rule lets it pass.
+    /// Ends without a session. If there is no key at all, cookies cannot be checked, so the request cannot
+    /// even pass as anonymous.
     fn end<V>(&self, state: &AuthState<V>) -> AuthProgress<V> {
         if self.keys_unavailable {
             let is_anonymous = !self.in_header && !state.keyring.is_empty();
@@ -196,14 +202,14 @@ impl Authentication {
         failed(AuthError::Token(self.error), !self.in_header)
     }
 
-    /// Continues with the result of a check.
+    /// Continues with the result of a signature's verification.
     pub(crate) fn verified<V: AsRef<Session>>(
         mut self: Box<Self>,
         state: &mut AuthState<V>,
         verification: Verification,
         now: Micros,
     ) -> AuthProgress<V> {
-        let Some((jws, keys)) = &mut self.checking else { return self.next(state, now) };
+        let Some((jws, keys)) = &mut self.verifying else { return self.next(state, now) };
         let verification = match (verification, state.rs256, keys.front()) {
             (Verification::Unsupported, Some(check), Some(key)) => {
                 check(key.spki(), jws.signature(), jws.signing_input())
@@ -214,14 +220,14 @@ impl Authentication {
         keys.pop_front();
         let session = Session::from_jws(jws, verification);
         match session.and_then(|session| state.rules.check(&session, now).map(|()| session)) {
-            Ok(session) => match self.checking.take() {
+            Ok(session) => match self.verifying.take() {
                 Some((jws, _)) => AuthProgress::Verified(Box::new(VerifiedToken { jws, session })),
                 None => self.next(state, now),
             },
             Err(error) => {
                 self.error = self.error.or_further(error);
                 if error != TokenError::SignatureMismatch {
-                    self.checking = None;
+                    self.verifying = None;
                 }
                 self.next(state, now)
             }
@@ -229,21 +235,22 @@ impl Authentication {
     }
 }
 
-/// A token that comes next.
+/// The next token to use.
 #[derive(Debug)]
 enum NextToken<V> {
-    /// Its signature was checked before, and it still holds.
+    /// A cached token that is still valid.
     Known(Rc<V>),
-    /// Its signature must be checked.
+    /// A token whose signature must be verified.
     Unseen(Jws),
 }
 
-/// Puts the tokens of several cookies in the order in which they count, and leaves out those that cannot hold, whoever
-/// signed them; the error says why.
+/// Sorts the tokens of several cookies by priority, and removes those that cannot be valid with any
+/// signature. The error is that of the removed tokens.
 ///
-/// The newest (`iat`) that holds is the caller's: a browser that has changed its user may keep the other's cookie under
-/// another name. Of equals the order stays, so that a suffixed name comes first, as in `@clerk/backend`. The claims are
-/// not verified yet, but those that count are the same after it.
+/// The newest valid token (`iat`) is the caller's: if the user of a browser has changed, the previous user's
+/// cookie may still be there under another name. Tokens of equal age keep their order, so that a suffixed
+/// name comes first, as in `@clerk/backend`. The claims are not verified yet, but the order is only used for
+/// tokens that are verified later.
 fn newest_first<V: AsRef<Session>>(
     state: &mut AuthState<V>,
     tokens: &[&[u8]],
@@ -266,7 +273,7 @@ fn newest_first<V: AsRef<Session>>(
     }
     dated.sort_by_key(|(issued_at, _, _)| Reverse(*issued_at));
     let mut unseen = 0_usize;
-    // What would not be checked need not be kept.
+    // Tokens beyond the maximum are never verified, so they are not kept.
     dated.retain(|(_, _, is_known)| {
         unseen = unseen.saturating_add(usize::from(!is_known));
         *is_known || unseen <= SIGNATURES_MAX

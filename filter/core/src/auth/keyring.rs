@@ -1,8 +1,8 @@
-//! The keys in force: fixed ones, or the instance's own set, fetched and fetched again. Says what to do for a token's
-//! `kid`; sends nothing itself.
+//! The keys in force: fixed keys, or the instance's key set, which is fetched repeatedly. Decides what to do
+//! for a token's `kid`, but sends nothing itself.
 //!
-//! A set is fetched for all requests of a worker thread at once. Those that need it wait for it, others never do: a
-//! set that is merely old is refreshed beside them, and while that fails the old keys stay in force.
+//! One fetch serves all requests of a worker thread. Only requests that need a key of the new set wait for
+//! it: an old set is refreshed in the background, and stays in force while fetches fail.
 
 use crate::auth::keys::jwks::{self, JwksError};
 use crate::auth::keys::{KeySet, PublicKey};
@@ -13,23 +13,24 @@ use crate::upstream::Upstream;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How old a set may be before it is fetched again: as old as `@clerk/backend` lets it be. A key that Clerk drops
-/// opens nothing after that.
+/// The age at which a set is fetched again, as in `@clerk/backend`. Tokens of a key that Clerk has removed
+/// are accepted for at most this long.
 const REFRESH_AFTER: Duration = Duration::from_secs(300);
 
-/// How long there is between two fetches at least, whoever sends which `kid`. As long takes a new key to be known.
+/// The shortest time between two fetches, whatever `kid`s clients send. A new key may be unknown for this
+/// long.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 
-/// The same while there is no key at all and every request is refused.
+/// The shortest time between two fetches while there is no key at all and every request is refused.
 const FIRST_FETCH_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a `kid` that a fresh set did not have is taken to be a stranger's.
+/// How long a `kid` that a new set did not have counts as unknown without another fetch.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// How many such are remembered; beyond that the oldest make room.
+/// The most unknown `kid`s to remember; beyond that, the oldest is forgotten.
 const UNKNOWN_MAX: usize = 64;
 
-/// The longest that is remembered, in bytes. Clerk's have about 30.
+/// The longest unknown `kid` to remember, in bytes. Clerk's have about 30.
 const UNKNOWN_BYTES_MAX: usize = 128;
 
 /// The keys in force.
@@ -39,39 +40,39 @@ pub(super) struct Keyring {
     source: Option<Source>,
 }
 
-/// Where keys come from that are not fixed, and how that goes.
+/// The source of a fetched key set, and the state of its fetches.
 #[derive(Debug)]
 struct Source {
     callout: Callout,
-    under_way: Option<InquiryId>,
-    began_at: Option<Micros>,
+    fetching: Option<InquiryId>,
+    started_at: Option<Micros>,
     fetched_at: Option<Micros>,
     failed: bool,
-    /// Key ids that Clerk did not have, and when it was asked.
+    /// The key ids that Clerk's set did not have, and when it was fetched.
     unknown: VecDeque<(String, Micros)>,
 }
 
-/// What there is to do for a token.
+/// The next step for a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
     /// Try these keys.
     Keys(VecDeque<PublicKey>),
-    /// Fetch the set and look again: there may be nothing to wait for.
+    /// Start a fetch of the set, and look up the key again; the token may not have to wait for it.
     Fetch(Callout),
-    /// Wait for the set that is being fetched, and look again.
+    /// Wait for the fetch that is in progress, and look up the key again.
     Await(InquiryId),
-    /// No key of Clerk's can have signed it.
+    /// Refuse the token: no key of the instance can have signed it.
     Unknown,
-    /// Nobody can tell, because the set could not be fetched.
+    /// Report that the keys are unavailable: the set could not be fetched.
     Unavailable,
 }
 
-/// What came of a fetch.
+/// The result of a fetch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum KeyFetch {
-    /// The keys are as they were, or some were added.
+    /// All earlier keys are still in force.
     Kept,
-    /// A key is no longer in force, nor is what it signed.
+    /// A key is no longer in force, so tokens that it signed are no longer valid.
     Dropped,
     /// The fetch failed, and the old keys stay in force.
     Failed(KeyFetchError),
@@ -92,12 +93,12 @@ pub(super) enum KeyFetchError {
 }
 
 impl Keyring {
-    /// Keys that stay as they are.
+    /// Creates a keyring of fixed keys.
     pub(super) fn fixed(keys: KeySet) -> Self {
         Keyring { keys, source: None }
     }
 
-    /// Keys that are fetched from there when the first token comes.
+    /// Creates a keyring whose keys are fetched from `upstream` when the first token arrives.
     pub(super) fn fetched(upstream: &Upstream, path: &str) -> Self {
         let mut headers = vec![("accept", "application/json".to_owned())];
         if let Some(key) = &upstream.authorization {
@@ -113,8 +114,8 @@ impl Keyring {
         let callout = Callout { cluster: upstream.cluster.clone(), timeout: upstream.timeout, request };
         let source = Source {
             callout,
-            under_way: None,
-            began_at: None,
+            fetching: None,
+            started_at: None,
             fetched_at: None,
             failed: false,
             unknown: VecDeque::new(),
@@ -122,12 +123,13 @@ impl Keyring {
         Keyring { keys: KeySet::default(), source: Some(source) }
     }
 
-    /// Whether there is no key at all.
+    /// Returns whether there is no key at all.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// What there is to do for a token of that `kid`. `waited`: a fetch was awaited for it already.
+    /// Returns the next step for a token with that `kid`. `waited` says whether it has already waited for a
+    /// fetch.
     pub(super) fn lookup(&mut self, kid: Option<&str>, waited: bool, now: Micros) -> Lookup {
         let keys: VecDeque<PublicKey> = self.keys.candidates(kid).cloned().collect();
         let Some(source) = &mut self.source else {
@@ -147,25 +149,25 @@ impl Keyring {
             return source.without_key();
         }
         let every = if self.keys.is_empty() { FIRST_FETCH_EVERY } else { FETCH_EVERY };
-        match source.under_way {
+        match source.fetching {
             Some(inquiry) => Lookup::Await(inquiry),
             None if source.may_fetch(every, now) => Lookup::Fetch(source.callout.clone()),
             None => source.without_key(),
         }
     }
 
-    /// A fetch has begun.
-    pub(super) fn began(&mut self, inquiry: InquiryId, now: Micros) {
+    /// Records that a fetch has started.
+    pub(super) fn fetch_started(&mut self, inquiry: InquiryId, now: Micros) {
         if let Some(source) = &mut self.source {
-            source.under_way = Some(inquiry);
-            source.began_at = Some(now);
+            source.fetching = Some(inquiry);
+            source.started_at = Some(now);
         }
     }
 
-    /// A fetch has ended.
-    pub(super) fn ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetch {
+    /// Takes the outcome of a fetch.
+    pub(super) fn fetch_ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetch {
         let Some(source) = &mut self.source else { return KeyFetch::Kept };
-        source.under_way = None;
+        source.fetching = None;
         match key_set(outcome) {
             Ok(keys) => {
                 source.failed = false;
@@ -177,22 +179,23 @@ impl Keyring {
                 self.keys = keys;
                 if dropped { KeyFetch::Dropped } else { KeyFetch::Kept }
             }
-            Err(why) => {
+            Err(error) => {
                 source.failed = true;
-                KeyFetch::Failed(why)
+                KeyFetch::Failed(error)
             }
         }
     }
 }
 
 impl Source {
-    /// A clock that stepped back makes a set old: better to ask once too often than not for hours.
+    /// Returns whether the set must be refreshed. If the clock stepped back, the set counts as old: one fetch
+    /// too many is better than none for hours.
     fn is_old(&self, now: Micros) -> bool {
         !self.fetched_at.is_some_and(|at| at.is_within(REFRESH_AFTER, now))
     }
 
     fn may_fetch(&self, every: Duration, now: Micros) -> bool {
-        self.under_way.is_none() && !self.began_at.is_some_and(|at| at.is_within(every, now))
+        self.fetching.is_none() && !self.started_at.is_some_and(|at| at.is_within(every, now))
     }
 
     fn without_key(&self) -> Lookup {
@@ -200,15 +203,15 @@ impl Source {
     }
 
     fn is_unknown(&self, kid: Option<&str>, now: Micros) -> bool {
-        let is = |(known, asked_at): &(String, Micros)| {
-            Some(known.as_str()) == kid && asked_at.is_within(UNKNOWN_FOR, now)
+        let is_same = |(known, fetched_at): &(String, Micros)| {
+            Some(known.as_str()) == kid && fetched_at.is_within(UNKNOWN_FOR, now)
         };
-        self.unknown.iter().any(is)
+        self.unknown.iter().any(is_same)
     }
 
     fn remember_unknown(&mut self, kid: Option<&str>, now: Micros) {
         let Some(kid) = kid.filter(|kid| kid.len() <= UNKNOWN_BYTES_MAX) else { return };
-        self.unknown.retain(|(known, asked_at)| known != kid && asked_at.is_within(UNKNOWN_FOR, now));
+        self.unknown.retain(|(known, fetched_at)| known != kid && fetched_at.is_within(UNKNOWN_FOR, now));
         if self.unknown.len() >= UNKNOWN_MAX {
             self.unknown.pop_front();
         }
@@ -232,7 +235,7 @@ mod tests {
     use crate::auth::token::tests::factory::own_key;
     use serde_json::json;
 
-    /// A ring that has just fetched a set without any key of a stranger.
+    /// Returns a keyring that has just fetched the instance's own set.
     fn fresh(now: Micros) -> Keyring {
         let upstream = Upstream {
             cluster: "c".to_owned(),
@@ -244,14 +247,14 @@ mod tests {
         let mut ring = Keyring::fetched(&upstream, "/jwks");
         let body = json!({"keys": [own_key().jwk()]}).to_string();
         let headers = &crate::http::HeaderMap::default();
-        ring.began(InquiryId(1), now);
-        let answer = Outcome::Answered { status: 200, headers, body: body.as_bytes() };
-        assert_eq!(ring.ended(&answer, now), KeyFetch::Kept);
+        ring.fetch_started(InquiryId(1), now);
+        let response = Outcome::Answered { status: 200, headers, body: body.as_bytes() };
+        assert_eq!(ring.fetch_ended(&response, now), KeyFetch::Kept);
         ring
     }
 
     #[test]
-    fn strangers_names_are_remembered_up_to_a_number_and_a_length() {
+    fn unknown_key_ids_are_remembered_up_to_a_number_and_a_length() {
         let now = Micros::from_secs(1_800_000_000);
         let mut ring = fresh(now);
         let long = "x".repeat(UNKNOWN_BYTES_MAX + 1);
@@ -260,9 +263,9 @@ mod tests {
         }
         assert_eq!(ring.lookup(Some(&long), true, now), Lookup::Unknown);
         let later = now.plus(FETCH_EVERY);
-        let mut asks = |kid: &str| matches!(ring.lookup(Some(kid), false, later), Lookup::Fetch(_));
-        assert!(asks("ins_0") && asks(&long), "forgotten, or never remembered");
-        assert!(!asks("ins_1") && !asks(&format!("ins_{UNKNOWN_MAX}")));
+        let mut fetches = |kid: &str| matches!(ring.lookup(Some(kid), false, later), Lookup::Fetch(_));
+        assert!(fetches("ins_0") && fetches(&long), "forgotten, or never remembered");
+        assert!(!fetches("ins_1") && !fetches(&format!("ins_{UNKNOWN_MAX}")));
     }
 
     #[test]

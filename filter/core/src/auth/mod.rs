@@ -1,10 +1,10 @@
-//! Who calls: session tokens, the keys that sign them, and what was verified before. Any filter can have an [`AuthState`]
-//! of its own.
+//! Authentication of callers: session tokens, the keys that sign them, and a cache of verified tokens. Each
+//! filter can have its own [`AuthState`].
 //!
-//! The way of a token: [`token::location::find`] says where it is, [`token::Jws::parse`] takes it apart, a
-//! [`keys::KeySet`] says which keys may have signed it, the host checks the signature, [`token::Session::from_jws`]
-//! reads the claims, and [`token::TokenRules::check`] judges them, on every use anew. [`Authentication`] is that way for
-//! one request.
+//! The path of a token: [`token::location::find`] finds it in the request, [`token::Jws::parse`] splits it, a
+//! [`keys::KeySet`] returns the keys that may have signed it, the host verifies the signature,
+//! [`token::Session::from_jws`] reads the claims, and [`token::TokenRules::check`] checks them on every use.
+//! [`Authentication`] takes one request along this path.
 
 mod authentication;
 mod error;

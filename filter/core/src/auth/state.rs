@@ -1,4 +1,4 @@
-//! What the requests of one worker thread share to find out who calls.
+//! The state of authentication that the requests of one worker thread share.
 
 use super::keyring::{KeyFetch, Keyring};
 use super::keys::rs256::{self, Rs256Check};
@@ -14,51 +14,53 @@ use crate::time::Micros;
 use crate::upstream::Upstream;
 use std::rc::Rc;
 
-/// How many requests of a worker thread wait for keys at once. Keys are fetched once for all of them.
+/// The most requests of a worker thread that wait for keys at once. One fetch serves all of them.
 const WAITING_MAX: usize = 2_048;
 
-/// How many bytes of tokens and header fields the waiting requests may hold.
+/// The most bytes of tokens and header fields that the waiting requests may hold.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
-/// Where the keys that sign tokens are.
+/// The source of the keys that sign tokens.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// Public keys in PEM, header lines or not. At least one.
+    /// Public keys in PEM, with or without header lines. At least one.
     Pem(Vec<String>),
     /// The instance's JSON Web Key Set.
     Jwks {
-        /// Where it is. There is no base path, and an API key only for the Backend API, whose set is not public.
+        /// The API. It has no base path, and an API key only if it is the Backend API, whose set is not
+        /// public.
         upstream: Upstream,
-        /// Its path.
+        /// The path of the set.
         path: String,
     },
 }
 
-/// What the requests of one worker thread share to find out who calls. `V` is what the filter keeps of a verified token.
+/// The state of authentication that the requests of one worker thread share. `V` is what the filter keeps of
+/// a verified token.
 #[derive(Debug)]
 pub(crate) struct AuthState<V> {
-    /// Whether a token may come in a cookie.
+    /// Whether the token may be in a cookie.
     pub(super) cookie: bool,
     pub(super) rules: TokenRules,
     pub(super) keyring: Keyring,
-    /// Checks signatures where the host does not.
+    /// The module's own verification, for hosts without one.
     pub(super) rs256: Option<Rs256Check>,
     /// The requests that wait for keys, with their tokens.
     pub(super) waiting: HeldRequests,
     tokens: TokenCache<V>,
 }
 
-/// What came of fetching the keys.
+/// The result of a fetch of the keys.
 #[derive(Debug)]
 pub(crate) enum KeyFetchResult {
-    /// The keys in force are those that were fetched.
+    /// The fetched keys are in force.
     Fetched,
-    /// The keys are as they were, and the report says why.
+    /// The earlier keys stay in force; the report has the cause.
     Failed(Report),
 }
 
 impl<V> AuthState<V> {
-    /// Returns a state in which nothing was verified yet.
+    /// Creates a state without any verified token.
     ///
     /// # Errors
     /// [`KeyError`] if a PEM text holds no usable key.
@@ -73,14 +75,15 @@ impl<V> AuthState<V> {
         })
     }
 
-    /// Notes that the keys are being fetched, by that inquiry.
-    pub(crate) fn fetch_began(&mut self, inquiry: InquiryId, now: Micros) {
-        self.keyring.began(inquiry, now);
+    /// Records that the inquiry that fetches the keys has started.
+    pub(crate) fn fetch_started(&mut self, inquiry: InquiryId, now: Micros) {
+        self.keyring.fetch_started(inquiry, now);
     }
 
-    /// Takes the outcome of fetching the keys. What a key signed that is no longer in force is forgotten.
+    /// Takes the outcome of a fetch of the keys. If a key is no longer in force, all cached tokens are
+    /// dropped.
     pub(crate) fn fetch_ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetchResult {
-        match self.keyring.ended(outcome, now) {
+        match self.keyring.fetch_ended(outcome, now) {
             KeyFetch::Kept => KeyFetchResult::Fetched,
             KeyFetch::Dropped => {
                 self.tokens.clear();
@@ -99,14 +102,15 @@ impl<V> AuthState<V> {
 }
 
 impl<V: AsRef<Session>> AuthState<V> {
-    /// Keeps what a filter learned from a token that was verified, and returns it.
+    /// Caches the value of a verified token, and returns it.
     pub(crate) fn remember(&mut self, token: &[u8], value: V) -> Rc<V> {
         let value = Rc::new(value);
         self.tokens.insert(token, Rc::clone(&value));
         value
     }
 
-    /// Returns what was learned from a token that was verified before, or why it no longer holds; it is forgotten then.
+    /// Returns the value of a cached token, or `None` if it is not in the cache. If it is no longer valid,
+    /// the error is returned and the token is dropped from the cache.
     pub(crate) fn remembered(&mut self, token: &[u8], now: Micros) -> Option<Result<Rc<V>, TokenError>> {
         let value = self.tokens.get(token)?;
         let verdict = self.rules.check((*value).as_ref(), now);

@@ -1,28 +1,30 @@
-//! Session tokens whose signature was found right, so that it is checked once.
+//! A cache of session tokens with a valid signature, so that each signature is verified only once.
 //!
-//! Only what does not change while a token lives is kept. Rules of time and `azp` are for every use.
+//! It keeps only what does not change during a token's lifetime. Expiry and `azp` are checked on every use.
 
 use siphasher::sip::SipHasher13;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
-/// How many tokens a worker remembers.
+/// The most tokens that a worker caches.
 const TOKENS_MAX: usize = 10_000;
 
-/// How many bytes of tokens a worker remembers.
+/// The most bytes of tokens that a worker caches.
 const TOKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Where a token is found: the end of its signature, which nobody can choose without the key.
+/// The key of a token in the cache: the end of its signature, which only the owner of the signing key can
+/// choose.
 type Tail = [u8; 16];
 
-/// Where its entry is. Without a key of its own, as strangers choose no tail that is put in.
-type Places = BuildHasherDefault<SipHasher13>;
+/// The hasher of the cache. It needs no secret key, because attackers cannot choose the tails that are
+/// inserted.
+type TailHasher = BuildHasherDefault<SipHasher13>;
 
-/// Verified tokens, each with what was learned from it. One that was not verified is never put here.
+/// Verified tokens, each with its value. Unverified tokens are never inserted.
 #[derive(Debug)]
 pub(crate) struct TokenCache<V> {
-    entries: HashMap<Tail, CachedToken<V>, Places>,
+    entries: HashMap<Tail, CachedToken<V>, TailHasher>,
     oldest_first: VecDeque<Tail>,
     bytes: usize,
 }
@@ -40,13 +42,13 @@ impl<V> Default for TokenCache<V> {
 }
 
 impl<V> TokenCache<V> {
-    /// What was learned from exactly this token.
+    /// Returns the value of exactly this token.
     pub(crate) fn get(&self, token: &[u8]) -> Option<Rc<V>> {
         let entry = self.entries.get(token.last_chunk::<16>()?)?;
         (*entry.token == *token).then(|| Rc::clone(&entry.value))
     }
 
-    /// Remembers a token whose signature is right, and forgets the oldest where there is no room.
+    /// Inserts a token with a valid signature, and removes the oldest tokens if there is no room.
     pub(crate) fn insert(&mut self, token: &[u8], value: Rc<V>) {
         let Some(tail) = token.last_chunk::<16>().copied() else { return };
         self.remove(token);
@@ -61,7 +63,7 @@ impl<V> TokenCache<V> {
         }
     }
 
-    /// Forgets a token, for instance once it has expired.
+    /// Removes a token, for example because it has expired.
     pub(crate) fn remove(&mut self, token: &[u8]) {
         if self.get(token).is_some()
             && let Some(tail) = token.last_chunk::<16>()
@@ -71,7 +73,7 @@ impl<V> TokenCache<V> {
         }
     }
 
-    /// Forgets all, because a key is no longer in force.
+    /// Removes all tokens, because a key is no longer in force.
     pub(crate) fn clear(&mut self) {
         *self = TokenCache::default();
     }
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_forgotten_when_told() {
+    fn a_removed_token_is_forgotten() {
         let mut cache = TokenCache::default();
         cache.insert(&token(1), Rc::new(()));
         cache.insert(&token(2), Rc::new(()));
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_make_room() {
+    fn the_oldest_tokens_are_removed_if_there_is_no_room() {
         let mut cache = TokenCache::default();
         for n in 0..=TOKENS_MAX {
             cache.insert(&token(n), Rc::new(n));

@@ -9,7 +9,8 @@ const PATH_BYTES_MAX: usize = 1024;
 /// The longest URL, authority or cluster name, in bytes.
 const ADDRESS_BYTES_MAX: usize = 1024;
 
-/// Checks an exact path: it starts with `/` and is in normal form, as request paths are when rules are matched.
+/// Checks an exact path: it starts with `/` and is in normal form, as request paths are when rules are
+/// matched.
 pub(super) fn path(text: &str, at: &str) -> Checked<String> {
     match path_flaw(text) {
         None => Ok(text.to_owned()),
@@ -54,8 +55,8 @@ fn path_flaw(text: &str) -> Option<(&'static str, &'static str)> {
     ))
 }
 
-/// Returns whether the text after a `%` starts with two upper-case hexadecimal digits of a character that must be
-/// escaped in a path.
+/// Returns whether the text after a `%` starts with two upper-case hexadecimal digits of a character that
+/// must be escaped in a path.
 fn starts_with_needed_escape(after: &str) -> bool {
     let is_capital = |byte: u8| byte.is_ascii_hexdigit() && !byte.is_ascii_lowercase();
     match after.as_bytes() {
@@ -64,7 +65,8 @@ fn starts_with_needed_escape(after: &str) -> bool {
     }
 }
 
-/// Checks a path prefix: a path without `/` at its end. Returns `None` for `/` alone, which matches every path.
+/// Checks a path prefix: a path without `/` at its end. Returns `None` for `/` alone, which matches every
+/// path.
 pub(super) fn prefix(text: &str, at: &str) -> Checked<Option<String>> {
     if text == "/" {
         return Ok(None);
@@ -124,7 +126,8 @@ fn is_authority(text: &str) -> bool {
     !host.is_empty() && sane_host && sane_port && text.len() <= ADDRESS_BYTES_MAX
 }
 
-/// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port unless it is the default one.
+/// Checks an origin as browsers write it (RFC 6454 §6.2): scheme, host, and a port unless it is the default
+/// one.
 pub(super) fn origin(text: &str, at: &str) -> Checked<String> {
     let flaw = |cure: &str| ConfigError::new(at, format!("{} is not an origin", quote(text)), cure);
     let Some((scheme, authority)) = text.split_once("://") else {

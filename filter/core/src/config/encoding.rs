@@ -34,9 +34,9 @@ pub(super) fn read(document: &[u8]) -> Checked<Value> {
 
 /// Returns whether the document is JSON text, not a `Struct`.
 ///
-/// JSON text starts with `{`, possibly after whitespace. A `Struct` starts with the byte 0x0a, which is also a line
-/// break, and a length that equals `{` may follow. But it has a byte 0x12 before each value, which JSON text never
-/// contains.
+/// JSON text starts with `{`, possibly after whitespace. A `Struct` starts with the byte 0x0a, which is also
+/// a line break, and a length that equals `{` may follow. But it has a byte 0x12 before each value, which
+/// JSON text never contains.
 fn is_text(document: &[u8]) -> bool {
     /// The tag of a length-delimited field 2, which holds the value of a map entry.
     const VALUE_TAG: u8 = 0x12;

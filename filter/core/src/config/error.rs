@@ -6,14 +6,15 @@ use std::fmt;
 /// The most errors that one check of a document collects.
 pub const ERRORS_MAX: usize = 50;
 
-/// The result of reading a part of the configuration. The error is boxed because every caller passes it on: copying
-/// one word instead of nine makes a module smaller.
+/// The result of reading a part of the configuration. The error is boxed because every caller passes it on:
+/// copying one word instead of nine makes a module smaller.
 pub(super) type Checked<T> = Result<T, Box<ConfigError>>;
 
 /// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The location: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole document.
+    /// The location: `plan_gate.rules[2].limit`, the name of an environment variable, or empty for the whole
+    /// document.
     pub(crate) path: String,
     /// The problem, in words.
     pub problem: String,
@@ -51,7 +52,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The errors found so far. Values with errors are recorded and skipped, so that one check finds several errors.
+/// The errors found so far. Values with errors are recorded and skipped, so that one check finds several
+/// errors.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<ConfigError>);
 
@@ -71,8 +73,9 @@ impl Problems {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// Returns the value, or records the error and returns the default value. The default is never used, because a
-    /// configuration with an error is refused: it only saves the code of an early return in each caller.
+    /// Returns the value, or records the error and returns the default value. The default is never used,
+    /// because a configuration with an error is refused: it only saves the code of an early return in each
+    /// caller.
     #[inline(never)]
     pub(super) fn keep_or_default<T: Default>(&mut self, result: Checked<T>) -> T {
         self.keep(result).unwrap_or_default()

@@ -11,8 +11,8 @@ pub(super) fn cure(path: &str, section: &[Example]) -> String {
     }
 }
 
-/// Returns an example of the field at that path, or of the list if the path is that of an item. The section's examples
-/// come before the common ones, and examples with an enclosing field before those for any.
+/// Returns an example of the field at that path, or of the list if the path is that of an item. The section's
+/// examples come before the common ones, and examples with an enclosing field before those for any.
 fn example(path: &str, section: &[Example]) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());
     let field = segments.next().unwrap_or_default();

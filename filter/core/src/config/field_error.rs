@@ -5,8 +5,8 @@ use super::example::{self, Example};
 use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 
-/// A [`ConfigError`] whose path is still incomplete: each enclosing field or list adds its part in front. Boxed, so
-/// that the results of the derived code that returns it are small.
+/// A [`ConfigError`] whose path is still incomplete: each enclosing field or list adds its part in front.
+/// Boxed, so that the results of the derived code that returns it are small.
 ///
 /// If its cure is empty, [`FieldError::into_error`] uses an example of the field at the path.
 #[derive(Debug)]
@@ -132,7 +132,8 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known.iter().copied().filter(near).min_by_key(|known| edits(name, known))
 }
 
-/// Returns how many letters must be inserted, deleted, or replaced to turn `from` into `to` (Levenshtein distance).
+/// Returns how many letters must be inserted, deleted, or replaced to turn `from` into `to` (Levenshtein
+/// distance).
 fn edits(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (index, letter) in from.bytes().enumerate() {

@@ -49,7 +49,8 @@ pub struct PlanGateSettings {
     pub issuer: String,
     /// The keys that tokens are verified with.
     pub keys: KeySource,
-    /// The origins whose tokens are accepted. Empty only if `require_azp` is false: then `azp` is not checked.
+    /// The origins whose tokens are accepted. Empty only if `require_azp` is false: then `azp` is not
+    /// checked.
     pub(crate) authorized_parties: Vec<String>,
     /// Whether a token must have an `azp`.
     pub(crate) require_azp: bool,
@@ -81,7 +82,8 @@ pub struct PlanGateSettings {
     pub(crate) cors: bool,
     /// Whether the gate decides, logs, and counts, but refuses nothing.
     pub(crate) shadow: bool,
-    /// Clerk's Backend API, read before a refusal that a higher plan would lift. Its base path contains `/v1`.
+    /// Clerk's Backend API, read before a refusal that a higher plan would lift. Its base path contains
+    /// `/v1`.
     pub(crate) confirm: Option<Upstream>,
     /// The store of the counters.
     pub(crate) store: StoreConfig,

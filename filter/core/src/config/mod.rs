@@ -1,14 +1,14 @@
 //! The configuration document, parsed once into types that cannot hold invalid values.
 //!
-//! One document configures all filters. Each filter reads the shared part and its own section ([`read`]), with the
-//! secrets of that section: the filters run in different VMs, and no module contains code that only another needs.
-//! [`check`] checks the whole document. `sections.rs` lists the sections. An error has the location and the cure, and
-//! never shows a secret.
+//! One document configures all filters. Each filter reads the shared part and its own section ([`read`]),
+//! with the secrets of that section: the filters run in different VMs, and no module contains code that only
+//! another needs. [`check`] checks the whole document. `sections.rs` lists the sections. An error has the
+//! location and the cure, and never shows a secret.
 //!
-//! To add a field: 1. `document/<section>.rs`, as written; its doc comment is the text of the schema. 2. `<section>.rs`,
-//! as checked, in [`section::Section::read`]. 3. An example in the section's `EXAMPLES`. 4. `cargo tollgate
-//! schema > envoy/tollgate.schema.json`. 5. `docs/configuration.md`. 6. `whole()` in `tests.rs`. Tests check 4 and 5.
-//! A cluster also goes into `filter/ctl/src/check/callouts.rs`.
+//! To add a field: 1. `document/<section>.rs`, as written; its doc comment is the text of the schema. 2.
+//! `<section>.rs`, as checked, in [`section::Section::read`]. 3. An example in the section's `EXAMPLES`. 4.
+//! `cargo tollgate schema > envoy/tollgate.schema.json`. 5. `docs/configuration.md`. 6. `whole()` in
+//! `tests.rs`. Tests check 4 and 5. A cluster also goes into `filter/ctl/src/check/callouts.rs`.
 
 mod address;
 mod document;
@@ -59,8 +59,8 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// A filter's configuration: the part that all filters share, and the filter's own section.
 #[derive(Clone, Debug)]
 pub struct Configuration<S> {
-    /// The prefix that separates the shared data of this configuration from that of others: the configured one, or a
-    /// hash of the issuer and the Clerk authority.
+    /// The prefix that separates the shared data of this configuration from that of others: the configured
+    /// one, or a hash of the issuer and the Clerk authority.
     pub namespace: String,
     /// The plans, with the prices of `PLAN_MAP`.
     pub plans: PlanTable,
@@ -89,8 +89,8 @@ pub fn signing_secrets(variable: &str, environment: Environment<'_>) -> Result<V
 /// Reads the configuration of a filter: JSON text or the bytes of a `google.protobuf.Struct`.
 ///
 /// # Errors
-/// The first [`ConfigError`] of the shared part, of the filter's section, or of the environment; also if the section
-/// is absent.
+/// The first [`ConfigError`] of the shared part, of the filter's section, or of the environment; also if the
+/// section is absent.
 pub fn read<S: Section>(
     document: &[u8],
     environment: Environment<'_>,
@@ -131,7 +131,8 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
 /// Checks a document without an environment: the plans and all sections that it has.
 ///
 /// # Errors
-/// All [`ConfigError`]s that are found, at most [`ERRORS_MAX`]; a value of the wrong type hides the errors inside it.
+/// All [`ConfigError`]s that are found, at most [`ERRORS_MAX`]; a value of the wrong type hides the errors
+/// inside it.
 pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     let value = encoding::read(document).map_err(|error| vec![*error])?;
     let document: Document<'_> = typed::from_value(&value).map_err(|error| vec![*error])?;
@@ -165,7 +166,8 @@ fn namespace(given: Option<&str>, facts: &Facts<'_>) -> Checked<String> {
     if let Some(given) = given {
         return names::name(given, "namespace");
     }
-    // SipHash-1-3 as published, so that gateways of different releases in one process derive the same namespace.
+    // SipHash-1-3 as published, so that gateways of different releases in one process derive the same
+    // namespace.
     let mut hasher = SipHasher13::new();
     hasher.write([facts.issuer, "\0", facts.clerk_authority].concat().as_bytes());
     Ok(format!("{:016x}", hasher.finish128().h1))

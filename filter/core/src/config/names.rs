@@ -4,7 +4,8 @@ use super::error::{Checked, ConfigError, item, quote};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// The longest name of a plan, limit, feature or rule, in bytes. They enter header fields, metadata and metrics.
+/// The longest name of a plan, limit, feature or rule, in bytes. They enter header fields, metadata and
+/// metrics.
 const NAME_BYTES_MAX: usize = 64;
 
 /// The longest key of Stripe's metadata (<https://docs.stripe.com/api/metadata>).

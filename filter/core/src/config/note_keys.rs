@@ -1,5 +1,5 @@
-//! The keys of Stripe's metadata that Tollgate itself writes. The configuration cannot use them as subject keys, because
-//! their values may come from a payer.
+//! The keys of Stripe's metadata that Tollgate itself writes. The configuration cannot use them as subject
+//! keys, because their values may come from a payer.
 
 /// The key of the recorded subject.
 pub(crate) const OWNER_KEY: &str = "tollgate_owner";

@@ -22,7 +22,8 @@ const FEATURES_MAX: usize = 100;
 /// The most limits of one plan.
 const LIMITS_MAX: usize = 50;
 
-/// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the maximum.
+/// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the
+/// maximum.
 pub(crate) const WINDOW_COUNT_MAX: u64 = 4_000_000_000;
 
 /// The prices and products in Stripe that are deliberately not plans.
@@ -66,7 +67,8 @@ impl<'a> Sales<'a> {
     }
 }
 
-/// Builds the table of plans and the list of what is not a plan. `plan_map` has pairs of a price and a plan's name.
+/// Builds the table of plans and the list of what is not a plan. `plan_map` has pairs of a price and a plan's
+/// name.
 pub(super) fn plans<'a>(
     written: &[document::WrittenPlan<'a>],
     not_plans: &document::WrittenNotPlans<'a>,
@@ -184,8 +186,8 @@ fn sold<'a>(
     taken
 }
 
-/// Checks an id or a lookup key. The owner of the Stripe account may choose all of them, so any text is accepted, unless
-/// the prefix that Stripe generates shows that it is in the wrong list.
+/// Checks an id or a lookup key. The owner of the Stripe account may choose all of them, so any text is
+/// accepted, unless the prefix that Stripe generates shows that it is in the wrong list.
 fn check_id(kind: &str, id: &str, path: &str) -> Checked<()> {
     let other = match kind {
         "price" if id.starts_with("prod_") => Some("product"),

@@ -44,7 +44,8 @@ pub(crate) enum PathMatch {
     Any,
     /// This path.
     Exact(PathPattern),
-    /// This path, and all that continue with `/`. The pattern has no `/` at its end, so that for `/` it is empty.
+    /// This path, and all that continue with `/`. The pattern has no `/` at its end, so that for `/` it is
+    /// empty.
     Prefix(PathPattern),
 }
 
@@ -212,7 +213,8 @@ fn anonymous_can_pass(rule: &Rule, plans: &PlanTable, at: &str) -> Checked<()> {
     Err(ConfigError::new(field(at, "anonymous"), problem, "write `anonymous: deny`, or require less"))
 }
 
-/// Checks that every plan defines every limit that a rule uses: no default would be right for a plan without it.
+/// Checks that every plan defines every limit that a rule uses: no default would be right for a plan without
+/// it.
 fn check_plans_define_limits(written: &[WrittenRule<'_>], plans: &PlanTable, problems: &mut Problems) {
     let mut used = SortedMap::new();
     for (index, rule) in written.iter().enumerate() {

@@ -72,7 +72,8 @@ impl Secrets<'_> {
         }
     }
 
-    /// Returns the signing secrets, which are separated by commas: at least one, or none if secrets are not read.
+    /// Returns the signing secrets, which are separated by commas: at least one, or none if secrets are not
+    /// read.
     pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
         let value = self.required(entry, path)?;
         if !matches!(self, Secrets::From(_)) {
@@ -103,8 +104,8 @@ impl Secrets<'_> {
         Ok(secrets)
     }
 
-    /// Returns the API key in the first of these variables that is set, or `None` if none is: then a proxy between
-    /// Envoy and the API adds it.
+    /// Returns the API key in the first of these variables that is set, or `None` if none is: then a proxy
+    /// between Envoy and the API adds it.
     pub(super) fn api_key(self, variables: &[&str]) -> Checked<Option<Secret>> {
         let mut found: Option<(&str, Secret)> = None;
         for variable in variables {
@@ -129,8 +130,8 @@ impl Secrets<'_> {
         Ok(found.map(|(_, secret)| secret))
     }
 
-    /// Returns public keys in PEM. Header lines may be missing, and line breaks may be missing or escaped. Several keys
-    /// follow one another; those without header lines are separated by commas or blank lines.
+    /// Returns public keys in PEM. Header lines may be missing, and line breaks may be missing or escaped.
+    /// Several keys follow one another; those without header lines are separated by commas or blank lines.
     pub(super) fn pem(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<String>> {
         let value = self.required(entry, path)?.replace("\\r", "").replace("\\n", "\n").replace('\r', "");
         let flaw = |problem: &str, cure: &str| {
@@ -175,7 +176,8 @@ impl Secrets<'_> {
     }
 }
 
-/// Returns whether there are quotes around a value, as from an `.env` file that is not parsed, or a word processor.
+/// Returns whether there are quotes around a value, as from an `.env` file that is not parsed, or a word
+/// processor.
 fn is_quoted(value: &str) -> bool {
     const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '‘', '’', '«', '»'];
     let value = value.trim();

@@ -1,5 +1,5 @@
-//! The interface of a filter's section: its form in the document, its checked form, and what it may read of the
-//! other sections.
+//! The interface of a filter's section: its form in the document, its checked form, and what it may read of
+//! the other sections.
 
 use super::error::Problems;
 use super::example::Example;
@@ -22,8 +22,8 @@ pub trait Section: Named + Sized + fmt::Debug + 'static {
     /// Examples of the section and its fields, which errors show where one is missing or malformed.
     const EXAMPLES: &'static [Example];
 
-    /// Checks the written section, and adds its errors to `problems`. Returns `None` if the section cannot be checked
-    /// because the plans that it refers to have errors themselves.
+    /// Checks the written section, and adds its errors to `problems`. Returns `None` if the section cannot be
+    /// checked because the plans that it refers to have errors themselves.
     fn read(
         written: &Self::Written<'_>,
         facts: &Facts<'_>,
@@ -38,8 +38,8 @@ pub trait Named {
     const NAME: &'static str;
 }
 
-/// The values of the document that any section may depend on. Strings from other sections are not checked here, only
-/// by their own section; a value that is not a string counts as absent.
+/// The values of the document that any section may depend on. Strings from other sections are not checked
+/// here, only by their own section; a value that is not a string counts as absent.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The plans, and the prices and products that are deliberately not plans; `None` if they have errors.

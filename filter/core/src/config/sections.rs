@@ -1,7 +1,8 @@
-//! The list of sections, one for each filter. A new section needs a line here and an implementation of [`Section`].
+//! The list of sections, one for each filter. A new section needs a line here and an implementation of
+//! [`Section`].
 //!
-//! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks, and the
-//! paths where the gate requires no token.
+//! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks,
+//! and the paths where the gate requires no token.
 
 use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
@@ -23,8 +24,8 @@ macro_rules! sections {
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields, bound = "'de: 'a")]
         pub struct Document<'a> {
-            /// Separates the shared data of several gateways in one Envoy process. If left out, it is derived from the
-            /// issuer and the Clerk authority.
+            /// Separates the shared data of several gateways in one Envoy process. If left out, it is derived
+            /// from the issuer and the Clerk authority.
             pub namespace: Option<&'a str>,
             /// The plans, lowest first: the order is the rank, and the first is the default plan.
             pub plans: Vec<WrittenPlan<'a>>,
@@ -60,7 +61,8 @@ macro_rules! sections {
             $(section::<$section>(document, facts, Secrets::NotRead, problems);)*
         }
 
-        /// Reads the configuration of every filter whose section the document has, each as the filter itself does.
+        /// Reads the configuration of every filter whose section the document has, each as the filter itself
+        /// does.
         pub fn read_each(
             document: &[u8],
             environment: Environment<'_>,
@@ -94,8 +96,8 @@ pub(super) fn section<S: Section>(
     S::read(&problems.keep(written)?, facts, secrets, problems)
 }
 
-/// A section whose content is ignored here: its own filter reads it, so that no module has code for the sections of
-/// other filters.
+/// A section whose content is ignored here: its own filter reads it, so that no module has code for the
+/// sections of other filters.
 #[derive(Debug)]
 struct SectionPresence<S>(PhantomData<S>);
 

@@ -6,7 +6,8 @@
 use crate::protobuf::{Payload, Reader, WireError};
 use serde_json::{Map, Number, Value};
 
-/// The deepest nesting of mappings and lists. The deepest field of the document is nine levels below its root.
+/// The deepest nesting of mappings and lists. The deepest field of the document is nine levels below its
+/// root.
 const DEPTH_MAX: usize = 32;
 
 /// The most values, at all levels together.
@@ -58,8 +59,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Value, StructError> {
     Decoder { values_left: VALUES_MAX }.mapping(bytes, DEPTH_MAX)
 }
 
-/// Returns a double as a JSON number, or `None` if it is not finite. An exact whole number becomes an integer, so that
-/// `5` means the same in both encodings.
+/// Returns a double as a JSON number, or `None` if it is not finite. An exact whole number becomes an
+/// integer, so that `5` means the same in both encodings.
 pub(super) fn number(double: f64) -> Option<Value> {
     /// 2^53: beyond it a double no longer holds every integer.
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;

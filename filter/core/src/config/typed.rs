@@ -1,9 +1,9 @@
-//! Deserializes a JSON value into typed fields, with the path and a cure in every error. Errors repeat no text that may
-//! be a secret.
+//! Deserializes a JSON value into typed fields, with the path and a cure in every error. Errors repeat no
+//! text that may be a secret.
 //!
-//! serde_json's own deserializer does not fit, for three reasons: an error must keep its parts (which field is unknown,
-//! which fields are known), null must be refused instead of read as absent, and an integer may be a string of digits,
-//! as in a `google.protobuf.Struct` from Envoy with integers beyond 32 bits.
+//! serde_json's own deserializer does not fit, for three reasons: an error must keep its parts (which field
+//! is unknown, which fields are known), null must be refused instead of read as absent, and an integer may be
+//! a string of digits, as in a `google.protobuf.Struct` from Envoy with integers beyond 32 bits.
 
 use super::error::{Checked, quote};
 use super::example::Example;

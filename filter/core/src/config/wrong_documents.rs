@@ -1,5 +1,5 @@
-//! Tests of wrong documents: the errors have the location, the problem, and the cure. `wrong_gate_sections.rs` has the
-//! cases of the gate's section.
+//! Tests of wrong documents: the errors have the location, the problem, and the cure.
+//! `wrong_gate_sections.rs` has the cases of the gate's section.
 
 use super::tests::{environment, whole, with, without};
 use super::*;
@@ -14,8 +14,8 @@ pub(super) enum Edit {
 }
 use Edit::{Cut, Set};
 
-/// Edits the whole document, and checks that every way to read it returns the same error, which starts with the given
-/// text. An error in a section is returned only to its own filter.
+/// Edits the whole document, and checks that every way to read it returns the same error, which starts with
+/// the given text. An error in a section is returned only to its own filter.
 pub(super) fn refused(cases: Vec<(Edit, &str)>) {
     for (edit, want) in cases {
         let document = match edit {

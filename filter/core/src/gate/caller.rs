@@ -152,7 +152,7 @@ fn named_plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::token::tests::factory::{Draft, judge, own_keys, rules};
+    use crate::auth::token::tests::factory::{Draft, own_keys, rules, verify_token};
     use crate::config::{self, Configuration};
     use serde_json::json;
 
@@ -171,7 +171,7 @@ mod tests {
         let Configuration { section, plans, .. } = read.unwrap();
         let mut draft = Draft::session();
         draft.claim("public_metadata", json!({"plan": "pro"}));
-        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        let session = verify_token(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
         assert!(!session.claims.is_empty());
         let (caller, fault) = Caller::new(session, &section, &plans);
         assert_eq!((Some(caller.plan), fault), (plans.rank_of("pro"), None));

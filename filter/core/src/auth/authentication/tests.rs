@@ -1,4 +1,4 @@
-//! Who checks a signature that the host cannot check. What follows for a request is shown with the gate.
+//! Tests of signatures that the host cannot verify. The gate's tests cover all else.
 
 use super::*;
 use crate::auth::KeySource;
@@ -23,7 +23,7 @@ fn state() -> AuthState<Session> {
 fn authenticate(state: &mut AuthState<Session>, name: &str, value: &str) -> AuthProgress<Session> {
     let now = Micros::from_secs(NOW_S.unsigned_abs());
     let headers = HeaderMap::from_fields([(name.as_bytes(), value.as_bytes())]);
-    match Authentication::begin(state, &headers, 0, now) {
+    match Authentication::start(state, &headers, 0, now) {
         AuthProgress::Perform(authentication, Action::Verify { .. }) => {
             authentication.verified(state, Verification::Unsupported, now)
         }
@@ -32,7 +32,7 @@ fn authenticate(state: &mut AuthState<Session>, name: &str, value: &str) -> Auth
 }
 
 #[test]
-fn where_nobody_can_check_signatures_nobody_is_let_in() {
+fn requests_fail_if_signatures_cannot_be_verified() {
     let mut state = state();
     state.rs256 = None;
     let token = Draft::session().sign();
@@ -48,7 +48,7 @@ fn where_nobody_can_check_signatures_nobody_is_let_in() {
 }
 
 #[test]
-fn what_the_host_cannot_check_the_module_does_if_it_was_built_so() {
+fn a_module_with_rs256_verifies_what_the_host_cannot() {
     let mut state = state();
     state.rs256 = Some(rs256::check);
     let mut draft = Draft::session();

@@ -1,7 +1,7 @@
-//! The little of DER (X.690) that an RSA public key is written in. Structure only: computes nothing.
+//! Reads and writes the subset of DER (X.690) that RSA public keys need. Only the structure: no cryptography.
 //!
-//! The crates `spki` and `pkcs1` in its place make plan_gate.wasm 13.7 KB (2.4 %) larger, and do not tell a private key or
-//! a certificate from anything else that is no public key.
+//! The crates `spki` and `pkcs1` would make plan_gate.wasm 13.7 KB (2.4 %) larger, and they do not
+//! distinguish a private key or a certificate from other invalid input.
 
 use super::error::{KeyError, MODULUS_BITS_MIN};
 
@@ -9,12 +9,13 @@ const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const SEQUENCE: u8 = 0x30;
 
-/// `AlgorithmIdentifier` of rsaEncryption without its outer tag: OID 1.2.840.113549.1.1.1 and NULL (RFC 8017 §A.1).
+/// `AlgorithmIdentifier` of rsaEncryption without its outer tag: OID 1.2.840.113549.1.1.1 and NULL (RFC 8017
+/// §A.1).
 const RSA_ENCRYPTION: [u8; 13] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
-/// The largest that is taken; BoringSSL's bound.
+/// The largest modulus, which is BoringSSL's maximum.
 const MODULUS_BITS_MAX: usize = 16 * 1024;
-/// The largest exponent that BoringSSL takes is of 33 bits.
+/// The largest exponent, which is BoringSSL's maximum.
 const EXPONENT_BITS_MAX: usize = 33;
 
 /// The modulus and the exponent of an RSA public key, big-endian, without leading zeros.
@@ -28,8 +29,9 @@ impl<'a> RsaNumbers<'a> {
     /// Takes two unsigned big-endian numbers.
     ///
     /// # Errors
-    /// [`KeyError::Weak`] for a modulus of too few bits; [`KeyError::NotAKey`] for what is no RSA key: an even number,
-    /// an exponent of 1 (which leaves every text its own signature), or sizes that Envoy's library refuses.
+    /// [`KeyError::Weak`] for a modulus of too few bits; [`KeyError::NotAKey`] if the numbers are not an RSA
+    /// key: an even number, an exponent of 1 (with which every text is its own signature), or sizes that
+    /// Envoy's library refuses.
     pub(super) fn new(modulus: &'a [u8], exponent: &'a [u8]) -> Result<Self, KeyError> {
         let numbers = RsaNumbers { modulus: without_zeros(modulus), exponent: without_zeros(exponent) };
         let (bits, exponent_bits) = (bits(numbers.modulus), bits(numbers.exponent));
@@ -45,8 +47,8 @@ impl<'a> RsaNumbers<'a> {
     /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) or a bare RSAPublicKey (PKCS#1, RFC 8017 §A.1.1).
     ///
     /// # Errors
-    /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] where it looks like one; [`KeyError::OtherAlgorithm`];
-    /// those of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
+    /// [`KeyError::PrivateKey`] and [`KeyError::Certificate`] if the structure is that of one;
+    /// [`KeyError::OtherAlgorithm`]; those of [`RsaNumbers::new`]; [`KeyError::NotAKey`] for anything else.
     pub(super) fn from_der(der: &'a [u8]) -> Result<Self, KeyError> {
         let outer = whole(der, SEQUENCE).ok_or(KeyError::NotAKey)?;
         match outer.first() {
@@ -56,7 +58,7 @@ impl<'a> RsaNumbers<'a> {
         }
     }
 
-    /// The DER of these numbers as a SubjectPublicKeyInfo.
+    /// Returns the DER of these numbers as a SubjectPublicKeyInfo.
     pub(super) fn to_spki(&self) -> Vec<u8> {
         let numbers = [unsigned(self.modulus), unsigned(self.exponent)].concat();
         let mut bits = vec![0]; // no unused bits at the end
@@ -65,7 +67,7 @@ impl<'a> RsaNumbers<'a> {
     }
 }
 
-/// The contents of an RSAPublicKey: two numbers. A private key begins with its version, 0 or 1.
+/// Reads the contents of an RSAPublicKey: two numbers. A private key starts with its version, 0 or 1.
 fn rsa_public_key(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
     let (modulus, rest) = next(contents, INTEGER).ok_or(KeyError::NotAKey)?;
     if matches!(modulus, [0 | 1]) {
@@ -75,10 +77,11 @@ fn rsa_public_key(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
     RsaNumbers::new(modulus, exponent)
 }
 
-/// The contents of a SubjectPublicKeyInfo: an algorithm and a bit string that holds an RSAPublicKey.
+/// Reads the contents of a SubjectPublicKeyInfo: an algorithm, and a bit string that contains an
+/// RSAPublicKey.
 fn subject_public_key_info(contents: &[u8]) -> Result<RsaNumbers<'_>, KeyError> {
     let (algorithm, rest) = next(contents, SEQUENCE).ok_or(KeyError::NotAKey)?;
-    // A certificate is three elements, the second of them a sequence again: what signed it.
+    // A certificate has three elements, the second of which is a sequence too: the signature's algorithm.
     if next(rest, SEQUENCE).is_some() {
         return Err(KeyError::Certificate);
     }
@@ -95,19 +98,20 @@ fn without_zeros(number: &[u8]) -> &[u8] {
     number.get(first..).unwrap_or_default()
 }
 
-/// How many bits a number without leading zeros has.
+/// Returns the number of bits of a number without leading zeros.
 fn bits(number: &[u8]) -> usize {
     let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
     number.len().saturating_mul(8).saturating_sub(unused)
 }
 
-/// A number as an INTEGER, which is signed: a zero goes before a highest bit that is set.
+/// Returns a number as an INTEGER. Because that is signed, a zero byte precedes a number whose highest bit is
+/// set.
 fn unsigned(number: &[u8]) -> Vec<u8> {
     let sign: &[u8] = if number.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
     element(INTEGER, &[sign, number].concat())
 }
 
-/// A tag, the length and the contents.
+/// Returns an element: its tag, its length, and its contents.
 fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = contents.len().to_be_bytes();
     let length = without_zeros(&length);
@@ -125,12 +129,12 @@ fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
     element
 }
 
-/// The contents of the one element with that tag that is all there is.
+/// Returns the contents of an element with that tag, if there is nothing after it.
 fn whole(der: &[u8], tag: u8) -> Option<&[u8]> {
     next(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(contents, _)| contents)
 }
 
-/// The contents of the first element, which must have that tag, and what follows it.
+/// Returns the contents of the first element, which must have that tag, and the bytes after it.
 fn next(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_another_library_writes() {
+    fn the_der_is_the_same_as_that_of_another_library() {
         assert_eq!(RsaNumbers::from_der(&spki()).unwrap().to_spki(), spki());
     }
 
@@ -167,7 +171,7 @@ mod tests {
         assert_eq!(
             RsaNumbers::from_der(&[spki, vec![0]].concat()),
             Err(KeyError::NotAKey),
-            "something behind it"
+            "a byte after it"
         );
     }
 
@@ -203,7 +207,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_survive_the_way_through_der(
+        fn numbers_read_back_from_der_are_the_same(
             mut modulus in proptest::collection::vec(any::<u8>(), 256..600),
             exponent in (1..u64::from(u32::MAX)).prop_map(|half| half * 2 + 1),
         ) {
@@ -216,10 +220,10 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), place in 0..290_usize) {
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64), index in 0..290_usize) {
             let _ = RsaNumbers::from_der(&bytes);
             let mut spki = spki();
-            spki.splice(place.min(spki.len()).., bytes);
+            spki.splice(index.min(spki.len()).., bytes);
             let _ = RsaNumbers::from_der(&spki);
         }
     }

@@ -1,4 +1,4 @@
-//! A JSON Web Key Set (RFC 7517) as Clerk publishes it: the keys in it that session tokens may be signed with.
+//! Reads the keys for session tokens from a JSON Web Key Set (RFC 7517) as Clerk publishes it.
 
 use super::error::KEYS_MAX;
 use super::key_set::{KeySet, PublicKey};
@@ -7,19 +7,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// Why an answer is no key set. The keys that were in force stay so.
+/// An error of a response that is not a usable key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JwksError {
     /// Not a JSON object with `keys`.
-    #[error("the answer is not a JSON Web Key Set: is `path` right?")]
+    #[error("the response is not a JSON Web Key Set: check `path`")]
     NotAKeySet,
     /// A key set without a key for RS256.
-    #[error("the key set holds no RSA key that RS256 signatures can be checked with")]
+    #[error("the key set has no RSA key for RS256 signatures")]
     NoUsableKey,
 }
 
-/// Reads a key set. Keys of other kinds and broken entries are passed over, as RFC 7517 §5 asks; of the others the
-/// first [`KEYS_MAX`] are taken.
+/// Reads the first [`KEYS_MAX`] usable keys of a set. Keys of other types and malformed entries are ignored,
+/// as RFC 7517 §5 requires.
 ///
 /// # Errors
 /// [`JwksError`].
@@ -33,9 +33,9 @@ pub fn parse(body: &[u8]) -> Result<KeySet, JwksError> {
 fn public_key(jwk: &Map<String, Value>) -> Option<PublicKey> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let absent_or = |name: &str, value: &str| jwk.get(name).is_none_or(|member| member == value);
-    let for_us = text("kty") == Some("RSA") && absent_or("use", "sig") && absent_or("alg", "RS256");
-    // Whoever published its private half lets everybody sign.
-    if !for_us || jwk.contains_key("d") {
+    let is_usable = text("kty") == Some("RSA") && absent_or("use", "sig") && absent_or("alg", "RS256");
+    // If the private half is published, anyone can sign tokens.
+    if !is_usable || jwk.contains_key("d") {
         return None;
     }
     let id = match jwk.get("kid") {
@@ -66,11 +66,11 @@ mod tests {
         assert_eq!(spki, [public(own_key()).spki()]);
     }
 
-    /// Why, what is done to a key that would be taken, and whether it still is.
+    /// The reason, the edit of a usable key, and whether it is still usable.
     type Case = (&'static str, fn(&mut Value), bool);
 
     #[test]
-    fn entries_that_are_not_for_session_tokens_are_passed_over() {
+    fn entries_that_are_not_for_session_tokens_are_ignored() {
         let cases: [Case; 22] = [
             ("as Clerk publishes it", |_| {}, true),
             ("no use", |k| remove(k, "use"), true),
@@ -105,12 +105,12 @@ mod tests {
             let want = if taken { Ok(1) } else { Err(JwksError::NoUsableKey) };
             assert_eq!(ids(&json!({"keys": [key]})).map(|ids| ids.len()), want, "{why}");
             let beside = ids(&json!({"keys": [7, key, other_key().jwk()]})).unwrap();
-            assert!(beside.contains(&Some("ins_second".to_owned())), "{why}: its neighbour counts");
+            assert!(beside.contains(&Some("ins_second".to_owned())), "{why}: the next entry is read");
         }
     }
 
     #[test]
-    fn an_answer_that_is_no_key_set_is_told_from_one_without_keys() {
+    fn an_invalid_key_set_and_one_without_keys_are_different_errors() {
         let cases = [
             ("no keys", r#"{"keys":[]}"#, JwksError::NoUsableKey),
             ("a list", "[]", JwksError::NotAKeySet),
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic(
+        fn any_response_is_read_or_refused(
             body in proptest::collection::vec(any::<u8>(), 0..64),
             n in proptest::collection::vec(any::<u8>(), 0..300),
             e in proptest::collection::vec(any::<u8>(), 0..6),

@@ -1,9 +1,9 @@
-//! The keys that session tokens may be signed with, and which of them to try for a token.
+//! The keys that may sign session tokens, and the choice of those to try for a token.
 
 use super::der::RsaNumbers;
 use super::error::{KEYS_MAX, KeyError};
 
-/// An RSA public key that an RS256 signature can be checked with.
+/// An RSA public key that verifies RS256 signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     spki: Vec<u8>,
@@ -22,7 +22,7 @@ impl PublicKey {
     /// Takes the numbers of a key, unsigned and big-endian, and its `kid`.
     ///
     /// # Errors
-    /// [`KeyError`] if they are none of an RSA key, or too weak.
+    /// [`KeyError`] if they are not a valid RSA key, or too weak.
     pub(crate) fn from_numbers(
         modulus: &[u8],
         exponent: &[u8],
@@ -31,12 +31,12 @@ impl PublicKey {
         Ok(PublicKey { spki: RsaNumbers::new(modulus, exponent)?.to_spki(), id })
     }
 
-    /// The DER of its SubjectPublicKeyInfo.
+    /// Returns the DER of its SubjectPublicKeyInfo.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }
 
-    /// Its `kid`, if it is known.
+    /// Returns its `kid`, if it is known.
     pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -49,25 +49,25 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// A set of these keys; those behind the first [`KEYS_MAX`] are left out.
+    /// Creates a set of the first [`KEYS_MAX`] keys.
     pub(crate) fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
         KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
     }
 
-    /// The keys to try for a token with that `kid`: those of that id, then those whose id is not known, as from a PEM.
-    /// Without a `kid` all. None is [`crate::auth::token::TokenError::UnknownKey`].
+    /// Returns the keys to try for a token with that `kid`: first those with the same id, then those without
+    /// an id, as from a PEM. For a token without a `kid`, returns all keys.
     pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
         let named =
             self.keys.iter().filter(move |key| key.id().is_some_and(|id| kid.is_none_or(|kid| id == kid)));
         named.chain(self.keys.iter().filter(|key| key.id().is_none()))
     }
 
-    /// Whether the key is (still) in force.
+    /// Returns whether the key is in force.
     pub(crate) fn contains(&self, key: &PublicKey) -> bool {
         self.keys.contains(key)
     }
 
-    /// Whether there is no key at all.
+    /// Returns whether there is no key at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -1,4 +1,5 @@
-//! Public keys as people paste them: PEM with or without its first and last line, with newlines real, escaped or lost.
+//! Reads public keys as users paste them: PEM with or without header lines, with newlines real, escaped, or
+//! missing.
 
 use super::error::{KEYS_MAX, KeyError};
 use super::key_set::PublicKey;
@@ -6,14 +7,14 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine};
 
-/// The longest text that is looked at.
+/// The longest accepted text.
 pub(crate) const PEM_BYTES_MAX: usize = 64 * 1024;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// Paddings get lost in shells, too.
+/// Base64 with or without padding, because shells can lose it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -21,12 +22,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Reads one or more public keys, at most [`KEYS_MAX`].
 ///
-/// Taken are PEM blocks one after the other, or base64 without the lines round it (several parted by commas). Newlines
-/// may be real, the two characters `\n`, or blanks; quotes round the whole are passed over; and the PEM as a whole may
-/// be base64 once more. `PUBLIC KEY` and `RSA PUBLIC KEY` (PKCS#1) both go.
+/// Accepts PEM blocks one after another, or base64 without header lines (several keys separated by commas).
+/// Newlines may be real, the two characters `\n`, or spaces; quotes around the whole text are ignored; and
+/// the whole PEM may be base64-encoded once more. Both `PUBLIC KEY` and `RSA PUBLIC KEY` (PKCS#1) are
+/// accepted.
 ///
 /// # Errors
-/// [`KeyError`]: what was pasted instead, and the cure.
+/// [`KeyError`], which says what the text is instead.
 pub fn parse(text: &str) -> Result<Vec<PublicKey>, KeyError> {
     if text.len() > PEM_BYTES_MAX {
         return Err(KeyError::TooMany);
@@ -41,14 +43,14 @@ pub fn parse(text: &str) -> Result<Vec<PublicKey>, KeyError> {
     }
 }
 
-/// Turns what stands for newlines into newlines, and takes off what goes round.
+/// Converts escaped newlines to newlines, and removes surrounding whitespace and quotes.
 fn unescape(text: &str) -> String {
     let text = text.replace("\\r", "\n").replace("\\n", "\n").replace(['\r', '\\'], "\n");
     let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}');
     text.trim_matches(around).to_owned()
 }
 
-/// The keys of all PEM blocks. What stands between blocks is passed over, as RFC 7468 §2 has it.
+/// Reads the keys of all PEM blocks. Text between blocks is ignored (RFC 7468 §2).
 fn blocks(text: &str) -> Result<Vec<PublicKey>, KeyError> {
     let mut keys = Vec::new();
     for block in text.split(BEGIN).skip(1) {
@@ -59,7 +61,7 @@ fn blocks(text: &str) -> Result<Vec<PublicKey>, KeyError> {
         if label.contains("CERTIFICATE") {
             return Err(KeyError::Certificate);
         }
-        // A missing last line is no harm: the length stands in the DER.
+        // The last line may be missing, because the DER has the length.
         let body = rest.split_once(END).map_or(rest, |(body, _)| body);
         keys.push(PublicKey::from_der(&decode(body)?)?);
         if keys.len() > KEYS_MAX {
@@ -74,7 +76,7 @@ enum Bare {
     Pem(String),
 }
 
-/// Base64 without the lines round it.
+/// Reads base64 without header lines.
 fn bare(text: &str) -> Result<Bare, KeyError> {
     if text.is_empty() {
         return Err(KeyError::Empty);
@@ -128,13 +130,13 @@ mod tests {
         own_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap()
     }
 
-    /// The base64 of a PEM, without the lines round it.
+    /// Returns the base64 of a PEM, without its header lines.
     fn body(pem: &str) -> String {
         pem.lines().filter(|line| !line.contains('-')).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
-    fn a_key_is_read_in_every_shape_that_people_paste() {
+    fn a_key_is_read_in_every_form_that_users_paste() {
         let pem = pem();
         let pkcs1 = own_key().private.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
         let shapes = [
@@ -184,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_key_is_refused_with_the_cure() {
+    fn other_texts_are_refused_with_the_cure() {
         let key = &own_key().private;
         let pkcs8 = key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string();
         let pkcs1 = key.to_pkcs1_pem(LineEnding::LF).unwrap().to_string();
         let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
-        // SEQUENCE { SEQUENCE {}, SEQUENCE {}, BIT STRING }: what every X.509 certificate is at the outside.
+        // SEQUENCE { SEQUENCE {}, SEQUENCE {}, BIT STRING }: the outer structure of every X.509 certificate.
         let bare_certificate = BASE64.encode([0x30, 7, 0x30, 0, 0x30, 0, 3, 1, 0]);
         let weak = weak_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
         let cut = body(&pem()).get(..200).unwrap().to_owned();
@@ -225,11 +227,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>(), cut in 0..500_usize, insert in ".{0,3}") {
+        fn any_text_is_read_or_refused(text in any::<String>(), cut in 0..500_usize, insert in ".{0,3}") {
             let _ = parse(&text);
             let mut pem = pem();
-            let place = cut.min(pem.len());
-            pem.insert_str(place, &insert);
+            let index = cut.min(pem.len());
+            pem.insert_str(index, &insert);
             if let Ok(keys) = parse(&pem) {
                 prop_assert!(keys.len() <= KEYS_MAX);
             }

@@ -1,18 +1,19 @@
-//! RS256 in the module itself, for a host that cannot check signatures.
+//! Verifies RS256 signatures in the module itself, for hosts that cannot.
 //!
-//! Envoy can: its foreign function `verify_signature` is native code. So this is left out unless the feature `rs256` is
-//! asked for: it makes the module 60 KB larger, and a check takes 230–455 µs in wasm where Envoy needs 18. Without it,
-//! such a host lets nobody in.
+//! Envoy can: its foreign function `verify_signature` is native code. Therefore this code needs the feature
+//! `rs256`: it makes the module 60 KB larger, and a signature takes 230–455 µs in Wasm where Envoy needs 18.
+//! Without the feature, all tokens are refused on a host that cannot verify signatures.
 
 use crate::machine::Verification;
 
-/// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256: the DER of a SubjectPublicKeyInfo, the signature, what it signs.
+/// A function that verifies an RSASSA-PKCS1-v1_5 signature with SHA-256. Its arguments are the DER of a
+/// SubjectPublicKeyInfo, the signature, and the signed text.
 pub(crate) type Rs256Check = fn(&[u8], &[u8], &[u8]) -> Verification;
 
-/// The check of this build, if it has one.
+/// The function of this build, if it has one.
 #[cfg(feature = "rs256")]
 pub(crate) const CHECK: Option<Rs256Check> = Some(check);
-/// The check of this build, if it has one.
+/// The function of this build, if it has one.
 #[cfg(not(feature = "rs256"))]
 pub(crate) const CHECK: Option<Rs256Check> = None;
 
@@ -32,11 +33,11 @@ mod tests {
     use crate::auth::token::Jws;
     use crate::auth::token::tests::factory::{Draft, other_key, own_key, public};
 
-    /// Why, the key, the signature, the text, and whether it holds.
+    /// The reason, the key, the signature, the text, and whether the signature is valid.
     type SignatureCase<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], Verification);
 
     #[test]
-    fn only_the_keys_own_signature_of_exactly_that_text_holds() {
+    fn only_a_signature_of_exactly_that_text_is_valid() {
         let jws = Jws::parse(Draft::session().sign().as_bytes()).unwrap();
         let (own, stranger) = (public(own_key()), public(other_key()));
         let (signature, text) = (jws.signature(), jws.signing_input());

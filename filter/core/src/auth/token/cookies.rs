@@ -1,37 +1,39 @@
-//! The session cookies of a request: one pass over its `cookie` fields, within bounds. Does not look into their values.
+//! Finds the session cookies of a request, in one bounded pass over its `cookie` fields. Does not read their
+//! values.
 //!
-//! On HTTP/2 a cookie costs a client a byte once the gateway's HPACK table holds it, so what is read here is bounded by
-//! number and by size. Beyond the bounds nothing counts: to go by a part would let whoever can add cookies choose which.
+//! On HTTP/2, a repeated cookie costs a client one byte once it is in the gateway's HPACK table. Therefore
+//! both the number and the size of cookies are bounded. Beyond the bounds, no cookie is used: if only a part
+//! were read, anyone who can add cookies could choose the part.
 
 use super::jws::TOKEN_BYTES_MAX;
 use crate::http::HeaderMap;
 
-/// How many cookies of one request are read. Browsers keep some 180 for a site.
+/// The most cookies of one request. Browsers keep about 180 for a site.
 pub(crate) const COOKIES_MAX: usize = 1024;
 
-/// How many bytes of `cookie` fields are read. The shipped configurations let in 96 KB of header fields.
+/// The most bytes of `cookie` fields. The shipped configurations accept 96 KB of header fields.
 pub(crate) const COOKIE_BYTES_MAX: usize = 128 * 1024;
 
-/// How many different session cookies of one request are read. Each Clerk instance of a domain has one.
+/// The most different session cookies of one request. Each Clerk instance of a domain has one.
 pub const SESSION_COOKIES_MAX: usize = 32;
 
-/// The name of Clerk's session cookie; behind it there may be `_` and a suffix.
+/// The name of Clerk's session cookie, which `_` and a suffix may follow.
 const NAME: &[u8] = b"__session";
 
-/// How many base64url characters the suffix of a cookie's name has: it is cut from the SHA-1 of the publishable key.
+/// The length of the suffix, in base64url characters: a part of the SHA-1 of the publishable key.
 const SUFFIX_BYTES: usize = 8;
 
 /// The session cookies of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SessionCookies<'a> {
     /// Their values, each once: those of suffixed names first, otherwise in the order of the request.
-    Are(Vec<&'a [u8]>),
-    /// There are more cookies than are read.
+    Values(Vec<&'a [u8]>),
+    /// The request has more cookies than the maximum.
     TooMany,
 }
 
-/// Returns the values of the cookies `__session_<suffix>` and `__session`. Those that are empty or too long for a token
-/// are passed over.
+/// Returns the values of the cookies `__session_<suffix>` and `__session`, except those that are empty or too
+/// long for a token.
 pub(crate) fn session_cookies(headers: &HeaderMap) -> SessionCookies<'_> {
     let (mut suffixed, mut plain) = (Vec::new(), Vec::new());
     let (mut cookies, mut bytes) = (0_usize, 0_usize);
@@ -57,7 +59,7 @@ pub(crate) fn session_cookies(headers: &HeaderMap) -> SessionCookies<'_> {
     }
     plain.retain(|value| !suffixed.contains(value));
     suffixed.append(&mut plain);
-    SessionCookies::Are(suffixed)
+    SessionCookies::Values(suffixed)
 }
 
 /// A session cookie that could hold a token.
@@ -67,7 +69,7 @@ struct SessionCookie<'a> {
 }
 
 impl<'a> SessionCookie<'a> {
-    /// Reads `name=value` or `name="value"` (RFC 6265 §4.1.1). None if it is another cookie.
+    /// Reads `name=value` or `name="value"` (RFC 6265 §4.1.1). Returns `None` for other cookies.
     fn parse(pair: &'a [u8]) -> Option<Self> {
         let rest = pair.trim_ascii_start().strip_prefix(NAME)?;
         let (suffix, value) = match rest.strip_prefix(b"_") {
@@ -95,7 +97,7 @@ mod tests {
         HeaderMap::from_fields(fields.iter().map(|value| (&b"cookie"[..], value.as_bytes())))
     }
 
-    /// So many cookies of any name.
+    /// Returns `count` cookies of another name.
     fn others(count: usize) -> String {
         vec!["a=b"; count].join("; ")
     }
@@ -120,32 +122,36 @@ mod tests {
         ];
         for (why, fields, want) in cases {
             let want = want.iter().map(|value| value.as_bytes()).collect();
-            assert_eq!(session_cookies(&headers(fields)), SessionCookies::Are(want), "{why}");
+            assert_eq!(session_cookies(&headers(fields)), SessionCookies::Values(want), "{why}");
         }
     }
 
     #[test]
-    fn a_value_that_is_too_long_for_a_token_is_passed_over() {
+    fn a_value_that_is_too_long_for_a_token_is_ignored() {
         let long = format!("__session_AAAAAAAA={}; __session=a", "x".repeat(TOKEN_BYTES_MAX + 1));
-        assert_eq!(session_cookies(&headers(&[&long])), SessionCookies::Are(vec![b"a"]));
+        assert_eq!(session_cookies(&headers(&[&long])), SessionCookies::Values(vec![b"a"]));
     }
 
     #[test]
-    fn what_browsers_send_is_read_to_its_end() {
+    fn as_many_cookies_as_browsers_send_are_read() {
         let fields = [others(700), others(COOKIES_MAX - 701), "__session=a".to_owned()];
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
         assert_eq!(
             session_cookies(&headers(&fields)),
-            SessionCookies::Are(vec![b"a"]),
+            SessionCookies::Values(vec![b"a"]),
             "the last of the most"
         );
         let long: Vec<String> = (0..23).map(|n| format!("c{n}={}", "x".repeat(4096))).collect();
         let full = format!("{}; __session=a", long.join("; "));
-        assert_eq!(session_cookies(&headers(&[&full])), SessionCookies::Are(vec![b"a"]), "94 KB before it");
+        assert_eq!(
+            session_cookies(&headers(&[&full])),
+            SessionCookies::Values(vec![b"a"]),
+            "94 KB before it"
+        );
     }
 
     #[test]
-    fn beyond_the_bounds_no_cookie_counts() {
+    fn beyond_the_bounds_no_cookie_is_used() {
         let session = "__session=a";
         let many = others(COOKIES_MAX);
         let large = format!("x={}", "y".repeat(COOKIE_BYTES_MAX));
@@ -163,6 +169,10 @@ mod tests {
             assert_eq!(session_cookies(&headers(&fields)), SessionCookies::TooMany, "{why}");
         }
         let same = vec![session; SESSION_COOKIES_MAX * 2].join("; ");
-        assert_eq!(session_cookies(&headers(&[&same])), SessionCookies::Are(vec![b"a"]), "one and the same");
+        assert_eq!(
+            session_cookies(&headers(&[&same])),
+            SessionCookies::Values(vec![b"a"]),
+            "one and the same"
+        );
     }
 }

@@ -1,35 +1,35 @@
-//! Why a session token is refused, by causes that a client can tell apart.
+//! Errors of session tokens, by causes that a client can distinguish.
 
-/// Why a token is refused. `Display` is for people, [`TokenError::code`] for programs.
+/// An error of a session token. `Display` is for people, [`TokenError::code`] for programs.
 ///
-/// Neither holds anything of the token, so both may be sent and logged.
+/// Neither contains any part of the token, so both may be sent and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// There is none.
+    /// The request has no token.
     #[error(
         "a session token is required: send it as `Authorization: Bearer <token>` or in Clerk's session cookie"
     )]
     Missing,
-    /// What is there is no session token that could be right.
+    /// The token does not have the form of a session token.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    /// It is well formed, but of a kind that is not taken here.
+    /// The token is well formed, but not a supported session token.
     #[error("the token is of an unsupported kind: {0}")]
     Unsupported(&'static str),
-    /// No key that is known here can have signed it.
-    #[error("the token was signed with a key that is not known here: is it from another Clerk instance?")]
+    /// None of the keys in force has the token's key id.
+    #[error("the token was signed with an unknown key: is it from another Clerk instance?")]
     UnknownKey,
-    /// The signature does not fit.
+    /// The signature is invalid.
     #[error("the token's signature does not match")]
     SignatureMismatch,
     /// `iss` is another instance.
     #[error("the token was issued by another Clerk instance")]
     WrongIssuer,
-    /// `aud` names nothing that is asked for here.
-    #[error("the token is meant for another audience")]
+    /// `aud` names none of the configured audiences.
+    #[error("the token is for another audience")]
     WrongAudience,
-    /// `azp` is not one of the origins that may use a token here.
-    #[error("the token was issued to an origin that is not authorized here")]
+    /// `azp` is not one of the authorized parties.
+    #[error("the token was issued to an origin that is not an authorized party")]
     UnauthorizedParty,
     /// `exp` has passed.
     #[error("the token has expired")]
@@ -37,13 +37,13 @@ pub enum TokenError {
     /// `nbf` or `iat` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// `sts` says that the session is not active, which means signed out.
-    #[error("the session is pending: the sign-in has steps left to complete")]
+    /// `sts` says that the session is not active, so the user counts as signed out.
+    #[error("the session is pending: the user has not completed all steps of the sign-in")]
     SessionPending,
 }
 
 impl TokenError {
-    /// Returns the code by which clients and metrics tell it from others.
+    /// Returns the code for clients and metrics.
     pub(crate) const fn code(self) -> TokenCode {
         match self {
             TokenError::Missing => TokenCode::Missing,
@@ -60,16 +60,17 @@ impl TokenError {
         }
     }
 
-    /// Of two refusals the one of the token that came further.
+    /// Returns the error of the token that passed more checks; if equal, `self`.
     ///
-    /// A browser may send the cookies of several Clerk instances. If all are refused, the client is told what is wrong
-    /// with its own one, not that a stranger's was signed with an unknown key.
+    /// A browser may send cookies of several Clerk instances. If all tokens are refused, the response should
+    /// have the error of this instance's token, not that the token of another instance was signed with an
+    /// unknown key.
     #[must_use]
     pub(crate) fn or_further(self, other: TokenError) -> TokenError {
         if other.progress() > self.progress() { other } else { self }
     }
 
-    /// How far a token with this error came.
+    /// Returns a number that is higher the more checks a token with this error has passed.
     const fn progress(self) -> u8 {
         match self {
             TokenError::Missing => 0,
@@ -114,7 +115,7 @@ pub(crate) enum TokenCode {
 }
 
 impl TokenCode {
-    /// All of them.
+    /// All codes.
     pub(crate) const ALL: [TokenCode; 11] = [
         TokenCode::Missing,
         TokenCode::Malformed,
@@ -134,7 +135,7 @@ impl TokenCode {
         self as usize
     }
 
-    /// Returns the `code` of the problem that the client is sent.
+    /// Returns the `code` of the problem in the response.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             TokenCode::Missing => "missing_token",
@@ -157,10 +158,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_refusals_the_one_of_the_own_token_is_told() {
-        let (stranger, own) = (TokenError::UnknownKey, TokenError::Expired);
-        assert_eq!(stranger.or_further(own), own);
-        assert_eq!(own.or_further(stranger), own);
+    fn of_several_errors_that_of_the_own_token_is_returned() {
+        let (other, own) = (TokenError::UnknownKey, TokenError::Expired);
+        assert_eq!(other.or_further(own), own);
+        assert_eq!(own.or_further(other), own);
         assert_eq!(
             TokenError::Expired.or_further(TokenError::NotYetValid),
             TokenError::Expired,
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_the_place_in_the_list_of_all() {
+    fn an_index_is_the_position_in_the_list_of_all() {
         for (index, code) in TokenCode::ALL.into_iter().enumerate() {
             assert_eq!(code.index(), index, "{}", code.as_str());
         }

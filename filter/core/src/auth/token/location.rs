@@ -1,25 +1,25 @@
-//! Where in a request the session token is. Does not look into it.
+//! Finds the session token in a request. Does not read it.
 
 use super::TokenError;
 use super::cookies::{self, SessionCookies};
 use crate::http::HeaderMap;
 
-/// What a request carries.
+/// The location of a request's session token.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TokenLocation<'a> {
     /// No token.
     Nothing,
     /// The token of the Authorization field.
     Bearer(&'a [u8]),
-    /// The values of the session cookies, at least one, each once, those of suffixed names first. Several instances
-    /// of Clerk can share a domain, so which of them counts is for their claims to say.
+    /// The values of the session cookies, at least one, each once, those of suffixed names first. Several
+    /// Clerk instances can share a domain, so their claims decide which one is used.
     Cookies(Vec<&'a [u8]>),
-    /// More cookies than are read. None of them counts, since the newest may be one that was not read.
+    /// More cookies than the maximum. None of them is used, because the newest may be one that was not read.
     TooManyCookies,
 }
 
 impl std::fmt::Debug for TokenLocation<'_> {
-    /// Where only: whoever has the bytes is signed in.
+    /// Writes only the location: the token itself is a credential.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             TokenLocation::Nothing => f.write_str("nothing"),
@@ -30,14 +30,14 @@ impl std::fmt::Debug for TokenLocation<'_> {
     }
 }
 
-/// Finds the token: in the Authorization field, else, if `cookies`, in the cookies `__session_<suffix>` and
+/// Finds the token in the Authorization field or, if `cookies`, in the cookies `__session_<suffix>` and
 /// `__session`.
 ///
-/// An Authorization field of another scheme (as `Basic`) is none of Clerk's and is passed over; so is an empty one.
+/// An Authorization field that is empty or has another scheme (such as `Basic`) is ignored.
 ///
 /// # Errors
-/// Only ever about Authorization: [`TokenError::Malformed`] if there are several, if it lacks a scheme, or if what
-/// stands behind `Bearer` cannot be a token.
+/// [`TokenError::Malformed`] if there are several Authorization fields, or one without a scheme, or one
+/// without a token after `Bearer`.
 pub fn find(headers: &HeaderMap, cookies: bool) -> Result<TokenLocation<'_>, TokenError> {
     if let Some(token) = bearer(headers)? {
         return Ok(TokenLocation::Bearer(token));
@@ -46,8 +46,8 @@ pub fn find(headers: &HeaderMap, cookies: bool) -> Result<TokenLocation<'_>, Tok
         return Ok(TokenLocation::Nothing);
     }
     Ok(match cookies::session_cookies(headers) {
-        SessionCookies::Are(values) if values.is_empty() => TokenLocation::Nothing,
-        SessionCookies::Are(values) => TokenLocation::Cookies(values),
+        SessionCookies::Values(values) if values.is_empty() => TokenLocation::Nothing,
+        SessionCookies::Values(values) => TokenLocation::Cookies(values),
         SessionCookies::TooMany => TokenLocation::TooManyCookies,
     })
 }
@@ -55,7 +55,7 @@ pub fn find(headers: &HeaderMap, cookies: bool) -> Result<TokenLocation<'_>, Tok
 fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, TokenError> {
     let mut fields = headers.get_all("authorization");
     let Some(value) = fields.next() else { return Ok(None) };
-    // The upstream might go by the other one.
+    // The upstream might use the other one.
     if fields.next().is_some() {
         return Err(TokenError::Malformed("there is more than one Authorization field"));
     }
@@ -68,7 +68,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, TokenError> {
     let credentials = words.next().map(<[u8]>::trim_ascii);
     match (scheme.eq_ignore_ascii_case(b"bearer"), credentials) {
         (true, Some(token)) => Ok(Some(token)),
-        (true, None) => Err(TokenError::Malformed("nothing stands behind `Bearer`")),
+        (true, None) => Err(TokenError::Malformed("no token follows `Bearer`")),
         (false, Some(_)) => Ok(None),
         (false, None) => Err(TokenError::Malformed("the Authorization field lacks the scheme `Bearer`")),
     }
@@ -93,19 +93,15 @@ mod tests {
             ("no token", "Bearer", Err(())),
             ("no token, blanks", "Bearer  ", Err(())),
             ("no scheme", "a.b.c", Err(())),
-            (
-                "two in one field: not a token, and not ours to choose",
-                "Bearer a.b.c, Bearer d.e.f",
-                Ok(Some(19)),
-            ),
+            ("two in one field: returned as one malformed token", "Bearer a.b.c, Bearer d.e.f", Ok(Some(19))),
             ("another scheme", "Basic dXNlcjpwYXNz", Ok(None)),
-            ("a scheme that only begins like it", "BearerX a.b.c", Ok(None)),
+            ("a scheme that only starts like it", "BearerX a.b.c", Ok(None)),
             ("empty", "", Ok(None)),
             ("blank", "  ", Ok(None)),
         ];
         for (why, value, want) in cases {
             let headers = headers(&[("authorization", value)]);
-            let found = find(&headers, true).map(|carried| match carried {
+            let found = find(&headers, true).map(|location| match location {
                 TokenLocation::Bearer(token) => Some(token.len()),
                 _ => None,
             });
@@ -114,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn two_authorization_fields_are_refused_whatever_they_say() {
+    fn two_authorization_fields_are_refused() {
         for second in ["Bearer a.b.c", "Basic eA==", ""] {
             let headers = headers(&[("authorization", "Bearer a.b.c"), ("authorization", second)]);
             assert_eq!(find(&headers, true).map_err(TokenError::code), Err(TokenCode::Malformed), "{second}");
@@ -122,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_wins_over_cookies_unless_it_has_another_scheme() {
+    fn authorization_precedes_cookies_unless_it_has_another_scheme() {
         let cases =
             [("Bearer a", TokenLocation::Bearer(b"a")), ("Basic eA==", TokenLocation::Cookies(vec![b"b"]))];
         for (authorization, want) in cases {

@@ -1,4 +1,5 @@
-//! A session token: where a request carries it, its form, its claims, and the rules that it must keep to.
+//! Session tokens: their location in a request, their form, their claims, and the rules that they must
+//! follow.
 
 pub mod cookies;
 mod error;

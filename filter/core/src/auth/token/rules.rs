@@ -1,4 +1,5 @@
-//! Who may use a session token here, and when. Cheap, for it is asked on every use of a token, cached or not.
+//! The rules that a session's claims must follow. The check is cheap, because it runs on every use of a
+//! token, cached or not.
 
 use super::TokenError;
 use super::jws::Jws;
@@ -6,29 +7,29 @@ use super::session::{ClaimNames, Session};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// What is asked of a session beyond its signature.
+/// The requirements of a session besides its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRules {
     /// The Clerk instance: `iss` must be exactly this.
     pub issuer: String,
-    /// The origins that may use a token here; empty for any.
+    /// The origins whose tokens are accepted; empty for any.
     pub authorized_parties: Vec<String>,
-    /// Whether a token must have `azp`. Those of native clients have none.
+    /// Whether a token must have `azp`. Tokens of native clients have none.
     pub require_azp: bool,
-    /// `aud` must name one of these; empty for not asked.
+    /// The audiences of which `aud` must name one; if empty, `aud` is not checked.
     pub audience: Vec<String>,
-    /// By how much clocks may differ.
+    /// The largest difference between clocks.
     pub clock_skew: Duration,
 }
 
 impl TokenRules {
-    /// Judges a session at the time `now`, in the order of `@clerk/backend`, with the issuer first and the status
-    /// last.
+    /// Checks a session at the time `now`, in the order of `@clerk/backend`, with the issuer first and the
+    /// status last.
     ///
     /// A token is expired from `exp` + skew on; `nbf` and `iat` of exactly now + skew pass.
     ///
     /// # Errors
-    /// [`TokenError`]: what is wrong.
+    /// The [`TokenError`] of the first rule that the session breaks.
     pub fn check(&self, session: &Session, now: Micros) -> Result<(), TokenError> {
         if session.issuer.as_ref() != Some(&self.issuer) {
             return Err(TokenError::WrongIssuer);
@@ -49,13 +50,13 @@ impl TokenRules {
         if session.active { Ok(()) } else { Err(TokenError::SessionPending) }
     }
 
-    /// Judges a token by its claims alone, before its signature is checked, and returns its `iat`.
+    /// Checks the claims of a token whose signature is not verified yet, and returns its `iat`.
     ///
-    /// An error is final, so that such a token costs no check of a signature. That there is none proves nothing:
-    /// anybody can write claims.
+    /// A token with an error can be refused without verifying its signature. A token without an error still
+    /// needs a valid signature, because anyone can write claims.
     ///
     /// # Errors
-    /// [`TokenError`]: what is wrong, whoever signed it.
+    /// The [`TokenError`] of the first rule that the session breaks.
     pub(crate) fn check_unverified(&self, jws: &Jws, now: Micros) -> Result<Option<Micros>, TokenError> {
         let session = Session::read(jws)?;
         self.check(&session, now).map(|()| session.issued_at)
@@ -68,5 +69,5 @@ impl TokenRules {
 }
 
 fn names_one_of(claim: &ClaimNames, wanted: &[String]) -> bool {
-    matches!(claim, ClaimNames::Are(names) if names.iter().any(|name| wanted.contains(name)))
+    matches!(claim, ClaimNames::Names(names) if names.iter().any(|name| wanted.contains(name)))
 }

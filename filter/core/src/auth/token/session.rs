@@ -1,4 +1,5 @@
-//! The claims of a session token whose signature holds, versions 1 and 2. Judges none of them: see [`super::rules`].
+//! Reads the claims of a session token with a valid signature, versions 1 and 2. [`super::rules`] checks
+//! them.
 
 use super::TokenError;
 use super::jws::Jws;
@@ -9,20 +10,20 @@ use crate::machine::Verification;
 use crate::time::Micros;
 use serde_json::{Map, Value};
 
-/// A signed-in user, as the token tells it.
+/// A session of a signed-in user, from the claims of a token.
 #[derive(Clone, PartialEq)]
 pub struct Session {
-    /// `sub`: who.
+    /// The user: `sub`.
     pub user: UserId,
-    /// `sid`: in which session.
+    /// The session's id: `sid`.
     pub(crate) session: Option<SessionId>,
     /// The active organization: `o.id` in version 2, `org_id` in version 1.
     pub(crate) organization: Option<OrganizationId>,
-    /// `iss`; `None` if it is missing or no text.
+    /// `iss`; `None` if it is missing or not a string.
     pub(crate) issuer: Option<String>,
     /// `azp`: the origin that the token was issued to. Empty text counts as absent, as in `@clerk/backend`.
     pub(crate) authorized_party: ClaimNames,
-    /// `aud`: whom it is meant for.
+    /// `aud`: the audiences of the token.
     pub(crate) audience: ClaimNames,
     /// `exp`.
     pub expires_at: Micros,
@@ -30,11 +31,11 @@ pub struct Session {
     pub(crate) not_before: Option<Micros>,
     /// `iat`.
     pub(crate) issued_at: Option<Micros>,
-    /// `oiat`, else `iat`: a plan written to Clerk after this time is not in the claims.
+    /// `oiat`, or `iat` without it: a plan that was written to Clerk after this time is not in the claims.
     pub(crate) claims_read_at: Option<Micros>,
-    /// `sts` is absent or `active`.
+    /// Whether `sts` is absent or `active`.
     pub(crate) active: bool,
-    /// All claims, for those whose names their owner chose.
+    /// All claims, because the configuration names those with the plan.
     pub(crate) claims: Map<String, Value>,
 }
 
@@ -43,24 +44,24 @@ pub struct Session {
 pub enum ClaimNames {
     /// The claim is missing or null.
     Absent,
-    /// The names.
-    Are(Vec<String>),
-    /// It is of another type, which fits no name.
+    /// The claim has these names.
+    Names(Vec<String>),
+    /// The claim is of another type, and matches no name.
     Unusable,
 }
 
 impl Session {
-    /// Reads the claims of a token whose signature was checked.
+    /// Reads the claims of a token whose signature is verified.
     ///
     /// # Errors
     /// [`TokenError::SignatureMismatch`] unless `signature` is [`Verification::Valid`];
-    /// [`TokenError::Malformed`] if a claim that is needed is missing or not what it should be;
-    /// [`TokenError::Unsupported`] if it is no user's, or of a claims version that is not known here.
+    /// [`TokenError::Malformed`] if a required claim is missing or malformed;
+    /// [`TokenError::Unsupported`] if the subject is not a user, or the version of the claims is unknown.
     pub fn from_jws(jws: &Jws, signature: Verification) -> Result<Self, TokenError> {
         if signature == Verification::Valid { Self::read(jws) } else { Err(TokenError::SignatureMismatch) }
     }
 
-    /// Reads the claims of a token that anybody may have made.
+    /// Reads the claims of a token whose signature is not verified.
     pub(super) fn read(jws: &Jws) -> Result<Self, TokenError> {
         let claims = json::read_object(jws.payload())
             .ok_or(TokenError::Malformed("its claims are not a JSON object, or name a member twice"))?;
@@ -86,7 +87,7 @@ impl Session {
 }
 
 impl std::fmt::Debug for Session {
-    /// Who and until when; the other claims may hold anything.
+    /// Writes only the ids and the expiry, because the other claims may hold any data.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Session");
         debug.field("user", &self.user).field("organization", &self.organization);
@@ -120,8 +121,8 @@ fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, TokenError>
     }
 }
 
-/// The active organization. Each version has its own claim, and only that one counts: the other may be a custom claim
-/// that shows what the user wrote.
+/// Returns the active organization. Each version has its own claim, and only that one counts: the other may
+/// be a custom claim with data that the user wrote.
 fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, TokenError> {
     let second_version = match claims.get("v") {
         None | Some(Value::Null) => false,
@@ -132,11 +133,11 @@ fn organization(claims: &Map<String, Value>) -> Result<Option<OrganizationId>, T
     let claim = claims.get(if second_version { "o" } else { "org_id" });
     let Some(active) = claim.filter(|claim| !claim.is_null()) else { return Ok(None) };
     let id = if second_version { active.get("id") } else { Some(active) };
-    let error = TokenError::Malformed("the active organization has no id of one");
+    let error = TokenError::Malformed("the active organization has no valid id");
     OrganizationId::parse(id.and_then(Value::as_str).unwrap_or_default()).map(Some).map_err(|_| error)
 }
 
-/// Clerk leaves out `azp`, or leaves it empty, in tokens of requests without an `Origin` field.
+/// Returns `azp`. Clerk leaves it out, or leaves it empty, in tokens of requests without an `Origin` field.
 fn authorized_party(claims: &Map<String, Value>) -> ClaimNames {
     one_name(claims.get("azp").filter(|party| *party != ""))
 }
@@ -144,7 +145,7 @@ fn authorized_party(claims: &Map<String, Value>) -> ClaimNames {
 fn one_name(claim: Option<&Value>) -> ClaimNames {
     match claim {
         None | Some(Value::Null) => ClaimNames::Absent,
-        Some(Value::String(name)) => ClaimNames::Are(vec![name.clone()]),
+        Some(Value::String(name)) => ClaimNames::Names(vec![name.clone()]),
         Some(_) => ClaimNames::Unusable,
     }
 }
@@ -152,5 +153,5 @@ fn one_name(claim: Option<&Value>) -> ClaimNames {
 fn one_name_or_several(claim: Option<&Value>) -> ClaimNames {
     let Some(Value::Array(entries)) = claim else { return one_name(claim) };
     let names: Option<Vec<String>> = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
-    names.map_or(ClaimNames::Unusable, ClaimNames::Are)
+    names.map_or(ClaimNames::Unusable, ClaimNames::Names)
 }

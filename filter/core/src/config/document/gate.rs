@@ -27,7 +27,8 @@ pub struct WrittenPlanGate<'a> {
     /// Whether the token may also be in Clerk's session cookie.
     #[serde(default = "yes")]
     pub(crate) cookie: bool,
-    /// The subject of the plan, of the counters, and of the confirmation: the user, or the active organization.
+    /// The subject of the plan, of the counters, and of the confirmation: the user, or the active
+    /// organization.
     #[serde(default)]
     pub(crate) subject: SubjectKind,
     /// The claims of a token that hold the plan.
@@ -46,8 +47,8 @@ pub struct WrittenPlanGate<'a> {
     /// The status of a refusal that a higher plan would lift: 403 or 402.
     #[serde(default = "plan_required_status")]
     pub(crate) plan_required_status: u64,
-    /// The header fields that carry the caller's identity to the upstream. Fields of these names from clients are always
-    /// removed.
+    /// The header fields that carry the caller's identity to the upstream. Fields of these names from clients
+    /// are always removed.
     #[serde(default = "identity_headers")]
     pub(crate) identity_headers: Vec<IdentityHeader>,
     /// The header fields that show clients what is left of their limit.
@@ -64,8 +65,8 @@ pub struct WrittenPlanGate<'a> {
     /// The store of the counters.
     #[serde(default)]
     pub(crate) store: WrittenStore<'a>,
-    /// The most memory for the counters of signed-in callers in the `local` store, in megabytes. The counters of
-    /// anonymous callers take a quarter of that in addition.
+    /// The most memory for the counters of signed-in callers in the `local` store, in megabytes. The counters
+    /// of anonymous callers take a quarter of that in addition.
     #[serde(default = "local_memory_mb")]
     pub(crate) local_memory_mb: u64,
 }
@@ -131,8 +132,8 @@ pub(crate) enum SubjectKind {
     OrganizationOrUser,
 }
 
-/// The claims of a token that hold the plan. The first claim that is present and not null counts; `clerk_billing` reads
-/// the claim of Clerk Billing.
+/// The claims of a token that hold the plan. The first claim that is present and not null counts;
+/// `clerk_billing` reads the claim of Clerk Billing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PlanClaims"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]

@@ -1,7 +1,7 @@
 //! The configuration document as written: the filters' sections, and the parts that they share.
 //!
-//! These types define only the structure. [`super::Configuration`] is built from them with checks of the values. The
-//! JSON Schema is generated from these types, so editors show their doc comments to users.
+//! These types define only the structure. [`super::Configuration`] is built from them with checks of the
+//! values. The JSON Schema is generated from these types, so editors show their doc comments to users.
 
 pub(super) mod gate;
 pub(super) mod webhook;
@@ -19,8 +19,8 @@ use std::fmt;
 pub struct WrittenPlan<'a> {
     /// Its name, as in Clerk's metadata.
     pub(crate) name: &'a str,
-    /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the environment can
-    /// add more.
+    /// Ids of the Stripe prices that sell it (`price_…`, or any id that you chose). `PLAN_MAP` in the
+    /// environment can add more.
     #[serde(default)]
     pub(crate) prices: Vec<&'a str>,
     /// Lookup keys of the Stripe prices that sell it.

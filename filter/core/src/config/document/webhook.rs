@@ -29,7 +29,8 @@ pub struct WrittenStripeWebhook<'a> {
     /// How an active subscription with no known plan is handled.
     #[serde(default)]
     pub(crate) unmapped_price: UnmappedPrice,
-    /// The metadata keys in Stripe that name the subject of a subscription. The first of each list is also written.
+    /// The metadata keys in Stripe that name the subject of a subscription. The first of each list is also
+    /// written.
     #[serde(default)]
     pub(crate) subject_keys: SubjectKeys,
     /// Whether the `client_reference_id` of a Checkout Session may name the subject.

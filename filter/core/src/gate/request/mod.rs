@@ -203,7 +203,7 @@ impl GateRequest {
         if self.rule(worker).is_some_and(|rule| rule.anonymous.is_some()) {
             self.is_forwarded_with_port = client_address::is_forwarded_with_port(headers);
         }
-        let progress = Authentication::begin(&mut worker.auth, headers, self.context.byte_len(), now);
+        let progress = Authentication::start(&mut worker.auth, headers, self.context.byte_len(), now);
         self.authenticated(worker, now, progress)
     }
 
@@ -221,7 +221,7 @@ impl GateRequest {
             AuthProgress::Fetch(authentication, callout) => {
                 self.stage = GateStage::Token(authentication);
                 let inquiry = worker.inquiries.begin(Purpose::Keys);
-                worker.auth.fetch_began(inquiry, now);
+                worker.auth.fetch_started(inquiry, now);
                 Action::Inquire { inquiry, callout: Box::new(callout) }
             }
             AuthProgress::Known(caller) => {

@@ -1,18 +1,18 @@
-//! Cases of a rightly signed token's claims, and of the rules that they are judged by.
+//! Cases of the claims of a correctly signed token, and of the rules that check them.
 
-use super::factory::{Draft, NOW_S, judge, own_keys, rules};
-use super::{verdict, with_bytes, with_member};
+use super::factory::{Draft, NOW_S, own_keys, rules, verify_token};
+use super::{code_of, with_bytes, with_member};
 use crate::auth::token::TokenRules;
 use crate::time::Micros;
 use serde_json::{Value, json};
 
-/// Why, what is done to a session token that would pass, and the verdict.
+/// The reason, the edit of a session token that would pass, and `ok` or the code of the refusal.
 type ClaimCase = (&'static str, fn(&mut Draft), &'static str);
 
-/// The same, with other rules.
+/// The same, with an edit of the rules.
 type RulesCase = (&'static str, fn(&mut Draft, &mut TokenRules), &'static str);
 
-/// Why, what is done to a session token, and what is read of it.
+/// The reason, the edit of a session token, and the value that is read from it.
 type ClaimReading<T> = (&'static str, fn(&mut Draft), Option<T>);
 
 /// The skew of [`rules`].
@@ -249,20 +249,32 @@ const PARTIES: &[RulesCase] = &[
         },
         "ok",
     ),
-    ("aud, not asked for", |t, _| t.claim("aud", "https://api.example.com"), "ok"),
-    ("aud of another type, not asked for", |t, _| t.claim("aud", 1), "ok"),
+    ("aud, not required", |t, _| t.claim("aud", "https://api.example.com"), "ok"),
+    ("aud of another type, not required", |t, _| t.claim("aud", 1), "ok"),
     ("no aud", |_, r| r.audience = audience(), "wrong_audience"),
-    ("aud null", |t, r| asks(t, r, json!(null)), "wrong_audience"),
-    ("the right aud", |t, r| asks(t, r, json!("https://api.example.com")), "ok"),
-    ("another aud", |t, r| asks(t, r, json!("https://api.example.org")), "wrong_audience"),
-    ("aud empty", |t, r| asks(t, r, json!("")), "wrong_audience"),
-    ("aud a list with the right one", |t, r| asks(t, r, json!(["x", "https://api.example.com"])), "ok"),
-    ("aud a list without it", |t, r| asks(t, r, json!(["x"])), "wrong_audience"),
-    ("aud an empty list", |t, r| asks(t, r, json!([])), "wrong_audience"),
-    ("aud a mixed list", |t, r| asks(t, r, json!([1, "https://api.example.com"])), "wrong_audience"),
-    ("aud a number", |t, r| asks(t, r, json!(1)), "wrong_audience"),
-    ("aud an object", |t, r| asks(t, r, json!({"https://api.example.com": 1})), "wrong_audience"),
-    ("aud a list in a list", |t, r| asks(t, r, json!([["https://api.example.com"]])), "wrong_audience"),
+    ("aud null", |t, r| require_audience(t, r, json!(null)), "wrong_audience"),
+    ("the right aud", |t, r| require_audience(t, r, json!("https://api.example.com")), "ok"),
+    ("another aud", |t, r| require_audience(t, r, json!("https://api.example.org")), "wrong_audience"),
+    ("aud empty", |t, r| require_audience(t, r, json!("")), "wrong_audience"),
+    (
+        "aud a list with the right one",
+        |t, r| require_audience(t, r, json!(["x", "https://api.example.com"])),
+        "ok",
+    ),
+    ("aud a list without it", |t, r| require_audience(t, r, json!(["x"])), "wrong_audience"),
+    ("aud an empty list", |t, r| require_audience(t, r, json!([])), "wrong_audience"),
+    (
+        "aud a mixed list",
+        |t, r| require_audience(t, r, json!([1, "https://api.example.com"])),
+        "wrong_audience",
+    ),
+    ("aud a number", |t, r| require_audience(t, r, json!(1)), "wrong_audience"),
+    ("aud an object", |t, r| require_audience(t, r, json!({"https://api.example.com": 1})), "wrong_audience"),
+    (
+        "aud a list in a list",
+        |t, r| require_audience(t, r, json!([["https://api.example.com"]])),
+        "wrong_audience",
+    ),
     (
         "no skew: at exactly exp",
         |t, r| {
@@ -285,32 +297,32 @@ fn audience() -> Vec<String> {
     vec!["https://api.example.com".to_owned()]
 }
 
-/// Asks for an audience, and sets the claim.
-fn asks(draft: &mut Draft, rules: &mut TokenRules, aud: Value) {
+/// Requires an audience, and sets the claim.
+fn require_audience(draft: &mut Draft, rules: &mut TokenRules, aud: Value) {
     draft.claim("aud", aud);
     rules.audience = audience();
 }
 
 #[test]
-fn a_signed_token_is_judged_by_its_claims() {
+fn the_claims_of_a_signed_token_are_checked() {
     for (why, edit, want) in SUBJECT.iter().chain(TIME).chain(STATUS) {
         let mut draft = Draft::session();
         edit(&mut draft);
-        assert_eq!(verdict(&draft, &rules()), *want, "{why}");
+        assert_eq!(code_of(&draft, &rules()), *want, "{why}");
     }
 }
 
 #[test]
-fn a_signed_token_is_judged_by_the_configured_parties() {
+fn the_parties_of_a_signed_token_are_checked_by_the_rules() {
     for (why, edit, want) in PARTIES {
         let (mut draft, mut rules) = (Draft::session(), rules());
         edit(&mut draft, &mut rules);
-        assert_eq!(verdict(&draft, &rules), *want, "{why}");
+        assert_eq!(code_of(&draft, &rules), *want, "{why}");
     }
 }
 
 #[test]
-fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
+fn the_organization_is_read_from_the_claim_of_the_tokens_version() {
     let both: fn(&mut Draft) = |t| {
         t.claim("o", json!({"id": "org_2", "slg": "acme", "rol": "admin"}));
         t.claim("org_id", "org_1");
@@ -325,13 +337,13 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
         ("version 2 with only the claim of version 1", |t| t.without("o"), None),
         ("null", |t| t.claim("o", json!(null)), None),
     ];
-    for (place, (why, edit, want)) in cases.into_iter().enumerate() {
+    for (index, (why, edit, want)) in cases.into_iter().enumerate() {
         let mut draft = Draft::session();
-        if place > 0 {
+        if index > 0 {
             both(&mut draft);
         }
         edit(&mut draft);
-        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        let session = verify_token(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
         assert_eq!(session.organization.as_ref().map(|id| id.as_str()), want, "{why}");
         assert_eq!(session.user.as_str(), "user_1");
         assert_eq!(session.session.as_ref().map(|id| id.as_str()), Some("sess_1"));
@@ -339,28 +351,28 @@ fn who_it_is_stands_in_the_claims_of_the_tokens_version() {
 }
 
 #[test]
-fn claims_are_as_fresh_as_their_reading_not_as_the_token() {
+fn the_age_of_claims_counts_from_oiat_not_from_iat() {
     let at = |secs: i64| Some(Micros::from_secs(secs.unsigned_abs()));
     let cases: [ClaimReading<Micros>; 3] = [
         ("re-minted at the edge", |t| t.head("oiat", NOW_S - 90), at(NOW_S - 90)),
         ("minted from the database", |_| {}, at(NOW_S - 5)),
-        ("nobody says", |t| t.without("iat"), None),
+        ("neither claim", |t| t.without("iat"), None),
     ];
     for (why, edit, want) in cases {
         let mut draft = Draft::session();
         edit(&mut draft);
-        let session = judge(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
+        let session = verify_token(draft.sign().as_bytes(), &own_keys(), &rules()).unwrap();
         assert_eq!(session.claims_read_at, want, "{why}");
     }
 }
 
 #[test]
-fn what_is_printed_of_a_session_and_its_token_holds_no_claim_of_choice() {
+fn debug_output_shows_no_custom_claims_and_no_signature() {
     let mut draft = Draft::session();
     draft.claim("email", "secret@example.com");
     let token = draft.sign();
     let jws = crate::auth::token::Jws::parse(token.as_bytes()).unwrap();
-    let session = judge(token.as_bytes(), &own_keys(), &rules()).unwrap();
+    let session = verify_token(token.as_bytes(), &own_keys(), &rules()).unwrap();
     let printed = format!("{jws:?} {session:?}");
     assert!(
         !printed.contains("secret") && !printed.contains(token.split('.').next_back().unwrap()),

@@ -1,4 +1,4 @@
-//! How the core's unit tests judge session tokens: the rules that a [`Draft`] passes, and the whole way of a token.
+//! Helpers for tests of session tokens: the rules that a [`Draft`] passes, and the verification of a token.
 
 use crate::auth::keys::jwks;
 use crate::auth::keys::{KeySet, PublicKey};
@@ -33,8 +33,8 @@ pub(crate) fn own_keys() -> KeySet {
     jwks::parse(json!({"keys": [own_key().jwk()]}).to_string().as_bytes()).unwrap()
 }
 
-/// Judges a token as the gate does, at [`NOW_S`].
-pub(crate) fn judge(token: &[u8], keys: &KeySet, rules: &TokenRules) -> Result<Session, TokenError> {
+/// Verifies a token and checks its claims as the gate does, at [`NOW_S`].
+pub(crate) fn verify_token(token: &[u8], keys: &KeySet, rules: &TokenRules) -> Result<Session, TokenError> {
     let jws = Jws::parse(token)?;
     let mut error = TokenError::UnknownKey;
     for key in keys.candidates(jws.key_id()) {

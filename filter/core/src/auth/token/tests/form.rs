@@ -1,7 +1,7 @@
 //! Cases of a token's outer form: its parts, their encoding, its header, its signature.
 
-use super::factory::{Draft, judge, other_key, own_key, public, rules};
-use super::{verdict, with_bytes, with_member};
+use super::factory::{Draft, other_key, own_key, public, rules, verify_token};
+use super::{code_of, with_bytes, with_member};
 use crate::auth::keys::KeySet;
 use crate::auth::keys::pem;
 use base64::Engine;
@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::json;
 
-/// Why, what is done to a session token that would pass, and the verdict.
+/// The reason, the edit of a session token that would pass, and `ok` or the code of the refusal.
 type FormCase = (&'static str, fn(&mut Draft), &'static str);
 
 const PARTS: &[FormCase] = &[
@@ -116,7 +116,7 @@ const HEADER: &[FormCase] = &[
         "unsupported_token",
     ),
     (
-        "a stranger's key in the header",
+        "another key in the header",
         |t| {
             t.key = other_key();
             t.head("jwk", other_key().jwk());
@@ -167,7 +167,7 @@ const HEADER: &[FormCase] = &[
 const SIGNATURE: &[FormCase] = &[
     ("no kid: every key is tried", |t| t.head_without("kid"), "ok"),
     (
-        "no kid, a stranger's signature",
+        "no kid, the signature of another key",
         |t| {
             t.head_without("kid");
             t.key = other_key();
@@ -175,14 +175,14 @@ const SIGNATURE: &[FormCase] = &[
         "signature_mismatch",
     ),
     (
-        "a stranger's kid and signature",
+        "the kid and signature of another key",
         |t| {
             t.head("kid", other_key().id);
             t.key = other_key();
         },
         "unknown_key",
     ),
-    ("a stranger's signature under the own kid", |t| t.key = other_key(), "signature_mismatch"),
+    ("the signature of another key under the own kid", |t| t.key = other_key(), "signature_mismatch"),
     ("an unknown kid", |t| t.head("kid", "ins_none"), "unknown_key"),
     ("an empty kid", |t| t.head("kid", ""), "unknown_key"),
     ("kid null", |t| t.head("kid", json!(null)), "malformed_token"),
@@ -199,7 +199,7 @@ const SIGNATURE: &[FormCase] = &[
         "signature_mismatch",
     ),
     (
-        "claims that are no JSON under another's signature: nothing is read of them",
+        "claims that are not JSON under another signature: they are not read",
         |t| {
             t.afterwards = |x| with_claims(&x, "no JSON");
         },
@@ -212,26 +212,26 @@ fn a_token_of_another_form_is_refused() {
     for (why, edit, want) in PARTS.iter().chain(HEADER).chain(SIGNATURE) {
         let mut draft = Draft::session();
         edit(&mut draft);
-        assert_eq!(verdict(&draft, &rules()), *want, "{why}");
+        assert_eq!(code_of(&draft, &rules()), *want, "{why}");
     }
 }
 
 #[test]
-fn a_pem_has_no_id_and_fits_any() {
+fn a_key_from_a_pem_is_tried_for_any_kid() {
     let pem = own_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
     let keys = KeySet::new(pem::parse(&pem).unwrap());
     let mut draft = Draft::session();
     draft.head("kid", "ins_whatever");
-    assert!(judge(draft.sign().as_bytes(), &keys, &rules()).is_ok());
+    assert!(verify_token(draft.sign().as_bytes(), &keys, &rules()).is_ok());
     draft.key = other_key();
-    let error = judge(draft.sign().as_bytes(), &keys, &rules()).unwrap_err();
+    let error = verify_token(draft.sign().as_bytes(), &keys, &rules()).unwrap_err();
     assert_eq!(error.code().as_str(), "signature_mismatch");
 }
 
 #[test]
-fn while_keys_are_rotated_the_second_is_tried_too() {
+fn during_key_rotation_the_second_key_is_tried_too() {
     let keys = KeySet::new([public(other_key()), public(own_key())]);
-    assert!(judge(Draft::session().sign().as_bytes(), &keys, &rules()).is_ok());
+    assert!(verify_token(Draft::session().sign().as_bytes(), &keys, &rules()).is_ok());
 }
 
 fn last_dot_to(token: &str, replacement: &str) -> String {
@@ -243,7 +243,8 @@ fn without_signature(token: &str) -> String {
     format!("{}.", token.rsplit_once('.').unwrap().0)
 }
 
-/// 256 bytes end in a character of which only two bits count: another with the same two bits decodes to the same.
+/// Changes unused bits of the last character: of the last of 256 bytes' characters only two bits count, so
+/// that another character decodes to the same bytes.
 fn with_stray_bits(mut token: String) -> String {
     let last = token.pop().unwrap();
     assert!(matches!(last, 'A' | 'Q' | 'g' | 'w'), "the last character of 256 bytes: {last}");

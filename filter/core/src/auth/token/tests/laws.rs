@@ -1,6 +1,6 @@
-//! Laws of tokens: nothing panics, and no change to a token makes it pass.
+//! Properties of tokens: nothing panics, and no changed token passes.
 
-use super::factory::{Draft, NOW_S, judge, own_keys, rules};
+use super::factory::{Draft, NOW_S, own_keys, rules, verify_token};
 use crate::auth::token::Jws;
 use crate::auth::token::Session;
 use crate::machine::Verification;
@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-fn right_token() -> &'static [u8] {
+fn valid_token() -> &'static [u8] {
     static TOKEN: OnceLock<Vec<u8>> = OnceLock::new();
     TOKEN.get_or_init(|| Draft::session().sign().into_bytes())
 }
 
-/// Any JSON, with names and values that mean something in a token among them.
+/// Generates any JSON, including names and values that have a meaning in tokens.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -41,19 +41,19 @@ fn any_name() -> impl Strategy<Value = String> {
     prop_oneof![known, "(alg|typ|kid|cat|crit|oiat)", "[a-z]{1,3}"]
 }
 
-/// A change to a token that changes its bytes.
-fn changed(place: usize, kind: u8, byte: u8) -> Option<Vec<u8>> {
-    let mut token = right_token().to_vec();
-    let place = place % token.len();
+/// Returns a valid token with one edit, or `None` if the edit changes nothing.
+fn changed(index: usize, kind: u8, byte: u8) -> Option<Vec<u8>> {
+    let mut token = valid_token().to_vec();
+    let index = index % token.len();
     match kind {
-        0 => token[place] = byte,
-        1 => token.insert(place, byte),
-        2 => drop(token.remove(place)),
-        3 => token.truncate(place),
+        0 => token[index] = byte,
+        1 => token.insert(index, byte),
+        2 => drop(token.remove(index)),
+        3 => token.truncate(index),
         4 => token.push(byte),
-        _ => token[place] ^= 1 << (byte % 8),
+        _ => token[index] ^= 1 << (byte % 8),
     }
-    (token != right_token()).then_some(token)
+    (token != valid_token()).then_some(token)
 }
 
 proptest! {
@@ -61,18 +61,18 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_pass(token in proptest::collection::vec(any::<u8>(), 0..256)) {
-        prop_assert!(judge(&token, &own_keys(), &rules()).is_err());
+        prop_assert!(verify_token(&token, &own_keys(), &rules()).is_err());
     }
 
     #[test]
-    fn a_changed_token_never_passes(place in any::<usize>(), kind in 0..6_u8, byte in any::<u8>()) {
-        if let Some(token) = changed(place, kind, byte) {
-            prop_assert!(judge(&token, &own_keys(), &rules()).is_err());
+    fn a_changed_token_never_passes(index in any::<usize>(), kind in 0..6_u8, byte in any::<u8>()) {
+        if let Some(token) = changed(index, kind, byte) {
+            prop_assert!(verify_token(&token, &own_keys(), &rules()).is_err());
         }
     }
 
     #[test]
-    fn any_header_is_taken_or_refused(header in any_json()) {
+    fn any_header_is_accepted_or_refused(header in any_json()) {
         let mut draft = Draft::session();
         draft.header = header;
         if let Ok(jws) = Jws::parse(draft.unsigned().as_bytes()) {
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn any_claims_are_taken_or_refused_and_nobody_passes_without_an_id(
+    fn any_claims_are_refused_or_have_a_user_id(
         claims in any_json(),
         name in any_name(),
         value in any_json(),
@@ -114,8 +114,8 @@ proptest! {
     }
 
     #[test]
-    fn without_a_right_signature_there_is_no_session(unsupported in any::<bool>()) {
-        let jws = Jws::parse(right_token()).unwrap();
+    fn without_a_valid_signature_there_is_no_session(unsupported in any::<bool>()) {
+        let jws = Jws::parse(valid_token()).unwrap();
         let signature = if unsupported { Verification::Unsupported } else { Verification::Invalid };
         let error = Session::from_jws(&jws, signature).unwrap_err();
         prop_assert_eq!(error.code().as_str(), "signature_mismatch");
