@@ -1,18 +1,18 @@
-//! Alarms: what an operator should see to. One line of JSON in the log each, with the same members wherever
-//! it comes from.
+//! Alarms: problems that an operator should fix. Each is one JSON line in the log, and all have the same
+//! members.
 //!
-//! The codes are here and nowhere else; `docs/alarms.md` has the meaning and the cure of each, and a test
-//! compares.
+//! This file defines all codes. `docs/alarms.md` has the meaning and the cure of each, and a test compares
+//! the two.
 
 use crate::report::{Level, Report};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use std::fmt;
 
-/// Defines the codes and their words.
+/// Defines the codes and their strings in the log.
 macro_rules! codes {
     ($($code:ident => $word:literal,)*) => {
-        /// What an alarm is about: what programs tell alarms apart by.
+        /// The code of an alarm, by which programs distinguish alarms.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs, reason = "docs/alarms.md has the meaning and the cure of each")]
         pub enum AlarmCode {
@@ -20,10 +20,10 @@ macro_rules! codes {
         }
 
         impl AlarmCode {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[AlarmCode] = &[$(AlarmCode::$code),*];
 
-            /// Returns the word in the log.
+            /// Returns the code's string in the log.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(AlarmCode::$code => $word,)*
@@ -34,7 +34,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // A delivery.
+    // Deliveries.
     MissingSignature => "missing_signature",
     MalformedSignature => "malformed_signature",
     TimestampOutsideTolerance => "timestamp_outside_tolerance",
@@ -42,7 +42,7 @@ codes! {
     DeliveriesOverloaded => "deliveries_overloaded",
     WrongMode => "wrong_mode",
     ConnectedAccount => "connected_account",
-    // What a sync finds.
+    // Findings of a sync.
     UnknownIds => "unknown_ids",
     InvalidSubjectId => "invalid_subject_id",
     NoSubject => "no_subject",
@@ -58,7 +58,7 @@ codes! {
     UnreadableSubscription => "unreadable_subscription",
     RecordedSubscriptionUnknown => "recorded_subscription_unknown",
     UnreadPlanSource => "unread_plan_source",
-    // How subscriptions become a plan.
+    // Resolution of subscriptions to a plan.
     UnmappedPrice => "unmapped_price",
     UnknownPlan => "unknown_plan",
     MisspelledName => "misspelled_name",
@@ -66,7 +66,7 @@ codes! {
     NoGraceStart => "no_grace_start",
     ItemsCut => "items_cut",
     UnreadablePart => "unreadable_part",
-    // Why a sync fails.
+    // Failures of a sync.
     BadCredentials => "bad_credentials",
     UpstreamUnavailable => "upstream_unavailable",
     UpstreamRefused => "upstream_refused",
@@ -89,7 +89,7 @@ codes! {
     MetricRefused => "metric_refused",
 }
 
-/// Something that an operator should see to. It displays as its line in the log.
+/// A problem that an operator should fix. Its `Display` is its line in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
     code: AlarmCode,
@@ -102,7 +102,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Creates an alarm at which somebody should look.
+    /// Creates an alarm that an operator should look at.
     pub fn warning(code: AlarmCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Alarm {
@@ -116,40 +116,40 @@ impl Alarm {
         }
     }
 
-    /// Creates an alarm at which somebody must look.
+    /// Creates an alarm that an operator must act on.
     pub fn error(code: AlarmCode, detail: impl Into<String>) -> Self {
         Alarm { level: Level::Error, ..Alarm::warning(code, detail) }
     }
 
-    /// Names the event that it is about.
+    /// Sets the event that it is about.
     #[must_use]
     pub(crate) fn event(mut self, id: Option<&str>) -> Self {
         self.event = id.map(str::to_owned);
         self
     }
 
-    /// Names the user or organization that it is about.
+    /// Sets the user or organization that it is about.
     #[must_use]
     pub(crate) fn subject(mut self, id: Option<&str>) -> Self {
         self.subject = id.map(str::to_owned);
         self
     }
 
-    /// Names the object at Stripe that it is about.
+    /// Sets the Stripe object that it is about.
     #[must_use]
     pub(crate) fn object(mut self, id: impl fmt::Display) -> Self {
         self.object = Some(id.to_string());
         self
     }
 
-    /// Adds a member that only this alarm has.
+    /// Adds a member that is specific to this alarm.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((name, value.into()));
         self
     }
 
-    /// Returns how urgent it is.
+    /// Returns its log level.
     pub fn level(&self) -> Level {
         self.level
     }
@@ -175,7 +175,7 @@ impl Serialize for Alarm {
 
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Texts and finite numbers have no failing case.
+        // Serializing strings and finite numbers cannot fail.
         f.write_str(&serde_json::to_string(self).unwrap_or_default())
     }
 }
@@ -192,7 +192,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_members_are_the_same_everywhere_and_absent_ones_are_left_out() {
+    fn members_have_a_fixed_order_and_absent_ones_are_left_out() {
         let alarm = Alarm::warning(AlarmCode::OwnersDisagree, "two owners");
         assert_eq!(alarm.to_string(), r#"{"alarm":"owners_disagree","detail":"two owners"}"#);
         let alarm = alarm.event(Some("evt_1")).subject(Some("user_1")).object("sub_1").with("status", 2);
@@ -204,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn each_code_has_a_word_of_its_own() {
-        let words: BTreeSet<&str> = AlarmCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(words.len(), AlarmCode::ALL.len());
+    fn each_code_has_its_own_string() {
+        let strings: BTreeSet<&str> = AlarmCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(strings.len(), AlarmCode::ALL.len());
     }
 }

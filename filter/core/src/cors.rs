@@ -1,13 +1,14 @@
-//! Cross-origin requests (<https://fetch.spec.whatwg.org/#http-cors-protocol>): which is a preflight, and who
-//! may read the gateway's own answers.
+//! Cross-origin requests (<https://fetch.spec.whatwg.org/#http-cors-protocol>): recognizes preflights, and
+//! returns the header fields with which a page of an allowed origin may read the gateway's own responses.
 
 use crate::http::HeaderMap;
 
-/// The header fields of ours that a page of another origin may read.
+/// The gateway's header fields that a page of another origin may read.
 const EXPOSED: &str = "ratelimit, ratelimit-policy, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, \
                        retry-after, www-authenticate";
 
-/// Whether a request is a true preflight: a browser's question without credentials, answered by the upstream.
+/// Returns whether a request is a CORS preflight of a browser, which has no credentials. The upstream
+/// responds to it.
 pub(crate) fn is_preflight(headers: &HeaderMap) -> bool {
     headers.get(":method") == Some(b"OPTIONS")
         && headers.get("origin").is_some()
@@ -16,15 +17,15 @@ pub(crate) fn is_preflight(headers: &HeaderMap) -> bool {
         && headers.get("cookie").is_none()
 }
 
-/// The place among `origins` of the page's origin that has sent this request, if it may read an answer.
-pub(crate) fn reader(origins: &[String], headers: &HeaderMap) -> Option<usize> {
+/// Returns the index in `origins` of the request's origin, if its pages may read responses.
+pub(crate) fn allowed_origin(origins: &[String], headers: &HeaderMap) -> Option<usize> {
     let origin = headers.get("origin")?;
     origins.iter().position(|allowed| allowed.as_bytes() == origin)
 }
 
-/// The header fields by which a page of the origin at that place of `origins` may read an answer.
-pub(crate) fn readable_by(origins: &[String], reader: Option<usize>) -> Vec<(&'static str, String)> {
-    let Some(origin) = reader.and_then(|place| origins.get(place)) else { return Vec::new() };
+/// Returns the header fields that let pages of the origin at that index of `origins` read a response.
+pub(crate) fn response_fields(origins: &[String], origin: Option<usize>) -> Vec<(&'static str, String)> {
+    let Some(origin) = origin.and_then(|index| origins.get(index)) else { return Vec::new() };
     vec![
         ("access-control-allow-origin", origin.clone()),
         ("access-control-allow-credentials", "true".to_owned()),
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_browsers_question_is_a_preflight() {
+    fn only_a_request_with_all_fields_and_no_credentials_is_a_preflight() {
         let preflight =
             [(":method", "OPTIONS"), ("origin", "https://x"), ("access-control-request-method", "POST")];
         assert!(is_preflight(&head(&preflight)));
@@ -64,11 +65,12 @@ mod tests {
     #[test]
     fn only_the_configured_origins_may_read() {
         let origins = ["https://app.example.com".to_owned()];
-        let readable = |origin| readable_by(&origins, reader(&origins, &head(&[("origin", origin)])));
+        let readable =
+            |origin| response_fields(&origins, allowed_origin(&origins, &head(&[("origin", origin)])));
         let allowed = ("access-control-allow-origin", "https://app.example.com".to_owned());
         assert!(readable("https://app.example.com").contains(&allowed));
         assert!(readable("https://evil.example.com").is_empty());
         assert!(readable("null").is_empty());
-        assert!(readable_by(&origins, reader(&origins, &head(&[]))).is_empty());
+        assert!(response_fields(&origins, allowed_origin(&origins, &head(&[]))).is_empty());
     }
 }

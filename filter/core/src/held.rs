@@ -1,6 +1,7 @@
-//! How many requests a worker thread holds at once, and how many bytes of them.
+//! Limits of the requests that a worker thread holds at once: their number and their bytes.
 //!
-//! What a stranger can have held is bounded for the whole worker thread, whoever holds it and for how long.
+//! Clients can cause requests to be held, so the limits are for the whole worker thread, for any client and
+//! any time.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ struct Held {
     bytes: usize,
 }
 
-/// One request that is held. It counts until this is dropped, which is what happens however the request ends.
+/// A held request. It counts until this value is dropped, which happens however the request ends.
 #[derive(Debug)]
 pub(crate) struct Hold {
     of: HeldRequests,
@@ -26,13 +27,12 @@ pub(crate) struct Hold {
 }
 
 impl HeldRequests {
-    /// Creates the count of a worker thread that holds at most so many requests, and so many bytes of them.
+    /// Creates the limits of a worker thread: at most `requests`, with at most `bytes` in total.
     pub(crate) fn at_most(requests: usize, bytes: usize) -> Self {
         HeldRequests { held: Rc::default(), most: Held { requests, bytes } }
     }
 
-    /// Counts one more request, with so many bytes. Returns `None` if the worker thread holds too much
-    /// already.
+    /// Counts one more request of that size. Returns `None` if that exceeds a limit.
     pub(crate) fn hold(&self, bytes: usize) -> Option<Hold> {
         let held = self.held.get();
         let more = Held { requests: held.requests.saturating_add(1), ..held };
@@ -46,8 +46,8 @@ impl HeldRequests {
 }
 
 impl Hold {
-    /// Counts the request with so many bytes from now on. Returns false if the worker thread then holds too
-    /// much; it must be refused.
+    /// Changes the size of the request. Returns false if that exceeds the limit: the caller must refuse the
+    /// request.
     #[must_use]
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         let mut held = self.of.held.get();
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_requests_are_held_and_no_more() {
+    fn the_number_of_held_requests_is_limited() {
         let held = HeldRequests::at_most(3, 100);
         let mut holds: Vec<Hold> = (0..3).map_while(|_| held.hold(10)).collect();
         assert_eq!(holds.len(), 3);
@@ -85,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn so_many_bytes_are_held_and_no_more() {
+    fn the_bytes_of_held_requests_are_limited() {
         let held = HeldRequests::at_most(3, 100);
         let mut first = held.hold(1).unwrap();
         let mut second = held.hold(1).unwrap();
         assert!(first.resize(99));
         assert!(!second.resize(2));
-        assert!(held.hold(0).is_none(), "what is refused still counts until it is dropped");
+        assert!(held.hold(0).is_none(), "a refused request counts until it is dropped");
         drop(second);
         assert!(held.hold(2).is_none());
         assert_eq!(held.held.get(), Held { requests: 1, bytes: 99 });

@@ -1,21 +1,20 @@
-//! What passes between the rules and the wire: header fields as bytes, callouts and their outcomes, local
-//! replies.
+//! HTTP as the rules see it: header fields as bytes, callouts and their outcomes, local replies.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// The header fields of one message, in the order of the wire.
+/// The header fields of a request or a response, in the order of the wire.
 ///
-/// Names are in lower case, as Envoy hands them over, pseudo header fields (`:path`) among them. Values are
-/// bytes: a client may send any. All fields live in one buffer, so that reading a message's header costs one
-/// allocation or two.
+/// Names are in lower case, as Envoy passes them, including pseudo header fields (`:path`). Values are bytes,
+/// because a client may send any. All fields are in one buffer, so that reading the header costs only one or
+/// two allocations.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderMap {
     buffer: Vec<u8>,
     fields: Vec<Field>,
 }
 
-/// Where one header field's name and value stand in a [`HeaderMap`]'s buffer.
+/// The ranges of one header field's name and value in the buffer of a [`HeaderMap`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The bytes of the name.
@@ -25,13 +24,12 @@ pub struct Field {
 }
 
 impl HeaderMap {
-    /// The header whose fields stand in `buffer` at the places that `fields` names. A place outside of the
-    /// buffer reads as empty.
+    /// Creates a map of the fields at these ranges of `buffer`. A range outside of the buffer reads as empty.
     pub fn from_parts(buffer: Vec<u8>, fields: Vec<Field>) -> Self {
         HeaderMap { buffer, fields }
     }
 
-    /// A copy of the given fields. Names must already be in lower case.
+    /// Creates a map with a copy of the given fields. Names must already be in lower case.
     pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut map = HeaderMap::default();
         for (name, value) in fields {
@@ -42,22 +40,22 @@ impl HeaderMap {
         map
     }
 
-    /// The value of the first field of that name.
+    /// Returns the value of the first field of that name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// The values of all fields of that name.
+    /// Returns the values of all fields of that name.
     pub(crate) fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// Every field: name and value.
+    /// Returns the name and value of every field.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|field| (self.slice(&field.name), self.slice(&field.value)))
     }
 
-    /// How many bytes the names and values have together.
+    /// Returns the total length of all names and values, in bytes.
     pub(crate) fn byte_len(&self) -> usize {
         let len = |(name, value): (&[u8], &[u8])| name.len().saturating_add(value.len());
         self.iter().map(len).fold(0, usize::saturating_add)
@@ -69,58 +67,58 @@ impl HeaderMap {
         start..self.buffer.len()
     }
 
-    fn slice(&self, place: &Range<usize>) -> &[u8] {
-        self.buffer.get(place.clone()).unwrap_or_default()
+    fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.buffer.get(range.clone()).unwrap_or_default()
     }
 }
 
 impl std::fmt::Debug for HeaderMap {
-    /// Names only: values hold tokens and signatures.
+    /// Writes only the names, because values hold tokens and signatures.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter().map(|(name, _)| name.escape_ascii().to_string())).finish()
     }
 }
 
-/// A request to a cluster of Envoy's, made on behalf of a held request.
+/// A request to one of Envoy's clusters, made on behalf of a held request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callout {
     /// The cluster's name in Envoy's configuration.
     pub cluster: String,
-    /// How long the whole exchange may take.
+    /// The timeout of the whole exchange.
     pub timeout: Duration,
-    /// What is sent.
+    /// The request to send.
     pub request: Request,
 }
 
-/// What a [`Callout`] sends.
+/// The request of a [`Callout`].
 #[derive(Clone, PartialEq, Eq)]
 pub enum Request {
     /// An HTTP request.
     Http {
-        /// `GET`, `POST`, `PATCH` …
+        /// The method: `GET`, `POST`, `PATCH` …
         method: &'static str,
-        /// The `:authority`, which is also the name that the cluster's certificate is checked against.
+        /// The `:authority`, which the upstream's certificate must match.
         authority: String,
         /// Path and query.
         path: String,
         /// Further header fields, names in lower case.
         headers: Vec<(&'static str, String)>,
-        /// Empty for none.
+        /// The body; empty for none.
         body: Vec<u8>,
     },
     /// A unary gRPC call.
     Grpc {
-        /// Full name, as in `envoy.service.ratelimit.v3.RateLimitService`.
+        /// The full name of the service, such as `envoy.service.ratelimit.v3.RateLimitService`.
         service: &'static str,
-        /// As in `ShouldRateLimit`.
+        /// The name of the method, such as `ShouldRateLimit`.
         method: &'static str,
-        /// The message in protobuf's encoding.
+        /// The request message, in the protobuf encoding.
         message: Vec<u8>,
     },
 }
 
 impl std::fmt::Debug for Request {
-    /// Method and path only: header fields and bodies hold keys.
+    /// Writes only the method and the path, because header fields and bodies hold keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Request::Http { method, authority, path, .. } => write!(f, "{method} {authority}{path}"),
@@ -129,32 +127,32 @@ impl std::fmt::Debug for Request {
     }
 }
 
-/// How a [`Callout`] ended.
+/// The outcome of a [`Callout`].
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
-    /// An HTTP answer of any status.
+    /// An HTTP response of any status.
     Answered {
         /// The status code.
         status: u16,
-        /// The header fields of the answer.
+        /// The header fields of the response.
         headers: &'a HeaderMap,
         /// The whole body.
         body: &'a [u8],
     },
-    /// A gRPC answer with status OK: the message in protobuf's encoding.
+    /// A gRPC response with status OK: the message, in the protobuf encoding.
     Message(&'a [u8]),
-    /// A gRPC answer with another status.
+    /// A gRPC response with another status.
     Failed {
         /// The gRPC status code.
         grpc_status: u32,
     },
-    /// No answer within the callout's time.
+    /// No response before the callout's timeout.
     TimedOut,
-    /// The connection was refused, or broke before the answer was complete.
+    /// The connection was refused, or was reset before the response was complete.
     Reset,
-    /// The answer was larger than the host takes: see its `ANSWER_BYTES_MAX`.
+    /// The response is larger than the host's maximum.
     TooLarge,
-    /// Envoy's configuration has no cluster of that name, or refused the callout.
+    /// Envoy has no cluster of that name, or refused to start the callout.
     ClusterUnknown,
 }
 
@@ -229,31 +227,32 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// An answer that the gateway gives itself.
+/// A response that the gateway itself sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// Header fields, `content-type` among them.
+    /// The header fields, including `content-type`.
     pub headers: Vec<(&'static str, String)>,
     /// The body; empty for none.
     pub body: Vec<u8>,
-    /// What Envoy's access log shows as `%RESPONSE_CODE_DETAILS%`.
+    /// The value of `%RESPONSE_CODE_DETAILS%` in Envoy's access log.
     pub details: &'static str,
-    /// What a gRPC client is told in place of `status`; see <https://grpc.io/docs/guides/status-codes/>.
+    /// The status that a gRPC client gets instead of `status`; see
+    /// <https://grpc.io/docs/guides/status-codes/>.
     pub grpc_status: Option<u8>,
 }
 
-/// How a request goes on to the upstream.
+/// The changes to a request that is forwarded to the upstream, and to its response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forward {
-    /// Request header fields to remove, in the spelling in which they stand there.
+    /// The request header fields to remove, spelled as in the request.
     pub remove: Vec<Vec<u8>>,
-    /// Request header fields to set; each replaces what the client may have sent under that name.
+    /// The request header fields to set; each replaces the client's field of that name.
     pub set: Vec<(&'static str, Vec<u8>)>,
-    /// Header fields to set on the upstream's response.
+    /// The header fields to set on the response.
     pub respond_with: Vec<(&'static str, String)>,
-    /// Whether the machine wants to know how the request was answered.
+    /// Whether the machine needs [`Input::Responded`](crate::Input::Responded), the status of the response.
     pub tell_status: bool,
 }
 
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_of_the_buffer_reads_as_empty() {
+    fn a_range_outside_of_the_buffer_reads_as_empty() {
         let map = HeaderMap::from_parts(b"a".to_vec(), vec![Field { name: 0..1, value: 5..9 }]);
         assert_eq!(map.get("a"), Some(&b""[..]));
     }

@@ -1,41 +1,42 @@
-//! Ids from outside, checked before they enter a path, a header or a key.
+//! Ids from Stripe and Clerk, checked before they are used in a path, a header field, or a key.
 
 use std::fmt;
 
-/// The longest id that is taken, in bytes.
+/// The longest accepted id, in bytes.
 pub(crate) const ID_BYTES_MAX: usize = 255;
 
-/// Not an id of the kind that was asked for.
+/// An error of a text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// An id that Stripe or Clerk generates, of another form.
+    /// The id is not of the form that Stripe or Clerk generates.
     #[error("expected `{prefix}` and letters, digits or underscores, at most {ID_BYTES_MAX} characters")]
     Generated {
-        /// What the id should have begun with.
+        /// The expected prefix.
         prefix: &'static str,
     },
-    /// An id that sellers may choose, with a character that would change the path it stands in.
+    /// The id may be chosen by the owner of the Stripe account, but would change the path that contains it.
     #[error(
         "expected 1 to {ID_BYTES_MAX} printable ASCII characters without `/ ? # % \\`, and not `.`, `..` or `search`"
     )]
     Chosen,
-    /// An id of an event, with another character.
+    /// The id of an event has another character.
     #[error("expected 1 to {ID_BYTES_MAX} letters, digits, `_`, or `-`")]
     Event,
 }
 
-/// Whole ids that would change the path they stand in though no character of them does: the dots are steps in
-/// a path, and `search` is an endpoint beside the objects (<https://docs.stripe.com/search>).
+/// Ids that would change the path that contains them although each of their characters is allowed: dot
+/// segments, and the endpoint `search` (<https://docs.stripe.com/search>).
 const PATH_WORDS: [&str; 3] = [".", "..", "search"];
 
-/// What ids of a kind look like.
+/// The form of ids of one kind.
 #[derive(Clone, Copy)]
 enum Form {
-    /// A prefix, and letters, digits or underscores: Stripe or Clerk generates the id.
+    /// A prefix, and letters, digits, or underscores. Stripe or Clerk generates the id.
     Generated(&'static str),
-    /// Any printable text that leaves a path as it is: sellers may choose the id when they create the object.
+    /// Any printable text that does not change a path. The owner of the Stripe account may choose the id when
+    /// the object is created.
     Chosen,
-    /// Letters, digits, `_`, and `-`: whoever sends an event generates its id.
+    /// Letters, digits, `_`, and `-`. The sender of an event generates its id.
     Event,
 }
 
@@ -69,16 +70,16 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text if it is an id of this kind.
+            /// Parses an id of this kind.
             ///
             /// # Errors
-            /// [`IdError`] if the form is another, a character is not allowed, or the text is too long.
+            /// [`IdError`] if the form is wrong, a character is not allowed, or the text is too long.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 $form.check(text)?;
                 Ok($name(text.to_owned()))
             }
 
-            /// The id as it is written.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -105,13 +106,13 @@ macro_rules! id {
 }
 
 id!(
-    /// An event, as the source that sends it names it in each delivery of it.
+    /// The id of an event, which is the same in each delivery of the event.
     EventId, Form::Event);
 id!(
     /// A Stripe event.
     StripeEventId, Form::Generated("evt_"));
 id!(
-    /// A Stripe customer. Sellers who imported customers may have kept ids of their own, such as `10482`.
+    /// A Stripe customer. Imported customers may have other ids, such as `10482`.
     CustomerId, Form::Chosen);
 id!(
     /// A Stripe subscription.
@@ -138,7 +139,7 @@ impl From<StripeEventId> for EventId {
     }
 }
 
-/// Whose plan it is: the user or the organization that a subscription pays for.
+/// The subject of a plan: the user or the organization that a subscription pays for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A Clerk user.
@@ -148,7 +149,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Takes a user's or an organization's id.
+    /// Parses the id of a user or an organization.
     ///
     /// # Errors
     /// [`IdError`] if it is neither.
@@ -160,7 +161,7 @@ impl Subject {
         }
     }
 
-    /// The id as it is written.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         match self {
             Subject::User(id) => id.as_str(),
@@ -203,18 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn chosen_ids_are_any_text_that_leaves_a_path_as_it_is() {
+    fn chosen_ids_are_any_text_that_does_not_change_a_path() {
         let longest = "a".repeat(ID_BYTES_MAX);
         let cases = [
             ("as Stripe generates them", "cus_NffrFeUfNV2Hib", true),
-            ("a number of the seller's", "10482", true),
+            ("a custom number", "10482", true),
             ("a product", "gold-tier2", true),
             ("a mail address", "ada+1@example.com", true),
             ("a blank inside", "Gold plan, yearly", true),
             ("quotes and brackets", "a'b\"c[d]{e}", true),
             ("parts of a query", "a&b=c;d", true),
-            ("dots beside others", "..a", true),
-            ("a word of a path beside others", "search1", true),
+            ("dots and a letter", "..a", true),
+            ("the name of an endpoint and a digit", "search1", true),
             ("the longest", longest.as_str(), true),
             ("one too long", &format!("{longest}a"), false),
             ("a path", "a/../users", false),
@@ -229,7 +230,7 @@ mod tests {
             ("a NUL", "a\0", false),
             ("a delete", "a\x7f", false),
             ("a letter outside ASCII", "ä", false),
-            ("what a lone surrogate is read as", "\u{fffd}", false),
+            ("the replacement of a lone surrogate", "\u{fffd}", false),
             ("empty", "", false),
         ];
         for (why, text, taken) in cases {
@@ -239,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_named_by_letters_digits_and_two_marks() {
+    fn event_ids_are_letters_digits_hyphens_and_underscores() {
         let longest = "a".repeat(ID_BYTES_MAX);
         let cases = [
             ("as Stripe generates them", "evt_1MowQVLkdIwHu7ix", true),
             ("as Svix generates them", "msg_2b-c", true),
             ("the longest", longest.as_str(), true),
             ("one too long", &format!("{longest}a"), false),
-            ("what could cut a signed message in another place", "msg.1", false),
+            ("a dot, which separates the parts of a signed message", "msg.1", false),
             ("a path", "evt/1", false),
             ("a line break", "evt_1\r\nx: y", false),
             ("empty", "", false),

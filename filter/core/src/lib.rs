@@ -1,8 +1,8 @@
-//! Tollgate's rules, without I/O: given the time and an input, what happens next.
+//! Tollgate's rules, without I/O: they decide what happens next, from the time and an input.
 //!
-//! Nothing here names proxy-wasm, reads a clock, draws a random number or writes a log. A [`Machine`] takes
-//! an [`Input`] and returns a [`Step`]: one [`Action`] for its host to perform, and what there is to report.
-//! The same machines run in Envoy, by two ABIs, in the `tollgate` command, and in tests.
+//! This crate does not use proxy-wasm, a clock, random numbers, or a log. A [`Machine`] takes an [`Input`]
+//! and returns a [`Step`]: one [`Action`] for its host to perform, and reports for the log and the metrics.
+//! The same machines run in Envoy (with two ABIs), in the `tollgate` command, and in tests.
 #![forbid(unsafe_code)]
 
 pub mod alarm;

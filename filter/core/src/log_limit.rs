@@ -1,15 +1,15 @@
-//! Limits for lines of the log that others can cause as often as they like: one a minute for each cause.
+//! Rate limits for log lines that clients can cause: one line a minute for each cause.
 
 use crate::time::Micros;
 use std::time::Duration;
 
-/// How long a cause is not logged again.
+/// The shortest time between two lines of the same cause.
 const ONE_LINE_EVERY: Duration = Duration::from_secs(60);
 
-/// How many texts are remembered. While so many are, no other is logged: the log is bounded too.
+/// The most texts to remember. While there are this many, no other text is logged, which bounds the log too.
 const TEXTS_MAX: usize = 64;
 
-/// How much of a text is logged and remembered, in characters.
+/// The longest part of a text that is logged and remembered, in characters.
 const TEXT_CHARS_MAX: usize = 128;
 
 /// The limit of one cause.
@@ -27,14 +27,14 @@ impl LogLimit {
     }
 }
 
-/// The limits of causes that are texts.
+/// The limits of causes that are identified by a text.
 #[derive(Debug, Default)]
 pub(crate) struct TextLogLimit {
     texts: Vec<(String, Micros)>,
 }
 
 impl TextLogLimit {
-    /// Returns the text, cut to a length that the log may hold, if it is to be logged now.
+    /// Returns the text, cut to the maximum length, if it is to be logged now.
     pub(crate) fn due(&mut self, text: &str, now: Micros) -> Option<String> {
         self.texts.retain(|(_, at)| at.is_within(ONE_LINE_EVERY, now));
         let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
@@ -56,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn what_strangers_cause_is_logged_once_a_minute() {
+    fn a_cause_is_logged_once_a_minute() {
         let mut limit = LogLimit::default();
         for (at_s, want) in [(100, true), (100, false), (159, false), (160, true), (161, false)] {
             assert_eq!(limit.is_due(at(at_s)), want, "{at_s}");
         }
-        assert!(limit.is_due(at(0)), "the clock stepped back, and nothing stays silent");
+        assert!(limit.is_due(at(0)), "the clock stepped back");
         assert!(!limit.is_due(at(59)));
     }
 
@@ -69,29 +69,29 @@ mod tests {
     fn a_text_is_reported_once_a_minute() {
         let mut reported = TextLogLimit::default();
         let mut is_due = |text: &str, seconds| reported.due(text, at(seconds)).is_some();
-        assert!(is_due("gold", 0) && is_due("silver", 0), "each for itself");
+        assert!(is_due("gold", 0) && is_due("silver", 0), "each separately");
         assert!(!is_due("gold", 0) && !is_due("gold", 59));
         assert!(is_due("gold", 60) && !is_due("gold", 61));
     }
 
     #[test]
-    fn a_clock_that_steps_back_silences_nothing() {
+    fn lines_are_logged_after_the_clock_steps_back() {
         let mut reported = TextLogLimit::default();
         for number in 0..TEXTS_MAX {
             assert!(reported.due(&number.to_string(), at(100_000)).is_some());
         }
         assert!(reported.due("0", at(0)).is_some() && reported.due("new", at(0)).is_some());
-        assert!(reported.due("0", at(1)).is_none(), "from then on as before");
+        assert!(reported.due("0", at(1)).is_none(), "limited again");
     }
 
     #[test]
     fn texts_are_bounded_in_number_and_length() {
         let mut reported = TextLogLimit::default();
-        let told = (0..1_000).filter(|number| reported.due(&format!("plan {number}"), at(0)).is_some());
-        assert_eq!(told.count(), TEXTS_MAX);
+        let logged = (0..1_000).filter(|number| reported.due(&format!("plan {number}"), at(0)).is_some());
+        assert_eq!(logged.count(), TEXTS_MAX);
         assert!(reported.due("late", at(60)).is_some(), "a minute later there is room again");
         let long = reported.due(&"\u{e9}".repeat(10_000), at(60)).unwrap();
         assert_eq!(long.chars().count(), TEXT_CHARS_MAX);
-        assert!(reported.due(&"\u{e9}".repeat(9_000), at(60)).is_none(), "the part that is told is the same");
+        assert!(reported.due(&"\u{e9}".repeat(9_000), at(60)).is_none(), "the logged part is the same");
     }
 }

@@ -1,24 +1,25 @@
-//! The one shape of everything that happens: an input comes in, a step comes out, and the host performs it.
+//! The interface between the rules and a host: a machine takes an input and returns a step, which the host
+//! performs.
 
 use crate::http::{Callout, Forward, HeaderMap, Outcome, Reply};
 use crate::report::Report;
 use crate::time::Micros;
 
-/// A request on its way through a filter.
+/// The state of one request in a filter.
 ///
-/// Its host gives it the inputs of that one request, performs each action that it returns, and feeds what
-/// comes of it back as the next input. After [`Action::Reply`] it is given nothing more, and after
-/// [`Action::Forward`] only the [`Input::Responded`] that it asked for, which it can neither hold up nor
-/// answer.
+/// The host passes the inputs of the request, performs each returned action, and passes its result as the
+/// next input. After [`Action::Reply`] there is no further input. After [`Action::Forward`] there is only
+/// [`Input::Responded`], if the machine asked for it; the machine can then neither delay nor change the
+/// response.
 pub trait Machine {
-    /// What the requests of one worker thread share: configuration, caches.
+    /// The state that the requests of one worker thread share: configuration and caches.
     type Worker;
 
     /// Takes one input at the time `now`.
     fn handle(&mut self, worker: &mut Self::Worker, now: Micros, input: Input<'_>) -> Step;
 
-    /// Takes the outcome of an inquiry, for all requests of the worker thread and whether or not one still
-    /// waits.
+    /// Takes the outcome of an inquiry, for all requests of the worker thread, even if none waits for it any
+    /// more.
     fn settle(
         worker: &mut Self::Worker,
         now: Micros,
@@ -29,112 +30,112 @@ pub trait Machine {
         Vec::new()
     }
 
-    /// Returns what the host keeps with a request that was forwarded and ends without a response, as it does
-    /// when Envoy follows a redirect itself. The machine of the request's next pass reads it at [`KEPT`].
+    /// Returns the data that the host keeps with a forwarded request that ends without a response, as happens
+    /// when Envoy itself follows a redirect. The machine that handles the redirected request reads it from
+    /// [`KEPT`].
     fn keep(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
-/// The attribute at which a machine reads what one of an earlier pass of the same request
-/// [kept](Machine::keep).
+/// The attribute with the data that a machine [kept](Machine::keep) before Envoy redirected the request.
 pub const KEPT: &[&str] = &["tollgate_kept"];
 
-/// What a [`Machine`] is told.
+/// An input of a [`Machine`].
 #[derive(Debug)]
 pub enum Input<'a> {
     /// The request's header fields: always the first input.
     Head {
         /// The fields.
         headers: HeaderMap,
-        /// Neither body nor trailers follow.
+        /// Whether neither body nor trailers follow.
         end_of_stream: bool,
     },
-    /// More of a held body has come, and more may follow.
+    /// More of a held body has arrived, and more may follow.
     BodyGrew {
-        /// How many bytes are held by now.
+        /// How many bytes are held now.
         bytes: usize,
     },
-    /// The whole body, once it has come.
+    /// The whole body.
     Body(&'a [u8]),
     /// The outcome of a callout.
     Answered {
         /// The number that the machine gave it.
         call: CallId,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome<'a>,
     },
-    /// The answer to [`Action::Inquire`]: it is under way, or has ended before it began.
+    /// The result of [`Action::Inquire`]: the inquiry is in progress, or has already ended.
     Inquired,
-    /// The answer to [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken what came of
-    /// it.
+    /// The result of [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken its outcome.
     Settled,
-    /// The answer to [`Action::Load`].
+    /// The result of [`Action::Load`].
     Loaded {
         /// The value, if there is one.
         value: Option<&'a [u8]>,
         /// The version of the value, for [`Action::Swap`].
         version: Version,
     },
-    /// The answer to [`Action::Swap`].
+    /// The result of [`Action::Swap`].
     Swapped {
-        /// False if the value was changed by another worker since it was loaded: load it again.
+        /// Whether the value was written. False if another worker has changed it since it was loaded: load it
+        /// again.
         stored: bool,
     },
-    /// The answer to [`Action::Verify`].
+    /// The result of [`Action::Verify`].
     Verified(Verification),
-    /// The answer to [`Action::ReadProperty`]: the value, if there is one.
+    /// The result of [`Action::ReadProperty`]: the value, if there is one.
     Property(Option<&'a [u8]>),
-    /// The request that was forwarded has been answered: by the upstream, or by Envoy in its place.
+    /// The response to the forwarded request, from the upstream or from Envoy itself.
     Responded {
         /// The status code.
         status: u16,
     },
 }
 
-/// What a [`Machine`] wants to happen next.
+/// The action that the host performs next.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Hold the request; the next input comes by itself.
+    /// Hold the request until the next input.
     Wait,
-    /// Let the request go on.
+    /// Forward the request.
     Forward(Forward),
-    /// Answer the request here.
+    /// Send this response to the client.
     Reply(Reply),
-    /// Start these callouts side by side and hold the request. Each outcome is an input of its own.
+    /// Start these callouts concurrently and hold the request. Each outcome is a separate input.
     Call(Vec<(CallId, Callout)>),
-    /// Start a callout for all requests of the worker thread. It is not this request's: it goes on when the
-    /// request is over, and holds it up only if the request then awaits it.
+    /// Start a callout for all requests of the worker thread. It continues if this request ends first, and
+    /// delays this request only if the next action is [`Action::Await`].
     Inquire {
-        /// The number that [`Machine::settle`] is told.
+        /// The id to pass to [`Machine::settle`].
         inquiry: InquiryId,
-        /// What is asked.
+        /// The callout.
         callout: Box<Callout>,
     },
     /// Hold the request until an inquiry of the worker thread has ended.
     Await(InquiryId),
     /// Read a value that all workers of the process share.
     Load {
-        /// Under which key.
+        /// The key of the value.
         key: String,
     },
-    /// Write a shared value unless it was changed since it was loaded.
+    /// Write a shared value, unless it has changed since it was loaded.
     Swap {
-        /// Under which key.
+        /// The key of the value.
         key: String,
         /// The new value.
         value: Vec<u8>,
         /// The version that was loaded.
         version: Version,
     },
-    /// Check an RSASSA-PKCS1-v1_5 signature with SHA-256 (RS256, RFC 7518 §3.3).
+    /// Verify an RSASSA-PKCS1-v1_5 signature with SHA-256 (RS256, RFC 7518 §3.3).
     Verify {
-        /// DER of a SubjectPublicKeyInfo.
+        /// The DER of a SubjectPublicKeyInfo.
         public_key: Vec<u8>,
-        /// The signature's bytes.
+        /// The bytes of the signature.
         signature: Vec<u8>,
-        /// What was signed.
+        /// The signed text.
         text: Vec<u8>,
     },
     /// Read one of Envoy's attributes.
@@ -147,38 +148,38 @@ pub enum Action {
 /// The result of [`Action::Verify`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// The signature is right.
+    /// The signature is valid.
     Valid,
-    /// It is not, or the key cannot be used.
+    /// The signature is invalid, or the key cannot be used.
     Invalid,
-    /// This Envoy cannot check signatures.
+    /// This host cannot verify signatures.
     Unsupported,
 }
 
-/// A machine's own number for one of its callouts.
+/// A machine's id of one of its callouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u32);
 
-/// A worker's own number for one of its inquiries.
+/// A worker's id of one of its inquiries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InquiryId(pub u32);
 
-/// The version of a shared value; [`Version::ABSENT`] where there is none yet.
+/// The version of a shared value; [`Version::ABSENT`] if there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(pub u32);
 
 impl Version {
-    /// No value was there. A swap with it writes only if there still is none.
+    /// The version of a value that does not exist. A swap with it writes only if there still is none.
     pub const ABSENT: Version = Version(0);
 }
 
-/// One action, and what there is to report of how it came about.
+/// An action, and the reports of the decision that led to it.
 #[must_use]
 #[derive(Debug)]
 pub struct Step {
-    /// What the host does next.
+    /// The action that the host performs next.
     pub action: Action,
-    /// What the host logs and counts, in this order.
+    /// The lines to log and the metrics to count, in this order.
     pub reports: Vec<Report>,
 }
 

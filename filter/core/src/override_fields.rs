@@ -1,28 +1,29 @@
-//! Header fields by which some upstreams let a request's path, host or method be replaced. What they say is
-//! judged like the real thing: a rule that holds for one of them and not for the other cannot be applied.
+//! Header fields that, for some upstreams, override a request's path, host, or method. The gate matches rules
+//! against the overriding values too: a rule that applies to one value but not to the other cannot be
+//! enforced.
 
 use crate::http::HeaderMap;
 use crate::path;
 
-/// The most values of one kind. A client that sends more wants to be misunderstood.
+/// The most values of one kind. No honest client sends more.
 const VALUES_MAX: usize = 4;
 
-/// What a header field replaces for some upstream.
+/// The part of a request that a header field overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OverrideKind {
     Path,
     Host,
     Method,
-    /// The front of the path, which leads to the application: it is taken off before the rest is served (RFC
-    /// 3875 §4.1.13).
+    /// The start of the path, which names the application: it is removed before the rest is routed (RFC 3875
+    /// §4.1.13).
     ScriptName,
-    /// RFC 7239: among others, a host.
+    /// The field `Forwarded` (RFC 7239), which may contain a host.
     Forwarded,
 }
 
-/// The fields, by their names in lower case, with `-`. Symfony, Laminas and IIS take the path from them; what
-/// stands behind proxies takes the host, and Rails, Express, Spring, ASP.NET, and APIs of Google's kind the
-/// method. Gunicorn takes the script's name from `script_name`, applications for WSGI from `x-script-name`.
+/// The fields, by their names in lower case and with `-`. Symfony, Laminas, and IIS read the path from them;
+/// servers behind proxies read the host; Rails, Express, Spring, ASP.NET, and APIs in Google's style read the
+/// method. Gunicorn reads the script name from `script_name`, WSGI applications from `x-script-name`.
 const FIELDS: [(&[u8], OverrideKind); 17] = [
     (b"x-original-url", OverrideKind::Path),
     (b"x-rewrite-url", OverrideKind::Path),
@@ -43,14 +44,14 @@ const FIELDS: [(&[u8], OverrideKind); 17] = [
     (b"x-script-name", OverrideKind::ScriptName),
 ];
 
-/// What header fields say instead of a request's path, host and method. Mostly nothing.
+/// The values that override a request's path, host, and method. Most requests have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OverrideFields {
-    /// Paths, with a query if there is one.
+    /// The paths, with a query if there is one.
     pub(crate) paths: Values,
-    /// Hosts, with a port if there is one.
+    /// The hosts, with a port if there is one.
     pub(crate) hosts: Values,
-    /// Methods.
+    /// The methods.
     pub(crate) methods: Values,
 }
 
@@ -62,14 +63,14 @@ pub(crate) struct Values {
 }
 
 impl OverrideFields {
-    /// Reads them, in one pass. Repeated fields and lists count in each of their values.
+    /// Reads the fields of a request, in one pass. Each value of a repeated field or a list counts.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut read = OverrideFields::default();
         for (name, value) in headers.iter() {
             match kind(name) {
                 None => {}
                 Some(OverrideKind::Path) => read.paths.add(path_of(value)),
-                Some(OverrideKind::ScriptName) => read.add_behind(value, headers),
+                Some(OverrideKind::ScriptName) => read.add_path_after(value, headers),
                 Some(OverrideKind::Host) => read.hosts.add_list(value.split(|byte| *byte == b',')),
                 Some(OverrideKind::Method) => read.methods.add_list(value.split(|byte| *byte == b',')),
                 Some(OverrideKind::Forwarded) => read.hosts.add_list(hosts_of(value)),
@@ -78,7 +79,7 @@ impl OverrideFields {
         read
     }
 
-    /// Returns whether every path among them is the request's own, as where a proxy in front has repeated it.
+    /// Returns whether every path equals the request's own, as when a proxy in front repeats it.
     pub(crate) fn repeat_path(&self, headers: &HeaderMap) -> bool {
         let own = headers.get(":path").map(path::without_query);
         self.paths
@@ -86,24 +87,24 @@ impl OverrideFields {
             .is_some_and(|paths| paths.iter().all(|other| Some(path::without_query(other)) == own))
     }
 
-    /// Returns whether every method among them is the request's own.
+    /// Returns whether every method equals the request's own.
     pub(crate) fn repeat_method(&self, headers: &HeaderMap) -> bool {
         let own = headers.get(":method");
         self.methods.get().is_some_and(|methods| methods.iter().all(|other| Some(other.as_slice()) == own))
     }
 
-    /// Adds what is left of the request's path, as it came or decoded, once the script's name is taken off.
-    fn add_behind(&mut self, script_name: &[u8], headers: &HeaderMap) {
+    /// Adds the rest of the request's path, as received or decoded, after the script name.
+    fn add_path_after(&mut self, script_name: &[u8], headers: &HeaderMap) {
         let script_name = script_name.trim_ascii();
         let script_name = script_name.strip_suffix(b"/").unwrap_or(script_name);
         let own = path::without_query(headers.get(":path").unwrap_or_default());
         if script_name.is_empty() {
             return;
         }
-        if let Some(behind) = own.strip_prefix(script_name) {
-            self.paths.add(if behind.is_empty() { b"/" } else { behind });
-        } else if let Some(behind) = path::decoded(own).strip_prefix(script_name) {
-            self.paths.add(behind);
+        if let Some(rest) = own.strip_prefix(script_name) {
+            self.paths.add(if rest.is_empty() { b"/" } else { rest });
+        } else if let Some(rest) = path::decoded(own).strip_prefix(script_name) {
+            self.paths.add(rest);
         }
     }
 }
@@ -114,7 +115,7 @@ impl Values {
         (!self.are_too_many).then_some(&self.list)
     }
 
-    /// Adds each that is not empty: to be empty is to be absent, for those who read hosts and methods.
+    /// Adds each value that is not empty: upstreams treat an empty host or method as absent.
     fn add_list<'a>(&mut self, values: impl Iterator<Item = &'a [u8]>) {
         values.map(<[u8]>::trim_ascii).filter(|value| !value.is_empty()).for_each(|value| self.add(value));
     }
@@ -130,7 +131,7 @@ impl Values {
     }
 }
 
-/// Returns what a field of that name replaces. An upstream may read `_` for `-`.
+/// Returns what a field of that name overrides. `_` matches `-`, because some upstreams treat them alike.
 fn kind(name: &[u8]) -> Option<OverrideKind> {
     let first = name.first().map(u8::to_ascii_lowercase);
     if !matches!(first, Some(b'x' | b'f' | b's')) {
@@ -141,7 +142,7 @@ fn kind(name: &[u8]) -> Option<OverrideKind> {
     FIELDS.iter().find(|(known, _)| is(known)).map(|(_, kind)| *kind)
 }
 
-/// Returns the path of an absolute URL; anything else as it is.
+/// Returns the path of an absolute URL, and any other value unchanged.
 fn path_of(url: &[u8]) -> &[u8] {
     let url = url.trim_ascii();
     let Some(scheme) = url.windows(3).position(|three| three == b"://") else { return url };
@@ -156,8 +157,8 @@ fn path_of(url: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the hosts in a field `Forwarded`. Quotes are not minded: what stands in them is one host more for
-/// some parser.
+/// Returns the hosts in a field `Forwarded`. Separators within quotes count too, because some parsers ignore
+/// quotes.
 fn hosts_of(forwarded: &[u8]) -> impl Iterator<Item = &[u8]> {
     forwarded.split(|byte| matches!(byte, b',' | b';')).filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -207,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_them_says_nothing() {
+    fn a_request_without_these_fields_has_no_overrides() {
         let got = read(&[(":path", "/ask"), ("accept", "*/*"), ("x-request-id", "1"), ("from", "a@b")]);
         assert_eq!(got, OverrideFields::default());
     }
 
     #[test]
-    fn an_url_is_its_path() {
+    fn the_path_of_a_url_is_read() {
         for (url, want) in [
             ("/ask", "/ask"),
             ("http://x/ask", "/ask"),
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_host_or_method_is_none_and_too_many_are_not_taken() {
+    fn empty_hosts_and_methods_are_ignored_and_too_many_are_an_error() {
         assert!(read(&[("x-host", ""), ("x-http-method", " , ")]) == OverrideFields::default());
         assert_eq!(texts(&read(&[("x-original-url", "")]).paths), [""]);
         assert_eq!(read(&[("x-host", "a,b,c,d,a")]).hosts.get().map(<[_]>::len), Some(VALUES_MAX));

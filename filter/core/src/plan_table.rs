@@ -1,9 +1,9 @@
-//! The plans that are sold, lowest first, and what each allows. Says nothing about who has which.
+//! The plans, lowest first, and what each allows. Does not know which subject has which plan.
 
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
 
-/// A plan's place in the [`PlanTable`]: a higher rank is a higher plan.
+/// The position of a plan in the [`PlanTable`]: a higher rank is a higher plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank(usize);
 
@@ -17,37 +17,37 @@ pub struct PlanTable {
 /// A plan, and how Stripe and Clerk Billing name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Its name, as it stands in Clerk's metadata.
+    /// Its name, as in Clerk's metadata.
     pub(crate) name: String,
-    /// Ids of the Stripe prices that sell it, those of `PLAN_MAP` included.
+    /// The ids of the Stripe prices that sell it, including those of `PLAN_MAP`.
     pub(crate) prices: BTreeSet<String>,
-    /// Lookup keys of Stripe prices that sell it.
+    /// The lookup keys of the Stripe prices that sell it.
     pub(crate) lookup_keys: BTreeSet<String>,
-    /// Ids of Stripe products that sell it.
+    /// The ids of the Stripe products that sell it.
     pub(crate) products: BTreeSet<String>,
     /// The features that it adds to those of the plans below it.
     pub(crate) features: BTreeSet<String>,
-    /// The slugs that Clerk Billing uses for it; none if it is its name.
+    /// The slugs that Clerk Billing uses for it; empty if the slug is its name.
     pub(crate) clerk_slugs: BTreeSet<String>,
-    /// What it allows, by the name of the limit.
+    /// Its limits, by name.
     pub(crate) limits: SortedMap<String, Limit>,
 }
 
-/// How often something may be done.
+/// A limit of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
-    /// As often as one likes; nothing is counted.
+    /// No limit; nothing is counted.
     Unlimited,
-    /// So often in each of these windows, all of which must have room. At most one of each [`Period`].
+    /// Windows that all must have room. At most one of each [`Period`].
     Windows(Vec<Window>),
 }
 
-/// So often in each calendar period.
+/// The most requests in each calendar period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// How often; 0 forbids it.
+    /// The maximum; 0 allows none.
     pub max: u64,
-    /// In which period.
+    /// The period.
     pub per: Period,
 }
 
@@ -71,11 +71,11 @@ pub enum Period {
 }
 
 impl Period {
-    /// All of them, by their numbers.
+    /// All periods, in the order of their numbers.
     pub(crate) const ALL: [Period; 6] =
         [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
 
-    /// Its number, which never changes: it stands in counters that outlive a release.
+    /// Returns its number, which must never change: counters that outlive a release contain it.
     pub(crate) const fn number(self) -> usize {
         match self {
             Period::Second => 0,
@@ -87,7 +87,7 @@ impl Period {
         }
     }
 
-    /// Its name in configuration and answers.
+    /// Returns its name in the configuration and in responses.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Period::Second => "second",
@@ -100,11 +100,11 @@ impl Period {
     }
 }
 
-/// A plan as some record names it. A name that this table does not have is no low plan: it may be one that
-/// another replica's document has, or one that is sold no more and still paid for.
+/// A plan as named in a record. A name that is not in this table may be a high plan: one that only another
+/// replica's document has, or one that is no longer sold but still paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedPlan<'a> {
-    /// No plan is named, which means the default one.
+    /// The record names no plan, which means the default plan.
     None,
     /// A plan of this table.
     Known(Rank),
@@ -113,8 +113,8 @@ pub enum RecordedPlan<'a> {
 }
 
 impl RecordedPlan<'_> {
-    /// Whether the plan of that rank in its place could be less. True of each rank if the table does not have
-    /// the plan.
+    /// Returns whether the plan of that rank may be lower than this plan. True for every rank if this plan is
+    /// unknown.
     pub(crate) fn may_be_lowered_by(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => false,
@@ -123,8 +123,8 @@ impl RecordedPlan<'_> {
         }
     }
 
-    /// Whether it could be worth as much as the plan of that rank. True of each rank if the table does not
-    /// have the plan.
+    /// Returns whether this plan may be at least as high as the plan of that rank. True for every rank if it
+    /// is unknown.
     pub(crate) fn may_be_worth(self, rank: Rank) -> bool {
         match self {
             RecordedPlan::None => rank <= Rank(0),
@@ -133,7 +133,7 @@ impl RecordedPlan<'_> {
         }
     }
 
-    /// The lower of the two. Of a plan that the table does not have nobody knows that it is lower.
+    /// Returns the lower of this plan and the plan of that rank; `rank` if this plan is unknown.
     pub(crate) fn at_most(self, rank: Rank) -> Rank {
         match self {
             RecordedPlan::None => Rank(0),
@@ -142,7 +142,7 @@ impl RecordedPlan<'_> {
         }
     }
 
-    /// Whether it is more than what everyone has, or may be.
+    /// Returns whether this plan is, or may be, higher than the default plan.
     pub fn is_above_default(self) -> bool {
         match self {
             RecordedPlan::None => false,
@@ -153,17 +153,17 @@ impl RecordedPlan<'_> {
 }
 
 impl PlanTable {
-    /// A table of these plans, lowest first.
+    /// Creates a table of these plans, lowest first.
     pub(crate) fn new(default_plan: Plan, above: Vec<Plan>) -> Self {
         PlanTable { default_plan, above }
     }
 
-    /// The plan of everyone who pays for none.
+    /// Returns the rank of the default plan, which every subject without a paid plan has.
     pub(crate) fn default_rank(&self) -> Rank {
         Rank(0)
     }
 
-    /// The plan of that rank. A rank of another table reads as the default plan.
+    /// Returns the plan of that rank, or the default plan if the table has no such rank.
     pub(crate) fn get(&self, rank: Rank) -> &Plan {
         match rank.0.checked_sub(1) {
             Some(above) => self.above.get(above).unwrap_or(&self.default_plan),
@@ -171,20 +171,20 @@ impl PlanTable {
         }
     }
 
-    /// Every plan with its rank, lowest first.
+    /// Returns every plan with its rank, lowest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Rank, &Plan)> {
         std::iter::once(&self.default_plan)
             .chain(&self.above)
             .enumerate()
-            .map(|(place, plan)| (Rank(place), plan))
+            .map(|(index, plan)| (Rank(index), plan))
     }
 
-    /// The rank of the plan of exactly that name.
+    /// Returns the rank of the plan with exactly that name.
     pub(crate) fn rank_of(&self, name: &str) -> Option<Rank> {
         self.iter().find(|(_, plan)| plan.name == name).map(|(rank, _)| rank)
     }
 
-    /// What a record means that names this plan.
+    /// Returns the plan that a record names.
     pub fn recorded<'a>(&self, name: Option<&'a str>) -> RecordedPlan<'a> {
         match name {
             None => RecordedPlan::None,
@@ -192,27 +192,27 @@ impl PlanTable {
         }
     }
 
-    /// The rank of the plan that Clerk Billing means by that slug.
+    /// Returns the rank of the plan with that slug in Clerk Billing.
     pub(crate) fn rank_of_clerk_slug(&self, slug: &str) -> Option<Rank> {
-        let is_meant = |plan: &Plan| match plan.clerk_slugs.is_empty() {
+        let has_slug = |plan: &Plan| match plan.clerk_slugs.is_empty() {
             true => plan.name == slug,
             false => plan.clerk_slugs.contains(slug),
         };
-        self.iter().find(|(_, plan)| is_meant(plan)).map(|(rank, _)| rank)
+        self.iter().find(|(_, plan)| has_slug(plan)).map(|(rank, _)| rank)
     }
 
-    /// Whether a plan, or one below it, has the feature.
+    /// Returns whether a plan, or one below it, has the feature.
     pub(crate) fn has_feature(&self, rank: Rank, feature: &str) -> bool {
         self.iter().take_while(|(r, _)| *r <= rank).any(|(_, plan)| plan.features.contains(feature))
     }
 
-    /// The features of a plan and of those below it, each once and in alphabetical order.
+    /// Returns the features of a plan and of those below it, each once and in alphabetical order.
     pub(crate) fn features(&self, rank: Rank) -> Vec<&str> {
         let mut features = Vec::new();
         for (_, plan) in self.iter().take_while(|(r, _)| *r <= rank) {
             for feature in &plan.features {
-                if let Err(place) = features.binary_search(&feature.as_str()) {
-                    features.insert(place, feature.as_str());
+                if let Err(index) = features.binary_search(&feature.as_str()) {
+                    features.insert(index, feature.as_str());
                 }
             }
         }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_the_rank_and_features_are_inherited_upwards() {
+    fn the_order_is_the_rank_and_higher_plans_inherit_features() {
         let table = PlanTable::new(
             plan("free", &[]),
             vec![plan("pro", &["priority_support"]), plan("enterprise", &["sso"])],
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_of_clerk_billing_is_a_plans_own_or_else_its_name() {
+    fn the_slug_of_clerk_billing_defaults_to_the_plans_name() {
         let slugs = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect();
         let free = Plan { clerk_slugs: slugs(&["free_user", "free_org"]), ..plan("free", &[]) };
         let table = PlanTable::new(free, vec![plan("pro", &[])]);

@@ -1,12 +1,12 @@
-//! Refusals as problem details: `application/problem+json`, RFC 9457.
+//! Refusals as problem details: `application/problem+json` (RFC 9457).
 
 use crate::http::Reply;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A refusal that a client can read and act on.
 ///
-/// `type` is left out, which means `about:blank` (RFC 9457 §4.2.1), so `title` is the status code's own
-/// phrase and `code` is what programs tell the cases apart by.
+/// `type` is left out, which means `about:blank` (RFC 9457 §4.2.1), so `title` is the phrase of the status
+/// code. Programs distinguish refusals by `code`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: u16,
@@ -17,7 +17,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of that status and code. `detail` is for people, and never holds a secret.
+    /// Creates a problem. `detail` is for people, and must not contain a secret.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         Problem { status, code, detail: detail.into(), members: Vec::new(), headers: Vec::new() }
     }
@@ -28,19 +28,20 @@ impl Problem {
         self
     }
 
-    /// Adds a header field to the answer.
+    /// Adds a header field to the response.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 }
 
-/// The value of an extension member. Not serde_json's: that one would print floats, which weigh in a module.
+/// The value of an extension member. Not serde_json's type, whose code for floats would make the module
+/// larger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Member {
-    /// A text.
+    /// A string.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Number(u64),
 }
 
@@ -63,7 +64,8 @@ impl From<u64> for Member {
 }
 
 impl Serialize for Problem {
-    /// The body: what every problem has, then the extension members as they were added.
+    /// Serializes the body: the members of every problem, then the extension members in the order of their
+    /// addition.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(None)?;
         body.serialize_entry("title", phrase(self.status))?;
@@ -82,7 +84,7 @@ impl Serialize for Problem {
 
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
-        // Serializing texts and numbers under string keys has no failing case.
+        // Serializing strings and integers under string keys cannot fail.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut headers = vec![("content-type", "application/problem+json".to_owned())];
         headers.extend(problem.headers);
@@ -90,7 +92,7 @@ impl From<Problem> for Reply {
     }
 }
 
-/// The phrase of a status code that Tollgate answers with (RFC 9110 §15).
+/// Returns the phrase of a status code (RFC 9110 §15), for those that Tollgate uses.
 fn phrase(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_a_reply_that_programs_and_people_can_read() {
+    fn a_problem_becomes_a_reply_for_programs_and_people() {
         let problem =
             Problem::new(429, "quota_exceeded", "5 a day are used up").with("plan", "free").with("max", 5);
         let reply = Reply::from(problem.header("retry-after", "60"));

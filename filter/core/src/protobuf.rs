@@ -1,18 +1,18 @@
-//! The little of protobuf's encoding that is spoken here: fields of numbers, bytes, texts and messages,
-//! written and read.
+//! Reads and writes the subset of the protobuf encoding that Tollgate needs: fields with integers, doubles,
+//! bytes, strings, and messages.
 //!
-//! Format: <https://protobuf.dev/programming-guides/encoding/>. What the fields mean is known where they are
-//! used.
+//! Format: <https://protobuf.dev/programming-guides/encoding/>. The callers know the meaning of the fields.
 
-/// A tag of one byte, and the longest length that there is.
+/// The size of a one-byte tag and the longest length.
 const OVERHEAD_BYTES_MAX: usize = 11;
 
-/// How many bytes [`push_field`] adds at most.
+/// Returns how many bytes [`push_field`] adds at most.
 pub fn field_bytes_max(bytes: &[u8]) -> usize {
     bytes.len().saturating_add(OVERHEAD_BYTES_MAX)
 }
 
-/// Appends a field of bytes, of text or of a message. Its number is below 16, so that its tag is one byte.
+/// Appends a field with bytes, a string, or a message. Its number must be below 16, so that its tag is one
+/// byte.
 pub fn push_field(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     const LENGTH_DELIMITED: u8 = 2;
     message.push(number << 3 | LENGTH_DELIMITED);
@@ -20,13 +20,13 @@ pub fn push_field(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     message.extend_from_slice(bytes);
 }
 
-/// Appends a field that holds a number. Its own number is below 16.
+/// Appends a field with an integer. Its field number must be below 16.
 pub(crate) fn push_number(message: &mut Vec<u8>, number: u8, value: u64) {
     message.push(number << 3);
     push_varint(message, value);
 }
 
-/// Seven bits a byte, the lowest first, the top bit set on all but the last.
+/// Appends a varint: seven bits a byte, the lowest first, with the top bit set on all but the last.
 fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
@@ -35,42 +35,42 @@ fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(u8::try_from(number).unwrap_or_default());
 }
 
-/// Why bytes are no message.
+/// An error of bytes that are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// A length or a number goes beyond the end.
+    /// A length or a number exceeds the end.
     #[error("it ends too early")]
     Truncated,
-    /// A wire type that is not in use here, or a number that does not end.
+    /// An unsupported wire type, or a varint of more than ten bytes.
     #[error("it is not protobuf")]
     Form,
 }
 
-/// What a field holds, by wire type.
+/// The payload of a field, by wire type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payload<'a> {
-    /// A number, a bool or an enum.
+    /// An integer, a bool, or an enum.
     Varint(u64),
     /// Eight bytes: a double.
     Fixed64([u8; 8]),
-    /// Bytes, a text or a message.
+    /// Bytes, a string, or a message.
     Bytes(&'a [u8]),
 }
 
-/// The bytes of one message that are still to be read.
+/// A reader of the fields of one message.
 #[derive(Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Reads a message from its beginning.
+    /// Creates a reader at the start of a message.
     pub(crate) const fn new(message: &'a [u8]) -> Self {
         Reader(message)
     }
 
-    /// The next field's number and payload; nothing at the end.
+    /// Returns the next field's number and payload, or `None` at the end.
     ///
     /// # Errors
-    /// [`WireError`], and what follows cannot be read either.
+    /// [`WireError`]; the rest of the message cannot be read either.
     pub(crate) fn field(&mut self) -> Result<Option<(u64, Payload<'a>)>, WireError> {
         if self.0.is_empty() {
             return Ok(None);
@@ -94,14 +94,13 @@ impl<'a> Reader<'a> {
         Ok(Some((tag >> 3, payload)))
     }
 
-    /// Seven bits a byte, lowest first, at most ten bytes; what goes beyond 64 bits is dropped, as protobuf
-    /// does.
+    /// Reads a varint of at most ten bytes. Bits beyond 64 are dropped, as protobuf does.
     fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0;
-        for place in 0_u32..10 {
+        for index in 0_u32..10 {
             let (byte, rest) = self.0.split_first().ok_or(WireError::Truncated)?;
             self.0 = rest;
-            value |= u64::from(byte & 0x7f) << place.saturating_mul(7);
+            value |= u64::from(byte & 0x7f) << index.saturating_mul(7);
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_a_tag_a_length_and_the_bytes() {
+    fn a_field_is_encoded_as_tag_length_and_bytes() {
         let mut message = Vec::new();
         push_field(&mut message, 1, b"ab");
         push_field(&mut message, 4, b"");
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_as_they_were_written_and_what_is_cut_short_is_none() {
+    fn fields_read_back_and_truncated_messages_are_errors() {
         let message = b"\x0a\x02ab\x18\xac\x02\x09\x01\x02\x03\x04\x05\x06\x07\x08";
         let mut reader = Reader::new(message);
         assert_eq!(reader.field(), Ok(Some((1, Payload::Bytes(b"ab")))));
@@ -150,7 +149,7 @@ mod tests {
         assert_eq!(reader.field(), Ok(Some((1, Payload::Fixed64([1, 2, 3, 4, 5, 6, 7, 8])))));
         assert_eq!(reader.field(), Ok(None));
         let cases: [(&str, &[u8], WireError); 6] = [
-            ("a tag that goes on", b"\x80", WireError::Truncated),
+            ("half a tag", b"\x80", WireError::Truncated),
             ("no number", b"\x18", WireError::Truncated),
             ("fewer bytes than announced", b"\x0a\x03ab", WireError::Truncated),
             ("half a double", b"\x09\x01", WireError::Truncated),

@@ -1,8 +1,8 @@
-//! What operators are told: audit and alarm lines, and metrics. Values only; the host writes them.
+//! Reports for operators: audit and alarm lines, and metrics. These are only values; the host writes them.
 
 use serde::Serialize;
 
-/// Something to write down.
+/// A line to log, or a metric to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// A line for the log.
@@ -14,51 +14,50 @@ pub enum Report {
 }
 
 impl Report {
-    /// A line that is one JSON object: the fields of `line`.
+    /// Creates a line that is one JSON object with the fields of `line`.
     pub(crate) fn json(level: Level, line: &impl Serialize) -> Self {
-        // Serializing plain structs with string keys has no failing case; an empty line would show it if it
-        // had.
+        // Serializing plain structs with string keys cannot fail; if it did, the line would be empty.
         Report::Line(level, serde_json::to_string(line).unwrap_or_default())
     }
 }
 
-/// How urgent a line is.
+/// The log level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Of interest when looking for a fault.
+    /// Details for the search for a fault.
     Debug,
-    /// What happened: the audit trail.
+    /// An event of the audit trail.
     Info,
-    /// Somebody should look at it.
+    /// A problem that an operator should look at.
     Warn,
-    /// Somebody must look at it.
+    /// A problem that an operator must fix.
     Error,
 }
 
-/// A metric's place in the list that a worker's [`Metrics::metrics`] returns.
+/// A metric's index in the list that a worker's [`Metrics::metrics`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MetricId(pub usize);
 
 /// A metric to define before the first request. Its name never holds a user's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricDefinition {
-    /// Counter or histogram.
+    /// Whether it is a counter or a histogram.
     pub kind: MetricKind,
-    /// The name in Envoy's statistics, where it stands behind `wasmcustom.`.
+    /// The name in Envoy's statistics, where it follows the prefix `wasmcustom.`.
     pub name: String,
 }
 
-/// Whether a metric counts or samples.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only ever goes up.
+    /// A count that only increases.
     Counter,
-    /// Samples of a size or a duration, its unit at the end of the name.
+    /// Samples of a size or a duration, with the unit at the end of the name.
     Histogram,
 }
 
-/// Whatever counts says first what it will count.
+/// A worker that records metrics, all of which it defines before the first request.
 pub trait Metrics {
-    /// Every metric, in the order of their ids. Bounded by the configuration.
+    /// Returns every metric, in the order of their ids. The configuration bounds their number.
     fn metrics(&self) -> Vec<MetricDefinition>;
 }

@@ -1,24 +1,24 @@
-//! A value that must not be seen: it prints as `***`, and only [`Secret::expose`] shows it. And text of a
-//! user's that may hold one.
+//! Secrets, which print as `***` unless [`Secret::expose`] is called, and the quotation of texts that may
+//! contain one.
 
 use std::fmt;
 
-/// How much of a user's text an error repeats, in characters.
+/// The longest part of a user's text that an error quotes, in characters.
 const QUOTE_CHARS_MAX: usize = 80;
 
 /// A secret from the environment. Never blank.
 ///
-/// It has no `Display`, and no `==`: signatures are compared in constant time, secrets not at all.
+/// It has neither `Display` nor `==`: signatures are compared in constant time, secrets never.
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// A secret that is empty or only blanks. As a signing key it would let everybody sign.
+/// The error of a secret that is empty or only whitespace. With such a signing key, anyone could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("blank")]
 pub struct BlankSecret;
 
 impl Secret {
-    /// Takes the text without the blanks around it.
+    /// Creates a secret of the text without surrounding whitespace.
     ///
     /// # Errors
     /// [`BlankSecret`] if nothing is left.
@@ -29,7 +29,7 @@ impl Secret {
         }
     }
 
-    /// The secret itself: for a key or a header field, not for a log.
+    /// Returns the secret itself, for a key or a header field, never for a log.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -41,8 +41,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns a user's text for use in an error: in quotation marks, one line, not too long. What looks like a
-/// key that strayed there is not repeated.
+/// Returns a user's text for an error: in quotation marks, on one line, and cut to a maximum length. A text
+/// that looks like a key is replaced by `***`.
 pub(crate) fn quote(text: &str) -> String {
     const KEYS: [&str; 6] = ["whsec_", "sk_live_", "sk_test_", "rk_live_", "rk_test_", "-----BEGIN"];
     if KEYS.iter().any(|key| text.contains(key)) {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_prints_as_stars_and_is_shown_only_on_request() {
+    fn a_secret_prints_as_stars_unless_it_is_exposed() {
         let secret = Secret::new(" whsec_abc\n").unwrap();
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
         assert_eq!(secret.expose(), "whsec_abc");

@@ -1,59 +1,59 @@
-//! A point in time, handed in from outside; nothing here reads a clock.
+//! A point in time. Hosts pass it in; the rules never read a clock.
 
 use std::time::Duration;
 
 /// Microseconds since the Unix epoch, UTC. Differences are [`Duration`]s.
 ///
-/// Wall clocks step back, so a difference that would be negative is zero: see [`Micros::since`].
+/// Wall clocks can step back, so a negative difference counts as zero: see [`Micros::since`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(u64);
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
 impl Micros {
-    /// The latest time there is.
+    /// The latest possible time.
     pub const MAX: Micros = Micros(u64::MAX);
 
-    /// A time in microseconds since the Unix epoch.
+    /// Creates a time from microseconds since the Unix epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Micros(micros)
     }
 
-    /// A time in seconds since the Unix epoch, as Stripe and session tokens give it.
+    /// Creates a time from seconds since the Unix epoch, the unit of Stripe and of session tokens.
     pub const fn from_secs(secs: u64) -> Self {
         Micros(secs.saturating_mul(MICROS_PER_SECOND))
     }
 
-    /// Whole microseconds since the Unix epoch.
+    /// Returns the microseconds since the Unix epoch.
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded down.
+    /// Returns the seconds since the Unix epoch, rounded down.
     pub const fn as_secs(self) -> u64 {
         self.0 / MICROS_PER_SECOND
     }
 
-    /// How long ago `earlier` was; zero if it is not in the past.
+    /// Returns the time since `earlier`; zero if `earlier` is not before `self`.
     pub const fn since(self, earlier: Micros) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
     /// Returns whether it is less than `span` before `now`, and not after it.
     ///
-    /// The one test of freshness: a time after `now` is from before the clock stepped back, so nobody knows
-    /// how old it is, and it is not fresh.
+    /// All checks of freshness use this: a time after `now` was taken before the clock stepped back, so its
+    /// age is unknown, and it does not count as fresh.
     pub(crate) fn is_within(self, span: Duration, now: Micros) -> bool {
         self <= now && now.since(self) < span
     }
 
-    /// The time `span` later, or [`Micros::MAX`].
+    /// Returns the time `span` later, or [`Micros::MAX`].
     pub fn plus(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         Micros(self.0.saturating_add(micros))
     }
 
-    /// The time `span` earlier, or the epoch.
+    /// Returns the time `span` earlier, or the epoch.
     pub(crate) fn minus(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         Micros(self.0.saturating_sub(micros))
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_later_than_now_is_not_fresh() {
+    fn a_time_after_now_is_not_fresh() {
         let minute = Duration::from_secs(60);
         let cases = [
             ("now", 1_000, true),

@@ -1,22 +1,22 @@
-//! An HTTP API that is called through a cluster of Envoy's.
+//! An HTTP API that is called through one of Envoy's clusters.
 
 use crate::secret::Secret;
 use std::time::Duration;
 
-/// How Tollgate names itself to the APIs that it calls.
+/// The `user-agent` of Tollgate's calls.
 pub(crate) const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
-/// An HTTP API that is called through a cluster of Envoy's.
+/// An HTTP API that is called through one of Envoy's clusters.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// The cluster's name in Envoy's configuration.
     pub cluster: String,
-    /// Host, and port if there is one.
+    /// The host, and the port if there is one.
     pub authority: String,
-    /// What stands before each path, without `/` at its end; empty for nothing.
+    /// The prefix of each path, without `/` at its end; empty for none.
     pub base_path: String,
-    /// How long one call may take.
+    /// The timeout of one call.
     pub timeout: Duration,
-    /// The API key. Without one, something on the way to the API adds it.
+    /// The API key. If `None`, a proxy between Envoy and the API adds it.
     pub authorization: Option<Secret>,
 }

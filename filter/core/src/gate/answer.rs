@@ -24,7 +24,7 @@ impl AnswerContext {
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
         let ours = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
-        let reader = if gate.cors { cors::reader(&gate.authorized_parties, headers) } else { None };
+        let reader = if gate.cors { cors::allowed_origin(&gate.authorized_parties, headers) } else { None };
         AnswerContext { remove: fields_owned_by(headers, ours), reader }
     }
 
@@ -34,8 +34,8 @@ impl AnswerContext {
     }
 
     /// The header fields by which a browser lets its page read an answer of the gate's own.
-    pub(super) fn readable_by(&self, worker: &GateWorker) -> Vec<(&'static str, String)> {
-        cors::readable_by(&worker.gate.authorized_parties, self.reader)
+    pub(super) fn cors_fields(&self, worker: &GateWorker) -> Vec<(&'static str, String)> {
+        cors::response_fields(&worker.gate.authorized_parties, self.reader)
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn refused(worker: &GateWorker, context: &AnswerContext, refusal: &Re
         reply.headers.extend(rate_limit(worker, limit, tightest, now));
     }
     reply.grpc_status = Some(grpc_status(reply.status));
-    reply.headers.extend(context.readable_by(worker));
+    reply.headers.extend(context.cors_fields(worker));
     reply
 }
 

@@ -77,7 +77,7 @@ impl UsageRequest {
         };
         let mut fields =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        fields.extend(context.readable_by(worker));
+        fields.extend(context.cors_fields(worker));
         // Serializing plain structs with string keys has no failing case.
         let body = serde_json::to_vec(&usage).unwrap_or_default();
         Reply { status: 200, headers: fields, body, details: "usage", grpc_status: None }
@@ -100,7 +100,7 @@ pub(super) fn asked(worker: &GateWorker, headers: &HeaderMap, context: &AnswerCo
     match headers.get(":method") {
         Some(b"GET" | b"HEAD") => UsageAsked::Usage,
         // Nobody behind the gateway could answer it: this path is the gateway's own.
-        _ if cors::is_preflight(headers) => match context.readable_by(worker) {
+        _ if cors::is_preflight(headers) => match context.cors_fields(worker) {
             readable if readable.is_empty() => UsageAsked::Otherwise,
             readable => UsageAsked::Preflight(preflight(readable)),
         },

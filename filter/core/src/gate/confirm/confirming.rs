@@ -188,7 +188,7 @@ impl Confirming {
         let Some(upstream) = &worker.gate.confirm else { return self.stands() };
         let callout = Box::new(BackendApi::new(upstream).read(&self.subject));
         let inquiry =
-            worker.inquiries.begin(Purpose::Record { subject: self.subject.clone(), asked_at: now });
+            worker.inquiries.start(Purpose::Record { subject: self.subject.clone(), asked_at: now });
         worker.confirmed.began(self.subject.clone(), inquiry);
         reports.push(worker.metrics.happened(GateEvent::ConfirmAsked));
         self.ask(ConfirmStep::Confirmation { own: true }, Action::Inquire { inquiry, callout })

@@ -220,7 +220,7 @@ impl GateRequest {
             }
             AuthProgress::Fetch(authentication, callout) => {
                 self.stage = GateStage::Token(authentication);
-                let inquiry = worker.inquiries.begin(Purpose::Keys);
+                let inquiry = worker.inquiries.start(Purpose::Keys);
                 worker.auth.fetch_started(inquiry, now);
                 Action::Inquire { inquiry, callout: Box::new(callout) }
             }

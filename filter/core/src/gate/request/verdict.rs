@@ -86,7 +86,7 @@ impl GateRequest {
             }
             Counted::Inquire(counting, windows, callout) => {
                 self.stage = GateStage::Store(principal, Box::new(counting));
-                let inquiry = worker.inquiries.begin_with(|inquiry| {
+                let inquiry = worker.inquiries.start_with(|inquiry| {
                     windows.began(inquiry);
                     Purpose::Windows(windows)
                 });
