@@ -1,9 +1,9 @@
-//! Whole buffers of the host's: a request's body, a callout's answer, the configuration.
+//! Whole buffers of the host: a request's body, a callout's response, the configuration.
 
 use crate::abi::{self, BufferType};
 
-/// The first `size` bytes of a buffer. None if the host has fewer or does not hand them over: half a body must never
-/// pass for the whole.
+/// Returns the first `size` bytes of a buffer, or `None` if the host has fewer or does not return them: a
+/// partial body must not be used.
 pub(crate) fn read(buffer: BufferType, size: usize) -> Option<Vec<u8>> {
     if size == 0 {
         return Some(Vec::new());
@@ -17,7 +17,7 @@ mod tests {
     use crate::abi::scripted;
 
     #[test]
-    fn a_buffer_that_is_shorter_than_the_host_said_is_not_read() {
+    fn a_buffer_that_is_shorter_than_announced_is_not_read() {
         scripted::reset();
         scripted::with(|host| host.buffers.insert(BufferType::REQUEST_BODY, b"abc".to_vec()));
         let read = |size| read(BufferType::REQUEST_BODY, size);

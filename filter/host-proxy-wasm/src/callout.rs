@@ -1,4 +1,4 @@
-//! Callouts: started, and their ends told apart. Retries nothing.
+//! Starts callouts and reads their results. Retries nothing.
 
 use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
 use crate::{body, headers};
@@ -6,16 +6,16 @@ use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
 use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
 
-/// Envoy's number for a callout in flight. It numbers the two kinds apart.
+/// Envoy's token of a callout in flight. HTTP and gRPC callouts have separate ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Token {
-    /// Of an HTTP callout.
+    /// The token of an HTTP callout.
     Http(u32),
-    /// Of a gRPC callout.
+    /// The token of a gRPC callout.
     Grpc(u32),
 }
 
-/// Starts a callout. If it cannot be started, how it ended.
+/// Starts a callout. Returns its outcome if it could not be started.
 pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
     let timeout_ms = timeout_ms(callout.timeout);
     let cluster = callout.cluster.as_bytes();
@@ -34,16 +34,17 @@ pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
     };
     token.map_err(|status| match status {
         Status::BAD_ARGUMENT => Outcome::ClusterUnknown,
-        // Envoy's InternalFailure: the callout ended while it was being started, as with no healthy host, and, if it is
-        // gRPC, with no such cluster. Other statuses it does not give; that no answer comes is true of them as well.
+        // Envoy's InternalFailure: the callout ended while it was started, for example without a healthy
+        // host, or (gRPC) without such a cluster. Envoy returns no other status; if it did, there would be no
+        // response either.
         _ => Outcome::Reset,
     })
 }
 
-/// Envoy's `GrpcService` message with an `EnvoyGrpc` of that cluster.
+/// Returns Envoy's `GrpcService` message with an `EnvoyGrpc` of that cluster.
 ///
-/// Envoy takes a plain cluster name too, but only where the name is not by accident a protobuf message: of one that
-/// is, like `pa`, it aborts (`panic: unset oneof`, seen with 1.40).
+/// Envoy also accepts a plain cluster name, but not one that happens to be a protobuf message: with `pa`, for
+/// example, it aborts (`panic: unset oneof`, observed with 1.40).
 fn grpc_service(cluster: &[u8]) -> Vec<u8> {
     let mut envoy_grpc = Vec::new();
     protobuf::push_field(&mut envoy_grpc, 1, cluster);
@@ -52,7 +53,7 @@ fn grpc_service(cluster: &[u8]) -> Vec<u8> {
     service
 }
 
-/// The answer to the HTTP callout whose callback is running, which told the two numbers.
+/// Reads the response to the HTTP callout whose callback is running. The callback passed both sizes.
 pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     if field_count == 0 {
         return CalloutResult::Reset;
@@ -60,15 +61,15 @@ pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     if body_size > RESPONSE_BYTES_MAX {
         return CalloutResult::TooLarge;
     }
-    let answer = || {
+    let response = || {
         let headers = headers::read(MapType::CALL_RESPONSE_HEADERS).ok()?;
         let body = body::read(BufferType::CALL_RESPONSE_BODY, body_size)?;
         Some(CalloutResult::from_http(headers, body))
     };
-    answer().unwrap_or(CalloutResult::Reset)
+    response().unwrap_or(CalloutResult::Reset)
 }
 
-/// The message of the gRPC callout whose callback is running.
+/// Reads the message of the gRPC callout whose callback is running.
 pub(crate) fn read_grpc_message(size: usize) -> CalloutResult {
     if size > RESPONSE_BYTES_MAX {
         return CalloutResult::TooLarge;
@@ -76,7 +77,7 @@ pub(crate) fn read_grpc_message(size: usize) -> CalloutResult {
     body::read(BufferType::GRPC_MESSAGE, size).map_or(CalloutResult::Reset, CalloutResult::Message)
 }
 
-/// The end of the gRPC callout whose callback is running and which had no message.
+/// Reads the end of the gRPC callout whose callback is running and which had no message.
 pub(crate) fn read_grpc_close(grpc_status: u32) -> CalloutResult {
     let message = abi::grpc_status_message().unwrap_or_default();
     CalloutResult::from_grpc_status(grpc_status, &message)
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callout_whose_fields_would_break_apart_is_not_started() {
+    fn a_callout_whose_fields_would_break_the_framing_is_not_started() {
         scripted::reset();
         scripted::with(|host| host.clusters = vec!["c"]);
         let mut broken = http("c");
@@ -151,8 +152,8 @@ mod tests {
         assert_eq!(scripted::events(), []);
     }
 
-    /// The answer that is read when the host has these.
-    fn answer(status: &str, answer_body: &[u8]) -> CalloutResult {
+    /// Returns the result that is read if the host has this response.
+    fn response(status: &str, answer_body: &[u8]) -> CalloutResult {
         scripted::reset();
         scripted::with(|host| {
             host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialize(&[(":status", status)]));
@@ -162,27 +163,27 @@ mod tests {
     }
 
     #[test]
-    fn envoys_own_answers_are_told_from_the_upstreams() {
+    fn envoys_own_responses_are_distinguished_from_the_upstreams() {
         let body = b"upstream connect error or disconnect/reset before headers. reset reason: overflow";
-        assert_eq!(answer("503", body), CalloutResult::Reset);
-        assert_eq!(answer("502", body), CalloutResult::Reset);
-        assert_eq!(answer("503", b"no healthy upstream"), CalloutResult::Reset);
-        assert_eq!(answer("504", b"upstream request timeout"), CalloutResult::TimedOut);
+        assert_eq!(response("503", body), CalloutResult::Reset);
+        assert_eq!(response("502", body), CalloutResult::Reset);
+        assert_eq!(response("503", b"no healthy upstream"), CalloutResult::Reset);
+        assert_eq!(response("504", b"upstream request timeout"), CalloutResult::TimedOut);
         for (status, body) in
             [(503, &b"{}"[..]), (504, b"{}"), (200, b"upstream request timeout"), (429, b"")]
         {
-            let got = answer(&status.to_string(), body);
+            let got = response(&status.to_string(), body);
             assert!(matches!(got, CalloutResult::Http { status: s, .. } if s == status), "{status}: {got:?}");
         }
     }
 
     #[test]
-    fn an_answer_is_whole_or_it_is_none() {
+    fn a_response_is_complete_or_counts_as_none() {
         for status in ["", "2", "abc", "-1", "70000"] {
-            let got = answer(status, b"x");
+            let got = response(status, b"x");
             assert!(got == CalloutResult::Reset || status == "2", "{status}: {got:?}");
         }
-        assert!(matches!(answer("200", b"x"), CalloutResult::Http { status: 200, .. }));
+        assert!(matches!(response("200", b"x"), CalloutResult::Http { status: 200, .. }));
         assert_eq!(read_http(0, 0), CalloutResult::Reset, "no fields: the stream was reset");
         assert_eq!(read_http(1, 2), CalloutResult::Reset, "fewer bytes than announced");
         scripted::reset();
@@ -190,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_answer_is_taken_and_one_byte_more_is_not() {
-        assert!(matches!(answer("200", &vec![0; RESPONSE_BYTES_MAX]), CalloutResult::Http { .. }));
-        assert_eq!(answer("200", &vec![0; RESPONSE_BYTES_MAX + 1]), CalloutResult::TooLarge);
+    fn the_largest_response_is_accepted_and_one_byte_more_is_not() {
+        assert!(matches!(response("200", &vec![0; RESPONSE_BYTES_MAX]), CalloutResult::Http { .. }));
+        assert_eq!(response("200", &vec![0; RESPONSE_BYTES_MAX + 1]), CalloutResult::TooLarge);
         scripted::with(|host| host.buffers.insert(BufferType::GRPC_MESSAGE, vec![0; RESPONSE_BYTES_MAX]));
         assert!(matches!(read_grpc_message(RESPONSE_BYTES_MAX), CalloutResult::Message(_)));
         assert_eq!(read_grpc_message(RESPONSE_BYTES_MAX + 1), CalloutResult::TooLarge);
@@ -219,6 +220,6 @@ mod tests {
             assert_eq!(read_grpc_close(status), want, "{why}");
         }
         assert_eq!(read_grpc_message(0), CalloutResult::Message(Vec::new()), "an empty message is one");
-        assert_eq!(read_grpc_message(1), CalloutResult::Reset, "a message that is not there");
+        assert_eq!(read_grpc_message(1), CalloutResult::Reset, "a missing message");
     }
 }

@@ -1,11 +1,11 @@
-//! The time, as Envoy's clock has it.
+//! Envoy's clock.
 
 use crate::abi::{self, Status};
 use tollgate_core::time::Micros;
 
 const NANOSECONDS_PER_MICROSECOND: u64 = 1_000;
 
-/// The time now.
+/// Returns the current time.
 pub(crate) fn now() -> Result<Micros, Status> {
     let nanoseconds = abi::current_time_nanoseconds()?;
     Ok(Micros::from_micros(nanoseconds / NANOSECONDS_PER_MICROSECOND))

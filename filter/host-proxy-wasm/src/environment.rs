@@ -1,6 +1,6 @@
-//! The VM's environment: what `host_env_keys` and `key_values` of Envoy's configuration let through.
+//! The VM's environment: the variables in `host_env_keys` and `key_values` of Envoy's configuration.
 
-/// The value of an environment variable; none if it is not set or not UTF-8.
+/// Returns the value of an environment variable, or `None` if it is not set or not UTF-8.
 #[allow(clippy::disallowed_methods, reason = "this is the host's environment, read once per configuration")]
 pub(crate) fn read(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -11,7 +11,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_there_or_not_and_no_name_makes_it_panic() {
+    fn a_missing_variable_is_none_and_no_name_causes_a_panic() {
         assert!(read("CARGO_PKG_NAME").is_some());
         for name in ["", "=", "a=b", "\0", "TOLLGATE_NOT_SET"] {
             assert_eq!(read(name), None, "{name:?}");

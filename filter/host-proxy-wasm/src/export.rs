@@ -1,15 +1,15 @@
-//! The symbols that Envoy calls in a module: only those that a filter uses, since each costs an entry into the VM per
-//! request.
+//! The symbols that Envoy calls in a module: only those that a filter uses, since each costs an entry into
+//! the VM per request.
 
 use crate::callbacks::Callbacks;
 use std::cell::RefCell;
 use std::thread::LocalKey;
 use tollgate_driver::{Filter, Flow};
 
-/// Where a module keeps its [`Callbacks`].
+/// The cell with the [`Callbacks`] of a module.
 pub type Cell<F> = LocalKey<RefCell<Callbacks<F>>>;
 
-/// Runs a callback. `refused` is the answer if another one is still running, which Envoy does not do.
+/// Runs a callback. Returns `refused` if another one is still running, which Envoy does not do.
 pub fn enter<F: Filter, T: Copy>(
     cell: &'static Cell<F>,
     refused: T,
@@ -22,7 +22,7 @@ pub fn enter<F: Filter, T: Copy>(
     cell.try_with(run).unwrap_or(refused)
 }
 
-/// What a callback for header fields returns, by `held` if the request stays.
+/// Returns the result of a callback for header fields: `held` if the request is held.
 pub fn headers_flow(flow: Flow, held: u32) -> u32 {
     match flow {
         Flow::Continue => 0,
@@ -30,7 +30,7 @@ pub fn headers_flow(flow: Flow, held: u32) -> u32 {
     }
 }
 
-/// What a callback for a body or for trailers returns: 1 keeps and buffers them.
+/// Returns the result of a callback for a body or for trailers: 1 holds and buffers them.
 pub fn data_flow(flow: Flow) -> u32 {
     match flow {
         Flow::Continue => 0,
@@ -38,7 +38,7 @@ pub fn data_flow(flow: Flow) -> u32 {
     }
 }
 
-/// Exports a [`Filter`] from a `cdylib`: what every module needs, and the callbacks that are named.
+/// Exports a [`Filter`] from a `cdylib`: the symbols that every module needs, and the named callbacks.
 ///
 /// ```
 /// use tollgate_core::http::Forward;
@@ -78,9 +78,10 @@ pub fn data_flow(flow: Flow) -> u32 {
 /// tollgate_host_proxy_wasm::export_filter!(LetThrough; request_headers, response_headers);
 /// ```
 ///
-/// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call` and
-/// `grpc_call`. A filter that names `request_body` needs `allow_on_headers_stop_iteration: true` in its PluginConfig,
-/// or a request that it holds never gets its body. One that does not name it holds everything, whatever that says.
+/// The callbacks are `request_headers`, `request_body`, `request_trailers`, `response_headers`, `http_call`
+/// and `grpc_call`. A filter that names `request_body` needs `allow_on_headers_stop_iteration: true` in its
+/// PluginConfig; otherwise a held request never gets its body. A filter that does not name it holds the whole
+/// request in either case.
 ///
 /// On other targets than wasm32 it only checks the types.
 #[macro_export]
@@ -125,8 +126,9 @@ macro_rules! export_filter {
     };
 }
 
-/// How a module holds header fields: 1, `StopIteration`, lets Envoy go on with the body callbacks; without any,
-/// 4, `StopAllIterationAndWatermark`, so that a body cannot carry a held request past them.
+/// Returns how a module holds header fields: with 1, `StopIteration`, Envoy continues with the body
+/// callbacks; a module without them uses 4, `StopAllIterationAndWatermark`, so that a body cannot carry a
+/// held request past it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __held_headers {

@@ -4,18 +4,18 @@ use crate::abi::{self, MapType, Status};
 use tollgate_core::http::{Field, HeaderMap};
 use tollgate_driver::{HeadersError, is_field_value_safe};
 
-/// How many bytes stand before the lengths: the number of fields.
+/// The size of the number of fields, which comes before the lengths.
 const COUNT_BYTES: usize = 4;
-/// How many bytes of lengths each field has: its name's and its value's.
+/// The size of the lengths of a field: its name's and its value's.
 const LENGTHS_BYTES: usize = 8;
 
-/// All fields of a map of the host's.
+/// Reads all fields of a map of the host.
 pub(crate) fn read(map: MapType) -> Result<HeaderMap, HeadersError> {
     let serialized = abi::header_map_pairs(map).map_err(|status| HeadersError::Refused(status.into()))?;
     deserialize(serialized).ok_or(HeadersError::Malformed)
 }
 
-/// Replaces all fields of that name by one. A value that could break the message apart is not set.
+/// Replaces all fields of that name by one. A value that would break the message framing is not set.
 pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> {
     if !is_field_value_safe(value) {
         return Err(Status::BAD_ARGUMENT);
@@ -23,13 +23,13 @@ pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> 
     abi::replace_header_map_value(map, name.as_bytes(), value).ok()
 }
 
-/// Removes all fields of that name; it is no error if there are none.
+/// Removes all fields of that name. It is not an error if there are none.
 pub(crate) fn remove(map: MapType, name: &[u8]) -> Result<(), Status> {
     abi::remove_header_map_value(map, name).ok()
 }
 
-/// The form in which the ABI passes a map: the number of fields, then all lengths, then each name and value with a
-/// zero behind it. Numbers are 32 bits, little-endian.
+/// Returns a map in the form of the ABI: the number of fields, all lengths, then each name and value, each
+/// followed by a zero. Numbers are 32 bits, little-endian.
 pub(crate) fn serialize(fields: &[(&str, &str)]) -> Vec<u8> {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
     let text: usize = fields.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
@@ -47,35 +47,35 @@ pub(crate) fn serialize(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// The fields of a serialized map, left where they stand. None if a length points outside.
+/// Returns the fields of a serialized map without copying them, or `None` if a length exceeds the buffer.
 fn deserialize(buffer: Vec<u8>) -> Option<HeaderMap> {
     if buffer.is_empty() {
         return Some(HeaderMap::default());
     }
     let count = number_at(&buffer, 0)?;
     let mut lengths = COUNT_BYTES;
-    let mut place = count.checked_mul(LENGTHS_BYTES)?.checked_add(COUNT_BYTES)?;
-    if place > buffer.len() {
+    let mut start = count.checked_mul(LENGTHS_BYTES)?.checked_add(COUNT_BYTES)?;
+    if start > buffer.len() {
         return None;
     }
     let mut fields = Vec::with_capacity(count);
     for _ in 0..count {
-        let name_ends = place.checked_add(number_at(&buffer, lengths)?)?;
+        let name_ends = start.checked_add(number_at(&buffer, lengths)?)?;
         let value_starts = name_ends.checked_add(1)?;
         let value_length = number_at(&buffer, lengths.checked_add(COUNT_BYTES)?)?;
         let value_ends = value_starts.checked_add(value_length)?;
-        fields.push(Field { name: place..name_ends, value: value_starts..value_ends });
+        fields.push(Field { name: start..name_ends, value: value_starts..value_ends });
         lengths = lengths.checked_add(LENGTHS_BYTES)?;
-        place = value_ends.checked_add(1)?;
-        if place > buffer.len() {
+        start = value_ends.checked_add(1)?;
+        if start > buffer.len() {
             return None;
         }
     }
     Some(HeaderMap::from_parts(buffer, fields))
 }
 
-fn number_at(buffer: &[u8], place: usize) -> Option<usize> {
-    let bytes = buffer.get(place..)?.first_chunk::<4>()?;
+fn number_at(buffer: &[u8], index: usize) -> Option<usize> {
+    let bytes = buffer.get(index..)?.first_chunk::<4>()?;
     usize::try_from(u32::from_le_bytes(*bytes)).ok()
 }
 
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_is_cut_short_is_malformed_and_none_is_empty() {
+    fn a_truncated_map_is_malformed_and_no_bytes_are_an_empty_map() {
         for (why, buffer) in [("no bytes at all", Vec::new()), ("no fields", vec![0; 4])] {
             assert_eq!(deserialize(buffer).unwrap().iter().count(), 0, "{why}");
         }
@@ -127,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_serialised_reads_the_same(
+        fn a_serialized_map_reads_the_same(
             fields in proptest::collection::vec(("[a-z:-]{0,9}", "\\PC{0,9}"), 0..9),
         ) {
             let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -137,7 +137,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(buffer in proptest::collection::vec(0u8..6, 0..64)) {
+        fn no_bytes_cause_a_panic(buffer in proptest::collection::vec(0u8..6, 0..64)) {
             let length = buffer.len();
             if let Some(map) = deserialize(buffer) {
                 prop_assert!(map.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= length);

@@ -1,4 +1,4 @@
-//! The ABI as a [`Host`]: each method is one call of Envoy's.
+//! The ABI as a [`Host`]: each method is one call to Envoy.
 
 use crate::abi::{self, BufferType, MapType, Status};
 use crate::callout::{self, Token};
@@ -89,7 +89,7 @@ impl Host for ProxyWasm {
             Ok(()) => callout::start(callout),
             Err(_) => Err(Outcome::Reset),
         };
-        // Envoy refuses only contexts that it does not know, and this one's callback is running.
+        // Envoy rejects only contexts that it does not have, and this one's callback is running.
         let _ = abi::set_effective_context(request);
         started
     }

@@ -1,13 +1,14 @@
-//! The one way from Tollgate's rules to Envoy: the proxy-wasm ABI 0.2.1, bytes only, without a panic.
+//! The only connection from Tollgate's rules to Envoy: the proxy-wasm ABI 0.2.1, bytes only, without panics.
 //!
-//! A panic kills the VM that a worker thread shares among all its requests. So nothing here panics, whatever Envoy
-//! answers: an unknown status is a value, a buffer may be short, a header field need not be UTF-8. That is why the
-//! proxy-wasm SDK is not used.
+//! A panic kills the VM that a worker thread shares among all its requests. So nothing here panics, whatever
+//! Envoy returns: an unknown status is a value, a buffer may be short, a header field need not be UTF-8. That
+//! is why the proxy-wasm SDK is not used.
 //!
-//! This crate decides nothing about a request: [`tollgate_driver`] gives a [`Machine`](tollgate_core::Machine) its
-//! inputs and asks [`ProxyWasm`] for the effects of its actions.
+//! This crate decides nothing about a request: [`tollgate_driver`] passes inputs to a
+//! [`Machine`](tollgate_core::Machine) and calls [`ProxyWasm`] for the effects of its actions.
 //!
-//! A filter is a crate of type `cdylib` that implements [`Filter`] and names its callbacks with [`export_filter`].
+//! A filter is a crate of type `cdylib` that implements [`Filter`] and names its callbacks with
+//! [`export_filter`].
 
 mod abi;
 mod body;

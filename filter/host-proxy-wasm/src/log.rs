@@ -3,7 +3,7 @@
 use crate::abi;
 use tollgate_core::report::Level;
 
-/// Writes a line. If the host does not take it there is nobody left to tell.
+/// Writes a line. If the host rejects it, the failure cannot be reported.
 pub(crate) fn write(level: Level, line: &str) {
     let level = match level {
         Level::Debug => 1,

@@ -1,8 +1,8 @@
-//! A seed that an outsider cannot guess.
+//! A seed that an attacker cannot guess.
 
 use crate::abi::{self, Status};
 
-/// 128 bits of the host's randomness.
+/// Returns 128 random bits of the host.
 pub(crate) fn seed() -> Result<[u8; 16], Status> {
     abi::random_bytes()
 }

@@ -1,14 +1,15 @@
-//! Answers that the gateway gives itself.
+//! Responses of the gateway itself.
 
 use crate::abi::{self, LocalResponse, Status};
 use crate::headers;
 use tollgate_core::http::Reply;
 use tollgate_driver::is_field_value_safe;
 
-/// The ABI's "no gRPC status".
+/// The ABI's value for "no gRPC status".
 const NO_GRPC_STATUS: i32 = -1;
 
-/// Answers the request of the current context. A header field that could break the answer apart is left out.
+/// Replies to the request of the current context. A header field that would break the message framing is left
+/// out.
 pub(crate) fn send(reply: &Reply) -> Result<(), Status> {
     let fields: Vec<(&str, &str)> = reply
         .headers
@@ -32,7 +33,7 @@ mod tests {
     use crate::abi::scripted::{self, Event};
 
     #[test]
-    fn a_reply_goes_out_without_the_fields_that_would_break_it() {
+    fn a_reply_is_sent_without_fields_that_would_break_it() {
         scripted::reset();
         let reply = Reply {
             status: 429,

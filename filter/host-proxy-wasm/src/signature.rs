@@ -1,6 +1,7 @@
-//! Signatures checked by Envoy itself: the foreign function `verify_signature`, native code instead of wasm.
+//! Signatures verified by Envoy itself: the foreign function `verify_signature`, native code instead of Wasm.
 //!
-//! Its arguments and its result are protobuf messages: source/extensions/common/wasm/ext/verify_signature.proto.
+//! Its arguments and its result are protobuf messages:
+//! source/extensions/common/wasm/ext/verify_signature.proto.
 
 use crate::abi;
 use tollgate_core::machine::Verification;
@@ -11,9 +12,10 @@ const HASH_FUNCTION: &[u8] = b"sha256";
 /// Field 1, `result`, with the value true. A false one is left out of the message.
 const VALID: &[u8] = &[0x08, 0x01];
 
-/// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256.
+/// Verifies an RSASSA-PKCS1-v1_5 signature with SHA-256.
 ///
-/// A host that fails in any way counts as one that cannot check signatures: then it is done in wasm, never left out.
+/// If the host fails, the result is that it cannot verify signatures: then Wasm code verifies them, they are
+/// never skipped.
 pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
     let fields = [(1, HASH_FUNCTION), (2, public_key), (3, signature), (4, text)];
     let mut arguments =
@@ -45,20 +47,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_clear_yes_is_valid_and_a_failing_host_is_no_answer() {
+    fn only_true_is_valid_and_a_failing_host_cannot_verify() {
         let error = b"\x12\x05wrong".to_vec();
         let cases = [
             ("valid", Ok(VALID.to_vec()), Verification::Valid),
-            ("a false result is left out, the error stands alone", Ok(error), Verification::Invalid),
+            ("a false result is left out, only the error is there", Ok(error), Verification::Invalid),
             ("an empty message is all defaults: false", Ok(Vec::new()), Verification::Invalid),
-            ("spelt out", Ok(vec![0x08, 0x00]), Verification::Invalid),
-            ("cut short", Ok(vec![0x08]), Verification::Invalid),
+            ("explicit", Ok(vec![0x08, 0x00]), Verification::Invalid),
+            ("truncated", Ok(vec![0x08]), Verification::Invalid),
             ("no such function", Err(Status::NOT_FOUND), Verification::Unsupported),
             ("a status without a name", Err(Status(77)), Verification::Unsupported),
         ];
-        for (why, answer, want) in cases {
+        for (why, response, want) in cases {
             scripted::reset();
-            scripted::with(|host| host.signature = Some(answer));
+            scripted::with(|host| host.signature = Some(response));
             assert_eq!(verify(b"k", b"s", b"t"), want, "{why}");
         }
     }

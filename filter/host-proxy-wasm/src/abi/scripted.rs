@@ -1,16 +1,14 @@
-//! A host without Envoy, for native tests: it behaves by default, refuses what it is told to, or answers anything.
+//! A host without Envoy, for native tests: it behaves like Envoy, fails where a test says so, or returns
+//! anything.
 //!
-//! One host per thread, so tests do not meet. What was asked of it stands in its list of events.
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "only tests look at what was asked and set what is answered")
-)]
+//! There is one host per thread, so tests are independent. Its list of events shows the calls.
+#![cfg_attr(not(test), allow(dead_code, reason = "only tests read the calls and set the results"))]
 
 use super::{BufferType, GrpcCall, LocalResponse, MapType, Status};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Everything that the scripted host knows.
+/// The state of the scripted host.
 #[derive(Default)]
 pub(crate) struct Host {
     /// Serialized header maps.
@@ -19,17 +17,17 @@ pub(crate) struct Host {
     pub(crate) time_ns: u64,
     /// Values by path, its parts joined by zeros.
     pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// The answer of `verify_signature`, if there is that function, and the arguments it was last given.
+    /// The result of `verify_signature`, if the function exists, and its last arguments.
     pub(crate) signature: Option<Result<Vec<u8>, Status>>,
     pub(crate) foreign_arguments: Vec<u8>,
-    /// The clusters that there are.
+    /// The clusters that exist.
     pub(crate) clusters: Vec<&'static str>,
-    /// What there is to say of the gRPC callout that has just ended.
+    /// The status message of the gRPC callout that has just ended.
     pub(crate) grpc_status_message: Vec<u8>,
     /// Functions of the ABI, without `proxy_`, that fail with a status.
     pub(crate) refusals: BTreeMap<&'static str, Status>,
-    /// If not empty: the answers to all calls, in turn, over and over.
-    pub(crate) anything: Vec<Answer>,
+    /// If not empty: the results of all calls, in turn, repeated.
+    pub(crate) anything: Vec<CallResult>,
     calls_made: usize,
     calls: Vec<&'static str>,
     shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
@@ -39,15 +37,15 @@ pub(crate) struct Host {
     events: Vec<Event>,
 }
 
-/// An answer of a host that need not make sense.
+/// A result of a call, which need not make sense.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CallResult {
     pub(crate) status: u32,
     pub(crate) number: u64,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Something that was asked of the host.
+/// A call that the host received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Logged(u32, String),
@@ -67,31 +65,31 @@ thread_local! {
     static HOST: RefCell<Host> = RefCell::default();
 }
 
-/// Begins with a host that knows nothing.
+/// Replaces the host by an empty one.
 pub(crate) fn reset() {
     with(|host| *host = Host::default());
 }
 
-/// Looks at the host or changes it.
+/// Reads or changes the host.
 pub(crate) fn with<T>(act: impl FnOnce(&mut Host) -> T) -> T {
     HOST.with_borrow_mut(act)
 }
 
-/// What was asked of the host since the last look.
+/// Returns the calls since this was last called.
 pub(crate) fn events() -> Vec<Event> {
     with(|host| std::mem::take(&mut host.events))
 }
 
-/// The functions of the ABI, without `proxy_`, that were called since the last look, in order.
+/// Returns the functions of the ABI, without `proxy_`, that were called since this was last called, in order.
 pub(crate) fn calls() -> Vec<&'static str> {
     with(|host| std::mem::take(&mut host.calls))
 }
 
-/// A call of one function: `behave` unless the script overrules it. Bytes and number are for those who want them.
+/// Calls one function: `behave`, unless the script overrules it with an entry of `anything`.
 fn call<T>(
     function: &'static str,
     behave: impl FnOnce(&mut Host) -> Result<T, Status>,
-    overrule: impl FnOnce(Answer) -> T,
+    from_script: impl FnOnce(CallResult) -> T,
 ) -> Result<T, Status> {
     with(|host| {
         host.calls.push(function);
@@ -101,13 +99,13 @@ fn call<T>(
         let turn = host.calls_made.checked_rem(host.anything.len()).unwrap_or_default();
         host.calls_made = host.calls_made.wrapping_add(1);
         match host.anything.get(turn).cloned() {
-            Some(answer) => Status(answer.status).with(()).map(|()| overrule(answer)),
+            Some(response) => Status(response.status).with(()).map(|()| from_script(response)),
             None => behave(host),
         }
     })
 }
 
-/// A call that returns nothing. That it was asked is noted, whatever the answer is.
+/// Makes a call that returns nothing. It is recorded whatever its result is.
 fn done(function: &'static str, event: Event) -> Status {
     with(|host| host.events.push(event));
     call(function, |_| Ok(()), |_| ()).err().unwrap_or(Status::OK)
@@ -122,8 +120,8 @@ fn next(last: &mut u32) -> u32 {
     *last
 }
 
-fn low_half(answer: &Answer) -> u32 {
-    answer.number as u32
+fn low_half(response: &CallResult) -> u32 {
+    response.number as u32
 }
 
 pub(crate) fn log(level: u32, message: &[u8]) -> Status {
@@ -133,7 +131,7 @@ pub(crate) fn log(level: u32, message: &[u8]) -> Status {
 }
 
 pub(crate) fn current_time_nanoseconds() -> Result<u64, Status> {
-    call("get_current_time_nanoseconds", |host| Ok(host.time_ns), |answer| answer.number)
+    call("get_current_time_nanoseconds", |host| Ok(host.time_ns), |response| response.number)
 }
 
 pub(crate) fn buffer_bytes(buffer: BufferType, start: usize, max: usize) -> Result<Vec<u8>, Status> {
@@ -141,12 +139,12 @@ pub(crate) fn buffer_bytes(buffer: BufferType, start: usize, max: usize) -> Resu
         let bytes = host.buffers.get(&buffer).ok_or(Status::NOT_FOUND)?;
         Ok(bytes.iter().skip(start).take(max).copied().collect())
     };
-    call("get_buffer_bytes", behave, |answer| answer.bytes)
+    call("get_buffer_bytes", behave, |response| response.bytes)
 }
 
 pub(crate) fn header_map_pairs(map: MapType) -> Result<Vec<u8>, Status> {
     let behave = |host: &mut Host| host.maps.get(&map).cloned().ok_or(Status::NOT_FOUND);
-    call("get_header_map_pairs", behave, |answer| answer.bytes)
+    call("get_header_map_pairs", behave, |response| response.bytes)
 }
 
 pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Status {
@@ -161,7 +159,7 @@ pub(crate) fn remove_header_map_value(map: MapType, name: &[u8]) -> Status {
 
 pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
     let behave = |host: &mut Host| host.properties.get(path).cloned().ok_or(Status::NOT_FOUND);
-    call("get_property", behave, |answer| answer.bytes)
+    call("get_property", behave, |response| response.bytes)
 }
 
 pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Status {
@@ -174,13 +172,13 @@ pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Status {
 
 pub(crate) fn shared_data(key: &[u8]) -> Result<(Vec<u8>, u32), Status> {
     let behave = |host: &mut Host| host.shared.get(key).cloned().ok_or(Status::NOT_FOUND);
-    call("get_shared_data", behave, |answer| {
-        let version = low_half(&answer);
-        (answer.bytes, version)
+    call("get_shared_data", behave, |response| {
+        let version = low_half(&response);
+        (response.bytes, version)
     })
 }
 
-/// As Envoy has it: the version is compared only where there is a value, and 0 overwrites whatever there is.
+/// Behaves as Envoy does: the version is compared only if there is a value, and 0 overwrites any value.
 pub(crate) fn set_shared_data(key: &[u8], value: &[u8], version: u32) -> Status {
     let behave = |host: &mut Host| {
         if host.shared.get(key).is_some_and(|(_, present)| version != 0 && version != *present) {
@@ -219,7 +217,11 @@ fn start(host: &mut Host, cluster: &[u8], unknown: Status, event: Event) -> Resu
 pub(crate) fn http_call(cluster: &[u8], headers: &[u8], body: &[u8], timeout_ms: u32) -> Result<u32, Status> {
     let (headers, body) = (headers.to_vec(), body.to_vec());
     let event = Event::HttpCalled { cluster: text(cluster), headers, body, timeout_ms };
-    call("http_call", |host| start(host, cluster, Status::BAD_ARGUMENT, event), |answer| low_half(&answer))
+    call(
+        "http_call",
+        |host| start(host, cluster, Status::BAD_ARGUMENT, event),
+        |response| low_half(&response),
+    )
 }
 
 pub(crate) fn grpc_call(callout: &GrpcCall<'_>) -> Result<u32, Status> {
@@ -229,14 +231,14 @@ pub(crate) fn grpc_call(callout: &GrpcCall<'_>) -> Result<u32, Status> {
         message: callout.message.to_vec(),
         timeout_ms: callout.timeout_ms,
     };
-    // The name stands behind the two tags and lengths of `GrpcService.envoy_grpc.cluster_name`.
+    // The name follows the two tags and lengths of `GrpcService.envoy_grpc.cluster_name`.
     let cluster = callout.target.get(4..).unwrap_or_default();
     let behave = |host: &mut Host| start(host, cluster, Status::INTERNAL_FAILURE, event);
-    call("grpc_call", behave, |answer| low_half(&answer))
+    call("grpc_call", behave, |response| low_half(&response))
 }
 
 pub(crate) fn grpc_status_message() -> Result<Vec<u8>, Status> {
-    call("get_status", |host| Ok(host.grpc_status_message.clone()), |answer| answer.bytes)
+    call("get_status", |host| Ok(host.grpc_status_message.clone()), |response| response.bytes)
 }
 
 pub(crate) fn set_effective_context(context_id: u32) -> Status {
@@ -248,7 +250,7 @@ pub(crate) fn call_foreign_function(_name: &[u8], arguments: &[u8]) -> Result<Ve
         host.foreign_arguments = arguments.to_vec();
         host.signature.clone().unwrap_or(Err(Status::NOT_FOUND))
     };
-    call("call_foreign_function", behave, |answer| answer.bytes)
+    call("call_foreign_function", behave, |response| response.bytes)
 }
 
 pub(crate) fn define_metric(kind: u32, name: &[u8]) -> Result<u32, Status> {
@@ -257,7 +259,7 @@ pub(crate) fn define_metric(kind: u32, name: &[u8]) -> Result<u32, Status> {
         host.events.push(event);
         Ok(next(&mut host.last_metric))
     };
-    call("define_metric", behave, |answer| low_half(&answer))
+    call("define_metric", behave, |response| low_half(&response))
 }
 
 pub(crate) fn record_metric(id: u32, value: u64) -> Status {
@@ -269,5 +271,5 @@ pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
 }
 
 pub(crate) fn random_bytes() -> Result<[u8; 16], Status> {
-    call("random_get", |_| Ok([7; 16]), |answer| u128::from(answer.number).to_le_bytes())
+    call("random_get", |_| Ok([7; 16]), |response| u128::from(response.number).to_le_bytes())
 }

@@ -1,30 +1,30 @@
-//! What a host call says of its outcome. Any number may come; those without a name here are values like the others.
+//! The status of a host call. Any number is possible; those without a name are values like the others.
 
-/// The status of a host call, as proxy-wasm ABI 0.2.1 numbers them.
+/// The status of a host call, as numbered by the proxy-wasm ABI 0.2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status(pub(crate) u32);
 
 impl Status {
-    /// Done.
+    /// The call succeeded.
     pub(crate) const OK: Status = Status(0);
-    /// There is no such thing.
+    /// The value or function does not exist.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const NOT_FOUND: Status = Status(1);
-    /// An argument is wrong; of an HTTP callout also that its cluster is unknown.
+    /// An argument is wrong; for an HTTP callout also: its cluster is unknown.
     pub(crate) const BAD_ARGUMENT: Status = Status(2);
-    /// Somebody else wrote in between.
+    /// Another worker wrote in between.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const CAS_MISMATCH: Status = Status(8);
-    /// Of a callout: it has ended already.
+    /// For a callout: it has ended already.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const INTERNAL_FAILURE: Status = Status(10);
 
-    /// `Ok` if the call was done, else the status.
+    /// Returns `Ok` if the call succeeded, otherwise the status.
     pub(crate) fn ok(self) -> Result<(), Status> {
         if self == Status::OK { Ok(()) } else { Err(self) }
     }
 
-    /// The value if the call was done, else the status.
+    /// Returns the value if the call succeeded, otherwise the status.
     pub(crate) fn with<T>(self, value: T) -> Result<T, Status> {
         self.ok().map(|()| value)
     }

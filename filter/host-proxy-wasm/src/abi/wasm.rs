@@ -1,4 +1,5 @@
-//! Envoy's side of the ABI: the imported functions, each behind a safe one, and the exports that every module has.
+//! Envoy's side of the ABI: the imported functions, each behind a safe one, and the exports that every module
+//! has.
 #![allow(unsafe_code, reason = "calling an imported function that takes pointers is unsafe by definition")]
 
 use super::memory::{adopt, allocate};
@@ -99,21 +100,22 @@ unsafe extern "C" {
 }
 
 unsafe extern "C" {
-    /// Made by the linker: runs what must run once before anything else.
+    /// Runs the constructors once, before anything else. The linker defines it.
     safe fn __wasm_call_ctors();
 }
 
-/// Tells Envoy which ABI this module speaks.
+/// Declares the version of the ABI to Envoy.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// Called once, before anything else. Without it the linker would run the constructors at every call from outside.
+/// Is called once, before anything else. Without it the linker would run the constructors at every call from
+/// outside.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
     __wasm_call_ctors();
 }
 
-/// Memory for what a host call returns.
+/// Allocates memory for the result of a host call.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     allocate(size)
@@ -124,8 +126,9 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8
     let mut data = null_mut();
     let mut size = 0;
     let status = Status(call(&raw mut data, &raw mut size));
-    // SAFETY: both are as we set them, or as the host did: to memory that it had from `proxy_on_memory_allocate` for
-    // this call. It is taken over whatever the status is, so that a failed call leaks nothing.
+    // SAFETY: both are null and zero, or the host has set them to memory that it got from
+    // `proxy_on_memory_allocate` for this call. It is taken over with any status, so that a failed call leaks
+    // nothing.
     let bytes = unsafe { adopt(data, size) };
     status.with(bytes)
 }
@@ -165,7 +168,8 @@ pub(crate) fn remove_header_map_value(map: MapType, name: &[u8]) -> Status {
 }
 
 pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, Status> {
-    // SAFETY: pointer and length are those of a slice that outlives the call; the rest are locals of `returned`.
+    // SAFETY: pointer and length are those of a slice that outlives the call; the rest are locals of
+    // `returned`.
     returned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
@@ -249,7 +253,7 @@ pub(crate) fn grpc_call(call: &GrpcCall<'_>) -> Result<u32, Status> {
     status.with(token)
 }
 
-/// What the host says of the gRPC callout that has just ended.
+/// Returns the status message of the gRPC callout that has just ended.
 pub(crate) fn grpc_status_message() -> Result<Vec<u8>, Status> {
     let mut code = 0;
     // SAFETY: the pointers are to locals.
@@ -266,7 +270,8 @@ pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Status {
 }
 
 pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {
-    // SAFETY: pointers and lengths are those of slices that outlive the call; the rest are locals of `returned`.
+    // SAFETY: pointers and lengths are those of slices that outlive the call; the rest are locals of
+    // `returned`.
     returned(|data, size| unsafe {
         proxy_call_foreign_function(
             name.as_ptr(),
@@ -294,7 +299,7 @@ pub(crate) fn increment_metric(id: u32, offset: i64) -> Status {
     Status(proxy_increment_metric(id, offset))
 }
 
-/// Sixteen bytes of the host's randomness.
+/// Returns sixteen random bytes of the host.
 pub(crate) fn random_bytes() -> Result<[u8; 16], Status> {
     let mut bytes = [0; 16];
     // SAFETY: pointer and length are those of a local that outlives the call.

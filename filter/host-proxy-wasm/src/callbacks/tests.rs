@@ -1,4 +1,4 @@
-//! Whole requests against the scripted host: which inputs a machine gets, and what Envoy is asked to do.
+//! Whole requests against the scripted host: the inputs of a machine, and the calls to Envoy.
 
 mod anything;
 mod cost;
@@ -18,7 +18,7 @@ use tollgate_driver::STEPS_MAX;
 const ROOT: u32 = 1;
 const REQUEST: u32 = 2;
 
-/// A configured filter and a request with one header field.
+/// Returns a configured filter and a request with one header field.
 fn dispatch() -> Callbacks<Scripted> {
     scripted::reset();
     script::reset();
@@ -44,7 +44,7 @@ fn forward() -> Action {
     })
 }
 
-/// What Envoy is asked for when a request is forwarded like that.
+/// Returns the calls to Envoy when a request is forwarded like that.
 fn forwarded() -> Vec<Event> {
     vec![
         Event::Removed(MapType::REQUEST_HEADERS, "x_old".to_owned()),
@@ -60,7 +60,7 @@ fn status_replied(events: &[Event]) -> Option<u16> {
 }
 
 #[test]
-fn a_request_judged_at_once_continues_and_its_response_gets_its_fields() {
+fn a_request_decided_at_once_continues_and_its_response_gets_fields() {
     let mut dispatch = dispatch();
     then([forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Continue);
@@ -69,11 +69,15 @@ fn a_request_judged_at_once_continues_and_its_response_gets_its_fields() {
     dispatch.response_headers(REQUEST);
     let set = Event::Set(MapType::RESPONSE_HEADERS, "x-left".to_owned(), b"3".to_vec());
     assert_eq!(scripted::events(), [set]);
-    assert_eq!(inputs(), ["head [\":path\"] end=false"], "a judged request's machine gets nothing more");
+    assert_eq!(
+        inputs(),
+        ["head [\":path\"] end=false"],
+        "the machine of a forwarded request gets no more input"
+    );
 }
 
 #[test]
-fn a_machine_that_asks_for_it_is_told_once_how_its_request_was_answered() {
+fn a_machine_gets_the_status_of_the_response_once_if_requested() {
     let mut dispatch = dispatch();
     let forward = Forward { tell_status: true, ..Forward::default() };
     let load = Action::Load { key: "k".to_owned() };
@@ -84,7 +88,7 @@ fn a_machine_that_asks_for_it_is_told_once_how_its_request_was_answered() {
     dispatch.response_headers(REQUEST);
     dispatch.response_headers(REQUEST);
     assert_eq!(inputs()[1..], ["responded 202", "loaded None 0"]);
-    assert_eq!(scripted::events(), [], "what was judged is not judged again");
+    assert_eq!(scripted::events(), [], "there is no second decision");
 }
 
 #[test]
@@ -101,13 +105,13 @@ fn a_reply_stops_everything() {
 }
 
 #[test]
-fn a_body_is_given_when_it_is_complete_and_its_size_before_that() {
+fn a_body_is_passed_when_complete_and_its_size_before_that() {
     let mut dispatch = dispatch();
     scripted::with(|host| host.buffers.insert(BufferType::REQUEST_BODY, b"abcde".to_vec()));
     then([Action::Wait, Action::Wait, Action::Wait, forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, false), Flow::Pause);
     assert_eq!(dispatch.request_body(REQUEST, 3, false), Flow::Pause);
-    assert_eq!(scripted::events(), [], "nothing is let go before it is judged");
+    assert_eq!(scripted::events(), [], "nothing is forwarded before the decision");
     assert_eq!(dispatch.request_body(REQUEST, 5, true), Flow::Continue);
     assert_eq!(scripted::events(), forwarded());
     assert_eq!(inputs(), ["head [\":path\"] end=false", "grew 3", "grew 5", "body abcde"]);
@@ -137,7 +141,7 @@ fn a_body_that_is_too_large_is_never_copied() {
 }
 
 #[test]
-fn trailers_that_the_filter_refuses_are_removed_whenever_they_come() {
+fn trailers_that_the_filter_removes_are_removed_at_any_time() {
     let trailers = headers::serialize(&[("x-keep", "1"), ("x-foreign", "1")]);
     let removed = Event::Removed(MapType::REQUEST_TRAILERS, "x-foreign".to_owned());
     for first in [forward(), Action::Wait] {
@@ -154,14 +158,14 @@ fn trailers_that_the_filter_refuses_are_removed_whenever_they_come() {
 }
 
 #[test]
-fn a_held_request_goes_on_when_its_callout_is_answered() {
+fn a_held_request_continues_when_its_callout_ends() {
     let mut dispatch = dispatch();
     scripted::with(|host| host.buffers.insert(BufferType::CALL_RESPONSE_BODY, b"{}".to_vec()));
     then([call(&[(7, "c")]), forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
     assert!(matches!(scripted::events()[..], [Event::HttpCalled { .. }]));
     dispatch.http_call_response(99, 1, 2);
-    assert_eq!(inputs().len(), 1, "nobody waits for that token");
+    assert_eq!(inputs().len(), 1, "no callout has that token");
     dispatch.http_call_response(1, 1, 2);
     assert_eq!(inputs()[1..], ["answered 7 200 {}"]);
     let mut want = vec![Event::ContextSet(REQUEST)];
@@ -169,17 +173,17 @@ fn a_held_request_goes_on_when_its_callout_is_answered() {
     want.push(Event::Continued);
     assert_eq!(scripted::events(), want);
     dispatch.http_call_response(1, 1, 2);
-    assert_eq!(inputs().len(), 2, "an answer counts once");
+    assert_eq!(inputs().len(), 2, "a response counts once");
 }
 
 #[test]
-fn callouts_that_cannot_start_are_told_one_after_the_other() {
+fn callouts_that_cannot_start_are_reported_one_by_one() {
     let mut dispatch = dispatch();
     let load = || Action::Load { key: "k".to_owned() };
     then([call(&[(1, "unknown"), (2, "c"), (3, "unknown")]), load(), Action::Wait, Action::Wait, reply(200)]);
     dispatch.request_headers(REQUEST, true);
     let want = ["answered 1 ClusterUnknown", "loaded None 0", "answered 3 ClusterUnknown"];
-    assert_eq!(inputs()[1..], want, "a value that was asked for comes before the next outcome");
+    assert_eq!(inputs()[1..], want, "a requested value comes before the next outcome");
     dispatch.http_call_response(1, 0, 0);
     assert_eq!(inputs()[4..], ["answered 2 Reset"]);
 }
@@ -192,7 +196,7 @@ fn a_grpc_callout_has_one_outcome() {
         then([script::call_grpc(4, "c")]);
         dispatch.request_headers(REQUEST, true);
         dispatch.http_call_response(1, 1, 0);
-        assert_eq!(inputs().len(), 1, "the tokens of the two kinds are apart");
+        assert_eq!(inputs().len(), 1, "tokens of HTTP and of gRPC are separate");
         match first {
             "message" => dispatch.grpc_receive(1, 1),
             _ => dispatch.grpc_close(1, 8),
@@ -205,32 +209,32 @@ fn a_grpc_callout_has_one_outcome() {
 }
 
 #[test]
-fn an_answer_for_a_request_that_is_gone_is_dropped() {
+fn a_response_for_a_request_that_has_ended_is_dropped() {
     let mut gone = dispatch();
     then([call(&[(1, "c")]), forward()]);
     gone.request_headers(REQUEST, true);
     gone.delete(REQUEST);
     gone.http_call_response(1, 1, 0);
-    assert_eq!(inputs().len(), 1, "Envoy said that it is gone");
+    assert_eq!(inputs().len(), 1, "Envoy reported its end");
 
     let mut unknown = dispatch();
     then([call(&[(1, "c")]), forward()]);
     unknown.request_headers(REQUEST, true);
     scripted::with(|host| host.refusals.insert("set_effective_context", Status::BAD_ARGUMENT));
     unknown.http_call_response(1, 1, 0);
-    assert_eq!(inputs().len(), 1, "Envoy does not know the context");
+    assert_eq!(inputs().len(), 1, "Envoy does not have the context");
 
-    let mut judged = dispatch();
+    let mut decided = dispatch();
     then([call(&[(1, "c"), (2, "c")]), reply(403), forward()]);
-    judged.request_headers(REQUEST, true);
-    judged.http_call_response(1, 1, 0);
+    decided.request_headers(REQUEST, true);
+    decided.http_call_response(1, 1, 0);
     scripted::events();
-    judged.http_call_response(2, 1, 0);
-    assert_eq!((inputs().len(), scripted::events()), (2, vec![]), "it is judged");
+    decided.http_call_response(2, 1, 0);
+    assert_eq!((inputs().len(), scripted::events()), (2, vec![]), "it is decided");
 }
 
 #[test]
-fn an_inquiry_is_the_filters_own_and_holds_up_whoever_awaits_it() {
+fn an_inquiry_belongs_to_the_filter_and_holds_requests_that_await_it() {
     let mut dispatch = dispatch();
     dispatch.context_create(3, ROOT);
     let wait = || Action::Await(InquiryId(5));
@@ -254,7 +258,7 @@ fn an_inquiry_is_the_filters_own_and_holds_up_whoever_awaits_it() {
 }
 
 #[test]
-fn an_inquiry_is_settled_though_nobody_waits_any_more() {
+fn an_inquiry_is_settled_even_if_no_request_waits_for_it() {
     let mut dispatch = dispatch();
     then([inquire(5, "c"), Action::Await(InquiryId(5))]);
     dispatch.request_headers(REQUEST, true);
@@ -264,7 +268,7 @@ fn an_inquiry_is_settled_though_nobody_waits_any_more() {
 }
 
 #[test]
-fn an_inquiry_that_nobody_awaits_holds_nobody_up() {
+fn an_inquiry_without_a_waiting_request_holds_no_request() {
     let mut dispatch = dispatch();
     then([inquire(5, "c"), forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
@@ -273,7 +277,7 @@ fn an_inquiry_that_nobody_awaits_holds_nobody_up() {
 }
 
 #[test]
-fn an_inquiry_that_cannot_start_or_has_ended_is_not_waited_for() {
+fn an_inquiry_that_cannot_start_or_has_ended_is_not_awaited() {
     let mut dispatch = dispatch();
     then([inquire(5, "unknown"), Action::Await(InquiryId(5)), Action::Await(InquiryId(9)), forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
@@ -281,7 +285,7 @@ fn an_inquiry_that_cannot_start_or_has_ended_is_not_waited_for() {
 }
 
 #[test]
-fn shared_values_are_answered_at_once() {
+fn shared_values_are_read_and_written_at_once() {
     let mut dispatch = dispatch();
     let load = || Action::Load { key: "k".to_owned() };
     let swap = |version| Action::Swap { key: "k".to_owned(), value: b"v".to_vec(), version };
@@ -291,7 +295,7 @@ fn shared_values_are_answered_at_once() {
 }
 
 #[test]
-fn what_envoy_breaks_is_refused_and_never_let_through() {
+fn a_request_is_refused_if_a_host_call_fails() {
     let cases = [
         ("no clock", "get_current_time_nanoseconds"),
         ("no header fields", "get_header_map_pairs"),
@@ -324,7 +328,7 @@ fn trailers_that_cannot_be_read_stop_a_request_once() {
 }
 
 #[test]
-fn a_machine_without_end_is_stopped() {
+fn a_machine_that_never_decides_is_stopped() {
     let mut dispatch = dispatch();
     let load = || Action::Load { key: "k".to_owned() };
     then((0..STEPS_MAX).map(|_| load()).chain([forward()]));
@@ -337,13 +341,13 @@ fn a_machine_without_end_is_stopped() {
 }
 
 #[test]
-fn a_request_of_no_configured_filter_is_refused() {
+fn a_request_of_an_unconfigured_filter_is_refused() {
     let mut dispatch = dispatch();
     assert_eq!(dispatch.request_headers(77, true), Flow::Pause, "never created");
     dispatch.context_create(78, 55);
     assert_eq!(dispatch.request_headers(78, true), Flow::Pause, "of a filter that was never configured");
     dispatch.delete(ROOT);
-    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause, "of a filter that is gone");
+    assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause, "of a filter that has ended");
     let replies: Vec<_> =
         scripted::events().into_iter().filter(|event| matches!(event, Event::Replied { .. })).collect();
     assert_eq!(replies.len(), 3);
@@ -364,22 +368,22 @@ fn each_filter_of_a_vm_has_its_own_worker() {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_and_the_log_says_why() {
+fn a_wrong_configuration_is_rejected_and_the_reason_is_logged() {
     let mut dispatch = dispatch();
     scripted::with(|host| host.buffers.insert(BufferType::PLUGIN_CONFIGURATION, b"wrong".to_vec()));
     assert!(!dispatch.configure(10, 5));
-    assert_eq!(scripted::events(), [Event::Logged(4, "wrong, says the test".to_owned())]);
+    assert_eq!(scripted::events(), [Event::Logged(4, "rejected by the test".to_owned())]);
     assert!(!dispatch.configure(10, 6), "a configuration that is shorter than announced");
     scripted::with(|host| host.refusals.insert("random_get", Status(28)));
     assert!(!dispatch.configure(10, 0), "no randomness");
 }
 
 #[test]
-fn what_a_request_leaves_is_kept_if_it_ends_without_a_response() {
+fn bytes_are_kept_for_a_request_that_ends_without_a_response() {
     let cases = [
         ("forwarded, and no response: Envoy may follow a redirect", forward(), false, true),
         ("a response", forward(), true, false),
-        ("answered here", reply(403), false, false),
+        ("a reply of the gateway", reply(403), false, false),
         ("still held", Action::Wait, false, false),
     ];
     for (why, action, responds, kept) in cases {

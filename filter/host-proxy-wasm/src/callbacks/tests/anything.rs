@@ -1,13 +1,13 @@
-//! Whatever the host answers, in whatever order it calls, nothing panics; and no request passes that the rules did
-//! not let through.
+//! Any results of the host, and callbacks in any order: nothing panics, and no request passes unless the
+//! rules let it pass.
 
 use super::script::{self, Scripted, call, call_grpc, inquire, reply};
 use super::*;
-use crate::abi::scripted::Answer as HostAnswer;
+use crate::abi::scripted::CallResult as HostCallResult;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A callback of the host's.
+/// A callback of the host.
 #[derive(Clone, Debug)]
 enum Callback {
     Create(u32, u32),
@@ -39,7 +39,7 @@ fn callback() -> impl Strategy<Value = Callback> {
     ]
 }
 
-fn host_answer() -> impl Strategy<Value = HostAnswer> {
+fn host_call_result() -> impl Strategy<Value = HostCallResult> {
     let status = prop_oneof![4 => Just(0u32), 1 => 0..13u32, 1 => any::<u32>()];
     let number = prop_oneof![0..4u64, any::<u64>()];
     let map = vec(("[:a-z]{0,8}", "[0-9]{0,4}"), 0..4).prop_map(|fields| {
@@ -47,7 +47,7 @@ fn host_answer() -> impl Strategy<Value = HostAnswer> {
         headers::serialize(&fields)
     });
     let bytes = prop_oneof![vec(any::<u8>(), 0..40), vec(0..5u8, 0..40), map, Just(Vec::new())];
-    (status, number, bytes).prop_map(|(status, number, bytes)| HostAnswer { status, number, bytes })
+    (status, number, bytes).prop_map(|(status, number, bytes)| HostCallResult { status, number, bytes })
 }
 
 fn action(number: u8) -> Action {
@@ -66,7 +66,7 @@ fn action(number: u8) -> Action {
     }
 }
 
-/// Runs a callback; whether it let a request go on.
+/// Runs a callback. Returns whether it let a request continue.
 fn run(dispatch: &mut Callbacks<Scripted>, callback: &Callback) -> bool {
     let flow = match *callback {
         Callback::Create(context, parent) => {
@@ -108,28 +108,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_host_makes_it_panic(
+    fn no_host_causes_a_panic(
         callbacks in vec(callback(), 0..40),
         actions in vec(0..14u8, 0..40),
-        answers in vec(host_answer(), 1..20),
+        results in vec(host_call_result(), 1..20),
     ) {
         let mut dispatch = dispatch();
         script::then(actions.iter().map(|number| action(*number)));
-        scripted::with(|host| host.anything = answers);
+        scripted::with(|host| host.anything = results);
         for callback in &callbacks {
             run(&mut dispatch, callback);
         }
     }
 
     #[test]
-    fn no_host_makes_it_let_a_request_go_on_unless_the_rules_do(
+    fn no_host_lets_a_request_continue_unless_the_rules_do(
         callbacks in vec(callback(), 0..40),
         actions in vec(1..12u8, 0..40),
-        answers in vec(host_answer(), 1..20),
+        results in vec(host_call_result(), 1..20),
     ) {
         let mut dispatch = dispatch();
         script::then(actions.iter().map(|number| action(*number)));
-        scripted::with(|host| host.anything = answers);
+        scripted::with(|host| host.anything = results);
         for callback in &callbacks {
             prop_assert!(!run(&mut dispatch, callback), "{callback:?}");
         }

@@ -1,5 +1,5 @@
-//! What a request costs that passes the gate: each call of the host, since those are most of what it costs.
-//! ARCHITECTURE.md repeats these numbers.
+//! The cost of a request that the gate permits: each host call, since these are most of it. ARCHITECTURE.md
+//! repeats these numbers.
 
 use super::*;
 use base64::Engine;
@@ -8,10 +8,10 @@ use tollgate_core::config;
 use tollgate_core::gate::{GateRequest, GateWorker};
 use tollgate_driver::Setup;
 
-/// The time of all requests here, in the life of the token.
+/// The time of all requests here, within the lifetime of the token.
 const NOW_S: u64 = 1_800_000_000;
 
-/// A public key of 2048 bits. Nobody has kept the private one.
+/// A public key of 2048 bits. Its private key was not kept.
 const PEM: &str = include_str!("../../../../../tests/fixtures/clerk_jwt_key.pem");
 
 const DOCUMENT: &str = r#"{
@@ -49,7 +49,7 @@ impl Filter for Gate {
     }
 }
 
-/// A gate on a host that finds every signature right.
+/// Returns a gate on a host that accepts every signature.
 fn gate() -> Callbacks<Gate> {
     scripted::reset();
     scripted::with(|host| {
@@ -72,7 +72,7 @@ fn token() -> String {
     [header.as_bytes(), claims.as_bytes(), &[1; 256]].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
 }
 
-/// All calls from a request's header to that of its response.
+/// Returns all host calls from a request's header to its response's.
 fn calls(
     dispatch: &mut Callbacks<Gate>,
     request: u32,
@@ -95,7 +95,7 @@ fn calls(
 const SET_FIELD: &str = "replace_header_map_value";
 
 #[test]
-fn a_request_with_a_cached_token_costs_so_many_calls() {
+fn a_request_with_a_cached_token_costs_fifteen_calls() {
     let mut dispatch = gate();
     calls(&mut dispatch, 10, "/ask", &[]);
     let counted = calls(&mut dispatch, 11, "/ask", &[]);
@@ -125,7 +125,7 @@ fn a_request_with_a_cached_token_costs_so_many_calls() {
 }
 
 #[test]
-fn what_is_not_usual_costs_more() {
+fn unusual_requests_cost_more() {
     let mut dispatch = gate();
     let first = calls(&mut dispatch, 10, "/ask", &[]);
     let usual = calls(&mut dispatch, 11, "/ask", &[]);
@@ -140,7 +140,7 @@ fn what_is_not_usual_costs_more() {
 }
 
 #[test]
-fn no_request_within_its_plan_costs_a_callout() {
+fn no_request_within_its_quota_costs_a_callout() {
     let mut dispatch = gate();
     for (request, path) in
         [(10, "/ask"), (11, "/me"), (12, "/usage"), (13, "/ask"), (14, "/other"), (15, "/ask")]
@@ -149,5 +149,5 @@ fn no_request_within_its_plan_costs_a_callout() {
         assert!(!calls.contains(&"http_call") && !calls.contains(&"grpc_call"), "{path}: {calls:?}");
     }
     let refused = calls(&mut dispatch, 16, "/ask", &[]);
-    assert!(refused.contains(&"http_call"), "Clerk is asked only before a refusal: {refused:?}");
+    assert!(refused.contains(&"http_call"), "Clerk is called only before a refusal: {refused:?}");
 }

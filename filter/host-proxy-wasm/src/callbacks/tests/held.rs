@@ -1,4 +1,4 @@
-//! What a worker thread holds of webhooks is given back when their streams end, however they end.
+//! The bytes of webhooks that a worker thread holds are released when their streams end, for any reason.
 
 use super::*;
 use crate::abi::BufferType;
@@ -34,7 +34,7 @@ impl Filter for Webhook {
     }
 }
 
-/// Begins so many deliveries and holds all of them. How many were refused.
+/// Starts deliveries and holds them. Returns how many were refused.
 fn begin(dispatch: &mut Callbacks<Webhook>, contexts: std::ops::Range<u32>) -> usize {
     scripted::events();
     for context_id in contexts {
@@ -46,7 +46,7 @@ fn begin(dispatch: &mut Callbacks<Webhook>, contexts: std::ops::Range<u32>) -> u
 }
 
 #[test]
-fn a_stream_that_ends_gives_back_what_it_held() {
+fn a_stream_that_ends_releases_its_held_bytes() {
     scripted::reset();
     let signature = format!("t=1800000000,v1={}", "0".repeat(64));
     let fields =
@@ -63,17 +63,17 @@ fn a_stream_that_ends_gives_back_what_it_held() {
     let refused = begin(&mut dispatch, 10..1_010);
     assert!((1..1_000).contains(&refused), "{refused} of 1,000 are refused");
     assert_eq!(begin(&mut dispatch, 2_000..2_001), 1);
-    // One body is complete, and is judged.
+    // One body is complete, and the delivery is decided.
     dispatch.request_body(10, 1024, true);
     assert_eq!(begin(&mut dispatch, 2_001..2_002), 0);
     assert_eq!(begin(&mut dispatch, 2_002..2_003), 1);
     // Envoy deletes a stream whose client has reset it.
     dispatch.delete(11);
     assert_eq!(begin(&mut dispatch, 2_003..2_004), 0);
-    // The filter is configured anew while its streams live on, and they do not count against the new one.
+    // The filter is reconfigured while its streams continue; they do not count against the new configuration.
     assert!(dispatch.configure(ROOT, 0));
     for context_id in (12..1_010).chain(2_000..2_004) {
         dispatch.delete(context_id);
     }
-    assert_eq!(begin(&mut dispatch, 3_000..4_000), refused, "as many as at first");
+    assert_eq!(begin(&mut dispatch, 3_000..4_000), refused, "as many as the first time");
 }

@@ -1,4 +1,4 @@
-//! A filter for tests: its machine returns the actions it is told to, and notes the inputs it gets.
+//! A filter for tests: its machine returns scripted actions, and records its inputs.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,17 +21,17 @@ pub(super) fn reset() {
     WORKERS.take();
 }
 
-/// What machines return next. After the last they wait.
+/// Sets the actions that machines return next. After the last one they wait.
 pub(super) fn then(actions: impl IntoIterator<Item = Action>) {
     ACTIONS.set(actions.into_iter().collect());
 }
 
-/// What machines were told so far.
+/// Returns the inputs of machines so far.
 pub(super) fn inputs() -> Vec<String> {
     INPUTS.with_borrow(Clone::clone)
 }
 
-/// The configurations of the workers that were handed along, in order.
+/// Returns the configurations of the workers that were passed to machines, in order.
 pub(super) fn workers() -> Vec<String> {
     WORKERS.with_borrow(Clone::clone)
 }
@@ -40,12 +40,12 @@ pub(super) fn reply(status: u16) -> Action {
     Action::Reply(Reply { status, headers: vec![], body: vec![], details: "test", grpc_status: None })
 }
 
-/// HTTP callouts with these numbers to these clusters.
+/// Returns HTTP callouts with these IDs to these clusters.
 pub(super) fn call(callouts: &[(u32, &str)]) -> Action {
     Action::Call(callouts.iter().map(|(id, cluster)| (CallId(*id), callout(cluster))).collect())
 }
 
-/// An inquiry with this number to this cluster.
+/// Returns an inquiry with this ID to this cluster.
 pub(super) fn inquire(inquiry: u32, cluster: &str) -> Action {
     Action::Inquire { inquiry: InquiryId(inquiry), callout: Box::new(callout(cluster)) }
 }
@@ -83,7 +83,7 @@ impl Filter for Scripted {
 
     fn configure(setup: Setup<'_>) -> Result<Worker, String> {
         match setup.document.escape_ascii().to_string() {
-            wrong if wrong == "wrong" => Err("wrong, says the test".to_owned()),
+            wrong if wrong == "wrong" => Err("rejected by the test".to_owned()),
             document => Ok(Worker(document)),
         }
     }
