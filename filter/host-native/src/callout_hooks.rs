@@ -1,10 +1,10 @@
-//! The functions that Envoy calls about callouts, and to wake a thread.
+//! The functions that Envoy calls when callouts end or a scheduler wakes a thread.
 
 #![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
 
-use crate::abi::{self, FilterConfig, LentChunks, LentFields, Stream};
+use crate::abi::{self, BorrowedChunks, BorrowedFields, FilterConfig, Stream};
 use crate::callout::{self, CalloutEnd, StartedCallout, Token};
-use crate::guard::{self, Judged};
+use crate::guard::{self, Decided};
 use crate::handles::{FilterHandle, RequestHandle};
 use crate::{grpc, registry, worker};
 
@@ -14,12 +14,12 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_callout_done(
     request: RequestHandle,
     callout_id: u64,
     end: CalloutEnd,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
-    chunks: LentChunks,
+    chunks: BorrowedChunks,
     chunk_count: usize,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         let token = Token::Http { request_id: request.request_id(), callout_id };
         worker::end_callout(request, token, callout::read(end, fields, field_count, chunks, chunk_count));
     });
@@ -30,11 +30,11 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_headers(
     stream: Stream,
     request: RequestHandle,
     http_stream_id: u64,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
     _end_of_stream: bool,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         grpc::fields(request.request_id(), http_stream_id, &fields.to_header_map(field_count));
     });
 }
@@ -44,11 +44,11 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_data(
     stream: Stream,
     request: RequestHandle,
     http_stream_id: u64,
-    chunks: LentChunks,
+    chunks: BorrowedChunks,
     chunk_count: usize,
     _end_of_stream: bool,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         if !grpc::body(request.request_id(), http_stream_id, chunks, chunk_count) {
             abi::reset_http_stream(stream, http_stream_id);
         }
@@ -60,10 +60,10 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_trailers(
     stream: Stream,
     request: RequestHandle,
     http_stream_id: u64,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         grpc::fields(request.request_id(), http_stream_id, &fields.to_header_map(field_count));
     });
 }
@@ -74,7 +74,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_complete(
     request: RequestHandle,
     http_stream_id: u64,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         let token = Token::Grpc { request_id: request.request_id(), http_stream_id };
         worker::end_callout(request, token, grpc::complete(request.request_id(), http_stream_id));
     });
@@ -87,7 +87,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_reset(
     http_stream_id: u64,
     _reason: u32,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || {
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
         let token = Token::Grpc { request_id: request.request_id(), http_stream_id };
         worker::end_callout(request, token, grpc::reset(request.request_id(), http_stream_id));
     });
@@ -99,7 +99,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
     request: RequestHandle,
     _event: u64,
 ) {
-    guard::run_request(stream, request, Judged::UnlessHeld, (), || worker::settle_inquiries(stream, request));
+    guard::run_request(stream, request, Decided::UnlessHeld, (), || {
+        worker::settle_inquiries(stream, request)
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -121,9 +123,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
     filter: FilterHandle,
     callout_id: u64,
     end: CalloutEnd,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
-    chunks: LentChunks,
+    chunks: BorrowedChunks,
     chunk_count: usize,
 ) {
     guard::run((), || {
@@ -139,7 +141,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_headers(
     _config: FilterConfig,
     filter: FilterHandle,
     http_stream_id: u64,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
     _end_of_stream: bool,
 ) {
@@ -151,7 +153,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_data(
     config: FilterConfig,
     filter: FilterHandle,
     http_stream_id: u64,
-    chunks: LentChunks,
+    chunks: BorrowedChunks,
     chunk_count: usize,
     _end_of_stream: bool,
 ) {
@@ -167,7 +169,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_trailers(
     _config: FilterConfig,
     filter: FilterHandle,
     http_stream_id: u64,
-    fields: LentFields,
+    fields: BorrowedFields,
     field_count: usize,
 ) {
     guard::run((), || grpc::fields(filter.filter_id(), http_stream_id, &fields.to_header_map(field_count)));

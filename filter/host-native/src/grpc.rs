@@ -1,20 +1,20 @@
-//! Unary gRPC calls, framed over an HTTP request whose response comes in parts: the ABI has no call for them.
-//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+//! Unary gRPC calls, framed over an HTTP request whose response comes in parts, since the ABI has no call for
+//! them. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
-use crate::abi::{self, CalloutMessage, CalloutStartError, FilterConfig, LentChunks, Stream};
+use crate::abi::{self, BorrowedChunks, CalloutMessage, CalloutStartError, FilterConfig, Stream};
 use crate::thread_state;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tollgate_core::http::HeaderMap;
 use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX};
 
-/// The bytes before a message: whether it is compressed, and its length.
+/// The size of a message's prefix: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
 const UNKNOWN: u32 = 2;
 const INTERNAL: u32 = 13;
 
-/// What has come of a response.
+/// The parts of a response so far.
 #[derive(Debug, Default)]
 struct Received {
     http_status: Option<u16>,
@@ -25,11 +25,11 @@ struct Received {
 }
 
 thread_local! {
-    /// By owner, a request or a filter, and number of the exchange.
+    /// By owner (a request or a filter) and ID of the exchange.
     static RECEIVED: RefCell<BTreeMap<(u32, u64), Received>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// A call.
+/// The request of a gRPC call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GrpcCall<'a> {
     pub(crate) cluster: &'a str,
@@ -39,12 +39,12 @@ pub(crate) struct GrpcCall<'a> {
     pub(crate) timeout_ms: u32,
 }
 
-/// Starts a call of a request and returns Envoy's number for the exchange.
+/// Starts a call of a request and returns Envoy's ID of the exchange.
 pub(crate) fn start(stream: Stream, call: GrpcCall<'_>) -> Result<u64, CalloutStartError> {
     start_with(call, |message| abi::start_http_stream(stream, call.cluster, message))
 }
 
-/// Starts a call of a filter's configuration, in the main thread, and returns Envoy's number for the exchange.
+/// Starts a call of a filter's configuration, in the main thread, and returns Envoy's ID of the exchange.
 pub(crate) fn start_config(config: FilterConfig, call: GrpcCall<'_>) -> Result<u64, CalloutStartError> {
     start_with(call, |message| abi::start_config_http_stream(config, call.cluster, message))
 }
@@ -69,15 +69,16 @@ fn start_with(
     start(&CalloutMessage { fields: &fields, body: &body, timeout_ms })
 }
 
-/// Takes header or trailer fields of a response.
+/// Stores header or trailer fields of a response.
 pub(crate) fn fields(owner_id: u32, http_stream_id: u64, fields: &HeaderMap) {
     thread_state::change(&RECEIVED, |exchanges| {
         exchanges.entry((owner_id, http_stream_id)).or_default().take_fields(fields)
     });
 }
 
-/// Takes a part of a response's body. Returns false if it has become too large: then the exchange is to be reset.
-pub(crate) fn body(owner_id: u32, http_stream_id: u64, chunks: LentChunks, count: usize) -> bool {
+/// Stores a part of a response's body. Returns false if it has become too large and the exchange must be
+/// reset.
+pub(crate) fn body(owner_id: u32, http_stream_id: u64, chunks: BorrowedChunks, count: usize) -> bool {
     let bytes_max = RESPONSE_BYTES_MAX.saturating_add(PREFIX_BYTES);
     thread_state::change(&RECEIVED, |exchanges| {
         let received = exchanges.entry((owner_id, http_stream_id)).or_default();
@@ -100,8 +101,8 @@ pub(crate) fn reset(owner_id: u32, http_stream_id: u64) -> CalloutResult {
     }
 }
 
-/// Forgets the exchanges of a request or a filter that has ended.
-pub(crate) fn forget(owner_id: u32) {
+/// Removes the exchanges of a request or a filter that has ended.
+pub(crate) fn remove(owner_id: u32) {
     thread_state::change(&RECEIVED, |exchanges| {
         if !exchanges.is_empty() {
             exchanges.retain(|(owner, _), _| *owner != owner_id);
@@ -118,7 +119,7 @@ fn framed(message: &[u8]) -> Option<Vec<u8>> {
     Some([&[0], &length[..], message].concat())
 }
 
-/// Returns the one message of a body: not compressed, and nothing after it.
+/// Returns the only message of a body: not compressed, and with nothing after it.
 fn unframed(body: &[u8]) -> Option<&[u8]> {
     let (length, message) = body.strip_prefix(&[0])?.split_first_chunk::<4>()?;
     (usize::try_from(u32::from_be_bytes(*length)).ok()? == message.len()).then_some(message)
@@ -150,7 +151,7 @@ impl Received {
     }
 }
 
-/// Returns the gRPC status of a response that has none.
+/// Returns the gRPC status of a response without one.
 /// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
 fn status_of_http(status: Option<u16>) -> u32 {
     match status {
@@ -175,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_framed_and_a_frame_holds_one_message() {
+    fn a_message_is_framed_and_a_frame_contains_one_message() {
         let frame = framed(b"message").unwrap();
         assert_eq!(frame, b"\0\0\0\0\x07message");
         assert_eq!(unframed(&frame), Some(&b"message"[..]));
         for length in 0..frame.len() {
-            assert_eq!(unframed(&frame[..length]), None, "cut to {length} bytes");
+            assert_eq!(unframed(&frame[..length]), None, "truncated to {length} bytes");
         }
         assert_eq!(unframed(&[&frame[..], b"x"].concat()), None, "something follows");
         assert_eq!(unframed(b"\x01\0\0\0\0"), None, "compressed");

@@ -1,4 +1,4 @@
-//! A panic ends a hook, not the gateway.
+//! Catches panics: one ends a hook, not the gateway.
 
 use crate::abi::{self, Stream};
 use crate::handles::RequestHandle;
@@ -7,34 +7,35 @@ use crate::{held, registry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tollgate_driver::{raise_panic, refuse_after_panic};
 
-/// The counter of panics that were caught.
+/// The name of the counter of caught panics.
 pub(crate) const PANICS: &str = "tollgate.panics";
 
-/// Whether the request was judged before a hook.
+/// Whether there was a decision on the request before a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judged {
-    /// It may be: it is left as it is.
-    Perhaps,
-    /// No: it must not pass.
+pub(crate) enum Decided {
+    /// Possibly: the request is left unchanged.
+    Possibly,
+    /// No: the request must not pass.
     No,
-    /// Not if it is still held.
+    /// Not if the request is still held.
     UnlessHeld,
 }
 
-/// Runs a hook. One that panics is logged and returns `otherwise`.
+/// Runs a hook. If it panics, logs that and returns `otherwise`.
 pub(crate) fn run<T>(otherwise: T, hook: impl FnOnce() -> T) -> T {
-    // What the hook leaves behind is a request that was not judged, and whose number no other hook will get.
+    // A panic leaves a request without a decision, and no other hook gets its ID.
     catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|_| {
         raise_panic(&mut Native::ended());
         otherwise
     })
 }
 
-/// Runs a hook of a request. One that panics is counted too, and a request that was not judged gets 500.
+/// Runs a hook of a request. If it panics, counts that too, and refuses a request without a decision with
+/// 500.
 pub(crate) fn run_request<T>(
     stream: Stream,
     request: RequestHandle,
-    judged: Judged,
+    decided: Decided,
     otherwise: T,
     hook: impl FnOnce() -> T,
 ) -> T {
@@ -45,10 +46,10 @@ pub(crate) fn run_request<T>(
         }
         let request_id = request.request_id();
         let mut host = Native::request(stream, request_id);
-        match judged {
-            Judged::No => refuse_after_panic(&mut host),
-            Judged::UnlessHeld if held::get(request_id).is_some() => refuse_after_panic(&mut host),
-            Judged::UnlessHeld | Judged::Perhaps => raise_panic(&mut host),
+        match decided {
+            Decided::No => refuse_after_panic(&mut host),
+            Decided::UnlessHeld if held::get(request_id).is_some() => refuse_after_panic(&mut host),
+            Decided::UnlessHeld | Decided::Possibly => raise_panic(&mut host),
         }
         host.finish(Some((request_id, stream)));
         otherwise

@@ -1,19 +1,20 @@
-//! What Envoy keeps as this module's pointers: numbers. Nothing is read through them, so that a stale one finds nothing.
+//! Envoy's pointers to data of this module: they are IDs. Nothing is read through them, so a stale one is
+//! harmless.
 
-/// A filter as Envoy keeps it. None makes Envoy refuse the configuration.
+/// The handle of a filter. Zero makes Envoy reject the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct FilterHandle(usize);
 
-/// A request as Envoy keeps it: the numbers of its filter and its own.
+/// The handle of a request: the IDs of its filter and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct RequestHandle(usize);
 
-const _: () = assert!(usize::BITS == u64::BITS, "a request's handle holds two numbers of 32 bits");
+const _: () = assert!(usize::BITS == u64::BITS, "a request's handle has two IDs of 32 bits");
 
 impl FilterHandle {
-    /// Makes Envoy refuse the configuration.
+    /// Makes Envoy reject the configuration.
     pub(crate) const REFUSED: FilterHandle = FilterHandle(0);
 
     /// Returns the handle of a filter.
@@ -21,7 +22,7 @@ impl FilterHandle {
         FilterHandle(filter_id as usize)
     }
 
-    /// Returns the number of the filter.
+    /// Returns the ID of the filter.
     pub(crate) fn filter_id(self) -> u32 {
         low_half(self.0)
     }
@@ -33,12 +34,12 @@ impl RequestHandle {
         RequestHandle((filter_id as usize) << u32::BITS | request_id as usize)
     }
 
-    /// Returns the number of the request's filter.
+    /// Returns the ID of the request's filter.
     pub(crate) fn filter_id(self) -> u32 {
         low_half(self.0 >> u32::BITS)
     }
 
-    /// Returns the number of the request in its thread.
+    /// Returns the ID of the request in its thread.
     pub(crate) fn request_id(self) -> u32 {
         low_half(self.0)
     }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handle_holds_both_numbers() {
+    fn a_handle_contains_both_ids() {
         let handle = RequestHandle::new(u32::MAX, 7);
         assert_eq!((handle.filter_id(), handle.request_id()), (u32::MAX, 7));
     }

@@ -1,4 +1,4 @@
-//! The requests of this thread that are held, and Envoy's streams of them: what a hook of another stream may reach.
+//! The held requests of this thread with Envoy's streams: those that the hook of another stream may change.
 
 use crate::abi::Stream;
 use crate::thread_state;
@@ -19,7 +19,7 @@ pub(crate) fn get(request_id: u32) -> Option<Stream> {
     thread_state::change(&HELD, |held| held.get(&request_id).copied()).flatten()
 }
 
-/// Removes a request that continues, is answered, or ends.
+/// Removes a request that continues, has a reply, or ends.
 pub(crate) fn remove(request_id: u32) {
     thread_state::change(&HELD, |held| held.remove(&request_id));
 }

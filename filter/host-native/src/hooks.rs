@@ -1,9 +1,10 @@
-//! The functions that Envoy calls about filters and requests. It refuses a module that lacks one of its HTTP filter's.
+//! The functions that Envoy calls for filters and requests. Envoy rejects a module that lacks a function of
+//! HTTP filters.
 
 #![allow(unsafe_code, reason = "the name of an exported function must be the only one of its kind")]
 
 use crate::abi::{self, EnvoyBuffer, FilterConfig, Stream};
-use crate::guard::{self, Judged, PANICS};
+use crate::guard::{self, Decided, PANICS};
 use crate::handles::{FilterHandle, RequestHandle};
 use crate::host::Native;
 use crate::inquiry::Inquiries;
@@ -17,11 +18,12 @@ use tollgate_driver::{Dispatch, Flow, Host};
 /// The `filter_name` of the gate.
 const PLAN_GATE: &[u8] = b"plan_gate";
 
-/// What hooks return to let things continue.
+/// The result of a hook that lets the stream continue.
 const CONTINUE: u32 = 0;
-/// What the hook of a request's header fields returns to hold all of it: a body cannot carry it past the gate.
+/// The result of the hook for header fields that holds the whole request: a body cannot carry it past the
+/// gate.
 const STOP_ALL_AND_WATERMARK: u32 = 4;
-/// What the hook of trailers returns to hold them.
+/// The result of the hook for trailers that holds them.
 const STOP: u32 = 1;
 
 #[unsafe(no_mangle)]
@@ -46,7 +48,7 @@ fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHand
         host.log(Level::Error, &line);
         return FilterHandle::REFUSED;
     }
-    // Whether the document is right shows here; what requests share is made in each worker.
+    // This checks the document; the state that requests share is created in each worker.
     if !Dispatch::<PlanGate, Native>::new().configure(&mut host, 0, Some(&document)) {
         return FilterHandle::REFUSED;
     }
@@ -64,16 +66,16 @@ fn configure(config: FilterConfig, name: &[u8], document: Vec<u8>) -> FilterHand
 extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(filter: FilterHandle) {
     guard::run((), || {
         registry::remove(filter.filter_id());
-        grpc::forget(filter.filter_id());
+        grpc::remove(filter.filter_id());
     });
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_new(filter: FilterHandle, stream: Stream) -> RequestHandle {
     let filter_id = filter.filter_id();
-    // A request that was never begun is refused when its header fields come.
+    // A request that was not started is refused at its header fields.
     let unknown = RequestHandle::new(filter_id, 0);
-    guard::run_request(stream, unknown, Judged::Perhaps, unknown, || {
+    guard::run_request(stream, unknown, Decided::Possibly, unknown, || {
         worker::enter(unknown, |worker| RequestHandle::new(filter_id, worker.begin_request(filter_id)))
     })
 }
@@ -84,10 +86,10 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     request: RequestHandle,
     end_of_stream: bool,
 ) -> u32 {
-    guard::run_request(stream, request, Judged::No, STOP_ALL_AND_WATERMARK, || {
-        let flow = worker::judge(stream, request, |worker, host| {
+    guard::run_request(stream, request, Decided::No, STOP_ALL_AND_WATERMARK, || {
+        let flow = worker::decide(stream, request, |worker, host| {
             #[cfg(feature = "test_panic")]
-            crate::test_panic::panic_if_asked(stream);
+            crate::test_panic::panic_on_demand(stream);
             worker.dispatch.request_headers(host, request.request_id(), end_of_stream)
         });
         held_by(flow, STOP_ALL_AND_WATERMARK)
@@ -99,8 +101,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
     stream: Stream,
     request: RequestHandle,
 ) -> u32 {
-    guard::run_request(stream, request, Judged::No, STOP, || {
-        let flow = worker::judge(stream, request, |worker, host| {
+    guard::run_request(stream, request, Decided::No, STOP, || {
+        let flow = worker::decide(stream, request, |worker, host| {
             worker.dispatch.request_trailers(host, request.request_id())
         });
         held_by(flow, STOP)
@@ -113,7 +115,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     request: RequestHandle,
     _end_of_stream: bool,
 ) -> u32 {
-    guard::run_request(stream, request, Judged::Perhaps, CONTINUE, || {
+    guard::run_request(stream, request, Decided::Possibly, CONTINUE, || {
         let request_id = request.request_id();
         let mut host = Native::request(stream, request_id);
         worker::enter((), |worker| worker.dispatch.response_headers(&mut host, request_id));
@@ -123,14 +125,14 @@ extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_destroy(request: RequestHandle) {
-    guard::run((), || worker::forget_request(request.request_id()));
+    guard::run((), || worker::remove_request(request.request_id()));
 }
 
-/// Ends a request while its stream can still be changed. Envoy calls it before it destroys the filter, also of a request
-/// that it sends again because of a redirect.
+/// Ends a request while its stream can still be changed. Envoy calls this before it destroys the filter, also
+/// for a request that it sends again because of a redirect.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(stream: Stream, request: RequestHandle) {
-    guard::run_request(stream, request, Judged::Perhaps, (), || {
+    guard::run_request(stream, request, Decided::Possibly, (), || {
         worker::end_request(stream, request.request_id())
     });
 }
@@ -142,7 +144,8 @@ fn held_by(flow: Flow, held: u32) -> u32 {
     }
 }
 
-/// Exports hooks that the filters served here do not use. Their arguments are not read, and in C the caller removes them.
+/// Exports hooks that the filters here do not use. Their arguments are not read; in C the caller removes
+/// them.
 macro_rules! unused_hooks {
     ($($name:ident $(-> $returns:ty = $value:expr)?;)*) => {
         $(#[unsafe(no_mangle)]
@@ -151,7 +154,7 @@ macro_rules! unused_hooks {
 }
 
 unused_hooks! {
-    // Null: a route cannot have a configuration of its own.
+    // Null: a route cannot have its own configuration.
     envoy_dynamic_module_on_http_filter_per_route_config_new -> usize = 0;
     envoy_dynamic_module_on_http_filter_per_route_config_destroy;
     envoy_dynamic_module_on_http_filter_request_body -> u32 = CONTINUE;

@@ -13,38 +13,38 @@ use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
 
-/// Envoy, seen from one hook.
+/// Envoy as one hook sees it.
 #[derive(Debug)]
 pub(crate) struct Native {
     scope: Scope,
-    /// What is done when the worker was left, by request: Envoy calls other hooks meanwhile.
+    /// The effects to perform after the worker is left, by request: Envoy calls other hooks during them.
     effects: Vec<(u32, Effect)>,
     /// The held requests that were the current one.
     entered: Vec<u32>,
-    /// The time at which what the hook is about happened, if that is not now. The first reading of the clock takes it: it
-    /// is what was learned then, and the requests that wait for it go on now.
-    happened: Option<Micros>,
+    /// The time of the event that the hook handles, if that is earlier than now. The first reading of the
+    /// clock returns it: it is the time of the result, while the requests that wait for it continue now.
+    event_time: Option<Micros>,
 }
 
-/// What ends the holding of a request.
+/// An effect that ends the holding of a request.
 #[derive(Debug)]
 enum Effect {
     Reply(Reply),
     Continue,
 }
 
-/// What became of the hook's own request.
+/// The outcome of the request whose hook is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnRequest {
-    /// It was not judged, or its hook says what becomes of it.
+    /// There is no decision yet, or the result of its hook is the decision.
     Unchanged,
-    /// It was answered, and may have ended.
-    Answered,
-    /// It was judged by an event of another's, and its hook is to let it continue.
+    /// It has a reply, and may have ended.
+    Replied,
+    /// It was forwarded because of another request's event, and its hook must let it continue.
     Continues,
 }
 
-/// What the running hook is about.
+/// What the running hook belongs to.
 #[derive(Debug)]
 enum Scope {
     /// The main thread configures a filter.
@@ -53,7 +53,7 @@ enum Scope {
         /// The metrics that were defined.
         metrics: BTreeMap<String, u32>,
     },
-    /// A worker configures a filter of the main thread's.
+    /// A worker configures a filter that the main thread has configured.
     Worker(Arc<RegisteredFilter>),
     /// A request.
     Request { stream: Stream, request_id: u32 },
@@ -77,18 +77,18 @@ impl Native {
         Native::of(Scope::Request { stream, request_id })
     }
 
-    /// Returns the host of the hook that ends something.
+    /// Returns the host of a hook that ends a request or a filter.
     pub(crate) fn ended() -> Self {
         Native::of(Scope::Ended)
     }
 
-    /// Returns the host of a request's hook that is about something that happened before.
-    pub(crate) fn request_at(stream: Stream, request_id: u32, happened: Option<Micros>) -> Self {
-        Native { happened, ..Native::request(stream, request_id) }
+    /// Returns the host of a request's hook that handles an earlier event.
+    pub(crate) fn request_at(stream: Stream, request_id: u32, event_time: Option<Micros>) -> Self {
+        Native { event_time, ..Native::request(stream, request_id) }
     }
 
     fn of(scope: Scope) -> Self {
-        Native { scope, effects: Vec::new(), entered: Vec::new(), happened: None }
+        Native { scope, effects: Vec::new(), entered: Vec::new(), event_time: None }
     }
 
     /// Returns the metrics that were defined in the main thread.
@@ -99,15 +99,15 @@ impl Native {
         }
     }
 
-    /// Returns the held requests that were given something.
+    /// Returns the held requests that got an input.
     pub(crate) fn take_entered(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.entered)
     }
 
-    /// Answers requests and lets held ones continue. `own` is the request whose hook decides by its result what becomes of
-    /// it; any request may have ended when this returns.
+    /// Sends replies and resumes held requests. `own` is the request whose hook decides by its result; any
+    /// request may have ended when this returns.
     pub(crate) fn finish(self, own: Option<(u32, Stream)>) -> OwnRequest {
-        let mut became = OwnRequest::Unchanged;
+        let mut outcome = OwnRequest::Unchanged;
         for (request_id, effect) in self.effects {
             let own = own.filter(|(own, _)| *own == request_id).map(|(_, stream)| stream);
             let Some(stream) = own.or_else(|| held::get(request_id)) else { continue };
@@ -116,14 +116,14 @@ impl Native {
                 Effect::Reply(reply) => {
                     reply::send(stream, &reply);
                     if own.is_some() {
-                        became = OwnRequest::Answered;
+                        outcome = OwnRequest::Replied;
                     }
                 }
-                Effect::Continue if own.is_some() => became = OwnRequest::Continues,
+                Effect::Continue if own.is_some() => outcome = OwnRequest::Continues,
                 Effect::Continue => abi::continue_decoding(stream),
             }
         }
-        became
+        outcome
     }
 
     fn push_effect(&mut self, effect: Effect) -> Result<(), HostError> {
@@ -144,7 +144,7 @@ impl Host for Native {
     type CalloutId = Token;
 
     fn now(&mut self) -> Result<Micros, HostError> {
-        self.happened.take().map_or_else(process::now, Ok)
+        self.event_time.take().map_or_else(process::now, Ok)
     }
 
     fn random_seed(&mut self) -> Result<[u8; 16], HostError> {
@@ -254,7 +254,7 @@ impl Host for Native {
         headers::read(self.stream().map_err(HeadersError::Refused)?, MapType::RequestTrailers)
     }
 
-    /// No filter that is served here holds a body.
+    /// Returns `None`: no filter here holds a body.
     fn request_body(&mut self, _bytes: usize) -> Option<Vec<u8>> {
         None
     }

@@ -1,8 +1,9 @@
-//! What a request keeps when Envoy follows a redirect for it: the next pass is another stream of the same thread, with
-//! the same header fields.
+//! The bytes that a request keeps when Envoy follows a redirect for it: the next pass is another stream of
+//! the same thread with the same header fields.
 //!
-//! Envoy's filter state of a module does not outlive the pass. So the bytes stay here, and a header field that no client
-//! can guess says which are the request's. The gate removes that field before a request goes on, as all of its prefix.
+//! Envoy's filter state of a module does not outlive the pass. So the bytes are stored here, under the value
+//! of a header field that no client can guess. The gate removes that field before it forwards a request, as
+//! all fields of its prefix.
 
 use crate::process;
 use crate::thread_state;
@@ -12,14 +13,14 @@ use std::collections::VecDeque;
 /// The header field.
 pub(crate) const FIELD: &str = "x-tollgate-kept";
 
-/// The most requests that a thread keeps something of. Those whose client has left never ask for theirs.
+/// The maximum number of requests whose bytes a thread stores. Those whose client has left are never taken.
 const KEPT_MAX: usize = 1_024;
 
 thread_local! {
     static KEPT: RefCell<VecDeque<(String, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// Keeps bytes and returns the value of the header field; none without randomness.
+/// Stores bytes and returns the value of the header field; `None` without randomness.
 pub(crate) fn keep(bytes: &[u8]) -> Option<String> {
     let value: String = process::random_seed().ok()?.iter().map(|byte| format!("{byte:02x}")).collect();
     thread_state::change(&KEPT, |kept| {
@@ -31,7 +32,7 @@ pub(crate) fn keep(bytes: &[u8]) -> Option<String> {
     Some(value)
 }
 
-/// Takes the bytes that were kept, once.
+/// Takes the stored bytes, once.
 pub(crate) fn take(value: &[u8]) -> Option<Vec<u8>> {
     thread_state::change(&KEPT, |kept| {
         let position = kept.iter().position(|(own, _)| own.as_bytes() == value)?;
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_taken_once_and_the_oldest_is_forgotten_first() {
+    fn stored_bytes_are_taken_once_and_the_oldest_are_removed_first() {
         let first = keep(b"first").unwrap();
         let second = keep(b"second").unwrap();
         assert_ne!(first, second);

@@ -1,32 +1,32 @@
-//! What the process gives: time, randomness, and the environment.
+//! The resources of the process: time, randomness, and the environment.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tollgate_core::time::Micros;
 use tollgate_driver::HostError;
 
-/// API keys, which the process may hold for others: without a word in the document none is read, and callouts carry what
+/// API keys, which the process may have for other purposes. They are never read: callouts carry the key that
 /// the cluster's credential injector adds.
 const API_KEYS: [&str; 3] = ["STRIPE_API_KEY", "STRIPE_SECRET_KEY", "CLERK_SECRET_KEY"];
 
-/// The status of a clock before 1970, and of no randomness.
+/// The status for a clock before 1970, and for missing randomness.
 const UNAVAILABLE: HostError = HostError(1);
 
-/// Returns the time now.
+/// Returns the current time.
 #[allow(clippy::disallowed_methods, reason = "this is the host's clock")]
 pub(crate) fn now() -> Result<Micros, HostError> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| UNAVAILABLE)?;
     u64::try_from(since.as_micros()).map(Micros::from_micros).map_err(|_| UNAVAILABLE)
 }
 
-/// Returns 128 bits that an outsider cannot guess.
+/// Returns 128 random bits that an attacker cannot guess.
 pub(crate) fn random_seed() -> Result<[u8; 16], HostError> {
     let mut seed = [0; 16];
     SystemRandom::new().fill(&mut seed).map_err(|_| UNAVAILABLE)?;
     Ok(seed)
 }
 
-/// Returns the value of an environment variable; none if it is not set, not UTF-8, or an API key.
+/// Returns the value of an environment variable, or `None` if it is not set, not UTF-8, or an API key.
 #[allow(clippy::disallowed_methods, reason = "this is the host's environment, read once per configuration")]
 pub(crate) fn environment(name: &str) -> Option<String> {
     if API_KEYS.contains(&name) {
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_there_or_not_and_no_name_makes_it_panic() {
+    fn a_missing_variable_is_none_and_no_name_causes_a_panic() {
         assert!(environment("CARGO_PKG_NAME").is_some());
         for name in ["", "=", "a=b", "\0", "TOLLGATE_NOT_SET", "CLERK_SECRET_KEY"] {
             assert_eq!(environment(name), None, "{name:?}");

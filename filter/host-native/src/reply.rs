@@ -1,16 +1,16 @@
-//! Answers that the gateway gives itself.
+//! Responses of the gateway itself.
 
 use crate::abi::{self, MapType, Stream};
 use tollgate_core::http::Reply;
 use tollgate_driver::is_field_value_safe;
 
-/// How the content type of a gRPC request begins; nothing, `+`, or `;` follows.
+/// The start of the content type of a gRPC request; the end, `+`, or `;` follows.
 const GRPC: &[u8] = b"application/grpc";
 
-/// Answers the request of a stream. A header field that could break the answer apart is left out.
+/// Replies to the request of a stream. A header field that would break the message framing is left out.
 ///
-/// The ABI has no argument for a gRPC status. Envoy keeps a field `grpc-status` in its answer to a gRPC request, and
-/// makes one from the HTTP status only where there is none.
+/// The ABI has no argument for a gRPC status. Envoy keeps a field `grpc-status` in a reply to a gRPC request,
+/// and derives one from the HTTP status only if there is none.
 pub(crate) fn send(stream: Stream, reply: &Reply) {
     let grpc_status = reply.grpc_status.filter(|_| is_grpc(stream)).map(|status| status.to_string());
     let grpc_status = grpc_status.as_deref().map(|status| ("grpc-status", status));
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grpc_is_told_by_the_content_type() {
+    fn grpc_is_recognized_by_the_content_type() {
         for (value, grpc) in [
             ("application/grpc", true),
             ("application/grpc+proto", true),

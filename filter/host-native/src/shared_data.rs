@@ -1,8 +1,8 @@
 //! Values that all worker threads share, changed by compare-and-swap.
 //!
-//! They live as long as the process: the module is loaded with `do_not_close: true`, so that counters outlive an update
-//! of the listener. A key belongs to one of [`SHARDS`] maps with a lock each, held for the copy of one value, so that
-//! workers wait for each other only where their keys meet.
+//! They live as long as the process: the module is loaded with `do_not_close: true`, so that counters survive
+//! a listener update. A key belongs to one of [`SHARDS`] maps. Each has a lock, which is held while one value
+//! is copied, so workers wait for each other only if their keys are in the same map.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -14,7 +14,7 @@ use tollgate_driver::SharedValue;
 /// The number of locks.
 const SHARDS: usize = 64;
 
-/// The process's values.
+/// The values of the process.
 static SHARED: LazyLock<SharedData> = LazyLock::new(SharedData::new);
 
 /// Reads a value.
@@ -27,7 +27,7 @@ pub(crate) fn swap(key: &str, value: &[u8], version: Version) -> bool {
     SHARED.swap(key, value, version)
 }
 
-/// A value and the number of its last write, from 1.
+/// A value and its version, which counts its writes from 1.
 struct Stored {
     value: Vec<u8>,
     version: u32,
@@ -87,28 +87,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_workers_that_saw_the_same_version_one_wins() {
+    fn one_of_two_workers_with_the_same_version_succeeds() {
         let data = SharedData::new();
         assert!(data.swap("k", b"first", Version::ABSENT));
         let seen = data.load("k");
         assert_eq!(seen.value.as_deref(), Some(&b"first"[..]));
         assert!(data.swap("k", b"second", seen.version));
-        assert!(!data.swap("k", b"third", seen.version), "the version has moved on");
+        assert!(!data.swap("k", b"third", seen.version), "the version has changed");
         assert_eq!(data.load("k").value.as_deref(), Some(&b"second"[..]));
     }
 
     #[test]
-    fn of_two_workers_that_saw_nothing_one_wins_too() {
+    fn one_of_two_workers_without_a_value_succeeds() {
         let data = SharedData::new();
         assert_eq!(data.load("k"), SharedValue { value: None, version: Version::ABSENT });
         assert!(!data.swap("k", b"late", Version(7)), "a version of a value that is not there");
         assert!(data.swap("k", b"first", Version::ABSENT));
-        assert!(!data.swap("k", b"second", Version::ABSENT), "it is there by now");
+        assert!(!data.swap("k", b"second", Version::ABSENT), "there is a value by now");
         assert_eq!(data.load("k").value.as_deref(), Some(&b"first"[..]));
     }
 
     #[test]
-    fn an_emptied_value_reads_as_none_but_keeps_its_version() {
+    fn an_empty_value_reads_as_none_but_keeps_its_version() {
         let data = SharedData::new();
         assert!(data.swap("k", b"", Version::ABSENT));
         let emptied = data.load("k");

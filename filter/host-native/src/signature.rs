@@ -1,4 +1,4 @@
-//! RS256 signatures, checked by ring.
+//! RS256 signatures, verified by ring.
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use spki::der::asn1::AnyRef;
@@ -8,7 +8,8 @@ use tollgate_core::machine::Verification;
 /// The algorithm `rsaEncryption`. Its parameters are NULL.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// Checks an RSASSA-PKCS1-v1_5 signature with SHA-256. The key is the DER of a SubjectPublicKeyInfo of 2048 to 8192 bits.
+/// Verifies an RSASSA-PKCS1-v1_5 signature with SHA-256. The key is the DER of a SubjectPublicKeyInfo of 2048
+/// to 8192 bits.
 pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
     let valid = rsa_key(public_key).is_some_and(|key| {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(text, signature).is_ok()
@@ -16,7 +17,8 @@ pub(crate) fn verify(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verifi
     if valid { Verification::Valid } else { Verification::Invalid }
 }
 
-/// Returns the `RSAPublicKey` inside of a SubjectPublicKeyInfo (RFC 5280 §4.1, RFC 3279 §2.3.1), which ring wants bare.
+/// Returns the `RSAPublicKey` inside of a SubjectPublicKeyInfo (RFC 5280 §4.1, RFC 3279 §2.3.1), which is the
+/// form that ring takes.
 fn rsa_key(public_key: &[u8]) -> Option<&[u8]> {
     let information = SubjectPublicKeyInfoRef::try_from(public_key).ok()?;
     let AlgorithmIdentifier { oid, parameters } = information.algorithm;

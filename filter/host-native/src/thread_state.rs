@@ -1,9 +1,10 @@
-//! Values that each thread has one of.
+//! Values per thread.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// Changes a value of this thread. Returns `None` if the thread is ending, or if the value is being changed already.
+/// Changes a value of this thread. Returns `None` if the thread is ending, or if the value is being changed
+/// already.
 pub(crate) fn change<S, T>(
     state: &'static LocalKey<RefCell<S>>,
     change: impl FnOnce(&mut S) -> T,

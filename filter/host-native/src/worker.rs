@@ -16,23 +16,23 @@ thread_local! {
 
 /// The filters and requests of one thread.
 pub(crate) struct Worker {
-    /// The gate's.
+    /// The dispatch of the gate.
     pub(crate) dispatch: Dispatch<PlanGate, Native>,
     /// The filters that this thread has configured.
     configured: Vec<u32>,
-    /// How many removals of filters this thread has followed.
+    /// How many removals of filters this thread has applied.
     removals: u64,
     last_request: u32,
 }
 
-/// Runs what a hook does with the worker of its thread. Returns `refused` if another hook is still running, which does
-/// not happen: what may call hooks is done after the worker was left.
+/// Runs the part of a hook that uses the worker of its thread. Returns `refused` if another hook is using it,
+/// which does not happen: effects that may call hooks are performed after the worker is left.
 pub(crate) fn enter<T>(refused: T, hook: impl FnOnce(&mut Worker) -> T) -> T {
     thread_state::change(&WORKER, hook).unwrap_or(refused)
 }
 
-/// Runs a hook that judges its own request, by header fields or by what follows them.
-pub(crate) fn judge(
+/// Runs a hook that decides on its own request, by header fields or by trailers.
+pub(crate) fn decide(
     stream: Stream,
     request: RequestHandle,
     hook: impl FnOnce(&mut Worker, &mut Native) -> Flow,
@@ -41,35 +41,36 @@ pub(crate) fn judge(
     let request_id = request.request_id();
     let mut host = Native::request(stream, request_id);
     let flow = enter(Flow::Pause, |worker| hook(worker, &mut host));
-    let became = host.finish(Some((request_id, stream)));
-    if flow == Flow::Continue || became == OwnRequest::Answered {
+    let outcome = host.finish(Some((request_id, stream)));
+    if flow == Flow::Continue || outcome == OwnRequest::Replied {
         held::remove(request_id);
         return flow;
     }
     held::insert(request_id, stream);
-    let became = run_ended_callouts(request.filter_id(), Some((request_id, stream)));
-    if became == OwnRequest::Continues {
+    let outcome = run_ended_callouts(request.filter_id(), Some((request_id, stream)));
+    if outcome == OwnRequest::Continues {
         return Flow::Continue;
     }
     wait_for_inquiry(request.filter_id(), request_id);
     Flow::Pause
 }
 
-/// Gives the rules the end of a callout of a request, when no hook is inside of the worker.
+/// Passes the end of a request's callout to the rules, when no hook uses the worker.
 pub(crate) fn end_callout(request: RequestHandle, token: Token, result: CalloutResult) {
     callout::push_ended(EndedCallout { request_id: request.request_id(), token, result });
     run_ended_callouts(request.filter_id(), None);
 }
 
-/// Gives the rules the results of inquiries that have come for a filter. `stream` is a request's of that filter.
+/// Passes the results of inquiries that have arrived for a filter to the rules. `stream` is one of the
+/// filter's requests.
 pub(crate) fn settle_inquiries(stream: Stream, request: RequestHandle) {
     for arrived in inquiry::take_results(request.filter_id()) {
-        let mut host = Native::request_at(stream, request.request_id(), arrived.arrived);
+        let mut host = Native::request_at(stream, request.request_id(), arrived.arrived_at);
         enter((), |worker| {
             let token = Token::Inquiry(arrived.inquiry);
             worker.dispatch.callout_ended(&mut host, token, || arrived.result);
         });
-        inquiry::forget_waiting(request.filter_id(), arrived.inquiry);
+        inquiry::remove_waiting(request.filter_id(), arrived.inquiry);
         let entered = host.take_entered();
         host.finish(None);
         for request_id in entered {
@@ -83,10 +84,10 @@ pub(crate) fn end_request(stream: Stream, request_id: u32) {
     enter((), |worker| worker.dispatch.end_context(&mut Native::request(stream, request_id), request_id));
 }
 
-/// Forgets a request whose stream has ended.
-pub(crate) fn forget_request(request_id: u32) {
+/// Removes a request whose stream has ended.
+pub(crate) fn remove_request(request_id: u32) {
     held::remove(request_id);
-    grpc::forget(request_id);
+    grpc::remove(request_id);
     enter((), |worker| {
         if worker.dispatch.request(request_id).is_some() {
             worker.dispatch.end_context(&mut Native::ended(), request_id);
@@ -94,29 +95,29 @@ pub(crate) fn forget_request(request_id: u32) {
     });
 }
 
-/// Gives the rules the callouts that have ended. Those that end while this is called inside of another hook wait for it.
+/// Passes ended callouts to the rules. Those that end inside of another hook wait until it is finished.
 fn run_ended_callouts(filter_id: u32, own: Option<(u32, Stream)>) -> OwnRequest {
-    let mut became = OwnRequest::Unchanged;
+    let mut outcome = OwnRequest::Unchanged;
     while is_free()
         && let Some(ended) = callout::pop_ended()
     {
-        // A request that has ended has nothing to be let go.
+        // A request that has ended cannot be resumed.
         let Some(stream) = held::get(ended.request_id) else { continue };
         let mut host = Native::request(stream, ended.request_id);
         enter((), |worker| worker.dispatch.callout_ended(&mut host, ended.token, || ended.result));
         match host.finish(own) {
             OwnRequest::Unchanged => wait_for_inquiry(filter_id, ended.request_id),
-            changed => became = changed,
+            changed => outcome = changed,
         }
     }
-    became
+    outcome
 }
 
 fn is_free() -> bool {
     thread_state::change(&WORKER, |_| ()).is_some()
 }
 
-/// Has a request woken that is held until an inquiry ends.
+/// Registers a request to be woken if it is held until an inquiry ends.
 fn wait_for_inquiry(filter_id: u32, request_id: u32) {
     if let Some(stream) = held::get(request_id)
         && let Some(Token::Inquiry(inquiry)) =
@@ -131,10 +132,10 @@ impl Worker {
         Worker { dispatch: Dispatch::new(), configured: Vec::new(), removals: 0, last_request: 0 }
     }
 
-    /// Begins a request of a filter, which is configured if this thread sees it for the first time. Returns the number
+    /// Starts a request of a filter, which is configured at its first request in this thread. Returns the ID
     /// of the request.
     pub(crate) fn begin_request(&mut self, filter_id: u32) -> u32 {
-        self.follow_removals();
+        self.apply_removals();
         if self.dispatch.worker(filter_id).is_none()
             && let Some(filter) = registry::get(filter_id)
         {
@@ -150,7 +151,7 @@ impl Worker {
     }
 
     /// Ends the filters that Envoy has removed.
-    fn follow_removals(&mut self) {
+    fn apply_removals(&mut self) {
         let removals = registry::removals();
         if removals == self.removals {
             return;
@@ -167,7 +168,7 @@ impl Worker {
         }
     }
 
-    /// Returns a number from 1 that no request has. Some requests outlive 2³¹ others.
+    /// Returns an unused ID from 1. Some requests outlive 2³¹ others.
     fn free_request_id(&mut self) -> u32 {
         loop {
             self.last_request = self.last_request.wrapping_add(1) & !FILTER_BIT;

@@ -8,25 +8,25 @@ use tollgate_core::http::HeaderMap;
 pub(crate) enum CalloutStartError {
     /// There is no such cluster.
     ClusterUnknown,
-    /// It ended before it began, as without a healthy host.
+    /// It ended before it started, for example because no host is healthy.
     NotCreated,
 }
 
-/// What is sent, apart from the cluster.
+/// The request of a callout, apart from the cluster.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CalloutMessage<'a> {
     /// The header fields, with `:method`, `:path`, and `:authority`.
     pub(crate) fields: &'a [(&'a str, &'a str)],
-    /// Empty for none.
+    /// The body; empty if there is none.
     pub(crate) body: &'a [u8],
-    /// The time limit in milliseconds.
+    /// The timeout in milliseconds.
     pub(crate) timeout_ms: u32,
 }
 
-/// A request as Envoy takes it. Envoy copies what it points to.
+/// A request in the form of the ABI. Envoy copies the memory that it points to.
 #[derive(Clone, Copy, Debug)]
-struct LentRequest {
-    /// Where Envoy writes the number of what it starts.
+struct RawRequest {
+    /// Where Envoy writes the ID of the callout.
     id: *mut u64,
     cluster: ModuleBuffer,
     fields: *mut ModuleHeader,
@@ -35,13 +35,13 @@ struct LentRequest {
     timeout_ms: u64,
 }
 
-/// Starts an HTTP callout of a stream and returns its number, which is unique in the stream.
+/// Starts an HTTP callout of a stream and returns its ID, which is unique in the stream.
 pub(crate) fn start_http(
     stream: Stream,
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    // SAFETY: `stream` lives, and what the request points to outlives the call.
+    // SAFETY: `stream` lives, and the memory of the request outlives the call.
     started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_http_callout(
             stream,
@@ -55,13 +55,13 @@ pub(crate) fn start_http(
     })
 }
 
-/// Starts an HTTP callout of a filter's configuration, in the main thread, and returns its number.
+/// Starts an HTTP callout of a filter's configuration, in the main thread, and returns its ID.
 pub(crate) fn start_config_http(
     config: FilterConfig,
     cluster: &str,
     message: &CalloutMessage<'_>,
 ) -> Result<u64, CalloutStartError> {
-    // SAFETY: `config` is the one of the running hook, and what the request points to outlives the call.
+    // SAFETY: `config` is the one of the running hook, and the memory of the request outlives the call.
     started(cluster, message, |r| unsafe {
         raw::envoy_dynamic_module_callback_http_filter_config_http_callout(
             config,
@@ -75,8 +75,8 @@ pub(crate) fn start_config_http(
     })
 }
 
-/// Sends a whole request whose response comes in parts, with its trailers, and returns the number of the exchange, which
-/// is unique in the stream.
+/// Sends a whole request whose response comes in parts, with its trailers. Returns the ID of the exchange,
+/// which is unique in the stream.
 pub(crate) fn start_http_stream(
     stream: Stream,
     cluster: &str,
@@ -97,7 +97,7 @@ pub(crate) fn start_http_stream(
     })
 }
 
-/// Sends the same for a filter's configuration, in the main thread. The number is unique in the configuration.
+/// Does the same for a filter's configuration, in the main thread. The ID is unique in the configuration.
 pub(crate) fn start_config_http_stream(
     config: FilterConfig,
     cluster: &str,
@@ -118,34 +118,35 @@ pub(crate) fn start_config_http_stream(
     })
 }
 
-/// Ends such an exchange of a configuration. Envoy calls its reset hook before this returns.
+/// Resets such an exchange of a configuration. Envoy calls its reset hook before this returns.
 pub(crate) fn reset_config_http_stream(config: FilterConfig, http_stream_id: u64) {
-    // SAFETY: `config` is the one of the running hook; Envoy ignores an unknown number.
+    // SAFETY: `config` is the one of the running hook; Envoy ignores an unknown ID.
     unsafe { raw::envoy_dynamic_module_callback_http_filter_config_reset_http_stream(config, http_stream_id) }
 }
 
-/// Ends such an exchange. Envoy calls its reset hook before this returns.
+/// Resets such an exchange. Envoy calls its reset hook before this returns.
 pub(crate) fn reset_http_stream(stream: Stream, http_stream_id: u64) {
-    // SAFETY: `stream` is the one of the running hook; Envoy ignores an unknown number.
+    // SAFETY: `stream` is the one of the running hook; Envoy ignores an unknown ID.
     unsafe { raw::envoy_dynamic_module_callback_http_filter_reset_http_stream(stream, http_stream_id) }
 }
 
-/// Lets a held stream continue. Envoy may call other hooks of the stream before this returns, even the one that ends it.
+/// Resumes a held stream. Envoy may call other hooks of the stream before this returns, even the one that
+/// ends it.
 pub(crate) fn continue_decoding(stream: Stream) {
     // SAFETY: `stream` lives.
     unsafe { raw::envoy_dynamic_module_callback_http_filter_continue_decoding(stream) }
 }
 
-/// Gives Envoy a request, and returns the number of what it started.
+/// Passes a request to Envoy and returns the ID of the callout.
 fn started(
     cluster: &str,
     message: &CalloutMessage<'_>,
-    start: impl FnOnce(LentRequest) -> u32,
+    start: impl FnOnce(RawRequest) -> u32,
 ) -> Result<u64, CalloutStartError> {
     let field = |(name, value): &(&str, &str)| ModuleHeader::of(name.as_bytes(), value.as_bytes());
     let mut fields: Vec<ModuleHeader> = message.fields.iter().map(field).collect();
     let mut id = 0;
-    let status = start(LentRequest {
+    let status = start(RawRequest {
         id: &raw mut id,
         cluster: ModuleBuffer::of(cluster.as_bytes()),
         fields: fields.as_mut_ptr(),
@@ -160,41 +161,41 @@ fn started(
     }
 }
 
-/// Header fields that a hook was given.
+/// Header fields that Envoy passed to a hook.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(crate) struct LentFields(*const EnvoyHeader);
+pub(crate) struct BorrowedFields(*const EnvoyHeader);
 
-impl LentFields {
+impl BorrowedFields {
     /// Copies the fields.
     pub(crate) fn to_header_map(self, count: usize) -> HeaderMap {
         if self.0.is_null() || count == 0 {
             return HeaderMap::default();
         }
-        // SAFETY: Envoy lends that many fields until the hook ends.
+        // SAFETY: Envoy keeps that many fields until the hook ends.
         super::copied(unsafe { std::slice::from_raw_parts(self.0, count) })
     }
 }
 
-/// Parts of a body that a hook was given.
+/// Parts of a body that Envoy passed to a hook.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(crate) struct LentChunks(*const EnvoyBuffer);
+pub(crate) struct BorrowedChunks(*const EnvoyBuffer);
 
-impl LentChunks {
-    /// Appends the bytes, if there are at most `bytes_max` then. Returns whether they were appended.
+impl BorrowedChunks {
+    /// Appends the bytes unless there would be more than `bytes_max`. Returns whether they were appended.
     pub(crate) fn append_to(self, body: &mut Vec<u8>, count: usize, bytes_max: usize) -> bool {
         if self.0.is_null() || count == 0 {
             return true;
         }
-        // SAFETY: Envoy lends that many buffers until the hook ends.
+        // SAFETY: Envoy keeps that many buffers until the hook ends.
         let chunks = unsafe { std::slice::from_raw_parts(self.0, count) };
         for chunk in chunks {
             if body.len().saturating_add(chunk.length) > bytes_max {
                 return false;
             }
-            // SAFETY: and so the bytes of each.
-            body.extend_from_slice(unsafe { super::lent_bytes(chunk.ptr, chunk.length) });
+            // SAFETY: Envoy keeps the bytes of each, too.
+            body.extend_from_slice(unsafe { super::borrowed_bytes(chunk.ptr, chunk.length) });
         }
         true
     }

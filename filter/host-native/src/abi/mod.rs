@@ -1,8 +1,10 @@
-//! Envoy's dynamic-module ABI, version 0.2.0, as far as the filters use it: the only unsafe code of this crate.
+//! Envoy's dynamic-module ABI, version 0.2.0, as far as the filters use it: the only unsafe code of this
+//! crate.
 //!
-//! Facts are from `source/extensions/dynamic_modules/abi/abi.h` of Envoy 1.40. What Envoy lends (header fields, buffers)
-//! is copied before a function here returns, so no pointer of Envoy's leaves this module but two handles: a configuration's
-//! is valid in the hook that was given it, a stream's until the hook that ends the stream has returned.
+//! The contract is in `source/extensions/dynamic_modules/abi/abi.h` of Envoy 1.40. Memory of Envoy (header
+//! fields, buffers) is copied before a function here returns, so no pointer of Envoy leaves this module
+//! except two handles: that of a configuration is valid in the hook that received it, that of a stream until
+//! the hook that ends the stream returns.
 
 #![allow(unsafe_code, reason = "this is the foreign interface; everything above it is safe")]
 
@@ -11,8 +13,9 @@ mod raw;
 mod scheduler;
 
 pub(crate) use callout::{
-    CalloutMessage, CalloutStartError, LentChunks, LentFields, continue_decoding, reset_config_http_stream,
-    reset_http_stream, start_config_http, start_config_http_stream, start_http, start_http_stream,
+    BorrowedChunks, BorrowedFields, CalloutMessage, CalloutStartError, continue_decoding,
+    reset_config_http_stream, reset_http_stream, start_config_http, start_config_http_stream, start_http,
+    start_http_stream,
 };
 pub(crate) use raw::{EnvoyBuffer, FilterConfig, Stream};
 use raw::{EnvoyHeader, ModuleBuffer, ModuleHeader};
@@ -38,12 +41,12 @@ pub(crate) enum MapType {
     ResponseHeaders = 2,
 }
 
-/// Where metadata come from.
+/// The source of metadata: the route.
 const ROUTE_METADATA: u32 = 1;
 /// The attribute `source.address`.
 const SOURCE_ADDRESS: u32 = 24;
 
-/// What Envoy answers to a definition or a change of a metric.
+/// Envoy's status for a successful definition or change of a metric.
 const METRIC_SUCCESS: u32 = 0;
 
 /// Writes a line to Envoy's log: 1 is debug, 4 is error.
@@ -86,7 +89,7 @@ pub(crate) fn define_histogram(config: FilterConfig, name: &str) -> Result<usize
 
 /// Adds one to a counter of the stream's filter.
 pub(crate) fn increment_counter(stream: Stream, id: usize) {
-    // SAFETY: `stream` is the one of the running hook; Envoy refuses an unknown id.
+    // SAFETY: `stream` is the one of the running hook; Envoy rejects an unknown ID.
     let _ = unsafe {
         raw::envoy_dynamic_module_callback_http_filter_increment_counter(stream, id, ptr::null_mut(), 0, 1)
     };
@@ -106,33 +109,34 @@ pub(crate) fn record_histogram(stream: Stream, id: usize, value: u64) {
     };
 }
 
-/// Reads all fields of a map. None if Envoy does not return them.
+/// Reads all fields of a map. Returns `None` if Envoy does not return them.
 pub(crate) fn header_map(stream: Stream, map: MapType) -> Option<HeaderMap> {
     // SAFETY: `stream` is the one of the running hook.
     let count = unsafe { raw::envoy_dynamic_module_callback_http_get_headers_size(stream, map as u32) };
     if count == 0 {
         return Some(HeaderMap::default());
     }
-    let mut lent = vec![EnvoyHeader::default(); count];
+    let mut borrowed = vec![EnvoyHeader::default(); count];
     // SAFETY: as above, and there is room for all fields: nothing changes the map in between.
-    if !unsafe { raw::envoy_dynamic_module_callback_http_get_headers(stream, map as u32, lent.as_mut_ptr()) }
-    {
+    if !unsafe {
+        raw::envoy_dynamic_module_callback_http_get_headers(stream, map as u32, borrowed.as_mut_ptr())
+    } {
         return None;
     }
-    Some(copied(&lent))
+    Some(copied(&borrowed))
 }
 
-/// Copies header fields that Envoy lends.
-fn copied(lent: &[EnvoyHeader]) -> HeaderMap {
-    let bytes = lent.iter().map(|field| field.key_length.saturating_add(field.value_length));
+/// Copies header fields from Envoy's memory.
+fn copied(borrowed: &[EnvoyHeader]) -> HeaderMap {
+    let bytes = borrowed.iter().map(|field| field.key_length.saturating_add(field.value_length));
     let mut buffer = Vec::with_capacity(bytes.fold(0, usize::saturating_add));
     let mut append = |pointer, length| {
         let start = buffer.len();
-        // SAFETY: Envoy lends these bytes until the map is changed or the hook ends.
-        buffer.extend_from_slice(unsafe { lent_bytes(pointer, length) });
+        // SAFETY: Envoy keeps these bytes until the map is changed or the hook ends.
+        buffer.extend_from_slice(unsafe { borrowed_bytes(pointer, length) });
         start..buffer.len()
     };
-    let fields = lent.iter().map(|field| Field {
+    let fields = borrowed.iter().map(|field| Field {
         name: append(field.key_ptr, field.key_length),
         value: append(field.value_ptr, field.value_length),
     });
@@ -140,7 +144,7 @@ fn copied(lent: &[EnvoyHeader]) -> HeaderMap {
     HeaderMap::from_parts(buffer, fields)
 }
 
-/// Reads the first field of that name. None if there is none.
+/// Reads the first field of that name. Returns `None` if there is none.
 pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>> {
     let mut value = EnvoyBuffer::default();
     // SAFETY: `stream` is the one of the running hook, and `value` outlives the call.
@@ -157,7 +161,7 @@ pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>
     found.then(|| value.to_vec())
 }
 
-/// Replaces all fields of that name by one. Returns false if Envoy refused.
+/// Replaces all fields of that name by one. Returns false if Envoy rejects it.
 pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]) -> bool {
     // SAFETY: `stream` is the one of the running hook; Envoy copies both.
     unsafe {
@@ -170,7 +174,7 @@ pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]
     }
 }
 
-/// Removes all fields of that name. Returns false if Envoy refused.
+/// Removes all fields of that name. Returns false if Envoy rejects it.
 pub(crate) fn remove_header(stream: Stream, map: MapType, name: &[u8]) -> bool {
     // SAFETY: as above; a null value removes.
     unsafe {
@@ -183,7 +187,8 @@ pub(crate) fn remove_header(stream: Stream, map: MapType, name: &[u8]) -> bool {
     }
 }
 
-/// Answers a stream. Envoy may call other hooks of the stream before this returns, even the one that ends it.
+/// Sends a local reply. Envoy may call other hooks of the stream before this returns, even the one that ends
+/// it.
 pub(crate) fn send_response(
     stream: Stream,
     status: u16,
@@ -206,7 +211,7 @@ pub(crate) fn send_response(
     }
 }
 
-/// Reads a text of the route's metadata.
+/// Reads a string from the route's metadata.
 pub(crate) fn route_metadata(stream: Stream, namespace: &str, key: &str) -> Option<Vec<u8>> {
     let mut value = EnvoyBuffer::default();
     // SAFETY: `stream` is the one of the running hook, and `value` outlives the call.
@@ -237,21 +242,21 @@ pub(crate) fn source_address(stream: Stream) -> Option<Vec<u8>> {
 }
 
 impl EnvoyBuffer {
-    /// Copies what Envoy lends. Only Envoy makes a buffer that is not empty.
+    /// Copies Envoy's bytes. Only Envoy creates a buffer that is not empty.
     pub(crate) fn to_vec(self) -> Vec<u8> {
-        // SAFETY: Envoy lends these bytes until the hook ends, and a buffer is copied where it was given.
-        unsafe { lent_bytes(self.ptr, self.length) }.to_vec()
+        // SAFETY: Envoy keeps these bytes until the hook ends, and a buffer is copied where it was received.
+        unsafe { borrowed_bytes(self.ptr, self.length) }.to_vec()
     }
 }
 
-/// Returns bytes that Envoy lends. A null pointer is empty.
+/// Returns bytes in Envoy's memory. A null pointer is empty.
 ///
 /// # Safety
-/// Unless the pointer is null, that many bytes are there for as long as the result is used.
-unsafe fn lent_bytes<'a>(pointer: *const u8, length: usize) -> &'a [u8] {
+/// Unless the pointer is null, that many bytes must be valid for as long as the result is used.
+unsafe fn borrowed_bytes<'a>(pointer: *const u8, length: usize) -> &'a [u8] {
     if pointer.is_null() || length == 0 {
         return &[];
     }
-    // SAFETY: what the caller says.
+    // SAFETY: by the contract of this function.
     unsafe { std::slice::from_raw_parts(pointer, length) }
 }

@@ -1,29 +1,37 @@
-//! The ABI's types and functions as they are in memory.
+//! The ABI's types and functions in their memory layout.
 
 use std::ffi::c_void;
 use std::ptr;
 
-/// Envoy's configuration of a filter, in the hook that was given it.
+/// Envoy's configuration of a filter, valid in the hook that received it.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(crate) struct FilterConfig(*mut c_void);
 
-/// Envoy's filter of one stream, in the hook that was given it.
+#[cfg(test)]
+impl FilterConfig {
+    /// Returns a configuration without Envoy, for unit tests.
+    pub(crate) fn unconnected() -> Self {
+        FilterConfig(ptr::null_mut())
+    }
+}
+
+/// Envoy's filter of one stream, valid in the hook that received it.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(crate) struct Stream(*mut c_void);
 
-/// What wakes a stream from any thread.
+/// Envoy's scheduler of a stream.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(super) struct RawStreamScheduler(pub(super) *mut c_void);
 
-/// What has a hook of a filter's configuration called in the main thread, from any thread.
+/// Envoy's scheduler of a filter's configuration.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(super) struct RawConfigScheduler(pub(super) *mut c_void);
 
-/// Bytes that Envoy lends.
+/// Bytes in Envoy's memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct EnvoyBuffer {
@@ -31,7 +39,7 @@ pub(crate) struct EnvoyBuffer {
     pub(super) length: usize,
 }
 
-/// A header field that Envoy lends.
+/// A header field in Envoy's memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct EnvoyHeader {
@@ -41,7 +49,7 @@ pub(super) struct EnvoyHeader {
     pub(super) value_length: usize,
 }
 
-/// Bytes of this module.
+/// Bytes in this module's memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct ModuleBuffer {
@@ -49,7 +57,7 @@ pub(super) struct ModuleBuffer {
     length: usize,
 }
 
-/// A header field of this module.
+/// A header field in this module's memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct ModuleHeader {
@@ -72,7 +80,7 @@ impl Default for EnvoyHeader {
 }
 
 impl ModuleBuffer {
-    /// No value, which is not an empty one.
+    /// No value, which differs from an empty one.
     pub(super) const NULL: ModuleBuffer = ModuleBuffer { ptr: ptr::null(), length: 0 };
 
     pub(super) fn of(bytes: &[u8]) -> Self {
@@ -91,7 +99,8 @@ impl ModuleHeader {
     }
 }
 
-/// Declares functions of Envoy's. In unit tests there is no Envoy: each returns what says that it did nothing.
+/// Declares functions of Envoy. Unit tests have no Envoy: there each returns the result of a call that did
+/// nothing.
 macro_rules! callbacks {
     ($(fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $returns:ty = $nothing:expr)?;)*) => {
         #[cfg(not(test))]

@@ -1,4 +1,4 @@
-//! What wakes another thread: Envoy calls a hook there.
+//! Schedulers, which make Envoy call a hook in another thread.
 
 use super::raw::{self, FilterConfig, RawConfigScheduler, RawStreamScheduler, Stream};
 
@@ -6,23 +6,23 @@ use super::raw::{self, FilterConfig, RawConfigScheduler, RawStreamScheduler, Str
 #[derive(Debug)]
 pub(crate) struct StreamScheduler(RawStreamScheduler);
 
-// SAFETY: Envoy allows to commit and to delete from any thread, also after the stream's end.
+// SAFETY: Envoy allows commit and delete from any thread, also after the stream's end.
 unsafe impl Send for StreamScheduler {}
 
 impl StreamScheduler {
-    /// Returns one of a stream that lives.
+    /// Returns the scheduler of a stream that lives.
     pub(crate) fn new(stream: Stream) -> Self {
         // SAFETY: `stream` lives.
         StreamScheduler(unsafe { raw::envoy_dynamic_module_callback_http_filter_scheduler_new(stream) })
     }
 
-    /// Returns one without a stream, which there is none of in unit tests.
+    /// Returns a scheduler without a stream, for unit tests.
     #[cfg(test)]
     pub(crate) fn unconnected() -> Self {
         StreamScheduler(RawStreamScheduler(std::ptr::null_mut()))
     }
 
-    /// Has the stream's hook called in its thread, unless the stream has ended.
+    /// Makes Envoy call the stream's hook in its thread, unless the stream has ended.
     pub(crate) fn wake(&self) {
         // SAFETY: the scheduler was not deleted.
         unsafe { raw::envoy_dynamic_module_callback_http_filter_scheduler_commit(self.0, 0) }
@@ -36,17 +36,17 @@ impl Drop for StreamScheduler {
     }
 }
 
-/// Has a hook of a filter's configuration called in the main thread.
+/// Makes Envoy call a hook of a filter's configuration in the main thread.
 #[derive(Debug)]
 pub(crate) struct ConfigScheduler(RawConfigScheduler);
 
-// SAFETY: Envoy allows to commit and to delete from any thread, also after the configuration's end.
+// SAFETY: Envoy allows commit and delete from any thread, also after the configuration's end.
 unsafe impl Send for ConfigScheduler {}
-// SAFETY: as above; committing does not change the scheduler.
+// SAFETY: as above; a commit does not change the scheduler.
 unsafe impl Sync for ConfigScheduler {}
 
 impl ConfigScheduler {
-    /// Returns one of the configuration of the running hook.
+    /// Returns the scheduler of the configuration of the running hook.
     pub(crate) fn new(config: FilterConfig) -> Self {
         // SAFETY: `config` is the one of the running hook.
         ConfigScheduler(unsafe {
@@ -54,7 +54,7 @@ impl ConfigScheduler {
         })
     }
 
-    /// Has the hook called, unless the configuration has ended.
+    /// Makes Envoy call the hook, unless the configuration has ended.
     pub(crate) fn wake(&self) {
         // SAFETY: the scheduler was not deleted.
         unsafe { raw::envoy_dynamic_module_callback_http_filter_config_scheduler_commit(self.0, 0) }
