@@ -1,9 +1,9 @@
-//! The time by this machine's clock.
+//! This machine's clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use tollgate_core::time::Micros;
 
-/// Now.
+/// Returns the current time.
 pub(crate) fn now() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Micros::default().plus(since)

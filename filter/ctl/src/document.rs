@@ -1,38 +1,39 @@
-//! Finds Tollgate's document in a file: by itself, or inside of a configuration of Envoy, Istio or Envoy Gateway.
+//! Finds Tollgate's document in a file: the whole file, or inside of a configuration of Envoy, Istio or Envoy
+//! Gateway.
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
 use tollgate_core::config::SECTION_NAMES;
 
-/// How deep a document may be hidden in a file.
+/// The maximum nesting depth of a document in a file.
 const DEPTH_MAX: usize = 64;
 
 /// A document in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundDocument {
-    /// Where it stands: empty for the file itself, else a path like `static_resources.listeners[0]`, with the number of
-    /// the YAML document in front if there are several.
+    /// The location: empty for the file itself, otherwise a path like `static_resources.listeners[0]`, after
+    /// the number of the YAML document if there are several.
     pub(crate) location: String,
-    /// Which of the file's values holds it.
+    /// The index of the value that contains it.
     pub(crate) within: usize,
-    /// What it says.
+    /// The document itself.
     pub(crate) document: Value,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     /// Its YAML documents, or the one JSON value.
     pub(crate) values: Vec<Value>,
-    /// The Tollgate documents in them, in their order.
+    /// The Tollgate documents in them, in order.
     pub(crate) found: Vec<FoundDocument>,
 }
 
-/// Reads a file's text, JSON or YAML, several documents after `---` too.
+/// Reads a file's text as JSON or YAML, also several YAML documents separated by `---`.
 ///
 /// # Errors
-/// What is no YAML, with its line.
+/// The error of the YAML parser, with its line.
 pub(crate) fn read(text: &str) -> Result<Contents, String> {
     let mut contents = Contents::default();
     for document in serde_norway::Deserializer::from_str(text) {
@@ -56,7 +57,8 @@ pub(crate) fn read(text: &str) -> Result<Contents, String> {
     Ok(contents)
 }
 
-/// Visits a value and all that it holds, each with its location. What the visitor answers false to is not entered.
+/// Visits a value and the values in it, each with its location. Values in one for which `visit` returns false
+/// are skipped.
 pub(crate) fn walk<'a>(value: &'a Value, location: &str, visit: &mut impl FnMut(&str, &'a Value) -> bool) {
     enter(value, location, DEPTH_MAX, visit);
 }
@@ -87,14 +89,14 @@ fn enter<'a>(
     }
 }
 
-/// The document that this very value is, or holds as text.
+/// Returns the document that this value is, or contains as text.
 fn document_in(location: &str, value: &Value) -> Option<Value> {
     match value {
         Value::Object(members) => {
             let is_whole_file = location.is_empty() && members.contains_key("plans");
             (is_document(value) || is_whole_file).then(|| value.clone())
         }
-        // A StringValue holds it as JSON text.
+        // A StringValue contains it as JSON text.
         Value::String(text) if text.trim_start().starts_with('{') => {
             serde_json::from_str(text).ok().filter(is_document)
         }
@@ -102,26 +104,26 @@ fn document_in(location: &str, value: &Value) -> Option<Value> {
     }
 }
 
-/// Whether it has a section of Tollgate's. A setting of Envoy's that is called like a filter has a type.
+/// Returns whether it has a section of Tollgate. A setting of Envoy with the name of a filter has a type.
 pub(crate) fn is_document(value: &Value) -> bool {
     let is_section = |section: &Value| section.is_object() && section.get("@type").is_none();
     SECTION_NAMES.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
-/// The one document with a section of that name in a file.
+/// Returns the only document in a file that has a section of that name.
 ///
 /// # Errors
-/// With the file's name: it cannot be read, or holds none or several that differ.
+/// With the file's name: it cannot be read, or contains no such document, or several that differ.
 pub(crate) fn of_file(file: &Path, section: &str) -> Result<Value, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
     let document = text.and_then(|text| only(&read(&text)?, section));
     document.map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// The one document with a section of that name; the same one several times is one.
+/// Returns the only document with a section of that name; identical ones count as one.
 ///
 /// # Errors
-/// If there is none, or several that differ.
+/// There is none, or there are several that differ.
 fn only(contents: &Contents, section: &str) -> Result<Value, String> {
     let mut documents: Vec<&Value> = Vec::new();
     for found in contents.found.iter().filter(|found| found.document.get(section).is_some()) {
@@ -143,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_is_found_wherever_it_stands() {
+    fn the_document_is_found_at_any_location() {
         let bare = "plans: []\nstripe_webhook: {path: /x}\n";
         let nested = "kind: A\n---\nspec:\n  config:\n  - plans: []\n    stripe_webhook: {path: /x}\n";
         let text = "value: |\n  {\"plans\": [], \"stripe_webhook\": {\"path\": \"/x\"}}\n";

@@ -1,4 +1,4 @@
-//! The `tollgate` command: a third host of the rules that the filters follow. Here arguments are read, nothing more.
+//! The `tollgate` command: a third host of the filters' rules. This file only reads the arguments.
 #![allow(clippy::disallowed_methods)] // A command reads its clock and its environment itself.
 
 mod check;
@@ -12,7 +12,8 @@ mod webhook;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the command line.
+/// Stripe's plans in Clerk's metadata, and limits in front of a backend: what the filters do, from the
+/// command line.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version)]
 struct Cli {

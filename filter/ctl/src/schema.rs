@@ -1,4 +1,5 @@
-//! `tollgate schema`: the JSON Schema of the document, made of the types that the filters read it into.
+//! `tollgate schema`: the JSON Schema of the document, generated from the types that the filters read it
+//! into.
 
 use clap::Args;
 use schemars::generate::SchemaSettings;
@@ -8,8 +9,9 @@ use tollgate_core::config::Document;
 
 /// Print the JSON Schema of the configuration (draft 2020-12).
 ///
-/// With it an editor completes the document and marks what is wrong. It is also at envoy/tollgate.schema.json. What a schema
-/// cannot say, such as that a rule's limit is one of a plan, `tollgate check` knows.
+/// With it, an editor completes the document and marks errors. It is also at envoy/tollgate.schema.json.
+/// `tollgate check` also finds what a schema cannot express, for example that a rule's limit must be one of a
+/// plan.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,13 +19,13 @@ Examples:
   # yaml-language-server: $schema=tollgate.schema.json        first line of the document, for editors with a YAML server")]
 pub(crate) struct SchemaArguments {}
 
-/// Prints it.
+/// Prints the schema.
 pub(crate) fn run(_: &SchemaArguments) -> ExitCode {
     println!("{:#}", schema());
     ExitCode::SUCCESS
 }
 
-/// The schema.
+/// Returns the schema.
 fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Document<'static>>().to_value();
@@ -34,7 +36,7 @@ fn schema() -> Value {
     schema
 }
 
-/// What may be left out may not be null: to Tollgate that is a value that somebody has forgotten.
+/// Removes null from optional members: Tollgate treats null as a value that was forgotten.
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -68,24 +70,24 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_file_is_what_the_command_prints() {
+    fn the_shipped_file_equals_the_output_of_the_command() {
         let shipped = std::fs::read_to_string(root("envoy/tollgate.schema.json")).unwrap_or_default();
-        let cure = "cargo tollgate schema > envoy/tollgate.schema.json";
+        let fix = "cargo tollgate schema > envoy/tollgate.schema.json";
         assert!(
             shipped == format!("{:#}\n", schema()),
-            "envoy/tollgate.schema.json is not up to date: `{cure}`"
+            "envoy/tollgate.schema.json is not up to date: `{fix}`"
         );
     }
 
     #[test]
-    fn it_takes_every_document_that_the_filters_take() {
+    fn it_accepts_every_document_that_the_filters_accept() {
         let schema = schema();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let mut documents = 0;
         let seeds = std::fs::read_dir(root("fuzz/seeds/document")).unwrap();
         let seeds = seeds.map(|seed| seed.unwrap().path()).filter_map(|path| std::fs::read(path).ok());
         for seed in seeds.filter(|seed| tollgate_core::config::check(seed).is_ok()) {
-            // Some are of a Struct's bytes, in which every number is a double.
+            // Some are the bytes of a Struct, in which every number is a double.
             let Ok(document) = serde_json::from_slice::<Value>(&seed) else { continue };
             let errors: Vec<String> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
             assert_eq!(errors, Vec::<String>::new(), "{document:#}");
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn it_refuses_what_has_the_wrong_shape() {
+    fn it_refuses_values_of_the_wrong_type() {
         let schema = schema();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let right = document::of_file(&root("envoy/standalone.yaml"), "plan_gate").unwrap();

@@ -43,7 +43,7 @@ async fn the_command_says_of_a_token_what_the_gateway_does_with_it() {
         let said = String::from_utf8(out.stdout).expect("UTF-8");
         let verdict = said.lines().last().expect("a verdict");
         if status == 200 {
-            assert!(verdict.contains("let on by the rule"), "{said}");
+            assert!(verdict.contains("permitted by the rule"), "{said}");
             assert_eq!(out.status.code(), Some(0), "{said}");
         } else {
             let code = body["code"].as_str().expect("a code");

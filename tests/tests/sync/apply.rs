@@ -13,7 +13,7 @@ async fn a_dry_run_shows_what_applying_it_does() {
     assert_eq!((dry.code, shop.writes()), (Some(0), 0), "{dry:?}");
     let row = "user_a   -         pro        sub_a is active  cus_a";
     assert!(dry.out.contains(row), "{}", dry.out);
-    assert!(dry.out.contains("1 checked, 1 to change, 0 to be named at Stripe, 0 failed"), "{}", dry.out);
+    assert!(dry.out.contains("1 checked, 1 to change, 0 owners to note at Stripe, 0 failed"), "{}", dry.out);
     let command = dry.out.lines().last().unwrap_or_default();
     assert!(
         command.starts_with("nothing was written; to apply it: tollgate sync --all --config "),

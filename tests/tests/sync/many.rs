@@ -49,7 +49,7 @@ async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
     interrupt(&first);
     let first = shop.ended(first).await;
     assert_eq!(first.code, Some(130), "{first:?}");
-    assert!(first.err.contains("to go on: tollgate sync --all"), "{}", first.err);
+    assert!(first.err.contains("to continue: tollgate sync --all"), "{}", first.err);
     let done = in_line(&shop);
     assert!((1..SUBSCRIBERS).contains(&done), "{done} are done");
     assert!(left(&file) >= SUBSCRIBERS - done, "{} left, {done} done", left(&file));

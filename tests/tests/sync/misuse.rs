@@ -14,7 +14,7 @@ async fn wrong_arguments_and_configurations_are_refused_before_any_call() {
         (&["--customer", "cus_a/b"], "printable ASCII characters"),
         (&["--subject", "acme"], "expected `user_…` or `org_…`"),
         (&["--all", "--apply", "--exit-code"], "cannot be used with"),
-        (&["--all", "--resume", &broken], "is no file of `tollgate sync --resume`"),
+        (&["--all", "--resume", &broken], "is not a file of `tollgate sync --resume`"),
     ];
     for (arguments, want) in cases {
         let said = shop.sync(arguments).await;

@@ -1,4 +1,4 @@
-//! What a document says of the world around it: the clusters that it calls, and the variables that it reads.
+//! The clusters that a document names, and the environment variables that it reads.
 
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::Value;
 /// A cluster that a document names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
-    /// Where it is named: `stripe_webhook.stripe.cluster`.
+    /// The location in the document: `stripe_webhook.stripe.cluster`.
     pub(super) location: String,
-    /// Its name.
+    /// The name of the cluster.
     pub(super) cluster: String,
 }
 
 impl Named {
-    /// Whether secrets and answers that decide about money pass through it. The service that counts is usually in the same
-    /// network.
+    /// Returns whether secrets, and responses that decide about money, pass through it. The rate limit
+    /// service is usually in the same network.
     pub(super) fn needs_tls(&self) -> bool {
         !self.location.starts_with("plan_gate.store")
     }
 }
 
-/// Each cluster that documents name, once.
+/// Returns each cluster that documents name, once.
 pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -> Vec<Named> {
     let mut named: Vec<Named> = Vec::new();
     for found in documents {
@@ -40,7 +40,7 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
     named
 }
 
-/// The variables that the filter's section says it reads and that it would not see.
+/// Returns the variables that the filter's section reads and that it would not see.
 pub(super) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
     document::walk(&document[filter], "", &mut |location, value| {

@@ -1,13 +1,13 @@
-//! What a right document says that is likely not meant. The document was checked before: what has the wrong shape here
-//! is simply not there.
+//! Warnings about a valid document that is probably not what was intended. The document was checked before; a
+//! value of the wrong type counts as absent.
 
 use super::Warning;
 use serde_json::Value;
 
-/// Windows that outlive most processes.
+/// Windows that are longer than most processes run.
 const LONG: [&str; 3] = ["day", "week", "month"];
 
-/// All warnings about a document.
+/// Returns all warnings about a document.
 pub(super) fn warnings(document: &Value) -> Vec<Warning> {
     let mut warnings = Vec::new();
     plans(document, &mut warnings);
@@ -33,7 +33,7 @@ fn is(value: &Value, path: &[&str]) -> bool {
     path.iter().try_fold(value, |value, name| value.get(name)).and_then(Value::as_bool) == Some(true)
 }
 
-/// A plan that nothing sells.
+/// Warns about a plan that cannot be bought.
 fn plans(document: &Value, warnings: &mut Vec<Warning>) {
     let billing = document.to_string().contains("\"clerk_billing\"");
     for (number, plan) in list(document, "plans").iter().enumerate().skip(1) {
@@ -51,19 +51,18 @@ fn plans(document: &Value, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// A limit that no rule spends.
+/// Warns about a limit that no rule uses.
 fn limits(document: &Value, warnings: &mut Vec<Warning>) {
     let Some(gate) = document.get("plan_gate") else { return };
     let spent: Vec<&str> = list(gate, "rules").iter().map(|rule| text(rule, &["limit"])).collect();
-    let mut said: Vec<&str> = Vec::new();
+    let mut reported: Vec<&str> = Vec::new();
     for (number, plan) in list(document, "plans").iter().enumerate() {
         for name in plan.get("limits").and_then(Value::as_object).into_iter().flat_map(|limits| limits.keys())
         {
-            if !spent.contains(&name.as_str()) && !said.contains(&name.as_str()) {
-                said.push(name);
+            if !spent.contains(&name.as_str()) && !reported.contains(&name.as_str()) {
+                reported.push(name);
                 let location = format!("plans[{number}].limits.{name}");
-                warnings
-                    .push(Warning::new(location, "no rule spends it: add `limit` to a rule, or take it out"));
+                warnings.push(Warning::new(location, "no rule uses it: add `limit` to a rule, or remove it"));
             }
         }
     }
@@ -73,14 +72,16 @@ fn tokens(gate: &Value, warnings: &mut Vec<Warning>) {
     if list(gate, "authorized_parties").is_empty() {
         warnings.push(Warning::new(
             "plan_gate.authorized_parties",
-            "there is none, so a token that another application of the same Clerk instance got is taken; list the \
-             origins of yours",
+            "it is empty, so a token of another application of the same Clerk instance is accepted; list the origins \
+            of your application",
         ));
     }
     let issuer = text(gate, &["issuer"]);
     if issuer.starts_with("http://") {
-        warnings
-            .push(Warning::new("plan_gate.issuer", "Clerk's issuers begin with https://; this is a test's"));
+        warnings.push(Warning::new(
+            "plan_gate.issuer",
+            "Clerk's issuers start with https://; this one is for tests",
+        ));
     }
 }
 
@@ -89,36 +90,36 @@ fn rules(gate: &Value, warnings: &mut Vec<Warning>) {
         text(rule, &["path_prefix"]) == "/" && rule.get("methods").is_none() && rule.get("host").is_none()
     };
     let rules = list(gate, "rules");
-    // Left out it is `pass`.
+    // The default is `pass`.
     if matches!(text(gate, &["unmatched"]), "" | "pass") && !rules.iter().any(covers_all) {
         warnings.push(Warning::new(
             "plan_gate.unmatched",
-            "requests that no rule matches reach the service without a token, also those whose path you forgot; write \
-             `require_token` or `deny`, or end the rules with `path_prefix: /`",
+            "requests that no rule matches reach the service without a token, including paths that you forgot; write \
+            `require_token` or `deny`, or end the rules with `path_prefix: /`",
         ));
     }
     for (number, rule) in rules.iter().enumerate() {
         let hidden_by = rules.iter().take(number).position(covers_all);
         if let Some(before) = hidden_by {
-            let text = format!("never reached: plan_gate.rules[{before}] matches everything before it");
+            let text = format!("never reached: plan_gate.rules[{before}] matches every request");
             warnings.push(Warning::new(format!("plan_gate.rules[{number}]"), text));
         }
         if rule.get("anonymous").is_some() && rule.get("limit").is_none() && rule.get("require").is_none() {
             warnings.push(Warning::new(
                 format!("plan_gate.rules[{number}].anonymous"),
-                "the rule asks for nothing and limits nothing, so everybody passes",
+                "the rule requires nothing and limits nothing, so every request passes",
             ));
         }
     }
     if is(gate, &["shadow"]) {
         warnings.push(Warning::new(
             "plan_gate.shadow",
-            "nobody is refused: decisions are only counted and logged",
+            "no request is refused: decisions are only counted and logged",
         ));
     }
 }
 
-/// Windows that a restart of Envoy begins anew.
+/// Warns about windows that a restart of Envoy resets.
 fn store(document: &Value, gate: &Value, warnings: &mut Vec<Warning>) {
     if gate.get("store").is_some_and(Value::is_object) {
         return;
@@ -131,8 +132,8 @@ fn store(document: &Value, gate: &Value, warnings: &mut Vec<Warning>) {
                 warnings.push(Warning::new(
                     format!("plans[{number}].limits.{name}"),
                     format!(
-                        "a {per} is counted in Envoy's memory: each Envoy counts for itself, and a restart begins anew; \
-                         `store: {{ratelimit: …}}` counts for all of them and keeps it"
+                        "a {per} is counted in Envoy's memory: each Envoy counts separately, and a restart starts from 0; \
+                        `store: {{ratelimit: …}}` counts for all of them and survives restarts"
                     ),
                 ));
                 return;
@@ -141,7 +142,7 @@ fn store(document: &Value, gate: &Value, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// Keys of test mode beside live ones.
+/// Warns about keys of test mode beside live ones.
 fn keys(document: &Value, warnings: &mut Vec<Warning>) {
     if !is(document, &["stripe_webhook", "livemode"]) {
         return;
@@ -150,7 +151,7 @@ fn keys(document: &Value, warnings: &mut Vec<Warning>) {
     if development {
         warnings.push(Warning::new(
             "plan_gate.issuer",
-            "this is a development instance of Clerk's, and stripe_webhook.livemode is true",
+            "this is a development instance of Clerk, but stripe_webhook.livemode is true",
         ));
     }
     for variable in ["STRIPE_API_KEY", "CLERK_SECRET_KEY"] {

@@ -1,5 +1,5 @@
-//! What a configuration of Envoy's says around Tollgate's filters that is likely not meant: their order, what they are
-//! given, and the clusters that they call.
+//! Warnings about Envoy's configuration around Tollgate's filters: their order, their settings, and the
+//! clusters that they call.
 
 use super::callouts::{self, Named};
 use super::{FORGOTTEN, ORDER, WEBHOOK, Warning, at, document_of, webhook_behind_gate};
@@ -7,7 +7,7 @@ use crate::document::{self, FoundDocument};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
 
-/// All warnings about a configuration of Envoy's, which holds these documents; none if it is something else.
+/// Returns all warnings about Envoy's configuration that contains these documents; none for any other value.
 pub(super) fn warnings<'a>(
     value: &Value,
     documents: impl Iterator<Item = &'a FoundDocument>,
@@ -26,7 +26,7 @@ pub(super) fn warnings<'a>(
     warnings
 }
 
-/// Every value under that name, with its location.
+/// Returns every value with that name, and its location.
 fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
     let mut found = Vec::new();
     document::walk(value, "", &mut |location, value| {
@@ -38,7 +38,7 @@ fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
     found
 }
 
-/// Which of Tollgate's filters an entry is, by its module or its name.
+/// Returns which of Tollgate's filters an entry is, by its module or its name.
 pub(super) fn which(filter: &Value) -> Option<&'static str> {
     let config = filter.pointer("/typed_config/config")?;
     let file = config.pointer("/vm_config/code").map(ToString::to_string).unwrap_or_default();
@@ -55,7 +55,7 @@ fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     if let (Some(cors), Some(first)) = (cors, ours.iter().position(Option::is_some))
         && cors > first
     {
-        let text = "the cors filter must stand before Tollgate's, or a browser cannot read what they answer";
+        let text = "the cors filter must come before Tollgate's, or a browser cannot read their responses";
         warnings.push(Warning::new(format!("{location}[{cors}]"), text));
     }
     for (number, filter) in filters.iter().enumerate() {
@@ -65,16 +65,15 @@ fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     }
 }
 
-/// What Envoy is told of one filter; Istio is told it in the same words.
+/// Checks the settings of one filter. They have the same names on Istio.
 pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut Vec<Warning>) {
     let config = at(filter, "/typed_config/config");
     if config["failure_policy"] != "FAIL_RELOAD" {
-        let text =
-            "write FAIL_RELOAD: with anything else a crashed VM answers 503 until Envoy restarts, or lets by";
+        let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
         warnings.push(Warning::new(format!("{location}.failure_policy"), text));
     }
     if name == WEBHOOK && config["allow_on_headers_stop_iteration"] != true {
-        let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never judged";
+        let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never verified";
         warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
     }
     let Some(document) = document_of(at(config, "/configuration/value")) else {
@@ -91,7 +90,7 @@ pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut 
     }
 }
 
-/// A cluster that a document calls: there, and with a certificate that is verified.
+/// Warns if a cluster that a document calls is missing or its certificate is not verified.
 fn cluster(named: &Named, clusters: &[&Value]) -> Option<Warning> {
     let name = &named.cluster;
     match clusters.iter().find(|cluster| cluster["name"] == **name) {
@@ -104,7 +103,8 @@ fn cluster(named: &Named, clusters: &[&Value]) -> Option<Warning> {
 fn tls(name: &str, cluster: &Value) -> Option<Warning> {
     let location = |field: &str| format!("cluster {name}{field}");
     let Some(socket) = cluster.get("transport_socket") else {
-        let text = "there is no TLS: keys and answers are readable on the way, and anyone on it can answer";
+        let text =
+            "there is no TLS: keys and responses can be read in transit, and anyone on the path can respond";
         return Some(Warning::new(location(".transport_socket"), text));
     };
     let context = at(socket, "/typed_config/common_tls_context/validation_context");
@@ -115,7 +115,7 @@ fn tls(name: &str, cluster: &Value) -> Option<Warning> {
     if verified && named {
         return None;
     }
-    let text = "the certificate is not verified: give `validation_context` a `trusted_ca` and \
-                `match_typed_subject_alt_names`, or anyone on the way can answer";
+    let text = "the certificate is not verified: add a `trusted_ca` and `match_typed_subject_alt_names` to \
+        `validation_context`, or anyone on the path can respond";
     Some(Warning::new(location(".transport_socket"), text))
 }

@@ -6,7 +6,7 @@ use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, webhook_b
 use crate::document::FoundDocument;
 use serde_json::Value;
 
-/// All warnings about Envoy Gateway's resources among these, which hold these documents.
+/// Returns all warnings about Envoy Gateway's resources that contain these documents.
 pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for policy in of_kind(resources, "EnvoyExtensionPolicy") {
@@ -35,21 +35,20 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
         }
     }
     if ours.contains(&Some(WEBHOOK)) && !holds_back(resources) {
-        let text = "no EnvoyPatchPolicy of this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
-                    webhook is never judged; envoy/envoy-gateway/tollgate.yaml has one";
+        let text = "no EnvoyPatchPolicy in this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
+            webhook is never verified; envoy/envoy-gateway/tollgate.yaml has one";
         warnings.push(Warning::new(policy.location("spec.wasm"), text));
     }
     let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
     if ours.contains(&Some(GATE)) && of_route {
-        let text =
-            "each policy counts for itself, and what no policy covers is not guarded: put one on the Gateway";
+        let text = "each policy counts separately, and routes without a policy are not guarded: attach one to the Gateway";
         warnings.push(Warning::new(policy.location("spec.targetRefs"), text));
     }
 }
 
 fn wasm(location: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings: &mut Vec<Warning>) {
     if plugin["failOpen"] == true {
-        let text = "write false: while the plugin is missing or broken, everybody would pass";
+        let text = "write false: while the plugin is missing or broken, every request would pass";
         warnings.push(Warning::new(location(".failOpen"), text));
     }
     let Some(document) = document_of(&plugin["config"]) else {
@@ -72,14 +71,14 @@ fn holds_back(resources: &[Resource<'_>]) -> bool {
     of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(holds))
 }
 
-/// A cluster that a document calls: a route makes it, nobody outside may use the route, and it has TLS.
+/// Warns if a cluster that a document calls has no route, is open to clients, or has no TLS.
 fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning>) {
     let name = &named.cluster;
     let mut unknown = |what: &str| warnings.push(Warning::new(&*named.location, format!("{name:?}: {what}")));
     let parts: Vec<&str> = name.split('/').collect();
     let ["httproute" | "grpcroute", namespace, route, "rule", rule] = parts[..] else {
         return unknown(
-            "Envoy Gateway calls clusters `httproute/NAMESPACE/NAME/rule/0`: a route and the number of its rule",
+            "Envoy Gateway names clusters `httproute/NAMESPACE/NAME/rule/0`: a route and the index of its rule",
         );
     };
     let mut routes = of_kind(resources, "HTTPRoute").chain(of_kind(resources, "GRPCRoute"));
@@ -94,7 +93,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
         policy.targets("HTTPRoute", route) && *policy.spec("/authorization/defaultAction") == "Deny"
     });
     if !is_closed {
-        let text = "anyone can call the API through this route: refuse them by a SecurityPolicy with \
+        let text = "anyone can call the API through this route: deny that by a SecurityPolicy with \
                     `authorization: {defaultAction: Deny}`";
         warnings.push(Warning::new(found.location("spec"), text));
     }
@@ -106,8 +105,8 @@ fn cluster(named: &Named, resources: &[Resource<'_>], warnings: &mut Vec<Warning
         });
         if !has_tls {
             let text = format!(
-                "no BackendTLSPolicy of this file has {backend} verified: keys and answers are readable on the way, and \
-                 anyone on it can answer"
+                "no BackendTLSPolicy in this file verifies {backend}: keys and responses can be read in transit, and \
+                anyone on the path can respond"
             );
             warnings.push(Warning::new(found.location("spec"), text));
         }

@@ -1,4 +1,4 @@
-//! What Istio's resources say around Tollgate's filters that is likely not meant.
+//! Warnings about Istio's resources around Tollgate's filters.
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
@@ -6,7 +6,7 @@ use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, envoy};
 use crate::document::FoundDocument;
 use serde_json::Value;
 
-/// All warnings about Istio's resources among these, which hold these documents.
+/// Returns all warnings about Istio's resources that contain these documents.
 pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for plugin in of_kind(resources, "WasmPlugin") {
@@ -31,17 +31,17 @@ fn filter(plugin: Resource<'_>) -> Option<&'static str> {
 fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
     let Some(name) = filter(plugin) else { return };
     if name == WEBHOOK {
-        let text = "a WasmPlugin cannot hold a webhook back, so none is ever judged; insert stripe_webhook by an EnvoyFilter \
+        let text = "a WasmPlugin cannot hold a webhook, so none is ever verified; insert stripe_webhook by an EnvoyFilter \
                     with `allow_on_headers_stop_iteration: true`, as envoy/istio/tollgate.yaml does";
         warnings.push(Warning::new(plugin.location("spec"), text));
         return;
     }
     if *plugin.spec("/failStrategy") != "FAIL_RELOAD" {
-        let text = "write FAIL_RELOAD: with anything else a crashed VM refuses everything until the pod restarts, or lets by";
+        let text = "write FAIL_RELOAD: otherwise a crashed VM refuses all requests until the pod restarts, or lets them pass";
         warnings.push(Warning::new(plugin.location("spec.failStrategy"), text));
     }
     if *plugin.spec("/phase") != "AUTHN" {
-        let text = "write AUTHN: in a later phase Istio's own authorization sees requests that the gate has not judged";
+        let text = "write AUTHN: in a later phase Istio's own authorization sees requests before the gate decides on them";
         warnings.push(Warning::new(plugin.location("spec.phase"), text));
     }
     let Some(document) = document_of(plugin.spec("/pluginConfig")) else {
@@ -75,14 +75,14 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
     }
 }
 
-/// A cluster that a document calls: a ServiceEntry makes it, and a DestinationRule gives it TLS.
+/// Warns if a cluster that a document calls has no ServiceEntry, or no DestinationRule with TLS.
 fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
     let name = &named.cluster;
     let unknown = |what: &str| Some(Warning::new(&*named.location, format!("{name:?}: {what}")));
     let parts: Vec<&str> = name.split('|').collect();
     let ["outbound", port, _, host] = parts[..] else {
         return unknown(
-            "Istio calls clusters `outbound|443||api.stripe.com`: a ServiceEntry's port and host",
+            "Istio names clusters `outbound|443||api.stripe.com`: a ServiceEntry's port and host",
         );
     };
     let port = port.parse::<u64>().ok();
@@ -99,7 +99,7 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
     let rule = of_kind(resources, "DestinationRule").find(|rule| *rule.spec("/host") == *host);
     let Some(rule) = rule else {
         return unknown(
-            "no DestinationRule of this file gives it TLS: keys and answers are readable on the way",
+            "no DestinationRule in this file gives it TLS: keys and responses can be read in transit",
         );
     };
     let of_port = rule.list("/trafficPolicy/portLevelSettings").iter();
@@ -109,6 +109,6 @@ fn cluster(named: &Named, resources: &[Resource<'_>]) -> Option<Warning> {
         && tls["insecureSkipVerify"] != true
         && tls["subjectAltNames"].as_array().is_some_and(|names| !names.is_empty());
     let text = "the certificate is not verified: write `mode: SIMPLE` and the host under `subjectAltNames`, or anyone on \
-                the way can answer";
+        the path can respond";
     (!is_verified).then(|| Warning::new(rule.location("spec.trafficPolicy.tls"), text))
 }

@@ -1,4 +1,5 @@
-//! `tollgate check`: says what is wrong with a configuration, and what is right but likely not meant.
+//! `tollgate check`: reports errors in a configuration, and warns about valid settings that are probably not
+//! intended.
 
 mod callouts;
 mod document;
@@ -18,9 +19,10 @@ use tollgate_core::config;
 
 /// Check a configuration before Envoy does.
 ///
-/// Reads the document by the same rules as the filters, and shows every error with its location and its cure, then warnings
-/// of what is allowed and likely not meant. The file may be the document alone (YAML or JSON) or a configuration of Envoy,
-/// Istio or Envoy Gateway with it inside; in Envoy's own, the filters and clusters around it are looked at too.
+/// Reads the document by the same rules as the filters, and prints every error with its location and its fix,
+/// then warnings about settings that are valid and probably not intended. The file may be the document alone
+/// (YAML or JSON) or a configuration of Envoy, Istio or Envoy Gateway that contains it; in these, the filters
+/// and clusters are checked too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,37 +31,37 @@ Examples:
   kubectl get envoyextensionpolicy tollgate -o yaml | tollgate check -
   tollgate check --strict --environment envoy.yaml    in a pipeline, where the keys are set
 
-Exit codes: 0 nothing is wrong; 1 an error, or a warning with --strict; 2 the command line is wrong.")]
+Exit codes: 0 no error; 1 an error, or a warning with --strict; 2 the command line is wrong.")]
 pub(crate) struct CheckArguments {
     /// The file; `-` reads it from standard input.
     file: String,
-    /// Warnings count as errors.
+    /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
-    /// Read keys and secrets from this command's environment too, as the filters read them from Envoy's.
+    /// Read keys and secrets from the environment too, as the filters read them from Envoy's.
     #[arg(long)]
     environment: bool,
 }
 
-/// The filters about which there is something of their own to say.
+/// The filters with checks of their own.
 const WEBHOOK: &str = "stripe_webhook";
 const GATE: &str = "plan_gate";
 
-/// What is said of filters in another order.
-const ORDER: &str = "stripe_webhook must stand before plan_gate: a webhook has no session token";
-/// What is said of a filter that is given nothing.
-const FORGOTTEN: &str = "there is no Tollgate document here, and without one the filter does not start";
+/// The warning about filters in the wrong order.
+const ORDER: &str = "stripe_webhook must come before plan_gate: a webhook has no session token";
+/// The warning about a filter without a document.
+const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
 
-/// What is allowed and likely not meant.
+/// A setting that is valid and probably not intended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Warning {
-    /// Where, as in an error.
+    /// The location, as in an error.
     location: String,
-    /// What may be wrong, and what to do about it.
+    /// The possible problem, and what to do about it.
     text: String,
 }
 
-/// Returns the position of the webhook filter in a chain where it stands behind the gate.
+/// Returns the index of the webhook filter in a chain if it comes after the gate.
 fn webhook_behind_gate(filters: &[Option<&str>]) -> Option<usize> {
     let position = |name| filters.iter().position(|filter| *filter == Some(name));
     position(WEBHOOK).filter(|webhook| position(GATE).is_some_and(|gate| gate < *webhook))
@@ -70,7 +72,7 @@ impl Warning {
         Warning { location: location.into(), text: text.into() }
     }
 
-    /// A variable that a filter reads and is not given.
+    /// Returns the warning about a variable that a filter reads and does not get.
     fn unseen(location: impl Into<String>, variable: &str) -> Self {
         Warning::new(
             location,
@@ -85,12 +87,12 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Checks, prints, and says how it ended.
+/// Checks a file, prints the result, and returns the exit code.
 pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let name = if arguments.file == "-" { "standard input" } else { &arguments.file };
     let verdict = text(&arguments.file).and_then(|text| {
         let contents = read(&text)?;
-        Ok(judge(&text, &contents, arguments.environment))
+        Ok(check(&text, &contents, arguments.environment))
     });
     let verdict =
         verdict.unwrap_or_else(|error| CheckVerdict { errors: vec![error], ..CheckVerdict::default() });
@@ -103,7 +105,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let failed = !verdict.errors.is_empty() || (arguments.strict && !verdict.warnings.is_empty());
     if verdict.errors.is_empty() {
         let locations: Vec<&str> = verdict.locations.iter().map(|location| or_file(location)).collect();
-        println!("{name}: right, {} ({})", counted(verdict.warnings.len(), "warning"), locations.join(", "));
+        println!("{name}: valid, {} ({})", counted(verdict.warnings.len(), "warning"), locations.join(", "));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -129,7 +131,7 @@ fn text(file: &str) -> Result<String, String> {
     read.map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// What is to be said of a file.
+/// The result for a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct CheckVerdict {
     locations: Vec<String>,
@@ -144,7 +146,7 @@ impl CheckVerdict {
     }
 }
 
-fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
+fn check(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
     let mut verdict = CheckVerdict::default();
     let mut seen: Vec<&FoundDocument> = Vec::new();
     if contents.found.is_empty() {
@@ -155,7 +157,7 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
     }
     for found in &contents.found {
         verdict.locations.push(found.location.clone());
-        // Envoy's own file holds it once for each filter.
+        // Envoy's own file contains the document once per filter.
         if seen.iter().any(|before| before.document == found.document) {
             continue;
         }
@@ -172,8 +174,7 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
         }
     }
     if let [first, second, ..] = seen[..] {
-        let text =
-            "another document than the one before it; give both filters the same, or they disagree on plans";
+        let text = "this document differs from the one before it; give both filters the same, or they disagree about plans";
         verdict.warnings.push(Warning::new(
             format!("{} and {}", or_file(&first.location), or_file(&second.location)),
             text,
@@ -191,12 +192,12 @@ fn judge(text: &str, contents: &Contents, environment: bool) -> CheckVerdict {
     verdict
 }
 
-/// The value at a pointer (RFC 6901); null if there is none.
+/// Returns the value at a pointer (RFC 6901), or null if there is none.
 fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-/// The document that a filter is given: as it stands, or as JSON text.
+/// Returns the document of a filter, which is written as such or as JSON text.
 fn document_of(given: &Value) -> Option<Value> {
     let document = match given {
         Value::String(text) => serde_json::from_str(text).ok()?,
@@ -205,10 +206,10 @@ fn document_of(given: &Value) -> Option<Value> {
     is_document(&document).then_some(document)
 }
 
-/// The errors that the filters would find.
+/// Returns the errors that the filters would report.
 fn errors(text: &str, found: &FoundDocument, environment: bool) -> Vec<String> {
     let json = found.document.to_string();
-    // JSON that is the whole file is checked as it stands: a name that is there twice is an error.
+    // A file that is JSON is checked as it is: a duplicate name is an error.
     let bytes = if found.location.is_empty() && text.trim_start().starts_with('{') { text } else { &json };
     if let Err(errors) = config::check(bytes.as_bytes()) {
         return errors.iter().map(ToString::to_string).collect();

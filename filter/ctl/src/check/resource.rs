@@ -1,4 +1,4 @@
-//! The resources of a file for Kubernetes.
+//! The Kubernetes resources of a file.
 
 use super::at;
 use serde_json::Value;
@@ -9,32 +9,32 @@ use tollgate_core::config::SECTION_NAMES;
 pub(super) struct Resource<'a>(&'a Value);
 
 impl<'a> Resource<'a> {
-    /// The value at a pointer below `spec`; null if there is none.
+    /// Returns the value at a pointer below `spec`, or null if there is none.
     pub(super) fn spec(self, pointer: &str) -> &'a Value {
         at(&self.0["spec"], pointer)
     }
 
-    /// The list at a pointer below `spec`; empty if there is none.
+    /// Returns the list at a pointer below `spec`, or an empty one.
     pub(super) fn list(self, pointer: &str) -> &'a [Value] {
         self.spec(pointer).as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// Its name.
+    /// Returns its name.
     pub(super) fn name(self) -> &'a str {
         at(self.0, "/metadata/name").as_str().unwrap_or_default()
     }
 
-    /// Its namespace.
+    /// Returns its namespace.
     pub(super) fn namespace(self) -> &'a str {
         at(self.0, "/metadata/namespace").as_str().unwrap_or("default")
     }
 
-    /// Where something of it stands, for a person.
+    /// Returns the location of a path in the resource, for messages.
     pub(super) fn location(self, path: &str) -> String {
         format!("{} {}: {path}", self.0["kind"].as_str().unwrap_or_default(), self.name())
     }
 
-    /// Whether one of its targets has that kind and name.
+    /// Returns whether one of its targets has that kind and name.
     pub(super) fn targets(self, kind: &str, name: &str) -> bool {
         let one = std::slice::from_ref(self.spec("/targetRef"));
         self.list("/targetRefs")
@@ -44,7 +44,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// All resources of a file, those of a `List` too.
+/// Returns all resources of a file, including those of a `List`.
 pub(super) fn all(values: &[Value]) -> Vec<Resource<'_>> {
     let is_resource = |value: &&Value| value["kind"].is_string() && value["apiVersion"].is_string();
     let items = values.iter().flat_map(|value| match &value["items"] {
@@ -54,12 +54,12 @@ pub(super) fn all(values: &[Value]) -> Vec<Resource<'_>> {
     items.filter(is_resource).map(Resource).collect()
 }
 
-/// Those of a kind.
+/// Returns those of a kind.
 pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterator<Item = Resource<'a>> {
     resources.iter().copied().filter(move |resource| resource.0["kind"] == kind)
 }
 
-/// Which filter a plugin is, by what it is called or where it comes from.
+/// Returns which filter a plugin is, by its name or its source.
 pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
     let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.replace('-', "_"))).collect();
     SECTION_NAMES.iter().copied().find(|filter| names.iter().any(|name| name.contains(filter)))
@@ -71,7 +71,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_list_is_its_items_and_what_is_no_resource_is_none() {
+    fn a_list_is_its_items_and_other_values_are_no_resources() {
         let named = |name: &str| json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": name}});
         let values = [
             json!({"apiVersion": "v1", "kind": "List", "items": [named("a")]}),

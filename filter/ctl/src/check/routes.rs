@@ -1,12 +1,12 @@
-//! What routes say that the gate does not see: a path that is rewritten behind it, and a choice by header fields that it
-//! then removes.
+//! Checks of routes for what the gate does not see: a path that is rewritten after it, and a choice by header
+//! fields that it removes.
 
 use super::resource::{Resource, of_kind};
 use super::{Warning, at};
 use crate::document;
 use serde_json::Value;
 
-/// What is wrong with routes, and what is likely not meant.
+/// The errors in routes, and the warnings about them.
 #[derive(Debug, Default)]
 pub(super) struct FoundRoutes {
     pub(super) errors: Vec<Warning>,
@@ -16,21 +16,22 @@ pub(super) struct FoundRoutes {
 /// A route of any platform.
 struct Route {
     location: String,
-    /// Where the routes stand that a request may be led to from this one.
+    /// The location of the route configuration. A request can only get from this route to another of the
+    /// same.
     configuration: String,
     /// Whether it names the rule that guards it.
     names_rule: bool,
-    /// Whether it is chosen by one of Tollgate's header fields.
+    /// Whether a header field of Tollgate selects it.
     is_chosen_by_ours: bool,
-    /// What changes the path behind the gate.
+    /// The setting that changes the path after the gate.
     rewrite: Option<&'static str>,
 }
 
-const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field cannot stand beside routes that name rules: the \
-    gate judges by the rule of the route that was chosen first, and its own fields, which it sets after that, lead to \
-    another; guard these paths by `path_prefix`, or choose by something else";
+const CHOSEN: &str = "a route that is chosen by an x-tollgate-* header field cannot be combined with routes that name rules: \
+the gate decides by the rule of the route that was chosen first, and its own fields, which it sets after that, select \
+another; guard these paths by `path_prefix`, or choose by another field";
 
-/// Looks at the routes of one configuration of Envoy's.
+/// Checks the routes of one configuration of Envoy.
 pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
     let mut routes = Vec::new();
     document::walk(value, "", &mut |location, value| {
@@ -49,10 +50,10 @@ pub(super) fn of_envoy(value: &Value) -> FoundRoutes {
         }
         true
     });
-    judged(&routes)
+    checked(&routes)
 }
 
-/// Returns whether it is a connection manager whose filters are all written there, without the gate among them.
+/// Returns whether it is a connection manager with all filters inline and without the gate among them.
 fn is_without_gate(value: &Value) -> bool {
     let Some(filters) = value.get("http_filters").or_else(|| value.get("httpFilters")) else { return false };
     let filters = filters.to_string();
@@ -61,7 +62,8 @@ fn is_without_gate(value: &Value) -> bool {
         .any(|name| filters.contains(name))
 }
 
-/// Returns whether it stands in the matching tree by which a virtual host chooses routes, in location of a list of them.
+/// Returns whether it is in the matching tree by which a virtual host selects routes, instead of in a list of
+/// them.
 fn is_in_tree_of_routes(location: &str) -> bool {
     let (_, behind) = split_at_virtual_hosts(location).unwrap_or_default();
     behind.split_once(']').is_some_and(|(_, behind)| behind.starts_with(".matcher."))
@@ -86,7 +88,8 @@ fn envoy_route(location: String, route: &Value) -> Route {
     }
 }
 
-/// Returns the location of the route configuration that a location is in: no request is led from one to another.
+/// Returns the location of the route configuration that a location is in. No request gets from one to
+/// another.
 fn configuration(location: &str) -> String {
     split_at_virtual_hosts(location).map_or("", |(configuration, _)| configuration).to_owned()
 }
@@ -95,7 +98,7 @@ fn split_at_virtual_hosts(location: &str) -> Option<(&str, &str)> {
     location.split_once("virtual_hosts[").or_else(|| location.split_once("virtualHosts["))
 }
 
-/// Looks at the routes among resources for Istio and for the Gateway API.
+/// Checks the routes in resources of Istio and of the Gateway API.
 pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
     let patched = patches(resources);
     let mut routes = Vec::new();
@@ -112,16 +115,17 @@ pub(super) fn of_resources(resources: &[Resource<'_>]) -> FoundRoutes {
             }
         }
     }
-    let mut found = judged(&routes);
+    let mut found = checked(&routes);
     if !patched.is_empty() && !routes.iter().any(|route| route.names_rule) {
-        // A patch names a rule for a route that is not in this file, or that cannot be told.
+        // A patch names a rule for a route that is not in this file, or that cannot be determined.
         let chosen = routes.iter().filter(|route| route.is_chosen_by_ours);
         found.errors.extend(chosen.map(|route| Warning::new(&*route.location, CHOSEN)));
     }
     found
 }
 
-/// Returns the names of the routes for which a patch names a rule; an empty one where it does not say for which.
+/// Returns the names of the routes for which a patch names a rule; an empty name if the patch has no route
+/// name.
 fn patches(resources: &[Resource<'_>]) -> Vec<String> {
     let filters = of_kind(resources, "EnvoyFilter").flat_map(|filter| filter.list("/configPatches"));
     let of_istio = filters.filter(|patch| names_rule(at(patch, "/patch/value"))).map(|patch| {
@@ -179,7 +183,7 @@ fn gateway_route(
     }
 }
 
-fn judged(routes: &[Route]) -> FoundRoutes {
+fn checked(routes: &[Route]) -> FoundRoutes {
     let mut found = FoundRoutes::default();
     for route in routes {
         let is_beside = |other: &Route| other.names_rule && other.configuration == route.configuration;
@@ -188,8 +192,8 @@ fn judged(routes: &[Route]) -> FoundRoutes {
         }
         if let (Some(rewrite), false) = (route.rewrite, route.names_rule) {
             let text = format!(
-                "`{rewrite}` changes the path behind the gate, which judges the one that the client sent; name the rule at \
-                 the route (metadata.filter_metadata.tollgate.rule), or what the rules guard may be reached by this path"
+                "`{rewrite}` changes the path after the gate, which decides by the path that the client sent; name the rule at \
+                the route (metadata.filter_metadata.tollgate.rule), or guarded paths may be reachable by this one"
             );
             found.warnings.push(Warning::new(&*route.location, text));
         }
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn envoys_routes_are_looked_at() {
+    fn routes_of_envoy_are_checked() {
         let plain = || json!({"cluster": "upstream"});
         let rewriting = |name: &str| json!({"cluster": "upstream", name: {}});
         let cases = [
@@ -271,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_of_writing_envoys_routes_is_looked_at() {
+    fn every_form_of_envoys_routes_is_checked() {
         let by = |matched: Value| {
             let mut header = matched;
             header["name"] = json!("x-tollgate-plan");
@@ -306,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_the_gate_does_not_judge_are_left_alone() {
+    fn routes_without_the_gate_are_skipped() {
         let plain = || json!({"cluster": "upstream"});
         let by_plan = || route(Some("x-tollgate-plan"), None, plain());
         let rewriting = || route(None, None, json!({"cluster": "upstream", "prefix_rewrite": "/"}));
@@ -315,7 +319,7 @@ mod tests {
             manager("plan_gate", vec![route(None, Some("ask"), plain())]),
             manager("plan_gate", vec![by_plan()]),
         ]);
-        assert_eq!(counts(&of_envoy(&apart)), (0, 0), "no request is led from one to the other");
+        assert_eq!(counts(&of_envoy(&apart)), (0, 0), "no request gets from one to the other");
         assert_eq!(counts(&of_envoy(&manager("plan_gate", vec![rewriting()]))), (0, 1));
         assert_eq!(counts(&of_envoy(&manager("envoy.filters.http.router", vec![rewriting()]))), (0, 0));
     }
@@ -325,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn istios_routes_are_looked_at() {
+    fn routes_of_istio_are_checked() {
         let service = |http: Value| json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "app"}, "spec": {"http": [http]}});
         let named = |route: &str| {
             json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": "rules"}, "spec": {"configPatches": [{
@@ -344,7 +348,7 @@ mod tests {
         assert_eq!(
             counts(&of(&[service(json!({"rewrite": {"authority": "x"}}))])),
             (0, 0),
-            "a host is no path"
+            "a host is not a path"
         );
         assert_eq!(counts(&of(&[service(json!({"rewrite": {"uriRegexRewrite": {}}}))])), (0, 1));
         assert_eq!(counts(&of(&[rewriting(), named("a")])), (0, 0));
@@ -352,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gateway_apis_routes_are_looked_at() {
+    fn routes_of_the_gateway_api_are_checked() {
         let resource = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
         let route = |rule: Value| resource("HTTPRoute", "app", json!({"rules": [rule]}));
         let by_plan =
@@ -383,6 +387,6 @@ mod tests {
         assert_eq!(counts(&of(&[extended(), filter()])), (0, 1));
         assert_eq!(counts(&of(&[extended()])), (0, 0));
         let host = route(json!({"filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}));
-        assert_eq!(counts(&of(&[host])), (0, 0), "a host is no path");
+        assert_eq!(counts(&of(&[host])), (0, 0), "a host is not a path");
     }
 }

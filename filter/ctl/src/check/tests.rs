@@ -1,14 +1,14 @@
-//! What `tollgate check` says of a file's text.
+//! The results of `tollgate check` for the text of a file.
 
-use super::{CheckVerdict, Warning, judge};
+use super::{CheckVerdict, Warning, check};
 use crate::document::read;
 use serde_json::{Value, json};
 
 fn verdict(text: &str) -> CheckVerdict {
-    judge(text, &read(text).unwrap(), false)
+    check(text, &read(text).unwrap(), false)
 }
 
-/// A document about which there is nothing to say, after an edit.
+/// Returns a document without errors and warnings, after an edit.
 fn document(edit: impl FnOnce(&mut Value)) -> String {
     let mut document = json!({
         "plans": [
@@ -30,7 +30,7 @@ fn document(edit: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn of_a_right_document_nothing_is_said() {
+fn a_valid_document_has_no_errors_and_no_warnings() {
     assert_eq!(
         verdict(&document(|_| {})),
         CheckVerdict { locations: vec![String::new()], ..CheckVerdict::default() }
@@ -38,7 +38,7 @@ fn of_a_right_document_nothing_is_said() {
 }
 
 #[test]
-fn every_error_is_said_with_its_place_in_the_file() {
+fn every_error_has_its_location_in_the_file() {
     let wrong = document(|document| {
         document["plan_gate"]["rules"][0]["limit"] = json!("ask");
         document["plan_gate"]["clock_skew_s"] = json!(900);
@@ -54,7 +54,7 @@ fn every_error_is_said_with_its_place_in_the_file() {
 }
 
 #[test]
-fn what_is_likely_not_meant_is_said() {
+fn settings_that_are_probably_not_intended_cause_warnings() {
     type Edit = fn(&mut Value);
     let cases: [(Edit, &str, &str); 10] = [
         (
@@ -67,14 +67,10 @@ fn what_is_likely_not_meant_is_said() {
         ),
         (|d| d["plan_gate"]["issuer"] = json!("http://127.0.0.1:9"), "plan_gate.issuer", "https://"),
         (|d| d["plans"][1]["prices"] = json!([]), "plans[1]", "sells \"pro\""),
-        (
-            |d| d["plans"][0]["limits"]["lost"] = json!("unlimited"),
-            "plans[0].limits.lost",
-            "no rule spends it",
-        ),
+        (|d| d["plans"][0]["limits"]["lost"] = json!("unlimited"), "plans[0].limits.lost", "no rule uses it"),
         (|d| d["plans"][0]["limits"]["asks"][0]["per"] = json!("day"), "plans[0].limits.asks", "restart"),
         (|d| d["plan_gate"]["unmatched"] = json!("pass"), "plan_gate.unmatched", "without a token"),
-        (|d| d["plan_gate"]["shadow"] = json!(true), "plan_gate.shadow", "nobody is refused"),
+        (|d| d["plan_gate"]["shadow"] = json!(true), "plan_gate.shadow", "no request is refused"),
         (
             |d| d["plan_gate"]["issuer"] = json!("https://x.clerk.accounts.dev"),
             "plan_gate.issuer",
@@ -94,7 +90,7 @@ fn what_is_likely_not_meant_is_said() {
                 rules.push(json!({"name": "open", "path_prefix": "/open", "anonymous": "free"}));
             },
             "plan_gate.rules[1].anonymous",
-            "everybody passes",
+            "every request passes",
         ),
     ];
     for (edit, location, text) in cases {
@@ -110,14 +106,10 @@ fn what_is_likely_not_meant_is_said() {
     });
     assert_eq!(verdict(&covered).warnings, [], "no rule leaves a hole");
     let forgotten = document(|d| drop(d["plan_gate"].as_object_mut().unwrap().remove("unmatched")));
-    assert_eq!(
-        verdict(&forgotten).warnings[0].location,
-        "plan_gate.unmatched",
-        "left out it is the same as `pass`"
-    );
+    assert_eq!(verdict(&forgotten).warnings[0].location, "plan_gate.unmatched", "the default is `pass`");
 }
 
-/// A shipped configuration, after an edit of its text.
+/// Returns a shipped configuration, after an edit of its text.
 fn shipped_file(file: &str, from: &str, to: &str) -> String {
     let path = format!("{}/../../envoy/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
@@ -125,16 +117,17 @@ fn shipped_file(file: &str, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
-/// The shipped configuration of Envoy, after an edit of its text.
+/// Returns the shipped configuration of Envoy, after an edit of its text.
 fn shipped(from: &str, to: &str) -> String {
     shipped_file("standalone.yaml", from, to)
 }
 
-/// What is said of the shipped configuration itself: its example counts by the day in memory, and guards one path.
+/// The number of warnings about the shipped configuration: its example counts a day in memory, and guards one
+/// path.
 const OF_THE_EXAMPLE: usize = 2;
 
 #[test]
-fn of_the_shipped_configuration_only_the_examples_choices_are_said() {
+fn the_shipped_configuration_has_only_the_examples_warnings() {
     let got = verdict(&shipped("plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
@@ -142,14 +135,14 @@ fn of_the_shipped_configuration_only_the_examples_choices_are_said() {
 }
 
 #[test]
-fn what_stands_around_the_filters_is_looked_at() {
+fn the_configuration_around_the_filters_is_checked() {
     let cases = [
         ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN", "failure_policy", "FAIL_RELOAD"),
         (
             "allow_on_headers_stop_iteration: true",
             "allow_on_headers_stop_iteration: false",
             "allow_on_headers_stop_iteration",
-            "never judged",
+            "never verified",
         ),
         ("[STRIPE_WEBHOOK_SECRET, PLAN_MAP]", "[PLAN_MAP]", "host_env_keys", "reads STRIPE_WEBHOOK_SECRET"),
         ("[CLERK_JWT_KEY, PLAN_MAP]", "[PLAN_MAP]", "host_env_keys", "reads CLERK_JWT_KEY"),
@@ -178,7 +171,7 @@ fn what_stands_around_the_filters_is_looked_at() {
             assert_eq!(
                 got.warnings.len(),
                 OF_THE_EXAMPLE,
-                "a filter's name is anybody's: {:?}",
+                "the name of a filter can be anything: {:?}",
                 got.warnings
             );
             continue;
@@ -203,13 +196,13 @@ fn the_filters_order_matters() {
 }
 
 #[test]
-fn two_documents_that_differ_are_told() {
+fn two_documents_that_differ_cause_a_warning() {
     let other = document(|d| d["plans"][1]["prices"] = json!(["price_2"]));
     let got = verdict(&format!("a: {}\nb: {other}\n", document(|_| {})));
     assert!(got.warnings.iter().any(|warning| warning.location == "a and b"), "{got:?}");
 }
 
-/// Of each shipped file for a platform only the example's choices are said; and of each edit one thing more.
+/// Checks that a shipped file for a platform has only the example's warnings, and one more after each edit.
 fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
     let got = verdict(&shipped_file(file, "plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
@@ -224,24 +217,24 @@ fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
 }
 
 #[test]
-fn what_stands_around_the_filters_on_istio_is_looked_at() {
+fn the_configuration_around_the_filters_on_istio_is_checked() {
     let cases = [
         (
             "failStrategy: FAIL_RELOAD",
             "failStrategy: FAIL_OPEN",
             "WasmPlugin tollgate-plan-gate: spec.failS",
-            "lets by",
+            "lets them pass",
         ),
-        ("phase: AUTHN", "phase: AUTHZ", "spec.phase", "not judged"),
+        ("phase: AUTHN", "phase: AUTHZ", "spec.phase", "before the gate decides"),
         (
             "{name: CLERK_JWT_KEY, valueFrom: HOST}",
             "{name: X, valueFrom: HOST}",
             "vmConfig.env",
             "reads CLERK_JWT_KEY",
         ),
-        ("pluginName: plan_gate", "pluginName: stripe_webhook", "WasmPlugin", "cannot hold a webhook back"),
+        ("pluginName: plan_gate", "pluginName: stripe_webhook", "WasmPlugin", "cannot hold a webhook"),
         ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_CLOSED", "failure_policy", "FAIL_RELOAD"),
-        ("allow_on_headers_stop_iteration: true", "fail_open: false", "allow_on_headers", "never judged"),
+        ("allow_on_headers_stop_iteration: true", "fail_open: false", "allow_on_headers", "never verified"),
         (
             "operation: INSERT_FIRST",
             "operation: INSERT_BEFORE",
@@ -258,7 +251,7 @@ fn what_stands_around_the_filters_on_istio_is_looked_at() {
             "cluster: outbound|443||api.clerk.com",
             "cluster: clerk_api",
             "stripe_webhook.clerk",
-            "Istio calls clusters",
+            "Istio names clusters",
         ),
         ("host: api.clerk.com", "host: api.clerk.example", "stripe_webhook.clerk", "no DestinationRule"),
         ("mode: SIMPLE", "mode: DISABLE", "DestinationRule tollgate-stripe-api", "not verified"),
@@ -268,7 +261,7 @@ fn what_stands_around_the_filters_on_istio_is_looked_at() {
 }
 
 #[test]
-fn what_stands_around_the_filters_on_envoy_gateway_is_looked_at() {
+fn the_configuration_around_the_filters_on_envoy_gateway_is_checked() {
     let cases = [
         ("failOpen: false", "failOpen: true", "EnvoyExtensionPolicy tollgate: spec.wasm[0].failOpen", "pass"),
         (
@@ -290,11 +283,11 @@ fn what_stands_around_the_filters_on_envoy_gateway_is_looked_at() {
             "cluster: httproute/tollgate/clerk-api/rule/0",
             "cluster: clerk_api",
             "stripe_webhook.clerk",
-            "calls clusters",
+            "names clusters",
         ),
         ("hostname: api.clerk.com}", "subjectAltNames: []}", "HTTPRoute clerk-api", "BackendTLSPolicy"),
     ];
-    // One policy closes both routes.
+    // One policy denies both routes.
     let (closed, cases): (Vec<_>, Vec<_>) =
         cases.iter().partition(|(from, ..)| from.starts_with("authorization"));
     platform("envoy-gateway/tollgate.yaml", &cases);
@@ -306,7 +299,7 @@ fn what_stands_around_the_filters_on_envoy_gateway_is_looked_at() {
 }
 
 #[test]
-fn a_filter_that_is_given_nothing_is_told() {
+fn a_filter_without_a_document_causes_a_warning() {
     for (file, from, location) in [
         (
             "standalone.yaml",
@@ -317,10 +310,10 @@ fn a_filter_that_is_given_nothing_is_told() {
         ("envoy-gateway/tollgate.yaml", "    config: *tollgate", "spec.wasm[1].config"),
     ] {
         let warnings = verdict(&shipped_file(file, from, "")).warnings;
-        let told: Vec<_> =
+        let found: Vec<_> =
             warnings.iter().filter(|warning| warning.text.contains("does not start")).collect();
-        assert_eq!(told.len(), 1, "{file}: {warnings:?}");
-        assert!(location == "x" || told[0].location.ends_with(location), "{}", told[0]);
+        assert_eq!(found.len(), 1, "{file}: {warnings:?}");
+        assert!(location == "x" || found[0].location.ends_with(location), "{}", found[0]);
     }
 }
 

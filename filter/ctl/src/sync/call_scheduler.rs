@@ -12,7 +12,7 @@ use tollgate_core::time::Micros;
 /// The longest wait for an event before [`SchedulerEvent::Idle`], so that progress can be shown.
 const IDLE_MAX: Duration = Duration::from_millis(500);
 
-/// Which callout of which job.
+/// The ID of a callout: its job, and its ID there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct JobCall {
     pub(super) job_id: usize,
@@ -31,7 +31,7 @@ struct EndedCall {
     job_call: JobCall,
     tries: u32,
     callout: Callout,
-    answer: CallOutcome,
+    response: CallOutcome,
 }
 
 enum SchedulerMessage {
@@ -39,7 +39,7 @@ enum SchedulerMessage {
     Interrupted,
 }
 
-/// What the caller of the scheduler is told.
+/// An event that the scheduler reports.
 pub(super) enum SchedulerEvent {
     /// A callout ended.
     CallEnded(JobCall, CallOutcome),
@@ -67,18 +67,20 @@ impl CallScheduler {
     pub(super) fn start(endpoints: &Endpoints, rates: Rates) -> Self {
         let (messages, inbox) = channel();
         let interrupts = messages.clone();
-        let heard = ctrlc::set_handler(move || {
+        let handler = ctrlc::set_handler(move || {
             let _ = interrupts.send(SchedulerMessage::Interrupted);
         });
-        if let Err(error) = heard {
-            eprintln!("note: Ctrl-C will end this at once, and not after what is under way: {error}");
+        if let Err(error) = handler {
+            eprintln!(
+                "note: Ctrl-C will end this command at once, without finishing calls in progress: {error}"
+            );
         }
-        let workers = HttpWorkers::start(endpoints, move |(job_call, tries), callout, answer| {
+        let workers = HttpWorkers::start(endpoints, move |(job_call, tries), callout, response| {
             let _ = messages.send(SchedulerMessage::CallEnded(Box::new(EndedCall {
                 job_call,
                 tries,
                 callout,
-                answer,
+                response,
             })));
         });
         let rate_limits = RateLimits::new(rates);
@@ -115,14 +117,14 @@ impl CallScheduler {
             match self.inbox.recv_timeout(wake) {
                 Ok(SchedulerMessage::Interrupted) => return SchedulerEvent::Interrupted,
                 Ok(SchedulerMessage::CallEnded(answered)) => {
-                    let EndedCall { job_call, tries, callout, answer } = *answered;
+                    let EndedCall { job_call, tries, callout, response } = *answered;
                     self.in_flight = self.in_flight.saturating_sub(1);
-                    if let CallOutcome::Reset(why) = &answer {
+                    if let CallOutcome::Reset(why) = &response {
                         self.last_connection_error = Some(why.clone());
                     }
-                    match retry_after(&callout, &answer, tries) {
-                        Some(wait) => self.retry(job_call, callout, tries, wait, &answer),
-                        None => return SchedulerEvent::CallEnded(job_call, answer),
+                    match retry_after(&callout, &response, tries) {
+                        Some(wait) => self.retry(job_call, callout, tries, wait, &response),
+                        None => return SchedulerEvent::CallEnded(job_call, response),
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
@@ -140,11 +142,11 @@ impl CallScheduler {
         callout: Callout,
         tries: u32,
         wait: Duration,
-        answer: &CallOutcome,
+        response: &CallOutcome,
     ) {
         let not_before = now().plus(wait);
         self.retries = self.retries.saturating_add(1);
-        let is_busy = matches!(answer, CallOutcome::Http { status: 429, .. });
+        let is_busy = matches!(response, CallOutcome::Http { status: 429, .. });
         // Clerk limits the writes to one user or organization. That is no reason to delay others.
         if is_busy && !(callout.cluster == CLERK && is_write(&callout)) {
             self.rate_limits.hold(&callout, not_before);
@@ -152,13 +154,14 @@ impl CallScheduler {
         self.waiting.push(Waiting { job_call, callout, tries, not_before });
     }
 
-    /// Sends the callouts that are admitted now. Returns how long to wait until more are, at most [`IDLE_MAX`].
+    /// Sends the callouts that are admitted now. Returns how long to wait until more are, at most
+    /// [`IDLE_MAX`].
     fn send_admitted(&mut self) -> Duration {
         let now = now();
         let mut wake = now.plus(IDLE_MAX);
-        let mut location = 0_usize;
+        let mut index = 0_usize;
         while self.in_flight < CALLS_MAX
-            && let Some(waiting) = self.waiting.get(location)
+            && let Some(waiting) = self.waiting.get(index)
         {
             let admitted = match waiting.not_before > now {
                 true => Err(waiting.not_before),
@@ -166,13 +169,13 @@ impl CallScheduler {
             };
             match admitted {
                 Ok(()) => {
-                    let Waiting { job_call, callout, tries, .. } = self.waiting.remove(location);
+                    let Waiting { job_call, callout, tries, .. } = self.waiting.remove(index);
                     self.in_flight = self.in_flight.saturating_add(1);
                     self.workers.send((job_call, tries.saturating_add(1)), callout);
                 }
                 Err(later) => {
                     wake = wake.min(later);
-                    location = location.saturating_add(1);
+                    index = index.saturating_add(1);
                 }
             }
         }
@@ -184,10 +187,10 @@ fn is_write(callout: &Callout) -> bool {
     !matches!(&callout.request, Request::Http { method: "GET", .. })
 }
 
-/// Returns how long to wait before a call is retried, or `None` if it is not. A read may always be retried; a write only
-/// after 429, because otherwise it may have been done, and the job reads everything again.
-fn retry_after(callout: &Callout, answer: &CallOutcome, tries: u32) -> Option<Duration> {
-    let (too_many_requests, failed, asked) = match answer {
+/// Returns how long to wait before a call is retried, or `None` if it is not. A read may always be retried; a
+/// write only after 429, because otherwise it may have been done, and the job reads everything again.
+fn retry_after(callout: &Callout, response: &CallOutcome, tries: u32) -> Option<Duration> {
+    let (too_many_requests, failed, asked) = match response {
         CallOutcome::Http { status, headers, .. } => {
             let seconds =
                 headers.get("retry-after").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
@@ -206,7 +209,7 @@ mod tests {
     use tollgate_core::http::HeaderMap;
 
     #[test]
-    fn reads_are_repeated_and_writes_only_if_they_were_too_many_requests() {
+    fn reads_are_retried_and_writes_only_after_429() {
         let callout = |method| Callout {
             cluster: CLERK.to_owned(),
             timeout: Duration::from_secs(1),
@@ -237,8 +240,8 @@ mod tests {
             ("a write that may have been done", "PATCH", CallOutcome::TimedOut, 1, None),
             ("the same", "POST", http(500, ""), 1, None),
         ];
-        for (why, method, answer, tries, want) in cases {
-            assert_eq!(retry_after(&callout(method), &answer, tries), want, "{why}");
+        for (why, method, response, tries, want) in cases {
+            assert_eq!(retry_after(&callout(method), &response, tries), want, "{why}");
         }
     }
 }

@@ -7,20 +7,20 @@ use std::path::Path;
 use std::time::Duration;
 use tollgate_core::config::{self, Configuration, SyncSettings, Upstream};
 
-/// How long one call may take. Nobody waits for the command as Stripe waits for the gateway.
+/// The timeout of one call. Unlike the gateway, the command has no caller that waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The configuration, and where the services are.
+/// The configuration, and the addresses of the services.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) configuration: Configuration<SyncSettings>,
     pub(super) endpoints: Endpoints,
 }
 
-/// Reads a file: the document itself, or a configuration of Envoy, Istio or Envoy Gateway with it inside.
+/// Reads a file: the document itself, or a configuration of Envoy, Istio or Envoy Gateway that contains it.
 ///
 /// # Errors
-/// A sentence that names what is wrong and the cure.
+/// A sentence that names the error and the fix.
 pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str>) -> Result<Setup, String> {
     let name = file.display();
     let document = document::of_file(file, "stripe_webhook")?;
@@ -43,7 +43,7 @@ pub(super) fn read(file: &Path, stripe_url: Option<&str>, clerk_url: Option<&str
     Ok(Setup { configuration, endpoints: Endpoints { stripe, clerk } })
 }
 
-/// Where a service is: as the user says, else where the document says, over HTTPS.
+/// Returns the base URL of a service: the user's, or the document's authority over HTTPS.
 fn base_url(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<String, String> {
     let Some(given) = given else { return Ok(format!("https://{}", upstream.authority)) };
     let given = given.trim_end_matches('/');
@@ -53,12 +53,10 @@ fn base_url(upstream: &Upstream, given: Option<&str>, option: &str) -> Result<St
     if given.starts_with("https://") || is_here {
         return Ok(given.to_owned());
     }
-    Err(format!(
-        "{option}: is neither https:// nor on this machine, and the API key would be readable on the way"
-    ))
+    Err(format!("{option}: is neither https:// nor on this machine, so the API key could be read in transit"))
 }
 
-/// Without a key only a proxy can add one, and then its URL was given.
+/// Requires an API key, unless the user's URL is that of a proxy that may add it.
 fn need_key(upstream: &Upstream, given: Option<&str>, variable: &str) -> Result<(), String> {
     match (&upstream.authorization, given) {
         (None, None) => Err(format!("{variable}: is not set; set it in the environment of this command")),
@@ -71,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_sent_over_https_or_not_off_this_machine() {
+    fn a_key_is_sent_over_https_or_only_within_this_machine() {
         let upstream = Upstream {
             cluster: String::new(),
             authority: "api.stripe.com".to_owned(),

@@ -7,7 +7,7 @@ use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
 use ureq::Agent;
 use ureq::http;
 
-/// How many calls are in flight at once.
+/// The maximum number of calls in flight.
 pub(super) const CALLS_MAX: usize = 16;
 
 /// The largest response body that is read: 500 users with 24 KB of metadata each, and more.
@@ -22,7 +22,7 @@ pub(super) struct Endpoints {
     pub(super) clerk: String,
 }
 
-/// How a callout ended.
+/// The outcome of a callout.
 #[derive(Debug)]
 pub(super) enum CallOutcome {
     Http {
@@ -74,8 +74,8 @@ impl<T: Send + 'static> HttpWorkers<T> {
                 (Arc::clone(&inbox), agent.clone(), endpoints.clone(), on_outcome.clone());
             std::thread::spawn(move || {
                 while let Some((tag, callout)) = next(&inbox) {
-                    let answer = perform(&agent, &endpoints, &callout);
-                    on_outcome(tag, callout, answer);
+                    let response = perform(&agent, &endpoints, &callout);
+                    on_outcome(tag, callout, response);
                 }
             });
         }
@@ -84,7 +84,7 @@ impl<T: Send + 'static> HttpWorkers<T> {
 
     /// Sends a callout.
     pub(super) fn send(&self, tag: T, callout: Callout) {
-        // The threads live as long as the sender, so somebody receives it.
+        // The threads live as long as the sender, so one of them receives it.
         let _ = self.requests.send((tag, callout));
     }
 }
@@ -108,7 +108,7 @@ fn perform(agent: &Agent, endpoints: &Endpoints, callout: &Callout) -> CallOutco
         body => request.body(body).map(|request| run(agent, request, callout.timeout)),
     };
     match sent {
-        Ok(Ok(answer)) => answer,
+        Ok(Ok(response)) => response,
         Ok(Err(ureq::Error::Timeout(_))) => CallOutcome::TimedOut,
         Ok(Err(ureq::Error::BodyExceedsLimit(_))) => CallOutcome::TooLarge,
         Ok(Err(error)) => CallOutcome::Reset(error.to_string()),

@@ -1,4 +1,4 @@
-//! The messages of the summary: why a subject differs, and the cure of a failure.
+//! The messages of the summary: why a subject differs, and how to fix a failure.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,7 +14,7 @@ pub(super) fn why(change: &RecordChange) -> String {
     let mut why = match (&to.granted_by, status) {
         (Some(id), Some(status)) => format!("{id} is {status}"),
         (Some(id), None) => format!("{id} grants it"),
-        (None, Some(status)) => format!("nothing grants a plan; what there is is {status}"),
+        (None, Some(status)) => format!("nothing grants a plan; the subscription is {status}"),
         (None, None) => "nothing at Stripe grants a plan".to_owned(),
     };
     if let Some(until) = to.subscription.grace_until {
@@ -22,9 +22,9 @@ pub(super) fn why(change: &RecordChange) -> String {
     }
     if from.plan == to.plan {
         why.push_str(if from.subscription == to.subscription {
-            "; only what Tollgate keeps for itself differs"
+            "; only Tollgate's own notes differ"
         } else {
-            "; only what is shown of it differs"
+            "; only the displayed details differ"
         });
     }
     why
@@ -44,22 +44,22 @@ fn day(time: Micros) -> String {
 /// Returns what to do about a failure, by its code.
 pub(super) fn cure(code: BackfillErrorCode) -> &'static str {
     let BackfillErrorCode::Sync(code) = code else {
-        return "bring customers in line one by one with --customer";
+        return "sync customers one by one with --customer";
     };
     match code {
         AlarmCode::BadCredentials => {
             "check STRIPE_API_KEY and CLERK_SECRET_KEY: same account, same mode, and the rights in docs/webhook.md"
         }
         AlarmCode::UpstreamUnavailable | AlarmCode::OutOfTime | AlarmCode::Unsettled => {
-            "run it again later: what is done is found done"
+            "run it again later: completed work is not repeated"
         }
-        AlarmCode::UpstreamRefused => "look at what it says; a restricted key may lack a right",
+        AlarmCode::UpstreamRefused => "read the API's message; a restricted key may lack a right",
         AlarmCode::UnmappedPrice => "name the price in a plan, or in not_plans",
         AlarmCode::SubjectMissing => {
-            "check that CLERK_SECRET_KEY is of the instance where users sign in; a user deleted today is given up tomorrow"
+            "check that CLERK_SECRET_KEY is of the instance where users sign in; a user deleted today is skipped tomorrow"
         }
         AlarmCode::TooManySubscriptions => "end or move some of that customer's subscriptions",
-        _ => "look at what it says",
+        _ => "read the message",
     }
 }
 
@@ -95,17 +95,17 @@ mod tests {
             (
                 record("pro", true, "active", None),
                 record("free", false, "canceled", None),
-                "nothing grants a plan; what there is is canceled",
+                "nothing grants a plan; the subscription is canceled",
             ),
             (
                 record("pro", true, "active", None),
                 record("pro", true, "trialing", None),
-                "sub_1 is trialing; only what is shown of it differs",
+                "sub_1 is trialing; only the displayed details differ",
             ),
             (
                 record("pro", false, "active", None),
                 record("pro", true, "active", None),
-                "sub_1 is active; only what Tollgate keeps for itself differs",
+                "sub_1 is active; only Tollgate's own notes differ",
             ),
         ];
         for (from, to, want) in cases {

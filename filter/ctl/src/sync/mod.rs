@@ -1,5 +1,6 @@
 //! `tollgate sync`: brings Clerk in line with Stripe without an event, by the same rules as the filter
-//! (`tollgate_core::backfill`). The files here send calls within rate limits, retry, save the progress, and print.
+//! (`tollgate_core::backfill`). The files here send calls within rate limits, retry, save the progress, and
+//! print.
 
 mod arguments;
 mod call_scheduler;
@@ -40,12 +41,12 @@ const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
 /// A dry run with `--exit-code` found differences.
 const DIFFERENT: u8 = 3;
-/// It was interrupted, as shells say it of SIGINT.
+/// It was interrupted: the exit code that shells use for SIGINT.
 const INTERRUPTED: u8 = 130;
 
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
-    match Session::begin(arguments).and_then(|mut session| session.run()) {
+    match Session::start(arguments).and_then(|mut session| session.run()) {
         Ok(code) => ExitCode::from(code),
         Err(wrong) => {
             eprintln!("error: {wrong}");
@@ -68,7 +69,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn begin(arguments: &'a SyncArguments) -> Result<Self, String> {
+    fn start(arguments: &'a SyncArguments) -> Result<Self, String> {
         let (stripe_url, clerk_url) = (arguments.stripe_url.as_deref(), arguments.clerk_url.as_deref());
         let Setup { configuration, endpoints } = document::read(&arguments.config, stripe_url, clerk_url)?;
         let section = &configuration.section;
@@ -90,7 +91,9 @@ impl<'a> Session<'a> {
             Ok(jobs) => jobs,
             Err(CensusError::Interrupted) => {
                 self.progress.clear();
-                eprintln!("interrupted while reading who there is: nothing was written; run it again");
+                eprintln!(
+                    "interrupted while reading subscriptions and users: nothing was written; run it again"
+                );
                 return Ok(INTERRUPTED);
             }
             Err(CensusError::Failed(failure)) => {
@@ -124,7 +127,7 @@ impl<'a> Session<'a> {
         }
         self.print(left.len());
         if interrupted.is_some() {
-            self.say_how_to_go_on(total, left.len());
+            self.print_how_to_continue(total, left.len());
             return Ok(INTERRUPTED);
         }
         if !self.summary.failures.is_empty() {
@@ -138,7 +141,7 @@ impl<'a> Session<'a> {
         Ok(if differs && is_dry && self.arguments.exit_code { DIFFERENT } else { 0 })
     }
 
-    /// Everyone who is to be looked at.
+    /// Returns the jobs for all subjects in the scope.
     fn jobs(&mut self) -> Result<Result<Vec<Job>, CensusError>, String> {
         if let Some(customer) = &self.arguments.customer {
             return Ok(Ok(vec![Job::new(Target::Customer(customer.clone()))]));
@@ -146,12 +149,12 @@ impl<'a> Session<'a> {
         if let Some(file) = &self.arguments.resume
             && let Some(left) = resume::load(file, self.resumable())?
         {
-            eprintln!("{} are left by {}", left.len(), file.display());
+            eprintln!("{} subjects are left according to {}", left.len(), file.display());
             return Ok(Ok(left));
         }
         let scope = self.arguments.subject.clone().map_or(Scope::All, Scope::Subject);
         let (progress, state) = (&mut self.progress, &self.state);
-        let people = work::census(&mut self.scheduler, state, scope.clone(), |counts| {
+        let census = work::census(&mut self.scheduler, state, scope.clone(), |counts| {
             progress.show(now(), || {
                 format!(
                     "reading: {} subscriptions, {} users, {} organizations, {} sessions to look up",
@@ -159,15 +162,15 @@ impl<'a> Session<'a> {
                 )
             });
         });
-        let people = people.and_then(|people| match self.arguments.end_unrecorded {
-            true => people.ending_unrecorded(&scope).map_err(CensusError::Failed),
-            false => Ok(people),
+        let census = census.and_then(|census| match self.arguments.end_unrecorded {
+            true => census.ending_unrecorded(&scope).map_err(CensusError::Failed),
+            false => Ok(census),
         });
-        Ok(people.map(|people| self.jobs_of(people)))
+        Ok(census.map(|census| self.jobs_of(census)))
     }
 
-    fn jobs_of(&mut self, people: CensusResult) -> Vec<Job> {
-        let CensusResult { candidates, unowned, skipped, .. } = people;
+    fn jobs_of(&mut self, census: CensusResult) -> Vec<Job> {
+        let CensusResult { candidates, unowned, skipped, .. } = census;
         self.summary.unowned = unowned;
         if !skipped.is_empty() {
             let detail =
@@ -188,10 +191,10 @@ impl<'a> Session<'a> {
         resume::Run { intent: self.intent, endpoints: &self.endpoints }
     }
 
-    /// Nobody was looked at.
+    /// Reports that the subjects could not be read.
     fn no_census(&mut self, failure: &BackfillError) -> u8 {
-        let asked = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
-        self.summary.failures.insert(asked.to_owned(), failure.clone());
+        let scope = self.arguments.subject.as_ref().map_or("--all", |subject| subject.as_str());
+        self.summary.failures.insert(scope.to_owned(), failure.clone());
         self.print(0);
         FAILED
     }
@@ -205,23 +208,25 @@ impl<'a> Session<'a> {
         if let Some(why) =
             self.scheduler.last_connection_error.as_ref().filter(|_| !self.summary.failures.is_empty())
         {
-            eprintln!("the last connection that broke: {why}");
+            eprintln!("the last connection error: {why}");
         }
     }
 
-    fn say_how_to_go_on(&self, total: usize, left: usize) {
+    fn print_how_to_continue(&self, total: usize, left: usize) {
         let apply = if self.arguments.apply { " --apply" } else { "" };
         let done = total.saturating_sub(left);
         match &self.arguments.resume {
-            Some(_) => eprintln!("interrupted: {done} of {total} done; to go on: {}{apply}", self.command()),
+            Some(_) => {
+                eprintln!("interrupted: {done} of {total} done; to continue: {}{apply}", self.command())
+            }
             None => eprintln!(
-                "interrupted: {done} of {total} done; run it again (what was written is found done), with \
-                 --resume FILE to go on where it stands"
+                "interrupted: {done} of {total} done; run it again (completed work is not repeated), with --resume FILE \
+                to continue where it stopped"
             ),
         }
     }
 
-    /// This command, without `--apply`.
+    /// Returns this command line, without `--apply`.
     fn command(&self) -> String {
         let SyncArguments { customer, subject, config, end_unrecorded, resume, .. } = self.arguments;
         let mut words = vec!["tollgate".to_owned(), "sync".to_owned()];
@@ -246,7 +251,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A word as a shell takes it.
+/// Quotes a path for a shell if necessary.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));

@@ -1,4 +1,4 @@
-//! What is printed: a table to be read, or a JSON object a line for machines. Progress goes to standard error.
+//! The output: a table for people, or JSON lines for programs. Progress goes to standard error.
 
 use super::messages::{cure, plan, why};
 use super::summary::{Difference, LISTED_MAX, Summary};
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use tollgate_core::backfill::Intent;
 use tollgate_core::ids::Subject;
 
-/// The lines for machines of some who differ.
+/// Returns the JSON lines of subjects that differ.
 pub(super) fn json_differences(
     summary: &Summary,
     subjects: &[Subject],
@@ -29,7 +29,7 @@ pub(super) fn json_differences(
     differing.map(line).collect()
 }
 
-/// What else machines are told, at the end.
+/// Returns the other JSON lines, at the end.
 pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     let mut lines = Vec::new();
     for name in &summary.names {
@@ -60,7 +60,7 @@ pub(super) fn json_rest(summary: &Summary, left: usize) -> Vec<Value> {
     lines
 }
 
-/// The table, and what else people should know.
+/// Returns the table and the notes after it.
 pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     let mut text = String::new();
     let applied = intent == Intent::Apply;
@@ -84,16 +84,16 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
         text.push('\n');
     }
     let kept = summary.kept.iter().map(|(subject, plan)| format!("{subject} ({plan})"));
-    let cure = "given by hand, or by code of before; --end-unrecorded ends them";
-    list(&mut text, "plans kept of which nothing says where they came from", cure, kept.collect());
+    let cure = "set by hand, or by earlier code; --end-unrecorded ends them";
+    list(&mut text, "plans of unknown origin, kept", cure, kept.collect());
     let unowned =
         summary.unowned.iter().map(|(subscription, customer)| format!("{subscription} ({customer})"));
     let cure = "put the Clerk id into the metadata of the subscription or its customer";
-    list(&mut text, "live subscriptions of nobody", cure, unowned.collect());
+    list(&mut text, "live subscriptions without an owner", cure, unowned.collect());
     let gone = summary.gone.iter().map(|subject| subject.as_str().to_owned());
-    list(&mut text, "named at Stripe and not at Clerk", "deleted, or of another instance", gone.collect());
+    list(&mut text, "owners that Clerk does not have", "deleted, or of another instance", gone.collect());
     for alarm in &summary.alarms {
-        let _ = writeln!(text, "see to: {}", alarm_words(alarm));
+        let _ = writeln!(text, "alarm: {}", alarm_words(alarm));
     }
     for (asked, failure) in &summary.failures {
         let _ = writeln!(
@@ -104,8 +104,11 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
             self::cure(failure.code)
         );
     }
-    let (verb, named) =
-        if applied { ("changed", "named at Stripe") } else { ("to change", "to be named at Stripe") };
+    let (verb, named) = if applied {
+        ("changed", "owners noted at Stripe")
+    } else {
+        ("to change", "owners to note at Stripe")
+    };
     let _ = writeln!(
         text,
         "{} checked, {} {verb}, {} {named}, {} failed",
@@ -117,7 +120,7 @@ pub(super) fn table(summary: &Summary, intent: Intent) -> String {
     text
 }
 
-/// An alarm's line as people read it.
+/// Returns an alarm's line in a form for people.
 fn alarm_words(line: &str) -> String {
     let alarm: Value = serde_json::from_str(line).unwrap_or_default();
     let member = |name: &str| alarm.get(name).and_then(Value::as_str);
@@ -125,7 +128,7 @@ fn alarm_words(line: &str) -> String {
     format!("{subject}{}: {}", member("alarm").unwrap_or("alarm"), member("detail").unwrap_or(line))
 }
 
-/// How many of a list are shown to people; `--json` shows all.
+/// How many entries of a list the table shows; `--json` shows all.
 const SHOWN_MAX: usize = 10;
 
 fn list(text: &mut String, what: &str, cure: &str, items: Vec<String>) {
@@ -159,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_below_each_other_and_lists_are_cut() {
+    fn columns_are_aligned_and_lists_are_shortened() {
         let row = |cells: [&str; 5]| cells.map(str::to_owned);
         let rows = [row(["A", "B", "C", "D", "E"]), row(["aaa", "b", "", "d", "-"])];
         assert_eq!(aligned(&rows), "A    B  C  D  E\naaa  b     d  -\n");

@@ -1,10 +1,10 @@
-//! The progress line: rewritten in place on a terminal, else written from time to time.
+//! The progress line: rewritten on a terminal, otherwise written at intervals.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 use tollgate_core::time::Micros;
 
-/// How often the line is rewritten on a terminal, and how often one is written elsewhere.
+/// The interval between two lines on a terminal, and elsewhere.
 const REWRITTEN_EVERY: Duration = Duration::from_millis(200);
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
 
@@ -13,16 +13,16 @@ const LOGGED_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct ProgressLine {
     on_terminal: bool,
     quiet: bool,
-    began: Micros,
+    started: Micros,
     shown_at: Micros,
 }
 
 impl ProgressLine {
     pub(super) fn new(now: Micros, quiet: bool) -> Self {
-        ProgressLine { on_terminal: stderr().is_terminal(), quiet, began: now, shown_at: now }
+        ProgressLine { on_terminal: stderr().is_terminal(), quiet, started: now, shown_at: now }
     }
 
-    /// Shows a line, if it is time to.
+    /// Shows a line, if the interval is over.
     pub(super) fn show(&mut self, now: Micros, line: impl FnOnce() -> String) {
         let every = if self.on_terminal { REWRITTEN_EVERY } else { LOGGED_EVERY };
         if self.quiet || now.since(self.shown_at) < every {
@@ -41,13 +41,13 @@ impl ProgressLine {
         }
     }
 
-    /// Returns how long the rest takes at the speed so far, in words.
+    /// Returns how long the rest takes at the speed so far, as text.
     pub(super) fn rest(&self, now: Micros, done: usize, left: usize) -> String {
-        let spent_s = now.since(self.began).as_secs();
+        let spent_s = now.since(self.started).as_secs();
         let (done, left) = (u64::try_from(done).unwrap_or(u64::MAX), u64::try_from(left).unwrap_or(u64::MAX));
         match spent_s.saturating_mul(left).checked_div(done) {
             Some(rest_s) if done > 0 => format!("about {rest_s} s left"),
-            _ => "beginning".to_owned(),
+            _ => "starting".to_owned(),
         }
     }
 }

@@ -1,32 +1,33 @@
 //! The rate limits of the two APIs, and the wait before a retry. Reads no clock.
 //!
-//! The crate `governor` is not used. It cannot take from two limits at once or from none (Stripe limits the account and
-//! each endpoint), it cannot hold a limit until the time of a `Retry-After`, and it brings nine more crates.
+//! The crate `governor` is not used. It cannot take from two limits at once or from none (Stripe limits the
+//! account and each endpoint), it cannot hold a limit until the time of a `Retry-After`, and it brings nine
+//! more crates.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tollgate_core::http::{Callout, Request};
 use tollgate_core::time::Micros;
 
-/// How often a call is attempted.
+/// The maximum number of attempts of a call.
 pub(super) const TRIES_MAX: u32 = 8;
 
 /// The first wait before a retry. Each further one is twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 
-/// The longest wait, whatever `Retry-After` says.
+/// The longest wait, also with a longer `Retry-After`.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// Calls a second to one endpoint of Stripe's: <https://docs.stripe.com/rate-limits> allows 25, and a fifth is left to
-/// others.
+/// Calls per second to one endpoint of Stripe: <https://docs.stripe.com/rate-limits> allows 25, and a fifth
+/// is left to other clients.
 const STRIPE_ENDPOINT_PER_S: u32 = 20;
 
-/// The cluster names that the command gives the two services.
+/// The command's name for the cluster of Stripe's API.
 pub(super) const STRIPE: &str = "stripe";
-/// See [`STRIPE`].
+/// The command's name for the cluster of Clerk's API.
 pub(super) const CLERK: &str = "clerk";
 
-/// The most calls a second.
+/// The maximum calls per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rates {
     pub(super) stripe_per_s: u32,
@@ -35,8 +36,8 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Returns four fifths of what the APIs allow: Stripe 100 a second in live mode and 25 otherwise, Clerk 1,000 or 100 in
-    /// ten seconds. The user's own numbers are taken as they are.
+    /// Returns four fifths of what the APIs allow: Stripe 100 per second in live mode and 25 otherwise, Clerk
+    /// 1,000 or 100 in ten seconds. Numbers of the user are used unchanged.
     pub(super) fn new(stripe_live: bool, clerk_live: bool, stripe: Option<u32>, clerk: Option<u32>) -> Self {
         Rates {
             stripe_per_s: stripe.unwrap_or(if stripe_live { 80 } else { 20 }),
@@ -61,7 +62,7 @@ impl RateLimits {
     /// Admits a call.
     ///
     /// # Errors
-    /// When to ask again, if the call is not admitted now.
+    /// The time at which to try again, if the call is not admitted now.
     pub(super) fn admit(&mut self, now: Micros, callout: &Callout) -> Result<(), Micros> {
         let limits = self.limits(callout);
         let free_at = limits.iter().filter_map(|(limit, _)| self.free_at.get(limit)).max().copied();
@@ -75,13 +76,13 @@ impl RateLimits {
         Ok(())
     }
 
-    /// Admits no calls to an API until then.
+    /// Admits no calls to an API before `until`.
     pub(super) fn hold(&mut self, callout: &Callout, until: Micros) {
         let free_at = self.free_at.entry(callout.cluster.clone()).or_default();
         *free_at = until.max(*free_at);
     }
 
-    /// Returns the limits that a call counts against, each with its calls a second.
+    /// Returns the limits that a call counts against, each with its calls per second.
     fn limits(&self, callout: &Callout) -> Vec<(String, u32)> {
         let Rates { stripe_per_s, stripe_endpoint_per_s, clerk_per_s } = self.rates;
         match callout.cluster.as_str() {
@@ -125,7 +126,7 @@ mod tests {
         }
     }
 
-    /// How many of these calls are admitted in one second.
+    /// Returns how many of these calls are admitted in one second.
     fn admitted(rate_limits: &mut RateLimits, callouts: &[Callout]) -> usize {
         let millisecond = |ms: u64| {
             let now = Micros::from_micros(ms.saturating_mul(1_000));
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn one_endpoint_and_the_whole_service_have_a_limit_each() {
+    fn an_endpoint_and_the_whole_service_have_a_limit_each() {
         let one =
             [callout(STRIPE, "/v1/subscriptions/sub_1?x=1"), callout(STRIPE, "/v1/subscriptions/sub_2")];
         let two =
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_asks_for_a_pause_gets_it() {
+    fn no_calls_are_admitted_during_a_hold() {
         let mut rate_limits = RateLimits::new(Rates::new(true, true, None, None));
         let (stripe, clerk) = (callout(STRIPE, "/v1/a"), callout(CLERK, "/v1/b"));
         let until = Micros::from_secs(9);

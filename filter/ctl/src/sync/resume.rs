@@ -1,4 +1,4 @@
-//! The file of `--resume`: who is left to be brought in line. Written whole or not at all.
+//! The file of `--resume`: the subjects that are left. It is replaced atomically.
 
 use super::http_workers::Endpoints;
 use super::work::Job;
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use tollgate_core::backfill::{Intent, Target};
 use tollgate_core::ids::{CustomerId, Subject};
 
-/// The form of the file.
+/// The version of the file's format.
 const FORMAT: u32 = 1;
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,17 +30,17 @@ struct WrittenJob {
     trusted: bool,
 }
 
-/// What a run is about: a file of another one is not gone on with.
+/// The settings of a run. A file of a run with other settings is not used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'a> {
     pub(super) intent: Intent,
     pub(super) endpoints: &'a Endpoints,
 }
 
-/// Writes who is left; with nobody left the file goes.
+/// Writes the jobs that are left, or removes the file if there are none.
 ///
 /// # Errors
-/// In a sentence, with the cure.
+/// A sentence with the fix.
 pub(super) fn save<'a>(file: &Path, run: Run<'_>, left: impl Iterator<Item = &'a Job>) -> Result<(), String> {
     let left: Vec<WrittenJob> = left.filter_map(written).collect();
     let failed = |error: &dyn std::fmt::Display| {
@@ -72,10 +72,10 @@ fn written(job: &Job) -> Option<WrittenJob> {
     Some(WrittenJob { subject: subject.as_str().to_owned(), customers, trusted: *trusted })
 }
 
-/// Reads who is left; `None` if there is no such file yet.
+/// Reads the jobs that are left. Returns `None` if there is no file yet.
 ///
 /// # Errors
-/// In a sentence, with the cure.
+/// A sentence with the fix.
 pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String> {
     let name = file.display();
     let text = match std::fs::read(file) {
@@ -84,21 +84,21 @@ pub(super) fn load(file: &Path, run: Run<'_>) -> Result<Option<Vec<Job>>, String
         Err(error) => return Err(format!("{name}: cannot be read: {error}")),
     };
     let whole: Written = serde_json::from_slice(&text).map_err(|error| {
-        format!("{name}: is no file of `tollgate sync --resume`: {error}; name another file, or remove it")
+        format!("{name}: is not a file of `tollgate sync --resume`: {error}; name another file, or remove it")
     })?;
     let Written { tollgate_sync, apply, stripe, clerk, left } = whole;
     if tollgate_sync != FORMAT {
-        return Err(format!("{name}: was written by another version; remove it to begin anew"));
+        return Err(format!("{name}: was written by another version; remove it to start again"));
     }
     if apply != (run.intent == Intent::Apply) {
-        let (theirs, cure) = if apply { ("with", "add it") } else { ("without", "remove the file") };
-        return Err(format!("{name}: is of a run {theirs} --apply; {cure} to go on"));
+        let (theirs, fix) = if apply { ("with", "add it") } else { ("without", "remove the file") };
+        return Err(format!("{name}: is of a run {theirs} --apply; {fix} to continue"));
     }
     if (&stripe, &clerk) != (&run.endpoints.stripe, &run.endpoints.clerk) {
-        return Err(format!("{name}: is of a run against {stripe} and {clerk}; remove it to begin anew"));
+        return Err(format!("{name}: is of a run against {stripe} and {clerk}; remove it to start again"));
     }
     let job = |written: WrittenJob| -> Result<Job, String> {
-        let wrong = |error: tollgate_core::ids::IdError| format!("{name}: {error}; remove it to begin anew");
+        let wrong = |error: tollgate_core::ids::IdError| format!("{name}: {error}; remove it to start again");
         let subject = Subject::parse(&written.subject).map_err(wrong)?;
         let customers = written.customers.iter().map(|id| CustomerId::parse(id));
         let customers = customers.collect::<Result<Vec<_>, _>>().map_err(wrong)?.into_iter().collect();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded_by_the_same_run_only() {
+    fn a_saved_file_is_loaded_by_a_run_with_the_same_settings_only() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("left.json");
         let endpoints = Endpoints { stripe: "https://a".to_owned(), clerk: "https://b".to_owned() };
@@ -127,14 +127,14 @@ mod tests {
         let jobs = [job("user_1"), job("org_1")];
         save(&file, run, jobs.iter()).unwrap();
         let loaded = load(&file, run).unwrap().unwrap();
-        let whoms = |jobs: &[Job]| jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>();
-        assert_eq!(whoms(&loaded), whoms(&jobs));
+        let targets = |jobs: &[Job]| jobs.iter().map(|job| job.target.clone()).collect::<Vec<_>>();
+        assert_eq!(targets(&loaded), targets(&jobs));
         for other in [Run { intent: Intent::Rehearse, ..run }, Run { endpoints: &others, ..run }] {
             assert!(load(&file, other).is_err());
         }
         save(&file, run, std::iter::empty()).unwrap();
         assert!(!file.exists() && directory.path().read_dir().unwrap().next().is_none());
         std::fs::write(&file, "{}").unwrap();
-        assert!(load(&file, run).unwrap_err().contains("is no file of `tollgate sync --resume`"));
+        assert!(load(&file, run).unwrap_err().contains("is not a file of `tollgate sync --resume`"));
     }
 }

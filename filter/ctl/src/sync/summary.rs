@@ -7,7 +7,7 @@ use tollgate_core::ids::{CustomerId, Subject, SubscriptionId};
 use tollgate_core::plan_table::PlanTable;
 use tollgate_core::report::{Level, Report};
 
-/// How many differences, failures and notes of a kind are kept to be listed; the rest is only counted.
+/// The maximum number of differences, failures and notes of a kind that are listed; the rest is only counted.
 pub(super) const LISTED_MAX: usize = 10_000;
 
 /// The result of a run so far.
@@ -69,7 +69,7 @@ impl Summary {
         for report in conclusion.reports {
             match report {
                 Report::Line(Level::Info, line) => self.audit.push(line),
-                // Of one that failed the failure says it.
+                // A failure that is reported includes its alarm.
                 Report::Line(_, line) if conclusion.failure.is_none() => self.alarm(line),
                 Report::Line(..) | Report::Count(_) | Report::Record(..) => {}
             }

@@ -1,4 +1,4 @@
-//! The work itself: first who there is, then a bounded number of reconciliations side by side.
+//! The work itself: first the census of subjects, then a bounded number of reconciliations in parallel.
 
 use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
 use super::http_workers::CallOutcome;
@@ -14,10 +14,10 @@ use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};
 use tollgate_core::time::Micros;
 
-/// How many reconciliations are under way at once.
+/// The maximum number of reconciliations in progress.
 const JOBS_MAX: usize = 16;
 
-/// How often a reconciliation is begun that failed in a way that may pass.
+/// The maximum number of attempts of a reconciliation that fails in a transient way.
 const ATTEMPTS_MAX: u32 = 8;
 
 /// The job id of the census.
@@ -69,12 +69,12 @@ pub(super) fn census(
     let (mut census, calls) = Census::begin(state, scope);
     scheduler.enqueue(CENSUS, calls);
     loop {
-        if let Some(people) = census.result() {
-            return Ok(people);
+        if let Some(result) = census.result() {
+            return Ok(result);
         }
         match scheduler.next_event() {
-            SchedulerEvent::CallEnded(JobCall { call, .. }, answer) => {
-                match census.answered(state, call, &answer.outcome()) {
+            SchedulerEvent::CallEnded(JobCall { call, .. }, response) => {
+                match census.answered(state, call, &response.outcome()) {
                     Ok(calls) => scheduler.enqueue(CENSUS, calls),
                     Err(failure) => {
                         scheduler.cancel(CENSUS);
@@ -90,11 +90,11 @@ pub(super) fn census(
     }
 }
 
-/// What is told of the progress of all jobs.
+/// Observes the progress of all jobs.
 pub(super) trait JobObserver {
-    /// Takes the conclusion of a reconciliation, or of an attempt that has written something.
+    /// Handles the conclusion of a reconciliation, or of an attempt that has written something.
     fn conclude(&mut self, job: &Job, conclusion: Conclusion);
-    /// Takes the jobs that are left, whenever something may have changed.
+    /// Handles the jobs that are left, when they may have changed.
     fn progress<'j>(&mut self, left: impl Iterator<Item = &'j Job>, left_count: usize);
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Work<'a> {
     state: &'a mut SyncState,
     intent: Intent,
     waiting: VecDeque<Job>,
-    under_way: BTreeMap<usize, (Job, Reconciliation)>,
+    in_progress: BTreeMap<usize, (Job, Reconciliation)>,
     last_job_id: usize,
     interrupted: bool,
 }
@@ -112,11 +112,11 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     pub(super) fn new(state: &'a mut SyncState, intent: Intent, jobs: Vec<Job>) -> Self {
         let waiting = jobs.into();
-        Work { state, intent, waiting, under_way: BTreeMap::new(), last_job_id: CENSUS, interrupted: false }
+        Work { state, intent, waiting, in_progress: BTreeMap::new(), last_job_id: CENSUS, interrupted: false }
     }
 
-    /// Performs all jobs. After one signal, those in progress are finished and no new ones begun; after a second one, it
-    /// returns at once. Returns the jobs that are left.
+    /// Performs all jobs. After one signal, it finishes those in progress and starts no new ones; after a
+    /// second one, it returns at once. Returns the jobs that are left.
     pub(super) fn run(
         mut self,
         scheduler: &mut CallScheduler,
@@ -124,46 +124,46 @@ impl<'a> Work<'a> {
     ) -> (Vec<Job>, Option<Interrupted>) {
         loop {
             if !self.interrupted {
-                self.begin_jobs(scheduler, recorder);
+                self.start_jobs(scheduler, recorder);
             }
-            if self.under_way.is_empty() && (self.waiting.is_empty() || self.interrupted) {
+            if self.in_progress.is_empty() && (self.waiting.is_empty() || self.interrupted) {
                 return self.leave();
             }
             match scheduler.next_event() {
-                SchedulerEvent::CallEnded(job_call, answer) => {
-                    self.answered(scheduler, recorder, job_call, &answer)
+                SchedulerEvent::CallEnded(job_call, response) => {
+                    self.answered(scheduler, recorder, job_call, &response)
                 }
                 SchedulerEvent::Interrupted if self.interrupted => return self.leave(),
                 SchedulerEvent::Interrupted => {
                     self.interrupted = true;
-                    let count = self.under_way.len();
-                    eprintln!("\nfinishing the {count} under way; once more to end at once");
+                    let count = self.in_progress.len();
+                    eprintln!("\nfinishing the {count} in progress; interrupt again to end at once");
                 }
                 SchedulerEvent::Idle => {}
             }
-            let left_count = self.waiting.len().saturating_add(self.under_way.len());
-            let left = self.waiting.iter().chain(self.under_way.values().map(|(job, _)| job));
+            let left_count = self.waiting.len().saturating_add(self.in_progress.len());
+            let left = self.waiting.iter().chain(self.in_progress.values().map(|(job, _)| job));
             recorder.progress(left, left_count);
         }
     }
 
     fn leave(self) -> (Vec<Job>, Option<Interrupted>) {
-        let under_way = self.under_way.into_values().map(|(job, _)| job);
-        let left = self.waiting.into_iter().chain(under_way).collect();
+        let in_progress = self.in_progress.into_values().map(|(job, _)| job);
+        let left = self.waiting.into_iter().chain(in_progress).collect();
         (left, self.interrupted.then_some(Interrupted))
     }
 
-    fn begin_jobs(&mut self, scheduler: &mut CallScheduler, recorder: &mut impl JobObserver) {
+    fn start_jobs(&mut self, scheduler: &mut CallScheduler, recorder: &mut impl JobObserver) {
         let now = now();
-        while self.under_way.len() < JOBS_MAX
-            && let Some(location) = self.waiting.iter().position(|job| job.not_before <= now)
-            && let Some(mut job) = self.waiting.remove(location)
+        while self.in_progress.len() < JOBS_MAX
+            && let Some(index) = self.waiting.iter().position(|job| job.not_before <= now)
+            && let Some(mut job) = self.waiting.remove(index)
         {
             job.attempts = job.attempts.saturating_add(1);
             self.last_job_id = self.last_job_id.saturating_add(1);
             match Reconciliation::begin(self.state, now, job.target.clone(), self.intent) {
                 Ok((reconciliation, next)) => {
-                    self.under_way.insert(self.last_job_id, (job, reconciliation));
+                    self.in_progress.insert(self.last_job_id, (job, reconciliation));
                     self.continue_job(scheduler, recorder, self.last_job_id, next);
                 }
                 Err(failure) => {
@@ -184,16 +184,16 @@ impl<'a> Work<'a> {
         scheduler: &mut CallScheduler,
         recorder: &mut impl JobObserver,
         job_call: JobCall,
-        answer: &CallOutcome,
+        response: &CallOutcome,
     ) {
         let JobCall { job_id, call } = job_call;
-        let Some(next) = self.advance(job_id, call, answer) else { return };
+        let Some(next) = self.advance(job_id, call, response) else { return };
         self.continue_job(scheduler, recorder, job_id, next);
     }
 
-    fn advance(&mut self, job_id: usize, call: CallId, answer: &CallOutcome) -> Option<ReconciliationStep> {
-        let (_, reconciliation) = self.under_way.get_mut(&job_id)?;
-        Some(reconciliation.answered(self.state, now(), call, &answer.outcome()))
+    fn advance(&mut self, job_id: usize, call: CallId, response: &CallOutcome) -> Option<ReconciliationStep> {
+        let (_, reconciliation) = self.in_progress.get_mut(&job_id)?;
+        Some(reconciliation.answered(self.state, now(), call, &response.outcome()))
     }
 
     fn continue_job(
@@ -208,9 +208,9 @@ impl<'a> Work<'a> {
             ReconciliationStep::Done(conclusion) => *conclusion,
         };
         scheduler.cancel(job_id);
-        let Some((job, _)) = self.under_way.remove(&job_id) else { return };
+        let Some((job, _)) = self.in_progress.remove(&job_id) else { return };
         let may_pass = conclusion.failure.as_ref().is_some_and(|failure| failure.is_transient);
-        // What it wrote before it failed is found done by the next attempt, so it is recorded now.
+        // The next attempt finds everything that this one wrote unchanged, so it is recorded now.
         if may_pass && job.attempts < ATTEMPTS_MAX && !self.interrupted {
             let not_before = now().plus(backoff(job.attempts, None));
             recorder.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });

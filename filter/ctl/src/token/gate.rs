@@ -11,29 +11,29 @@ use tollgate_core::time::Micros;
 use tollgate_driver::memory::{MemoryHost, MemoryRequest};
 use tollgate_driver::{CalloutResult, Dispatch, Flow};
 
-/// Where usage is told, if the document does not say.
+/// The default of `usage_path`.
 const USAGE_PATH: &str = "/.tollgate/usage";
 
-/// The context of the filter, and that of the one request at a time.
+/// The contexts of the filter and of the only request.
 const FILTER: u32 = 1;
 const REQUEST: u32 = 2;
 
-/// What would become of a request.
+/// What the gate does with a request.
 #[derive(Debug)]
 pub(super) enum TokenVerdict {
-    /// It goes on. `rule`: which guards it.
+    /// It is forwarded. `rule` guards it.
     Admitted { rule: Option<String> },
-    /// It is answered.
+    /// It gets a reply.
     Refused { rule: Option<String>, reply: Reply },
-    /// It waits for something that the command cannot have.
-    Unjudged,
+    /// It waits for a response that the command does not have.
+    Undecided,
 }
 
 impl fmt::Display for TokenVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TokenVerdict::Admitted { rule: Some(rule) } => write!(f, "let on by the rule {rule}"),
-            TokenVerdict::Admitted { rule: None } => f.write_str("let on: no rule guards it"),
+            TokenVerdict::Admitted { rule: Some(rule) } => write!(f, "permitted by the rule {rule}"),
+            TokenVerdict::Admitted { rule: None } => f.write_str("permitted: no rule guards it"),
             TokenVerdict::Refused { rule, reply } => {
                 let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
                 let detail = problem.get("detail").and_then(Value::as_str).unwrap_or_default();
@@ -43,7 +43,7 @@ impl fmt::Display for TokenVerdict {
                     None => Ok(()),
                 }
             }
-            TokenVerdict::Unjudged => f.write_str("not judged: the gate came to no decision"),
+            TokenVerdict::Undecided => f.write_str("undecided: the gate came to no decision"),
         }
     }
 }
@@ -58,11 +58,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Returns the gate of that document. It asks nobody and counts here, whatever the document says of `confirm` and
-    /// `store`.
+    /// Returns the gate of a document. It calls no service and counts in memory, regardless of the document's
+    /// `confirm` and `store`.
     ///
     /// # Errors
-    /// As the filter's, with location and cure; or that a key set is needed.
+    /// The filter's errors, with location and fix; or that a key set is required.
     pub(super) fn new(
         mut document: Value,
         jwks: Option<Vec<u8>>,
@@ -82,8 +82,8 @@ impl Gate {
         if matches!(configured.keys, KeySource::Jwks { .. }) && jwks.is_none() {
             let issuer = &configured.issuer;
             return Err(format!(
-                "plan_gate.keys.jwks: the gate fetches its keys; give them: `curl {issuer}/.well-known/jwks.json > \
-                 jwks.json` and --jwks-file jwks.json"
+                "plan_gate.keys.jwks: the gate fetches its keys; provide them: `curl {issuer}/.well-known/jwks.json > \
+                jwks.json` and --jwks-file jwks.json"
             ));
         }
         let usage_path = configured.usage_path.clone().unwrap_or_default();
@@ -96,12 +96,12 @@ impl Gate {
         Ok(Gate { dispatch, host, configured, usage_path, jwks })
     }
 
-    /// Returns what is configured.
+    /// Returns the configuration.
     pub(super) fn configured(&self) -> &PlanGateSettings {
         &self.configured
     }
 
-    /// Returns what `usage_path` would show; nothing to somebody whose token is not accepted.
+    /// Returns the response of `usage_path`, or `None` if the token is not accepted.
     pub(super) fn usage(&mut self, now: Micros, host: &str, token: &str) -> Option<Value> {
         let path = self.usage_path.clone();
         match self.request(now, "GET", host, &path, token) {
@@ -112,7 +112,7 @@ impl Gate {
         }
     }
 
-    /// Returns what would become of a request with that token.
+    /// Returns what the gate does with a request with that token.
     pub(super) fn request(
         &mut self,
         now: Micros,
@@ -130,9 +130,9 @@ impl Gate {
             MemoryRequest { headers: HeaderMap::from_fields(fields), ..MemoryRequest::default() };
         self.dispatch.begin_request(REQUEST, FILTER);
         let mut flow = self.dispatch.request_headers(&mut self.host, REQUEST, true);
-        // The one question that is left is that for the key set.
-        for asked in self.host.take_callouts() {
-            self.dispatch.callout_ended(&mut self.host, asked.id, || jwks_result(self.jwks.as_deref()));
+        // The only callout is the one for the key set.
+        for started in self.host.take_callouts() {
+            self.dispatch.callout_ended(&mut self.host, started.id, || jwks_result(self.jwks.as_deref()));
         }
         if self.host.request().resumed {
             flow = Flow::Continue;
@@ -142,7 +142,7 @@ impl Gate {
         match (flow, self.host.request().reply.take()) {
             (Flow::Continue, _) => TokenVerdict::Admitted { rule },
             (Flow::Pause, Some(reply)) => TokenVerdict::Refused { rule, reply },
-            (Flow::Pause, None) => TokenVerdict::Unjudged,
+            (Flow::Pause, None) => TokenVerdict::Undecided,
         }
     }
 

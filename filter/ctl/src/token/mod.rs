@@ -1,4 +1,4 @@
-//! `tollgate token`: judges a session token as the gate does, and says why.
+//! `tollgate token`: decides on a session token as the gate does, and explains the decision.
 
 mod gate;
 
@@ -17,11 +17,11 @@ use tollgate_core::config::{ClaimSource, PlanGateSettings};
 use tollgate_core::ids::Subject;
 use tollgate_core::time::Micros;
 
-/// Judge a session token as the gate would: its signature, its claims, its plan, and one request with it.
+/// Decide on a session token as the gate does: its signature, its claims, its plan, and one request with it.
 ///
-/// Shows what the token says, which plan that is and by which claim, and whether a request with it would be let on: by
-/// which rule, or why not, in the gate's own words. Nothing is sent anywhere and nothing is counted. The public key is read
-/// from the environment as the document says, or from --jwks-file.
+/// Shows the token's claims, its plan and the claim that sets it, and whether the gate would permit a request
+/// with it: by which rule, or why not, with the gate's own message. Nothing is sent anywhere and nothing is
+/// counted. The public key is read from the environment as the document says, or from --jwks-file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,11 +32,11 @@ Examples:
 
 A token on the command line can be seen by others on this machine while it runs; `-` reads it from standard input.
 
-Exit codes: 0 the request would be let on; 1 it would be refused; 2 the command line or the configuration is wrong.")]
+Exit codes: 0 the request would be permitted; 1 it would be refused; 2 the command line or the configuration is wrong.")]
 pub(crate) struct TokenArguments {
     /// The token; `-` reads it from standard input.
     token: String,
-    /// The document, or an Envoy, Istio or Envoy Gateway file with it inside.
+    /// The document, or an Envoy, Istio or Envoy Gateway file that contains it.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The request's path.
@@ -48,10 +48,10 @@ pub(crate) struct TokenArguments {
     /// The request's host.
     #[arg(long, default_value = "api.example.com")]
     host: String,
-    /// When, as in 2026-11-26T12:00:00Z or in Unix seconds [default: now].
+    /// The time, as in 2026-11-26T12:00:00Z or in Unix seconds [default: now].
     #[arg(long, value_name = "TIME", value_parser = time_of)]
     at: Option<Micros>,
-    /// A JSON Web Key Set to verify it with, where the document says `keys: {jwks: …}`.
+    /// A JSON Web Key Set to verify it with, if the document has `keys: {jwks: …}`.
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
 }
@@ -64,9 +64,9 @@ fn time_of(text: &str) -> Result<Micros, String> {
     u64::try_from(time.unix_timestamp()).map(Micros::from_secs).map_err(|_| "before 1970".to_owned())
 }
 
-/// Judges, prints, and says how it ended.
+/// Prints the decision and returns the exit code.
 pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
-    match judge(arguments) {
+    match decide(arguments) {
         Ok((text, verdict)) => {
             println!("{text}");
             if matches!(verdict, TokenVerdict::Admitted { .. }) {
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
     }
 }
 
-fn judge(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> {
+fn decide(arguments: &TokenArguments) -> Result<(String, TokenVerdict), String> {
     let token = token(&arguments.token)?;
     let name = arguments.config.display();
     let document = document::of_file(&arguments.config, "plan_gate")?;
@@ -115,18 +115,18 @@ fn token(argument: &str) -> Result<String, String> {
     if text.is_empty() { Err("there is no token".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// One part of a token as JSON; null if it is none.
+/// Returns one part of a token as JSON, or null if it is not JSON.
 fn part(token: &str, number: usize) -> Value {
     let bytes = token.split('.').nth(number).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-/// What the token says of itself, verified or not.
+/// Describes the token's header and claims, which are not verified.
 fn described(token: &str, now: Micros) -> Vec<String> {
     let (header, claims) = (part(token, 0), part(token, 1));
     if claims.is_null() {
         return vec![
-            "token    it cannot be read: three parts of base64url with dots between were expected".to_owned(),
+            "token    it cannot be read: expected three parts of base64url, separated by dots".to_owned(),
         ];
     }
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
@@ -143,7 +143,7 @@ fn described(token: &str, now: Micros) -> Vec<String> {
     lines
 }
 
-/// Plan, features and limits of a token that is right.
+/// Describes plan, features and limits of a valid token.
 fn standing(gate: &mut Gate, now: Micros, host: &str, token: &str) -> Vec<String> {
     let Some(usage) = gate.usage(now, host, token) else { return Vec::new() };
     let text = |name: &str| usage.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -171,7 +171,7 @@ fn windows(limit: &Value) -> String {
     windows.iter().map(window).collect::<Vec<_>>().join(", ")
 }
 
-/// Where the plan comes from: the first claim that is there.
+/// Returns the source of the plan: the first claim that is present.
 fn source(gate: &PlanGateSettings, subject: &str, claims: &Value) -> String {
     let Ok(subject) = Subject::parse(subject) else { return "no subject".to_owned() };
     let present = |source: &&ClaimSource| match source {

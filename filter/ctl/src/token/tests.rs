@@ -1,28 +1,17 @@
-//! What `tollgate token` says of tokens.
+//! The output of `tollgate token`.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
-use rsa::pkcs8::{EncodePublicKey, LineEnding};
-use rsa::sha2::{Digest, Sha256};
-use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use tollgate_fixtures::{Draft, own_key};
 
 const NOW: Micros = Micros::from_secs(1_795_703_415);
 
-/// A key for these tests. Short, since making it takes time.
-fn key() -> &'static RsaPrivateKey {
-    static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
-    KEY.get_or_init(|| RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap())
-}
-
 fn signed(claims: &Value) -> String {
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let text =
-        format!("{}.{}", encode(&json!({"alg": "RS256", "typ": "JWT", "kid": "ins_1"})), encode(claims));
-    let signature = key().sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(&text)).unwrap();
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    let mut draft = Draft::session();
+    draft.claims = claims.clone();
+    draft.sign()
 }
 
 fn claims() -> Value {
@@ -35,7 +24,6 @@ fn claims() -> Value {
 }
 
 fn gate() -> Gate {
-    let pem = key().to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
     let document = json!({
         "plans": [
             {"name": "free", "limits": {"asks": [{"max": 5, "per": "day"}]}},
@@ -52,28 +40,29 @@ fn gate() -> Gate {
             ],
         },
     });
-    Gate::new(document, None, [("CLERK_JWT_KEY".to_owned(), pem)].into()).unwrap()
+    Gate::new(document, None, [("CLERK_JWT_KEY".to_owned(), own_key().public_pem())].into()).unwrap()
 }
 
 #[test]
-fn a_right_token_is_let_on_and_a_refusal_says_why() {
+fn a_valid_token_is_permitted_and_a_refusal_gives_its_reason() {
     let mut gate = gate();
     let right = signed(&claims());
-    let mut said =
+    let mut verdict =
         |path: &str, token: &str, now: Micros| gate.request(now, "GET", "x", path, token).to_string();
-    assert_eq!(said("/ask", &right, NOW), "let on by the rule ask");
-    assert_eq!(said("/open", &right, NOW), "let on: no rule guards it");
-    assert!(said("/sso", &right, NOW).starts_with("refused with 403 plan_required: "));
-    assert!(said("/sso", &right, NOW).ends_with(" (rule sso)"));
+    assert_eq!(verdict("/ask", &right, NOW), "permitted by the rule ask");
+    assert_eq!(verdict("/open", &right, NOW), "permitted: no rule guards it");
+    assert!(verdict("/sso", &right, NOW).starts_with("refused with 403 plan_required: "));
+    assert!(verdict("/sso", &right, NOW).ends_with(" (rule sso)"));
     let late = Micros::from_secs(NOW.as_secs() + 120);
-    assert!(said("/ask", &right, late).starts_with("refused with 401 token_expired"));
+    assert!(verdict("/ask", &right, late).starts_with("refused with 401 token_expired"));
     let forged = right.replacen(".", ".e", 2).replacen(".e", ".", 1);
-    assert!(said("/ask", &forged, NOW).contains("signature_mismatch"), "{}", said("/ask", &forged, NOW));
-    assert!(said("/ask", "nonsense", NOW).contains("malformed_token"));
+    let refusal = verdict("/ask", &forged, NOW);
+    assert!(refusal.contains("signature_mismatch"), "{refusal}");
+    assert!(verdict("/ask", "nonsense", NOW).contains("malformed_token"));
 }
 
 #[test]
-fn plan_features_and_limits_are_told_with_their_source() {
+fn plan_features_and_limits_are_shown_with_their_source() {
     let lines = standing(&mut gate(), NOW, "x", &signed(&claims()));
     let want = [
         "subject  user_1",
@@ -90,7 +79,7 @@ fn plan_features_and_limits_are_told_with_their_source() {
 }
 
 #[test]
-fn what_the_token_says_is_shown_whether_or_not_it_is_right() {
+fn header_and_claims_are_shown_whether_or_not_they_are_valid() {
     let lines = described(&signed(&claims()), NOW);
     assert!(lines[1].contains("\"sub\": \"user_1\""), "{lines:?}");
     assert_eq!(lines[2], "issued   2026-11-26T14:30:10Z (5 s ago)");
@@ -99,7 +88,7 @@ fn what_the_token_says_is_shown_whether_or_not_it_is_right() {
 }
 
 #[test]
-fn a_key_set_is_asked_for_where_the_gate_would_fetch_one() {
+fn a_key_set_is_required_if_the_gate_would_fetch_one() {
     let document = json!({
         "plans": [{"name": "free"}],
         "plan_gate": {
@@ -112,7 +101,7 @@ fn a_key_set_is_asked_for_where_the_gate_would_fetch_one() {
 }
 
 #[test]
-fn times_are_taken_in_words_and_in_seconds() {
+fn times_are_accepted_as_text_and_in_seconds() {
     assert_eq!(time_of("2026-11-26T14:30:15Z"), Ok(NOW));
     assert_eq!(time_of("1795703415"), Ok(NOW));
     assert!(time_of("yesterday").is_err());

@@ -1,13 +1,14 @@
-//! Makes an event as Stripe sends it: the envelope whole, the object as far as the gateway reads it.
+//! Creates events as Stripe sends them: a complete envelope, and the fields of the object that the gateway
+//! reads.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tollgate_core::time::Micros;
 
-/// The version of Stripe's API whose shapes these are.
+/// The version of Stripe's API whose forms these are.
 const API_VERSION: &str = "2026-08-26.dahlia";
 
-/// The types that can be made, by the object that they are about.
+/// The types that can be created, by their object.
 const TYPES: [(&str, &[&str]); 4] = [
     ("checkout.session", &["checkout.session.completed", "checkout.session.async_payment_succeeded"]),
     (
@@ -24,7 +25,7 @@ const TYPES: [(&str, &[&str]); 4] = [
     ("customer", &["customer.updated", "customer.deleted"]),
 ];
 
-/// Whom the event is about.
+/// The subjects of the event.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Subjects {
     /// The Stripe customer.
@@ -41,10 +42,10 @@ pub(super) struct Subjects {
     pub(super) organization: Option<String>,
 }
 
-/// An event of that type.
+/// Creates an event of that type.
 ///
 /// # Errors
-/// With the types that there are, if it is none of them.
+/// The list of the types, if it is none of them.
 pub(super) fn make(kind: &str, about: &Subjects, live: bool, now: Micros) -> Result<Value, String> {
     let now_s = now.as_secs();
     let object = TYPES.iter().find(|(_, kinds)| kinds.contains(&kind)).map(|(object, _)| *object);
@@ -56,7 +57,7 @@ pub(super) fn make(kind: &str, about: &Subjects, live: bool, now: Micros) -> Res
         _ => {
             let all: Vec<&str> = TYPES.iter().flat_map(|(_, kinds)| kinds.iter().copied()).collect();
             return Err(format!(
-                "--type: no event of the type {kind:?} can be made; there are {}; give any other with --file",
+                "--type: no event of the type {kind:?} can be created; the types are {}; send any other with --file",
                 all.join(", ")
             ));
         }
@@ -132,7 +133,7 @@ mod tests {
     use tollgate_core::stripe::event::{Event, EventKind};
 
     #[test]
-    fn the_gateway_reads_of_each_type_whom_it_is_about() {
+    fn the_gateway_reads_the_subjects_of_each_type() {
         let about = Subjects {
             customer: "cus_1".to_owned(),
             subscription: "sub_1".to_owned(),

@@ -1,4 +1,4 @@
-//! `tollgate webhook send`: signs a Stripe event and delivers it, to see what the gateway does with it.
+//! `tollgate webhook send`: signs a Stripe event and delivers it, to show the gateway's response.
 
 mod event;
 mod signature;
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use tollgate_core::config::signing_secrets;
 use tollgate_core::secret::Secret;
 
-/// As long as Stripe waits for an answer.
+/// How long Stripe waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where the signing secret is.
+/// The variable with the signing secret.
 const SECRET: &str = "STRIPE_WEBHOOK_SECRET";
 
-/// Try the webhook endpoint out.
+/// Test a webhook endpoint.
 #[derive(Debug, Args)]
 pub(crate) struct WebhookArguments {
     #[command(subcommand)]
@@ -33,9 +33,10 @@ enum WebhookCommand {
 
 /// Sign a Stripe event and send it to an endpoint, as Stripe does.
 ///
-/// The event is made of what is given, or read from a file. It only says whose state changed: what the gateway does about it
-/// depends on what Stripe says of the customer and the subscription, so name such as there are. The secret is read from
-/// the environment variable STRIPE_WEBHOOK_SECRET; of several, separated by commas, the first signs.
+/// The event is created from the options, or read from a file. It only says whose state changed: what the
+/// gateway does depends on the customer and the subscription at Stripe, so name existing ones. The secret is
+/// read from the environment variable STRIPE_WEBHOOK_SECRET; if there are several, separated by commas, the
+/// first one signs.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("what").required(true),
@@ -49,16 +50,16 @@ Examples:
   tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --file event.json
   tollgate webhook send http://127.0.0.1:8080/webhooks/stripe --type invoice.paid --customer cus_123 --print
 
-Exit codes: 0 the endpoint answered 2xx, or it was only printed; 1 it answered anything else or not at all; 2 the command \
+Exit codes: 0 the endpoint responded with 2xx, or it was only printed; 1 any other response or none; 2 the command \
 line is wrong."
 )]
 struct Send {
     /// The endpoint.
     url: String,
-    /// The type of the event to make, as in customer.subscription.updated.
+    /// The type of the event to create, as in customer.subscription.updated.
     #[arg(long = "type", group = "what", value_name = "TYPE")]
     kind: Option<String>,
-    /// A file with a whole event, as `stripe events retrieve` shows it. It is sent byte for byte.
+    /// A file with a complete event, as `stripe events retrieve` prints it. It is sent unchanged.
     #[arg(long, group = "what", value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -71,7 +72,7 @@ struct Send {
     print: bool,
 }
 
-/// Sends or prints, and says how it ended.
+/// Sends or prints the event and returns the exit code.
 pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
     let WebhookCommand::Send(send) = &arguments.command;
     match prepare(send).and_then(|(body, signature)| deliver(send, &body, &signature)) {
@@ -83,7 +84,7 @@ pub(crate) fn run(arguments: &WebhookArguments) -> ExitCode {
     }
 }
 
-/// The body and its signature.
+/// Returns the body and its signature.
 fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
     let secret = signing_secret(std::env::var(SECRET).ok().as_deref())?;
     let now = clock::now();
@@ -101,7 +102,7 @@ fn prepare(send: &Send) -> Result<(Vec<u8>, String), String> {
     Ok((body, signature))
 }
 
-/// The first signing secret, checked as the filter checks it.
+/// Returns the first signing secret, checked as the filter checks it.
 fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
     let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
         return Err(format!(
@@ -110,7 +111,7 @@ fn signing_secret(value: Option<&str>) -> Result<Secret, String> {
     };
     let secrets = signing_secrets(SECRET, &|_| Some(value.to_owned()))
         .map_err(|error| format!("{SECRET}: {}; {}", error.problem, error.cure))?;
-    secrets.into_iter().next().ok_or_else(|| format!("{SECRET}: holds no secret"))
+    secrets.into_iter().next().ok_or_else(|| format!("{SECRET}: contains no secret"))
 }
 
 fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String> {
@@ -132,20 +133,20 @@ fn deliver(send: &Send, body: &[u8], signature: &str) -> Result<ExitCode, String
     let request = agent.post(&send.url).header("stripe-signature", signature);
     let request = request.header("content-type", "application/json; charset=utf-8");
     let began = Instant::now();
-    let mut answer = match request.send(body) {
-        Ok(answer) => answer,
+    let mut response = match request.send(body) {
+        Ok(response) => response,
         Err(error) => {
             eprintln!("{}: {error}", send.url);
             return Ok(ExitCode::FAILURE);
         }
     };
-    let text = answer.body_mut().read_to_string().unwrap_or_default();
-    println!("{} in {} ms", answer.status(), began.elapsed().as_millis());
+    let text = response.body_mut().read_to_string().unwrap_or_default();
+    println!("{} in {} ms", response.status(), began.elapsed().as_millis());
     match serde_json::from_str::<Value>(&text) {
         Ok(value) => println!("{value:#}"),
         Err(_) => println!("{text}"),
     }
-    Ok(if answer.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if response.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[cfg(test)]

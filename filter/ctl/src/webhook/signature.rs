@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The value of the header field `stripe-signature`.
+/// Returns the value of the header field `stripe-signature`.
 pub(super) fn header(secret: &str, body: &[u8], now_s: u64) -> String {
     // HMAC takes keys of any length.
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mac| {
@@ -20,7 +20,7 @@ mod tests {
     use tollgate_core::time::Micros;
 
     #[test]
-    fn the_gateway_takes_it() {
+    fn the_gateway_accepts_the_signature() {
         let (body, now) = (b"{\"id\": \"evt_1\"}", Micros::from_secs(1_795_703_415));
         let value = header("whsec_1", body, now.as_secs());
         let verified = |secret: &[u8]| {

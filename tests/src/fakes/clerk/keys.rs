@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use ring::rand::SystemRandom;
 use ring::signature::{RsaEncoding, RsaKeyPair};
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
+use rsa::pkcs8::EncodePrivateKey;
 use serde_json::{Value, json};
 use tollgate_fixtures::SigningKey;
 
@@ -54,8 +54,7 @@ impl KeyPair {
 
     /// Returns the public key as Clerk's dashboard shows it: `SubjectPublicKeyInfo` in PEM.
     pub fn pem(&self) -> String {
-        let public = self.key.private.to_public_key();
-        public.to_public_key_pem(LineEnding::LF).expect("an RSA key can be encoded")
+        self.key.public_pem()
     }
 
     /// Returns the public key as a JWK (RFC 7517 and 7518).

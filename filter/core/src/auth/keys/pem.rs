@@ -119,7 +119,7 @@ mod tests {
     use crate::auth::token::tests::factory::{other_key, own_key, public, weak_key};
     use proptest::prelude::*;
     use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
-    use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
+    use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 
     const ECDSA: &str = "-----BEGIN PUBLIC KEY-----\n\
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFr0FPOv84Ip0GBIeQQEXGtLdVD2/\n\
@@ -127,7 +127,7 @@ mod tests {
     const ED25519: &str = "MCowBQYDK2VwAyEATYTbN/AwHt1EqgeHL0MmdREg5GiSfAVEhptIbB2OE78=";
 
     fn pem() -> String {
-        own_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap()
+        own_key().public_pem()
     }
 
     /// Returns the base64 of a PEM, without its header lines.
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn several_keys_are_read_so_that_they_can_be_rotated() {
-        let other = other_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+        let other = other_key().public_pem();
         let shapes = [
             ("one after the other", format!("{}{other}", pem())),
             ("escaped, on one line", format!("{}{other}", pem()).replace('\n', "\\n")),
@@ -193,7 +193,7 @@ mod tests {
         let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
         // SEQUENCE { SEQUENCE {}, SEQUENCE {}, BIT STRING }: the outer structure of every X.509 certificate.
         let bare_certificate = BASE64.encode([0x30, 7, 0x30, 0, 0x30, 0, 3, 1, 0]);
-        let weak = weak_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+        let weak = weak_key().public_pem();
         let cut = body(&pem()).get(..200).unwrap().to_owned();
         let cases = [
             ("nothing", String::new(), KeyError::Empty),

@@ -7,7 +7,6 @@ use crate::auth::keys::pem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::json;
 
 /// The reason, the edit of a session token that would pass, and `ok` or the code of the refusal.
@@ -218,7 +217,7 @@ fn a_token_of_another_form_is_refused() {
 
 #[test]
 fn a_key_from_a_pem_is_tried_for_any_kid() {
-    let pem = own_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+    let pem = own_key().public_pem();
     let keys = KeySet::new(pem::parse(&pem).unwrap());
     let mut draft = Draft::session();
     draft.head("kid", "ins_whatever");
@@ -259,7 +258,7 @@ fn with_claims(token: &str, claims: &str) -> String {
 
 fn hmac_with_public_key(token: &str) -> String {
     let (text, _) = token.rsplit_once('.').unwrap();
-    let pem = own_key().private.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+    let pem = own_key().public_pem();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(pem.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
