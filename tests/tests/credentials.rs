@@ -1,27 +1,27 @@
-//! The callout clusters as shipped: who gets the API keys, and who never does.
+//! The callout clusters as shipped: which peers get the API keys.
 
 use std::path::Path;
 use tollgate_tests::fakes::upstream::{Backend, Certificate};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
 
-/// Each cluster that holds a key, with its secret's name and the only name its peer may have.
+/// Each cluster with a key, its secret's name, and the only name that its peer may have.
 const CALLOUTS: [(&str, &str, &str); 2] =
     [("stripe_api", "stripe_api_key", "api.stripe.com"), ("clerk_api", "clerk_secret_key", "api.clerk.com")];
 
-/// An Envoy whose listener leads straight to one callout cluster, which the plugin's callouts would use.
+/// Starts an Envoy whose listener routes to one callout cluster, which the plugin's callouts would use.
 async fn envoy_on(cluster: &str, secret: &str, peer: &Backend, ca: &Path) -> Envoy {
     let standalone = Standalone::load().without_modules().upstream_with_tls(cluster, peer.tls_address(), ca);
     standalone.secret(secret, "sk_test_first").route_all_to(cluster).start().await
 }
 
 async fn status(envoy: &Envoy) -> u16 {
-    // A caller's own authorization must not win over the gateway's.
+    // A client's own authorization must not replace the gateway's.
     let request = reqwest::Client::new().get(envoy.url("/v1/any")).header("authorization", "Bearer mine");
-    request.send().await.expect("an answer").status().as_u16()
+    request.send().await.expect("a response").status().as_u16()
 }
 
 #[tokio::test]
-async fn the_true_peer_gets_the_key_and_after_a_rotation_the_new_one() {
+async fn the_real_peer_gets_the_key_and_after_a_rotation_the_new_one() {
     for (cluster, secret, name) in CALLOUTS {
         let certificate = Certificate::for_names(&[name]);
         let peer = Backend::start_with_tls(&certificate).await;
@@ -42,7 +42,7 @@ async fn the_true_peer_gets_the_key_and_after_a_rotation_the_new_one() {
 }
 
 #[tokio::test]
-async fn an_impostor_sees_no_request_at_all() {
+async fn an_impostor_receives_no_request() {
     for (cluster, secret, name) in CALLOUTS {
         let right = Certificate::for_names(&[name]);
         let wrong_names =
@@ -50,7 +50,7 @@ async fn an_impostor_sees_no_request_at_all() {
         let wrong = Certificate::for_names(&wrong_names);
         let cases = [
             ("a certificate for other names, of a trusted authority", &wrong, wrong.authority()),
-            ("the right name, of an authority that nobody trusts", &right, wrong.authority()),
+            ("the right name, of an authority that is not trusted", &right, wrong.authority()),
         ];
         for (why, shown, trusted) in cases {
             let impostor = Backend::start_with_tls(shown).await;

@@ -1,4 +1,5 @@
-//! Each fuzz target for some seconds, from its seeds on. `cargo fuzz run` (fuzz/Cargo.toml) is the long form.
+//! Each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) is the long
+//! form.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,14 +9,14 @@ use tollgate_tests::install::workspace;
 /// How long each target runs.
 const EACH_S: u32 = 4;
 
-/// What libFuzzer needs the compiler to add, as cargo-fuzz has it. Without the address sanitizer, which needs
-/// a nightly compiler: `core` has no unsafe code.
+/// The compiler flags that libFuzzer needs, as cargo-fuzz sets them. Without the address sanitizer, which
+/// needs a nightly compiler: `core` has no unsafe code.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
                         --cfg fuzzing -Ccodegen-units=1";
 
-/// The targets, by name.
+/// Returns the names of the targets.
 fn targets() -> Vec<String> {
     let files = std::fs::read_dir(workspace::file("fuzz/fuzz_targets")).expect("targets");
     let name = |file: PathBuf| file.file_stem().map(|name| name.to_string_lossy().into_owned());
@@ -24,23 +25,23 @@ fn targets() -> Vec<String> {
     names
 }
 
-/// Builds them all, and returns where they are.
+/// Builds all targets and returns their directory.
 fn build() -> PathBuf {
     workspace::progress("building the fuzz targets");
     let dir = workspace::target_dir().join("fuzz");
     let host = Command::new("rustc").args(["--print", "host-tuple"]).output().expect("rustc");
     let host = String::from_utf8_lossy(&host.stdout).trim().to_owned();
     let mut cargo = inner_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).as_ref());
-    // A target of its own, or build scripts would be built with all of this.
+    // With `--target`, build scripts are built without these flags.
     cargo.args(["build", "--locked", "--release", "--target", &host]).env("RUSTFLAGS", COVERAGE);
     cargo.arg("--manifest-path").arg(workspace::file("fuzz/Cargo.toml")).arg("--target-dir").arg(&dir);
     let out = cargo.output().expect("cargo");
-    let cure = "libFuzzer is built of its C++ sources: where `c++` is missing, install it (Debian: `apt-get install g++`)";
-    assert!(out.status.success(), "{}\n{cure}", String::from_utf8_lossy(&out.stderr));
+    let fix = "libFuzzer is built from C++ sources: if `c++` is missing, install it (Debian: `apt-get install g++`)";
+    assert!(out.status.success(), "{}\n{fix}", String::from_utf8_lossy(&out.stderr));
     dir.join(host).join("release")
 }
 
-/// Runs one on a copy of its seeds, to which libFuzzer adds what leads further.
+/// Runs one target on a copy of its seeds, to which libFuzzer adds new inputs.
 fn run(program: &Path, seeds: &Path) -> Result<(), String> {
     let dir = tempfile::tempdir().expect("a directory");
     let mut fuzzer = Command::new(program);
@@ -52,14 +53,14 @@ fn run(program: &Path, seeds: &Path) -> Result<(), String> {
         "-print_final_stats=1",
     ]);
     let out = fuzzer.output().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-    let said = String::from_utf8_lossy(&out.stderr);
+    let output = String::from_utf8_lossy(&out.stderr);
     if !out.status.success() {
-        return Err(said.into_owned());
+        return Err(output.into_owned());
     }
-    let executed = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
+    let executed = output.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
     match executed.and_then(|number| number.trim().parse::<u64>().ok()) {
         Some(executed) if executed > 1_000 => Ok(()),
-        executed => Err(format!("{executed:?} inputs were tried\n{said}")),
+        executed => Err(format!("{executed:?} inputs were tried\n{output}")),
     }
 }
 

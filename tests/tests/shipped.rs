@@ -1,5 +1,4 @@
-//! What a user copies is what Envoy takes: the file as it is, with the two modules, and not a word of
-//! complaint.
+//! The shipped file is accepted by Envoy unchanged, with the two modules, and without a warning.
 
 use std::process::Command;
 use tollgate_tests::fakes::upstream::Certificate;
@@ -7,8 +6,8 @@ use tollgate_tests::install::modules::{Modules, cargo_home};
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
 
-/// The text itself, so that its comments, anchors and aliases meet Envoy's own YAML reader; the harness's
-/// other starts go through a reader of their own.
+/// Checks the text itself, so that Envoy's own YAML reader reads its comments, anchors and aliases; the
+/// harness's other starts use another reader.
 #[test]
 fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     let modules = Modules::build();
@@ -45,7 +44,7 @@ fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
 }
 
 #[test]
-fn both_filters_are_given_the_same_document() {
+fn both_filters_have_the_same_document() {
     let mut standalone = Standalone::load();
     assert_eq!(standalone.document_of("stripe_webhook"), standalone.document_of("plan_gate"));
 }
@@ -61,15 +60,15 @@ async fn both_modules_serve_on_every_worker() {
 }
 
 #[test]
-fn the_modules_do_not_tell_where_they_were_built() {
+fn the_modules_do_not_contain_paths_of_the_build() {
     let modules = Modules::build();
     for module in [&modules.stripe_webhook, &modules.plan_gate] {
         let bytes = std::fs::read(module).expect("a module");
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        assert!(holds("cargo/registry/src/"), "{}: this test looks for the wrong thing", module.display());
-        for place in [cargo_home(), workspace::root()] {
-            let place = place.display().to_string();
-            assert!(!holds(&place), "{} holds {place}", module.display());
+        assert!(holds("cargo/registry/src/"), "{}: this test looks for the wrong text", module.display());
+        for dir in [cargo_home(), workspace::root()] {
+            let dir = dir.display().to_string();
+            assert!(!holds(&dir), "{} contains {dir}", module.display());
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What every Rust file of the repository must keep to, as far as a program can tell.
+//! Rules for every Rust file of the repository that a program can check.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use tollgate_tests::install::workspace;
 
-/// The folders of the packages.
+/// The directories of the packages.
 const PACKAGES: [&str; 10] = [
     "filter/core",
     "filter/ctl",
@@ -19,10 +19,10 @@ const PACKAGES: [&str; 10] = [
     "tests/properties",
 ];
 
-/// The longest name of a test function. A longer one is a sentence that belongs into a comment.
+/// The maximum length of the name of a test function. A longer one belongs into a comment.
 const TEST_NAME_BYTES_MAX: usize = 70;
 
-/// A crate: its name, and all files that belong to it.
+/// A crate: its name, and all its files.
 struct SourceCrate {
     name: String,
     files: Vec<PathBuf>,
@@ -59,15 +59,15 @@ fn no_two_types_of_a_crate_share_a_name() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_file_starts_with_its_purpose() {
     let all = crates().into_iter().flat_map(|source| source.files);
-    let silent: Vec<_> =
+    let without: Vec<_> =
         all.filter(|file| !text(file).starts_with("//! ")).map(|file| shown(&file)).collect();
-    assert!(silent.is_empty(), "files that do not begin with //!:\n{}", silent.join("\n"));
+    assert!(without.is_empty(), "files that do not begin with //!:\n{}", without.join("\n"));
 }
 
 #[test]
-fn a_module_lies_where_its_name_says() {
+fn no_module_has_a_path_attribute() {
     let moved: Vec<_> = files().filter(|file| has_path_attribute(file)).map(|file| shown(&file)).collect();
     assert!(moved.is_empty(), "files with #[path]:\n{}", moved.join("\n"));
 }
@@ -84,7 +84,7 @@ fn names_of_tests_are_short() {
     assert!(long.is_empty(), "names of tests over {TEST_NAME_BYTES_MAX} characters:\n{}", long.join("\n"));
 }
 
-/// The names of all structs, enums, unions, traits, and type aliases, but for those inside of a function.
+/// The names of all structs, enums, unions, traits, and type aliases, except those inside of a function.
 #[derive(Default)]
 struct TypeNames(Vec<String>);
 
@@ -105,7 +105,7 @@ impl<'ast> Visit<'ast> for TypeNames {
     fn visit_block(&mut self, _: &'ast syn::Block) {}
 }
 
-/// The names of all functions with the attribute `test`, of whatever framework.
+/// The names of all functions with the attribute `test` of any framework.
 #[derive(Default)]
 struct TestNames(Vec<String>);
 

@@ -1,5 +1,5 @@
-//! Twenty wrong documents: `tollgate check` and Envoy's log say the same of each, with the place and the
-//! cure.
+//! Twenty invalid documents: `tollgate check` and Envoy's log report the same error for each, with location
+//! and fix.
 
 use serde_json::Value;
 use std::process::Command;
@@ -9,7 +9,8 @@ use tollgate_tests::install::modules::Modules;
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::Standalone;
 
-/// Where it is wrong (RFC 6901), with what (null: left out), and how the error begins and what it advises.
+/// The invalid location (RFC 6901), its value (null: removed), and the start of the error and a part of its
+/// advice.
 const CASES: [(&str, &str, &str, &str); 20] = [
     ("/plan", "[]", "plan: unknown field", "did you mean \"plans\"?"),
     ("/plans", "null", "plans: missing", "write it like `plans: ["),
@@ -43,7 +44,7 @@ const CASES: [(&str, &str, &str, &str); 20] = [
     ("/plan_gate/usage_path", "\"/webhooks/stripe\"", "plan_gate.usage_path: ", "use another path"),
 ];
 
-/// The shipped document, made wrong in one place.
+/// Makes the document invalid at one location.
 fn wrong(document: &mut Value, pointer: &str, value: &str) {
     let value: Value = serde_json::from_str(value).expect("JSON");
     let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
@@ -55,22 +56,22 @@ fn wrong(document: &mut Value, pointer: &str, value: &str) {
     }
 }
 
-/// The one error that the command shows.
+/// Returns the only error that the command reports.
 fn of_the_command(document: &Value) -> String {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     std::io::Write::write_all(&mut file, document.to_string().as_bytes()).expect("written");
     let out = Command::new(command::built()).arg("check").arg(file.path()).output().expect("it starts");
     assert_eq!(out.status.code(), Some(1), "{document}");
-    let said = String::from_utf8(out.stderr).expect("UTF-8");
-    let place = format!("error: {}: ", file.path().display());
-    let mut errors = said.lines().filter_map(|line| line.strip_prefix(&place));
-    let error = errors.next().unwrap_or_else(|| panic!("no error in {said}"));
-    assert_eq!(errors.next(), None, "one thing is wrong, and one is said");
+    let errors = String::from_utf8(out.stderr).expect("UTF-8");
+    let prefix = format!("error: {}: ", file.path().display());
+    let mut found = errors.lines().filter_map(|line| line.strip_prefix(&prefix));
+    let error = found.next().unwrap_or_else(|| panic!("no error in {errors}"));
+    assert_eq!(found.next(), None, "one value is wrong, so there is one error");
     error.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_and_envoys_log_say_the_same_of_each_wrong_document() {
+async fn the_command_and_envoys_log_report_the_same_errors() {
     let shipped = Standalone::load().document_of("plan_gate");
     let shipped: Value = serde_json::to_value(shipped).expect("YAML without tags is JSON");
     command::built();
@@ -83,21 +84,21 @@ async fn the_command_and_envoys_log_say_the_same_of_each_wrong_document() {
             assert!(error.starts_with(begins) && error.contains(advises), "{pointer} = {value}: {error}");
             let written = serde_norway::to_value(&document).expect("JSON is YAML");
             let envoy = Standalone::load().modules(Modules::build()).document(|document| *document = written);
-            // The one that does not speak up has no need to be compiled.
-            let silent = if begins.starts_with("stripe_webhook") { "plan_gate" } else { "stripe_webhook" };
-            let log = envoy.without_filter(silent).start_rejected().await;
+            // The filter that reports nothing need not be compiled.
+            let other = if begins.starts_with("stripe_webhook") { "plan_gate" } else { "stripe_webhook" };
+            let log = envoy.without_filter(other).start_rejected().await;
             assert!(log.contains(&error), "{pointer} = {value}: no {error:?} in\n{log}");
         });
         // Each Envoy compiles two modules.
         if cases.len() >= 4 {
-            cases.join_next().await.expect("one").expect("a right answer");
+            cases.join_next().await.expect("one").expect("a passed case");
         }
     }
     cases.join_all().await;
 }
 
 #[test]
-fn the_shipped_configuration_is_right() {
+fn the_shipped_configuration_is_valid() {
     let file = workspace::file("envoy/standalone.yaml");
     let out = Command::new(command::built()).arg("check").arg(file).output().expect("it starts");
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));

@@ -1,4 +1,4 @@
-//! The `tollgate` command as it is built, beside a real Envoy. Its subcommand `sync` has tests of its own.
+//! The built `tollgate` command, beside a real Envoy. Its subcommand `sync` has tests of its own.
 
 mod check;
 mod token;

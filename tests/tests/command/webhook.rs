@@ -4,7 +4,7 @@ use std::process::Output;
 use tollgate_tests::install::command;
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// Runs the command beside the gateway, whose fakes answer meanwhile.
+/// Runs the command beside the gateway, whose fakes are served meanwhile.
 async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(command::built());
     command.args(["webhook", "send", &gateway.envoy.url(WEBHOOK_PATH)]).args(more);
@@ -12,18 +12,18 @@ async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {
 }
 
 #[tokio::test]
-async fn an_event_is_signed_and_the_answer_shown() {
+async fn an_event_is_signed_and_the_response_is_shown() {
     let gateway = Gateway::start(|standalone| standalone).await;
     let kind = ["--type", "customer.subscription.updated"];
     let right = send(&gateway, WEBHOOK_SECRET, &kind).await;
-    let said = String::from_utf8(right.stdout).expect("UTF-8");
-    // Nobody at Stripe knows the customer, so nothing is concluded of it; the signature was taken.
-    assert!(said.starts_with("500 ") && said.contains("bad_credentials"), "{said}");
+    let output = String::from_utf8(right.stdout).expect("UTF-8");
+    // The fake of Stripe does not have the customer, so nothing is concluded; the signature was accepted.
+    assert!(output.starts_with("500 ") && output.contains("bad_credentials"), "{output}");
     assert_eq!(right.status.code(), Some(1));
 
     let wrong = send(&gateway, "whsec_another", &kind).await;
-    let said = String::from_utf8(wrong.stdout).expect("UTF-8");
-    assert!(said.starts_with("400 "), "{said}");
+    let output = String::from_utf8(wrong.stdout).expect("UTF-8");
+    assert!(output.starts_with("400 "), "{output}");
     assert_eq!(wrong.status.code(), Some(1));
 
     let ignored = tempfile::NamedTempFile::new().expect("a file");
@@ -31,28 +31,28 @@ async fn an_event_is_signed_and_the_answer_shown() {
         r#"{"id": "evt_1", "object": "event", "type": "charge.refunded", "livemode": false, "data": {}}"#;
     std::fs::write(ignored.path(), event).expect("written");
     let file = ignored.path().display().to_string();
-    let taken = send(&gateway, &format!("{WEBHOOK_SECRET},whsec_old"), &["--file", &file]).await;
-    let said = String::from_utf8(taken.stdout).expect("UTF-8");
-    assert!(said.starts_with("200 "), "{said}");
-    assert_eq!(taken.status.code(), Some(0));
+    let accepted = send(&gateway, &format!("{WEBHOOK_SECRET},whsec_old"), &["--file", &file]).await;
+    let output = String::from_utf8(accepted.stdout).expect("UTF-8");
+    assert!(output.starts_with("200 "), "{output}");
+    assert_eq!(accepted.status.code(), Some(0));
 }
 
 #[tokio::test]
-async fn without_a_secret_or_with_a_type_that_cannot_be_made_nothing_is_sent() {
+async fn without_a_secret_or_with_an_unknown_type_nothing_is_sent() {
     let gateway = Gateway::start(|standalone| standalone).await;
-    for (secret, more, said) in [
+    for (secret, more, message) in [
         ("", ["--type", "invoice.paid"], "STRIPE_WEBHOOK_SECRET: is not set"),
-        (WEBHOOK_SECRET, ["--type", "charge.refunded"], "give any other with --file"),
+        (WEBHOOK_SECRET, ["--type", "charge.refunded"], "send any other with --file"),
         (WEBHOOK_SECRET, ["--file", "/nowhere.json"], "/nowhere.json: cannot be read"),
     ] {
         let out = send(&gateway, secret, &more).await;
         let error = String::from_utf8(out.stderr).expect("UTF-8");
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(message), "{error}");
         assert_eq!(out.status.code(), Some(2), "{error}");
     }
     let printed = send(&gateway, WEBHOOK_SECRET, &["--type", "invoice.paid", "--print"]).await;
-    let said = String::from_utf8(printed.stdout).expect("UTF-8");
-    assert!(said.contains("stripe-signature: t=") && said.contains("\"invoice.paid\""), "{said}");
-    assert!(!said.contains(WEBHOOK_SECRET));
-    assert_eq!(gateway.envoy.stats().await.value("http.public.downstream_rq_total"), 0, "none has come");
+    let output = String::from_utf8(printed.stdout).expect("UTF-8");
+    assert!(output.contains("stripe-signature: t=") && output.contains("\"invoice.paid\""), "{output}");
+    assert!(!output.contains(WEBHOOK_SECRET));
+    assert_eq!(gateway.envoy.stats().await.value("http.public.downstream_rq_total"), 0, "nothing was sent");
 }

@@ -1,34 +1,34 @@
-//! A callout of core's, sent natively where Envoy would send it.
+//! A callout of core, sent natively instead of by Envoy.
 
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Request};
 
 /// A response.
 #[derive(Debug)]
-pub struct Answered {
+pub struct ApiResponse {
     pub status: u16,
     pub body: Vec<u8>,
     headers: HeaderMap,
 }
 
-impl Answered {
-    /// The response as core takes it.
+impl ApiResponse {
+    /// Returns the response as an input of core.
     pub fn outcome(&self) -> Outcome<'_> {
         Outcome::Answered { status: self.status, headers: &self.headers, body: &self.body }
     }
 
-    /// The body, for a message.
+    /// Returns the body for a message.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// Never through a proxy that the machine may be set up with.
+/// Returns a client that uses no proxy of the machine.
 pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().expect("an HTTP client")
 }
 
-/// Sends what a callout would send. `url` is that of a path at whom it is sent to.
-pub async fn send(callout: &Callout, url: impl Fn(&str) -> String) -> Answered {
+/// Sends the request of a callout. `url` returns the URL of a path at the receiver.
+pub async fn send(callout: &Callout, url: impl Fn(&str) -> String) -> ApiResponse {
     let Request::Http { method, path, headers, body, .. } = &callout.request else { panic!("not HTTP") };
     let method = method.parse().expect("a method");
     let request = client().request(method, url(path)).body(body.clone());
@@ -36,10 +36,10 @@ pub async fn send(callout: &Callout, url: impl Fn(&str) -> String) -> Answered {
     answered(request).await
 }
 
-/// Sends a request.
-pub async fn answered(request: reqwest::RequestBuilder) -> Answered {
-    let response = request.send().await.expect("an answer");
+/// Sends a request and reads the response.
+pub async fn answered(request: reqwest::RequestBuilder) -> ApiResponse {
+    let response = request.send().await.expect("a response");
     let fields = response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let (status, headers) = (response.status().as_u16(), HeaderMap::from_fields(fields));
-    Answered { status, headers, body: response.bytes().await.expect("a body").to_vec() }
+    ApiResponse { status, headers, body: response.bytes().await.expect("a body").to_vec() }
 }

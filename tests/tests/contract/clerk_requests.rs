@@ -1,6 +1,6 @@
-//! Every request that core can make of Clerk is the one that Clerk's own library makes for the same end, and
-//! the fake answers as Clerk's OpenAPI description says: that is what the library is generated from, and
-//! reads answers by.
+//! Every request of core to Clerk equals the one that Clerk's own library makes for the same purpose, and the
+//! fake's responses conform to Clerk's OpenAPI description: the library is generated from it, and parses
+//! responses by it.
 
 use crate::callout::{answered, client, send};
 use crate::script;
@@ -17,9 +17,9 @@ use tollgate_core::upstream::Upstream;
 use tollgate_tests::fakes::clerk::{ClerkSettings, FakeClerk, Organization, User};
 use tollgate_tests::fakes::server::Request;
 
-/// What a request says, without how its sender names itself.
+/// The parts of a request that do not identify its sender.
 #[derive(Debug, PartialEq)]
-struct Said {
+struct RequestSummary {
     method: String,
     path: String,
     authorization: Option<String>,
@@ -28,10 +28,10 @@ struct Said {
     body: Value,
 }
 
-impl Said {
-    fn by(request: &Request) -> Said {
+impl RequestSummary {
+    fn of(request: &Request) -> RequestSummary {
         let header = |name| request.header(name).map(str::to_owned);
-        Said {
+        RequestSummary {
             method: request.method.clone(),
             path: request.path_and_query(),
             authorization: header("authorization"),
@@ -42,27 +42,29 @@ impl Said {
     }
 }
 
-/// What came of each request when Clerk's library made it.
-async fn ask(clerk: &FakeClerk, key: &str, requests: Vec<Value>) -> Vec<Value> {
+/// Makes requests with Clerk's library and returns the outcomes.
+async fn call(clerk: &FakeClerk, key: &str, requests: Vec<Value>) -> Vec<Value> {
     let server = format!("http://{}/v1", clerk.addr());
     let input = json!({"server": server, "key": key, "version": API_VERSION, "requests": requests});
-    let told = script::run("tests/contracts/clerk_sdk.py", "tests/clerk-sdk-requirements.txt", &input).await;
-    assert_eq!(told["version"], API_VERSION, "the description that Clerk's library is generated from");
-    told["outcomes"].as_array().expect("a list").clone()
+    let output =
+        script::run("tests/contracts/clerk_sdk.py", "tests/clerk-sdk-requirements.txt", &input).await;
+    assert_eq!(output["version"], API_VERSION, "the description that Clerk's library is generated from");
+    output["outcomes"].as_array().expect("a list").clone()
 }
 
-/// Has Clerk's library make the same requests of the fake that got them; they must be the same on the wire,
-/// and the responses of the described form.
+/// Makes the recorded requests again with Clerk's library. They must be the same on the wire, and the
+/// responses must have the described form.
 pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Request]) {
     let before = clerk.log().entries().len();
-    let asked =
+    let inputs =
         requests.iter().map(|r| json!({"method": r.method, "path": r.path_and_query(), "body": r.json()}));
-    let outcomes = ask(clerk, clerk.secret_key(), asked.collect()).await;
+    let outcomes = call(clerk, clerk.secret_key(), inputs.collect()).await;
     for (request, outcome) in requests.iter().zip(&outcomes) {
         assert!(outcome["found"].is_string(), "{} {}: {outcome}", request.method, request.path);
     }
-    let theirs: Vec<_> = clerk.log().entries()[before..].iter().map(|e| Said::by(&e.request)).collect();
-    let ours: Vec<_> = requests.iter().map(Said::by).collect();
+    let theirs: Vec<_> =
+        clerk.log().entries()[before..].iter().map(|e| RequestSummary::of(&e.request)).collect();
+    let ours: Vec<_> = requests.iter().map(RequestSummary::of).collect();
     assert_eq!(ours, theirs);
 }
 
@@ -80,7 +82,7 @@ fn subject(id: &str) -> Subject {
     Subject::parse(id).expect("an id")
 }
 
-/// With something in every place that Tollgate writes to.
+/// Returns a record with a value in every field that Tollgate writes.
 fn full() -> Record {
     let customer = |id| CustomerId::parse(id).expect("an id");
     let subscription = |id| SubscriptionId::parse(id).expect("an id");
@@ -103,7 +105,7 @@ fn full() -> Record {
     }
 }
 
-/// A fake with a user and an organization, that does not mind how often it is written to.
+/// Starts a fake with a user and an organization, without a limit on writes.
 async fn clerk() -> FakeClerk {
     let clerk = FakeClerk::start_with(ClerkSettings { rate_limit: false, ..ClerkSettings::default() }).await;
     clerk.put_user(User::new("user_1"));
@@ -124,7 +126,7 @@ async fn core_sends_what_clerks_library_sends() {
         let upstream = upstream(clerk.secret_key());
         let api = BackendApi::new(&upstream);
         let mut present = sent(&clerk, api.read(&subject), &subject).await.expect("a record");
-        // Everything is added, then changed or removed, and at last taken away.
+        // Everything is added, then changed or removed, and finally removed.
         for target in [full(), free.clone(), full(), Record::default()] {
             let patch = present.patch(&target, "plan").expect("a difference");
             present = sent(&clerk, api.write(&subject, &patch), &subject).await.expect("a record");
@@ -151,7 +153,7 @@ async fn core_lists_as_clerks_library_lists() {
 }
 
 #[tokio::test]
-async fn errors_are_read_by_both_and_say_the_same() {
+async fn both_read_the_same_errors() {
     let clerk = clerk().await;
     let cases = [
         ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ClerkApiError::Gone),
@@ -172,13 +174,13 @@ async fn errors_are_read_by_both_and_say_the_same() {
             "{why}"
         );
         let path = clerk.log().entries().last().expect("a request").request.path.clone();
-        let outcomes = ask(&clerk, key, vec![json!({"method": "GET", "path": path, "body": null})]).await;
+        let outcomes = call(&clerk, key, vec![json!({"method": "GET", "path": path, "body": null})]).await;
         assert_eq!(outcomes, [json!({"error": code})], "{why}");
     }
 }
 
 #[tokio::test]
-async fn what_clerks_description_does_not_have_is_refused() {
+async fn requests_that_clerks_description_does_not_have_are_refused() {
     let clerk = clerk().await;
     let plan = json!({"plan": "pro"});
     let request = |method: &str, path: &str, body| json!({"method": method, "path": path, "body": body});
@@ -186,21 +188,21 @@ async fn what_clerks_description_does_not_have_is_refused() {
         request("PATCH", path, Value::Object(Map::from_iter([(member.to_owned(), value.clone())])))
     };
     let cases = [
-        ("a field that is none", patch("/v1/users/user_1/metadata", "metadata", &plan)),
+        ("an unknown field", patch("/v1/users/user_1/metadata", "metadata", &plan)),
         ("a user's field", patch("/v1/organizations/org_1/metadata", "unsafe_metadata", &plan)),
-        ("no object", patch("/v1/users/user_1/metadata", "public_metadata", &json!("pro"))),
+        ("not an object", patch("/v1/users/user_1/metadata", "public_metadata", &json!("pro"))),
         ("a list", patch("/v1/users/user_1/metadata", "private_metadata", &json!([plan]))),
-        ("a path that is none", request("GET", "/v1/user/user_1", Value::Null)),
-        ("a method that it does not have", request("POST", "/v1/users/user_1/metadata", json!({}))),
-        ("a query that is none", request("GET", "/v1/users/user_1?expand=all", Value::Null)),
+        ("an unknown path", request("GET", "/v1/user/user_1", Value::Null)),
+        ("an unknown method", request("POST", "/v1/users/user_1/metadata", json!({}))),
+        ("an unknown query", request("GET", "/v1/users/user_1?expand=all", Value::Null)),
     ];
-    let (whys, requests): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    for (why, outcome) in whys.iter().zip(ask(&clerk, clerk.secret_key(), requests).await) {
+    let (reasons, requests): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    for (why, outcome) in reasons.iter().zip(call(&clerk, clerk.secret_key(), requests).await) {
         assert!(outcome["refused"].is_string(), "{why}: {outcome}");
     }
-    assert_eq!(clerk.log().entries().len(), 0, "none of them was sent");
+    assert_eq!(clerk.log().entries().len(), 0, "no request was sent");
 
-    // Here the library is more lenient than Clerk: it leaves the check to the API, and the fake does it.
+    // Here the library is more lenient than Clerk: it leaves the check to the API, where the fake does it.
     let url = format!("http://{}/v1/users/user_1", clerk.addr());
     let whole = client().patch(url).bearer_auth(clerk.secret_key()).header("clerk-api-version", API_VERSION);
     assert_eq!(answered(whole.json(&json!({"public_metadata": plan}))).await.status, 422);

@@ -1,5 +1,5 @@
-//! What Tollgate sends, and what the fakes answer, held against what Stripe and Clerk publish: Stripe's own
-//! mock server, and both official libraries. Needs Go and Python once, to install them.
+//! Tollgate's requests, and the responses of the fakes, compared with what Stripe and Clerk publish: Stripe's
+//! own mock server, and both official libraries. Needs Go and Python once, to install them.
 
 mod callout;
 mod clerk_requests;

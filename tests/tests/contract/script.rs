@@ -1,4 +1,4 @@
-//! A Python script of `tests/contracts/`: asked on standard input, answering on standard output, both JSON.
+//! A Python script of `tests/contracts/`: its input and output are JSON on standard input and output.
 
 use serde_json::Value;
 use std::process::Stdio;
@@ -7,17 +7,17 @@ use tokio::process::Command;
 use tollgate_tests::install::python::Python;
 use tollgate_tests::install::workspace;
 
-/// Runs it with the packages that a requirements file names.
+/// Runs a script with the packages of a requirements file.
 pub async fn run(script: &str, requirements: &str, input: &Value) -> Value {
     let requirements = requirements.to_owned();
-    // It may install for minutes, and the fakes are served meanwhile.
+    // The installation may take minutes; the fakes are served meanwhile.
     let python = tokio::task::spawn_blocking(move || Python::with(&requirements)).await.expect("Python");
     let mut command = Command::new(python.interpreter());
     command.arg(workspace::file(script)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().expect("a process");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // It reads all before it writes any, so neither waits for the other. One that ends before it has read
-    // says why.
+    // The script reads everything before it writes, so neither waits for the other. If it ends early, its
+    // standard error has the reason.
     let _ = stdin.write_all(input.to_string().as_bytes()).await;
     drop(stdin);
     let output = child.wait_with_output().await.expect("an end");

@@ -1,9 +1,8 @@
-//! Every request that core can make of Stripe is one that Stripe's OpenAPI description has, and the examples
-//! that Stripe publishes can be read. `stripe-mock` is of an older version of the API than the one pinned,
-//! and says nothing of that unless it is asked to; that the pinned version exists is for the official library
-//! to say.
+//! Every request of core to Stripe conforms to Stripe's OpenAPI description, and the examples that Stripe
+//! publishes can be read. `stripe-mock` is of an older version of the API than the pinned one, and does not
+//! check the version; that the pinned version exists is checked with the official library.
 
-use crate::callout::{Answered, answered, client, send};
+use crate::callout::{ApiResponse, answered, client, send};
 use std::time::Duration;
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
@@ -38,7 +37,7 @@ fn subscription() -> SubscriptionId {
     SubscriptionId::parse("sub_1").expect("an id")
 }
 
-/// Sends it, and reads the response as a sync does.
+/// Sends a callout and reads the response as a sync does.
 async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result<T, Unreadable>) -> T {
     let sent = send(&callout, |path| mock.url(path)).await;
     match StripeResponse::of(&sent.outcome(), parse) {
@@ -48,7 +47,7 @@ async fn done<T>(mock: &StripeMock, callout: Callout, parse: fn(&[u8]) -> Result
 }
 
 #[tokio::test]
-async fn stripes_description_has_every_request_and_its_examples_are_read() {
+async fn every_request_conforms_to_stripes_description() {
     let (mock, upstream) = (StripeMock::start().await, upstream());
     let stripe = StripeApi::new(&upstream);
 
@@ -92,7 +91,7 @@ async fn stripes_description_has_every_request_and_its_examples_are_read() {
 }
 
 #[tokio::test]
-async fn stripes_description_has_what_a_census_asks() {
+async fn the_census_conforms_to_stripes_description() {
     let (mock, upstream) = (StripeMock::start().await, upstream());
     let stripe = StripeApi::new(&upstream);
     for after in [None, Some(subscription())] {
@@ -109,24 +108,24 @@ async fn stripes_description_has_what_a_census_asks() {
 }
 
 #[tokio::test]
-async fn what_stripes_description_does_not_have_is_refused() {
+async fn requests_that_stripes_description_does_not_have_are_refused() {
     let mock = StripeMock::start().await;
     let list = "/v1/subscriptions?customer=cus_1&status=all";
     let cases = [
-        ("as it should be", "GET", list.to_owned(), "", 200),
-        ("a parameter that is none", "GET", format!("{list}&page=2"), "", 400),
-        ("a value that is none", "GET", list.replace("all", "every"), "", 400),
-        ("a number that is none", "GET", format!("{list}&limit=many"), "", 400),
+        ("a valid request", "GET", list.to_owned(), "", 200),
+        ("an unknown parameter", "GET", format!("{list}&page=2"), "", 400),
+        ("an unknown value", "GET", list.replace("all", "every"), "", 400),
+        ("not a number", "GET", format!("{list}&limit=many"), "", 400),
         ("a filter of another list", "GET", "/v1/invoices?status=all".to_owned(), "", 400),
-        ("a path that is none", "GET", "/v1/subscription".to_owned(), "", 404),
-        ("a method that it does not have", "PATCH", "/v1/customers/cus_1".to_owned(), "metadata[a]=b", 404),
-        ("a field that is none", "POST", "/v1/customers/cus_1".to_owned(), "meta[a]=b", 400),
+        ("an unknown path", "GET", "/v1/subscription".to_owned(), "", 404),
+        ("an unknown method", "PATCH", "/v1/customers/cus_1".to_owned(), "metadata[a]=b", 404),
+        ("an unknown field", "POST", "/v1/customers/cus_1".to_owned(), "meta[a]=b", 400),
         ("a field of another form", "POST", "/v1/customers/cus_1".to_owned(), "metadata=b", 400),
     ];
     for (why, method, path, body, want) in cases {
         let request = client().request(method.parse().expect("a method"), mock.url(&path)).bearer_auth(KEY);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        let Answered { status, .. } = answered(request).await;
+        let ApiResponse { status, .. } = answered(request).await;
         assert_eq!(status, want, "{why}");
     }
 }

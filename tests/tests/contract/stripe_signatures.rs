@@ -1,4 +1,4 @@
-//! Stripe's own library and Tollgate take each other's word: what the one signs the other accepts.
+//! Stripe's own library and Tollgate accept each other's signatures.
 
 use crate::script;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const SECRET: &str = "whsec_contract0001";
 const OTHER: &str = "whsec_contract0002";
 const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// Bodies in which bytes and characters, or JSON and its bytes, are not the same thing.
+/// Bodies in which bytes and characters, or JSON and its bytes, differ.
 fn bodies() -> Vec<String> {
     let event = |name: &str| {
         let object = json!({"object": "customer", "id": "cus_1", "name": name});
@@ -30,21 +30,21 @@ fn bodies() -> Vec<String> {
     ]
 }
 
-/// What Stripe's library answers to each question.
-pub async fn ask(questions: &[Value]) -> Vec<String> {
+/// Returns what Stripe's library returns for each call.
+pub async fn call(calls: &[Value]) -> Vec<String> {
     let requirements = "tests/stripe-sdk-requirements.txt";
-    let told = script::run("tests/contracts/stripe_sdk.py", requirements, &json!(questions)).await;
-    assert_eq!(told["version"], STRIPE_VERSION, "the version that Stripe's library is made for");
-    let responses = told["answers"].as_array().expect("a list");
+    let output = script::run("tests/contracts/stripe_sdk.py", requirements, &json!(calls)).await;
+    assert_eq!(output["version"], STRIPE_VERSION, "the version that Stripe's library is made for");
+    let responses = output["answers"].as_array().expect("a list");
     responses.iter().map(|response| response.as_str().expect("a text").to_owned()).collect()
 }
 
-/// Asks Stripe's library to sign a body at a time in Unix seconds.
+/// Returns the call that signs a body at a time in Unix seconds.
 pub fn to_sign(body: &str, secret: &str, timestamp: i64) -> Value {
     json!({"sign": {"body": body, "secret": secret, "timestamp": timestamp}})
 }
 
-/// Asks it what it thinks of a body and its signature.
+/// Returns the call that verifies the signature of a body.
 fn to_check(body: &str, header: &str, secret: &str) -> Value {
     json!({"check": {"body": body, "header": header, "secret": secret}})
 }
@@ -57,10 +57,10 @@ fn verified(header: &str, body: &str, secrets: &[&str], now: i64) -> Result<i64,
 }
 
 #[tokio::test]
-async fn what_stripes_library_signs_is_accepted() {
+async fn signatures_of_stripes_library_are_accepted() {
     let (bodies, now) = (bodies(), unix_now());
-    let questions: Vec<_> = bodies.iter().map(|body| to_sign(body, SECRET, now)).collect();
-    for (body, header) in bodies.iter().zip(ask(&questions).await) {
+    let calls: Vec<_> = bodies.iter().map(|body| to_sign(body, SECRET, now)).collect();
+    for (body, header) in bodies.iter().zip(call(&calls).await) {
         assert_eq!(verified(&header, body, &[SECRET], now), Ok(now), "{header}");
         assert_eq!(verified(&header, body, &[OTHER, SECRET], now + 300), Ok(now), "the second secret");
         let no_match = SignatureError::NoMatch { signatures: 1, secrets: 1 };
@@ -70,8 +70,8 @@ async fn what_stripes_library_signs_is_accepted() {
 }
 
 #[tokio::test]
-async fn what_the_tests_sign_is_accepted_by_stripes_library() {
-    let (now, mut questions, mut want) = (unix_now(), Vec::new(), Vec::new());
+async fn signatures_of_the_tests_are_accepted_by_stripes_library() {
+    let (now, mut calls, mut want) = (unix_now(), Vec::new(), Vec::new());
     for body in bodies() {
         let bytes = body.as_bytes();
         let own = stripe::sign(&[SECRET], now, bytes);
@@ -81,21 +81,21 @@ async fn what_the_tests_sign_is_accepted_by_stripes_library() {
         let old = stripe::sign(&[SECRET], now - 3600, bytes);
         let cases = [
             ("one secret", &own, SECRET, true),
-            ("while a secret is rolled: the new one", &rolled, SECRET, true),
-            ("while a secret is rolled: the old one", &rolled, OTHER, true),
+            ("while a secret is rotated: the new one", &rolled, SECRET, true),
+            ("while a secret is rotated: the old one", &rolled, OTHER, true),
             ("a signature of test tooling beside it", &with_v0, SECRET, true),
             ("only one of test tooling", &only_v0, SECRET, false),
             ("another secret", &own, OTHER, false),
             ("an hour old", &old, SECRET, false),
         ];
         for (why, header, secret, accepted) in cases {
-            // Both are of one opinion, which is all that is asked here.
+            // The library must agree with this below.
             assert_eq!(verified(header, &body, &[secret], now).is_ok(), accepted, "{why}");
-            questions.push(to_check(&body, header, secret));
+            calls.push(to_check(&body, header, secret));
             want.push((why, accepted));
         }
     }
-    for ((why, accepted), response) in want.into_iter().zip(ask(&questions).await) {
+    for ((why, accepted), response) in want.into_iter().zip(call(&calls).await) {
         assert_eq!(response == "evt_1", accepted, "{why}: {response}");
         assert_eq!(response.starts_with("refused: "), !accepted, "{why}: {response}");
     }

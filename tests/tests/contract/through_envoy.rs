@@ -1,9 +1,9 @@
-//! What leaves a real Envoy during syncs of every kind, recorded by the fakes and held against what Stripe
-//! and Clerk publish; and an event that Stripe's own library has signed.
+//! The requests of a real Envoy during syncs of every kind, recorded by the fakes and compared with what
+//! Stripe and Clerk publish; and an event that Stripe's own library has signed.
 
-use crate::callout::{Answered, answered, client};
+use crate::callout::{ApiResponse, answered, client};
 use crate::clerk_requests::are_what_clerks_library_sends;
-use crate::stripe_signatures::{ask, to_sign};
+use crate::stripe_signatures::{call, to_sign};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const PRO: &str = "price_pro";
 /// The price of a product whose metadata name `pro`.
 const BY_PRODUCT: &str = "price_by_product";
 
-/// Every kind of request that a sync can make of Stripe, as [`kind`] writes it.
+/// Every kind of request of a sync to Stripe, in the form of [`kind`].
 const KINDS: [&str; 9] = [
     "GET /v1/checkout/sessions ? limit subscription",
     "GET /v1/customers/_",
@@ -34,7 +34,7 @@ const KINDS: [&str; 9] = [
     "POST /v1/subscriptions/_ metadata[_]",
 ];
 
-/// Method, path and names of parameters, without what differs from one object to the next.
+/// Returns method, path and parameter names, without what differs between objects.
 fn kind(request: &Request) -> String {
     let is_id = |segment: &str| segment.contains('_') && segment != "subscription_items";
     let segments = request.path.split('/').map(|segment| if is_id(segment) { "_" } else { segment });
@@ -65,7 +65,7 @@ async fn gateway() -> Arc<Gateway> {
     GATEWAY.gateway().await
 }
 
-/// A customer with an active subscription of that price, `sub_` and `cus_` and that name.
+/// Creates a customer with an active subscription of that price. Their ids end with `name`.
 fn subscribed(gateway: &Gateway, name: &str, price: &str) -> Subscription {
     let customer = format!("cus_{name}");
     gateway.stripe.put(Customer::new(&customer));
@@ -73,7 +73,7 @@ fn subscribed(gateway: &Gateway, name: &str, price: &str) -> Subscription {
     Subscription::new(&format!("sub_{name}"), &customer).item(price).period(now - 86_400, now + 86_400)
 }
 
-/// A checkout whose session names the buyer: who it is gets recorded on the subscription and on the customer.
+/// Creates a checkout whose session names the buyer, which the sync notes on the subscription.
 fn bought(gateway: &Gateway, name: &str, key: &str, buyer: &str) -> Event {
     gateway.stripe.put(subscribed(gateway, name, PRO));
     let session = format!("cs_test_{name}");
@@ -82,7 +82,7 @@ fn bought(gateway: &Gateway, name: &str, key: &str, buyer: &str) -> Event {
     gateway.stripe.event("checkout.session.completed", &session)
 }
 
-/// A payment has failed: since when is it owed?
+/// Creates a failed payment, whose invoice the sync reads for the start of the grace period.
 fn owing(gateway: &Gateway) -> Event {
     let mut subscription = subscribed(gateway, "owing", PRO).status("past_due");
     subscription = subscription.metadata("clerk_user_id", "user_owing");
@@ -94,7 +94,7 @@ fn owing(gateway: &Gateway) -> Event {
     gateway.stripe.event("customer.subscription.updated", "sub_owing")
 }
 
-/// More subscriptions than a page holds.
+/// Creates more subscriptions than fit on a page.
 fn many(gateway: &Gateway) -> Event {
     gateway.stripe.put(subscribed(gateway, "many", PRO).metadata("clerk_user_id", "user_many"));
     for number in 0..100 {
@@ -105,7 +105,7 @@ fn many(gateway: &Gateway) -> Event {
     gateway.stripe.event("customer.subscription.updated", "sub_many")
 }
 
-/// A second subscription whose plan only its product's metadata tell.
+/// Creates a second subscription whose plan is only in its product's metadata.
 fn by_product(gateway: &Gateway) -> Event {
     gateway.stripe.put(Product::new("prod_named").metadata("plan", "pro"));
     gateway.stripe.put(Price::new(BY_PRODUCT).product("prod_named"));
@@ -115,7 +115,7 @@ fn by_product(gateway: &Gateway) -> Event {
     gateway.stripe.event("customer.subscription.updated", "sub_first")
 }
 
-/// More items than a subscription shows; the last one sells the plan.
+/// Creates more items than a subscription shows. The last one is of the plan's price.
 fn many_items(gateway: &Gateway) -> Event {
     gateway.stripe.put(Price::new("price_seat"));
     let seats = subscribed(gateway, "seats", "price_seat").metadata("clerk_user_id", "user_seats");
@@ -123,7 +123,7 @@ fn many_items(gateway: &Gateway) -> Event {
     gateway.stripe.event("customer.subscription.updated", "sub_seats")
 }
 
-/// Has Envoy make every kind of request.
+/// Makes Envoy send every kind of request.
 async fn sync_everything(gateway: &Gateway) {
     for user in ["user_bought", "user_owing", "user_many", "user_by_product", "user_seats"] {
         gateway.clerk.put_user(User::new(user));
@@ -142,7 +142,7 @@ async fn sync_everything(gateway: &Gateway) {
         processed(gateway, &event).await;
     }
     processed(gateway, &gateway.stripe.event("customer.updated", "cus_bought")).await;
-    // What was noted of the failed payment is taken away: a null is written.
+    // The grace period is removed: a null is written.
     let paid = gateway.stripe.update("sub_owing", |s: &mut Subscription| "active".clone_into(&mut s.status));
     processed(gateway, &paid).await;
 }
@@ -152,18 +152,18 @@ async fn processed(gateway: &Gateway, event: &Event) {
     assert_eq!((&response["status"], &response["plan"]), (&json!("processed"), &json!("pro")), "{response}");
 }
 
-/// Sends what was recorded once more, as it was.
-async fn replay(mock: &StripeMock, request: &Request) -> Answered {
+/// Sends a recorded request again, unchanged.
+async fn replay(mock: &StripeMock, request: &Request) -> ApiResponse {
     let method = request.method.parse().expect("a method");
     let to_mock = client().request(method, mock.url(&request.path_and_query())).body(request.body.clone());
-    // Those of the connection are this one's own.
+    // Header fields of the connection belong to the new one.
     let own = |name: &str| matches!(name, "host" | "content-length" | "transfer-encoding" | "connection");
     let fields = request.headers.iter().filter(|(name, _)| !own(name));
     answered(fields.fold(to_mock, |to_mock, (name, value)| to_mock.header(name, value))).await
 }
 
 #[tokio::test]
-async fn what_leaves_envoy_is_what_stripe_and_clerk_describe() {
+async fn envoys_requests_conform_to_stripes_and_clerks_descriptions() {
     let gateway = gateway().await;
     sync_everything(&gateway).await;
     let requests =
@@ -182,7 +182,7 @@ async fn what_leaves_envoy_is_what_stripe_and_clerk_describe() {
     let removes = |request: &Request| {
         request.json()["public_metadata"]["subscription"].get("grace_until") == Some(&Value::Null)
     };
-    assert!(to_clerk.iter().any(removes), "nothing was taken away");
+    assert!(to_clerk.iter().any(removes), "nothing was removed");
     for kind in ["GET /v1/users/", "PATCH /v1/users/", "GET /v1/organizations/", "PATCH /v1/organizations/"] {
         let of_kind = |request: &&Request| format!("{} {}", request.method, request.path).starts_with(kind);
         assert!(to_clerk.iter().filter(of_kind).count() > 0, "no {kind}");
@@ -191,14 +191,14 @@ async fn what_leaves_envoy_is_what_stripe_and_clerk_describe() {
 }
 
 #[tokio::test]
-async fn an_event_that_stripes_library_has_signed_passes_envoy() {
+async fn an_event_signed_by_stripes_library_is_accepted_by_envoy() {
     let gateway = gateway().await;
-    // One that costs no callout: the other test reads what the fakes have recorded.
+    // An event without a callout: the other test reads what the fakes have recorded.
     let object = json!({"object": "tax_id", "id": "txi_1", "owner": {"name": "Zoë 東京"}});
     let event = gateway.stripe.event_about("customer.tax_id.created", object);
     let body = String::from_utf8(event.body()).expect("JSON is text");
-    let questions = [WEBHOOK_SECRET, "whsec_another"].map(|secret| to_sign(&body, secret, unix_now()));
-    for (header, want) in ask(&questions).await.iter().zip([200, 400]) {
+    let calls = [WEBHOOK_SECRET, "whsec_another"].map(|secret| to_sign(&body, secret, unix_now()));
+    for (header, want) in call(&calls).await.iter().zip([200, 400]) {
         let request = gateway.request(Method::POST, WEBHOOK_PATH).header("stripe-signature", header);
         assert_eq!(answered(request.body(body.clone())).await.status, want, "{header}");
     }

@@ -55,16 +55,16 @@ pub fn run(block: &Block, service: &str, there: &str, token: &str) -> usize {
 async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
     let gateway = gateway_of_the_readme().await;
     let token = gateway.token("user_1", "free");
-    let usage = gateway.get("/usage").bearer_auth(&token).send().await.expect("an answer");
+    let usage = gateway.get("/usage").bearer_auth(&token).send().await.expect("a response");
     let mut sent = vec![usage.json::<Value>().await.expect("JSON")];
     for _ in 0..6 {
-        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("a response");
         if response.status() == 429 {
             sent.push(response.json().await.expect("JSON"));
         }
     }
-    let anonymous = gateway.get("/ask").send().await.expect("an answer");
-    let free = gateway.get("/reports").bearer_auth(&token).send().await.expect("an answer");
+    let anonymous = gateway.get("/ask").send().await.expect("a response");
+    let free = gateway.get("/reports").bearer_auth(&token).send().await.expect("a response");
     sent.push(anonymous.json().await.expect("JSON"));
     sent.push(free.json().await.expect("JSON"));
     for block in read("docs/gate.md").blocks.iter().filter(|block| block.language == "json") {

@@ -63,7 +63,7 @@ async fn whoever_copies_the_commands_has_a_working_gate() {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let request = client.post(format!("{url}{WEBHOOK_PATH}")).header("stripe-signature", signature);
     let response: serde_json::Value =
-        request.body(body).send().await.expect("an answer").json().await.expect("JSON");
+        request.body(body).send().await.expect("a response").json().await.expect("JSON");
     assert_eq!((&response["status"], &response["plan"]), (&"processed".into(), &"pro".into()), "{response}");
     assert_eq!(responses::run(after_paying, SERVICE, &url, &token()), 1);
 }

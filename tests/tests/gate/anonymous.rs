@@ -22,7 +22,7 @@ async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
             [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.3", 200), ("192.0.2.4", 429)]
         {
             let request = client.get(gateway.envoy.url("/search")).header("x-forwarded-for", spoofed);
-            let response = request.send().await.expect("an answer");
+            let response = request.send().await.expect("a response");
             assert_eq!(response.status(), status, "{address:?}");
             let body: Value = response.json().await.expect("JSON");
             let member = if status == 200 { "results" } else { "code" };
@@ -31,7 +31,7 @@ async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
     }
     let signed_in = from([127, 0, 1, 1]).get(gateway.envoy.url("/search"));
     let response =
-        signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("an answer");
+        signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("a response");
     assert_eq!(response.status(), 200, "who signs in is no longer counted by address");
     assert_eq!(response.headers()["x-ratelimit-remaining"], "2");
 }
@@ -53,7 +53,7 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
     ];
     for (why, forwarded, remaining) in cases {
         let response =
-            gateway.get("/search").header("x-forwarded-for", forwarded).send().await.expect("an answer");
+            gateway.get("/search").header("x-forwarded-for", forwarded).send().await.expect("a response");
         assert_eq!(response.status(), 200, "{why}");
         assert_eq!(response.headers()["x-ratelimit-remaining"], remaining, "{why}");
     }
@@ -67,10 +67,10 @@ async fn nobody_is_counted_as_the_proxy_whose_word_envoy_cannot_read() {
         ["203.0.113.20:4711", "[2001:db8:20::1]:4711", "[2001:db8:20::1]", "10.0.0.1, 203.0.113.20:80"]
     {
         let search = || gateway.get("/search").header("x-forwarded-for", forwarded);
-        let response = search().send().await.expect("an answer");
+        let response = search().send().await.expect("a response");
         assert_eq!(response.status(), 503, "{forwarded}");
         assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "address_unknown", "{forwarded}");
-        let signed_in = search().bearer_auth(&token).send().await.expect("an answer");
+        let signed_in = search().bearer_auth(&token).send().await.expect("a response");
         assert_ne!(signed_in.status(), 503, "{forwarded}: a token needs no address");
     }
     let alarm = gateway.envoy.log_line_with("address_unknown").await;
@@ -82,7 +82,7 @@ async fn a_bad_cookie_is_anonymous_and_a_bad_header_is_refused() {
     let gateway = shipped().await;
     within_one_window(86400).await;
     let search = || from([127, 0, 1, 3]).get(gateway.envoy.url("/search"));
-    let anonymous = search().header("cookie", "__session=old").send().await.expect("an answer");
+    let anonymous = search().header("cookie", "__session=old").send().await.expect("a response");
     assert_eq!(anonymous.status(), 200);
     let seen = anonymous.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
     let ours: Vec<_> = seen
@@ -92,7 +92,7 @@ async fn a_bad_cookie_is_anonymous_and_a_bad_header_is_refused() {
         .filter(|field| field[0].as_str().is_some_and(|name| name.starts_with("x-tollgate")))
         .collect();
     assert_eq!(ours, [&serde_json::json!(["x-tollgate-plan", "free"])], "a plan and no user");
-    let refused = search().bearer_auth("old").send().await.expect("an answer");
+    let refused = search().bearer_auth("old").send().await.expect("a response");
     assert_eq!(refused.status(), 401);
     assert_eq!(refused.json::<Value>().await.expect("JSON")["code"], "malformed_token");
 }

@@ -33,7 +33,7 @@ fn with_timeout(standalone: Standalone, timeout_ms: u32) -> Standalone {
 }
 
 async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
-    gateway.get(path).bearer_auth(token).send().await.expect("an answer")
+    gateway.get(path).bearer_auth(token).send().await.expect("a response")
 }
 
 fn asked_about(gateway: &Gateway, user: &str) -> usize {
@@ -79,7 +79,7 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
 
     let replica = gateway.replica(confirming).await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let response = client.get(replica.url("/reports")).bearer_auth(&stale).send().await.expect("an answer");
+    let response = client.get(replica.url("/reports")).bearer_auth(&stale).send().await.expect("a response");
     assert_eq!(response.status(), 200, "on another replica too");
 
     // The plan is cancelled, and a token that was read after the question says so.
@@ -124,7 +124,7 @@ async fn flood(gateway: &Gateway, tokens: impl Iterator<Item = String>) {
     let mut refused = JoinSet::new();
     for token in tokens {
         let request = gateway.get("/reports").bearer_auth(token);
-        refused.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
+        refused.spawn(async move { request.send().await.expect("a response").status().as_u16() });
     }
     for status in refused.join_all().await {
         assert_eq!(status, 403);
@@ -155,7 +155,7 @@ async fn who_is_allowed_never_waits_for_clerk() {
     assert!(!question.is_finished(), "all of that while Clerk had not answered");
     assert_eq!(silent.arrived(), 1, "and nobody else had a question");
     silent.open();
-    assert_eq!(question.await.expect("no panic").expect("an answer").status(), 200);
+    assert_eq!(question.await.expect("no panic").expect("a response").status(), 200);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn preflight(gateway: &Gateway, origin: &str) -> RequestBuilder {
 async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
     let token = gateway.token(user, "free");
     for _ in 0..5 {
-        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("a response").status(), 200);
     }
     let cases = [
         ("no token", gateway.get("/ask"), 401),
@@ -34,7 +34,7 @@ async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
     ];
     for (why, request, status) in cases {
         let twin = request.try_clone().expect("a request without a body");
-        let response = request.header("origin", APPLICATION).send().await.expect("an answer");
+        let response = request.header("origin", APPLICATION).send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
         assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION], "{why}");
         assert_eq!(values(&response, "access-control-allow-credentials"), ["true"], "{why}");
@@ -46,7 +46,7 @@ async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
         {
             assert!(exposed.contains(&name), "{why}: {exposed:?} without {name}");
         }
-        let response = twin.header("origin", STRANGER).send().await.expect("an answer");
+        let response = twin.header("origin", STRANGER).send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
         assert_eq!(values(&response, "access-control-allow-origin"), [""; 0], "{why}, by a stranger");
     }
@@ -65,7 +65,7 @@ async fn without_envoys_cors_filter_the_gate_does_it_alone() {
 
     gateway.backend.clear_received().await;
     for origin in [APPLICATION, STRANGER] {
-        preflight(&gateway, origin).send().await.expect("an answer");
+        preflight(&gateway, origin).send().await.expect("a response");
     }
     assert_eq!(gateway.backend.received().await.len(), 2, "the upstream answers preflights");
     let not_preflights = [
@@ -77,21 +77,21 @@ async fn without_envoys_cors_filter_the_gate_does_it_alone() {
         ("with a cookie", preflight(&gateway, APPLICATION).header("cookie", "a=b")),
     ];
     for (why, request) in not_preflights {
-        assert_eq!(request.send().await.expect("an answer").status(), 401, "{why}");
+        assert_eq!(request.send().await.expect("a response").status(), 401, "{why}");
     }
 }
 
 #[tokio::test]
 async fn envoy_answers_the_applications_preflight() {
     let gateway = shipped().await;
-    let response = preflight(&gateway, APPLICATION).send().await.expect("an answer");
+    let response = preflight(&gateway, APPLICATION).send().await.expect("a response");
     assert_eq!(response.status(), 200);
     assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION]);
     let methods = values(&response, "access-control-allow-methods");
     assert!(methods.len() == 1 && methods[0].contains("POST"), "{methods:?}");
     let token = gateway.token("user_page", "free");
     let request = gateway.get("/ask").bearer_auth(token).header("origin", APPLICATION);
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     assert_eq!(response.status(), 200);
     assert_eq!(values(&response, "access-control-allow-origin"), [APPLICATION]);
     assert!(values(&response, "access-control-expose-headers")[0].contains("ratelimit"));

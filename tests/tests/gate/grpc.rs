@@ -10,7 +10,7 @@ async fn a_grpc_client_is_told_in_its_own_words() {
     within_one_window(86400).await;
     let token = gateway.token("user_grpc", "free");
     for _ in 0..5 {
-        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("a response").status(), 200);
     }
     let cases = [
         ("UNAUTHENTICATED", "/ask", "garbage", "16"),
@@ -20,7 +20,7 @@ async fn a_grpc_client_is_told_in_its_own_words() {
     ];
     for (name, path, token, status) in cases {
         let request = gateway.request(Method::POST, path).header("content-type", "application/grpc");
-        let response = request.bearer_auth(token).send().await.expect("an answer");
+        let response = request.bearer_auth(token).send().await.expect("a response");
         assert_eq!(response.status(), 200, "{name}: every gRPC answer is 200 to HTTP");
         assert_eq!(response.headers()["grpc-status"], status, "{name}");
         assert_eq!(response.headers()["content-type"], "application/grpc", "{name}");

@@ -23,7 +23,7 @@ async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str
         }
         let now = taken(gateway).await;
         if now[0] > before[0] && now[1] > before[1] {
-            return last.expect("an answer");
+            return last.expect("a response");
         }
     }
 }
@@ -83,7 +83,7 @@ async fn what_passes_passes_unharmed() {
     let fields = [token.as_bytes(), b"x-odd: ", &bytes, b"\r\n"].concat();
     let body: Vec<u8> = (0..=255).collect();
     let sent = request("POST", "/me?unharmed", fields, &body);
-    let response = exchange(gateway.envoy.address(), &sent).await.expect("an answer");
+    let response = exchange(gateway.envoy.address(), &sent).await.expect("a response");
     assert_eq!(response.status, 200);
     let seen = reached(&gateway, "unharmed").await.remove(0);
     let latin1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();

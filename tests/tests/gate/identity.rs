@@ -34,7 +34,7 @@ fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn the_upstream_is_told_who_calls_by_which_plan() {
     let gateway = shipped().await;
     let session = gateway.session("user_told").plan("pro").organization("org_told", "admin").sign();
-    let response = gateway.get("/me?told").bearer_auth(session).send().await.expect("an answer");
+    let response = gateway.get("/me?told").bearer_auth(session).send().await.expect("a response");
     assert_eq!(response.status(), 200);
     let want = [
         ("x-tollgate-organization", "org_told"),
@@ -62,7 +62,7 @@ async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &st
             format!("{token}{FOREIGN}{DROP_OURS}x-kept: 1\r\n"),
             b"",
         );
-        let response = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        let response = exchange(gateway.envoy.address(), &bytes).await.expect("a response");
         assert_eq!(response.status, 200, "{why}");
         let seen = reached(&gateway, &query).await.remove(0);
         assert_eq!(ours(&seen), pairs(want), "{why}");
@@ -94,7 +94,7 @@ async fn record_one(listener: &TcpListener) -> String {
     stream
         .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
         .await
-        .expect("an answer");
+        .expect("a response");
     String::from_utf8(request).expect("text")
 }
 
@@ -119,7 +119,7 @@ async fn trailers_cannot_say_it_either() {
                 if transport == Transport::Http2WithTrailers { &fields[..fields.len() - 1] } else { &fields };
             let sent = transport.send(gateway.envoy.address(), ("POST", path), fields, b"body", &trailers);
             let (recorded, response) = tokio::join!(record_one(&upstream), sent);
-            assert_eq!(response.expect("an answer").status, 200, "{transport:?} {path}");
+            assert_eq!(response.expect("a response").status, 200, "{transport:?} {path}");
             let (_, trailers) = recorded.split_once("\r\n0\r\n").expect("a last chunk");
             assert_eq!(
                 trailers.to_ascii_lowercase(),

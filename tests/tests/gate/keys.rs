@@ -96,7 +96,7 @@ async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
             let request = gateway.get("/me").bearer_auth(fresh(&gateway, key));
             let (status, code) = (*status, code.clone());
             waiting.spawn(async move {
-                let response = request.send().await.expect("an answer");
+                let response = request.send().await.expect("a response");
                 assert_eq!(response.status(), status);
                 assert_eq!(response.json::<Value>().await.expect("JSON")["code"], code);
             });
@@ -126,7 +126,7 @@ async fn new_keys_are_found_unknown_ones_cost_little_and_removed_ones_end() {
     until(&gateway, "the first set", || old.clone(), 200, "").await;
 
     for _ in 0..100 {
-        let response = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("an answer");
+        let response = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("a response");
         assert_eq!(response.status(), 401);
         assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "unknown_key");
     }
@@ -168,7 +168,7 @@ async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
         let deadline = Instant::now() + DEADLINE;
         while failed_fetches(&gateway).await == before {
             let request = gateway.get("/me").bearer_auth(unheard_of(&gateway));
-            let response = request.send().await.expect("an answer");
+            let response = request.send().await.expect("a response");
             // What cannot be looked for is not called unknown.
             assert!(matches!(response.status().as_u16(), 401 | 503), "{name}: {response:?}");
             assert!(Instant::now() < deadline, "{name}: the set is not fetched again");
@@ -204,17 +204,17 @@ async fn without_any_key_everyone_is_told_to_come_again_until_there_is_one() {
         let before = failed_fetches(&gateway).await;
         let ask = || gateway.get("/me").bearer_auth(fresh(&gateway, KeyPair::first())).send();
         while failed_fetches(&gateway).await == before {
-            assert_eq!(ask().await.expect("an answer").status(), 503, "{why}");
+            assert_eq!(ask().await.expect("a response").status(), 503, "{why}");
         }
         for (who, request) in cases {
-            let response = request.send().await.expect("an answer");
+            let response = request.send().await.expect("a response");
             assert_eq!(response.status(), 503, "{why}, {who}");
             assert!(response.headers().contains_key("retry-after"), "{why}, {who}: {response:?}");
             let problem: Value = response.json().await.expect("JSON");
             assert_eq!(problem["code"], "keys_unavailable", "{why}, {who}");
         }
     }
-    let response = gateway.get("/search").send().await.expect("an answer");
+    let response = gateway.get("/search").send().await.expect("a response");
     assert_eq!(response.status(), 200, "who shows nothing needs no key");
     assert_eq!(gateway.backend.received().await.len(), 1, "nobody else came through");
 

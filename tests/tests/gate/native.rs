@@ -32,7 +32,7 @@ async fn the_dynamic_module_counts_and_refuses_over_all_workers_and_updates() {
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
     let ask = |url: String| client.get(url).bearer_auth(&token).header("origin", APPLICATION).send();
     for remaining in (0..5).rev() {
-        let response = ask(envoy.url("/ask")).await.expect("an answer");
+        let response = ask(envoy.url("/ask")).await.expect("a response");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["x-ratelimit-remaining"], remaining.to_string());
         if remaining == 2 {
@@ -42,10 +42,10 @@ async fn the_dynamic_module_counts_and_refuses_over_all_workers_and_updates() {
             envoy.stats_until("the listener is updated", |stats| updates(stats) > before).await;
         }
     }
-    let refused = ask(envoy.url("/ask")).await.expect("an answer");
+    let refused = ask(envoy.url("/ask")).await.expect("a response");
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
-    let without_token = client.get(envoy.url("/ask")).send().await.expect("an answer");
+    let without_token = client.get(envoy.url("/ask")).send().await.expect("a response");
     assert_eq!(without_token.status(), 401);
     let stats = envoy.stats().await;
     assert_eq!(stats.plugin("tollgate.gate.rule.ask.allowed"), 5);
@@ -93,7 +93,7 @@ async fn held_requests_go_on_when_keys_and_clerks_answers_come() {
         // The token is older than the plan, so that Clerk is asked.
         let token = gateway.token(&user, "free");
         let request = client.get(envoy.url("/reports")).bearer_auth(&token);
-        requests.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
+        requests.spawn(async move { request.send().await.expect("a response").status().as_u16() });
     }
     assert_eq!(requests.join_all().await, vec![200; USERS]);
     assert!(gateway.clerk.log().count(&on("GET", "/.well-known/jwks.json")) <= 2, "once a worker");
@@ -115,10 +115,10 @@ async fn a_panic_ends_a_request_and_not_the_gateway() {
     let token = gateway.token("user_panic", "free");
     let ask = || client.get(envoy.url("/ask")).bearer_auth(&token);
     for round in 0..4 {
-        let refused = ask().header("x-test-panic", "yes").send().await.expect("an answer");
+        let refused = ask().header("x-test-panic", "yes").send().await.expect("a response");
         assert_eq!(refused.status(), 500, "round {round}");
         assert!(refused.text().await.expect("text").contains("internal_error"), "round {round}");
-        assert_eq!(ask().send().await.expect("an answer").status(), 200, "round {round}");
+        assert_eq!(ask().send().await.expect("a response").status(), 200, "round {round}");
     }
     assert_eq!(envoy.stats().await.plugin("tollgate.panics"), 4);
     assert_eq!(gateway.backend.received().await.len(), 4, "none that panicked was passed on");

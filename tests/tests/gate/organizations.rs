@@ -30,7 +30,7 @@ fn member(gateway: &Gateway, user: &str, organization: &str, plan: &str) -> Stri
 }
 
 async fn get(gateway: &Gateway, path: &str, token: &str) -> (u16, Value) {
-    let response = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
+    let response = gateway.get(path).bearer_auth(token).send().await.expect("a response");
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
 

@@ -93,13 +93,13 @@ async fn header_fields_that_override_path_or_method_are_judged_or_removed() {
     let fields = "x-original-url: /ask\r\nx_rewrite_url: /ask\r\nx-http-method-override: POST\r\n";
     let bytes = request("GET", "/free?replaced", fields, b"");
     let bare = bare().await;
-    let response = exchange(bare.envoy.address(), &bytes).await.expect("an answer");
+    let response = exchange(bare.envoy.address(), &bytes).await.expect("a response");
     assert_eq!((response.status, response.json()["code"].as_str()), (400, Some("ambiguous_path")));
     let drafts = request("GET", "/drafts", "x-http-method-override: POST\r\n", b"");
-    let response = exchange(bare.envoy.address(), &drafts).await.expect("an answer");
+    let response = exchange(bare.envoy.address(), &drafts).await.expect("a response");
     assert_eq!((response.status, response.json()["code"].as_str()), (400, Some("ambiguous_method")));
     let shipped = shipped().await;
-    let response = exchange(shipped.envoy.address(), &bytes).await.expect("an answer");
+    let response = exchange(shipped.envoy.address(), &bytes).await.expect("a response");
     assert_eq!(response.status, 200);
     let seen = reached(&shipped, "replaced").await.remove(0);
     let names = ["x-original-url", "x_rewrite_url", "x-rewrite-url", "x-http-method-override"];
@@ -125,11 +125,11 @@ async fn a_rule_for_a_host_is_not_dodged_by_another_way_to_write_it() {
         ];
         for (why, host, status) in cases {
             let bytes = format!("GET /v1/x HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-            let response = exchange(gateway.envoy.address(), bytes.as_bytes()).await.expect("an answer");
+            let response = exchange(gateway.envoy.address(), bytes.as_bytes()).await.expect("a response");
             assert_eq!(response.status, status, "{why}: {host}");
         }
         let absolute = "GET http://api.example.com/v1/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        let response = exchange(gateway.envoy.address(), absolute.as_bytes()).await.expect("an answer");
+        let response = exchange(gateway.envoy.address(), absolute.as_bytes()).await.expect("a response");
         assert_eq!(
             response.status, 401,
             "the host in the request's target wins over the field (RFC 9112 §3.2.2)"

@@ -31,12 +31,12 @@ async fn a_plan_that_is_too_low_is_told_which_one_would_do_and_where_to_get_it()
     for (why, path, problem) in cases {
         let ask =
             |plan| gateway.get(&format!("{path}?by={plan}")).bearer_auth(gateway.token("user_plans", plan));
-        let refused = ask("free").send().await.expect("an answer");
+        let refused = ask("free").send().await.expect("a response");
         assert_eq!(refused.status(), 403, "{why}");
         assert_eq!(refused.headers()["content-type"], "application/problem+json", "{why}");
         assert_eq!(refused.json::<Value>().await.expect("JSON"), problem, "{why}");
         assert!(reached(&gateway, "by=free").await.is_empty(), "{why}");
-        assert_eq!(ask("pro").send().await.expect("an answer").status(), 200, "{why}");
+        assert_eq!(ask("pro").send().await.expect("a response").status(), 200, "{why}");
     }
 }
 
@@ -52,7 +52,7 @@ async fn what_names_no_plan_is_the_default_plan() {
         ("null", session().claim("public_metadata", json!({"plan": null}))),
     ];
     for (why, token) in cases {
-        let response = gateway.get("/reports").bearer_auth(token.sign()).send().await.expect("an answer");
+        let response = gateway.get("/reports").bearer_auth(token.sign()).send().await.expect("a response");
         assert_eq!(response.status(), 403, "{why}");
         assert_eq!(response.json::<Value>().await.expect("JSON")["plan"], "free", "{why}");
     }

@@ -36,7 +36,7 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
     for remaining in (0..5).rev() {
         // A new token each time, as browsers have one each minute: it is the user who is counted.
         let token = gateway.session("user_five").plan("free").claim("jti", json!(remaining)).sign();
-        let response = gateway.get("/ask").bearer_auth(token).send().await.expect("an answer");
+        let response = gateway.get("/ask").bearer_auth(token).send().await.expect("a response");
         assert_eq!(response.status(), 200);
         assert_eq!(field(&response, "ratelimit-policy"), r#""asks";q=5;w=86400"#);
         let ratelimit = field(&response, "ratelimit");
@@ -52,7 +52,7 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
         );
     }
     let token = gateway.token("user_five", "free");
-    let response = gateway.get("/ask?sixth").bearer_auth(&token).send().await.expect("an answer");
+    let response = gateway.get("/ask?sixth").bearer_auth(&token).send().await.expect("a response");
     assert_eq!(response.status(), 429);
     assert_eq!(field(&response, "content-type"), "application/problem+json");
     let ratelimit = field(&response, "ratelimit").to_owned();
@@ -73,9 +73,9 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
     assert_eq!(crate::shared::reached(&gateway, "sixth").await, []);
 
     let other = gateway.get("/ask").bearer_auth(gateway.token("user_other", "free")).send().await;
-    assert_eq!(other.expect("an answer").status(), 200, "another user has a counter of his own");
+    assert_eq!(other.expect("a response").status(), 200, "another user has a counter of his own");
     let pro = gateway.get("/ask").bearer_auth(gateway.token("user_five", "pro")).send().await;
-    let pro = pro.expect("an answer");
+    let pro = pro.expect("a response");
     assert_eq!(pro.status(), 200, "the plan just bought counts in a window of its own");
     assert!(field(&pro, "ratelimit").starts_with(r#""asks";r=99;"#), "{pro:?}");
 }
@@ -87,18 +87,18 @@ async fn of_several_windows_the_tightest_is_told_and_each_must_have_room() {
     let token = gateway.token("user_drafts", "free");
     let draft = || gateway.request(Method::POST, "/drafts").bearer_auth(&token);
     for remaining in [1, 0] {
-        let response = draft().send().await.expect("an answer");
+        let response = draft().send().await.expect("a response");
         assert_eq!(response.status(), 200);
         assert_eq!(field(&response, "ratelimit-policy"), r#""drafts";q=2;w=3600"#);
         assert_eq!(field(&response, "x-ratelimit-remaining"), remaining.to_string());
     }
-    let response = draft().send().await.expect("an answer");
+    let response = draft().send().await.expect("a response");
     assert_eq!(response.status(), 429);
     let retry_after: i64 = field(&response, "retry-after").parse().expect("seconds");
     assert!(ends_window(retry_after, HOUR_S), "{retry_after}");
     let problem: Value = response.json().await.expect("JSON");
     assert_eq!((&problem["max"], &problem["per"]), (&json!(2), &json!("hour")));
-    let read = gateway.get("/drafts").bearer_auth(&token).send().await.expect("an answer");
+    let read = gateway.get("/drafts").bearer_auth(&token).send().await.expect("a response");
     assert_eq!(read.status(), 200, "the rule is for POST alone");
     assert!(!read.headers().contains_key("ratelimit"), "and counts nothing else");
 }
@@ -111,7 +111,7 @@ async fn what_one_window_refuses_counts_in_none_and_windows_end() {
     // Three a month, two a second: however the seconds fall, three are served before the month is over.
     let (mut served, mut refused_for_a_second) = (0, 0);
     loop {
-        let response = burst().send().await.expect("an answer");
+        let response = burst().send().await.expect("a response");
         if response.status() == 200 {
             served += 1;
             continue;

@@ -26,7 +26,7 @@ async fn an_internal_redirect_is_judged_again_and_counted_once() {
     let gateway = gateway().await;
     let token = gateway.token("user_1", "free");
     let ask = async |path: &str| {
-        let response = gateway.get(path).bearer_auth(&token).send().await.expect("an answer");
+        let response = gateway.get(path).bearer_auth(&token).send().await.expect("a response");
         let left = response.headers().get("x-ratelimit-remaining");
         (response.status().as_u16(), left.map(|left| left.to_str().expect("text").to_owned()))
     };
@@ -42,7 +42,7 @@ async fn an_internal_redirect_is_judged_again_and_counted_once() {
     assert_eq!(ask("/ask").await, left("2"), "one was counted for both");
     assert_eq!(ask(&redirect("/open", "/ask/there")).await, left("1"), "the redirect led to a rule");
     assert_eq!(ask(&redirect("/ask", "/reports")).await.0, 403, "and this one to another");
-    let anonymous = gateway.get(&redirect("/open", "/ask/there")).send().await.expect("an answer");
+    let anonymous = gateway.get(&redirect("/open", "/ask/there")).send().await.expect("a response");
     assert_eq!(anonymous.status(), 401);
 }
 
@@ -53,7 +53,7 @@ async fn a_client_cannot_say_that_it_was_redirected() {
     for left in ["4", "3", "2", "1", "0"] {
         let request = gateway.get("/ask").bearer_auth(&token);
         let response =
-            request.header("x-envoy-original-url", "http://x/ask").send().await.expect("an answer");
+            request.header("x-envoy-original-url", "http://x/ask").send().await.expect("a response");
         assert_eq!(response.headers()["x-ratelimit-remaining"], left);
     }
 }

@@ -8,7 +8,7 @@ use tollgate_tests::processes::gateway::Gateway;
 async fn what_no_rule_guards_passes_without_a_token() {
     let gateway = shipped().await;
     for path in ["/", "/asking", "/health", "/webhooks/other"] {
-        let response = gateway.get(path).send().await.expect("an answer");
+        let response = gateway.get(path).send().await.expect("a response");
         assert_eq!(response.status(), 200, "{path}");
         assert!(!response.headers().contains_key("ratelimit"), "{path}");
     }
@@ -21,12 +21,12 @@ async fn unmatched_can_be_closed() {
             with_rules(standalone).document(|document| document["plan_gate"]["unmatched"] = unmatched.into())
         })
         .await;
-        let response = gateway.get("/other").send().await.expect("an answer");
+        let response = gateway.get("/other").send().await.expect("a response");
         assert_eq!(response.status(), anonymous, "{unmatched}");
         let token = gateway.token("user_1", "pro");
-        let response = gateway.get("/other").bearer_auth(&token).send().await.expect("an answer");
+        let response = gateway.get("/other").bearer_auth(&token).send().await.expect("a response");
         assert_eq!(response.status(), signed_in, "{unmatched}");
-        let guarded = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        let guarded = gateway.get("/ask").bearer_auth(&token).send().await.expect("a response");
         assert_eq!(guarded.status(), 200, "{unmatched}");
     }
 }
@@ -55,12 +55,12 @@ async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
         ("a name that is no rule's opens nothing", "/mistaken", &pro, 500, Some("unknown_rule")),
     ];
     for (why, path, token, status, code) in cases {
-        let response = gateway.get(path).bearer_auth(token).send().await.expect("an answer");
+        let response = gateway.get(path).bearer_auth(token).send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
         assert!(!response.headers().contains_key("ratelimit"), "{why}");
         assert_eq!(response.json::<Value>().await.expect("JSON")["code"].as_str(), code, "{why}");
     }
-    assert_eq!(gateway.get("/open").send().await.expect("an answer").status(), 401, "no token");
+    assert_eq!(gateway.get("/open").send().await.expect("a response").status(), 401, "no token");
 }
 
 #[tokio::test]
@@ -82,6 +82,6 @@ async fn a_forged_header_field_chooses_no_route_and_so_no_rule() {
     .await;
     let free = gateway.token("user_1", "free");
     let request = gateway.get("/export").bearer_auth(&free).header("x-tollgate-plan", "pro");
-    assert_eq!(request.send().await.expect("an answer").status(), 403, "the rule that asks for pro");
+    assert_eq!(request.send().await.expect("a response").status(), 403, "the rule that asks for pro");
     assert!(gateway.backend.received().await.is_empty());
 }

@@ -11,7 +11,7 @@ async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
     .await;
     let token = gateway.token("user_1", "free");
     for _ in 0..7 {
-        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer");
+        let response = gateway.get("/ask").bearer_auth(&token).send().await.expect("a response");
         assert_eq!(response.status(), 200);
     }
     let requests = [
@@ -20,7 +20,7 @@ async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
         gateway.get("/reports").bearer_auth("garbage"),
     ];
     for request in requests {
-        assert_eq!(request.send().await.expect("an answer").status(), 200);
+        assert_eq!(request.send().await.expect("a response").status(), 200);
     }
     let anonymous = &gateway.backend.received().await[7];
     assert_eq!(

@@ -57,7 +57,7 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
         if let Some(token) = &token {
             request = request.bearer_auth(token);
         }
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         assert_eq!(response.status(), 401, "{why}");
         assert_eq!(response.headers()["content-type"], "application/problem+json", "{why}");
         let challenges: Vec<_> = response.headers().get_all("www-authenticate").iter().cloned().collect();
@@ -87,7 +87,7 @@ async fn a_session_cookie_is_as_good_as_the_header() {
         ("one that does not hold", format!("__session={stranger}"), 401),
     ];
     for (why, cookie, status) in cases {
-        let response = gateway.get("/reports").header("cookie", cookie).send().await.expect("an answer");
+        let response = gateway.get("/reports").header("cookie", cookie).send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
     }
 }
@@ -97,9 +97,9 @@ async fn the_header_wins_over_a_cookie_and_two_headers_are_refused() {
     let gateway = shipped().await;
     let (free, pro) = (gateway.token("user_both", "free"), gateway.token("user_both", "pro"));
     let request = gateway.get("/reports").bearer_auth(&free).header("cookie", format!("__session={pro}"));
-    assert_eq!(request.send().await.expect("an answer").status(), 403);
+    assert_eq!(request.send().await.expect("a response").status(), 403);
     let request = gateway.get("/reports").bearer_auth(&pro).bearer_auth(&free);
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     assert_eq!(response.status(), 401);
     assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "malformed_token");
 }
@@ -114,7 +114,7 @@ async fn of_several_cookies_the_newest_counts() {
         format!("__session_AbCd1234={old}; __session={new}"),
         format!("__session_AbCd1234={new}; __session={old}"),
     ] {
-        let response = gateway.get("/me").header("cookie", &cookie).send().await.expect("an answer");
+        let response = gateway.get("/me").header("cookie", &cookie).send().await.expect("a response");
         let seen = response.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
         let user = json!(["x-tollgate-user", "user_after"]);
         assert!(seen.as_array().expect("a list").contains(&user), "{seen}");
@@ -125,7 +125,7 @@ async fn of_several_cookies_the_newest_counts() {
 async fn a_token_is_never_logged() {
     let gateway = shipped().await;
     let token = gateway.session("user_logged").plan("no such plan").sign();
-    assert_eq!(gateway.get("/me").bearer_auth(&token).send().await.expect("an answer").status(), 200);
+    assert_eq!(gateway.get("/me").bearer_auth(&token).send().await.expect("a response").status(), 200);
     let alarm = gateway.envoy.log_line_with("plan_unknown").await;
     assert!(alarm.contains("user_logged") && alarm.contains("no such plan"), "{alarm}");
     let signature = token.rsplit('.').next().expect("a signature");

@@ -46,7 +46,10 @@ async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
             assert_eq!(asks, &want);
         }
         let status = if used < 5 { 200 } else { 429 };
-        assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("an answer").status(), status);
+        assert_eq!(
+            gateway.get("/ask").bearer_auth(&token).send().await.expect("a response").status(),
+            status
+        );
     }
     let pro = usage(&gateway, &gateway.token("user_usage", "pro")).await.remove(0).json();
     assert_eq!(
@@ -71,7 +74,7 @@ async fn it_needs_the_same_token_as_everything_else_and_is_read_only() {
         ),
     ];
     for (why, request, status, code) in cases {
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
         assert_eq!(response.json::<Value>().await.expect("JSON")["code"], code, "{why}");
     }

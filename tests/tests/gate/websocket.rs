@@ -98,7 +98,7 @@ async fn refused(gateway: &Gateway, credential: &str) -> WireResponse {
     let opening = request("GET", "/ask", format!("{OPENING}{credential}"), b"");
     let opening =
         String::from_utf8(opening).expect("text").replace("connection: close", "connection: Upgrade");
-    exchange(gateway.envoy.address(), opening.as_bytes()).await.expect("an answer")
+    exchange(gateway.envoy.address(), opening.as_bytes()).await.expect("a response")
 }
 
 #[tokio::test]

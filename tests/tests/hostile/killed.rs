@@ -1,4 +1,4 @@
-//! VMs that die while requests are under way: each gets a successor, and what was counted stays counted.
+//! VMs that crash while requests are in progress: each is replaced, and counters keep their values.
 
 use std::time::{Duration, Instant};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
@@ -9,17 +9,17 @@ use tollgate_tests::processes::gateway::Gateway;
 
 /// How often each filter's VMs are killed.
 const TIMES: usize = 3;
-/// Envoy waits a second before it makes a new VM, and this machine may be busy.
+/// Envoy waits a second before it creates a new VM, and this machine may be busy.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
 
-/// A request that kills the VM of the worker that takes it.
-fn deadly() -> Vec<u8> {
+/// Returns a request that crashes the VM of the worker that handles it.
+fn crashing() -> Vec<u8> {
     let fields: String = (0..=FIELDS_MAX).map(|n| format!("x-{n}: 1\r\n")).collect();
     request("GET", "/ask", fields, b"")
 }
 
 #[tokio::test]
-async fn a_killed_vm_has_a_successor_grants_nothing_and_forgets_no_count() {
+async fn a_crashed_vm_is_replaced_grants_nothing_and_loses_no_count() {
     let shipped = Modules::build();
     for filter in ["stripe_webhook", "plan_gate"] {
         let dir = tempfile::tempdir().expect("a directory");
@@ -28,11 +28,11 @@ async fn a_killed_vm_has_a_successor_grants_nothing_and_forgets_no_count() {
         *module = installed(module, dir.path());
         let gateway = Gateway::start(|standalone| standalone.modules(&modules)).await;
         gateway.may_crash();
-        die_again_and_again(&gateway, filter).await;
+        crash_repeatedly(&gateway, filter).await;
     }
 }
 
-async fn die_again_and_again(gateway: &Gateway, filter: &str) {
+async fn crash_repeatedly(gateway: &Gateway, filter: &str) {
     let ask = |token: &str| request("GET", "/ask", format!("authorization: Bearer {token}\r\n"), b"");
     let spent = gateway.session("user_spent").plan("free").claim("exp", (unix_now() + 600).into()).sign();
     for _ in 0..5 {
@@ -41,11 +41,11 @@ async fn die_again_and_again(gateway: &Gateway, filter: &str) {
     for round in 0..TIMES {
         let reloads = gateway.envoy.stats().await.vm_reloads(filter);
         for _ in 0..8 {
-            let response = exchange(gateway.envoy.address(), &deadly()).await;
+            let response = exchange(gateway.envoy.address(), &crashing()).await;
             let status = response.map(|response| response.status);
             assert!(matches!(status, None | Some(500 | 503)), "{filter}, round {round}: {status:?}");
         }
-        // Who has no token gets nothing, whatever the VM is doing; and then all is as before.
+        // A request without a token is refused in any state of the VM; then everything works as before.
         let refused = settled(gateway, &request("GET", "/ask", "", b"")).await;
         assert_eq!(
             (refused.status, &refused.json()["code"]),
@@ -57,23 +57,23 @@ async fn die_again_and_again(gateway: &Gateway, filter: &str) {
         let pro = gateway.token(&format!("user_round{round}"), "pro");
         assert_eq!(settled(gateway, &ask(&pro)).await.status, 200, "{filter}, round {round}");
         let now = gateway.envoy.stats().await.vm_reloads(filter);
-        assert!(now > reloads, "{filter}, round {round}: no VM has died");
+        assert!(now > reloads, "{filter}, round {round}: no VM has crashed");
     }
     assert_eq!(
         gateway.backend.received().await.len(),
         5 + TIMES,
-        "only those who may have reached the service"
+        "only permitted requests reached the service"
     );
 }
 
-/// The response once Envoy no longer says that it waits for a VM.
+/// Returns the response once Envoy no longer waits for a VM.
 async fn settled(gateway: &Gateway, bytes: &[u8]) -> WireResponse {
     let deadline = Instant::now() + RECOVERY_MAX;
     loop {
         let response = exchange(gateway.envoy.address(), bytes).await;
         match response {
             Some(response) if response.status != 503 => return response,
-            _ => assert!(Instant::now() < deadline, "no VM has come back: {response:?}"),
+            _ => assert!(Instant::now() < deadline, "no VM was started: {response:?}"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,6 +1,5 @@
-//! A hostile day, in short: two minutes of every kind of trouble, what becomes of VMs that are killed, and
-//! what requests that never end may hold.
-//! `cargo hostile` is the long form.
+//! The attack test in short form (two minutes of all phases), VMs that crash, and the memory that requests
+//! without an end may use. `cargo hostile` is the long form.
 
 mod killed;
 mod phases;

@@ -1,4 +1,4 @@
-//! Requests that never end: what Envoy holds of memory before, while and after they are held.
+//! Requests that never end: Envoy's memory before, during and after them.
 
 use serde_json::Value;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tollgate_tests::install::workspace::progress;
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
 use tollgate_tests::processes::process::resident_bytes;
 
-/// How many streams there are in all.
+/// The total number of streams.
 const STREAMS: u32 = 2_000;
-/// How many bodies.
+/// The number of bodies.
 const BODIES: usize = 800;
-/// How large each body is said to be.
+/// The announced size of each body.
 const BODY_BYTES: usize = 512 << 10;
-/// What Envoy may use after an attack, in bytes. It is 20 MB at rest.
+/// What Envoy may use after an attack, in bytes. At rest it uses 20 MB.
 const USED_MAX: u64 = 40_000_000;
-/// How long Envoy is given to take everything in, and to give it back.
+/// How long Envoy gets to receive everything, and to release it.
 const SETTLED: Duration = Duration::from_secs(2);
 
 #[tokio::test]
-async fn what_does_not_end_is_bounded_and_given_back() {
+async fn the_memory_of_unfinished_requests_is_bounded_and_released() {
     let gateway = Gateway::start(|shipped| shipped.answering_itself()).await;
     let address = gateway.envoy.address();
     let memory = || resident_bytes(gateway.envoy.process_id());
@@ -56,7 +56,7 @@ async fn what_does_not_end_is_bounded_and_given_back() {
         }
         require_bounded(&gateway, what, before, held).await;
     }
-    // Those who come by then are served.
+    // Permitted requests are still served.
     gateway.stripe.put(Price::new("price_123"));
     gateway.stripe.put(Customer::new("cus_1"));
     let response = gateway.deliver(&gateway.stripe.event("customer.updated", "cus_1")).await;
@@ -84,9 +84,9 @@ async fn require_bounded(gateway: &Gateway, what: &str, before: u64, held: Vec<O
     assert!(used < USED_MAX, "{measured}");
 }
 
-/// What Envoy itself uses of the memory, apart from what its allocator keeps for the next need.
+/// Returns what Envoy itself uses, without what its allocator keeps for later.
 async fn allocated(gateway: &Gateway) -> u64 {
-    let response = reqwest::get(gateway.envoy.admin_url("/memory")).await.expect("an answer");
+    let response = reqwest::get(gateway.envoy.admin_url("/memory")).await.expect("a response");
     let memory: Value = serde_json::from_str(&response.text().await.expect("text")).expect("JSON");
     memory["allocated"].as_str().and_then(|bytes| bytes.parse().ok()).expect("a number")
 }

@@ -29,11 +29,11 @@ async fn requests(gateway: &Gateway) {
     gateway.clerk.put_user(User::new("user_1"));
     let ask = |token: String| gateway.get("/ask").bearer_auth(token).send();
     for _ in 0..7 {
-        ask(gateway.token("user_1", "free")).await.expect("an answer");
+        ask(gateway.token("user_1", "free")).await.expect("a response");
     }
-    ask(gateway.token("user_2", "platinum")).await.expect("an answer");
-    ask(gateway.session("user_1").issuer("https://clerk.of.another").sign()).await.expect("an answer");
-    gateway.get("/ask").send().await.expect("an answer");
+    ask(gateway.token("user_2", "platinum")).await.expect("a response");
+    ask(gateway.session("user_1").issuer("https://clerk.of.another").sign()).await.expect("a response");
+    gateway.get("/ask").send().await.expect("a response");
 }
 
 /// One that is processed, and one of each that is not.
@@ -56,9 +56,9 @@ async fn deliveries(gateway: &Gateway) {
     gateway.deliver(&event("sub_nobodys")).await;
     gateway.deliver(&event("sub_1")).await;
     let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("{}");
-    forged.send().await.expect("an answer");
+    forged.send().await.expect("a response");
     let large = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("x".repeat(600 << 10));
-    large.send().await.expect("an answer");
+    large.send().await.expect("a response");
 }
 
 /// A second Envoy, for which somebody answers as Clerk whose certificate is for another name.
@@ -70,6 +70,6 @@ async fn with_an_impostor_as_clerk(gateway: &Gateway) -> Envoy {
     };
     let envoy = gateway.replica(configured).await;
     let event = gateway.stripe.event("customer.subscription.updated", "sub_1");
-    gateway.deliver_to(&envoy, &event, tollgate_tests::fakes::server::unix_now()).await.expect("an answer");
+    gateway.deliver_to(&envoy, &event, tollgate_tests::fakes::server::unix_now()).await.expect("a response");
     envoy
 }

@@ -10,7 +10,7 @@ pub struct Exported(Vec<Sample>);
 impl Exported {
     /// Scrapes an Envoy.
     pub async fn by(envoy: &Envoy) -> Exported {
-        let response = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("an answer");
+        let response = reqwest::get(envoy.admin_url("/stats/prometheus")).await.expect("a response");
         let text = response.text().await.expect("text");
         // Envoy writes empty braces where a series has no labels, and this reader would pass it over.
         let lines = text.lines().map(|line| Ok(line.replacen("{} ", " ", 1)));

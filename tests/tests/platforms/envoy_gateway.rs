@@ -42,7 +42,7 @@ async fn the_ways_to_the_apis_are_closed(gateway: &EnvoyGateway, site: &Site) {
         let bytes = format!("GET /v1/customers HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         let response = tollgate_tests::client::wire::exchange(gateway.address(), bytes.as_bytes())
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(response.status, 403, "{host}");
     }
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), before);

@@ -88,7 +88,7 @@ pub fn client() -> reqwest::Client {
 
 /// Sends a request.
 pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Told {
-    let response = client.get(url).bearer_auth(token).send().await.expect("an answer");
+    let response = client.get(url).bearer_auth(token).send().await.expect("a response");
     let left = response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
     let status = response.status().as_u16();
     let body: Option<serde_json::Value> = response.json().await.ok();

@@ -22,7 +22,7 @@ async fn a_subject_far_over_its_limit_costs_few_calls_and_can_upgrade() {
     let pro = fleet.gateway.token("user_hammer", "pro");
     let first = fleet.get("/ask", &pro).await;
     assert_eq!(first.status, 200, "{first:?}");
-    let used = fleet.gateway.get("/usage").bearer_auth(&pro).send().await.expect("an answer");
+    let used = fleet.gateway.get("/usage").bearer_auth(&pro).send().await.expect("a response");
     let used: serde_json::Value = used.json().await.expect("JSON");
     let used = used["limits"]["asks"][0]["used"].as_u64().expect("a number");
     assert!(
@@ -47,7 +47,7 @@ async fn a_client_that_polls_far_too_fast_does_not_burn_its_month() {
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_poller", "free");
     assert_eq!(fleet.served(400, "/burst", &free).await, 10);
-    let usage = fleet.gateway.get("/usage").bearer_auth(&free).send().await.expect("an answer");
+    let usage = fleet.gateway.get("/usage").bearer_auth(&free).send().await.expect("a response");
     let usage: serde_json::Value = usage.json().await.expect("JSON");
     let month = &usage["limits"]["bursts"][1];
     assert_eq!((&month["per"], &month["used"]), (&"month".into(), &10.into()), "{usage}");

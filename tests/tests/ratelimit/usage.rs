@@ -16,7 +16,7 @@ async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
     for _ in 0..3 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
             let response = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;
-            let usage: Value = response.expect("an answer").json().await.expect("JSON");
+            let usage: Value = response.expect("a response").json().await.expect("JSON");
             let asks = &usage["limits"]["asks"][0];
             assert_eq!((&asks["used"], &asks["remaining"]), (&json!(4), &json!(1)), "{usage}");
             assert_eq!(usage["limits"]["bursts"].as_array().map(Vec::len), Some(2));
@@ -38,7 +38,7 @@ async fn anonymous_callers_are_counted_over_the_fleet_too() {
     let mut served = 0;
     for _ in 0..10 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
-            let response = client.get(envoy.url("/open")).send().await.expect("an answer");
+            let response = client.get(envoy.url("/open")).send().await.expect("a response");
             served += u32::from(response.status() == 200);
         }
     }

@@ -1,4 +1,4 @@
-//! A dry run, and what it says is then done.
+//! A dry run, and the changes when it is applied.
 
 use crate::run::Shop;
 use serde_json::json;
@@ -6,7 +6,7 @@ use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::stripe::model::{Customer, Price, Session, Subscription};
 
 #[tokio::test]
-async fn a_dry_run_shows_what_applying_it_does() {
+async fn a_dry_run_shows_what_apply_does() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
     let dry = shop.sync(&["--all"]).await;
@@ -31,12 +31,16 @@ async fn a_dry_run_shows_what_applying_it_does() {
         [&["--all", "--apply"][..], &["--all", "--exit-code"], &["--subject", "user_a", "--apply"]]
     {
         let again = shop.sync(arguments).await;
-        assert_eq!((again.code, shop.writes()), (Some(0), writes), "nothing to do writes nothing: {again:?}");
+        assert_eq!(
+            (again.code, shop.writes()),
+            (Some(0), writes),
+            "without differences nothing is written: {again:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn one_subject_or_one_customer_is_brought_in_line_alone() {
+async fn one_subject_or_one_customer_is_synced_alone() {
     for arguments in [["--subject", "user_a"], ["--customer", "cus_a"]] {
         let shop = Shop::open().await;
         shop.subscriber("a", "price_pro");
@@ -49,7 +53,7 @@ async fn one_subject_or_one_customer_is_brought_in_line_alone() {
 }
 
 #[tokio::test]
-async fn whom_a_session_names_is_noted_and_what_is_nobodys_is_listed() {
+async fn the_owner_in_a_session_is_noted_and_unowned_subscriptions_listed() {
     let shop = Shop::open().await;
     shop.clerk.put_user(User::new("user_a"));
     for name in ["a", "b"] {

@@ -1,4 +1,4 @@
-//! Plans that must end, and those that must not.
+//! Plans that must end, and plans that must not.
 
 use crate::run::Shop;
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn a_grace_period_ends_in_the_night_after_it() {
             "past_due".clone_into(&mut subscription.status);
         });
     }
-    assert_eq!(shop.clerk.plan("user_out").as_deref(), Some("pro"), "nobody sends an event");
+    assert_eq!(shop.clerk.plan("user_out").as_deref(), Some("pro"), "there is no event");
     let night = shop.sync(&["--all", "--apply", "--json"]).await;
     assert_eq!(night.code, Some(0), "{night:?}");
     assert_eq!(shop.clerk.plan("user_out").as_deref(), Some("free"));
@@ -33,7 +33,7 @@ async fn a_grace_period_ends_in_the_night_after_it() {
 }
 
 #[tokio::test]
-async fn ended_payments_end_plans_and_plans_given_by_hand_stay() {
+async fn ended_subscriptions_end_plans_and_plans_set_by_hand_stay() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
     shop.sync(&["--all", "--apply"]).await;
@@ -48,20 +48,20 @@ async fn ended_payments_end_plans_and_plans_given_by_hand_stay() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_account_takes_nothing_away() {
+async fn a_key_of_another_account_takes_no_plan_away() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
     shop.sync(&["--all", "--apply"]).await;
     let other = Shop::open().await;
     let writes = shop.writes();
     let running = shop.command_at(&other.stripe, &["--all", "--apply", "--end-unrecorded"]).spawn();
-    let said = shop.ended(running.expect("it starts")).await;
-    assert_eq!((said.code, shop.writes()), (Some(1), writes), "{said:?}");
-    assert!(said.out.contains("the API key belongs to another account or mode"), "{said:?}");
+    let output = shop.ended(running.expect("it starts")).await;
+    assert_eq!((output.code, shop.writes()), (Some(1), writes), "{output:?}");
+    assert!(output.out.contains("the API key belongs to another account or mode"), "{output:?}");
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
 
-/// Before the first roll-out Clerk records no subscription by which such a key would be known.
+/// Before the first roll-out, Clerk records no subscription that would reveal such a key.
 #[tokio::test]
 async fn nothing_ends_when_nothing_is_recorded_yet() {
     let shop = Shop::open().await;
@@ -71,9 +71,9 @@ async fn nothing_ends_when_nothing_is_recorded_yet() {
     other.subscriber("b", "price_pro");
     for arguments in [&["--all", "--apply", "--end-unrecorded"][..], &["--all", "--end-unrecorded"]] {
         let running = shop.command_at(&other.stripe, arguments).spawn();
-        let said = shop.ended(running.expect("it starts")).await;
-        assert_eq!((said.code, shop.writes()), (Some(1), 0), "{said:?}");
-        assert!(said.out.contains("Stripe's metadata names no subject that Clerk has"), "{said:?}");
+        let output = shop.ended(running.expect("it starts")).await;
+        assert_eq!((output.code, shop.writes()), (Some(1), 0), "{output:?}");
+        assert!(output.out.contains("Stripe's metadata names no subject that Clerk has"), "{output:?}");
     }
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
     // By name it can be ended.

@@ -1,5 +1,4 @@
-//! `tollgate sync`: the built command between fakes of Stripe and Clerk that keep state and check what they
-//! are asked.
+//! `tollgate sync`: the built command between fakes of Stripe and Clerk that keep state and check requests.
 
 mod apply;
 mod ends;

@@ -1,4 +1,4 @@
-//! Hundreds of subscribers from before, APIs that fail, and a run that is interrupted.
+//! Hundreds of existing subscribers, APIs that fail, and a run that is interrupted.
 
 use crate::run::Shop;
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn shop() -> Shop {
     shop
 }
 
-/// How many have the plan that they pay for.
+/// Returns how many have the plan that they pay for.
 fn in_line(shop: &Shop) -> usize {
     let plan = |n: usize| shop.clerk.plan(&format!("user_{n:03}"));
     (0..SUBSCRIBERS).filter(|n| plan(*n).as_deref() == Some(price(*n).1)).count()
@@ -56,8 +56,8 @@ async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
     let second = shop.sync(&arguments).await;
     assert_eq!((second.code, second.total("failed")), (Some(0), 0), "{}", second.err);
     assert_eq!(in_line(&shop), SUBSCRIBERS);
-    assert!(!Path::new(&file).exists(), "nobody is left");
-    assert!(second.total("checked") < SUBSCRIBERS as u64, "it went on where the first one stopped");
+    assert!(!Path::new(&file).exists(), "no subject is left");
+    assert!(second.total("checked") < SUBSCRIBERS as u64, "it continued where the first one stopped");
     shop.clerk.faults().clear();
     shop.stripe.faults().clear();
     let writes = shop.writes();
@@ -66,20 +66,20 @@ async fn five_hundred_are_synced_despite_failures_and_an_interruption() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_finished_before_it_ends() {
+async fn work_in_progress_is_finished_after_an_interrupt() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
-    let gate = HoldPoint::new();
-    shop.clerk.faults().next(1, on("PATCH", "/v1/users/"), Fault::HoldRequest(gate.clone()));
+    let hold_point = HoldPoint::new();
+    shop.clerk.faults().next(1, on("PATCH", "/v1/users/"), Fault::HoldRequest(hold_point.clone()));
     let running = shop.start(&["--all", "--apply"]);
-    gate.wait_for(1).await;
+    hold_point.wait_for(1).await;
     interrupt(&running);
-    gate.open();
-    let said = shop.ended(running).await;
+    hold_point.open();
+    let output = shop.ended(running).await;
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
-    // It may have been finished before it heard of the wish to end.
-    assert!(matches!(said.code, Some(0 | 130)), "{said:?}");
-    assert!(said.out.contains("1 checked, 1 changed"), "{said:?}");
+    // It may have finished before it received the signal.
+    assert!(matches!(output.code, Some(0 | 130)), "{output:?}");
+    assert!(output.out.contains("1 checked, 1 changed"), "{output:?}");
 }
 
 #[tokio::test]
@@ -92,9 +92,9 @@ async fn the_failure_of_one_does_not_stop_the_others_and_stays_in_the_file() {
         serde_json::json!({"errors": [{"code": "form_param_value_invalid", "message": "is invalid"}]});
     shop.clerk.faults().always(on("PATCH", "/v1/users/user_b"), Fault::status(422, &refusal));
     let file = shop.file("left.json");
-    let said = shop.sync(&["--all", "--apply", "--resume", &file]).await;
-    assert_eq!((said.code, left(&file)), (Some(1), 1), "{said:?}");
-    let failed = said.out.lines().find(|line| line.starts_with("failed: ")).expect("a line that says so");
+    let output = shop.sync(&["--all", "--apply", "--resume", &file]).await;
+    assert_eq!((output.code, left(&file)), (Some(1), 1), "{output:?}");
+    let failed = output.out.lines().find(|line| line.starts_with("failed: ")).expect("a line about it");
     assert!(failed.starts_with("failed: user_b: upstream_refused: Clerk refused"), "{failed}");
     for (user, plan) in [("user_a", Some("pro")), ("user_b", None), ("user_c", Some("pro"))] {
         assert_eq!(shop.clerk.plan(user).as_deref(), plan, "{user}");
@@ -114,7 +114,7 @@ async fn calls_are_spaced_as_the_services_allow() {
     for log in [shop.stripe.log(), shop.clerk.log()] {
         let arrived: Vec<_> = log.entries().iter().map(|entry| entry.arrived_at).collect();
         assert!(arrived.len() > 2 * PER_S, "{} calls", arrived.len());
-        // A busy machine may hold one up and not the next, but not by so much.
+        // A busy machine may delay one call and not the next, but not by so much.
         for pair in arrived.iter().zip(arrived.iter().skip(PER_S)) {
             assert!(
                 pair.1.duration_since(*pair.0) > Duration::from_millis(500),
@@ -124,7 +124,7 @@ async fn calls_are_spaced_as_the_services_allow() {
     }
 }
 
-/// As Ctrl-C does.
+/// Sends SIGINT, as Ctrl-C does.
 fn interrupt(child: &tokio::process::Child) {
     let id = child.id().expect("it runs").to_string();
     let sent = std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill");

@@ -1,4 +1,4 @@
-//! What is wrong with the arguments or the configuration is said with place and cure, and nobody is asked.
+//! Wrong arguments or configurations are reported with location and fix, and no API is called.
 
 use crate::run::Shop;
 
@@ -17,21 +17,21 @@ async fn wrong_arguments_and_configurations_are_refused_before_any_call() {
         (&["--all", "--resume", &broken], "is not a file of `tollgate sync --resume`"),
     ];
     for (arguments, want) in cases {
-        let said = shop.sync(arguments).await;
-        assert_eq!(said.code, Some(2), "{arguments:?}: {said:?}");
-        assert!(said.err.contains(want), "{arguments:?}: {}", said.err);
+        let output = shop.sync(arguments).await;
+        assert_eq!(output.code, Some(2), "{arguments:?}: {output:?}");
+        assert!(output.err.contains(want), "{arguments:?}: {}", output.err);
     }
     assert!(shop.stripe.log().entries().is_empty() && shop.clerk.log().entries().is_empty());
 }
 
 #[tokio::test]
-async fn without_a_key_or_a_document_it_says_which() {
+async fn a_missing_key_or_document_is_named_in_the_error() {
     let shop = Shop::open().await;
     std::fs::write(shop.file("empty.yaml"), "kind: Nothing\n").expect("a file");
     let run = async |file: &str, keys: &[(&str, &str)]| {
         let mut command = tokio::process::Command::new(tollgate_tests::install::command::built());
         command.args(["sync", "--all", "--config", &shop.file(file)]).env_clear().envs(keys.iter().copied());
-        crate::run::Said::of(command.output().await.expect("it ends"))
+        crate::run::CommandOutput::of(command.output().await.expect("it ends"))
     };
     let keys = [("STRIPE_API_KEY", "sk_test_1"), ("CLERK_SECRET_KEY", "sk_test_2")];
     let cases = [
@@ -41,8 +41,8 @@ async fn without_a_key_or_a_document_it_says_which() {
         ("empty.yaml", &keys[..], "there is no document with a section `stripe_webhook`"),
     ];
     for (file, keys, want) in cases {
-        let said = run(file, keys).await;
-        assert_eq!(said.code, Some(2), "{said:?}");
-        assert!(said.err.contains(want), "{file}: {}", said.err);
+        let output = run(file, keys).await;
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(output.err.contains(want), "{file}: {}", output.err);
     }
 }

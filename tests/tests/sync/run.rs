@@ -1,4 +1,4 @@
-//! A shop, and the command run against it.
+//! A shop (fakes and a configuration), and the command run against it.
 
 use serde_json::{Value, json};
 use std::process::{Output, Stdio};
@@ -9,43 +9,43 @@ use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::fakes::stripe::{FakeStripe, StripeSettings};
 use tollgate_tests::install::command;
 
-/// Stripe, Clerk, and a configuration.
+/// Fakes of Stripe and Clerk, and a configuration.
 pub struct Shop {
     pub stripe: FakeStripe,
     pub clerk: FakeClerk,
     pub directory: TempDir,
-    /// Calls a second to each service.
+    /// Calls per second to each service.
     pub rate: u32,
 }
 
-/// What the command said.
+/// The exit code and the output of the command.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl CommandOutput {
     pub fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        CommandOutput { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// The JSON lines that have this member.
+    /// Returns the JSON lines that have this member.
     pub fn lines(&self, member: &str) -> Vec<Value> {
         let lines = self.out.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line"));
         lines.filter(|line: &Value| line.get(member).is_some()).collect()
     }
 
-    /// A total of the last line.
+    /// Returns a total of the last line.
     pub fn total(&self, name: &str) -> u64 {
         self.lines("totals")[0]["totals"][name].as_u64().expect("a number")
     }
 }
 
 impl Shop {
-    /// A shop without customers that sells Pro and Enterprise.
+    /// Starts a shop without customers, with prices for Pro and Enterprise.
     pub async fn open() -> Self {
         let stripe = FakeStripe::start_with(StripeSettings::live()).await;
         for price in ["price_pro", "price_ent"] {
@@ -78,7 +78,8 @@ impl Shop {
         self.directory.path().join(name).display().to_string()
     }
 
-    /// Somebody who subscribed before there was a gateway: Stripe's metadata name them, Clerk shows nothing.
+    /// Adds a subscriber from before the gateway: Stripe's metadata have the user, Clerk's metadata are
+    /// empty.
     pub fn subscriber(&self, name: &str, price: &str) {
         let (user, customer) = (format!("user_{name}"), format!("cus_{name}"));
         self.clerk.put_user(User::new(&user));
@@ -86,12 +87,12 @@ impl Shop {
         self.stripe.put(Subscription::new(&format!("sub_{name}"), &customer).item(price));
     }
 
-    /// The command, not yet started.
+    /// Returns the command, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(&self.stripe, arguments)
     }
 
-    /// The same with the account and the key of another Stripe.
+    /// Returns the command with the account and the key of another fake of Stripe.
     pub fn command_at(&self, stripe: &FakeStripe, arguments: &[&str]) -> Command {
         let mut command = Command::new(command::built());
         command.arg("sync").args(arguments).args(["--config", &self.file("tollgate.json")]);
@@ -111,20 +112,20 @@ impl Shop {
         self.command(arguments).spawn().expect("it starts")
     }
 
-    /// Runs the command to its end. Whatever it says holds no key.
-    pub async fn sync(&self, arguments: &[&str]) -> Said {
+    /// Runs the command to its end. Its output must not contain a key.
+    pub async fn sync(&self, arguments: &[&str]) -> CommandOutput {
         self.ended(self.start(arguments)).await
     }
 
-    pub async fn ended(&self, child: Child) -> Said {
-        let said = Said::of(child.wait_with_output().await.expect("it ends"));
+    pub async fn ended(&self, child: Child) -> CommandOutput {
+        let output = CommandOutput::of(child.wait_with_output().await.expect("it ends"));
         for key in [self.stripe.key(), self.clerk.secret_key()] {
-            assert!(!said.out.contains(key) && !said.err.contains(key), "a key is printed");
+            assert!(!output.out.contains(key) && !output.err.contains(key), "a key is printed");
         }
-        said
+        output
     }
 
-    /// How many requests changed something.
+    /// Returns how many requests changed something.
     pub fn writes(&self) -> usize {
         self.stripe.log().writes() + self.clerk.log().writes()
     }

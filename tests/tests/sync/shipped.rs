@@ -1,4 +1,4 @@
-//! What is shipped for the command: the nightly job, and what its page says.
+//! The files that ship for the command: the nightly job, and the page about it.
 
 use crate::run::Shop;
 use serde_json::Value;
@@ -9,19 +9,22 @@ fn cronjob() -> Value {
     serde_norway::from_str(&text).expect("YAML")
 }
 
-/// Fails if an object has a member that Kubernetes' API does not have there, or lacks one that it needs.
-fn has(object: &Value, place: &str, needed: &[&str], others: &[&str]) {
-    let members = object.as_object().unwrap_or_else(|| panic!("{place} is no object"));
+/// Fails if an object has a member that Kubernetes' API does not have, or lacks a required one.
+fn has(object: &Value, location: &str, needed: &[&str], others: &[&str]) {
+    let members = object.as_object().unwrap_or_else(|| panic!("{location} is not an object"));
     for name in needed {
-        assert!(members.contains_key(*name), "{place} lacks {name}");
+        assert!(members.contains_key(*name), "{location} lacks {name}");
     }
     for name in members.keys() {
-        assert!(needed.contains(&name.as_str()) || others.contains(&name.as_str()), "{place} has no {name}");
+        assert!(
+            needed.contains(&name.as_str()) || others.contains(&name.as_str()),
+            "{location} has no {name}"
+        );
     }
 }
 
 #[test]
-fn the_nightly_job_is_of_the_form_that_batch_v1_has() {
+fn the_nightly_job_has_the_form_of_batch_v1() {
     let job = cronjob();
     has(&job, "the object", &["apiVersion", "kind", "metadata", "spec"], &[]);
     assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"CronJob".into()));
@@ -63,12 +66,12 @@ fn the_nightly_job_is_of_the_form_that_batch_v1_has() {
         .filter_map(|volume| volume["name"].as_str())
         .collect();
     for mount in container["volumeMounts"].as_array().expect("a list") {
-        assert!(volumes.contains(&mount["name"].as_str().expect("a text")), "{mount} is no volume");
+        assert!(volumes.contains(&mount["name"].as_str().expect("a text")), "{mount} is not a volume");
     }
 }
 
 #[tokio::test]
-async fn the_nightly_job_runs_as_it_stands() {
+async fn the_nightly_job_runs_as_shipped() {
     let shop = Shop::open().await;
     shop.subscriber("a", "price_pro");
     let job = cronjob();
@@ -77,11 +80,11 @@ async fn the_nightly_job_runs_as_it_stands() {
         container["args"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     let (subcommand, rest) = arguments.split_first().expect("a subcommand");
     assert_eq!(*subcommand, "sync");
-    // Only the place of the document is another one here.
+    // Only the path of the document differs here.
     let config = rest.iter().position(|argument| *argument == "--config").expect("a document");
     let rest = [&rest[..config], &rest[config + 2..]].concat();
-    let said = shop.sync(&rest).await;
-    assert_eq!((said.code, said.total("differing")), (Some(0), 1), "{said:?}");
+    let output = shop.sync(&rest).await;
+    assert_eq!((output.code, output.total("differing")), (Some(0), 1), "{output:?}");
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
 
@@ -90,8 +93,8 @@ async fn the_document_is_found_in_envoys_configuration() {
     let shop = Shop::open().await;
     let envoys = std::fs::read(workspace::file("envoy/standalone.yaml")).expect("it is shipped");
     std::fs::write(shop.file("tollgate.json"), envoys).expect("a file");
-    let said = shop.sync(&["--all", "--json"]).await;
-    assert_eq!((said.code, said.total("checked")), (Some(0), 0), "{said:?}");
+    let output = shop.sync(&["--all", "--json"]).await;
+    assert_eq!((output.code, output.total("checked")), (Some(0), 0), "{output:?}");
 }
 
 #[tokio::test]
@@ -109,7 +112,7 @@ async fn the_page_names_every_option_and_every_exit_code() {
     }
 }
 
-/// Every option that a text names.
+/// Returns every option that a text names.
 fn options(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
     words.filter(|word| word.starts_with("--") && word.len() > 2 && !word.starts_with("---"))

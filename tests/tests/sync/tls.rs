@@ -1,4 +1,4 @@
-//! The API key goes to nobody who cannot show a certificate for the place.
+//! The API key is only sent to a server with a certificate for the host.
 
 use crate::run::Shop;
 use std::process::Stdio;
@@ -16,8 +16,8 @@ async fn an_impostor_gets_no_request() {
     impostor.arg(workspace::file("tests/tests/sync/impostor.py"));
     impostor.args([certificate.certificate(), certificate.key()]).stdout(Stdio::piped()).kill_on_drop(true);
     let mut impostor = impostor.spawn().expect("it starts");
-    let mut says = BufReader::new(impostor.stdout.take().expect("its output")).lines();
-    let port = says.next_line().await.expect("text").expect("a port");
+    let mut output = BufReader::new(impostor.stdout.take().expect("its output")).lines();
+    let port = output.next_line().await.expect("text").expect("a port");
     let mut command = Command::new(tollgate_tests::install::command::built());
     command.args(["sync", "--all", "--config", &shop.file("tollgate.json")]);
     command.args(["--stripe-url", &format!("https://127.0.0.1:{port}")]);
@@ -28,7 +28,7 @@ async fn an_impostor_gets_no_request() {
         .env("CLERK_SECRET_KEY", shop.clerk.secret_key());
     let _running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     for connection in 0..2 {
-        let line = says.next_line().await.expect("text");
+        let line = output.next_line().await.expect("text");
         assert_eq!(line.as_deref(), Some("refused"), "connection {connection}");
     }
 }

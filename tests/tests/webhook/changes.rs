@@ -1,4 +1,4 @@
-//! What becomes of a plan while its subscription lives, and the events that are none of ours.
+//! Changes of a plan while its subscription lives, and events that need no work.
 
 use crate::shared::{ENTERPRISE, PRO, Payer, deliver, receipt, shipped};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tollgate_tests::processes::gateway::Gateway;
 
 const DAY_S: i64 = 86_400;
 
-/// The JSON lines about an event in Envoy's log.
+/// Returns the JSON lines about an event in Envoy's log.
 async fn lines_about(gateway: &Gateway, event: &str) -> Vec<Value> {
     gateway.envoy.log_line_with(event).await;
     let log = gateway.envoy.log();
@@ -23,7 +23,7 @@ fn at_price(price: &str) -> impl FnOnce(&mut Subscription) {
 }
 
 #[tokio::test]
-async fn the_plan_follows_the_price_up_and_down_and_ends_with_the_subscription() {
+async fn the_plan_follows_the_price_and_ends_with_the_subscription() {
     let gateway = shipped().await;
     let payer = Payer::settled(&gateway, "moves", PRO).await;
     type Change = Box<dyn FnOnce(&mut Subscription)>;
@@ -32,7 +32,7 @@ async fn the_plan_follows_the_price_up_and_down_and_ends_with_the_subscription()
         ("a higher price", Box::new(at_price(ENTERPRISE)), "enterprise", "upgraded"),
         ("a lower price", Box::new(at_price(PRO)), "pro", "downgraded"),
         ("it will end", Box::new(ends(true)), "pro", "status_updated"),
-        ("it goes on", Box::new(ends(false)), "pro", "status_updated"),
+        ("it continues", Box::new(ends(false)), "pro", "status_updated"),
         ("it is unpaid", Box::new(|s| "unpaid".clone_into(&mut s.status)), "free", "deactivated"),
         ("it is paid", Box::new(|s| "active".clone_into(&mut s.status)), "pro", "created"),
     ];
@@ -66,7 +66,7 @@ async fn the_plan_follows_the_price_up_and_down_and_ends_with_the_subscription()
 }
 
 #[tokio::test]
-async fn a_stale_event_shows_the_present_and_not_what_it_carries() {
+async fn a_stale_event_causes_the_current_plan_and_not_its_own() {
     let gateway = shipped().await;
     let payer = Payer::settled(&gateway, "stale", PRO).await;
     let upgraded = payer.change(&gateway, at_price(ENTERPRISE));
@@ -77,7 +77,7 @@ async fn a_stale_event_shows_the_present_and_not_what_it_carries() {
 }
 
 #[tokio::test]
-async fn a_failed_payment_is_forgiven_for_two_weeks_and_raises_nothing() {
+async fn a_failed_payment_has_two_weeks_of_grace_and_upgrades_nothing() {
     let gateway = shipped().await;
     let cases = [
         ("late", 1, "subscription_cycle", "enterprise", Some("past_due")),
@@ -121,7 +121,7 @@ async fn a_failed_payment_is_forgiven_for_two_weeks_and_raises_nothing() {
 }
 
 #[tokio::test]
-async fn the_last_failed_payment_is_called_final() {
+async fn the_last_failed_payment_is_marked_final() {
     let gateway = shipped().await;
     let payer = Payer::settled(&gateway, "last_attempt", PRO).await;
     let next_attempt = unix_now() + DAY_S;
@@ -145,7 +145,7 @@ async fn the_last_failed_payment_is_called_final() {
 }
 
 #[tokio::test]
-async fn a_thin_event_is_as_good_as_a_snapshot() {
+async fn a_thin_event_has_the_same_effect_as_a_snapshot() {
     let gateway = shipped().await;
     let payer = Payer::named(&gateway, "thin", PRO);
     let created = gateway.stripe.thin_event("v1.customer.subscription.created", &payer.subscription);
@@ -156,7 +156,7 @@ async fn a_thin_event_is_as_good_as_a_snapshot() {
 }
 
 #[tokio::test]
-async fn a_deleted_customer_takes_its_plans_along() {
+async fn a_deleted_customer_ends_its_plans() {
     let gateway = shipped().await;
     let payer = Payer::settled(&gateway, "deleted", PRO).await;
     gateway.stripe.change(&payer.customer, |customer: &mut Customer| {
@@ -169,7 +169,7 @@ async fn a_deleted_customer_takes_its_plans_along() {
 }
 
 #[tokio::test]
-async fn a_customer_that_is_given_to_another_user_takes_its_plan_along() {
+async fn a_subscription_that_moves_to_another_user_moves_its_plan() {
     let gateway = shipped().await;
     let payer = Payer::settled(&gateway, "given", PRO).await;
     gateway.clerk.put_user(User::new("user_receiver"));
@@ -179,11 +179,11 @@ async fn a_customer_that_is_given_to_another_user_takes_its_plan_along() {
     let response = receipt(&gateway, &event).await;
     assert_eq!((&response["status"], &response["changed"]), (&json!("processed"), &json!(true)));
     assert_eq!(gateway.clerk.plan("user_receiver").as_deref(), Some("pro"));
-    assert_eq!(payer.plan(&gateway).as_deref(), Some("free"), "its former owner");
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("free"), "its previous owner");
 }
 
 #[tokio::test]
-async fn events_that_are_none_of_ours_are_answered_and_cost_nothing() {
+async fn events_that_need_no_work_are_accepted_and_cost_nothing() {
     let gateway = shipped().await;
     let payer = Payer::named(&gateway, "foreign", PRO);
     let event = |kind: &str| payer.event(&gateway, kind);
@@ -209,7 +209,7 @@ async fn events_that_are_none_of_ours_are_answered_and_cost_nothing() {
 }
 
 #[tokio::test]
-async fn unowned_subscriptions_are_accepted_and_missing_users_waited_for() {
+async fn unowned_subscriptions_are_accepted_and_missing_users_retried() {
     let gateway = shipped().await;
     let unowned = Payer::new(&gateway, "unowned", PRO);
     let event = unowned.event(&gateway, "customer.subscription.created");

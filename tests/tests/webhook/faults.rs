@@ -1,8 +1,8 @@
-//! Whatever goes wrong at Stripe or Clerk, at whichever step: no plan is lost, and Stripe's retry completes
-//! the work. Only a note that cannot be written fails nothing.
+//! Any fault at Stripe or Clerk, at any step: no plan is lost, and Stripe's retry completes the work. Only a
+//! note that cannot be written does not fail the delivery.
 
 use crate::shared::{
-    ANSWER_MAX, ENTERPRISE, PRO, Payer, deliver, receipt, shipped, signed_request, with_plans,
+    ENTERPRISE, PRO, Payer, RESPONSE_TIME_MAX, deliver, receipt, shipped, signed_request, with_plans,
 };
 use crate::step::Step;
 use serde_json::json;
@@ -16,12 +16,12 @@ use tollgate_tests::fakes::server::{FakeResponse, unix_now};
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// How many connections were closed by the other side while a request was under way.
+/// How many connections were closed by the client while a request was in progress.
 const CLIENTS_GONE: &str = "http.public.downstream_cx_destroy_remote_active_rq";
 
-/// What goes wrong, with what is answered then.
-fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
-    let away = "upstream_unavailable";
+/// Returns the faults, each with the status and the code of the response.
+fn fault_cases(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
+    let unavailable = "upstream_unavailable";
     let error = |status, kind: &str| {
         let stripes = json!({"error": {"type": kind, "message": "x"}});
         let clerks = json!({"errors": [{"code": kind, "message": "x"}]});
@@ -32,30 +32,30 @@ fn troubles(at_stripe: bool) -> Vec<(&'static str, Fault, u16, &'static str)> {
         error(401, if at_stripe { "invalid_request_error" } else { "authorization_header_format_invalid" });
     let not_json = Fault::Response(FakeResponse { status: 200, headers: Vec::new(), body: Vec::new() });
     vec![
-        ("no answer in time", Fault::Delay(Duration::from_millis(2_600)), 503, away),
-        ("reset", Fault::Reset, 503, away),
-        ("done, but no answer", Fault::LoseResponse, 503, away),
-        ("half an answer", Fault::ResetMidBody, 503, away),
-        ("too often", too_often, 503, away),
-        ("its own 500", error(500, "api_error"), 503, away),
-        ("somebody else's 503", Fault::unavailable(), 503, away),
-        ("garbage", Fault::garbage(), 503, away),
-        ("an empty answer", not_json, 503, away),
-        ("an answer of 5 MB", Fault::huge(5 << 20), 503, away),
+        ("no response in time", Fault::Delay(Duration::from_millis(2_600)), 503, unavailable),
+        ("reset", Fault::Reset, 503, unavailable),
+        ("done, but no response", Fault::LoseResponse, 503, unavailable),
+        ("half a response", Fault::ResetMidBody, 503, unavailable),
+        ("too many requests", too_often, 503, unavailable),
+        ("its own 500", error(500, "api_error"), 503, unavailable),
+        ("a load balancer's 503", Fault::unavailable(), 503, unavailable),
+        ("garbage", Fault::garbage(), 503, unavailable),
+        ("an empty response", not_json, 503, unavailable),
+        ("a response of 5 MB", Fault::huge(5 << 20), 503, unavailable),
         ("a wrong key", unauthorized, 500, "bad_credentials"),
     ]
 }
 
 #[tokio::test]
-async fn whichever_callout_fails_the_retry_completes_and_no_plan_is_lost() {
+async fn if_any_callout_fails_the_retry_completes_and_no_plan_is_lost() {
     let gateway = shipped().await;
     let mut cases = JoinSet::new();
     for step in Step::ALL {
-        for (place, trouble) in troubles(step.is_at_stripe()).into_iter().enumerate() {
+        for (index, fault) in fault_cases(step.is_at_stripe()).into_iter().enumerate() {
             let gateway = gateway.clone();
-            // Matchers go by how a path begins: no name may be how another begins.
-            let name = format!("{step:?}_{place:02}").to_lowercase();
-            cases.spawn(async move { fails_once(&gateway, step, &name, trouble).await });
+            // Matchers compare the start of a path: no name may be the start of another.
+            let name = format!("{step:?}_{index:02}").to_lowercase();
+            cases.spawn(async move { fails_once(&gateway, step, &name, fault).await });
         }
     }
     cases.join_all().await;
@@ -92,7 +92,7 @@ async fn fails_once(
     assert_eq!(noted_owner(gateway, &payer), Some(payer.user.clone()), "{why}");
 }
 
-/// The note only saves a request: the delivery has done its work without it, and the next one writes it.
+/// Checks that a failed note fails nothing else: it only saves a request, and the next delivery writes it.
 async fn fails_only_the_note(gateway: &Gateway, payer: &Payer, event: &Event, why: &str) {
     let response = receipt(gateway, event).await;
     assert_eq!(
@@ -109,14 +109,14 @@ fn noted_owner(gateway: &Gateway, payer: &Payer) -> Option<String> {
     gateway.stripe.metadata(&payer.subscription).get("tollgate_owner").cloned()
 }
 
-/// An address at which nothing listens.
+/// Returns an address at which nothing listens.
 async fn refusing() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("an address")
 }
 
 #[tokio::test]
-async fn a_service_that_refuses_connections_is_come_back_to() {
+async fn a_delivery_is_retried_after_a_service_refused_connections() {
     for cluster in ["stripe_api", "clerk_api"] {
         let address = refusing().await;
         let gateway = shipped().await;
@@ -124,7 +124,7 @@ async fn a_service_that_refuses_connections_is_come_back_to() {
             gateway.replica(|standalone| with_plans(standalone).upstream_at(cluster, address)).await;
         let payer = Payer::settled(&gateway, &format!("refused_{cluster}"), PRO).await;
         let event = payer.change(&gateway, |s| ENTERPRISE.clone_into(&mut s.items[0].price));
-        let response = gateway.deliver_to(&cut_off, &event, unix_now()).await.expect("an answer");
+        let response = gateway.deliver_to(&cut_off, &event, unix_now()).await.expect("a response");
         assert_eq!(response.status(), 503, "{cluster}");
         assert_eq!(response.headers()["retry-after"], "30", "{cluster}");
         assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"), "{cluster}");
@@ -133,9 +133,9 @@ async fn a_service_that_refuses_connections_is_come_back_to() {
 }
 
 #[tokio::test]
-async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
+async fn slow_services_do_not_exceed_the_time_of_the_whole_sync() {
     let gateway = shipped().await;
-    // Each callout may take longer than three of them may together.
+    // Each callout may take longer than the whole sync.
     let patient = |standalone| {
         with_plans(standalone).document(|document| {
             for service in ["stripe", "clerk"] {
@@ -150,29 +150,29 @@ async fn slow_services_are_not_waited_for_beyond_the_time_of_the_whole() {
     }
     let event = gateway.stripe.event("checkout.session.completed", &payer.session);
     let began = Instant::now();
-    let response = gateway.deliver_to(&patient, &event, unix_now()).await.expect("an answer");
+    let response = gateway.deliver_to(&patient, &event, unix_now()).await.expect("a response");
     let took = began.elapsed();
     assert_eq!(response.status(), 503);
-    assert!((Duration::from_secs(6)..=ANSWER_MAX).contains(&took), "answered after {took:?}");
+    assert!((Duration::from_secs(6)..=RESPONSE_TIME_MAX).contains(&took), "answered after {took:?}");
     assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
 }
 
 #[tokio::test]
-async fn a_sync_whose_client_leaves_in_the_middle_is_completed_by_the_retry() {
+async fn a_sync_whose_client_disconnects_is_completed_by_the_retry() {
     let gateway = Gateway::start(with_plans).await;
     for step in Step::ALL {
         let payer = Payer::about_to_change(&gateway, &format!("left_{step:?}").to_lowercase()).await;
         let event = gateway.stripe.event("checkout.session.completed", &payer.session);
-        let gate = HoldPoint::new();
-        step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldResponse(gate.clone()));
+        let hold_point = HoldPoint::new();
+        step.faults(&gateway).next(1, step.matcher(&payer), Fault::HoldResponse(hold_point.clone()));
         let before = gateway.envoy.stats().await.value(CLIENTS_GONE);
 
         let mut client = TcpStream::connect(gateway.envoy.address()).await.expect("a listener");
         client.write_all(&signed_request(&event)).await.expect("it is read");
-        gate.wait_for(1).await;
+        hold_point.wait_for(1).await;
         drop(client);
         gateway.envoy.stats_until("the client is gone", |stats| stats.value(CLIENTS_GONE) > before).await;
-        gate.open();
+        hold_point.open();
 
         let response = receipt(&gateway, &event).await;
         assert_eq!(

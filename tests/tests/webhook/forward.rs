@@ -1,5 +1,5 @@
-//! `mode: forward`: verified events go on to the upstream, whole, with what became of them; its status is the
-//! response.
+//! `mode: forward`: verified events are forwarded to the upstream, complete, with their result; its status is
+//! the response.
 
 use crate::shared::{PRO, Payer, receipt, with_plans};
 use serde_json::json;
@@ -14,7 +14,7 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// Nothing but what a rule names passes the gate; Stripe has no session token.
+/// Configures forwarding, and denies all paths without a rule; Stripe has no session token.
 fn forwarding(standalone: Standalone) -> Standalone {
     with_plans(standalone).document(|document| {
         document["stripe_webhook"]["mode"] = "forward".into();
@@ -22,15 +22,15 @@ fn forwarding(standalone: Standalone) -> Standalone {
     })
 }
 
-/// An event with so many bytes of metadata, some of which are no ASCII.
+/// Adds that many bytes of text to an event, some of which are not ASCII.
 fn large(event: Event, bytes: usize) -> Event {
     event.with("/data/object/description", json!("€".repeat(bytes / 3)))
 }
 
 #[tokio::test]
-async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
+async fn a_verified_event_reaches_the_upstream_complete_with_its_result() {
     let gateway = Gateway::start(forwarding).await;
-    assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 403, "the gate denies");
+    assert_eq!(gateway.get("/other").send().await.expect("a response").status(), 403, "the gate denies");
     let payer = Payer::named(&gateway, "forwarded", PRO);
     nothing_else_is_forwarded(&gateway, &payer).await;
     let unowned = Payer::new(&gateway, "forwarded_unowned", PRO);
@@ -39,7 +39,7 @@ async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
         ("a sync that changes", created.clone(), ["processed", "already_received"]),
         ("one that needs no work", payer.event(&gateway, "invoice.created"), ["ignored"; 2]),
         ("of a connected account", created.clone().account("acct_1"), ["ignored"; 2]),
-        ("of nobody", unowned.event(&gateway, "customer.subscription.created"), ["no_subject"; 2]),
+        ("without an owner", unowned.event(&gateway, "customer.subscription.created"), ["no_subject"; 2]),
         (
             "a sync that changes nothing",
             payer.event(&gateway, "customer.subscription.updated"),
@@ -60,62 +60,62 @@ async fn a_verified_event_reaches_the_upstream_whole_with_what_became_of_it() {
             assert_eq!(seen[0].header("x-tollgate-stripe-result"), [result], "{why}");
             assert_eq!(seen[0].header("stripe-signature").len(), 1, "{why}: it can verify for itself");
             let body: String = event.body().iter().map(|byte| char::from(*byte)).collect();
-            assert!(seen[0].body.as_ref() == Some(&body), "{why}: of {bytes} bytes not all are the same");
+            assert!(seen[0].body.as_ref() == Some(&body), "{why}: the {bytes} bytes differ");
         }
     }
     assert_eq!(payer.plan(&gateway).as_deref(), Some("pro"));
     assert_eq!(payer.writes(&gateway), 1);
 }
 
-/// What is not of this mode, not signed, or not synced.
+/// Checks that events of the other mode, unsigned ones, and ones that were not synced are not forwarded.
 async fn nothing_else_is_forwarded(gateway: &Gateway, payer: &Payer) {
     let event = payer.event(gateway, "customer.subscription.created");
     let ignored = json!({"received": true, "status": "ignored", "event": event.event_id()});
     assert_eq!(receipt(gateway, &event.clone().livemode(true)).await, ignored);
     let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body(event.body());
-    assert_eq!(forged.send().await.expect("an answer").status(), 400);
+    assert_eq!(forged.send().await.expect("a response").status(), 400);
     for disguise in ["/webhooks/stripe/", "/Webhooks/stripe", "/webhooks/%2573tripe"] {
         let forged = gateway.request(reqwest::Method::POST, disguise).body(event.body());
-        assert_eq!(forged.send().await.expect("an answer").status(), 400, "{disguise}");
+        assert_eq!(forged.send().await.expect("a response").status(), 400, "{disguise}");
     }
     gateway.clerk.faults().next(1, on("GET", "/v1/users/"), Fault::unavailable());
     assert_eq!(gateway.deliver(&event).await.status(), 503);
     assert_eq!(gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total"), 0);
 }
 
-/// An upstream that takes whatever comes with that status.
-struct Answering(u16);
+/// An upstream that responds to every request with that status.
+struct FixedStatus(u16);
 
-impl Service for Answering {
+impl Service for FixedStatus {
     fn carry_out(&self, _: &Request) -> FakeResponse {
         FakeResponse::json(self.0, &json!({"upstream": true}))
     }
 }
 
 #[tokio::test]
-async fn the_upstreams_status_is_the_answer() {
-    let upstream = FakeServer::start(Arc::new(Answering(202))).await;
+async fn the_upstreams_status_is_the_response() {
+    let upstream = FakeServer::start(Arc::new(FixedStatus(202))).await;
     let address = upstream.addr();
     let gateway = Gateway::start(|standalone| forwarding(standalone).upstream_at("upstream", address)).await;
     let payer = Payer::named(&gateway, "upstreams", PRO);
     let event = payer.event(&gateway, "customer.subscription.created");
     upstream.faults().next(1, on("POST", WEBHOOK_PATH), Fault::status(500, &json!({"upstream": false})));
     upstream.faults().next(1, on("POST", WEBHOOK_PATH), Fault::Reset);
-    for (why, status, asks_stripe) in [
+    for (why, status, calls_stripe) in [
         ("its own failure", 500, true),
-        ("it breaks off", 503, true),
-        ("it takes it", 202, true),
-        ("a duplicate of what it took", 202, false),
+        ("it resets the connection", 503, true),
+        ("it accepts the event", 202, true),
+        ("a duplicate of an accepted event", 202, false),
     ] {
         let before = gateway.stripe.log().entries().len();
         assert_eq!(gateway.deliver_signed(&event, unix_now()).await.status(), status, "{why}");
-        assert_eq!(gateway.stripe.log().entries().len() > before, asks_stripe, "{why}");
+        assert_eq!(gateway.stripe.log().entries().len() > before, calls_stripe, "{why}");
     }
     assert_eq!(upstream.log().count(&on("POST", WEBHOOK_PATH)), 4, "each delivery reached it once");
     assert_eq!(payer.writes(&gateway), 1);
 }
 
-/// Trailers pass, from clients and to the upstream.
+/// Enables trailers from clients and to the upstream.
 fn with_trailers(config: &mut Value) {
     let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
     manager["typed_config"]["http_protocol_options"]["enable_trailers"] = true.into();
@@ -127,23 +127,23 @@ fn with_trailers(config: &mut Value) {
         serde_norway::to_value(options).expect("JSON is YAML");
 }
 
-/// Takes one request whose trailers end with `x-kept: 1`, and answers it. What came, as text.
+/// Accepts one request whose trailers end with `x-kept: 1`, and responds. Returns the request as text.
 async fn record_one(listener: &TcpListener) -> String {
     let (mut stream, _) = listener.accept().await.expect("a connection");
     let mut request = Vec::new();
     while !request.ends_with(b"x-kept: 1\r\n\r\n") {
         assert_ne!(stream.read_buf(&mut request).await.expect("a request"), 0, "the request was cut off");
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("a response");
     String::from_utf8(request).expect("text")
 }
 
 #[tokio::test]
-async fn of_a_webhooks_trailers_only_those_pass_that_nobody_vouches_for() {
+async fn trailers_that_only_tollgate_may_set_are_removed_from_a_webhook() {
     let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = upstream.local_addr().expect("an address");
     let edit = |standalone| {
-        // Only what no rule denies shows what the webhook filter does by itself.
+        // Without a rule that denies, only the webhook filter removes trailers.
         let open = |document: &mut Value| document["plan_gate"]["unmatched"] = "pass".into();
         forwarding(standalone).document(open).edit(with_trailers).upstream_at("upstream", address)
     };
@@ -162,10 +162,10 @@ async fn of_a_webhooks_trailers_only_those_pass_that_nobody_vouches_for() {
         let (address, target) = (gateway.envoy.address(), ("POST", path));
         let sent = Transport::ChunkedWithTrailers.send(address, target, &fields, &body, &trailers);
         let (recorded, response) = tokio::join!(record_one(&upstream), sent);
-        assert_eq!(response.expect("an answer").status, 200, "{path}");
+        assert_eq!(response.expect("a response").status, 200, "{path}");
         let (head, body_and_trailers) = recorded.split_once("\r\n\r\n").expect("a header");
-        let told = head.matches("x-tollgate-stripe-").count();
-        assert_eq!(told, if path == WEBHOOK_PATH { 2 } else { 0 }, "{path}: {head}");
+        let set = head.matches("x-tollgate-stripe-").count();
+        assert_eq!(set, if path == WEBHOOK_PATH { 2 } else { 0 }, "{path}: {head}");
         let (_, trailers) = body_and_trailers.rsplit_once("\r\n0\r\n").expect("a last chunk");
         assert_eq!(trailers, "x-kept: 1\r\n\r\n", "{path}");
     }

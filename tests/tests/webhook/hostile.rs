@@ -1,4 +1,5 @@
-//! Bytes that break parsers, on the webhook's path: each gets a clean answer, and both workers serve on.
+//! Bytes that break parsers, on the webhook's path: each gets a clean response, and both workers keep
+//! serving.
 
 use crate::shared::{PRO, Payer, with_plans};
 use serde_json::json;
@@ -15,7 +16,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
     format!("stripe-signature: {}\r\n", sign(&[secret], unix_now(), body))
 }
 
-/// With the right signature.
+/// Returns a request with the right signature.
 fn signed(fields: &[u8], body: &[u8]) -> Vec<u8> {
     post([signature(WEBHOOK_SECRET, body).as_bytes(), fields].concat(), body)
 }
@@ -24,16 +25,16 @@ fn many(field: &str, bytes: usize) -> Vec<u8> {
     format!("{field}{}\r\n", "a".repeat(bytes)).into_bytes()
 }
 
-/// Opened so often that a parser that recurses without bound runs out of stack.
+/// Returns an event nested so deeply that a recursive parser without a limit runs out of stack.
 fn deep(opening: &str) -> Vec<u8> {
-    let place = "@";
+    let placeholder = "@";
     let event = json!({"id": "evt_deep", "object": "event", "type": "customer.subscription.updated",
-        "data": {"object": {"id": "sub_deep", "object": "subscription", "any": place}}});
+        "data": {"object": {"id": "sub_deep", "object": "subscription", "any": placeholder}}});
     event.to_string().replace("\"@\"", &opening.repeat(100_000)).into_bytes()
 }
 
 #[tokio::test]
-async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
+async fn any_bytes_get_a_clean_response_and_workers_keep_serving() {
     let gateway = Gateway::start(with_plans).await;
     let payer = Payer::settled(&gateway, "hostile", PRO).await;
     let event = payer.event(&gateway, "customer.subscription.updated").body();
@@ -52,9 +53,9 @@ async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
         ("a body that is not text, rightly signed", signed(b"", not_text), 400, "invalid_payload"),
         ("a body that is not text, wrongly signed", post(wrong, not_text), 400, "signature_mismatch"),
         ("2 MB of a body", signed(b"", &megabytes), 413, "body_too_large"),
-        ("2 MB that end nowhere", post(b"content-length: 2097152\r\n", b""), 413, "body_too_large"),
+        ("2 MB announced and never sent", post(b"content-length: 2097152\r\n", b""), 413, "body_too_large"),
         (
-            "a length beyond all numbers' end",
+            "a length larger than any number",
             post(b"content-length: 99999999999999999999999\r\n", b""),
             400,
             "",
@@ -66,8 +67,8 @@ async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
             "malformed_signature",
         ),
         ("60 KB of another field", signed(&many("x-large: ", 60 << 10), &event), 200, ""),
-        ("an empty body, told", post(b"content-length: 0\r\n", b""), 400, "missing_signature"),
-        ("an empty body, not told", post(b"", b""), 400, "missing_signature"),
+        ("an empty body, with a length", post(b"content-length: 0\r\n", b""), 400, "missing_signature"),
+        ("an empty body, without a length", post(b"", b""), 400, "missing_signature"),
         ("an empty body, rightly signed", signed(b"", b""), 400, "invalid_payload"),
         ("two signatures", signed(b"stripe-signature: t=1,v1=00\r\n", &event), 400, "malformed_signature"),
         ("arrays in arrays", signed(b"", &deep("[")), 400, "invalid_payload"),
@@ -79,7 +80,7 @@ async fn any_bytes_get_a_clean_response_and_every_worker_takes_events() {
     for (why, bytes, status, code) in cases {
         for response in gateway.exchange_with_every_worker(&bytes).await {
             assert_eq!(response.status, status, "{why}: {:?}", response.json());
-            // What Envoy's own parser refuses has no document.
+            // A request that Envoy's own parser refuses gets no problem document.
             assert_eq!(response.json()["code"].as_str().unwrap_or_default(), code, "{why}");
             assert_eq!(response.json()["received"].as_bool().unwrap_or_default(), status == 200, "{why}");
         }

@@ -1,5 +1,5 @@
 //! The webhook on a real Envoy with two workers, started from the shipped configuration, between fakes of
-//! Stripe and Clerk that keep state and check what they are asked.
+//! Stripe and Clerk that keep state and check requests.
 
 mod changes;
 mod faults;

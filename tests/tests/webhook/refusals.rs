@@ -1,4 +1,5 @@
-//! What is no event of Stripe's is refused, and the upstream sees nothing of it: not even a connection.
+//! Requests that are not events of Stripe are refused, and the upstream sees nothing of them: not even a
+//! connection.
 
 use crate::shared::with_plans;
 use serde_json::json;
@@ -43,9 +44,9 @@ fn cases() -> Vec<Case> {
         ),
         post("signed too long ago", at(now - 400), event, "timestamp_outside_tolerance"),
         post("signed in the future", at(now + 400), event, "timestamp_outside_tolerance"),
-        post("signed, but no JSON", right(b"hello"), b"hello", "invalid_payload"),
+        post("signed, but not JSON", right(b"hello"), b"hello", "invalid_payload"),
         post("signed, but not text", right(b"\xff\xfe{}"), b"\xff\xfe{}", "invalid_payload"),
-        post("signed, but no event", right(b"[]"), b"[]", "invalid_payload"),
+        post("signed, but not an event", right(b"[]"), b"[]", "invalid_payload"),
         post("signed, but empty", right(b""), b"", "invalid_payload"),
         Case { status: 413, ..post("too large", right(&large), &large, "body_too_large") },
         Case { method: "GET", status: 405, ..post("another method", None, b"", "method_not_allowed") },
@@ -57,7 +58,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// As shipped, trailers of HTTP/1.1 are dropped before the filter; those of HTTP/2 are not.
+/// Enables trailers of HTTP/1.1. As shipped, Envoy drops those before the filter, but not those of HTTP/2.
 fn with_trailers(standalone: Standalone) -> Standalone {
     with_plans(standalone).edit(|config| {
         let manager = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
@@ -66,7 +67,7 @@ fn with_trailers(standalone: Standalone) -> Standalone {
 }
 
 #[tokio::test]
-async fn the_upstream_sees_nothing_of_a_refused_webhook_however_it_comes() {
+async fn the_upstream_receives_nothing_of_a_refused_webhook() {
     let gateway = Gateway::start(with_trailers).await;
     for case in cases() {
         for transport in Transport::ALL {
@@ -92,13 +93,13 @@ async fn the_upstream_sees_nothing_of_a_refused_webhook_however_it_comes() {
     assert_eq!(connections().await, 0);
     assert_eq!(gateway.backend.received().await, []);
     assert_eq!((gateway.stripe.log().entries().len(), gateway.clerk.log().entries().len()), (0, 0));
-    // What does reach the upstream is seen by the same means.
-    assert_eq!(gateway.get("/other").send().await.expect("an answer").status(), 200);
+    // A request that does reach the upstream is visible in the same ways.
+    assert_eq!(gateway.get("/other").send().await.expect("a response").status(), 200);
     assert_eq!((connections().await, gateway.backend.received().await.len()), (1, 1));
 }
 
 #[tokio::test]
-async fn nobody_outside_can_say_what_the_webhook_filter_says() {
+async fn clients_cannot_set_the_webhook_filters_header_fields() {
     let gateway = Gateway::start(with_trailers).await;
     let fields = [
         ("x-tollgate-stripe-event", "evt_evil"),
@@ -114,9 +115,17 @@ async fn nobody_outside_can_say_what_the_webhook_filter_says() {
         let target = ("POST", "/other");
         let response = transport.send(gateway.envoy.address(), target, &fields, b"body", &fields).await;
         assert_eq!(response.map(|response| response.status), Some(200), "{transport:?}");
-        let seen = gateway.backend.received().await.remove(0);
+        let received = gateway.backend.received().await.remove(0);
         let foreign = |name: &str| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate");
-        assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{transport:?}: {:?}", seen.headers);
-        assert_eq!((seen.header("x-kept"), seen.body.as_deref()), (vec!["1"], Some("body")), "{transport:?}");
+        assert!(
+            received.headers.iter().all(|(name, _)| !foreign(name)),
+            "{transport:?}: {:?}",
+            received.headers
+        );
+        assert_eq!(
+            (received.header("x-kept"), received.body.as_deref()),
+            (vec!["1"], Some("body")),
+            "{transport:?}"
+        );
     }
 }

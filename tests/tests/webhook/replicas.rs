@@ -1,4 +1,4 @@
-//! Two Envoys before the same Stripe and Clerk, one of which is killed in the middle of its work.
+//! Two Envoys with the same Stripe and Clerk, one of which is killed during its work.
 
 use crate::shared::{ENTERPRISE, PRO, Payer, signed_request, with_plans};
 use crate::step::Step;
@@ -10,37 +10,37 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::envoy::Envoy;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// Stripe's later delivery of an event.
+/// Delivers an event again, as Stripe does later.
 async fn retried(gateway: &Gateway, envoy: &Envoy, event: &Event) -> Value {
-    let response = gateway.deliver_to(envoy, event, unix_now() + 120).await.expect("an answer");
+    let response = gateway.deliver_to(envoy, event, unix_now() + 120).await.expect("a response");
     assert_eq!(response.status(), 200);
     response.json().await.expect("JSON")
 }
 
 #[tokio::test]
-async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
+async fn a_retry_elsewhere_completes_at_whatever_step_a_gateway_is_killed() {
     let mut gateway = Gateway::start(with_plans).await;
     let other = gateway.replica(with_plans).await;
-    let mut under_way = Vec::new();
+    let mut in_progress = Vec::new();
     for step in Step::ALL {
-        // Before the request is carried out, and after.
+        // Before and after the request is carried out.
         for hold in [Fault::HoldRequest, Fault::HoldResponse] {
-            let gate = HoldPoint::new();
-            let fault = hold(gate.clone());
+            let hold_point = HoldPoint::new();
+            let fault = hold(hold_point.clone());
             let name = format!("{step:?}_{}", fault.name().replace(' ', "_")).to_lowercase();
             let payer = Payer::about_to_change(&gateway, &name).await;
             step.faults(&gateway).next(1, step.matcher(&payer), fault);
             let event = gateway.stripe.event("checkout.session.completed", &payer.session);
             let (address, bytes) = (gateway.envoy.address(), signed_request(&event));
             let delivery = tokio::spawn(async move { exchange(address, &bytes).await });
-            under_way.push((name, payer, event, gate, delivery));
+            in_progress.push((name, payer, event, hold_point, delivery));
         }
     }
-    for (_, _, _, gate, _) in &under_way {
-        gate.wait_for(1).await;
+    for (_, _, _, hold_point, _) in &in_progress {
+        hold_point.wait_for(1).await;
     }
     gateway.envoy.crash();
-    for (name, payer, event, gate, delivery) in under_way {
+    for (name, payer, event, hold_point, delivery) in in_progress {
         assert_eq!(delivery.await.expect("no panic"), None, "{name}: answered before its work was done");
         assert!(payer.plan(&gateway).is_some_and(|plan| plan != "free"), "{name}: a plan is lost");
         let response = retried(&gateway, &other, &event).await;
@@ -49,8 +49,8 @@ async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
             (&json!("processed"), &json!("enterprise")),
             "{name}"
         );
-        // What was held arrives only now, with nobody left who would wait for a response.
-        gate.open();
+        // The held request or response arrives only now; no caller waits for it.
+        hold_point.open();
         let again = retried(&gateway, &other, &event).await;
         assert_eq!((&again["plan"], &again["changed"]), (&json!("enterprise"), &json!(false)), "{name}");
         assert_eq!(payer.plan(&gateway).as_deref(), Some("enterprise"), "{name}");
@@ -59,7 +59,7 @@ async fn at_whatever_step_a_gateway_is_killed_a_retry_elsewhere_completes() {
 }
 
 #[tokio::test]
-async fn a_write_that_outlives_its_gateway_is_put_right_by_stripes_retry() {
+async fn a_write_that_outlives_its_gateway_is_corrected_by_stripes_retry() {
     let mut gateway = Gateway::start(with_plans).await;
     let other = gateway.replica(with_plans).await;
     let payer = Payer::settled(&gateway, "outlived", PRO).await;
@@ -78,7 +78,7 @@ async fn a_write_that_outlives_its_gateway_is_put_right_by_stripes_retry() {
     let before = carried_out.matching(&writes).iter().filter(|write| write.carried_out.is_some()).count();
     write.open();
     carried_out.wait_for_carried_out(before + 1, &writes).await;
-    assert_eq!(payer.plan(&gateway).as_deref(), Some("enterprise"), "this is what has to be put right");
+    assert_eq!(payer.plan(&gateway).as_deref(), Some("enterprise"), "this has to be corrected");
 
     assert_eq!(retried(&gateway, &other, &upgraded).await, payer.processed(&upgraded, "free", true));
     assert_eq!(payer.plan(&gateway).as_deref(), Some("free"));
@@ -115,7 +115,7 @@ async fn two_customers_of_one_user_at_two_gateways_at_once_are_both_kept() {
         open
     );
     for response in [first, second] {
-        assert_eq!(response.expect("an answer").status(), 200);
+        assert_eq!(response.expect("a response").status(), 200);
     }
     assert_eq!(gateway.clerk.plan(user).as_deref(), Some("enterprise"));
     let private = json!({

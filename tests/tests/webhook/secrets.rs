@@ -1,4 +1,4 @@
-//! Nothing that Envoy writes, counts or shows holds a secret, whatever has happened to it.
+//! Nothing that Envoy writes, counts or shows contains a secret, whatever has happened.
 
 use crate::shared::{ENTERPRISE, PRO, Payer, with_plans};
 use serde_json::json;
@@ -9,7 +9,7 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::sign;
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// What the admin interface shows.
+/// The pages of the admin interface.
 const SHOWN: [&str; 9] = [
     "/config_dump?include_eds",
     "/stats",
@@ -22,15 +22,15 @@ const SHOWN: [&str; 9] = [
     "/certs",
 ];
 
-/// Everything that is answered, as text.
+/// Returns a page as text.
 async fn shown(gateway: &Gateway, path: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let response = client.get(gateway.envoy.admin_url(path)).send().await.expect("an answer");
+    let response = client.get(gateway.envoy.admin_url(path)).send().await.expect("a response");
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.expect("text")
 }
 
-/// Answers 401 with all of the keys in it, as a service might that repeats what it was sent.
+/// Returns a 401 that contains all keys, as a service might repeat what it received.
 fn repeating_keys(gateway: &Gateway) -> Fault {
     let keys = format!("Invalid API Key provided: {} {}", gateway.stripe.key(), gateway.clerk.secret_key());
     Fault::status(
@@ -42,7 +42,7 @@ fn repeating_keys(gateway: &Gateway) -> Fault {
     )
 }
 
-/// Events of every fate. What they were answered.
+/// Delivers events with different outcomes, and returns the responses.
 async fn deliveries(gateway: &Gateway) -> Vec<String> {
     let mut responses = Vec::new();
     let payer = Payer::named(gateway, "discreet", PRO);
@@ -64,14 +64,14 @@ async fn deliveries(gateway: &Gateway) -> Vec<String> {
     let wrong = sign(&[&WEBHOOK_SECRET[1..]], unix_now(), body);
     for signature in [WEBHOOK_SECRET, &wrong, &format!("t={},v1={WEBHOOK_SECRET}", unix_now())] {
         let bytes = request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), body);
-        let response = exchange(gateway.envoy.address(), &bytes).await.expect("an answer");
+        let response = exchange(gateway.envoy.address(), &bytes).await.expect("a response");
         assert_eq!(response.status, 400);
         responses.push(String::from_utf8(response.body).expect("text"));
     }
     responses
 }
 
-/// Session tokens of every fate, and what they were answered where the gateway itself did.
+/// Sends session tokens with different outcomes. Returns them and the gateway's own responses.
 async fn sessions(gateway: &Gateway) -> (Vec<String>, Vec<String>) {
     let good = gateway.token("user_discreet", "pro");
     let cut_off = good[..good.len() - 3].to_owned();
@@ -83,8 +83,8 @@ async fn sessions(gateway: &Gateway) -> (Vec<String>, Vec<String>) {
         let by_header = gateway.get("/ask").bearer_auth(token);
         let by_cookie = gateway.get("/ask").header("cookie", format!("__session={token}"));
         for sent in [by_header, by_cookie] {
-            let response = sent.send().await.expect("an answer");
-            // The upstream's response repeats what it was sent.
+            let response = sent.send().await.expect("a response");
+            // The upstream's response repeats the request.
             if response.status() != 200 {
                 responses.push(response.text().await.expect("text"));
             }
@@ -93,7 +93,7 @@ async fn sessions(gateway: &Gateway) -> (Vec<String>, Vec<String>) {
     (tokens, responses)
 }
 
-/// Envoy writes its access log with up to ten seconds of delay.
+/// Waits for a marker in the access log, which Envoy writes with up to ten seconds of delay.
 async fn access_log(gateway: &Gateway, marker: &str) -> String {
     for _ in 0..300 {
         let log = gateway.envoy.access_log();
@@ -112,7 +112,7 @@ async fn no_secret_is_written_counted_or_shown() {
     let delivered = deliveries(&gateway).await;
     let (tokens, refused) = sessions(&gateway).await;
     let query = format!("/last?token={}", tokens[0]);
-    gateway.get(&query).send().await.expect("an answer");
+    gateway.get(&query).send().await.expect("a response");
 
     let mut texts = vec![("the access log".to_owned(), access_log(&gateway, "/last").await)];
     texts.push(("the log".to_owned(), gateway.envoy.log()));
@@ -122,18 +122,19 @@ async fn no_secret_is_written_counted_or_shown() {
     texts.extend(delivered.into_iter().chain(refused).map(|text| ("an answer".to_owned(), text)));
 
     let keys = [WEBHOOK_SECRET, gateway.stripe.key(), gateway.clerk.secret_key()];
-    // Half of a key is too much already. Of a token, its signature makes it one.
+    // Half of a key is too much already. Of a token, the signature is the secret.
     let parts = keys.map(|key| key.rsplit('_').next().expect("a part"));
     let signatures = tokens.iter().filter_map(|token| token.rsplit('.').next());
     let secrets: Vec<&str> = parts.into_iter().chain(signatures.map(|signature| &signature[..20])).collect();
-    for (place, text) in &texts {
+    for (source, text) in &texts {
         for secret in &secrets {
-            assert!(!text.contains(secret), "{place} holds {secret}: {}", line_with(text, secret));
+            assert!(!text.contains(secret), "{source} contains {secret}: {}", line_with(text, secret));
         }
     }
-    for (place, holds) in [("the log", "bad_credentials"), ("/config_dump?include_eds", "stripe_api_key")] {
-        let text = &texts.iter().find(|(name, _)| name == place).expect("it was read").1;
-        assert!(text.contains(holds), "{place} is not what was looked at: it has no {holds}");
+    for (source, expected) in [("the log", "bad_credentials"), ("/config_dump?include_eds", "stripe_api_key")]
+    {
+        let text = &texts.iter().find(|(name, _)| name == source).expect("it was read").1;
+        assert!(text.contains(expected), "{source} is not what this test expects: it has no {expected}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The gateway that most of these tests share, and those who pay.
+//! The gateway that most of these tests share, and paying users.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -12,21 +12,22 @@ use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Session, S
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// What the slowest answer may take: the 8 seconds of a whole sync, and a second for a busy machine.
-pub const ANSWER_MAX: Duration = Duration::from_secs(9);
+/// The maximum time of a response: the 8 seconds of a whole sync, and a second for a busy machine.
+pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(9);
 
 /// The price that buys `pro`.
 pub const PRO: &str = "price_pro";
 /// The price that buys `enterprise`.
 pub const ENTERPRISE: &str = "price_enterprise";
 
-/// Envoy as shipped, with plans for all tests.
+/// Returns the shared gateway: Envoy as shipped, with plans for all tests.
 pub async fn shipped() -> Arc<Gateway> {
     static GATEWAY: Shared = Shared::new(with_plans);
     GATEWAY.gateway().await
 }
 
-/// The plans of these tests, and only events of test mode. All else in the document is as shipped.
+/// Sets the plans of these tests, and accepts only events of test mode. Everything else in the document is as
+/// shipped.
 pub fn with_plans(standalone: Standalone) -> Standalone {
     standalone.document(|document| {
         let asks = |max: u32| json!({"asks": [{"max": max, "per": "day"}]});
@@ -40,7 +41,7 @@ pub fn with_plans(standalone: Standalone) -> Standalone {
     })
 }
 
-/// Somebody who pays: a user, with a customer and a subscription that no other test has.
+/// A paying user, with a customer and a subscription that no other test uses.
 pub struct Payer {
     pub user: String,
     pub customer: String,
@@ -51,7 +52,8 @@ pub struct Payer {
 }
 
 impl Payer {
-    /// A user without metadata, whom nothing at Stripe names, with an active subscription of that price.
+    /// Creates a user without metadata, who is not named at Stripe, with an active subscription of that
+    /// price.
     pub fn new(gateway: &Gateway, name: &str, price: &str) -> Payer {
         let payer = Payer {
             user: format!("user_{name}"),
@@ -72,7 +74,7 @@ impl Payer {
         payer
     }
 
-    /// The same, named by the subscription's metadata.
+    /// Creates a user who is named in the subscription's metadata.
     pub fn named(gateway: &Gateway, name: &str, price: &str) -> Payer {
         let payer = Payer::new(gateway, name, price);
         gateway.stripe.change(&payer.subscription, |subscription: &mut Subscription| {
@@ -81,7 +83,7 @@ impl Payer {
         payer
     }
 
-    /// The same, whose plan Clerk shows already.
+    /// Creates such a user, whose plan is already in Clerk's metadata.
     pub async fn settled(gateway: &Gateway, name: &str, price: &str) -> Payer {
         let payer = Payer::named(gateway, name, price);
         let response = receipt(gateway, &payer.event(gateway, "customer.subscription.created")).await;
@@ -89,7 +91,8 @@ impl Payer {
         payer
     }
 
-    /// A user on `pro` whose subscription now buys `enterprise`, and is nobody's but by its Checkout Session.
+    /// Creates a user on `pro` whose subscription now buys `enterprise`, and is only named by its Checkout
+    /// Session.
     pub async fn about_to_change(gateway: &Gateway, name: &str) -> Payer {
         let payer = Payer::settled(gateway, name, PRO).await;
         gateway.stripe.put(payer.checkout().metadata("clerk_user_id", &payer.user));
@@ -100,32 +103,32 @@ impl Payer {
         payer
     }
 
-    /// The Checkout Session that led to the subscription.
+    /// Returns the Checkout Session that created the subscription.
     pub fn checkout(&self) -> Session {
         Session::new(&self.session, &self.customer, &self.subscription)
     }
 
-    /// An event about the subscription as it is now.
+    /// Returns an event about the subscription in its current state.
     pub fn event(&self, gateway: &Gateway, kind: &str) -> Event {
         gateway.stripe.event(kind, &self.subscription)
     }
 
-    /// Changes the subscription; the event that Stripe would send.
+    /// Changes the subscription and returns the event that Stripe sends then.
     pub fn change(&self, gateway: &Gateway, change: impl FnOnce(&mut Subscription)) -> Event {
         gateway.stripe.update(&self.subscription, change)
     }
 
-    /// The plan that Clerk shows.
+    /// Returns the plan in Clerk's metadata.
     pub fn plan(&self, gateway: &Gateway) -> Option<String> {
         gateway.clerk.plan(&self.user)
     }
 
-    /// How often the user was written to at Clerk.
+    /// Returns how often the user was written at Clerk.
     pub fn writes(&self, gateway: &Gateway) -> usize {
         gateway.clerk.log().count(&on("PATCH", &format!("/v1/users/{}/", self.user)))
     }
 
-    /// The response to an event that was processed.
+    /// Returns the response to an event that was processed.
     pub fn processed(&self, event: &Event, plan: &str, changed: bool) -> Value {
         json!({
             "received": true,
@@ -138,40 +141,40 @@ impl Payer {
     }
 }
 
-/// A response of the webhook's.
+/// A response of the webhook.
 #[derive(Debug)]
-pub struct Answered {
+pub struct WebhookResponse {
     pub status: u16,
     pub retry_after: Option<String>,
     pub body: Value,
 }
 
-/// Delivers an event, signed at that time, and holds the response to its time.
-pub async fn deliver_signed(gateway: &Gateway, event: &Event, signed_at: i64) -> Answered {
+/// Delivers an event, signed at that time, and checks the time of the response.
+pub async fn deliver_signed(gateway: &Gateway, event: &Event, signed_at: i64) -> WebhookResponse {
     let began = Instant::now();
     let response = gateway.deliver_signed(event, signed_at).await;
-    assert!(began.elapsed() <= ANSWER_MAX, "answered after {:?}", began.elapsed());
+    assert!(began.elapsed() <= RESPONSE_TIME_MAX, "answered after {:?}", began.elapsed());
     let status = response.status().as_u16();
     let header = |name: &str| response.headers().get(name).map(|v| v.to_str().expect("text").to_owned());
     let (retry_after, kind) = (header("retry-after"), header("content-type"));
     let want = if status == 200 { "application/json" } else { "application/problem+json" };
     assert_eq!(kind.as_deref(), Some(want), "{status}");
-    Answered { status, retry_after, body: response.json().await.expect("JSON") }
+    WebhookResponse { status, retry_after, body: response.json().await.expect("JSON") }
 }
 
-/// The same, signed now.
-pub async fn deliver(gateway: &Gateway, event: &Event) -> Answered {
+/// Delivers an event, signed now.
+pub async fn deliver(gateway: &Gateway, event: &Event) -> WebhookResponse {
     deliver_signed(gateway, event, unix_now()).await
 }
 
-/// What an event is answered that is taken.
+/// Delivers an event that is accepted, and returns the body of the response.
 pub async fn receipt(gateway: &Gateway, event: &Event) -> Value {
     let answered = deliver(gateway, event).await;
     assert_eq!(answered.status, 200, "{}", answered.body);
     answered.body
 }
 
-/// An event as it comes over the wire, signed now.
+/// Returns the request of an event, signed now.
 pub fn signed_request(event: &Event) -> Vec<u8> {
     let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
     request("POST", WEBHOOK_PATH, format!("stripe-signature: {signature}\r\n"), &body)

@@ -1,10 +1,10 @@
-//! The callouts of a sync at which something may happen.
+//! The callouts of a sync, at which tests inject faults.
 
 use crate::shared::Payer;
 use tollgate_tests::fakes::faults::{Faults, Matcher, on};
 use tollgate_tests::processes::gateway::Gateway;
 
-/// A callout of a sync that writes: which request it is.
+/// A callout of a sync that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Subscription,
@@ -15,16 +15,16 @@ pub enum Step {
 }
 
 impl Step {
-    /// Each of them.
+    /// Every step.
     pub const ALL: [Step; 5] =
         [Step::Subscription, Step::Subscriptions, Step::Link, Step::Record, Step::Write];
 
-    /// Whether Stripe is asked, and not Clerk.
+    /// Returns whether the request goes to Stripe, and not to Clerk.
     pub fn is_at_stripe(self) -> bool {
         !matches!(self, Step::Record | Step::Write)
     }
 
-    /// That request about the payer.
+    /// Returns the condition for that request about the payer.
     pub fn matcher(self, payer: &Payer) -> Matcher {
         match self {
             Step::Subscription => on("GET", &format!("/v1/subscriptions/{}", payer.subscription)),
@@ -37,7 +37,7 @@ impl Step {
         }
     }
 
-    /// The faults of whoever is asked.
+    /// Returns the faults of the service that gets the request.
     pub fn faults(self, gateway: &Gateway) -> &Faults {
         if self.is_at_stripe() { gateway.stripe.faults() } else { gateway.clerk.faults() }
     }

@@ -1,7 +1,8 @@
 //! Two hundred events of twenty customers, shuffled, each delivered three times, at two Envoys, while a fifth
-//! of all responses of Stripe and Clerk fails: after Stripe's retries everybody has what is paid for.
+//! of all responses of Stripe and Clerk fails: after Stripe's retries every customer has the plan that is
+//! paid for.
 
-use crate::shared::{ANSWER_MAX, ENTERPRISE, PRO, Payer, with_plans};
+use crate::shared::{ENTERPRISE, PRO, Payer, RESPONSE_TIME_MAX, with_plans};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,19 +19,19 @@ use tollgate_tests::processes::gateway::Gateway;
 const CUSTOMERS: usize = 20;
 const EVENTS_EACH: usize = 10;
 const DELIVERIES: usize = 3;
-/// How many deliveries are under way at once.
+/// How many deliveries are in progress at once.
 const AT_ONCE: usize = 200;
-/// How often Stripe tries before this test gives up.
+/// How often a delivery is retried before the test fails.
 const TRIES_MAX: u32 = 100;
 const SEED: u64 = 20_261_121;
 
-/// A fifth of all responses, in each way in which a response fails.
+/// Makes a fifth of all responses fail, in each way in which a response can fail.
 fn fail_a_fifth(faults: &Faults, seed: u64) {
     let kinds =
         [Fault::Reset, Fault::LoseResponse, Fault::ResetMidBody, Fault::unavailable(), Fault::garbage()];
-    for (place, fault) in (0..).zip(kinds) {
-        // The five of them, each only where those before it have not struck, come to 0.2.
-        faults.sometimes(0.0436, seed + place, any(), fault);
+    for (index, fault) in (0..).zip(kinds) {
+        // Each rule applies only to requests that those before it left: the five add up to 0.2.
+        faults.sometimes(0.0436, seed + index, any(), fault);
     }
 }
 
@@ -41,7 +42,7 @@ fn shuffle<T>(list: &mut [T], random: &mut Random) {
     }
 }
 
-/// One step in the life of a subscription, and the event that Stripe sends of it.
+/// Changes a subscription and returns the event that Stripe sends then.
 fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     let choice = random.bits() % 4;
     payer.change(gateway, |subscription: &mut Subscription| {
@@ -56,8 +57,8 @@ fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     })
 }
 
-/// Everybody who pays, and the two gateways at which Stripe delivers.
-struct Scene {
+/// All paying users, and the gateways to which Stripe delivers.
+struct Storm {
     gateway: Gateway,
     /// A second gateway, if there are two.
     other: Option<Envoy>,
@@ -65,8 +66,8 @@ struct Scene {
     at_once: Semaphore,
 }
 
-impl Scene {
-    async fn set(gateways: usize) -> Arc<Scene> {
+impl Storm {
+    async fn start(gateways: usize) -> Arc<Storm> {
         let gateway = Gateway::start(with_plans).await;
         let other = if gateways > 1 { Some(gateway.replica(with_plans).await) } else { None };
         let name = |number| format!("storm{number:02}");
@@ -76,16 +77,16 @@ impl Scene {
         }
         fail_a_fifth(gateway.stripe.faults(), SEED);
         fail_a_fifth(gateway.clerk.faults(), SEED + 100);
-        Arc::new(Scene { gateway, other, payers, at_once: Semaphore::new(AT_ONCE) })
+        Arc::new(Storm { gateway, other, payers, at_once: Semaphore::new(AT_ONCE) })
     }
 
-    /// So many steps in the life of each subscription, the events of all of them in order.
-    fn live(&self, steps: usize, random: &mut Random) -> Vec<Event> {
+    /// Changes each subscription `steps` times. Returns the events of all of them in order.
+    fn change_all(&self, steps: usize, random: &mut Random) -> Vec<Event> {
         let of_each = self.payers.iter().flat_map(|payer| std::iter::repeat_n(payer, steps));
         of_each.map(|payer| step(&self.gateway, payer, random)).collect()
     }
 
-    /// Begins to deliver each of the events so many times, shuffled, signed so much later than now (seconds).
+    /// Starts to deliver each event `times` times, shuffled, signed `later_s` seconds after now.
     fn deliver(
         self: &Arc<Self>,
         events: &[Event],
@@ -97,14 +98,14 @@ impl Scene {
         shuffle(&mut queue, random);
         let mut deliveries = JoinSet::new();
         for event in queue {
-            let (scene, seed) = (Arc::clone(self), random.bits());
-            deliveries.spawn(async move { scene.deliver_until_taken(&event, later_s, seed).await });
+            let (storm, seed) = (Arc::clone(self), random.bits());
+            deliveries.spawn(async move { storm.deliver_until_accepted(&event, later_s, seed).await });
         }
         deliveries
     }
 
-    /// As Stripe does: again and again, each time signed anew.
-    async fn deliver_until_taken(&self, event: &Event, later_s: i64, seed: u64) {
+    /// Delivers as Stripe does: repeatedly, each time with a new signature.
+    async fn deliver_until_accepted(&self, event: &Event, later_s: i64, seed: u64) {
         let _turn = self.at_once.acquire().await.expect("never closed");
         let mut random = Random::from_seed(seed);
         for _ in 0..TRIES_MAX {
@@ -112,19 +113,19 @@ impl Scene {
             let envoy = other.unwrap_or(&self.gateway.envoy);
             let began = Instant::now();
             let response =
-                self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("an answer");
+                self.gateway.deliver_to(envoy, event, unix_now() + later_s).await.expect("a response");
             let took = began.elapsed();
-            assert!(took <= ANSWER_MAX, "answered after {took:?}");
+            assert!(took <= RESPONSE_TIME_MAX, "answered after {took:?}");
             match response.status().as_u16() {
                 200 => return,
                 503 => tokio::time::sleep(Duration::from_millis(20 + random.bits() % 200)).await,
                 status => panic!("{status}: {}", response.text().await.unwrap_or_default()),
             }
         }
-        panic!("{} was not taken after {TRIES_MAX} tries", event.event_id());
+        panic!("{} was not accepted after {TRIES_MAX} tries", event.event_id());
     }
 
-    fn require_that_everybody_has_what_is_paid_for(&self) {
+    fn require_paid_plans(&self) {
         for payer in &self.payers {
             let subscription: Subscription = self.gateway.stripe.get(&payer.subscription);
             let plan = match (subscription.status.as_str(), subscription.items[0].price.as_str()) {
@@ -138,7 +139,7 @@ impl Scene {
         }
     }
 
-    /// The lines that the audit has of that user.
+    /// Returns the audit lines about a user.
     fn audited(&self, payer: &Payer) -> Vec<Value> {
         let envoys = std::iter::once(&self.gateway.envoy).chain(&self.other);
         let lines = envoys.flat_map(|envoy| envoy.log().lines().map(str::to_owned).collect::<Vec<_>>());
@@ -149,7 +150,7 @@ impl Scene {
         lines.filter(|line| line["subject"] == payer.user.as_str()).collect()
     }
 
-    /// How often Clerk was told to change what is shown of that user.
+    /// Returns how often the public metadata of a user were written at Clerk.
     fn written(&self, payer: &Payer) -> usize {
         let writes = on("PATCH", &format!("/v1/users/{}/", payer.user)).containing("public_metadata");
         self.gateway.clerk.log().count(&writes)
@@ -157,48 +158,48 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_storm_everybody_has_what_is_paid_for() {
-    let scene = Scene::set(2).await;
+async fn after_a_storm_every_customer_has_the_plan_that_is_paid_for() {
+    let storm = Storm::start(2).await;
     let mut random = Random::from_seed(SEED);
-    let first = scene.live(EVENTS_EACH / 2, &mut random);
-    let mut deliveries = scene.deliver(&first, DELIVERIES, 0, &mut random);
-    // The rest happens while half of this is still on its way.
+    let first = storm.change_all(EVENTS_EACH / 2, &mut random);
+    let mut deliveries = storm.deliver(&first, DELIVERIES, 0, &mut random);
+    // The rest happens while half of these deliveries are still in progress.
     for _ in 0..deliveries.len() / 2 {
         deliveries.join_next().await.expect("one more").expect("no panic");
     }
-    let second = scene.live(EVENTS_EACH - EVENTS_EACH / 2, &mut random);
-    let more = scene.deliver(&second, DELIVERIES, 0, &mut random);
+    let second = storm.change_all(EVENTS_EACH - EVENTS_EACH / 2, &mut random);
+    let more = storm.deliver(&second, DELIVERIES, 0, &mut random);
     deliveries.join_all().await;
     more.join_all().await;
-    scene.require_that_everybody_has_what_is_paid_for();
+    storm.require_paid_plans();
     let mut audited = 0;
-    for payer in &scene.payers {
-        let (lines, written) = (scene.audited(payer).len(), scene.written(payer));
+    for payer in &storm.payers {
+        let (lines, written) = (storm.audited(payer).len(), storm.written(payer));
         assert!(lines <= written, "{}: {lines} lines of {written} writes", payer.user);
         audited += lines;
     }
     assert!(audited >= CUSTOMERS, "the audit has {audited} lines");
 
-    // The same truth once more, with failures as before: there is nothing to be written.
-    let clerk = scene.gateway.clerk.log();
+    // The same state once more, with failures as before: there is nothing to write.
+    let clerk = storm.gateway.clerk.log();
     let before = clerk.writes();
     let all = [first, second].concat();
-    scene.deliver(&all, 1, 120, &mut random).join_all().await;
-    scene.require_that_everybody_has_what_is_paid_for();
-    assert_eq!(clerk.writes(), before, "somebody was written to who was right already");
+    storm.deliver(&all, 1, 120, &mut random).join_all().await;
+    storm.require_paid_plans();
+    assert_eq!(clerk.writes(), before, "a user was written whose plan was right already");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_gateway_tells_each_change_of_a_plan_once() {
-    let scene = Scene::set(1).await;
+async fn one_gateway_audits_each_change_of_a_plan_once() {
+    let storm = Storm::start(1).await;
     let mut random = Random::from_seed(SEED);
-    let events = scene.live(EVENTS_EACH, &mut random);
-    scene.deliver(&events, DELIVERIES, 0, &mut random).join_all().await;
-    scene.require_that_everybody_has_what_is_paid_for();
-    for payer in &scene.payers {
+    let events = storm.change_all(EVENTS_EACH, &mut random);
+    storm.deliver(&events, DELIVERIES, 0, &mut random).join_all().await;
+    storm.require_paid_plans();
+    for payer in &storm.payers {
         let plans = |line: &Value| (line["old_plan"].clone(), line["new_plan"].clone());
         let changes: Vec<_> =
-            scene.audited(payer).iter().map(plans).filter(|(old, new)| old != new).collect();
+            storm.audited(payer).iter().map(plans).filter(|(old, new)| old != new).collect();
         assert!(!changes.is_empty(), "{}", payer.user);
         let twice = changes.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(twice, None, "{}: {changes:?}", payer.user);
