@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::StripeSettings;
 use super::account::Account;
-use super::endpoints::{self, Call};
+use super::endpoints::Call;
 use super::error::StripeError;
 use super::parameters::Parameters;
+use super::routes;
 use crate::fakes::server::{FakeResponse, Request, Service, unix_now};
 
 /// The state that the server and the handle share.
@@ -122,8 +123,7 @@ impl Stripe {
             deleted_customers_list: self.settings.deleted_customers_list,
             parameters: Parameters(parameters.clone()),
         };
-        let response =
-            FakeResponse::json(200, &endpoints::dispatch(&mut call, &request.method, &request.path)?);
+        let response = FakeResponse::json(200, &routes::dispatch(&mut call, &request.method, &request.path)?);
         if let Some(key) = key {
             let kept =
                 IdempotentResponse { path: request.path.clone(), parameters, response: response.clone() };

@@ -1,0 +1,39 @@
+//! The paths of Stripe's API that the fake has.
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::endpoints::Call;
+use super::error::StripeError;
+use super::model::{Customer, Invoice, Price, Product, Session, Subscription};
+
+/// Carries out a request.
+pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
+    let segments = path.trim_start_matches('/').split('/');
+    let segments: Vec<_> =
+        segments.map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (method, segments.as_slice()) {
+        ("GET", ["v1", "customers", "search"]) => {
+            call.search("/v1/customers/search", |customer: &Customer| &customer.metadata)
+        }
+        ("GET", ["v1", "subscriptions", "search"]) => {
+            call.search("/v1/subscriptions/search", |subscription: &Subscription| &subscription.metadata)
+        }
+        ("GET", ["v1", "customers", id]) => call.retrieve::<Customer>(id),
+        ("GET", ["v1", "products", id]) => call.retrieve::<Product>(id),
+        ("GET", ["v1", "prices", id]) => call.retrieve::<Price>(id),
+        ("GET", ["v1", "subscriptions", id]) => call.retrieve::<Subscription>(id),
+        ("GET", ["v1", "invoices", id]) => call.retrieve::<Invoice>(id),
+        ("GET", ["v1", "checkout", "sessions", id]) => call.retrieve::<Session>(id),
+        ("GET", ["v1", "subscriptions"]) => call.subscriptions(),
+        ("GET", ["v1", "subscription_items"]) => call.subscription_items(),
+        ("GET", ["v1", "invoices"]) => call.invoices(),
+        ("GET", ["v1", "checkout", "sessions"]) => call.sessions(),
+        ("POST", ["v1", "customers", id]) => call.update::<Customer>(id, |customer| &mut customer.metadata),
+        ("POST", ["v1", "subscriptions", id]) => {
+            call.update::<Subscription>(id, |subscription| &mut subscription.metadata)
+        }
+        _ => Err(StripeError::unrecognized_url(method, path)),
+    }
+}
