@@ -1,11 +1,11 @@
 //! A fake of Stripe's API that keeps state and checks requests as Stripe does, and Stripe's events.
 
 mod account;
-mod billing_objects;
 mod endpoints;
 mod error;
 pub mod events;
 mod expand;
+mod invoice_objects;
 mod lists;
 pub mod model;
 mod objects;
@@ -13,7 +13,9 @@ mod parameters;
 mod routes;
 mod search;
 mod service;
+mod session_objects;
 mod signature;
+mod subscription_objects;
 #[cfg(test)]
 mod tests;
 
