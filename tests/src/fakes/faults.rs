@@ -59,6 +59,9 @@ pub enum Fault {
     Delay(Duration),
     /// The request waits before it is carried out, as if it were still in transit.
     HoldRequest(HoldPoint),
+    /// The request waits while the fake executes it. Meanwhile it has what the service reserves for it, such as an
+    /// idempotency key.
+    HoldExecution(HoldPoint),
     /// The request is carried out at once; its response waits.
     HoldResponse(HoldPoint),
     /// The request is not carried out; the fake sends this response.
@@ -120,6 +123,7 @@ impl Fault {
         match self {
             Fault::Delay(_) => "delay",
             Fault::HoldRequest(_) => "hold request",
+            Fault::HoldExecution(_) => "hold execution",
             Fault::HoldResponse(_) => "hold response",
             Fault::Response(_) => "response",
             Fault::Reset => "reset",

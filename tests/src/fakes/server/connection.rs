@@ -93,6 +93,13 @@ async fn carry_out(request: Request, entry: usize, shared: SharedServer) -> Exch
             gate.pass().await;
             ExchangeOutcome::Response(carry_out())
         }
+        Some(Fault::HoldExecution(point)) => {
+            if shared.service.begin(&request) {
+                point.pass().await;
+                shared.service.end(&request);
+            }
+            ExchangeOutcome::Response(carry_out())
+        }
         Some(Fault::HoldResponse(gate)) => {
             let response = carry_out();
             gate.pass().await;

@@ -95,6 +95,15 @@ impl FakeResponse {
 pub trait Service: Send + Sync + 'static {
     /// Carries out a request.
     fn carry_out(&self, request: &Request) -> FakeResponse;
+
+    /// Reserves what only one request can have while it is executed. Returns false if another request has it: this
+    /// one must be carried out at once, and will be refused.
+    fn begin(&self, _: &Request) -> bool {
+        true
+    }
+
+    /// Ends the reservation, before the request is carried out.
+    fn end(&self, _: &Request) {}
 }
 
 /// A running service. When it is dropped, it stops listening and its connections are closed.

@@ -1,10 +1,13 @@
 //! All objects of one Stripe account, and the changes that Stripe makes to other objects when one changes.
 
-use super::model::{Customer, Invoice, PERIOD_S, Price, Product, Session, Subscription};
+use super::events::Event;
+use super::model::{Customer, Invoice, PERIOD_S, PaymentIntent, Price, Product, Session, Subscription};
 
 /// The maximum number of items of a subscription:
 /// <https://docs.stripe.com/billing/subscriptions/multiple-products>.
 const ITEMS_MAX: usize = 20;
+/// How long a Checkout Session can be paid, in seconds, unless it says otherwise.
+pub(super) const SESSION_S: i64 = 24 * 3600;
 
 /// A kind of object that an [`Account`] stores.
 pub trait StripeObject: Clone + Sized {
@@ -29,6 +32,14 @@ pub struct Account {
     subscriptions: Vec<Subscription>,
     sessions: Vec<Session>,
     invoices: Vec<Invoice>,
+    payment_intents: Vec<PaymentIntent>,
+    /// The events so far, in order.
+    pub(super) events: Vec<Event>,
+    /// The mode of its objects.
+    pub(super) livemode: bool,
+    /// The base URL of the pages on which customers pay.
+    pub(super) pages_url: String,
+    ids: u64,
     /// The creation time of new objects (Unix seconds).
     pub(super) now: i64,
 }
@@ -78,6 +89,12 @@ impl Account {
         "canceled".clone_into(&mut subscription.status);
         subscription.canceled_at.get_or_insert(now);
         subscription.ended_at = Some(now);
+    }
+
+    /// Returns a new id with that prefix, such as `cus`.
+    pub(super) fn new_id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        format!("{prefix}_Fake{:010}", self.ids)
     }
 
     fn assert_customer(&self, id: &str, referrer: &str) {
@@ -133,10 +150,26 @@ stripe_object!(Subscription, subscriptions, |subscription, account| {
     }
 });
 stripe_object!(Session, sessions, |session, account| {
+    if session.expires_at == 0 {
+        session.expires_at = session.created + SESSION_S;
+    }
+    if session.currency.is_empty() {
+        "usd".clone_into(&mut session.currency);
+    }
     if let Some(customer) = &session.customer {
         account.assert_customer(customer, &session.id);
     }
 });
+stripe_object!(PaymentIntent, payment_intents, |_object, account| {});
 stripe_object!(Invoice, invoices, |invoice, account| {
+    if invoice.currency.is_empty() {
+        "usd".clone_into(&mut invoice.currency);
+    }
+    if invoice.total == 0 {
+        invoice.total = invoice.amount_due;
+    }
+    if invoice.status == "paid" && invoice.paid_at.is_none() {
+        invoice.paid_at = Some(invoice.created);
+    }
     account.assert_customer(&invoice.customer, &invoice.id);
 });

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::account::{Account, StripeObject};
 use super::error::StripeError;
 use super::expand;
-use super::model::{Customer, Invoice, Price, Product, Session, StripeMetadata, Subscription};
+use super::model::{Customer, Invoice, PaymentIntent, Price, Product, Session, StripeMetadata, Subscription};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
@@ -51,6 +51,7 @@ api_object!(Price, "price", "price", price);
 api_object!(Subscription, "subscription", "subscription", subscription);
 api_object!(Session, "checkout.session", "checkout.session", session);
 api_object!(Invoice, "invoice", "invoice", invoice);
+api_object!(PaymentIntent, "payment_intent", "payment_intent", payment_intent);
 
 impl ApiObject for Customer {
     const NOUN: &'static str = "customer";
@@ -96,8 +97,14 @@ impl Call<'_> {
         if self.find::<T>(id, "id")?.is_deleted() {
             return Err(StripeError::missing(T::NOUN, id, "id", None));
         }
-        let object = self.account.find_mut::<T>(id).expect("it was just found");
-        self.parameters.merge_metadata(metadata(object))?;
+        let mut changed = self.find::<T>(id, "id")?.clone();
+        self.parameters.merge_metadata(metadata(&mut changed))?;
+        *self.account.find_mut::<T>(id).expect("it was just found") = changed;
+        self.answer::<T>(id)
+    }
+
+    /// Returns an object that was just changed, as the answer to the request.
+    pub(super) fn answer<T: ApiObject>(&self, id: &str) -> Result<Value, StripeError> {
         let mut shown = self.find::<T>(id, "id")?.show(self.objects());
         expand::apply(&self.parameters.expand(), &mut shown, self.objects());
         Ok(shown)

@@ -12,20 +12,58 @@ pub struct StripeError {
     kind: &'static str,
     code: Option<&'static str>,
     param: Option<String>,
+    decline_code: Option<&'static str>,
     message: String,
+    /// Whether the request was executed: an idempotency key then keeps the error.
+    executed: bool,
 }
 
 impl StripeError {
     fn invalid_request(status: u16, message: String) -> Self {
-        StripeError { status, kind: "invalid_request_error", code: None, param: None, message }
+        StripeError {
+            status,
+            kind: "invalid_request_error",
+            code: None,
+            param: None,
+            decline_code: None,
+            message,
+            executed: false,
+        }
     }
 
-    fn code(mut self, code: &'static str) -> Self {
+    /// Returns whether the request was executed, and did not fail before.
+    pub fn is_executed(&self) -> bool {
+        self.executed
+    }
+
+    /// Marks an error that executing the request led to.
+    #[must_use]
+    pub fn executed(mut self) -> Self {
+        self.executed = true;
+        self
+    }
+
+    /// Returns the error for a request that the state of an object does not allow.
+    pub fn not_allowed(message: String) -> Self {
+        Self::invalid_request(400, message).executed()
+    }
+
+    /// Returns the error for a failure of Stripe itself.
+    pub fn internal() -> Self {
+        let message = "An unknown error occurred".to_owned();
+        StripeError { kind: "api_error", ..Self::invalid_request(500, message).executed() }
+    }
+
+    /// Adds an error code.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
         self
     }
 
-    fn param(mut self, name: &str) -> Self {
+    /// Names the parameter.
+    #[must_use]
+    pub fn param(mut self, name: &str) -> Self {
         self.param = Some(name.to_owned());
         self
     }
@@ -118,6 +156,7 @@ impl StripeError {
         Self::invalid_request(status, format!("No such {kind}: '{id}'{hint}"))
             .code("resource_missing")
             .param(param)
+            .executed()
     }
 
     /// Returns the error for a path to expand that is too deep.
@@ -172,6 +211,23 @@ impl StripeError {
         StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
     }
 
+    /// Returns the error for an idempotency key with which another request is being executed.
+    pub fn idempotency_key_in_use(key: &str) -> Self {
+        let message = format!(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you \
+             submitted twice, and the other request is still going through): {key}. If you are submitting two \
+             separate requests, please use a different key."
+        );
+        let error = Self::invalid_request(409, message).code("idempotency_key_in_use");
+        StripeError { kind: "idempotency_error", ..error }
+    }
+
+    /// Returns the error for an idempotency key that is too long.
+    pub fn idempotency_key_too_long() -> Self {
+        let message = "Idempotency keys can be at most 255 characters long.".to_owned();
+        StripeError { kind: "idempotency_error", ..Self::invalid_request(400, message) }
+    }
+
     /// Returns the response.
     pub fn response(&self) -> FakeResponse {
         let mut error = Map::new();
@@ -179,6 +235,9 @@ impl StripeError {
             error.insert("code".to_owned(), json!(code));
             let page = code.replace('_', "-");
             error.insert("doc_url".to_owned(), json!(format!("https://stripe.com/docs/error-codes/{page}")));
+        }
+        if let Some(code) = self.decline_code {
+            error.insert("decline_code".to_owned(), json!(code));
         }
         error.insert("message".to_owned(), json!(self.message));
         if let Some(param) = &self.param {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::calendar::{DAY_S, Day};
 use super::{API_VERSION, sign};
 
 /// An event. `json` can be changed before it is sent.
@@ -154,17 +155,8 @@ fn previous_metadata(old: &Value, new: &Value) -> Value {
 
 /// Formats a time as thin events do: `2024-09-17T06:20:52.000Z`.
 fn rfc3339(unix_s: i64) -> String {
-    let (days, second_of_day) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
-    // Days to civil date after https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let Day { year, month, day } = Day::of(unix_s);
+    let second_of_day = unix_s.rem_euclid(DAY_S);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
 }

@@ -32,6 +32,11 @@ fn field(kind: &str, name: &str) -> Option<Field> {
         ("subscription_item", "price") => Field::Inline("price"),
         ("price", "product") => Field::Id("product"),
         ("product", "default_price") => Field::Id("price"),
+        ("checkout.session" | "invoice payment", "payment_intent") => Field::Id("payment_intent"),
+        ("invoice", "payments") => Field::List("invoice_payment"),
+        ("invoice_payment", "payment") => Field::Inline("invoice payment"),
+        ("invoice_payment", "invoice") => Field::Id("invoice"),
+        ("payment_intent", "customer") => Field::Id("customer"),
         ("invoice", "parent") => Field::Inline("invoice parent"),
         ("invoice parent", "subscription_details") => Field::Inline("invoice subscription details"),
         ("checkout.session" | "invoice subscription details", "subscription") => Field::Id("subscription"),
@@ -51,7 +56,7 @@ fn field(kind: &str, name: &str) -> Option<Field> {
             "application" | "default_payment_method" | "default_source" | "discounts" | "test_clock",
         )
         | ("customer", "default_source" | "test_clock")
-        | ("checkout.session", "payment_intent" | "payment_link" | "setup_intent")
+        | ("checkout.session", "payment_link" | "setup_intent")
         | ("product", "tax_code") => Field::Id(NOT_KEPT),
         _ => return None,
     })
@@ -108,6 +113,10 @@ fn expand_path(value: &mut Value, names: &[&str], objects: Objects<'_>) {
         return;
     }
     let Some((name, rest)) = names.split_first() else { return };
+    // The one list that is shown only on demand: <https://docs.stripe.com/api/invoices/object#invoice_object-payments>
+    if *name == "payments" && value["object"] == "invoice" {
+        value["payments"] = objects.payments_of(value["id"].as_str().unwrap_or_default());
+    }
     let Some(next) = value.get_mut(name) else { return };
     if let Some(object) = next.as_str().and_then(|id| objects.by_id(id)) {
         *next = object;

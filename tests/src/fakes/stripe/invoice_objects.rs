@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::model::{Invoice, Subscription};
+use super::model::{Invoice, InvoiceLine, Subscription};
 use super::objects::Objects;
 use super::subscription_objects::joined;
 
@@ -17,10 +17,46 @@ impl Objects<'_> {
         }))
     }
 
+    fn invoice_line(&self, index: usize, line: &InvoiceLine, of: &Invoice) -> Value {
+        let parent = json!({
+            "invoice_item_details": null,
+            "subscription_item_details": line.item.as_ref().map(|item| json!({
+                "invoice_item": null,
+                "proration": line.is_proration,
+                "proration_details": null,
+                "subscription": of.subscription,
+                "subscription_item": item,
+            })),
+            "type": "subscription_item_details",
+        });
+        json!({
+            "id": format!("il_{}_{index}", of.id.trim_start_matches("in_")),
+            "object": "line_item",
+            "amount": line.amount,
+            "currency": of.currency,
+            "description": line.description,
+            "discount_amounts": [],
+            "discountable": !line.is_proration,
+            "discounts": [],
+            "invoice": of.id,
+            "livemode": self.livemode,
+            "metadata": {},
+            "parent": line.item.is_some().then_some(parent),
+            "period": {"end": line.period.1, "start": line.period.0},
+            "pricing": {"price_details": {"price": line.price}, "type": "price_details"},
+            "quantity": line.quantity,
+            "subtotal": line.amount,
+            "taxes": [],
+        })
+    }
+
     /// Returns an invoice.
     pub fn invoice(&self, invoice: &Invoice) -> Value {
         let paid = invoice.status == "paid";
+        let line_count = invoice.lines.len();
         let amount_paid = if paid { invoice.amount_due } else { 0 };
+        let lines: Vec<Value> =
+            invoice.lines.iter().enumerate().map(|(n, line)| self.invoice_line(n, line, invoice)).collect();
         let first = json!({
             "id": invoice.id,
             "object": "invoice",
@@ -34,13 +70,13 @@ impl Objects<'_> {
             "application": null,
             "attempt_count": invoice.attempt_count,
             "attempted": invoice.attempt_count > 0,
-            "auto_advance": !paid,
+            "auto_advance": invoice.status == "open",
             "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null, "provider": null},
             "automatically_finalizes_at": null,
             "billing_reason": invoice.billing_reason,
             "collection_method": "charge_automatically",
             "created": invoice.created,
-            "currency": "usd",
+            "currency": invoice.currency,
             "custom_fields": null,
             "customer": invoice.customer,
             "customer_account": null,
@@ -54,38 +90,38 @@ impl Objects<'_> {
         let second = json!({
             "due_date": null,
             "effective_at": invoice.created,
-            "ending_balance": 0,
-            "hosted_invoice_url": null,
-            "invoice_pdf": null,
+            "ending_balance": (invoice.starting_balance + invoice.total).min(0),
+            "hosted_invoice_url": invoice.hosted_invoice_url,
+            "invoice_pdf": invoice.hosted_invoice_url.as_ref().map(|url| format!("{url}/pdf")),
             "issuer": {"type": "self"},
             "last_finalization_error": null,
             "latest_revision": null,
             "lines": {
                 "object": "list",
-                "data": [],
+                "data": lines,
                 "has_more": false,
-                "total_count": 0,
+                "total_count": line_count,
                 "url": format!("/v1/invoices/{}/lines", invoice.id),
             },
             "livemode": self.livemode,
             "metadata": invoice.metadata,
             "next_payment_attempt": invoice.next_payment_attempt,
-            "number": null,
+            "number": invoice.number,
             "on_behalf_of": null,
             "parent": self.invoice_parent(invoice),
             "period_end": invoice.created,
             "period_start": invoice.created,
-            "starting_balance": 0,
+            "starting_balance": invoice.starting_balance,
             "status": invoice.status,
             "status_transitions": {
                 "finalized_at": invoice.created,
                 "marked_uncollectible_at": null,
-                "paid_at": paid.then_some(invoice.created),
-                "voided_at": null,
+                "paid_at": invoice.paid_at,
+                "voided_at": invoice.voided_at,
             },
-            "subtotal": invoice.amount_due,
+            "subtotal": invoice.total,
             "test_clock": null,
-            "total": invoice.amount_due,
+            "total": invoice.total,
             "webhooks_delivered_at": null,
         });
         joined(first, second)

@@ -102,7 +102,11 @@ impl Call<'_> {
     }
 
     /// Returns one page of a list, newest first.
-    fn page<T: ApiObject>(&self, url: &str, wanted: impl Fn(&T) -> bool) -> Result<Value, StripeError> {
+    pub(super) fn page<T: ApiObject>(
+        &self,
+        url: &str,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<Value, StripeError> {
         let paths = self.parameters.expand();
         expand::check(&paths, T::OBJECT, true)?;
         let all = self.account.newest_first(|_: &T| !self.other_mode);

@@ -1,15 +1,26 @@
 //! A fake of Stripe's API that keeps state and checks requests as Stripe does, and Stripe's events.
 
 mod account;
+mod actions;
+mod billing;
+mod calendar;
+mod checkout;
+mod customers;
+mod emitted;
 mod endpoints;
 mod error;
 pub mod events;
 mod expand;
+mod form;
+mod idempotency;
 mod invoice_objects;
 mod lists;
 pub mod model;
 mod objects;
+mod pages;
 mod parameters;
+mod payment_objects;
+mod prices;
 mod routes;
 mod search;
 mod service;
@@ -25,13 +36,15 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 pub use account::{Account, StripeObject};
+pub use checkout::PaymentPageError;
 use events::Event;
+pub use idempotency::ExecutionFailure;
 use model::{Customer, Subscription};
 use objects::Objects;
 use service::Stripe;
 pub use signature::{Signature, sign};
 
-use crate::fakes::faults::Faults;
+use crate::fakes::faults::{Faults, Matcher};
 use crate::fakes::server::{FakeServer, RequestLog, Service};
 
 /// The API version that the fake serves unless a test sets another one.
@@ -51,6 +64,9 @@ pub struct StripeSettings {
     /// Whether lists filtered by a deleted customer return its ended objects, or an error as if there were no
     /// such customer. Stripe's documentation does not say which, so nothing should depend on it.
     pub deleted_customers_list: bool,
+    /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's own
+    /// address.
+    pub pages_url: Option<String>,
 }
 
 impl Default for StripeSettings {
@@ -61,6 +77,7 @@ impl Default for StripeSettings {
             other_mode_keys: vec!["sk_live_tollgate0001".to_owned()],
             version: API_VERSION.to_owned(),
             deleted_customers_list: false,
+            pages_url: None,
         }
     }
 }
@@ -93,6 +110,11 @@ impl FakeStripe {
     pub async fn start_with(settings: StripeSettings) -> Self {
         let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
         let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
+        let own_url = || format!("http://{}", server.addr());
+        let mut state = stripe.state();
+        state.account.livemode = stripe.settings.livemode;
+        state.account.pages_url = stripe.settings.pages_url.clone().unwrap_or_else(own_url);
+        drop(state);
         FakeStripe { server, stripe }
     }
 
@@ -114,6 +136,12 @@ impl FakeStripe {
     /// Returns the rules by which requests fail.
     pub fn faults(&self) -> &Arc<Faults> {
         self.server.faults()
+    }
+
+    /// Makes the next `times` matching requests that are executed fail with Stripe's 500. Their idempotency keys
+    /// keep it, as Stripe's do.
+    pub fn fail_execution(&self, times: usize, matcher: Matcher, failure: ExecutionFailure) {
+        self.stripe.state().idempotency.fail(times, matcher, failure);
     }
 
     /// Fixes the creation time of new objects and events (Unix seconds). Requests do not depend on it.
@@ -194,7 +222,7 @@ impl FakeStripe {
 
     /// Returns an event of that type about any object, for example a stale one.
     pub fn event_about(&self, kind: &str, object: Value) -> Event {
-        let (id, now) = self.stripe.state().next_event();
+        let (id, now) = (emitted::next_event_id(), self.stripe.state().now());
         Event::snapshot(&id, kind, now, self.stripe.settings.livemode, object)
     }
 
@@ -218,7 +246,7 @@ impl FakeStripe {
 
     /// Returns a thin event of that type (`v1.customer.subscription.updated`) about the object with that id.
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
-        let (event, now) = self.stripe.state().next_event();
+        let (event, now) = (emitted::next_event_id(), self.stripe.state().now());
         Event::thin(&event, kind, now, self.stripe.settings.livemode, id)
     }
 }

@@ -69,41 +69,47 @@ impl Parameters {
 
     /// Changes metadata by the parameters, key by key: an empty value deletes; `metadata=` deletes all.
     pub fn merge_metadata(&self, metadata: &mut StripeMetadata) -> Result<(), StripeError> {
+        self.merge_metadata_of("metadata", metadata)
+    }
+
+    /// Changes metadata by the parameters below that name.
+    pub fn merge_metadata_of(&self, base: &str, metadata: &mut StripeMetadata) -> Result<(), StripeError> {
         let mut merged = metadata.clone();
         for (name, value) in &self.0 {
-            if name == "metadata" {
+            let Some(rest) = name.strip_prefix(base) else { continue };
+            if rest.is_empty() {
                 if !value.is_empty() {
-                    return Err(StripeError::invalid_value("metadata", "Invalid object".to_owned()));
+                    return Err(StripeError::invalid_value(base, "Invalid object".to_owned()));
                 }
                 merged.clear();
-            } else if let Some(key) = name.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']')) {
-                merge_one(&mut merged, key, value)?;
+            } else if let Some(key) = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                merge_one(&mut merged, base, key, value)?;
             }
         }
         if merged.len() > METADATA_KEYS_MAX {
             let message = format!("Metadata can have up to {METADATA_KEYS_MAX} keys, not {}.", merged.len());
-            return Err(StripeError::invalid_value("metadata", message));
+            return Err(StripeError::invalid_value(base, message));
         }
         *metadata = merged;
         Ok(())
     }
 }
 
-fn merge_one(metadata: &mut StripeMetadata, key: &str, value: &str) -> Result<(), StripeError> {
+fn merge_one(metadata: &mut StripeMetadata, base: &str, key: &str, value: &str) -> Result<(), StripeError> {
     let (key_chars, value_chars) = (key.chars().count(), value.chars().count());
     if key_chars > METADATA_KEY_CHARS_MAX {
         let message = format!(
             "Metadata keys can have up to {METADATA_KEY_CHARS_MAX} characters, but you passed in a key that is \
              {key_chars} characters. Invalid key: {key}"
         );
-        return Err(StripeError::invalid_value("metadata", message));
+        return Err(StripeError::invalid_value(base, message));
     }
     if value_chars > METADATA_VALUE_CHARS_MAX {
         let message = format!(
             "Metadata values can have up to {METADATA_VALUE_CHARS_MAX} characters, but you passed in a value that \
              is {value_chars} characters. Invalid value: {value}"
         );
-        return Err(StripeError::invalid_value(&format!("metadata[{key}]"), message));
+        return Err(StripeError::invalid_value(&format!("{base}[{key}]"), message));
     }
     if value.is_empty() {
         metadata.remove(key);

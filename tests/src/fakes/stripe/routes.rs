@@ -30,7 +30,11 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
         ("GET", ["v1", "subscription_items"]) => call.subscription_items(),
         ("GET", ["v1", "invoices"]) => call.invoices(),
         ("GET", ["v1", "checkout", "sessions"]) => call.sessions(),
-        ("POST", ["v1", "customers", id]) => call.update::<Customer>(id, |customer| &mut customer.metadata),
+        ("GET", ["v1", "prices"]) => call.prices(),
+        ("POST", ["v1", "customers"]) => call.create_customer(),
+        ("POST", ["v1", "customers", id]) => call.update_customer(id),
+        ("POST", ["v1", "checkout", "sessions"]) => call.create_session(),
+        ("POST", ["v1", "checkout", "sessions", id, "expire"]) => call.expire_session(id),
         ("POST", ["v1", "subscriptions", id]) => {
             call.update::<Subscription>(id, |subscription| &mut subscription.metadata)
         }

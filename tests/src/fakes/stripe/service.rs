@@ -1,13 +1,13 @@
 //! Stripe's checks before any endpoint: key, version, form, idempotency key; and the state of all endpoints.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::StripeSettings;
 use super::account::Account;
 use super::endpoints::Call;
 use super::error::StripeError;
+use super::idempotency::{self, ExecutionFailure, IdempotencyKeys};
+use super::pages;
 use super::parameters::Parameters;
 use super::routes;
 use crate::fakes::server::{FakeResponse, Request, Service, unix_now};
@@ -18,52 +18,20 @@ pub(super) struct Stripe {
     pub(super) state: Mutex<StripeState>,
 }
 
-/// How many events all fakes of this process have created.
-static EVENTS: AtomicU64 = AtomicU64::new(0);
-
 #[derive(Default)]
 pub(super) struct StripeState {
     pub(super) account: Account,
     /// The fixed time; `None` for the clock of this machine.
     pub(super) fixed_now: Option<i64>,
+    /// How many events [`super::FakeStripe::take_events`] has returned.
+    pub(super) taken: usize,
     requests: u64,
-    idempotent: HashMap<String, IdempotentResponse>,
-}
-
-/// The first request with an idempotency key, and its response. Stripe keeps them for 24 hours.
-struct IdempotentResponse {
-    path: String,
-    parameters: Vec<(String, String)>,
-    response: FakeResponse,
+    pub(super) idempotency: IdempotencyKeys,
 }
 
 impl StripeState {
     pub(super) fn now(&self) -> i64 {
         self.fixed_now.unwrap_or_else(unix_now)
-    }
-
-    /// Returns the id of the next event, and its creation time.
-    pub(super) fn next_event(&self) -> (String, i64) {
-        // Several fakes may feed one gateway, and tests run in parallel: the ids of all of them must differ.
-        let number = EVENTS.fetch_add(1, Ordering::Relaxed);
-        (format!("evt_{:x}t{number:08}", std::process::id()), self.now())
-    }
-
-    /// Returns the response to the first request with that idempotency key, if there was one.
-    fn replay(
-        &self,
-        key: &str,
-        request: &Request,
-        parameters: &[(String, String)],
-    ) -> Option<Result<FakeResponse, StripeError>> {
-        let kept = self.idempotent.get(key)?;
-        Some(if kept.path != request.path {
-            Err(StripeError::idempotency_endpoint(key, &request.path, &kept.path))
-        } else if kept.parameters != parameters {
-            Err(StripeError::idempotency_parameters(key))
-        } else {
-            Ok(kept.response.clone().with_header("idempotent-replayed", "true"))
-        })
     }
 }
 
@@ -108,37 +76,77 @@ impl Stripe {
         }
     }
 
-    fn call(&self, request: &Request, state: &mut StripeState) -> Result<FakeResponse, StripeError> {
+    fn call(
+        &self,
+        request: &Request,
+        state: &mut StripeState,
+        id: &str,
+    ) -> Result<FakeResponse, StripeError> {
         let other_mode = self.authenticate(request)?;
         self.check_version(request)?;
         let parameters = parameters(request)?;
-        let key = request.header("idempotency-key").filter(|_| request.method == "POST").map(str::to_owned);
-        if let Some(response) = key.as_deref().and_then(|key| state.replay(key, request, &parameters)) {
+        let now = state.now();
+        let key = idempotency::key_of(request)?;
+        let replay = |key| state.idempotency.replay(key, request, &parameters, now);
+        if let Some(response) = key.and_then(replay) {
             return response;
+        }
+        let result = self.execute(request, state, other_mode, &parameters);
+        let is_executed = result.as_ref().map_or_else(StripeError::is_executed, |_| true);
+        let response = result.unwrap_or_else(|error| error.response());
+        if let Some(key) = key.filter(|_| is_executed) {
+            state.idempotency.store(key, request, parameters, response.clone(), (id, now));
+        }
+        Ok(response)
+    }
+
+    fn execute(
+        &self,
+        request: &Request,
+        state: &mut StripeState,
+        other_mode: bool,
+        parameters: &[(String, String)],
+    ) -> Result<FakeResponse, StripeError> {
+        let failure = state.idempotency.next_failure(request);
+        if failure == Some(ExecutionFailure::BeforeWork) {
+            return Err(StripeError::internal());
         }
         let mut call = Call {
             account: &mut state.account,
             livemode: self.settings.livemode,
             other_mode,
             deleted_customers_list: self.settings.deleted_customers_list,
-            parameters: Parameters(parameters.clone()),
+            parameters: Parameters(parameters.to_vec()),
         };
-        let response = FakeResponse::json(200, &routes::dispatch(&mut call, &request.method, &request.path)?);
-        if let Some(key) = key {
-            let kept =
-                IdempotentResponse { path: request.path.clone(), parameters, response: response.clone() };
-            state.idempotent.insert(key, kept);
+        let body = routes::dispatch(&mut call, &request.method, &request.path)?;
+        match failure {
+            Some(_) => Err(StripeError::internal()),
+            None => Ok(FakeResponse::json(200, &body)),
         }
-        Ok(response)
     }
 }
 
 impl Service for Stripe {
     fn carry_out(&self, request: &Request) -> FakeResponse {
         let mut state = self.state();
+        state.account.now = state.now();
+        if let Some(page) = pages::respond(&mut state.account, request) {
+            return page;
+        }
         state.requests += 1;
         let request_id = format!("req_{:014}", state.requests);
-        let response = self.call(request, &mut state).unwrap_or_else(|error| error.response());
+        let response = self.call(request, &mut state, &request_id).unwrap_or_else(|error| error.response());
         response.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
+    }
+
+    fn begin(&self, request: &Request) -> bool {
+        let key = idempotency::key_of(request).ok().flatten();
+        key.is_none_or(|key| self.state().idempotency.begin(key))
+    }
+
+    fn end(&self, request: &Request) {
+        if let Ok(Some(key)) = idempotency::key_of(request) {
+            self.state().idempotency.end(key);
+        }
     }
 }

@@ -9,44 +9,45 @@ use super::subscription_objects::joined;
 impl Objects<'_> {
     /// Returns a Checkout Session.
     pub fn session(&self, session: &Session) -> Value {
+        let settings = &session.settings;
         let first = json!({
             "id": session.id,
             "object": "checkout.session",
             "adaptive_pricing": null,
             "after_expiration": null,
-            "allow_promotion_codes": null,
-            "amount_subtotal": 2000,
-            "amount_total": 2000,
-            "automatic_tax": {"enabled": false, "liability": null, "provider": null, "status": null},
-            "billing_address_collection": null,
-            "cancel_url": "https://app.example.com/pricing",
+            "allow_promotion_codes": settings.allow_promotion_codes,
+            "amount_subtotal": session.amount_total,
+            "amount_total": session.amount_total,
+            "automatic_tax": {"enabled": settings.automatic_tax, "liability": null, "provider": null, "status": null},
+            "billing_address_collection": settings.billing_address_collection,
+            "cancel_url": session.cancel_url,
             "client_reference_id": session.client_reference_id,
             "client_secret": null,
             "collected_information": null,
             "consent": null,
             "consent_collection": null,
             "created": session.created,
-            "currency": "usd",
+            "currency": session.currency,
             "currency_conversion": null,
             "custom_fields": [],
             "customer": session.customer,
             "customer_account": null,
-            "customer_creation": "always",
-            "customer_email": null,
+            "customer_creation": if session.mode == "payment" { "if_required" } else { "always" },
+            "customer_email": settings.customer_email,
             "discounts": [],
-            "expires_at": session.created + 24 * 3600,
-            "invoice": null,
-            "invoice_creation": null,
+            "expires_at": session.expires_at,
+            "invoice": session.invoice,
+            "invoice_creation": (session.mode == "payment").then(|| invoice_creation(settings.invoice_creation)),
         });
         let second = json!({
             "livemode": self.livemode,
-            "locale": null,
+            "locale": settings.locale,
             "metadata": session.metadata,
             "mode": session.mode,
             "origin_context": null,
-            "payment_intent": null,
+            "payment_intent": session.payment_intent,
             "payment_link": null,
-            "payment_method_collection": "always",
+            "payment_method_collection": settings.payment_method_collection.as_deref().unwrap_or("always"),
             "payment_method_configuration_details": null,
             "payment_method_options": {},
             "payment_method_types": ["card"],
@@ -62,12 +63,28 @@ impl Objects<'_> {
             "status": session.status,
             "submit_type": null,
             "subscription": session.subscription,
-            "success_url": "https://app.example.com/welcome",
+            "success_url": session.success_url,
+            "tax_id_collection": settings.tax_id_collection.map(|on| json!({"enabled": on, "required": "never"})),
             "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-            "ui_mode": "hosted",
-            "url": null,
+            "ui_mode": "hosted_page",
+            "url": session.url,
             "wallet_options": null,
         });
         joined(first, second)
     }
+}
+
+fn invoice_creation(is_enabled: bool) -> Value {
+    json!({
+        "enabled": is_enabled,
+        "invoice_data": {
+            "account_tax_ids": null,
+            "custom_fields": null,
+            "description": null,
+            "footer": null,
+            "issuer": null,
+            "metadata": {},
+            "rendering_options": null,
+        },
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Item, Price, Subscription};
+use super::model::{Item, PendingUpdate, Price, Subscription};
 use super::objects::Objects;
 
 /// How many items a subscription shows. The others are only in the list of its items.
@@ -11,17 +11,18 @@ const ITEMS_SHOWN_MAX: usize = 10;
 impl Objects<'_> {
     /// Returns the plan that Stripe still shows beside an item's price.
     fn plan(&self, price: &Price) -> Value {
+        let recurrence = price.recurring.as_ref();
         json!({
             "id": price.id,
             "object": "plan",
-            "active": true,
+            "active": price.active,
             "amount": price.unit_amount,
             "amount_decimal": price.unit_amount.to_string(),
             "billing_scheme": "per_unit",
             "created": price.created,
-            "currency": "usd",
-            "interval": "month",
-            "interval_count": 1,
+            "currency": price.currency,
+            "interval": recurrence.map(|recurrence| &recurrence.interval),
+            "interval_count": recurrence.map(|recurrence| recurrence.interval_count),
             "livemode": self.livemode,
             "metadata": price.metadata,
             "meter": null,
@@ -54,6 +55,24 @@ impl Objects<'_> {
         })
     }
 
+    fn currency_of(&self, subscription: &Subscription) -> &str {
+        let price = subscription.items.first().and_then(|item| self.account.find::<Price>(&item.price));
+        price.map_or("usd", |price| &price.currency)
+    }
+
+    fn pending_update(&self, update: &PendingUpdate, of: &Subscription) -> Value {
+        let items: Vec<Value> = update.items.iter().map(|item| self.item(item, of)).collect();
+        json!({
+            "billing_cycle_anchor": null,
+            "discounts": null,
+            "expires_at": update.expires_at,
+            "metadata": update.metadata,
+            "subscription_items": items,
+            "trial_end": update.trial_end,
+            "trial_from_plan": null,
+        })
+    }
+
     /// Returns a subscription with the first of its items.
     pub fn subscription(&self, subscription: &Subscription) -> Value {
         let items: Vec<Value> =
@@ -67,19 +86,19 @@ impl Objects<'_> {
             "automatic_tax": {"disabled_reason": null, "enabled": false, "liability": null},
             "billing_cycle_anchor": subscription.created,
             "billing_cycle_anchor_config": null,
-            "billing_mode": {"flexible": null, "type": "classic"},
+            "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
             "billing_thresholds": null,
             "cancel_at": subscription.cancel_at,
             "cancel_at_period_end": subscription.cancel_at_period_end,
             "canceled_at": subscription.canceled_at,
             "cancellation_details": {
-                "comment": null,
-                "feedback": null,
+                "comment": subscription.cancellation_details.comment,
+                "feedback": subscription.cancellation_details.feedback,
                 "reason": canceled.then_some("cancellation_requested"),
             },
             "collection_method": "charge_automatically",
             "created": subscription.created,
-            "currency": "usd",
+            "currency": self.currency_of(subscription),
             "customer": subscription.customer,
             "customer_account": null,
             "days_until_due": null,
@@ -115,14 +134,14 @@ impl Objects<'_> {
             },
             "pending_invoice_item_interval": null,
             "pending_setup_intent": null,
-            "pending_update": null,
-            "schedule": null,
+            "pending_update": subscription.pending_update.as_ref().map(|update| self.pending_update(update, subscription)),
+            "schedule": subscription.schedule,
             "start_date": subscription.created,
             "status": subscription.status,
             "test_clock": null,
             "transfer_data": null,
             "trial_end": subscription.trial_end,
-            "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+            "trial_settings": {"end_behavior": {"missing_payment_method": subscription.missing_payment_method.as_deref().unwrap_or("create_invoice")}},
             "trial_start": subscription.trial_start,
         });
         joined(first, second)

@@ -2,6 +2,25 @@
 
 use super::StripeMetadata;
 
+/// A line of an invoice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvoiceLine {
+    /// In the smallest unit of the currency; negative for a credit.
+    pub amount: i64,
+    /// A text for the customer.
+    pub description: String,
+    /// Start and end of what is paid (Unix seconds).
+    pub period: (i64, i64),
+    /// The price's id.
+    pub price: String,
+    /// The quantity.
+    pub quantity: i64,
+    /// The item of the subscription, if it bills one.
+    pub item: Option<String>,
+    /// Whether it is a part of the price, because something changed within a period.
+    pub is_proration: bool,
+}
+
 /// An invoice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Invoice {
@@ -21,8 +40,26 @@ pub struct Invoice {
     pub attempt_count: u32,
     /// When it will be attempted again (Unix seconds); `None` if there are no more attempts.
     pub next_payment_attempt: Option<i64>,
-    /// The amount in cents of US dollars.
+    /// What is to be paid, in the smallest unit of the currency.
     pub amount_due: i64,
+    /// The sum of its lines, in the smallest unit of the currency. If it is 0, it becomes the amount due.
+    pub total: i64,
+    /// The balance of the customer before it.
+    pub starting_balance: i64,
+    /// The currency's code in lower case. If it is empty, it becomes `usd`.
+    pub currency: String,
+    /// The number that the customer sees.
+    pub number: Option<String>,
+    /// What it bills.
+    pub lines: Vec<InvoiceLine>,
+    /// The payment intent's id.
+    pub payment_intent: Option<String>,
+    /// The URL of its page, on which it can be paid.
+    pub hosted_invoice_url: Option<String>,
+    /// When it was paid (Unix seconds).
+    pub paid_at: Option<i64>,
+    /// When it was voided (Unix seconds).
+    pub voided_at: Option<i64>,
     /// Its metadata.
     pub metadata: StripeMetadata,
 }

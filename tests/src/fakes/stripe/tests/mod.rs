@@ -1,12 +1,17 @@
 //! The promises of the Stripe fake, over real HTTP.
 
+mod checkout;
+mod idempotency;
+mod invoices;
 mod refusals;
+mod sales;
 
 use std::collections::BTreeSet;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use super::events::Event;
 use super::model::{Customer, Invoice, Price, Product, Session, Subscription};
 use super::{API_VERSION, FakeStripe, StripeSettings};
 use crate::fakes::faults::on;
@@ -44,6 +49,39 @@ async fn get(stripe: &FakeStripe, path: &str) -> (StatusCode, Value) {
 async fn post(stripe: &FakeStripe, path: &str, form: &'static str) -> (StatusCode, Value) {
     let request = request(stripe, Method::POST, path);
     response(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
+}
+
+/// Posts a form that is put together.
+async fn post_form(stripe: &FakeStripe, path: &str, form: &[(&str, &str)]) -> (StatusCode, Value) {
+    response(with_form(request(stripe, Method::POST, path), form)).await
+}
+
+/// Adds a form to a request.
+fn with_form(request: RequestBuilder, form: &[(&str, &str)]) -> RequestBuilder {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    request.header("content-type", "application/x-www-form-urlencoded").body(body)
+}
+
+/// The types of the events since the last call, and the ids of their objects.
+fn taken(stripe: &FakeStripe) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let named = |event: &Event| (text(&event.json["type"]), text(&event.json["data"]["object"]["id"]));
+    stripe.take_events().iter().map(named).collect()
+}
+
+/// Asserts that a form is refused with 400, this code, and this parameter.
+async fn assert_refused(
+    stripe: &FakeStripe,
+    path: &str,
+    why: &str,
+    form: &[(&str, &str)],
+    (code, param): (&str, &str),
+) {
+    let (status, body) = post_form(stripe, path, form).await;
+    let error = &body["error"];
+    let got = (status.as_u16(), error["code"].as_str().unwrap_or_default());
+    assert_eq!(got, (400, code), "{why}: {body}");
+    assert_eq!(error["param"].as_str().unwrap_or_default(), param, "{why}: {body}");
 }
 
 fn ids(list: &Value) -> Vec<&str> {

@@ -1,0 +1,58 @@
+//! What customers do at Stripe, for tests that have no browser, and the events that come of everything.
+
+use super::FakeStripe;
+use super::billing::Presence;
+use super::checkout::PaymentPageError;
+use super::events::Event;
+use super::model::{Card, ChargeFailure, Customer, Invoice};
+
+impl FakeStripe {
+    /// Returns the events that requests, pages, and actions have led to since the last call, in order. Changes with
+    /// [`FakeStripe::put`] and the like lead to none.
+    pub fn take_events(&self) -> Vec<Event> {
+        let mut state = self.stripe.state();
+        let events = state.account.events[state.taken..].to_vec();
+        state.taken = state.account.events.len();
+        events
+    }
+
+    /// Sets what happens when the card of a customer is charged.
+    ///
+    /// # Panics
+    /// If there is no such customer.
+    pub fn set_card(&self, customer: &str, card: Card) {
+        self.change::<Customer>(customer, |customer| customer.card = card);
+    }
+
+    /// Pays an open Checkout Session as the button on its page does, with a card that works. Returns where the
+    /// customer is sent to.
+    ///
+    /// # Panics
+    /// If the session cannot be paid.
+    pub fn pay_session(&self, id: &str) -> String {
+        self.pay_session_with(id, Card::Works).unwrap_or_else(|error| panic!("{id} was not paid: {error:?}"))
+    }
+
+    /// Pays an open Checkout Session with a card, which becomes that of the customer if it is charged.
+    ///
+    /// # Errors
+    /// [`PaymentPageError`] if the session is not open or the card is not charged.
+    ///
+    /// # Panics
+    /// If there is no such session.
+    pub fn pay_session_with(&self, id: &str, card: Card) -> Result<String, PaymentPageError> {
+        self.account(|account| account.pay_session(id, card))
+    }
+
+    /// Charges the customer's card for an open invoice, as Stripe does when it retries.
+    ///
+    /// # Errors
+    /// [`ChargeFailure`] by the card; the invoice stays open.
+    ///
+    /// # Panics
+    /// If there is no such open invoice.
+    pub fn collect_invoice(&self, id: &str) -> Result<(), ChargeFailure> {
+        assert_eq!(self.get::<Invoice>(id).status, "open", "the status of {id}");
+        self.account(|account| account.collect(id, Presence::Absent))
+    }
+}

@@ -1,0 +1,364 @@
+//! Checkout Sessions: creating, paying, and expiring them.
+
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+
+use super::super::model::{Card, ChargeFailure, Customer, PaymentIntent, Price, Session, Subscription};
+use super::super::{FakeStripe, PaymentPageError};
+use super::{assert_refused, get, ids, post, post_form, shop, taken, with_form};
+
+const NOW: i64 = 1_800_000_000;
+const DAY_S: i64 = 24 * 3600;
+
+type Form = Vec<(&'static str, &'static str)>;
+
+/// What a session for a subscription needs at least.
+const SUBSCRIPTION: [(&str, &str); 5] = [
+    ("mode", "subscription"),
+    ("customer", "cus_1"),
+    ("line_items[0][price]", "price_pro"),
+    ("line_items[0][quantity]", "1"),
+    ("success_url", "https://app.example.com/billing?session={CHECKOUT_SESSION_ID}"),
+];
+
+/// The same for a one-time payment.
+const PAYMENT: [(&str, &str); 5] = [
+    ("mode", "payment"),
+    ("customer", "cus_1"),
+    ("line_items[0][price]", "price_credits"),
+    ("line_items[0][quantity]", "3"),
+    ("success_url", "https://app.example.com/done"),
+];
+
+fn with(form: &[(&'static str, &'static str)], changes: &[(&'static str, &'static str)]) -> Form {
+    let is_changed = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
+    let kept = form.iter().filter(|(name, _)| !is_changed(name));
+    // An empty value leaves a parameter out.
+    kept.chain(changes).filter(|(_, value)| !value.is_empty()).copied().collect()
+}
+
+async fn store() -> FakeStripe {
+    let stripe = shop().await;
+    stripe.set_now(NOW);
+    stripe.put(Price::new("price_credits").amount(500).one_time());
+    stripe.put(Price::new("price_year").amount(20_000).every(1, "year"));
+    stripe.put(Price::new("price_old").archived());
+    stripe.put(Price::new("price_eur").currency("eur"));
+    stripe
+}
+
+async fn created(stripe: &FakeStripe, form: &[(&str, &str)]) -> Value {
+    let (status, session) = post_form(stripe, "/v1/checkout/sessions", form).await;
+    assert_eq!(status, 200, "{session}");
+    session
+}
+
+fn types(stripe: &FakeStripe) -> Vec<String> {
+    taken(stripe).into_iter().map(|(kind, _)| kind).collect()
+}
+
+#[tokio::test]
+async fn a_paid_session_makes_a_subscription_with_its_metadata() {
+    let stripe = store().await;
+    let form = with(
+        &SUBSCRIPTION,
+        &[
+            ("client_reference_id", "user_1"),
+            ("metadata[clerk_user_id]", "user_1"),
+            ("subscription_data[metadata][clerk_user_id]", "user_1"),
+            ("line_items[0][quantity]", "2"),
+            ("allow_promotion_codes", "true"),
+            ("billing_address_collection", "required"),
+            ("payment_method_collection", "always"),
+            ("locale", "de"),
+            ("cancel_url", "https://app.example.com/pricing"),
+        ],
+    );
+    let session = created(&stripe, &form).await;
+    let id = session["id"].as_str().unwrap();
+    assert!(id.starts_with("cs_test_"));
+    assert_eq!((&session["status"], &session["payment_status"]), (&json!("open"), &json!("unpaid")));
+    assert_eq!((&session["amount_total"], &session["locale"]), (&json!(4000), &json!("de")));
+    assert_eq!(session["expires_at"], NOW + DAY_S);
+    assert_eq!(session["subscription"], Value::Null, "it is made when the session is paid");
+    assert_eq!(types(&stripe), [""; 0], "creating a session emits nothing");
+
+    assert_eq!(stripe.pay_session(id), format!("https://app.example.com/billing?session={id}"));
+    let paid = get(&stripe, &format!("/v1/checkout/sessions/{id}")).await.1;
+    assert_eq!((&paid["status"], &paid["payment_status"]), (&json!("complete"), &json!("paid")));
+    assert_eq!((&paid["url"], &paid["client_reference_id"]), (&json!(null), &json!("user_1")));
+    let subscription = stripe.object(paid["subscription"].as_str().unwrap());
+    assert_eq!((&subscription["status"], &subscription["customer"]), (&json!("active"), &json!("cus_1")));
+    assert_eq!(subscription["metadata"], json!({"clerk_user_id": "user_1"}));
+    let item = &subscription["items"]["data"][0];
+    assert_eq!((&item["price"]["id"], &item["quantity"]), (&json!("price_pro"), &json!(2)));
+    // 2027-01-15 to 2027-02-15.
+    assert_eq!(item["current_period_end"], NOW + 31 * DAY_S);
+    let invoice = stripe.object(subscription["latest_invoice"].as_str().unwrap());
+    assert_eq!((&invoice["status"], &invoice["total"]), (&json!("paid"), &json!(4000)));
+    assert_eq!(invoice["billing_reason"], "subscription_create");
+    assert_eq!(invoice["parent"]["subscription_details"]["subscription"], subscription["id"]);
+    let want = [
+        "invoice.created",
+        "invoice.finalized",
+        "customer.subscription.created",
+        "payment_intent.succeeded",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+        "checkout.session.completed",
+    ];
+    assert_eq!(types(&stripe), want);
+    let error = stripe.pay_session_with(id, Card::Works);
+    assert_eq!(error, Err(PaymentPageError::NotOpen("complete".to_owned())), "only once");
+}
+
+#[tokio::test]
+async fn a_trial_begins_without_a_payment_and_maybe_without_a_card() {
+    let stripe = store().await;
+    for (collection, card) in [("always", Card::InsufficientFunds), ("if_required", Card::Missing)] {
+        stripe.put(Customer::new("cus_2").card(Card::Missing));
+        let form = with(
+            &SUBSCRIPTION,
+            &[
+                ("customer", "cus_2"),
+                ("payment_method_collection", collection),
+                ("subscription_data[trial_period_days]", "14"),
+                ("subscription_data[trial_settings][end_behavior][missing_payment_method]", "cancel"),
+            ],
+        );
+        let session = created(&stripe, &form).await;
+        let id = session["id"].as_str().unwrap();
+        assert_eq!(session["amount_total"], 0, "{collection}");
+        if collection == "always" {
+            let error = stripe.pay_session_with(id, card);
+            assert!(matches!(error, Err(PaymentPageError::NotCharged(_))), "{error:?}");
+        }
+        stripe.pay_session(id);
+        let paid = stripe.get::<Session>(id);
+        assert_eq!(paid.payment_status, "no_payment_required", "{collection}");
+        let subscription = stripe.get::<Subscription>(&paid.subscription.unwrap());
+        assert_eq!(subscription.status, "trialing");
+        assert_eq!((subscription.trial_start, subscription.trial_end), (Some(NOW), Some(NOW + 14 * DAY_S)));
+        assert_eq!(subscription.items[0].current_period_end, NOW + 14 * DAY_S);
+        assert_eq!(subscription.missing_payment_method.as_deref(), Some("cancel"));
+        let has_card = stripe.get::<Customer>("cus_2").card != Card::Missing;
+        assert_eq!(has_card, collection == "always");
+    }
+}
+
+#[tokio::test]
+async fn a_purchase_has_a_payment_intent_and_an_invoice_if_asked() {
+    let stripe = store().await;
+    for (creation, has_invoice) in [("true", true), ("false", false)] {
+        let changes = [
+            ("invoice_creation[enabled]", creation),
+            ("payment_intent_data[metadata][clerk_user_id]", "user_1"),
+        ];
+        let session = created(&stripe, &with(&PAYMENT, &changes)).await;
+        assert_eq!((&session["amount_total"], &session["payment_intent"]), (&json!(1500), &json!(null)));
+        let id = session["id"].as_str().unwrap();
+        assert_eq!(stripe.pay_session(id), "https://app.example.com/done");
+        let paid = stripe.get::<Session>(id);
+        assert_eq!((paid.payment_status.as_str(), paid.subscription), ("paid", None));
+        let intent = stripe.get::<PaymentIntent>(&paid.payment_intent.unwrap());
+        assert_eq!((intent.status(), intent.amount), ("succeeded", 1500));
+        assert_eq!(intent.metadata["clerk_user_id"], "user_1");
+        assert_eq!(paid.invoice.is_some(), has_invoice);
+        let invoices = get(&stripe, "/v1/invoices?customer=cus_1&status=paid").await.1;
+        assert_eq!(paid.invoice.as_deref(), ids(&invoices).first().copied().filter(|_| has_invoice));
+        assert_eq!(types(&stripe).last().unwrap(), "checkout.session.completed");
+    }
+}
+
+#[tokio::test]
+async fn a_declined_card_leaves_the_session_open() {
+    let stripe = store().await;
+    let session = created(&stripe, &SUBSCRIPTION).await;
+    let id = session["id"].as_str().unwrap();
+    let declined = ChargeFailure::Declined("generic_decline", "Your card was declined.");
+    let error = stripe.pay_session_with(id, Card::Declines);
+    assert_eq!(error, Err(PaymentPageError::NotCharged(declined)));
+    assert_eq!(types(&stripe), ["payment_intent.payment_failed"]);
+    assert_eq!(stripe.get::<Session>(id).status, "open");
+    assert_eq!(ids(&get(&stripe, "/v1/subscriptions?customer=cus_1").await.1), ["sub_1"]);
+    // A customer who is present authenticates the payment.
+    stripe.pay_session_with(id, Card::NeedsAuthentication).unwrap();
+    assert_eq!(stripe.get::<Customer>("cus_1").card, Card::NeedsAuthentication);
+}
+
+#[tokio::test]
+async fn a_session_without_customer_makes_one() {
+    let stripe = store().await;
+    let changes = [("customer", ""), ("customer_email", "ada@example.com")];
+    let session = created(&stripe, &with(&SUBSCRIPTION, &changes)).await;
+    assert_eq!(session["customer"], Value::Null);
+    stripe.pay_session(session["id"].as_str().unwrap());
+    let paid = stripe.get::<Session>(session["id"].as_str().unwrap());
+    let customer = stripe.get::<Customer>(&paid.customer.unwrap());
+    assert_eq!(customer.email.as_deref(), Some("ada@example.com"));
+    assert_eq!(taken(&stripe)[0], ("customer.created".to_owned(), customer.id));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_only_open_ones_expire() {
+    let stripe = store().await;
+    let mut made = Vec::new();
+    for n in 0..3 {
+        stripe.set_now(NOW + n);
+        made.push(created(&stripe, &SUBSCRIPTION).await["id"].as_str().unwrap().to_owned());
+    }
+    stripe.pay_session(&made[0]);
+    stripe.take_events();
+    let expire = format!("/v1/checkout/sessions/{}/expire", made[1]);
+    let (status, expired) = post(&stripe, &expire, "").await;
+    assert_eq!(
+        (status.as_u16(), &expired["status"], &expired["url"]),
+        (200, &json!("expired"), &json!(null))
+    );
+    assert_eq!(taken(&stripe), [("checkout.session.expired".to_owned(), made[1].clone())]);
+    let (status, body) = post(&stripe, &expire, "").await;
+    let message = "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a \
+                   status of `expired`.";
+    assert_eq!((status.as_u16(), &body["error"]["message"]), (400, &json!(message)));
+    assert_eq!(post(&stripe, "/v1/checkout/sessions/cs_test_0/expire", "").await.0, 404);
+    let list = "/v1/checkout/sessions?customer=cus_1";
+    for (query, want) in [
+        ("&status=open", vec![&made[2]]),
+        ("&status=expired", vec![&made[1]]),
+        ("&limit=2", vec![&made[2], &made[1]]),
+    ] {
+        assert_eq!(ids(&get(&stripe, &format!("{list}{query}")).await.1), want, "{query}");
+    }
+    let rest = get(&stripe, &format!("{list}&starting_after={}", made[1])).await.1;
+    assert_eq!(ids(&rest)[0], made[0]);
+}
+
+#[tokio::test]
+async fn sessions_that_stripe_refuses_are_refused() {
+    let stripe = store().await;
+    let (early, late) = ((NOW + 1799).to_string(), (NOW + DAY_S + 1).to_string());
+    let (early, late): (&'static str, &'static str) = (early.leak(), late.leak());
+    let sub = |changes: &[(&'static str, &'static str)]| with(&SUBSCRIPTION, changes);
+    let pay = |changes: &[(&'static str, &'static str)]| with(&PAYMENT, changes);
+    let cases = [
+        (
+            "removed in endive",
+            sub(&[("payment_method_types[0]", "card")]),
+            "parameter_unknown",
+            "payment_method_types[0]",
+        ),
+        (
+            "a nested one that is none",
+            sub(&[("line_items[0][plan]", "p")]),
+            "parameter_unknown",
+            "line_items[0][plan]",
+        ),
+        ("no mode", sub(&[("mode", "")]), "parameter_missing", "mode"),
+        ("an unknown mode", sub(&[("mode", "trial")]), "", "mode"),
+        (
+            "no line items",
+            sub(&[("line_items[0][price]", ""), ("line_items[0][quantity]", "")]),
+            "parameter_missing",
+            "line_items",
+        ),
+        ("no quantity", sub(&[("line_items[0][quantity]", "")]), "", "line_items[0][quantity]"),
+        (
+            "quantity 0",
+            sub(&[("line_items[0][quantity]", "0")]),
+            "parameter_invalid_integer",
+            "line_items[0][quantity]",
+        ),
+        (
+            "no such price",
+            sub(&[("line_items[0][price]", "price_0")]),
+            "resource_missing",
+            "line_items[0][price]",
+        ),
+        ("an archived price", sub(&[("line_items[0][price]", "price_old")]), "", "line_items[0][price]"),
+        (
+            "two currencies",
+            sub(&[("line_items[1][price]", "price_eur"), ("line_items[1][quantity]", "1")]),
+            "",
+            "line_items",
+        ),
+        ("no recurring price", sub(&[("line_items[0][price]", "price_credits")]), "", "line_items"),
+        ("a recurring price", pay(&[("line_items[0][price]", "price_pro")]), "", "line_items"),
+        ("no such customer", sub(&[("customer", "cus_0")]), "resource_missing", "customer"),
+        ("customer and address", sub(&[("customer_email", "a@example.com")]), "", "customer_email"),
+        (
+            "update of nobody",
+            sub(&[("customer", ""), ("customer_update[name]", "auto")]),
+            "",
+            "customer_update",
+        ),
+        (
+            "tax without address",
+            sub(&[("automatic_tax[enabled]", "true")]),
+            "customer_tax_location_invalid",
+            "automatic_tax",
+        ),
+        ("tax id without name", sub(&[("tax_id_collection[enabled]", "true")]), "", "customer_update"),
+        ("no success_url", sub(&[("success_url", "")]), "parameter_missing", "success_url"),
+        ("a path as URL", sub(&[("cancel_url", "/pricing")]), "url_invalid", "cancel_url"),
+        (
+            "a trial of 0 days",
+            sub(&[("subscription_data[trial_period_days]", "0")]),
+            "parameter_invalid_integer",
+            "subscription_data[trial_period_days]",
+        ),
+        ("an unknown language", sub(&[("locale", "xx")]), "", "locale"),
+        ("not a boolean", sub(&[("allow_promotion_codes", "yes")]), "", "allow_promotion_codes"),
+        ("expires too soon", sub(&[("expires_at", early)]), "", "expires_at"),
+        ("expires too late", sub(&[("expires_at", late)]), "", "expires_at"),
+        ("of mode payment", sub(&[("invoice_creation[enabled]", "true")]), "", "invoice_creation"),
+        ("of mode payment", sub(&[("payment_intent_data[metadata][a]", "1")]), "", "payment_intent_data"),
+        ("of mode subscription", pay(&[("subscription_data[metadata][a]", "1")]), "", "subscription_data"),
+        (
+            "of mode subscription",
+            pay(&[("payment_method_collection", "always")]),
+            "",
+            "payment_method_collection",
+        ),
+    ];
+    for (why, form, code, param) in &cases {
+        assert_refused(&stripe, "/v1/checkout/sessions", why, form, (code, param)).await;
+    }
+    assert_eq!(ids(&get(&stripe, "/v1/checkout/sessions").await.1), ["cs_test_1"], "none was made");
+    let allowed = sub(&[
+        ("automatic_tax[enabled]", "true"),
+        ("tax_id_collection[enabled]", "true"),
+        ("customer_update[address]", "auto"),
+        ("customer_update[name]", "auto"),
+    ]);
+    assert_eq!(created(&stripe, &allowed).await["automatic_tax"]["enabled"], true);
+    assert_eq!(post(&stripe, "/v1/checkout/sessions", "discounts[0][coupon]=c").await.0, 501);
+}
+
+#[tokio::test]
+async fn the_page_of_a_session_takes_a_card_and_redirects() {
+    let stripe = store().await;
+    stripe.put(Price::new("price_team").amount(4200).product("prod_<team>"));
+    let changes =
+        [("line_items[0][price]", "price_team"), ("cancel_url", "https://app.example.com/?a=1&b=2")];
+    let session = created(&stripe, &with(&SUBSCRIPTION, &changes)).await;
+    let (id, url) = (session["id"].as_str().unwrap(), session["url"].as_str().unwrap());
+    assert_eq!(url, format!("http://{}/c/pay/{id}", stripe.addr()));
+    let browser = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+    let page = browser.get(url).send().await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let page = page.text().await.unwrap();
+    for part in ["42.00 USD every 1 month", "prod_&lt;team&gt;", "?a=1&amp;b=2", "<button>Pay</button>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let declined = with_form(browser.post(url), &[("card", "declines")]).send().await.unwrap();
+    assert_eq!(declined.status(), 402);
+    assert!(declined.text().await.unwrap().contains("Your card was declined."));
+    let paid = with_form(browser.post(url), &[("card", "works")]).send().await.unwrap();
+    assert_eq!(paid.status(), 303);
+    assert_eq!(paid.headers()["location"], format!("https://app.example.com/billing?session={id}"));
+    assert_eq!(stripe.get::<Session>(id).status, "complete");
+    let again = with_form(browser.post(url), &[("card", "works")]).send().await.unwrap();
+    assert!(again.text().await.unwrap().contains("You're all done here"));
+    assert_eq!(ids(&get(&stripe, "/v1/subscriptions?customer=cus_1").await.1).len(), 2, "one new");
+    assert_eq!(browser.get(format!("{url}0")).send().await.unwrap().status(), 404);
+}
