@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use tollgate_core::http::{HeaderMap, Outcome, Reply};
 use tollgate_core::plan_table::{Period, Window};
 use tollgate_core::quota::bucket::BUCKET_BYTES_MAX;
-use tollgate_core::quota::ratelimit::{CAPACITY, Counter, answer};
+use tollgate_core::quota::ratelimit::{CAPACITY, Counter, response};
 use tollgate_core::quota::table::SIGNED_IN_MB;
 use tollgate_core::quota::{BucketTable, Callers, Decision, Seed, peek, spend};
 use tollgate_core::time::Micros;
@@ -162,7 +162,7 @@ pub fn bucket(bytes: &[u8]) -> bool {
 pub fn ratelimit_answer(bytes: &[u8]) -> bool {
     let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
     let asked = windows.map(|window| (window, Counter::at(window.per, NOW)));
-    let Ok(states) = answer::read(&Outcome::Message(bytes), &asked, NOW) else { return false };
+    let Ok(states) = response::read(&Outcome::Message(bytes), &asked, NOW) else { return false };
     assert_eq!(states.len(), asked.len());
     for (state, (window, counter)) in states.iter().zip(&asked) {
         assert_eq!((state.per, state.max), (window.per, window.max));

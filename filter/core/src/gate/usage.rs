@@ -1,8 +1,8 @@
 //! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
 
-use super::answer::AnswerContext;
 use super::principal::Principal;
 use super::refusal::USAGE_METHODS;
+use super::response::AnswerContext;
 use super::store::{CounterOwner, LimitState, Read, Reading};
 use super::worker::GateWorker;
 use crate::cors;

@@ -4,9 +4,9 @@
 //! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
 //! store can make as well.
 
-pub(crate) mod address;
 pub mod bucket;
 pub(crate) mod calendar;
+pub(crate) mod client_network;
 pub(crate) mod fields;
 mod fingerprint;
 pub mod ratelimit;
@@ -18,7 +18,7 @@ pub(crate) mod window_state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use address::{ClientAddress, ClientNetwork};
+pub(crate) use client_network::{ClientAddress, ClientNetwork};
 pub(crate) use fingerprint::Fingerprint;
 pub use spend::{Decision, SWAP_TRIES_MAX, Spent, decide, peek, spend};
 pub use table::{BucketTable, Callers, CounterKey, Seed};

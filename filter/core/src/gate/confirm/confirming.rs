@@ -1,7 +1,7 @@
 //! One refused request's way to Clerk's own record: ask, wait for who asks already, or learn that there is no asking.
 
-use super::ledger::{self, Ledger, OF_PROCESS, OF_SUBJECT};
 use super::memory::Confirmation;
+use super::shared_records::{self, Ledger, OF_PROCESS, OF_SUBJECT};
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::GateEvent;
@@ -75,7 +75,7 @@ impl Confirming {
         let (step, action) = match worker.confirmed.under_way(subject) {
             Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::Await(inquiry)),
             None => {
-                let (key, _) = ledger::place(&worker.namespace, subject);
+                let (key, _) = shared_records::place(&worker.namespace, subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
                 (ConfirmStep::Subject(update), action)
             }
@@ -96,7 +96,7 @@ impl Confirming {
         let Confirming { step, subject, judged_by, .. } = &mut *self;
         match step {
             ConfirmStep::Subject(update) => {
-                let (_, who) = ledger::place(&worker.namespace, subject);
+                let (_, who) = shared_records::place(&worker.namespace, subject);
                 let progress = update.handle(input, |value| {
                     let ledger = Ledger::read(value);
                     match ledger.answer(who, &worker.plans, now) {
@@ -112,7 +112,7 @@ impl Confirming {
                 }
             }
             ConfirmStep::Process(update) => {
-                let (_, who) = ledger::process_place(&worker.namespace);
+                let (_, who) = shared_records::process_place(&worker.namespace);
                 let question = |value: Option<&[u8]>| Ledger::read(value).question(who, OF_PROCESS, now);
                 match update.handle(input, |value| permission(question(value))) {
                     UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
@@ -126,7 +126,7 @@ impl Confirming {
                 _ => ConfirmProgress::Ask(self, Action::Wait),
             },
             ConfirmStep::Sharing(update) => {
-                let (_, who) = ledger::place(&worker.namespace, subject);
+                let (_, who) = shared_records::place(&worker.namespace, subject);
                 let latest = worker.confirmed.latest(subject, now);
                 let share = |value: Option<&[u8]>| {
                     let Some(answer) = latest else { return Change::Keep(false) };
@@ -151,7 +151,7 @@ impl Confirming {
     }
 
     fn ask_process(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
-        let (key, _) = ledger::process_place(&worker.namespace);
+        let (key, _) = shared_records::process_place(&worker.namespace);
         let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
         self.ask(ConfirmStep::Process(update), action)
     }
@@ -200,7 +200,7 @@ impl Confirming {
         match self.step {
             _ if known <= self.judged_by => self.stands(),
             ConfirmStep::Confirmation { own: true } => {
-                let (key, _) = ledger::place(&worker.namespace, &self.subject);
+                let (key, _) = shared_records::place(&worker.namespace, &self.subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
                 self.ask(ConfirmStep::Sharing(update), action)
             }

@@ -31,7 +31,7 @@ pub(in crate::gate) enum ConfirmedPlan {
     /// One that this document does not have: at least what the token names, for nobody knows that it is less. With
     /// the hash of its name, by which a worker with another document may know it.
     Unknown {
-        /// See [`plan_hash`](super::ledger::plan_hash).
+        /// See [`plan_hash`](super::shared_records::plan_hash).
         name_hash: u64,
     },
 }

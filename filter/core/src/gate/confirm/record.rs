@@ -1,7 +1,7 @@
 //! What Clerk's own record says of a subject's plan, taken into the memory of a worker thread.
 
-use super::ledger::plan_hash;
 use super::memory::{Confirmation, ConfirmedPlan};
+use super::shared_records::plan_hash;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api;
 use crate::clerk::metadata::Record;

@@ -1,8 +1,7 @@
-//! The way of one request through the gate: from its header to its caller here, and to its answer in [`verdict`].
+//! The way of one request through the gate: from its header to its caller here, and to its answer in [`enforcement`].
 
-mod verdict;
+mod enforcement;
 
-use super::answer::{self, AnswerContext};
 use super::caller::Caller;
 use super::client_address::{self, AddressError};
 use super::confirm::Confirming;
@@ -10,6 +9,7 @@ use super::metrics::GateEvent;
 use super::principal::Principal;
 use super::redirect::{self, CountedRequest};
 use super::refusal::Refusal;
+use super::response::{self, AnswerContext};
 use super::rules::{Guard, RuleSet};
 use super::store::{Counting, Reading};
 use super::usage::{self, UsageAsked, UsageRequest};
@@ -271,7 +271,7 @@ impl GateRequest {
 
     /// Forwards the request without identity fields.
     fn let_by(&mut self) -> Action {
-        Action::Forward(answer::without_identity(std::mem::take(&mut self.context)))
+        Action::Forward(response::without_identity(std::mem::take(&mut self.context)))
     }
 
     /// Returns the name of the rule that guards the request, once it was found.

@@ -1,8 +1,8 @@
 //! What a counter is called in envoyproxy/ratelimit: `subject`, `limit`, and `per` or `period`.
 
 use crate::plan_table::Period;
-use crate::quota::address::ClientNetwork;
 use crate::quota::calendar::{Interval, rfc3339};
+use crate::quota::client_network::ClientNetwork;
 use crate::time::Micros;
 use std::fmt::Write;
 

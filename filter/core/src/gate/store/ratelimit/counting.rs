@@ -1,6 +1,6 @@
 //! Counts one request in envoyproxy/ratelimit: asks first where a refused addition would do harm, then adds.
 
-use super::observation::{AdditionInFlight, CounterState};
+use super::observed_counter::{AdditionInFlight, CounterState};
 use super::{RatelimitStore, WindowsInquiry, WindowsQuery};
 use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::http::{Callout, Outcome};

@@ -1,13 +1,13 @@
 //! The store in envoyproxy/ratelimit, as one worker thread sees it: how it is reached, and what was observed of it.
 
 mod counting;
-mod observation;
+mod observed_counter;
 mod reading;
 
 pub(in crate::gate) use counting::RatelimitCounting;
 pub(in crate::gate) use reading::RatelimitReading;
 
-use self::observation::{CounterState, CounterStates};
+use self::observed_counter::{CounterState, CounterStates};
 use super::{Counted, CounterOwner};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::OnError;
@@ -16,7 +16,7 @@ use crate::log_limit::LogLimit;
 use crate::machine::InquiryId;
 use crate::plan_table::Window;
 use crate::quota::WindowState;
-use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, answer, request};
+use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, request, response};
 use crate::report::Report;
 use crate::time::Micros;
 use std::cell::RefCell;
@@ -57,7 +57,7 @@ impl WindowsQuery {
         outcome: &Outcome<'_>,
         reports: &mut Vec<Report>,
     ) -> Option<Vec<WindowState>> {
-        match answer::read(outcome, &self.0, now) {
+        match response::read(outcome, &self.0, now) {
             Ok(states) => Some(states),
             Err(error) => {
                 reports.extend(store.failed(&error, now));

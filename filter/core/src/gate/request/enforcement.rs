@@ -2,13 +2,13 @@
 
 use super::{GateRequest, GateStage};
 use crate::auth::AuthError;
-use crate::gate::answer;
 use crate::gate::confirm::{ConfirmProgress, Confirming};
-use crate::gate::judgement::{self, Judgement};
+use crate::gate::decision::{self, Judgement};
 use crate::gate::metrics::{GateDecision, GateEvent};
 use crate::gate::principal::Principal;
 use crate::gate::redirect::CountedRequest;
 use crate::gate::refusal::Refusal;
+use crate::gate::response;
 use crate::gate::store::{Counted, Counting, LimitState, Read};
 use crate::gate::usage::UsageRequest;
 use crate::gate::worker::{GateWorker, Purpose};
@@ -22,7 +22,7 @@ impl GateRequest {
         if self.at_usage_path {
             return self.respond_usage(worker, now, principal);
         }
-        match judgement::of(worker, self.rule(worker), &principal, now) {
+        match decision::of(worker, self.rule(worker), &principal, now) {
             Ok(Judgement::Pass) => self.pass(worker, now, &principal, &LimitState::default()),
             Ok(Judgement::Count(mut charge)) => {
                 let Some(owner) = principal.counter_owner() else {
@@ -129,7 +129,7 @@ impl GateRequest {
         let plan = principal.plan(&worker.plans, now);
         let worth_asking = !self.was_confirmed
             && !worker.gate.shadow
-            && judgement::is_liftable(&worker.plans, plan, &refusal);
+            && decision::is_liftable(&worker.plans, plan, &refusal);
         if let Principal::Caller { caller, .. } = principal
             && let Some(subject) = caller.subject.as_ref().filter(|subject| worker.can_confirm(subject))
             && worth_asking
@@ -174,9 +174,9 @@ impl GateRequest {
         state: &LimitState,
     ) -> Action {
         self.reports.push(worker.metrics.decided(self.rule, GateDecision::Allowed));
-        let mut forward = answer::with_identity(worker, std::mem::take(&mut self.context), principal, now);
+        let mut forward = response::with_identity(worker, std::mem::take(&mut self.context), principal, now);
         if let Some(tightest) = tightest(&state.windows) {
-            forward.respond_with = answer::rate_limit(worker, &state.limit, tightest, now);
+            forward.respond_with = response::rate_limit(worker, &state.limit, tightest, now);
         }
         Action::Forward(forward)
     }
@@ -197,12 +197,12 @@ impl GateRequest {
             self.reports.push(worker.metrics.decided(self.rule, GateDecision::Shadowed));
             return Action::Forward(match principal {
                 Some(principal) => {
-                    answer::with_identity(worker, std::mem::take(&mut self.context), principal, now)
+                    response::with_identity(worker, std::mem::take(&mut self.context), principal, now)
                 }
-                None => answer::without_identity(std::mem::take(&mut self.context)),
+                None => response::without_identity(std::mem::take(&mut self.context)),
             });
         }
         self.reports.push(worker.metrics.decided(self.rule, refusal.decision()));
-        Action::Reply(answer::refused(worker, &std::mem::take(&mut self.context), refusal, now))
+        Action::Reply(response::refused(worker, &std::mem::take(&mut self.context), refusal, now))
     }
 }
