@@ -134,7 +134,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
 pub fn bucket(bytes: &[u8]) -> bool {
     let (cost, stored) = bytes.split_first().map_or((1, bytes), |(cost, stored)| (u64::from(*cost), stored));
     let table = BucketTable::new("any", Callers::SignedIn, &Seed::new([7; 16]), SIGNED_IN_MB);
-    let subject = table.place(b"user_1", "asks").fingerprint;
+    let subject = table.key(b"user_1", "asks").fingerprint;
     let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
     let before = peek(Some(stored), subject, &windows, NOW);
     let spending = spend(Some(stored), subject, &windows, cost, NOW);

@@ -1,4 +1,4 @@
-//! Who calls, and by which plan: what is kept of a verified session token.
+//! The caller of a request and its plan: the part of a verified session token that is kept.
 
 use super::metrics::{GateEvent, GateMetrics};
 use crate::alarm::{Alarm, AlarmCode};
@@ -17,22 +17,23 @@ use serde_json::Map;
 pub(crate) struct Caller {
     /// The token's claims, without those that are read only once.
     pub(crate) session: Session,
-    /// Whose plan and whose counter it is; `None` if it would be an organization's and none is active.
+    /// The subject of the plan and of the counters; `None` if it must be an organization and none is active.
     pub(crate) subject: Option<Subject>,
     plan: Rank,
     grace_until: Option<Micros>,
-    /// Features that Clerk Billing names beside the plan.
+    /// The features that Clerk Billing adds to those of the plan.
     features: Vec<String>,
 }
 
-/// A plan that the token names and that is not in use as it stands there.
+/// A fault of the plan in a token or a record, because of which the default plan or a part of the claim is
+/// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PlanFault {
     /// No plan of that name is configured.
     Unknown(String),
     /// No plan has these slugs of Clerk Billing.
     UnknownSlugs(Vec<String>),
-    /// The claim is not of the form that it should have.
+    /// The claim is malformed.
     Unreadable(String),
 }
 
@@ -43,8 +44,8 @@ impl AsRef<Session> for Caller {
 }
 
 impl Caller {
-    /// What a verified token says. What it says of the plan and is not understood counts as the default plan, and is
-    /// returned to be reported.
+    /// Reads the caller from a verified token. A plan that cannot be read counts as the default plan, and the
+    /// fault is returned for a report.
     pub(crate) fn new(
         session: Session,
         gate: &PlanGateSettings,
@@ -60,19 +61,19 @@ impl Caller {
         (Caller { session, subject, plan, grace_until, features }, fault)
     }
 
-    /// The plan in force: the one that the token names, or the default once its grace is over.
+    /// Returns the plan in force: the plan in the token, or the default plan after its grace period.
     pub(crate) fn plan(&self, plans: &PlanTable, now: Micros) -> Rank {
         if self.grace_until.is_some_and(|end| end <= now) { plans.default_rank() } else { self.plan }
     }
 
-    /// The features that Clerk Billing names beside the plan.
+    /// Returns the features that Clerk Billing adds to those of the plan.
     pub(crate) fn own_features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(String::as_str)
     }
 }
 
 impl PlanFault {
-    /// What the operator is told: it is counted once for each token or answer, and each plan is a line of the log once
+    /// Returns the reports for operators: a count for each token or record, and a log line for each plan once
     /// a minute.
     pub(crate) fn reports(
         &self,

@@ -1,35 +1,35 @@
-//! Where a caller without a token comes from, as far as Envoy can tell.
+//! The address of an anonymous caller, as Envoy determines it.
 //!
-//! Envoy takes the client's address from `x-forwarded-for` where proxies in front are trusted. It reads addresses
-//! without a port only; for an entry with one it silently uses the address of the proxy, and everybody behind the proxy
-//! would share one counter. What the entry says cannot be used instead: without trusted proxies the client wrote it, and
-//! could have as many counters as it likes.
+//! If proxies in front are trusted, Envoy reads the client's address from `x-forwarded-for`. It only reads
+//! addresses without a port: for an entry with one, it silently uses the address of the proxy, so that all
+//! clients of the proxy would share one counter. The gate cannot use the entry itself: without trusted
+//! proxies the client wrote it, and could create any number of counters.
 
 use crate::http::HeaderMap;
 use crate::quota::{ClientAddress, ClientNetwork};
 use std::net::SocketAddr;
 
-/// How many entries of `x-forwarded-for` are looked at, from the last one on. More proxies are not in front of anybody.
+/// The most entries of `x-forwarded-for` to check, starting with the last. No deployment has more proxies in
+/// front.
 const ENTRIES_MAX: usize = 16;
 
-/// Why an anonymous caller cannot be counted.
+/// The reason why an anonymous caller cannot be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AddressError {
     /// There is no address, as on a Unix domain socket.
     Unknown,
-    /// There is that of the peer, and a proxy may have told another one in a form that Envoy does not read.
-    Unread,
+    /// The address is that of the peer, but `x-forwarded-for` has one that Envoy cannot read.
+    Unreadable,
 }
 
 impl AddressError {
-    /// Returns what the operator is told: what is wrong, and what to do.
+    /// Returns the cause and the cure for the alarm.
     pub(super) const fn cause_and_cure(self) -> (&'static str, &'static str) {
         match self {
-            AddressError::Unknown => (
-                "Envoy knows no address of the client",
-                "let clients, or the proxy in front, connect over TCP",
-            ),
-            AddressError::Unread => (
+            AddressError::Unknown => {
+                ("Envoy has no address of the client", "let clients, or the proxy in front, connect over TCP")
+            }
+            AddressError::Unreadable => (
                 "x-forwarded-for has an address with a port, which Envoy does not read",
                 "let the proxy in front write addresses without ports; see \"Client addresses\" in docs/platforms.md",
             ),
@@ -37,7 +37,7 @@ impl AddressError {
     }
 }
 
-/// Returns whether `x-forwarded-for` names an address in a form that Envoy does not read: with a port, or in brackets.
+/// Returns whether `x-forwarded-for` has an address that Envoy does not read: with a port, or in brackets.
 pub(super) fn is_forwarded_with_port(headers: &HeaderMap) -> bool {
     let fields = headers.get_all("x-forwarded-for");
     fields.into_iter().any(|field| field.rsplit(|byte| *byte == b',').take(ENTRIES_MAX).any(has_port))
@@ -48,14 +48,17 @@ fn has_port(entry: &[u8]) -> bool {
     text.starts_with('[') || text.parse::<SocketAddr>().is_ok()
 }
 
-/// Returns who counts as the caller. `address` is Envoy's attribute `source.address`; `forwarded_with_port` as
-/// [`is_forwarded_with_port`] says.
+/// Returns the network by which an anonymous caller is counted. `address` is Envoy's attribute
+/// `source.address`; `forwarded_with_port` is the result of [`is_forwarded_with_port`].
 pub(super) fn network(
     address: Option<&[u8]>,
     forwarded_with_port: bool,
 ) -> Result<ClientNetwork, AddressError> {
     let address = address.and_then(ClientAddress::parse).ok_or(AddressError::Unknown)?;
-    if address.is_peer && forwarded_with_port { Err(AddressError::Unread) } else { Ok(address.network) }
+    if address.is_peer && forwarded_with_port {
+        return Err(AddressError::Unreadable);
+    }
+    Ok(address.network)
 }
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_with_a_port_is_seen_wherever_it_stands() {
+    fn an_address_with_a_port_is_found_at_any_position() {
         let many = format!("192.0.2.1:80{}", ", 192.0.2.2".repeat(ENTRIES_MAX));
         let cases: [(&[&str], bool); 16] = [
             (&[], false),
@@ -91,15 +94,15 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_address_counts_only_where_no_proxy_tells_another_one() {
+    fn the_peers_address_counts_only_if_no_other_is_forwarded() {
         let peer = Some(&b"192.0.2.1:567"[..]);
-        let told = Some(&b"192.0.2.1:0"[..]);
+        let forwarded = Some(&b"192.0.2.1:0"[..]);
         let own = Ok(ClientNetwork::V4([192, 0, 2, 1]));
         let cases = [
             ("connected", peer, false, own),
-            ("Envoy has read it", told, false, own),
-            ("Envoy has read it, and another one has a port", told, true, own),
-            ("Envoy has not read it", peer, true, Err(AddressError::Unread)),
+            ("Envoy has read it", forwarded, false, own),
+            ("Envoy has read it, and another one has a port", forwarded, true, own),
+            ("Envoy has not read it", peer, true, Err(AddressError::Unreadable)),
             ("none", None, false, Err(AddressError::Unknown)),
             ("no IP address", Some(&b"/run/envoy.sock"[..]), true, Err(AddressError::Unknown)),
         ];

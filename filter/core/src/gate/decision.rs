@@ -1,4 +1,4 @@
-//! Whether a caller's plan allows what a rule guards, before anything is counted.
+//! Decides whether a caller's plan allows what a rule guards, before anything is counted.
 
 use super::principal::Principal;
 use super::refusal::Refusal;
@@ -8,23 +8,26 @@ use crate::config::{Requirement, Rule, Spend};
 use crate::plan_table::{Limit, PlanTable, Rank};
 use crate::time::Micros;
 
-/// What is left to do for a request that the plan allows.
+/// The decision for a request that the plan allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Judgement {
-    /// Nothing.
+pub(super) enum PlanDecision {
+    /// Forward it.
     Pass,
-    /// Count it.
+    /// Count it, and forward it if there is room.
     Count(Charge),
 }
 
-/// Judges a request by the rule that guards it; without a rule, a valid token is enough.
-pub(super) fn of(
+/// Decides by the rule that guards the request. Without a rule, a valid token is enough.
+///
+/// # Errors
+/// [`Refusal`] if the plan does not allow the request.
+pub(super) fn decide(
     worker: &GateWorker,
     rule: Option<&Rule>,
     principal: &Principal,
     now: Micros,
-) -> Result<Judgement, Refusal> {
-    let Some(rule) = rule else { return Ok(Judgement::Pass) };
+) -> Result<PlanDecision, Refusal> {
+    let Some(rule) = rule else { return Ok(PlanDecision::Pass) };
     if principal.lacks_organization() && (rule.require.is_some() || rule.limit.is_some()) {
         return Err(Refusal::OrganizationRequired);
     }
@@ -46,19 +49,19 @@ pub(super) fn of(
     }
 }
 
-fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgement, Refusal> {
-    let Some(Spend { limit, cost }) = spend else { return Ok(Judgement::Pass) };
+fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<PlanDecision, Refusal> {
+    let Some(Spend { limit, cost }) = spend else { return Ok(PlanDecision::Pass) };
     let serves = |rank| match plans.get(rank).limits.get(limit) {
         Some(Limit::Unlimited) => true,
         Some(Limit::Windows(windows)) => windows.iter().all(|window| *cost <= window.max),
         None => false,
     };
     match plans.get(plan).limits.get(limit) {
-        Some(Limit::Unlimited) => Ok(Judgement::Pass),
+        Some(Limit::Unlimited) => Ok(PlanDecision::Pass),
         Some(Limit::Windows(windows)) if serves(plan) => {
-            Ok(Judgement::Count(Charge { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
+            Ok(PlanDecision::Count(Charge { limit: limit.clone(), cost: *cost, windows: windows.clone() }))
         }
-        // It will not fit at any other time either, so waiting is no cure.
+        // The cost exceeds the maximum at any time, so waiting would not help.
         _ => Err(Refusal::PlanRequired {
             plan: plans.get(plan).name.clone(),
             required: lowest(plans, plan, serves),
@@ -66,7 +69,7 @@ fn spend(plans: &PlanTable, plan: Rank, spend: Option<&Spend>) -> Result<Judgeme
     }
 }
 
-/// Whether a plan above this one would lift a refusal.
+/// Returns whether a plan above this one would lift a refusal.
 pub(super) fn is_liftable(plans: &PlanTable, plan: Rank, refusal: &Refusal) -> bool {
     match refusal {
         Refusal::PlanRequired { required, .. } | Refusal::FeatureRequired { required, .. } => {
@@ -80,8 +83,8 @@ pub(super) fn is_liftable(plans: &PlanTable, plan: Rank, refusal: &Refusal) -> b
     }
 }
 
-/// The name of the lowest plan above `plan` that would do.
-fn lowest(plans: &PlanTable, plan: Rank, would_do: impl Fn(Rank) -> bool) -> Option<String> {
-    let mut above = plans.iter().filter(|(rank, _)| *rank > plan && would_do(*rank));
+/// Returns the name of the lowest plan above `plan` that `is_enough` accepts.
+fn lowest(plans: &PlanTable, plan: Rank, is_enough: impl Fn(Rank) -> bool) -> Option<String> {
+    let mut above = plans.iter().filter(|(rank, _)| *rank > plan && is_enough(*rank));
     above.next().map(|(_, plan)| plan.name.clone())
 }

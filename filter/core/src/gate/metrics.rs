@@ -1,24 +1,24 @@
-//! What the gate counts: decisions by rule, refusals by code, and how its cache and its counters fare.
+//! The gate's metrics: decisions by rule, refusals by code, and events of the cache and the stores.
 
 use crate::auth::token::TokenCode;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 
-/// What became of a request that a rule guards.
+/// The decision about a request that a rule guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GateDecision {
-    /// It went on to the upstream.
+    /// Forwarded to the upstream.
     Allowed,
-    /// No token, a bad one, or one for whose keys too many wait already.
+    /// Refused without a valid token, or because too many requests wait for keys.
     Unauthenticated,
-    /// The plan does not allow it.
+    /// Refused because the plan does not allow it.
     PlanRequired,
-    /// The plan's limit is used up.
+    /// Refused because the plan's limit is used up.
     OverLimit,
-    /// Its path, host, method, or `x-forwarded-for` is one that nobody is served with.
+    /// Refused because of its path, host, method, or `x-forwarded-for`.
     BadRequest,
-    /// Its rule, its keys or its counter were not there.
-    Unjudged,
-    /// It would have been refused, and went on because the gate runs in shadow mode.
+    /// Refused because its rule, its keys, or its counter were not available.
+    Undecided,
+    /// Forwarded only because the gate runs in shadow mode.
     Shadowed,
 }
 
@@ -28,38 +28,39 @@ const DECISIONS: [(GateDecision, &str); 7] = [
     (GateDecision::PlanRequired, "plan_required"),
     (GateDecision::OverLimit, "over_limit"),
     (GateDecision::BadRequest, "bad_request"),
-    (GateDecision::Unjudged, "unjudged"),
+    (GateDecision::Undecided, "unjudged"),
     (GateDecision::Shadowed, "shadowed"),
 ];
 
-/// What is counted whatever the rule.
+/// An event that is counted for all rules together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GateEvent {
     /// A token was found in the cache.
     CacheHit,
-    /// A token's signature had to be checked.
+    /// A token's signature had to be verified.
     CacheMiss,
-    /// A token named no plan that is sold.
+    /// A token or a record named an unknown plan.
     PlanUnknown,
-    /// A signed-in caller's counter was lost because its bucket was full.
+    /// A signed-in caller's counter was evicted because its bucket was full.
     Evicted,
-    /// The same of an anonymous caller's, of whom a stranger can be as many as they have addresses.
+    /// An anonymous caller's counter was evicted. Counted separately, because a client can cause it with many
+    /// addresses.
     AnonymousEvicted,
     /// A counter could not be read or stored.
     StoreFailed,
-    /// A request was served without being counted, because it could not be and `on_error` allows it.
+    /// A request was forwarded uncounted, because counting failed and `on_error` allows that.
     Uncounted,
     /// The keys were fetched.
     KeysFetched,
     /// The keys could not be fetched.
     KeysFailed,
-    /// Clerk was asked for a subject's own record before a refusal.
-    ConfirmAsked,
-    /// It did not say.
+    /// Clerk's record of a subject was requested before a refusal.
+    ConfirmRequested,
+    /// Clerk's record could not be read.
     ConfirmFailed,
-    /// It was not asked, because it had been often enough.
+    /// Clerk's record was not requested, because the limit of requests was reached.
     ConfirmLimited,
-    /// A caller was told its usage.
+    /// A caller's usage was returned.
     UsageRead,
     /// A token was refused.
     TokenRefused(TokenCode),
@@ -75,13 +76,14 @@ const EVENTS: [(GateEvent, &str); 13] = [
     (GateEvent::Uncounted, "counters.uncounted"),
     (GateEvent::KeysFetched, "keys.fetched"),
     (GateEvent::KeysFailed, "keys.fetch_failed"),
-    (GateEvent::ConfirmAsked, "confirm.asked"),
+    (GateEvent::ConfirmRequested, "confirm.asked"),
     (GateEvent::ConfirmFailed, "confirm.failed"),
     (GateEvent::ConfirmLimited, "confirm.limited"),
     (GateEvent::UsageRead, "usage.read"),
 ];
 
-/// The names of the rules, after which decisions are counted. Those of no rule are counted as `unmatched`.
+/// The names of the rules by which decisions are counted. Decisions without a rule are counted as
+/// `unmatched`.
 #[derive(Clone, Debug)]
 pub(crate) struct GateMetrics {
     rules: Vec<String>,
@@ -92,24 +94,25 @@ impl GateMetrics {
         GateMetrics { rules: rules.into_iter().chain(["unmatched".to_owned()]).collect() }
     }
 
-    /// Counts a decision. `rule` is the rule's place in the configuration; `None` if none guards the request.
+    /// Counts a decision. `rule` is the rule's index in the configuration, or `None` if no rule guards the
+    /// request.
     pub(crate) fn decided(&self, rule: Option<usize>, decision: GateDecision) -> Report {
         let rule = rule.unwrap_or(self.rules.len().saturating_sub(1));
         let decision = DECISIONS.iter().position(|(known, _)| *known == decision).unwrap_or_default();
-        let place = rule.saturating_mul(DECISIONS.len()).saturating_add(decision);
-        Report::Count(MetricId(place.saturating_add(EVENTS.len()).saturating_add(TokenCode::ALL.len())))
+        let index = rule.saturating_mul(DECISIONS.len()).saturating_add(decision);
+        Report::Count(MetricId(index.saturating_add(EVENTS.len()).saturating_add(TokenCode::ALL.len())))
     }
 
-    /// Counts anything else.
+    /// Counts an event.
     pub(crate) fn happened(&self, event: GateEvent) -> Report {
-        let place = match event {
+        let index = match event {
             GateEvent::TokenRefused(code) => EVENTS.len().saturating_add(code.index()),
             event => EVENTS.iter().position(|(known, _)| *known == event).unwrap_or_default(),
         };
-        Report::Count(MetricId(place))
+        Report::Count(MetricId(index))
     }
 
-    /// All of them, in the order of their ids.
+    /// Returns all metrics, in the order of their ids.
     pub(crate) fn definitions(&self) -> Vec<MetricDefinition> {
         let events = EVENTS.iter().map(|(_, name)| format!("tollgate.gate.{name}"));
         let codes =
@@ -127,11 +130,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_count_has_the_name_of_what_it_counts() {
+    fn every_metric_has_its_own_name() {
         let metrics = GateMetrics::new(["ask".to_owned(), "reports".to_owned()]);
         let names = metrics.definitions();
         let name = |report: Report| match report {
-            Report::Count(MetricId(place)) => names[place].name.clone(),
+            Report::Count(MetricId(index)) => names[index].name.clone(),
             other => panic!("{other:?}"),
         };
         for (report, want) in [

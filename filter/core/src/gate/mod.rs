@@ -1,9 +1,11 @@
-//! The way of a guarded request through the gateway: who calls, by which plan, and whether there is room.
+//! The rules of the gate: authenticates a request, checks the caller's plan, and counts the request against
+//! its limit.
 //!
-//! [`GateRequest`] is the machine of one request. It finds the rule ([`rules`]) and the caller ([`crate::auth`],
-//! [`caller`]), judges by the plan ([`decision`]), counts ([`store`]), asks Clerk where a refusal may be out of date
-//! ([`confirm`]), and responds ([`response`], [`refusal`]); at the usage path it only reads ([`usage`]). [`GateWorker`] is what
-//! the requests of a worker thread share.
+//! [`GateRequest`] is the machine of one request. It finds the rule ([`rules`]) and the caller
+//! ([`crate::auth`], [`caller`]), decides by the plan ([`decision`]), counts ([`store`]), reads Clerk's own
+//! record if a refusal may be out of date ([`confirm`]), and forwards or responds ([`response`],
+//! [`refusal`]). At the usage path it only reads counters ([`usage`]). [`GateWorker`] is the state that the
+//! requests of a worker thread share.
 
 mod caller;
 mod client_address;

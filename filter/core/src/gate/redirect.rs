@@ -1,19 +1,19 @@
-//! A request that passes the gate again because Envoy has followed the upstream's redirect by itself
-//! (`internal_redirect_policy`). It is judged by the rule of its new path, and counted once.
+//! Requests that pass the gate again because Envoy itself has followed the upstream's redirect
+//! (`internal_redirect_policy`). The rule of the new path applies, but the request is counted only once.
 //!
-//! What a request was counted against is kept with it by the host when it ends without a response, as it does when Envoy
-//! follows a redirect. No client can write what is kept.
+//! When a request ends without a response, as happens when Envoy follows a redirect, the host keeps its
+//! count. Clients cannot write what is kept.
 
 use super::store::CounterOwner;
 use crate::http::HeaderMap;
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
-/// The header field that Envoy adds when it follows a redirect. Clients can send it too, so it only says that it is
-/// worth asking what was kept.
+/// The header field that Envoy adds when it follows a redirect. Clients can send it too, so it only shows
+/// that there may be a kept count.
 const ORIGINAL_URL: &str = "x-envoy-original-url";
 
-/// What a request was counted against.
+/// The count of a request: the counter and the cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CountedRequest {
     /// A hash of the counter's owner and limit.
@@ -27,9 +27,9 @@ pub(super) fn is_possible(headers: &HeaderMap) -> bool {
 }
 
 impl CountedRequest {
-    /// Returns a request that was counted with that cost.
+    /// Creates the count of a request.
     pub(super) fn new(owner: CounterOwner<'_>, limit: &str, cost: u64) -> Self {
-        // Not secret: what is kept never leaves Envoy.
+        // The hash needs no secret key, because it never leaves Envoy.
         let mut hasher = SipHasher13::new();
         hasher.write(owner.bytes());
         hasher.write_u8(0);
@@ -37,19 +37,19 @@ impl CountedRequest {
         CountedRequest { counter: hasher.finish(), cost }
     }
 
-    /// Reads what was kept.
+    /// Reads a kept count.
     pub(super) fn parse(kept: &[u8]) -> Option<Self> {
         let (counter, rest) = kept.split_first_chunk()?;
         let cost = rest.try_into().ok()?;
         Some(CountedRequest { counter: u64::from_le_bytes(*counter), cost: u64::from_le_bytes(cost) })
     }
 
-    /// Returns what is to be kept.
+    /// Returns the bytes to keep.
     pub(super) fn to_bytes(self) -> Vec<u8> {
         [self.counter.to_le_bytes(), self.cost.to_le_bytes()].concat()
     }
 
-    /// Returns how much of a request's cost was counted before, if `before` was counted against the same counter.
+    /// Returns the part of this cost that `before` has already counted, which is 0 for another counter.
     pub(super) fn cost_in(self, before: Option<Self>) -> u64 {
         before.filter(|before| before.counter == self.counter).map_or(0, |before| before.cost.min(self.cost))
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_comes_back_and_anything_else_is_nothing() {
+    fn a_kept_count_is_read_back_and_other_bytes_are_ignored() {
         let counted = CountedRequest { counter: 0x0123_4567_89ab_cdef, cost: 3 };
         assert_eq!(CountedRequest::parse(&counted.to_bytes()), Some(counted));
         for other in [&b""[..], b"1", &[0; 15], &[0; 17]] {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_counted_against_the_same_counter_is_taken_off() {
+    fn only_a_count_in_the_same_counter_reduces_the_cost() {
         let counted = |counter, cost| CountedRequest { counter, cost };
         assert_eq!(counted(1, 2).cost_in(None), 0);
         assert_eq!(counted(1, 2).cost_in(Some(counted(2, 2))), 0, "another counter");

@@ -1,4 +1,4 @@
-//! Why a request does not go on, and the answer that says so.
+//! The refusals of the gate, and their responses.
 
 use crate::auth::AuthError;
 use crate::gate::client_address::AddressError;
@@ -8,31 +8,31 @@ use crate::quota::WindowState;
 use crate::quota::calendar::rfc3339;
 use crate::time::Micros;
 
-/// The methods by which usage can be read.
+/// The methods of the usage path.
 pub(super) const USAGE_METHODS: &str = "GET, HEAD";
 
-/// Why a request does not go on. Each has one status and one code.
+/// The reason of a refusal. Each has one status and one code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The request has no caller.
+    /// The request could not be authenticated.
     Auth(AuthError),
-    /// The path could be read otherwise behind the gateway.
+    /// An upstream could read the path in another way.
     AmbiguousPath,
-    /// There are rules for hosts, and servers differ on which host the request is for.
+    /// There are rules for hosts, and servers would disagree about the host of the request.
     AmbiguousHost,
-    /// There are rules for methods, and a header field names another method than the request's.
+    /// There are rules for methods, and a header field overrides the method of the request.
     AmbiguousMethod,
-    /// No rule guards the path, and what no rule guards is closed.
+    /// No rule matches the request, and `unmatched` is `deny`.
     NoRule,
     /// The route names a rule that is not configured.
     UnknownRule,
-    /// The rule asks for an organization's plan and the session has none active.
+    /// The plan is an organization's, but the session has no active organization.
     OrganizationRequired,
     /// A higher plan is needed.
     PlanRequired {
         /// The caller's plan.
         plan: String,
-        /// The lowest plan that would do, if there is one.
+        /// The lowest sufficient plan, if there is one.
         required: Option<String>,
     },
     /// A feature is needed that the plan does not have.
@@ -44,7 +44,7 @@ pub(crate) enum Refusal {
         /// The lowest plan that has it, if there is one.
         required: Option<String>,
     },
-    /// The plan's limit is used up for now.
+    /// The plan's limit is used up.
     QuotaExceeded {
         /// The caller's plan.
         plan: String,
@@ -52,19 +52,19 @@ pub(crate) enum Refusal {
         limit: String,
         /// The tightest of its windows.
         tightest: WindowState,
-        /// When there is room again in all of them.
+        /// The time when all windows have room again.
         reset: Micros,
     },
-    /// A method that `usage_path` does not have.
+    /// The usage path does not support the method.
     MethodNotAllowed,
-    /// The caller's address is not known, so that an anonymous caller cannot be counted.
+    /// An anonymous caller cannot be counted, because its address is not known.
     AddressUnknown(AddressError),
-    /// The counter could not be stored in time.
+    /// The counter could not be read or written in time.
     StoreUnavailable,
 }
 
 impl Refusal {
-    /// Under what it is counted.
+    /// Returns the decision by which the refusal is counted.
     pub(crate) fn decision(&self) -> GateDecision {
         match self {
             Refusal::Auth(AuthError::Token(_) | AuthError::TooManyWaiting) => GateDecision::Unauthenticated,
@@ -76,16 +76,16 @@ impl Refusal {
             Refusal::AmbiguousPath
             | Refusal::AmbiguousHost
             | Refusal::AmbiguousMethod
-            | Refusal::AddressUnknown(AddressError::Unread)
+            | Refusal::AddressUnknown(AddressError::Unreadable)
             | Refusal::MethodNotAllowed => GateDecision::BadRequest,
             Refusal::UnknownRule
             | Refusal::AddressUnknown(AddressError::Unknown)
             | Refusal::Auth(AuthError::KeysUnavailable | AuthError::SignaturesUnsupported)
-            | Refusal::StoreUnavailable => GateDecision::Unjudged,
+            | Refusal::StoreUnavailable => GateDecision::Undecided,
         }
     }
 
-    /// The answer. `plan_required_status` is 402 or 403, as configured.
+    /// Returns the response. `plan_required_status` is the configured status: 402 or 403.
     pub(crate) fn problem(&self, plan_required_status: u16, upgrade_url: Option<&str>) -> Problem {
         match self {
             Refusal::Auth(error) => error.problem(),
@@ -102,7 +102,7 @@ impl Refusal {
             Refusal::AmbiguousMethod => Problem::new(
                 400,
                 "ambiguous_method",
-                "a header field names another method, for which another rule holds: send one method",
+                "a header field overrides the method, and another rule applies to that one: send one method",
             ),
             Refusal::NoRule => Problem::new(403, "no_rule", "nothing is served at this path"),
             Refusal::UnknownRule => {
@@ -111,7 +111,7 @@ impl Refusal {
             Refusal::OrganizationRequired => Problem::new(
                 403,
                 "organization_required",
-                "choose an organization: its plan is what counts here",
+                "select an organization: this resource depends on its plan",
             ),
             Refusal::PlanRequired { plan, required } => {
                 let detail = match required {
@@ -139,7 +139,7 @@ impl Refusal {
             Refusal::MethodNotAllowed => Problem::new(405, "method_not_allowed", "usage can only be read")
                 .header("allow", USAGE_METHODS),
             Refusal::AddressUnknown(_) => {
-                Problem::new(503, "address_unknown", "the gateway cannot tell where this request comes from")
+                Problem::new(503, "address_unknown", "the gateway cannot determine the client's address")
             }
             Refusal::StoreUnavailable => {
                 Problem::new(503, "store_unavailable", "usage could not be counted; try again")
@@ -149,7 +149,7 @@ impl Refusal {
     }
 }
 
-/// Adds the plan that the caller has and the one that would do.
+/// Adds the caller's plan, the lowest sufficient plan, and the page to get it.
 fn by_plan(problem: Problem, plan: &str, required: Option<&str>, upgrade_url: Option<&str>) -> Problem {
     let mut problem = problem.with("plan", plan);
     if let Some(required) = required {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_learns_which_plan_would_do_and_where_to_get_it() {
+    fn the_response_has_the_sufficient_plan_and_the_page_to_get_it() {
         let refusal = Refusal::PlanRequired { plan: "free".to_owned(), required: Some("pro".to_owned()) };
         let reply = Reply::from(refusal.problem(403, Some("https://x/pricing")));
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_token_is_told_apart_from_none() {
+    fn the_challenge_has_an_error_only_for_an_invalid_token() {
         let challenge =
             |error| Reply::from(Refusal::Auth(AuthError::Token(error)).problem(403, None)).headers;
         assert!(challenge(TokenError::Missing).contains(&("www-authenticate", "Bearer".to_owned())));

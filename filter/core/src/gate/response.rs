@@ -1,4 +1,5 @@
-//! How a judged request goes on, and what its client is told: identity and RateLimit header fields.
+//! The result of a decision: the header fields of a forwarded request (identity, RateLimit), or the response
+//! to a refused one.
 
 use super::principal::Principal;
 use super::refusal::Refusal;
@@ -10,73 +11,73 @@ use crate::identity::{HeaderOwner, fields_owned_by};
 use crate::quota::{WindowState, fields};
 use crate::time::Micros;
 
-/// What of a request's header its answer needs. It is all that is kept while the request is held.
+/// The part of a request's header that the response needs. Only this is kept while the request is held.
 #[derive(Debug, Default)]
-pub(super) struct AnswerContext {
-    /// The header fields that others have sent in Tollgate's name.
+pub(super) struct ResponseContext {
+    /// The names of the client's header fields that only Tollgate may set.
     remove: Vec<Vec<u8>>,
-    /// The place among `authorized_parties` of the page's origin, where a browser asks for one that may read answers.
-    reader: Option<usize>,
+    /// The index in `authorized_parties` of the request's origin, if its pages may read responses.
+    origin: Option<usize>,
 }
 
-impl AnswerContext {
-    /// Takes from the header what its answer needs.
+impl ResponseContext {
+    /// Reads the header.
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
-        let ours = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
-        let reader = if gate.cors { cors::allowed_origin(&gate.authorized_parties, headers) } else { None };
-        AnswerContext { remove: fields_owned_by(headers, ours), reader }
+        let is_removed = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
+        let origin = if gate.cors { cors::allowed_origin(&gate.authorized_parties, headers) } else { None };
+        ResponseContext { remove: fields_owned_by(headers, is_removed), origin }
     }
 
-    /// Returns how many bytes are kept.
+    /// Returns the size of what is kept, in bytes.
     pub(super) fn byte_len(&self) -> usize {
         self.remove.iter().map(Vec::len).fold(0, usize::saturating_add)
     }
 
-    /// The header fields by which a browser lets its page read an answer of the gate's own.
+    /// Returns the header fields with which a browser lets its page read a response of the gate.
     pub(super) fn cors_fields(&self, worker: &GateWorker) -> Vec<(&'static str, String)> {
-        cors::response_fields(&worker.gate.authorized_parties, self.reader)
+        cors::response_fields(&worker.gate.authorized_parties, self.origin)
     }
 }
 
 /// Forwards a request without identity: it only removes the header fields that clients must not set.
-pub(super) fn without_identity(context: AnswerContext) -> Forward {
+pub(super) fn without_identity(context: ResponseContext) -> Forward {
     Forward { remove: context.remove, ..Forward::default() }
 }
 
-/// Lets a request go on, and tells the upstream who calls by which plan.
+/// Forwards a request with the identity of its caller and the plan.
 pub(super) fn with_identity(
     worker: &GateWorker,
-    context: AnswerContext,
+    context: ResponseContext,
     principal: &Principal,
     now: Micros,
 ) -> Forward {
     let mut forward = without_identity(context);
-    let told = &worker.gate.identity_headers;
+    let configured = &worker.gate.identity_headers;
     if let Some(caller) = principal.caller() {
         let session = &caller.session;
-        if told.contains(&IdentityHeader::User) {
+        if configured.contains(&IdentityHeader::User) {
             forward.set.push(("x-tollgate-user", session.user.as_str().into()));
         }
         if let Some(organization) = &session.organization
-            && told.contains(&IdentityHeader::Organization)
+            && configured.contains(&IdentityHeader::Organization)
         {
             forward.set.push(("x-tollgate-organization", organization.as_str().into()));
         }
         if let Some(session) = &session.session
-            && told.contains(&IdentityHeader::Session)
+            && configured.contains(&IdentityHeader::Session)
         {
             forward.set.push(("x-tollgate-session", session.as_str().into()));
         }
     }
-    if !principal.lacks_organization() && told.contains(&IdentityHeader::Plan) {
+    if !principal.lacks_organization() && configured.contains(&IdentityHeader::Plan) {
         let plan = worker.plans.get(principal.plan(&worker.plans, now));
         forward.set.push(("x-tollgate-plan", plan.name.as_bytes().into()));
     }
     forward
 }
 
-/// The RateLimit fields of the tightest window, in the forms that the configuration asks for.
+/// Returns the RateLimit fields of the tightest window, in the configured forms.
 pub(super) fn rate_limit(
     worker: &GateWorker,
     limit: &str,
@@ -99,8 +100,13 @@ pub(super) fn rate_limit(
     fields
 }
 
-/// The answer to a request that does not go on.
-pub(super) fn refused(worker: &GateWorker, context: &AnswerContext, refusal: &Refusal, now: Micros) -> Reply {
+/// Returns the response to a refused request.
+pub(super) fn refused(
+    worker: &GateWorker,
+    context: &ResponseContext,
+    refusal: &Refusal,
+    now: Micros,
+) -> Reply {
     let gate = &worker.gate;
     let mut reply = Reply::from(refusal.problem(gate.plan_required_status, gate.upgrade_url.as_deref()));
     if let Refusal::QuotaExceeded { limit, tightest, reset, .. } = refusal {
@@ -112,8 +118,8 @@ pub(super) fn refused(worker: &GateWorker, context: &AnswerContext, refusal: &Re
     reply
 }
 
-/// What a gRPC client is told (<https://grpc.io/docs/guides/status-codes/>). Left to itself, Envoy says UNAVAILABLE for
-/// 429, which clients try again at once.
+/// Returns the status for gRPC clients (<https://grpc.io/docs/guides/status-codes/>). Envoy's own mapping of
+/// 429 is UNAVAILABLE, which clients retry immediately.
 fn grpc_status(status: u16) -> u8 {
     match status {
         400 => 3,       // INVALID_ARGUMENT

@@ -1,28 +1,28 @@
-//! Which rule guards a request, whichever way the service behind the gateway reads it.
+//! Finds the rule that guards a request, however the upstream reads the request.
 
 use crate::config::{PathMatch, Rule, Unmatched};
 use crate::http::HeaderMap;
 use crate::override_fields::OverrideFields;
 use crate::path::RequestPath;
 
-/// What the rules say of a request.
+/// The rule for a request, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard<'a> {
-    /// This rule guards it: its place in the list, and the rule.
+    /// The rule that guards the request, with its index.
     Rule(usize, &'a Rule),
-    /// No rule does.
+    /// No rule matches.
     Unmatched,
-    /// Its path could be read otherwise behind the gateway, so that another rule would guard it.
+    /// An upstream could read the path in another way, to which another rule would apply.
     Ambiguous,
-    /// There are rules for hosts, and servers differ on which host the request is for.
+    /// There are rules for hosts, and servers would disagree about the host of the request.
     AmbiguousHost,
-    /// There are rules for methods, and a header field names a method for which another rule would guard it.
+    /// There are rules for methods, and a header field has a method to which another rule would apply.
     AmbiguousMethod,
-    /// The route names a rule that there is not.
+    /// The route names a rule that is not configured.
     UnknownRule,
 }
 
-/// The rules, and what holds where none matches.
+/// The rules, and the handling of requests that match none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RuleSet<'a> {
     pub(crate) rules: &'a [Rule],
@@ -30,12 +30,12 @@ pub(crate) struct RuleSet<'a> {
 }
 
 impl<'a> RuleSet<'a> {
-    /// Returns the rule that guards a request: the one that the route names, else the first that matches.
+    /// Returns the rule that guards a request: the one that the route names, or the first that matches.
     ///
-    /// A request has several readings: its path in canonical form, and what some router makes of it by decoding less or
-    /// more, or disregarding case and what is at its end; its own path, host and method, and those that header fields
-    /// put in their place. The same rule must guard all of them. A route that names a rule was chosen by the path
-    /// as it came, so that one must hide nothing.
+    /// Upstreams can read a request in several ways: they decode its path less or more than the canonical
+    /// form, or ignore case and the end of the path; they use its own path, host, and method, or those of
+    /// overriding header fields. The same rule must apply to all of these readings. If the route names a
+    /// rule, Envoy chose the route by the path as received, so that path must not hide characters by escapes.
     pub(crate) fn guard(
         self,
         named: Option<&[u8]>,
@@ -59,7 +59,7 @@ impl<'a> RuleSet<'a> {
                 return Guard::Ambiguous;
             }
             let rule = self.rules.iter().enumerate().find(|(_, rule)| rule.name.as_bytes() == name);
-            return rule.map_or(Guard::UnknownRule, |(place, rule)| Guard::Rule(place, rule));
+            return rule.map_or(Guard::UnknownRule, |(index, rule)| Guard::Rule(index, rule));
         }
         let hosts = match self.hosts(headers, overrides) {
             Some(hosts) => hosts,
@@ -73,18 +73,18 @@ impl<'a> RuleSet<'a> {
         }
     }
 
-    /// Returns whether one of them is there to be named by routes.
+    /// Returns whether there is a rule that routes select by name.
     fn are_named_by_routes(self) -> bool {
-        self.rules.iter().any(|rule| !says_something(rule))
+        self.rules.iter().any(|rule| !has_condition(rule))
     }
 
-    /// Returns whether the method decides which of them guards a request.
+    /// Returns whether the choice of the rule depends on the method.
     fn depend_on_methods(self) -> bool {
         self.rules.iter().any(|rule| !rule.methods.is_empty())
     }
 
-    /// The host of a request, and those that header fields put in its place; an empty one if no rule is for a host.
-    /// `None` if one of them is not plain.
+    /// Returns the host of a request and those of overriding header fields; one empty host if no rule has a
+    /// host. Returns `None` if a host is not plain.
     fn hosts<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
         if self.rules.iter().all(|rule| rule.host.is_none()) {
             return Some(vec![b""]);
@@ -94,8 +94,8 @@ impl<'a> RuleSet<'a> {
         std::iter::once(own).chain(others).map(host_of).collect()
     }
 
-    /// The method of a request, and those that header fields put in its place, if there are rules for methods. `None` if
-    /// they are too many.
+    /// Returns the method of a request and, if there are rules for methods, those of overriding header
+    /// fields. Returns `None` if there are too many.
     fn methods<'b>(self, headers: &'b HeaderMap, overrides: &'b OverrideFields) -> Option<Vec<&'b [u8]>> {
         let mut methods = vec![headers.get(":method").unwrap_or_default()];
         if self.depend_on_methods() {
@@ -104,17 +104,18 @@ impl<'a> RuleSet<'a> {
         Some(methods)
     }
 
-    /// The rule that guards a path with each of these hosts and methods, the first of which are the request's own.
+    /// Returns the rule that guards a path with each of these hosts and methods, the first of which are the
+    /// request's.
     fn of_all_readings(self, path: &RequestPath<'_>, hosts: &[&[u8]], methods: &[&[u8]]) -> Guard<'a> {
         let readings = path.readings();
         let mut first = None;
-        for (host_place, host) in hosts.iter().enumerate() {
+        for (host_index, host) in hosts.iter().enumerate() {
             for method in methods {
                 let guard = self.of_reading(path, &readings, host, method);
                 match first {
                     None => first = Some(guard),
                     Some(first) if first == guard => {}
-                    Some(_) if host_place > 0 => return Guard::AmbiguousHost,
+                    Some(_) if host_index > 0 => return Guard::AmbiguousHost,
                     Some(_) => return Guard::AmbiguousMethod,
                 }
             }
@@ -132,34 +133,35 @@ impl<'a> RuleSet<'a> {
         let first = |matches: &dyn Fn(&PathMatch) -> bool| {
             let mut rules = self.rules.iter().enumerate();
             rules.find(|(_, rule)| {
-                says_something(rule)
+                has_condition(rule)
                     && host_matches(rule, host)
                     && method_matches(rule, method)
                     && matches(&rule.path)
             })
         };
-        let place = |found: Option<(usize, &Rule)>| found.map_or(usize::MAX, |(place, _)| place);
+        let index = |found: Option<(usize, &Rule)>| found.map_or(usize::MAX, |(index, _)| index);
         let canonical = first(&|rule| matches_canonical(rule, path.canonical()));
-        // Where nothing is asked of other paths, a router that knows the path in canonical form alone serves nothing else
-        // than a request for one of these could have.
+        // If unmatched requests pass, a router that reads the path without decoding it serves nothing that a
+        // request for an unguarded path could not get.
         let is_guarded_enough = |other: usize| {
-            other == place(canonical) || (other == usize::MAX && self.unmatched == Unmatched::Pass)
+            other == index(canonical) || (other == usize::MAX && self.unmatched == Unmatched::Pass)
         };
         if let Some(undecoded) = path.undecoded()
-            && !is_guarded_enough(place(first(&|rule| matches_canonical(rule, undecoded))))
+            && !is_guarded_enough(index(first(&|rule| matches_canonical(rule, undecoded))))
         {
             return Guard::Ambiguous;
         }
-        // Whatever matches is among those that may, so the first of these is not behind the first of those.
-        if place(first(&|rule| may_match(rule, readings))) < place(canonical) {
+        // Every rule that matches also may match, so the first that may match is never after the first that
+        // matches.
+        if index(first(&|rule| may_match(rule, readings))) < index(canonical) {
             return Guard::Ambiguous;
         }
-        canonical.map_or(Guard::Unmatched, |(place, rule)| Guard::Rule(place, rule))
+        canonical.map_or(Guard::Unmatched, |(index, rule)| Guard::Rule(index, rule))
     }
 }
 
-/// A rule that says nothing of the request is there to be named by routes.
-fn says_something(rule: &Rule) -> bool {
+/// Returns whether a rule has a path, a host, or a method. A rule without any is for routes that name it.
+fn has_condition(rule: &Rule) -> bool {
     rule.path != PathMatch::Any || rule.host.is_some() || !rule.methods.is_empty()
 }
 
@@ -170,8 +172,9 @@ fn host_matches(rule: &Rule, host: &[u8]) -> bool {
     })
 }
 
-/// HEAD is GET without the body (RFC 9110 §9.3.2), and most frameworks run the same code for both. Methods know case, but
-/// not to all of them.
+/// Returns whether a rule matches a method. A rule for GET also matches HEAD, which is GET without the body
+/// (RFC 9110 §9.3.2) and runs the same code in most frameworks. Case is ignored, because some frameworks
+/// ignore it.
 fn method_matches(rule: &Rule, method: &[u8]) -> bool {
     let is = |method: &[u8]| rule.methods.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(method));
     rule.methods.is_empty() || is(method) || (method.eq_ignore_ascii_case(b"HEAD") && is(b"GET"))
@@ -193,9 +196,9 @@ fn may_match(rule: &PathMatch, readings: &[Vec<u8>]) -> bool {
     }
 }
 
-/// The host that an authority names, without its port and without the dot of the root, both of which servers disregard.
-/// `None` if it is not plain: some servers skip what stands before an `@`, and of two Host fields, which Envoy joins by
-/// a comma, some take the first and some the last.
+/// Returns the host of an authority, without its port and without the root's dot, both of which servers
+/// ignore. Returns `None` if it is not plain: some servers skip the text before an `@`, and of two Host
+/// fields, which Envoy joins with a comma, some use the first and some the last.
 fn host_of(authority: &[u8]) -> Option<&[u8]> {
     let is_address = authority.starts_with(b"[");
     let end = if is_address { |byte: &u8| *byte == b']' } else { |byte: &u8| *byte == b':' };

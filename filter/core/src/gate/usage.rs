@@ -1,8 +1,8 @@
-//! What `usage_path` answers: a caller's plan, and what is left of each of its limits. Counts nothing.
+//! The response of the usage path: a caller's plan, and what is left of each of its limits. Counts nothing.
 
 use super::principal::Principal;
 use super::refusal::USAGE_METHODS;
-use super::response::AnswerContext;
+use super::response::ResponseContext;
 use super::store::{CounterOwner, LimitState, Read, Reading};
 use super::worker::GateWorker;
 use crate::cors;
@@ -13,10 +13,10 @@ use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
 
-/// How long a browser may remember that it may ask, in seconds.
+/// How long a browser may cache the preflight, in seconds.
 const PREFLIGHT_AGE_S: &str = "600";
 
-/// The body.
+/// The body of the response.
 #[derive(Serialize)]
 struct Usage<'a> {
     plan: &'a str,
@@ -25,14 +25,14 @@ struct Usage<'a> {
     limits: &'a SortedMap<String, LimitUsage>,
 }
 
-/// A caller's question, while its counters are being read.
+/// A request for a caller's usage, while its counters are being read.
 #[derive(Debug)]
 pub(super) struct UsageRequest {
     limits: SortedMap<String, LimitUsage>,
 }
 
 impl UsageRequest {
-    /// Begins to read the limits of the plan in force.
+    /// Starts to read the limits of the plan in force.
     pub(super) fn begin(
         worker: &GateWorker,
         principal: &Principal,
@@ -52,19 +52,19 @@ impl UsageRequest {
         (UsageRequest { limits }, Reading::begin(&worker.store, owner, to_read, now))
     }
 
-    /// Takes how the limits stand.
-    pub(super) fn take(&mut self, states: Vec<LimitState>) {
+    /// Adds the state of limits.
+    pub(super) fn add(&mut self, states: Vec<LimitState>) {
         for LimitState { limit, windows } in states {
             self.limits.insert(limit, LimitUsage::of(&windows));
         }
     }
 
-    /// The answer.
+    /// Returns the response.
     pub(super) fn reply(
         &self,
         worker: &GateWorker,
         principal: &Principal,
-        context: &AnswerContext,
+        context: &ResponseContext,
         now: Micros,
     ) -> Reply {
         let rank = principal.plan(&worker.plans, now);
@@ -78,33 +78,35 @@ impl UsageRequest {
         let mut fields =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         fields.extend(context.cors_fields(worker));
-        // Serializing plain structs with string keys has no failing case.
+        // Serializing plain structs with string keys cannot fail.
         let body = serde_json::to_vec(&usage).unwrap_or_default();
         Reply { status: 200, headers: fields, body, details: "usage", grpc_status: None }
     }
 }
 
-/// What a request to `usage_path` is.
+/// The kind of a request to the usage path.
 #[derive(Debug)]
-pub(super) enum UsageAsked {
-    /// A caller's question, to be answered by its token.
+pub(super) enum UsageRequestKind {
+    /// A caller's request for its usage, which needs a token.
     Usage,
-    /// A browser's question beforehand, from an origin that may ask.
+    /// A CORS preflight from an allowed origin, with the response.
     Preflight(Reply),
-    /// Neither.
-    Otherwise,
+    /// Any other request.
+    Other,
 }
 
-/// What a request to `usage_path` is.
-pub(super) fn asked(worker: &GateWorker, headers: &HeaderMap, context: &AnswerContext) -> UsageAsked {
-    match headers.get(":method") {
-        Some(b"GET" | b"HEAD") => UsageAsked::Usage,
-        // Nobody behind the gateway could answer it: this path is the gateway's own.
-        _ if cors::is_preflight(headers) => match context.cors_fields(worker) {
-            readable if readable.is_empty() => UsageAsked::Otherwise,
-            readable => UsageAsked::Preflight(preflight(readable)),
-        },
-        _ => UsageAsked::Otherwise,
+impl UsageRequestKind {
+    /// Classifies a request to the usage path.
+    pub(super) fn of(worker: &GateWorker, headers: &HeaderMap, context: &ResponseContext) -> Self {
+        match headers.get(":method") {
+            Some(b"GET" | b"HEAD") => UsageRequestKind::Usage,
+            // The gate responds to preflights here, because no upstream has this path.
+            _ if cors::is_preflight(headers) => match context.cors_fields(worker) {
+                fields if fields.is_empty() => UsageRequestKind::Other,
+                fields => UsageRequestKind::Preflight(preflight(fields)),
+            },
+            _ => UsageRequestKind::Other,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the guarded requests of one worker thread share.
+//! The state that the guarded requests of one worker thread share.
 
 use super::caller::Caller;
 use super::confirm;
@@ -19,7 +19,8 @@ use crate::quota::Seed;
 use crate::report::{MetricDefinition, Metrics, Report};
 use crate::time::Micros;
 
-/// What the guarded requests of one worker thread share: configuration, verified tokens, and where requests are counted.
+/// The state that the guarded requests of one worker thread share: configuration, verified tokens, and the
+/// store.
 #[derive(Debug)]
 pub struct GateWorker {
     pub(super) gate: PlanGateSettings,
@@ -30,11 +31,11 @@ pub struct GateWorker {
     pub(super) confirmed: confirm::Confirmations,
     pub(super) inquiries: Inquiries<Purpose>,
     pub(super) metrics: GateMetrics,
-    /// What was reported a moment ago.
+    /// The texts that were logged within the last minute.
     pub(super) reported: TextLogLimit,
 }
 
-/// Why the gate cannot be configured.
+/// An error of the gate's configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// `plan_gate.keys.pem` holds no usable key.
@@ -43,7 +44,8 @@ pub enum GateError {
 }
 
 impl GateWorker {
-    /// A worker of this configuration. `seed` is drawn at random; only the first worker's is used.
+    /// Creates a worker of this configuration. `seed` is random; the process uses only the first worker's
+    /// seed.
     ///
     /// # Errors
     /// [`GateError`] if the keys cannot be used.
@@ -76,19 +78,19 @@ impl GateWorker {
     }
 }
 
-/// What an inquiry is for.
+/// The purpose of an inquiry.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    /// The keys.
+    /// To fetch the keys.
     Keys,
-    /// Clerk's own record of a subject.
+    /// To read Clerk's record of a subject.
     Record {
-        /// Of whom.
+        /// The subject.
         subject: Subject,
-        /// Since when.
-        asked_at: Micros,
+        /// The time of the request.
+        requested_at: Micros,
     },
-    /// How windows stand in envoyproxy/ratelimit.
+    /// To read windows in envoyproxy/ratelimit.
     Windows(WindowsInquiry),
 }
 
@@ -100,7 +102,9 @@ impl GateWorker {
                 KeyFetchResult::Fetched => vec![self.metrics.happened(GateEvent::KeysFetched)],
                 KeyFetchResult::Failed(line) => vec![self.metrics.happened(GateEvent::KeysFailed), line],
             },
-            Some(Purpose::Record { subject, asked_at }) => self.record_read(now, subject, asked_at, outcome),
+            Some(Purpose::Record { subject, requested_at }) => {
+                self.record_read(now, subject, requested_at, outcome)
+            }
             Some(Purpose::Windows(windows)) => windows.ended(now, outcome),
             None => Vec::new(),
         }

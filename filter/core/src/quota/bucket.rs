@@ -1,24 +1,25 @@
-//! The bytes of one bucket: a bounded list of counters. Finds and replaces them; decides nothing about limits.
+//! The bytes of one bucket: a bounded list of counters. Finds and replaces counters; does not know limits.
 //!
-//! A bucket holds records of 32 bytes in any order: fingerprint (16), end of the window in seconds
-//! since the epoch times 8 plus the number of its kind (8), used (8), little-endian.
+//! A bucket has records of 32 bytes, in any order: the fingerprint (16), the end of the window in seconds
+//! since the epoch times 8 plus the number of its period (8), and the use (8), little-endian.
 //!
-//! What the table of signed-in callers weighs: 16,384 buckets of at most 176 records are 92 MB at most, 97 MB with
-//! 256 bytes for each key. A million subjects with two counters each take 68 MB of that (measured), 122 counters a
-//! bucket; a few buckets are full by then, and 46 of the two million counters were evicted. An idle subject soon
-//! keeps only its longest window, since whatever is over goes with the next write to its bucket.
+//! The memory of the table for signed-in callers: 16,384 buckets of at most 176 records take at most 92 MB,
+//! or 97 MB with 256 bytes for each key. A million subjects with two counters each take 68 MB (measured),
+//! with 122 counters in a bucket; by then a few buckets are full, and 46 of the two million counters were
+//! evicted. An idle subject soon keeps only its longest window, because every write to a bucket removes
+//! counters whose windows are over.
 
 use super::fingerprint::Fingerprint;
 use crate::plan_table::Period;
 use crate::shared::{BucketError, SharedTable};
 use crate::time::Micros;
 
-/// The most counters that one bucket holds.
+/// The most counters of one bucket.
 pub(crate) const RECORDS_MAX: usize = 176;
-/// The most bytes that one bucket has.
+/// The most bytes of one bucket.
 pub const BUCKET_BYTES_MAX: usize = SIGNED_IN.bucket_bytes_max();
-/// The longest that a clock may step back without any count being lost, in seconds: an hour, as a machine does that
-/// keeps local time. For seconds and minutes it is their own length, which is all that can matter there.
+/// The longest step back of a clock that loses no count, in seconds: an hour, as on a machine whose clock is
+/// in local time. For seconds and minutes, it is the length of the period.
 pub(crate) const CLOCK_STEP_S_MAX: u64 = 3_600;
 
 const RECORD_BYTES: usize = 32;
@@ -26,14 +27,14 @@ const RECORD_BYTES: usize = 32;
 /// The counters of signed-in callers.
 pub(super) const SIGNED_IN: SharedTable<RECORD_BYTES> =
     SharedTable { name: "c", format: 1, records_max: RECORDS_MAX };
-/// The counters of everyone else. Their buckets are the same but for the name of the table.
+/// The counters of anonymous callers. Only the name of the table differs.
 pub(super) const ANONYMOUS: SharedTable<RECORD_BYTES> = SharedTable { name: "a", ..SIGNED_IN };
 
-/// The bits below the window's end that say its kind.
+/// The number of bits below the window's end that hold its period.
 const KIND_BITS: u32 = 3;
 
-/// How far a window may lie ahead of the clock and still be believed, and how long after its end a counter is kept,
-/// in seconds: the length of the window, at most [`CLOCK_STEP_S_MAX`].
+/// Returns how far ahead of the clock a window may start and still be used, and how long after its end a
+/// counter is kept, in seconds: the length of the window, at most [`CLOCK_STEP_S_MAX`].
 pub(super) const fn clock_slack_s(period: Period) -> u64 {
     match period {
         Period::Second => 1,
@@ -42,16 +43,16 @@ pub(super) const fn clock_slack_s(period: Period) -> u64 {
     }
 }
 
-/// How much of a window has been used.
+/// The use of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CounterRecord {
     pub(super) period: Period,
-    /// When the window ends, in seconds since the epoch.
+    /// The end of the window, in seconds since the epoch.
     pub(super) end_s: u64,
     pub(super) used: u64,
 }
 
-/// At most one counter of each kind of window: those of one subject and limit.
+/// The counters of one subject and limit: at most one of each period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters([Option<CounterRecord>; Period::ALL.len()]);
 
@@ -61,8 +62,8 @@ impl Counters {
     }
 
     pub(super) fn set(&mut self, counter: CounterRecord) {
-        if let Some(place) = self.0.get_mut(counter.period.number()) {
-            *place = Some(counter);
+        if let Some(slot) = self.0.get_mut(counter.period.number()) {
+            *slot = Some(counter);
         }
     }
 
@@ -71,16 +72,16 @@ impl Counters {
     }
 }
 
-/// A bucket as it was loaded.
+/// A loaded bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket<'a> {
     records: &'a [[u8; RECORD_BYTES]],
-    /// Something was there that is no bucket; it counts as empty.
+    /// Whether the value is not a bucket; then it counts as empty.
     pub(super) unreadable: bool,
 }
 
 impl<'a> Bucket<'a> {
-    /// Reads what was loaded. Nothing, or an empty value, is an empty bucket.
+    /// Reads a loaded value. No value, or an empty one, is an empty bucket.
     pub(super) fn read(value: Option<&'a [u8]>) -> Self {
         match SIGNED_IN.records(value) {
             Ok(records) => Bucket { records, unreadable: false },
@@ -88,7 +89,7 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// The counters of that fingerprint, whether or not their windows are over.
+    /// Returns the counters of that fingerprint, even if their windows are over.
     pub(super) fn find(&self, fingerprint: Fingerprint) -> Counters {
         let mut found = Counters::default();
         for counter in self.records.iter().filter(|record| is_of(record, fingerprint)).filter_map(decode) {
@@ -97,8 +98,9 @@ impl<'a> Bucket<'a> {
         found
     }
 
-    /// The bytes of this bucket with these counters in place of those of the same fingerprint and kind, without
-    /// those long over, and never too long. Also how many were evicted whose windows were not over.
+    /// Returns the bytes of this bucket with these counters instead of those with the same fingerprint and
+    /// period, and without outdated counters. If the bucket is full, counters are evicted. Also returns how
+    /// many were evicted whose windows were not over.
     pub(super) fn replace(&self, fingerprint: Fingerprint, own: &Counters, now: Micros) -> (Vec<u8>, u32) {
         let mut bytes = SIGNED_IN.bucket(self.records.len().saturating_add(2));
         let mut kept = 0_usize;
@@ -123,21 +125,22 @@ impl<'a> Bucket<'a> {
     }
 }
 
-/// Removes the record whose window ends first, and says when that is.
+/// Removes the record whose window ends first, and returns that end.
 fn evict_first_to_end(bytes: &mut Vec<u8>) -> u64 {
     let ends = written_records(bytes).iter().map(end_of);
-    let Some((place, end_s)) = ends.enumerate().min_by_key(|(_, end_s)| *end_s) else { return 0 };
-    let start = place.saturating_mul(RECORD_BYTES).saturating_add(1);
+    let Some((index, end_s)) = ends.enumerate().min_by_key(|(_, end_s)| *end_s) else { return 0 };
+    let start = index.saturating_mul(RECORD_BYTES).saturating_add(1);
     bytes.drain(start..start.saturating_add(RECORD_BYTES).min(bytes.len()));
     end_s
 }
 
-/// Returns the records of a bucket that is being written, which may still have some too many.
+/// Returns the records of a bucket that is being written, which may still have more than the maximum.
 fn written_records(bytes: &[u8]) -> &[[u8; RECORD_BYTES]] {
     bytes.get(1..).unwrap_or_default().as_chunks().0
 }
 
-/// Compares arrays, not slices: two words each, where every record of the bucket is looked at.
+/// Returns whether a record has that fingerprint. Compares arrays, which are two words, and not slices: this
+/// runs for every record of the bucket.
 fn is_of(record: &[u8; RECORD_BYTES], fingerprint: Fingerprint) -> bool {
     record.first_chunk() == Some(&fingerprint.0)
 }
@@ -151,7 +154,7 @@ fn encode(fingerprint: Fingerprint, counter: &CounterRecord, bytes: &mut Vec<u8>
     bytes.extend_from_slice(&counter.used.to_le_bytes());
 }
 
-/// None if it is of a kind that no version writes: such a record is found by nobody, and dropped.
+/// Decodes a record, or returns `None` if its period is one that no version writes: then it is dropped.
 fn decode(record: &[u8; RECORD_BYTES]) -> Option<CounterRecord> {
     let (_, numbers) = record.split_at_checked(Fingerprint::BYTES)?;
     let (end_and_kind, used) = numbers.split_first_chunk()?;
@@ -192,7 +195,7 @@ mod tests {
         own
     }
 
-    /// A bucket of these counters, each of a subject of its own: its place in the list.
+    /// Returns a bucket of these counters, each with its index as the fingerprint.
     fn bucket_of(counters: &[CounterRecord]) -> Vec<u8> {
         let mut bytes = vec![SIGNED_IN.format];
         for (n, counter) in (0..).zip(counters) {
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_in_is_found_again_by_its_subject_alone() {
+    fn a_counter_is_found_only_by_its_own_fingerprint() {
         let (month, minute) = (counter(Period::Month, 900), counter(Period::Minute, 30));
         let (bytes, _) = Bucket::read(None).replace(print(1), &own(month), NOW);
         let (bytes, _) = replace(&bytes, print(1), minute);
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_ends_with_its_window_and_no_clock_step_revives_it() {
+    fn a_counter_is_kept_for_the_clock_slack_after_its_window() {
         let cases = [
             ("a second, in its slack", Period::Second, 0, true),
             ("a second, after", Period::Second, -1, false),
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bucket_evicts_the_counter_that_ends_first_and_never_its_own() {
+    fn a_full_bucket_evicts_the_other_counter_that_ends_first() {
         let mut counters = vec![counter(Period::Month, 5_000); RECORDS_MAX - 1];
         counters.push(counter(Period::Minute, 20));
         let full = bucket_of(&counters);
@@ -252,17 +255,17 @@ mod tests {
         let (bytes, evicted) = replace(&full, print(900), counter(Period::Second, 1));
         assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 1));
         assert_eq!(find(&bytes, last), Counters::default(), "it ended first");
-        assert!(find(&bytes, 900).get(Period::Second).is_some(), "its own ends sooner still, and stays");
+        assert!(find(&bytes, 900).get(Period::Second).is_some(), "the own counter ends sooner, but stays");
         let (bytes, evicted) = replace(&full, print(0), counter(Period::Month, 5_000));
-        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "one that is there needs no room");
+        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "an existing counter needs no room");
 
         counters[0] = counter(Period::Hour, -1);
         let (bytes, evicted) = replace(&bucket_of(&counters), print(900), counter(Period::Day, 1));
-        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "one that is over is no loss");
+        assert_eq!((bytes.len(), evicted), (BUCKET_BYTES_MAX, 0), "a counter that is over is not evicted");
     }
 
     #[test]
-    fn what_is_no_bucket_is_empty_and_said_so() {
+    fn a_value_that_is_not_a_bucket_is_unreadable() {
         let good = bucket_of(&[counter(Period::Day, 60)]);
         let cases = [
             ("nothing there", None, false),
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_no_known_kind_is_dropped() {
+    fn a_record_of_an_unknown_period_is_dropped() {
         let mut bytes = bucket_of(&[counter(Period::Second, 60), counter(Period::Day, 60)]);
         bytes[1 + Fingerprint::BYTES] |= 7;
         assert_eq!(find(&bytes, 0), Counters::default());
@@ -289,7 +292,7 @@ mod tests {
         assert!(find(&bytes, 1).get(Period::Day).is_some());
     }
 
-    /// Bytes of any kind, often with the version and length of a bucket.
+    /// Generates any bytes, often with the version and length of a bucket.
     fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
         let records = prop::collection::vec(any::<[u8; RECORD_BYTES]>(), 0..RECORDS_MAX + 2);
         prop_oneof![

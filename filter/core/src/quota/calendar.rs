@@ -1,6 +1,7 @@
-//! Calendar periods in UTC: where the one around a given time starts and ends. Knows nothing of counters.
+//! Calendar periods in UTC: the start and end of the one around a given time.
 //!
-//! Dates are those of the crate `time`, without its features: 110 bytes of a module more than the formula alone.
+//! Dates are from the crate `time` without features, which adds 110 bytes to a module compared to the formula
+//! alone.
 
 use crate::plan_table::Period;
 use crate::time::Micros;
@@ -15,17 +16,19 @@ const EPOCH_DAYS_AFTER_MONDAY: u64 = 3;
 /// The Julian day number of 1 January 1970.
 const EPOCH_JULIAN_DAY: i32 = 2_440_588;
 
-/// One second, minute, hour, day, week or month of the calendar: from `start` up to, but not including, `end`.
+/// One second, minute, hour, day, week or month of the calendar: from `start` up to, but not including,
+/// `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
-    /// Its first moment, always a whole second.
+    /// Its start, always a whole second.
     pub start: Micros,
-    /// The first moment after it: when its quota is there again. [`Micros::MAX`] if that is beyond all time.
+    /// The first time after it, when its quota is available again. [`Micros::MAX`] if that is not
+    /// representable.
     pub end: Micros,
 }
 
 impl Interval {
-    /// The one of its kind that holds the time `at`. Weeks begin on Monday (ISO 8601).
+    /// Returns the interval of that period that contains the time `at`. Weeks start on Monday (ISO 8601).
     pub(crate) fn of(period: Period, at: Micros) -> Self {
         let second = at.as_secs();
         let (start_s, end_s) = match period {
@@ -39,15 +42,15 @@ impl Interval {
         Interval { start: Micros::from_secs(start_s), end: Micros::from_secs(end_s) }
     }
 
-    /// How long it is, in seconds: that of a month depends on the month.
+    /// Returns its length, in seconds.
     pub(crate) const fn length_s(self) -> u64 {
         self.end.as_secs().saturating_sub(self.start.as_secs())
     }
 }
 
-/// A time as RFC 3339 writes it, in UTC and whole seconds rounded down: `2026-12-01T00:00:00Z`.
+/// Returns a time in the format of RFC 3339, in UTC and whole seconds rounded down: `2026-12-01T00:00:00Z`.
 ///
-/// RFC 3339 ends with the year 9999, and so does this.
+/// Times after the year 9999, the last of RFC 3339, are written as its last second.
 pub(crate) fn rfc3339(at: Micros) -> String {
     /// 9999-12-31T23:59:59Z.
     const LAST_S: u64 = 253_402_300_799;
@@ -65,7 +68,8 @@ fn multiple_below(second: u64, length: u64) -> (u64, u64) {
     (start, start.saturating_add(length))
 }
 
-/// First day of the week around a day since the epoch, and of the next. The week of the epoch is cut at its front.
+/// Returns the first day of the week around a day since the epoch, and that of the next week. The first week
+/// starts with the epoch.
 fn week_around(day: u64) -> (u64, u64) {
     let since_a_monday = day.saturating_add(EPOCH_DAYS_AFTER_MONDAY);
     let (start, end) = multiple_below(since_a_monday, DAYS_PER_WEEK);
@@ -76,7 +80,7 @@ fn days_to_seconds((start, end): (u64, u64)) -> (u64, u64) {
     (start.saturating_mul(SECONDS_PER_DAY), end.saturating_mul(SECONDS_PER_DAY))
 }
 
-/// First day of the month around a day since the epoch, and of the next.
+/// Returns the first day of the month around a day since the epoch, and that of the next month.
 fn month_around(day: u64) -> (u64, u64) {
     let date = date_of(day);
     let first = day.saturating_sub(u64::from(date.day()).saturating_sub(1));
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn months_are_as_long_as_they_are() {
+    fn months_have_their_own_length() {
         let cases = [
             ("30 days", "2026-11-30T23:59:59.999999Z", "2026-11-01", "2026-12-01"),
             ("31 days, into the next year", "2026-12-31T23:59:59Z", "2026-12-01", "2027-01-01"),
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_have_intervals_too() {
+    fn the_first_and_the_last_time_have_intervals() {
         let epoch = Interval::of(Period::Week, Micros::default());
         assert_eq!(epoch, Interval { start: Micros::default(), end: at("1970-01-05T00:00:00Z") });
         for period in PERIODS {
@@ -176,7 +180,7 @@ mod tests {
     const PERIODS: [Period; 6] =
         [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
 
-    /// Start and end by another's calendar.
+    /// Returns the start and end by the calendar of the crate `time`.
     fn reference(period: Period, time: OffsetDateTime) -> (i64, i64) {
         let midnight = |date: Date| date.midnight().assume_utc().unix_timestamp();
         let second = time.unix_timestamp();
@@ -205,7 +209,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn every_interval_is_what_another_calendar_says(second in 345_600_u64..253_399_000_000) {
+        fn every_interval_is_the_same_as_in_another_calendar(second in 345_600_u64..253_399_000_000) {
             let micros = Micros::from_secs(second);
             let time = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap()).unwrap();
             for period in PERIODS {

@@ -1,29 +1,30 @@
-//! Anonymous callers by their address: who counts as one.
+//! The network of an anonymous caller, by which it is counted.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The prefix of translators within one network (RFC 8215). How such an address holds an IPv4 address is theirs to say.
+/// The prefix for translators within one network (RFC 8215), which choose themselves how an address contains
+/// an IPv4 address.
 const LOCAL_TRANSLATION: [u8; 6] = [0x00, 0x64, 0xff, 0x9b, 0x00, 0x01];
 
-/// An anonymous caller: an IPv4 address, or the first 64 bits of an IPv6 address. Those are what a network is given:
-/// whoever has one address of it can take them all, so they share one counter.
+/// The network of an anonymous caller: an IPv4 address, or the first 64 bits of an IPv6 address. A host with
+/// one address of an IPv6 network can use all of them, so they share one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ClientNetwork {
     /// An IPv4 address.
     V4([u8; 4]),
     /// The network of an IPv6 address.
     V6([u8; 8]),
-    /// A whole IPv6 address, which a translator has made of one IPv4 address.
+    /// A whole IPv6 address, into which a translator has converted one IPv4 address.
     Translated([u8; 16]),
 }
 
 impl ClientNetwork {
-    /// Returns who counts as the caller at that address.
+    /// Returns the network of an address.
     ///
-    /// IPv6 addresses that hold the caller's IPv4 address are counted as that one: mapped (`::ffff:192.0.2.1`, what a
-    /// listener on `::` sees), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC 3056), and Teredo
-    /// (`2001::/32`, RFC 4380). By its first 64 bits everybody behind a translator or a Teredo server would share one
-    /// counter, and whoever has a 6to4 address would have 65,536.
+    /// IPv6 addresses that contain the caller's IPv4 address are counted as that address: mapped
+    /// (`::ffff:192.0.2.1`, on a listener at `::`), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC
+    /// 3056), and Teredo (`2001::/32`, RFC 4380). By the first 64 bits, all clients of a translator or a
+    /// Teredo server would share one counter, and a client with a 6to4 address would have 65,536.
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => ClientNetwork::V4(v4.octets()),
@@ -36,14 +37,15 @@ impl ClientNetwork {
         match octets {
             [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => ClientNetwork::V4([a, b, c, d]),
             [0x20, 0x02, a, b, c, d, ..] => ClientNetwork::V4([a, b, c, d]),
-            // A Teredo client's address is written with all bits turned round.
+            // The address of a Teredo client is written with all bits inverted.
             [0x20, 0x01, 0, 0, .., a, b, c, d] => ClientNetwork::V4([!a, !b, !c, !d]),
             _ if octets.starts_with(&LOCAL_TRANSLATION) => ClientNetwork::Translated(octets),
             [a, b, c, d, e, f, g, h, ..] => ClientNetwork::V6([a, b, c, d, e, f, g, h]),
         }
     }
 
-    /// As it is counted. The text would bring the standard library's printer of addresses into the module.
+    /// Returns the bytes that identify the network. A text would add the standard library's formatting of
+    /// addresses to the module.
     pub(crate) fn octets(&self) -> &[u8] {
         match self {
             ClientNetwork::V4(address) => address,
@@ -53,18 +55,19 @@ impl ClientNetwork {
     }
 }
 
-/// The client's address as Envoy tells it.
+/// The client's address, from Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientAddress {
-    /// Who counts as the caller.
+    /// The network by which the client is counted.
     pub(crate) network: ClientNetwork,
-    /// It is the address that has connected to Envoy. One that Envoy took from `x-forwarded-for` has port 0.
+    /// Whether it is the address of the connection. An address that Envoy read from `x-forwarded-for` has
+    /// port 0.
     pub(crate) is_peer: bool,
 }
 
 impl ClientAddress {
-    /// Reads Envoy's attribute `source.address`: `192.0.2.1:567`, `[2001:db8::1]:567`, or without a port. None where
-    /// there is no IP address, as on a Unix domain socket.
+    /// Parses Envoy's attribute `source.address`: `192.0.2.1:567`, `[2001:db8::1]:567`, or without a port.
+    /// Returns `None` if it is not an IP address, as on a Unix domain socket.
     pub(crate) fn parse(address: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(address).ok()?;
         let (ip, is_peer) = match text.parse::<SocketAddr>() {
@@ -104,7 +107,7 @@ mod tests {
             ("beside the prefix of NAT64", b"[64:ff9b::1:0:0]:1", Some(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0])),
             ("a network beside it", b"[64:ff9b:0:1::1]:1", Some(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 1])),
             (
-                "a translator of one's own is counted whole",
+                "a local translator's address is counted whole",
                 b"[64:ff9b:1::192.0.2.1]:1",
                 Some(&[0, 0x64, 0xff, 0x9b, 0, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1]),
             ),

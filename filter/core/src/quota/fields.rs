@@ -1,4 +1,4 @@
-//! The response header fields that tell a client how its quota stands.
+//! The response header fields that show a client its quota.
 
 use super::window_state::WindowState;
 use crate::time::Micros;
@@ -6,14 +6,15 @@ use crate::time::Micros;
 /// The largest Integer of a structured field (RFC 9651 §3.3.1).
 const INTEGER_MAX: u64 = 999_999_999_999_999;
 
-/// `RateLimit-Policy` and `RateLimit`: `"asks";q=100;w=2592000` and `"asks";r=88;t=864000`, for the one window given.
+/// Returns `RateLimit-Policy` and `RateLimit` of a window: `"asks";q=100;w=2592000` and
+/// `"asks";r=88;t=864000`.
 ///
-/// draft-ietf-httpapi-ratelimit-headers-11 §§3–4. `w` is how long this very window is: the month's own length.
+/// draft-ietf-httpapi-ratelimit-headers-11 §§3–4. `w` is the length of this window, which for a month varies.
 pub(crate) fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static str, String); 2] {
     let name = quoted(limit);
     let quota = state.max.min(INTEGER_MAX);
     let remaining = state.remaining().min(INTEGER_MAX);
-    // The length of a window that the end of time cuts off; `w` must not be 0.
+    // The last representable window may have the length 0, but `w` must not be 0.
     let length_s = state.interval.length_s().max(1);
     [
         ("ratelimit-policy", format!("{name};q={quota};w={length_s}")),
@@ -21,7 +22,8 @@ pub(crate) fn ietf(limit: &str, state: &WindowState, now: Micros) -> [(&'static 
     ]
 }
 
-/// `X-RateLimit-Limit`, `-Remaining` and `-Reset`, the last in seconds from now, as Envoy's own filters have it.
+/// Returns `X-RateLimit-Limit`, `-Remaining`, and `-Reset`, the last in seconds from now as in Envoy's own
+/// filters.
 pub(crate) fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, String); 3] {
     [
         ("x-ratelimit-limit", state.max.to_string()),
@@ -30,18 +32,19 @@ pub(crate) fn x_ratelimit(state: &WindowState, now: Micros) -> [(&'static str, S
     ]
 }
 
-/// `Retry-After` for a request that will be served from `reset` on: whole seconds, at least 1 (RFC 9110 §10.2.3).
+/// Returns `Retry-After` for a request that has room from `reset` on: whole seconds, at least 1 (RFC 9110
+/// §10.2.3).
 pub(crate) fn retry_after(reset: Micros, now: Micros) -> (&'static str, String) {
     ("retry-after", seconds_until(reset, now).max(1).to_string())
 }
 
-/// Rounded up: whoever waits so long is not early.
+/// Returns the seconds until `reset`, rounded up so that the client does not return too early.
 fn seconds_until(reset: Micros, now: Micros) -> u64 {
     let span = reset.since(now);
     span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
 }
 
-/// A String of a structured field (RFC 9651 §3.3.3), which holds printable ASCII only.
+/// Returns a String of a structured field (RFC 9651 §3.3.3), which may only contain printable ASCII.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len().saturating_add(2));
     quoted.push('"');
@@ -84,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_structured_field_cannot_hold_is_cut() {
+    fn values_are_limited_to_those_of_structured_fields() {
         let huge = ietf("a\"b\\c d\u{e4}\n", &state(Period::Day, u64::MAX, 0), SATURDAY);
         assert_eq!(value(&huge, "ratelimit-policy"), r#""a\"b\\c d??";q=999999999999999;w=86400"#);
         assert_eq!(value(&huge, "ratelimit"), r#""a\"b\\c d??";r=999999999999999;t=86400"#);

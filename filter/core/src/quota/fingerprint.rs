@@ -1,6 +1,6 @@
-//! What the counters of a bucket are found by.
+//! The fingerprint that identifies counters within a bucket.
 
-/// What tells one subject's counters of one limit from all others: a keyed hash, long enough that no two ever meet.
+/// The identifier of one subject's counters of one limit: a keyed hash, long enough that no two collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub(super) [u8; Fingerprint::BYTES]);
 

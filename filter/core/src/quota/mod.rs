@@ -1,8 +1,8 @@
-//! How often: calendar windows, the counters of the local store, and those of envoyproxy/ratelimit.
+//! Quotas: calendar windows, the counters of the local store, and those of envoyproxy/ratelimit.
 //!
-//! A request of the local store goes [`BucketTable::place`] → load → [`spend()`] → swap, the last three again if the
-//! swap was lost. What it says to the client ([`fields`], [`usage`]) it takes from [`WindowState`]s, which another
-//! store can make as well.
+//! A request in the local store takes these steps: [`BucketTable::key`] → load → [`spend()`] → swap; the last
+//! three are repeated if the swap is lost. The values for the client ([`fields`], [`usage`]) come from
+//! [`WindowState`]s, which both stores return.
 
 pub mod bucket;
 pub(crate) mod calendar;

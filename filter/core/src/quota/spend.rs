@@ -1,8 +1,8 @@
-//! Whether a request may be served by the counters of one bucket, and what the bucket is afterwards.
+//! Decides whether the counters of a bucket have room for a request, and returns the updated bucket.
 //!
-//! The caller loads the bucket, calls [`spend()`], and swaps in its `new_bytes`; if another worker was faster, it loads
-//! and spends again, at most [`SWAP_TRIES_MAX`] times. Each try judges anew, so that the counts are exact.
-//! They are so only if a bucket that was not there is swapped in only while there still is none.
+//! The caller loads the bucket, calls [`spend()`], and swaps in its `new_bytes`. If another worker has
+//! changed the bucket, it loads and spends again, at most [`SWAP_TRIES_MAX`] times. Each try decides anew, so
+//! the counts are exact. This requires that the swap of a new bucket fails if there is one by then.
 
 use super::bucket::{Bucket, CounterRecord, Counters, clock_slack_s};
 use super::calendar::Interval;
@@ -12,45 +12,46 @@ use crate::plan_table::{Period, Window};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// How often a request tries to swap its bucket. Each lost swap is another worker's won one, within the microsecond
-/// between load and swap: to lose so often takes dozens of workers and one subject, and is reported as a fault.
+/// The most tries of a request to swap its bucket. A swap is lost only if another worker's succeeds in the
+/// microsecond between load and swap. This many losses need dozens of workers with one subject, and are
+/// reported as a fault.
 pub const SWAP_TRIES_MAX: u32 = 64;
 
-/// What came of one try to count a request.
+/// The result of one try to count a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spent {
-    /// May it be served.
+    /// Whether the request may pass.
     pub decision: Decision,
-    /// How the plan's windows stand after this request, in the plan's order.
+    /// The state of the plan's windows after this request, in the plan's order.
     pub states: Vec<WindowState>,
-    /// What to store before the request is served. None: nothing changed.
+    /// The bytes to store before the request passes; `None` if nothing has changed.
     pub new_bytes: Option<Vec<u8>>,
-    /// How many counters of other subjects were lost because the bucket was full.
+    /// The number of other subjects' counters that were evicted because the bucket was full.
     pub(crate) evicted: u32,
-    /// What was loaded is no bucket. It counted as empty.
+    /// Whether the loaded value is not a bucket; then it counted as empty.
     pub(crate) unreadable: bool,
 }
 
-/// Whether a request may be served.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It fits into every window.
+    /// Every window has room.
     Admitted,
-    /// It fits at another time. It was not counted in any window.
+    /// A window has no room now. The request was not counted in any window.
     Refused {
-        /// The windows that have no room for it, in the plan's order.
+        /// The windows without room, in the plan's order.
         exhausted: Vec<Period>,
-        /// When the last of them begins anew.
+        /// The time when the last of them resets.
         reset: Micros,
     },
-    /// It costs more than a whole window allows.
+    /// The cost exceeds the maximum of a window.
     NeverFits,
 }
 
-/// Counts a request in all the windows of the plan in force, or in none.
+/// Counts a request in all windows of the plan in force, or in none.
 ///
-/// Other windows of the same subject and limit, of a plan in force before, are left as they are: when that plan
-/// returns, they go on from there if they are not over by then.
+/// Windows of the same subject and limit that belong to an earlier plan are not changed: if that plan returns
+/// before they are over, it continues with them.
 pub fn spend(
     bucket: Option<&[u8]>,
     fingerprint: Fingerprint,
@@ -60,7 +61,7 @@ pub fn spend(
 ) -> Spent {
     let bucket = Bucket::read(bucket);
     let found = bucket.find(fingerprint);
-    let mut states = stand(&found, windows, now);
+    let mut states = window_states(&found, windows, now);
     let decision = decide(&states, cost);
     let mut spending =
         Spent { decision, states: Vec::new(), new_bytes: None, evicted: 0, unreadable: bucket.unreadable };
@@ -82,17 +83,17 @@ pub fn spend(
     spending
 }
 
-/// How the windows of a plan stand, in the plan's order. Counts nothing.
+/// Returns the state of a plan's windows, in the plan's order. Counts nothing.
 pub fn peek(
     bucket: Option<&[u8]>,
     fingerprint: Fingerprint,
     windows: &[Window],
     now: Micros,
 ) -> Vec<WindowState> {
-    stand(&Bucket::read(bucket).find(fingerprint), windows, now)
+    window_states(&Bucket::read(bucket).find(fingerprint), windows, now)
 }
 
-/// Whether a request of that cost fits into windows that stand so. The same for every store.
+/// Decides whether these windows have room for a request of that cost. The same for both stores.
 pub fn decide(states: &[WindowState], cost: u64) -> Decision {
     if states.iter().any(|state| cost > state.max) {
         return Decision::NeverFits;
@@ -104,28 +105,29 @@ pub fn decide(states: &[WindowState], cost: u64) -> Decision {
     }
 }
 
-fn stand(found: &Counters, windows: &[Window], now: Micros) -> Vec<WindowState> {
+fn window_states(found: &Counters, windows: &[Window], now: Micros) -> Vec<WindowState> {
     let state = |window: &Window| {
-        let (interval, used) = go_on(found.get(window.per), window.per, now);
+        let (interval, used) = current_window(found.get(window.per), window.per, now);
         WindowState { per: window.per, max: window.max, used, interval }
     };
     windows.iter().map(state).collect()
 }
 
-/// The window to count in, and what was used of it.
+/// Returns the window to count in, and its use.
 ///
-/// Workers read the clock one after the other and clocks step back, so a counter may be of a window that is yet to
-/// begin. Its count is never forgotten, which would be quota for nothing. If it begins soon, it is the one to count
-/// in: then neither window ever admits more than its maximum. If not, the clock must have been far ahead, and the
-/// count moves to the present window: nobody is locked out beyond the end of that.
-fn go_on(counter: Option<CounterRecord>, period: Period, now: Micros) -> (Interval, u64) {
+/// Workers read the clock at different times and clocks step back, so a counter may be of a window that has
+/// not started yet. Its count is never dropped, because that would grant extra quota. If that window starts
+/// soon, the request is counted in it, so that neither window admits more than its maximum. If not, the clock
+/// must have been far ahead, and the count moves to the present window, so that no subject is refused beyond
+/// the end of that.
+fn current_window(counter: Option<CounterRecord>, period: Period, now: Micros) -> (Interval, u64) {
     let present = Interval::of(period, now);
     let Some(counter) = counter else { return (present, 0) };
     if counter.end_s < present.end.as_secs() {
         return (present, 0);
     }
     let counted = Interval::of(period, Micros::from_secs(counter.end_s.saturating_sub(1)));
-    let believed_until = now.plus(Duration::from_secs(clock_slack_s(period)));
-    let interval = if counted.start <= believed_until { counted } else { present };
+    let latest_start = now.plus(Duration::from_secs(clock_slack_s(period)));
+    let interval = if counted.start <= latest_start { counted } else { present };
     (interval, counter.used)
 }

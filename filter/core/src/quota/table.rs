@@ -1,4 +1,5 @@
-//! Which shared key holds a counter, and the fingerprint it is found by: a fixed table of buckets, keyed at random.
+//! The table of buckets: a fixed number of shared keys, of which a randomly keyed hash selects one for each
+//! counter.
 
 use super::bucket::{ANONYMOUS, BUCKET_BYTES_MAX, SIGNED_IN};
 use super::fingerprint::Fingerprint;
@@ -6,84 +7,89 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::num::NonZeroU32;
 
-/// What the counters of signed-in callers may weigh if nothing else is said, in megabytes: 16,384 buckets.
+/// The default memory for the counters of signed-in callers, in megabytes: 16,384 buckets.
 ///
-/// A million subjects with two counters each make 122 counters a bucket: 4 KB, up to which a read and a write of
-/// shared data cost about the same. See `quota::bucket` for what the whole table holds and weighs.
+/// A million subjects with two counters each make 122 counters in a bucket. That is 4 KB, up to which a read
+/// and a write of shared data cost about the same. See `quota::bucket` for the capacity and the memory of the
+/// whole table.
 pub const SIGNED_IN_MB: u64 = 97;
 
-/// What Envoy keeps with each key: an entry of a hash map, the key's text, the version, rounded up generously.
+/// Envoy's memory for each key: an entry of a hash map, the key's text, and the version, rounded up
+/// generously.
 pub(super) const KEY_BYTES: usize = 256;
 
-/// What a full bucket weighs.
+/// The memory of a full bucket.
 const FULL_BUCKET_BYTES: u64 = (BUCKET_BYTES_MAX + KEY_BYTES) as u64;
 
-/// Large numbers of buckets are a multiple of this, so that what is said in megabytes need not be exact.
+/// Large numbers of buckets are a multiple of this, so that small changes of the configured memory keep the
+/// table.
 const BUCKETS_STEP: u64 = 1_024;
 
-/// How many buckets weigh so much at most when they are full.
+/// Returns how many full buckets fit in that memory.
 fn buckets_within(memory_mb: u64) -> NonZeroU32 {
     let buckets = memory_mb.saturating_mul(1_000_000) / FULL_BUCKET_BYTES;
     let buckets = if buckets < BUCKETS_STEP { buckets } else { buckets & !(BUCKETS_STEP - 1) };
     NonZeroU32::new(u32::try_from(buckets).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN)
 }
 
-/// The random key of a process, without which nobody can aim at a bucket. All its workers must have the same.
+/// The random key of a process's table, without which attackers cannot choose a bucket. All workers must have
+/// the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Seed([u8; Seed::BYTES]);
 
 impl Seed {
-    /// How many random bytes make a seed.
+    /// The number of random bytes of a seed.
     pub(crate) const BYTES: usize = 16;
 
-    /// A seed of these random bytes.
+    /// Creates a seed of these random bytes.
     pub const fn new(random: [u8; Seed::BYTES]) -> Self {
         Seed(random)
     }
 
-    /// The seed that another worker shared; none if these bytes are not one.
+    /// Reads the seed that another worker shared; returns `None` if these bytes are not a seed.
     pub(crate) fn from_shared(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Seed)
     }
 
-    /// What to share with the other workers.
+    /// Returns the bytes to share with the other workers.
     pub(crate) const fn as_bytes(&self) -> &[u8; Seed::BYTES] {
         &self.0
     }
 
-    /// The key of shared data under which the workers of a namespace share their seed.
+    /// Returns the key of shared data with the seed of a namespace.
     pub(crate) fn shared_key(namespace: &str) -> String {
         ["tollgate/1/", namespace, "/seed"].concat()
     }
 }
 
 impl std::fmt::Debug for Seed {
-    /// Hidden: with it, one could choose ids that share a bucket.
+    /// Hides the seed: with it, an attacker could choose addresses that share a bucket.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
 }
 
-/// Where the counters of one subject and limit are.
+/// The location of the counters of one subject and limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterKey {
-    /// The key of shared data that holds the bucket.
-    pub(crate) key: String,
-    /// What the counters are found by inside of the bucket.
+    /// The key of shared data with the bucket.
+    pub(crate) shared_key: String,
+    /// The fingerprint of the counters in the bucket.
     pub fingerprint: Fingerprint,
 }
 
-/// Whose counters a [`BucketTable`] holds.
+/// The kind of callers whose counters a [`BucketTable`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callers {
     /// Users and organizations, by id.
     SignedIn,
-    /// Everyone else, by address: a table of its own, so that a flood of addresses evicts no signed-in caller. It has
-    /// a quarter of the others' buckets, since addresses cost nothing.
+    /// Anonymous callers, by network. They have their own table, so that requests from many addresses evict
+    /// no counter of a signed-in caller. It has a quarter of the buckets.
     Anonymous,
 }
 
-/// A fixed number of shared keys, since a key of Envoy's shared data can never be deleted.
+/// A table of buckets. Its number of shared keys is fixed, because a key of Envoy's shared data can never be
+/// deleted.
 #[derive(Clone, Debug)]
 pub struct BucketTable {
     prefix: String,
@@ -92,9 +98,10 @@ pub struct BucketTable {
 }
 
 impl BucketTable {
-    /// The table of a namespace. The counters of signed-in callers weigh `memory_mb` megabytes at most.
+    /// Creates the table of a namespace. `memory_mb` is the most memory for the counters of signed-in
+    /// callers.
     ///
-    /// Tables of another size have other keys: a bucket is never read for one of another table.
+    /// Tables of different sizes have different keys, so that a bucket is never read as one of another table.
     pub fn new(namespace: &str, callers: Callers, seed: &Seed, memory_mb: u64) -> Self {
         let all = buckets_within(memory_mb);
         let (table, buckets) = match callers {
@@ -103,25 +110,25 @@ impl BucketTable {
         };
         let size = if memory_mb == SIGNED_IN_MB { String::new() } else { all.to_string() };
         let prefix = table.key_prefix(namespace, &size);
-        // SipHash as published, not the standard library's hasher: counters outlive a module that is replaced by one
-        // of another compiler, and only a specified function still finds them then.
+        // SipHash-1-3 as published, not the standard library's hasher: counters outlive the module, and a
+        // module of another compiler version must find them.
         BucketTable { prefix, buckets, hasher: SipHasher13::new_with_key(seed.as_bytes()) }
     }
 
-    /// Where the counters are of a subject, in whatever bytes name it, and of a limit.
-    pub fn place(&self, subject: &[u8], limit: &str) -> CounterKey {
+    /// Returns the location of the counters of a subject, given as bytes, and a limit.
+    pub fn key(&self, subject: &[u8], limit: &str) -> CounterKey {
         let mut hasher = self.hasher;
-        // The length in front keeps ("ab", "c") and ("a", "bc") apart.
+        // The length in front distinguishes ("ab", "c") from ("a", "bc").
         hasher.write(&u64::try_from(subject.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.write(subject);
         hasher.write(limit.as_bytes());
         let hash = hasher.finish128();
         // The remainder's bias is below one in 2^50.
         let bucket = hash.h1.checked_rem(u64::from(self.buckets.get())).unwrap_or(0);
-        let mut key = String::with_capacity(self.prefix.len().saturating_add(10));
-        key.push_str(&self.prefix);
-        key.push_str(&bucket.to_string());
-        CounterKey { key, fingerprint: Fingerprint(hash.as_bytes()) }
+        let mut shared_key = String::with_capacity(self.prefix.len().saturating_add(10));
+        shared_key.push_str(&self.prefix);
+        shared_key.push_str(&bucket.to_string());
+        CounterKey { shared_key, fingerprint: Fingerprint(hash.as_bytes()) }
     }
 }
 
@@ -138,31 +145,31 @@ mod tests {
     }
 
     #[test]
-    fn workers_of_one_seed_agree_and_strangers_cannot_tell() {
-        let ours = table(Callers::SignedIn).place(b"user_1", "asks");
-        assert_eq!(ours, table(Callers::SignedIn).place(b"user_1", "asks"));
-        let theirs = BucketTable::new("shop", Callers::SignedIn, &Seed::new([8; Seed::BYTES]), SIGNED_IN_MB);
-        assert_ne!(ours.fingerprint, theirs.place(b"user_1", "asks").fingerprint);
-        assert!(ours.key.starts_with("tollgate/1/shop/c/"), "{}", ours.key);
-        let anonymous = table(Callers::Anonymous).place(b"user_1", "asks");
-        assert!(anonymous.key.starts_with("tollgate/1/shop/a/"), "{}", anonymous.key);
+    fn a_key_is_the_same_for_one_seed_and_differs_for_another() {
+        let own = table(Callers::SignedIn).key(b"user_1", "asks");
+        assert_eq!(own, table(Callers::SignedIn).key(b"user_1", "asks"));
+        let other = BucketTable::new("shop", Callers::SignedIn, &Seed::new([8; Seed::BYTES]), SIGNED_IN_MB);
+        assert_ne!(own.fingerprint, other.key(b"user_1", "asks").fingerprint);
+        assert!(own.shared_key.starts_with("tollgate/1/shop/c/"), "{}", own.shared_key);
+        let anonymous = table(Callers::Anonymous).key(b"user_1", "asks").shared_key;
+        assert!(anonymous.starts_with("tollgate/1/shop/a/"), "{anonymous}");
     }
 
     #[test]
     fn another_subject_limit_or_split_of_the_two_is_another_counter() {
         let table = table(Callers::SignedIn);
-        let places = [("user_1", "asks"), ("user_2", "asks"), ("user_1", "exports"), ("user_1a", "sks")];
-        let prints = places.map(|(subject, limit)| table.place(subject.as_bytes(), limit).fingerprint);
-        assert_eq!(HashSet::from(prints).len(), places.len());
+        let counters = [("user_1", "asks"), ("user_2", "asks"), ("user_1", "exports"), ("user_1a", "sks")];
+        let prints = counters.map(|(subject, limit)| table.key(subject.as_bytes(), limit).fingerprint);
+        assert_eq!(HashSet::from(prints).len(), counters.len());
     }
 
-    /// A counter that is not where the module before put it would start anew with each release. The values are
-    /// those of another implementation of SipHash-1-3 with 128 bits.
+    /// If a release changed the keys, all counters would start again. The values are those of another
+    /// implementation of SipHash-1-3 with 128 bits.
     #[test]
-    fn places_stay_where_they_are_from_release_to_release() {
-        let place = table(Callers::SignedIn).place(b"user_1", "asks");
-        assert_eq!(place.key, "tollgate/1/shop/c/4070");
-        assert_eq!(hex::encode(place.fingerprint.0), "e64fe360d513149e3c55c02fc0c297d7");
+    fn keys_stay_the_same_from_release_to_release() {
+        let key = table(Callers::SignedIn).key(b"user_1", "asks");
+        assert_eq!(key.shared_key, "tollgate/1/shop/c/4070");
+        assert_eq!(hex::encode(key.fingerprint.0), "e64fe360d513149e3c55c02fc0c297d7");
     }
 
     #[test]
@@ -170,7 +177,7 @@ mod tests {
         let table = table(Callers::Anonymous);
         let mut uses: HashMap<String, u32> = HashMap::new();
         for caller in 0..64 * 4_096_u32 {
-            *uses.entry(table.place(&caller.to_le_bytes(), "asks").key).or_default() += 1;
+            *uses.entry(table.key(&caller.to_le_bytes(), "asks").shared_key).or_default() += 1;
         }
         assert_eq!(uses.len(), 4_096);
         // 64 on average with a deviation of 8; seven deviations to either side.
@@ -178,23 +185,24 @@ mod tests {
     }
 
     #[test]
-    fn neither_table_can_outgrow_its_memory_if_nothing_else_is_said() {
-        let weight = |callers| u64::from(table(callers).buckets.get()) * FULL_BUCKET_BYTES;
-        assert!(weight(Callers::SignedIn) <= 100_000_000, "{}", weight(Callers::SignedIn));
-        assert!(weight(Callers::Anonymous) <= 25_000_000, "{}", weight(Callers::Anonymous));
+    fn by_default_neither_table_exceeds_its_memory() {
+        let memory = |callers| u64::from(table(callers).buckets.get()) * FULL_BUCKET_BYTES;
+        assert!(memory(Callers::SignedIn) <= 100_000_000, "{}", memory(Callers::SignedIn));
+        assert!(memory(Callers::Anonymous) <= 25_000_000, "{}", memory(Callers::Anonymous));
     }
 
     #[test]
-    fn the_memory_sets_the_number_of_buckets_and_each_size_has_own_keys() {
+    fn the_memory_sets_the_buckets_and_each_size_has_its_own_keys() {
         for (memory_mb, buckets) in [(1, 169), (10, 1_024), (97, 16_384), (400, 67_584), (1_000, 168_960)] {
             assert_eq!(buckets_within(memory_mb).get(), buckets, "{memory_mb}");
             assert!(u64::from(buckets) * FULL_BUCKET_BYTES <= memory_mb * 1_000_000, "{memory_mb}");
         }
-        let place = |memory_mb| {
-            BucketTable::new("shop", Callers::SignedIn, &SEED, memory_mb).place(b"user_1", "asks").key
+        let key = |memory_mb| {
+            let table = BucketTable::new("shop", Callers::SignedIn, &SEED, memory_mb);
+            table.key(b"user_1", "asks").shared_key
         };
-        assert!(place(97).starts_with("tollgate/1/shop/c/"), "{}", place(97));
-        assert!(place(1).starts_with("tollgate/1/shop/c169/"), "{}", place(1));
+        assert!(key(97).starts_with("tollgate/1/shop/c/"), "{}", key(97));
+        assert!(key(1).starts_with("tollgate/1/shop/c169/"), "{}", key(1));
     }
 
     #[test]

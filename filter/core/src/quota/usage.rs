@@ -1,17 +1,17 @@
-//! How a limit stands, as the usage endpoint's JSON says it.
+//! The JSON of a limit's use at the usage path.
 
 use super::calendar::rfc3339;
 use super::window_state::WindowState;
 use crate::plan_table::Period;
 use serde::Serialize;
 
-/// One limit: the text `unlimited`, or its windows.
+/// The use of one limit: the text `unlimited`, or its windows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum LimitUsage {
     /// Nothing is counted.
     Unlimited(Unlimited),
-    /// In the plan's order.
+    /// The windows, in the plan's order.
     Windows(Vec<WindowUsage>),
 }
 
@@ -19,7 +19,7 @@ pub(crate) enum LimitUsage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Unlimited {
-    /// The only one.
+    /// The only value.
     Unlimited,
 }
 
@@ -34,10 +34,10 @@ pub(crate) struct WindowUsage {
 }
 
 impl LimitUsage {
-    /// A limit of a plan that has none there.
+    /// The use of an unlimited limit.
     pub(crate) const UNLIMITED: LimitUsage = LimitUsage::Unlimited(Unlimited::Unlimited);
 
-    /// A limit whose windows stand so.
+    /// Returns the use of a limit with these windows.
     pub(crate) fn of(states: &[WindowState]) -> Self {
         LimitUsage::Windows(states.iter().map(WindowUsage::from).collect())
     }
@@ -62,7 +62,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn windows_and_unlimited_are_told_as_documented() {
+    fn windows_and_unlimited_are_serialized_as_documented() {
         let interval = Interval::of(Period::Month, Micros::from_secs(1_795_219_200));
         let state = WindowState { per: Period::Month, max: 100, used: 12, interval };
         let json = |usage: &LimitUsage| serde_json::to_string(usage).unwrap();

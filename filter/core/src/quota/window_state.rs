@@ -1,40 +1,41 @@
-//! How one window of a limit stands for one subject, and which of several is the tightest. From whatever store.
+//! The state of a subject's window, from either store, and the choice of the tightest of several.
 
 use super::calendar::Interval;
 use crate::plan_table::Period;
 use crate::time::Micros;
 use std::cmp::Ordering;
 
-/// How one window of the plan in force stands.
+/// The state of one window of the plan in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowState {
-    /// Its kind.
+    /// Its period.
     pub per: Period,
-    /// How much the plan allows in it.
+    /// The plan's maximum.
     pub max: u64,
-    /// How much was used in it so far. More than `max` where a higher plan was in force before.
+    /// The use so far. It exceeds `max` if a higher plan was in force before.
     pub used: u64,
-    /// From when to when it is.
+    /// Its start and end.
     pub interval: Interval,
 }
 
 impl WindowState {
-    /// How much is left.
+    /// Returns how much is left.
     pub(crate) const fn remaining(&self) -> u64 {
         self.max.saturating_sub(self.used)
     }
 
-    /// When all of it is there again.
+    /// Returns the time when the whole maximum is available again.
     pub(crate) const fn reset(&self) -> Micros {
         self.interval.end
     }
 
-    /// Whether a request of that cost still fits. One that costs nothing always does.
+    /// Returns whether there is room for a request of that cost. Always true for a cost of 0.
     pub(crate) const fn has_room_for(&self, cost: u64) -> bool {
         cost <= self.remaining()
     }
 
-    /// Smaller is tighter: the smallest part that remains, and of equals the one that resets last.
+    /// Compares the tightness of two windows. The smaller one is tighter: a smaller part of it is left or, if
+    /// equal, it resets later.
     fn compare_tightness(&self, other: &WindowState) -> Ordering {
         // A maximum of 0 counts as 1: nothing remains of either.
         let part = |of: &WindowState, by: &WindowState| {
@@ -44,8 +45,8 @@ impl WindowState {
     }
 }
 
-/// The window that a client should heed: the one with the smallest part left, of equals the one that resets last.
-/// None of none.
+/// Returns the window that clients should respect: the one with the smallest part left or, if equal, the
+/// latest reset. Returns `None` if there are no windows.
 pub(crate) fn tightest(states: &[WindowState]) -> Option<&WindowState> {
     states.iter().min_by(|a, b| a.compare_tightness(b))
 }

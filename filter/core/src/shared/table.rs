@@ -1,46 +1,46 @@
-//! The keys of one table in shared data, and the bytes of its buckets. What a record means is its owner's business.
+//! The keys of one table in shared data, and the bytes of its buckets. The table's owner defines the records.
 
 use std::fmt::Display;
 
 /// A table of records of `RECORD_BYTES` bytes. Its name and format are in each of its keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SharedTable<const RECORD_BYTES: usize> {
-    /// The table's name; no two tables have the same.
+    /// The table's name, which is unique.
     pub(crate) name: &'static str,
-    /// The format of its records. Whoever changes what their bytes mean counts it up.
+    /// The format of its records. It must be increased when the meaning of their bytes changes.
     pub(crate) format: u8,
-    /// The most records that one bucket holds.
+    /// The most records of one bucket.
     pub(crate) records_max: usize,
 }
 
-/// A value in shared data that is no bucket of the table.
+/// The error of a value in shared data that is not a bucket of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the value is no bucket of this table and format")]
+#[error("the value is not a bucket of this table and format")]
 pub(crate) struct BucketError;
 
 impl<const RECORD_BYTES: usize> SharedTable<RECORD_BYTES> {
-    /// Returns what the keys of all buckets begin with. `size` tells tables of another number of buckets apart, whose
-    /// records are in other buckets.
+    /// Returns the prefix of the keys of all buckets. `size` distinguishes tables with different numbers of
+    /// buckets.
     pub(crate) fn key_prefix(&self, namespace: &str, size: &str) -> String {
         ["tollgate/", &self.format.to_string(), "/", namespace, "/", self.name, size, "/"].concat()
     }
 
-    /// Returns the key of a bucket in a table of only one size.
+    /// Returns the key of a bucket in a table with a fixed number of buckets.
     pub(crate) fn key(&self, namespace: &str, bucket: impl Display) -> String {
         let mut key = self.key_prefix(namespace, "");
         key.push_str(&bucket.to_string());
         key
     }
 
-    /// Returns the most bytes that one bucket has.
+    /// Returns the most bytes of one bucket.
     pub(crate) const fn bucket_bytes_max(&self) -> usize {
         self.records_max.saturating_mul(RECORD_BYTES).saturating_add(1)
     }
 
-    /// Reads the records of a bucket. Nothing, or an empty value, is an empty bucket.
+    /// Reads the records of a bucket. No value, or an empty one, is an empty bucket.
     ///
     /// # Errors
-    /// [`BucketError`] if these bytes are nothing that this format writes.
+    /// [`BucketError`] if the value is not of this format.
     pub(crate) fn records<'a>(
         &self,
         value: Option<&'a [u8]>,
@@ -51,7 +51,7 @@ impl<const RECORD_BYTES: usize> SharedTable<RECORD_BYTES> {
         if is_bucket { Ok(records) } else { Err(BucketError) }
     }
 
-    /// Returns an empty bucket with room for so many records, to which they are then appended.
+    /// Returns an empty bucket with capacity for this number of records, which the caller appends.
     pub(crate) fn bucket(&self, records: usize) -> Vec<u8> {
         let records = records.min(self.records_max);
         let mut bytes = Vec::with_capacity(records.saturating_mul(RECORD_BYTES).saturating_add(1));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn two_formats_share_no_key_and_do_not_read_each_other() {
+    fn two_formats_have_different_keys_and_do_not_read_each_other() {
         assert_ne!(OLD.key("shop", 7), NEW.key("shop", 7));
         let (old, new) = (bucket(OLD, &[[1; 4], [2; 4]]), bucket(NEW, &[[3; 4]]));
         assert_eq!(OLD.records(Some(&old)), Ok(&[[1; 4], [2; 4]][..]));
@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_stored_is_read_as_records_or_refused(
+        fn any_value_is_read_as_records_or_refused(
             bytes in proptest::collection::vec(any::<u8>(), 0..40),
         ) {
             if let Ok(records) = OLD.records(Some(&bytes)) {

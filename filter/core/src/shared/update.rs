@@ -1,4 +1,5 @@
-//! One change of a shared value, exactly once or not at all: load, change, swap, and again while other workers are faster.
+//! One change of a shared value, exactly once or not at all: load, change, and swap; repeated if another
+//! worker has changed the value in between.
 //!
 //! ```text
 //! Load ──▶ change ──nothing to write──▶ Done
@@ -8,52 +9,53 @@
 //!  └──lost───┴──lost too often──▶ GaveUp
 //! ```
 //!
-//! Each try computes the change anew from what is loaded then, so nothing is decided by a value that is no longer there.
+//! Each try computes the change from the value that it has loaded, so no decision depends on an outdated
+//! value.
 
 use crate::machine::{Action, Input};
 
-/// A change of one shared value that is on its way. `T` is what the change means if it is stored.
+/// A change of one shared value in progress. `T` is the result of the change if it is stored.
 #[derive(Debug)]
 pub(crate) struct SharedUpdate<T> {
     key: String,
-    /// How often the value may still be loaded.
+    /// How many more times the value may be loaded.
     tries_left: u32,
-    /// What the swap under way means if it succeeds.
+    /// The result of the swap in progress if it succeeds.
     swapping: Option<T>,
 }
 
-/// What becomes of a value that was loaded.
+/// The change of a loaded value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change<T> {
-    /// It stays as it is.
+    /// The value is not changed.
     Keep(T),
-    /// These bytes take its place.
+    /// The value is replaced by these bytes.
     Write(Vec<u8>, T),
 }
 
-/// How far a change has come.
+/// The result of a step of a [`SharedUpdate`].
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UpdateProgress<T> {
-    /// The host does this next.
+    /// The host must perform this action.
     Continue(Action),
     /// The change is stored, or there was nothing to store.
     Done(T),
-    /// Other workers were faster each time, at last while this was to be stored. It is not.
+    /// All swaps were lost to other workers, and the change is not stored. Has the result of the last try.
     GaveUp(T),
 }
 
 impl<T> SharedUpdate<T> {
-    /// Begins to change the value under a key, with at most `tries_max` tries; at least one is made. Returns what the
-    /// host does first, too.
+    /// Starts to change the value of a key, with at most `tries_max` tries and at least one. Also returns the
+    /// first action.
     pub(crate) fn begin(key: String, tries_max: u32) -> (Self, Action) {
         let action = Action::Load { key: key.clone() };
         (SharedUpdate { key, tries_left: tries_max.saturating_sub(1), swapping: None }, action)
     }
 
-    /// Takes what the host says. `change` is called with each value that is loaded; `None` if there is none.
+    /// Continues with an input. `change` is called with each loaded value; `None` if there is no value.
     ///
-    /// What nobody asked for changes nothing.
+    /// An unexpected input changes nothing.
     pub(crate) fn handle(
         &mut self,
         input: &Input<'_>,
@@ -100,7 +102,7 @@ mod tests {
         version: u32,
     }
 
-    /// A worker that appends a letter of its own, so often.
+    /// A worker that appends its own letter a number of times.
     struct UpdatingWorker {
         letter: u8,
         changes_left: u32,
@@ -114,7 +116,7 @@ mod tests {
             UpdatingWorker { letter, changes_left: changes, update: None, done: 0, gave_up: 0 }
         }
 
-        /// Performs one action. Returns false once all its changes have ended.
+        /// Performs one action. Returns false once all changes have ended.
         fn step(&mut self, shared: &mut SharedValue) -> bool {
             let (mut update, action) = match self.update.take() {
                 Some(update) => update,
@@ -155,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_change_is_stored_once_or_given_up_however_workers_interleave(
+        fn each_change_is_stored_once_or_given_up_for_any_interleaving(
             changes in prop::collection::vec(0_u32..12, 1..6),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..300),
         ) {
@@ -165,7 +167,7 @@ mod tests {
             for turn in order {
                 turn.get_mut(&mut workers).step(&mut shared);
             }
-            // The order may end before the changes: the rest goes on in lockstep, where all but one lose each swap.
+            // If the order ends first, the workers continue in lockstep, where all but one lose each swap.
             while workers.iter_mut().filter_map(|worker| worker.step(&mut shared).then_some(())).count() > 0 {}
             let stored = shared.value.unwrap_or_default();
             for (worker, changes) in workers.iter().zip(changes) {
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gives_up_after_so_many_lost_swaps_and_says_what_was_lost() {
+    fn it_gives_up_after_the_last_lost_swap_and_returns_its_result() {
         let (mut update, mut action) = SharedUpdate::begin("key".to_owned(), TRIES_MAX);
         for tries in 1..=TRIES_MAX {
             assert_eq!(action, Action::Load { key: "key".to_owned() });
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_stays_is_not_written() {
+    fn an_unchanged_value_is_not_written() {
         let (mut update, _) = SharedUpdate::begin("key".to_owned(), TRIES_MAX);
         let progress =
             update.handle(&loaded(Some(b"as it is")), |value| Change::Keep(value.map(<[u8]>::len)));
@@ -204,14 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_it_did_not_ask_for_changes_nothing() {
+    fn an_unexpected_input_changes_nothing() {
         let (mut update, _) = SharedUpdate::begin("key".to_owned(), TRIES_MAX);
         let wait = || UpdateProgress::Continue(Action::Wait);
-        let unasked = || -> Change<()> { panic!("nothing was loaded") };
-        assert_eq!(update.handle(&Input::Swapped { stored: true }, |_| unasked()), wait());
-        assert_eq!(update.handle(&Input::Settled, |_| unasked()), wait());
+        let not_called = || -> Change<()> { panic!("nothing was loaded") };
+        assert_eq!(update.handle(&Input::Swapped { stored: true }, |_| not_called()), wait());
+        assert_eq!(update.handle(&Input::Settled, |_| not_called()), wait());
         let _swap = update.handle(&loaded(None), |_| Change::Write(vec![7], ()));
-        assert_eq!(update.handle(&loaded(None), |_| unasked()), wait());
-        assert_eq!(update.handle(&Input::Swapped { stored: true }, |_| unasked()), UpdateProgress::Done(()));
+        assert_eq!(update.handle(&loaded(None), |_| not_called()), wait());
+        assert_eq!(
+            update.handle(&Input::Swapped { stored: true }, |_| not_called()),
+            UpdateProgress::Done(())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A map in one sorted list: a tenth of a tree's code, which counts in a module.
+//! A map in one sorted list, with a tenth of the code of a tree.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -6,10 +6,11 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Keys and values in the order of the keys.
+/// A map in the order of its keys.
 ///
-/// To find is as quick as in a tree. To put in or take out moves the entries behind: none where keys come in rising
-/// order, as Envoy numbers contexts and callouts, and a few microseconds among ten thousand.
+/// A lookup is as fast as in a tree. An insertion or a removal moves the entries after it: none if keys
+/// arrive in rising order, as Envoy's ids of contexts and callouts do, and a few microseconds with ten
+/// thousand entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 
@@ -20,98 +21,98 @@ impl<K, V> Default for SortedMap<K, V> {
 }
 
 impl<K, V> SortedMap<K, V> {
-    /// An empty one.
+    /// Creates an empty map.
     pub const fn new() -> Self {
         SortedMap(Vec::new())
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no entries.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All, lowest key first.
+    /// Returns all entries, lowest key first.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
-    /// Every key.
+    /// Returns all keys, lowest first.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.iter().map(|(key, _)| key)
     }
 
-    /// Every value, by the order of its key.
+    /// Returns all values, in the order of their keys.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// Drops all.
+    /// Removes all entries.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Drops the values that are not to stay.
-    pub fn retain(&mut self, stays: impl Fn(&V) -> bool) {
-        self.0.retain(|(_, value)| stays(value));
+    /// Removes the entries whose value `is_kept` rejects.
+    pub fn retain(&mut self, is_kept: impl Fn(&V) -> bool) {
+        self.0.retain(|(_, value)| is_kept(value));
     }
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    fn index<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
     {
         self.0.binary_search_by(|(other, _)| other.borrow().cmp(key))
     }
 
-    /// The value of that key.
+    /// Returns the value of a key.
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.0.get(self.place(key).ok()?).map(|(_, value)| value)
+        self.0.get(self.index(key).ok()?).map(|(_, value)| value)
     }
 
-    /// The value of that key, to change it.
+    /// Returns the value of a key, for changes.
     pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).ok()?;
-        self.0.get_mut(place).map(|(_, value)| value)
+        let index = self.index(key).ok()?;
+        self.0.get_mut(index).map(|(_, value)| value)
     }
 
-    /// Whether there is that key.
+    /// Returns whether there is an entry with that key.
     pub(crate) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
-        self.place(key).is_ok()
+        self.index(key).is_ok()
     }
 
-    /// Puts a value in, and gives the one that had the key before.
+    /// Inserts a value, and returns the key's previous value.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self.place(&key) {
-            Ok(place) => self.0.get_mut(place).map(|(_, old)| std::mem::replace(old, value)),
-            Err(place) => {
-                self.0.insert(place, (key, value));
+        match self.index(&key) {
+            Ok(index) => self.0.get_mut(index).map(|(_, old)| std::mem::replace(old, value)),
+            Err(index) => {
+                self.0.insert(index, (key, value));
                 None
             }
         }
     }
 
-    /// Takes the value of that key out.
+    /// Removes a key, and returns its value.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).ok()?;
-        Some(self.0.remove(place).1)
+        let index = self.index(key).ok()?;
+        Some(self.0.remove(index).1)
     }
 }
 
@@ -132,7 +133,7 @@ impl<K: Serialize, V: Serialize> Serialize for SortedMap<K, V> {
 }
 
 impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Deserialize<'de> for SortedMap<K, V> {
-    /// Of a key that stands there twice the last value counts.
+    /// Reads a map. If a key appears twice, the last value is used.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Entries(PhantomData))
     }
@@ -164,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_holds_what_a_tree_would(steps in prop::collection::vec((0..3_u8, 0..12_u32), 0..200)) {
+        fn it_is_equivalent_to_a_tree(steps in prop::collection::vec((0..3_u8, 0..12_u32), 0..200)) {
             let (mut sorted, mut tree) = (SortedMap::new(), BTreeMap::new());
             for (value, (step, key)) in steps.into_iter().enumerate() {
                 match step {

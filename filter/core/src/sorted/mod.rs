@@ -1,8 +1,8 @@
-//! Small sets and maps in the order of their items: a list and a binary search.
+//! Small sets and maps as sorted lists with binary search.
 //!
-//! They hold what one event, one response, or one document brings, which is bounded and rarely more than a few. They stay
-//! in place of `BTreeMap` and `BTreeSet` for their size: with a `BTreeMap` in the map alone, plan_gate.wasm is 33 KB (6 %)
-//! larger, and stripe_webhook.wasm 100 KB (16 %).
+//! They hold items of one event, one response, or one document, which are bounded and rarely more than a few.
+//! They are used instead of `BTreeMap` and `BTreeSet` because of their size: a `BTreeMap` in the map alone
+//! makes plan_gate.wasm 33 KB (6 %) larger, and stripe_webhook.wasm 100 KB (16 %).
 
 mod map;
 mod set;

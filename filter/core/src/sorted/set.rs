@@ -1,8 +1,8 @@
-//! A set in one sorted list: a tenth of a tree's code, which counts in a module.
+//! A set in one sorted list, with a tenth of the code of a tree.
 
 use std::ops::Deref;
 
-/// Items in their order, each once. Reads as a slice.
+/// A set in the order of its items. It dereferences to a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedSet<T>(Vec<T>);
 
@@ -21,38 +21,38 @@ impl<T> Deref for SortedSet<T> {
 }
 
 impl<T: Ord> SortedSet<T> {
-    /// Puts an item in, unless an equal one is there.
+    /// Inserts an item, unless there is an equal one.
     #[inline(never)]
     pub(crate) fn insert(&mut self, item: T) {
-        if let Err(place) = self.0.binary_search(&item) {
-            self.0.insert(place, item);
+        if let Err(index) = self.0.binary_search(&item) {
+            self.0.insert(index, item);
         }
     }
 
-    /// Whether an equal item is there.
+    /// Returns whether there is an equal item.
     #[inline(never)]
     pub(crate) fn contains(&self, item: &T) -> bool {
         self.0.binary_search(item).is_ok()
     }
 
-    /// Puts items in.
+    /// Inserts items.
     pub(crate) fn extend(&mut self, items: impl IntoIterator<Item = T>) {
         for item in items {
             self.insert(item);
         }
     }
 
-    /// The items that the other set does not have.
+    /// Returns the items that the other set does not have.
     pub(crate) fn difference(&self, other: &Self) -> impl Iterator<Item = &T> {
         self.0.iter().filter(|item| !other.contains(item))
     }
 
-    /// The items that the other set has too.
+    /// Returns the items that the other set also has.
     pub(crate) fn intersection(&self, other: &Self) -> impl Iterator<Item = &T> {
         self.0.iter().filter(|item| other.contains(item))
     }
 
-    /// Whether the other set has every item.
+    /// Returns whether the other set has every item.
     pub(crate) fn is_subset(&self, other: &Self) -> bool {
         self.0.iter().all(|item| other.contains(item))
     }
@@ -92,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_holds_what_a_tree_would(
+        fn it_is_equivalent_to_a_tree(
             a in prop::collection::vec(0..12_u32, 0..12),
             b in prop::collection::vec(0..12_u32, 0..12),
         ) {

@@ -1,7 +1,17 @@
-//! One refused request's way to Clerk's own record: ask, wait for who asks already, or learn that there is no asking.
+//! The state machine of a request that will be refused unless Clerk's own record lifts the refusal.
+//!
+//! ```text
+//! start ─┬─ Subject ─► Process ─► Confirmation ─► Sharing ─► DecideAgain
+//!        └─ another request reads the record ─► Confirmation ─► DecideAgain
+//! ```
+//!
+//! `Subject` and `Process` take a request from the limits of the subject and of the process; `Confirmation`
+//! waits for Clerk's response; `Sharing` writes it to the shared records. If a limit is reached or Clerk does
+//! not respond, the refusal stands. If `Subject` finds a newer confirmation of another worker, the request is
+//! decided again with that.
 
 use super::memory::Confirmation;
-use super::shared_records::{self, Ledger, OF_PROCESS, OF_SUBJECT};
+use super::shared_records::{self, ConfirmRecords, PROCESS_LIMIT, SUBJECT_LIMIT};
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
 use crate::gate::metrics::GateEvent;
@@ -14,7 +24,7 @@ use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
 use std::rc::Rc;
 
-/// How often a swap of the ledger is tried. It is shared by few refused requests, and not worth more.
+/// The most tries of a swap of shared records. Few requests write them at the same time.
 const SWAP_TRIES_MAX: u32 = 8;
 
 /// A request that will be refused unless Clerk's own record says otherwise.
@@ -23,48 +33,48 @@ pub(in crate::gate) struct Confirming {
     caller: Rc<Caller>,
     subject: Subject,
     refusal: Refusal,
-    /// When the question began whose answer this request was judged by.
-    judged_by: Option<Micros>,
+    /// The time of the request to Clerk whose result the first decision used.
+    decided_with: Option<Micros>,
     step: ConfirmStep,
 }
 
-/// What is being waited for.
+/// The input that the request waits for.
 #[derive(Debug)]
 enum ConfirmStep {
-    /// Whether a question about the subject is left.
+    /// The shared records, for a request from the subject's limit.
     Subject(SharedUpdate<Permission>),
-    /// Whether one of the process is left.
+    /// The shared records, for a request from the process's limit.
     Process(SharedUpdate<Permission>),
-    /// Clerk's answer, to a question of this request or of another one.
+    /// Clerk's response, to this request's inquiry or to that of another request.
     Confirmation { own: bool },
-    /// That the other workers can know it too. True if the answer still holds.
+    /// The shared records, to which the confirmation is written. True if the confirmation is still valid.
     Sharing(SharedUpdate<bool>),
 }
 
-/// What the ledger says to a question that is to be asked.
+/// Whether the shared records allow a request to Clerk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Permission {
-    /// It is one of those that are left.
+    /// The request is allowed, and counted.
     Granted,
-    /// None is left.
+    /// The limit is reached.
     Denied,
-    /// Another worker has asked since.
-    Answered(Confirmation),
+    /// The request is not needed, because another worker has a newer confirmation.
+    Known(Confirmation),
 }
 
-/// How far it has come.
+/// The result of a step.
 #[derive(Debug)]
 pub(in crate::gate) enum ConfirmProgress {
-    /// The host must be asked first.
-    Ask(Box<Confirming>, Action),
-    /// Something is known now that was not: judge again. `asked` if that was Clerk itself, just now.
-    JudgeAgain { caller: Rc<Caller>, asked: bool },
-    /// Nothing was learned: the refusal stands.
-    Stands(Rc<Caller>, Refusal),
+    /// The host must perform an action first.
+    Perform(Box<Confirming>, Action),
+    /// There is a newer confirmation: decide again. That decision is final if Clerk has just responded.
+    DecideAgain { caller: Rc<Caller>, is_final: bool },
+    /// There is no newer confirmation: the refusal stands.
+    Refuse(Rc<Caller>, Refusal),
 }
 
 impl Confirming {
-    /// Begins, for a caller whose subject this is and whom the refusal would meet.
+    /// Starts the confirmation of a caller's plan, before a refusal.
     pub(in crate::gate) fn begin(
         worker: &GateWorker,
         caller: Rc<Caller>,
@@ -72,91 +82,92 @@ impl Confirming {
         refusal: Refusal,
         now: Micros,
     ) -> (Box<Self>, Action) {
-        let (step, action) = match worker.confirmed.under_way(subject) {
+        let (step, action) = match worker.confirmed.in_progress(subject) {
             Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::Await(inquiry)),
             None => {
-                let (key, _) = shared_records::place(&worker.namespace, subject);
+                let (key, _) = shared_records::location(&worker.namespace, subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
                 (ConfirmStep::Subject(update), action)
             }
         };
         let subject = subject.clone();
-        let judged_by = worker.confirmed.latest(&subject, now).map(|answer| answer.asked_at);
-        (Box::new(Confirming { caller, subject, refusal, judged_by, step }), action)
+        let decided_with = worker.confirmed.latest(&subject, now).map(|latest| latest.requested_at);
+        (Box::new(Confirming { caller, subject, refusal, decided_with, step }), action)
     }
 
-    /// Goes on with what the host says.
-    pub(in crate::gate) fn go_on(
+    /// Continues with an input.
+    pub(in crate::gate) fn advance(
         mut self: Box<Self>,
         worker: &mut GateWorker,
         now: Micros,
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
-        let Confirming { step, subject, judged_by, .. } = &mut *self;
+        let Confirming { step, subject, decided_with, .. } = &mut *self;
         match step {
             ConfirmStep::Subject(update) => {
-                let (_, who) = shared_records::place(&worker.namespace, subject);
+                let (_, id) = shared_records::location(&worker.namespace, subject);
                 let progress = update.handle(input, |value| {
-                    let ledger = Ledger::read(value);
-                    match ledger.answer(who, &worker.plans, now) {
-                        Some(answer) if Some(answer.asked_at) > *judged_by => {
-                            Change::Keep(Permission::Answered(answer))
+                    let records = ConfirmRecords::read(value);
+                    match records.confirmation(id, &worker.plans, now) {
+                        Some(known) if Some(known.requested_at) > *decided_with => {
+                            Change::Keep(Permission::Known(known))
                         }
-                        _ => permission(ledger.question(who, OF_SUBJECT, now)),
+                        _ => permission(records.with_request(id, SUBJECT_LIMIT, now)),
                     }
                 });
                 match progress {
-                    UpdateProgress::Done(Permission::Granted) => self.ask_process(worker),
+                    UpdateProgress::Done(Permission::Granted) => self.update_process(worker),
                     progress => self.not_granted(worker, now, progress, reports),
                 }
             }
             ConfirmStep::Process(update) => {
-                let (_, who) = shared_records::process_place(&worker.namespace);
-                let question = |value: Option<&[u8]>| Ledger::read(value).question(who, OF_PROCESS, now);
-                match update.handle(input, |value| permission(question(value))) {
+                let (_, id) = shared_records::process_location(&worker.namespace);
+                let with_request =
+                    |value: Option<&[u8]>| ConfirmRecords::read(value).with_request(id, PROCESS_LIMIT, now);
+                match update.handle(input, |value| permission(with_request(value))) {
                     UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
                     progress => self.not_granted(worker, now, progress, reports),
                 }
             }
-            ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.under_way(subject)) {
-                (Input::Inquired, Some(inquiry)) => ConfirmProgress::Ask(self, Action::Await(inquiry)),
+            ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.in_progress(subject)) {
+                (Input::Inquired, Some(inquiry)) => ConfirmProgress::Perform(self, Action::Await(inquiry)),
                 (Input::Inquired | Input::Settled, _) => self.settled(worker, now),
-                // What nobody asked for changes nothing.
-                _ => ConfirmProgress::Ask(self, Action::Wait),
+                // An unexpected input changes nothing.
+                _ => ConfirmProgress::Perform(self, Action::Wait),
             },
             ConfirmStep::Sharing(update) => {
-                let (_, who) = shared_records::place(&worker.namespace, subject);
+                let (_, id) = shared_records::location(&worker.namespace, subject);
                 let latest = worker.confirmed.latest(subject, now);
                 let share = |value: Option<&[u8]>| {
-                    let Some(answer) = latest else { return Change::Keep(false) };
-                    match Ledger::read(value).answered(who, answer, &worker.plans, now) {
+                    let Some(latest) = latest else { return Change::Keep(false) };
+                    match ConfirmRecords::read(value).with_confirmation(id, latest, &worker.plans, now) {
                         Some(value) => Change::Write(value, true),
                         None => Change::Keep(true),
                     }
                 };
                 match update.handle(input, share) {
-                    UpdateProgress::Continue(action) => ConfirmProgress::Ask(self, action),
-                    UpdateProgress::Done(false) => self.stands(),
-                    // This worker knows it, whether or not the others will.
-                    UpdateProgress::Done(true) | UpdateProgress::GaveUp(_) => self.learned(),
+                    UpdateProgress::Continue(action) => ConfirmProgress::Perform(self, action),
+                    UpdateProgress::Done(false) => self.refuse(),
+                    // This worker uses the confirmation, even if it could not be shared.
+                    UpdateProgress::Done(true) | UpdateProgress::GaveUp(_) => self.decide_again(),
                 }
             }
         }
     }
 
-    fn ask(mut self: Box<Self>, step: ConfirmStep, action: Action) -> ConfirmProgress {
+    fn perform(mut self: Box<Self>, step: ConfirmStep, action: Action) -> ConfirmProgress {
         self.step = step;
-        ConfirmProgress::Ask(self, action)
+        ConfirmProgress::Perform(self, action)
     }
 
-    fn ask_process(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
-        let (key, _) = shared_records::process_place(&worker.namespace);
+    fn update_process(self: Box<Self>, worker: &GateWorker) -> ConfirmProgress {
+        let (key, _) = shared_records::process_location(&worker.namespace);
         let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
-        self.ask(ConfirmStep::Process(update), action)
+        self.perform(ConfirmStep::Process(update), action)
     }
 
-    /// Goes on where the question is not asked, or not yet.
+    /// Continues if the request to Clerk is not granted, or not yet.
     fn not_granted(
         self: Box<Self>,
         worker: &mut GateWorker,
@@ -165,17 +176,17 @@ impl Confirming {
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
         match progress {
-            UpdateProgress::Continue(action) => ConfirmProgress::Ask(self, action),
-            UpdateProgress::Done(Permission::Answered(answer)) => {
-                worker.confirmed.learn(self.subject.clone(), answer, now);
-                ConfirmProgress::JudgeAgain { caller: self.caller, asked: false }
+            UpdateProgress::Continue(action) => ConfirmProgress::Perform(self, action),
+            UpdateProgress::Done(Permission::Known(confirmation)) => {
+                worker.confirmed.insert(self.subject.clone(), confirmation, now);
+                ConfirmProgress::DecideAgain { caller: self.caller, is_final: false }
             }
             UpdateProgress::Done(Permission::Denied) => {
                 reports.push(worker.metrics.happened(GateEvent::ConfirmLimited));
-                self.stands()
+                self.refuse()
             }
-            // Other workers were faster each time, so the question was not noted, and is not asked.
-            UpdateProgress::Done(Permission::Granted) | UpdateProgress::GaveUp(_) => self.stands(),
+            // All swaps were lost to other workers, so the request is not counted, and therefore not sent.
+            UpdateProgress::Done(Permission::Granted) | UpdateProgress::GaveUp(_) => self.refuse(),
         }
     }
 
@@ -185,41 +196,41 @@ impl Confirming {
         now: Micros,
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
-        let Some(upstream) = &worker.gate.confirm else { return self.stands() };
+        let Some(upstream) = &worker.gate.confirm else { return self.refuse() };
         let callout = Box::new(BackendApi::new(upstream).read(&self.subject));
         let inquiry =
-            worker.inquiries.start(Purpose::Record { subject: self.subject.clone(), asked_at: now });
-        worker.confirmed.began(self.subject.clone(), inquiry);
-        reports.push(worker.metrics.happened(GateEvent::ConfirmAsked));
-        self.ask(ConfirmStep::Confirmation { own: true }, Action::Inquire { inquiry, callout })
+            worker.inquiries.start(Purpose::Record { subject: self.subject.clone(), requested_at: now });
+        worker.confirmed.started(self.subject.clone(), inquiry);
+        reports.push(worker.metrics.happened(GateEvent::ConfirmRequested));
+        self.perform(ConfirmStep::Confirmation { own: true }, Action::Inquire { inquiry, callout })
     }
 
-    /// The question has ended. If Clerk did not say anything, nothing is remembered.
+    /// Continues when the inquiry has ended. If it failed, there is no newer confirmation.
     fn settled(self: Box<Self>, worker: &GateWorker, now: Micros) -> ConfirmProgress {
-        let known = worker.confirmed.latest(&self.subject, now).map(|answer| answer.asked_at);
+        let known = worker.confirmed.latest(&self.subject, now).map(|latest| latest.requested_at);
         match self.step {
-            _ if known <= self.judged_by => self.stands(),
+            _ if known <= self.decided_with => self.refuse(),
             ConfirmStep::Confirmation { own: true } => {
-                let (key, _) = shared_records::place(&worker.namespace, &self.subject);
+                let (key, _) = shared_records::location(&worker.namespace, &self.subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
-                self.ask(ConfirmStep::Sharing(update), action)
+                self.perform(ConfirmStep::Sharing(update), action)
             }
-            _ => self.learned(),
+            _ => self.decide_again(),
         }
     }
 
-    fn learned(self) -> ConfirmProgress {
-        ConfirmProgress::JudgeAgain { caller: self.caller, asked: true }
+    fn decide_again(self) -> ConfirmProgress {
+        ConfirmProgress::DecideAgain { caller: self.caller, is_final: true }
     }
 
-    fn stands(self) -> ConfirmProgress {
-        ConfirmProgress::Stands(self.caller, self.refusal)
+    fn refuse(self) -> ConfirmProgress {
+        ConfirmProgress::Refuse(self.caller, self.refusal)
     }
 }
 
-/// Returns the change that writes down a question, if one is left.
-fn permission(question: Option<Vec<u8>>) -> Change<Permission> {
-    match question {
+/// Returns the change that counts a request; `with_request` is `None` if the limit is reached.
+fn permission(with_request: Option<Vec<u8>>) -> Change<Permission> {
+    match with_request {
         Some(value) => Change::Write(value, Permission::Granted),
         None => Change::Keep(Permission::Denied),
     }

@@ -1,4 +1,4 @@
-//! What a worker thread knows from Clerk's own records, and whom it is asking about.
+//! A worker thread's cache of Clerk's records, and its inquiries in progress.
 
 use crate::ids::Subject;
 use crate::machine::InquiryId;
@@ -6,30 +6,32 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// How long an answer holds.
-const HOLDS_FOR: Duration = Duration::from_secs(60);
+/// How long a confirmation is valid.
+const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// How many answers a worker remembers; beyond that the oldest makes room. The process asks 20 times a second at most.
-const ANSWERS_MAX: usize = 2_000;
+/// The most confirmations that a worker caches; beyond that, the oldest is removed. The process sends at most
+/// 20 requests a second.
+const CONFIRMATIONS_MAX: usize = 2_000;
 
-/// What Clerk's own record says of a subject's plan.
+/// The plan of a subject, from Clerk's own record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Confirmation {
-    /// When the question began. What was written before is in the answer; a token read later knows better.
-    pub(in crate::gate) asked_at: Micros,
+    /// The time of the request. The response has all earlier writes; the claims of a token that are read
+    /// later are newer.
+    pub(in crate::gate) requested_at: Micros,
     /// The plan.
     pub(in crate::gate) plan: ConfirmedPlan,
-    /// From then on it counts as the default plan.
+    /// The end of its grace period, after which it counts as the default plan.
     pub(in crate::gate) grace_until: Option<Micros>,
 }
 
-/// Which plan a record of Clerk's shows.
+/// The plan in a record of Clerk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum ConfirmedPlan {
-    /// One of this document, or the default one where it shows none.
+    /// A plan of this document, or the default plan if the record has none.
     Plan(Rank),
-    /// One that this document does not have: at least what the token names, for nobody knows that it is less. With
-    /// the hash of its name, by which a worker with another document may know it.
+    /// A plan that this document does not have. It counts as the token's plan, because it may be higher. A
+    /// worker with another document may know the hash of its name.
     Unknown {
         /// See [`plan_hash`](super::shared_records::plan_hash).
         name_hash: u64,
@@ -37,7 +39,7 @@ pub(in crate::gate) enum ConfirmedPlan {
 }
 
 impl Confirmation {
-    /// The plan in force for a token that names `token_plan`.
+    /// Returns the plan in force for a token with the plan `token_plan`.
     pub(in crate::gate) fn plan(&self, token_plan: Rank, plans: &PlanTable, now: Micros) -> Rank {
         match self.plan {
             ConfirmedPlan::Unknown { .. } => token_plan,
@@ -46,86 +48,87 @@ impl Confirmation {
         }
     }
 
-    fn holds(&self, now: Micros) -> bool {
-        holds(self.asked_at, now)
+    fn is_valid(&self, now: Micros) -> bool {
+        is_valid(self.requested_at, now)
     }
 }
 
-/// Whether an answer to a question that began at that time still holds. One from the future is from before the clock
-/// stepped back: nobody knows how old it is.
-pub(super) fn holds(asked_at: Micros, now: Micros) -> bool {
-    asked_at.is_within(HOLDS_FOR, now)
+/// Returns whether a confirmation requested at that time is still valid. If the time is in the future, the
+/// clock stepped back and the age is unknown, so the confirmation is not valid.
+pub(super) fn is_valid(requested_at: Micros, now: Micros) -> bool {
+    requested_at.is_within(VALID_FOR, now)
 }
 
-/// What a worker thread knows from Clerk's own records, and whom it is asking about.
+/// A worker thread's cache of Clerk's records, and its inquiries in progress.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct Confirmations {
-    /// By subject. Lists, since a map's code weighs more in a module.
-    answers: Vec<(Subject, Confirmation)>,
-    under_way: Vec<(Subject, InquiryId)>,
+    /// The confirmations, sorted by subject. Lists, because a map's code would make the module larger.
+    confirmed: Vec<(Subject, Confirmation)>,
+    in_progress: Vec<(Subject, InquiryId)>,
 }
 
 impl Confirmations {
-    /// What is known of a subject and not by its token, whose claims were read at that time.
-    pub(in crate::gate) fn answer(
+    /// Returns a subject's confirmation, if it is newer than a token whose claims were read at that time.
+    pub(in crate::gate) fn newer_than(
         &self,
         subject: &Subject,
         claims_read_at: Option<Micros>,
         now: Micros,
     ) -> Option<Confirmation> {
-        let newer = |answer: &&Confirmation| claims_read_at.is_none_or(|read_at| read_at <= answer.asked_at);
-        self.latest(subject, now).filter(newer).copied()
+        let is_newer =
+            |latest: &&Confirmation| claims_read_at.is_none_or(|read_at| read_at <= latest.requested_at);
+        self.latest(subject, now).filter(is_newer).copied()
     }
 
-    /// What is known of a subject, whatever its tokens say.
+    /// Returns a subject's confirmation, if it is still valid.
     pub(super) fn latest(&self, subject: &Subject, now: Micros) -> Option<&Confirmation> {
-        let place = self.place(subject).ok()?;
-        self.answers.get(place).map(|(_, answer)| answer).filter(|answer| answer.holds(now))
+        let index = self.index(subject).ok()?;
+        self.confirmed.get(index).map(|(_, latest)| latest).filter(|latest| latest.is_valid(now))
     }
 
-    /// Keeps an answer, unless a later one is there.
-    pub(in crate::gate) fn learn(&mut self, subject: Subject, answer: Confirmation, now: Micros) {
-        self.answers.retain(|(_, known)| known.holds(now));
-        match self.place(&subject) {
-            Ok(place) => {
-                let known = self.answers.get_mut(place).map(|(_, known)| known);
-                if let Some(known) = known.filter(|known| known.asked_at <= answer.asked_at) {
-                    *known = answer;
+    /// Inserts a confirmation, unless there is a later one.
+    pub(in crate::gate) fn insert(&mut self, subject: Subject, confirmation: Confirmation, now: Micros) {
+        self.confirmed.retain(|(_, known)| known.is_valid(now));
+        match self.index(&subject) {
+            Ok(index) => {
+                let known = self.confirmed.get_mut(index).map(|(_, known)| known);
+                if let Some(known) = known.filter(|known| known.requested_at <= confirmation.requested_at) {
+                    *known = confirmation;
                 }
             }
-            Err(place) => {
-                self.answers.insert(place, (subject, answer));
-                self.keep_to_the_maximum();
+            Err(index) => {
+                self.confirmed.insert(index, (subject, confirmation));
+                self.remove_oldest_beyond_maximum();
             }
         }
     }
 
-    fn keep_to_the_maximum(&mut self) {
-        if self.answers.len() > ANSWERS_MAX {
-            let ages = self.answers.iter().map(|(_, answer)| answer.asked_at).enumerate();
-            if let Some((oldest, _)) = ages.min_by_key(|(_, asked_at)| *asked_at) {
-                self.answers.remove(oldest);
+    fn remove_oldest_beyond_maximum(&mut self) {
+        if self.confirmed.len() > CONFIRMATIONS_MAX {
+            let times = self.confirmed.iter().map(|(_, known)| known.requested_at).enumerate();
+            if let Some((oldest, _)) = times.min_by_key(|(_, requested_at)| *requested_at) {
+                self.confirmed.remove(oldest);
             }
         }
     }
 
-    fn place(&self, subject: &Subject) -> Result<usize, usize> {
-        self.answers.binary_search_by(|(known, _)| known.cmp(subject))
+    fn index(&self, subject: &Subject) -> Result<usize, usize> {
+        self.confirmed.binary_search_by(|(known, _)| known.cmp(subject))
     }
 
-    /// The question about a subject that is under way.
-    pub(super) fn under_way(&self, subject: &Subject) -> Option<InquiryId> {
-        self.under_way.iter().find(|(known, _)| known == subject).map(|(_, inquiry)| *inquiry)
+    /// Returns the inquiry about a subject that is in progress.
+    pub(super) fn in_progress(&self, subject: &Subject) -> Option<InquiryId> {
+        self.in_progress.iter().find(|(known, _)| known == subject).map(|(_, inquiry)| *inquiry)
     }
 
-    /// A question about a subject has begun.
-    pub(super) fn began(&mut self, subject: Subject, inquiry: InquiryId) {
-        self.under_way.push((subject, inquiry));
+    /// Records that an inquiry about a subject has started.
+    pub(super) fn started(&mut self, subject: Subject, inquiry: InquiryId) {
+        self.in_progress.push((subject, inquiry));
     }
 
-    /// It has ended.
+    /// Records that the inquiry about a subject has ended.
     pub(in crate::gate) fn ended(&mut self, subject: &Subject) {
-        self.under_way.retain(|(known, _)| known != subject);
+        self.in_progress.retain(|(known, _)| known != subject);
     }
 }
 
@@ -135,61 +138,60 @@ mod tests {
     use super::*;
     use crate::plan_table::Plan;
 
-    const ASKED_S: u64 = 1_800_000_000;
+    const REQUESTED_S: u64 = 1_800_000_000;
 
     fn subject(number: usize) -> Subject {
         Subject::parse(&format!("user_{number}")).unwrap()
     }
 
-    fn answer(asked_s: u64) -> Confirmation {
+    fn confirmation(requested_s: u64) -> Confirmation {
         let plan = ConfirmedPlan::Plan(PlanTable::new(Plan::default(), Vec::new()).default_rank());
-        Confirmation { asked_at: Micros::from_secs(asked_s), plan, grace_until: None }
+        Confirmation { requested_at: Micros::from_secs(requested_s), plan, grace_until: None }
     }
 
     #[test]
-    fn an_answer_holds_for_a_minute_and_yields_to_a_token_read_later() {
-        let mut memory = Confirmations::default();
-        memory.learn(subject(1), answer(ASKED_S), Micros::from_secs(ASKED_S));
+    fn a_confirmation_is_valid_for_a_minute_unless_the_token_is_newer() {
+        let mut cache = Confirmations::default();
+        cache.insert(subject(1), confirmation(REQUESTED_S), Micros::from_secs(REQUESTED_S));
         let cases = [
-            ("a stale token", Some(ASKED_S - 30), 1, true),
-            ("one read when the question began", Some(ASKED_S), 1, true),
-            ("one read a second later", Some(ASKED_S + 1), 1, false),
-            ("one that does not say when", None, 1, true),
-            ("at the last moment", Some(ASKED_S - 30), 59, true),
-            ("too late", Some(ASKED_S - 30), 60, false),
+            ("a stale token", Some(REQUESTED_S - 30), 1, true),
+            ("one read at the time of the request", Some(REQUESTED_S), 1, true),
+            ("one read a second later", Some(REQUESTED_S + 1), 1, false),
+            ("one without a time", None, 1, true),
+            ("at the last moment", Some(REQUESTED_S - 30), 59, true),
+            ("too late", Some(REQUESTED_S - 30), 60, false),
         ];
         for (why, read_s, after_s, want) in cases {
-            let now = Micros::from_secs(ASKED_S + after_s);
-            let known = memory.answer(&subject(1), read_s.map(Micros::from_secs), now);
-            assert_eq!(known.is_some(), want, "{why}");
+            let now = Micros::from_secs(REQUESTED_S + after_s);
+            let newer = cache.newer_than(&subject(1), read_s.map(Micros::from_secs), now);
+            assert_eq!(newer.is_some(), want, "{why}");
         }
-        assert_eq!(memory.answer(&subject(2), None, Micros::from_secs(ASKED_S)), None, "another's");
-        assert_eq!(
-            memory.answer(&subject(1), None, Micros::from_secs(ASKED_S - 1)),
-            None,
-            "the clock stepped back"
-        );
+        let requested = Micros::from_secs(REQUESTED_S);
+        assert_eq!(cache.newer_than(&subject(2), None, requested), None, "another subject");
+        let earlier = Micros::from_secs(REQUESTED_S - 1);
+        assert_eq!(cache.newer_than(&subject(1), None, earlier), None, "the clock stepped back");
     }
 
     #[test]
-    fn a_late_answer_to_an_early_question_changes_nothing() {
-        let mut memory = Confirmations::default();
-        let now = Micros::from_secs(ASKED_S + 2);
-        memory.learn(subject(1), answer(ASKED_S + 1), now);
-        memory.learn(subject(1), answer(ASKED_S), now);
-        assert_eq!(memory.latest(&subject(1), now), Some(&answer(ASKED_S + 1)));
+    fn an_older_confirmation_does_not_replace_a_newer_one() {
+        let mut cache = Confirmations::default();
+        let now = Micros::from_secs(REQUESTED_S + 2);
+        cache.insert(subject(1), confirmation(REQUESTED_S + 1), now);
+        cache.insert(subject(1), confirmation(REQUESTED_S), now);
+        assert_eq!(cache.latest(&subject(1), now), Some(&confirmation(REQUESTED_S + 1)));
     }
 
     #[test]
-    fn the_oldest_make_room() {
-        let mut memory = Confirmations::default();
-        for number in 0..=ANSWERS_MAX {
-            let asked = Micros::from_micros(ASKED_S * 1_000_000 + u64::try_from(number).unwrap());
-            memory.learn(subject(number), Confirmation { asked_at: asked, ..answer(0) }, asked);
+    fn the_oldest_are_removed_if_there_is_no_room() {
+        let mut cache = Confirmations::default();
+        for number in 0..=CONFIRMATIONS_MAX {
+            let requested_at = Micros::from_micros(REQUESTED_S * 1_000_000 + u64::try_from(number).unwrap());
+            let confirmation = Confirmation { requested_at, ..confirmation(0) };
+            cache.insert(subject(number), confirmation, requested_at);
         }
-        assert_eq!(memory.answers.len(), ANSWERS_MAX);
-        assert!(memory.place(&subject(0)).is_err() && memory.place(&subject(1)).is_ok());
-        memory.learn(subject(1), answer(ASKED_S + 90), Micros::from_secs(ASKED_S + 90));
-        assert_eq!(memory.answers.len(), 1, "what no longer holds goes first");
+        assert_eq!(cache.confirmed.len(), CONFIRMATIONS_MAX);
+        assert!(cache.index(&subject(0)).is_err() && cache.index(&subject(1)).is_ok());
+        cache.insert(subject(1), confirmation(REQUESTED_S + 90), Micros::from_secs(REQUESTED_S + 90));
+        assert_eq!(cache.confirmed.len(), 1, "invalid ones are removed first");
     }
 }

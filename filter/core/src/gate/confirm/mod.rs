@@ -1,11 +1,11 @@
-//! Clerk's own record, asked before a refusal that a higher plan would lift: an upgrade counts at once, though the
-//! token still names the old plan.
+//! Reads Clerk's own record before a refusal that a higher plan would lift, so that an upgrade takes effect
+//! at once although the token still has the old plan.
 //!
-//! [`Confirming`] is one request's way to an answer. What a worker thread learned is in its [`Confirmations`], so that a
-//! request with a stale token costs no host call more; what the process has asked and learned is in a [`shared_records`] of
-//! shared data, so that all workers together keep to the number of questions, and one learns from another before it
-//! refuses. Neither is ever looked at for a request that the token's own plan allows, save the memory, which may
-//! lower a plan too.
+//! [`Confirming`] is the state machine of one request. Each worker thread caches its [`Confirmations`], so
+//! that further requests with the same stale token need no host call. The process keeps [`shared_records`] in
+//! shared data, so that all workers together stay below the limit of requests to Clerk, and use each other's
+//! results before they refuse. For a request that the token's own plan allows, only the worker's cache is
+//! read, because it may also lower the plan.
 
 mod confirming;
 mod memory;

@@ -1,4 +1,4 @@
-//! What Clerk's own record says of a subject's plan, taken into the memory of a worker thread.
+//! Reads a subject's plan from Clerk's response, into the cache of a worker thread.
 
 use super::memory::{Confirmation, ConfirmedPlan};
 use super::shared_records::plan_hash;
@@ -16,23 +16,23 @@ use crate::report::Report;
 use crate::time::Micros;
 
 impl GateWorker {
-    /// Whether Clerk's record can say something of that subject's plan. It holds what the metadata say: where Clerk
-    /// Billing may give a plan too, that nothing stands there is no reason to take one away.
+    /// Returns whether Clerk's record can confirm the subject's plan. The record has only the plan in the
+    /// metadata: if Clerk Billing can grant a plan too, a record without one must not take a plan away.
     pub(in crate::gate) fn can_confirm(&self, subject: &Subject) -> bool {
         self.gate.confirm.is_some() && !self.gate.plan_claims.of(subject).contains(&ClaimSource::ClerkBilling)
     }
 
-    /// Takes Clerk's answer to a question about a subject. If it is none, nothing is remembered.
+    /// Takes the outcome of a request for a subject's record. If it failed, nothing is cached.
     pub(in crate::gate) fn record_read(
         &mut self,
         now: Micros,
         subject: Subject,
-        asked_at: Micros,
+        requested_at: Micros,
         outcome: &Outcome<'_>,
     ) -> Vec<Report> {
         self.confirmed.ended(&subject);
         match api::record(outcome, &subject, &self.gate.plan_key) {
-            Ok(record) => self.learn(now, subject, asked_at, record),
+            Ok(record) => self.cache_record(now, subject, requested_at, record),
             Err(error) => {
                 let cause = error.to_string();
                 let alarm = Alarm::warning(AlarmCode::ConfirmFailed, cause.as_str()).with("cause", cause);
@@ -41,7 +41,13 @@ impl GateWorker {
         }
     }
 
-    fn learn(&mut self, now: Micros, subject: Subject, asked_at: Micros, record: Record) -> Vec<Report> {
+    fn cache_record(
+        &mut self,
+        now: Micros,
+        subject: Subject,
+        requested_at: Micros,
+        record: Record,
+    ) -> Vec<Report> {
         let (plan, reports) = match self.plans.recorded(record.plan.as_deref()) {
             RecordedPlan::None => (ConfirmedPlan::Plan(self.plans.default_rank()), Vec::new()),
             RecordedPlan::Known(plan) => (ConfirmedPlan::Plan(plan), Vec::new()),
@@ -52,7 +58,7 @@ impl GateWorker {
             }
         };
         let grace_until = record.subscription.grace_until;
-        self.confirmed.learn(subject, Confirmation { asked_at, plan, grace_until }, now);
+        self.confirmed.insert(subject, Confirmation { requested_at, plan, grace_until }, now);
         reports
     }
 }

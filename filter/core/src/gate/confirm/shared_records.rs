@@ -1,10 +1,11 @@
-//! How often Clerk was asked about whom, and what it said last: the shared bytes, for all workers of the process.
+//! The records of requests to Clerk and of its last responses, in shared data for all workers of the process.
 //!
-//! A fixed number of keys, each a bounded list of 48-byte records: who (16), until when its
-//! questions are used up (8), when the last answered question began (8), the plan (8) and its grace (8), little-endian.
-//! Who and which plan are told by hashes without a key: nobody can choose a Clerk id or a plan's name.
+//! A fixed number of keys, each with a bounded list of 48-byte records: the subject (16), the time until
+//! which its requests are used up (8), the time of the last successful request (8), the plan (8), and the end
+//! of its grace period (8), little-endian. The subject and the plan are hashes without a secret key:
+//! attackers cannot choose a Clerk id or the name of a plan.
 
-use super::memory::{Confirmation, ConfirmedPlan, holds};
+use super::memory::{Confirmation, ConfirmedPlan, is_valid};
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::shared::SharedTable;
@@ -13,70 +14,71 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::time::Duration;
 
-/// How many records one key holds. With all 256 keys 16,384 subjects and 0.8 MB, while the process asks no more than
-/// 1,300 times a minute: a full one is no reason to forget what is still in use.
+/// The most records of one key. All 256 keys have room for 16,384 subjects in 0.8 MB, but the process sends
+/// at most 1,300 requests a minute, so records in use need not be evicted.
 const RECORDS_MAX: usize = 64;
 
 const RECORD_BYTES: usize = 48;
 
 const TABLE: SharedTable<RECORD_BYTES> = SharedTable { name: "confirm", format: 1, records_max: RECORDS_MAX };
-/// In place of a time that there is not.
+/// The encoding of an absent time.
 const NO_TIME: u64 = u64::MAX;
 
-/// So many questions at once, and one more after each `every`.
+/// A limit of requests: `burst` at once, and one more after each `every`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    at_once: u32,
+pub(super) struct RequestLimit {
+    burst: u32,
     every: Duration,
 }
 
-/// About one subject.
-pub(super) const OF_SUBJECT: Allowance = Allowance { at_once: 2, every: Duration::from_secs(10) };
+/// The limit of one subject.
+pub(super) const SUBJECT_LIMIT: RequestLimit = RequestLimit { burst: 2, every: Duration::from_secs(10) };
 
-/// Of the whole process: a fifth of what Clerk grants a production instance, which the webhook shares.
-pub(super) const OF_PROCESS: Allowance = Allowance { at_once: 100, every: Duration::from_millis(50) };
+/// The limit of the whole process: a fifth of Clerk's rate limit of a production instance, which the webhook
+/// shares.
+pub(super) const PROCESS_LIMIT: RequestLimit = RequestLimit { burst: 100, every: Duration::from_millis(50) };
 
-/// What the records are found by.
+/// The id of a record within its key: a hash of the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Who([u8; 16]);
+pub(super) struct RecordId([u8; 16]);
 
-/// Where a subject's record is: the key of shared data, and what it is found by there.
-pub(super) fn place(namespace: &str, subject: &Subject) -> (String, Who) {
-    let who = hash(subject.as_str());
-    let [bucket, ..] = who;
-    (TABLE.key(namespace, bucket), Who(who))
+/// Returns the key of shared data with a subject's record, and the record's id.
+pub(super) fn location(namespace: &str, subject: &Subject) -> (String, RecordId) {
+    let id = hash(subject.as_str());
+    let [bucket, ..] = id;
+    (TABLE.key(namespace, bucket), RecordId(id))
 }
 
-/// Where the record of the whole process is.
-pub(super) fn process_place(namespace: &str) -> (String, Who) {
-    (TABLE.key(namespace, "all"), Who([0; 16]))
+/// Returns the key of shared data with the record of the whole process, and the record's id.
+pub(super) fn process_location(namespace: &str) -> (String, RecordId) {
+    (TABLE.key(namespace, "all"), RecordId([0; 16]))
 }
 
-/// One record.
+/// The record of a subject or of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LedgerRecord {
-    who: Who,
-    /// When all questions are there again.
+struct ConfirmRecord {
+    id: RecordId,
+    /// The time when the whole limit is available again.
     used_until: Micros,
-    /// When the last answered question began; the epoch for never.
-    asked_at: Micros,
+    /// The time of the last successful request; the epoch if there is none.
+    requested_at: Micros,
     plan: u64,
     grace_until: Option<Micros>,
 }
 
-impl LedgerRecord {
-    const fn new(who: Who) -> Self {
+impl ConfirmRecord {
+    const fn new(id: RecordId) -> Self {
         let epoch = Micros::from_micros(0);
-        LedgerRecord { who, used_until: epoch, asked_at: epoch, plan: 0, grace_until: None }
+        ConfirmRecord { id, used_until: epoch, requested_at: epoch, plan: 0, grace_until: None }
     }
 
     fn read(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
-        let (who, numbers) = bytes.split_first_chunk()?;
+        let (id, numbers) = bytes.split_first_chunk()?;
         let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        Some(LedgerRecord {
-            who: Who(*who),
+        Some(ConfirmRecord {
+            id: RecordId(*id),
             used_until: Micros::from_micros(numbers.next()?),
-            asked_at: Micros::from_micros(numbers.next()?),
+            requested_at: Micros::from_micros(numbers.next()?),
             plan: numbers.next()?,
             grace_until: numbers.next().filter(|time| *time != NO_TIME).map(Micros::from_micros),
         })
@@ -84,8 +86,8 @@ impl LedgerRecord {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         let grace_until = self.grace_until.map_or(NO_TIME, Micros::as_micros);
-        bytes.extend_from_slice(&self.who.0);
-        for number in [self.used_until.as_micros(), self.asked_at.as_micros(), self.plan, grace_until] {
+        bytes.extend_from_slice(&self.id.0);
+        for number in [self.used_until.as_micros(), self.requested_at.as_micros(), self.plan, grace_until] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
     }
@@ -93,69 +95,72 @@ impl LedgerRecord {
 
 /// The records of one key.
 #[derive(Debug)]
-pub(super) struct Ledger(Vec<LedgerRecord>);
+pub(super) struct ConfirmRecords(Vec<ConfirmRecord>);
 
-impl Ledger {
-    /// Reads what was loaded; what is no ledger is an empty one.
+impl ConfirmRecords {
+    /// Reads a loaded value. A value of another format reads as no records.
     pub(super) fn read(value: Option<&[u8]>) -> Self {
-        Ledger(TABLE.records(value).unwrap_or_default().iter().filter_map(LedgerRecord::read).collect())
+        let records = TABLE.records(value).unwrap_or_default();
+        ConfirmRecords(records.iter().filter_map(ConfirmRecord::read).collect())
     }
 
-    /// What Clerk said last, by whichever worker it was asked; if it still holds.
-    pub(super) fn answer(&self, who: Who, plans: &PlanTable, now: Micros) -> Option<Confirmation> {
-        let record = self.find(who).filter(|record| holds(record.asked_at, now))?;
+    /// Returns the last confirmation by any worker, if it is still valid.
+    pub(super) fn confirmation(&self, id: RecordId, plans: &PlanTable, now: Micros) -> Option<Confirmation> {
+        let record = self.find(id).filter(|record| is_valid(record.requested_at, now))?;
         let known = plans.iter().find(|(_, plan)| plan_hash(&plan.name) == record.plan);
         let plan = match known {
             Some((plan, _)) => ConfirmedPlan::Plan(plan),
             None => ConfirmedPlan::Unknown { name_hash: record.plan },
         };
-        Some(Confirmation { asked_at: record.asked_at, plan, grace_until: record.grace_until })
+        let ConfirmRecord { requested_at, grace_until, .. } = record;
+        Some(Confirmation { requested_at, plan, grace_until })
     }
 
-    /// The bytes after one question more; `None` if there is none left, or no room for another subject.
-    pub(super) fn question(mut self, who: Who, allowance: Allowance, now: Micros) -> Option<Vec<u8>> {
-        let mut record = self.find(who).unwrap_or(LedgerRecord::new(who));
-        let Allowance { at_once, every } = allowance;
-        // Much later than all questions could have been used until: the clock stepped back, and nobody waits for it to
-        // return. A little later is another worker that has read its clock after this one.
-        let all = every.saturating_mul(at_once);
+    /// Returns the bytes with one more request counted; `None` if the limit is reached, or there is no room
+    /// for another subject.
+    pub(super) fn with_request(mut self, id: RecordId, limit: RequestLimit, now: Micros) -> Option<Vec<u8>> {
+        let mut record = self.find(id).unwrap_or(ConfirmRecord::new(id));
+        let RequestLimit { burst, every } = limit;
+        // If the time is later than any number of requests could make it, the clock stepped back, and the
+        // record starts again. It may be slightly later if another worker has read its clock after this one.
+        let all = every.saturating_mul(burst);
         let latest = now.plus(all).plus(all);
         let used_until = if record.used_until > latest { now } else { record.used_until };
-        if used_until > now.plus(every.saturating_mul(at_once.saturating_sub(1))) {
+        if used_until > now.plus(every.saturating_mul(burst.saturating_sub(1))) {
             return None;
         }
         record.used_until = used_until.max(now).plus(every);
         self.put(record, now)
     }
 
-    /// The bytes with a new answer; `None` if a later one is there, or no room.
-    pub(super) fn answered(
+    /// Returns the bytes with a new confirmation; `None` if there is a later one, or no room.
+    pub(super) fn with_confirmation(
         mut self,
-        who: Who,
-        answer: &Confirmation,
+        id: RecordId,
+        confirmation: &Confirmation,
         plans: &PlanTable,
         now: Micros,
     ) -> Option<Vec<u8>> {
-        let record = self.find(who).unwrap_or(LedgerRecord::new(who));
-        if record.asked_at >= answer.asked_at && record.asked_at <= now {
+        let record = self.find(id).unwrap_or(ConfirmRecord::new(id));
+        if record.requested_at >= confirmation.requested_at && record.requested_at <= now {
             return None;
         }
-        let (asked_at, grace_until) = (answer.asked_at, answer.grace_until);
-        let plan = match answer.plan {
+        let (requested_at, grace_until) = (confirmation.requested_at, confirmation.grace_until);
+        let plan = match confirmation.plan {
             ConfirmedPlan::Plan(plan) => plan_hash(&plans.get(plan).name),
             ConfirmedPlan::Unknown { name_hash } => name_hash,
         };
-        self.put(LedgerRecord { asked_at, plan, grace_until, ..record }, now)
+        self.put(ConfirmRecord { requested_at, plan, grace_until, ..record }, now)
     }
 
-    fn find(&self, who: Who) -> Option<LedgerRecord> {
-        self.0.iter().find(|record| record.who == who).copied()
+    fn find(&self, id: RecordId) -> Option<ConfirmRecord> {
+        self.0.iter().find(|record| record.id == id).copied()
     }
 
-    /// Replaces a record. Those that say nothing any more make room.
-    fn put(&mut self, record: LedgerRecord, now: Micros) -> Option<Vec<u8>> {
-        let in_use = |kept: &LedgerRecord| kept.used_until > now || holds(kept.asked_at, now);
-        self.0.retain(|kept| kept.who != record.who && in_use(kept));
+    /// Inserts or replaces a record, and removes those that are out of date.
+    fn put(&mut self, record: ConfirmRecord, now: Micros) -> Option<Vec<u8>> {
+        let in_use = |kept: &ConfirmRecord| kept.used_until > now || is_valid(kept.requested_at, now);
+        self.0.retain(|kept| kept.id != record.id && in_use(kept));
         if self.0.len() >= RECORDS_MAX {
             return None;
         }
@@ -166,12 +171,12 @@ impl Ledger {
     }
 }
 
-/// What the ledger knows a plan by.
+/// Returns the hash of a plan's name, which identifies the plan in a record.
 pub(super) fn plan_hash(name: &str) -> u64 {
     hash(name).first_chunk().map_or(0, |start| u64::from_le_bytes(*start))
 }
 
-/// The same in every release, as SipHash is specified. Without a key: see above.
+/// Returns the hash of a text: SipHash-1-3 without a secret key, which is the same in every release.
 fn hash(text: &str) -> [u8; 16] {
     let mut hasher = SipHasher13::new();
     hasher.write(text.as_bytes());
@@ -187,8 +192,8 @@ mod tests {
 
     const NOW_S: u64 = 1_800_000_000;
 
-    fn who(number: u8) -> Who {
-        Who([number; 16])
+    fn id(number: u8) -> RecordId {
+        RecordId([number; 16])
     }
 
     fn at(second: u64) -> Micros {
@@ -201,113 +206,117 @@ mod tests {
     }
 
     #[test]
-    fn workers_whose_clocks_differ_have_one_allowance() {
+    fn workers_whose_clocks_differ_share_one_limit() {
         let mut value: Option<Vec<u8>> = None;
-        let mut asked = 0;
+        let mut requests = 0;
         for turn in 0..1_000 {
             // Every other worker read its clock a moment before the one that swapped last.
             let now = at(0).minus(Duration::from_micros(turn % 2 * 50));
-            if let Some(bytes) = Ledger::read(value.as_deref()).question(who(1), OF_PROCESS, now) {
+            let records = ConfirmRecords::read(value.as_deref());
+            if let Some(bytes) = records.with_request(id(1), PROCESS_LIMIT, now) {
                 value = Some(bytes);
-                asked += 1;
+                requests += 1;
             }
         }
-        assert_eq!(asked, OF_PROCESS.at_once);
+        assert_eq!(requests, PROCESS_LIMIT.burst);
     }
 
     #[test]
-    fn two_questions_and_then_one_more_every_ten_seconds() {
+    fn a_subject_has_two_requests_and_one_more_every_ten_seconds() {
         let mut value: Option<Vec<u8>> = None;
-        let mut may_ask =
-            |second| match Ledger::read(value.as_deref()).question(who(1), OF_SUBJECT, at(second)) {
+        let mut is_granted = |second| {
+            let records = ConfirmRecords::read(value.as_deref());
+            match records.with_request(id(1), SUBJECT_LIMIT, at(second)) {
                 Some(bytes) => {
                     value = Some(bytes);
                     true
                 }
                 None => false,
-            };
-        let asked: Vec<u64> =
-            (0..60).flat_map(|second| [second; 3]).filter(|second| may_ask(*second)).collect();
-        assert_eq!(asked, [0, 0, 10, 20, 30, 40, 50]);
-        assert!(may_ask(200) && may_ask(200) && !may_ask(200), "two again after a rest");
-        assert!(may_ask(1) && may_ask(1) && !may_ask(1), "the clock stepped back, and nobody waits for it");
+            }
+        };
+        let granted: Vec<u64> =
+            (0..60).flat_map(|second| [second; 3]).filter(|second| is_granted(*second)).collect();
+        assert_eq!(granted, [0, 0, 10, 20, 30, 40, 50]);
+        assert!(is_granted(200) && is_granted(200) && !is_granted(200), "two again after a pause");
+        assert!(is_granted(1) && is_granted(1) && !is_granted(1), "the clock stepped back");
     }
 
     #[test]
-    fn the_process_asks_twenty_times_a_second() {
+    fn the_process_has_twenty_requests_a_second() {
         let mut value: Option<Vec<u8>> = None;
-        let mut asked = 0;
+        let mut requests = 0;
         for millisecond in 0..10_000 {
             let now = Micros::from_micros(at(0).as_micros() + millisecond * 1_000);
-            let who = process_place("shop").1;
-            if let Some(bytes) = Ledger::read(value.as_deref()).question(who, OF_PROCESS, now) {
+            let id = process_location("shop").1;
+            let records = ConfirmRecords::read(value.as_deref());
+            if let Some(bytes) = records.with_request(id, PROCESS_LIMIT, now) {
                 value = Some(bytes);
-                asked += 1;
+                requests += 1;
             }
         }
-        assert_eq!(asked, 100 + 199);
+        assert_eq!(requests, 100 + 199);
     }
 
     #[test]
-    fn an_answer_is_found_while_it_holds_whether_its_plan_is_known_or_not() {
+    fn a_valid_confirmation_is_found_even_if_its_plan_is_unknown() {
         let plans = plans();
         let pro = plans.rank_of("pro").unwrap();
+        let empty = || ConfirmRecords::read(None);
         for grace_until in [None, Some(Micros::default()), Some(at(5))] {
-            let answer = Confirmation { asked_at: at(0), plan: ConfirmedPlan::Plan(pro), grace_until };
-            let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
-            let ledger = Ledger::read(Some(&bytes));
-            assert_eq!(ledger.answer(who(1), &plans, at(59)), Some(answer));
-            assert_eq!(ledger.answer(who(1), &plans, at(60)), None);
-            assert_eq!(ledger.answer(who(2), &plans, at(1)), None);
-            assert_eq!(ledger.answered(who(1), &answer, &plans, at(1)), None, "it is known");
+            let new = Confirmation { requested_at: at(0), plan: ConfirmedPlan::Plan(pro), grace_until };
+            let bytes = empty().with_confirmation(id(1), &new, &plans, at(1)).unwrap();
+            let records = ConfirmRecords::read(Some(&bytes));
+            assert_eq!(records.confirmation(id(1), &plans, at(59)), Some(new));
+            assert_eq!(records.confirmation(id(1), &plans, at(60)), None);
+            assert_eq!(records.confirmation(id(2), &plans, at(1)), None);
+            assert_eq!(records.with_confirmation(id(1), &new, &plans, at(1)), None, "it is known");
         }
         // Of two workers whose documents differ, only one has the plan.
         let unknown = ConfirmedPlan::Unknown { name_hash: plan_hash("enterprise") };
-        let answer = Confirmation { asked_at: at(0), plan: unknown, grace_until: None };
-        let bytes = Ledger::read(None).answered(who(1), &answer, &plans, at(1)).unwrap();
-        assert_eq!(Ledger::read(Some(&bytes)).answer(who(1), &plans, at(1)), Some(answer));
+        let new = Confirmation { requested_at: at(0), plan: unknown, grace_until: None };
+        let bytes = empty().with_confirmation(id(1), &new, &plans, at(1)).unwrap();
+        assert_eq!(ConfirmRecords::read(Some(&bytes)).confirmation(id(1), &plans, at(1)), Some(new));
         let plan = |name: &str| Plan { name: name.to_owned(), ..Plan::default() };
         let more = PlanTable::new(plan("free"), vec![plan("pro"), plan("enterprise")]);
         let enterprise = ConfirmedPlan::Plan(more.rank_of("enterprise").unwrap());
-        let known = Ledger::read(Some(&bytes)).answer(who(1), &more, at(1));
-        assert_eq!(known, Some(Confirmation { plan: enterprise, ..answer }));
+        let known = ConfirmRecords::read(Some(&bytes)).confirmation(id(1), &more, at(1));
+        assert_eq!(known, Some(Confirmation { plan: enterprise, ..new }));
     }
 
     #[test]
-    fn a_ledger_is_bounded_and_forgets_what_says_nothing_any_more() {
-        let mut bytes = Ledger::read(None).question(who(0), OF_SUBJECT, at(0));
+    fn records_are_bounded_and_removed_when_out_of_date() {
+        let with_request = |bytes: Option<&[u8]>, number, second| {
+            ConfirmRecords::read(bytes).with_request(id(number), SUBJECT_LIMIT, at(second))
+        };
+        let mut bytes = with_request(None, 0, 0);
         for number in 1..RECORDS_MAX {
-            let number = u8::try_from(number).unwrap();
-            bytes = Ledger::read(bytes.as_deref()).question(who(number), OF_SUBJECT, at(0));
+            bytes = with_request(bytes.as_deref(), u8::try_from(number).unwrap(), 0);
         }
         let full = bytes.unwrap();
         assert_eq!(full.len(), 1 + RECORDS_MAX * RECORD_BYTES);
-        assert_eq!(Ledger::read(Some(&full)).question(who(200), OF_SUBJECT, at(0)), None);
-        assert!(
-            Ledger::read(Some(&full)).question(who(5), OF_SUBJECT, at(0)).is_some(),
-            "who is in it stays"
-        );
-        let later = Ledger::read(Some(&full)).question(who(200), OF_SUBJECT, at(10)).unwrap();
+        assert_eq!(with_request(Some(&full), 200, 0), None);
+        assert!(with_request(Some(&full), 5, 0).is_some(), "a known subject still has room");
+        let later = with_request(Some(&full), 200, 10).unwrap();
         assert_eq!(later.len(), 1 + RECORD_BYTES);
     }
 
     #[test]
     fn subjects_are_spread_over_a_fixed_number_of_keys() {
-        let place = |id: &str| place("shop", &Subject::parse(id).unwrap());
+        let location = |id: &str| location("shop", &Subject::parse(id).unwrap());
         let keys: std::collections::BTreeSet<String> =
-            (0..5_000).map(|number| place(&format!("user_{number}")).0).collect();
+            (0..5_000).map(|number| location(&format!("user_{number}")).0).collect();
         assert_eq!(keys.len(), 256);
         assert!(keys.iter().all(|key| key.starts_with("tollgate/1/shop/confirm/")));
-        assert_ne!(place("user_1").1, place("user_2").1);
-        assert_ne!(place("user_1").1, place("org_1").1);
+        assert_ne!(location("user_1").1, location("user_2").1);
+        assert_ne!(location("user_1").1, location("org_1").1);
     }
 
     proptest! {
         #[test]
-        fn no_shared_value_makes_it_panic_or_grow(bytes in proptest::collection::vec(any::<u8>(), 0..8_000)) {
-            let ledger = Ledger::read(Some(&bytes));
-            ledger.answer(who(1), &plans(), at(0));
-            if let Some(after) = ledger.question(who(1), OF_SUBJECT, at(0)) {
+        fn any_shared_value_is_read_within_bounds(bytes in proptest::collection::vec(any::<u8>(), 0..8_000)) {
+            let records = ConfirmRecords::read(Some(&bytes));
+            records.confirmation(id(1), &plans(), at(0));
+            if let Some(after) = records.with_request(id(1), SUBJECT_LIMIT, at(0)) {
                 prop_assert!(after.len() <= 1 + RECORDS_MAX * RECORD_BYTES);
             }
         }

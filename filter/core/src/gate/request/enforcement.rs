@@ -1,9 +1,10 @@
-//! From a request's caller to its answer: judged by the plan, counted, confirmed before it is refused.
+//! The second half of a request's state machine: from the caller to the response. Decides by the plan,
+//! counts, and confirms with Clerk before a refusal.
 
 use super::{GateRequest, GateStage};
 use crate::auth::AuthError;
 use crate::gate::confirm::{ConfirmProgress, Confirming};
-use crate::gate::decision::{self, Judgement};
+use crate::gate::decision::{self, PlanDecision};
 use crate::gate::metrics::{GateDecision, GateEvent};
 use crate::gate::principal::Principal;
 use crate::gate::redirect::CountedRequest;
@@ -18,27 +19,27 @@ use crate::time::Micros;
 use std::rc::Rc;
 
 impl GateRequest {
-    pub(super) fn judge(&mut self, worker: &mut GateWorker, now: Micros, principal: Principal) -> Action {
+    pub(super) fn decide(&mut self, worker: &mut GateWorker, now: Micros, principal: Principal) -> Action {
         if self.at_usage_path {
             return self.respond_usage(worker, now, principal);
         }
-        match decision::of(worker, self.rule(worker), &principal, now) {
-            Ok(Judgement::Pass) => self.pass(worker, now, &principal, &LimitState::default()),
-            Ok(Judgement::Count(mut charge)) => {
+        match decision::decide(worker, self.rule(worker), &principal, now) {
+            Ok(PlanDecision::Pass) => self.pass(worker, now, &principal, &LimitState::default()),
+            Ok(PlanDecision::Count(mut charge)) => {
                 let Some(owner) = principal.counter_owner() else {
                     return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
                 };
                 let whole = CountedRequest::new(owner, &charge.limit, charge.cost);
                 self.counting = Some(whole);
                 charge.cost = charge.cost.saturating_sub(whole.cost_in(self.counted_before));
-                let counted = Counting::begin(&worker.store, owner, charge, self.is_judged_again, now);
+                let counted = Counting::begin(&worker.store, owner, charge, self.is_decided_again, now);
                 self.counted(worker, now, Box::new(principal), counted)
             }
             Err(refusal) => self.refuse_by_plan(worker, now, refusal, &principal),
         }
     }
 
-    /// Responds to a caller with how its limits stand.
+    /// Reads the caller's counters, and responds with its usage.
     fn respond_usage(&mut self, worker: &GateWorker, now: Micros, principal: Principal) -> Action {
         let Some(owner) = principal.counter_owner() else {
             return self.refuse(worker, now, &Refusal::OrganizationRequired, Some(&principal));
@@ -61,7 +62,7 @@ impl GateRequest {
                 action
             }
             Read::Done(states) => {
-                request.take(states);
+                request.add(states);
                 self.reports.push(worker.metrics.happened(GateEvent::UsageRead));
                 Action::Reply(request.reply(worker, &principal, &self.context, now))
             }
@@ -87,7 +88,7 @@ impl GateRequest {
             Counted::Inquire(counting, windows, callout) => {
                 self.stage = GateStage::Store(principal, Box::new(counting));
                 let inquiry = worker.inquiries.start_with(|inquiry| {
-                    windows.began(inquiry);
+                    windows.started(inquiry);
                     Purpose::Windows(windows)
                 });
                 Action::Inquire { inquiry, callout: Box::new(callout) }
@@ -116,9 +117,10 @@ impl GateRequest {
         }
     }
 
-    /// Refuses by the plan, unless a higher one would do and Clerk's own record may know of it.
+    /// Refuses because of the plan, or first reads Clerk's own record if a higher plan there would lift the
+    /// refusal.
     ///
-    /// In shadow mode nobody is asked: the request goes on either way, and must not wait for it.
+    /// In shadow mode, Clerk's record is not read: the request passes anyway, and must not wait.
     fn refuse_by_plan(
         &mut self,
         worker: &GateWorker,
@@ -127,12 +129,12 @@ impl GateRequest {
         principal: &Principal,
     ) -> Action {
         let plan = principal.plan(&worker.plans, now);
-        let worth_asking = !self.was_confirmed
+        let may_be_lifted = !self.was_confirmed
             && !worker.gate.shadow
             && decision::is_liftable(&worker.plans, plan, &refusal);
         if let Principal::Caller { caller, .. } = principal
             && let Some(subject) = caller.subject.as_ref().filter(|subject| worker.can_confirm(subject))
-            && worth_asking
+            && may_be_lifted
         {
             let (confirming, action) = Confirming::begin(worker, Rc::clone(caller), subject, refusal, now);
             self.stage = GateStage::Confirm(confirming);
@@ -148,24 +150,24 @@ impl GateRequest {
         progress: ConfirmProgress,
     ) -> Action {
         match progress {
-            ConfirmProgress::Ask(confirming, action) => {
+            ConfirmProgress::Perform(confirming, action) => {
                 self.stage = GateStage::Confirm(confirming);
                 action
             }
-            ConfirmProgress::JudgeAgain { caller, asked } => {
-                self.was_confirmed = asked;
-                self.is_judged_again = true;
+            ConfirmProgress::DecideAgain { caller, is_final } => {
+                self.was_confirmed = is_final;
+                self.is_decided_again = true;
                 let principal = super::principal(worker, caller, now);
-                self.judge(worker, now, principal)
+                self.decide(worker, now, principal)
             }
-            ConfirmProgress::Stands(caller, refusal) => {
+            ConfirmProgress::Refuse(caller, refusal) => {
                 let principal = super::principal(worker, caller, now);
                 self.refuse(worker, now, &refusal, Some(&principal))
             }
         }
     }
 
-    /// The request goes on.
+    /// Forwards the request with the caller's identity.
     fn pass(
         &mut self,
         worker: &GateWorker,
@@ -181,7 +183,7 @@ impl GateRequest {
         Action::Forward(forward)
     }
 
-    /// The request does not go on, unless the gate only watches.
+    /// Refuses the request, or forwards it in shadow mode.
     pub(super) fn refuse(
         &mut self,
         worker: &GateWorker,
@@ -192,7 +194,7 @@ impl GateRequest {
         if let Refusal::Auth(AuthError::Token(error)) = refusal {
             self.reports.push(worker.metrics.happened(GateEvent::TokenRefused(error.code())));
         }
-        // The gate's own path is nobody's to go on to.
+        // The usage path is the gate's own, so there is no upstream to forward to.
         if worker.gate.shadow && !self.at_usage_path {
             self.reports.push(worker.metrics.decided(self.rule, GateDecision::Shadowed));
             return Action::Forward(match principal {

@@ -1,4 +1,25 @@
-//! The way of one request through the gate: from its header to its caller here, and to its answer in [`enforcement`].
+//! The state machine of one request in the gate. This file goes from the header to the caller;
+//! [`enforcement`] goes from the caller to the response.
+//!
+//! A guarded request:
+//!
+//! ```text
+//! Header ─► [Redirect ─►] Route ─► Token ─► [Address ─►] decision ─► [Store ─►] [Confirm ─►] Done
+//!                                                          ▲                       │
+//!                                                          └── the plan is higher ─┘
+//! ```
+//!
+//! A request for the usage path:
+//!
+//! ```text
+//! Header ─► Token ─► [Usage ─►] Done
+//! ```
+//!
+//! `Redirect` only if Envoy may have followed a redirect; `Token` only if a signature must be verified or
+//! keys fetched; `Address` only for an anonymous caller; `Store` only if the rule has a limit; `Confirm` only
+//! before a refusal that a higher plan would lift; `Usage` only if the plan has a limit to read. Every stage
+//! can end in `Done` with a refusal. `Header` and `Route` also end in `Done` with a forwarded request if no
+//! token is needed.
 
 mod enforcement;
 
@@ -9,10 +30,10 @@ use super::metrics::GateEvent;
 use super::principal::Principal;
 use super::redirect::{self, CountedRequest};
 use super::refusal::Refusal;
-use super::response::{self, AnswerContext};
+use super::response::{self, ResponseContext};
 use super::rules::{Guard, RuleSet};
 use super::store::{Counting, Reading};
-use super::usage::{self, UsageAsked, UsageRequest};
+use super::usage::{UsageRequest, UsageRequestKind};
 use super::worker::{GateWorker, Purpose};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
@@ -27,65 +48,65 @@ use crate::report::Report;
 use crate::time::Micros;
 use std::rc::Rc;
 
-/// Where Envoy keeps the name of the rule that a route asks for.
+/// The attribute with the name of the rule that the route selects.
 const ROUTE_RULE: &[&str] = &["xds", "route_metadata", "filter_metadata", "tollgate", "rule"];
 
-/// Where Envoy keeps the client's address.
+/// The attribute with the client's address.
 const SOURCE_ADDRESS: &[&str] = &["source", "address"];
 
-/// One request on its way through the gate.
+/// The state of one request in the gate.
 #[derive(Debug, Default)]
 pub struct GateRequest {
-    /// What of the header its answer needs.
-    context: AnswerContext,
-    /// The place of the rule that guards it.
+    /// The part of the header that the response needs.
+    context: ResponseContext,
+    /// The index of the rule that guards the request.
     rule: Option<usize>,
     at_usage_path: bool,
-    /// `x-forwarded-for` names an address that Envoy does not read.
+    /// Whether `x-forwarded-for` has an address that Envoy does not read.
     is_forwarded_with_port: bool,
-    /// What it was counted against before Envoy followed a redirect.
+    /// The count before Envoy followed a redirect.
     counted_before: Option<CountedRequest>,
-    /// What it is being counted against.
+    /// The count in progress.
     counting: Option<CountedRequest>,
-    /// What it was counted against.
+    /// The completed count.
     counted: Option<CountedRequest>,
-    /// Clerk's own record was asked for: what comes of it is final.
+    /// Whether Clerk's own record was read, so that the next decision is final.
     was_confirmed: bool,
-    /// It is judged again, because something was learned of its caller.
-    is_judged_again: bool,
+    /// Whether this is a second decision, after new information about the caller.
+    is_decided_again: bool,
     stage: GateStage,
     reports: Vec<Report>,
 }
 
-/// What is being waited for.
+/// The input that a request waits for. See the module's documentation for the transitions.
 #[derive(Debug, Default)]
 enum GateStage {
-    /// The request itself.
+    /// The request's header.
     #[default]
     Header,
-    /// What was kept of an earlier pass of the request with this header.
+    /// The data that was kept before a redirect, for the request with this header.
     Redirect(HeaderMap),
     /// The rule that the route names, for the request with this header.
     Route(HeaderMap),
-    /// A signature to be checked, or keys.
+    /// The result of a signature's verification, or the keys.
     Token(Box<Authentication>),
-    /// The address of a caller without a token, who has this plan.
+    /// The address of an anonymous caller, who has this plan.
     Address(Rank),
-    /// The store, which counts.
+    /// The store, which counts the request.
     Store(Box<Principal>, Box<Counting>),
-    /// The store, which only reads.
+    /// The store, which only reads counters.
     Usage(Box<Principal>, Box<UsageRequest>, Box<Reading>),
-    /// Whether Clerk's own record would lift a refusal.
+    /// Clerk's own record, which may lift the refusal.
     Confirm(Box<Confirming>),
-    /// Nothing any more.
-    Judged,
+    /// No further input: the request was forwarded or has a response.
+    Done,
 }
 
 impl Machine for GateRequest {
     type Worker = GateWorker;
 
     fn handle(&mut self, worker: &mut GateWorker, now: Micros, input: Input<'_>) -> Step {
-        let stage = std::mem::replace(&mut self.stage, GateStage::Judged);
+        let stage = std::mem::replace(&mut self.stage, GateStage::Done);
         let action = match (stage, input) {
             (GateStage::Header, Input::Head { headers, .. }) => self.arrive(worker, now, headers),
             (GateStage::Redirect(headers), Input::Property(kept)) => {
@@ -104,7 +125,7 @@ impl Machine for GateRequest {
             }
             (GateStage::Address(plan), Input::Property(address)) => {
                 match client_address::network(address, self.is_forwarded_with_port) {
-                    Ok(network) => self.judge(worker, now, Principal::Anonymous { network, plan }),
+                    Ok(network) => self.decide(worker, now, Principal::Anonymous { network, plan }),
                     Err(error) => self.without_address(worker, now, error),
                 }
             }
@@ -117,10 +138,10 @@ impl Machine for GateRequest {
                 self.read(worker, now, principal, request, read)
             }
             (GateStage::Confirm(confirming), input) => {
-                let progress = confirming.go_on(worker, now, &input, &mut self.reports);
+                let progress = confirming.advance(worker, now, &input, &mut self.reports);
                 self.confirming(worker, now, progress)
             }
-            // What nobody asked for changes nothing.
+            // An unexpected input changes nothing.
             (stage, _) => {
                 self.stage = stage;
                 Action::Wait
@@ -140,13 +161,13 @@ impl Machine for GateRequest {
 
 impl GateRequest {
     fn arrive(&mut self, worker: &mut GateWorker, now: Micros, headers: HeaderMap) -> Action {
-        self.context = AnswerContext::of(worker, &headers);
+        self.context = ResponseContext::of(worker, &headers);
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &String| own.as_bytes() == path;
-        // With another path in a header field it is not that filter's for everyone.
+        // If a header field overrides the path, an upstream may read another path than that filter.
         if worker.gate.paths_of_others.iter().any(is) && OverrideFields::read(&headers).repeat_path(&headers)
         {
-            return self.let_by();
+            return self.pass_through();
         }
         if worker.gate.usage_path.as_ref().is_some_and(is) {
             return self.usage(worker, now, &headers);
@@ -169,9 +190,9 @@ impl GateRequest {
         let rules = RuleSet { rules: &worker.gate.rules, unmatched: worker.gate.unmatched };
         let overrides = OverrideFields::read(headers);
         match rules.guard(named, headers, &overrides) {
-            Guard::Rule(place, _) => self.rule = Some(place),
+            Guard::Rule(index, _) => self.rule = Some(index),
             Guard::Unmatched => match worker.gate.unmatched {
-                Unmatched::Pass => return self.let_by(),
+                Unmatched::Pass => return self.pass_through(),
                 Unmatched::RequireToken => {}
                 Unmatched::Deny => return self.refuse(worker, now, &Refusal::NoRule, None),
             },
@@ -182,20 +203,20 @@ impl GateRequest {
             }
             Guard::UnknownRule => return self.refuse(worker, now, &Refusal::UnknownRule, None),
         }
-        // Browsers replace neither path nor method of their preflights; whoever does wants something else.
+        // Browsers do not override the path or the method of a preflight, so a request that does is not one.
         let is_plain = || overrides.repeat_path(headers) && overrides.repeat_method(headers);
         if cors::is_preflight(headers) && is_plain() {
-            return self.let_by();
+            return self.pass_through();
         }
         self.authenticate(worker, now, headers)
     }
 
     fn usage(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
-        match usage::asked(worker, headers, &self.context) {
-            UsageAsked::Usage => self.authenticate(worker, now, headers),
-            UsageAsked::Preflight(reply) => Action::Reply(reply),
-            UsageAsked::Otherwise => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
+        match UsageRequestKind::of(worker, headers, &self.context) {
+            UsageRequestKind::Usage => self.authenticate(worker, now, headers),
+            UsageRequestKind::Preflight(reply) => Action::Reply(reply),
+            UsageRequestKind::Other => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),
         }
     }
 
@@ -227,13 +248,13 @@ impl GateRequest {
             AuthProgress::Known(caller) => {
                 self.reports.push(worker.metrics.happened(GateEvent::CacheHit));
                 let principal = principal(worker, caller, now);
-                self.judge(worker, now, principal)
+                self.decide(worker, now, principal)
             }
             AuthProgress::Verified(token) => {
                 self.reports.push(worker.metrics.happened(GateEvent::CacheMiss));
                 let caller = self.remember(worker, now, *token);
                 let principal = principal(worker, caller, now);
-                self.judge(worker, now, principal)
+                self.decide(worker, now, principal)
             }
             AuthProgress::Failed(AuthFailure { error, is_anonymous }) => {
                 let anonymous = self.rule(worker).and_then(|rule| rule.anonymous);
@@ -248,7 +269,7 @@ impl GateRequest {
         }
     }
 
-    /// Keeps the caller of a token that was verified just now.
+    /// Caches the caller of a token that was just verified.
     fn remember(&mut self, worker: &mut GateWorker, now: Micros, token: VerifiedToken) -> Rc<Caller> {
         let (bytes, session) = token.into_parts();
         let (caller, fault) = Caller::new(session, &worker.gate, &worker.plans);
@@ -259,7 +280,8 @@ impl GateRequest {
         worker.auth.remember(&bytes, caller)
     }
 
-    /// An anonymous caller cannot be counted: it is refused, and the operator is told once a minute.
+    /// Refuses an anonymous caller, who cannot be counted without an address, and logs an alarm once a
+    /// minute.
     fn without_address(&mut self, worker: &mut GateWorker, now: Micros, error: AddressError) -> Action {
         let (cause, cure) = error.cause_and_cure();
         if worker.reported.due(cause, now).is_some() {
@@ -270,11 +292,11 @@ impl GateRequest {
     }
 
     /// Forwards the request without identity fields.
-    fn let_by(&mut self) -> Action {
+    fn pass_through(&mut self) -> Action {
         Action::Forward(response::without_identity(std::mem::take(&mut self.context)))
     }
 
-    /// Returns the name of the rule that guards the request, once it was found.
+    /// Returns the name of the rule that guards the request, if it is already known.
     pub fn rule_name<'a>(&self, worker: &'a GateWorker) -> Option<&'a str> {
         self.rule(worker).map(|rule| rule.name.as_str())
     }
@@ -284,9 +306,10 @@ impl GateRequest {
     }
 }
 
-/// Returns the bearer of a token as a principal, by what is known of the plan now.
+/// Returns the principal of a token's bearer, with the plan from Clerk's record if that is newer than the
+/// token.
 fn principal(worker: &GateWorker, caller: Rc<Caller>, now: Micros) -> Principal {
-    let known = |subject| worker.confirmed.answer(subject, caller.session.claims_read_at, now);
-    let confirmed = caller.subject.as_ref().and_then(known);
+    let newer = |subject| worker.confirmed.newer_than(subject, caller.session.claims_read_at, now);
+    let confirmed = caller.subject.as_ref().and_then(newer);
     Principal::Caller { caller, confirmed }
 }

@@ -447,8 +447,8 @@ mod every_reading {
         },
     ];
 
-    /// The rule that a path has for a router that has made this of it: routes are compared in small letters where it
-    /// lowers case.
+    /// The rule that a path has for a router that has made this of it: routes are compared in small letters
+    /// where it lowers case.
     fn rule_of(rules: &[Rule], path: &str) -> Option<usize> {
         let below = |path: &str, prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,5 +1,6 @@
-//! Where requests are counted: in this Envoy process, or in envoyproxy/ratelimit. A [`Counting`] is one request's way
-//! through the store, a [`Reading`] one of the usage endpoint; each holds the store that it was begun with.
+//! The stores that count requests: the shared data of this Envoy process, or envoyproxy/ratelimit. A
+//! [`Counting`] is the state machine that counts one request, a [`Reading`] that of the usage path; each
+//! keeps the store that it started with.
 
 pub(super) mod local;
 mod owner;
@@ -19,17 +20,17 @@ use crate::report::Report;
 use crate::time::Micros;
 use std::rc::Rc;
 
-/// Where requests are counted, as one worker thread sees it.
+/// The store of one worker thread.
 #[derive(Clone, Debug)]
 pub(super) enum Store {
-    /// In this Envoy process.
+    /// The shared data of this Envoy process.
     Local(Rc<LocalStore>),
-    /// In envoyproxy/ratelimit.
+    /// envoyproxy/ratelimit.
     Ratelimit(Rc<RatelimitStore>),
 }
 
 impl Store {
-    /// Returns the store that is configured. `drawn_seed` is a secret of this worker.
+    /// Creates the configured store. `drawn_seed` is a random secret of this worker.
     pub(super) fn new(configured: &config::StoreConfig, namespace: &str, drawn_seed: Seed) -> Self {
         match configured {
             config::StoreConfig::Local { memory_mb } => {
@@ -42,12 +43,12 @@ impl Store {
     }
 }
 
-/// What is to be counted.
+/// The cost of a request, and the windows to count it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Charge {
     /// The limit's name.
     pub(super) limit: String,
-    /// How much the request counts.
+    /// The cost of the request.
     pub(super) cost: u64,
     /// The windows of the plan in force. There must be room in each.
     pub(super) windows: Vec<Window>,
@@ -56,62 +57,63 @@ pub(super) struct Charge {
 /// A request that is being counted.
 #[derive(Debug)]
 pub(super) enum Counting {
-    /// In this Envoy process.
+    /// In the shared data of this Envoy process.
     Local(LocalCounting),
     /// In envoyproxy/ratelimit.
     Ratelimit(RatelimitCounting),
 }
 
-/// How far counting has come.
+/// The result of a step of a [`Counting`].
 #[derive(Debug)]
 pub(super) enum Counted {
-    /// The host must do something first.
+    /// The host must perform an action first.
     Perform(Counting, Action),
-    /// The windows are to be read for all requests of the worker thread: the gate begins the inquiry, and tells
-    /// [`WindowsInquiry::began`].
+    /// The windows must be read for all requests of the worker thread: the gate starts the inquiry and calls
+    /// [`WindowsInquiry::started`].
     Inquire(Counting, WindowsInquiry, Callout),
-    /// It is counted, and goes on.
+    /// The request is counted, and passes.
     Admitted(LimitState),
-    /// There is no room for it until `reset`; it counts nowhere.
+    /// There is no room for the request until `reset`; it is not counted.
     Exhausted {
-        /// How the windows stand.
+        /// The state of the windows.
         state: LimitState,
-        /// When the last of the windows without room begins anew.
+        /// The time when the last of the full windows resets.
         reset: Micros,
     },
-    /// It could not be counted, and serving it uncounted would break the limit.
+    /// The request could not be counted, and must be refused.
     Unavailable,
-    /// It could not be counted, and goes on all the same: `on_error: allow`.
+    /// The request could not be counted, and passes anyway (`on_error: allow`).
     Uncounted,
 }
 
-/// How the windows of a limit stand.
+/// The state of a limit's windows.
 #[derive(Debug, Default)]
 pub(super) struct LimitState {
     /// The limit's name.
     pub(super) limit: String,
-    /// In the plan's order.
+    /// The windows, in the plan's order.
     pub(super) windows: Vec<WindowState>,
 }
 
 impl Counting {
-    /// Begins. `doubted`: something was learned of the owner just now, so what the store refused before is asked anew.
+    /// Starts to count a request. `recheck` is set if the owner's plan has just changed, so that earlier
+    /// refusals of the store must be checked again.
     pub(super) fn begin(
         store: &Store,
         owner: CounterOwner<'_>,
         charge: Charge,
-        doubted: bool,
+        recheck: bool,
         now: Micros,
     ) -> Counted {
         match store {
             Store::Local(store) => LocalCounting::begin(Rc::clone(store), owner, charge),
             Store::Ratelimit(store) => {
-                RatelimitCounting::begin(Rc::clone(store), owner, charge, doubted, now)
+                RatelimitCounting::begin(Rc::clone(store), owner, charge, recheck, now)
             }
         }
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(super) fn advance(
         self,
         metrics: &GateMetrics,
@@ -126,28 +128,28 @@ impl Counting {
     }
 }
 
-/// Counters that are being read. It counts nothing.
+/// Counters that are being read, without counting.
 #[derive(Debug)]
 pub(super) enum Reading {
-    /// In this Envoy process.
+    /// In the shared data of this Envoy process.
     Local(LocalReading),
     /// In envoyproxy/ratelimit.
     Ratelimit(RatelimitReading),
 }
 
-/// How far reading has come.
+/// The result of a step of a [`Reading`].
 #[derive(Debug)]
 pub(super) enum Read {
-    /// The host must do something first.
+    /// The host must perform an action first.
     Perform(Reading, Action),
-    /// How each limit stands.
+    /// The state of each limit.
     Done(Vec<LimitState>),
-    /// The store does not say.
+    /// The counters could not be read.
     Unavailable,
 }
 
 impl Reading {
-    /// Begins to read these limits of an owner, whose number the configuration bounds.
+    /// Starts to read these limits of an owner. The configuration bounds their number.
     pub(super) fn begin(
         store: &Store,
         owner: CounterOwner<'_>,
@@ -163,7 +165,7 @@ impl Reading {
         }
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(super) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
         match self {
             Reading::Local(reading) => reading.advance(now, input),

@@ -1,20 +1,20 @@
-//! Whose counter: a signed-in subject's, or that of an address.
+//! The owner of counters: a signed-in subject, or a client network.
 
 use crate::ids::Subject;
 use crate::quota::ratelimit::{CounterOf, descriptor};
 use crate::quota::{Callers, ClientNetwork};
 
-/// Whose counter.
+/// The owner of a counter.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) enum CounterOwner<'a> {
-    /// A user's or an organization's.
+    /// A user or an organization.
     Subject(&'a Subject),
-    /// That of callers without a token at these addresses.
+    /// The anonymous callers of a network.
     Network(&'a ClientNetwork),
 }
 
 impl CounterOwner<'_> {
-    /// Returns the bytes by which its counters are told from others'.
+    /// Returns the bytes that identify the owner.
     pub(in crate::gate) fn bytes(&self) -> &[u8] {
         match self {
             CounterOwner::Subject(subject) => subject.as_str().as_bytes(),
@@ -22,7 +22,7 @@ impl CounterOwner<'_> {
         }
     }
 
-    /// Returns which callers it is one of.
+    /// Returns the kind of callers that the owner is one of.
     pub(super) fn callers(self) -> Callers {
         match self {
             CounterOwner::Subject(_) => Callers::SignedIn,
@@ -30,7 +30,7 @@ impl CounterOwner<'_> {
         }
     }
 
-    /// Returns what the counters of a limit are called in envoyproxy/ratelimit.
+    /// Returns the descriptor of a limit's counters in envoyproxy/ratelimit.
     pub(super) fn descriptor(self, limit: &str) -> CounterOf {
         let subject = match self {
             CounterOwner::Subject(subject) => subject.as_str().to_owned(),

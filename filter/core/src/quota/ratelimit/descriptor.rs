@@ -1,4 +1,4 @@
-//! What a counter is called in envoyproxy/ratelimit: `subject`, `limit`, and `per` or `period`.
+//! The descriptor of a counter in envoyproxy/ratelimit: `subject`, `limit`, and `per` or `period`.
 
 use crate::plan_table::Period;
 use crate::quota::calendar::{Interval, rfc3339};
@@ -6,12 +6,12 @@ use crate::quota::client_network::ClientNetwork;
 use crate::time::Micros;
 use std::fmt::Write;
 
-/// `2026-11`.
+/// The length of `2026-11`.
 const MONTH_BYTES: usize = 7;
-/// `2026-11-23`.
+/// The length of `2026-11-23`.
 const DAY_BYTES: usize = 10;
 
-/// Whose counters of which limit: the part of a descriptor that all windows of the limit have in common.
+/// The subject and the limit of counters: the part of the descriptor that is the same for all windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CounterOf {
     /// The id of a user or an organization, or an address.
@@ -20,15 +20,15 @@ pub struct CounterOf {
     pub(crate) limit: String,
 }
 
-/// How an anonymous caller is written: `192.0.2.1`, an IPv6 network as `2001:db8:1:2::/64`, or a translated address as
-/// `64:ff9b:1:0:0:0:c000:201`.
+/// Returns the text of an anonymous caller's network: `192.0.2.1`, an IPv6 network like `2001:db8:1:2::/64`,
+/// or a translated address like `64:ff9b:1:0:0:0:c000:201`.
 pub(crate) fn address(network: &ClientNetwork) -> String {
     let mut text = String::new();
     match network {
         ClientNetwork::V4(octets) => {
-            for (place, octet) in octets.iter().enumerate() {
-                // Writing to a String has no failing case.
-                let _ = write!(text, "{}{octet}", if place == 0 { "" } else { "." });
+            for (index, octet) in octets.iter().enumerate() {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{}{octet}", if index == 0 { "" } else { "." });
             }
         }
         ClientNetwork::V6(octets) => {
@@ -38,8 +38,8 @@ pub(crate) fn address(network: &ClientNetwork) -> String {
             text.push_str(":/64");
         }
         ClientNetwork::Translated(octets) => {
-            for (place, [high, low]) in octets.as_chunks().0.iter().enumerate() {
-                let separator = if place == 0 { "" } else { ":" };
+            for (index, [high, low]) in octets.as_chunks().0.iter().enumerate() {
+                let separator = if index == 0 { "" } else { ":" };
                 let _ = write!(text, "{separator}{:x}", u16::from_be_bytes([*high, *low]));
             }
         }
@@ -47,29 +47,30 @@ pub(crate) fn address(network: &ClientNetwork) -> String {
     text
 }
 
-/// One window's counter, as it is called at a given time.
+/// The counter of one window at a given time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// The kind of window.
+    /// The period of the window.
     pub per: Period,
     /// The window by the gateway's clock.
     pub interval: Interval,
 }
 
 impl Counter {
-    /// The one that a request at the time `now` counts in.
+    /// Returns the counter for requests at the time `now`.
     pub fn at(per: Period, now: Micros) -> Self {
         Counter { per, interval: Interval::of(per, now) }
     }
 
-    /// The last entry of the descriptor.
+    /// Returns the last entry of the descriptor.
     ///
-    /// The service knows windows of fixed lengths that begin with the epoch: seconds, minutes, hours and days are the
-    /// calendar's (UTC), and it tells which one it is in. It knows no calendar weeks and months, so each of those is a
-    /// counter of its own that is called after the day or month it begins with.
+    /// The service has windows of fixed lengths that start with the epoch: its seconds, minutes, hours, and
+    /// days are those of the calendar (UTC), and its response shows which window it counted in. It has no
+    /// calendar weeks and months, so each of those has its own counter, which is named after its first day or
+    /// its month.
     pub(crate) fn entry(&self) -> (&'static str, String) {
-        let begins = rfc3339(self.interval.start);
-        let first = |bytes| begins.get(..bytes).unwrap_or_default().to_owned();
+        let start = rfc3339(self.interval.start);
+        let first = |bytes| start.get(..bytes).unwrap_or_default().to_owned();
         match self.per {
             Period::Week => ("period", first(DAY_BYTES)),
             Period::Month => ("period", first(MONTH_BYTES)),
@@ -79,7 +80,7 @@ impl Counter {
         }
     }
 
-    /// The service's number for the unit that its configuration must have for this counter
+    /// Returns the number of the unit that the service's configuration must have for this counter
     /// (`RateLimitResponse.RateLimit.Unit` of Envoy's API).
     pub(crate) const fn unit(&self) -> u64 {
         match self.per {
@@ -92,10 +93,10 @@ impl Counter {
         }
     }
 
-    /// The window that the service has counted in, which says how many seconds of it are left.
+    /// Returns the window that the service counted in, from the seconds that are left of it.
     ///
-    /// Two clocks are never the same: close to a window's end the service may be in another one than the gateway. The
-    /// half of the window's length is what they may differ by.
+    /// Clocks differ, so close to a window's end the service may be in another window than the gateway. They
+    /// may differ by at most half of the window's length.
     pub(crate) fn counted_in(&self, seconds_left: u64, now: Micros) -> Interval {
         match self.per {
             Period::Week | Period::Month => self.interval,
@@ -117,7 +118,7 @@ mod tests {
     const NOW: Micros = Micros::from_secs(1_795_703_415);
 
     #[test]
-    fn a_window_has_the_services_unit_or_a_name_of_its_own() {
+    fn a_window_has_the_services_unit_or_its_own_name() {
         let cases = [
             (Period::Second, ("per", "second"), 1),
             (Period::Minute, ("per", "minute"), 2),

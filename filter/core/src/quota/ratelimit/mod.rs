@@ -1,7 +1,7 @@
-//! Counters in envoyproxy/ratelimit, for all gateways together: what is sent, what comes back, what is remembered.
+//! Counters in envoyproxy/ratelimit, which all gateways share: requests, responses, and the observed use.
 //!
-//! The service only counts. Its configuration is the same whatever the plans are: every counter may go up to
-//! [`CAPACITY`], so that what was used is what is missing from it, and the plan's own maximum is compared here.
+//! The service only counts. Its configuration does not depend on the plans: every counter has the maximum
+//! [`CAPACITY`], so that the use is the difference to it, and the plan's maximum is compared here.
 
 pub(crate) mod descriptor;
 pub(crate) mod observed_usage;
@@ -10,7 +10,7 @@ pub mod response;
 
 pub use descriptor::{Counter, CounterOf};
 pub(crate) use observed_usage::{NextCall, ObservedUsage};
-pub(crate) use response::AnswerError;
+pub(crate) use response::RatelimitError;
 
-/// How far each counter can go by the service's configuration: the largest number that it takes.
+/// The maximum of each counter in the service's configuration: the largest number that it accepts.
 pub const CAPACITY: u64 = 4_294_967_295;

@@ -1,7 +1,8 @@
-//! What a gateway has observed of one subject's use of one limit, and what it calls for the next request.
+//! The use of a limit by a subject, as one gateway has observed it, and the choice of the next call.
 //!
-//! The service counts each window by itself, and what was added cannot be taken back. So where a refused addition
-//! would do harm, the gateway asks first and adds only what fits; and what was refused once it does not ask again.
+//! The service counts each window separately, and an addition cannot be undone. Therefore, if a refused
+//! addition would do harm, the gateway queries the windows first and adds only what fits. After a refusal it
+//! does not query again.
 
 use crate::plan_table::{Period, Window};
 use crate::quota::calendar::Interval;
@@ -9,11 +10,11 @@ use crate::quota::spend::{Decision, decide};
 use crate::quota::window_state::WindowState;
 use crate::time::Micros;
 
-/// With fewer requests than this left, a careful gateway asks before it adds. Every other gateway and worker thread
-/// that serves the same subject may have used one of them since this one observed of it.
+/// The gateway queries before it adds if fewer requests than this are left. Every other gateway and worker
+/// thread that serves the same subject may have used one of them since the last observation.
 const FEW_REQUESTS: u64 = 16;
 
-/// What was observed of one window.
+/// The observation of one window.
 #[derive(Clone, Copy, Debug)]
 struct ObservedWindow {
     interval: Interval,
@@ -22,49 +23,50 @@ struct ObservedWindow {
     refused_at: Option<u64>,
 }
 
-/// What was observed of the windows of one subject and limit: at most one of each kind.
+/// The observations of one subject and limit: at most one window of each period.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ObservedUsage([Option<ObservedWindow>; Period::ALL.len()]);
 
-/// What to do about a request.
+/// The next call for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NextCall {
-    /// Ask how the windows stand.
-    Ask,
-    /// Count it.
+    /// Query the state of the windows.
+    Query,
+    /// Count the request.
     Add,
-    /// It does not fit; nobody need be asked.
+    /// Refuse the request without a call.
     Refuse {
-        /// When the last of the windows without room begins anew.
+        /// The time when the last of the full windows resets.
         reset: Micros,
     },
 }
 
 impl ObservedUsage {
-    /// Takes in what the service said, which may be less than before: then its Redis has lost something.
+    /// Takes a response to a query. The use may be less than before if the service's Redis has lost data.
     pub(crate) fn observe(&mut self, states: &[WindowState]) {
-        self.take(states, |_, said| said);
+        self.update(states, |_, observed| observed);
     }
 
-    /// Takes in what it said while it was told other things too: then the answers may have overtaken each other.
+    /// Takes a response that may have been overtaken by those to concurrent additions: the larger use counts.
     pub(crate) fn observe_concurrently(&mut self, states: &[WindowState]) {
-        self.take(states, u64::max);
+        self.update(states, u64::max);
     }
 
-    fn take(&mut self, states: &[WindowState], used: impl Fn(u64, u64) -> u64) {
+    fn update(&mut self, states: &[WindowState], used: impl Fn(u64, u64) -> u64) {
         for state in states {
-            let Some(place) = self.0.get_mut(state.per.number()) else { continue };
-            if place.is_some_and(|known| known.interval.start > state.interval.start) {
+            let Some(slot) = self.0.get_mut(state.per.number()) else { continue };
+            if slot.is_some_and(|known| known.interval.start > state.interval.start) {
                 continue;
             }
-            let known = place.filter(|known| known.interval == state.interval);
+            let known = slot.filter(|known| known.interval == state.interval);
             let used = known.map_or(state.used, |known| used(known.used, state.used));
             let refused_at = known.and_then(|known| known.refused_at);
-            *place = Some(ObservedWindow { interval: state.interval, used, refused_at });
+            *slot = Some(ObservedWindow { interval: state.interval, used, refused_at });
         }
     }
 
-    /// Remembers that a request of that cost was refused, which the service was asked for: in windows that stand so.
+    /// Records that a request of that cost was refused in windows with these states, which are from the
+    /// service.
     pub(crate) fn refuse(&mut self, states: &[WindowState], cost: u64) {
         for state in states.iter().filter(|state| !state.has_room_for(cost)) {
             if let Some(known) = self.0.get_mut(state.per.number()).and_then(Option::as_mut) {
@@ -73,7 +75,7 @@ impl ObservedUsage {
         }
     }
 
-    /// How the windows of a plan stand as far as is known, in the plan's order.
+    /// Returns the observed state of a plan's windows, in the plan's order.
     pub(crate) fn states(&self, windows: &[Window], now: Micros) -> Vec<WindowState> {
         let state = |window: &Window| {
             let known = self.of(window.per, now);
@@ -84,11 +86,12 @@ impl ObservedUsage {
         windows.iter().map(state).collect()
     }
 
-    /// What to do about a request of that cost that nothing was asked for yet.
+    /// Returns the first call for a request of that cost.
     ///
-    /// A refusal that is remembered is the answer as long as its window lasts, the plan's maximum is the same and
-    /// there is no room for this very cost. `doubted`: something was learned since that makes it worth asking again.
-    pub(crate) fn first(&self, windows: &[Window], cost: u64, doubted: bool, now: Micros) -> NextCall {
+    /// A recorded refusal applies while its window lasts, the plan's maximum is the same, and there is no
+    /// room for this cost. `recheck` is set if the subject's plan has just changed: then the windows are
+    /// queried again.
+    pub(crate) fn first(&self, windows: &[Window], cost: u64, recheck: bool, now: Micros) -> NextCall {
         let states = self.states(windows, now);
         let is_refused = |state: &&WindowState| {
             let known = self.of(state.per, now);
@@ -96,24 +99,28 @@ impl ObservedUsage {
         };
         let refused = states.iter().filter(is_refused).map(WindowState::reset).max();
         match refused {
-            Some(reset) if !doubted => NextCall::Refuse { reset },
-            _ if states.iter().any(|state| !state.has_room_for(cost)) => NextCall::Ask,
-            _ if is_delicate(windows, cost) && self.may_have_few_left(windows, cost, now) => NextCall::Ask,
+            Some(reset) if !recheck => NextCall::Refuse { reset },
+            _ if states.iter().any(|state| !state.has_room_for(cost)) => NextCall::Query,
+            _ if is_harmful_if_refused(windows, cost) && self.may_have_few_left(windows, cost, now) => {
+                NextCall::Query
+            }
             _ => NextCall::Add,
         }
     }
 
-    /// What to do about it once the service has said how the windows stand. `adding`: this gateway is adding to them
-    /// for other requests, whose outcome is not in what was said.
+    /// Returns the next call after a query. `adding` is set while this gateway adds other requests, which may
+    /// be missing in the response.
     pub(crate) fn after_reading(&self, windows: &[Window], cost: u64, adding: bool, now: Micros) -> NextCall {
         match decide(&self.states(windows, now), cost) {
             Decision::Refused { reset, .. } => NextCall::Refuse { reset },
             Decision::NeverFits => NextCall::Refuse { reset: now },
-            // One after the other: none of them is refused when it was counted in another window.
+            // Add one after another, so that none is refused after it was counted in another window.
             Decision::Admitted
-                if adding && is_delicate(windows, cost) && self.may_have_few_left(windows, cost, now) =>
+                if adding
+                    && is_harmful_if_refused(windows, cost)
+                    && self.may_have_few_left(windows, cost, now) =>
             {
-                NextCall::Ask
+                NextCall::Query
             }
             Decision::Admitted => NextCall::Add,
         }
@@ -132,8 +139,9 @@ impl ObservedUsage {
     }
 }
 
-/// Whether to be counted and refused does harm: it uses up what another window, or a cheaper request, had room for.
-fn is_delicate(windows: &[Window], cost: u64) -> bool {
+/// Returns whether a request that is counted but refused does harm: it uses up room in another window, or
+/// room for a cheaper request.
+fn is_harmful_if_refused(windows: &[Window], cost: u64) -> bool {
     windows.len() > 1 || cost > 1
 }
 
@@ -158,30 +166,30 @@ mod tests {
     }
 
     #[test]
-    fn one_window_is_asked_only_when_the_last_known_use_leaves_no_room() {
+    fn one_window_is_queried_only_if_the_observed_use_leaves_no_room() {
         let cases = [
             ("nothing known", observed(&[]), 1, NextCall::Add),
             ("room for it", observed(&[state(DAY, 4)]), 1, NextCall::Add),
-            ("used up", observed(&[state(DAY, 5)]), 1, NextCall::Ask),
-            ("a dear one, nothing known", observed(&[]), 2, NextCall::Ask),
-            ("a dear one, few left", observed(&[state(DAY, 1)]), 2, NextCall::Ask),
+            ("used up", observed(&[state(DAY, 5)]), 1, NextCall::Query),
+            ("a higher cost, nothing known", observed(&[]), 2, NextCall::Query),
+            ("a higher cost, few left", observed(&[state(DAY, 1)]), 2, NextCall::Query),
         ];
         for (why, observed, cost, want) in cases {
             assert_eq!(observed.first(&[DAY], cost, false, NOW), want, "{why}");
         }
         let roomy = observed(&[state(MONTH, 60)]);
-        assert_eq!(roomy.first(&[MONTH], 2, false, NOW), NextCall::Add, "a dear one, many left");
-        assert_eq!(roomy.first(&[MONTH], 3, false, NOW), NextCall::Ask, "40 of 3 are fewer than sixteen");
+        assert_eq!(roomy.first(&[MONTH], 2, false, NOW), NextCall::Add, "a higher cost, many left");
+        assert_eq!(roomy.first(&[MONTH], 3, false, NOW), NextCall::Query, "40 of 3 are fewer than sixteen");
     }
 
     #[test]
-    fn several_windows_are_asked_first_unless_many_are_left_in_each() {
+    fn several_windows_are_queried_unless_many_are_left_in_each() {
         let roomy = Window { max: 1_000, per: Period::Minute };
         let cases = [
-            ("nothing known", observed(&[]), NextCall::Ask),
-            ("one of them", observed(&[state(roomy, 1)]), NextCall::Ask),
+            ("nothing known", observed(&[]), NextCall::Query),
+            ("one of them", observed(&[state(roomy, 1)]), NextCall::Query),
             ("many left in both", observed(&[state(roomy, 1), state(MONTH, 84)]), NextCall::Add),
-            ("few left in one", observed(&[state(roomy, 1), state(MONTH, 85)]), NextCall::Ask),
+            ("few left in one", observed(&[state(roomy, 1), state(MONTH, 85)]), NextCall::Query),
         ];
         for (why, observed, want) in cases {
             assert_eq!(observed.first(&[roomy, MONTH], 1, false, NOW), want, "{why}");
@@ -189,51 +197,51 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_remembered_for_what_was_refused() {
+    fn a_recorded_refusal_applies_to_the_same_cost_and_maximum() {
         let mut observed = observed(&[state(DAY, 4)]);
         observed.refuse(&[state(DAY, 4)], 2);
         let reset = Interval::of(Period::Day, NOW).end;
         let refuse = NextCall::Refuse { reset };
-        let first = |windows: &[Window], cost, doubted, now| observed.first(windows, cost, doubted, now);
+        let first = |windows: &[Window], cost, recheck, now| observed.first(windows, cost, recheck, now);
         assert_eq!(first(&[DAY], 2, false, NOW), refuse);
-        assert_eq!(first(&[DAY], 3, false, NOW), refuse, "nor does a dearer one fit");
-        assert_eq!(first(&[DAY], 1, false, NOW), NextCall::Add, "a cheaper one may");
-        assert_eq!(first(&[DAY], 2, true, NOW), NextCall::Ask, "the plan may have changed");
+        assert_eq!(first(&[DAY], 3, false, NOW), refuse, "nor does a higher cost fit");
+        assert_eq!(first(&[DAY], 1, false, NOW), NextCall::Add, "a lower cost may");
+        assert_eq!(first(&[DAY], 2, true, NOW), NextCall::Query, "the plan may have changed");
         assert_eq!(first(&[Window { max: 50, ..DAY }], 2, false, NOW), NextCall::Add, "it has changed");
-        assert_eq!(first(&[Window { max: 4, ..DAY }], 1, false, NOW), NextCall::Ask, "to a lower one");
-        assert_eq!(first(&[DAY], 2, false, reset), NextCall::Ask, "another day: nothing is known");
-        assert_eq!(first(&[MINUTE, DAY], 2, false, NOW), refuse, "whatever the other window says");
+        assert_eq!(first(&[Window { max: 4, ..DAY }], 1, false, NOW), NextCall::Query, "to a lower one");
+        assert_eq!(first(&[DAY], 2, false, reset), NextCall::Query, "another day: nothing is known");
+        assert_eq!(first(&[MINUTE, DAY], 2, false, NOW), refuse, "for any state of the other window");
     }
 
     #[test]
-    fn what_fits_is_counted_and_one_at_a_time_where_few_are_left() {
+    fn requests_are_added_one_at_a_time_if_few_are_left() {
         let both = observed(&[state(MINUTE, 9), state(MONTH, 50)]);
-        let asked = |observed: &ObservedUsage, windows: &[Window], adding| {
+        let after_query = |observed: &ObservedUsage, windows: &[Window], adding| {
             observed.after_reading(windows, 1, adding, NOW)
         };
-        assert_eq!(asked(&both, &[MINUTE, MONTH], false), NextCall::Add);
+        assert_eq!(after_query(&both, &[MINUTE, MONTH], false), NextCall::Add);
         assert_eq!(
-            asked(&both, &[MINUTE, MONTH], true),
-            NextCall::Ask,
-            "another of this gateway's is under way"
+            after_query(&both, &[MINUTE, MONTH], true),
+            NextCall::Query,
+            "this gateway is adding another"
         );
         assert_eq!(
-            asked(&observed(&[state(DAY, 4)]), &[DAY], true),
+            after_query(&observed(&[state(DAY, 4)]), &[DAY], true),
             NextCall::Add,
             "a refusal would do no harm"
         );
         let full = observed(&[state(MINUTE, 10), state(MONTH, 50)]);
         let reset = Interval::of(Period::Minute, NOW).end;
-        assert_eq!(asked(&full, &[MINUTE, MONTH], false), NextCall::Refuse { reset });
+        assert_eq!(after_query(&full, &[MINUTE, MONTH], false), NextCall::Refuse { reset });
     }
 
     #[test]
-    fn a_window_is_as_it_was_said_last_and_begins_anew_with_the_next() {
+    fn the_last_response_counts_until_the_next_window() {
         let mut observed = observed(&[state(DAY, 4)]);
         observed.observe_concurrently(&[state(DAY, 3)]);
-        assert_eq!(observed.states(&[DAY], NOW)[0].used, 4, "an answer that was overtaken");
+        assert_eq!(observed.states(&[DAY], NOW)[0].used, 4, "a response that was overtaken");
         observed.observe(&[state(DAY, 2)]);
-        assert_eq!(observed.states(&[DAY], NOW)[0].used, 2, "it was asked, and something was lost");
+        assert_eq!(observed.states(&[DAY], NOW)[0].used, 2, "a query: the service has lost data");
         let tomorrow = Interval::of(Period::Day, NOW).end;
         assert_eq!(
             observed.states(&[DAY], tomorrow)[0],
@@ -245,10 +253,10 @@ mod tests {
         assert_eq!(observed.states(&[DAY], tomorrow)[0].used, 1);
         assert_eq!(
             observed.first(&[Window { max: 1, ..DAY }], 1, false, tomorrow),
-            NextCall::Ask,
+            NextCall::Query,
             "no refusal of it"
         );
         observed.observe(&[state(DAY, 5)]);
-        assert_eq!(observed.states(&[DAY], tomorrow)[0].used, 1, "an answer of yesterday's, late");
+        assert_eq!(observed.states(&[DAY], tomorrow)[0].used, 1, "a late response of yesterday");
     }
 }

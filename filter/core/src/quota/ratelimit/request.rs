@@ -1,17 +1,18 @@
-//! The question to envoyproxy/ratelimit: `envoy.service.ratelimit.v3.RateLimitRequest` in protobuf's encoding.
+//! The request to envoyproxy/ratelimit: `envoy.service.ratelimit.v3.RateLimitRequest` in the protobuf
+//! encoding.
 //!
-//! Written with `core::protobuf`, which the module has anyway: the same with `prost` and derived messages makes it 7 KB
-//! larger (measured: 350,155 bytes in place of 342,830).
+//! It uses `core::protobuf`, which the module needs anyway: `prost` with derived messages makes the module 7
+//! KB larger (measured: 350,155 instead of 342,830 bytes).
 
 use super::descriptor::{Counter, CounterOf};
 use crate::protobuf::{push_field, push_number};
 
-/// The service.
+/// The name of the service.
 pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
-/// Its method.
+/// The name of its method.
 pub(crate) const METHOD: &str = "ShouldRateLimit";
 
-/// The message that adds `hits` to each of these counters; 0 reads them.
+/// Returns the message that adds `hits` to each of these counters; 0 only reads them.
 pub(crate) fn message<'a>(
     domain: &str,
     counters: impl IntoIterator<Item = (&'a CounterOf, &'a Counter)>,
@@ -36,7 +37,7 @@ fn descriptor(of: &CounterOf, counter: &Counter, hits: u64) -> Vec<u8> {
     for (key, value) in [("subject", &of.subject), ("limit", &of.limit), (last, &name)] {
         push_field(&mut descriptor, ENTRIES, &entry(key, value));
     }
-    // A wrapper, so that 0 is told from nothing, which the service takes for 1.
+    // A wrapper message, which distinguishes 0 from an absent value, which the service reads as 1.
     let mut addend = Vec::new();
     push_number(&mut addend, VALUE, hits);
     push_field(&mut descriptor, HITS_ADDEND, &addend);
@@ -57,7 +58,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn it_is_envoys_message() {
+    fn the_message_has_envoys_encoding() {
         let of = CounterOf { subject: "user_1".to_owned(), limit: "asks".to_owned() };
         let counter = Counter::at(Period::Month, Micros::from_secs(1_795_703_415));
         let got = message("tollgate", [(&of, &counter)], 2);
@@ -68,6 +69,6 @@ mod tests {
             \x1a\x02\x08\x02";
         assert_eq!(got, want, "{}", got.escape_ascii());
         let read = message("tollgate", [(&of, &counter)], 0);
-        assert!(read.ends_with(b"\x1a\x02\x08\x00"), "zero is said, not left out");
+        assert!(read.ends_with(b"\x1a\x02\x08\x00"), "zero is written, not left out");
     }
 }

@@ -1,7 +1,7 @@
-//! The answer of envoyproxy/ratelimit: `envoy.service.ratelimit.v3.RateLimitResponse`, read strictly.
+//! The response of envoyproxy/ratelimit: `envoy.service.ratelimit.v3.RateLimitResponse`, read strictly.
 //!
-//! A configuration that is not the one that Tollgate ships would count wrongly or not at all, and say OK. So each
-//! counter's capacity and unit are looked at in every answer.
+//! With another configuration than the one that Tollgate ships, the service would count wrongly or not at
+//! all, and still return OK. Therefore the capacity and unit of each counter are checked in every response.
 
 use super::CAPACITY;
 use super::descriptor::Counter;
@@ -11,32 +11,32 @@ use crate::protobuf::{Payload, Reader, WireError};
 use crate::quota::window_state::WindowState;
 use crate::time::Micros;
 
-/// Why nothing is known of the counters.
+/// An error of a call to the rate limit service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
+pub enum RatelimitError {
     /// There is no response with counters. A service that cannot reach its Redis responds with a gRPC status.
     #[error("{0}")]
     Callout(#[from] CalloutError),
-    /// It is not protobuf.
-    #[error("its answer cannot be read: {0}")]
+    /// The message is not protobuf.
+    #[error("the response cannot be read: {0}")]
     Wire(#[from] WireError),
-    /// It speaks of more or fewer counters than were asked for.
-    #[error("its answer speaks of {got} counters, {asked} were asked for")]
+    /// The response has more or fewer counters than the request.
+    #[error("the response has {got} counters instead of {requested}")]
     Count {
-        /// How many were asked for.
-        asked: usize,
-        /// How many it speaks of.
+        /// The number of counters in the request.
+        requested: usize,
+        /// The number of counters in the response.
         got: usize,
     },
-    /// The service's configuration does not have the counter, or not as it must.
-    #[error("its configuration is not Tollgate's: it has no counter `{entry}` up to {CAPACITY}")]
+    /// The service's configuration does not have the counter, or with another maximum or unit.
+    #[error("the service's configuration is not Tollgate's: it has no counter `{entry}` up to {CAPACITY}")]
     Unconfigured {
         /// The key of the last entry of the descriptor.
         entry: &'static str,
     },
 }
 
-/// What is said of one counter. A field that is left out is 0.
+/// The status of one counter. An absent field is 0.
 #[derive(Clone, Copy, Debug, Default)]
 struct DescriptorStatus {
     capacity: u64,
@@ -45,17 +45,17 @@ struct DescriptorStatus {
     seconds_left: u64,
 }
 
-/// How the windows stand that were asked for, in the same order.
+/// Reads the state of the requested windows, in the same order.
 ///
 /// # Errors
-/// [`AnswerError`]: then nothing is known of any.
+/// [`RatelimitError`] if the state of any window is not known.
 pub fn read(
     outcome: &Outcome<'_>,
-    asked: &[(Window, Counter)],
+    requested: &[(Window, Counter)],
     now: Micros,
-) -> Result<Vec<WindowState>, AnswerError> {
-    let statuses = statuses(outcome.grpc_message()?, asked.len())?;
-    asked
+) -> Result<Vec<WindowState>, RatelimitError> {
+    let statuses = statuses(outcome.grpc_message()?, requested.len())?;
+    requested
         .iter()
         .zip(statuses)
         .map(|((window, counter), status)| state(window, counter, status, now))
@@ -67,9 +67,9 @@ fn state(
     counter: &Counter,
     status: DescriptorStatus,
     now: Micros,
-) -> Result<WindowState, AnswerError> {
+) -> Result<WindowState, RatelimitError> {
     if status.capacity != CAPACITY || status.unit != counter.unit() {
-        return Err(AnswerError::Unconfigured { entry: counter.entry().0 });
+        return Err(RatelimitError::Unconfigured { entry: counter.entry().0 });
     }
     Ok(WindowState {
         per: window.per,
@@ -79,7 +79,7 @@ fn state(
     })
 }
 
-fn statuses(message: &[u8], asked: usize) -> Result<Vec<DescriptorStatus>, AnswerError> {
+fn statuses(message: &[u8], requested: usize) -> Result<Vec<DescriptorStatus>, RatelimitError> {
     const STATUSES: u64 = 2;
     let mut statuses = Vec::new();
     let mut got = 0_usize;
@@ -87,12 +87,12 @@ fn statuses(message: &[u8], asked: usize) -> Result<Vec<DescriptorStatus>, Answe
     while let Some((number, payload)) = reader.field()? {
         if let (STATUSES, Payload::Bytes(bytes)) = (number, payload) {
             got = got.saturating_add(1);
-            if got <= asked {
+            if got <= requested {
                 statuses.push(status(bytes)?);
             }
         }
     }
-    if got == asked { Ok(statuses) } else { Err(AnswerError::Count { asked, got }) }
+    if got == requested { Ok(statuses) } else { Err(RatelimitError::Count { requested, got }) }
 }
 
 fn status(message: &[u8]) -> Result<DescriptorStatus, WireError> {
@@ -120,7 +120,7 @@ fn status(message: &[u8]) -> Result<DescriptorStatus, WireError> {
     Ok(status)
 }
 
-/// The number in that field of a message; the last one, if it is there several times.
+/// Returns the number in that field of a message; the last one, if there are several.
 fn number(message: &[u8], field: u64) -> Result<u64, WireError> {
     let mut value = 0;
     let mut reader = Reader::new(message);
@@ -155,7 +155,7 @@ mod tests {
         status
     }
 
-    fn answer(statuses: &[Vec<u8>]) -> Vec<u8> {
+    fn response(statuses: &[Vec<u8>]) -> Vec<u8> {
         let mut message = Vec::new();
         push_number(&mut message, 1, 1);
         for status in statuses {
@@ -164,27 +164,29 @@ mod tests {
         message
     }
 
-    fn asked(periods: &[Period]) -> Vec<(Window, Counter)> {
+    fn requested(periods: &[Period]) -> Vec<(Window, Counter)> {
         periods.iter().map(|per| (Window { max: 5, per: *per }, Counter::at(*per, NOW))).collect()
     }
 
     #[test]
-    fn what_is_missing_from_the_capacity_was_used() {
-        let message = answer(&[status(CAPACITY, 4, CAPACITY - 3, 34_185), status(CAPACITY, 6, CAPACITY, 9)]);
-        let states = read(&Outcome::Message(&message), &asked(&[Period::Day, Period::Month]), NOW).unwrap();
+    fn the_use_is_the_difference_to_the_capacity() {
+        let message =
+            response(&[status(CAPACITY, 4, CAPACITY - 3, 34_185), status(CAPACITY, 6, CAPACITY, 9)]);
+        let states =
+            read(&Outcome::Message(&message), &requested(&[Period::Day, Period::Month]), NOW).unwrap();
         let want = |per, used| WindowState { per, max: 5, used, interval: Interval::of(per, NOW) };
         assert_eq!(states, [want(Period::Day, 3), want(Period::Month, 0)]);
     }
 
     #[test]
-    fn beyond_the_capacity_nothing_remains() {
+    fn an_absent_remaining_value_means_all_is_used() {
         let mut over = Vec::new();
         push_number(&mut over, 1, 2);
         let mut limit = Vec::new();
         push_number(&mut limit, 1, CAPACITY);
         push_number(&mut limit, 2, 4);
         push_field(&mut over, 2, &limit);
-        let states = read(&Outcome::Message(&answer(&[over])), &asked(&[Period::Day]), NOW).unwrap();
+        let states = read(&Outcome::Message(&response(&[over])), &requested(&[Period::Day]), NOW).unwrap();
         assert_eq!(states[0].used, CAPACITY);
     }
 
@@ -198,41 +200,41 @@ mod tests {
             (Outcome::TooLarge, CalloutError::TooLarge),
         ];
         for (outcome, want) in cases {
-            assert_eq!(read(&outcome, &asked(&[Period::Day]), NOW), Err(want.into()));
+            assert_eq!(read(&outcome, &requested(&[Period::Day]), NOW), Err(want.into()));
         }
     }
 
     #[test]
-    fn what_is_not_tollgates_configuration_or_not_an_answer_is_an_error() {
-        let day = || asked(&[Period::Day]);
-        let unconfigured = |entry| Err(AnswerError::Unconfigured { entry });
+    fn other_configurations_and_malformed_responses_are_errors() {
+        let day = || requested(&[Period::Day]);
+        let unconfigured = |entry| Err(RatelimitError::Unconfigured { entry });
         let cases = [
-            ("nothing", vec![], day(), Err(AnswerError::Count { asked: 1, got: 0 })),
+            ("nothing", vec![], day(), Err(RatelimitError::Count { requested: 1, got: 0 })),
             (
                 "one counter too many",
-                answer(&[status(CAPACITY, 4, 1, 1), status(CAPACITY, 4, 1, 1)]),
+                response(&[status(CAPACITY, 4, 1, 1), status(CAPACITY, 4, 1, 1)]),
                 day(),
-                Err(AnswerError::Count { asked: 1, got: 2 }),
+                Err(RatelimitError::Count { requested: 1, got: 2 }),
             ),
             (
                 "no limit for it, which the service says OK to",
-                answer(&[vec![8, 1]]),
+                response(&[vec![8, 1]]),
                 day(),
                 unconfigured("per"),
             ),
-            ("another capacity", answer(&[status(100, 4, 1, 1)]), day(), unconfigured("per")),
-            ("another unit", answer(&[status(CAPACITY, 3, 1, 1)]), day(), unconfigured("per")),
+            ("another capacity", response(&[status(100, 4, 1, 1)]), day(), unconfigured("per")),
+            ("another unit", response(&[status(CAPACITY, 3, 1, 1)]), day(), unconfigured("per")),
             (
                 "a month of thirty days",
-                answer(&[status(CAPACITY, 5, 1, 1)]),
-                asked(&[Period::Month]),
+                response(&[status(CAPACITY, 5, 1, 1)]),
+                requested(&[Period::Month]),
                 unconfigured("period"),
             ),
-            ("no protobuf", b"<html>".to_vec(), day(), Err(AnswerError::Wire(WireError::Form))),
-            ("cut short", b"\x12\x09".to_vec(), day(), Err(AnswerError::Wire(WireError::Truncated))),
+            ("no protobuf", b"<html>".to_vec(), day(), Err(RatelimitError::Wire(WireError::Form))),
+            ("cut short", b"\x12\x09".to_vec(), day(), Err(RatelimitError::Wire(WireError::Truncated))),
         ];
-        for (why, message, asked, want) in cases {
-            assert_eq!(read(&Outcome::Message(&message), &asked, NOW).map(|_| ()), want, "{why}");
+        for (why, message, requested, want) in cases {
+            assert_eq!(read(&Outcome::Message(&message), &requested, NOW).map(|_| ()), want, "{why}");
         }
     }
 }

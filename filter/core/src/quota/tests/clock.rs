@@ -1,4 +1,4 @@
-//! Clocks that differ a little between workers, step back, or were far ahead.
+//! Tests of clocks that differ between workers, step back, or were far ahead.
 
 use super::{FREE, PRO, SharedBuckets, at, fingerprint, window};
 use crate::plan_table::{Period, Window};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const DAY_S: u64 = 86_400;
 
 #[test]
-fn a_window_begins_anew_exactly_at_its_boundary() {
+fn a_window_resets_exactly_at_its_boundary() {
     let cases = [
         (Period::Second, at(1)),
         (Period::Minute, at(60)),
@@ -31,7 +31,7 @@ fn a_window_begins_anew_exactly_at_its_boundary() {
 }
 
 #[test]
-fn a_worker_whose_clock_is_behind_counts_in_the_window_that_has_begun() {
+fn a_worker_whose_clock_is_behind_counts_in_the_later_window() {
     let mut shared = SharedBuckets::default();
     let midnight = at(DAY_S);
     let before = Micros::from_micros(midnight.as_micros() - 1);
@@ -39,27 +39,23 @@ fn a_worker_whose_clock_is_behind_counts_in_the_window_that_has_begun() {
     assert_eq!(shared.served(FREE, 2, midnight), 2);
     let behind = shared.request(FREE, 1, before);
     assert_eq!(behind.decision, Decision::Admitted);
-    assert_eq!(
-        behind.states[0].interval,
-        Interval::of(Period::Day, midnight),
-        "the later day is the one told"
-    );
+    assert_eq!(behind.states[0].interval, Interval::of(Period::Day, midnight), "the later day is returned");
     assert_eq!(shared.served(FREE, 9, before), 2);
-    assert_eq!(shared.served(FREE, 9, midnight), 0, "and it has five, whichever clock asked");
+    assert_eq!(shared.served(FREE, 9, midnight), 0, "it has five, for both clocks");
 }
 
 #[test]
-fn what_others_counted_survives_a_small_step_back_over_the_boundary() {
+fn counts_survive_a_small_step_back_over_the_boundary() {
     let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(FREE, 9, at(DAY_S - 1)), 5);
-    // Someone else's request after midnight, which clears what is over.
+    // Another subject's request after midnight, which removes counters that are over.
     let other = spend(shared.value.as_deref(), fingerprint("user_2"), FREE, 1, at(DAY_S + 10));
     shared.value = other.new_bytes;
     assert_eq!(shared.served(FREE, 9, at(DAY_S - 1)), 0);
 }
 
 #[test]
-fn a_clock_that_was_far_ahead_neither_locks_out_nor_gives_quota() {
+fn a_clock_that_was_far_ahead_neither_refuses_nor_grants_more() {
     let mut shared = SharedBuckets::default();
     let next_year = at(365 * DAY_S);
     assert_eq!(shared.served(PRO, 60, next_year), 60);
@@ -67,11 +63,11 @@ fn a_clock_that_was_far_ahead_neither_locks_out_nor_gives_quota() {
     assert_eq!((present.decision, present.states[0].used), (Decision::Admitted, 61), "the count is kept");
     assert_eq!(present.states[0].interval, Interval::of(Period::Month, at(0)), "in the present month");
     assert_eq!(shared.served(PRO, 200, at(1)), 39);
-    assert_eq!(shared.served(PRO, 200, at(10 * DAY_S)), 100, "and goes with it");
+    assert_eq!(shared.served(PRO, 200, at(10 * DAY_S)), 100, "and resets with it");
 }
 
 #[test]
-fn a_later_window_is_believed_if_it_begins_within_its_length_and_an_hour() {
+fn a_later_window_is_used_if_it_starts_within_the_clock_slack() {
     let cases = [
         ("a second off", Period::Second, at(60), at(59), true),
         ("two seconds off", Period::Second, at(60), at(58), false),
@@ -79,24 +75,25 @@ fn a_later_window_is_believed_if_it_begins_within_its_length_and_an_hour() {
         ("more than a minute", Period::Minute, at(120), at(59), false),
         ("an hour off", Period::Day, at(DAY_S), at(DAY_S - CLOCK_STEP_S_MAX), true),
         ("more than an hour", Period::Day, at(DAY_S), at(DAY_S - CLOCK_STEP_S_MAX - 1), false),
-        ("far into the day, yet it began soon", Period::Day, at(2 * DAY_S - 1), at(DAY_S - 1), true),
+        ("far into the day, but its start is near", Period::Day, at(2 * DAY_S - 1), at(DAY_S - 1), true),
         ("an hour off the month's end", Period::Month, at(10 * DAY_S), at(10 * DAY_S - 3_600), true),
         ("a day off the month's end", Period::Month, at(10 * DAY_S), at(9 * DAY_S), false),
     ];
-    for (why, per, ahead, now, believed) in cases {
+    for (why, per, ahead, now, is_used) in cases {
         let mut shared = SharedBuckets::default();
         let plan = [window(5, per)];
         assert_eq!(shared.served(&plan, 2, ahead), 2, "{why}");
         let state = shared.states(&plan, now)[0];
-        let want = Interval::of(per, if believed { ahead } else { now });
+        let want = Interval::of(per, if is_used { ahead } else { now });
         assert_eq!((state.interval, state.used), (want, 2), "{why}");
     }
 }
 
 proptest! {
-    /// Sums what each window was told to be: a step back may refuse early, and never admits more than the maximum.
+    /// Sums the admitted cost of each returned window: a step back may refuse early, but never admits more
+    /// than the maximum.
     #[test]
-    fn no_window_admits_more_than_its_maximum_whatever_small_steps_the_clock_makes(
+    fn small_steps_of_the_clock_never_admit_more_than_the_maximum(
         per in prop::sample::select(vec![Period::Second, Period::Minute, Period::Hour, Period::Day]),
         steps in prop::collection::vec((-100_i64..=160, 1_u64..4), 1..150),
     ) {

@@ -1,4 +1,4 @@
-//! What the counters keep whatever happens. Here: the shared value that all these tests count in.
+//! Tests of the counters of the local store. This file has the shared value that the tests count in.
 #![allow(clippy::arithmetic_side_effects)]
 
 mod clock;
@@ -30,7 +30,7 @@ const fn window(max: u64, per: Period) -> Window {
 
 fn fingerprint(subject: &str) -> Fingerprint {
     let table = BucketTable::new("shop", Callers::SignedIn, &Seed::new([1; Seed::BYTES]), SIGNED_IN_MB);
-    table.place(subject.as_bytes(), "asks").fingerprint
+    table.key(subject.as_bytes(), "asks").fingerprint
 }
 
 /// A bucket in shared data: a value and its version, 0 while there is none.
@@ -49,7 +49,7 @@ impl SharedBuckets {
         unchanged
     }
 
-    /// One request, with no other worker near.
+    /// Counts one request, without concurrent workers.
     fn request(&mut self, plan: &[Window], cost: u64, now: Micros) -> Spent {
         let spending = spend(self.value.as_deref(), fingerprint("user_1"), plan, cost, now);
         if let Some(bytes) = spending.new_bytes.clone() {
@@ -58,7 +58,7 @@ impl SharedBuckets {
         spending
     }
 
-    /// How many of so many requests are served.
+    /// Counts requests, and returns how many were admitted.
     fn served(&mut self, plan: &[Window], requests: u64, now: Micros) -> u64 {
         (0..requests).map(|_| u64::from(self.request(plan, 1, now).decision == Decision::Admitted)).sum()
     }

@@ -1,4 +1,5 @@
-//! A window goes on from what that same kind of window counted before, else from nothing.
+//! Tests of plan changes: a window continues with the count of an earlier window of the same period, or
+//! starts at zero.
 
 use super::{FREE, PRO, SharedBuckets, at, window};
 use crate::plan_table::Period;
@@ -10,22 +11,22 @@ fn upgrading_from_five_a_day_to_a_hundred_a_month_starts_at_zero() {
     let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(FREE, 9, at(0)), 5);
     assert_eq!(shared.states(PRO, at(1))[0].used, 0);
-    assert_eq!(shared.served(PRO, 200, at(1)), 100, "who has used up everything and upgrades is served");
+    assert_eq!(shared.served(PRO, 200, at(1)), 100, "a subject without room is served after an upgrade");
 }
 
 #[test]
-fn a_plan_that_returns_goes_on_where_it_was() {
+fn a_plan_that_returns_continues_with_its_count() {
     let mut shared = SharedBuckets::default();
     assert_eq!(shared.served(PRO, 40, at(0)), 40);
-    assert_eq!(shared.served(FREE, 9, at(10)), 5, "what the month counted is nothing to the day");
-    assert_eq!(shared.states(PRO, at(20))[0].used, 40, "nor what the day counted to the month");
+    assert_eq!(shared.served(FREE, 9, at(10)), 5, "the count of the month is not that of the day");
+    assert_eq!(shared.states(PRO, at(20))[0].used, 40, "nor the count of the day that of the month");
     assert_eq!(shared.served(PRO, 200, at(20)), 60);
     let december = Interval::of(Period::Month, at(0)).end;
     assert_eq!(shared.served(PRO, 200, december), 100, "the month after is another one");
 }
 
 #[test]
-fn the_same_kind_of_window_goes_on_under_another_maximum() {
+fn a_window_of_the_same_period_continues_with_another_maximum() {
     let mut shared = SharedBuckets::default();
     let (few, many) = ([window(5, Period::Day)], [window(50, Period::Day)]);
     assert_eq!(shared.served(&few, 9, at(0)), 5);
@@ -37,7 +38,7 @@ fn the_same_kind_of_window_goes_on_under_another_maximum() {
 }
 
 #[test]
-fn only_the_windows_that_both_plans_have_go_on() {
+fn only_windows_that_both_plans_have_continue() {
     let mut shared = SharedBuckets::default();
     let lower = [window(10, Period::Day), window(3, Period::Minute)];
     let higher = [window(10, Period::Minute), window(1_000, Period::Month)];
@@ -48,7 +49,7 @@ fn only_the_windows_that_both_plans_have_go_on() {
 }
 
 #[test]
-fn coming_from_unlimited_starts_at_none() {
+fn a_change_from_unlimited_starts_at_zero() {
     let mut shared = SharedBuckets::default();
     assert_eq!(shared.request(&[], 1, at(0)).decision, Decision::Admitted);
     assert!(shared.value.is_none(), "no windows, nothing to count");

@@ -1,4 +1,4 @@
-//! Several windows at once, and requests of any cost: all or nothing.
+//! Tests of several windows at once, and of requests of any cost, which count in all windows or in none.
 
 use super::{SharedBuckets, at, fingerprint, window};
 use crate::plan_table::{Period, Window};
@@ -22,15 +22,15 @@ fn a_refused_request_counts_in_no_window() {
     assert_eq!((refused.decision, refused.new_bytes), (minute, None));
 
     assert_eq!(shared.served(PLAN, 30, at(60)), 10);
-    assert_eq!(shared.served(PLAN, 30, at(120)), 5, "now the month ends it");
-    assert_eq!(used(&shared, 120), [25, 5], "and the minute counted no refusal");
+    assert_eq!(shared.served(PLAN, 30, at(120)), 5, "now the month is full");
+    assert_eq!(used(&shared, 120), [25, 5], "the minute did not count the refusal");
     let month_ends = Interval::of(Period::Month, at(0)).end;
     let month = Decision::Refused { exhausted: vec![Period::Month], reset: month_ends };
     assert_eq!(shared.request(PLAN, 1, at(121)).decision, month);
 }
 
 #[test]
-fn where_all_are_exhausted_the_latest_reset_counts() {
+fn if_several_are_exhausted_the_latest_reset_counts() {
     let mut shared = SharedBuckets::default();
     let plan = [window(3, Period::Minute), window(3, Period::Day), window(9, Period::Month)];
     assert_eq!(shared.served(&plan, 9, at(0)), 3);
@@ -39,13 +39,13 @@ fn where_all_are_exhausted_the_latest_reset_counts() {
 }
 
 #[test]
-fn cost_is_judged_as_a_whole() {
+fn a_cost_is_admitted_as_a_whole_or_not_at_all() {
     let cases = [
         ("exactly what is left", 2, Decision::Admitted, 10),
         ("one more than is left", 3, Decision::Refused { exhausted: vec![Period::Minute], reset: at(60) }, 8),
         ("a whole window", 10, Decision::Refused { exhausted: vec![Period::Minute], reset: at(60) }, 8),
         ("more than the smallest window ever has", 11, Decision::NeverFits, 8),
-        ("beyond all counting", u64::MAX, Decision::NeverFits, 8),
+        ("the largest cost", u64::MAX, Decision::NeverFits, 8),
         ("nothing", 0, Decision::Admitted, 8),
     ];
     for (why, cost, decision, minute_used) in cases {
@@ -54,12 +54,12 @@ fn cost_is_judged_as_a_whole() {
         let spending = shared.request(PLAN, cost, at(1));
         assert_eq!(spending.decision, decision, "{why}");
         assert_eq!(spending.states[1].used, minute_used, "{why}");
-        assert_eq!(spending.states, shared.states(PLAN, at(2)), "what is told is what is stored: {why}");
+        assert_eq!(spending.states, shared.states(PLAN, at(2)), "the returned states are stored: {why}");
     }
 }
 
 #[test]
-fn a_maximum_of_zero_forbids_and_one_beyond_counting_never_ends() {
+fn the_smallest_and_the_largest_maximum_are_respected() {
     let mut shared = SharedBuckets::default();
     assert_eq!(shared.request(&[window(0, Period::Day)], 1, at(0)).decision, Decision::NeverFits);
     let endless = [window(u64::MAX, Period::Day)];
@@ -68,9 +68,9 @@ fn a_maximum_of_zero_forbids_and_one_beyond_counting_never_ends() {
 }
 
 #[test]
-fn an_unreadable_bucket_is_said_so_and_replaced() {
+fn an_unreadable_bucket_is_reported_and_replaced() {
     let mut shared = SharedBuckets { value: Some(b"{}".to_vec()), version: 1 };
-    assert!(shared.request(PLAN, 11, at(0)).unreadable, "whether or not it is replaced");
+    assert!(shared.request(PLAN, 11, at(0)).unreadable, "even if it is not replaced");
     assert_eq!(shared.value.as_deref(), Some(&b"{}"[..]));
     assert!(shared.request(PLAN, 1, at(0)).unreadable);
     assert!(!shared.request(PLAN, 1, at(0)).unreadable);
@@ -80,7 +80,7 @@ fn an_unreadable_bucket_is_said_so_and_replaced() {
 const PERIODS: [Period; 6] =
     [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month];
 
-/// Some of the periods, each with a maximum.
+/// Generates some of the periods, each with a maximum.
 fn any_plan() -> impl Strategy<Value = Vec<Window>> {
     prop::collection::vec(0_u64..12, 6).prop_flat_map(|maxima| {
         let all: Vec<Window> = PERIODS.iter().zip(maxima).map(|(per, max)| window(max, *per)).collect();
@@ -89,7 +89,7 @@ fn any_plan() -> impl Strategy<Value = Vec<Window>> {
 }
 
 proptest! {
-    /// Against a model without bytes: for each plan in force, request by request.
+    /// Compares with a model without bytes: for each plan in force, request by request.
     #[test]
     fn requests_are_served_exactly_if_all_windows_have_room(
         requests in prop::collection::vec((any_plan(), 0_u64..5, 0_u64..400), 1..60),
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_and_no_time_trip_it(
+    fn any_bytes_cost_and_time_are_handled(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         plan in any_plan(),
         cost in any::<u64>(),

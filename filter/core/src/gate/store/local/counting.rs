@@ -1,4 +1,5 @@
-//! Counts one request in the local store: load, spend, swap, and again while other workers are faster.
+//! Counts one request in the local store: loads the bucket, spends, and swaps; repeats if another worker has
+//! changed the bucket.
 
 use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::alarm::{Alarm, AlarmCode};
@@ -20,28 +21,28 @@ pub(in crate::gate) struct LocalCounting {
     step: LocalStep,
 }
 
-/// What is being waited for.
+/// The input that the request waits for.
 #[derive(Debug)]
 enum LocalStep {
-    /// The seed by which counters are found, for the owner with these bytes.
+    /// The shared seed, which is needed to find the counters of the owner with these bytes.
     Seed(SeedUpdate, Vec<u8>),
-    /// The counter's bucket, changed.
-    Counter(Fingerprint, SharedUpdate<Verdict>),
-    /// Nothing any more.
+    /// The result of the update of the counter's bucket.
+    Counter(Fingerprint, SharedUpdate<SpendResult>),
+    /// No further input.
     Ended,
 }
 
-/// What a request comes to if its bucket is stored.
+/// The result of a request once its bucket is stored.
 #[derive(Debug)]
-enum Verdict {
-    /// It is admitted.
+enum SpendResult {
+    /// The request is admitted.
     Admitted(Vec<WindowState>),
-    /// There is no room until then.
+    /// There is no room until that time.
     Exhausted(Vec<WindowState>, Micros),
 }
 
 impl LocalCounting {
-    /// Begins with the counters of that owner.
+    /// Starts to count a request of that owner.
     pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
         let counting = LocalCounting { store, callers: owner.callers(), charge, step: LocalStep::Ended };
         match counting.store.find_seed() {
@@ -57,15 +58,15 @@ impl LocalCounting {
         Counted::Perform(Counting::Local(self), action)
     }
 
-    /// Begins to change the counter, now that it can be found.
+    /// Starts the update of the counter, whose location is known now.
     fn count(self, owner: &[u8]) -> Counted {
         let Some(tables) = self.store.tables.get() else { return Counted::Unavailable };
-        let CounterKey { key, fingerprint } = tables.key(self.callers, owner, &self.charge.limit);
-        let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
+        let CounterKey { shared_key, fingerprint } = tables.key(self.callers, owner, &self.charge.limit);
+        let (update, action) = SharedUpdate::begin(shared_key, SWAP_TRIES_MAX);
         self.perform(LocalStep::Counter(fingerprint, update), action)
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(in crate::gate) fn advance(
         mut self,
         metrics: &GateMetrics,
@@ -92,28 +93,28 @@ impl LocalCounting {
         });
         match progress {
             UpdateProgress::Continue(action) => self.perform(LocalStep::Counter(fingerprint, update), action),
-            UpdateProgress::Done(Verdict::Admitted(windows)) => {
+            UpdateProgress::Done(SpendResult::Admitted(windows)) => {
                 Counted::Admitted(LimitState { limit: self.charge.limit, windows })
             }
-            UpdateProgress::Done(Verdict::Exhausted(windows, reset)) => {
+            UpdateProgress::Done(SpendResult::Exhausted(windows, reset)) => {
                 Counted::Exhausted { state: LimitState { limit: self.charge.limit, windows }, reset }
             }
-            // Other workers were faster each time.
+            // All swaps were lost to other workers.
             UpdateProgress::GaveUp(_) => Counted::Unavailable,
         }
     }
 }
 
-/// Returns what is to be stored of a request, and what that means.
-fn change(spent: Spent) -> Change<Verdict> {
+/// Returns the change of the bucket, and the result if it is stored.
+fn change(spent: Spent) -> Change<SpendResult> {
     match (spent.decision, spent.new_bytes) {
-        (Decision::Admitted, Some(bytes)) => Change::Write(bytes, Verdict::Admitted(spent.states)),
-        (Decision::Admitted, None) => Change::Keep(Verdict::Admitted(spent.states)),
-        (Decision::Refused { reset, .. }, _) => Change::Keep(Verdict::Exhausted(spent.states, reset)),
-        // The plan was asked before whether it ever fits.
+        (Decision::Admitted, Some(bytes)) => Change::Write(bytes, SpendResult::Admitted(spent.states)),
+        (Decision::Admitted, None) => Change::Keep(SpendResult::Admitted(spent.states)),
+        (Decision::Refused { reset, .. }, _) => Change::Keep(SpendResult::Exhausted(spent.states, reset)),
+        // The decision by the plan has already excluded this.
         (Decision::NeverFits, _) => {
             let reset = latest_reset(&spent.states);
-            Change::Keep(Verdict::Exhausted(spent.states, reset))
+            Change::Keep(SpendResult::Exhausted(spent.states, reset))
         }
     }
 }

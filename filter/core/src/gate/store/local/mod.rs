@@ -1,4 +1,4 @@
-//! The local store's tables of counters, and the seed by which all workers of the process find the same ones.
+//! The local store's tables of counters, and the shared seed with which all workers of the process find them.
 
 mod counting;
 mod reading;
@@ -11,27 +11,27 @@ use crate::quota::{BucketTable, Callers, CounterKey, SWAP_TRIES_MAX, Seed};
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use std::cell::OnceCell;
 
-/// The tables of counters, once the seed that all workers share is known.
+/// The tables of counters, which need the shared seed.
 #[derive(Debug)]
 struct Tables {
-    /// Of users and organizations.
+    /// The counters of users and organizations.
     signed_in: BucketTable,
-    /// Of addresses.
+    /// The counters of client networks.
     anonymous: BucketTable,
 }
 
 impl Tables {
-    /// Returns where the counters of a limit are of whoever these bytes name.
+    /// Returns the key of a limit's counter of the owner with these bytes.
     fn key(&self, callers: Callers, owner: &[u8], limit: &str) -> CounterKey {
         let table = match callers {
             Callers::SignedIn => &self.signed_in,
             Callers::Anonymous => &self.anonymous,
         };
-        table.place(owner, limit)
+        table.key(owner, limit)
     }
 }
 
-/// The local store, as one worker thread sees it.
+/// The local store of one worker thread.
 #[derive(Debug)]
 pub(in crate::gate) struct LocalStore {
     namespace: String,
@@ -40,28 +40,28 @@ pub(in crate::gate) struct LocalStore {
     tables: OnceCell<Tables>,
 }
 
-/// Finding the seed that all workers of the process share.
+/// The update that reads or writes the seed that all workers of the process share.
 type SeedUpdate = SharedUpdate<Option<Seed>>;
 
-/// How far finding the seed has come.
+/// The result of a step of a [`SeedUpdate`].
 #[derive(Debug)]
 enum SeedProgress {
-    /// The host must do something first.
+    /// The host must perform an action first.
     Perform(Action),
-    /// It is known, and with it the tables.
+    /// The seed and the tables are known.
     Known,
-    /// Somebody else writes under its key.
+    /// The value under the seed's key is not a seed.
     Failed,
 }
 
 impl LocalStore {
-    /// A store of that namespace in which the counters of signed-in callers may take so many megabytes. `drawn_seed` is
+    /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `drawn_seed` is
     /// used if this is the first worker of the process.
     pub(in crate::gate) fn new(namespace: &str, drawn_seed: Seed, memory_mb: u64) -> Self {
         LocalStore { namespace: namespace.to_owned(), drawn_seed, memory_mb, tables: OnceCell::new() }
     }
 
-    /// Begins to find the seed; `None` if the tables are known.
+    /// Starts to read the seed; returns `None` if the tables are known.
     fn find_seed(&self) -> Option<(SeedUpdate, Action)> {
         match self.tables.get() {
             Some(_) => None,
@@ -69,7 +69,7 @@ impl LocalStore {
         }
     }
 
-    /// Takes the shared seed, or shares the one that was drawn here if there is none yet.
+    /// Reads the shared seed, or writes this worker's seed if there is none.
     fn seed(&self, update: &mut SeedUpdate, input: &Input<'_>) -> SeedProgress {
         let progress = update.handle(input, |value| match value {
             Some(value) => Change::Keep(Seed::from_shared(value)),

@@ -1,4 +1,4 @@
-//! Reads the counters of the local store, one limit after the other.
+//! Reads counters of the local store, one limit after another.
 
 use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
@@ -14,26 +14,26 @@ use std::rc::Rc;
 pub(in crate::gate) struct LocalReading {
     store: Rc<LocalStore>,
     callers: Callers,
-    /// The bytes by which the owner's counters are told from others'.
+    /// The bytes that identify the owner.
     owner: Vec<u8>,
     to_read: VecDeque<(String, Vec<Window>)>,
     step: ReadingStep,
     read: Vec<LimitState>,
 }
 
-/// What is being waited for.
+/// The input that the reading waits for.
 #[derive(Debug)]
 enum ReadingStep {
-    /// The seed by which counters are found.
+    /// The shared seed, which is needed to find the counters.
     Seed(SeedUpdate),
     /// The bucket of the counter with that fingerprint.
     Counter(Fingerprint),
-    /// Nothing any more.
+    /// No further input.
     Ended,
 }
 
 impl LocalReading {
-    /// Begins.
+    /// Starts to read these limits.
     pub(in crate::gate) fn begin(
         store: Rc<LocalStore>,
         owner: CounterOwner<'_>,
@@ -58,15 +58,15 @@ impl LocalReading {
         Read::Perform(Reading::Local(self), action)
     }
 
-    /// Loads the next one.
+    /// Loads the bucket of the next limit.
     fn load(self) -> Read {
         let Some((limit, _)) = self.to_read.front() else { return Read::Done(self.read) };
         let Some(tables) = self.store.tables.get() else { return Read::Unavailable };
-        let CounterKey { key, fingerprint } = tables.key(self.callers, &self.owner, limit);
-        self.perform(ReadingStep::Counter(fingerprint), Action::Load { key })
+        let CounterKey { shared_key, fingerprint } = tables.key(self.callers, &self.owner, limit);
+        self.perform(ReadingStep::Counter(fingerprint), Action::Load { key: shared_key })
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(in crate::gate) fn advance(mut self, now: Micros, input: &Input<'_>) -> Read {
         match std::mem::replace(&mut self.step, ReadingStep::Ended) {
             ReadingStep::Seed(mut update) => match self.store.seed(&mut update, input) {

@@ -1,6 +1,15 @@
-//! Counts one request in envoyproxy/ratelimit: asks first where a refused addition would do harm, then adds.
+//! Counts one request in envoyproxy/ratelimit: reads the counter first if a refused addition would do harm,
+//! then adds.
+//!
+//! ```text
+//! Started ─┬─► Querying ─┬─► Adding ─► Admitted or Exhausted
+//!          │      ▲──────┤
+//!          │             └─► Exhausted
+//!          ├─► Adding
+//!          └─► Exhausted, if an observed refusal still applies
+//! ```
 
-use super::observed_counter::{AdditionInFlight, CounterState};
+use super::observed_counter::{AdditionInFlight, ObservedCounter};
 use super::{RatelimitStore, WindowsInquiry, WindowsQuery};
 use crate::gate::store::{Charge, Counted, CounterOwner, Counting, LimitState};
 use crate::http::{Callout, Outcome};
@@ -12,10 +21,10 @@ use crate::time::Micros;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How often one request asks at most, while others of its subject are being counted before it.
-const QUESTIONS_MAX: u32 = 64;
+/// The most queries of one request, while other requests of its subject are being counted.
+const QUERIES_MAX: u32 = 64;
 
-/// Envoy takes 0 for no limit of time at all.
+/// The shortest timeout of a call. To Envoy, 0 means no timeout.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A request that is being counted.
@@ -23,43 +32,43 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 pub(in crate::gate) struct RatelimitCounting {
     store: Rc<RatelimitStore>,
     of: CounterOf,
-    counter: Rc<CounterState>,
+    counter: Rc<ObservedCounter>,
     charge: Charge,
-    /// When the store's time for it is over.
+    /// The end of the store's timeout.
     deadline: Micros,
-    questions: u32,
+    queries: u32,
     step: RatelimitStep,
 }
 
-/// What is being waited for.
+/// The input that the request waits for.
 #[derive(Debug)]
 enum RatelimitStep {
-    /// Nothing yet.
-    Begun,
-    /// How the windows stand. `answers`: how many questions were answered when it began to wait.
-    Asking { answers: u32 },
-    /// That it is counted.
+    /// No input yet.
+    Started,
+    /// The windows. `responses` is the number of responses to queries when the wait started.
+    Querying { responses: u32 },
+    /// The response to the addition.
     Adding { query: WindowsQuery, _in_flight: AdditionInFlight },
 }
 
 impl RatelimitCounting {
-    /// Begins with what is known.
+    /// Starts to count a request, with what was observed of its counter.
     pub(in crate::gate) fn begin(
         store: Rc<RatelimitStore>,
         owner: CounterOwner<'_>,
         charge: Charge,
-        doubted: bool,
+        recheck: bool,
         now: Micros,
     ) -> Counted {
         let of = owner.descriptor(&charge.limit);
         let counter = store.counter(owner, &of);
         let deadline = now.plus(store.timeout);
-        let next = counter.usage().first(&charge.windows, charge.cost, doubted, now);
-        let step = RatelimitStep::Begun;
-        RatelimitCounting { store, of, counter, charge, deadline, questions: 0, step }.next(now, next)
+        let next = counter.usage().first(&charge.windows, charge.cost, recheck, now);
+        let step = RatelimitStep::Started;
+        RatelimitCounting { store, of, counter, charge, deadline, queries: 0, step }.next(now, next)
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(in crate::gate) fn advance(
         self,
         now: Micros,
@@ -67,15 +76,15 @@ impl RatelimitCounting {
         reports: &mut Vec<Report>,
     ) -> Counted {
         match (&self.step, input) {
-            (RatelimitStep::Asking { .. }, Input::Inquired) => match self.counter.asking() {
+            (RatelimitStep::Querying { .. }, Input::Inquired) => match self.counter.query_in_progress() {
                 Some(inquiry) => self.perform(Action::Await(inquiry)),
-                None => self.asked(now),
+                None => self.query_ended(now),
             },
-            (RatelimitStep::Asking { .. }, Input::Settled) => self.asked(now),
+            (RatelimitStep::Querying { .. }, Input::Settled) => self.query_ended(now),
             (RatelimitStep::Adding { .. }, Input::Answered { outcome, .. }) => {
                 self.added(now, outcome, reports)
             }
-            // What nobody asked for changes nothing.
+            // An unexpected input changes nothing.
             _ => self.perform(Action::Wait),
         }
     }
@@ -90,22 +99,20 @@ impl RatelimitCounting {
                 let states = self.counter.usage().states(&self.charge.windows, now);
                 self.exhausted(states, reset)
             }
-            // Others go on being counted before it: now it is its turn.
-            NextCall::Ask
-                if self.questions >= QUESTIONS_MAX || (self.questions > 0 && now >= self.deadline) =>
-            {
+            // Other requests are still being counted, but this one must not wait longer.
+            NextCall::Query if self.queries >= QUERIES_MAX || (self.queries > 0 && now >= self.deadline) => {
                 self.add(now)
             }
-            NextCall::Ask => self.ask(now),
+            NextCall::Query => self.query(now),
             NextCall::Add => self.add(now),
         }
     }
 
-    /// Asks, or waits for the answer to what another request has asked.
-    fn ask(mut self, now: Micros) -> Counted {
-        self.questions = self.questions.saturating_add(1);
-        self.step = RatelimitStep::Asking { answers: self.counter.answers() };
-        if let Some(inquiry) = self.counter.asking() {
+    /// Reads the windows, or waits for the query of another request.
+    fn query(mut self, now: Micros) -> Counted {
+        self.queries = self.queries.saturating_add(1);
+        self.step = RatelimitStep::Querying { responses: self.counter.responses() };
+        if let Some(inquiry) = self.counter.query_in_progress() {
             return self.perform(Action::Await(inquiry));
         }
         let query = WindowsQuery::new(&self.charge.windows, now);
@@ -114,10 +121,10 @@ impl RatelimitCounting {
         Counted::Inquire(Counting::Ratelimit(self), WindowsInquiry { store, counter, query }, callout)
     }
 
-    /// The question has ended.
-    fn asked(self, now: Micros) -> Counted {
-        let RatelimitStep::Asking { answers } = self.step else { return self.perform(Action::Wait) };
-        if answers == self.counter.answers() {
+    /// Continues when the query has ended.
+    fn query_ended(self, now: Micros) -> Counted {
+        let RatelimitStep::Querying { responses } = self.step else { return self.perform(Action::Wait) };
+        if responses == self.counter.responses() {
             return self.store.uncounted();
         }
         let Charge { windows, cost, .. } = &self.charge;
@@ -141,11 +148,11 @@ impl RatelimitCounting {
         self.store.callout(counters, hits, self.deadline.since(now).max(SHORTEST_TIMEOUT))
     }
 
-    /// It was counted: it goes on if there was room for it. Each addition sees all those before it, so of several at
-    /// once exactly as many go on as there is room for.
+    /// Decides by the response to the addition. Each addition sees all those before it, so of several
+    /// concurrent requests, exactly as many are admitted as there is room for.
     fn added(self, now: Micros, outcome: &Outcome<'_>, reports: &mut Vec<Report>) -> Counted {
         let RatelimitStep::Adding { query, .. } = &self.step else { return self.perform(Action::Wait) };
-        let Some(after) = query.answered(&self.store, now, outcome, reports) else {
+        let Some(after) = query.read(&self.store, now, outcome, reports) else {
             return self.store.uncounted();
         };
         self.counter.observe_addition(&after);
@@ -158,7 +165,7 @@ impl RatelimitCounting {
                 self.counter.refuse(&before, cost);
                 self.exhausted(after, reset)
             }
-            // The plan was asked before whether it ever fits.
+            // The decision by the plan has already excluded this.
             Decision::NeverFits => self.exhausted(after, now),
         }
     }
@@ -169,7 +176,8 @@ impl RatelimitCounting {
     }
 }
 
-/// What was refused may have been counted. Nobody used more than there is.
+/// Caps each use at its maximum. Refused requests may have been counted, but no one can have used more than
+/// the maximum.
 pub(super) fn cap(states: &mut [WindowState]) {
     for state in states {
         state.used = state.used.min(state.max);

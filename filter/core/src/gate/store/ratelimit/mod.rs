@@ -1,4 +1,5 @@
-//! The store in envoyproxy/ratelimit, as one worker thread sees it: how it is reached, and what was observed of it.
+//! The store in envoyproxy/ratelimit: how one worker thread calls it, and what it has observed of its
+//! counters.
 
 mod counting;
 mod observed_counter;
@@ -7,7 +8,7 @@ mod reading;
 pub(in crate::gate) use counting::RatelimitCounting;
 pub(in crate::gate) use reading::RatelimitReading;
 
-use self::observed_counter::{CounterState, CounterStates};
+use self::observed_counter::{ObservedCounter, ObservedCounters};
 use super::{Counted, CounterOwner};
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::OnError;
@@ -16,31 +17,32 @@ use crate::log_limit::LogLimit;
 use crate::machine::InquiryId;
 use crate::plan_table::Window;
 use crate::quota::WindowState;
-use crate::quota::ratelimit::{AnswerError, Counter, CounterOf, request, response};
+use crate::quota::ratelimit::{Counter, CounterOf, RatelimitError, request, response};
 use crate::report::Report;
 use crate::time::Micros;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many counters of signed-in callers a worker remembers.
+/// The most counters of signed-in callers that a worker remembers.
 const SIGNED_IN_MAX: usize = 10_000;
-/// How many of addresses, which cost nothing: a flood of them makes no signed-in caller's be forgotten.
+/// The most counters of anonymous callers. A client can have many addresses, so these have their own limit
+/// and never displace the counters of signed-in callers.
 const ANONYMOUS_MAX: usize = 2_500;
 
-/// envoyproxy/ratelimit.
+/// The store in envoyproxy/ratelimit.
 #[derive(Debug)]
 pub(in crate::gate) struct RatelimitStore {
     cluster: String,
     domain: String,
     timeout: Duration,
     on_error: OnError,
-    signed_in: RefCell<CounterStates>,
-    anonymous: RefCell<CounterStates>,
+    signed_in: RefCell<ObservedCounters>,
+    anonymous: RefCell<ObservedCounters>,
     failures_logged: RefCell<LogLimit>,
 }
 
-/// Windows that the service is asked about, each by the name that it has at that time.
+/// Windows to read or add to, each with its counter at the time of the query.
 #[derive(Debug)]
 struct WindowsQuery(Vec<(Window, Counter)>);
 
@@ -49,8 +51,9 @@ impl WindowsQuery {
         WindowsQuery(windows.iter().map(|window| (*window, Counter::at(window.per, now))).collect())
     }
 
-    /// Returns how the windows stand, in their order; nothing, and a report of it, if the service does not say.
-    fn answered(
+    /// Reads the state of the windows, in their order, from the response. Returns `None` and adds a report if
+    /// the call failed.
+    fn read(
         &self,
         store: &RatelimitStore,
         now: Micros,
@@ -71,50 +74,50 @@ impl WindowsQuery {
 #[derive(Debug)]
 pub(in crate::gate) struct WindowsInquiry {
     store: Rc<RatelimitStore>,
-    counter: Rc<CounterState>,
+    counter: Rc<ObservedCounter>,
     query: WindowsQuery,
 }
 
 impl WindowsInquiry {
-    /// Notes that they are being read.
-    pub(in crate::gate) fn began(&self, inquiry: InquiryId) {
-        self.counter.asked(inquiry);
+    /// Records that the inquiry has started.
+    pub(in crate::gate) fn started(&self, inquiry: InquiryId) {
+        self.counter.query_started(inquiry);
     }
 
-    /// Takes what the service says of them.
+    /// Takes the outcome of the inquiry.
     pub(in crate::gate) fn ended(&self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
         let mut reports = Vec::new();
-        match self.query.answered(&self.store, now, outcome, &mut reports) {
-            Some(states) => self.counter.observe_answer(&states),
-            None => self.counter.not_answered(),
+        match self.query.read(&self.store, now, outcome, &mut reports) {
+            Some(states) => self.counter.observe_query(&states),
+            None => self.counter.query_failed(),
         }
         reports
     }
 }
 
 impl RatelimitStore {
-    /// Returns the service behind that cluster, of which nothing was observed yet.
+    /// Creates the store at that cluster, without any observed counter.
     pub(in crate::gate) fn new(cluster: &str, domain: &str, timeout: Duration, on_error: OnError) -> Self {
         RatelimitStore {
             cluster: cluster.to_owned(),
             domain: domain.to_owned(),
             timeout,
             on_error,
-            signed_in: RefCell::new(CounterStates::new(SIGNED_IN_MAX)),
-            anonymous: RefCell::new(CounterStates::new(ANONYMOUS_MAX)),
+            signed_in: RefCell::new(ObservedCounters::new(SIGNED_IN_MAX)),
+            anonymous: RefCell::new(ObservedCounters::new(ANONYMOUS_MAX)),
             failures_logged: RefCell::default(),
         }
     }
 
-    /// Returns what is known of a counter.
-    fn counter(&self, owner: CounterOwner<'_>, of: &CounterOf) -> Rc<CounterState> {
+    /// Returns what was observed of a counter.
+    fn counter(&self, owner: CounterOwner<'_>, of: &CounterOf) -> Rc<ObservedCounter> {
         match owner {
             CounterOwner::Subject(_) => self.signed_in.borrow_mut().of(of),
             CounterOwner::Network(_) => self.anonymous.borrow_mut().of(of),
         }
     }
 
-    /// Returns one call for all the windows, which adds `hits` to each.
+    /// Returns one call for all windows, which adds `hits` to each.
     fn callout<'a>(
         &self,
         counters: impl IntoIterator<Item = (&'a CounterOf, &'a Counter)>,
@@ -126,7 +129,7 @@ impl RatelimitStore {
         Callout { cluster: self.cluster.clone(), timeout, request }
     }
 
-    /// Returns what becomes of a request that cannot be counted.
+    /// Returns the result of a request that cannot be counted.
     fn uncounted(&self) -> Counted {
         match self.on_error {
             OnError::Allow => Counted::Uncounted,
@@ -134,8 +137,8 @@ impl RatelimitStore {
         }
     }
 
-    /// Reports that the service cannot be asked, once a minute at most.
-    fn failed(&self, error: &AnswerError, now: Micros) -> Option<Report> {
+    /// Returns the alarm of a failed call, at most once a minute.
+    fn failed(&self, error: &RatelimitError, now: Micros) -> Option<Report> {
         if !self.failures_logged.borrow_mut().is_due(now) {
             return None;
         }
@@ -144,10 +147,10 @@ impl RatelimitStore {
             OnError::Deny => "refused with 503",
         };
         let cure = match error {
-            AnswerError::Unconfigured { .. } => {
+            RatelimitError::Unconfigured { .. } => {
                 "let the service read Tollgate's envoy/ratelimit/config/tollgate.yaml, in the same domain"
             }
-            AnswerError::Callout(CalloutError::GrpcStatus(_)) => {
+            RatelimitError::Callout(CalloutError::GrpcStatus(_)) => {
                 "read the log of the rate limit service, and check that its Redis runs"
             }
             _ => {

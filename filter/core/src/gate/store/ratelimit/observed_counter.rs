@@ -1,4 +1,5 @@
-//! What one worker thread has observed of counters in envoyproxy/ratelimit, and its calls in flight for each.
+//! What one worker thread has observed of counters in envoyproxy/ratelimit, and its calls in progress for
+//! each counter.
 
 use crate::machine::InquiryId;
 use crate::quota::WindowState;
@@ -9,39 +10,39 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
-/// What is known of one subject's use of one limit. Shared by the requests that are under way for it, so that none of
-/// them loses it when the memory makes room.
+/// What was observed of one owner's use of one limit. The requests that are being counted share it, so that
+/// it survives for them if [`ObservedCounters`] removes it.
 #[derive(Debug, Default)]
-pub(in crate::gate) struct CounterState {
+pub(in crate::gate) struct ObservedCounter {
     usage: Cell<ObservedUsage>,
-    /// How many questions were answered.
-    answers: Cell<u32>,
-    /// How many additions were.
+    /// The number of responses to queries.
+    responses: Cell<u32>,
+    /// The number of responses to additions.
     additions: Cell<u32>,
-    /// The question that is under way, and how many additions were answered when it began.
-    asking: Cell<Option<(InquiryId, u32)>>,
-    /// How many requests are being counted.
+    /// The query in progress, with the number of responses to additions when it started.
+    query: Cell<Option<(InquiryId, u32)>>,
+    /// The number of additions in progress.
     adding: Cell<u32>,
 }
 
-impl CounterState {
+impl ObservedCounter {
     /// Returns what was observed.
     pub(super) fn usage(&self) -> ObservedUsage {
         self.usage.get()
     }
 
-    /// Takes in the answer to the question that was under way.
-    pub(super) fn observe_answer(&self, states: &[WindowState]) {
+    /// Takes the response to the query in progress.
+    pub(super) fn observe_query(&self, states: &[WindowState]) {
         let mut usage = self.usage.get();
-        match self.asking.take() {
+        match self.query.take() {
             Some((_, additions)) if additions == self.additions.get() => usage.observe(states),
             _ => usage.observe_concurrently(states),
         }
         self.usage.set(usage);
-        self.answers.set(self.answers.get().wrapping_add(1));
+        self.responses.set(self.responses.get().wrapping_add(1));
     }
 
-    /// Takes in the answer to an addition.
+    /// Takes the response to an addition.
     pub(super) fn observe_addition(&self, states: &[WindowState]) {
         let mut usage = self.usage.get();
         usage.observe_concurrently(states);
@@ -56,39 +57,40 @@ impl CounterState {
         self.usage.set(usage);
     }
 
-    /// How many questions were answered: another number than before means that one was.
-    pub(super) fn answers(&self) -> u32 {
-        self.answers.get()
+    /// Returns the number of responses to queries. A request that waits for a query compares it to see
+    /// whether the query was successful.
+    pub(super) fn responses(&self) -> u32 {
+        self.responses.get()
     }
 
-    /// The question that is under way, for whoever needs its answer.
-    pub(super) fn asking(&self) -> Option<InquiryId> {
-        self.asking.get().map(|(inquiry, _)| inquiry)
+    /// Returns the query in progress.
+    pub(super) fn query_in_progress(&self) -> Option<InquiryId> {
+        self.query.get().map(|(inquiry, _)| inquiry)
     }
 
-    /// A question is under way.
-    pub(super) fn asked(&self, inquiry: InquiryId) {
-        self.asking.set(Some((inquiry, self.additions.get())));
+    /// Records that a query has started.
+    pub(super) fn query_started(&self, inquiry: InquiryId) {
+        self.query.set(Some((inquiry, self.additions.get())));
     }
 
-    /// It has ended without an answer.
-    pub(super) fn not_answered(&self) {
-        self.asking.set(None);
+    /// Records that the query in progress has failed.
+    pub(super) fn query_failed(&self) {
+        self.query.set(None);
     }
 
-    /// Whether a request of this worker is being counted.
+    /// Returns whether a request of this worker is being counted.
     pub(super) fn is_adding(&self) -> bool {
         self.adding.get() > 0
     }
 }
 
-/// A request that is being counted, until it is dropped: also when its client goes away first.
+/// An addition in progress, until this value is dropped, which also happens if the client disconnects first.
 #[derive(Debug)]
-pub(super) struct AdditionInFlight(Rc<CounterState>);
+pub(super) struct AdditionInFlight(Rc<ObservedCounter>);
 
 impl AdditionInFlight {
-    /// From now on it is being counted.
-    pub(super) fn begin(known: &Rc<CounterState>) -> Self {
+    /// Counts one more addition in progress.
+    pub(super) fn begin(known: &Rc<ObservedCounter>) -> Self {
         known.adding.set(known.adding.get().saturating_add(1));
         AdditionInFlight(Rc::clone(known))
     }
@@ -100,26 +102,28 @@ impl Drop for AdditionInFlight {
     }
 }
 
-/// Where what is known of a counter is. A full memory takes one in without moving the others, as the tokens' cache does.
-/// Without a key of its own: who chooses addresses that meet finds as many as the memory holds, and no more.
+/// The hasher of the map. A hash map, as in the token cache, because an insertion into a full map moves no
+/// other entry. It needs no secret key: attackers can choose addresses whose hashes collide, but no more than
+/// the map holds.
 type CounterHasher = BuildHasherDefault<SipHasher13>;
 
-/// What is known of so many counters at most; the oldest makes room. A counter that was forgotten costs a question.
+/// The observed counters of a worker, up to a maximum; beyond that, the oldest is removed. A removed counter
+/// costs one more query.
 #[derive(Debug)]
-pub(super) struct CounterStates {
+pub(super) struct ObservedCounters {
     max: usize,
-    known: HashMap<CounterOf, Rc<CounterState>, CounterHasher>,
+    known: HashMap<CounterOf, Rc<ObservedCounter>, CounterHasher>,
     oldest_first: VecDeque<CounterOf>,
 }
 
-impl CounterStates {
-    /// An empty one.
+impl ObservedCounters {
+    /// Creates an empty map.
     pub(super) fn new(max: usize) -> Self {
-        CounterStates { max, known: HashMap::default(), oldest_first: VecDeque::new() }
+        ObservedCounters { max, known: HashMap::default(), oldest_first: VecDeque::new() }
     }
 
-    /// What is known of a counter.
-    pub(super) fn of(&mut self, of: &CounterOf) -> Rc<CounterState> {
+    /// Returns what was observed of a counter.
+    pub(super) fn of(&mut self, of: &CounterOf) -> Rc<ObservedCounter> {
         if let Some(known) = self.known.get(of) {
             return Rc::clone(known);
         }
@@ -127,7 +131,7 @@ impl CounterStates {
             let Some(oldest) = self.oldest_first.pop_front() else { break };
             self.known.remove(&oldest);
         }
-        let known = Rc::new(CounterState::default());
+        let known = Rc::new(ObservedCounter::default());
         self.known.insert(of.clone(), Rc::clone(&known));
         self.oldest_first.push_back(of.clone());
         known
@@ -143,22 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room_and_whoever_holds_it_keeps_it() {
-        let mut memory = CounterStates::new(2);
-        let first = memory.of(&of(1));
-        first.asked(InquiryId(1));
-        memory.of(&of(2));
-        assert_eq!(memory.of(&of(1)).asking(), Some(InquiryId(1)), "it is still known");
-        memory.of(&of(3));
-        assert_eq!(memory.known.len(), 2);
-        assert_eq!(memory.oldest_first.len(), 2);
-        assert_eq!(memory.of(&of(1)).asking(), None, "it was forgotten");
-        assert_eq!(first.asking(), Some(InquiryId(1)));
+    fn the_oldest_is_removed_but_requests_keep_it() {
+        let mut counters = ObservedCounters::new(2);
+        let first = counters.of(&of(1));
+        first.query_started(InquiryId(1));
+        counters.of(&of(2));
+        assert_eq!(counters.of(&of(1)).query_in_progress(), Some(InquiryId(1)), "it is still known");
+        counters.of(&of(3));
+        assert_eq!(counters.known.len(), 2);
+        assert_eq!(counters.oldest_first.len(), 2);
+        assert_eq!(counters.of(&of(1)).query_in_progress(), None, "it was removed");
+        assert_eq!(first.query_in_progress(), Some(InquiryId(1)));
     }
 
     #[test]
-    fn a_request_that_goes_away_is_no_longer_being_counted() {
-        let known = Rc::new(CounterState::default());
+    fn a_dropped_addition_is_no_longer_in_progress() {
+        let known = Rc::new(ObservedCounter::default());
         let (one, two) = (AdditionInFlight::begin(&known), AdditionInFlight::begin(&known));
         drop(one);
         assert!(known.is_adding());

@@ -1,4 +1,4 @@
-//! Reads counters in envoyproxy/ratelimit: all limits of a plan in one call that adds nothing.
+//! Reads counters in envoyproxy/ratelimit: all limits of a plan, in one call that adds nothing.
 
 use super::counting::cap;
 use super::{RatelimitStore, WindowsQuery};
@@ -14,14 +14,14 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(in crate::gate) struct RatelimitReading {
     store: Rc<RatelimitStore>,
-    /// Each limit, and how many windows it has.
+    /// The limits, each with the number of its windows.
     limits: Vec<(String, usize)>,
-    /// The windows of all of them.
+    /// The windows of all limits.
     query: WindowsQuery,
 }
 
 impl RatelimitReading {
-    /// Begins.
+    /// Starts to read these limits.
     pub(in crate::gate) fn begin(
         store: Rc<RatelimitStore>,
         owner: CounterOwner<'_>,
@@ -45,10 +45,10 @@ impl RatelimitReading {
         Read::Perform(Reading::Ratelimit(self), action)
     }
 
-    /// Continues with what the host says.
+    /// Continues with an input.
     pub(in crate::gate) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
         let Input::Answered { outcome, .. } = input else { return self.perform(Action::Wait) };
-        let Some(mut states) = self.query.answered(&self.store, now, outcome, reports) else {
+        let Some(mut states) = self.query.read(&self.store, now, outcome, reports) else {
             return Read::Unavailable;
         };
         cap(&mut states);
