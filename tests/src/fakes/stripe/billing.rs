@@ -144,5 +144,6 @@ impl Account {
         invoice.next_payment_attempt = None;
         self.emit("invoice.paid", id);
         self.emit("invoice.payment_succeeded", id);
+        self.apply_payment(id);
     }
 }

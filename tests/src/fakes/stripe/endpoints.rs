@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::account::{Account, StripeObject};
 use super::error::StripeError;
 use super::expand;
-use super::model::{Customer, Invoice, PaymentIntent, Price, Product, Session, StripeMetadata, Subscription};
+use super::model::{Customer, Invoice, PaymentIntent, Price, Product, Session, Subscription};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
@@ -84,23 +84,6 @@ impl Call<'_> {
         let mut shown = self.find::<T>(id, "id")?.show(self.objects());
         expand::apply(&paths, &mut shown, self.objects());
         Ok(shown)
-    }
-
-    pub(super) fn update<T: ApiObject>(
-        &mut self,
-        id: &str,
-        metadata: impl Fn(&mut T) -> &mut StripeMetadata,
-    ) -> Result<Value, StripeError> {
-        let unsupported = ["cancel_at", "cancel_at_period_end", "description", "email", "items", "name"];
-        self.parameters.only(&["expand", "metadata"], &unsupported)?;
-        expand::check(&self.parameters.expand(), T::OBJECT, false)?;
-        if self.find::<T>(id, "id")?.is_deleted() {
-            return Err(StripeError::missing(T::NOUN, id, "id", None));
-        }
-        let mut changed = self.find::<T>(id, "id")?.clone();
-        self.parameters.merge_metadata(metadata(&mut changed))?;
-        *self.account.find_mut::<T>(id).expect("it was just found") = changed;
-        self.answer::<T>(id)
     }
 
     /// Returns an object that was just changed, as the answer to the request.

@@ -48,6 +48,12 @@ impl StripeError {
         Self::invalid_request(400, message).executed()
     }
 
+    /// Returns the error for a card that was not charged: <https://docs.stripe.com/error-codes>.
+    pub fn card(code: &'static str, decline_code: Option<&'static str>, message: &str) -> Self {
+        let error = Self::invalid_request(402, message.to_owned()).code(code).executed();
+        StripeError { kind: "card_error", decline_code, ..error }
+    }
+
     /// Returns the error for a failure of Stripe itself.
     pub fn internal() -> Self {
         let message = "An unknown error occurred".to_owned();

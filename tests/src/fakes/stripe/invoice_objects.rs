@@ -90,7 +90,7 @@ impl Objects<'_> {
         let second = json!({
             "due_date": null,
             "effective_at": invoice.created,
-            "ending_balance": (invoice.starting_balance + invoice.total).min(0),
+            "ending_balance": invoice.ending_balance(),
             "hosted_invoice_url": invoice.hosted_invoice_url,
             "invoice_pdf": invoice.hosted_invoice_url.as_ref().map(|url| format!("{url}/pdf")),
             "issuer": {"type": "self"},

@@ -14,6 +14,7 @@ mod expand;
 mod form;
 mod idempotency;
 mod invoice_objects;
+mod invoices;
 mod lists;
 pub mod model;
 mod objects;
@@ -27,6 +28,7 @@ mod service;
 mod session_objects;
 mod signature;
 mod subscription_objects;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 

@@ -35,9 +35,10 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
         ("POST", ["v1", "customers", id]) => call.update_customer(id),
         ("POST", ["v1", "checkout", "sessions"]) => call.create_session(),
         ("POST", ["v1", "checkout", "sessions", id, "expire"]) => call.expire_session(id),
-        ("POST", ["v1", "subscriptions", id]) => {
-            call.update::<Subscription>(id, |subscription| &mut subscription.metadata)
-        }
+        ("POST", ["v1", "subscriptions", id]) => call.update_subscription(id),
+        ("DELETE", ["v1", "subscriptions", id]) => call.cancel_subscription(id),
+        ("POST", ["v1", "subscriptions", id, "resume"]) => call.resume_subscription(id),
+        ("POST", ["v1", "invoices", id, "void"]) => call.void_invoice(id),
         _ => Err(StripeError::unrecognized_url(method, path)),
     }
 }

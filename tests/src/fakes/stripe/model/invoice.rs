@@ -78,6 +78,11 @@ impl Invoice {
         }
     }
 
+    /// Returns the credit that is left after it, as a number that is not positive.
+    pub fn ending_balance(&self) -> i64 {
+        (self.starting_balance + self.total).min(0)
+    }
+
     /// Sets the status.
     #[must_use]
     pub fn status(mut self, status: &str) -> Self {

@@ -129,3 +129,15 @@ impl Subscription {
         self.status("trialing")
     }
 }
+
+impl Item {
+    /// Returns start and end of its period (Unix seconds).
+    pub fn period(&self) -> (i64, i64) {
+        (self.current_period_start, self.current_period_end)
+    }
+
+    /// Sets start and end of its period (Unix seconds).
+    pub fn set_period(&mut self, (start, end): (i64, i64)) {
+        (self.current_period_start, self.current_period_end) = (start, end);
+    }
+}

@@ -1,5 +1,7 @@
 //! The promises of the Stripe fake, over real HTTP.
 
+mod cancellations;
+mod changes;
 mod checkout;
 mod idempotency;
 mod invoices;
@@ -54,6 +56,10 @@ async fn post(stripe: &FakeStripe, path: &str, form: &'static str) -> (StatusCod
 /// Posts a form that is put together.
 async fn post_form(stripe: &FakeStripe, path: &str, form: &[(&str, &str)]) -> (StatusCode, Value) {
     response(with_form(request(stripe, Method::POST, path), form)).await
+}
+
+async fn delete(stripe: &FakeStripe, path: &str, form: &[(&str, &str)]) -> (StatusCode, Value) {
+    response(with_form(request(stripe, Method::DELETE, path), form)).await
 }
 
 /// Adds a form to a request.

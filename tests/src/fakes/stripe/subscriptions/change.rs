@@ -1,0 +1,192 @@
+//! Performing a change of a subscription, and paying for it.
+
+use serde_json::Value;
+
+use super::super::account::Account;
+use super::super::billing::{Bill, Presence};
+use super::super::calendar::period_end;
+use super::super::endpoints::Call;
+use super::super::error::StripeError;
+use super::super::expand;
+use super::super::model::{ChargeFailure, Customer, InvoiceLine, Item, Price, Recurrence, Subscription};
+use super::proration::PlannedChange;
+use super::request::{Cancellation, ChangeRequest, PaymentBehavior, TrialEnd};
+
+impl Call<'_> {
+    /// Changes a subscription.
+    pub(in super::super) fn update_subscription(&mut self, id: &str) -> Result<Value, StripeError> {
+        expand::check(&self.parameters.expand(), "subscription", false)?;
+        let subscription = self.find::<Subscription>(id, "id")?.clone();
+        let request = self.change_request(&subscription)?;
+        let account = &mut *self.account;
+        let planned = account.planned(&subscription, &request);
+        if request.payment == PaymentBehavior::Refuse {
+            account.check_payment(&subscription, &planned.lines)?;
+        }
+        let before = account.shown(id);
+        account.set_cancellation(id, &request);
+        if request.items.is_some() || request.trial_end.is_some() {
+            account.drop_pending_update(id);
+            account.change_and_pay(id, &request, planned);
+        } else if let Some(metadata) = request.metadata {
+            account.subscription(id).metadata = metadata;
+        }
+        account.emit_since("customer.subscription.updated", id, &before);
+        self.answer::<Subscription>(id)
+    }
+}
+
+impl ChargeFailure {
+    /// Returns the error with which Stripe refuses a change of a subscription.
+    fn error(self) -> StripeError {
+        match self {
+            ChargeFailure::Declined(decline_code, message) => {
+                StripeError::card("card_declined", Some(decline_code), message)
+            }
+            ChargeFailure::AuthenticationRequired => StripeError::card(
+                "subscription_payment_intent_requires_action",
+                None,
+                "Payment for this subscription requires additional user action before it can be completed \
+                 successfully. Payment can be completed using the PaymentIntent associated with \
+                 `subscription.latest_invoice`.",
+            ),
+            ChargeFailure::NoCard => StripeError::not_allowed(
+                "This customer has no attached payment source or default payment method. Please consider adding a \
+                 default payment method. For more information, visit \
+                 https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority."
+                    .to_owned(),
+            )
+            .code("resource_missing"),
+        }
+    }
+}
+
+impl Account {
+    pub(in super::super) fn subscription(&mut self, id: &str) -> &mut Subscription {
+        self.find_mut(id).unwrap_or_else(|| panic!("Stripe has no {id}"))
+    }
+
+    fn planned(&self, of: &Subscription, request: &ChangeRequest) -> PlannedChange {
+        let items = request.items.as_deref().unwrap_or(&of.items);
+        let mut planned = self.planned_change(of, items, request.proration, request.proration_date);
+        match request.trial_end {
+            Some(TrialEnd::Now) if of.status == "trialing" => {
+                for item in &mut planned.items {
+                    let Recurrence { interval, interval_count } = self.recurrence(item);
+                    item.set_period((self.now, period_end(self.now, &interval, interval_count)));
+                }
+                planned.lines = planned.items.iter().map(|item| self.item_line(item)).collect();
+            }
+            Some(TrialEnd::At(end)) => {
+                planned.items.iter_mut().for_each(|item| item.current_period_end = end);
+            }
+            _ => {}
+        }
+        planned
+    }
+
+    /// Refuses a change whose payment would fail.
+    fn check_payment(&self, of: &Subscription, lines: &[InvoiceLine]) -> Result<(), StripeError> {
+        let customer: &Customer = self.find(&of.customer).expect("the customer exists");
+        let due = customer.balance + lines.iter().map(|line| line.amount).sum::<i64>();
+        match self.charge(&of.customer, Presence::Absent) {
+            Err(failure) if due > 0 => Err(failure.error()),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_cancellation(&mut self, id: &str, request: &ChangeRequest) {
+        let now = self.now;
+        let subscription = self.subscription(id);
+        let details = &request.cancellation_details;
+        let present = &mut subscription.cancellation_details;
+        present.comment = details.comment.clone().or_else(|| present.comment.take());
+        present.feedback = details.feedback.clone().or_else(|| present.feedback.take());
+        if let Some(cancellation) = request.cancellation {
+            subscription.set_cancellation(cancellation, now);
+        }
+    }
+
+    fn change_and_pay(&mut self, id: &str, request: &ChangeRequest, mut planned: PlannedChange) {
+        for item in &mut planned.items {
+            if item.id.is_empty() {
+                item.id = self.new_id("si");
+            }
+        }
+        let unnamed = planned.lines.iter_mut().chain(&mut planned.later_lines);
+        for line in unnamed.filter(|line| line.item.as_deref() == Some("")) {
+            let of_price = planned.items.iter().find(|item| item.price == line.price);
+            line.item = of_price.map(|item| item.id.clone());
+        }
+        let customer = self.subscription(id).customer.clone();
+        let can_pend = request.payment == PaymentBehavior::KeepPending;
+        if planned.lines.is_empty() {
+            return self.apply_change(id, request, planned);
+        }
+        let lines = std::mem::take(&mut planned.lines);
+        let price: &Price = self.find(&planned.items[0].price).expect("the price exists");
+        let currency = price.currency.clone();
+        let reason = if request.items.is_some() { "subscription_update" } else { "subscription_cycle" };
+        let subscription = Some(id);
+        let bill = Bill { customer: &customer, subscription, reason, currency: &currency, lines };
+        let invoice = self.bill(bill);
+        self.subscription(id).latest_invoice = Some(invoice.clone());
+        let outcome = if request.payment == PaymentBehavior::Postpone {
+            Err(ChargeFailure::NoCard)
+        } else {
+            self.collect(&invoice, Presence::Absent)
+        };
+        match outcome {
+            Err(_) if can_pend => self.set_pending_update(id, &invoice, request, planned.items),
+            Err(_) => {
+                self.apply_change(id, request, planned);
+                "past_due".clone_into(&mut self.subscription(id).status);
+            }
+            Ok(()) => self.apply_change(id, request, planned),
+        }
+    }
+
+    fn apply_change(&mut self, id: &str, request: &ChangeRequest, planned: PlannedChange) {
+        let now = self.now;
+        let subscription = self.subscription(id);
+        subscription.items = planned.items;
+        subscription.pending_lines.extend(planned.later_lines);
+        if let Some(metadata) = &request.metadata {
+            subscription.metadata.clone_from(metadata);
+        }
+        match request.trial_end {
+            Some(TrialEnd::Now) if subscription.status == "trialing" => {
+                subscription.trial_end = Some(now);
+                "active".clone_into(&mut subscription.status);
+            }
+            Some(TrialEnd::At(end)) => {
+                subscription.trial_start.get_or_insert(now);
+                subscription.trial_end = Some(end);
+                "trialing".clone_into(&mut subscription.status);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Subscription {
+    /// Returns the latest end of its items' periods (Unix seconds).
+    pub(in super::super) fn period_end(&self) -> i64 {
+        self.items.iter().map(|item: &Item| item.current_period_end).max().unwrap_or_default()
+    }
+
+    pub(in super::super) fn set_cancellation(&mut self, cancellation: Cancellation, now: i64) {
+        self.cancel_at_period_end = cancellation == Cancellation::AtPeriodEnd;
+        self.cancel_at = match cancellation {
+            Cancellation::Never => None,
+            Cancellation::AtPeriodEnd => Some(self.period_end()),
+            Cancellation::At(at) => Some(at),
+        };
+        if cancellation == Cancellation::Never {
+            self.canceled_at = None;
+            self.cancellation_details = Default::default();
+        } else {
+            self.canceled_at.get_or_insert(now);
+        }
+    }
+}
