@@ -105,7 +105,7 @@ impl<'ast> Visit<'ast> for TypeNames {
     fn visit_block(&mut self, _: &'ast syn::Block) {}
 }
 
-/// The names of all functions with the attribute `test` of any framework.
+/// The names of all functions with the attribute `test` of any framework, and of all functions in `proptest!`.
 #[derive(Default)]
 struct TestNames(Vec<String>);
 
@@ -119,6 +119,24 @@ impl<'ast> Visit<'ast> for TestNames {
         }
         visit::visit_item_fn(self, function);
     }
+
+    fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
+        if invocation.path.segments.last().is_some_and(|segment| segment.ident == "proptest") {
+            let tokens = invocation.tokens.clone().into_iter().map(|token| token.to_string());
+            let tokens: Vec<String> = tokens.collect();
+            let names = tokens.windows(2).filter(|pair| pair[0] == "fn").map(|pair| pair[1].clone());
+            self.0.extend(names);
+        }
+    }
+}
+
+#[test]
+fn the_names_of_tests_are_found_in_proptest_too() {
+    let mut found = TestNames::default();
+    let source =
+        "#[test] fn a() {}  fn not_a_test() {}  proptest! { #[test] fn b(x in 0..3) { fn inner() {} } }";
+    found.visit_file(&syn::parse_file(source).expect("Rust"));
+    assert_eq!(found.0, ["a", "b"]);
 }
 
 fn has_path_attribute(file: &Path) -> bool {

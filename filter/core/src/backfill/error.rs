@@ -38,7 +38,7 @@ impl From<&SyncError> for BackfillError {
         BackfillError {
             code: BackfillErrorCode::Sync(error.alarm_code()),
             detail: error.to_string(),
-            is_transient: !error.is_alarm(),
+            is_transient: !error.needs_operator(),
         }
     }
 }

@@ -196,7 +196,8 @@ impl Reconciliation {
             let written = self.changes.remove(&subject.subject);
             // A rehearsal sends no write, so the change that it would write is certain. After a transient
             // error the caller repeats it.
-            let is_rehearsed = self.intent == Intent::Rehearse && error.is_some_and(SyncError::is_alarm);
+            let is_rehearsed =
+                self.intent == Intent::Rehearse && error.is_some_and(SyncError::needs_operator);
             let is_certain = error.is_none() || is_rehearsed;
             let change = written.or_else(|| subject.writing.clone().filter(|_| is_certain));
             let record =

@@ -1,8 +1,8 @@
-//! The one reader of JSON that others wrote: Stripe's and Clerk's answers, tokens, and the configuration document.
+//! The reader of all external JSON: responses of Stripe and Clerk, tokens, and the configuration document.
 //!
-//! What is legal but cannot be held here is replaced in what Stripe and Clerk send ([`read`], [`read_object`]), and an
-//! error in what an operator wrote ([`read_document`]). Where a name that stands twice would let readers disagree, it is
-//! refused.
+//! Legal values that `serde_json` cannot represent are replaced in data from Stripe and Clerk ([`read`],
+//! [`read_object`]), and an error in an operator's document ([`read_document`]). Duplicate names are refused
+//! where readers could disagree.
 
 mod replaced;
 mod unique_names;

@@ -1,44 +1,44 @@
-//! JSON that others wrote. What is legal but cannot be held here is replaced, so that it spoils nothing beside it.
+//! Reads external JSON, and replaces legal values that `serde_json` cannot represent, so that the rest can be
+//! read.
 //!
-//! Sellers, and users in Clerk's `unsafe_metadata`, put any text into the objects that Stripe and Clerk show. Three
-//! things are legal JSON (RFC 8259 §8.2, §9) and still an error to `serde_json`: half a surrogate pair, nesting deeper
-//! than its limit, and a number that no `f64` holds. None of them can be part of an id, a plan's name, or a time that
-//! means anything, so a stand-in is read that equals none of these.
+//! The owner of the Stripe account, and users in Clerk's `unsafe_metadata`, can put any text into objects.
+//! Three values are legal JSON (RFC 8259 §8.2, §9) but an error in `serde_json`: half a surrogate pair,
+//! nesting deeper than its limit, and a number beyond `f64`. None of them can be part of a valid id, plan
+//! name, or time, so they are replaced by values that equal none of these.
 
 use serde::de::DeserializeOwned;
 
-/// How deep objects and arrays are read. Below the limit of `serde_json`, which is 128, and far above what Stripe's and
-/// Clerk's own fields need.
+/// The deepest nesting of objects and arrays. Lower than the limit of `serde_json`, which is 128, and much
+/// higher than that of Stripe's and Clerk's own fields.
 const DEPTH_MAX: usize = 100;
 
-/// What stands in for half a surrogate pair: U+FFFD, which no id, plan name, or configured key contains.
+/// The replacement of half a surrogate pair: U+FFFD, which no id, plan name, or configured key contains.
 const REPLACEMENT: &[u8] = b"\\ufffd";
 
-/// Reads one JSON document. In what cannot be held, half a surrogate pair reads as U+FFFD, an object or array that lies
-/// deeper than [`DEPTH_MAX`] as an empty one, and a number beyond `f64` as one of its largest.
+/// Reads one JSON document. Half a surrogate pair reads as U+FFFD, an object or array deeper than
+/// [`DEPTH_MAX`] as an empty one, and a number beyond `f64` as a very large one.
 ///
 /// # Errors
-/// If it is no JSON, or not what `T` is read from.
+/// If the bytes are not JSON, or not of the form of `T`.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(bytes).or_else(|error| match Holdable::of(bytes) {
-        Some(holdable) => serde_json::from_slice(&holdable),
+    serde_json::from_slice(bytes).or_else(|error| match Replacer::replace(bytes) {
+        Some(replaced) => serde_json::from_slice(&replaced),
         None => Err(error),
     })
 }
 
-/// A document in which what cannot be held is being replaced. It is read by tokens, not by grammar: that is for whoever
-/// reads the result.
-struct Holdable<'a> {
+/// The state of the replacement. It only reads tokens: the parser of the result checks the grammar.
+struct Replacer<'a> {
     rest: &'a [u8],
     out: Vec<u8>,
-    /// The brackets that are open.
+    /// The open brackets.
     open: Vec<u8>,
 }
 
-impl<'a> Holdable<'a> {
-    /// The document with the replacements; `None` if a bracket or a quote has no counterpart.
-    fn of(bytes: &'a [u8]) -> Option<Vec<u8>> {
-        let mut document = Holdable { rest: bytes, out: Vec::with_capacity(bytes.len()), open: Vec::new() };
+impl<'a> Replacer<'a> {
+    /// Returns the document with the replacements; `None` if a bracket or a quote is not closed.
+    fn replace(bytes: &'a [u8]) -> Option<Vec<u8>> {
+        let mut document = Replacer { rest: bytes, out: Vec::with_capacity(bytes.len()), open: Vec::new() };
         while let Some((&first, after)) = document.rest.split_first() {
             match first {
                 b'"' => document.string()?,
@@ -54,21 +54,21 @@ impl<'a> Holdable<'a> {
         document.open.is_empty().then_some(document.out)
     }
 
-    /// Adds what stands there, unless it lies too deep.
+    /// Adds bytes to the result, unless they are nested too deep.
     fn put(&mut self, bytes: &[u8]) {
         if self.open.len() <= DEPTH_MAX {
             self.out.extend_from_slice(bytes);
         }
     }
 
-    /// Takes so many bytes off the rest.
+    /// Removes `count` bytes from the rest, and returns them.
     fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at_checked(count).unwrap_or((self.rest, &[]));
         self.rest = rest;
         taken
     }
 
-    /// A bracket that opens. Those around what lies too deep are kept, and stand for it.
+    /// Takes an opening bracket. The brackets around values that are nested too deep are kept.
     fn enter(&mut self, bracket: u8) {
         self.take(1);
         self.put(&[bracket]);
@@ -106,7 +106,7 @@ impl<'a> Holdable<'a> {
         }
     }
 
-    /// A code unit of UTF-16, or the two of a pair.
+    /// Takes a code unit of UTF-16, or a surrogate pair.
     fn code_unit(&mut self) {
         let count = match (code_unit(self.rest), self.rest.get(6..).and_then(code_unit)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
@@ -134,7 +134,7 @@ impl<'a> Holdable<'a> {
     }
 }
 
-/// The code unit that an escape `\uXXXX` stands for.
+/// Returns the code unit of an escape `\uXXXX`.
 fn code_unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     let hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_held_is_replaced_and_all_beside_it_is_read() {
+    fn unrepresentable_values_are_replaced_and_the_rest_is_read() {
         let cases = [
             ("half a pair", r#""\ud83d""#, json!("\u{fffd}")),
             ("the other half", r#""\uDE00x""#, json!("\u{fffd}x")),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_too_deep_reads_as_empty() {
+    fn values_that_are_nested_too_deep_read_as_empty() {
         for depth in [1, DEPTH_MAX, DEPTH_MAX + 1, 127, 128, 129, 5_000, 200_000] {
             for inside in ["", "1", r#"{"a": ["]", {}], "b": 1e999}"#] {
                 let text = format!(r#"{{"deep": {}, "plan": "pro"}}"#, nested(depth, inside));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_stays_an_error() {
+    fn invalid_json_is_an_error() {
         let deep = "[".repeat(100_000);
         let crossed = format!("{}{}", nested(150, ""), "}");
         let cases = [
@@ -214,26 +214,25 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever can be held is what it was.
         #[test]
-        fn nothing_else_changes(text in r#"[a-zA-Z0-9\\"{}\[\],:eE.+\- \u{e9}\u{1f600}]{0,60}"#, number: f64) {
+        fn representable_values_do_not_change(text in r#"[a-zA-Z0-9\\"{}\[\],:eE.+\- \u{e9}\u{1f600}]{0,60}"#, number: f64) {
             let value = json!({"a": [text, {"b": number}], "c": null});
             let written = value.to_string();
-            let holdable = Holdable::of(written.as_bytes()).unwrap();
-            prop_assert_eq!(String::from_utf8(holdable).unwrap(), written);
+            let replaced = Replacer::replace(written.as_bytes()).unwrap();
+            prop_assert_eq!(String::from_utf8(replaced).unwrap(), written);
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Holdable::of(&bytes);
+        fn any_bytes_are_handled(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Replacer::replace(&bytes);
         }
 
         #[test]
-        fn no_tokens_panic(tokens in proptest::collection::vec(
+        fn any_tokens_are_handled(tokens in proptest::collection::vec(
             proptest::sample::select(vec!["\\u", "d83d", "\"", "[", "]", "{", "}", "-", "1e9", "\\", ",", ":", "a"]), 0..40)) {
             let text = tokens.concat();
-            if let (Some(holdable), Ok(value)) = (Holdable::of(text.as_bytes()), serde_json::from_str::<Value>(&text)) {
-                prop_assert_eq!(serde_json::from_slice::<Value>(&holdable).unwrap(), value);
+            if let (Some(replaced), Ok(value)) = (Replacer::replace(text.as_bytes()), serde_json::from_str::<Value>(&text)) {
+                prop_assert_eq!(serde_json::from_slice::<Value>(&replaced).unwrap(), value);
             }
         }
     }

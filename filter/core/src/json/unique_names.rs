@@ -1,4 +1,4 @@
-//! JSON in which no name stands twice in an object, at any depth: of two, readers disagree which counts.
+//! Reads JSON without duplicate names in any object: readers would disagree about which value counts.
 
 use super::replaced;
 use crate::secret::quote;
@@ -7,8 +7,8 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Reads one JSON object and nothing behind it; `None` if it is anything else, or a name in it stands twice.
-/// What cannot be held is replaced (see [`replaced::read`]); length is limited by the caller.
+/// Reads one JSON object with nothing after it. Returns `None` for anything else, or if a name is duplicate.
+/// Unrepresentable values are replaced (see [`replaced::read`]); the caller limits the length.
 pub(crate) fn read_object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match replaced::read(bytes) {
         Ok(UniqueNames(Value::Object(object))) => Some(object),
@@ -16,16 +16,17 @@ pub(crate) fn read_object(bytes: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Reads one JSON value and nothing behind it. Nothing is replaced: an operator corrects what cannot be held.
+/// Reads one JSON value with nothing after it. Nothing is replaced, because an operator can correct the
+/// document.
 ///
 /// # Errors
-/// If it is no JSON, cannot be held, or a name in it stands twice; with line and column, and without what looks like a
-/// secret.
+/// If the bytes are not JSON, a value is unrepresentable, or a name is duplicate. The error has the line and
+/// the column, and no text that looks like a secret.
 pub(crate) fn read_document(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(bytes).map(|UniqueNames(value)| value)
 }
 
-/// A value in which no name stands twice.
+/// A value without duplicate names.
 struct UniqueNames(Value);
 
 impl<'de> Deserialize<'de> for UniqueNames {
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_object_without_a_name_twice_is_taken() {
+    fn only_one_object_without_duplicate_names_is_accepted() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
         let cases: [(&str, &[u8], bool); 15] = [
             ("an object", br#" {"a":1,"b":[true,null,"x",-2,0.5,{"a":{}}]} "#, true),
@@ -106,7 +107,7 @@ mod tests {
             ("a name twice further in", br#"{"o":[{"x":{"a":1,"a":2}}]}"#, false),
             ("the same name in two objects", br#"{"o":{"a":1},"p":{"a":1}}"#, true),
             ("an array", b"[]", false),
-            ("something behind it", b"{} {}", false),
+            ("something after it", b"{} {}", false),
             ("a comma too many", br#"{"a":1,}"#, false),
             ("a byte order mark", b"\xef\xbb\xbf{}", false),
             ("invalid UTF-8", b"{\"a\":\"\xff\"}", false),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_what_stands_there() {
+    fn an_accepted_object_is_read_completely() {
         let text = br#"{"a":[1,-1,1.5,"x",true,null],"b":{"c":{}}}"#;
         let plain: Value = serde_json::from_slice(text).unwrap();
         assert_eq!(Value::Object(read_object(text).unwrap()), plain);

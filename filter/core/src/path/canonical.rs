@@ -1,14 +1,15 @@
-//! The canonical form of a request's path: every escape decoded, once. Nothing is guessed at: a path that servers are
-//! known to read in two ways whatever the rules are has no canonical form.
+//! The canonical form of a request's path: every escape decoded, once. A path that servers are known to read
+//! in several ways has no canonical form.
 
 use super::decoding::{DECODINGS_MAX, decoded, without_query};
 use super::reading;
 use std::borrow::Cow;
 
-/// The longest path with escapes, in bytes. Common servers refuse longer ones; what decoding costs is bounded by it.
+/// The longest path with escapes, in bytes. Common servers refuse longer paths; it bounds the cost of
+/// decoding.
 const ESCAPED_BYTES_MAX: usize = 8192;
 
-/// The path of a request in its canonical form, and in the forms that it has for routers that decode less or more.
+/// The path of a request in its canonical form, and in the forms for routers that decode less or more.
 #[derive(Debug)]
 pub(crate) struct RequestPath<'a> {
     canonical: Cow<'a, [u8]>,
@@ -17,12 +18,12 @@ pub(crate) struct RequestPath<'a> {
 }
 
 impl<'a> RequestPath<'a> {
-    /// Reads the path of a request's target. `None` if it has no canonical form.
+    /// Parses the path of a request's target. Returns `None` if it has no canonical form.
     ///
-    /// It has one if it begins with `/` and holds no empty or dot segment; no backslash, `;`, `#`, control character or
-    /// byte outside of ASCII; if every `%` begins an escape, none of which stands for an unreserved character (RFC 3986
-    /// §2.3), a slash, a backslash, a `;` or a control character; if it is UTF-8 once it is decoded; and if no dot
-    /// segment shows up when it is decoded again.
+    /// It has one if all of this is true: it starts with `/`; it contains no empty or dot segment, and no
+    /// backslash, `;`, `#`, control character, or byte outside of ASCII; every `%` starts an escape, and none
+    /// is that of an unreserved character (RFC 3986 §2.3), a slash, a backslash, a `;`, or a control
+    /// character; the decoded path is UTF-8; and further decoding shows no dot segment.
     pub(crate) fn parse(path_and_query: &'a [u8]) -> Option<Self> {
         let path = without_query(path_and_query);
         let segments = path.strip_prefix(b"/")?;
@@ -49,21 +50,21 @@ impl<'a> RequestPath<'a> {
         &self.canonical
     }
 
-    /// Returns the path as a router reads it that decodes only what could not have been written otherwise; `None` if
-    /// that is the canonical form. `%3A` is then not `:`.
+    /// Returns the path for a router that decodes only characters that must be escaped, or `None` if that is
+    /// the canonical form. For such a router, `%3A` is not `:`.
     pub(crate) fn undecoded(&self) -> Option<&[u8]> {
         self.undecoded.as_deref()
     }
 
-    /// Returns everything that routers may make of the path, folded to be compared with
+    /// Returns all readings of the path by routers, folded for the comparison with
     /// [`PathPattern`](super::PathPattern)s.
     pub(crate) fn readings(&self) -> Vec<Vec<u8>> {
         let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
         forms.flat_map(reading::of).collect()
     }
 
-    /// Returns whether decoding once more would show a character that needed no escape: nobody writes that who means
-    /// well, except where text is sent that looks like an escape.
+    /// Returns whether further decoding would show a character that needed no escape. Honest clients send
+    /// this only if a text looks like an escape.
     pub(crate) fn hides_plain_characters(&self) -> bool {
         let forms = std::iter::once(self.canonical()).chain(self.deeper.iter().map(Vec::as_slice));
         forms.into_iter().any(|form| {
@@ -80,16 +81,16 @@ pub(crate) fn are_equal(path: &str, other: &str) -> bool {
     decoded(path.as_bytes()) == decoded(other.as_bytes())
 }
 
-/// Returns whether a path of the configuration is text once it is decoded, and stays the same however often that is
-/// done.
+/// Returns whether a path of the configuration is UTF-8 after it is decoded, and does not change if it is
+/// decoded again.
 pub(crate) fn is_stable(path: &str) -> bool {
     let once = decoded(path.as_bytes());
     std::str::from_utf8(&once).is_ok() && decoded(&once) == once && !reading::has_dot_segment(&once)
 }
 
-/// Returns whether `%` and these two digits stand for a byte that could not have been written as it is (RFC 3986 §2.3),
-/// and that no upstream takes for a part of the path's form once it has decoded it: a slash, a backslash, the `;` of a
-/// parameter.
+/// Returns whether `%` with these two digits is the escape of a byte that must be escaped (RFC 3986 §2.3),
+/// and that does not change the structure of the decoded path for any upstream, as a slash, a backslash, or
+/// `;` would.
 pub(crate) fn is_needed(high: u8, low: u8) -> bool {
     let Some(byte) = hexadecimal(high, low) else { return false };
     let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -101,8 +102,8 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
-/// Returns what decoding gives each further time. `None` if that has no end within [`DECODINGS_MAX`], or shows a dot
-/// segment.
+/// Returns the results of further decodings. Returns `None` if there are more than [`DECODINGS_MAX`], or one
+/// shows a dot segment.
 fn decoded_again(canonical: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut deeper: Vec<Vec<u8>> = Vec::new();
     for _ in 1..=DECODINGS_MAX {
@@ -119,8 +120,8 @@ fn decoded_again(canonical: &[u8]) -> Option<Vec<Vec<u8>>> {
     None
 }
 
-/// Decodes what a path cannot hold otherwise (the path percent-encode set of <https://url.spec.whatwg.org>), and writes
-/// everything else that it can be written as in two ways as an escape.
+/// Decodes characters that a path must escape (the path percent-encode set of <https://url.spec.whatwg.org>).
+/// Writes all other escapes in one spelling.
 fn undecoded(path: &[u8]) -> Vec<u8> {
     let is_always_escaped = |byte: u8| {
         matches!(byte, b' ' | b'"' | b'#' | b'<' | b'>' | b'?' | b'`' | b'{' | b'}' | b'%')
@@ -145,8 +146,8 @@ fn undecoded(path: &[u8]) -> Vec<u8> {
     undecoded
 }
 
-/// Returns whether no segment is empty or of dots alone. A final empty segment is the slash that a path may end with.
-/// One of dots alone goes up, or does so for whoever drops dots at the end.
+/// Returns whether no segment is empty or has only dots. An empty last segment is the slash at the end of a
+/// path. A segment of only dots is a dot segment, or becomes one for servers that drop dots at the end.
 fn has_plain_segments(segments: &[u8]) -> bool {
     let mut rest = segments.split(|byte| *byte == b'/').peekable();
     while let Some(segment) = rest.next() {

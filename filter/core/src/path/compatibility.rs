@@ -1,22 +1,22 @@
-//! Characters outside of ASCII that some routers take for ASCII: by Unicode's compatibility forms (NFKC, UAX #15), or
-//! because they compare without regard to case (the Kelvin sign is a capital `k`).
+//! Characters outside of ASCII that some routers treat as ASCII: by Unicode's compatibility forms (NFKC, UAX
+//! #15), or because they ignore case (the Kelvin sign is an upper-case `k`).
 
 use unicode_normalization::UnicodeNormalization;
 
-/// What a router may make of a character.
+/// A character as some router may treat it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Folded {
-    /// One character of ASCII, in small letters.
+    /// One ASCII character, in lower case.
     Ascii(u8),
-    /// Several of them.
+    /// Several ASCII characters, in lower case.
     Text(String),
-    /// Nothing: it is not seen (UAX #44, Default_Ignorable_Code_Point), or it is a control character.
+    /// Nothing, because it is invisible (UAX #44, Default_Ignorable_Code_Point) or a control character.
     Nothing,
-    /// Itself.
+    /// The character itself.
     Same,
 }
 
-/// Returns what a router may make of a character.
+/// Returns a character as some router may treat it.
 pub(super) fn fold(character: char) -> Folded {
     let code = u32::from(character);
     if character.is_ascii() {
@@ -38,15 +38,15 @@ pub(super) fn fold(character: char) -> Folded {
             Folded::Nothing
         }
         _ if character.is_whitespace() => Folded::Ascii(b' '),
-        // A segment of dots alone would be refused, and nobody makes three dots of an ellipsis to go up.
+        // A segment of only dots would be refused, but no router converts an ellipsis to dots.
         0x2026 => Folded::Same,
-        // Turkish: without regard to case, it is an `i`.
+        // The Turkish dotted capital I is an `i` if case is ignored.
         0x130 => Folded::Ascii(b'i'),
         _ => compatible(character),
     }
 }
 
-/// Returns the compatibility form of a character, in small letters, if it is ASCII.
+/// Returns the compatibility form of a character, in lower case, if it is ASCII.
 fn compatible(character: char) -> Folded {
     let upper = std::iter::once(character).nfkc().flat_map(char::to_uppercase);
     let text: String = upper.flat_map(char::to_lowercase).collect();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_ascii_to_some_router_is_recognized_and_nothing_else() {
+    fn only_characters_that_some_router_treats_as_ascii_are_folded() {
         let cases = [
             ('A', Folded::Ascii(b'a')),
             ('\u{ff41}', Folded::Ascii(b'a')),

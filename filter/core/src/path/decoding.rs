@@ -1,16 +1,17 @@
-//! Escapes of a path (RFC 3986 §2.1), decoded, and the path of a request's target.
+//! Decodes the escapes of a path (RFC 3986 §2.1), and finds the path in a request's target.
 
 use percent_encoding::percent_decode;
 
-/// How often escapes are decoded to see what a router could make of them. One more layer is nobody's honest path.
+/// The most decodings to find the readings of routers. No honest client sends a path with more layers of
+/// escapes.
 pub(super) const DECODINGS_MAX: usize = 3;
 
-/// Returns the path of a request's target: what stands before the query.
+/// Returns the path of a request's target: the part before the query.
 pub(crate) fn without_query(path_and_query: &[u8]) -> &[u8] {
     path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
-/// Decodes every escape once. What is no escape stays as it is.
+/// Decodes every escape once. A `%` without an escape is not changed.
 pub(crate) fn decoded(path: &[u8]) -> Vec<u8> {
     percent_decode(path).collect()
 }

@@ -1,15 +1,15 @@
-//! Whether a request's path, as it came, could be taken for a path of the configuration.
+//! Decides whether some router could read a request's path, as received, as a path of the configuration.
 
 use super::decoding::{DECODINGS_MAX, decoded, without_query};
 use super::pattern::PathPattern;
-use super::reading::{PathReader, behind_scripts, folded};
+use super::reading::{PathReader, after_scripts, folded};
 
-/// The longest path that is read in every way, in bytes. A longer one that is not plain counts as read as anything.
+/// The longest path whose readings are compared, in bytes. A longer path that is not plain counts as a match.
 const READ_BYTES_MAX: usize = 8192;
 
-/// Returns whether some router reads `path`, as it came, as `wanted`, which is written in the configuration: one that
-/// decodes escapes, folds slashes, follows dot segments, drops parameters and a format's suffix, or disregards case,
-/// characters that cannot be seen, and slashes, dots and blanks at the end. Also if it is that very path.
+/// Returns whether `path` equals `wanted`, a path of the configuration, or some router reads it so: one that
+/// decodes escapes, merges slashes, resolves dot segments, drops parameters and format suffixes, or ignores
+/// case, invisible characters, and slashes, dots, and spaces at the end.
 pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
     let path = without_query(path);
     let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_~".contains(byte));
@@ -23,7 +23,7 @@ pub(crate) fn may_be_read_as(path: &[u8], wanted: &PathPattern) -> bool {
     for _ in 0..=DECODINGS_MAX {
         let is_wanted = |reader| {
             let folded = folded(&path, reader);
-            wanted.may_equal(&folded) || behind_scripts(&folded).iter().any(|behind| wanted.may_equal(behind))
+            wanted.may_equal(&folded) || after_scripts(&folded).iter().any(|rest| wanted.may_equal(rest))
         };
         if PathReader::all().any(is_wanted) {
             return true;

@@ -1,9 +1,10 @@
-//! Paths: the one form in which those of requests and of the configuration are compared, and what else routers may
-//! read a path as.
+//! Paths: the canonical form in which request paths and configured paths are compared, and other readings by
+//! routers.
 //!
-//! The gateway sees only bytes, and what they mean is decided behind it. So a request's path is first brought into its
-//! canonical form ([`canonical`]), or refused if it has none. Then it is compared with what routers behind the gateway
-//! could make of it ([`reading`]): by decoding again, disregarding case, dropping what is at its end.
+//! The gateway sees only bytes, and upstreams decide their meaning. Therefore a request's path is first
+//! converted to its canonical form ([`canonical`]), or refused if it has none. Then the readings of routers
+//! behind the gateway are compared too ([`reading`]): with further decoding, without regard to case, and
+//! without the end of the path.
 
 mod canonical;
 mod compatibility;

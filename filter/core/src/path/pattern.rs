@@ -1,9 +1,9 @@
-//! A path that is written in the configuration, and what it matches.
+//! A path of the configuration, and its comparison with request paths.
 
 use super::decoding::decoded;
 use super::reading;
 
-/// A path that is written in the configuration, in the two forms in which requests are compared with it.
+/// A path of the configuration, in the two forms that are compared with request paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathPattern {
     canonical: Vec<u8>,
@@ -11,25 +11,26 @@ pub(crate) struct PathPattern {
 }
 
 impl PathPattern {
-    /// Returns the pattern of a path as it is written. `/x%3Ay` and `/x:y` are the same.
+    /// Creates the pattern of a path as written. `/x%3Ay` and `/x:y` are the same.
     pub(crate) fn new(written: &str) -> Self {
         let canonical = decoded(written.as_bytes());
         let folded = reading::of_pattern(&canonical);
         PathPattern { canonical, folded }
     }
 
-    /// Returns whether a path in canonical form is this one.
+    /// Returns whether a path in canonical form equals this one.
     pub(crate) fn equals(&self, canonical: &[u8]) -> bool {
         self.canonical == canonical
     }
 
-    /// Returns whether a path in canonical form is this one or goes on below it: `/ask` and `/ask/x`, not `/asking`.
+    /// Returns whether a path in canonical form equals this one or is below it: `/ask` and `/ask/x`, not
+    /// `/asking`.
     pub(crate) fn contains(&self, canonical: &[u8]) -> bool {
         let prefix = self.canonical.strip_suffix(b"/").unwrap_or(&self.canonical);
         canonical.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
-    /// Returns whether a folded reading is this path, perhaps with the suffix of a format at its end: `/ask.json`.
+    /// Returns whether a folded reading equals this path, with or without a format suffix: `/ask.json`.
     pub(crate) fn may_equal(&self, reading: &[u8]) -> bool {
         match reading.strip_prefix(&*self.folded) {
             Some([]) => true,
@@ -40,7 +41,7 @@ impl PathPattern {
         }
     }
 
-    /// Returns whether a folded reading is this path, also with a suffix, or goes on below it.
+    /// Returns whether a folded reading equals this path, with or without a format suffix, or is below it.
     pub(crate) fn may_contain(&self, reading: &[u8]) -> bool {
         let below = reading.strip_prefix(&*self.folded).is_some_and(|rest| rest.starts_with(b"/"));
         below || self.may_equal(reading)
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_is_a_suffix_of_the_last_segment_alone() {
+    fn a_format_suffix_is_only_at_the_last_segment() {
         let ask = PathPattern::new("/v1/ask");
         for (reading, equal, below) in [
             ("/v1/ask", true, true),

@@ -1,27 +1,27 @@
-//! What routers may make of a path. Each way of reading is folded to one form, in which two paths are equal if some
-//! router takes one for the other.
+//! The readings of a path by routers. Each reading is folded to one form, in which two paths are equal if
+//! some router treats them as the same.
 
 use super::compatibility::{self, Folded};
 
-/// In what routers differ where it does not come to the same in the folded form.
+/// The properties of a router that make a difference in the folded form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PathReader {
-    /// It reads no further than an escaped NUL, `?` or `#`.
+    /// Whether it stops at an escaped NUL, `?`, or `#`.
     is_cut: bool,
-    /// It merges slashes before it follows dot segments.
+    /// Whether it merges slashes before it resolves dot segments.
     merges: bool,
-    /// It takes what only looks like ASCII for it.
+    /// Whether it treats characters that look like ASCII as ASCII.
     takes_lookalikes: bool,
-    /// It takes a backslash for a slash.
+    /// Whether it treats a backslash as a slash.
     takes_backslashes: bool,
 }
 
 impl PathReader {
-    /// The one that takes the most paths for the same where no dot segment is followed.
+    /// The router that treats the most paths as the same, if there are no dot segments.
     pub(super) const USUAL: PathReader =
         PathReader { is_cut: false, merges: true, takes_lookalikes: true, takes_backslashes: true };
 
-    /// Returns all of them.
+    /// Returns all combinations of properties.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         const EITHER: [bool; 2] = [false, true];
         EITHER.into_iter().flat_map(|is_cut| {
@@ -39,49 +39,49 @@ impl PathReader {
     }
 }
 
-/// Returns the folded readings of a path without dot segments, decoded as often as it is.
+/// Returns the folded readings of a path without dot segments. Does not decode it.
 pub(super) fn of(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + use<> {
     let cut = path.iter().any(|byte| is_end(*byte));
     let cut = cut.then(|| folded(path, PathReader { is_cut: true, ..PathReader::USUAL }));
     std::iter::once(folded(path, PathReader::USUAL)).chain(cut).flat_map(|folded| {
-        let behind = behind_scripts(&folded);
-        std::iter::once(folded).chain(behind)
+        let after_scripts = after_scripts(&folded);
+        std::iter::once(folded).chain(after_scripts)
     })
 }
 
-/// Returns what applications are asked for by a folded path that names their script and then goes on
-/// (`/index.php/ask`): what stands behind the script, and the same below the directory that the script is in. Of
-/// several scripts the first or the last counts, as servers are configured.
-pub(super) fn behind_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
+/// Returns the paths that an application may read in a folded path with a script in it (`/index.php/ask`):
+/// the part after the script, and the same below the script's directory. If there are several scripts,
+/// servers use the first or the last, depending on their configuration.
+pub(super) fn after_scripts(folded: &[u8]) -> Vec<Vec<u8>> {
     if !folded.contains(&b'.') {
         return Vec::new();
     }
     let ends = || {
         let slashes = folded.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-        slashes.map(|(place, _)| folded.split_at(place)).filter(|(script, _)| names_script(script))
+        slashes.map(|(index, _)| folded.split_at(index)).filter(|(script, _)| ends_with_script(script))
     };
     let last = ends().next_back();
     let outermost = ends().next().into_iter().chain(last);
     outermost
-        .flat_map(|(script, behind)| {
+        .flat_map(|(script, rest)| {
             let directory = script.iter().rposition(|byte| *byte == b'/').and_then(|end| script.get(..end));
-            [behind.to_vec(), [directory.unwrap_or_default(), behind].concat()]
+            [rest.to_vec(), [directory.unwrap_or_default(), rest].concat()]
         })
         .collect()
 }
 
 /// Returns whether a folded path ends with the name of a script that takes path info.
-fn names_script(path: &[u8]) -> bool {
+fn ends_with_script(path: &[u8]) -> bool {
     const SUFFIXES: [&[u8]; 7] = [b".php", b".php5", b".cgi", b".fcgi", b".wsgi", b".cfm", b".aspx"];
     SUFFIXES.iter().any(|suffix| path.ends_with(suffix))
 }
 
-/// Returns the folded form of a path that is written in the configuration.
+/// Returns the folded form of a path of the configuration.
 pub(super) fn of_pattern(decoded: &[u8]) -> Vec<u8> {
     folded(decoded, PathReader::USUAL)
 }
 
-/// Returns whether a path, decoded as often as it is, holds a segment that goes up or stays, for some router.
+/// Returns whether some router reads a segment of the path as a dot segment. Does not decode the path.
 pub(super) fn has_dot_segment(path: &[u8]) -> bool {
     let mut text = Vec::with_capacity(path.len());
     characters(path, PathReader::USUAL, |byte| text.push(byte));
@@ -91,7 +91,7 @@ pub(super) fn has_dot_segment(path: &[u8]) -> bool {
     })
 }
 
-/// Returns the segments that are left, each behind a slash, in small letters.
+/// Returns the segments that this reader keeps, each after a slash, in lower case.
 pub(super) fn folded(path: &[u8], reader: PathReader) -> Vec<u8> {
     let end = path.iter().position(|byte| reader.is_cut && is_end(*byte)).unwrap_or(path.len());
     let mut text = Vec::with_capacity(end);
@@ -131,16 +131,16 @@ fn trimmed_at_end<'a>(bytes: &'a [u8], what: &[u8]) -> &'a [u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
-/// Hands over what a path's characters fold to, byte by byte. Overlong UTF-8 is read as lax decoders do; other bytes that
-/// are not UTF-8 are dropped.
+/// Passes the folded characters of a path to `found`, byte by byte. Overlong UTF-8 is decoded as lax decoders
+/// do; other bytes that are not UTF-8 are dropped.
 fn characters(path: &[u8], reader: PathReader, mut found: impl FnMut(u8)) {
     let mut rest = path;
     while !rest.is_empty() {
-        let (valid, behind) = match std::str::from_utf8(rest) {
+        let (valid, invalid) = match std::str::from_utf8(rest) {
             Ok(valid) => (valid, &[][..]),
             Err(error) => {
-                let (valid, behind) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
-                (std::str::from_utf8(valid).unwrap_or_default(), behind)
+                let (valid, invalid) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
+                (std::str::from_utf8(valid).unwrap_or_default(), invalid)
             }
         };
         for character in valid.chars() {
@@ -156,19 +156,20 @@ fn characters(path: &[u8], reader: PathReader, mut found: impl FnMut(u8)) {
                 }
             }
         }
-        rest = match overlong(behind) {
+        rest = match overlong(invalid) {
             Some((byte, rest)) => {
                 if !byte.is_ascii_control() {
                     found(byte.to_ascii_lowercase());
                 }
                 rest
             }
-            None => behind.get(1..).unwrap_or_default(),
+            None => invalid.get(1..).unwrap_or_default(),
         };
     }
 }
 
-/// Returns a character of ASCII in more bytes than it needs (RFC 3629 §3), and what stands behind it.
+/// Decodes an ASCII character in more bytes than it needs (RFC 3629 §3), and returns it with the bytes after
+/// it.
 fn overlong(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (high, low, rest) = match bytes {
         [high @ 0xc0..=0xc1, low @ 0x80..=0xbf, rest @ ..] => (*high, *low, rest),

@@ -211,7 +211,8 @@ impl PlanSync {
         let next = next.unwrap_or_else(|error| {
             self.subjects.get_mut(index).into_iter().for_each(SubjectSync::fail);
             // Of several errors, one that an operator must act on is reported.
-            let known = self.subject_error.take().filter(|known| known.is_alarm() || !error.is_alarm());
+            let known =
+                self.subject_error.take().filter(|known| known.needs_operator() || !error.needs_operator());
             self.subject_error = Some(known.unwrap_or(error));
             Vec::new()
         });

@@ -123,7 +123,7 @@ impl SyncError {
     }
 
     /// Returns whether an operator must act, because retries will not fix the error.
-    pub(crate) fn is_alarm(&self) -> bool {
+    pub(crate) fn needs_operator(&self) -> bool {
         !matches!(self, SyncError::Transient { .. } | SyncError::OutOfTime | SyncError::Unsettled)
     }
 }

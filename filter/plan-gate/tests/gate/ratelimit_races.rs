@@ -110,7 +110,7 @@ impl Fleet {
                 self.move_message(choice / 3 % self.messages.len());
             }
         }
-        assert!(self.waiting.is_empty(), "somebody waits for ever");
+        assert!(self.waiting.is_empty(), "a request waits forever");
     }
 }
 
@@ -131,7 +131,7 @@ proptest! {
     }
 
     #[test]
-    fn of_several_windows_none_admits_more_and_the_longer_loses_at_most_one_request_a_gateway(
+    fn each_gateway_loses_at_most_one_request_of_the_longer_window(
         gateways in 1_u8..5,
         requests in 1_usize..100,
         choices in prop::collection::vec(any::<u16>(), 1..300),
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_dear_request_that_is_refused_leaves_room_for_a_cheap_one(
+    fn a_refused_request_leaves_room_for_a_lower_cost(
         choices in prop::collection::vec(any::<u16>(), 1..300),
     ) {
         let mut fleet = Fleet::new(1);

@@ -1,4 +1,6 @@
-//! Which rule guards which request, in every way in which it can be written.
+//! Tests of the rule that guards a request, in every spelling of the request.
+
+mod every_reading;
 
 use super::*;
 use crate::path::PathPattern;
@@ -87,7 +89,7 @@ fn the_first_rule_that_matches_guards() {
 }
 
 #[test]
-fn a_rule_for_a_host_guards_that_host_alone() {
+fn a_rule_for_a_host_guards_only_that_host() {
     for (authority, want) in [
         ("api.example.com", "api"),
         ("api.example.com:443", "api"),
@@ -116,7 +118,7 @@ fn a_rule_for_a_host_guards_that_host_alone() {
 }
 
 #[test]
-fn a_rule_may_be_written_with_the_dot_of_the_root() {
+fn the_host_of_a_rule_may_end_with_a_dot() {
     let rules = [Rule { host: Some("api.example.com.".to_owned()), ..rule("api", PathMatch::Any) }];
     for authority in ["api.example.com", "api.example.com."] {
         assert_eq!(name(guard(&rules, None, &head("GET", authority, "/"))), "api");
@@ -133,7 +135,7 @@ fn without_rules_for_hosts_the_host_does_not_matter() {
 }
 
 #[test]
-fn a_rule_that_the_route_names_wins_over_the_path() {
+fn a_rule_that_the_route_names_precedes_the_path() {
     let headers = head("GET", "x", "/ask");
     assert_eq!(name(guard(&rules(), Some(b"named"), &headers)), "named");
     assert_eq!(name(guard(&rules(), Some(b"report"), &headers)), "report");
@@ -141,14 +143,14 @@ fn a_rule_that_the_route_names_wins_over_the_path() {
 }
 
 #[test]
-fn a_rule_that_the_route_names_is_not_left_behind_by_the_path() {
+fn the_path_does_not_select_a_rule_for_routes() {
     for path in ["/ask/../reports", "/ask%2F..%2Freports", "//ask", "/ask;x", "/%61sk"] {
         assert_eq!(name(guard(&rules(), Some(b"ask"), &head("GET", "x", path))), "ambiguous", "{path}");
     }
 }
 
 #[test]
-fn an_earlier_rule_is_not_dodged_into_a_later_one() {
+fn another_spelling_does_not_skip_an_earlier_rule() {
     let catch_all = rule("all", PathMatch::Prefix(PathPattern::new("/")));
     let rules = [rule("report", PathMatch::Exact(PathPattern::new("/report"))), catch_all];
     assert_eq!(name(guard(&rules, None, &head("GET", "x", "/report"))), "report");
@@ -162,7 +164,7 @@ fn without_rules_nothing_is_ambiguous() {
     assert_eq!(guard(&[], None, &head("GET", "x", "//x")), Guard::Unmatched);
 }
 
-/// Rules of every kind, so that each way of writing could lead from one to another.
+/// Returns rules of every kind, so that every spelling could lead from one rule to another.
 fn spelled_rules() -> Vec<Rule> {
     let exact = |path: &str| PathMatch::Exact(PathPattern::new(path));
     let prefix = |path: &str| PathMatch::Prefix(PathPattern::new(path));
@@ -178,7 +180,7 @@ fn spelled_rules() -> Vec<Rule> {
 }
 
 #[test]
-fn two_spellings_of_a_path_are_one() {
+fn two_spellings_of_a_path_have_the_same_rule() {
     let cases = [
         ("as it is written", "/v1/docs:export", "export"),
         ("escaped, as some clients do", "/v1/docs%3Aexport", "export"),
@@ -208,7 +210,7 @@ fn two_spellings_of_a_path_are_one() {
 }
 
 #[test]
-fn what_a_router_could_read_as_a_guarded_path_is_not_let_by() {
+fn a_path_that_a_router_could_read_as_guarded_is_refused() {
     for (why, path) in [
         ("decoded twice", "/%2561sk"),
         ("decoded three times", "/%252561sk"),
@@ -293,7 +295,7 @@ fn with<'a>(method: &'a str, host: &'a str, path: &'a str, fields: &[(&'a str, &
 }
 
 #[test]
-fn a_header_field_that_replaces_the_path_is_judged_like_the_path() {
+fn an_overriding_path_must_have_the_same_rule() {
     for (why, path, field, want) in [
         ("a guarded one", "/free", ("x-original-url", "/ask"), "ambiguous"),
         ("another name", "/free", ("x-rewrite-url", "/ask?x"), "ambiguous"),
@@ -317,7 +319,7 @@ fn a_header_field_that_replaces_the_path_is_judged_like_the_path() {
 }
 
 #[test]
-fn a_header_field_that_strips_a_path_prefix_is_judged_like_the_path() {
+fn a_path_without_its_script_name_must_have_the_same_rule() {
     for (why, path, field, want) in [
         ("as Gunicorn reads it", "/x/ask", ("script_name", "/x"), "ambiguous"),
         ("with a hyphen", "/x/ask", ("script-name", "/x"), "ambiguous"),
@@ -337,7 +339,7 @@ fn a_header_field_that_strips_a_path_prefix_is_judged_like_the_path() {
 }
 
 #[test]
-fn a_header_field_that_replaces_the_method_is_judged_like_the_method() {
+fn an_overriding_method_must_have_the_same_rule() {
     for (why, method, path, field, want) in [
         ("to another rule", "POST", "/files/1", ("x-http-method-override", "GET"), "ambiguous method"),
         ("the other way", "GET", "/files/1", ("x-http-method", "DELETE"), "ambiguous method"),
@@ -358,7 +360,7 @@ fn a_header_field_that_replaces_the_method_is_judged_like_the_method() {
 }
 
 #[test]
-fn a_header_field_that_replaces_the_host_is_judged_like_the_host() {
+fn an_overriding_host_must_have_the_same_rule() {
     for (why, host, field, want) in [
         ("to a guarded one", "www.example.com", ("x-forwarded-host", "api.example.com"), "ambiguous host"),
         ("away from it", "api.example.com", ("x-forwarded-host", "www.example.com"), "ambiguous host"),
@@ -385,153 +387,8 @@ fn a_header_field_that_replaces_the_host_is_judged_like_the_host() {
 }
 
 #[test]
-fn a_path_that_hides_characters_is_not_judged_by_the_rule_of_a_route() {
+fn a_path_that_hides_characters_is_refused_on_a_route_with_a_rule() {
     for (path, want) in [("/%2561sk", "ambiguous"), ("/search/%2520", "named"), ("/100%25", "named")] {
         assert_eq!(name(guard(&rules(), Some(b"named"), &head("GET", "x", path))), want, "{path}");
-    }
-}
-
-mod every_reading {
-    //! Routers as they are, not as the gate models them: whatever one of them makes of a path is guarded.
-
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Decodes once, byte by byte.
-    fn decode(path: &str) -> Option<String> {
-        let mut decoded = Vec::new();
-        let mut bytes = path.as_bytes().iter();
-        while let Some(&byte) = bytes.next() {
-            let rest = bytes.as_slice();
-            let digits = rest.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-            match digits.filter(|two| byte == b'%' && two.bytes().all(|b| b.is_ascii_hexdigit())) {
-                Some(two) => {
-                    decoded.push(u8::from_str_radix(two, 16).unwrap());
-                    bytes.nth(1);
-                }
-                None => decoded.push(byte),
-            }
-        }
-        String::from_utf8(decoded).ok()
-    }
-
-    fn without_dot_segments(path: &str) -> String {
-        let mut segments: Vec<&str> = Vec::new();
-        for segment in path.split('/') {
-            match segment {
-                "" | "." => {}
-                ".." => drop(segments.pop()),
-                segment => segments.push(segment),
-            }
-        }
-        format!("/{}", segments.join("/"))
-    }
-
-    /// What a router may do after it has decoded, in any combination.
-    const STEPS: [fn(&str) -> String; 10] = [
-        |path| path.to_lowercase(),
-        |path| path.replace('\\', "/"),
-        |path| path.split('/').map(|s| s.split(';').next().unwrap()).collect::<Vec<_>>().join("/"),
-        |path| path.split(['?', '#', '\0']).next().unwrap().to_owned(),
-        without_dot_segments,
-        |path| match path.rsplit_once("/index.php/") {
-            Some((_, behind)) => format!("/{behind}"),
-            None => path.to_owned(),
-        },
-        |path| path.replacen("/index.php/", "/", 1),
-        |path| path.trim_end_matches(['.', ' ']).to_owned(),
-        |path| if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path.to_owned() },
-        |path| match path.rsplit_once('/') {
-            Some((above, last)) => format!("{above}/{}", last.split('.').next().unwrap()),
-            None => path.to_owned(),
-        },
-    ];
-
-    /// The rule that a path has for a router that has made this of it: routes are compared in small letters
-    /// where it lowers case.
-    fn rule_of(rules: &[Rule], path: &str) -> Option<usize> {
-        let below = |path: &str, prefix: &str| {
-            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        rules.iter().position(|rule| match &rule.path {
-            PathMatch::Any => false,
-            PathMatch::Exact(_) => path == rule.name,
-            PathMatch::Prefix(_) => below(path, &rule.name),
-        })
-    }
-
-    fn paths() -> impl Strategy<Value = String> {
-        let word = prop_oneof![Just("a"), Just("b"), Just("A"), Just("a:b"), Just("index.php"), Just("x")];
-        let end =
-            prop_oneof![8 => Just(""), 1 => Just(".json"), 1 => Just("."), 1 => Just("/"), 1 => Just("%20")];
-        let between = prop_oneof![6 => Just("/"), 1 => Just("//"), 1 => Just("/./"), 1 => Just("/../"), 1 => Just(";/"), 1 => Just("\\")];
-        (proptest::collection::vec((between, word), 1..4), end).prop_map(|(parts, end)| {
-            parts.into_iter().map(|(b, w)| format!("{b}{w}")).collect::<String>() + end
-        })
-    }
-
-    /// Escapes some characters, some of them again.
-    fn escaped(path: &str, which: &[u8]) -> String {
-        let mut escaped = String::new();
-        for (place, character) in path.chars().enumerate() {
-            let times = which.get(place).copied().unwrap_or_default();
-            let is_edge = place == 0 || !character.is_ascii();
-            match (times, is_edge) {
-                (1..=3, false) => {
-                    let layers = "25".repeat(usize::from(times.saturating_sub(1)));
-                    escaped.push_str(&format!("%{layers}{:02X}", u32::from(character)));
-                }
-                _ => escaped.push(character),
-            }
-        }
-        escaped
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
-
-        #[test]
-        fn is_guarded_by_the_rule_that_the_request_is_judged_by(
-            written in proptest::collection::vec(("/[ab](:b)?(/[ab])?", any::<bool>()), 1..4),
-            path in paths(),
-            which in proptest::collection::vec(prop_oneof![12 => Just(0u8), 2 => Just(1), 1 => Just(2), 1 => Just(3)], 0..24),
-            steps in proptest::collection::vec(0..STEPS.len(), 0..5),
-            decodings in 0..4usize,
-        ) {
-            // A rule's name is its path here.
-            let rules: Vec<Rule> = written.iter().map(|(path, is_exact)| {
-                let pattern = PathPattern::new(path);
-                rule(path, if *is_exact { PathMatch::Exact(pattern) } else { PathMatch::Prefix(pattern) })
-            }).collect();
-            let sent = escaped(&path, &which);
-            let place = match guard(&rules, None, &head("GET", "x", &sent)) {
-                Guard::Rule(place, _) => Some(place),
-                Guard::Unmatched => None,
-                _ => return Ok(()),
-            };
-            let mut read = Some(sent.clone());
-            for _ in 0..decodings {
-                read = read.and_then(|path| decode(&path));
-            }
-            let Some(mut read) = read else { return Ok(()) };
-            for step in steps {
-                read = STEPS[step](&read);
-            }
-            // What nobody guards is open anyway.
-            if let Some(served) = rule_of(&rules, &read) {
-                prop_assert_eq!(Some(served), place, "{} is read as {}", sent, read);
-            }
-        }
-
-        #[test]
-        fn in_normal_form_is_never_refused(segments in proptest::collection::vec("[a-z0-9_~-]{1,8}(%20|%C3%A4|@|:)?[a-z0-9]{0,3}", 1..4)) {
-            let path = format!("/{}", segments.join("/"));
-            let rules = [rule("guarded", PathMatch::Prefix(PathPattern::new(&path)))];
-            for path in [path.clone(), format!("{path}/x"), format!("{path}/ada%40example.com"), format!("{path}/report.json")] {
-                prop_assert_eq!(name(guard(&rules, None, &head("GET", "x", &path))), "guarded");
-            }
-            let other = [rule("other", PathMatch::Prefix(PathPattern::new("/Guarded.")))];
-            prop_assert_eq!(name(guard(&other, None, &head("GET", "x", &path))), "-");
-        }
     }
 }

@@ -1,10 +1,10 @@
-//! Which paths have a canonical form, and which.
+//! Tests of paths with and without a canonical form.
 
 use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn only_a_path_that_everyone_reads_alike_has_a_canonical_form() {
+fn a_path_with_several_readings_has_no_canonical_form() {
     let refused = [
         ("two slashes", "//ask"),
         ("two slashes inside", "/ask//x"),
@@ -15,13 +15,13 @@ fn only_a_path_that_everyone_reads_alike_has_a_canonical_form() {
         ("a dot segment at the end", "/ask/."),
         ("up", "/ask/../reports"),
         ("up at the end", "/ask/.."),
-        ("up, for whoever drops dots at the end", "/ask/.../reports"),
-        ("up, for whoever drops blanks", "/ask/..%20/reports"),
+        ("up, for servers that drop dots at the end", "/ask/.../reports"),
+        ("up, for servers that drop spaces", "/ask/..%20/reports"),
         ("up, escaped twice", "/ask/%252e%252e/reports"),
         ("up behind a slash that is escaped twice", "/ask/x%252f..%252f..%252freports"),
         ("up in full-width dots", "/ask/%EF%BC%8E%EF%BC%8E/reports"),
         ("up behind a full-width slash", "/ask/x%EF%BC%8F..%EF%BC%8F../reports"),
-        ("up with something that is not seen", "/ask/.%E2%80%8B./reports"),
+        ("up with an invisible character", "/ask/.%E2%80%8B./reports"),
         ("up with a parameter that is escaped twice", "/ask/..%253Bx/reports"),
         ("an escaped slash", "/ask%2F..%2Freports"),
         ("an escaped slash in lower case", "/ask%2freports"),
@@ -59,7 +59,7 @@ fn the_canonical_form_is_decoded_once() {
     let cases = [
         ("plain", "/ask", "/ask"),
         ("the root", "/", "/"),
-        ("the query is not judged", "/ask?x=//../%61", "/ask"),
+        ("the query is ignored", "/ask?x=//../%61", "/ask"),
         ("an empty query", "/ask?", "/ask"),
         ("a slash at the end", "/ask/", "/ask/"),
         ("dots inside a segment", "/a..b/.well-known/v1.0", "/a..b/.well-known/v1.0"),
@@ -83,7 +83,7 @@ fn the_canonical_form_is_decoded_once() {
 }
 
 #[test]
-fn paths_with_two_spellings_differ_for_who_does_not_decode_them() {
+fn paths_with_two_spellings_differ_for_routers_that_do_not_decode() {
     let cases = [
         ("nothing to decode", "/ask", None),
         ("what must be escaped", "/a%20b%25%c3%a4", None),
@@ -98,7 +98,7 @@ fn paths_with_two_spellings_differ_for_who_does_not_decode_them() {
 }
 
 #[test]
-fn an_escape_of_an_escape_may_hide_what_needs_none() {
+fn an_escaped_escape_may_hide_a_plain_character() {
     for (path, want) in [
         ("/%2561sk", true),
         ("/%252561sk", true),
@@ -117,16 +117,16 @@ fn an_escape_of_an_escape_may_hide_what_needs_none() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         if let Some(path) = RequestPath::parse(&bytes) {
             prop_assert!(path.readings().len() <= 10 * (DECODINGS_MAX + 1));
         }
     }
 
     #[test]
-    fn every_segment_that_a_client_encodes_is_taken_and_comes_back(segment in "\\PC{1,12}") {
+    fn every_encoded_segment_is_accepted_and_decoded(segment in "\\PC{1,12}") {
         let encoded = percent_encoding::utf8_percent_encode(&segment, percent_encoding::NON_ALPHANUMERIC).to_string();
-        // What clients leave as it is (`encodeURIComponent`), or refuse to send as a segment.
+        // The characters that clients do not encode (`encodeURIComponent`), or do not send in a segment.
         let encoded = encoded.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
         prop_assume!(!encoded.contains("%2F") && !encoded.contains("%5C") && !encoded.contains("%3B"));
         prop_assume!(!reading::has_dot_segment(segment.as_bytes()) && !segment.contains('%'));

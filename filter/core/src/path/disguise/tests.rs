@@ -1,10 +1,10 @@
-//! What some router takes for the path of the configuration, and what none does.
+//! Tests of request paths that some router reads as a configured path, and of paths that none does.
 
 use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn every_disguise_of_a_path_is_recognized_and_nothing_else() {
+fn only_paths_that_some_router_reads_so_are_recognized() {
     let cases = [
         ("the path itself", "/webhooks/stripe", true),
         ("a slash at the end", "/webhooks/stripe/", true),
@@ -54,7 +54,7 @@ fn every_disguise_of_a_path_is_recognized_and_nothing_else() {
 }
 
 #[test]
-fn a_long_path_that_is_not_plain_is_not_let_by() {
+fn a_long_path_that_is_not_plain_counts_as_a_match() {
     let webhook = PathPattern::new("/webhooks/stripe");
     let long = format!("/{}", "a".repeat(2 * READ_BYTES_MAX));
     assert!(!may_be_read_as(long.as_bytes(), &webhook));
@@ -63,12 +63,12 @@ fn a_long_path_that_is_not_plain_is_not_let_by() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_are_judged(path in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes_are_compared(path in proptest::collection::vec(any::<u8>(), 0..64)) {
         let _ = may_be_read_as(&path, &PathPattern::new("/webhooks/stripe"));
     }
 
     #[test]
-    fn what_is_folded_stays_so(path in "/[a-cA-C%./;+ \\\\25\u{17f}]{0,12}") {
+    fn folding_does_not_depend_on_case(path in "/[a-cA-C%./;+ \\\\25\u{17f}]{0,12}") {
         let once = crate::path::reading::of_pattern(path.as_bytes());
         prop_assert!(once.is_empty() || once.starts_with(b"/"));
         prop_assert_eq!(&crate::path::reading::of_pattern(&path.to_ascii_uppercase().into_bytes()), &once);

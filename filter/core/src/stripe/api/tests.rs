@@ -35,9 +35,9 @@ fn sent(callout: Callout) -> Sent {
     let query: Vec<_> = path.split_once('?').map_or(Vec::new(), |(_, query)| {
         form_urlencoded::parse(query.as_bytes()).map(|(name, value)| format!("{name}={value}")).collect()
     });
-    let place = path.split('?').next().unwrap_or_default();
+    let endpoint = path.split('?').next().unwrap_or_default();
     let mark = if query.is_empty() { "" } else { "?" };
-    let line = format!("{method} {place}{mark}{}", query.join("&"));
+    let line = format!("{method} {endpoint}{mark}{}", query.join("&"));
     Sent { line, headers, body: String::from_utf8(body).unwrap() }
 }
 

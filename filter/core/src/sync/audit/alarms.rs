@@ -152,6 +152,7 @@ pub(crate) fn ending_alarms(sync: &PlanSync, now: Micros) -> Vec<Report> {
 /// Returns the alarm about an error that ended a sync.
 pub(crate) fn sync_failed(error: &SyncError, event: Option<&EventId>) -> Report {
     let (code, detail) = (error.alarm_code(), error.to_string());
-    let alarm = if error.is_alarm() { Alarm::error(code, detail) } else { Alarm::warning(code, detail) };
+    let alarm =
+        if error.needs_operator() { Alarm::error(code, detail) } else { Alarm::warning(code, detail) };
     alarm.event(event.map(EventId::as_str)).into()
 }

@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_gets_more_than_is_sold_or_on_record(world in a_world()) {
+    fn no_plan_is_higher_than_those_sold_or_recorded(world in a_world()) {
         let sold = world.subscriptions.iter().flat_map(|s| &s.items).map(|item| match item.price.id.as_str() {
             "price_ent" => world.rank("enterprise"),
             "price_pro" => world.rank("pro"),
@@ -189,15 +189,15 @@ proptest! {
     }
 
     #[test]
-    fn a_part_that_cannot_be_read_takes_nothing_from_whom_it_granted_it_and_gives_nothing(
-        world in a_world(), place in 0..6usize, shown in 0..4usize, is_cut in any::<bool>(),
+    fn an_unreadable_part_neither_takes_nor_grants_a_plan(
+        world in a_world(), index in 0..6usize, shown in 0..4usize, is_cut in any::<bool>(),
     ) {
         let mut hidden = world.clone();
         let recorded = match world.plans.recorded(Some(world.recorded)) {
             RecordedPlan::Known(rank) => GrantedPlan::Known(rank),
             RecordedPlan::None | RecordedPlan::Unknown(_) => GrantedPlan::AsRecorded,
         };
-        let Some(subscription) = hidden.subscriptions.get_mut(place) else { return Ok(()) };
+        let Some(subscription) = hidden.subscriptions.get_mut(index) else { return Ok(()) };
         subscription.items.truncate(shown);
         subscription.take_items(subscription.items.clone(), !is_cut, !is_cut);
         let grants = matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);

@@ -132,7 +132,7 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
             "sub_1",
         ),
         (
-            "paid for more before a renewal that nobody told us of",
+            "paid for a higher plan before a renewal that is not known",
             late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_ent"]),
             "enterprise",
             "sub_1",
@@ -144,7 +144,7 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
             "-",
         ),
         (
-            "a renewal of a price that nobody knows says nothing",
+            "a renewal of an unknown price is ignored",
             late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_old"]),
             "pro",
             "sub_1",
@@ -230,7 +230,7 @@ fn what_an_open_invoice_charges_for_is_held_against_the_record() {
             "sub_1",
         ),
         ("nor when it was late", late("enterprise", &["price_storage"], false), "enterprise", "sub_1"),
-        ("nobody ever paid for a plan", first_seen(&["price_storage"]), "free", "-"),
+        ("no plan was ever paid for", first_seen(&["price_storage"]), "free", "-"),
         ("somebody did", first_seen(&["price_pro"]), "pro", "sub_1"),
     ]);
 }

@@ -92,7 +92,7 @@ fn the_highest_plan_of_all_subscriptions_and_items_wins() {
     ]);
     let world =
         World::new(vec![subscription("sub_1", "active", &["price_storage", "price_pro", "price_new"])]);
-    assert_eq!(alarms(&world), Vec::<&str>::new(), "add-ons of a mapped subscription are nobody's worry");
+    assert_eq!(alarms(&world), Vec::<&str>::new(), "add-ons of a mapped subscription cause no alarm");
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
         ),
         ("it grants nothing", one(unreadable(&[])).recorded("free", "sub_1"), "free", "-"),
         ("a product that is gone", gone("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
-        ("one that nobody asks for", gone("price_storage").recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        ("one that is not needed", gone("price_storage").recorded("enterprise", "sub_1"), "pro", "sub_1"),
         (
             "it has ended",
             one(Subscription { status: SubscriptionStatus::Canceled, ..cut("sub_1", &["price_pro"]) })
