@@ -1,7 +1,9 @@
 //! All objects of one Stripe account, and the changes that Stripe makes to other objects when one changes.
 
 use super::events::Event;
-use super::model::{Customer, Invoice, PERIOD_S, PaymentIntent, Price, Product, Session, Subscription};
+use super::model::{
+    Customer, Invoice, PERIOD_S, PaymentIntent, Price, Product, Session, Subscription, SubscriptionSchedule,
+};
 
 /// The maximum number of items of a subscription:
 /// <https://docs.stripe.com/billing/subscriptions/multiple-products>.
@@ -33,6 +35,7 @@ pub struct Account {
     sessions: Vec<Session>,
     invoices: Vec<Invoice>,
     payment_intents: Vec<PaymentIntent>,
+    schedules: Vec<SubscriptionSchedule>,
     /// The events so far, in order.
     pub(super) events: Vec<Event>,
     /// The mode of its objects.
@@ -161,6 +164,7 @@ stripe_object!(Session, sessions, |session, account| {
     }
 });
 stripe_object!(PaymentIntent, payment_intents, |_object, account| {});
+stripe_object!(SubscriptionSchedule, schedules, |_object, account| {});
 stripe_object!(Invoice, invoices, |invoice, account| {
     if invoice.currency.is_empty() {
         "usd".clone_into(&mut invoice.currency);

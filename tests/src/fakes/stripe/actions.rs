@@ -55,4 +55,13 @@ impl FakeStripe {
         assert_eq!(self.get::<Invoice>(id).status, "open", "the status of {id}");
         self.account(|account| account.collect(id, Presence::Absent))
     }
+
+    /// Lets time pass until that time (Unix seconds): sessions expire, trials and periods end, the phases of
+    /// schedules follow one another, and invoices are made and collected.
+    pub fn advance_to(&self, at: i64) {
+        let mut state = self.stripe.state();
+        state.account.now = state.now();
+        state.account.advance(at);
+        state.fixed_now = Some(state.account.now);
+    }
 }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::account::{Account, StripeObject};
 use super::error::StripeError;
 use super::expand;
-use super::model::{Customer, Invoice, PaymentIntent, Price, Product, Session, Subscription};
+use super::model::{
+    Customer, Invoice, PaymentIntent, Price, Product, Session, Subscription, SubscriptionSchedule,
+};
 use super::objects::Objects;
 use super::parameters::Parameters;
 
@@ -51,6 +53,7 @@ api_object!(Price, "price", "price", price);
 api_object!(Subscription, "subscription", "subscription", subscription);
 api_object!(Session, "checkout.session", "checkout.session", session);
 api_object!(Invoice, "invoice", "invoice", invoice);
+api_object!(SubscriptionSchedule, "subscription_schedule", "subscription_schedule", schedule);
 api_object!(PaymentIntent, "payment_intent", "payment_intent", payment_intent);
 
 impl ApiObject for Customer {

@@ -28,6 +28,9 @@ fn field(kind: &str, name: &str) -> Option<Field> {
     Some(match (kind, name) {
         ("subscription" | "checkout.session" | "invoice", "customer") => Field::Id("customer"),
         ("subscription", "latest_invoice") | ("checkout.session", "invoice") => Field::Id("invoice"),
+        ("subscription", "schedule") => Field::Id("subscription_schedule"),
+        ("subscription_schedule", "customer") => Field::Id("customer"),
+        ("subscription_schedule", "subscription") => Field::Id("subscription"),
         ("subscription", "items") => Field::List("subscription_item"),
         ("subscription_item", "price") => Field::Inline("price"),
         ("price", "product") => Field::Id("product"),
@@ -48,7 +51,6 @@ fn field(kind: &str, name: &str) -> Option<Field> {
             | "discounts"
             | "on_behalf_of"
             | "pending_setup_intent"
-            | "schedule"
             | "test_clock",
         )
         | (

@@ -23,6 +23,7 @@ mod parameters;
 mod payment_objects;
 mod prices;
 mod routes;
+mod schedules;
 mod search;
 mod service;
 mod session_objects;
@@ -31,6 +32,7 @@ mod subscription_objects;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -24,6 +24,7 @@ impl Objects<'_> {
             "cus" => account.find(id).map(|o| self.customer(o)),
             "prod" => account.find(id).map(|o| self.product(o)),
             "price" => account.find(id).map(|o| self.price(o)),
+            "sub" if id.starts_with("sub_sched_") => account.find(id).map(|o| self.schedule(o)),
             "sub" => account.find(id).map(|o| self.subscription(o)),
             "cs" => account.find(id).map(|o| self.session(o)),
             "in" => account.find(id).map(|o| self.invoice(o)),

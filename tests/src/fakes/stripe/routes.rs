@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::endpoints::Call;
 use super::error::StripeError;
-use super::model::{Customer, Invoice, Price, Product, Session, Subscription};
+use super::model::{Customer, Invoice, Price, Product, Session, Subscription, SubscriptionSchedule};
 
 /// Carries out a request.
 pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, StripeError> {
@@ -38,6 +38,10 @@ pub fn dispatch(call: &mut Call<'_>, method: &str, path: &str) -> Result<Value, 
         ("POST", ["v1", "subscriptions", id]) => call.update_subscription(id),
         ("DELETE", ["v1", "subscriptions", id]) => call.cancel_subscription(id),
         ("POST", ["v1", "subscriptions", id, "resume"]) => call.resume_subscription(id),
+        ("POST", ["v1", "subscription_schedules"]) => call.create_schedule(),
+        ("GET", ["v1", "subscription_schedules", id]) => call.retrieve::<SubscriptionSchedule>(id),
+        ("POST", ["v1", "subscription_schedules", id]) => call.update_schedule(id),
+        ("POST", ["v1", "subscription_schedules", id, "release"]) => call.release_schedule(id),
         ("POST", ["v1", "invoices", id, "void"]) => call.void_invoice(id),
         _ => Err(StripeError::unrecognized_url(method, path)),
     }

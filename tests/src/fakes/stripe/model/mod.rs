@@ -31,12 +31,14 @@ macro_rules! has_metadata {
 mod invoice;
 mod payment;
 mod price;
+mod schedule;
 mod session;
 mod subscription;
 
 pub use invoice::{Invoice, InvoiceLine};
 pub use payment::{Card, ChargeFailure, PaymentIntent};
 pub use price::{Price, Recurrence};
+pub use schedule::{PhaseItem, SchedulePhase, SubscriptionSchedule};
 pub use session::{LineItem, Session, SessionSettings};
 pub use subscription::{CancellationDetails, Item, PendingUpdate, Subscription};
 

@@ -7,6 +7,8 @@ mod idempotency;
 mod invoices;
 mod refusals;
 mod sales;
+mod schedules;
+mod time;
 
 use std::collections::BTreeSet;
 
