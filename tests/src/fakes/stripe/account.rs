@@ -2,7 +2,8 @@
 
 use super::events::Event;
 use super::model::{
-    Customer, Invoice, PERIOD_S, PaymentIntent, Price, Product, Session, Subscription, SubscriptionSchedule,
+    Customer, Invoice, PERIOD_S, PaymentIntent, PortalSession, Price, Product, Session, Subscription,
+    SubscriptionSchedule,
 };
 
 /// The maximum number of items of a subscription:
@@ -36,6 +37,11 @@ pub struct Account {
     invoices: Vec<Invoice>,
     payment_intents: Vec<PaymentIntent>,
     schedules: Vec<SubscriptionSchedule>,
+    portal_sessions: Vec<PortalSession>,
+    /// The ids of the portal's configurations; the first is the default.
+    pub(super) portal_configurations: Vec<String>,
+    /// Whether the portal cancels with a date.
+    pub(super) portal_sets_cancel_at: bool,
     /// The events so far, in order.
     pub(super) events: Vec<Event>,
     /// The mode of its objects.
@@ -165,6 +171,7 @@ stripe_object!(Session, sessions, |session, account| {
 });
 stripe_object!(PaymentIntent, payment_intents, |_object, account| {});
 stripe_object!(SubscriptionSchedule, schedules, |_object, account| {});
+stripe_object!(PortalSession, portal_sessions, |_object, account| {});
 stripe_object!(Invoice, invoices, |invoice, account| {
     if invoice.currency.is_empty() {
         "usd".clone_into(&mut invoice.currency);

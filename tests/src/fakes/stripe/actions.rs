@@ -56,6 +56,26 @@ impl FakeStripe {
         self.account(|account| account.collect(id, Presence::Absent))
     }
 
+    /// Pays an open invoice on its page, with a card that works.
+    ///
+    /// # Panics
+    /// If the invoice cannot be paid.
+    pub fn pay_invoice(&self, id: &str) {
+        let paid = self.pay_invoice_with(id, Card::Works);
+        paid.unwrap_or_else(|error| panic!("{id} was not paid: {error:?}"));
+    }
+
+    /// Pays an open invoice on its page with a card, which becomes that of the customer if it is charged.
+    ///
+    /// # Errors
+    /// [`PaymentPageError`] if the invoice is not open or the card is not charged.
+    ///
+    /// # Panics
+    /// If there is no such invoice.
+    pub fn pay_invoice_with(&self, id: &str, card: Card) -> Result<(), PaymentPageError> {
+        self.account(|account| account.pay_invoice(id, card))
+    }
+
     /// Lets time pass until that time (Unix seconds): sessions expire, trials and periods end, the phases of
     /// schedules follow one another, and invoices are made and collected.
     pub fn advance_to(&self, at: i64) {

@@ -6,7 +6,8 @@ use super::account::{Account, StripeObject};
 use super::error::StripeError;
 use super::expand;
 use super::model::{
-    Customer, Invoice, PaymentIntent, Price, Product, Session, Subscription, SubscriptionSchedule,
+    Customer, Invoice, PaymentIntent, PortalSession, Price, Product, Session, Subscription,
+    SubscriptionSchedule,
 };
 use super::objects::Objects;
 use super::parameters::Parameters;
@@ -54,6 +55,7 @@ api_object!(Subscription, "subscription", "subscription", subscription);
 api_object!(Session, "checkout.session", "checkout.session", session);
 api_object!(Invoice, "invoice", "invoice", invoice);
 api_object!(SubscriptionSchedule, "subscription_schedule", "subscription_schedule", schedule);
+api_object!(PortalSession, "billing_portal.session", "billing_portal.session", portal_session);
 api_object!(PaymentIntent, "payment_intent", "payment_intent", payment_intent);
 
 impl ApiObject for Customer {

@@ -48,6 +48,11 @@ impl StripeError {
         Self::invalid_request(400, message).executed()
     }
 
+    /// Returns the error for something that is not there, other than an object with an id.
+    pub fn not_found(message: String) -> Self {
+        Self::invalid_request(404, message).executed()
+    }
+
     /// Returns the error for a card that was not charged: <https://docs.stripe.com/error-codes>.
     pub fn card(code: &'static str, decline_code: Option<&'static str>, message: &str) -> Self {
         let error = Self::invalid_request(402, message.to_owned()).code(code).executed();

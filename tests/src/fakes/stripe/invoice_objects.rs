@@ -6,6 +6,9 @@ use super::model::{Invoice, InvoiceLine, Subscription};
 use super::objects::Objects;
 use super::subscription_objects::joined;
 
+/// How many lines an invoice shows.
+const LINES_SHOWN_MAX: usize = 10;
+
 impl Objects<'_> {
     fn invoice_parent(&self, invoice: &Invoice) -> Option<Value> {
         let id = invoice.subscription.as_ref()?;
@@ -55,8 +58,13 @@ impl Objects<'_> {
         let paid = invoice.status == "paid";
         let line_count = invoice.lines.len();
         let amount_paid = if paid { invoice.amount_due } else { 0 };
-        let lines: Vec<Value> =
-            invoice.lines.iter().enumerate().map(|(n, line)| self.invoice_line(n, line, invoice)).collect();
+        let lines: Vec<Value> = invoice
+            .lines
+            .iter()
+            .take(LINES_SHOWN_MAX)
+            .enumerate()
+            .map(|(n, line)| self.invoice_line(n, line, invoice))
+            .collect();
         let first = json!({
             "id": invoice.id,
             "object": "invoice",
@@ -99,7 +107,7 @@ impl Objects<'_> {
             "lines": {
                 "object": "list",
                 "data": lines,
-                "has_more": false,
+                "has_more": line_count > LINES_SHOWN_MAX,
                 "total_count": line_count,
                 "url": format!("/v1/invoices/{}/lines", invoice.id),
             },

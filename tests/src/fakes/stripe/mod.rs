@@ -21,6 +21,8 @@ mod objects;
 mod pages;
 mod parameters;
 mod payment_objects;
+mod portal;
+mod previews;
 mod prices;
 mod routes;
 mod schedules;
@@ -71,6 +73,11 @@ pub struct StripeSettings {
     /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's own
     /// address.
     pub pages_url: Option<String>,
+    /// The ids of the customer portal's configurations; the first is the default.
+    pub portal_configurations: Vec<String>,
+    /// Whether a cancellation in the customer portal sets `cancel_at`, as for subscriptions with flexible billing, or
+    /// `cancel_at_period_end`.
+    pub portal_sets_cancel_at: bool,
 }
 
 impl Default for StripeSettings {
@@ -82,6 +89,8 @@ impl Default for StripeSettings {
             version: API_VERSION.to_owned(),
             deleted_customers_list: false,
             pages_url: None,
+            portal_configurations: vec!["bpc_123".to_owned()],
+            portal_sets_cancel_at: true,
         }
     }
 }
@@ -118,6 +127,8 @@ impl FakeStripe {
         let mut state = stripe.state();
         state.account.livemode = stripe.settings.livemode;
         state.account.pages_url = stripe.settings.pages_url.clone().unwrap_or_else(own_url);
+        state.account.portal_configurations.clone_from(&stripe.settings.portal_configurations);
+        state.account.portal_sets_cancel_at = stripe.settings.portal_sets_cancel_at;
         drop(state);
         FakeStripe { server, stripe }
     }

@@ -28,6 +28,7 @@ impl Objects<'_> {
             "sub" => account.find(id).map(|o| self.subscription(o)),
             "cs" => account.find(id).map(|o| self.session(o)),
             "in" => account.find(id).map(|o| self.invoice(o)),
+            "bps" => account.find(id).map(|o| self.portal_session(o)),
             "pi" => account.find(id).map(|o| self.payment_intent(o)),
             _ => {
                 let sold = || {

@@ -4,6 +4,7 @@
 use super::account::Account;
 use super::checkout::PaymentPageError;
 use super::model::{Card, ChargeFailure, Price, Session};
+use super::portal;
 use crate::fakes::server::{FakeResponse, Request};
 
 /// Responds to a request for a page; `None` if the path is not that of a page.
@@ -12,7 +13,10 @@ pub(super) fn respond(account: &mut Account, request: &Request) -> Option<FakeRe
     match (request.method.as_str(), path.as_slice()) {
         ("GET", ["c", "pay", id]) => Some(account.checkout_page(id)),
         ("POST", ["c", "pay", id]) => Some(account.submit_checkout_page(id, card_of(request))),
-        _ => None,
+        ("GET", ["i", id]) => Some(account.invoice_page(id, "")),
+        ("POST", ["i", id]) => Some(account.submit_invoice_page(id, card_of(request))),
+        ("GET", ["i", id, "pdf"]) => Some(account.invoice_pdf(id)),
+        _ => portal::respond(account, request),
     }
 }
 
@@ -24,7 +28,8 @@ const CARDS: [(&str, Card); 4] = [
     ("needs_authentication", Card::NeedsAuthentication),
 ];
 
-fn card_of(request: &Request) -> Card {
+/// Returns the card of a submitted form.
+pub(super) fn card_of(request: &Request) -> Card {
     let form = request.form();
     let name = form.iter().find(|(name, _)| name == "card").map(|(_, value)| value.as_str());
     let card = CARDS.iter().find(|(value, _)| Some(*value) == name);

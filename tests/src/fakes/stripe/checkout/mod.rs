@@ -10,6 +10,7 @@ use super::endpoints::Call;
 use super::error::StripeError;
 use super::expand;
 use super::model::Session;
+pub(super) use parameters::LOCALES;
 pub use pay::PaymentPageError;
 
 impl Call<'_> {

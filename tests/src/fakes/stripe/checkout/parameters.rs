@@ -87,7 +87,7 @@ pub(super) const UNSUPPORTED: [&str; 45] = [
 ];
 
 /// The languages of Stripe's pages.
-pub(super) const LOCALES: [&str; 41] = [
+pub(in super::super) const LOCALES: [&str; 41] = [
     "auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru",
     "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",

@@ -30,6 +30,7 @@ macro_rules! has_metadata {
 }
 mod invoice;
 mod payment;
+mod portal;
 mod price;
 mod schedule;
 mod session;
@@ -37,6 +38,7 @@ mod subscription;
 
 pub use invoice::{Invoice, InvoiceLine};
 pub use payment::{Card, ChargeFailure, PaymentIntent};
+pub use portal::{PortalFlow, PortalSession};
 pub use price::{Price, Recurrence};
 pub use schedule::{PhaseItem, SchedulePhase, SubscriptionSchedule};
 pub use session::{LineItem, Session, SessionSettings};

@@ -107,6 +107,23 @@ impl Account {
         }
     }
 
+    /// Changes the price of a subscription's first item and has it paid at once, as the customer portal does.
+    pub(in super::super) fn change_price(&mut self, id: &str, price: &str) -> Result<(), StripeError> {
+        let subscription = self.subscription(id).clone();
+        let mut items = subscription.items.clone();
+        if let Some(item) = items.first_mut() {
+            price.clone_into(&mut item.price);
+        }
+        let request = ChangeRequest::of_items(items, self.now);
+        let planned = self.planned(&subscription, &request);
+        self.check_payment(&subscription, &planned.lines)?;
+        let before = self.shown(id);
+        self.drop_pending_update(id);
+        self.change_and_pay(id, &request, planned);
+        self.emit_since("customer.subscription.updated", id, &before);
+        Ok(())
+    }
+
     fn change_and_pay(&mut self, id: &str, request: &ChangeRequest, mut planned: PlannedChange) {
         for item in &mut planned.items {
             if item.id.is_empty() {

@@ -6,3 +6,5 @@ mod items;
 mod pending;
 mod proration;
 mod request;
+
+pub(super) use request::Cancellation;

@@ -118,6 +118,22 @@ pub(super) struct ChangeRequest {
     pub(super) payment: PaymentBehavior,
 }
 
+impl ChangeRequest {
+    /// Returns a change of items alone, which is paid at once.
+    pub(super) fn of_items(items: Vec<Item>, now: i64) -> Self {
+        ChangeRequest {
+            items: Some(items),
+            metadata: None,
+            cancellation: None,
+            cancellation_details: CancellationDetails::default(),
+            trial_end: None,
+            proration: ProrationBehavior::AlwaysInvoice,
+            proration_date: now,
+            payment: PaymentBehavior::Refuse,
+        }
+    }
+}
+
 impl Call<'_> {
     /// Reads the request.
     pub(super) fn change_request(&self, of: &Subscription) -> Result<ChangeRequest, StripeError> {

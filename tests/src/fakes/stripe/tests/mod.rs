@@ -5,6 +5,8 @@ mod changes;
 mod checkout;
 mod idempotency;
 mod invoices;
+mod portal;
+mod previews;
 mod refusals;
 mod sales;
 mod schedules;

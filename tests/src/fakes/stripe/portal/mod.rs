@@ -1,0 +1,6 @@
+//! The customer portal: <https://docs.stripe.com/api/customer_portal/sessions>.
+
+mod create;
+mod page;
+
+pub(super) use page::respond;
