@@ -83,5 +83,6 @@ impl FakeStripe {
         state.account.now = state.now();
         state.account.advance(at);
         state.fixed_now = Some(state.account.now);
+        self.stripe.announce(&state);
     }
 }

@@ -6,6 +6,7 @@ mod billing;
 mod calendar;
 mod checkout;
 mod customers;
+mod delivery;
 mod emitted;
 mod endpoints;
 mod error;
@@ -40,9 +41,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 pub use account::{Account, StripeObject};
 pub use checkout::PaymentPageError;
+pub use delivery::{DeliveryAttempt, DeliveryOrder, DeliverySettings, EventDelivery};
 use events::Event;
 pub use idempotency::ExecutionFailure;
 use model::{Customer, Subscription};
@@ -121,7 +124,7 @@ impl FakeStripe {
 
     /// Starts an empty account with these settings on a free port.
     pub async fn start_with(settings: StripeSettings) -> Self {
-        let stripe = Arc::new(Stripe { settings, state: Mutex::default() });
+        let stripe = Arc::new(Stripe { settings, state: Mutex::default(), events: watch::Sender::default() });
         let server = FakeServer::start(Arc::clone(&stripe) as Arc<dyn Service>).await;
         let own_url = || format!("http://{}", server.addr());
         let mut state = stripe.state();
@@ -168,7 +171,9 @@ impl FakeStripe {
     pub fn account<R>(&self, change: impl FnOnce(&mut Account) -> R) -> R {
         let mut state = self.stripe.state();
         state.account.now = state.now();
-        change(&mut state.account)
+        let result = change(&mut state.account);
+        self.stripe.announce(&state);
+        result
     }
 
     /// Adds an object, or replaces the one with the same id. The objects it refers to must exist, except that

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use super::StripeSettings;
 use super::account::Account;
 use super::endpoints::Call;
@@ -16,6 +18,8 @@ use crate::fakes::server::{FakeResponse, Request, Service, unix_now};
 pub(super) struct Stripe {
     pub(super) settings: StripeSettings,
     pub(super) state: Mutex<StripeState>,
+    /// The number of events so far.
+    pub(super) events: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -52,6 +56,12 @@ impl Stripe {
     pub(super) fn state(&self) -> MutexGuard<'_, StripeState> {
         // After a panic of a test that held the lock, its message matters, not a second panic here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes up whoever delivers events.
+    pub(super) fn announce(&self, state: &StripeState) {
+        let count = state.account.events.len();
+        self.events.send_if_modified(|known| std::mem::replace(known, count) != count);
     }
 
     /// Checks the key and returns whether it is one of the other mode.
@@ -131,11 +141,13 @@ impl Service for Stripe {
         let mut state = self.state();
         state.account.now = state.now();
         if let Some(page) = pages::respond(&mut state.account, request) {
+            self.announce(&state);
             return page;
         }
         state.requests += 1;
         let request_id = format!("req_{:014}", state.requests);
         let response = self.call(request, &mut state, &request_id).unwrap_or_else(|error| error.response());
+        self.announce(&state);
         response.with_header("request-id", &request_id).with_header("stripe-version", &self.settings.version)
     }
 

@@ -3,6 +3,7 @@
 mod cancellations;
 mod changes;
 mod checkout;
+mod delivery;
 mod idempotency;
 mod invoices;
 mod portal;
