@@ -188,7 +188,7 @@ mod tests {
             ("an underscore inside", "sub_a_b", true),
             ("the longest", longest.as_str(), true),
             ("one too long", &format!("{longest}a"), false),
-            ("nothing behind the prefix", "sub_", false),
+            ("nothing after the prefix", "sub_", false),
             ("another kind", "cus_NffrFeUfNV2Hib", false),
             ("no prefix", "10482", false),
             ("a path", "sub_a/../users", false),

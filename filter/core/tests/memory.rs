@@ -1,5 +1,5 @@
-//! What requests keep of the memory while they are held, and that they keep nothing once they are judged. The allocator of
-//! this test counts.
+//! The memory a request takes while it is held, and that it is all freed once the request is decided. The
+//! allocator of this test counts.
 
 #![allow(unsafe_code, reason = "an allocator can only be written with it")]
 #![allow(
@@ -44,10 +44,10 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(layout.size(), -1);
         // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
@@ -183,7 +183,7 @@ fn a_held_delivery_keeps_of_its_header_what_its_end_needs() {
 }
 
 #[test]
-fn a_judged_delivery_keeps_nothing() {
+fn a_decided_delivery_keeps_nothing() {
     let mut worker = webhook_worker(json!({}));
     let ignored = json!({"id": "evt_1", "object": "event", "type": "product.created", "livemode": true,
         "data": {"object": {"id": "prod_1"}}});
@@ -236,7 +236,7 @@ fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
 }
 
 #[test]
-fn how_many_deliveries_a_worker_thread_holds_is_bounded_and_given_back() {
+fn held_deliveries_are_bounded_per_thread_and_freed() {
     let mut worker = webhook_worker(json!({}));
     let mut held: Vec<StripeDelivery> = Vec::new();
     for n in 0..600 {
@@ -244,7 +244,7 @@ fn how_many_deliveries_a_worker_thread_holds_is_bounded_and_given_back() {
         assert_eq!(action == Action::Wait, n < 512, "{n}");
         held.push(delivery);
     }
-    // One is judged, and its place is free though its stream is not over.
+    // One is decided, and another may be held though its stream is not over.
     let action = held[0].handle(&mut worker, NOW, Input::Body(b"{}")).action;
     assert_eq!(replied(action).status, 400);
     let (_next, action) = growing(&mut worker, 1024);
@@ -265,7 +265,7 @@ fn a_delivery_may_come_in_any_number_of_pieces() {
     }
 }
 
-/// A token whose key nobody knows, on which a request waits for keys.
+/// A token with an unknown key, for which a request waits until keys are fetched.
 fn token() -> String {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": "ins_unknown"}).to_string();
     let claims = json!({"sub": "user_1"}).to_string();
@@ -308,7 +308,7 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
 }
 
 #[test]
-fn a_judged_request_keeps_nothing() {
+fn a_decided_request_keeps_nothing() {
     for (path, want) in [("/ask", Some(401)), ("/elsewhere", None)] {
         let mut worker = gate_worker();
         let mut passage = gate::GateRequest::default();

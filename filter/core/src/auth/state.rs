@@ -113,11 +113,11 @@ impl<V: AsRef<Session>> AuthState<V> {
     /// the error is returned and the token is dropped from the cache.
     pub(crate) fn remembered(&mut self, token: &[u8], now: Micros) -> Option<Result<Rc<V>, TokenError>> {
         let value = self.tokens.get(token)?;
-        let verdict = self.rules.check((*value).as_ref(), now);
-        if verdict.is_err() {
+        let result = self.rules.check((*value).as_ref(), now);
+        if result.is_err() {
             self.tokens.remove(token);
         }
-        Some(verdict.map(|()| value))
+        Some(result.map(|()| value))
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
             ("YAML", b"plans: []", "neither JSON text nor"),
             ("a list", b"[]", "neither JSON text nor"),
             ("JSON cut off", b"{\"a\": ", "not JSON: EOF"),
-            ("something behind it", b"{} {}", "not JSON: trailing characters at line 1 column 4"),
+            ("something after it", b"{} {}", "not JSON: trailing characters at line 1 column 4"),
             ("a key twice", b"{\"a\": 1,\n \"a\": 2}", "the key \"a\" appears twice at line 2"),
             ("text that is not UTF-8", b"{\"a\": \"\xff\"}", "not JSON: invalid unicode code point"),
             ("too long", &too_long, "larger than 1048576 bytes"),

@@ -263,13 +263,8 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!(section.issuer, "https://clerk.example.com");
     assert!(matches!(&section.keys, KeySource::Pem(keys) if keys == &["QUJD"]));
     assert_eq!(section.authorized_parties, ["https://app.example.com"]);
-    assert!(
-        section.require_azp
-            && section.audience.is_empty()
-            && section.cookie
-            && section.cors
-            && !section.shadow
-    );
+    assert!(section.require_azp && section.cookie && section.cors && !section.shadow);
+    assert!(section.audience.is_empty());
     assert_eq!(section.clock_skew, Duration::from_secs(5));
     assert_eq!(section.subject, SubjectKind::User);
     assert_eq!((section.plan_claims.user.len(), section.plan_claims.organization.len()), (5, 2));
@@ -386,7 +381,7 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
         jwks["cluster"] = json!("clerk_frontend");
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         let document = with(document, "/plan_gate/issuer", json!(issuer));
-        let KeySource::Jwks { path, .. } = gate_section(&document).keys else { panic!("asked for jwks") };
+        let KeySource::Jwks { path, .. } = gate_section(&document).keys else { panic!("not a JWKS") };
         assert_eq!(path, want, "{why}");
     }
 }
@@ -409,7 +404,7 @@ fn a_secret_key_goes_only_to_the_backend_api() {
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         match gate_section(&document).keys {
             KeySource::Jwks { upstream, path } => (upstream, path),
-            KeySource::Pem(_) => panic!("asked for jwks"),
+            KeySource::Pem(_) => panic!("not a JWKS"),
         }
     };
     let (frontend, path) = keys(json!({"cluster": "clerk_frontend"}));

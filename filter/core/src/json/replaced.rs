@@ -160,7 +160,7 @@ mod tests {
             ("half a pair before a pair", r#""\ud83d\ud83d\ude00""#, json!("\u{fffd}😀")),
             ("half a pair before another escape", r#""\ud83d\n\"""#, json!("\u{fffd}\n\"")),
             ("an escaped backslash before a u", r#""\\ud83d""#, json!("\\ud83d")),
-            ("half a pair behind a backslash", r#""\\\ud83d""#, json!("\\\u{fffd}")),
+            ("half a pair after a backslash", r#""\\\ud83d""#, json!("\\\u{fffd}")),
             ("a pair beside half a pair", r#"["\ud83d\ude00","\ud83d"]"#, json!(["😀", "\u{fffd}"])),
             ("as a name", r#"{"\ud83d": 1, "b": 2}"#, json!({"\u{fffd}": 1, "b": 2})),
             (
@@ -198,13 +198,13 @@ mod tests {
             ("", ""),
             ("cut in a text", r#"{"a": "\ud83d"#),
             ("cut in an escape", r#"{"a": "\ud8"#),
-            ("cut behind a backslash", r#"{"a": "\"#),
+            ("cut after a backslash", r#"{"a": "\"#),
             ("an escape that is none", r#"["\ud83d", "\x"]"#),
             ("digits that are none", r#"["\u+123", "\ud83d"]"#),
             ("never closed", deep.as_str()),
             ("closed once too often", crossed.as_str()),
             ("the wrong bracket", r#"["\ud83d"}"#),
-            ("more behind it", r#""\ud83d" 1"#),
+            ("more after it", r#""\ud83d" 1"#),
             ("a comma too many", r#"["\ud83d",]"#),
         ];
         for (why, text) in cases {

@@ -1,4 +1,4 @@
-//! Who is let in: where the token stands, what is wrong with it, and what is remembered of it.
+//! Tests of authentication: the location of the token, its errors, and the token cache.
 
 use super::host::{bearer, signed};
 use super::{gate, gate_with, get, token};
@@ -6,14 +6,14 @@ use serde_json::json;
 use tollgate_fixtures::{NOW_S, other_key};
 
 #[test]
-fn a_bad_token_is_401_and_says_what_is_wrong() {
+fn an_invalid_token_is_401_with_the_reason() {
     let cases = [
         ("none", None, "missing_token"),
         ("another scheme", Some("Basic dTpw".to_owned()), "missing_token"),
         ("nonsense", Some("Bearer x.y".to_owned()), "malformed_token"),
         ("expired", Some(bearer(|d| d.claim("exp", NOW_S - 6))), "token_expired"),
         ("not yet", Some(bearer(|d| d.claim("nbf", NOW_S + 60))), "token_not_yet_valid"),
-        ("a stranger's key", Some(bearer(|d| d.key = other_key())), "signature_mismatch"),
+        ("another key", Some(bearer(|d| d.key = other_key())), "signature_mismatch"),
         ("another issuer", Some(bearer(|d| d.claim("iss", "https://x.example.com"))), "wrong_issuer"),
         ("another origin", Some(bearer(|d| d.claim("azp", "https://x.example.com"))), "unauthorized_party"),
         ("a custom template", Some(bearer(|d| d.head("cat", "cl_B7d4PD222AAA"))), "unsupported_token"),
@@ -33,7 +33,7 @@ fn a_bad_token_is_401_and_says_what_is_wrong() {
 }
 
 #[test]
-fn an_audience_is_asked_for_where_it_is_configured() {
+fn an_audience_is_required_if_it_is_configured() {
     let mut host = gate_with(|gate| gate["audience"] = json!(["https://api.example.com"]));
     for (audience, want) in [("https://api.example.com", "on"), ("https://x.example.com", "wrong_audience")] {
         let token = bearer(|draft| draft.claim("aud", audience));
@@ -42,7 +42,7 @@ fn an_audience_is_asked_for_where_it_is_configured() {
 }
 
 #[test]
-fn a_token_without_azp_passes_where_the_configuration_lets_it() {
+fn a_token_without_azp_passes_if_configured() {
     let token = bearer(|draft| draft.without("azp"));
     for (required, want) in [(true, "unauthorized_party"), (false, "on")] {
         let mut host = gate_with(|gate| gate["require_azp"] = json!(required));
@@ -51,7 +51,7 @@ fn a_token_without_azp_passes_where_the_configuration_lets_it() {
 }
 
 #[test]
-fn on_an_anonymous_rule_a_bad_cookie_is_nobody_a_bad_bearer_refused() {
+fn an_anonymous_rule_ignores_bad_cookies_but_refuses_bad_bearers() {
     let expired = signed(|draft| draft.claim("exp", NOW_S - 6));
     let good = signed(|draft| draft.claim("public_metadata", json!({"plan": "pro"})));
     let cases = [
@@ -85,7 +85,7 @@ fn an_anonymous_caller_without_an_address_cannot_be_counted() {
     host.properties.remove("source.address");
     let answer = host.send(&get("/search", &[]));
     assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
-    assert_eq!(host.count("rule.search.unjudged"), 1, "that is the gateway's fault");
+    assert_eq!(host.count("rule.search.unjudged"), 1, "the gateway is at fault");
 }
 
 #[test]
@@ -95,17 +95,17 @@ fn an_anonymous_caller_is_not_counted_by_the_proxys_address() {
     let answer = host.send(&search);
     assert_eq!((answer.status(), answer.code()), (503, "address_unknown"));
     host.send(&search);
-    assert_eq!(host.alarms("address_unknown").len(), 1, "the operator is told once a minute");
+    assert_eq!(host.alarms("address_unknown").len(), 1, "the alarm is logged once a minute");
     let counts = ["rule.search.bad_request", "rule.search.unjudged"].map(|name| host.count(name));
-    assert_eq!(counts, [2, 0], "whoever sends the field moves no alert rule");
+    assert_eq!(counts, [2, 0], "a client with this field triggers no alert");
     assert!(host.alarms("address_unknown")[0]["cure"].as_str().unwrap().contains("without ports"));
     let free = token("free");
     let signed_in = get("/search", &[("authorization", &free), search[3]]);
-    assert_eq!(host.send(&signed_in).code(), "on", "who signs in needs no address");
+    assert_eq!(host.send(&signed_in).code(), "on", "a signed-in caller needs no address");
     let guarded = get("/ask", &[search[3]]);
     assert_eq!(host.send(&guarded).code(), "missing_token");
     let bare = get("/search", &[("x-forwarded-for", "203.0.113.7,10.0.0.1")]);
-    assert_eq!(host.send(&bare).code(), "on", "addresses without ports are Envoy's business");
+    assert_eq!(host.send(&bare).code(), "on", "Envoy reads addresses without ports");
     host.come_from("203.0.113.7:0");
     assert_eq!(host.send(&search).code(), "on", "Envoy has read an entry of the header");
 }
@@ -116,12 +116,12 @@ fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
     let answer = host.send(&get("/preview", &[]));
     assert_eq!((answer.code(), answer.upstream("x-tollgate-plan")), ("on", Some("pro")));
     let free = host.send(&get("/preview", &[("authorization", &token("free"))]));
-    assert_eq!(free.code(), "plan_required", "who signs in has the own plan");
+    assert_eq!(free.code(), "plan_required", "a signed-in caller has its own plan");
 }
 
 #[test]
-fn of_several_cookies_the_one_that_holds_counts() {
-    let stranger = signed(|draft| {
+fn of_several_cookies_the_valid_one_counts() {
+    let other = signed(|draft| {
         draft.key = other_key();
         draft.claim("sub", "user_9");
     });
@@ -130,16 +130,16 @@ fn of_several_cookies_the_one_that_holds_counts() {
     let cases = [
         ("the plain one", format!("__session={own}"), "on"),
         ("a suffixed one", format!("a=b; __session_abcd1234={own}; c=d"), "on"),
-        ("beside a stranger's", format!("__session_zzzzzzzz={stranger}; __session_abcd1234={own}"), "on"),
         (
-            "the plain one beside suffixed ones",
-            format!("__session={own}; __session_zzzzzzzz={stranger}"),
+            "with one of another instance",
+            format!("__session_zzzzzzzz={other}; __session_abcd1234={own}"),
             "on",
         ),
-        ("only strangers", format!("__session={stranger}"), "signature_mismatch"),
+        ("the plain one beside suffixed ones", format!("__session={own}; __session_zzzzzzzz={other}"), "on"),
+        ("only one of another instance", format!("__session={other}"), "signature_mismatch"),
         (
             "the own one has expired",
-            format!("__session={stranger}; __session_abcd1234={expired}"),
+            format!("__session={other}; __session_abcd1234={expired}"),
             "token_expired",
         ),
         ("another name", format!("__sessions={own}"), "missing_token"),
@@ -162,7 +162,7 @@ fn of_several_cookies_the_one_that_holds_counts() {
 }
 
 #[test]
-fn a_signature_is_checked_once_and_the_rest_on_every_use() {
+fn a_signature_is_verified_once_and_the_rest_on_every_use() {
     let mut host = gate();
     let token = bearer(|draft| draft.claim("exp", NOW_S + 60));
     let request = get("/account", &[("authorization", &token)]);
@@ -172,14 +172,14 @@ fn a_signature_is_checked_once_and_the_rest_on_every_use() {
         (1, 2, 1)
     );
     host.sleep_s(64);
-    assert_eq!(host.send(&request).code(), "on", "within the skew of clocks");
+    assert_eq!(host.send(&request).code(), "on", "within the clock skew");
     host.sleep_s(1);
     assert_eq!(host.send(&request).code(), "token_expired");
-    assert_eq!(host.send(&request).code(), "token_expired", "and not only once");
+    assert_eq!(host.send(&request).code(), "token_expired", "again");
 }
 
 #[test]
-fn a_token_that_failed_is_not_remembered() {
+fn an_invalid_token_is_not_cached() {
     let mut host = gate();
     let forged = bearer(|draft| draft.key = other_key());
     for _ in 0..2 {

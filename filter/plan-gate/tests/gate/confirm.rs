@@ -1,4 +1,5 @@
-//! Clerk's own record before a refusal: when it is asked for, how often, what its answer does and for how long.
+//! Tests of reading Clerk's own record before a refusal: when, how often, and the effect and validity of the
+//! result.
 
 use super::host::{CalloutEnd, GateAnswer, Progress, bearer, request, response};
 use super::{Host, gate, gate_with, get, token};
@@ -16,28 +17,28 @@ fn confirming() -> Host {
     gate_with(edit)
 }
 
-/// A second worker thread of the same process.
+/// Creates a second worker thread of the same process.
 fn second(host: &Host) -> Host {
     host.beside(&super::configuration(edit), [2; 16])
 }
 
-/// Clerk's record of that user with that plan.
+/// Returns Clerk's record of that user with that plan.
 fn record(user: &str, plan: impl Into<Value>) -> String {
     json!({"id": user, "public_metadata": {"plan": plan.into()}}).to_string()
 }
 
-/// Sends a request; if Clerk is asked, its record says that plan.
+/// Sends a request; Clerk's record has that plan.
 fn send(host: &mut Host, path: &str, authorization: &str, clerk: &str) -> GateAnswer {
     let started = host.start(&get(path, &[("authorization", authorization)]));
     host.answer_inquiries(200, &record("user_1", clerk));
     host.finish(started)
 }
 
-fn asked(host: &Host) -> usize {
+fn requested(host: &Host) -> usize {
     host.count("confirm.asked")
 }
 
-/// A token of another time, counted from that of the others.
+/// Returns a token whose claims were read at another time, relative to that of other tokens.
 fn token_read(plan: &str, after_s: i64) -> String {
     bearer(|draft| {
         draft.claim("public_metadata", json!({"plan": plan}));
@@ -46,7 +47,7 @@ fn token_read(plan: &str, after_s: i64) -> String {
 }
 
 #[test]
-fn an_upgrade_counts_on_the_next_requests_with_the_same_token() {
+fn an_upgrade_takes_effect_with_the_same_token() {
     let refusals =
         [("/reports", "plan_required"), ("/support", "feature_required"), ("/bulk", "plan_required")];
     for (path, without) in refusals {
@@ -58,12 +59,12 @@ fn an_upgrade_counts_on_the_next_requests_with_the_same_token() {
         for _ in 0..10 {
             assert_eq!(host.send(&get(path, &[("authorization", &stale)])).code(), "on", "{path}");
         }
-        assert_eq!(asked(&host), 1, "{path}");
+        assert_eq!(requested(&host), 1, "{path}");
     }
 }
 
 #[test]
-fn who_upgrades_after_using_up_everything_is_served_and_starts_at_none() {
+fn an_upgrade_after_a_used_up_limit_is_served_from_zero() {
     let mut host = confirming();
     let stale = token("free");
     let ask = get("/ask", &[("authorization", &stale)]);
@@ -79,7 +80,7 @@ fn who_upgrades_after_using_up_everything_is_served_and_starts_at_none() {
 }
 
 #[test]
-fn clerk_is_asked_for_the_record_of_the_subject() {
+fn the_record_of_the_subject_is_requested() {
     let cases = [("user", "/v1/users/user_1"), ("organization", "/v1/organizations/org_1")];
     for (subject, want) in cases {
         let mut host = gate_with(|gate| {
@@ -99,7 +100,7 @@ fn clerk_is_asked_for_the_record_of_the_subject() {
 }
 
 #[test]
-fn what_no_higher_plan_would_lift_is_not_asked_about() {
+fn no_record_is_requested_if_no_higher_plan_would_help() {
     let enterprise = token("enterprise");
     let cases = [
         ("no token", request("GET", "/reports", &[])),
@@ -112,24 +113,24 @@ fn what_no_higher_plan_would_lift_is_not_asked_about() {
         for _ in 0..9 {
             host.send(&request);
         }
-        assert_eq!(asked(&host), 0, "{why}");
+        assert_eq!(requested(&host), 0, "{why}");
     }
     let mut shadow = gate_with(|gate| {
         edit(gate);
         gate["shadow"] = json!(true);
     });
     assert_eq!(shadow.send(&get("/reports", &[("authorization", &token("free"))])).code(), "on");
-    assert_eq!(asked(&shadow), 0, "a shadow gate makes nobody wait");
+    assert_eq!(requested(&shadow), 0, "in shadow mode no request waits");
     let mut billing = gate_with(|gate| {
         edit(gate);
         gate["plan_claims"] = json!({"user": ["clerk_billing", "public_metadata.plan"]});
     });
     billing.send(&get("/reports", &[("authorization", &token("free"))]));
-    assert_eq!(asked(&billing), 0, "the metadata do not know what Clerk Billing sells");
+    assert_eq!(requested(&billing), 0, "the metadata do not have the plans of Clerk Billing");
 }
 
 #[test]
-fn a_quota_that_no_higher_plan_raises_is_not_asked_about() {
+fn no_record_is_requested_if_no_higher_plan_raises_the_limit() {
     let mut document = super::fixture::document();
     for plan in 1..3 {
         document["plans"][plan]["limits"] = document["plans"][0]["limits"].clone();
@@ -138,21 +139,21 @@ fn a_quota_that_no_higher_plan_raises_is_not_asked_about() {
     edit(&mut document["plan_gate"]);
     let mut host = super::fixture::gate_of(&document);
     assert_eq!(host.served(9, &get("/ask", &[("authorization", &token("free"))])), 5);
-    assert_eq!(asked(&host), 0);
+    assert_eq!(requested(&host), 0);
 }
 
 #[test]
-fn a_flood_of_refused_requests_keeps_to_the_number_of_questions() {
+fn many_refused_requests_stay_below_the_subjects_limit() {
     let mut host = confirming();
     let mut other = second(&host);
     let free = token("free");
     let mut times = Vec::new();
     for second in 0..60 {
         for _ in 0..20 {
-            let before = asked(&host) + asked(&other);
+            let before = requested(&host) + requested(&other);
             assert_eq!(send(&mut host, "/reports", &free, "free").code(), "plan_required");
             assert_eq!(send(&mut other, "/reports", &free, "free").code(), "plan_required");
-            times.extend(vec![second; asked(&host) + asked(&other) - before]);
+            times.extend(vec![second; requested(&host) + requested(&other) - before]);
         }
         host.sleep_s(1);
         other.sleep_s(1);
@@ -162,7 +163,7 @@ fn a_flood_of_refused_requests_keeps_to_the_number_of_questions() {
 }
 
 #[test]
-fn the_process_has_a_cap_whoever_asks() {
+fn the_requests_of_the_process_are_limited() {
     let mut host = confirming();
     for number in 0..150 {
         let user = format!("user_{number}");
@@ -171,11 +172,11 @@ fn the_process_has_a_cap_whoever_asks() {
         host.answer_inquiries(200, &record(&user, "free"));
         assert_eq!(host.finish(started).code(), "plan_required");
     }
-    assert_eq!(asked(&host), 100);
+    assert_eq!(requested(&host), 100);
 }
 
 #[test]
-fn all_who_are_refused_meanwhile_wait_for_one_question() {
+fn concurrent_refused_requests_wait_for_one_inquiry() {
     let mut host = confirming();
     let stale = token("free");
     let reports = get("/reports", &[("authorization", &stale)]);
@@ -184,17 +185,17 @@ fn all_who_are_refused_meanwhile_wait_for_one_question() {
     assert_eq!(
         host.send(&get("/account", &[("authorization", &stale)])).code(),
         "on",
-        "what is allowed never waits"
+        "an allowed request never waits"
     );
     host.answer_inquiries(200, &record("user_1", "pro"));
     for started in waiting {
         assert_eq!(host.finish(started).code(), "on");
     }
-    assert_eq!(asked(&host), 1);
+    assert_eq!(requested(&host), 1);
 }
 
 #[test]
-fn the_answer_is_not_lost_with_the_request_that_asked() {
+fn the_result_survives_the_request_that_started_the_inquiry() {
     let mut host = confirming();
     let stale = token("free");
     drop(host.start(&get("/reports", &[("authorization", &stale)])));
@@ -203,38 +204,34 @@ fn the_answer_is_not_lost_with_the_request_that_asked() {
 }
 
 #[test]
-fn what_one_worker_learned_the_others_know_before_they_refuse() {
+fn the_result_of_one_worker_is_used_by_the_others() {
     let mut first = confirming();
     let mut others: Vec<Host> = (0..7).map(|_| second(&first)).collect();
     let stale = token("free");
     assert_eq!(send(&mut first, "/reports", &stale, "pro").code(), "on");
     for other in &mut others {
         assert_eq!(other.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
-        assert_eq!(asked(other), 0);
+        assert_eq!(requested(other), 0);
     }
 }
 
 #[test]
-fn an_answer_holds_for_a_minute() {
+fn a_confirmation_is_valid_for_a_minute() {
     let mut host = confirming();
     let stale = token("free");
     assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on");
     host.sleep_s(59);
     assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
     host.sleep_s(1);
-    assert_eq!(
-        send(&mut host, "/reports", &stale, "free").code(),
-        "plan_required",
-        "a cancelled plan does not live on"
-    );
-    assert_eq!(asked(&host), 2);
+    assert_eq!(send(&mut host, "/reports", &stale, "free").code(), "plan_required", "a canceled plan ends");
+    assert_eq!(requested(&host), 2);
 }
 
 #[test]
-fn an_answer_yields_to_a_token_read_after_the_question() {
+fn a_token_read_after_the_request_is_newer_than_the_result() {
     let cases = [
         ("read before", -1, "on"),
-        ("read when it was asked", 5, "on"),
+        ("read at the time of the request", 5, "on"),
         ("read a second later", 6, "plan_required"),
     ];
     for (why, after_s, want) in cases {
@@ -249,21 +246,21 @@ fn an_answer_yields_to_a_token_read_after_the_question() {
 fn a_fresh_iat_is_not_a_fresh_plan() {
     let mut host = confirming();
     assert_eq!(send(&mut host, "/reports", &token("free"), "pro").code(), "on");
-    let minted_again = bearer(|draft| {
+    let refreshed = bearer(|draft| {
         draft.claim("iat", NOW_S + 4);
         draft.head("oiat", NOW_S - 40);
     });
-    assert_eq!(host.send(&get("/reports", &[("authorization", &minted_again)])).code(), "on");
+    assert_eq!(host.send(&get("/reports", &[("authorization", &refreshed)])).code(), "on");
     let by_iat = bearer(|draft| draft.claim("iat", NOW_S + 4));
     assert_eq!(
         send(&mut host, "/reports", &by_iat, "free").code(),
         "plan_required",
-        "without oiat iat counts"
+        "without oiat, iat counts"
     );
 }
 
 #[test]
-fn an_answer_may_lower_a_plan_too() {
+fn a_confirmation_may_also_lower_a_plan() {
     let mut host = confirming();
     let stale = token("pro");
     assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "on");
@@ -273,11 +270,11 @@ fn an_answer_may_lower_a_plan_too() {
 }
 
 #[test]
-fn an_unknown_recorded_plan_is_at_least_what_the_token_names() {
-    // Another gateway's document sells it already, or still.
+fn an_unknown_recorded_plan_counts_as_the_tokens_plan() {
+    // Another gateway's document may have that plan.
     for (why, token_plan, path, want) in [
-        ("the plan of the token counts on", "pro", "/login", ("feature_required", "pro")),
-        ("also where it is the default one", "free", "/reports", ("plan_required", "free")),
+        ("the plan of the token still counts", "pro", "/login", ("feature_required", "pro")),
+        ("also if it is the default plan", "free", "/reports", ("plan_required", "free")),
         (
             "a token whose plan is unknown counts as the default one",
             "platinum",
@@ -292,20 +289,20 @@ fn an_unknown_recorded_plan_is_at_least_what_the_token_names() {
         assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}");
         let allowed = send(&mut host, "/reports", &authorization, "platinum");
         assert_eq!(allowed.code(), if token_plan == "pro" { "on" } else { "plan_required" }, "{why}");
-        // Another worker, which finds the answer in the ledger before it refuses.
+        // Another worker, which finds the result in the shared records.
         let refused = send(&mut other, path, &authorization, "platinum");
         assert_eq!((refused.code(), refused.json()["plan"].as_str().unwrap()), want, "{why}: another worker");
     }
 }
 
 #[test]
-fn a_token_with_an_unknown_plan_is_raised_by_a_known_recorded_one() {
+fn a_known_recorded_plan_replaces_an_unknown_plan_of_the_token() {
     let mut host = confirming();
     assert_eq!(send(&mut host, "/reports", &token("platinum"), "pro").code(), "on");
 }
 
 #[test]
-fn an_unknown_plan_keeps_the_tokens_own_grace() {
+fn an_unknown_recorded_plan_keeps_the_tokens_grace_period() {
     let mut host = confirming();
     let ended = bearer(|draft| {
         let subscription = json!({"grace_until": NOW_S - 1});
@@ -315,7 +312,7 @@ fn an_unknown_plan_keeps_the_tokens_own_grace() {
 }
 
 #[test]
-fn what_the_record_says_is_read_like_a_token() {
+fn the_record_is_read_like_a_token() {
     let past = NOW_S - 1;
     let cases = [
         ("no metadata", json!({"id": "user_1"}), "plan_required"),
@@ -343,7 +340,7 @@ fn what_the_record_says_is_read_like_a_token() {
 }
 
 #[test]
-fn without_an_answer_the_refusal_stands_and_nothing_is_remembered() {
+fn if_clerk_does_not_respond_the_refusal_stands() {
     let ends: [(&str, CalloutEnd); 8] = [
         ("late", Some(|| CalloutResult::TimedOut)),
         ("refused", Some(|| CalloutResult::Reset)),
@@ -368,24 +365,24 @@ fn without_an_answer_the_refusal_stands_and_nothing_is_remembered() {
         assert_eq!(
             send(&mut host, "/reports", &stale, "pro").code(),
             "on",
-            "{why}: asked again, by the second question"
+            "{why}: requested again, by the second request of the limit"
         );
     }
 }
 
 #[test]
-fn a_ledger_that_cannot_be_written_costs_the_question() {
+fn no_record_is_requested_if_the_shared_records_cannot_be_written() {
     let mut host = confirming();
     host.swaps_to_lose = 8;
     let stale = token("free");
     assert_eq!(host.send(&get("/reports", &[("authorization", &stale)])).code(), "plan_required");
-    assert_eq!(asked(&host), 0);
+    assert_eq!(requested(&host), 0);
     host.swaps_to_lose = 7;
     assert_eq!(send(&mut host, "/reports", &stale, "pro").code(), "on", "one try fewer");
 }
 
 #[test]
-fn a_refusal_after_an_answer_names_the_plan_in_force() {
+fn a_refusal_after_a_confirmation_has_the_plan_in_force() {
     let mut host = confirming();
     let refused = send(&mut host, "/login", &token("free"), "pro");
     assert_eq!((refused.code(), &refused.json()["plan"]), ("feature_required", &json!("pro")));

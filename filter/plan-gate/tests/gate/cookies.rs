@@ -1,4 +1,4 @@
-//! Which of several session cookies is the caller's: the newest that holds, at a bounded cost.
+//! Tests of several session cookies: the newest valid one is the caller's, at a bounded cost.
 
 use super::host::signed;
 use super::{Host, gate, gate_with, get};
@@ -7,14 +7,14 @@ use serde_json::json;
 use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
 use tollgate_fixtures::{Draft, NOW_S, other_key};
 
-/// How many cookies of a request are read.
+/// The most cookies of a request that are read.
 const COOKIES_MAX: usize = 1024;
 use std::sync::OnceLock;
 
-/// What is done to a token.
+/// An edit of a token.
 type TokenEdit = fn(&mut Draft);
 
-/// A token of that user that was issued so many seconds ago.
+/// Returns a token of that user that was issued `seconds_ago`.
 fn issued(user: &str, seconds_ago: i64, edit: impl FnOnce(&mut Draft)) -> String {
     signed(|draft| {
         draft.claim("sub", user);
@@ -23,7 +23,7 @@ fn issued(user: &str, seconds_ago: i64, edit: impl FnOnce(&mut Draft)) -> String
     })
 }
 
-/// The user as whom a request with these cookies goes on, else the code of the refusal.
+/// Returns the user of a forwarded request with these cookies, or the code of the refusal.
 fn caller(host: &mut Host, cookie: &str) -> String {
     let answer = host.send(&get("/account", &[("cookie", cookie)]));
     if answer.code() == "on" {
@@ -34,7 +34,7 @@ fn caller(host: &mut Host, cookie: &str) -> String {
 }
 
 #[test]
-fn the_newest_cookie_is_the_callers_whatever_its_name_and_place() {
+fn the_newest_cookie_is_the_callers_for_any_name_and_order() {
     let (old, new) = (issued("user_old", 40, |_| {}), issued("user_new", 1, |_| {}));
     let undated = signed(|draft| {
         draft.claim("sub", "user_undated");
@@ -42,7 +42,7 @@ fn the_newest_cookie_is_the_callers_whatever_its_name_and_place() {
     });
     let cases = [
         ("suffixed and older", format!("__session_AbCd1234={old}; __session={new}")),
-        ("the same, the other way round", format!("__session={new}; __session_AbCd1234={old}")),
+        ("the same, in the other order", format!("__session={new}; __session_AbCd1234={old}")),
         ("suffixed and newer", format!("__session={old}; __session_AbCd1234={new}")),
         ("both suffixed", format!("__session_AAAAAAAA={old}; __session_BBBBBBBB={new}")),
         ("one name twice", format!("__session={old}; __session={new}")),
@@ -73,7 +73,7 @@ fn of_equally_old_cookies_a_suffixed_one_counts() {
 }
 
 #[test]
-fn a_newer_cookie_that_does_not_hold_shadows_no_older_one() {
+fn a_newer_invalid_cookie_does_not_hide_an_older_valid_one() {
     let old = issued("user_old", 40, |_| {});
     let cases: [(&str, TokenEdit, &str); 9] = [
         ("expired", |d| d.claim("exp", NOW_S - 6), "token_expired"),
@@ -103,20 +103,20 @@ fn a_newer_cookie_that_does_not_hold_shadows_no_older_one() {
 }
 
 #[test]
-fn a_cookie_that_expires_makes_room_for_the_next_one() {
+fn after_a_cookie_expires_the_next_one_counts() {
     let new = issued("user_new", 1, |draft| draft.claim("exp", NOW_S + 60));
     let cookie = format!("__session={new}; __session_AAAAAAAA={}", issued("user_old", 40, |_| {}));
     let mut host = gate();
     assert_eq!(caller(&mut host, &cookie), "user_new");
     host.sleep_s(64);
-    assert_eq!(caller(&mut host, &cookie), "user_new", "within the skew of clocks");
+    assert_eq!(caller(&mut host, &cookie), "user_new", "within the clock skew");
     host.sleep_s(1);
     assert_eq!(caller(&mut host, &cookie), "user_old");
-    assert_eq!(caller(&mut host, &cookie), "user_old", "and not only once");
+    assert_eq!(caller(&mut host, &cookie), "user_old", "again");
 }
 
 #[test]
-fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
+fn cookies_of_other_instances_need_no_verification_and_no_fetch() {
     let own = issued("user_own", 40, |_| {});
     let other = |number: i64| {
         issued("user_other", number, |draft| {
@@ -128,21 +128,21 @@ fn cookies_of_other_instances_cost_neither_a_check_nor_a_key() {
     let mut cookie: Vec<String> = (0..20).map(|n| format!("__session_other{n:03}={}", other(n))).collect();
     cookie.push(format!("__session={own}"));
     let mut host = gate();
-    assert_eq!(caller(&mut host, &cookie.join("; ")), "user_own", "behind twenty others");
+    assert_eq!(caller(&mut host, &cookie.join("; ")), "user_own", "after twenty others");
     assert_eq!(host.verifications, 1);
     let mut host = gate_with(|gate| gate["keys"] = json!({"jwks": {"cluster": "clerk_frontend"}}));
     let request = get("/account", &[("cookie", &cookie[0])]);
     let held = host.start(&request);
     host.answer_inquiries(200, &json!({"keys": [other_key().jwk()]}).to_string());
-    assert_eq!(host.finish(held).code(), "unknown_key", "alone it is looked for");
+    assert_eq!(host.finish(held).code(), "unknown_key", "a single cookie is looked up");
     host.sleep_s(60);
     let two = cookie[..2].join("; ");
-    assert_eq!(caller(&mut host, &two), "wrong_issuer", "several are told by their claims");
+    assert_eq!(caller(&mut host, &two), "wrong_issuer", "several are distinguished by their claims");
     assert!(host.inquiries().is_empty());
 }
 
 #[test]
-fn no_request_costs_more_checks_than_a_few() {
+fn the_verifications_of_a_request_are_bounded() {
     let forged = |number: i64| issued("user_1", number, |draft| draft.key = other_key());
     let cookie: Vec<String> = (0..20).map(|n| format!("__session_forged{n:02}={}", forged(n))).collect();
     let mut host = gate();
@@ -152,12 +152,12 @@ fn no_request_costs_more_checks_than_a_few() {
     assert_eq!(caller(&mut host, &own), "user_own");
     host.verifications = 0;
     let known = format!("{}; __session={}", cookie.join("; "), issued("user_own", 40, |_| {}));
-    assert_eq!(caller(&mut host, &known), "user_own", "one that is remembered needs no check");
+    assert_eq!(caller(&mut host, &known), "user_own", "a cached token needs no verification");
     assert_eq!(host.verifications, 8);
 }
 
 #[test]
-fn beyond_what_is_read_nobody_is_somebody() {
+fn beyond_the_maximum_no_cookie_counts() {
     let own = format!("__session={}", issued("user_own", 1, |_| {}));
     let many = vec!["a=b"; COOKIES_MAX].join("; ");
     let different: Vec<String> = (0..SESSION_COOKIES_MAX).map(|n| format!("__session={n}")).collect();
@@ -175,8 +175,8 @@ fn beyond_what_is_read_nobody_is_somebody() {
     assert_eq!(host.verifications, 1);
 }
 
-/// Tokens for [`the_caller_is_the_newest_that_holds`]: the seconds since each was issued, who it is of, and whether it
-/// holds.
+/// Tokens for [`the_caller_is_the_newest_valid_one`]: the seconds since each was issued, its user, and
+/// whether it is valid.
 fn pool() -> &'static [(i64, String, bool, String)] {
     static POOL: OnceLock<Vec<(i64, String, bool, String)>> = OnceLock::new();
     POOL.get_or_init(|| {
@@ -186,12 +186,12 @@ fn pool() -> &'static [(i64, String, bool, String)] {
             (|draft| draft.claim("exp", NOW_S - 6), false),
             (|draft| draft.claim("iss", "https://x.example.com"), false),
         ];
-        let ages = (0..12).map(|place| (place, i64::try_from(place / 4 * 7).unwrap()));
-        ages.map(|(place, age)| {
-            let (edit, holds) = edits[place % 4];
-            let user = format!("user_{place}");
+        let ages = (0..12).map(|index| (index, i64::try_from(index / 4 * 7).unwrap()));
+        ages.map(|(index, age)| {
+            let (edit, is_valid) = edits[index % 4];
+            let user = format!("user_{index}");
             let token = issued(&user, age, edit);
-            (age, user, holds, token)
+            (age, user, is_valid, token)
         })
         .collect()
     })
@@ -200,21 +200,21 @@ fn pool() -> &'static [(i64, String, bool, String)] {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn the_caller_is_the_newest_that_holds(
+    fn the_caller_is_the_newest_valid_one(
         picks in proptest::collection::vec((0_usize..12, any::<bool>()), 2..7),
         warm in proptest::collection::vec(0_usize..12, 0..3),
     ) {
         let mut host = gate();
-        for place in warm {
-            caller(&mut host, &format!("__session={}", pool()[place].3));
+        for index in warm {
+            caller(&mut host, &format!("__session={}", pool()[index].3));
         }
-        let cookie = |(number, (place, suffixed)): (usize, &(usize, bool))| {
+        let cookie = |(number, (index, suffixed)): (usize, &(usize, bool))| {
             let name = if *suffixed { format!("__session_cookie{number:02}") } else { "__session".to_owned() };
-            format!("{name}={}", pool()[*place].3)
+            format!("{name}={}", pool()[*index].3)
         };
         let cookies: Vec<String> = picks.iter().enumerate().map(cookie).collect();
-        let holding = picks.iter().map(|(place, _)| &pool()[*place]).filter(|(_, _, holds, _)| *holds);
-        let newest = holding.min_by_key(|(age, ..)| *age).map(|(_, user, ..)| user.clone());
+        let valid = picks.iter().map(|(index, _)| &pool()[*index]).filter(|(_, _, is_valid, _)| *is_valid);
+        let newest = valid.min_by_key(|(age, ..)| *age).map(|(_, user, ..)| user.clone());
         let found = caller(&mut host, &cookies.join("; "));
         match newest {
             Some(user) => prop_assert_eq!(found, user),

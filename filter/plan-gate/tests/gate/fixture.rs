@@ -1,9 +1,9 @@
-//! The configuration that these tests run under, and edits of it.
+//! The configuration of these tests, and edits of it.
 
 use super::host::Host;
 use serde_json::{Value, json};
 
-/// Three plans, a rule for each thing that a rule can say.
+/// Returns a document with three plans, and with rules of every kind.
 pub(super) fn document() -> Value {
     json!({
         "namespace": "shop",
@@ -36,24 +36,24 @@ pub(super) fn document() -> Value {
     })
 }
 
-/// The document, after an edit of its `plan_gate`.
+/// Returns the document after an edit of its `plan_gate`.
 pub(super) fn configuration(edit: impl FnOnce(&mut Value)) -> Value {
     let mut document = document();
     edit(&mut document["plan_gate"]);
     document
 }
 
-/// A worker thread of its own process.
+/// Creates a worker thread of its own process.
 pub(super) fn gate() -> Host {
     gate_with(|_| {})
 }
 
-/// The same, with another `plan_gate`.
+/// Creates a worker thread with an edited `plan_gate`.
 pub(super) fn gate_with(edit: impl FnOnce(&mut Value)) -> Host {
     Host::new(&configuration(edit), [1; 16])
 }
 
-/// The same, with another document.
+/// Creates a worker thread with another document.
 pub(super) fn gate_of(document: &Value) -> Host {
     Host::new(document, [1; 16])
 }

@@ -1,4 +1,5 @@
-//! One worker thread of a gateway in memory: the driver performs the gate's actions, and signatures are checked for real.
+//! One worker thread of a gateway in memory: the driver performs the gate's actions, and signatures are
+//! really verified.
 
 use super::service::FakeRatelimit;
 use base64::Engine;
@@ -15,40 +16,41 @@ use tollgate_driver::memory::{MemoryHost, MemoryRequest, StartedCallout};
 use tollgate_driver::{CalloutResult, Dispatch, Flow};
 use tollgate_fixtures::{Draft, NOW_S, own_key};
 
-/// The number of the only filter.
+/// The id of the only filter.
 const FILTER: u32 = 1;
 
 /// The requests and the filter of a worker thread. A request that is held ends with its [`HeldRequest`].
 type SharedDispatch = Rc<RefCell<Dispatch<PlanGate, MemoryHost>>>;
 
-/// How a callout ends; none if it never begins, because the host has no such cluster.
+/// The result of a callout; `None` if it never starts, because the host has no such cluster.
 pub(super) type CalloutEnd = Option<fn() -> CalloutResult>;
 
 /// A worker thread.
 pub(super) struct Host {
     memory: MemoryHost,
     dispatch: SharedDispatch,
-    requests_begun: u32,
-    /// What answers gRPC callouts, at once.
+    requests_started: u32,
+    /// The service that responds to gRPC callouts, immediately.
     pub(super) ratelimit: Option<Rc<RefCell<FakeRatelimit>>>,
     in_flight: Vec<StartedCallout>,
 }
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Debug)]
 pub(super) enum Progress {
-    Judged(GateAnswer),
+    /// It was forwarded, or has a response.
+    Done(GateAnswer),
     /// It waits for the end of a callout.
     Held(HeldRequest),
 }
 
-/// A request that is held. Dropped, the client leaves.
+/// A held request. If it is dropped, the client disconnects.
 pub(super) struct HeldRequest {
     id: u32,
     dispatch: SharedDispatch,
 }
 
-/// What became of a request.
+/// The result of a request: it was forwarded, or has a response.
 #[derive(Debug)]
 pub(super) struct GateAnswer(Box<MemoryRequest>);
 
@@ -72,12 +74,12 @@ impl Host {
         );
         let dispatch = Rc::new(RefCell::new(dispatch));
         let mut host =
-            Host { memory, dispatch, requests_begun: FILTER, ratelimit: None, in_flight: Vec::new() };
+            Host { memory, dispatch, requests_started: FILTER, ratelimit: None, in_flight: Vec::new() };
         host.come_from("192.0.2.1:4711");
         host
     }
 
-    /// Another worker thread of the same process.
+    /// Creates another worker thread of the same process.
     pub(super) fn beside(&self, document: &Value, seed: [u8; 16]) -> Self {
         let mut other = Host::new(document, seed);
         other.memory.shared = self.memory.shared.clone();
@@ -85,23 +87,23 @@ impl Host {
         other
     }
 
-    /// Lets the next requests come from that address.
+    /// Sets the client address of the next requests.
     pub(super) fn come_from(&mut self, address: &str) {
         self.memory.properties.insert("source.address".to_owned(), address.into());
     }
 
-    /// Lets the route of the next requests name that rule.
+    /// Sets the rule that the route of the next requests names.
     pub(super) fn name_rule(&mut self, rule: &str) {
         let path = "xds.route_metadata.filter_metadata.tollgate.rule";
         self.memory.properties.insert(path.to_owned(), rule.into());
     }
 
-    /// What was kept of an earlier pass of the next requests.
+    /// Returns the data that was kept for the next requests.
     pub(super) fn kept(&self) -> Option<&[u8]> {
         self.memory.properties.get(&KEPT.join(".")).map(Vec::as_slice)
     }
 
-    /// Keeps that for the next requests, or nothing.
+    /// Keeps data for the next requests, or removes it.
     pub(super) fn keep(&mut self, bytes: Option<Vec<u8>>) {
         match bytes {
             Some(bytes) => self.memory.properties.insert(KEPT.join("."), bytes),
@@ -109,34 +111,35 @@ impl Host {
         };
     }
 
-    /// Sends a request that waits for nothing.
+    /// Sends a request that does not wait, and returns its result.
     pub(super) fn send(&mut self, fields: &[(&str, &str)]) -> GateAnswer {
         self.start(fields).answer()
     }
 
-    /// Sends a request, which is then judged or waits.
+    /// Sends a request, which is then done or held.
     pub(super) fn start(&mut self, fields: &[(&str, &str)]) -> Progress {
         let held = self.begin(fields);
         self.progress(held)
     }
 
-    /// Returns how far a request has come by now.
+    /// Returns the progress of a held request.
     pub(super) fn progress(&mut self, held: HeldRequest) -> Progress {
-        match self.judged(&held) {
-            Some(answer) => Progress::Judged(answer),
+        match self.take_answer(&held) {
+            Some(answer) => Progress::Done(answer),
             None => Progress::Held(held),
         }
     }
 
-    /// Goes on with a request that waited for a callout that has ended, if it did.
+    /// Returns the result of a request whose callout has ended, if it waited for one.
     pub(super) fn finish(&mut self, progress: Progress) -> GateAnswer {
         match progress {
-            Progress::Judged(answer) => answer,
+            Progress::Done(answer) => answer,
             Progress::Held(held) => self.progress(held).answer(),
         }
     }
 
-    /// Sends a request that is judged at once; its answer, and what is kept if it ends without a response.
+    /// Sends a request that does not wait. Returns its result, and the data to keep if it ends without a
+    /// response.
     pub(super) fn send_and_keep(&mut self, fields: &[(&str, &str)]) -> (GateAnswer, Option<Vec<u8>>) {
         let held = self.begin(fields);
         let kept = self.dispatch.borrow().request(held.id).unwrap().keep();
@@ -144,8 +147,8 @@ impl Host {
     }
 
     fn begin(&mut self, fields: &[(&str, &str)]) -> HeldRequest {
-        self.requests_begun += 1;
-        let id = self.requests_begun;
+        self.requests_started += 1;
+        let id = self.requests_started;
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let request = MemoryRequest { headers: HeaderMap::from_fields(fields), ..MemoryRequest::default() };
         self.memory.current = id;
@@ -160,8 +163,8 @@ impl Host {
         HeldRequest { id, dispatch: Rc::clone(&self.dispatch) }
     }
 
-    /// What became of a request, with the fields of its response, once it is judged.
-    fn judged(&mut self, held: &HeldRequest) -> Option<GateAnswer> {
+    /// Returns the result of a request, with the fields of its response, if it is done.
+    fn take_answer(&mut self, held: &HeldRequest) -> Option<GateAnswer> {
         let request = &self.memory.requests[&held.id];
         if !request.resumed && request.reply.is_none() {
             return None;
@@ -171,22 +174,22 @@ impl Host {
         self.memory.requests.remove(&held.id).map(|request| GateAnswer(Box::new(request)))
     }
 
-    /// The callouts that have not ended.
+    /// Returns the callouts in progress.
     pub(super) fn inquiries(&self) -> Vec<Callout> {
         self.in_flight.iter().map(|started| started.callout.clone()).collect()
     }
 
-    /// Takes the callouts that were started since the last time, for a test that ends them in its own time.
+    /// Takes the callouts in progress, for a test that ends them itself.
     pub(super) fn new_callouts(&mut self) -> Vec<StartedCallout> {
         std::mem::take(&mut self.in_flight)
     }
 
-    /// Answers all callouts.
+    /// Ends all callouts with this HTTP response.
     pub(super) fn answer_inquiries(&mut self, status: u16, body: &str) {
         self.end_inquiries(&|| response(status, body));
     }
 
-    /// Ends all callouts.
+    /// Ends all callouts with this result.
     pub(super) fn end_inquiries(&mut self, result: &dyn Fn() -> CalloutResult) {
         for started in self.new_callouts() {
             self.end_callout(started.id, result());
@@ -199,7 +202,7 @@ impl Host {
         self.collect();
     }
 
-    /// Notes the callouts that were started, and answers those for the ratelimit service.
+    /// Collects the started callouts, and ends those for the rate limit service.
     fn collect(&mut self) {
         self.in_flight.extend(self.memory.take_callouts());
         let Some(service) = self.ratelimit.clone() else { return };
@@ -212,23 +215,23 @@ impl Host {
         }
     }
 
-    /// How many of so many such requests go on.
+    /// Sends requests, and returns how many were forwarded.
     pub(super) fn served(&mut self, requests: u64, fields: &[(&str, &str)]) -> u64 {
         (0..requests).map(|_| u64::from(self.send(fields).status() == 200)).sum()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(super) fn sleep_s(&mut self, seconds: u64) {
         self.memory.now = Micros::from_secs(self.memory.now.as_secs() + seconds);
     }
 
-    /// How often the metric of that name was counted, without `tollgate.gate.`.
+    /// Returns the value of a counter; its name is without `tollgate.gate.`.
     pub(super) fn count(&self, name: &str) -> usize {
         let count = self.memory.count(&format!("tollgate.gate.{name}"));
         usize::try_from(count.unwrap_or_else(|| panic!("no metric {name}"))).unwrap()
     }
 
-    /// The lines of the log that tell of that alarm.
+    /// Returns the log lines of that alarm.
     pub(super) fn alarms(&self, alarm: &str) -> Vec<Value> {
         let lines = self.memory.lines().iter();
         let lines = lines.map(|(_, line)| serde_json::from_str::<Value>(line).unwrap());
@@ -252,7 +255,7 @@ impl DerefMut for Host {
 
 impl Drop for HeldRequest {
     fn drop(&mut self) {
-        // Nothing is asked of the host: whatever was let go has had its response.
+        // The end of a context performs no action on the host.
         self.dispatch.borrow_mut().end_context(&mut MemoryHost::default(), self.id);
     }
 }
@@ -264,22 +267,22 @@ impl std::fmt::Debug for HeldRequest {
 }
 
 impl Progress {
-    /// What became of a request that waits for nothing.
+    /// Returns the result of a request that does not wait.
     pub(super) fn answer(self) -> GateAnswer {
         match self {
-            Progress::Judged(answer) => answer,
+            Progress::Done(answer) => answer,
             Progress::Held(held) => panic!("it waits: {held:?}"),
         }
     }
 }
 
 impl GateAnswer {
-    /// 200 for a request that went on.
+    /// Returns the status; 200 for a forwarded request.
     pub(super) fn status(&self) -> u16 {
         self.0.reply.as_ref().map_or(200, |reply| reply.status)
     }
 
-    /// `on` for a request that went on, else the code of the refusal.
+    /// Returns `on` for a forwarded request, or the code of the refusal.
     pub(super) fn code(&self) -> &str {
         self.0.reply.as_ref().map_or("on", |reply| reply.details)
     }
@@ -288,12 +291,12 @@ impl GateAnswer {
         self.0.reply.as_ref().unwrap_or_else(|| panic!("not a reply: {self:?}"))
     }
 
-    /// The body of a reply.
+    /// Returns the body of a reply.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.reply().body).unwrap()
     }
 
-    /// A field of the response that the client gets.
+    /// Returns a field of the response to the client.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         match &self.0.reply {
             None => {
@@ -303,13 +306,13 @@ impl GateAnswer {
         }
     }
 
-    /// A field that the upstream gets.
+    /// Returns a field of the forwarded request.
     pub(super) fn upstream(&self, name: &str) -> Option<&str> {
         assert!(self.0.reply.is_none(), "not forwarded: {self:?}");
         found(self.0.set.iter().map(|(name, value)| (name.as_str(), value.as_slice())), name)
     }
 
-    /// The names of the fields that the upstream does not get.
+    /// Returns the names of the fields that were removed from the forwarded request.
     pub(super) fn removed(&self) -> &[Vec<u8>] {
         assert!(self.0.reply.is_none(), "not forwarded: {self:?}");
         &self.0.removed
@@ -327,22 +330,22 @@ fn check(public_key: &[u8], signature: &[u8], text: &[u8]) -> Verification {
     }
 }
 
-/// A response of Clerk's.
+/// Returns an HTTP response of Clerk.
 pub(super) fn response(status: u16, body: &str) -> CalloutResult {
     CalloutResult::Http { status, headers: HeaderMap::default(), body: body.into() }
 }
 
-/// A request's header.
+/// Returns the header of a request.
 pub(super) fn get<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     request("GET", path, more)
 }
 
-/// A request's header.
+/// Returns the header of a request.
 pub(super) fn post<'a>(path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     request("POST", path, more)
 }
 
-/// A request's header.
+/// Returns the header of a request.
 pub(super) fn request<'a>(
     method: &'a str,
     path: &'a str,
@@ -351,17 +354,17 @@ pub(super) fn request<'a>(
     [&[(":method", method), (":authority", "api.example.com"), (":path", path)], more].concat()
 }
 
-/// An Authorization field's value: a token that lives for an hour, of a user with that plan.
+/// Returns an Authorization value with a token of a user with that plan.
 pub(super) fn token(plan: impl Into<Value>) -> String {
     bearer(|draft| draft.claim("public_metadata", json!({"plan": plan.into()})))
 }
 
-/// An Authorization field's value, after an edit of the token.
+/// Returns an Authorization value with an edited token.
 pub(super) fn bearer(edit: impl FnOnce(&mut Draft)) -> String {
     format!("Bearer {}", signed(edit))
 }
 
-/// A token, after an edit.
+/// Returns an edited token.
 pub(super) fn signed(edit: impl FnOnce(&mut Draft)) -> String {
     let mut draft = Draft::session();
     draft.claim("exp", NOW_S + 4_000_000);

@@ -1,4 +1,4 @@
-//! What the upstream is told of a caller, and what nobody else can tell it.
+//! Tests of identity header fields: the upstream gets the caller's identity, and only from the gate.
 
 use super::host::{bearer, signed};
 use super::{GateAnswer, gate, gate_with, get, token};
@@ -9,7 +9,7 @@ fn removed(answer: &GateAnswer) -> Vec<String> {
 }
 
 #[test]
-fn the_upstream_learns_who_calls_by_which_plan() {
+fn the_upstream_gets_the_caller_and_the_plan() {
     let mut host = gate();
     let token = bearer(|draft| {
         draft.claim("public_metadata", json!({"plan": "pro"}));
@@ -27,7 +27,7 @@ fn the_upstream_learns_who_calls_by_which_plan() {
 }
 
 #[test]
-fn what_the_upstream_does_not_need_is_not_sent_but_removed_all_the_same() {
+fn unconfigured_identity_fields_are_removed_but_not_set() {
     let fields = ["user", "organization", "session", "plan"];
     let token = bearer(|draft| draft.claim("o", json!({"id": "org_1"})));
     let forged = fields.map(|field| format!("x-tollgate-{field}"));
@@ -44,7 +44,7 @@ fn what_the_upstream_does_not_need_is_not_sent_but_removed_all_the_same() {
 }
 
 #[test]
-fn what_a_token_does_not_name_is_not_sent() {
+fn fields_that_the_token_lacks_are_not_set() {
     let mut host = gate();
     let token = bearer(|draft| draft.without("sid"));
     let answer = host.send(&get("/account", &[("authorization", &token)]));
@@ -54,7 +54,7 @@ fn what_a_token_does_not_name_is_not_sent() {
 }
 
 #[test]
-fn an_anonymous_caller_has_a_plan_and_no_name() {
+fn an_anonymous_caller_has_only_a_plan() {
     let mut host = gate();
     let forged = [("x-tollgate-user", "user_9"), ("x_tollgate_session", "sess_9")];
     let answer = host.send(&get("/search", &forged));
@@ -66,7 +66,7 @@ fn an_anonymous_caller_has_a_plan_and_no_name() {
 }
 
 #[test]
-fn nobody_else_can_speak_in_our_name_whichever_way_a_request_goes_on() {
+fn identity_fields_of_clients_are_always_removed() {
     let token = token("pro");
     let preflight = [
         (":method", "OPTIONS"),
@@ -76,13 +76,13 @@ fn nobody_else_can_speak_in_our_name_whichever_way_a_request_goes_on() {
     ];
     let forged =
         [("x-tollgate-user", "user_9"), ("X_Tollgate-Plan", "enterprise"), ("x-tollgate-stripe-event", "e")];
-    let ways = [
+    let requests = [
         ("with a token", get("/account", &[("authorization", &token)])),
         ("anonymously", get("/search", &[])),
         ("unmatched", get("/other", &[])),
         ("as a preflight", preflight.to_vec()),
     ];
-    for (why, request) in ways {
+    for (why, request) in requests {
         let answer = gate().send(&[&request[..], &forged].concat());
         assert_eq!(
             removed(&answer),
@@ -124,17 +124,17 @@ fn the_subject_is_as_configured() {
 }
 
 #[test]
-fn where_a_token_is_enough_no_organization_is_asked_for() {
+fn a_rule_that_needs_only_a_token_needs_no_organization() {
     let mut host = gate_with(|gate| gate["subject"] = json!("organization"));
     let token = token("pro");
     let answer = host.send(&get("/account", &[("authorization", &token)]));
     assert_eq!(answer.code(), "on");
-    assert_eq!(answer.upstream("x-tollgate-plan"), None, "whose plan would it be");
+    assert_eq!(answer.upstream("x-tollgate-plan"), None, "there is no subject with a plan");
     assert_eq!(host.send(&get("/reports", &[("authorization", &token)])).status(), 403);
 }
 
 #[test]
-fn members_share_their_organizations_counter_and_have_their_own() {
+fn members_have_their_organizations_counter_and_their_own() {
     let mut host = gate_with(|gate| gate["subject"] = json!("organization_or_user"));
     let member = |user: &str, organization: Option<&str>| {
         bearer(|draft| {

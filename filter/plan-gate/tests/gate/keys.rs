@@ -1,4 +1,5 @@
-//! Keys that are fetched: by whom, how often, who waits, and what becomes of tokens when they change.
+//! Tests of fetched keys: how often they are fetched, which requests wait, and the effect of changes on
+//! tokens.
 
 use super::host::{CalloutEnd, GateAnswer, Progress, bearer, response, signed};
 use super::{Host, gate_with, get};
@@ -7,7 +8,7 @@ use tollgate_core::http::{Callout, Request};
 use tollgate_driver::CalloutResult;
 use tollgate_fixtures::{NOW_S, SigningKey, other_key, own_key};
 
-/// How many requests of a worker thread may wait for keys, and how many bytes of theirs are kept meanwhile.
+/// The most requests of a worker thread that wait for keys, and the most bytes that are kept of them.
 const WAITING_MAX: usize = 2_048;
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
@@ -36,7 +37,7 @@ fn start(host: &mut Host, authorization: &str) -> Progress {
     host.start(&get("/account", &[("authorization", authorization)]))
 }
 
-/// Sends a request while the set that is fetched is this one.
+/// Sends a request; a fetch returns this key set.
 fn send(host: &mut Host, authorization: &str, body: &str) -> GateAnswer {
     let started = start(host, authorization);
     host.answer_inquiries(200, body);
@@ -48,7 +49,7 @@ fn paths(inquiries: &[Callout]) -> Vec<String> {
 }
 
 #[test]
-fn all_who_come_before_the_first_set_wait_for_one_fetch() {
+fn all_requests_before_the_first_set_wait_for_one_fetch() {
     let mut host = jwks_gate();
     let waiting: Vec<Progress> = (0..50).map(|_| start(&mut host, &signed_by(own_key()))).collect();
     assert!(waiting.iter().all(|progress| matches!(progress, Progress::Held(_))));
@@ -66,7 +67,7 @@ fn all_who_come_before_the_first_set_wait_for_one_fetch() {
 }
 
 #[test]
-fn what_waits_for_keys_is_bounded_in_number_and_size() {
+fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
     let mut host = jwks_gate();
     let token = signed_by(own_key());
     let mut waiting: Vec<Progress> = (0..WAITING_MAX).map(|_| start(&mut host, &token)).collect();
@@ -74,9 +75,9 @@ fn what_waits_for_keys_is_bounded_in_number_and_size() {
     let refused = start(&mut host, &token).answer();
     assert_eq!((refused.status(), refused.code()), (503, "keys_unavailable"));
     assert_eq!(refused.field("retry-after"), Some("1"));
-    assert_eq!(host.count("rule.signed_in.unauthenticated"), 1, "no alert rule counts it");
+    assert_eq!(host.count("rule.signed_in.unauthenticated"), 1, "it triggers no alert");
     waiting.pop();
-    assert!(matches!(start(&mut host, &token), Progress::Held(_)), "whoever leaves makes room");
+    assert!(matches!(start(&mut host, &token), Progress::Held(_)), "a request that ends makes room");
     drop(waiting);
 
     let large = |number: usize| {
@@ -94,25 +95,25 @@ fn what_waits_for_keys_is_bounded_in_number_and_size() {
     let mut held = Vec::new();
     let refused = loop {
         match host.start(&search) {
-            Progress::Judged(answer) => break answer,
+            Progress::Done(answer) => break answer,
             waiting => held.push(waiting),
         }
     };
-    assert_eq!(refused.code(), "keys_unavailable", "who may be somebody is not taken for nobody");
+    assert_eq!(refused.code(), "keys_unavailable", "a caller with a cookie is not treated as anonymous");
     let kept = WAITING_BYTES_MAX / held.len();
-    assert!(kept < 80_000, "no more is kept of a request than is checked: {kept}");
+    assert!(kept < 80_000, "only what is checked is kept of a request: {kept}");
     let first = held.remove(0);
     let left = held.len();
     drop(held);
     let again: Vec<Progress> =
         (0..=left).map(|_| host.start(&search)).take_while(|one| matches!(one, Progress::Held(_))).collect();
-    assert_eq!(again.len(), left, "nothing is left of those that ended");
+    assert_eq!(again.len(), left, "ended requests no longer count");
     host.answer_inquiries(200, &key_set(&[own_key()]));
     assert_eq!(host.finish(first).code(), "on");
 }
 
 #[test]
-fn all_that_is_kept_of_a_waiting_request_counts() {
+fn everything_that_a_waiting_request_keeps_counts() {
     let mut host = jwks_gate();
     let token = signed_by(own_key());
     let name = format!("x-tollgate-{}", "x".repeat(50_000));
@@ -125,7 +126,7 @@ fn all_that_is_kept_of_a_waiting_request_counts() {
 }
 
 #[test]
-fn a_fetch_is_not_lost_with_the_request_that_asked_first() {
+fn a_fetch_survives_the_request_that_started_it() {
     let mut host = jwks_gate();
     drop(start(&mut host, &signed_by(own_key())));
     let second = start(&mut host, &signed_by(own_key()));
@@ -135,7 +136,7 @@ fn a_fetch_is_not_lost_with_the_request_that_asked_first() {
 }
 
 #[test]
-fn without_any_key_nobody_can_be_judged() {
+fn without_any_key_requests_are_refused_with_503() {
     let ends: [(&str, CalloutEnd); 7] = [
         ("down", Some(|| response(503, ""))),
         ("not a key set", Some(|| response(200, "<html>"))),
@@ -161,44 +162,44 @@ fn without_any_key_nobody_can_be_judged() {
         assert_eq!(
             (soon.code(), host.inquiries().len()),
             ("keys_unavailable", 0),
-            "{why}: not asked again at once"
+            "{why}: not fetched again at once"
         );
         host.sleep_s(1);
         host.unknown_clusters.clear();
         assert_eq!(
             send(&mut host, &signed_by(own_key()), &key_set(&[own_key()])).code(),
             "on",
-            "{why}: and then well"
+            "{why}: then it succeeds"
         );
     }
 }
 
 #[test]
-fn a_cookie_is_nobodys_only_if_there_are_keys_to_say_so() {
+fn without_keys_a_request_with_a_cookie_is_not_anonymous() {
     let mut host = jwks_gate();
     let cookie = format!("__session={}", super::host::signed(|_| {}));
     let search = get("/search", &[("cookie", cookie.as_str())]);
     let started = host.start(&search);
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.finish(started).code(), "keys_unavailable");
-    assert_eq!(host.send(&get("/search", &[])).code(), "on", "who has none needs no key");
+    assert_eq!(host.send(&get("/search", &[])).code(), "on", "a request without a cookie needs no key");
 }
 
 #[test]
-fn a_set_is_refreshed_beside_the_requests_when_it_is_old() {
+fn an_old_set_is_refreshed_in_the_background() {
     let mut host = jwks_gate();
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(299);
     assert_eq!(start(&mut host, &with_subject("user_2")).answer().code(), "on");
     assert_eq!(host.inquiries().len(), 0, "not old yet");
     host.sleep_s(1);
-    assert_eq!(start(&mut host, &with_subject("user_3")).answer().code(), "on", "nobody waits");
+    assert_eq!(start(&mut host, &with_subject("user_3")).answer().code(), "on", "no request waits");
     assert_eq!(start(&mut host, &with_subject("user_4")).answer().code(), "on");
     assert_eq!(host.inquiries().len(), 1);
     host.end_inquiries(&|| CalloutResult::TimedOut);
     assert_eq!(host.count("keys.fetch_failed"), 1);
     assert_eq!(start(&mut host, &with_subject("user_5")).answer().code(), "on", "the old keys stay");
-    assert_eq!(host.inquiries().len(), 0, "and Clerk is left alone for a while");
+    assert_eq!(host.inquiries().len(), 0, "no fetch for a while");
     host.sleep_s(5);
     start(&mut host, &with_subject("user_6")).answer();
     assert_eq!(host.inquiries().len(), 1);
@@ -232,7 +233,7 @@ fn a_token_whose_key_is_dropped_is_dropped_with_it() {
 }
 
 #[test]
-fn an_added_key_empties_no_cache() {
+fn an_added_key_keeps_the_token_cache() {
     let mut host = jwks_gate();
     let old = signed_by(own_key());
     send(&mut host, &old, &key_set(&[own_key()]));
@@ -244,19 +245,19 @@ fn an_added_key_empties_no_cache() {
 }
 
 #[test]
-fn unknown_keys_cost_clerk_one_question_in_five_seconds() {
+fn unknown_keys_cause_one_fetch_in_five_seconds() {
     let mut host = jwks_gate();
     let set = key_set(&[own_key()]);
     send(&mut host, &signed_by(own_key()), &set);
     host.sleep_s(5);
-    let mut asked = 0;
+    let mut fetches = 0;
     for number in 0..100 {
         let started = start(&mut host, &with_kid(&format!("ins_{number}")));
-        asked += host.inquiries().len();
+        fetches += host.inquiries().len();
         host.answer_inquiries(200, &set);
         assert_eq!(host.finish(started).code(), "unknown_key");
     }
-    assert_eq!(asked, 1);
+    assert_eq!(fetches, 1);
 }
 
 #[test]
@@ -271,11 +272,11 @@ fn an_unknown_key_is_remembered_for_a_while() {
     assert_eq!(start(&mut host, &other).answer().code(), "unknown_key", "at once");
     assert_eq!(host.inquiries().len(), 0);
     host.sleep_s(1);
-    assert!(matches!(start(&mut host, &other), Progress::Held(_)), "asked again");
+    assert!(matches!(start(&mut host, &other), Progress::Held(_)), "fetched again");
 }
 
 #[test]
-fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
+fn a_key_is_not_unknown_if_the_fetch_failed() {
     let mut host = jwks_gate();
     send(&mut host, &signed_by(own_key()), &key_set(&[own_key()]));
     host.sleep_s(5);
@@ -288,12 +289,12 @@ fn a_key_that_cannot_be_looked_for_is_not_called_unknown() {
     assert_eq!(
         send(&mut host, &signed_by(other_key()), &rotated).code(),
         "on",
-        "nor is it remembered as such"
+        "it was not remembered as unknown"
     );
 }
 
 #[test]
-fn a_clock_that_stepped_back_stops_no_fetch() {
+fn a_clock_that_stepped_back_delays_no_fetch() {
     let mut host = jwks_gate();
     let started = start(&mut host, &signed_by(own_key()));
     host.end_inquiries(&|| CalloutResult::Reset);
@@ -303,7 +304,7 @@ fn a_clock_that_stepped_back_stops_no_fetch() {
 }
 
 #[test]
-fn the_backend_apis_set_is_asked_for_with_the_secret_key() {
+fn the_backend_apis_set_is_fetched_with_the_secret_key() {
     let keys = json!({"jwks": {"cluster": "clerk_api", "authority": "api.clerk.com", "path": "/v1/jwks"}});
     let mut host = gate_with(|gate| gate["keys"] = keys);
     drop(start(&mut host, &signed_by(own_key())));

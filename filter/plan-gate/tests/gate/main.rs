@@ -1,4 +1,4 @@
-//! The gate's behavior from a request's header fields to its answer: no Envoy, a fixed time, real signatures.
+//! Tests of the gate from a request's header fields to its response: no Envoy, a fixed time, real signatures.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

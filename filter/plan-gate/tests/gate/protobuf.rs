@@ -1,10 +1,10 @@
-//! The little of protobuf that envoyproxy/ratelimit speaks, written apart from the gate's own: a mistake of one does not
-//! hide that of the other.
+//! The subset of protobuf that envoyproxy/ratelimit needs, independent of the gate's own code, so that a
+//! mistake in one does not hide a mistake in the other.
 
-/// A message as it is read: the numbers and payloads of its fields.
+/// A message: the numbers and payloads of its fields.
 pub(super) type Fields = Vec<(u64, Payload)>;
 
-/// What a field holds.
+/// The payload of a field.
 #[derive(Debug)]
 pub(super) enum Payload {
     Number(u64),
@@ -40,13 +40,13 @@ pub(super) fn messages(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     fields(message).into_iter().map(bytes).collect()
 }
 
-/// Appends a field that holds a number.
+/// Appends a field with a number.
 pub(super) fn push_number(message: &mut Vec<u8>, field: u64, number: u64) {
     push(message, field << 3);
     push(message, number);
 }
 
-/// Appends a field that holds a message.
+/// Appends a field with a message.
 pub(super) fn push_message(message: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     push(message, (field << 3) | 2);
     push(message, u64::try_from(bytes.len()).unwrap());

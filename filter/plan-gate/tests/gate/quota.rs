@@ -1,4 +1,4 @@
-//! Counting: exactly as much as the plan allows, whatever changes meanwhile.
+//! Tests of counting in the local store: exactly as much as the plan allows.
 
 use super::{Host, configuration, gate, gate_with, get, post, token};
 use serde_json::json;
@@ -10,7 +10,7 @@ use tollgate_driver::memory::Interruption;
 
 const DAY_S: u64 = 86_400;
 
-/// The key of the seed of this namespace, in a process that has counted a request.
+/// Returns the key of shared data with this namespace's seed.
 fn seed_key() -> String {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 1), 1);
@@ -29,7 +29,7 @@ fn as_many_are_served_as_the_plan_allows() {
 }
 
 #[test]
-fn a_refused_caller_learns_when_there_is_room_again() {
+fn a_refusal_shows_when_there_is_room_again() {
     let mut host = gate();
     let free = token("free");
     let request = post("/ask", &[("authorization", &free)]);
@@ -58,7 +58,7 @@ fn a_refused_caller_learns_when_there_is_room_again() {
 }
 
 #[test]
-fn the_fields_come_in_the_forms_that_are_configured() {
+fn the_rate_limit_fields_have_the_configured_forms() {
     let cases =
         [("ietf", true, false), ("x-ratelimit", false, true), ("both", true, true), ("none", false, false)];
     for (form, ietf, x) in cases {
@@ -74,12 +74,12 @@ fn the_fields_come_in_the_forms_that_are_configured() {
 }
 
 #[test]
-fn a_cost_counts_as_much_as_it_says_or_not_at_all() {
+fn a_cost_is_counted_as_a_whole_or_not_at_all() {
     let mut host = gate();
     let free = token("free");
     let pair = get("/pair", &[("authorization", &free)]);
     assert_eq!(host.served(9, &pair), 2, "4 of 5");
-    assert_eq!(asks(&mut host, "free", 9), 1, "the fifth was not lost to the refused ones");
+    assert_eq!(asks(&mut host, "free", 9), 1, "the refused requests used nothing");
     assert_eq!(
         host.send(&get("/bulk", &[("authorization", &free)])).code(),
         "plan_required",
@@ -107,12 +107,16 @@ fn all_windows_must_have_room_and_a_refused_request_counts_in_none() {
 }
 
 #[test]
-fn limits_are_counted_apart_and_rules_of_one_limit_together() {
+fn rules_of_one_limit_share_a_counter_and_limits_do_not() {
     let mut host = gate();
     let free = token("free");
     assert_eq!(asks(&mut host, "free", 9), 5);
     assert_eq!(host.served(1, &get("/burst", &[("authorization", &free)])), 1);
-    assert_eq!(host.served(1, &get("/search", &[("authorization", &free)])), 0, "asks by another path");
+    assert_eq!(
+        host.served(1, &get("/search", &[("authorization", &free)])),
+        0,
+        "the same limit at another path"
+    );
 }
 
 #[test]
@@ -128,11 +132,11 @@ fn anonymous_callers_are_counted_by_their_address() {
     assert_eq!(host.served(9, &search), 5);
     host.come_from("[2001:db8::ffff:2]:9");
     assert_eq!(host.served(9, &search), 0, "the same network");
-    assert_eq!(asks(&mut host, "free", 9), 5, "signed-in callers are apart");
+    assert_eq!(asks(&mut host, "free", 9), 5, "signed-in callers have their own counters");
 }
 
 #[test]
-fn an_upgrade_after_all_is_used_up_is_served_at_once_from_zero() {
+fn an_upgrade_after_a_used_up_limit_starts_at_zero() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 9), 5);
     let first = host.send(&get("/ask", &[("authorization", &token("pro"))]));
@@ -141,7 +145,7 @@ fn an_upgrade_after_all_is_used_up_is_served_at_once_from_zero() {
 }
 
 #[test]
-fn a_plan_that_returns_goes_on_where_it_was() {
+fn a_plan_that_returns_continues_with_its_count() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "pro", 40), 40);
     assert_eq!(asks(&mut host, "free", 9), 5);
@@ -151,14 +155,14 @@ fn a_plan_that_returns_goes_on_where_it_was() {
 }
 
 #[test]
-fn coming_from_unlimited_starts_at_none() {
+fn a_change_from_unlimited_starts_at_zero() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "enterprise", 200), 200);
     assert_eq!(asks(&mut host, "pro", 130), 100);
 }
 
 #[test]
-fn workers_of_a_process_count_in_the_same_place() {
+fn workers_of_a_process_share_their_counters() {
     let mut first = gate();
     let mut second = first.beside(&configuration(|_| {}), [2; 16]);
     assert_eq!(asks(&mut first, "free", 3), 3);
@@ -167,19 +171,19 @@ fn workers_of_a_process_count_in_the_same_place() {
 }
 
 #[test]
-fn of_two_workers_that_offer_a_seed_the_slower_takes_the_others() {
+fn of_two_workers_that_write_a_seed_the_slower_reads_the_others() {
     let mut slow = gate();
     let fast = Rc::new(RefCell::new(slow.beside(&configuration(|_| {}), [2; 16])));
     let faster = Rc::clone(&fast);
     let overtake = move || assert_eq!(asks(&mut faster.borrow_mut(), "free", 4), 4);
     slow.before_first_swap = Interruption(Some(Box::new(overtake)));
     assert_eq!(asks(&mut slow, "free", 1), 1);
-    assert!(slow.before_first_swap.0.is_none(), "the slow one offered its seed");
+    assert!(slow.before_first_swap.0.is_none(), "the slow one tried to write its seed");
     assert_eq!(asks(&mut fast.borrow_mut(), "free", 1) + asks(&mut slow, "free", 1), 0, "five in all");
 }
 
 #[test]
-fn a_lost_swap_is_tried_again_and_nothing_counts_twice() {
+fn a_lost_swap_is_retried_and_nothing_is_counted_twice() {
     let mut host = gate();
     host.swaps_to_lose = 3;
     assert_eq!(asks(&mut host, "free", 9), 5);
@@ -187,7 +191,7 @@ fn a_lost_swap_is_tried_again_and_nothing_counts_twice() {
 }
 
 #[test]
-fn who_cannot_be_counted_is_not_served() {
+fn a_request_that_cannot_be_counted_is_refused() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 1), 1);
     let free = token("free");
@@ -202,7 +206,7 @@ fn who_cannot_be_counted_is_not_served() {
 }
 
 #[test]
-fn a_stranger_who_writes_over_the_seed_gives_nobody_quota() {
+fn a_seed_overwritten_by_another_plugin_grants_no_quota() {
     let mut host = gate();
     assert!(host.shared.swap(&seed_key(), b"not a seed", Version::ABSENT));
     let answer = host.send(&get("/ask", &[("authorization", &token("free"))]));
@@ -211,7 +215,7 @@ fn a_stranger_who_writes_over_the_seed_gives_nobody_quota() {
 }
 
 #[test]
-fn a_counter_that_a_stranger_wrote_over_is_told() {
+fn a_counter_overwritten_by_another_plugin_is_reported() {
     let mut host = gate();
     assert_eq!(asks(&mut host, "free", 1), 1);
     for key in host.shared.keys().into_iter().filter(|key| !key.ends_with("/seed")) {

@@ -1,4 +1,5 @@
-//! Counting in envoyproxy/ratelimit: what is asked, what is added, what is remembered, and what happens without it.
+//! Tests of counting in envoyproxy/ratelimit: queries, additions, recorded refusals, and failures of the
+//! service.
 
 use super::host::bearer;
 use super::service::{Failure, FakeRatelimit};
@@ -14,7 +15,7 @@ fn edit(gate: &mut Value) {
     gate["usage_path"] = json!("/usage");
 }
 
-/// A gateway and the service that it counts in.
+/// Returns a gateway and its rate limit service.
 fn fleet_of_one() -> (Host, Rc<RefCell<FakeRatelimit>>) {
     with_store(|_| {})
 }
@@ -29,7 +30,7 @@ fn with_store(more: impl FnOnce(&mut Value)) -> (Host, Rc<RefCell<FakeRatelimit>
     (host, service)
 }
 
-/// A gateway of another machine.
+/// Returns a gateway on another machine.
 fn replica(host: &Host) -> Host {
     let mut other = Host::new(&configuration(edit), [2; 16]);
     other.now = host.now;
@@ -46,20 +47,20 @@ fn usage(host: &mut Host, plan: &str, limit: &str) -> Value {
 }
 
 #[test]
-fn one_limit_holds_over_all_gateways_and_costs_one_call_a_request() {
+fn all_gateways_share_a_limit_with_one_call_for_each_request() {
     let (mut one, service) = fleet_of_one();
     let mut two = replica(&one);
     assert_eq!(served(&mut one, "/ask", "pro", 40) + served(&mut two, "/ask", "pro", 40), 80);
     assert_eq!(service.borrow().calls(), 80);
     assert_eq!(served(&mut one, "/ask", "pro", 40) + served(&mut two, "/ask", "pro", 40), 20, "100 a month");
     let counted = service.borrow().counted(&["subject=user_1", "limit=asks", "period=2027-01"]);
-    assert!((100..=101).contains(&counted), "the second had last heard of 80: {counted}");
+    assert!((100..=101).contains(&counted), "the second had last observed 80: {counted}");
     one.sleep_s(17 * DAY_S);
     assert_eq!(served(&mut one, "/ask", "pro", 120), 100, "February");
 }
 
 #[test]
-fn the_answer_tells_how_the_whole_fleet_stands() {
+fn the_response_shows_the_use_of_all_gateways() {
     let (mut one, _) = fleet_of_one();
     let mut two = replica(&one);
     let free = token("free");
@@ -73,31 +74,31 @@ fn the_answer_tells_how_the_whole_fleet_stands() {
     assert_eq!(refused.field("retry-after"), Some("57600"));
     assert_eq!(refused.field("ratelimit"), Some(r#""asks";r=0;t=57600"#));
     let day = json!([{"per": "day", "max": 5, "used": 5, "remaining": 0, "reset": "2027-01-16T00:00:00Z"}]);
-    assert_eq!(usage(&mut one, "free", "asks"), day, "use is told as far as the limit goes");
+    assert_eq!(usage(&mut one, "free", "asks"), day, "the shown use is capped at the limit");
 }
 
 #[test]
-fn whoever_is_over_the_limit_is_refused_without_further_calls() {
+fn a_subject_over_the_limit_is_refused_without_further_calls() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 1_000), 5);
-    assert_eq!((service.borrow().added, service.borrow().asked), (5, 1));
+    assert_eq!((service.borrow().additions, service.borrow().queries), (5, 1));
     assert_eq!(service.borrow().counted(&["limit=asks"]), 5, "no refusal was counted");
     host.sleep_s(DAY_S);
     assert_eq!(served(&mut host, "/ask", "free", 9), 5, "the next day");
 }
 
 #[test]
-fn a_refusal_holds_for_what_was_refused_and_a_cheaper_request_is_served() {
+fn a_recorded_refusal_does_not_apply_to_a_lower_cost() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/pair", "free", 9), 2, "4 of 5");
     let calls = service.borrow().calls();
     assert_eq!(served(&mut host, "/pair", "free", 100), 0);
     assert_eq!(service.borrow().calls(), calls, "it is remembered");
-    assert_eq!(served(&mut host, "/ask", "free", 9), 1, "the fifth was not lost to the refused ones");
+    assert_eq!(served(&mut host, "/ask", "free", 9), 1, "the refused requests used nothing");
 }
 
 #[test]
-fn a_higher_plan_is_served_at_once_and_goes_on_from_what_was_used() {
+fn a_higher_plan_is_served_at_once_and_continues_the_count() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/burst", "free", 3), 2, "2 a minute");
     host.sleep_s(60);
@@ -108,7 +109,7 @@ fn a_higher_plan_is_served_at_once_and_goes_on_from_what_was_used() {
 }
 
 #[test]
-fn a_client_that_polls_far_too_fast_does_not_burn_its_longer_window() {
+fn fast_polling_does_not_use_up_the_longer_window() {
     let (mut one, service) = fleet_of_one();
     let mut two = replica(&one);
     assert_eq!(served(&mut one, "/burst", "free", 500) + served(&mut two, "/burst", "free", 500), 2);
@@ -133,9 +134,9 @@ fn usage_is_read_in_one_call_that_costs_nothing() {
         assert_eq!(usage(&mut host, "free", "asks")[0]["used"], 3);
         assert_eq!(usage(&mut host, "free", "burst").as_array().unwrap().len(), 2, "both windows");
     }
-    assert_eq!((service.borrow().calls() - calls, service.borrow().asked), (6, 6));
+    assert_eq!((service.borrow().calls() - calls, service.borrow().queries), (6, 6));
     assert_eq!(usage(&mut host, "enterprise", "asks"), "unlimited");
-    assert_eq!(service.borrow().asked, 6, "there was nothing to ask");
+    assert_eq!(service.borrow().queries, 6, "there was nothing to ask");
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn anonymous_callers_are_counted_by_their_address() {
 }
 
 #[test]
-fn a_flood_of_addresses_evicts_no_refusal_of_a_signed_in_caller() {
+fn many_addresses_evict_no_recorded_refusal_of_a_subject() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     for caller in 0..3_000_u32 {
@@ -162,8 +163,8 @@ fn a_flood_of_addresses_evicts_no_refusal_of_a_signed_in_caller() {
 }
 
 #[test]
-fn without_the_service_on_error_decides_and_one_alarm_a_minute_says_so() {
-    for failure in [Failure::TimesOut, Failure::Refuses, Failure::SaysNothing, Failure::Unconfigured] {
+fn if_the_service_fails_on_error_decides_and_one_alarm_is_logged() {
+    for failure in [Failure::TimesOut, Failure::Refuses, Failure::Empty, Failure::Unconfigured] {
         for (on_error, want) in [("allow", "on"), ("deny", "store_unavailable")] {
             let (mut host, service) =
                 with_store(|gate| gate["store"]["ratelimit"]["on_error"] = json!(on_error));
@@ -174,7 +175,7 @@ fn without_the_service_on_error_decides_and_one_alarm_a_minute_says_so() {
             for path in ["/ask", "/ask", "/burst", "/pair"] {
                 let answer = host.send(&get(path, &[("authorization", &free)]));
                 assert_eq!(answer.code(), want, "{failure:?} {path}");
-                assert_eq!(answer.field("ratelimit"), None, "nobody knows");
+                assert_eq!(answer.field("ratelimit"), None, "the state is unknown");
             }
             assert_eq!(host.count("counters.store_failed"), 4);
             assert_eq!(host.count("counters.uncounted"), if on_error == "allow" { 4 } else { 0 });
@@ -183,7 +184,7 @@ fn without_the_service_on_error_decides_and_one_alarm_a_minute_says_so() {
             host.send(&ask);
             assert_eq!(host.alarms("store_unavailable").len(), 2);
             let usage = host.send(&get("/usage", &[("authorization", &free)]));
-            assert_eq!((usage.status(), usage.code()), (503, "store_unavailable"), "whatever on_error says");
+            assert_eq!((usage.status(), usage.code()), (503, "store_unavailable"), "for any on_error");
             service.borrow_mut().fails = None;
             assert_eq!(host.served(9, &ask), 3, "what was counted before is still there");
         }
@@ -191,15 +192,15 @@ fn without_the_service_on_error_decides_and_one_alarm_a_minute_says_so() {
 }
 
 #[test]
-fn a_refusal_that_is_remembered_needs_no_service() {
+fn a_recorded_refusal_needs_no_service() {
     let (mut host, service) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     service.borrow_mut().fails = Some(Failure::Refuses);
-    assert_eq!(served(&mut host, "/ask", "free", 9), 0, "on_error: allow gives nobody more than before");
+    assert_eq!(served(&mut host, "/ask", "free", 9), 0, "on_error: allow grants no more than before");
 }
 
 #[test]
-fn a_service_without_tollgates_configuration_is_reported_with_the_cure() {
+fn a_service_with_another_configuration_is_reported_with_the_cure() {
     let (mut host, service) = fleet_of_one();
     service.borrow_mut().fails = Some(Failure::Unconfigured);
     served(&mut host, "/ask", "free", 1);
@@ -210,7 +211,7 @@ fn a_service_without_tollgates_configuration_is_reported_with_the_cure() {
 }
 
 #[test]
-fn at_midnight_no_day_is_taken_for_another_whichever_clock_is_ahead() {
+fn at_midnight_days_are_kept_apart_for_any_clock_difference() {
     for ahead_s in [0, 2, -2] {
         let (mut host, service) = fleet_of_one();
         service.borrow_mut().ahead_s = ahead_s;
@@ -221,7 +222,7 @@ fn at_midnight_no_day_is_taken_for_another_whichever_clock_is_ahead() {
             host.sleep_s(1);
             after.push(served(&mut host, "/ask", "free", 9));
         }
-        // The later of the two midnights, since what one clock calls yesterday's is used up.
+        // The later of the two midnights, because the earlier day is used up by one of the clocks.
         let midnight = if ahead_s < 0 { 6 } else { 4 };
         let mut want = [0; 10];
         want[midnight] = 5;
@@ -230,7 +231,7 @@ fn at_midnight_no_day_is_taken_for_another_whichever_clock_is_ahead() {
 }
 
 #[test]
-fn who_was_refused_is_asked_about_again_once_clerk_has_said_something() {
+fn a_recorded_refusal_is_checked_again_after_a_confirmation() {
     let (mut host, service) = with_store(|gate| gate["confirm"] = json!({"cluster": "clerk_api"}));
     let free = token("free");
     let ask = get("/ask", &[("authorization", &free)]);
@@ -244,18 +245,18 @@ fn who_was_refused_is_asked_about_again_once_clerk_has_said_something() {
     assert_eq!(confirmed(&mut host), "quota_exceeded");
     service.borrow_mut().forget();
     host.sleep_s(1);
-    assert_eq!(confirmed(&mut host), "on", "somebody has given it back in Redis");
+    assert_eq!(confirmed(&mut host), "on", "the use was reset in Redis");
 }
 
 #[test]
-fn shadow_mode_refuses_nobody_and_counts_the_same() {
+fn shadow_mode_refuses_nothing_but_counts() {
     let (mut host, service) = with_store(|gate| gate["shadow"] = json!(true));
     assert_eq!(served(&mut host, "/ask", "free", 9), 9);
     assert_eq!(service.borrow().counted(&["limit=asks"]), 5);
 }
 
 #[test]
-fn subjects_are_counted_apart() {
+fn subjects_have_separate_counters() {
     let (mut host, _) = fleet_of_one();
     assert_eq!(served(&mut host, "/ask", "free", 9), 5);
     let other = bearer(|draft| {

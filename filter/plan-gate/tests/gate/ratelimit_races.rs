@@ -1,4 +1,4 @@
-//! Requests of several gateways at once on one service, in any order of sending, counting and answering.
+//! Property tests of concurrent requests of several gateways to one service, in any order of messages.
 
 use super::host::{HeldRequest, Host, Progress};
 use super::service::FakeRatelimit;
@@ -8,10 +8,11 @@ use serde_json::json;
 use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::StartedCallout;
 
-/// How often others may overtake a message. None is slower than sixty others: so long a worker waits for its own.
+/// The most messages that may overtake one. It must be lower than the number of queries of a request, which
+/// is 64.
 const OVERTAKEN_MAX: usize = 40;
 
-/// A message on its way to the service, or the answer on its way back.
+/// A message to the service or, with a result, its response.
 struct Message {
     overtaken: usize,
     host: usize,
@@ -22,7 +23,7 @@ struct Message {
 struct Fleet {
     hosts: Vec<Host>,
     service: FakeRatelimit,
-    /// The requests that wait, each with its gateway.
+    /// The held requests, each with its gateway.
     waiting: Vec<(usize, HeldRequest)>,
     messages: Vec<Message>,
     admitted: u64,
@@ -53,26 +54,26 @@ impl Fleet {
         self.collect(host);
     }
 
-    /// Notes how far a request has come.
+    /// Records the progress of a request.
     fn note(&mut self, host: usize, progress: Progress) {
         match progress {
             Progress::Held(request) => self.waiting.push((host, request)),
-            Progress::Judged(answer) if answer.code() == "on" => self.admitted += 1,
-            Progress::Judged(answer) => {
+            Progress::Done(answer) if answer.code() == "on" => self.admitted += 1,
+            Progress::Done(answer) => {
                 assert_eq!(answer.code(), "quota_exceeded");
                 self.refused += 1;
             }
         }
     }
 
-    /// Puts the messages that a gateway has sent on their way.
+    /// Collects the messages that a gateway has sent.
     fn collect(&mut self, host: usize) {
         for callout in self.hosts[host].new_callouts() {
             self.messages.push(Message { overtaken: 0, host, callout, answer: None });
         }
     }
 
-    /// Moves one message a step on: this one, or one that was overtaken often enough.
+    /// Delivers one message: this one, or one that must not be overtaken again.
     fn move_message(&mut self, index: usize) {
         let now = self.hosts[0].now;
         let due = self.messages.iter().position(|message| message.overtaken >= OVERTAKEN_MAX);
@@ -96,7 +97,8 @@ impl Fleet {
         self.collect(host);
     }
 
-    /// Sends so many requests from all gateways in turns; `choices` says which mail moves when, until all are judged.
+    /// Sends requests from all gateways in turns, until all are done; `choices` selects the next message to
+    /// deliver.
     fn run(&mut self, requests: usize, path: &str, plan: &str, choices: &[u16]) {
         let authorization = token(plan);
         let mut choices = choices.iter().copied().map(usize::from).cycle();

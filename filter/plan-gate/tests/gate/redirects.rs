@@ -1,9 +1,10 @@
-//! Redirects that Envoy follows by itself: each pass is judged, and the request is counted once.
+//! Tests of redirects that Envoy itself follows: the rule of each path applies, and the request is counted
+//! once.
 
 use super::fixture::gate_with;
 use super::host::{Host, get, token};
 
-/// A rule that costs 1, one that costs 2 of the same limit, and one for a plan.
+/// Returns a gate with rules of cost 1 and 2 for the same limit, and one for a plan.
 fn gate() -> Host {
     gate_with(|gate| {
         let rules = gate["rules"].as_array_mut().unwrap();
@@ -11,8 +12,8 @@ fn gate() -> Host {
     })
 }
 
-/// Sends a request, `redirected` if Envoy has followed a redirect to it. Its code and what remains; what it would leave for
-/// the next pass is kept.
+/// Sends a request, `redirected` if Envoy has followed a redirect to it. Its code and what remains; what it
+/// would leave for the next pass is kept.
 fn pass(host: &mut Host, user: &str, path: &str, redirected: bool) -> (String, Option<String>) {
     let mut fields = vec![("authorization", user)];
     if redirected {
@@ -28,14 +29,18 @@ fn on(remaining: &str) -> (String, Option<String>) {
 }
 
 #[test]
-fn a_redirected_request_is_judged_again_and_counted_once() {
+fn a_redirected_request_is_decided_again_and_counted_once() {
     let mut host = gate();
     let free = token("free");
     assert_eq!(pass(&mut host, &free, "/ask", false), on("4"));
     assert_eq!(pass(&mut host, &free, "/ask/there", true), on("4"), "it was counted before");
     assert_eq!(pass(&mut host, &free, "/pair", true), on("3"), "only a part of it was counted before");
     assert_eq!(pass(&mut host, &free, "/ask", true), on("3"), "more than that was counted before");
-    assert_eq!(pass(&mut host, &free, "/reports", true).0, "plan_required", "it is judged by its new path");
+    assert_eq!(
+        pass(&mut host, &free, "/reports", true).0,
+        "plan_required",
+        "the rule of its new path applies"
+    );
     assert_eq!(host.kept(), None);
     assert_eq!(pass(&mut host, &free, "/ask", true), on("2"), "a refused pass counts nothing");
     let other = super::host::bearer(|draft| draft.claim("sub", "user_2"));
@@ -43,7 +48,7 @@ fn a_redirected_request_is_judged_again_and_counted_once() {
 }
 
 #[test]
-fn what_a_client_sends_is_not_taken_for_a_redirect() {
+fn a_clients_header_field_is_not_a_redirect() {
     let mut host = gate();
     let free = token("free");
     assert_eq!(pass(&mut host, &free, "/ask", false), on("4"));
@@ -54,12 +59,12 @@ fn what_a_client_sends_is_not_taken_for_a_redirect() {
     assert_eq!(
         pass(&mut host, &free, "/ask", false),
         on("1"),
-        "without a redirect nobody asks what was kept"
+        "without a redirect the kept count is not read"
     );
 }
 
 #[test]
-fn the_last_one_that_a_plan_allows_may_be_redirected() {
+fn the_last_request_of_a_limit_may_be_redirected() {
     let mut host = gate();
     let free = token("free");
     for remaining in ["4", "3", "2", "1", "0"] {

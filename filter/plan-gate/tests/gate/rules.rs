@@ -1,4 +1,4 @@
-//! Which requests a rule lets pass, and what each refusal says.
+//! Tests of rules: which requests pass, and the responses of refusals.
 
 use super::host::{bearer, request};
 use super::{gate, gate_with, get, post, token};
@@ -31,7 +31,7 @@ fn each_plan_gets_what_it_allows() {
 }
 
 #[test]
-fn a_refusal_names_the_plan_that_would_do() {
+fn a_refusal_has_the_lowest_sufficient_plan() {
     let cases = [
         ("/reports", "free", 403, json!({"plan": "free", "required_plan": "pro"})),
         ("/bulk", "free", 403, json!({"plan": "free", "required_plan": "pro"})),
@@ -52,7 +52,7 @@ fn a_refusal_names_the_plan_that_would_do() {
 }
 
 #[test]
-fn what_no_rule_matches_is_treated_as_configured() {
+fn unmatched_requests_are_handled_as_configured() {
     let pro = token("pro");
     let cases = [
         ("pass", None, "on"),
@@ -75,12 +75,12 @@ fn what_no_rule_matches_is_treated_as_configured() {
 }
 
 #[test]
-fn a_rule_that_the_route_names_wins() {
+fn a_rule_that_the_route_names_precedes_the_path() {
     let mut host = gate();
     host.name_rule("named");
     let free = token("free");
     assert_eq!(host.send(&get("/account", &[("authorization", &free)])).code(), "plan_required");
-    host.name_rule("nobody");
+    host.name_rule("unknown");
     let answer = host.send(&get("/account", &[("authorization", &free)]));
     assert_eq!((answer.status(), answer.code()), (500, "unknown_rule"));
 }
@@ -95,7 +95,7 @@ fn only_a_true_preflight_passes_without_a_token() {
 }
 
 #[test]
-fn the_webhook_is_none_of_the_gates_business() {
+fn the_gate_forwards_requests_for_the_webhook_path() {
     let mut document = super::fixture::document();
     document["stripe_webhook"] = json!({
         "path": "/webhooks/stripe", "signing_secrets": {"env": "STRIPE_WEBHOOK_SECRET"},
@@ -111,12 +111,12 @@ fn the_webhook_is_none_of_the_gates_business() {
     for (path, want) in [("/webhooks/stripe", "on"), ("/webhooks/stripe?x", "on"), ("/ask", "ambiguous_path")]
     {
         let answer = host.send(&post("/webhooks/stripe", &[("x-forwarded-path", path)]));
-        assert_eq!(answer.code(), want, "a proxy in front says that the path is {path}");
+        assert_eq!(answer.code(), want, "a proxy in front sends the path {path}");
     }
 }
 
 #[test]
-fn a_shadow_gate_decides_and_refuses_nothing() {
+fn in_shadow_mode_the_gate_decides_but_refuses_nothing() {
     let mut host = gate_with(|gate| gate["shadow"] = json!(true));
     let free = token("free");
     for (path, authorization) in
@@ -133,7 +133,7 @@ fn a_shadow_gate_decides_and_refuses_nothing() {
 }
 
 #[test]
-fn own_answers_can_be_read_by_the_authorized_origins_alone() {
+fn only_authorized_origins_can_read_the_gates_responses() {
     let origin = |origin| get("/ask", &[("origin", origin)]);
     let mut host = gate();
     let answer = host.send(&origin("https://app.example.com"));
@@ -165,11 +165,11 @@ fn an_unknown_plan_counts_as_the_default_and_is_reported_once_a_token() {
     }
     let mut silent = gate();
     silent.send(&get("/reports", &[("authorization", &token(Value::Null))]));
-    assert_eq!(silent.count("plan_unknown"), 0, "no plan is no fault");
+    assert_eq!(silent.count("plan_unknown"), 0, "a token without a plan has no fault");
 }
 
 #[test]
-fn an_unknown_plan_is_counted_for_each_token_and_told_once_a_minute() {
+fn an_unknown_plan_is_counted_by_token_and_logged_once_a_minute() {
     let mut host = gate();
     let send = |host: &mut super::Host, user: &str, plan: &str| {
         let token = bearer(|draft| {
@@ -180,7 +180,7 @@ fn an_unknown_plan_is_counted_for_each_token_and_told_once_a_minute() {
         (host.alarms("plan_unknown").len(), host.count("plan_unknown"))
     };
     assert_eq!(send(&mut host, "user_1", "platinum"), (1, 1));
-    assert_eq!(send(&mut host, "user_2", "platinum"), (1, 2), "another's token, the same plan");
+    assert_eq!(send(&mut host, "user_2", "platinum"), (1, 2), "another token, the same plan");
     assert_eq!(send(&mut host, "user_3", "gold"), (2, 3), "another plan");
     host.sleep_s(60);
     assert_eq!(send(&mut host, "user_4", "platinum"), (3, 4));
@@ -189,7 +189,7 @@ fn an_unknown_plan_is_counted_for_each_token_and_told_once_a_minute() {
 }
 
 #[test]
-fn unknown_slugs_are_told_one_by_one_also_beside_a_known_one() {
+fn each_unknown_slug_is_logged_even_if_another_is_known() {
     let mut host = gate_with(|gate| gate["plan_claims"] = json!({"user": ["clerk_billing"]}));
     let token = bearer(|draft| draft.claim("pla", "u:pro_monthly,u:gold,u:silver,o:bronze"));
     let answer = host.send(&get("/reports", &[("authorization", &token)]));
@@ -217,16 +217,21 @@ fn a_plan_whose_grace_is_over_counts_as_the_default() {
 }
 
 #[test]
-fn clerk_billing_alone_can_say_the_plan() {
+fn the_plan_can_come_from_clerk_billing_alone() {
     let claims = json!({"user": ["clerk_billing"], "organization": ["clerk_billing"]});
     let cases = [
         ("its slug", json!({"pla": "u:pro_monthly"}), "/reports", "on"),
-        ("our name, where another slug is configured", json!({"pla": "u:pro"}), "/reports", "plan_required"),
+        (
+            "the plan's name, but another slug is configured",
+            json!({"pla": "u:pro"}),
+            "/reports",
+            "plan_required",
+        ),
         ("a name where no slug is configured", json!({"pla": "u:enterprise"}), "/login", "on"),
         ("the highest of several", json!({"pla": "u:free,u:enterprise"}), "/login", "on"),
         ("an organization's", json!({"pla": "o:pro_monthly"}), "/reports", "plan_required"),
         (
-            "a feature beside the plan",
+            "a feature in addition to the plan",
             json!({"pla": "u:free", "fea": "u:priority_support"}),
             "/support",
             "on",
@@ -246,7 +251,7 @@ fn clerk_billing_alone_can_say_the_plan() {
 }
 
 #[test]
-fn header_fields_that_replace_path_or_method_lead_past_no_rule() {
+fn header_fields_that_override_path_or_method_bypass_no_rule() {
     let mut host = gate_with(|gate| {
         let rules = gate["rules"].as_array_mut().unwrap();
         rules.insert(0, json!({"name": "writes", "path_prefix": "/drafts", "methods": ["POST"], "require": {"plan": "pro"}}));
@@ -268,7 +273,7 @@ fn header_fields_that_replace_path_or_method_lead_past_no_rule() {
 }
 
 #[test]
-fn what_clients_send_in_good_faith_is_judged_by_its_rule() {
+fn paths_of_honest_clients_are_matched_by_their_rules() {
     let long = format!("/reports/{}", "%E6%97%A5".repeat(800));
     let guarded = [
         "/reports/ada%40example.com",
@@ -314,7 +319,7 @@ fn what_clients_send_in_good_faith_is_judged_by_its_rule() {
 }
 
 #[test]
-fn a_preflight_that_replaces_its_method_or_path_is_none() {
+fn a_preflight_with_an_overridden_method_or_path_needs_a_token() {
     let preflight = [("origin", "https://x"), ("access-control-request-method", "POST")];
     let ask = |field: Option<(&'static str, &'static str)>| {
         let fields: Vec<_> = preflight.into_iter().chain(field).collect();
@@ -325,5 +330,5 @@ fn a_preflight_that_replaces_its_method_or_path_is_none() {
     assert_eq!(ask(Some(("x-original-url", "/reports/daily"))), "missing_token");
     assert_eq!(ask(Some(("x-forwarded-path", "/reports"))), "on", "a proxy in front repeats the path");
     assert_eq!(ask(Some(("x-original-uri", "/reports?page=2"))), "on");
-    assert_eq!(ask(Some(("x-http-method-override", "OPTIONS"))), "on", "or the method");
+    assert_eq!(ask(Some(("x-http-method-override", "OPTIONS"))), "on", "a proxy in front repeats the method");
 }

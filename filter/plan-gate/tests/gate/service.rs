@@ -1,4 +1,4 @@
-//! A model of envoyproxy/ratelimit with Tollgate's configuration: counts what the messages say, by its own clock.
+//! A model of envoyproxy/ratelimit with Tollgate's configuration, which counts by its own clock.
 
 use super::protobuf::{Payload, fields, messages, push_message, push_number};
 use std::collections::BTreeMap;
@@ -12,38 +12,38 @@ const CAPACITY: u64 = 4_294_967_295;
 #[derive(Debug, Default)]
 pub(super) struct FakeRatelimit {
     counters: BTreeMap<String, u64>,
-    /// What happens to every call, if it is not counted.
+    /// The failure of every call, if calls fail.
     pub(super) fails: Option<Failure>,
-    /// How far its clock is ahead of the gateways'.
+    /// The difference between its clock and that of the gateways.
     pub(super) ahead_s: i64,
-    /// How many calls only asked.
-    pub(super) asked: u64,
-    /// How many added.
-    pub(super) added: u64,
+    /// The number of calls that only read.
+    pub(super) queries: u64,
+    /// The number of calls that added.
+    pub(super) additions: u64,
 }
 
-/// How a call fails.
+/// A failure of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Failure {
     TimesOut,
     Refuses,
-    SaysNothing,
+    Empty,
     /// Its configuration has no counters.
     Unconfigured,
 }
 
 impl FakeRatelimit {
     pub(super) fn calls(&self) -> u64 {
-        self.asked + self.added
+        self.queries + self.additions
     }
 
-    /// What was counted under keys that hold all of these.
+    /// Returns the sum of the counters whose keys contain all these parts.
     pub(super) fn counted(&self, parts: &[&str]) -> u64 {
         let named = self.counters.iter().filter(|(key, _)| parts.iter().all(|part| key.contains(part)));
         named.map(|(_, used)| *used).sum()
     }
 
-    /// As after its Redis has lost everything.
+    /// Drops all counters, as if its Redis had lost its data.
     pub(super) fn forget(&mut self) {
         self.counters.clear();
     }
@@ -57,7 +57,7 @@ impl FakeRatelimit {
         match self.fails {
             Some(Failure::TimesOut) => CalloutResult::TimedOut,
             Some(Failure::Refuses) => CalloutResult::Failed { grpc_status: 2 },
-            Some(Failure::SaysNothing) => CalloutResult::Message(Vec::new()),
+            Some(Failure::Empty) => CalloutResult::Message(Vec::new()),
             Some(Failure::Unconfigured) | None => CalloutResult::Message(self.count(message, now)),
         }
     }
@@ -77,7 +77,7 @@ impl FakeRatelimit {
                 other => panic!("field {other}"),
             }
         }
-        *if adds { &mut self.added } else { &mut self.asked } += 1;
+        *if adds { &mut self.additions } else { &mut self.queries } += 1;
         answer
     }
 
@@ -104,7 +104,7 @@ impl FakeRatelimit {
     }
 }
 
-/// `subject=user_1 limit=asks per=day`, and how much to add.
+/// Reads a descriptor as `subject=user_1 limit=asks per=day`, with the number to add.
 fn descriptor(bytes: &[u8]) -> (String, u64) {
     let (mut path, mut hits) = (Vec::new(), None);
     for (number, bytes) in messages(bytes) {

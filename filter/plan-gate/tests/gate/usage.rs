@@ -1,4 +1,4 @@
-//! What `usage_path` tells, to whom, and that it costs nothing.
+//! Tests of the usage path: its response, its authentication, and that it counts nothing.
 
 use super::host::{bearer, request, signed};
 use super::{Host, gate, gate_with, get, token};
@@ -12,7 +12,7 @@ fn with_usage(edit: impl FnOnce(&mut Value)) -> Host {
 }
 
 #[test]
-fn a_caller_learns_its_plan_and_what_is_left_and_it_costs_nothing() {
+fn the_usage_path_returns_plan_and_use_and_counts_nothing() {
     let mut host = with_usage(|_| {});
     let pro = token("pro");
     assert_eq!(host.served(12, &get("/ask", &[("authorization", &pro)])), 12);
@@ -37,23 +37,23 @@ fn a_caller_learns_its_plan_and_what_is_left_and_it_costs_nothing() {
 }
 
 #[test]
-fn it_can_be_the_first_that_a_process_is_asked() {
+fn it_can_be_the_first_request_of_a_process() {
     let answer = with_usage(|_| {}).send(&get("/usage", &[("authorization", &token("free"))]));
     assert_eq!(answer.json()["limits"]["asks"][0]["remaining"], 5);
     assert_eq!(answer.json()["limits"]["burst"].as_array().unwrap().len(), 2, "both windows");
 }
 
 #[test]
-fn what_is_unlimited_is_called_so() {
+fn an_unlimited_limit_is_shown_as_unlimited() {
     let mut host = with_usage(|_| {});
     let answer = host.send(&get("/usage", &[("authorization", &token("enterprise"))]));
     assert_eq!(answer.json()["limits"], json!({"asks": "unlimited", "burst": "unlimited"}));
     assert_eq!(answer.json()["features"], json!(["priority_support", "sso"]));
-    assert!(host.shared.keys().is_empty(), "there is nothing to look up");
+    assert!(host.shared.keys().is_empty(), "no counter is read");
 }
 
 #[test]
-fn features_of_clerk_billing_are_told_too() {
+fn features_of_clerk_billing_are_included() {
     let mut host = with_usage(|gate| gate["plan_claims"] = json!({"user": ["clerk_billing"]}));
     let token = bearer(|draft| {
         draft.claim("pla", "u:pro_monthly");
@@ -64,7 +64,7 @@ fn features_of_clerk_billing_are_told_too() {
 }
 
 #[test]
-fn an_organization_is_told_of_its_own_counters() {
+fn the_usage_of_an_organization_has_its_own_counters() {
     let mut host = with_usage(|gate| gate["subject"] = json!("organization"));
     let member = bearer(|draft| draft.claim("o", json!({"id": "org_1"})));
     let answer = host.send(&get("/usage", &[("authorization", &member)]));
@@ -74,7 +74,7 @@ fn an_organization_is_told_of_its_own_counters() {
 }
 
 #[test]
-fn it_needs_the_same_token_as_everything_else() {
+fn the_usage_path_needs_a_valid_token() {
     let cookie = format!("__session={}", signed(|_| {}));
     let cases = [
         ("none", vec![], "missing_token"),
@@ -91,7 +91,7 @@ fn it_needs_the_same_token_as_everything_else() {
 }
 
 #[test]
-fn only_reading_exactly_that_path_is_answered() {
+fn only_get_and_head_of_exactly_that_path_are_supported() {
     let pro = token("pro");
     let cases = [
         ("GET", "/usage", "usage"),
@@ -107,11 +107,7 @@ fn only_reading_exactly_that_path_is_answered() {
         assert_eq!(answer.code(), want, "{method} {path}");
         assert_eq!(answer.field("allow"), (want == "method_not_allowed").then_some("GET, HEAD"));
     }
-    assert_eq!(
-        gate().send(&get("/usage", &[])).code(),
-        "on",
-        "where none is configured it is a path like any other"
-    );
+    assert_eq!(gate().send(&get("/usage", &[])).code(), "on", "without configuration it is an ordinary path");
 }
 
 #[test]
@@ -121,8 +117,8 @@ fn pages_of_the_authorized_origins_can_read_it() {
         |host: &mut Host, origin| host.send(&get("/usage", &[("authorization", &pro), ("origin", origin)]));
     let allowed = ask(&mut with_usage(|_| {}), "https://app.example.com");
     assert_eq!(allowed.field("access-control-allow-origin"), Some("https://app.example.com"));
-    let stranger = ask(&mut with_usage(|_| {}), "https://evil.example.com");
-    assert_eq!(stranger.field("access-control-allow-origin"), None);
+    let other = ask(&mut with_usage(|_| {}), "https://evil.example.com");
+    assert_eq!(other.field("access-control-allow-origin"), None);
 
     let question = |origin| {
         request("OPTIONS", "/usage", &[("origin", origin), ("access-control-request-method", "GET")])

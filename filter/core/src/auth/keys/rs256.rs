@@ -39,13 +39,13 @@ mod tests {
     #[test]
     fn only_a_signature_of_exactly_that_text_is_valid() {
         let jws = Jws::parse(Draft::session().sign().as_bytes()).unwrap();
-        let (own, stranger) = (public(own_key()), public(other_key()));
+        let (own, other) = (public(own_key()), public(other_key()));
         let (signature, text) = (jws.signature(), jws.signing_input());
         let mut flipped = signature.to_vec();
         flipped[100] ^= 1;
         let cases: [SignatureCase; 8] = [
             ("as signed", own.spki(), signature, text, Verification::Valid),
-            ("another key", stranger.spki(), signature, text, Verification::Invalid),
+            ("another key", other.spki(), signature, text, Verification::Invalid),
             ("another text", own.spki(), signature, b"x", Verification::Invalid),
             ("one bit", own.spki(), &flipped, text, Verification::Invalid),
             ("cut off", own.spki(), &signature[1..], text, Verification::Invalid),

@@ -39,7 +39,7 @@ fn paths_are_in_normal_form() {
             ("no escape", "/100%", false),
             ("a hidden NUL", "/a%00", false),
             ("a percent sign escaped", "/100%25", true),
-            ("something behind it", "/100%25/x", true),
+            ("something after it", "/100%25/x", true),
             ("an escape of an escape", "/%2561", false),
             ("no UTF-8", "/a%FF", false),
             ("overlong UTF-8", "/%C1%A1", false),
@@ -92,7 +92,7 @@ fn authorities_are_hosts_with_or_without_a_port() {
             ("a name before it", "a@b", false),
             ("a line break", "a\r\nb", false),
             ("no address in brackets", "[a.b]", false),
-            ("something behind the brackets", "[::1]a", false),
+            ("something after the brackets", "[::1]a", false),
         ],
     );
     assert_eq!(authority("API.clerk.com", "at").unwrap(), "api.clerk.com");

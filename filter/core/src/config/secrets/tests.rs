@@ -32,7 +32,7 @@ fn an_invalid_signing_secret_is_refused_and_not_shown() {
         ("another word", Some("secret_x"), "no signing secret at position 1"),
         ("without the prefix", Some("whsec_x,_x"), "no signing secret at position 2"),
         ("the prefix in capitals", Some("WHSEC_x"), "no signing secret at position 1"),
-        ("nothing behind the prefix", Some("whsec_"), "no signing secret at position 1"),
+        ("nothing after the prefix", Some("whsec_"), "no signing secret at position 1"),
         ("a blank inside", Some("whsec_a _x"), "a blank or a character that no secret has at position 1"),
         (
             "two without a comma",

@@ -27,7 +27,7 @@ use std::rc::Rc;
 /// The most tries of a swap of shared records. Few requests write them at the same time.
 const SWAP_TRIES_MAX: u32 = 8;
 
-/// A request that will be refused unless Clerk's own record says otherwise.
+/// A request that will be refused unless Clerk's own record lifts the refusal.
 #[derive(Debug)]
 pub(in crate::gate) struct Confirming {
     caller: Rc<Caller>,

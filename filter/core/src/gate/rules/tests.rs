@@ -220,7 +220,7 @@ fn a_path_that_a_router_could_read_as_guarded_is_refused() {
         ("a format's suffix", "/ask.json"),
         ("any suffix", "/ask.anything"),
         ("on an exact path", "/v1/docs:export.xml"),
-        ("a suffix behind a slash", "/ask.json/"),
+        ("a suffix after a slash", "/ask.json/"),
         ("a dot at the end", "/ask."),
         ("a blank at the end", "/ask%20"),
         ("a blank in front", "/%20ask"),
@@ -245,7 +245,7 @@ fn a_path_that_a_router_could_read_as_guarded_is_refused() {
         ("between the parts of the path", "/v1/index.php/docs:export"),
         ("of a script in capitals", "/INDEX.PHP/ask"),
         ("of one that is escaped twice", "/index%252Ephp/ask"),
-        ("behind a path info that looks like a script", "/index.php/x.php/ask"),
+        ("after a path info that looks like a script", "/index.php/x.php/ask"),
         ("of another language", "/dispatch.fcgi/ask"),
     ] {
         assert_eq!(
@@ -275,7 +275,7 @@ fn a_spelling_does_not_lead_from_one_rule_to_another() {
         ("the third, or by a format the second", "/v1/admin.json", "ambiguous"),
         ("a rule for the very path comes before one for the path without its suffix", "/data.json", "data"),
         ("the path without it", "/data", "all_data"),
-        ("another suffix is nobody's", "/data.xml", "ambiguous"),
+        ("another suffix", "/data.xml", "ambiguous"),
     ] {
         assert_eq!(name(guard(&rules, None, &head("GET", "x", path))), want, "{why}: {path}");
     }

@@ -217,7 +217,7 @@ mod tests {
                 Err(RatelimitError::Count { requested: 1, got: 2 }),
             ),
             (
-                "no limit for it, which the service says OK to",
+                "no limit for it, although the service returns OK",
                 response(&[vec![8, 1]]),
                 day(),
                 unconfigured("per"),
