@@ -121,6 +121,15 @@ id!(
     /// An item of a Stripe subscription.
     SubscriptionItemId, Form::Generated("si_"));
 id!(
+    /// A Stripe subscription schedule.
+    ScheduleId, Form::Generated("sub_sched_"));
+id!(
+    /// A Stripe invoice.
+    InvoiceId, Form::Generated("in_"));
+id!(
+    /// A Stripe Checkout Session.
+    CheckoutSessionId, Form::Generated("cs_"));
+id!(
     /// A Stripe product, such as `prod_…` or `gold-tier2`.
     ProductId, Form::Chosen);
 id!(

@@ -1,17 +1,17 @@
 //! Requests to Stripe's API, as callouts. Their responses are read in [`outcome`](super::outcome).
 
+use super::write::{IdempotencyKey, Parameters};
 use crate::http::{Callout, Request};
 use crate::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
 use crate::upstream::{USER_AGENT, Upstream};
 use form_urlencoded::Serializer;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
 
 /// The API version of all requests, which overrides the account's default.
 pub const STRIPE_VERSION: &str = "2026-10-28.endive";
 
 /// The page size to request: Stripe's maximum.
-const PAGE: &str = "100";
+pub(super) const PAGE: &str = "100";
 /// The maximum number of sessions to request. A subscription is created by one Checkout Session, so few are
 /// enough.
 const SESSIONS: &str = "10";
@@ -137,35 +137,24 @@ impl<'a> StripeApi<'a> {
         metadata: &[(&str, &str)],
         idempotency_scope: &str,
     ) -> Callout {
-        self.post_metadata(&object_path("subscriptions", id.as_str()), metadata, idempotency_scope)
+        let path = object_path("subscriptions", id.as_str());
+        let pairs = metadata.iter().map(|(key, value)| (format!("metadata[{key}]"), *value));
+        let form = pairs.fold(Parameters::default(), |form, (name, value)| form.with(name, value));
+        let key = IdempotencyKey::new(&[idempotency_scope, &path, &form.encode()]);
+        self.post(&path, &form, Some(&key))
     }
 
-    fn get(self, path: &str, query: &[(&str, &str)]) -> Callout {
-        let query = encode(query.iter().copied());
+    pub(super) fn get(self, path: &str, query: &[(&str, &str)]) -> Callout {
+        let query = Serializer::new(String::new()).extend_pairs(query).finish();
         let separator = if query.is_empty() { "" } else { "?" };
-        self.callout(
-            "GET",
-            format!("{}{path}{separator}{query}", self.upstream.base_path),
-            Vec::new(),
-            Vec::new(),
-        )
+        self.callout("GET", &format!("{path}{separator}{query}"), Vec::new(), Vec::new())
     }
 
-    fn post_metadata(self, path: &str, metadata: &[(&str, &str)], idempotency_scope: &str) -> Callout {
-        let names: Vec<String> = metadata.iter().map(|(key, _)| format!("metadata[{key}]")).collect();
-        let values = metadata.iter().map(|(_, value)| *value);
-        let body = encode(names.iter().map(String::as_str).zip(values));
-        let headers = vec![
-            ("content-type", "application/x-www-form-urlencoded".to_owned()),
-            ("idempotency-key", idempotency_key(path, &body, idempotency_scope)),
-        ];
-        self.callout("POST", format!("{}{path}", self.upstream.base_path), headers, body.into_bytes())
-    }
-
-    fn callout(
+    /// Returns a request for a path below the upstream's base path.
+    pub(super) fn callout(
         self,
         method: &'static str,
-        path: String,
+        path: &str,
         mut headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     ) -> Callout {
@@ -175,6 +164,7 @@ impl<'a> StripeApi<'a> {
             headers.push(("authorization", format!("Bearer {}", key.expose())));
         }
         let authority = self.upstream.authority.clone();
+        let path = [&self.upstream.base_path, path].concat();
         Callout {
             cluster: self.upstream.cluster.clone(),
             timeout: self.upstream.timeout,
@@ -188,25 +178,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// Returns the path of an object. Merchants may choose ids, so reserved characters are escaped here, and only
 /// here.
-fn object_path(collection: &str, id: &str) -> String {
+pub(super) fn object_path(collection: &str, id: &str) -> String {
     format!("/v1/{collection}/{}", utf8_percent_encode(id, ESCAPED))
-}
-
-fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    Serializer::new(String::new()).extend_pairs(pairs).finish()
-}
-
-/// Returns the idempotency key. Stripe rejects a known key with other parameters, so they are part of the
-/// hash.
-fn idempotency_key(path: &str, body: &str, idempotency_scope: &str) -> String {
-    let digest =
-        Sha256::new().chain_update(idempotency_scope).chain_update([0]).chain_update(path).chain_update([0]);
-    let digest = digest.chain_update(body).finalize();
-    let mut key = String::from("tollgate-");
-    for nibble in digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 0xf]) {
-        key.extend(char::from_digit(u32::from(nibble), 16));
-    }
-    key
 }
 
 #[cfg(test)]

@@ -1,17 +1,23 @@
 //! Stripe: webhook signatures, events, API requests and responses, and the plan that subscriptions pay for.
 
 pub mod api;
+mod billing_api;
 pub mod checkout_session;
 pub mod customer;
 pub mod event;
+pub(crate) mod hosted_session;
 pub mod invoice;
+pub(crate) mod invoice_list;
 pub mod object;
 pub mod outcome;
 pub(crate) mod plan;
+pub mod price;
 pub mod product;
+pub(crate) mod schedule;
 pub mod search;
 pub mod signature;
 pub mod subscription;
 mod wire;
+pub(crate) mod write;
 
 pub use wire::PAGE_OBJECTS_MAX;

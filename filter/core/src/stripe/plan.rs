@@ -11,9 +11,11 @@ mod alarm;
 mod catalog;
 mod grant;
 mod offer;
+mod sold;
 
 pub(crate) use alarm::PlanAlarm;
 pub(crate) use catalog::{Catalog, Products};
+pub(crate) use sold::SoldPlan;
 
 use super::invoice::OpenInvoices;
 use super::subscription::{Subscription, SubscriptionStatus, UnreadablePart};

@@ -5,10 +5,10 @@
 
 use super::customer::Customer;
 use super::invoice::Invoice;
-use super::object::{Expandable, Metadata, Unreadable};
-use super::product::Product;
+use super::object::{Metadata, Unreadable};
+use super::price::Price;
 use super::wire::{self, Object};
-use crate::ids::{CustomerId, SubscriptionId, SubscriptionItemId};
+use crate::ids::{CustomerId, ScheduleId, SubscriptionId, SubscriptionItemId};
 use crate::sorted::SortedSet;
 use std::fmt;
 
@@ -37,8 +37,39 @@ pub struct Subscription {
     pub items_cut: bool,
     /// The latest invoice, if it was expanded.
     pub latest_invoice: Option<Invoice>,
+    /// The members that only changes of the subscription depend on.
+    pub(crate) changes: ChangeState,
     /// The parts that do not match Stripe's API reference.
     pub unreadable: SortedSet<UnreadablePart>,
+}
+
+/// What is scheduled or pending for a subscription, and its trial. A member that cannot be parsed is read as absent,
+/// because no plan depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ChangeState {
+    /// The schedule that manages the subscription.
+    pub(crate) schedule: Option<ScheduleId>,
+    /// Whether a change waits for its payment (`pending_update`).
+    pub(crate) has_pending_update: bool,
+    /// The id of the latest invoice.
+    pub(crate) latest_invoice: Option<String>,
+    /// The start of the trial, in seconds since the Unix epoch, also after it has ended.
+    pub(crate) trial_start_s: Option<u64>,
+    /// The end of the trial, in seconds since the Unix epoch.
+    pub(crate) trial_end_s: Option<u64>,
+}
+
+impl ChangeState {
+    fn read(object: Object<'_>) -> Self {
+        let id = |name| object.id_of(name).ok().flatten();
+        ChangeState {
+            schedule: id("schedule").and_then(|id| ScheduleId::parse(id).ok()),
+            has_pending_update: object.member("pending_update").is_some(),
+            latest_invoice: id("latest_invoice").map(str::to_owned),
+            trial_start_s: object.optional_number("trial_start"),
+            trial_end_s: object.optional_number("trial_end"),
+        }
+    }
 }
 
 /// A part of a subscription that cannot be parsed.
@@ -135,57 +166,15 @@ impl SubscriptionStatus {
 /// One item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
+    /// The id; `None` if it is malformed.
+    pub(crate) id: Option<SubscriptionItemId>,
     /// The price.
     pub price: Price,
+    /// How often the price is charged; `None` for a metered price.
+    pub(crate) quantity: Option<u64>,
     /// The end of the paid period, in seconds since the Unix epoch. API versions before 2025-03-31 have it on
     /// the subscription, with the same value for all items.
     pub(crate) current_period_end_s: Option<u64>,
-}
-
-/// A price.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    /// The id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
-    pub(crate) id: String,
-    /// The lookup key, a name that can be transferred to another price.
-    pub(crate) lookup_key: Option<String>,
-    /// The price's metadata.
-    pub(crate) metadata: Metadata,
-    /// The product; `None` if it cannot be parsed.
-    pub product: Option<Expandable<Product>>,
-    /// Whether the lookup key, the metadata, or the product cannot be parsed.
-    pub(crate) unreadable: bool,
-}
-
-impl Price {
-    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
-        let id = object.needed_text("id")?.to_owned();
-        let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());
-        let product = Self::read_product(object);
-        let unreadable = lookup_key.is_err() || metadata.is_err() || product.is_err();
-        Ok(Price {
-            id,
-            lookup_key: lookup_key.unwrap_or_default(),
-            metadata: metadata.unwrap_or_default(),
-            product: product.ok(),
-            unreadable,
-        })
-    }
-
-    fn read_product(object: Object<'_>) -> Result<Expandable<Product>, Unreadable> {
-        match object.expanded("product")? {
-            Some(product) => Ok(Expandable::Object(Product::read(product)?)),
-            None => Ok(Expandable::Id(object.needed_text("product")?.to_owned())),
-        }
-    }
-
-    /// Returns the product's id, if it can be parsed.
-    pub(crate) fn product_id(&self) -> Option<&str> {
-        match &self.product {
-            Some(Expandable::Id(id) | Expandable::Object(Product { id, .. })) => Some(id),
-            None => None,
-        }
-    }
 }
 
 /// One page of a customer's subscriptions.
@@ -254,6 +243,7 @@ impl Subscription {
             items_cut,
             items: items.unwrap_or_default(),
             latest_invoice: taken(latest, UnreadablePart::LatestInvoice, &mut unreadable),
+            changes: ChangeState::read(object),
             unreadable,
         }))
     }
@@ -362,7 +352,10 @@ impl ItemsPage {
 
 impl Item {
     fn read(object: Object<'_>, period_end_s: Option<u64>) -> Result<Self, Unreadable> {
+        let id = object.optional_text("id").and_then(|id| SubscriptionItemId::parse(id).ok());
         Ok(Item {
+            id,
+            quantity: object.optional_number("quantity"),
             price: Price::read(object.needed_object("price")?)?,
             current_period_end_s: object.number("current_period_end").unwrap_or_default().or(period_end_s),
         })

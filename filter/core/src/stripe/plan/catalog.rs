@@ -5,7 +5,7 @@ use crate::ids::ProductId;
 use crate::plan_table::{Plan, PlanTable, Rank};
 use crate::sorted::SortedMap;
 use crate::stripe::object::{Expandable, Metadata};
-use crate::stripe::subscription::Price;
+use crate::stripe::price::Price;
 use std::collections::BTreeSet;
 
 /// The metadata key by which a price or a product names its plan.

@@ -7,7 +7,8 @@ use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
 use crate::stripe::invoice::{OpenInvoices, RenewedPrice};
 use crate::stripe::object::{Expandable, Metadata};
-use crate::stripe::subscription::{Price, Subscription, UnreadablePart};
+use crate::stripe::price::{Price, PriceTerms};
+use crate::stripe::subscription::{Subscription, UnreadablePart};
 
 /// The plans that a subscription's items sell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,7 @@ impl Renewal {
                 metadata: Metadata::default(),
                 product: Some(Expandable::Id(product.clone())),
                 unreadable: false,
+                terms: PriceTerms::default(),
             });
             match catalog.sells(&price, products) {
                 Sells::Plan(rank) => plan = plan.max(Some(rank)),

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::stripe::PAGE_OBJECTS_MAX;
+use crate::stripe::object::Expandable;
 use serde_json::{Value, json};
 
 fn item(price: &str) -> Value {

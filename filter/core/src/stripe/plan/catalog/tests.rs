@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::stripe::plan::tests::fixture::World;
+use crate::stripe::price::PriceTerms;
 use crate::stripe::product::Product;
 
 fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -> Price {
@@ -11,6 +12,7 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
         metadata: metadata.iter().copied().collect(),
         product: Some(Expandable::Id(product.to_owned())),
         unreadable: false,
+        terms: PriceTerms::default(),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::stripe::object::{Expandable, Metadata};
 use crate::stripe::plan::{
     Catalog, Evidence, GrantedPlan, PastDue, PlanRules, Products, Recorded, Resolution,
 };
-use crate::stripe::subscription::{Item, Price, Subscription, SubscriptionStatus};
+use crate::stripe::price::{Price, PriceTerms};
+use crate::stripe::subscription::{ChangeState, Item, Subscription, SubscriptionStatus};
 use crate::time::Micros;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -186,8 +187,9 @@ pub(in crate::stripe::plan) fn item(price: &str) -> Item {
         metadata: Metadata::default(),
         product: Some(Expandable::Id("prod_other".to_owned())),
         unreadable: false,
+        terms: PriceTerms::default(),
     };
-    Item { price, current_period_end_s: Some(NOW_S + 30 * DAY_S) }
+    Item { id: None, price, quantity: Some(1), current_period_end_s: Some(NOW_S + 30 * DAY_S) }
 }
 
 pub(in crate::stripe::plan) fn subscription(id: &str, status: &str, prices: &[&str]) -> Subscription {
@@ -203,6 +205,7 @@ pub(in crate::stripe::plan) fn subscription(id: &str, status: &str, prices: &[&s
         items: prices.iter().map(|price| item(price)).collect(),
         items_cut: false,
         latest_invoice: None,
+        changes: ChangeState::default(),
         unreadable: SortedSet::default(),
     }
 }

@@ -1,0 +1,114 @@
+//! Prices: what identifies the plan that one sells, and what it costs.
+
+use super::object::{Expandable, Metadata, Unreadable};
+use super::product::Product;
+use super::wire::{self, Object};
+
+/// A price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// The id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
+    pub(crate) id: String,
+    /// The lookup key, a name that can be transferred to another price.
+    pub(crate) lookup_key: Option<String>,
+    /// The price's metadata.
+    pub(crate) metadata: Metadata,
+    /// The product; `None` if it cannot be parsed.
+    pub product: Option<Expandable<Product>>,
+    /// Whether the lookup key, the metadata, or the product cannot be parsed.
+    pub(crate) unreadable: bool,
+    /// What it costs and how often.
+    pub(crate) terms: PriceTerms,
+}
+
+/// What a price costs and how often. No plan depends on it, so a member that cannot be parsed is read as absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PriceTerms {
+    /// Whether it can be sold; false if it was archived.
+    pub(crate) active: bool,
+    /// How often it renews; `None` for a one-time price.
+    pub(crate) recurring: Option<Recurring>,
+    /// The amount for one unit, in the currency's smallest unit; `None` for tiered and fractional prices.
+    pub(crate) unit_amount: Option<u64>,
+    /// The three-letter currency code, in lower case.
+    pub(crate) currency: String,
+}
+
+/// How often a price renews.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recurring {
+    /// `day`, `week`, `month` or `year`.
+    pub(crate) interval: String,
+    /// The number of intervals between renewals.
+    pub(crate) interval_count: u64,
+}
+
+impl PriceTerms {
+    fn read(object: Object<'_>) -> Self {
+        let recurring = object.object("recurring").ok().flatten().and_then(|recurring| {
+            let interval = recurring.optional_text("interval")?.to_owned();
+            Some(Recurring {
+                interval,
+                interval_count: recurring.optional_number("interval_count").unwrap_or(1),
+            })
+        });
+        PriceTerms {
+            active: object.is_set("active").unwrap_or_default(),
+            recurring,
+            unit_amount: object.optional_number("unit_amount"),
+            currency: object.optional_text("currency").unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+impl Price {
+    /// Parses a price.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the body is not a price.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        Self::read(Object::of(&wire::value(body)?)?)
+    }
+
+    /// Parses a page of prices.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the body is not a list of prices.
+    pub(crate) fn parse_list(body: &[u8]) -> Result<Vec<Self>, Unreadable> {
+        Object::of(&wire::value(body)?)?
+            .page()?
+            .iter()
+            .map(|object| Self::read(Object::of(object)?))
+            .collect()
+    }
+
+    pub(super) fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        let id = object.needed_text("id")?.to_owned();
+        let (lookup_key, metadata) = (object.owned_text("lookup_key"), object.metadata());
+        let product = Self::read_product(object);
+        let unreadable = lookup_key.is_err() || metadata.is_err() || product.is_err();
+        Ok(Price {
+            id,
+            lookup_key: lookup_key.unwrap_or_default(),
+            metadata: metadata.unwrap_or_default(),
+            product: product.ok(),
+            unreadable,
+            terms: PriceTerms::read(object),
+        })
+    }
+
+    fn read_product(object: Object<'_>) -> Result<Expandable<Product>, Unreadable> {
+        match object.expanded("product")? {
+            Some(product) => Ok(Expandable::Object(Product::read(product)?)),
+            None => Ok(Expandable::Id(object.needed_text("product")?.to_owned())),
+        }
+    }
+
+    /// Returns the product's id, if it can be parsed.
+    pub(crate) fn product_id(&self) -> Option<&str> {
+        match &self.product {
+            Some(Expandable::Id(id) | Expandable::Object(Product { id, .. })) => Some(id),
+            None => None,
+        }
+    }
+}

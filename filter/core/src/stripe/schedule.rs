@@ -1,0 +1,128 @@
+//! Subscription schedules: the phases that a subscription goes through, and who made the schedule.
+
+use super::object::{Metadata, Unreadable};
+use super::wire::{self, Object};
+use crate::ids::ScheduleId;
+use crate::time::Micros;
+
+/// The metadata of a schedule of Tollgate's: `source=tollgate`.
+pub(crate) const SOURCE: (&str, &str) = ("source", "tollgate");
+
+/// A schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// The id.
+    pub(crate) id: ScheduleId,
+    /// The creation time, in seconds since the Unix epoch.
+    pub(crate) created_s: u64,
+    /// Whether its metadata says that Tollgate made it.
+    pub(crate) is_marked: bool,
+    /// Whether its metadata says that something else made it.
+    pub(crate) has_other_source: bool,
+    /// Whether it has been neither released, canceled, nor completed.
+    pub(crate) is_in_force: bool,
+    /// The phases, the earliest first.
+    pub(crate) phases: Vec<SchedulePhase>,
+}
+
+/// A phase of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SchedulePhase {
+    /// Its start, in seconds since the Unix epoch.
+    pub(crate) start_s: u64,
+    /// Its end, in seconds since the Unix epoch.
+    pub(crate) end_s: u64,
+    /// The prices of its items, each with its quantity if it has one.
+    pub(crate) items: Vec<PhaseItem>,
+}
+
+/// An item of a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PhaseItem {
+    /// The price's id.
+    pub(crate) price: String,
+    /// The quantity; `None` for a metered price.
+    pub(crate) quantity: Option<u64>,
+}
+
+impl Schedule {
+    /// Parses a schedule.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the body is not a schedule.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        let body = wire::value(body)?;
+        let object = Object::of(&body)?;
+        let metadata: Metadata = object.metadata()?;
+        let source = metadata.get(SOURCE.0);
+        let phases = match object.member("phases").and_then(serde_json::Value::as_array) {
+            Some(phases) => phases
+                .iter()
+                .map(|phase| SchedulePhase::read(Object::of(phase)?))
+                .collect::<Result<_, _>>()?,
+            None => return Err(Unreadable("phases")),
+        };
+        Ok(Schedule {
+            id: ScheduleId::parse(object.needed_text("id")?).map_err(|_| Unreadable("id"))?,
+            created_s: object.needed_number("created")?,
+            is_in_force: matches!(object.text("status")?, Some("active" | "not_started")),
+            is_marked: source == Some(SOURCE.1),
+            has_other_source: source.is_some_and(|source| source != SOURCE.1),
+            phases,
+        })
+    }
+
+    /// Returns the phase that follows the present one, if there is one.
+    pub(crate) fn next_phase(&self, now: Micros) -> Option<&SchedulePhase> {
+        self.phases.iter().find(|phase| phase.start_s > now.as_secs())
+    }
+
+    /// Returns the phase at that time.
+    pub(crate) fn present_phase(&self, now: Micros) -> Option<&SchedulePhase> {
+        let now_s = now.as_secs();
+        self.phases.iter().find(|phase| phase.start_s <= now_s && now_s < phase.end_s).or(self.phases.first())
+    }
+}
+
+impl SchedulePhase {
+    fn read(object: Object<'_>) -> Result<Self, Unreadable> {
+        let items =
+            object.member("items").and_then(serde_json::Value::as_array).ok_or(Unreadable("items"))?;
+        let item = |item| {
+            let item = Object::of(item)?;
+            let price = item.id_of("price")?.ok_or(Unreadable("price"))?.to_owned();
+            Ok(PhaseItem { price, quantity: item.number("quantity")? })
+        };
+        Ok(SchedulePhase {
+            start_s: object.needed_number("start_date")?,
+            end_s: object.needed_number("end_date")?,
+            items: items.iter().map(item).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_present_and_the_next_phase_are_those_of_the_time() {
+        let body = br#"{"id": "sub_sched_1", "created": 5, "metadata": {"source": "tollgate"}, "phases": [
+            {"start_date": 10, "end_date": 20, "items": [{"price": "price_a", "quantity": 2}]},
+            {"start_date": 20, "end_date": 30, "items": [{"price": {"id": "price_b"}, "quantity": null}]}]}"#;
+        let schedule = Schedule::parse(body).unwrap();
+        assert!(schedule.is_marked && !schedule.has_other_source);
+        let present = |at_s| schedule.present_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
+        let next = |at_s| schedule.next_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
+        assert_eq!((present(10), next(10)), (Some(10), Some(20)));
+        assert_eq!((present(20), next(20)), (Some(20), None));
+        assert_eq!(schedule.phases[1].items, [PhaseItem { price: "price_b".to_owned(), quantity: None }]);
+    }
+
+    #[test]
+    fn a_schedule_without_phases_is_refused() {
+        for body in [&b"{}"[..], br#"{"id": "sub_sched_1", "created": 5}"#, b"[]", b"<html>"] {
+            assert!(Schedule::parse(body).is_err(), "{}", body.escape_ascii());
+        }
+    }
+}
