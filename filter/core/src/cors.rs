@@ -1,7 +1,10 @@
 //! Cross-origin requests (<https://fetch.spec.whatwg.org/#http-cors-protocol>): recognizes preflights, and
 //! returns the header fields with which a page of an allowed origin may read the gateway's own responses.
 
-use crate::http::HeaderMap;
+use crate::http::{HeaderMap, Reply};
+
+/// The time for which a browser may remember a preflight response, in seconds.
+const PREFLIGHT_AGE_S: &str = "600";
 
 /// The gateway's header fields that a page of another origin may read.
 const EXPOSED: &str = "ratelimit, ratelimit-policy, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, \
@@ -32,6 +35,17 @@ pub(crate) fn response_fields(origins: &[String], origin: Option<usize>) -> Vec<
         ("access-control-expose-headers", EXPOSED.to_owned()),
         ("vary", "origin".to_owned()),
     ]
+}
+
+/// Returns the response to a preflight for a path to which the gateway itself responds. `readable` are the header fields
+/// of [`response_fields`]; `methods` and `fields` are those that a page may send.
+pub(crate) fn preflight(mut readable: Vec<(&'static str, String)>, methods: &str, fields: &str) -> Reply {
+    readable.extend([
+        ("access-control-allow-methods", methods.to_owned()),
+        ("access-control-allow-headers", fields.to_owned()),
+        ("access-control-max-age", PREFLIGHT_AGE_S.to_owned()),
+    ]);
+    Reply { status: 204, headers: readable, body: Vec::new(), details: "preflight", grpc_status: None }
 }
 
 #[cfg(test)]

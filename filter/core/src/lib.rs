@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod auth;
 pub mod backfill;
+pub mod billing;
 pub mod clerk;
 pub mod config;
 mod cors;
@@ -34,6 +35,7 @@ pub mod stripe;
 mod sync;
 pub mod time;
 pub mod upstream;
+mod web_origin;
 pub mod webhook;
 
 pub use machine::{Action, CallId, Input, InquiryId, Machine, Step};

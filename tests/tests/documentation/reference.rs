@@ -14,9 +14,10 @@ const PAGE: &str = "docs/configuration.md";
 const SCHEMA: &str = "envoy/tollgate.schema.json";
 
 /// Which type of the schema each chapter is about that is not a filter's; the first is the document itself.
-const CHAPTERS: [(&str, &str); 4] = [
+const CHAPTERS: [(&str, &str); 5] = [
     ("## The document", ""),
     ("## plans", "/$defs/Plan"),
+    ("## checkout", "/$defs/Checkout"),
     ("## rules", "/$defs/Rule"),
     ("## APIs", "/$defs/Upstream"),
 ];

@@ -58,12 +58,13 @@ impl std::error::Error for ConfigError {}
 pub struct Problems(Vec<ConfigError>);
 
 impl Problems {
-    /// Records an error, unless there are [`ERRORS_MAX`] already.
+    /// Records an error, unless it is known, or there are [`ERRORS_MAX`] already.
     #[cold]
     #[inline(never)]
     #[allow(clippy::boxed_local, reason = "it comes boxed, as in Checked")]
     pub(super) fn add(&mut self, error: Box<ConfigError>) {
-        if self.0.len() < ERRORS_MAX {
+        // Two sections may read the same field.
+        if self.0.len() < ERRORS_MAX && !self.0.contains(&error) {
             self.0.push(*error);
         }
     }
@@ -150,9 +151,18 @@ mod tests {
     #[test]
     fn no_more_errors_are_collected_than_the_maximum() {
         let mut problems = Problems::default();
-        for _ in 0..=ERRORS_MAX {
-            problems.add(ConfigError::new("", "", ""));
+        for number in 0..=ERRORS_MAX {
+            problems.add(ConfigError::new(number.to_string(), "", ""));
         }
         assert_eq!(problems.into_errors().len(), ERRORS_MAX);
+    }
+
+    #[test]
+    fn an_error_that_two_sections_find_is_recorded_once() {
+        let mut problems = Problems::default();
+        for path in ["plan_gate.issuer", "plan_gate.issuer", "billing.path"] {
+            problems.add(ConfigError::new(path, "", ""));
+        }
+        assert_eq!(problems.into_errors().len(), 2);
     }
 }

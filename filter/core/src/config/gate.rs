@@ -1,28 +1,22 @@
 //! The checked settings of the section `plan_gate`.
 
 use super::document::gate::{
-    Cors, IdentityHeader, Jwks, OnError, RateLimitHeaders, SubjectKind, Unmatched, WrittenKeys,
-    WrittenPlanClaims, WrittenPlanGate, WrittenStore,
+    Cors, IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched, WrittenPlanClaims,
+    WrittenPlanGate, WrittenStore,
 };
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
-use super::section::{Facts, Named, OwnPath, Section};
+use super::section::{Facts, Named, OwnPath, PathOfOther, Section};
+use super::tokens::{self, TokenSettings};
 use super::upstream::{self, upstream};
 use super::webhook::StripeWebhookSettings;
 use super::{address, names};
-use crate::auth::KeySource;
 use crate::clerk::plan_claim::ClaimSource;
 use crate::ids::Subject;
 use crate::upstream::Upstream;
 use std::time::Duration;
-
-/// The most authorized parties.
-const PARTIES_MAX: usize = 100;
-
-/// The most audiences.
-const AUDIENCES_MAX: usize = 16;
 
 /// The most claims that may hold a plan.
 const CLAIMS_MAX: usize = 16;
@@ -36,30 +30,11 @@ const CLAIM_BYTES_MAX: usize = 200;
 /// The most memory for the counters of signed-in callers, in megabytes: ten million subjects.
 const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
 
-/// The path of a Frontend API's key set, below the path of the API.
-const JWKS_PATH: &str = "/.well-known/jwks.json";
-
-/// The largest clock skew, in seconds.
-const CLOCK_SKEW_S_MAX: u64 = 60;
-
 /// The settings of the gate.
 #[derive(Clone, Debug)]
 pub struct PlanGateSettings {
-    /// The `iss` of every token.
-    pub issuer: String,
-    /// The keys that tokens are verified with.
-    pub keys: KeySource,
-    /// The origins whose tokens are accepted. Empty only if `require_azp` is false: then `azp` is not
-    /// checked.
-    pub(crate) authorized_parties: Vec<String>,
-    /// Whether a token must have an `azp`.
-    pub(crate) require_azp: bool,
-    /// The audiences of which a token must name one; if empty, `aud` is not checked.
-    pub(crate) audience: Vec<String>,
-    /// The largest difference between Clerk's clock and the gateway's.
-    pub(crate) clock_skew: Duration,
-    /// Whether the token may come in a cookie.
-    pub(crate) cookie: bool,
+    /// Which session tokens are accepted.
+    pub tokens: TokenSettings,
     /// The subject of the plan, of the counters, and of the confirmation.
     pub(crate) subject: SubjectKind,
     /// The claims that hold the plan.
@@ -88,7 +63,7 @@ pub struct PlanGateSettings {
     /// The store of the counters.
     pub(crate) store: StoreConfig,
     /// The paths to which other filters respond, where the gate requires no token.
-    pub(crate) paths_of_others: Vec<String>,
+    pub(crate) paths_of_others: Vec<PathOfOther>,
     /// Whether the webhook filter has a path, where it sets its own header fields.
     pub(crate) webhook_has_path: bool,
     /// The key of the plan in `public_metadata`.
@@ -148,21 +123,12 @@ impl Section for PlanGateSettings {
     ) -> Option<Self> {
         // Rules can only be checked against plans without errors.
         let (plans, _) = facts.plans.as_ref()?;
-        let audience = names::list(&written.audience, AUDIENCES_MAX, "plan_gate.audience", names::text);
-        let clock_skew =
-            names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
         let upgrade_url =
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
         let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
         let confirm = written.confirm.as_ref();
         Some(PlanGateSettings {
-            issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
-            keys: keys(written, facts, secrets, problems),
-            authorized_parties: problems.keep_or_default(authorized_parties(written)),
-            require_azp: written.require_azp,
-            audience: problems.keep_or_default(audience),
-            clock_skew: Duration::from_secs(problems.keep_or_default(clock_skew)),
-            cookie: written.cookie,
+            tokens: tokens::token_settings(written, facts, secrets, problems),
             subject: written.subject,
             plan_claims: plan_claims(&written.plan_claims, written.subject, facts.plan_key, problems),
             rules: rules::rules(&written.rules, plans, &facts.own_paths, problems),
@@ -184,57 +150,6 @@ impl Section for PlanGateSettings {
             plan_key: facts.plan_key.to_owned(),
         })
     }
-}
-
-fn keys(
-    written: &WrittenPlanGate<'_>,
-    facts: &Facts<'_>,
-    secrets: Secrets<'_>,
-    problems: &mut Problems,
-) -> KeySource {
-    match &written.keys {
-        WrittenKeys::Pem(entry) => {
-            KeySource::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
-        }
-        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, facts, secrets, problems),
-    }
-}
-
-fn jwks(
-    written: &Jwks<'_>,
-    issuer: &str,
-    facts: &Facts<'_>,
-    secrets: Secrets<'_>,
-    problems: &mut Problems,
-) -> KeySource {
-    const AT: &str = "plan_gate.keys.jwks";
-    let of_issuer = address::url_authority(issuer).unwrap_or_default();
-    let authority = written.authority.unwrap_or(&of_issuer);
-    // The Frontend API's key set is public, so the secret key must not be sent there.
-    let wants_key = authority.eq_ignore_ascii_case(facts.clerk_authority);
-    let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
-    // If the application proxies the Frontend API, the key set is below the proxy's path.
-    let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };
-    let path = written.path.map_or_else(|| [parent, JWKS_PATH].concat(), str::to_owned);
-    let path = problems.keep_or_default(address::path(&path, &field(AT, "path")));
-    let written = super::document::WrittenUpstream {
-        cluster: written.cluster,
-        authority: Some(authority),
-        base_path: Some(""),
-        timeout_ms: written.timeout_ms,
-    };
-    KeySource::Jwks { upstream: upstream(&written, &upstream::CLERK, authorization, AT, problems), path }
-}
-
-fn authorized_parties(written: &WrittenPlanGate<'_>) -> Checked<Vec<String>> {
-    const PATH: &str = "plan_gate.authorized_parties";
-    let parties = names::list(&written.authorized_parties, PARTIES_MAX, PATH, address::origin)?;
-    if parties.is_empty() && written.require_azp {
-        let cure = "list the origins of your web applications, like `[https://app.example.com]`; with native \
-                    clients only, write `require_azp: false`";
-        return Err(ConfigError::new(PATH, "the list is empty, so that no token could pass", cure));
-    }
-    Ok(parties)
 }
 
 fn plan_claims(
@@ -292,11 +207,13 @@ fn usage_path(written: &WrittenPlanGate<'_>, facts: &Facts<'_>) -> Checked<Optio
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
-    let is_taken = |own: &&OwnPath<'_>| own.section != PlanGateSettings::NAME && own.path == usage_path;
-    if let Some(other) = facts.own_paths.iter().find(is_taken) {
-        let problem = format!("{} is also {other}", quote(&usage_path));
-        return Err(ConfigError::new(PATH, problem, "use another path"));
-    }
+    let own = OwnPath {
+        section: PlanGateSettings::NAME,
+        field: "usage_path",
+        path: &usage_path,
+        has_paths_below: false,
+    };
+    facts.check_not_taken(&own)?;
     Ok(Some(usage_path))
 }
 
@@ -337,7 +254,7 @@ fn store(written: &WrittenPlanGate<'_>, problems: &mut Problems) -> StoreConfig 
     }
 }
 
-const EXAMPLES: &[Example] = &[
+pub(super) const EXAMPLES: &[Example] = &[
     ("jwks", "path", "path: /.well-known/jwks.json"),
     ("rules", "path", "path: /reports/daily"),
     ("require", "plan", "require: {plan: pro}"),

@@ -11,6 +11,7 @@
 //! `tests.rs`. Tests check 4 and 5. A cluster also goes into `filter/ctl/src/check/callouts.rs`.
 
 mod address;
+mod billing;
 mod document;
 mod encoding;
 mod error;
@@ -26,6 +27,7 @@ mod section;
 mod sections;
 mod struct_value;
 mod sync_settings;
+mod tokens;
 mod typed;
 mod upstream;
 mod webhook;
@@ -33,6 +35,9 @@ mod webhook;
 pub use crate::clerk::plan_claim::ClaimSource;
 pub(crate) use crate::stripe::plan::PastDue;
 pub use crate::upstream::Upstream;
+pub use billing::BillingSettings;
+pub(crate) use billing::Purchase;
+pub(crate) use document::billing::{BillingAddress, TrialPayment};
 pub(crate) use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub(crate) use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
 pub use error::{ConfigError, ERRORS_MAX};
@@ -41,6 +46,7 @@ pub(crate) use plans::NotPlans;
 pub(crate) use rules::{PathMatch, Requirement, Rule, Spend};
 pub use sections::{Document, SECTION_NAMES, read_each};
 pub use sync_settings::SyncSettings;
+pub use tokens::TokenSettings;
 pub use webhook::StripeWebhookSettings;
 
 use crate::plan_table::PlanTable;
@@ -175,6 +181,8 @@ fn namespace(given: Option<&str>, facts: &Facts<'_>) -> Checked<String> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wrong_billing_sections;
 #[cfg(test)]
 mod wrong_documents;
 #[cfg(test)]

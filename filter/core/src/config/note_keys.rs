@@ -11,5 +11,12 @@ pub(crate) const OWNER_FROM_KEY: &str = "tollgate_owner_from";
 /// `client_reference_id`. It is read, and replaced by a note.
 pub(crate) const FORMER_MARK_KEY: &str = "tollgate_named_by";
 
-/// All keys.
-pub(crate) const ALL: [&str; 3] = [OWNER_KEY, OWNER_FROM_KEY, FORMER_MARK_KEY];
+/// The key of a subscription under which a change is noted before its schedule is created. Without it, a schedule whose
+/// second call failed could not be told from someone else's.
+pub(crate) const CHANGE_KEY: &str = "tollgate_change";
+
+/// The key of a Checkout Session by which Tollgate knows its own sessions: a hash of all parameters.
+pub(crate) const PARAMETERS_KEY: &str = "tollgate_parameters";
+
+/// All of them.
+pub(crate) const ALL: [&str; 5] = [OWNER_KEY, OWNER_FROM_KEY, FORMER_MARK_KEY, CHANGE_KEY, PARAMETERS_KEY];

@@ -1,7 +1,7 @@
 //! The interface of a filter's section: its form in the document, its checked form, and what it may read of
 //! the other sections.
 
-use super::error::Problems;
+use super::error::{Checked, ConfigError, Problems, quote};
 use super::example::Example;
 use super::plans::NotPlans;
 use super::secrets::Secrets;
@@ -18,6 +18,9 @@ pub trait Section: Named + Sized + fmt::Debug + 'static {
 
     /// The fields that hold a path to which the filter itself responds. The gate requires no token there.
     const OWN_PATHS: &'static [&'static str];
+
+    /// The fields that hold a path below which the filter itself responds to every path.
+    const OWN_PREFIXES: &'static [&'static str] = &[];
 
     /// Examples of the section and its fields, which errors show where one is missing or malformed.
     const EXAMPLES: &'static [Example];
@@ -42,6 +45,8 @@ pub trait Named {
 /// here, only by their own section; a value that is not a string counts as absent.
 #[derive(Debug)]
 pub struct Facts<'a> {
+    /// The whole document, for a section that depends on another.
+    pub(super) document: &'a Value,
     /// The plans, and the prices and products that are deliberately not plans; `None` if they have errors.
     pub(crate) plans: Option<(PlanTable, NotPlans)>,
     /// The paths to which the filters themselves respond.
@@ -63,6 +68,34 @@ pub(crate) struct OwnPath<'a> {
     pub(crate) field: &'static str,
     /// The path.
     pub(crate) path: &'a str,
+    /// Whether the filter responds to all paths below it as well.
+    pub(crate) has_paths_below: bool,
+}
+
+/// A path to which the filter of another section responds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathOfOther {
+    path: String,
+    has_paths_below: bool,
+}
+
+impl PathOfOther {
+    /// Returns whether that filter responds to a request with this path, which has no query.
+    pub(crate) fn is_of(&self, path: &[u8]) -> bool {
+        match path.strip_prefix(self.path.as_bytes()) {
+            Some(b"") => true,
+            Some(below) => self.has_paths_below && below.starts_with(b"/"),
+            None => false,
+        }
+    }
+}
+
+impl OwnPath<'_> {
+    /// Returns whether the filter responds to that path.
+    fn has_path(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.path);
+        below.is_some_and(|below| below.is_empty() || (self.has_paths_below && below.starts_with('/')))
+    }
 }
 
 impl fmt::Display for OwnPath<'_> {
@@ -76,6 +109,7 @@ impl<'a> Facts<'a> {
     /// Reads the facts from the sections, except the plans.
     pub(super) fn new(document: &'a Value, own_paths: Vec<OwnPath<'a>>) -> Self {
         Facts {
+            document,
             plans: None,
             own_paths,
             plan_key: text(document, &["stripe_webhook", "plan_key"]).unwrap_or("plan"),
@@ -92,18 +126,39 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns the paths to which the filters of other sections respond.
-    pub(super) fn paths_of_others<S: Named>(&self) -> Vec<String> {
-        self.own_paths.iter().filter(|own| own.section != S::NAME).map(|own| own.path.to_owned()).collect()
+    pub(super) fn paths_of_others<S: Named>(&self) -> Vec<PathOfOther> {
+        let others = self.own_paths.iter().filter(|own| own.section != S::NAME);
+        let path = |own: &OwnPath<'_>| PathOfOther {
+            path: own.path.to_owned(),
+            has_paths_below: own.has_paths_below,
+        };
+        others.map(path).collect()
+    }
+
+    /// Returns an error if the filter of another section responds to the path of a field, or to one below it.
+    pub(super) fn check_not_taken(&self, own_path: &OwnPath<'_>) -> Checked<()> {
+        let is_taken = |other: &&OwnPath<'_>| {
+            other.section != own_path.section
+                && (other.has_path(own_path.path) || own_path.has_path(other.path))
+        };
+        match self.own_paths.iter().find(is_taken) {
+            None => Ok(()),
+            Some(other) => {
+                let relation = if other.path == own_path.path { "is also" } else { "overlaps with" };
+                let problem = format!("{} {relation} {other}", quote(own_path.path));
+                Err(ConfigError::new(own_path.to_string(), problem, "use another path"))
+            }
+        }
     }
 }
 
 /// Adds the paths to which the filter of section `S` itself responds.
 pub(super) fn add_own_paths<'a, S: Section>(document: &'a Value, paths: &mut Vec<OwnPath<'a>>) {
-    let path = |field: &&'static str| {
-        let path = text(document, &[S::NAME, field])?;
-        Some(OwnPath { section: S::NAME, field, path })
-    };
-    paths.extend(S::OWN_PATHS.iter().filter_map(path));
+    let exact = S::OWN_PATHS.iter().map(|field| (field, false));
+    for (field, has_paths_below) in exact.chain(S::OWN_PREFIXES.iter().map(|field| (field, true))) {
+        let path = text(document, &[S::NAME, field]);
+        paths.extend(path.map(|path| OwnPath { section: S::NAME, field, path, has_paths_below }));
+    }
 }
 
 /// Returns the string at a path of field names.

@@ -4,6 +4,7 @@
 //! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks,
 //! and the paths where the gate requires no token.
 
+use super::billing::BillingSettings;
 use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
 use super::gate::PlanGateSettings;
@@ -81,6 +82,8 @@ macro_rules! sections {
 sections! {
     /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
     stripe_webhook: StripeWebhookSettings,
+    /// The filter with the billing endpoints: checkout, portal, changes, and invoices.
+    billing: BillingSettings,
     /// The filter that turns the plan in a session token into enforced limits.
     plan_gate: PlanGateSettings,
 }

@@ -21,4 +21,6 @@ pub struct SyncSettings {
     pub clerk: Upstream,
     /// The key of the plan in `public_metadata`.
     pub plan_key: String,
+    /// Whether a subject has at most one live plan subscription, because the billing endpoints sell no second one.
+    pub(crate) one_subscription: bool,
 }

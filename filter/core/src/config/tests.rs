@@ -46,7 +46,32 @@ pub(super) fn whole() -> Value {
             },
             "plan_key": "plan",
         },
+        "billing": whole_billing(),
         "plan_gate": whole_gate(),
+    })
+}
+
+fn whole_billing() -> Value {
+    json!({
+        "path": "/billing",
+        "acts_for": "user",
+        "organization_roles": ["admin"],
+        "organization_permission": "org:billing:manage",
+        "return_origins": ["https://app.example.com"],
+        "success_url": "https://app.example.com/billing?session={CHECKOUT_SESSION_ID}",
+        "cancel_url": "https://app.example.com/pricing",
+        "return_url": "https://app.example.com/billing",
+        "checkout": {
+            "promotion_codes": true,
+            "billing_address": "auto",
+            "automatic_tax": false,
+            "tax_ids": false,
+            "trial": {"days": 14, "plans": ["pro"], "payment_method": "if_required"},
+        },
+        "portal": {"configuration": "bpc_123"},
+        "purchases": [{"name": "credits_100", "price": "price_credits"}],
+        "stripe": {"cluster": "stripe_api", "authority": "api.stripe.com", "timeout_ms": 2000},
+        "clerk": {"cluster": "clerk_api", "authority": "api.clerk.com", "base_path": "/v1", "timeout_ms": 2000},
     })
 }
 
@@ -116,7 +141,7 @@ pub(super) fn environment(variable: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-fn text(document: &Value) -> Vec<u8> {
+pub(super) fn text(document: &Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
@@ -188,7 +213,7 @@ fn both_encodings_mean_the_same() {
 #[test]
 fn the_defaults_are_as_documented() {
     let optional = ["usage_path", "upgrade_url", "confirm", "rules"];
-    let mut written = whole();
+    let mut written = without(whole(), "/billing");
     for field in optional {
         written = without(written, &format!("/plan_gate/{field}"));
     }
@@ -260,12 +285,12 @@ fn the_plans_are_read_as_written_and_plan_map_adds_to_them() {
 fn the_gate_section_is_read_as_written() {
     let configuration = read::<PlanGateSettings>(&text(&whole()), &environment).unwrap();
     let (plans, section) = (configuration.plans, configuration.section);
-    assert_eq!(section.issuer, "https://clerk.example.com");
-    assert!(matches!(&section.keys, KeySource::Pem(keys) if keys == &["QUJD"]));
-    assert_eq!(section.authorized_parties, ["https://app.example.com"]);
-    assert!(section.require_azp && section.cookie && section.cors && !section.shadow);
-    assert!(section.audience.is_empty());
-    assert_eq!(section.clock_skew, Duration::from_secs(5));
+    assert_eq!(section.tokens.rules.issuer, "https://clerk.example.com");
+    assert!(matches!(&section.tokens.keys, KeySource::Pem(keys) if keys == &["QUJD"]));
+    assert_eq!(section.tokens.rules.authorized_parties, ["https://app.example.com"]);
+    assert!(section.tokens.rules.require_azp && section.tokens.cookie && section.cors && !section.shadow);
+    assert!(section.tokens.rules.audience.is_empty());
+    assert_eq!(section.tokens.rules.clock_skew, Duration::from_secs(5));
     assert_eq!(section.subject, SubjectKind::User);
     assert_eq!((section.plan_claims.user.len(), section.plan_claims.organization.len()), (5, 2));
     let deep = ["user", "public_metadata", "plan"].map(str::to_owned);
@@ -299,7 +324,9 @@ fn the_gate_section_is_read_as_written() {
     assert_eq!((confirm.base_path.as_str(), confirm.timeout), ("/v1", Duration::from_secs(1)));
     assert_eq!(exposed(confirm.authorization.as_ref()), Some("sk_test_2"));
     assert_eq!(section.store, StoreConfig::Local { memory_mb: 97 });
-    assert_eq!(section.paths_of_others, ["/webhooks/stripe"]);
+    let is_other = |path: &str| section.paths_of_others.iter().any(|other| other.is_of(path.as_bytes()));
+    assert!(is_other("/webhooks/stripe") && !is_other("/webhooks/stripe/x"));
+    assert!(is_other("/billing/plans") && is_other("/billing") && !is_other("/billings"));
     assert_eq!(section.plan_key, "plan");
 }
 
@@ -381,7 +408,7 @@ fn the_key_set_is_below_the_issuers_path_unless_another_host_has_it() {
         jwks["cluster"] = json!("clerk_frontend");
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
         let document = with(document, "/plan_gate/issuer", json!(issuer));
-        let KeySource::Jwks { path, .. } = gate_section(&document).keys else { panic!("not a JWKS") };
+        let KeySource::Jwks { path, .. } = gate_section(&document).tokens.keys else { panic!("not a JWKS") };
         assert_eq!(path, want, "{why}");
     }
 }
@@ -402,7 +429,7 @@ fn a_plan_can_have_several_slugs_of_clerk_billing() {
 fn a_secret_key_goes_only_to_the_backend_api() {
     let keys = |jwks: Value| {
         let document = with(whole(), "/plan_gate/keys", json!({"jwks": jwks}));
-        match gate_section(&document).keys {
+        match gate_section(&document).tokens.keys {
             KeySource::Jwks { upstream, path } => (upstream, path),
             KeySource::Pem(_) => panic!("not a JWKS"),
         }
@@ -439,8 +466,9 @@ fn api_keys_are_optional() {
 
 #[test]
 fn each_filter_needs_only_its_own_section() {
-    let only_webhook = without(whole(), "/plan_gate");
-    let only_gate = without(whole(), "/stripe_webhook");
+    let without_billing = || without(whole(), "/billing");
+    let only_webhook = without(without_billing(), "/plan_gate");
+    let only_gate = without(without_billing(), "/stripe_webhook");
     read::<StripeWebhookSettings>(&text(&only_webhook), &environment).unwrap();
     assert!(gate_section(&only_gate).paths_of_others.is_empty());
     let error = read::<StripeWebhookSettings>(&text(&only_gate), &environment).unwrap_err().to_string();

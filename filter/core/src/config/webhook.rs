@@ -1,6 +1,7 @@
 //! The checked settings of the section `stripe_webhook`.
 
-use super::document::webhook::{Mode, SubjectKeys, WrittenPastDue, WrittenStripeWebhook};
+use super::billing::BillingSettings;
+use super::document::webhook::{Mode, PLAN_KEY, SubjectKeys, WrittenPastDue, WrittenStripeWebhook};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::Example;
 use super::secrets::Secrets;
@@ -10,6 +11,7 @@ use super::upstream::{self, upstream};
 use super::{address, names, note_keys};
 use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
+use crate::upstream::Upstream;
 use std::time::Duration;
 
 /// The longest tolerance, in seconds. A signed event can be replayed within the tolerance.
@@ -50,7 +52,7 @@ impl Section for StripeWebhookSettings {
 
     fn read(
         written: &WrittenStripeWebhook<'_>,
-        _: &Facts<'_>,
+        facts: &Facts<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -62,6 +64,8 @@ impl Section for StripeWebhookSettings {
         let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
         let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
         let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
+        let stripe = upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems);
+        let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         Some(StripeWebhookSettings {
             path: problems.keep_or_default(address::path(written.path, &at("path"))),
             mode: written.mode,
@@ -69,16 +73,32 @@ impl Section for StripeWebhookSettings {
             body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
             livemode: written.livemode,
             signing_secrets: problems.keep_or_default(signing_secrets),
-            sync: SyncSettings {
-                past_due: problems.keep(past_due(written.past_due)).unwrap_or(PastDue::Revoke),
-                unmapped_price: written.unmapped_price,
-                subject_keys: problems.keep_or_default(subject_keys(&written.subject_keys)),
-                client_reference_id: written.client_reference_id,
-                stripe: upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems),
-                clerk: upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems),
-                plan_key: problems.keep_or_default(plan_key(written.plan_key)),
-            },
+            sync: sync_settings(Some(written), facts, stripe, clerk, problems),
         })
+    }
+}
+
+/// Returns how subjects are synced: by the rules of `stripe_webhook`, or the default ones if the document has no such
+/// section.
+pub(super) fn sync_settings(
+    written: Option<&WrittenStripeWebhook<'_>>,
+    facts: &Facts<'_>,
+    stripe: Upstream,
+    clerk: Upstream,
+    problems: &mut Problems,
+) -> SyncSettings {
+    let default_keys = SubjectKeys::default();
+    let keys = written.map_or(&default_keys, |written| &written.subject_keys);
+    let grace = past_due(written.map_or_else(WrittenPastDue::default, |written| written.past_due));
+    SyncSettings {
+        past_due: problems.keep(grace).unwrap_or(PastDue::Revoke),
+        unmapped_price: written.map(|written| written.unmapped_price).unwrap_or_default(),
+        subject_keys: problems.keep_or_default(subject_keys(keys)),
+        client_reference_id: written.is_none_or(|written| written.client_reference_id),
+        stripe,
+        clerk,
+        plan_key: problems.keep_or_default(plan_key(written.map_or(PLAN_KEY, |written| written.plan_key))),
+        one_subscription: facts.has_own_path::<BillingSettings>(),
     }
 }
 
@@ -131,7 +151,7 @@ fn plan_key(text: &str) -> Checked<String> {
     names::name(text, path)
 }
 
-const EXAMPLES: &[Example] = &[
+pub(super) const EXAMPLES: &[Example] = &[
     ("stripe_webhook", "path", "path: /webhooks/stripe"),
     ("subject_keys", "user", "user: [clerk_user_id]"),
     ("subject_keys", "organization", "organization: [clerk_org_id]"),

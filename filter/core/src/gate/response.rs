@@ -25,7 +25,7 @@ impl ResponseContext {
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
         let is_removed = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
-        let origin = if gate.cors { cors::allowed_origin(&gate.authorized_parties, headers) } else { None };
+        let origin = if gate.cors { cors::allowed_origin(&gate.tokens.rules.authorized_parties, headers) } else { None };
         ResponseContext { remove: fields_owned_by(headers, is_removed), origin }
     }
 
@@ -36,7 +36,7 @@ impl ResponseContext {
 
     /// Returns the header fields with which a browser lets its page read a response of the gate.
     pub(super) fn cors_fields(&self, worker: &GateWorker) -> Vec<(&'static str, String)> {
-        cors::response_fields(&worker.gate.authorized_parties, self.origin)
+        cors::response_fields(&worker.gate.tokens.rules.authorized_parties, self.origin)
     }
 }
 

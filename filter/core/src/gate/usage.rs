@@ -13,9 +13,6 @@ use crate::sorted::SortedMap;
 use crate::time::Micros;
 use serde::Serialize;
 
-/// How long a browser may cache the preflight, in seconds.
-const PREFLIGHT_AGE_S: &str = "600";
-
 /// The body of the response.
 #[derive(Serialize)]
 struct Usage<'a> {
@@ -103,18 +100,9 @@ impl UsageRequestKind {
             // The gate responds to preflights here, because no upstream has this path.
             _ if cors::is_preflight(headers) => match context.cors_fields(worker) {
                 fields if fields.is_empty() => UsageRequestKind::Other,
-                fields => UsageRequestKind::Preflight(preflight(fields)),
+                fields => UsageRequestKind::Preflight(cors::preflight(fields, USAGE_METHODS, "authorization")),
             },
             _ => UsageRequestKind::Other,
         }
     }
-}
-
-fn preflight(mut headers: Vec<(&'static str, String)>) -> Reply {
-    headers.extend([
-        ("access-control-allow-methods", USAGE_METHODS.to_owned()),
-        ("access-control-allow-headers", "authorization".to_owned()),
-        ("access-control-max-age", PREFLIGHT_AGE_S.to_owned()),
-    ]);
-    Reply { status: 204, headers, body: Vec::new(), details: "preflight", grpc_status: None }
 }

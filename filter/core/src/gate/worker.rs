@@ -6,7 +6,6 @@ use super::metrics::{GateEvent, GateMetrics};
 use super::store::Store;
 use super::store::ratelimit::WindowsInquiry;
 use crate::auth::keys::KeyError;
-use crate::auth::token::TokenRules;
 use crate::auth::{AuthState, KeyFetchResult};
 use crate::config::{Configuration, PlanGateSettings};
 use crate::http::Outcome;
@@ -55,14 +54,8 @@ impl GateWorker {
     ) -> Result<Self, GateError> {
         let Configuration { namespace, plans, section: gate, .. } = configuration;
         let store = Store::new(&gate.store, &namespace, Seed::new(seed));
-        let rules = TokenRules {
-            issuer: gate.issuer.clone(),
-            authorized_parties: gate.authorized_parties.clone(),
-            require_azp: gate.require_azp,
-            audience: gate.audience.clone(),
-            clock_skew: gate.clock_skew,
-        };
-        let auth = AuthState::new(&gate.keys, rules, gate.cookie)?;
+        let tokens = &gate.tokens;
+        let auth = AuthState::new(&tokens.keys, tokens.rules.clone(), tokens.cookie)?;
         let metrics = GateMetrics::new(gate.rules.iter().map(|rule| rule.name.clone()));
         Ok(GateWorker {
             gate,

@@ -79,8 +79,8 @@ impl Gate {
         let configured = config::read::<config::PlanGateSettings>(document.as_bytes(), &variable)
             .map_err(|e| e.to_string())?
             .section;
-        if matches!(configured.keys, KeySource::Jwks { .. }) && jwks.is_none() {
-            let issuer = &configured.issuer;
+        if matches!(configured.tokens.keys, KeySource::Jwks { .. }) && jwks.is_none() {
+            let issuer = &configured.tokens.rules.issuer;
             return Err(format!(
                 "plan_gate.keys.jwks: the gate fetches its keys; provide them: `curl {issuer}/.well-known/jwks.json > \
                 jwks.json` and --jwks-file jwks.json"

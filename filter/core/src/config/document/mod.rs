@@ -3,6 +3,7 @@
 //! These types define only the structure. [`super::Configuration`] is built from them with checks of the
 //! values. The JSON Schema is generated from these types, so editors show their doc comments to users.
 
+pub(super) mod billing;
 pub(super) mod gate;
 pub(super) mod webhook;
 

@@ -57,8 +57,11 @@ fn client_reference_id() -> bool {
     true
 }
 
+/// The default key of the plan.
+pub(in crate::config) const PLAN_KEY: &str = "plan";
+
 fn plan_key() -> &'static str {
-    "plan"
+    PLAN_KEY
 }
 
 /// Which side responds to Stripe.
