@@ -66,6 +66,11 @@ codes! {
     NoGraceStart => "no_grace_start",
     ItemsCut => "items_cut",
     UnreadablePart => "unreadable_part",
+    // Billing.
+    CustomerSearchFailed => "customer_search_failed",
+    DoubleSubscription => "double_subscription",
+    PriceUnavailable => "price_unavailable",
+    PricesStale => "prices_stale",
     // Failures of a sync.
     BadCredentials => "bad_credentials",
     UpstreamUnavailable => "upstream_unavailable",

@@ -100,7 +100,9 @@ fn full() -> Record {
         paid_plan: Some(PlanOf { subscription: subscription("sub_1"), plan: "pro".to_owned() }),
         paid_plans: [(subscription("sub_2"), "pro".to_owned())].into_iter().collect(),
         plan_before: Some(PlanOf { subscription: subscription("sub_1"), plan: "free".to_owned() }),
-        // It is only read.
+        trial_used: true,
+        // These are only read.
+        customer: None,
         plan_source: None,
     }
 }

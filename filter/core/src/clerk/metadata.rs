@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// The `plan_source` of what Stripe grants.
 const PLAN_SOURCE: &str = "stripe";
 
+/// The member of `private_metadata` with the subject's own customer.
+const CUSTOMER: &str = "stripe_customer";
+
 /// Tollgate's members of `public_metadata` and `private_metadata`. A member of the wrong type is read as
 /// absent, so that it differs from the target and is overwritten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,11 @@ pub struct Record {
     /// `private_metadata.plan_before`: the plan before it was raised by a subscription that must not remove
     /// it.
     pub plan_before: Option<PlanOf>,
+    /// `private_metadata.stripe_customer`: the customer that the billing filter made or adopted for the subject. Only
+    /// the billing filter writes it, before it creates a session.
+    pub customer: Option<CustomerId>,
+    /// `private_metadata.trial_used`: whether the subject had a trial. It is never removed.
+    pub trial_used: bool,
     /// `private_metadata.plan_source`: the source that granted the plan, if any. It is only read.
     pub plan_source: Option<String>,
 }
@@ -73,6 +81,8 @@ impl Record {
             paid_plan: PlanOf::read(private, "paid_plan"),
             paid_plans: paid_plans(private),
             plan_before: PlanOf::read(private, "plan_before"),
+            customer: customer(private),
+            trial_used: private.get("trial_used") == Some(&Value::Bool(true)),
             plan_source: private.get("plan_source").and_then(Value::as_str).map(str::to_owned),
         }
     }
@@ -119,6 +129,9 @@ impl Record {
         put(&mut private, "paid_plan", &self.paid_plan, &target.paid_plan);
         put_object(&mut private, "paid_plans", paid_plans_patch(&self.paid_plans, &target.paid_plans));
         put(&mut private, "plan_before", &self.plan_before, &target.plan_before);
+        if target.trial_used && !self.trial_used {
+            private.insert("trial_used".to_owned(), Value::Bool(true));
+        }
         if self.plan != target.plan || self.granted_by != target.granted_by {
             put(&mut public, plan_key, &None, &target.plan);
             put(&mut private, "stripe_subscription", &None, &granted_by(target));
@@ -130,6 +143,17 @@ impl Record {
         put_object(&mut body, "private_metadata", private);
         (!body.is_empty()).then_some(Value::Object(body))
     }
+}
+
+/// Returns the body of the request that records a subject's own customer.
+pub(crate) fn customer_patch(customer: &CustomerId) -> Value {
+    let private = [(CUSTOMER.to_owned(), Value::String(customer.as_str().to_owned()))];
+    let private: Map<String, Value> = private.into_iter().collect();
+    Value::Object([("private_metadata".to_owned(), Value::Object(private))].into_iter().collect())
+}
+
+fn customer(private: &Value) -> Option<CustomerId> {
+    private.get(CUSTOMER).and_then(Value::as_str).and_then(|id| CustomerId::parse(id).ok())
 }
 
 impl PlanOf {
@@ -254,6 +278,8 @@ mod tests {
             paid_plan: Some(plan_of("sub_1", "pro")),
             paid_plans: paid_plans(&json!({"paid_plans": {"sub_2": "basic", "sub_3": "pro"}})),
             plan_before: Some(plan_of("sub_1", "basic")),
+            customer: None,
+            trial_used: false,
             plan_source: None,
         }
     }
@@ -393,6 +419,29 @@ mod tests {
             assert_eq!(read(&metadata), record(), "{why}");
             assert_eq!(read(&metadata).patch(&record(), "plan"), None, "{why}: a second write");
         }
+    }
+
+    #[test]
+    fn a_used_trial_is_written_once_and_never_removed() {
+        let used = Record { trial_used: true, ..record() };
+        let want = json!({"private_metadata": {"trial_used": true}});
+        assert_eq!(record().patch(&used, "plan"), Some(want));
+        assert_eq!(used.patch(&record(), "plan"), None);
+        for (value, want) in [(json!(true), true), (json!(false), false), (json!("yes"), false)] {
+            let private = json!({"trial_used": value});
+            assert_eq!(Record::from_metadata(&Value::Null, &private, "plan").trial_used, want, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_own_customer_is_read_as_it_was_recorded() {
+        let own = CustomerId::parse("cus_7").unwrap();
+        let patch = customer_patch(&own);
+        assert_eq!(patch, json!({"private_metadata": {"stripe_customer": "cus_7"}}));
+        let read = Record::from_metadata(&Value::Null, &patch["private_metadata"], "plan");
+        assert_eq!(read.customer, Some(own));
+        let odd = json!({"stripe_customer": "../x"});
+        assert_eq!(Record::from_metadata(&Value::Null, &odd, "plan").customer, None);
     }
 
     #[test]

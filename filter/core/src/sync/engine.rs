@@ -12,7 +12,7 @@ use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::NamedSubject;
 use super::state::SyncState;
-use super::subject::{RecordChange, SubjectRequest, SubjectStatus, SubjectSync};
+use super::subject::{RecordChange, SubjectAccount, SubjectRequest, SubjectStatus, SubjectSync};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
@@ -272,7 +272,7 @@ impl PlanSync {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
                 known.also_named(named.via);
             } else if self.subjects.len() < SUBJECTS_MAX {
-                let (subject, request) = SubjectSync::begin(named, now);
+                let (subject, request) = SubjectSync::begin(named, now, self.trigger.reads_only);
                 requests.push(SyncRequest::Subject(self.subjects.len(), request));
                 self.subjects.push(subject);
             } else {
@@ -333,6 +333,11 @@ impl PlanSync {
             Some((subject.subject.clone(), subject.writing.clone()?))
         });
         changes.collect()
+    }
+
+    /// Removes and returns what was read of the subject, after a sync that only reads one.
+    pub(crate) fn take_account(&mut self) -> Option<Box<SubjectAccount>> {
+        self.subjects.first_mut()?.account.take()
     }
 
     /// Removes and returns the changes that Clerk has confirmed since the last call.

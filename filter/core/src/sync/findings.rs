@@ -53,6 +53,8 @@ pub(crate) struct SyncFindings {
     pub(crate) unsupported_sources: SortedMap<Subject, String>,
     /// Metadata keys whose value is not a valid Clerk id.
     pub(crate) invalid_keys: SortedSet<String>,
+    /// Subjects with several live plan subscriptions, although the billing endpoints sell only one.
+    pub(crate) double_subscriptions: SortedMap<Subject, Vec<SubscriptionId>>,
     /// Subjects with more paying customers than a record lists.
     pub(crate) too_many_customers: SortedSet<Subject>,
     /// Whether the event has more subjects than one sync handles.

@@ -7,6 +7,7 @@
 mod api_request;
 pub(crate) mod audit;
 mod cache;
+mod changed_subjects;
 mod deadline;
 mod discovery;
 mod engine;
@@ -20,6 +21,7 @@ mod subject;
 mod trigger;
 
 pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, found};
+pub(crate) use changed_subjects::ChangedSubject;
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};
 pub(crate) use error::{Service, SyncError};
@@ -29,5 +31,6 @@ pub(crate) use ownership::{
 };
 pub(crate) use recorded_sync::{RecordedSync, SyncEnd, SyncStep};
 pub use state::SyncState;
+pub(crate) use subject::{OwnedSubscription, SubjectAccount};
 pub use subject::{RecordChange, SubjectStatus};
 pub(crate) use trigger::{About, Trigger};

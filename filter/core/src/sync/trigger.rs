@@ -29,6 +29,8 @@ pub(crate) struct Trigger {
     pub(crate) skipped: Vec<String>,
     /// The failed payment, if the event is about one.
     pub(crate) payment_failure: Option<PaymentFailure>,
+    /// Whether the subjects are only read: neither Clerk's records nor notes are written.
+    pub(crate) reads_only: bool,
 }
 
 /// The object that an event or a request by the command is about.
@@ -57,7 +59,15 @@ impl Trigger {
             invalid_keys: Vec::new(),
             skipped: Vec::new(),
             payment_failure: None,
+            reads_only: false,
         }
+    }
+
+    /// Creates a trigger for one subject: its customers in Clerk's record, and these. Nothing names the subject yet, so
+    /// that a plan of another origin stays.
+    pub(crate) fn for_subject(reason: &str, subject: Subject, customers: SortedSet<CustomerId>) -> Self {
+        let named = vec![NamedSubject { subject, via: Via::Reference }];
+        Trigger { named, ..Trigger::new(reason, About::Subjects(customers)) }
     }
 
     /// Adds a named subject. If it is named twice, the stronger `via` counts.

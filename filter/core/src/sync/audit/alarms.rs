@@ -1,7 +1,7 @@
 //! Alarms for the operator: problems that a sync has found, and errors that ended one.
 
 use crate::alarm::{Alarm, AlarmCode};
-use crate::ids::EventId;
+use crate::ids::{EventId, SubscriptionId};
 use crate::report::Report;
 use crate::sync::engine::{PlanSync, SyncResult};
 use crate::sync::error::SyncError;
@@ -48,6 +48,14 @@ pub(crate) fn alarms(findings: &SyncFindings, event: Option<&EventId>) -> Vec<Re
     for subject in &findings.too_many_customers {
         let detail = "more Stripe customers pay for this subject than Tollgate stores; merge some of them";
         lines.push(alarm(AlarmCode::TooManyCustomers, event, Some(subject.as_str()), detail));
+    }
+    for (subject, subscriptions) in findings.double_subscriptions.iter() {
+        let ids: Vec<&str> = subscriptions.iter().map(SubscriptionId::as_str).collect();
+        let detail = format!(
+            "several live subscriptions charge for a plan: {}; cancel and refund those that are not meant",
+            ids.join(", ")
+        );
+        lines.push(alarm(AlarmCode::DoubleSubscription, event, Some(subject.as_str()), &detail));
     }
     if findings.too_many_subjects {
         let detail = "one customer pays for more subjects than one event can sync; run `tollgate sync`";

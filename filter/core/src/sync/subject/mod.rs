@@ -1,5 +1,6 @@
 //! The sync of one subject: computes the target of Clerk's record and writes it, in rounds.
 
+mod account;
 mod customer_list;
 mod paid_plans;
 mod request;
@@ -8,6 +9,7 @@ mod subject_sync;
 mod target_plan;
 mod target_record;
 
+pub(crate) use account::{OwnedSubscription, SubjectAccount};
 pub(crate) use request::SubjectRequest;
 pub(in crate::sync) use subject_sync::SubjectSync;
 pub use subject_sync::{RecordChange, SubjectStatus};

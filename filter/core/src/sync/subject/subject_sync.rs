@@ -7,10 +7,11 @@
 //! ```text
 //! ReadingClerk ─▶ ReadingStripe ─▶ Writing ─▶ ReadingStripe …        (another round, at most four)
 //!                      │  └──────▶ Noting ──▶ Done: in sync
-//!                      └─────────▶ Done: in sync, or Clerk does not have the subject
+//!                      └─────────▶ Done: in sync, only read, or Clerk does not have the subject
 //! Failed: from any state; the response to a write in progress is still handled.
 //! ```
 
+use super::account::SubjectAccount;
 use super::request::SubjectRequest;
 use super::stripe_state::{Account, StripeState};
 use crate::clerk::metadata::Record;
@@ -60,6 +61,10 @@ pub(crate) struct SubjectSync {
     written_at: Option<Micros>,
     /// Whether a subscription with an unmapped price could change the plan, and `unmapped_price` is `retry`.
     pub(crate) awaits_mapping: bool,
+    /// Whether the subject is only read.
+    reads_only: bool,
+    /// What was read of a subject that is only read.
+    pub(crate) account: Option<Box<SubjectAccount>>,
     /// Confirmed changes that are not in the audit yet.
     pub(crate) changes: Vec<RecordChange>,
     /// Whether the record was changed.
@@ -106,7 +111,7 @@ pub struct RecordChange {
 impl SubjectSync {
     /// Creates the sync of a named subject. Also returns its first request, which reads Clerk: data from
     /// Stripe must be newer than the record that it is compared with.
-    pub(crate) fn begin(named: NamedSubject, now: Micros) -> (Self, SubjectRequest) {
+    pub(crate) fn begin(named: NamedSubject, now: Micros, reads_only: bool) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
         let request = SubjectRequest::Record(ReadRecord(subject.clone()));
         let sync = SubjectSync {
@@ -123,6 +128,8 @@ impl SubjectSync {
             writing: None,
             written_at: None,
             awaits_mapping: false,
+            reads_only,
+            account: None,
             changes: Vec::new(),
             changed: false,
         };
@@ -229,7 +236,7 @@ impl SubjectSync {
     /// displaced by others.
     fn customers_to_read(&self) -> SortedSet<CustomerId> {
         let listed = self.record.iter().flat_map(|record| &record.customers);
-        let removed = self.record.iter().flat_map(|record| &record.removed);
+        let removed = self.record.iter().flat_map(|record| record.removed.iter().chain(&record.customer));
         let mut customers = SortedSet::default();
         for customer in
             self.event_customers.iter().chain(listed).chain(removed).chain(&self.earlier_customers)
@@ -375,6 +382,12 @@ impl SubjectSync {
                 findings.gone.insert(self.subject.clone());
             }
             self.phase = Phase::Done(SubjectStatus::Gone);
+            return Ok(Vec::new());
+        }
+        if self.reads_only {
+            let account = SubjectAccount::new(state, findings, account, &mut self.stripe, target.record, now);
+            self.account = Some(Box::new(account));
+            self.phase = Phase::Done(SubjectStatus::InSync);
             return Ok(Vec::new());
         }
         self.awaits_mapping = target.awaits_mapping;

@@ -9,7 +9,7 @@ use crate::config::UnmappedPrice;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::plan_table::{PlanTable, Rank, RecordedPlan};
 use crate::sorted::{SortedMap, SortedSet};
-use crate::stripe::plan::{Evidence, GrantedPlan, Resolution};
+use crate::stripe::plan::{Evidence, GrantedPlan, Products, Resolution, SoldPlan};
 use crate::stripe::subscription::{Subscription, SubscriptionStatus};
 use crate::sync::api_request::NoteOwner;
 use crate::sync::findings::SyncFindings;
@@ -63,6 +63,8 @@ impl StripeState {
         let complete = self.complete && !may_grant_more;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
         let target = target_plan(&state.plans, shown, &resolution, reliability);
+        let had_trial = subscriptions.iter().any(|subscription| subscription.changes.trial_start_s.is_some());
+        let target = Record { trial_used: shown.trial_used || had_trial, ..target };
         let granted = match resolution.plan {
             GrantedPlan::Known(rank) => Some(&state.plans.get(rank).name),
             GrantedPlan::AsRecorded => None,
@@ -73,6 +75,11 @@ impl StripeState {
         findings.learn_kept(&state.plans, subject, &target, &resolution);
         let awaits_mapping = state.settings.unmapped_price == UnmappedPrice::Retry
             && awaits_mapping(&resolution, &owned, &target, &state.plans);
+        findings.double_subscriptions.remove(subject);
+        let selling = plan_subscriptions(state, &owned, &products);
+        if state.settings.one_subscription && selling.len() > 1 {
+            findings.double_subscriptions.insert(subject.clone(), selling);
+        }
         let holders = self.holders(&owned, shown, target.granted_by.as_ref());
         if holders.too_many() {
             findings.too_many_customers.insert(subject.clone());
@@ -188,6 +195,21 @@ impl StripeState {
         }
         HeldCustomers { live, read: self.customers.difference(&self.partly_read).cloned().collect() }
     }
+}
+
+/// Returns the live subscriptions that sell a plan and that the merchant's metadata gives to the subject.
+fn plan_subscriptions(
+    state: &SyncState,
+    owned: &[(&Subscription, NamedSubject)],
+    products: &Products,
+) -> Vec<SubscriptionId> {
+    let catalog = state.plan_rules().catalog;
+    let sells_plan =
+        |subscription: &Subscription| SoldPlan::of(subscription, &catalog, products).rank().is_some();
+    let live = owned.iter().filter(|(subscription, named)| {
+        named.via == Via::Metadata && subscription.status.is_live() && sells_plan(subscription)
+    });
+    live.map(|(subscription, _)| subscription.id.clone()).collect()
 }
 
 /// Returns whether a subscription with an unmapped price could change the target: it could grant a higher
