@@ -6,7 +6,8 @@ use syn::visit::{self, Visit};
 use tollgate_tests::install::workspace;
 
 /// The directories of the packages.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
+    "filter/billing",
     "filter/core",
     "filter/ctl",
     "filter/driver",

@@ -43,6 +43,8 @@ pub(crate) enum Member {
     Text(String),
     /// An integer.
     Number(u64),
+    /// A list of texts.
+    Texts(Vec<String>),
 }
 
 impl From<&str> for Member {
@@ -54,6 +56,12 @@ impl From<&str> for Member {
 impl From<String> for Member {
     fn from(text: String) -> Self {
         Member::Text(text)
+    }
+}
+
+impl From<Vec<String>> for Member {
+    fn from(texts: Vec<String>) -> Self {
+        Member::Texts(texts)
     }
 }
 
@@ -76,6 +84,7 @@ impl Serialize for Problem {
             match value {
                 Member::Text(text) => body.serialize_entry(member, text)?,
                 Member::Number(number) => body.serialize_entry(member, number)?,
+                Member::Texts(texts) => body.serialize_entry(member, texts)?,
             }
         }
         body.end()
@@ -99,10 +108,14 @@ fn phrase(status: u16) -> &'static str {
         401 => "Unauthorized",
         402 => "Payment Required",
         403 => "Forbidden",
+        404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         413 => "Content Too Large",
+        415 => "Unsupported Media Type",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "Error",
     }

@@ -1,0 +1,317 @@
+//! `POST change` and `POST change/preview`: another plan, interval, or quantity of the present subscription.
+//!
+//! A higher plan acts now and is charged now; if the payment fails, nothing changes. A lower one acts at the end of the
+//! paid period, by a subscription schedule. `at` overrides.
+
+use super::answer::{Answer, time};
+use super::cancel::{EffectiveAt, release};
+use super::checkout::choose;
+use super::context::{BillingAction, BillingContext};
+use super::error::BillingError;
+use super::members::Members;
+use super::owned::{Possibilities, current, own_customers};
+use super::payment;
+use super::pending::{ManagedBy, cancels_at_s, plan_item};
+use super::resume::keep;
+use super::scheduled_change::{self, ScheduledChange};
+use super::subscription::answer_after_action;
+use super::task::EndpointResult;
+use crate::ids::SubscriptionItemId;
+use crate::plan_table::Rank;
+use crate::sorted::SortedSet;
+use crate::stripe::invoice_list::{InvoicePreview, PreviewLine};
+use crate::stripe::subscription::{Item, Subscription, SubscriptionStatus};
+use crate::stripe::write::Parameters;
+use crate::sync::{OwnedSubscription, SubjectAccount};
+use serde::Serialize;
+
+/// How long the amounts of a preview are charged, in seconds.
+const PREVIEW_VALID_S: u64 = 600;
+
+/// The body of both requests.
+#[derive(Debug)]
+pub(super) struct ChangeRequest {
+    plan: String,
+    interval: Option<String>,
+    quantity: Option<u64>,
+    at: Option<EffectiveAt>,
+    proration_date: Option<u64>,
+}
+
+impl ChangeRequest {
+    /// Reads the body of `change`.
+    ///
+    /// # Errors
+    /// [`BillingError::InvalidRequest`].
+    pub(super) fn read(mut members: Members) -> Result<Self, BillingError> {
+        let proration_date = members.unix_seconds("proration_date")?;
+        Ok(ChangeRequest { proration_date, ..Self::read_preview(members)? })
+    }
+
+    /// Reads the body of `change/preview`.
+    ///
+    /// # Errors
+    /// [`BillingError::InvalidRequest`].
+    pub(super) fn read_preview(mut members: Members) -> Result<Self, BillingError> {
+        let plan = members.text("plan")?.ok_or_else(|| BillingError::invalid("plan", "name the plan"))?;
+        let interval = members.text("interval")?;
+        let quantity = members.quantity()?;
+        let at = EffectiveAt::read(&mut members)?;
+        members.end()?;
+        Ok(ChangeRequest { plan, interval, quantity, at, proration_date: None })
+    }
+}
+
+/// A change that is possible, and what it changes.
+#[derive(Debug)]
+pub(super) struct PlannedChange<'a> {
+    pub(super) owned: &'a OwnedSubscription,
+    pub(super) item: SubscriptionItemId,
+    /// The plan that is wanted.
+    pub(super) plan: Rank,
+    pub(super) price: String,
+    /// The interval of the price, and how many of them.
+    pub(super) interval: (String, u64),
+    pub(super) quantity: u64,
+    pub(super) at: EffectiveAt,
+    /// Whether the subscription already is like this.
+    is_present: bool,
+}
+
+impl<'a> PlannedChange<'a> {
+    /// Compares what is wanted with the present subscription.
+    ///
+    /// # Errors
+    /// [`BillingError::NoSubscription`], those about what is for sale, and [`BillingError::ActionUnavailable`] if the
+    /// subscription's status allows no change.
+    async fn new(
+        cx: &BillingContext,
+        account: &'a SubjectAccount,
+        request: &ChangeRequest,
+    ) -> Result<Self, BillingError> {
+        let plan = cx.shared.plans.rank_of(&request.plan).ok_or(BillingError::UnknownPlan)?;
+        let prices = cx.prices().await?;
+        let owned = current(account).ok_or(BillingError::NoSubscription)?;
+        let subscription = &owned.subscription;
+        let (present, item) = plan_item(owned).ok_or(BillingError::NoSubscription)?;
+        let is_changeable =
+            matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
+        if !is_changeable {
+            return Err(unavailable(cx, account, subscription));
+        }
+        // Without an interval, a plan that is sold at the present one keeps it.
+        let recurring = item.price.terms.recurring.as_ref();
+        let present_interval = recurring.map(|recurring| recurring.interval.as_str());
+        let has_present =
+            prices.of_plan(plan).iter().any(|price| Some(price.interval.as_str()) == present_interval);
+        let interval = request.interval.as_deref().or(present_interval.filter(|_| has_present));
+        let price = choose(&prices, plan, interval)?;
+        let present_quantity = item.quantity.unwrap_or(1);
+        let quantity = request.quantity.unwrap_or(present_quantity);
+        let lowers =
+            plan < present || (plan == present && price.id == item.price.id && quantity < present_quantity);
+        let default = if lowers { EffectiveAt::PeriodEnd } else { EffectiveAt::Now };
+        Ok(PlannedChange {
+            owned,
+            item: item.id.clone().ok_or_else(|| BillingError::transient("an item has no id"))?,
+            plan,
+            price: price.id.clone(),
+            interval: (price.interval.clone(), price.interval_count),
+            quantity,
+            at: request.at.unwrap_or(default),
+            is_present: price.id == item.price.id && quantity == present_quantity,
+        })
+    }
+
+    /// Returns the end of the paid period, in seconds since the Unix epoch.
+    fn period_end_s(&self) -> Option<u64> {
+        let item = plan_item(self.owned).and_then(|(_, item)| item.current_period_end_s);
+        item.or(self.owned.subscription.current_period_end_s())
+    }
+
+    /// Returns whether Stripe shows the subscription as the change makes it, or as waiting for its payment.
+    async fn holds_now(&self, cx: &BillingContext) -> Result<bool, BillingError> {
+        let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
+        let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;
+        let is_changed = |item: &Item| {
+            item.id.as_ref() == Some(&self.item)
+                && item.price.id == self.price
+                && item.quantity == Some(self.quantity)
+        };
+        Ok(now.is_some_and(|now| now.changes.has_pending_update || now.items.iter().any(is_changed)))
+    }
+
+    /// Returns the parameters of the changed item, below this prefix.
+    fn item_form(&self, prefix: &str) -> Parameters {
+        let name = |member: &str| match prefix {
+            "" => format!("items[0][{member}]"),
+            prefix => format!("{prefix}[items][0][{member}]"),
+        };
+        Parameters::default()
+            .with(name("id"), self.item.as_str())
+            .with(name("price"), &self.price)
+            .with(name("quantity"), self.quantity.to_string())
+    }
+}
+
+fn unavailable(cx: &BillingContext, account: &SubjectAccount, subscription: &Subscription) -> BillingError {
+    let own = own_customers(account, &cx.settings().sync.subject_keys);
+    let possible = Possibilities {
+        status: Some(&subscription.status),
+        is_pending: false,
+        is_managed_elsewhere: false,
+        has_customer: own.contains(&subscription.customer),
+    };
+    let status = subscription.status.as_str().to_owned();
+    BillingError::ActionUnavailable { status, actions: possible.actions() }
+}
+
+#[derive(Serialize)]
+struct PreviewAnswer {
+    effective: &'static str,
+    at: Option<String>,
+    amount_due: i64,
+    currency: String,
+    proration_date: Option<u64>,
+    lines: Vec<LineView>,
+}
+
+#[derive(Serialize)]
+struct LineView {
+    description: Option<String>,
+    amount: i64,
+    period: LinePeriod,
+}
+
+#[derive(Serialize)]
+struct LinePeriod {
+    start: String,
+    end: String,
+}
+
+impl From<PreviewLine> for LineView {
+    fn from(line: PreviewLine) -> Self {
+        let period = LinePeriod { start: time(line.start_s), end: time(line.end_s) };
+        LineView { description: line.description, amount: line.amount, period }
+    }
+}
+
+/// Answers with what a change would cost.
+pub(super) async fn preview(cx: BillingContext, request: ChangeRequest) -> EndpointResult {
+    let account = cx.account(SortedSet::default()).await?;
+    let change = PlannedChange::new(&cx, &account, &request).await?;
+    if change.is_present {
+        return Err(BillingError::NoChange);
+    }
+    let now_s = cx.now().as_secs();
+    let subscription = change.owned.subscription.id.as_str();
+    let form = change.item_form("subscription_details").with("subscription", subscription);
+    let (effective, at_s, proration_date, form) = match change.at {
+        EffectiveAt::Now => {
+            let form = form
+                .with("subscription_details[proration_behavior]", "always_invoice")
+                .with("subscription_details[proration_date]", now_s.to_string());
+            ("now", Some(now_s), Some(now_s), form)
+        }
+        EffectiveAt::PeriodEnd => {
+            let form = form.with("subscription_details[proration_behavior]", "none");
+            ("period_end", change.period_end_s(), None, form)
+        }
+    };
+    let callout = cx.stripe().preview_invoice(&form);
+    let preview = cx.set("POST /v1/invoices/create_preview", callout, InvoicePreview::parse).await?;
+    Ok(Answer::json(&PreviewAnswer {
+        effective,
+        at: at_s.map(time),
+        amount_due: preview.amount_due,
+        currency: preview.currency,
+        proration_date,
+        lines: preview.lines.into_iter().map(LineView::from).collect(),
+    }))
+}
+
+/// Changes the subscription.
+pub(super) async fn change(cx: BillingContext, request: ChangeRequest) -> EndpointResult {
+    let now_s = cx.now().as_secs();
+    if let Some(date) = request.proration_date
+        && (date > now_s || now_s.saturating_sub(date) > PREVIEW_VALID_S)
+    {
+        return Err(BillingError::PreviewExpired);
+    }
+    let account = cx.account(SortedSet::default()).await?;
+    let change = PlannedChange::new(&cx, &account, &request).await?;
+    let managed_by = ManagedBy::read(&cx, &change.owned.subscription).await?;
+    if managed_by.is_other() {
+        return Err(BillingError::ChangePending);
+    }
+    let scheduled = match &managed_by {
+        ManagedBy::Us(schedule) => schedule.next_phase(cx.now()).is_some(),
+        ManagedBy::Nothing | ManagedBy::Other(_) => false,
+    };
+    match change.at {
+        // The opposite of a change that is scheduled: without the schedule, the subscription stays as it is.
+        _ if change.is_present && scheduled => {
+            if let ManagedBy::Us(schedule) = &managed_by {
+                release(&cx, &schedule.id).await?;
+            }
+        }
+        _ if change.is_present => return Err(BillingError::NoChange),
+        EffectiveAt::Now => change_now(&cx, &change, &managed_by, request.proration_date).await?,
+        EffectiveAt::PeriodEnd => {
+            let scheduled = ScheduledChange { change: &change, managed_by: &managed_by };
+            scheduled_change::schedule(&cx, scheduled).await?;
+        }
+    }
+    let object = Some(change.owned.subscription.id.as_str());
+    cx.audit(BillingAction::ChangeRequested, Some(cx.plan_name(change.plan)), object);
+    answer_after_action(&cx, "billing.change", &account).await
+}
+
+/// Changes the subscription at once, and charges the difference.
+async fn change_now(
+    cx: &BillingContext,
+    change: &PlannedChange<'_>,
+    managed_by: &ManagedBy,
+    proration_date: Option<u64>,
+) -> Result<(), BillingError> {
+    let subscription = &change.owned.subscription;
+    if let ManagedBy::Us(schedule) = managed_by {
+        release(cx, &schedule.id).await?;
+    }
+    if cancels_at_s(subscription).is_some() {
+        // Stripe does not accept it in the same request as a change that waits for its payment.
+        keep(cx, subscription).await?;
+    }
+    let form = change
+        .item_form("")
+        .with("proration_behavior", "always_invoice")
+        .with("payment_behavior", "pending_if_incomplete")
+        .with_optional("proration_date", proration_date.map(|date| date.to_string()))
+        .with("expand[]", "latest_invoice");
+    let (parameters, state) = (form.encode(), state(subscription));
+    let parts = [subscription.id.as_str(), parameters.as_str(), state.as_str()];
+    let request = |key: &_| cx.stripe().update_subscription(&subscription.id, &form, Some(key));
+    let still_holds = async |_: &Subscription| change.holds_now(cx).await;
+    let endpoint = "POST /v1/subscriptions/:id";
+    let changed = cx.create(endpoint, &parts, request, Subscription::parse, still_holds).await?;
+    payment::check(cx, subscription, &changed).await
+}
+
+/// Returns the state of a subscription that a change depends on, for its idempotency key.
+pub(super) fn state(subscription: &Subscription) -> String {
+    let items = subscription.items.iter().map(|item| {
+        let id = item.id.as_ref().map_or("", SubscriptionItemId::as_str);
+        format!("{id}={}*{:?}", item.price.id, item.quantity)
+    });
+    let items: Vec<String> = items.collect();
+    let changes = &subscription.changes;
+    format!(
+        "{} {:?} {} {:?} {} {:?}",
+        items.join(","),
+        subscription.cancel_at_s,
+        subscription.cancel_at_period_end,
+        changes.schedule,
+        changes.has_pending_update,
+        changes.latest_invoice
+    )
+}

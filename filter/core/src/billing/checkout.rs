@@ -1,0 +1,316 @@
+//! `POST checkout`: opens Stripe's checkout for a plan or a purchase.
+//!
+//! One customer, one subscription, one trial, one open session: what was clicked twice is one purchase.
+
+use super::answer::{Answer, time};
+use super::context::{BillingAction, BillingContext};
+use super::customer::Buyer;
+use super::error::BillingError;
+use super::members::Members;
+use super::owned::{blocking, had_trial};
+use super::prices::{PlanPrice, PriceList};
+use super::task::EndpointResult;
+use super::urls;
+use super::view::SubscriptionView;
+use crate::config::note_keys::PARAMETERS_KEY;
+use crate::config::{BillingAddress, TrialPayment};
+use crate::ids::{CheckoutSessionId, CustomerId};
+use crate::plan_table::Rank;
+use crate::stripe::hosted_session::BuyerSession;
+use crate::stripe::write::{IdempotencyKey, Parameters};
+use crate::sync::{SubjectAccount, SyncError};
+use serde::Serialize;
+
+/// The maximum number of times that the account is read because a session was completed in the meantime.
+const READS_MAX: usize = 3;
+
+/// The body of the request.
+#[derive(Debug)]
+pub(super) struct CheckoutRequest {
+    item: BoughtItem,
+    quantity: u64,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+    locale: Option<&'static str>,
+}
+
+/// What is bought.
+#[derive(Debug)]
+enum BoughtItem {
+    Plan { name: String, interval: Option<String> },
+    Purchase(String),
+}
+
+impl CheckoutRequest {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// [`BillingError::InvalidRequest`] and [`BillingError::UrlNotAllowed`].
+    pub(super) fn read(mut members: Members, origins: &[String]) -> Result<Self, BillingError> {
+        let (plan, purchase) = (members.text("plan")?, members.text("purchase")?);
+        let interval = members.text("interval")?;
+        let item = match (plan, purchase) {
+            (Some(name), None) => BoughtItem::Plan { name, interval },
+            (None, Some(_)) if interval.is_some() => {
+                return Err(BillingError::invalid("interval", "a purchase has no interval"));
+            }
+            (None, Some(name)) => BoughtItem::Purchase(name),
+            (Some(_), Some(_)) => {
+                return Err(BillingError::invalid("purchase", "buy a plan or a purchase, not both"));
+            }
+            (None, None) => return Err(BillingError::invalid("plan", "name the plan or the purchase")),
+        };
+        let mut url = |member| match members.text(member)? {
+            Some(url) => urls::check(url, origins, member).map(Some),
+            None => Ok(None),
+        };
+        let (success_url, cancel_url) = (url("success_url")?, url("cancel_url")?);
+        let quantity = members.quantity()?.unwrap_or(1);
+        let locale = members.locale()?;
+        members.end()?;
+        Ok(CheckoutRequest { item, quantity, success_url, cancel_url, locale })
+    }
+}
+
+/// The body of the response.
+#[derive(Serialize)]
+struct CheckoutAnswer<'a> {
+    id: &'a str,
+    url: &'a str,
+    expires_at: String,
+}
+
+/// Opens a checkout.
+pub(super) async fn checkout(cx: BillingContext, request: CheckoutRequest) -> EndpointResult {
+    match &request.item {
+        BoughtItem::Plan { name, interval } => {
+            let Some(plan) = cx.shared.plans.rank_of(name) else { return Err(BillingError::UnknownPlan) };
+            buy_plan(&cx, &request, plan, interval.as_deref()).await
+        }
+        BoughtItem::Purchase(name) => buy_once(&cx, &request, name).await,
+    }
+}
+
+async fn buy_plan(
+    cx: &BillingContext,
+    request: &CheckoutRequest,
+    plan: Rank,
+    interval: Option<&str>,
+) -> EndpointResult {
+    let prices = cx.prices().await?;
+    let price = choose(&prices, plan, interval)?.clone();
+    for _ in 0..READS_MAX {
+        let buyer = Buyer::read(cx).await?;
+        refuse_second(cx, &buyer, plan).await?;
+        let customer = buyer.customer(cx).await?;
+        let sessions = list_sessions(cx, &customer).await?;
+        if sessions.iter().any(|session| has_bought_meanwhile(session, &buyer.account)) {
+            continue;
+        }
+        let trial = trial(cx, plan).filter(|_| !had_trial(&buyer.account, &buyer.own));
+        let form = common_form(cx, request, &customer, "subscription", &price.id);
+        let form = subscription_form(cx, form, trial);
+        let session = open_session(cx, sessions, form, true).await?;
+        cx.audit(BillingAction::CheckoutStarted, Some(cx.plan_name(plan)), Some(session.id.as_str()));
+        return answer(&session);
+    }
+    Err(BillingError::transient("checkout sessions are completed faster than they are read"))
+}
+
+/// Returns whether the session was completed after the account was read, so that its subscription is not known yet.
+fn has_bought_meanwhile(session: &BuyerSession, account: &SubjectAccount) -> bool {
+    session.subscription.as_ref().is_some_and(|subscription| !account.known.contains(subscription))
+}
+
+async fn buy_once(cx: &BillingContext, request: &CheckoutRequest, name: &str) -> EndpointResult {
+    if !cx.settings().purchases.iter().any(|purchase| purchase.name == name) {
+        return Err(BillingError::UnknownPurchase);
+    }
+    let prices = cx.prices().await?;
+    let price = prices.of_purchase(name).ok_or(BillingError::UnknownPurchase)?;
+    let buyer = Buyer::read(cx).await?;
+    let customer = buyer.customer(cx).await?;
+    let (key, subject) = (cx.subject_key(), cx.subject.as_str());
+    let form = common_form(cx, request, &customer, "payment", price)
+        .with("invoice_creation[enabled]", "true")
+        .with(format!("payment_intent_data[metadata][{key}]"), subject)
+        .with("metadata[tollgate_purchase]", name);
+    let session = open_session(cx, list_sessions(cx, &customer).await?, form, false).await?;
+    cx.audit(BillingAction::PurchaseStarted, Some(name), Some(session.id.as_str()));
+    answer(&session)
+}
+
+/// Returns the price of a plan for the interval that the client has chosen.
+///
+/// # Errors
+/// [`BillingError::PlanNotForSale`] and [`BillingError::IntervalRequired`].
+pub(super) fn choose<'a>(
+    prices: &'a PriceList,
+    plan: Rank,
+    interval: Option<&str>,
+) -> Result<&'a PlanPrice, BillingError> {
+    let all = prices.of_plan(plan);
+    if let Some(interval) = interval {
+        return all.iter().find(|price| price.interval == interval).ok_or(BillingError::PlanNotForSale);
+    }
+    match all {
+        [] => Err(BillingError::PlanNotForSale),
+        [price] => Ok(price),
+        several => {
+            let mut intervals: Vec<String> = Vec::new();
+            for price in several {
+                if !intervals.contains(&price.interval) {
+                    intervals.push(price.interval.clone());
+                }
+            }
+            Err(BillingError::IntervalRequired { intervals })
+        }
+    }
+}
+
+/// Refuses a second subscription.
+async fn refuse_second(cx: &BillingContext, buyer: &Buyer, plan: Rank) -> Result<(), BillingError> {
+    let account = &buyer.account;
+    if !account.unreadable.is_empty() {
+        return Err(BillingError::transient("a subscription cannot be read"));
+    }
+    let Some(blocking) = blocking(account, &cx.shared.plans, plan) else { return Ok(()) };
+    if let Some(alarm) = blocking.alarm {
+        cx.effects.report(alarm);
+    }
+    let view = SubscriptionView::read(cx, account).await?;
+    let sold = blocking.owned.sold.rank().map(|rank| cx.plan_name(rank).to_owned());
+    let plan = sold.unwrap_or_else(|| view.plan().to_owned());
+    let status = blocking.owned.subscription.status.as_str().to_owned();
+    let actions = view.actions.into_iter().filter(|action| *action != "checkout").collect();
+    Err(BillingError::AlreadySubscribed { plan, status, actions })
+}
+
+/// Returns the days of the plan's trial and whether it needs a card.
+fn trial(cx: &BillingContext, plan: Rank) -> Option<(u64, TrialPayment)> {
+    let trial = cx.settings().checkout.trial.as_ref()?;
+    trial.plans.contains(&plan).then_some((trial.days, trial.payment_method))
+}
+
+/// Returns the parameters that every session has.
+fn common_form(
+    cx: &BillingContext,
+    request: &CheckoutRequest,
+    customer: &CustomerId,
+    mode: &str,
+    price: &str,
+) -> Parameters {
+    let settings = cx.settings();
+    let checkout = &settings.checkout;
+    let url = |chosen: &Option<String>, default: &str| chosen.clone().unwrap_or_else(|| default.to_owned());
+    let (key, subject) = (cx.subject_key(), cx.subject.as_str());
+    let mut form = Parameters::default()
+        .with("mode", mode)
+        .with("customer", customer.as_str())
+        .with("client_reference_id", subject)
+        .with("line_items[0][price]", price)
+        .with("line_items[0][quantity]", request.quantity.to_string())
+        .with("success_url", url(&request.success_url, &settings.success_url))
+        .with("cancel_url", url(&request.cancel_url, &settings.cancel_url))
+        .with(format!("metadata[{key}]"), subject)
+        .with_optional("locale", request.locale);
+    if checkout.promotion_codes {
+        form = form.with("allow_promotion_codes", "true");
+    }
+    if checkout.billing_address == BillingAddress::Required {
+        form = form.with("billing_address_collection", "required");
+    }
+    if checkout.automatic_tax {
+        form = form.with("automatic_tax[enabled]", "true");
+    }
+    if checkout.tax_ids {
+        form = form.with("tax_id_collection[enabled]", "true").with("customer_update[name]", "auto");
+    }
+    if checkout.automatic_tax || checkout.tax_ids {
+        // Stripe requires it for a customer that exists.
+        form = form.with("customer_update[address]", "auto");
+    }
+    form
+}
+
+/// Adds the parameters of a subscription.
+fn subscription_form(
+    cx: &BillingContext,
+    form: Parameters,
+    trial: Option<(u64, TrialPayment)>,
+) -> Parameters {
+    let form = form.with(format!("subscription_data[metadata][{}]", cx.subject_key()), cx.subject.as_str());
+    let Some((days, payment_method)) = trial else { return form };
+    let form = form.with("subscription_data[trial_period_days]", days.to_string());
+    match payment_method {
+        TrialPayment::Always => form,
+        TrialPayment::IfRequired => form
+            .with("payment_method_collection", "if_required")
+            .with("subscription_data[trial_settings][end_behavior][missing_payment_method]", "cancel"),
+    }
+}
+
+/// Returns the customer's newest sessions, the newest first.
+async fn list_sessions(
+    cx: &BillingContext,
+    customer: &CustomerId,
+) -> Result<Vec<BuyerSession>, BillingError> {
+    let callout = cx.stripe().list_customer_sessions(customer);
+    Ok(cx.read("GET /v1/checkout/sessions", callout, BuyerSession::parse_list).await?.unwrap_or_default())
+}
+
+/// Returns the open session with exactly these parameters, or creates one. Our other open sessions for subscriptions are
+/// expired first, so that only one can be paid.
+async fn open_session(
+    cx: &BillingContext,
+    sessions: Vec<BuyerSession>,
+    form: Parameters,
+    sells_subscription: bool,
+) -> Result<BuyerSession, BillingError> {
+    let parameters = IdempotencyKey::new(&[&form.encode()]).as_str().to_owned();
+    let newest = sessions.first().map(|session| session.id.as_str().to_owned()).unwrap_or_default();
+    let mut reusable = None;
+    for session in sessions.into_iter().filter(|session| is_payable(session, cx)) {
+        match session.metadata.get(PARAMETERS_KEY) {
+            Some(known) if known == parameters && reusable.is_none() => reusable = Some(session),
+            Some(_) if sells_subscription && session.sells_subscription => expire(cx, &session.id).await?,
+            _ => {}
+        }
+    }
+    if let Some(session) = reusable {
+        return Ok(session);
+    }
+    let form = form.with(format!("metadata[{PARAMETERS_KEY}]"), &parameters);
+    let request = |key: &IdempotencyKey| cx.stripe().create_checkout_session(&form, key);
+    let parts = [parameters.as_str(), newest.as_str()];
+    let still_holds = async |session: &BuyerSession| Ok(is_payable(session, cx));
+    cx.create("POST /v1/checkout/sessions", &parts, request, BuyerSession::parse, still_holds).await
+}
+
+/// Returns whether the buyer can still pay in the session.
+fn is_payable(session: &BuyerSession, cx: &BillingContext) -> bool {
+    session.is_open && session.url.is_some() && session.expires_at_s > cx.now().as_secs()
+}
+
+/// Expires a session.
+///
+/// # Errors
+/// A transient one if the session was completed or has expired in the meantime: the next click sees that.
+async fn expire(cx: &BillingContext, session: &CheckoutSessionId) -> Result<(), BillingError> {
+    let callout = cx.stripe().expire_checkout_session(session);
+    match cx.set("POST /v1/checkout/sessions/:id/expire", callout, |_| Ok(())).await {
+        Err(BillingError::Service(SyncError::Refused { .. })) => {
+            Err(BillingError::transient("a checkout session was completed or has expired meanwhile"))
+        }
+        result => result,
+    }
+}
+
+fn answer(session: &BuyerSession) -> EndpointResult {
+    let url = session.url.as_ref().ok_or(BillingError::Internal)?;
+    Ok(Answer::json(&CheckoutAnswer {
+        id: session.id.as_str(),
+        url: url.expose(),
+        expires_at: time(session.expires_at_s),
+    }))
+}

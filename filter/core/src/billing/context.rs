@@ -1,0 +1,346 @@
+//! What an endpoint works with: its subject, the configuration, and calls to Stripe and Clerk.
+
+use super::error::BillingError;
+use super::metrics;
+use super::prices::PriceList;
+use super::task::{Effect, EffectResult, Effects, OwnedOutcome};
+use super::views::ViewCache;
+use crate::clerk::api::{self, BackendApi};
+use crate::config::BillingSettings;
+use crate::http::Callout;
+use crate::ids::{CustomerId, Subject};
+use crate::machine::Version;
+use crate::plan_table::{PlanTable, Rank};
+use crate::report::{Level, Report};
+use crate::sorted::SortedSet;
+use crate::stripe::api::StripeApi;
+use crate::stripe::object::Unreadable;
+use crate::stripe::outcome::{StripeApiError, StripeResponse};
+use crate::stripe::write::{IdempotencyKey, is_replayed};
+use crate::sync::{self, Service, SubjectAccount, SyncError, Trigger};
+use crate::time::Micros;
+use serde::Serialize;
+use std::rc::Rc;
+
+/// The maximum number of idempotency keys that one write uses, one after the other.
+pub(super) const KEYS_MAX: u32 = 8;
+
+/// The maximum number of times that a write is sent while Stripe is still performing one with the same key.
+const IN_USE_TRIES_MAX: u32 = 8;
+
+/// What all endpoints of a worker share.
+#[derive(Debug)]
+pub(super) struct BillingShared {
+    pub(super) settings: BillingSettings,
+    pub(super) plans: PlanTable,
+    /// The namespace of keys in shared data.
+    pub(super) namespace: String,
+    pub(super) views: ViewCache,
+}
+
+/// What an endpoint works with.
+#[derive(Clone)]
+pub(super) struct BillingContext {
+    pub(super) effects: Effects,
+    pub(super) shared: Rc<BillingShared>,
+    pub(super) subject: Subject,
+}
+
+/// An action that the audit logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BillingAction {
+    CheckoutStarted,
+    PurchaseStarted,
+    PortalOpened,
+    CancelRequested,
+    Resumed,
+    ChangeRequested,
+}
+
+impl BillingAction {
+    /// Returns the action's name in the log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            BillingAction::CheckoutStarted => "checkout_started",
+            BillingAction::PurchaseStarted => "purchase_started",
+            BillingAction::PortalOpened => "portal_opened",
+            BillingAction::CancelRequested => "cancel_requested",
+            BillingAction::Resumed => "resumed",
+            BillingAction::ChangeRequested => "change_requested",
+        }
+    }
+}
+
+impl BillingContext {
+    /// Returns the time.
+    pub(super) fn now(&self) -> Micros {
+        self.effects.now()
+    }
+
+    /// Returns the configuration.
+    pub(super) fn settings(&self) -> &BillingSettings {
+        &self.shared.settings
+    }
+
+    /// Returns Stripe's API.
+    pub(super) fn stripe(&self) -> StripeApi<'_> {
+        StripeApi::new(&self.shared.settings.sync.stripe)
+    }
+
+    /// Returns the name of a plan.
+    pub(super) fn plan_name(&self, plan: Rank) -> &str {
+        &self.shared.plans.get(plan).name
+    }
+
+    /// Returns the metadata key under which the subject is written.
+    pub(super) fn subject_key(&self) -> &str {
+        let keys = &self.shared.settings.sync.subject_keys;
+        let keys = match &self.subject {
+            Subject::User(_) => &keys.user,
+            Subject::Organization(_) => &keys.organization,
+        };
+        keys.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Logs an action of the subject. `object` is the id of what it created or changed at Stripe.
+    pub(super) fn audit(&self, action: BillingAction, plan: Option<&str>, object: Option<&str>) {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            audit: &'static str,
+            subject: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            plan: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            object: Option<&'a str>,
+        }
+        let line = Line { audit: action.as_str(), subject: self.subject.as_str(), plan, object };
+        self.effects.report(Report::json(Level::Info, &line));
+    }
+
+    /// Reads what Clerk and Stripe show of the subject now: its customers in Clerk's record, and these.
+    ///
+    /// # Errors
+    /// [`BillingError::SubjectMissing`] if Clerk does not have the subject, and that of a failed read.
+    pub(super) async fn account(
+        &self,
+        customers: SortedSet<CustomerId>,
+    ) -> Result<Box<SubjectAccount>, BillingError> {
+        let trigger = Trigger::for_subject("billing", self.subject.clone(), customers);
+        let trigger = Box::new(Trigger { reads_only: true, ..trigger });
+        match self.effects.perform(Effect::ReadAccount(trigger)).await {
+            EffectResult::Account(Ok(Some(account))) => Ok(account),
+            EffectResult::Account(Ok(None)) => Err(BillingError::SubjectMissing),
+            EffectResult::Account(Err(error)) => Err(error.into()),
+            _ => Err(BillingError::Internal),
+        }
+    }
+
+    /// Brings Clerk in line with Stripe, as an event would. Returns whether that has succeeded; if not, Stripe's event
+    /// of the same change repairs it.
+    pub(super) async fn sync(&self, reason: &str, customers: SortedSet<CustomerId>) -> bool {
+        let trigger = Box::new(Trigger::for_subject(reason, self.subject.clone(), customers));
+        matches!(self.effects.perform(Effect::Sync(trigger)).await, EffectResult::Synced(true))
+    }
+
+    /// Returns the prices.
+    ///
+    /// # Errors
+    /// [`BillingError::PricesUnavailable`].
+    pub(super) async fn prices(&self) -> Result<Rc<PriceList>, BillingError> {
+        prices(&self.effects).await
+    }
+
+    /// Reads a value that all workers of the process share.
+    pub(super) async fn load(&self, key: &str) -> (Option<Vec<u8>>, Version) {
+        match self.effects.perform(Effect::Load(key.to_owned())).await {
+            EffectResult::Loaded(value, version) => (value, version),
+            _ => (None, Version::ABSENT),
+        }
+    }
+
+    /// Writes such a value unless it was changed since it was loaded. Returns whether it was written.
+    pub(super) async fn swap(&self, key: &str, value: Vec<u8>, version: Version) -> bool {
+        let effect = Effect::Swap { key: key.to_owned(), value, version };
+        matches!(self.effects.perform(effect).await, EffectResult::Swapped(true))
+    }
+
+    /// Writes the metadata of the subject in Clerk.
+    ///
+    /// # Errors
+    /// [`BillingError::Service`] if Clerk did not confirm it.
+    pub(super) async fn write_record(&self, patch: &serde_json::Value) -> Result<(), BillingError> {
+        let sync = &self.shared.settings.sync;
+        let outcome = self.call(BackendApi::new(&sync.clerk).write(&self.subject, patch)).await;
+        match api::record(&outcome.as_outcome(), &self.subject, &sync.plan_key) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failed(SyncError::from_clerk(&error))),
+        }
+    }
+
+    /// Reads an object of Stripe's; `None` if Stripe does not have it.
+    ///
+    /// # Errors
+    /// [`BillingError::Service`] if Stripe did not return it.
+    pub(super) async fn read<T>(
+        &self,
+        endpoint: &'static str,
+        callout: Callout,
+        parse: fn(&[u8]) -> Result<T, Unreadable>,
+    ) -> Result<Option<T>, BillingError> {
+        let outcome = self.call(callout).await;
+        let response = StripeResponse::of(&outcome.as_outcome(), parse).or_of_other_mode();
+        sync::found(endpoint, response).map_err(|error| self.failed(error))
+    }
+
+    /// Performs a write that sets a state, so that repeating it changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::confirmed`].
+    pub(super) async fn set<T>(
+        &self,
+        endpoint: &'static str,
+        callout: Callout,
+        parse: fn(&[u8]) -> Result<T, Unreadable>,
+    ) -> Result<T, BillingError> {
+        let outcome = self.call(callout).await;
+        self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
+    }
+
+    /// Performs a write that must happen once. `parts` identify it: the endpoint, the subject, every parameter, and the
+    /// state that was just read, so that clicks that saw the same state are one request.
+    ///
+    /// Within a day, the same state may come back after it was left, and Stripe then replays its earlier response.
+    /// `still_holds` says whether what such a response shows is still so; if not, the next key is used.
+    ///
+    /// # Errors
+    /// As [`Self::confirmed`], and those of `still_holds`.
+    pub(super) async fn create<T>(
+        &self,
+        endpoint: &'static str,
+        parts: &[&str],
+        callout: impl Fn(&IdempotencyKey) -> Callout,
+        parse: fn(&[u8]) -> Result<T, Unreadable>,
+        still_holds: impl AsyncFn(&T) -> Result<bool, BillingError>,
+    ) -> Result<T, BillingError> {
+        for attempt in 0..KEYS_MAX {
+            let outcome = self.create_once(endpoint, parts, attempt, &callout).await;
+            let is_last = attempt.saturating_add(1) == KEYS_MAX;
+            if replays_failure(&outcome) && !is_last {
+                continue;
+            }
+            let created = self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))?;
+            if !is_replayed(&outcome.as_outcome()) || still_holds(&created).await? {
+                return Ok(created);
+            }
+        }
+        Err(BillingError::transient("Stripe replays earlier responses that no longer hold"))
+    }
+
+    /// Performs such a write under the key of this attempt, and waits for one in progress with the same key.
+    pub(super) async fn create_once(
+        &self,
+        endpoint: &'static str,
+        parts: &[&str],
+        attempt: u32,
+        callout: &impl Fn(&IdempotencyKey) -> Callout,
+    ) -> OwnedOutcome {
+        let attempt = attempt.to_string();
+        let mut all = vec![endpoint, self.subject.as_str(), attempt.as_str()];
+        all.extend(parts);
+        let key = IdempotencyKey::new(&all);
+        let mut tries = 1_u32;
+        loop {
+            let outcome = self.call(callout(&key)).await;
+            if !is_in_use(&outcome) || tries >= IN_USE_TRIES_MAX {
+                return outcome;
+            }
+            tries = tries.saturating_add(1);
+        }
+    }
+
+    /// Returns the object in the response to a write.
+    ///
+    /// # Errors
+    /// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] for a card, else
+    /// [`BillingError::Service`].
+    pub(super) fn confirmed<T>(
+        &self,
+        endpoint: &'static str,
+        response: StripeResponse<T>,
+    ) -> Result<T, BillingError> {
+        if let StripeResponse::Refused(error) = &response
+            && let Some(error) = card_error(error)
+        {
+            return Err(error);
+        }
+        match sync::found(endpoint, response) {
+            Ok(Some(object)) => Ok(object),
+            // What was just read is gone.
+            Ok(None) => {
+                let why = format!("{endpoint}: Stripe does not have the object");
+                Err(self.failed(SyncError::Refused { service: Service::Stripe, why }))
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Performs a callout.
+    pub(super) async fn call(&self, callout: Callout) -> OwnedOutcome {
+        match self.effects.perform(Effect::Call(vec![callout])).await {
+            EffectResult::Outcomes(outcomes) => outcomes.into_iter().next(),
+            _ => None,
+        }
+        .unwrap_or(OwnedOutcome::Failed(crate::http::Outcome::Reset))
+    }
+
+    /// Counts a failed callout.
+    fn failed(&self, error: SyncError) -> BillingError {
+        if let Some(count) = metrics::SYNC.callout_failed(&error) {
+            self.effects.report(count);
+        }
+        error.into()
+    }
+}
+
+/// Returns the prices, which need no subject.
+///
+/// # Errors
+/// [`BillingError::PricesUnavailable`].
+pub(super) async fn prices(effects: &Effects) -> Result<Rc<PriceList>, BillingError> {
+    match effects.perform(Effect::Prices).await {
+        EffectResult::Prices(Some(prices)) => Ok(prices),
+        _ => Err(BillingError::PricesUnavailable),
+    }
+}
+
+/// Returns whether Stripe replayed an internal error, which it does for a day: the next key makes it try again.
+pub(super) fn replays_failure(outcome: &OwnedOutcome) -> bool {
+    let is_internal = matches!(outcome, OwnedOutcome::Response { status: 500..=599, .. });
+    is_internal && is_replayed(&outcome.as_outcome())
+}
+
+/// Returns whether Stripe is still performing a request with the same key.
+fn is_in_use(outcome: &OwnedOutcome) -> bool {
+    let in_use = |error: &StripeApiError| error.code == "idempotency_key_in_use";
+    let OwnedOutcome::Response { status: 409, .. } = outcome else { return false };
+    match StripeResponse::of(&outcome.as_outcome(), |_| Ok(())) {
+        StripeResponse::Transient(crate::stripe::outcome::TransientError::Stripe(error)) => in_use(&error),
+        StripeResponse::Refused(error) => in_use(&error),
+        _ => false,
+    }
+}
+
+/// Returns the error for the cardholder, if Stripe's is about the card (<https://docs.stripe.com/error-codes>).
+fn card_error(error: &StripeApiError) -> Option<BillingError> {
+    const AUTHENTICATION: [&str; 3] = [
+        "authentication_required",
+        "subscription_payment_intent_requires_action",
+        "payment_intent_action_required",
+    ];
+    if AUTHENTICATION.contains(&error.code.as_str()) {
+        return Some(BillingError::PaymentActionRequired { url: None });
+    }
+    let is_card = error.status == 402 || error.kind == "card_error";
+    let message = (!error.message.is_empty()).then(|| error.message.clone());
+    is_card.then_some(BillingError::PaymentFailed { message, url: None })
+}

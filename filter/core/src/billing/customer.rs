@@ -1,0 +1,169 @@
+//! The one customer of a subject: found, or created once.
+//!
+//! ```text
+//! own customer with a subscription ─▶ that one
+//! the recorded one (stripe_customer) ─▶ that one, unless it was deleted or is someone else's
+//! one search by metadata ─▶ the first that is the subject's own
+//! none ─▶ create it, with an idempotency key made from the subject alone
+//! ```
+//! What was found or created is recorded in Clerk before a session is made for it.
+
+use super::context::{BillingContext, KEYS_MAX, replays_failure};
+use super::error::BillingError;
+use super::owned::{CustomerOwner, customer_owner, own_customers};
+use crate::alarm::{Alarm, AlarmCode};
+use crate::clerk::metadata;
+use crate::ids::CustomerId;
+use crate::sorted::SortedSet;
+use crate::stripe::api::Searched;
+use crate::stripe::customer::Customer;
+use crate::stripe::outcome::StripeResponse;
+use crate::stripe::search::SearchResult;
+use crate::stripe::write::is_replayed;
+use crate::sync::SubjectAccount;
+
+/// The maximum number of customers found by a search that are read.
+const FOUND_MAX: usize = 10;
+
+/// A subject's account and its own customers, before anything is bought.
+#[derive(Debug)]
+pub(super) struct Buyer {
+    /// The account.
+    pub(super) account: Box<SubjectAccount>,
+    /// The subject's own customers, the preferred one first.
+    pub(super) own: Vec<CustomerId>,
+    /// A customer of the subject that was deleted at Stripe.
+    deleted: Option<CustomerId>,
+}
+
+impl Buyer {
+    /// Reads the subject's account, and finds its customers.
+    ///
+    /// # Errors
+    /// That of a read.
+    pub(super) async fn read(cx: &BillingContext) -> Result<Self, BillingError> {
+        let mut buyer = Self::read_without_search(cx).await?;
+        if buyer.own.is_empty() {
+            let found = search(cx).await;
+            if !found.is_empty() {
+                // They count for trials and for subscriptions as well.
+                buyer.account = cx.account(found.iter().cloned().collect()).await?;
+                buyer.find_known(cx).await?;
+                buyer.take(cx, found).await?;
+            }
+        }
+        Ok(buyer)
+    }
+
+    /// Reads the same without a search: a customer that only a search can find has bought nothing.
+    ///
+    /// # Errors
+    /// That of a read.
+    pub(super) async fn read_without_search(cx: &BillingContext) -> Result<Self, BillingError> {
+        let account = cx.account(SortedSet::default()).await?;
+        let mut buyer = Buyer { own: Vec::new(), account, deleted: None };
+        buyer.find_known(cx).await?;
+        Ok(buyer)
+    }
+
+    /// Finds the customers with subscriptions, and the recorded one.
+    async fn find_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
+        self.own = own_customers(&self.account, &cx.settings().sync.subject_keys);
+        let recorded = self.account.record.customer.clone();
+        let known = recorded.filter(|recorded| !self.account.customer_objects.contains_key(recorded));
+        self.take(cx, known.into_iter().collect()).await
+    }
+
+    /// Adds those of these customers that are the subject's own.
+    async fn take(&mut self, cx: &BillingContext, customers: Vec<CustomerId>) -> Result<(), BillingError> {
+        for id in customers {
+            if self.own.contains(&id) {
+                continue;
+            }
+            let callout = cx.stripe().retrieve_customer(&id);
+            let customer = cx.read("GET /v1/customers/:id", callout, Customer::parse).await?;
+            let owner = customer
+                .map(|customer| customer_owner(&self.account, &customer, &cx.settings().sync.subject_keys));
+            match owner {
+                Some(CustomerOwner::Subject) => self.own.push(id),
+                Some(CustomerOwner::Deleted) => self.deleted = Some(id),
+                Some(CustomerOwner::Other) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the customer that buys, and creates it if there is none. It is recorded in Clerk.
+    ///
+    /// # Errors
+    /// That of a read or a write.
+    pub(super) async fn customer(&self, cx: &BillingContext) -> Result<CustomerId, BillingError> {
+        let customer = match self.own.first() {
+            Some(customer) => customer.clone(),
+            None => self.create(cx).await?,
+        };
+        let is_known = self.account.record.customer.as_ref() == Some(&customer);
+        if !is_known && !self.account.record.customers.contains(&customer) {
+            cx.write_record(&metadata::customer_patch(&customer)).await?;
+        }
+        Ok(customer)
+    }
+
+    /// Creates the customer. Its key is made from the subject alone, so that twenty clicks create one; and from the id
+    /// of a deleted customer, because Stripe would replay that one.
+    async fn create(&self, cx: &BillingContext) -> Result<CustomerId, BillingError> {
+        const ENDPOINT: &str = "POST /v1/customers";
+        let deleted = self.deleted.as_ref().map_or("", CustomerId::as_str);
+        let request = |key: &_| cx.stripe().create_customer(cx.subject_key(), cx.subject.as_str(), key);
+        for attempt in 0..KEYS_MAX {
+            let outcome = cx.create_once(ENDPOINT, &[deleted], attempt, &request).await;
+            if replays_failure(&outcome) {
+                // The request that failed may have created the customer nevertheless.
+                match search(cx).await.into_iter().next() {
+                    Some(found) => return Ok(found),
+                    None => continue,
+                }
+            }
+            let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
+            let created = cx.confirmed(ENDPOINT, response)?.id;
+            if !is_replayed(&outcome.as_outcome()) || exists(cx, &created).await? {
+                return Ok(created);
+            }
+        }
+        Err(BillingError::transient("Stripe replays earlier responses about customers that were deleted"))
+    }
+}
+
+/// Returns whether a customer has not been deleted.
+async fn exists(cx: &BillingContext, customer: &CustomerId) -> Result<bool, BillingError> {
+    let callout = cx.stripe().retrieve_customer(customer);
+    let customer = cx.read("GET /v1/customers/:id", callout, Customer::parse).await?;
+    Ok(customer.is_some_and(|customer| !customer.deleted))
+}
+
+/// Searches for customers whose metadata names the subject. A search that fails is an alarm, and nothing is found:
+/// Stripe does not offer it everywhere, and the idempotency key prevents a second customer for a day.
+async fn search(cx: &BillingContext) -> Vec<CustomerId> {
+    let query = format!("metadata['{}']:'{}'", escaped(cx.subject_key()), escaped(cx.subject.as_str()));
+    let callout = cx.stripe().search(Searched::Customers, &query, None);
+    let endpoint = Searched::Customers.endpoint();
+    match cx.read(endpoint, callout, SearchResult::parse).await {
+        Ok(found) => found.unwrap_or_default().customers.into_iter().take(FOUND_MAX).collect(),
+        Err(error) => {
+            let why = match &error {
+                BillingError::Service(error) => error.to_string(),
+                _ => String::new(),
+            };
+            let detail =
+                format!("a search for the subject's customers failed, and the checkout continued: {why}");
+            let alarm = Alarm::warning(AlarmCode::CustomerSearchFailed, detail);
+            cx.effects.report(alarm.subject(Some(cx.subject.as_str())).into());
+            Vec::new()
+        }
+    }
+}
+
+/// Escapes a text for a query (<https://docs.stripe.com/search#query-fields-for-customers>).
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
+}

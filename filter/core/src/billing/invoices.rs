@@ -1,0 +1,100 @@
+//! `GET invoices`: the invoices of the customer that pays.
+
+use super::answer::{Answer, time};
+use super::context::BillingContext;
+use super::customer::Buyer;
+use super::error::BillingError;
+use super::members;
+use super::task::EndpointResult;
+use crate::ids::InvoiceId;
+use crate::stripe::invoice_list::{InvoicePage, InvoicePayment, InvoiceSummary};
+use serde::Serialize;
+
+/// The maximum number of invoices in a response, and the number if none is given.
+const LIMIT_MAX: u64 = 100;
+const LIMIT_DEFAULT: u64 = 10;
+
+/// The query of the request.
+#[derive(Debug)]
+pub(super) struct InvoicesRequest {
+    limit: u64,
+    after: Option<InvoiceId>,
+}
+
+impl InvoicesRequest {
+    /// Reads the query of a path.
+    ///
+    /// # Errors
+    /// [`BillingError::InvalidRequest`].
+    pub(super) fn read(path: &[u8]) -> Result<Self, BillingError> {
+        let [limit, after] = members::query(path, ["limit", "after"])?;
+        let limit = match limit {
+            None => LIMIT_DEFAULT,
+            Some(text) => {
+                let number = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+                number.ok_or_else(|| BillingError::invalid("limit", "it must be an integer from 1 to 100"))?
+            }
+        };
+        let invalid = |_| BillingError::invalid("after", NOT_OURS);
+        let after = after.map(|id| InvoiceId::parse(&id)).transpose().map_err(invalid)?;
+        Ok(InvoicesRequest { limit, after })
+    }
+}
+
+const NOT_OURS: &str = "it must be the id of one of these invoices";
+
+#[derive(Serialize)]
+struct InvoiceList<'a> {
+    invoices: Vec<InvoiceView<'a>>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+struct InvoiceView<'a> {
+    id: &'a str,
+    number: Option<&'a str>,
+    status: Option<&'a str>,
+    total: i64,
+    currency: &'a str,
+    created: String,
+    hosted_url: Option<&'a str>,
+    pdf_url: Option<&'a str>,
+}
+
+impl<'a> From<&'a InvoiceSummary> for InvoiceView<'a> {
+    fn from(invoice: &'a InvoiceSummary) -> Self {
+        InvoiceView {
+            id: invoice.id.as_str(),
+            number: invoice.number.as_deref(),
+            status: invoice.status.as_deref(),
+            total: invoice.total,
+            currency: &invoice.currency,
+            created: time(invoice.created_s),
+            hosted_url: invoice.hosted_url.as_deref(),
+            pdf_url: invoice.pdf_url.as_deref(),
+        }
+    }
+}
+
+/// Answers with a page of invoices.
+pub(super) async fn invoices(cx: BillingContext, request: InvoicesRequest) -> EndpointResult {
+    let buyer = Buyer::read_without_search(&cx).await?;
+    let Some(customer) = buyer.own.first() else {
+        return match request.after {
+            Some(_) => Err(BillingError::invalid("after", NOT_OURS)),
+            None => Ok(Answer::json(&InvoiceList { invoices: Vec::new(), has_more: false })),
+        };
+    };
+    if let Some(after) = &request.after {
+        // Stripe pages from any invoice of the account, so that another customer's would be accepted.
+        let callout = cx.stripe().retrieve_invoice(after);
+        let invoice = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await?;
+        if invoice.and_then(|invoice| invoice.customer).as_ref() != Some(customer) {
+            return Err(BillingError::invalid("after", NOT_OURS));
+        }
+    }
+    let callout = cx.stripe().list_invoices(customer, request.limit, request.after.as_ref());
+    let page = cx.read("GET /v1/invoices", callout, InvoicePage::parse).await?.unwrap_or_default();
+    let invoices = page.invoices.iter().map(InvoiceView::from).collect();
+    Ok(Answer::json(&InvoiceList { invoices, has_more: page.has_more }))
+}

@@ -1,0 +1,39 @@
+//! The billing endpoints: checkout, portal, changes, and invoices at the gateway, so that a team sells plans without
+//! billing code of its own.
+//!
+//! [`request`] is the machine of one request: it finds the caller and reads the body, then runs an endpoint
+//! ([`task`]). Each endpoint is a file. [`customer`], [`owned`], and [`pending`] hold the rules about whose a customer or a
+//! subscription is; [`prices`] and [`views`] are caches of a worker.
+
+mod answer;
+mod caller;
+mod cancel;
+mod change;
+mod checkout;
+mod context;
+mod customer;
+mod error;
+mod invoices;
+mod members;
+mod metrics;
+mod owned;
+mod payment;
+mod pending;
+mod plans;
+mod portal;
+mod prices;
+mod rate_limit;
+mod request;
+mod resume;
+mod route;
+mod running;
+mod scheduled_change;
+mod subscription;
+mod task;
+mod urls;
+mod view;
+mod views;
+mod worker;
+
+pub use request::BillingRequest;
+pub use worker::{BillingWorker, BillingWorkerError};

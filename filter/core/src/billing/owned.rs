@@ -1,0 +1,184 @@
+//! What of a subject's account is its own: the customers that may be charged and shown, the subscription that its
+//! actions mean, and what forbids another one.
+
+use crate::alarm::{Alarm, AlarmCode};
+use crate::config::SubjectKeys;
+use crate::ids::CustomerId;
+use crate::plan_table::{PlanTable, Rank, RecordedPlan};
+use crate::report::Report;
+use crate::stripe::customer::Customer;
+use crate::stripe::plan::SoldPlan;
+use crate::stripe::subscription::SubscriptionStatus;
+use crate::sync::{OwnedSubscription, SubjectAccount, Via, named_in};
+
+/// Whose a customer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CustomerOwner {
+    /// The subject's own: only such a customer is opened in the portal, charged, or listed.
+    Subject,
+    /// Another subject's, or nobody's.
+    Other,
+    /// It was deleted at Stripe.
+    Deleted,
+}
+
+/// Returns whose a customer is.
+///
+/// It is the subject's own if its metadata names the subject. If they name no one, it is the subject's own if Clerk's
+/// record says that it was made for the subject, or if a live subscription on it belongs to the subject by the merchant's
+/// metadata and none to another.
+pub(super) fn customer_owner(
+    account: &SubjectAccount,
+    customer: &Customer,
+    keys: &SubjectKeys,
+) -> CustomerOwner {
+    if customer.deleted {
+        return CustomerOwner::Deleted;
+    }
+    let named = named_in(&customer.metadata, keys);
+    let is_own = match &named.subject {
+        Some(subject) => *subject == account.subject,
+        None if !named.invalid_keys.is_empty() => false,
+        None => {
+            account.record.customer.as_ref() == Some(&customer.id) || pays_for_subject(account, &customer.id)
+        }
+    };
+    if is_own { CustomerOwner::Subject } else { CustomerOwner::Other }
+}
+
+/// Returns whether a live subscription on the customer belongs to the subject and none to another.
+fn pays_for_subject(account: &SubjectAccount, customer: &CustomerId) -> bool {
+    let mut live = account.subscriptions.iter().filter(|owned| owned.subscription.status.is_live());
+    let pays = live.any(|owned| owned.via == Via::Metadata && owned.subscription.customer == *customer);
+    pays && !account.customers_of_others.contains(customer)
+}
+
+/// Returns the subject's own customers among those that came with their subscriptions, the granting subscription's
+/// first.
+pub(super) fn own_customers(account: &SubjectAccount, keys: &SubjectKeys) -> Vec<CustomerId> {
+    let is_own = |customer: &&Customer| customer_owner(account, customer, keys) == CustomerOwner::Subject;
+    let mut own: Vec<CustomerId> =
+        account.customer_objects.values().filter(is_own).map(|customer| customer.id.clone()).collect();
+    let granting = current(account).map(|owned| &owned.subscription.customer);
+    let recorded = account.record.customer.as_ref();
+    own.sort_by_key(|id| (granting != Some(id), recorded != Some(id)));
+    own
+}
+
+/// Returns the subscription that the subject's actions mean: the one that grants the plan, else the live one that is
+/// closest to granting. One that only a `client_reference_id` names is never meant, because a payer chose it.
+pub(super) fn current(account: &SubjectAccount) -> Option<&OwnedSubscription> {
+    let candidates = account.subscriptions.iter().filter(|owned| {
+        owned.via == Via::Metadata && owned.subscription.status.is_live() && sells_plan(account, owned)
+    });
+    let granting = account.target.granted_by.as_ref();
+    candidates.min_by_key(|owned| {
+        let subscription = &owned.subscription;
+        (granting != Some(&subscription.id), &subscription.status, &subscription.id)
+    })
+}
+
+/// Returns the newest ended subscription, to show its status if there is no live one.
+pub(super) fn last_ended(account: &SubjectAccount) -> Option<&OwnedSubscription> {
+    let ended = account.subscriptions.iter().filter(|owned| {
+        owned.via == Via::Metadata && !owned.subscription.status.is_live() && owned.sold != SoldPlan::AddOns
+    });
+    ended.max_by_key(|owned| (owned.subscription.created_s, &owned.subscription.id))
+}
+
+fn sells_plan(account: &SubjectAccount, owned: &OwnedSubscription) -> bool {
+    match owned.sold {
+        SoldPlan::Plan { .. } => true,
+        SoldPlan::AddOns => false,
+        SoldPlan::Unmapped => account.record.granted_by.as_ref() == Some(&owned.subscription.id),
+    }
+}
+
+/// A subscription that forbids buying a plan, and the alarm about it, if any.
+#[derive(Debug)]
+pub(super) struct BlockingSubscription<'a> {
+    pub(super) owned: &'a OwnedSubscription,
+    pub(super) alarm: Option<Report>,
+}
+
+/// Returns the live subscription because of which the subject cannot buy the plan.
+pub(super) fn blocking<'a>(
+    account: &'a SubjectAccount,
+    plans: &PlanTable,
+    wanted: Rank,
+) -> Option<BlockingSubscription<'a>> {
+    let recorded = plans.recorded(account.record.plan.as_deref());
+    let is_unknown_plan = matches!(recorded, RecordedPlan::Unknown(_));
+    let blocks = |owned: &&OwnedSubscription| match owned.sold {
+        SoldPlan::AddOns => false,
+        SoldPlan::Plan { .. } if owned.via == Via::Metadata => true,
+        SoldPlan::Plan { rank, .. } => rank >= wanted,
+        SoldPlan::Unmapped => {
+            account.record.granted_by.as_ref() == Some(&owned.subscription.id) || is_unknown_plan
+        }
+    };
+    let live = account.subscriptions.iter().filter(|owned| owned.subscription.status.is_live());
+    let owned = live.filter(blocks).min_by_key(|owned| {
+        let is_current =
+            current(account).is_some_and(|current| current.subscription.id == owned.subscription.id);
+        (!is_current, &owned.subscription.status, &owned.subscription.id)
+    })?;
+    let alarm = (owned.sold == SoldPlan::Unmapped && is_unknown_plan).then(|| {
+        let detail = "a checkout was refused: Clerk's record shows a plan that is not in the configuration, and a live \
+                      subscription sells nothing known; add the plan to `plans`, or correct the record";
+        let alarm = Alarm::warning(AlarmCode::UnknownPlan, detail).object(&owned.subscription.id);
+        alarm.subject(Some(account.subject.as_str())).into()
+    });
+    Some(BlockingSubscription { owned, alarm })
+}
+
+/// Returns whether the subject had a trial, so that it gets no other. `own` are its customers.
+pub(super) fn had_trial(account: &SubjectAccount, own: &[CustomerId]) -> bool {
+    let mut owned = account.subscriptions.iter();
+    account.record.trial_used
+        || owned.any(|owned| owned.subscription.changes.trial_start_s.is_some())
+        || own.iter().any(|customer| account.customers_with_trial.contains(customer))
+}
+
+/// What can be done with a subscription, as the frontend needs to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Possibilities<'a> {
+    /// The subscription's status; `None` if there is none.
+    pub(super) status: Option<&'a SubscriptionStatus>,
+    /// Whether a cancellation or a change of ours is pending.
+    pub(super) is_pending: bool,
+    /// Whether something else has scheduled a change.
+    pub(super) is_managed_elsewhere: bool,
+    /// Whether the subject has a customer of its own.
+    pub(super) has_customer: bool,
+}
+
+impl Possibilities<'_> {
+    /// Returns the actions that would succeed.
+    pub(super) fn actions(self) -> Vec<&'static str> {
+        let portal = self.has_customer.then_some("portal");
+        let others: &[&'static str] = match self.status {
+            None | Some(SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired) => {
+                &["checkout"]
+            }
+            Some(SubscriptionStatus::Active | SubscriptionStatus::Trialing) if self.is_managed_elsewhere => {
+                &[]
+            }
+            Some(SubscriptionStatus::Active | SubscriptionStatus::Trialing) if self.is_pending => {
+                &["resume", "change"]
+            }
+            Some(SubscriptionStatus::Active | SubscriptionStatus::Trialing) => &["change", "cancel"],
+            Some(SubscriptionStatus::Paused) => &["resume"],
+            Some(
+                SubscriptionStatus::PastDue
+                | SubscriptionStatus::Unpaid
+                | SubscriptionStatus::Incomplete
+                | SubscriptionStatus::Unknown(_),
+            ) => &[],
+        };
+        others.iter().copied().chain(portal).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,426 @@
+//! One HTTP request in the billing filter: finds the endpoint, the caller, and the body, then runs the endpoint.
+//!
+//! ```text
+//! Header ─▶ Token ⇄ keys, signature ─▶ Body ─▶ Running ⇄ effects ─▶ Done
+//!   │         │                          └────▶ Done: refused
+//!   │         └───────────────────────────────▶ Done: no caller, or not allowed
+//!   ├─▶ Running                                 (plans, which need no token)
+//!   └─▶ Done: another path, no endpoint, preflight
+//! ```
+
+use super::caller::BillingCaller;
+use super::cancel::{self, CancelRequest};
+use super::change::{self, ChangeRequest};
+use super::checkout::{self, CheckoutRequest};
+use super::context::BillingContext;
+use super::error::BillingError;
+use super::invoices::{self, InvoicesRequest};
+use super::members::Members;
+use super::portal::{self, PortalRequest};
+use super::route::{EndpointKind, Route};
+use super::running::{Progress, Running};
+use super::task::{Effects, EndpointResult, RunningEndpoint};
+use super::worker::{BillingInquiry, BillingWorker};
+use super::{metrics, plans, rate_limit, resume, subscription};
+use crate::auth::token::location::{self, TokenLocation};
+use crate::auth::{AuthFailure, AuthProgress, Authentication};
+use crate::cors;
+use crate::held::Hold;
+use crate::http::{Forward, HeaderMap, Outcome, Reply};
+use crate::ids::Subject;
+use crate::machine::{Action, Input, InquiryId, Machine, Step};
+use crate::report::Report;
+use crate::time::Micros;
+use std::rc::Rc;
+
+/// The maximum length of a body, in bytes.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// The prefixes of Clerk's opaque machine tokens: API keys, OAuth tokens, and M2M tokens.
+const MACHINE_TOKENS: [&[u8]; 3] = [b"ak_", b"oat_", b"mt_"];
+
+/// One HTTP request in the billing filter.
+#[derive(Debug, Default)]
+pub struct BillingRequest {
+    stage: BillingStage,
+    /// What of the header is needed later.
+    header: RequestHeader,
+    /// The body, once it is complete.
+    body: Option<Vec<u8>>,
+    hold: Option<Hold>,
+    subject: Option<Subject>,
+    reports: Vec<Report>,
+}
+
+/// What of a request's header is needed later.
+#[derive(Debug, Default)]
+struct RequestHeader {
+    endpoint: Option<EndpointKind>,
+    /// The index of the page's origin among the authorized parties.
+    origin: Option<usize>,
+    path: Vec<u8>,
+    is_json: bool,
+    has_cookie_token: bool,
+    bytes: usize,
+}
+
+/// What a request waits for.
+#[derive(Debug, Default)]
+enum BillingStage {
+    /// The header.
+    #[default]
+    Header,
+    /// A signature to be checked, or keys.
+    Token(Box<Authentication>),
+    /// The rest of the body. The caller is known.
+    Body(Rc<BillingCaller>),
+    /// An effect of the endpoint.
+    Running(Box<Running>),
+    /// Nothing: the request was forwarded or has its response.
+    Done,
+}
+
+impl Machine for BillingRequest {
+    type Worker = BillingWorker;
+
+    fn handle(&mut self, worker: &mut BillingWorker, now: Micros, input: Input<'_>) -> Step {
+        let stage = std::mem::replace(&mut self.stage, BillingStage::Done);
+        let action = match (stage, input) {
+            (BillingStage::Header, Input::Head { headers, end_of_stream }) => {
+                self.handle_header(worker, now, &headers, end_of_stream)
+            }
+            (stage, Input::BodyGrew { bytes }) => self.grow(worker, stage, bytes),
+            (BillingStage::Body(caller), Input::Body(body)) => {
+                self.body = Some(body.to_vec());
+                self.handle_body(worker, now, &caller)
+            }
+            (stage @ BillingStage::Token(_), Input::Body(body)) => {
+                self.body = Some(body.to_vec());
+                self.wait_in(stage)
+            }
+            (BillingStage::Token(authentication), Input::Verified(verification)) => {
+                let progress = authentication.verified(&mut worker.auth, verification, now);
+                self.authenticated(worker, now, progress)
+            }
+            (BillingStage::Token(authentication), Input::Inquired | Input::Settled) => {
+                let progress = authentication.next(&mut worker.auth, now);
+                self.authenticated(worker, now, progress)
+            }
+            (BillingStage::Running(running), input) => {
+                let progress = (*running).handle(worker, now, &input, &mut self.reports);
+                self.progressed(worker, progress)
+            }
+            // Inputs that this stage does not wait for are ignored.
+            (stage, _) => self.wait_in(stage),
+        };
+        if matches!(action, Action::Reply(_) | Action::Forward(_)) {
+            self.hold = None;
+        }
+        Step { action, reports: std::mem::take(&mut self.reports) }
+    }
+
+    fn settle(
+        worker: &mut BillingWorker,
+        now: Micros,
+        inquiry: InquiryId,
+        outcome: Outcome<'_>,
+    ) -> Vec<Report> {
+        worker.settle(now, inquiry, &outcome)
+    }
+}
+
+impl BillingRequest {
+    fn wait_in(&mut self, stage: BillingStage) -> Action {
+        self.stage = stage;
+        Action::Wait
+    }
+
+    /// Finds the endpoint, and looks for the token.
+    fn handle_header(
+        &mut self,
+        worker: &mut BillingWorker,
+        now: Micros,
+        headers: &HeaderMap,
+        end_of_stream: bool,
+    ) -> Action {
+        let settings = &worker.shared.settings;
+        if settings.cors {
+            self.header.origin = cors::allowed_origin(&settings.tokens.rules.authorized_parties, headers);
+        }
+        let endpoint = match Route::of(&settings.path, headers) {
+            Route::Elsewhere => return Action::Forward(Forward::default()),
+            Route::Refused(error) => return self.reply(worker, Err(error)),
+            Route::Preflight(endpoint) => return self.preflight(worker, endpoint),
+            Route::Endpoint(endpoint) => endpoint,
+        };
+        self.header = RequestHeader {
+            endpoint: Some(endpoint),
+            origin: self.header.origin,
+            path: headers.get(":path").unwrap_or_default().to_vec(),
+            is_json: is_json(headers.get("content-type")),
+            has_cookie_token: matches!(
+                location::find(headers, settings.tokens.cookie),
+                Ok(TokenLocation::Cookies(_) | TokenLocation::TooManyCookies)
+            ),
+            bytes: headers.byte_len(),
+        };
+        if !endpoint.needs_token() {
+            return self.run_plans(worker, now);
+        }
+        if is_machine_token(headers) {
+            return self.reply(worker, Err(BillingError::UnsupportedToken));
+        }
+        self.hold = worker.held.hold(self.header.bytes);
+        if self.hold.is_none() {
+            return self.reply(worker, Err(BillingError::Overloaded));
+        }
+        if end_of_stream {
+            self.body = Some(Vec::new());
+        }
+        let progress = Authentication::start(&mut worker.auth, headers, 0, now);
+        self.authenticated(worker, now, progress)
+    }
+
+    fn preflight(&mut self, worker: &BillingWorker, endpoint: EndpointKind) -> Action {
+        match self.readable(worker) {
+            readable if readable.is_empty() => {
+                self.reply(worker, Err(BillingError::MethodNotAllowed { allow: endpoint.methods() }))
+            }
+            readable => {
+                let fields = "authorization, content-type";
+                Action::Reply(cors::preflight(readable, endpoint.methods(), fields))
+            }
+        }
+    }
+
+    /// Counts the bytes of the body so far. Only those of a POST matter.
+    fn grow(&mut self, worker: &BillingWorker, stage: BillingStage, bytes: usize) -> Action {
+        let is_post = self.header.endpoint.is_some_and(EndpointKind::is_post);
+        if !is_post || matches!(stage, BillingStage::Done | BillingStage::Running(_)) {
+            return self.wait_in(stage);
+        }
+        if bytes > BODY_BYTES_MAX {
+            return self.reply(worker, Err(BillingError::BodyTooLarge));
+        }
+        let total = self.header.bytes.saturating_add(bytes);
+        if self.hold.as_mut().is_none_or(|hold| !hold.resize(total)) {
+            return self.reply(worker, Err(BillingError::Overloaded));
+        }
+        self.wait_in(stage)
+    }
+
+    fn authenticated(
+        &mut self,
+        worker: &mut BillingWorker,
+        now: Micros,
+        progress: AuthProgress<BillingCaller>,
+    ) -> Action {
+        match progress {
+            AuthProgress::Perform(authentication, action) => {
+                self.stage = BillingStage::Token(authentication);
+                action
+            }
+            AuthProgress::Fetch(authentication, callout) => {
+                self.stage = BillingStage::Token(authentication);
+                let inquiry = worker.inquiries.start(BillingInquiry::Keys);
+                worker.auth.fetch_started(inquiry, now);
+                Action::Inquire { inquiry, callout: Box::new(callout) }
+            }
+            AuthProgress::Known(caller) => self.handle_caller(worker, now, caller),
+            AuthProgress::Verified(token) => {
+                let (bytes, session) = token.into_parts();
+                let caller = BillingCaller::new(session, &worker.shared.settings);
+                let caller = worker.auth.remember(&bytes, caller);
+                self.handle_caller(worker, now, caller)
+            }
+            AuthProgress::Failed(AuthFailure { error, .. }) => {
+                self.reply(worker, Err(BillingError::Auth(error)))
+            }
+        }
+    }
+
+    /// Checks what the caller may do, before the body is read.
+    fn handle_caller(
+        &mut self,
+        worker: &mut BillingWorker,
+        now: Micros,
+        caller: Rc<BillingCaller>,
+    ) -> Action {
+        let is_post = self.header.endpoint.is_some_and(EndpointKind::is_post);
+        let parties = &worker.shared.settings.tokens.rules.authorized_parties;
+        // Browsers send a cookie with requests of other sites as well. `cors` does not matter here.
+        if is_post && self.header.has_cookie_token && !self.has_allowed_origin(parties) {
+            return self.reply(worker, Err(BillingError::OriginRequired));
+        }
+        match caller.subject() {
+            Ok(subject) => self.subject = Some(subject.clone()),
+            Err(error) => return self.reply(worker, Err(error)),
+        }
+        if is_post && !self.header.is_json {
+            return self.reply(worker, Err(BillingError::UnsupportedMediaType));
+        }
+        match self.body {
+            None if is_post => self.wait_in(BillingStage::Body(caller)),
+            _ => self.handle_body(worker, now, &caller),
+        }
+    }
+
+    fn handle_body(&mut self, worker: &mut BillingWorker, now: Micros, caller: &BillingCaller) -> Action {
+        let body = self.body.take().unwrap_or_default();
+        if body.len() > BODY_BYTES_MAX {
+            return self.reply(worker, Err(BillingError::BodyTooLarge));
+        }
+        let (Some(endpoint), Ok(subject)) = (self.header.endpoint, caller.subject()) else {
+            return self.reply(worker, Err(BillingError::Internal));
+        };
+        let cx = BillingContext {
+            effects: Effects::default(),
+            shared: Rc::clone(&worker.shared),
+            subject: subject.clone(),
+        };
+        match start(endpoint, cx, &body, &self.header.path) {
+            Ok(running) => {
+                let progress = Running::start(running, worker, now, &mut self.reports);
+                self.progressed(worker, progress)
+            }
+            Err(error) => self.reply(worker, Err(error)),
+        }
+    }
+
+    fn run_plans(&mut self, worker: &mut BillingWorker, now: Micros) -> Action {
+        let (effects, shared) = (Effects::default(), Rc::clone(&worker.shared));
+        let own = effects.clone();
+        let running = RunningEndpoint::new(effects, async move {
+            let prices = super::context::prices(&own).await?;
+            Ok(plans::plans(&shared.settings, &shared.plans, &prices))
+        });
+        let progress = Running::start(running, worker, now, &mut self.reports);
+        self.progressed(worker, progress)
+    }
+
+    fn progressed(&mut self, worker: &BillingWorker, progress: Progress) -> Action {
+        match progress {
+            Progress::Perform(running, action) => {
+                self.stage = BillingStage::Running(running);
+                action
+            }
+            Progress::Ended(result) => self.reply(worker, result),
+        }
+    }
+
+    fn has_allowed_origin(&self, parties: &[String]) -> bool {
+        self.header.origin.is_some_and(|index| index < parties.len())
+    }
+
+    /// Returns the header fields by which a page of an authorized party may read the response.
+    fn readable(&self, worker: &BillingWorker) -> Vec<(&'static str, String)> {
+        cors::response_fields(&worker.shared.settings.tokens.rules.authorized_parties, self.header.origin)
+    }
+
+    fn reply(&mut self, worker: &BillingWorker, result: EndpointResult) -> Action {
+        if let Some(endpoint) = self.header.endpoint {
+            self.reports.push(metrics::answered(endpoint, &result));
+        }
+        let details = self.header.endpoint.map_or("billing", EndpointKind::name);
+        let mut reply = match result {
+            Ok(answer) => answer.into_reply(details),
+            Err(error) => {
+                self.reports.extend(error.alarm(self.subject.as_ref()));
+                let mut reply = Reply::from(error.problem());
+                reply.headers.push(("cache-control", "no-store".to_owned()));
+                reply
+            }
+        };
+        reply.headers.extend(self.readable(worker));
+        Action::Reply(reply)
+    }
+}
+
+/// Reads the body and the query, and creates the endpoint.
+fn start(
+    endpoint: EndpointKind,
+    cx: BillingContext,
+    body: &[u8],
+    path: &[u8],
+) -> Result<RunningEndpoint, BillingError> {
+    let effects = cx.effects.clone();
+    let origins = cx.shared.settings.return_origins.clone();
+    let members = || Members::parse(body);
+    macro_rules! counted {
+        ($endpoint:expr) => {
+            RunningEndpoint::new(effects, async move {
+                rate_limit::count(&cx).await?;
+                $endpoint.await
+            })
+        };
+    }
+    Ok(match endpoint {
+        // It needs no caller, so it is started elsewhere.
+        EndpointKind::Plans => return Err(BillingError::Internal),
+        EndpointKind::Subscription => RunningEndpoint::new(effects, subscription::subscription(cx)),
+        EndpointKind::Invoices => {
+            let request = InvoicesRequest::read(path)?;
+            RunningEndpoint::new(effects, invoices::invoices(cx, request))
+        }
+        EndpointKind::Checkout => {
+            let request = CheckoutRequest::read(members()?, &origins)?;
+            counted!(checkout::checkout(cx, request))
+        }
+        EndpointKind::Portal => {
+            let request = PortalRequest::read(members()?, &origins)?;
+            counted!(portal::portal(cx, request))
+        }
+        EndpointKind::Cancel => {
+            let request = CancelRequest::read(members()?)?;
+            counted!(cancel::cancel(cx, request))
+        }
+        EndpointKind::Resume => {
+            members()?.end()?;
+            counted!(resume::resume(cx))
+        }
+        EndpointKind::ChangePreview => {
+            let request = ChangeRequest::read_preview(members()?)?;
+            counted!(change::preview(cx, request))
+        }
+        EndpointKind::Change => {
+            let request = ChangeRequest::read(members()?)?;
+            counted!(change::change(cx, request))
+        }
+    })
+}
+
+/// Returns whether a content type is JSON's; parameters such as `charset` are ignored.
+fn is_json(content_type: Option<&[u8]>) -> bool {
+    let essence = content_type.and_then(|value| value.split(|byte| *byte == b';').next());
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+fn is_machine_token(headers: &HeaderMap) -> bool {
+    match location::find(headers, false) {
+        Ok(TokenLocation::Bearer(token)) => MACHINE_TOKENS.iter().any(|prefix| token.starts_with(prefix)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_told_by_its_type_without_parameters() {
+        let cases = [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("application/json ;x"), true),
+            (Some("text/plain"), false),
+            (Some("application/x-www-form-urlencoded"), false),
+            (Some("text/plain; application/json"), false),
+            (Some("application/jsonp"), false),
+            (Some(""), false),
+            (None, false),
+        ];
+        for (value, want) in cases {
+            assert_eq!(is_json(value.map(str::as_bytes)), want, "{value:?}");
+        }
+    }
+}

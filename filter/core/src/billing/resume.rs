@@ -1,0 +1,56 @@
+//! `POST resume`: undoes a pending cancellation, a scheduled change of ours, or a pause.
+
+use super::cancel::release;
+use super::context::{BillingAction, BillingContext};
+use super::error::BillingError;
+use super::owned::current;
+use super::pending::{ManagedBy, cancels_at_s};
+use super::subscription::answer_after_action;
+use super::task::EndpointResult;
+use crate::sorted::SortedSet;
+use crate::stripe::subscription::{Subscription, SubscriptionStatus};
+use crate::stripe::write::Parameters;
+
+/// Resumes the subscription.
+pub(super) async fn resume(cx: BillingContext) -> EndpointResult {
+    let account = cx.account(SortedSet::default()).await?;
+    let owned = current(&account).ok_or(BillingError::NoSubscription)?;
+    let subscription = &owned.subscription;
+    if subscription.status == SubscriptionStatus::Paused {
+        let callout = cx.stripe().resume_subscription(&subscription.id);
+        cx.set("POST /v1/subscriptions/:id/resume", callout, |_| Ok(())).await?;
+    } else {
+        undo(&cx, subscription).await?;
+    }
+    let plan = owned.sold.rank().map(|rank| cx.plan_name(rank));
+    cx.audit(BillingAction::Resumed, plan, Some(subscription.id.as_str()));
+    answer_after_action(&cx, "billing.resume", &account).await
+}
+
+async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
+    match ManagedBy::read(cx, subscription).await? {
+        ManagedBy::Us(schedule) if schedule.next_phase(cx.now()).is_some() => release(cx, &schedule.id).await,
+        ManagedBy::Other(_) if cancels_at_s(subscription).is_some() => Err(BillingError::ChangePending),
+        ManagedBy::Other(_) => Err(BillingError::NothingToResume),
+        ManagedBy::Us(schedule) if cancels_at_s(subscription).is_some() => {
+            release(cx, &schedule.id).await?;
+            keep(cx, subscription).await
+        }
+        ManagedBy::Nothing if cancels_at_s(subscription).is_some() => keep(cx, subscription).await,
+        ManagedBy::Us(_) | ManagedBy::Nothing => Err(BillingError::NothingToResume),
+    }
+}
+
+/// Lifts a pending cancellation.
+///
+/// # Errors
+/// [`BillingError::Service`].
+pub(super) async fn keep(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
+    // Stripe refuses both in one request. An empty value removes a time that was set by itself.
+    let form = match subscription.cancel_at_period_end {
+        true => Parameters::default().with("cancel_at_period_end", "false"),
+        false => Parameters::default().with("cancel_at", ""),
+    };
+    let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
+    cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
+}

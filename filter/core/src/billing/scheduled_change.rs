@@ -1,0 +1,129 @@
+//! A change at the end of the paid period, by a subscription schedule
+//! (<https://docs.stripe.com/billing/subscriptions/subscription-schedules>).
+//!
+//! ```text
+//! note on the subscription ─▶ create the schedule (one phase) ─▶ add the phase to come ─▶ remove the note
+//!                                          └ if this fails, the note tells that the schedule is ours: a repeat
+//!                                            completes it, and it blocks nothing
+//! ```
+
+use super::change::{PlannedChange, state};
+use super::context::BillingContext;
+use super::error::BillingError;
+use super::pending::{ManagedBy, cancels_at_s, change_note};
+use super::resume::keep;
+use crate::config::note_keys::CHANGE_KEY;
+use crate::ids::ScheduleId;
+use crate::stripe::schedule::{SOURCE, Schedule, SchedulePhase};
+use crate::stripe::write::Parameters;
+
+/// A change at the end of the period.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScheduledChange<'a> {
+    /// The change.
+    pub(super) change: &'a PlannedChange<'a>,
+    /// Who manages the subscription now: no one, or a schedule of ours.
+    pub(super) managed_by: &'a ManagedBy,
+}
+
+/// Schedules the change, in place of one of ours that is pending.
+///
+/// # Errors
+/// [`BillingError::NoChange`] if exactly this change is pending, and [`BillingError::Service`].
+pub(super) async fn schedule(
+    cx: &BillingContext,
+    scheduled: ScheduledChange<'_>,
+) -> Result<(), BillingError> {
+    let change = scheduled.change;
+    let subscription = &change.owned.subscription;
+    if cancels_at_s(subscription).is_some() {
+        // A schedule cannot be made of a subscription that is about to end.
+        keep(cx, subscription).await?;
+    }
+    let schedule = match scheduled.managed_by {
+        ManagedBy::Us(schedule)
+            if schedule.next_phase(cx.now()).is_some_and(|next| is_same(next, change)) =>
+        {
+            return Err(BillingError::NoChange);
+        }
+        ManagedBy::Us(schedule) => schedule.clone(),
+        ManagedBy::Nothing | ManagedBy::Other(_) => create(cx, change).await?,
+    };
+    let form = phases(cx, &schedule, change)?;
+    // It sets all phases, so that repeating it changes nothing, and it needs no idempotency key.
+    let callout = cx.stripe().update_schedule(&schedule.id, &form);
+    let _: Schedule = cx.set("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
+    // The schedule says itself that it is ours from now on. A note that stays does no harm.
+    let _: Result<(), BillingError> = note(cx, change, "").await;
+    Ok(())
+}
+
+/// Puts the subscription under a schedule, after it was noted that this is about to happen.
+async fn create(cx: &BillingContext, change: &PlannedChange<'_>) -> Result<Schedule, BillingError> {
+    let subscription = &change.owned.subscription;
+    note(cx, change, &change_note(cx.plan_name(change.plan), cx.now())).await?;
+    let state = state(subscription);
+    let parts = [subscription.id.as_str(), state.as_str()];
+    let request = |key: &_| cx.stripe().create_schedule(&subscription.id, key);
+    let still_holds = async |schedule: &Schedule| Ok(is_in_force(cx, &schedule.id).await?);
+    cx.create("POST /v1/subscription_schedules", &parts, request, Schedule::parse, still_holds).await
+}
+
+/// Returns whether a schedule has been neither released nor canceled.
+async fn is_in_force(cx: &BillingContext, id: &ScheduleId) -> Result<bool, BillingError> {
+    let callout = cx.stripe().retrieve_schedule(id);
+    let schedule = cx.read("GET /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
+    Ok(schedule.is_some_and(|schedule| schedule.is_in_force))
+}
+
+/// Writes the note about the change; an empty one removes it.
+async fn note(cx: &BillingContext, change: &PlannedChange<'_>, value: &str) -> Result<(), BillingError> {
+    let form = Parameters::default().with(format!("metadata[{CHANGE_KEY}]"), value);
+    let callout = cx.stripe().update_subscription(&change.owned.subscription.id, &form, None);
+    cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
+}
+
+/// Returns whether a phase is what the change would make it.
+fn is_same(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
+    let mut items = phase.items.iter();
+    items.any(|item| item.price == change.price && item.quantity.unwrap_or(1) == change.quantity)
+}
+
+/// Returns the parameters of the present phase, as it is, and of the phase to come. Only the item that grants the plan
+/// is changed.
+fn phases(
+    cx: &BillingContext,
+    schedule: &Schedule,
+    change: &PlannedChange<'_>,
+) -> Result<Parameters, BillingError> {
+    let present =
+        schedule.present_phase(cx.now()).ok_or_else(|| BillingError::transient("a schedule has no phase"))?;
+    let changed = change.owned.subscription.items.iter().find(|item| item.id.as_ref() == Some(&change.item));
+    let changed = changed.map_or("", |item| item.price.id.as_str());
+    let mut form = Parameters::default()
+        .with("end_behavior", "release")
+        .with(format!("metadata[{}]", SOURCE.0), SOURCE.1)
+        .with("phases[0][start_date]", present.start_s.to_string())
+        .with("phases[0][end_date]", present.end_s.to_string());
+    for (index, item) in present.items.iter().enumerate() {
+        form = form.with(format!("phases[0][items][{index}][price]"), &item.price).with_optional(
+            &format!("phases[0][items][{index}][quantity]"),
+            item.quantity.map(|n| n.to_string()),
+        );
+    }
+    let (interval, count) = &change.interval;
+    form = form
+        .with("phases[1][proration_behavior]", "none")
+        .with("phases[1][duration][interval]", interval)
+        .with("phases[1][duration][interval_count]", count.to_string());
+    for (index, item) in present.items.iter().enumerate() {
+        let (price, quantity) = match item.price == changed {
+            true => (change.price.as_str(), Some(change.quantity)),
+            false => (item.price.as_str(), item.quantity),
+        };
+        form = form
+            .with(format!("phases[1][items][{index}][price]"), price)
+            .with_optional(&format!("phases[1][items][{index}][quantity]"), quantity.map(|n| n.to_string()));
+    }
+    Ok(form)
+}

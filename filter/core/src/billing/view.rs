@@ -1,0 +1,131 @@
+//! A subject's subscription as its frontend sees it: the answer to `GET subscription` and to every action.
+
+use super::answer::{Answer, time};
+use super::context::BillingContext;
+use super::error::BillingError;
+use super::owned::{Possibilities, current, last_ended, own_customers};
+use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
+use crate::sync::{OwnedSubscription, SubjectAccount};
+use serde::Serialize;
+
+/// A subject's subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct SubscriptionView {
+    plan: String,
+    pub(super) status: String,
+    #[serde(flatten)]
+    details: Option<Details>,
+    pub(super) actions: Vec<&'static str>,
+}
+
+/// The details of a live subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Details {
+    interval: Option<String>,
+    quantity: Option<u64>,
+    current_period_end: Option<String>,
+    cancel_at_period_end: bool,
+    trial_end: Option<String>,
+    grace_until: Option<String>,
+    pending: Option<Pending>,
+}
+
+/// What comes at the end of the period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Pending {
+    plan: Option<String>,
+    at: String,
+}
+
+impl SubscriptionView {
+    /// Creates the view of an account, and reads the subscription's schedule, if it has one.
+    ///
+    /// # Errors
+    /// That of a read.
+    pub(super) async fn read(cx: &BillingContext, account: &SubjectAccount) -> Result<Self, BillingError> {
+        let plan = account.target.plan.clone();
+        let plan = plan.unwrap_or_else(|| cx.plan_name(cx.shared.plans.default_rank()).to_owned());
+        let own = own_customers(account, &cx.settings().sync.subject_keys);
+        let has_customer = !own.is_empty() || account.record.customer.is_some();
+        let Some(owned) = current(account) else {
+            let ended = last_ended(account).map(|owned| &owned.subscription.status);
+            let possible =
+                Possibilities { status: ended, is_pending: false, is_managed_elsewhere: false, has_customer };
+            let status = ended.map_or("none", |status| status.as_str()).to_owned();
+            return Ok(SubscriptionView { plan, status, details: None, actions: possible.actions() });
+        };
+        let managed_by = ManagedBy::read(cx, &owned.subscription).await?;
+        let subscription = &owned.subscription;
+        let is_scheduled = match &managed_by {
+            ManagedBy::Us(schedule) => schedule.next_phase(cx.now()).is_some(),
+            ManagedBy::Nothing | ManagedBy::Other(_) => false,
+        };
+        let possible = Possibilities {
+            status: Some(&subscription.status),
+            is_pending: cancels_at_s(subscription).is_some() || is_scheduled,
+            is_managed_elsewhere: managed_by.is_other(),
+            has_customer: own.contains(&subscription.customer),
+        };
+        let details = Details::new(cx, account, owned, &managed_by).await?;
+        let status = subscription.status.as_str().to_owned();
+        Ok(SubscriptionView { plan, status, details: Some(details), actions: possible.actions() })
+    }
+
+    /// Returns the response to `GET subscription`.
+    pub(super) fn answer(&self) -> Answer {
+        Answer::json(self)
+    }
+
+    /// Returns the response to an action. `synced` says whether Clerk is already in line.
+    pub(super) fn answer_after_action(&self, synced: bool) -> Answer {
+        #[derive(Serialize)]
+        struct AfterAction<'a> {
+            #[serde(flatten)]
+            view: &'a SubscriptionView,
+            synced: bool,
+        }
+        Answer::json(&AfterAction { view: self, synced })
+    }
+
+    /// Returns the plan's name.
+    pub(super) fn plan(&self) -> &str {
+        &self.plan
+    }
+}
+
+impl Details {
+    async fn new(
+        cx: &BillingContext,
+        account: &SubjectAccount,
+        owned: &OwnedSubscription,
+        managed_by: &ManagedBy,
+    ) -> Result<Self, BillingError> {
+        let subscription = &owned.subscription;
+        let item = plan_item(owned).map(|(_, item)| item);
+        let period_end_s =
+            item.and_then(|item| item.current_period_end_s).or(subscription.current_period_end_s());
+        let default = cx.shared.plans.default_rank();
+        // Only a schedule's prices must be known.
+        let prices = match managed_by {
+            ManagedBy::Nothing => std::rc::Rc::default(),
+            ManagedBy::Us(_) | ManagedBy::Other(_) => cx.prices().await?,
+        };
+        let pending = pending(owned, managed_by, &prices, default, cx.now()).map(|pending| Pending {
+            plan: pending.plan.map(|plan| cx.plan_name(plan).to_owned()),
+            at: time(pending.at_s),
+        });
+        let is_granting = account.target.granted_by.as_ref() == Some(&subscription.id);
+        let grace_until = account.target.subscription.grace_until.filter(|_| is_granting);
+        let is_trialing = subscription.status == crate::stripe::subscription::SubscriptionStatus::Trialing;
+        Ok(Details {
+            interval: item.and_then(|item| Some(item.price.terms.recurring.as_ref()?.interval.clone())),
+            quantity: item.and_then(|item| item.quantity),
+            current_period_end: period_end_s.map(time),
+            cancel_at_period_end: cancels_at_s(subscription).is_some_and(|at_s| Some(at_s) <= period_end_s)
+                || subscription.cancel_at_period_end,
+            trial_end: subscription.changes.trial_end_s.filter(|_| is_trialing).map(time),
+            grace_until: grace_until.map(|until| time(until.as_secs())),
+            pending,
+        })
+    }
+}
