@@ -130,8 +130,12 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
     let mut builds = vec![Build { modules: Modules::build().clone(), suffix: "" }];
     if let Some(dir) = &options.before {
         let file = |name| dir.join(name);
-        let modules =
-            Modules { stripe_webhook: file("stripe_webhook.wasm"), plan_gate: file("plan_gate.wasm") };
+        // No candidate has the billing filter.
+        let modules = Modules {
+            stripe_webhook: file("stripe_webhook.wasm"),
+            plan_gate: file("plan_gate.wasm"),
+            ..Modules::build().clone()
+        };
         builds.push(Build { modules, suffix: BEFORE_SUFFIX });
     }
     builds

@@ -4,15 +4,18 @@
 use std::path::Path;
 use std::time::Duration;
 use tollgate_tests::install::modules::{BYTES_MAX, Modules, bytes};
-use tollgate_tests::processes::envoy::{Standalone, load_time};
+use tollgate_tests::processes::envoy::{FILTERS, Standalone, load_time};
 
 #[tokio::main]
 async fn main() {
     let modules = Modules::build();
-    let both = Standalone::load().modules(modules);
-    print(&modules.stripe_webhook, load_time(&both.clone().without_filter("plan_gate")).await);
-    print(&modules.plan_gate, load_time(&both.clone().without_filter("stripe_webhook")).await);
-    let (together, time_ms) = (modules.bytes(), load_time(&both).await.as_millis());
+    let all = Standalone::load().modules(modules);
+    for filter in FILTERS {
+        let others = FILTERS.into_iter().filter(|other| *other != filter);
+        let alone = others.fold(all.clone(), Standalone::without_filter);
+        print(modules.of_filter(filter).expect("a module of the filter"), load_time(&alone).await);
+    }
+    let (together, time_ms) = (modules.bytes(), load_time(&all).await.as_millis());
     println!("together {together} bytes, {time_ms} ms; allowed are {BYTES_MAX} bytes for each");
     let native = Modules::native();
     println!("{}: {} bytes", native.display(), bytes(native));

@@ -18,17 +18,19 @@ const PROFILE: &str = "module";
 /// The profile of the dynamic module.
 const NATIVE_PROFILE: &str = "native";
 
-/// The files of the two Wasm modules.
+/// The files of the Wasm modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Modules {
     /// `stripe_webhook.wasm`
     pub stripe_webhook: PathBuf,
+    /// `billing.wasm`
+    pub billing: PathBuf,
     /// `plan_gate.wasm`
     pub plan_gate: PathBuf,
 }
 
 impl Modules {
-    /// Builds both with the profile that ships, once per process. Cargo makes other processes wait.
+    /// Builds all with the profile that ships, once per process. Cargo makes other processes wait.
     ///
     /// They go into `target/modules`, a build directory of their own: the one of the current build may be
     /// locked, and has other flags.
@@ -40,12 +42,13 @@ impl Modules {
         MODULES.get_or_init(|| {
             require_target();
             let dir = workspace::target_dir().join("modules");
-            workspace::progress("building the two modules as they ship");
+            workspace::progress("building the three modules as they ship");
             let modules = Modules {
                 stripe_webhook: build(&dir, "stripe-webhook", "stripe_webhook.wasm", &[]),
+                billing: build(&dir, "billing", "billing.wasm", &[]),
                 plan_gate: build(&dir, "plan-gate", "plan_gate.wasm", &[]),
             };
-            for module in [&modules.stripe_webhook, &modules.plan_gate] {
+            for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
                 require_size(module, bytes(module));
             }
             modules
@@ -88,9 +91,19 @@ impl Modules {
         module
     }
 
-    /// Returns the size of both files together.
+    /// Returns the size of all files together.
     pub fn bytes(&self) -> u64 {
-        bytes(&self.stripe_webhook).saturating_add(bytes(&self.plan_gate))
+        [&self.stripe_webhook, &self.billing, &self.plan_gate].map(|module| bytes(module)).iter().sum()
+    }
+
+    /// Returns the file of a filter, by the filter's name.
+    pub fn of_filter(&self, filter: &str) -> Option<&Path> {
+        match filter {
+            "stripe_webhook" => Some(&self.stripe_webhook),
+            "billing" => Some(&self.billing),
+            "plan_gate" => Some(&self.plan_gate),
+            _ => None,
+        }
     }
 }
 

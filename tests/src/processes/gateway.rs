@@ -22,7 +22,7 @@ use crate::fakes::stripe::FakeStripe;
 use crate::fakes::stripe::events::Event;
 use crate::fakes::upstream::Backend;
 use crate::install::modules::Modules;
-use crate::processes::envoy::{Envoy, Standalone};
+use crate::processes::envoy::{Envoy, FILTERS, Standalone};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -69,6 +69,17 @@ impl Gateway {
         Self::between(FakeStripe::start().await, FakeClerk::start().await, edit).await
     }
 
+    /// Starts a gateway with the billing endpoints, which most tests do not need.
+    ///
+    /// # Panics
+    /// If a part of it does not start, with the reason.
+    pub async fn start_with_billing(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
+        let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
+        let backend = Backend::start().await;
+        let standalone = edit(wired_with_billing(&backend, &stripe, &clerk));
+        Self::serving(stripe, clerk, backend, standalone).await
+    }
+
     /// Starts a gateway with fakes that have their own settings.
     ///
     /// # Panics
@@ -79,7 +90,17 @@ impl Gateway {
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
-        let envoy = edit(wired(&backend, &stripe, &clerk)).without_sectionless().start().await;
+        let standalone = edit(wired(&backend, &stripe, &clerk));
+        Self::serving(stripe, clerk, backend, standalone).await
+    }
+
+    async fn serving(
+        stripe: FakeStripe,
+        clerk: FakeClerk,
+        backend: Backend,
+        standalone: Standalone,
+    ) -> Gateway {
+        let envoy = standalone.without_sectionless().start().await;
         // A connection per request: they spread over the workers, and none outlives the runtime that opened
         // it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
@@ -151,6 +172,15 @@ impl Gateway {
         edit(wired(&self.backend, &self.stripe, &self.clerk)).without_sectionless().start().await
     }
 
+    /// Starts another such Envoy with the billing endpoints.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
+        let standalone = edit(wired_with_billing(&self.backend, &self.stripe, &self.clerk));
+        standalone.without_sectionless().start().await
+    }
+
     /// Sends these bytes (see [`wire::request`](crate::client::wire::request)) until each worker has received
     /// them, and returns all responses. Nothing else may be sent meanwhile, since the workers' connections
     /// are counted.
@@ -188,7 +218,7 @@ impl Gateway {
     /// If a VM has crashed, with what Envoy counted or logged.
     pub async fn require_no_crash(&self) {
         let stats = self.envoy.stats().await;
-        for filter in ["stripe_webhook", "plan_gate"] {
+        for filter in FILTERS {
             assert_eq!(stats.vm_reloads(filter), 0, "VMs of {filter} have crashed");
         }
         let log = self.envoy.log();
@@ -215,13 +245,19 @@ impl Drop for Gateway {
 /// A plain `static` is never dropped, and its processes would keep running.
 pub struct Shared {
     edit: fn(Standalone) -> Standalone,
+    with_billing: bool,
     running: Mutex<Weak<Gateway>>,
 }
 
 impl Shared {
     /// Returns one that is not started yet. `edit` is as in [`Gateway::start`].
     pub const fn new(edit: fn(Standalone) -> Standalone) -> Self {
-        Shared { edit, running: Mutex::const_new(Weak::new()) }
+        Shared { edit, with_billing: false, running: Mutex::const_new(Weak::new()) }
+    }
+
+    /// Returns one with the billing endpoints. `edit` is as in [`Gateway::start_with_billing`].
+    pub const fn with_billing(edit: fn(Standalone) -> Standalone) -> Self {
+        Shared { edit, with_billing: true, running: Mutex::const_new(Weak::new()) }
     }
 
     /// Returns the gateway, started if it does not run.
@@ -234,15 +270,27 @@ impl Shared {
             return gateway;
         }
         // The fakes are tasks of the runtime that starts them, and each test's runtime ends with the test.
-        let started = background().spawn(Gateway::start(self.edit)).await;
+        let (edit, with_billing) = (self.edit, self.with_billing);
+        let started = background().spawn(async move {
+            match with_billing {
+                true => Gateway::start_with_billing(edit).await,
+                false => Gateway::start(edit).await,
+            }
+        });
+        let started = started.await;
         let gateway = Arc::new(started.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())));
         *running = Arc::downgrade(&gateway);
         gateway
     }
 }
 
-/// Returns the shipped configuration with every cluster, key and secret set.
+/// Returns the shipped configuration without billing, with every cluster, key and secret set.
 fn wired(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
+    wired_with_billing(backend, stripe, clerk).without_billing()
+}
+
+/// Returns the shipped configuration with every cluster, key and secret set.
+fn wired_with_billing(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk) -> Standalone {
     let addresses =
         [("upstream", backend.address()), ("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())];
     let standalone = Standalone::load()

@@ -21,7 +21,9 @@ async fn envoy_takes_each_part_of_its_configuration_that_a_page_shows() {
 #[tokio::test]
 async fn envoy_takes_the_readmes_document() {
     let shown = crate::yaml::readme_document();
-    let edited = Standalone::load().modules(Modules::build()).document(|document| *document = shown);
+    // The README's document has no billing endpoints.
+    let without_billing = Standalone::load().modules(Modules::build()).without_filter("billing");
+    let edited = without_billing.document(|document| *document = shown);
     let validation = edited.validate().await;
     assert!(validation.accepted, "{}", validation.log);
 }

@@ -1,5 +1,6 @@
 //! The clusters that a document names, and the environment variables that it reads.
 
+use super::{BILLING, at};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
 
@@ -27,6 +28,8 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
         for (location, pointer) in [
             ("stripe_webhook.stripe.cluster", "/stripe_webhook/stripe/cluster"),
             ("stripe_webhook.clerk.cluster", "/stripe_webhook/clerk/cluster"),
+            ("billing.stripe.cluster", "/billing/stripe/cluster"),
+            ("billing.clerk.cluster", "/billing/clerk/cluster"),
             ("plan_gate.confirm.cluster", "/plan_gate/confirm/cluster"),
             ("plan_gate.keys.jwks.cluster", "/plan_gate/keys/jwks/cluster"),
             ("plan_gate.store.ratelimit.cluster", "/plan_gate/store/ratelimit/cluster"),
@@ -40,16 +43,20 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
     named
 }
 
-/// Returns the variables that the filter's section reads and that it would not see.
+/// Returns the variables that the filter reads and that it would not see: those of its section and, for the billing
+/// endpoints, the keys of `plan_gate`.
 pub(super) fn unseen(filter: &str, document: &Value, passed: &[&str]) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
-    document::walk(&document[filter], "", &mut |location, value| {
-        if location.rsplit('.').next() == Some("env") {
-            let names = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-            let names = names.iter().filter_map(Value::as_str);
-            unseen.extend(names.filter(|name| !passed.contains(name)).map(str::to_owned));
-        }
-        true
-    });
+    let keys = (filter == BILLING).then(|| at(document, "/plan_gate/keys"));
+    for read in [Some(&document[filter]), keys].into_iter().flatten() {
+        document::walk(read, "", &mut |location, value| {
+            if location.rsplit('.').next() == Some("env") {
+                let names = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                let names = names.iter().filter_map(Value::as_str);
+                unseen.extend(names.filter(|name| !passed.contains(name)).map(str::to_owned));
+            }
+            true
+        });
+    }
     unseen
 }

@@ -2,7 +2,7 @@
 //! clusters that they call.
 
 use super::callouts::{self, Named};
-use super::{FORGOTTEN, ORDER, WEBHOOK, Warning, at, document_of, webhook_behind_gate};
+use super::{BILLING, FORGOTTEN, ORDER, WEBHOOK, Warning, at, document_of, out_of_order};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
@@ -48,7 +48,7 @@ pub(super) fn which(filter: &Value) -> Option<&'static str> {
 
 fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
     let ours: Vec<Option<&str>> = filters.iter().map(which).collect();
-    if let Some(late) = webhook_behind_gate(&ours) {
+    if let Some(late) = out_of_order(&ours) {
         warnings.push(Warning::new(format!("{location}[{late}]"), ORDER));
     }
     let cors = filters.iter().position(|filter| filter["name"] == "envoy.filters.http.cors");
@@ -72,8 +72,11 @@ pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut 
         let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
         warnings.push(Warning::new(format!("{location}.failure_policy"), text));
     }
-    if name == WEBHOOK && config["allow_on_headers_stop_iteration"] != true {
-        let text = "write `allow_on_headers_stop_iteration: true`, or a webhook is never verified";
+    if [WEBHOOK, BILLING].contains(&name) && config["allow_on_headers_stop_iteration"] != true {
+        let text = match name {
+            WEBHOOK => "write `allow_on_headers_stop_iteration: true`, or a webhook is never verified",
+            _ => "write `allow_on_headers_stop_iteration: true`, or a POST with a body is never answered",
+        };
         warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
     }
     let Some(document) = document_of(at(config, "/configuration/value")) else {

@@ -2,7 +2,7 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, webhook_behind_gate};
+use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, out_of_order};
 use crate::document::FoundDocument;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
     let plugins = policy.list("/wasm");
     let filter = |plugin: &Value| which(&[&plugin["name"], &plugin["rootID"], at(plugin, "/code/image/url")]);
     let ours: Vec<Option<&str>> = plugins.iter().map(filter).collect();
-    if let Some(late) = webhook_behind_gate(&ours) {
+    if let Some(late) = out_of_order(&ours) {
         warnings.push(Warning::new(policy.location(&format!("spec.wasm[{late}]")), ORDER));
     }
     for (number, plugin) in plugins.iter().enumerate() {

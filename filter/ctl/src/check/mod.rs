@@ -45,10 +45,12 @@ pub(crate) struct CheckArguments {
 
 /// The filters with checks of their own.
 const WEBHOOK: &str = "stripe_webhook";
+const BILLING: &str = "billing";
 const GATE: &str = "plan_gate";
 
 /// The warning about filters in the wrong order.
-const ORDER: &str = "stripe_webhook must come before plan_gate: a webhook has no session token";
+const ORDER: &str = "stripe_webhook must come before billing, and both before plan_gate: a webhook has no session token, \
+                     and the billing endpoints answer for themselves";
 /// The warning about a filter without a document.
 const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
 
@@ -61,10 +63,14 @@ struct Warning {
     text: String,
 }
 
-/// Returns the index of the webhook filter in a chain if it comes after the gate.
-fn webhook_behind_gate(filters: &[Option<&str>]) -> Option<usize> {
-    let position = |name| filters.iter().position(|filter| *filter == Some(name));
-    position(WEBHOOK).filter(|webhook| position(GATE).is_some_and(|gate| gate < *webhook))
+/// Returns the index of the first filter in a chain that comes after one that it must come before.
+fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
+    const ORDERED: [&str; 3] = [WEBHOOK, BILLING, GATE];
+    let rank = |filter: &Option<&str>| ORDERED.iter().position(|name| Some(*name) == *filter);
+    let ranks: Vec<(usize, usize)> =
+        filters.iter().enumerate().filter_map(|(index, filter)| Some((index, rank(filter)?))).collect();
+    let late = ranks.windows(2).find(|pair| matches!(pair, [(_, first), (_, second)] if first > second));
+    late.and_then(|pair| pair.last()).map(|(index, _)| *index)
 }
 
 impl Warning {

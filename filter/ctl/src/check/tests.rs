@@ -131,7 +131,7 @@ fn the_shipped_configuration_has_only_the_examples_warnings() {
     let got = verdict(&shipped("plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.locations.len(), 2, "once for each filter");
+    assert_eq!(got.locations.len(), 3, "once for each filter");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn the_configuration_around_the_filters_is_checked() {
 fn the_filters_order_matters() {
     let mut value: Value = serde_norway::from_str(&shipped("plans:", "plans:")).unwrap();
     let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(1, 2);
+    value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(2, 3);
     let warnings = verdict(&value.to_string()).warnings;
     assert!(warnings.iter().any(|warning| warning.text.contains("before plan_gate")), "{warnings:?}");
     value.pointer_mut(filters).unwrap().as_array_mut().unwrap().swap(0, 1);

@@ -27,5 +27,5 @@ pub(crate) use files::Files;
 pub use load_time::load_time;
 pub use obtain::program;
 pub use process::{Envoy, Validation, serving};
-pub use standalone::{EXAMPLE_CLERK_JWT_KEY, Standalone};
+pub use standalone::{EXAMPLE_CLERK_JWT_KEY, FILTERS, Standalone};
 pub use stats::Stats;

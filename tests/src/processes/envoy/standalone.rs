@@ -14,6 +14,9 @@ use std::path::Path;
 /// The public key in `CLERK_JWT_KEY` unless a test sets its own. Its private key was not kept.
 pub const EXAMPLE_CLERK_JWT_KEY: &str = include_str!("../../../fixtures/clerk_jwt_key.pem");
 
+/// The names of our filters, in their order in the chain.
+pub const FILTERS: [&str; 3] = ["stripe_webhook", "billing", "plan_gate"];
+
 /// An address at which nothing listens: port 1 of the loopback. Connections that a test has not set up are
 /// refused.
 const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
@@ -77,9 +80,9 @@ impl Standalone {
 
     /// Sets the files of the modules.
     pub fn modules(mut self, modules: &Modules) -> Self {
-        for (filter, file) in [("stripe_webhook", &modules.stripe_webhook), ("plan_gate", &modules.plan_gate)]
-        {
-            let filter = filter_config(&mut self.config, filter);
+        for name in self.filters() {
+            let Some(file) = modules.of_filter(&name) else { continue };
+            let filter = filter_config(&mut self.config, &name);
             if is_native(filter) {
                 let file = Modules::native().display().to_string();
                 *at(filter, "/dynamic_module_config/module/local/filename") = file.into();
@@ -92,9 +95,22 @@ impl Standalone {
 
     /// Removes the plugin filters that are still there: Envoy alone remains.
     pub fn without_modules(mut self) -> Self {
-        http_filters(&mut self.config)
-            .retain(|filter| filter["name"] != "stripe_webhook" && filter["name"] != "plan_gate");
+        http_filters(&mut self.config).retain(|filter| !is_ours(filter));
         self
+    }
+
+    /// Removes the section `billing` and its filter, which most tests do not need.
+    pub fn without_billing(self) -> Self {
+        let without_section = self.document(|document| {
+            document.as_mapping_mut().map(|sections| sections.remove("billing"));
+        });
+        without_section.without_filter("billing")
+    }
+
+    /// Returns the names of our filters that are still there, in their order.
+    fn filters(&mut self) -> Vec<String> {
+        let ours = http_filters(&mut self.config).iter().filter(|filter| is_ours(filter));
+        ours.filter_map(|filter| filter["name"].as_str()).map(str::to_owned).collect()
     }
 
     /// Removes one HTTP filter from the listener's chain.
@@ -110,7 +126,7 @@ impl Standalone {
     pub(crate) fn without_sectionless(mut self) -> Self {
         http_filters(&mut self.config).retain_mut(|filter| {
             match filter["name"].as_str().map(str::to_owned) {
-                Some(name) if matches!(name.as_str(), "stripe_webhook" | "plan_gate") => {
+                Some(name) if FILTERS.contains(&name.as_str()) => {
                     !document_in(at(filter, "/typed_config"))[name.as_str()].is_null()
                 }
                 _ => true,
@@ -119,13 +135,16 @@ impl Standalone {
         self
     }
 
-    /// Edits the configuration document, for both filters alike.
+    /// Edits the configuration document, for all filters alike.
     pub fn document(mut self, edit: impl FnOnce(&mut Value)) -> Self {
-        let mut document = self.document_of("stripe_webhook");
-        assert_eq!(document, self.document_of("plan_gate"), "the two filters have different documents");
+        let filters = self.filters();
+        let mut documents: Vec<Value> = filters.iter().map(|filter| self.document_of(filter)).collect();
+        documents.dedup();
+        assert_eq!(documents.len(), 1, "the filters have different documents");
+        let mut document = documents.remove(0);
         edit(&mut document);
-        for filter in ["stripe_webhook", "plan_gate"] {
-            *document_in(filter_config(&mut self.config, filter)) = document.clone();
+        for filter in filters {
+            *document_in(filter_config(&mut self.config, &filter)) = document.clone();
         }
         self
     }
@@ -270,6 +289,10 @@ fn filter_config<'a>(config: &'a mut Value, name: &str) -> &'a mut Value {
     let filters =
         at(config, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
     at(named(filters, name), "/typed_config")
+}
+
+fn is_ours(filter: &Value) -> bool {
+    filter["name"].as_str().is_some_and(|name| FILTERS.contains(&name))
 }
 
 fn is_native(filter: &Value) -> bool {

@@ -1,0 +1,5 @@
+//! The billing endpoints on a real Envoy with two workers, started from the shipped configuration.
+
+mod checkout;
+mod refusals;
+mod shared;
