@@ -149,7 +149,7 @@ async fn a_trial_is_given_once() {
     gateway.stripe.put(Customer::new("cus_old").metadata("clerk_user_id", "user_found"));
     gateway
         .stripe
-        .put(Subscription::new("sub_old", "cus_old").item("price_123").status("canceled").trial(1, 2));
+        .put(Subscription::new("sub_old", "cus_old").item("price_123").trial(1, 2).status("canceled"));
     for (user, private, want) in [
         ("user_new", json!({}), Some(14)),
         ("user_used", json!({"trial_used": true}), None),
@@ -230,4 +230,43 @@ async fn prices_that_stripe_does_not_sell_are_not_for_sale() {
     let ada = Client::user(&gateway, "user_ada");
     assert_eq!(refusal(&ada.post("checkout", json!({"plan": "pro"})).await), (400, "plan_not_for_sale"));
     assert!(gateway.envoy.log().contains("price_unavailable"));
+}
+
+#[tokio::test]
+async fn a_completed_checkout_expires_the_others() {
+    let Shop { gateway, .. } = Shop::start().await;
+    let ada = Client::user(&gateway, "user_ada");
+    let paid = text(&ada.post("checkout", json!({"plan": "pro"})).await.1, "id");
+    let session = |id: &str, subject: &str| Session {
+        id: id.to_owned(),
+        status: "open".to_owned(),
+        subscription: None,
+        metadata: [("clerk_user_id", subject), ("tollgate_parameters", "tollgate-x")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..gateway.stripe.get::<Session>(&paid)
+    };
+    // As if another gateway had created it a moment later; and one of another subject with the same customer.
+    gateway.stripe.put(session("cs_test_other", "user_ada"));
+    gateway.stripe.put(session("cs_test_bob", "user_bob"));
+    gateway.stripe.pay_session(&paid);
+    synced_events(&gateway).await;
+    let status = |id: &str| gateway.stripe.get::<Session>(id).status;
+    assert_eq!((status("cs_test_other").as_str(), status("cs_test_bob").as_str()), ("expired", "open"));
+}
+
+#[tokio::test]
+async fn two_subscriptions_raise_an_alarm() {
+    let Shop { gateway, .. } = Shop::start().await;
+    let ada = Client::user(&gateway, "user_ada");
+    let session = text(&ada.post("checkout", json!({"plan": "pro"})).await.1, "id");
+    gateway.stripe.pay_session(&session);
+    let customer = customers(&gateway, "user_ada").remove(0);
+    let second =
+        Subscription::new("sub_second", &customer).item("price_ent").metadata("clerk_user_id", "user_ada");
+    gateway.stripe.put(second);
+    synced_events(&gateway).await;
+    let log = gateway.envoy.log();
+    let alarm = log.lines().find(|line| line.contains("double_subscription"));
+    assert!(alarm.is_some_and(|line| line.contains("sub_second")), "no alarm that names both");
 }

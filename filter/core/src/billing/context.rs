@@ -6,6 +6,7 @@ use super::prices::PriceList;
 use super::task::{Effect, EffectResult, Effects, OwnedOutcome};
 use super::views::ViewCache;
 use crate::clerk::api::{self, BackendApi};
+use crate::clerk::metadata::Record;
 use crate::config::BillingSettings;
 use crate::http::Callout;
 use crate::ids::{CustomerId, Subject};
@@ -169,12 +170,23 @@ impl BillingContext {
     /// # Errors
     /// [`BillingError::Service`] if Clerk did not confirm it.
     pub(super) async fn write_record(&self, patch: &serde_json::Value) -> Result<(), BillingError> {
-        let sync = &self.shared.settings.sync;
-        let outcome = self.call(BackendApi::new(&sync.clerk).write(&self.subject, patch)).await;
-        match api::record(&outcome.as_outcome(), &self.subject, &sync.plan_key) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.failed(SyncError::from_clerk(&error))),
-        }
+        let clerk = BackendApi::new(&self.shared.settings.sync.clerk);
+        self.record(clerk.write(&self.subject, patch)).await.map(drop)
+    }
+
+    /// Reads the metadata of the subject in Clerk.
+    ///
+    /// # Errors
+    /// [`BillingError::Service`] if Clerk did not return it.
+    pub(super) async fn read_record(&self) -> Result<Record, BillingError> {
+        self.record(BackendApi::new(&self.shared.settings.sync.clerk).read(&self.subject)).await
+    }
+
+    async fn record(&self, callout: Callout) -> Result<Record, BillingError> {
+        let outcome = self.call(callout).await;
+        let plan_key = &self.shared.settings.sync.plan_key;
+        let record = api::record(&outcome.as_outcome(), &self.subject, plan_key);
+        record.map_err(|error| self.failed(SyncError::from_clerk(&error)))
     }
 
     /// Reads an object of Stripe's; `None` if Stripe does not have it.

@@ -104,7 +104,7 @@ impl Buyer {
         };
         let is_known = self.account.record.customer.as_ref() == Some(&customer);
         if !is_known && !self.account.record.customers.contains(&customer) {
-            cx.write_record(&metadata::customer_patch(&customer)).await?;
+            record(cx, &customer).await?;
         }
         Ok(customer)
     }
@@ -132,6 +132,17 @@ impl Buyer {
         }
         Err(BillingError::transient("Stripe replays earlier responses about customers that were deleted"))
     }
+}
+
+/// Records the customer in Clerk.
+///
+/// # Errors
+/// [`BillingError::Service`] if Clerk did not confirm it, and another click has not recorded the same either: of twenty at
+/// once, Clerk accepts the writes of ten.
+async fn record(cx: &BillingContext, customer: &CustomerId) -> Result<(), BillingError> {
+    let Err(error) = cx.write_record(&metadata::customer_patch(customer)).await else { return Ok(()) };
+    let recorded = cx.read_record().await?;
+    if recorded.customer.as_ref() == Some(customer) { Ok(()) } else { Err(error) }
 }
 
 /// Returns whether a customer has not been deleted.

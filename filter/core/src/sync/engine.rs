@@ -12,7 +12,9 @@ use super::error::SyncError;
 use super::findings::SyncFindings;
 use super::ownership::NamedSubject;
 use super::state::SyncState;
-use super::subject::{RecordChange, SubjectAccount, SubjectRequest, SubjectStatus, SubjectSync};
+use super::subject::{
+    RecordChange, SubjectAccount, SubjectPurpose, SubjectRequest, SubjectStatus, SubjectSync,
+};
 use super::trigger::Trigger;
 use crate::http::{Callout, Outcome};
 use crate::ids::Subject;
@@ -38,6 +40,8 @@ pub(crate) struct PlanSync {
     /// to a request with a known key.
     idempotency_scope: String,
     rounds_started: bool,
+    /// Whether a subject has at most one live plan subscription.
+    one_subscription: bool,
     /// The error that ends the sync once the writes in progress have a response.
     error: Option<SyncError>,
     /// The error of one subject. The other subjects continue.
@@ -108,6 +112,7 @@ impl PlanSync {
             calls: 0,
             idempotency_scope: format!("{cause} {}", now.as_micros()),
             rounds_started: false,
+            one_subscription: state.settings.one_subscription,
             error: None,
             subject_error: None,
             trigger,
@@ -265,14 +270,23 @@ impl PlanSync {
         Ok(requests)
     }
 
+    fn purpose(&self) -> SubjectPurpose {
+        match &self.trigger {
+            trigger if trigger.reads_only => SubjectPurpose::Read,
+            trigger if trigger.is_checkout && self.one_subscription => SubjectPurpose::SyncAfterCheckout,
+            _ => SubjectPurpose::Sync,
+        }
+    }
+
     /// Adds the subjects that are new, and returns the requests for their records.
     fn add_subjects(&mut self, named: Vec<NamedSubject>, now: Micros) -> Vec<SyncRequest> {
+        let purpose = self.purpose();
         let mut requests = Vec::new();
         for named in named {
             if let Some(known) = self.subjects.iter_mut().find(|known| known.subject == named.subject) {
                 known.also_named(named.via);
             } else if self.subjects.len() < SUBJECTS_MAX {
-                let (subject, request) = SubjectSync::begin(named, now, self.trigger.reads_only);
+                let (subject, request) = SubjectSync::begin(named, now, purpose);
                 requests.push(SyncRequest::Subject(self.subjects.len(), request));
                 self.subjects.push(subject);
             } else {

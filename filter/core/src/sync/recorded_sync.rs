@@ -3,10 +3,12 @@
 //! ```text
 //! Calling ──outcome of a callout──▶ Recording ⇄ load and swap in shared data
 //!    ▲                                  │
-//!    └────────── more callouts ─────────┴──▶ Ended
+//!    └────────── more callouts ─────────┴──▶ Marking ⇄ load and swap ──▶ Ended
 //! ```
+//! Marking happens only with billing endpoints, whose caches forget the subjects that were changed.
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
+use super::changed_subjects::ChangedSubject;
 use super::deadline::Deadline;
 use super::engine::{PlanSync, SyncProgress, SyncResult};
 use super::error::SyncError;
@@ -15,6 +17,7 @@ use super::trigger::Trigger;
 use crate::ids::Subject;
 use crate::machine::{Action, Input};
 use crate::report::Report;
+use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
 
 /// A sync in progress, with the audit of its changes.
@@ -32,6 +35,13 @@ enum RecordingStage {
     Calling,
     /// The changes of the sync's latest step are being recorded.
     Recording(AuditRecorder, Result<SyncProgress, SyncError>),
+    /// The sync has ended, and its changed subjects are being marked: this one, then the others.
+    Marking {
+        changed: ChangedSubject,
+        update: SharedUpdate<()>,
+        others: Vec<ChangedSubject>,
+        end: Box<SyncEnd>,
+    },
 }
 
 /// The result of handling an input.
@@ -101,6 +111,16 @@ impl RecordedSync {
                     }
                 }
             }
+            (RecordingStage::Marking { changed, mut update, others, end }, input) => {
+                match update.handle(input, |bucket| Change::Write(changed.bucket_with(bucket, now), ())) {
+                    UpdateProgress::Continue(action) => {
+                        self.stage = RecordingStage::Marking { changed, update, others, end };
+                        SyncStep::Continue(action, Vec::new())
+                    }
+                    // A view that is not forgotten is used for half a minute.
+                    UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => self.mark(others, end),
+                }
+            }
             // Other inputs are ignored while callouts are in progress.
             (RecordingStage::Calling, _) => SyncStep::Continue(Action::Wait, Vec::new()),
         }
@@ -121,13 +141,19 @@ impl RecordedSync {
             }
             (None, Ok(SyncProgress::Call(calls))) if calls.is_empty() => Action::Wait,
             (None, Ok(SyncProgress::Call(calls))) => Action::Call(calls),
-            (None, Ok(SyncProgress::Done)) => return self.done(now),
-            (None, Err(error)) => return self.failed(error),
+            (None, Ok(SyncProgress::Done)) => {
+                let end = self.done(now);
+                return self.mark_changed(state, end);
+            }
+            (None, Err(error)) => {
+                let end = self.failed(error);
+                return self.mark_changed(state, end);
+            }
         };
         SyncStep::Continue(action, std::mem::take(&mut self.reports))
     }
 
-    fn done(&mut self, now: Micros) -> SyncStep {
+    fn done(&mut self, now: Micros) -> Box<SyncEnd> {
         let alarms = audit::ending_alarms(&self.sync, now);
         let has_alarms = !alarms.is_empty();
         self.reports.extend(audit::payment_failed(&self.sync));
@@ -135,17 +161,17 @@ impl RecordedSync {
         self.ended(Ok(self.sync.result()), has_alarms)
     }
 
-    fn failed(&mut self, error: SyncError) -> SyncStep {
+    fn failed(&mut self, error: SyncError) -> Box<SyncEnd> {
         let event = self.sync.trigger.event.as_ref();
         self.reports.extend(audit::alarms(&self.sync.findings, event));
         self.reports.push(audit::sync_failed(&error, event));
         self.ended(Err(error), true)
     }
 
-    fn ended(&mut self, result: Result<SyncResult, SyncError>, has_alarms: bool) -> SyncStep {
+    fn ended(&mut self, result: Result<SyncResult, SyncError>, has_alarms: bool) -> Box<SyncEnd> {
         let subjects = &self.sync.subjects;
         let shown = subjects.iter().find(|subject| subject.plan().is_some()).or(subjects.first());
-        SyncStep::Ended(Box::new(SyncEnd {
+        Box::new(SyncEnd {
             started_at: self.started_at,
             result,
             subject: shown.map(|subject| subject.subject.clone()),
@@ -153,6 +179,23 @@ impl RecordedSync {
             changed: subjects.iter().any(|subject| subject.changed),
             has_alarms,
             reports: std::mem::take(&mut self.reports),
-        }))
+        })
+    }
+
+    /// Marks the subjects that the sync has changed.
+    fn mark_changed(&mut self, state: &SyncState, end: Box<SyncEnd>) -> SyncStep {
+        let changed = self.sync.subjects.iter().filter(|subject| subject.changed);
+        let changed = changed.map(|subject| ChangedSubject::new(&subject.subject, &state.namespace));
+        match state.settings.one_subscription {
+            true => self.mark(changed.collect(), end),
+            false => SyncStep::Ended(end),
+        }
+    }
+
+    fn mark(&mut self, mut left: Vec<ChangedSubject>, end: Box<SyncEnd>) -> SyncStep {
+        let Some(changed) = left.pop() else { return SyncStep::Ended(end) };
+        let (update, action) = SharedUpdate::begin(changed.key.clone(), ChangedSubject::SWAP_TRIES_MAX);
+        self.stage = RecordingStage::Marking { changed, update, others: left, end };
+        SyncStep::Continue(action, Vec::new())
     }
 }

@@ -6,6 +6,7 @@
 mod checkout_sessions;
 mod invoices;
 mod note_owner;
+mod open_sessions;
 mod products;
 mod record;
 mod subscription_items;
@@ -20,6 +21,7 @@ use crate::stripe::outcome::StripeResponse;
 pub(crate) use checkout_sessions::{ListSessions, SessionsResponse};
 pub(crate) use invoices::ListOpenInvoices;
 pub(crate) use note_owner::{NoteOwner, NoteResponse};
+pub(crate) use open_sessions::{ExpireSessions, ListOpenSessions};
 pub(crate) use products::RetrieveProduct;
 pub(crate) use record::{ReadRecord, WriteRecord};
 pub(crate) use subscription_items::ListItems;

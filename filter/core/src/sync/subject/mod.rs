@@ -11,5 +11,5 @@ mod target_record;
 
 pub(crate) use account::{OwnedSubscription, SubjectAccount};
 pub(crate) use request::SubjectRequest;
-pub(in crate::sync) use subject_sync::SubjectSync;
 pub use subject_sync::{RecordChange, SubjectStatus};
+pub(in crate::sync) use subject_sync::{SubjectPurpose, SubjectSync};

@@ -3,8 +3,8 @@
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::sync::api_request::{
-    ApiRequest, ListItems, ListOpenInvoices, ListSessions, ListSubscriptions, NoteOwner, ReadRecord,
-    RetrieveProduct, RetrieveRecorded, WriteRecord,
+    ApiRequest, ExpireSessions, ListItems, ListOpenInvoices, ListOpenSessions, ListSessions,
+    ListSubscriptions, NoteOwner, ReadRecord, RetrieveProduct, RetrieveRecorded, WriteRecord,
 };
 use crate::sync::error::SyncError;
 
@@ -29,6 +29,10 @@ pub(crate) enum SubjectRequest {
     OpenInvoices(ListOpenInvoices),
     /// Stores the owner that a Checkout Session names.
     Note(NoteOwner),
+    /// The sessions in which the subject could still buy a subscription.
+    OpenSessions(ListOpenSessions),
+    /// Expires such sessions.
+    Expire(ExpireSessions),
 }
 
 impl SubjectRequest {
@@ -49,6 +53,8 @@ impl SubjectRequest {
             SubjectRequest::Product(request) => request.callout(settings, scope),
             SubjectRequest::OpenInvoices(request) => request.callout(settings, scope),
             SubjectRequest::Note(request) => request.callout(settings, scope),
+            SubjectRequest::OpenSessions(request) => request.callout(settings, scope),
+            SubjectRequest::Expire(request) => request.callout(settings, scope),
         }
     }
 
@@ -67,6 +73,8 @@ impl SubjectRequest {
             SubjectRequest::Product(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::OpenInvoices(request) => request.read(settings, outcome).map(drop),
             SubjectRequest::Note(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::OpenSessions(request) => request.read(settings, outcome).map(drop),
+            SubjectRequest::Expire(request) => request.read(settings, outcome),
         }
     }
 }

@@ -19,7 +19,10 @@ use crate::config::PastDue;
 use crate::http::Outcome;
 use crate::ids::{CustomerId, Subject, SubscriptionId};
 use crate::sorted::SortedSet;
-use crate::sync::api_request::{ApiRequest, ListOpenInvoices, ListSubscriptions, ReadRecord, WriteRecord};
+use crate::sync::api_request::{
+    ApiRequest, ExpireSessions, ListOpenInvoices, ListOpenSessions, ListSubscriptions, ReadRecord,
+    WriteRecord,
+};
 use crate::sync::error::SyncError;
 use crate::sync::findings::SyncFindings;
 use crate::sync::ownership::{NamedSubject, Via};
@@ -36,6 +39,17 @@ const CUSTOMERS_READ_MAX: usize = 64;
 /// The maximum age of a subscription whose subject is missing in Clerk at which the sync fails, to be
 /// retried.
 const SUBJECT_AWAITED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a subject is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubjectPurpose {
+    /// To bring Clerk in line.
+    Sync,
+    /// The same after a completed checkout: then the subject's other open sessions are expired as well, once.
+    SyncAfterCheckout,
+    /// Only to know what there is.
+    Read,
+}
 
 /// The sync of one subject.
 #[derive(Debug)]
@@ -61,8 +75,7 @@ pub(crate) struct SubjectSync {
     written_at: Option<Micros>,
     /// Whether a subscription with an unmapped price could change the plan, and `unmapped_price` is `retry`.
     pub(crate) awaits_mapping: bool,
-    /// Whether the subject is only read.
-    reads_only: bool,
+    purpose: SubjectPurpose,
     /// What was read of a subject that is only read.
     pub(crate) account: Option<Box<SubjectAccount>>,
     /// Confirmed changes that are not in the audit yet.
@@ -111,7 +124,7 @@ pub struct RecordChange {
 impl SubjectSync {
     /// Creates the sync of a named subject. Also returns its first request, which reads Clerk: data from
     /// Stripe must be newer than the record that it is compared with.
-    pub(crate) fn begin(named: NamedSubject, now: Micros, reads_only: bool) -> (Self, SubjectRequest) {
+    pub(crate) fn begin(named: NamedSubject, now: Micros, purpose: SubjectPurpose) -> (Self, SubjectRequest) {
         let NamedSubject { subject, via } = named;
         let request = SubjectRequest::Record(ReadRecord(subject.clone()));
         let sync = SubjectSync {
@@ -128,7 +141,7 @@ impl SubjectSync {
             writing: None,
             written_at: None,
             awaits_mapping: false,
-            reads_only,
+            purpose,
             account: None,
             changes: Vec::new(),
             changed: false,
@@ -337,6 +350,11 @@ impl SubjectSync {
                 let response = request.read(settings, outcome)?;
                 findings.learn_note(request, response);
             }
+            SubjectRequest::OpenSessions(request) => {
+                let open = request.read(settings, outcome)?;
+                return Ok(ExpireSessions::new(open).map(SubjectRequest::Expire));
+            }
+            SubjectRequest::Expire(request) => return Ok(request.next().map(SubjectRequest::Expire)),
         }
         Ok(None)
     }
@@ -351,6 +369,18 @@ impl SubjectSync {
         self.changed |= written.is_some();
         self.changes.extend(written);
         self.record = record;
+    }
+
+    /// Returns the requests for the subject's other open sessions, once after a completed checkout.
+    fn open_sessions(&mut self) -> Vec<SubjectRequest> {
+        if self.purpose != SubjectPurpose::SyncAfterCheckout {
+            return Vec::new();
+        }
+        self.purpose = SubjectPurpose::Sync;
+        let subject = &self.subject;
+        let list =
+            |customer: &CustomerId| ListOpenSessions { customer: customer.clone(), subject: subject.clone() };
+        self.event_customers.iter().map(list).map(SubjectRequest::OpenSessions).collect()
     }
 
     /// Returns the missing reads; once there are none, returns the writes.
@@ -384,16 +414,20 @@ impl SubjectSync {
             self.phase = Phase::Done(SubjectStatus::Gone);
             return Ok(Vec::new());
         }
-        if self.reads_only {
+        if self.purpose == SubjectPurpose::Read {
             let account = SubjectAccount::new(state, findings, account, &mut self.stripe, target.record, now);
             self.account = Some(Box::new(account));
             self.phase = Phase::Done(SubjectStatus::InSync);
             return Ok(Vec::new());
         }
         self.awaits_mapping = target.awaits_mapping;
+        let patch = shown.patch(&target.record, &state.settings.plan_key);
         let mut requests: Vec<_> = target.notes.into_iter().map(SubjectRequest::Note).collect();
+        if patch.is_none() {
+            requests.extend(self.open_sessions());
+        }
         self.phase = if requests.is_empty() { Phase::Done(SubjectStatus::InSync) } else { Phase::Noting };
-        if let Some(patch) = shown.patch(&target.record, &state.settings.plan_key) {
+        if let Some(patch) = patch {
             requests.push(SubjectRequest::Write(WriteRecord { subject: self.subject.clone(), patch }));
             self.writing = Some(RecordChange { from: shown, to: target.record, asked_at: self.asked_at });
             self.written_at = Some(now);
