@@ -155,7 +155,7 @@ impl BillingError {
     /// Returns the alarm about a failure that an operator should look at.
     pub(super) fn alarm(&self, subject: Option<&Subject>) -> Option<Report> {
         let alarm = match self {
-            BillingError::Service(error) if error.is_alarm() => {
+            BillingError::Service(error) if error.needs_operator() => {
                 Alarm::error(error.alarm_code(), error.to_string())
             }
             BillingError::Service(error) => Alarm::warning(error.alarm_code(), error.to_string()),

@@ -23,9 +23,9 @@ const SEED: Seed = Seed::new([0; 16]);
 /// [`BillingError::TooManyRequests`] if the subject has made too many.
 pub(super) async fn count(cx: &BillingContext) -> Result<(), BillingError> {
     let table = BucketTable::new(&cx.shared.namespace, Callers::SignedIn, &SEED, MEMORY_MB);
-    let counter = table.place(cx.subject.as_str().as_bytes(), LIMIT);
+    let counter = table.key(cx.subject.as_str().as_bytes(), LIMIT);
     for _ in 0..SWAP_TRIES_MAX {
-        let (value, version) = cx.load(&counter.key).await;
+        let (value, version) = cx.load(&counter.shared_key).await;
         let now = cx.now();
         let spent = spend(value.as_deref(), counter.fingerprint, &WINDOW, 1, now);
         if let Decision::Refused { reset, .. } = spent.decision {
@@ -34,7 +34,7 @@ pub(super) async fn count(cx: &BillingContext) -> Result<(), BillingError> {
             return Err(BillingError::TooManyRequests { retry_after_s });
         }
         let Some(bytes) = spent.new_bytes else { return Ok(()) };
-        if cx.swap(&counter.key, bytes, version).await {
+        if cx.swap(&counter.shared_key, bytes, version).await {
             return Ok(());
         }
     }

@@ -25,7 +25,11 @@ impl ResponseContext {
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
         let is_removed = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
-        let origin = if gate.cors { cors::allowed_origin(&gate.tokens.rules.authorized_parties, headers) } else { None };
+        let origin = if gate.cors {
+            cors::allowed_origin(&gate.tokens.rules.authorized_parties, headers)
+        } else {
+            None
+        };
         ResponseContext { remove: fields_owned_by(headers, is_removed), origin }
     }
 

@@ -100,7 +100,9 @@ impl UsageRequestKind {
             // The gate responds to preflights here, because no upstream has this path.
             _ if cors::is_preflight(headers) => match context.cors_fields(worker) {
                 fields if fields.is_empty() => UsageRequestKind::Other,
-                fields => UsageRequestKind::Preflight(cors::preflight(fields, USAGE_METHODS, "authorization")),
+                fields => {
+                    UsageRequestKind::Preflight(cors::preflight(fields, USAGE_METHODS, "authorization"))
+                }
             },
             _ => UsageRequestKind::Other,
         }

@@ -165,7 +165,8 @@ impl GateRequest {
         let path = path::without_query(headers.get(":path").unwrap_or_default());
         let is = |own: &String| own.as_bytes() == path;
         // If a header field overrides the path, an upstream may read another path than that filter.
-        if worker.gate.paths_of_others.iter().any(|other| other.is_of(path)) && OverrideFields::read(&headers).repeat_path(&headers)
+        if worker.gate.paths_of_others.iter().any(|other| other.is_of(path))
+            && OverrideFields::read(&headers).repeat_path(&headers)
         {
             return self.pass_through();
         }
