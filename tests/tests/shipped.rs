@@ -1,10 +1,10 @@
-//! The shipped file is accepted by Envoy unchanged, with the two modules, and without a warning.
+//! The shipped file is accepted by Envoy unchanged, with the modules, and without a warning.
 
 use std::process::Command;
 use tollgate_tests::fakes::upstream::Certificate;
 use tollgate_tests::install::modules::{Modules, cargo_home};
 use tollgate_tests::install::workspace;
-use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, Standalone, program};
+use tollgate_tests::processes::envoy::{EXAMPLE_CLERK_JWT_KEY, FILTERS, Standalone, program};
 
 /// Checks the text itself, so that Envoy's own YAML reader reads its comments, anchors and aliases; the
 /// harness's other starts use another reader.
@@ -21,6 +21,7 @@ fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
     }
     let paths = [
         ("/etc/tollgate/stripe_webhook.wasm", modules.stripe_webhook.as_path()),
+        ("/etc/tollgate/billing.wasm", &modules.billing),
         ("/etc/tollgate/plan_gate.wasm", &modules.plan_gate),
         ("/etc/tollgate/secrets", &secrets),
         ("/etc/ssl/certs/ca-certificates.crt", &authorities.authority()),
@@ -44,25 +45,28 @@ fn the_shipped_file_is_accepted_with_only_its_file_paths_changed() {
 }
 
 #[test]
-fn both_filters_have_the_same_document() {
+fn all_filters_have_the_same_document() {
     let mut standalone = Standalone::load();
-    assert_eq!(standalone.document_of("stripe_webhook"), standalone.document_of("plan_gate"));
+    let webhook = standalone.document_of("stripe_webhook");
+    for filter in FILTERS {
+        assert_eq!(standalone.document_of(filter), webhook, "{filter}");
+    }
 }
 
 #[tokio::test]
-async fn both_modules_serve_on_every_worker() {
+async fn all_modules_serve_on_every_worker() {
     let envoy = Standalone::load().modules(Modules::build()).start().await;
     let stats = envoy.stats().await;
-    for filter in ["stripe_webhook", "plan_gate"] {
+    for filter in FILTERS {
         assert_eq!(stats.vm_reloads(filter), 0, "{filter}");
     }
-    assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 4, "two filters on two workers");
+    assert!(stats.value("wasm.envoy.wasm.runtime.v8.active") >= 6, "three filters on two workers");
 }
 
 #[test]
 fn the_modules_do_not_contain_paths_of_the_build() {
     let modules = Modules::build();
-    for module in [&modules.stripe_webhook, &modules.plan_gate] {
+    for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
         let bytes = std::fs::read(module).expect("a module");
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(holds("cargo/registry/src/"), "{}: this test looks for the wrong text", module.display());
