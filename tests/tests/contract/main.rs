@@ -4,6 +4,7 @@
 mod callout;
 mod clerk_requests;
 mod script;
+mod stripe_fake;
 mod stripe_requests;
 mod stripe_signatures;
 mod through_envoy;

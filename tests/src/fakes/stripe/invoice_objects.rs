@@ -132,6 +132,39 @@ impl Objects<'_> {
             "total": invoice.total,
             "webhooks_delivered_at": null,
         });
-        joined(first, second)
+        joined(joined(first, second), unused_fields(invoice))
     }
+}
+
+/// Returns the fields that only sellers with taxes, shipping, credit notes, or texts of their own use.
+fn unused_fields(invoice: &Invoice) -> Value {
+    json!({
+        "account_tax_ids": null,
+        "amount_paid_off_stripe": 0,
+        "customer_address": null,
+        "customer_name": null,
+        "customer_phone": null,
+        "customer_shipping": null,
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+        "footer": null,
+        "from_invoice": null,
+        "payment_settings": {
+            "default_mandate": null,
+            "payment_method_options": null,
+            "payment_method_types": null,
+        },
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": null,
+        "rendering": null,
+        "shipping_cost": null,
+        "shipping_details": null,
+        "statement_descriptor": null,
+        "subtotal_excluding_tax": invoice.total,
+        "total_discount_amounts": [],
+        "total_excluding_tax": invoice.total,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    })
 }

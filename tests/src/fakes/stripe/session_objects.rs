@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::model::Session;
+use super::model::{Customer, Session};
 use super::objects::Objects;
 use super::subscription_objects::joined;
 
@@ -30,9 +30,11 @@ impl Objects<'_> {
             "currency": session.currency,
             "currency_conversion": null,
             "custom_fields": [],
+            "custom_text": null,
             "customer": session.customer,
             "customer_account": null,
             "customer_creation": if session.mode == "payment" { "if_required" } else { "always" },
+            "customer_details": self.customer_details(session),
             "customer_email": settings.customer_email,
             "discounts": [],
             "expires_at": session.expires_at,
@@ -40,6 +42,8 @@ impl Objects<'_> {
             "invoice_creation": (session.mode == "payment").then(|| invoice_creation(settings.invoice_creation)),
         });
         let second = json!({
+            "integration_identifier": null,
+            "managed_payments": null,
             "livemode": self.livemode,
             "locale": settings.locale,
             "metadata": session.metadata,
@@ -71,6 +75,22 @@ impl Objects<'_> {
             "wallet_options": null,
         });
         joined(first, second)
+    }
+
+    /// Returns what the customer entered on the page; nothing before the session is complete.
+    fn customer_details(&self, session: &Session) -> Option<Value> {
+        let id = session.customer.as_ref().filter(|_| session.status == "complete")?;
+        let customer: &Customer = self.account.find(id)?;
+        Some(json!({
+            "address": null,
+            "business_name": null,
+            "email": customer.email,
+            "individual_name": null,
+            "name": customer.name,
+            "phone": null,
+            "tax_exempt": "none",
+            "tax_ids": [],
+        }))
     }
 }
 
