@@ -1,12 +1,13 @@
-//! Every block has a rule by which it is checked, and passes it.
+//! Every code block has a check for its language, and passes it.
 
 use crate::pages::{Block, all_blocks};
 use crate::{code, shell, yaml};
 
-/// How one language is checked. `Err` says what is wrong.
+/// The check of a language. `Err` is the reason why it fails.
 type Rule = fn(&Block) -> Result<(), String>;
 
-/// The languages of the pages. What Envoy reads is checked by Envoy too, and what the set-up runs is run.
+/// The languages of the pages. Configurations of Envoy are also checked by Envoy, and set-up commands are
+/// run.
 const RULES: [(&str, Rule); 9] = [
     ("console", shell::check_console),
     ("json", json),
@@ -20,18 +21,20 @@ const RULES: [(&str, Rule); 9] = [
 ];
 
 #[test]
-fn every_block_is_what_its_language_says() {
+fn every_block_is_valid_in_its_language() {
     let blocks = all_blocks();
     assert!(blocks.len() > 20, "only {} blocks were found", blocks.len());
-    let wrong: Vec<_> =
-        blocks.iter().filter_map(|block| Some(format!("{}: {}", block.place, check(block).err()?))).collect();
+    let wrong: Vec<_> = blocks
+        .iter()
+        .filter_map(|block| Some(format!("{}: {}", block.location, check(block).err()?)))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
+fn a_block_without_a_check_or_with_an_error_is_found() {
     let block = |language: &str, text: &str| Block {
-        place: "here".to_owned(),
+        location: "here".to_owned(),
         heading: String::new(),
         language: language.to_owned(),
         context: None,
@@ -49,7 +52,7 @@ fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
         ("console", "$ frobnicate\ndone\n", "frobnicate"),
         ("console", "done\n", "no command"),
         ("yaml", "a: [", "flow"),
-        ("yaml", "somebody: elses\n", "whose configuration"),
+        ("yaml", "somebody: elses\n", "unknown configuration"),
         (
             "yaml",
             "plan_gate: {rules: [{name: x, path: /x, limit: lost}]}\n",
@@ -58,8 +61,8 @@ fn a_block_that_nothing_checks_or_that_is_wrong_is_found() {
         ("http", "not a field\n", "not a header field"),
         ("text", "```\n", "a fence"),
     ] {
-        let told = check(&block(language, text)).expect_err(text);
-        assert!(told.contains(why), "{text:?}: {told}");
+        let error = check(&block(language, text)).expect_err(text);
+        assert!(error.contains(why), "{text:?}: {error}");
     }
 }
 
@@ -69,7 +72,7 @@ fn check(block: &Block) -> Result<(), String> {
     rule(block)
 }
 
-/// One value, or one on each line as a log has them.
+/// Accepts one value, or one per line as in a log.
 fn json(block: &Block) -> Result<(), String> {
     let whole = serde_json::from_str::<serde_json::Value>(&block.text);
     let lines = || block.text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
@@ -79,12 +82,12 @@ fn json(block: &Block) -> Result<(), String> {
     }
 }
 
-/// Pictures, and what a program prints.
+/// Accepts diagrams and output of programs.
 fn text(block: &Block) -> Result<(), String> {
     if block.text.contains("```") { Err("a fence inside of the block".to_owned()) } else { Ok(()) }
 }
 
-/// Header fields, one a line.
+/// Accepts header fields, one per line.
 fn http(block: &Block) -> Result<(), String> {
     let is_field = |line: &str| {
         line.split_once(": ").is_some_and(|(name, value)| {

@@ -22,15 +22,15 @@ fn parses(language: &Language, text: &str) -> Result<(), String> {
     })
 }
 
-/// Hands the text's syntax tree to `look`.
-pub fn with_tree<T>(language: &Language, text: &str, look: impl FnOnce(Node<'_>) -> T) -> T {
+/// Passes the text's syntax tree to `inspect`.
+pub fn with_tree<T>(language: &Language, text: &str, inspect: impl FnOnce(Node<'_>) -> T) -> T {
     let mut parser = Parser::new();
     parser.set_language(language).expect("a grammar of this tree-sitter");
     let tree = parser.parse(text, None).expect("a tree, as there is no time limit");
-    look(tree.root_node())
+    inspect(tree.root_node())
 }
 
-/// All nodes, parents before their children.
+/// Returns all nodes, parents before their children.
 pub fn nodes(root: Node<'_>) -> Vec<Node<'_>> {
     let mut found = vec![root];
     let mut next = 0;

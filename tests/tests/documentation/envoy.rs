@@ -1,5 +1,4 @@
-//! What pages show of Envoy's configuration is taken by Envoy, in the place of what the shipped file says
-//! there.
+//! Parts of Envoy's configuration on the pages are accepted by Envoy, in place of the shipped file's parts.
 
 use crate::pages::all_blocks;
 use crate::yaml::{documents, is_bootstrap, merge};
@@ -7,19 +6,19 @@ use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::envoy::Standalone;
 
 #[tokio::test]
-async fn envoy_takes_each_part_of_its_configuration_that_a_page_shows() {
+async fn envoy_accepts_each_part_of_its_configuration_on_a_page() {
     for block in all_blocks().iter().filter(|block| block.language == "yaml") {
         for part in documents(block).expect("YAML").into_iter().filter(is_bootstrap) {
             let edited = Standalone::load().modules(Modules::build()).edit(|config| merge(config, part));
             let validation = edited.validate().await;
-            assert!(validation.accepted, "{}: {}", block.place, validation.log);
+            assert!(validation.accepted, "{}: {}", block.location, validation.log);
         }
     }
 }
 
-/// The README's document is not the shipped one, and it is what most will begin with.
+/// The README's document differs from the shipped one, and most users will start with it.
 #[tokio::test]
-async fn envoy_takes_the_readmes_document() {
+async fn envoy_accepts_the_readmes_document() {
     let shown = crate::yaml::readme_document();
     // The README's document has no billing endpoints.
     let without_billing = Standalone::load().modules(Modules::build()).without_filter("billing");

@@ -1,18 +1,18 @@
-//! Links lead somewhere: files are there, and so are the headings behind `#`. So are the files that pages
-//! name.
+//! Links have targets: the files exist, and so do the headings after `#`. The files that pages name exist
+//! too.
 
 use crate::pages::{Page, all};
 use std::path::{Component, Path, PathBuf};
 use tollgate_tests::install::workspace;
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading() {
+fn every_link_has_a_file_and_a_heading() {
     let pages = all();
     let mut broken = Vec::new();
     for page in &pages {
         for link in &page.links {
             if let Err(why) = follow(page, &link.target, &pages) {
-                broken.push(format!("{}: {}: {why}", link.place, link.target));
+                broken.push(format!("{}: {}: {why}", link.location, link.target));
             }
         }
     }
@@ -35,8 +35,8 @@ fn every_page_is_in_the_index_of_its_folder() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// README.md is the index of the pages of `docs/`, and a folder's own README.md that of the others in the
-/// folder.
+/// Returns the index of a page: README.md for the pages of `docs/`, and a folder's own README.md for the
+/// others in the folder.
 fn index_of(page: &Path) -> PathBuf {
     match page.parent() {
         Some(folder) if folder.parent() == Some(Path::new("docs")) && !page.ends_with("README.md") => {
@@ -46,22 +46,23 @@ fn index_of(page: &Path) -> PathBuf {
     }
 }
 
-/// A path from the repository's root in a sentence (`filter/core/src/machine.rs`), or in the map of
+/// Checks the paths from the repository's root in sentences (`filter/core/src/machine.rs`), and in the map of
 /// ARCHITECTURE.md.
 #[test]
-fn every_path_that_a_page_names_is_there() {
+fn every_path_that_a_page_names_exists() {
     let pages = all();
     let map = pages.iter().find(|page| page.path == Path::new("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let map =
-        map.blocks.iter().flat_map(|block| block.text.split_whitespace().map(|word| (&block.place, word)));
-    let code = pages.iter().flat_map(|page| page.code.iter().map(|code| (&code.place, code.text.as_str())));
+        map.blocks.iter().flat_map(|block| block.text.split_whitespace().map(|word| (&block.location, word)));
+    let code =
+        pages.iter().flat_map(|page| page.code.iter().map(|code| (&code.location, code.text.as_str())));
     let paths: Vec<_> = code.chain(map).filter(|(_, text)| is_path(text)).collect();
     let lost: Vec<_> = paths.iter().filter(|(_, path)| !workspace::file(path).exists()).collect();
     assert!(lost.is_empty(), "there is no {lost:#?}");
     assert!(paths.len() > 40, "only {} paths were found", paths.len());
 }
 
-/// Whether a text can only be a path of the repository.
+/// Returns whether a text can only be a path of the repository.
 fn is_path(text: &str) -> bool {
     const FOLDERS: [&str; 5] = ["docs/", "envoy/", "filter/", "fuzz/", "tests/"];
     FOLDERS.iter().any(|folder| text.starts_with(folder)) && !text.contains(['*', '$', '<', '…', ' '])
@@ -86,7 +87,7 @@ fn follow(page: &Page, target: &str, pages: &[Page]) -> Result<(), String> {
     if known { Ok(()) } else { Err(format!("no such heading; there are {:?}", target.anchors)) }
 }
 
-/// A link of a page as a path from the repository's root.
+/// Resolves a link of a page to a path from the repository's root.
 fn resolve(page: &Path, link: &str) -> Option<PathBuf> {
     let mut path = page.parent()?.to_owned();
     for part in Path::new(link).components() {

@@ -1,5 +1,5 @@
-//! What the README and the pages of `docs/` show is run, or parsed by what will read it: every command, every
-//! configuration, every link. A block that no rule covers is a failure.
+//! Everything that the README and the pages of `docs/` show is run, or parsed by the program that will read
+//! it: every command, every configuration, every link. A block without a check is a failure.
 
 mod alarms;
 mod blocks;

@@ -1,4 +1,4 @@
-//! The pages that users read, taken apart: code blocks, links and headings, each with its place.
+//! The pages for users, parsed: code blocks, links and headings, each with its location.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::collections::BTreeSet;
@@ -7,50 +7,50 @@ use tollgate_tests::install::workspace;
 
 /// One page.
 pub struct Page {
-    /// From the repository's root: `docs/gate.md`.
+    /// The path from the repository's root: `docs/gate.md`.
     pub path: PathBuf,
-    /// In order.
+    /// The code blocks, in order.
     pub blocks: Vec<Block>,
-    /// In order.
+    /// The links, in order.
     pub links: Vec<Link>,
     /// Code within sentences, in order.
     pub code: Vec<Code>,
-    /// What can stand behind `#` in a link to this page.
+    /// What can follow `#` in a link to this page.
     pub anchors: BTreeSet<String>,
 }
 
 /// A fenced block of code.
 #[derive(Clone)]
 pub struct Block {
-    /// `README.md:31`, for messages.
-    pub place: String,
-    /// The heading that it stands under.
+    /// The location for messages: `README.md:31`.
+    pub location: String,
+    /// The heading above it.
     pub heading: String,
     /// The first word of its fence: `yaml`.
     pub language: String,
     /// The second word of its fence: what a fragment is a part of.
     pub context: Option<String>,
-    /// What stands between the fences.
+    /// The text between the fences.
     pub text: String,
 }
 
 /// A link.
 pub struct Link {
-    /// `README.md:31`, for messages.
-    pub place: String,
-    /// As it is written.
+    /// The location for messages: `README.md:31`.
+    pub location: String,
+    /// The target as written.
     pub target: String,
 }
 
 /// Code within a sentence.
 pub struct Code {
-    /// `README.md:31`, for messages.
-    pub place: String,
-    /// As it is written.
+    /// The location for messages: `README.md:31`.
+    pub location: String,
+    /// The code as written.
     pub text: String,
 }
 
-/// README.md, ARCHITECTURE.md and all pages of `docs/` and of the folders in it.
+/// Reads README.md, ARCHITECTURE.md and all pages of `docs/` and of its folders.
 pub fn all() -> Vec<Page> {
     let mut docs = pages_of("docs");
     docs.sort_unstable();
@@ -73,13 +73,13 @@ fn pages_of(folder: &str) -> Vec<String> {
     pages
 }
 
-/// All blocks of the pages for users. ARCHITECTURE.md shows only pictures.
+/// Returns all blocks of the pages for users. ARCHITECTURE.md has only diagrams.
 pub fn all_blocks() -> Vec<Block> {
     let pages = all().into_iter().filter(|page| page.path != Path::new("ARCHITECTURE.md"));
     pages.flat_map(|page| page.blocks).collect()
 }
 
-/// One page.
+/// Reads one page.
 pub fn read(path: &str) -> Page {
     let text =
         std::fs::read_to_string(workspace::file(path)).unwrap_or_else(|e| panic!("cannot read {path}: {e}"));
@@ -94,17 +94,17 @@ fn parse(path: &Path, text: &str) -> Page {
     let mut block: Option<Block> = None;
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         let line = text[..range.start].lines().count() + usize::from(text[..range.start].ends_with('\n'));
-        let place = format!("{}:{}", path.display(), line.max(1));
+        let location = format!("{}:{}", path.display(), line.max(1));
         match event {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
                 last_heading = heading.take().unwrap_or_default();
                 page.anchors.insert(anchor(&last_heading));
             }
-            Event::Start(Tag::CodeBlock(kind)) => block = Some(begun(place, &last_heading, &kind)),
+            Event::Start(Tag::CodeBlock(kind)) => block = Some(started(location, &last_heading, &kind)),
             Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                page.links.push(Link { place, target: dest_url.into_string() });
+                page.links.push(Link { location, target: dest_url.into_string() });
             }
             Event::Text(text) => {
                 let into = block.as_mut().map(|block| &mut block.text).or(heading.as_mut());
@@ -112,7 +112,7 @@ fn parse(path: &Path, text: &str) -> Page {
             }
             Event::Code(text) => {
                 heading.iter_mut().for_each(|heading| heading.push_str(&text));
-                page.code.push(Code { place, text: text.into_string() });
+                page.code.push(Code { location, text: text.into_string() });
             }
             _ => {}
         }
@@ -120,14 +120,14 @@ fn parse(path: &Path, text: &str) -> Page {
     page
 }
 
-fn begun(place: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
+fn started(location: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
     let words = match kind {
         CodeBlockKind::Fenced(words) => words.to_string(),
         CodeBlockKind::Indented => String::new(),
     };
     let mut words = words.split_whitespace().map(str::to_owned);
     Block {
-        place,
+        location,
         heading: heading.to_owned(),
         language: words.next().unwrap_or_default(),
         context: words.next(),
@@ -135,7 +135,7 @@ fn begun(place: String, heading: &str, kind: &CodeBlockKind<'_>) -> Block {
     }
 }
 
-/// As GitHub makes it of a heading.
+/// Returns the anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .to_lowercase()
@@ -146,15 +146,15 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn a_page_is_taken_apart() {
+fn a_page_is_parsed() {
     let text =
         "# Tollgate's `gate`, in short\n\n[a](b.md#c)\n\n```yaml plan_gate\nx: 1\n```\n\n    indented\n";
     let page = parse(Path::new("p.md"), text);
     assert_eq!(page.anchors.iter().collect::<Vec<_>>(), ["tollgates-gate-in-short"]);
-    assert_eq!((page.code[0].place.as_str(), page.code[0].text.as_str()), ("p.md:1", "gate"));
-    assert_eq!((page.links[0].place.as_str(), page.links[0].target.as_str()), ("p.md:3", "b.md#c"));
+    assert_eq!((page.code[0].location.as_str(), page.code[0].text.as_str()), ("p.md:1", "gate"));
+    assert_eq!((page.links[0].location.as_str(), page.links[0].target.as_str()), ("p.md:3", "b.md#c"));
     let block = &page.blocks[0];
-    assert_eq!((block.place.as_str(), block.heading.as_str()), ("p.md:5", "Tollgate's gate, in short"));
+    assert_eq!((block.location.as_str(), block.heading.as_str()), ("p.md:5", "Tollgate's gate, in short"));
     assert_eq!((block.language.as_str(), block.context.as_deref()), ("yaml", Some("plan_gate")));
     assert_eq!(block.text, "x: 1\n");
     assert_eq!(page.blocks[1].language, "", "an indented block has no language, and so no rule");

@@ -1,5 +1,4 @@
-//! The reference of the configuration: its tables say what the schema says, and its defaults are those in
-//! force.
+//! The reference of the configuration: its tables agree with the schema, and its defaults are the real ones.
 
 use crate::pages::read;
 use crate::yaml::documents;
@@ -10,10 +9,10 @@ use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::EXAMPLE_CLERK_JWT_KEY;
 
 const PAGE: &str = "docs/configuration.md";
-/// Made of the types that the filters read the document into; a test of the command's keeps it so.
+/// Generated from the types that the filters read the document into; a test of the command checks that.
 const SCHEMA: &str = "envoy/tollgate.schema.json";
 
-/// Which type of the schema each chapter is about that is not a filter's; the first is the document itself.
+/// The schema types of the chapters that are not about a filter; the first is the document itself.
 const CHAPTERS: [(&str, &str); 5] = [
     ("## The document", ""),
     ("## plans", "/$defs/Plan"),
@@ -22,7 +21,7 @@ const CHAPTERS: [(&str, &str); 5] = [
     ("## APIs", "/$defs/Upstream"),
 ];
 
-/// All chapters: those, and one for each filter's section.
+/// Returns all chapters: those, and one for each filter's section.
 fn chapters(schema: &Value) -> Vec<(String, String)> {
     let section = |name: &&str| {
         let of = schema["properties"][name]["anyOf"][0]["$ref"].as_str().expect("a section's type");
@@ -39,7 +38,7 @@ struct Row {
     left_out: String,
 }
 
-/// The rows of the first table below a heading.
+/// Returns the rows of the first table below a heading.
 fn rows(page: &str, heading: &str) -> Vec<Row> {
     let (_, section) =
         page.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("{PAGE} has no {heading}"));
@@ -53,7 +52,7 @@ fn rows(page: &str, heading: &str) -> Vec<Row> {
     lines.map(row).collect()
 }
 
-/// The values that a field may have, if the schema lists them.
+/// Returns the values that a field may have, if the schema lists them.
 fn listed<'a>(schema: &'a Value, property: &'a Value) -> Vec<&'a str> {
     let reference = property["$ref"].as_str().or_else(|| property["anyOf"][0]["$ref"].as_str());
     let of =
@@ -63,7 +62,7 @@ fn listed<'a>(schema: &'a Value, property: &'a Value) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_reference_says_what_the_schema_says() {
+fn the_reference_agrees_with_the_schema() {
     let page = workspace::text(PAGE);
     let schema: Value = serde_json::from_str(&workspace::text(SCHEMA)).expect(SCHEMA);
     let mut checked = 0;
@@ -71,8 +70,9 @@ fn the_reference_says_what_the_schema_says() {
         let of = schema.pointer(&pointer).unwrap_or_else(|| panic!("{SCHEMA} has no {pointer}"));
         let properties = of["properties"].as_object().expect("properties");
         let rows = rows(&page, &heading);
-        let told: BTreeSet<&str> = rows.iter().flat_map(|row| &row.fields).map(String::as_str).collect();
-        assert_eq!(told, properties.keys().map(String::as_str).collect(), "{heading}");
+        let documented: BTreeSet<&str> =
+            rows.iter().flat_map(|row| &row.fields).map(String::as_str).collect();
+        assert_eq!(documented, properties.keys().map(String::as_str).collect(), "{heading}");
         for row in &rows {
             for field in &row.fields {
                 let required =
@@ -89,7 +89,7 @@ fn the_reference_says_what_the_schema_says() {
 }
 
 #[test]
-fn the_defaults_that_it_shows_are_those_in_force() {
+fn the_documented_defaults_are_the_real_ones() {
     let blocks = read(PAGE).blocks;
     let [without, with] = [0, 1].map(|n| documents(&blocks[n]).expect("YAML").remove(0));
     let environment = |name: &str| match name {

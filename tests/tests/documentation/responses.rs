@@ -1,4 +1,4 @@
-//! The gate's page: each client that it shows gets the response that stands beside it.
+//! The gate's page: each client that it shows gets the response written beside it.
 
 use crate::pages::{Block, read};
 use serde_json::Value;
@@ -21,33 +21,34 @@ async fn gateway_of_the_readme() -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_client_of_the_gates_page_gets_the_answer_beside_it() {
+async fn each_client_of_the_gates_page_gets_the_response_beside_it() {
     let blocks: Vec<_> =
         read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "sh").collect();
     let gateway = gateway_of_the_readme().await;
     let token = gateway.token("user_1", "free");
-    let asked: usize = blocks.iter().map(|block| run(block, SERVICE, &gateway.envoy.url(""), &token)).sum();
-    assert!(asked >= 5, "the page shows only {asked} clients");
+    let count: usize = blocks.iter().map(|block| run(block, SERVICE, &gateway.envoy.url(""), &token)).sum();
+    assert!(count >= 5, "the page shows only {count} clients");
 }
 
-/// Runs each line with a response beside it, `curl … # 401 missing_token`: the status, and what else the
-/// response holds. Says how many these were. `service` stands for `there` in the page.
-pub fn run(block: &Block, service: &str, there: &str, token: &str) -> usize {
-    let mut asked = 0;
+/// Runs each line that has a response beside it, as in `curl … # 401 missing_token`: the status, and text
+/// that the response must contain. Returns the number of such lines. `url` replaces `service` in the
+/// commands.
+pub fn run(block: &Block, service: &str, url: &str, token: &str) -> usize {
+    let mut count = 0;
     for line in block.text.lines().filter(|line| line.starts_with("curl ")) {
         let Some((command, response)) = line.split_once(" # ") else {
-            panic!("{}: what is the answer to `{line}`?", block.place)
+            panic!("{}: no response is given for `{line}`", block.location)
         };
-        let (status, held) = response.split_once(' ').unwrap_or((response, ""));
-        let command = command.replace(service, there);
+        let (status, expected) = response.split_once(' ').unwrap_or((response, ""));
+        let command = command.replace(service, url);
         let out = Command::new("bash").args(["-c", &command]).env("TOKEN", token).output().expect("bash");
         let text = String::from_utf8_lossy(&out.stdout);
         let first = text.lines().next().unwrap_or_default();
-        assert_eq!(first.split(' ').nth(1), Some(status), "{}: {command}\n{text}", block.place);
-        assert!(text.contains(held), "{}: {command} gave no {held:?}:\n{text}", block.place);
-        asked += 1;
+        assert_eq!(first.split(' ').nth(1), Some(status), "{}: {command}\n{text}", block.location);
+        assert!(text.contains(expected), "{}: {command} did not give {expected:?}:\n{text}", block.location);
+        count += 1;
     }
-    asked
+    count
 }
 
 /// The bodies that the page shows have the members that the gate sends.
@@ -70,18 +71,18 @@ async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
     for block in read("docs/gate.md").blocks.iter().filter(|block| block.language == "json") {
         let shown: Value = serde_json::from_str(&block.text).expect("JSON");
         let same = sent.iter().find(|body| body["code"] == shown["code"]);
-        let body = same.unwrap_or_else(|| panic!("{}: the gate sent no {}", block.place, shown["code"]));
-        assert_eq!(timeless(body), timeless(&shown), "{}", block.place);
+        let body = same.unwrap_or_else(|| panic!("{}: the gate sent no {}", block.location, shown["code"]));
+        assert_eq!(timeless(body), timeless(&shown), "{}", block.location);
     }
 }
 
-/// Without what depends on the day and on how often was asked before.
+/// Removes the members that depend on the time and on earlier requests.
 fn timeless(body: &Value) -> Value {
     match body {
         Value::Object(members) => {
-            let kept =
+            let fixed =
                 members.iter().filter(|(name, _)| !["reset", "used", "remaining"].contains(&name.as_str()));
-            Value::Object(kept.map(|(name, value)| (name.clone(), timeless(value))).collect())
+            Value::Object(fixed.map(|(name, value)| (name.clone(), timeless(value))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(timeless).collect()),
         other => other.clone(),

@@ -1,5 +1,5 @@
-//! The README's set-up, walked by somebody who copies its commands as they stand: in an empty directory, with
-//! the lines marked CHANGE changed, against the fakes of Stripe and Clerk.
+//! The README's set-up: its commands are run unchanged in an empty directory, with the lines marked CHANGE
+//! changed, against the fakes of Stripe and Clerk.
 
 use crate::pages::{Block, read};
 use crate::responses;
@@ -22,13 +22,13 @@ use tollgate_tests::processes::envoy::{program, serving};
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
 const HEADING: &str = "Put it in front of your service";
-/// Where the shipped listener is, in the README's commands.
+/// The shipped listener's address in the README's commands.
 const SERVICE: &str = "http://127.0.0.1:8080";
-/// How long Envoy may take to serve.
+/// Maximum time until Envoy serves.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_copies_the_commands_has_a_working_gate() {
+async fn the_readmes_commands_set_up_a_working_gate() {
     let blocks: Vec<Block> = read("README.md").blocks;
     let blocks: Vec<_> = blocks.into_iter().filter(|b| b.heading == HEADING && b.language == "sh").collect();
     let [layout, start, first_look, after_paying] = &blocks[..] else {
@@ -38,17 +38,20 @@ async fn whoever_copies_the_commands_has_a_working_gate() {
         (FakeStripe::start().await, FakeClerk::start().await, Backend::start().await);
     clerk.put_user(User::new("user_ada"));
 
-    let walk = Walk::new();
-    let told = walk.run(&layout.text);
-    assert!(told.contains("secrets/clerk_secret_key.yaml"), "what is to be changed is shown: {told}");
-    walk.change_what_is_marked(&clerk, &backend);
-    walk.lead_callouts_to(&[("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())]);
-    walk.write("gateway/clerk-public-key.pem", &KeyPair::first().pem());
+    let setup = SetupDir::new();
+    let output = setup.run(&layout.text);
+    assert!(
+        output.contains("secrets/clerk_secret_key.yaml"),
+        "the lines to change are not printed: {output}"
+    );
+    setup.change_marked_lines(&clerk, &backend);
+    setup.send_callouts_to(&[("stripe_api", stripe.addr()), ("clerk_api", clerk.addr())]);
+    setup.write("gateway/clerk-public-key.pem", &KeyPair::first().pem());
     for (file, key) in [("stripe_api_key", stripe.key()), ("clerk_secret_key", clerk.secret_key())] {
         let file = format!("gateway/secrets/{file}.yaml");
-        walk.edit(&file, |text| change(text, "sk_test_REPLACE_ME", key));
+        setup.edit(&file, |text| change(text, "sk_test_REPLACE_ME", key));
     }
-    let running = walk.start(&start.text.replace("whsec_REPLACE_ME", WEBHOOK_SECRET)).await;
+    let running = setup.start(&start.text.replace("whsec_REPLACE_ME", WEBHOOK_SECRET)).await;
 
     let url = format!("http://{}", running.listener);
     let token = || clerk.token("user_ada").sign();
@@ -68,33 +71,33 @@ async fn whoever_copies_the_commands_has_a_working_gate() {
     assert_eq!(responses::run(after_paying, SERVICE, &url, &token()), 1);
 }
 
-/// A directory that looks like a checkout, and nothing else of this repository in it.
-struct Walk {
+/// A directory with the parts of a checkout that the commands need.
+struct SetupDir {
     dir: TempDir,
 }
 
-/// Envoy as the walk started it. Dropping it kills it with the shell around it.
+/// Envoy, started by the commands. Dropping it kills Envoy and the shell that started it.
 struct Running {
     shell: Child,
     listener: SocketAddr,
 }
 
-impl Walk {
-    fn new() -> Walk {
+impl SetupDir {
+    fn new() -> SetupDir {
         let dir = tempfile::tempdir().expect("a directory");
         symlink(workspace::file("envoy"), dir.path().join("envoy")).expect("a link");
         symlink(workspace::target_dir(), dir.path().join("target")).expect("a link");
-        let walk = Walk { dir };
-        fs::create_dir(walk.path("bin")).expect("a directory");
-        // The alias runs this very binary; cargo would only build it once more. It starts Envoy its own way.
+        let setup = SetupDir { dir };
+        fs::create_dir(setup.path("bin")).expect("a directory");
+        // The alias runs the binary that is already built. It starts Envoy by its own path.
         let modules = env!("CARGO_BIN_EXE_modules");
         let envoy = program().display();
-        walk.program("cargo", &format!("[ \"$*\" = modules ] && ENVOY={envoy} exec {modules}"));
-        // Two Envoys of one machine must not take each other for their predecessor.
-        let admin = walk.path("admin");
+        setup.program("cargo", &format!("[ \"$*\" = modules ] && ENVOY={envoy} exec {modules}"));
+        // With hot restart, two Envoys on one machine would use the same shared memory.
+        let admin = setup.path("admin");
         let flags = format!("--disable-hot-restart --admin-address-path {}", admin.display());
-        walk.program("envoy", &format!("exec {envoy} {flags} \"$@\""));
-        walk
+        setup.program("envoy", &format!("exec {envoy} {flags} \"$@\""));
+        setup
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -117,8 +120,8 @@ impl Walk {
         self.write(file, &text);
     }
 
-    /// What the shipped file tells its reader to change.
-    fn change_what_is_marked(&self, clerk: &FakeClerk, backend: &Backend) {
+    /// Makes the changes that the comments of the shipped file ask for.
+    fn change_marked_lines(&self, clerk: &FakeClerk, backend: &Backend) {
         self.edit("gateway/standalone.yaml", |text| {
             change(text, "address: 0.0.0.0, port_value: 8080", "address: 127.0.0.1, port_value: 0");
             change(text, "https://clerk.example.com", clerk.issuer());
@@ -126,9 +129,9 @@ impl Walk {
         });
     }
 
-    /// What only this test changes: where Stripe and Clerk are, in plain text, and the admin interface's
-    /// port.
-    fn lead_callouts_to(&self, clusters: &[(&str, SocketAddr)]) {
+    /// Makes the changes that only this test needs: the addresses of Stripe and Clerk, without TLS, and a
+    /// free port for the admin interface.
+    fn send_callouts_to(&self, clusters: &[(&str, SocketAddr)]) {
         self.edit("gateway/standalone.yaml", |text| {
             let mut config: serde_norway::Value = serde_norway::from_str(text).expect("YAML");
             config["admin"]["address"]["socket_address"]["port_value"] = 0.into();
@@ -152,15 +155,15 @@ impl Walk {
         bash
     }
 
-    /// Runs commands to their end, and returns what they printed.
+    /// Runs commands until they end, and returns their standard output.
     fn run(&self, commands: &str) -> String {
         let out = self.shell(self.dir.path(), commands).output().expect("bash");
-        let told = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(out.status.success(), "{told}{}", String::from_utf8_lossy(&out.stderr));
-        told
+        let output = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success(), "{output}{}", String::from_utf8_lossy(&out.stderr));
+        output
     }
 
-    /// Runs commands of which the last one stays, in the directory where the first ones ended.
+    /// Starts commands whose last one keeps running, in the directory that the earlier commands changed to.
     async fn start(&self, commands: &str) -> Running {
         let log = self.path("log");
         let file = || File::options().create(true).append(true).open(&log).expect("a log");
@@ -175,14 +178,14 @@ impl Walk {
                 return running;
             }
             let ended = running.shell.try_wait().expect("a shell").is_some();
-            let told = || fs::read_to_string(&log).unwrap_or_default();
-            assert!(!ended && Instant::now() < deadline, "Envoy does not serve:\n{}", told());
+            let output = || fs::read_to_string(&log).unwrap_or_default();
+            assert!(!ended && Instant::now() < deadline, "Envoy does not serve:\n{}", output());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Changes a line that is marked for it.
+/// Changes a line that is marked CHANGE.
 fn change(text: &mut String, from: &str, to: &str) {
     let marked =
         text.lines().find(|line| line.contains(from)).unwrap_or_else(|| panic!("no line has {from}"));

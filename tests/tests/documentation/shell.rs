@@ -1,12 +1,12 @@
-//! Shell blocks: bash can read them, and every program in them is one that users have or that this repository
-//! gives.
+//! Shell blocks: bash can parse them, and every program in them is a known one: of the system, named by a
+//! page, or of this repository.
 
 use crate::code::{nodes, with_tree};
 use crate::pages::Block;
 use std::process::{Command, Stdio};
 use tollgate_tests::install::workspace;
 
-/// Programs of the system, and those that a page says how to get.
+/// Programs of the system, and those whose installation a page describes.
 const PROGRAMS: [&str; 31] = [
     ".",
     "apt-get",
@@ -52,10 +52,10 @@ pub fn check(block: &Block) -> Result<(), String> {
             nodes(root).into_iter().filter(|node| ["command", "declaration_command"].contains(&node.kind()));
         commands.map(|node| block.text[node.byte_range()].to_owned()).collect::<Vec<_>>()
     });
-    commands.iter().try_for_each(|command| known(command))
+    commands.iter().try_for_each(|command| check_command(command))
 }
 
-/// Checks a session: commands behind `$ `, and what they print.
+/// Checks a session: commands after `$ `, and their output.
 pub fn check_console(block: &Block) -> Result<(), String> {
     let commands: Vec<_> = block.text.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
     if commands.is_empty() {
@@ -71,27 +71,27 @@ fn syntax(text: &str) -> Result<(), String> {
     if out.status.success() { Ok(()) } else { Err(format!("bash: {}", String::from_utf8_lossy(&out.stderr))) }
 }
 
-/// Variables set for one command alone stand before its name.
-fn known(command: &str) -> Result<(), String> {
+/// Checks the program that a command runs. Assignments before its name are skipped.
+fn check_command(command: &str) -> Result<(), String> {
     let mut words =
         command.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
     let program = words.next().unwrap_or_default();
     let subcommand = words.next().unwrap_or_default();
-    let there = match program {
-        "cargo" => CARGO.contains(&subcommand) || subcommand == "fuzz" || is_alias(subcommand),
-        "tollgate" => is_tollgates(subcommand),
+    let is_known = match program {
+        "cargo" => CARGO.contains(&subcommand) || subcommand == "fuzz" || is_cargo_alias(subcommand),
+        "tollgate" => is_tollgate_subcommand(subcommand),
         program => PROGRAMS.contains(&program),
     };
-    if there { Ok(()) } else { Err(format!("who knows `{program} {subcommand}`?")) }
+    if is_known { Ok(()) } else { Err(format!("unknown command `{program} {subcommand}`")) }
 }
 
-fn is_alias(name: &str) -> bool {
+fn is_cargo_alias(name: &str) -> bool {
     let config = std::fs::read_to_string(workspace::file(".cargo/config.toml")).expect(".cargo/config.toml");
     config.lines().any(|line| line.starts_with(&format!("{name} = ")))
 }
 
-/// Each subcommand of `tollgate` is a module of its own.
-fn is_tollgates(subcommand: &str) -> bool {
+/// Whether `tollgate` has the subcommand. Each subcommand is a module.
+fn is_tollgate_subcommand(subcommand: &str) -> bool {
     let source = workspace::file("filter/ctl/src");
     source.join(format!("{subcommand}.rs")).is_file() || source.join(subcommand).is_dir()
 }

@@ -1,4 +1,4 @@
-//! Callers without a token, where a rule takes them: counted by address, apart from everyone signed in.
+//! Clients without a token, where a rule allows them: counted by address, separately from signed-in users.
 
 use crate::shared::{bare, shipped};
 use reqwest::Client;
@@ -6,14 +6,14 @@ use serde_json::Value;
 use std::net::Ipv4Addr;
 use tollgate_tests::windows::within_one_window;
 
-/// A client that comes from that address of the loopback, with a new port each time.
+/// Returns a client with that address of the loopback, which uses a new port each time.
 fn from(address: [u8; 4]) -> Client {
     let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
     client.local_address(std::net::IpAddr::V4(Ipv4Addr::from(address))).build().expect("a client")
 }
 
 #[tokio::test]
-async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
+async fn each_address_has_its_own_counter_whatever_the_client_sends() {
     let gateway = shipped().await;
     within_one_window(86400).await;
     for address in [[127, 0, 1, 1], [127, 0, 1, 2]] {
@@ -32,12 +32,12 @@ async fn each_address_has_a_counter_of_its_own_whatever_the_client_says() {
     let signed_in = from([127, 0, 1, 1]).get(gateway.envoy.url("/search"));
     let response =
         signed_in.bearer_auth(gateway.token("user_search", "free")).send().await.expect("a response");
-    assert_eq!(response.status(), 200, "who signs in is no longer counted by address");
+    assert_eq!(response.status(), 200, "a signed-in user is not counted by address");
     assert_eq!(response.headers()["x-ratelimit-remaining"], "2");
 }
 
 #[tokio::test]
-async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
+async fn behind_a_proxy_the_address_that_the_proxy_reports_counts() {
     let gateway = bare().await;
     within_one_window(86400).await;
     let cases = [
@@ -45,11 +45,11 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
         ("another of the same /64 shares its counter", "2001:db8:1:1:ffff::2", "1"),
         ("the next /64 has its own", "2001:db8:1:2::1", "2"),
         ("IPv4 is counted whole", "203.0.113.5", "2"),
-        ("its neighbour has its own", "203.0.113.6", "2"),
-        ("what stood before the proxy's word is the client's", "198.51.100.9, 203.0.113.5", "1"),
+        ("its neighbor has its own", "203.0.113.6", "2"),
+        ("entries before the proxy's own are the client's", "198.51.100.9, 203.0.113.5", "1"),
         ("also with a port", "198.51.100.9:4711, 203.0.113.7", "2"),
         ("behind NAT64 the IPv4 address counts", "64:ff9b::203.0.113.7", "1"),
-        ("its neighbour has its own", "64:ff9b::203.0.113.8", "2"),
+        ("its neighbor has its own", "64:ff9b::203.0.113.8", "2"),
     ];
     for (why, forwarded, remaining) in cases {
         let response =
@@ -60,7 +60,7 @@ async fn behind_a_proxy_it_is_the_address_that_the_proxy_tells() {
 }
 
 #[tokio::test]
-async fn nobody_is_counted_as_the_proxy_whose_word_envoy_cannot_read() {
+async fn no_client_is_counted_if_envoy_cannot_read_the_proxys_field() {
     let gateway = bare().await;
     let token = gateway.token("user_behind_azure", "free");
     for forwarded in
@@ -84,8 +84,8 @@ async fn a_bad_cookie_is_anonymous_and_a_bad_header_is_refused() {
     let search = || from([127, 0, 1, 3]).get(gateway.envoy.url("/search"));
     let anonymous = search().header("cookie", "__session=old").send().await.expect("a response");
     assert_eq!(anonymous.status(), 200);
-    let seen = anonymous.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
-    let ours: Vec<_> = seen
+    let received = anonymous.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
+    let ours: Vec<_> = received
         .as_array()
         .expect("a list")
         .iter()

@@ -1,5 +1,5 @@
-//! A real browser: a page of the application reads the gate's answers from another origin, and a stranger's
-//! cannot.
+//! A real browser: a page of the application can read the gate's responses from another origin, and a page of
+//! another site cannot.
 
 use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86400;
 
-/// What a page writes around what it read, so that it is found in the document.
+/// The id of the element into which a page writes what it read.
 const MARK: &str = "read-by-the-page";
 
 /// A site of static pages.
@@ -26,9 +26,8 @@ impl Service for Site {
     }
 }
 
-/// Asks what the part of its address behind the `#` lists: `[[url, fetch options], …]`, one after the other.
-/// Writes down of each response what a script can read of it, and of a failed fetch only that it failed: no
-/// more is known to it.
+/// Sends the requests in the part of its URL after the `#`: `[[url, fetch options], …]`, one after the other.
+/// Writes down what a script can read of each response; of a failed fetch it can only see the failure.
 const PAGE: &str = r#"<!doctype html><title>application</title><pre id="read-by-the-page"></pre><script>
 const names = ["retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining",
                "x-ratelimit-reset", "www-authenticate"];
@@ -48,15 +47,14 @@ async function read([url, options]) {
 })();
 </script>"#;
 
-/// What a page of that origin reads when it asks these questions of the gateway.
-async fn read_by_page(site: SocketAddr, questions: &Value) -> Vec<Value> {
-    let hash: String = form_urlencoded::byte_serialize(questions.to_string().as_bytes()).collect();
+/// Returns what a page of that origin can read when it sends these requests to the gateway.
+async fn read_by_page(site: SocketAddr, requests: &Value) -> Vec<Value> {
+    let hash: String = form_urlencoded::byte_serialize(requests.to_string().as_bytes()).collect();
     let document = browser::document(&format!("http://{site}/#{}", hash.replace('+', "%20"))).await;
     let opening = format!(r#"<pre id="{MARK}">"#);
     let text = document.split_once(&opening).and_then(|(_, rest)| rest.split_once("</pre>"));
     let text = text.map(|(text, _)| base64_decoded(text)).unwrap_or_default();
-    serde_json::from_slice(&text)
-        .unwrap_or_else(|e| panic!("the page has not come to its end: {e}\n{document}"))
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("the page has not finished: {e}\n{document}"))
 }
 
 fn base64_decoded(text: &str) -> Vec<u8> {
@@ -64,7 +62,7 @@ fn base64_decoded(text: &str) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
 }
 
-/// Envoy as shipped, for an application at that origin.
+/// Starts Envoy as shipped, for an application on that origin.
 async fn gateway(origin: &str) -> Gateway {
     let origin = origin.to_owned();
     Gateway::start(|standalone| {
@@ -87,23 +85,23 @@ async fn gateway(origin: &str) -> Gateway {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     let application = FakeServer::start(Arc::new(Site)).await;
-    let stranger = FakeServer::start(Arc::new(Site)).await;
+    let other_site = FakeServer::start(Arc::new(Site)).await;
     let origin = format!("http://{}", application.addr());
     let gateway = gateway(&origin).await;
     within_one_window(DAY_S).await;
     let token = gateway.session("user_browser").plan("free").claim("azp", json!(origin)).sign();
     let ask = |path: &str, options: Value| json!([gateway.envoy.url(path), options]);
-    // No page may send an Authorization field to another origin without asking first: the browser sends a
+    // A page must not send an Authorization field to another origin without permission: the browser sends a
     // preflight.
     let with_token = || json!({"headers": {"authorization": format!("Bearer {token}")}});
 
-    let mut questions = vec![ask("/ask", with_token()); 6];
-    questions.push(ask("/ask", json!({})));
-    questions
+    let mut requests = vec![ask("/ask", with_token()); 6];
+    requests.push(ask("/ask", json!({})));
+    requests
         .push(ask("/reports", json!({"method": "POST", "headers": with_token()["headers"], "body": "{}"})));
-    questions.push(ask("/usage", with_token()));
-    let responses = read_by_page(application.addr(), &json!(questions)).await;
-    assert_eq!(responses.len(), questions.len());
+    requests.push(ask("/usage", with_token()));
+    let responses = read_by_page(application.addr(), &json!(requests)).await;
+    assert_eq!(responses.len(), requests.len());
 
     for (response, remaining) in responses.iter().zip((0..5).rev()) {
         assert_eq!(
@@ -138,18 +136,18 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     let reached = gateway.backend.received().await;
     assert!(
         reached.iter().all(|request| request.method == "GET"),
-        "Envoy answers the application's preflights"
+        "Envoy responds to the application's preflights"
     );
     assert_eq!(reached.len(), 5);
 
-    // The very same questions, with the very same token.
-    let responses = read_by_page(stranger.addr(), &json!(questions)).await;
+    // The same requests, with the same token.
+    let responses = read_by_page(other_site.addr(), &json!(requests)).await;
     assert_eq!(
         responses,
-        vec![json!({"failed": "TypeError"}); questions.len()],
-        "a stranger's page reads nothing"
+        vec![json!({"failed": "TypeError"}); requests.len()],
+        "a page of another site reads nothing"
     );
     let mut reached = gateway.backend.received().await;
     reached.retain(|request| request.method != "OPTIONS");
-    assert_eq!(reached.len(), 5, "nor does the browser send what needs a preflight");
+    assert_eq!(reached.len(), 5, "nor does the browser send requests that need a preflight");
 }

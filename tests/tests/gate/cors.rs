@@ -1,11 +1,11 @@
-//! The application in a browser, on an origin of its own: preflights pass, and the gate's own answers can be
+//! The application in a browser, on its own origin: preflights pass, and the gate's own responses can be
 //! read.
 
 use crate::shared::{shipped, with_rules};
 use reqwest::{Method, RequestBuilder, Response};
 use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
-const STRANGER: &str = "https://evil.example";
+const OTHER_SITE: &str = "https://evil.example";
 
 fn values(response: &Response, name: &str) -> Vec<String> {
     let values = response.headers().get_all(name).iter();
@@ -19,9 +19,9 @@ fn preflight(gateway: &Gateway, origin: &str) -> RequestBuilder {
         .header("access-control-request-headers", "authorization")
 }
 
-/// What a page on the application's origin needs of each response of the gate, and each exactly once: two
-/// `access-control-allow-origin` are as good as none for a browser.
-async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
+/// Checks what a page on the application's origin needs of each response of the gate, and each field exactly
+/// once: a browser rejects two `access-control-allow-origin`.
+async fn own_responses_can_be_read(gateway: &Gateway, user: &str) {
     let token = gateway.token(user, "free");
     for _ in 0..5 {
         assert_eq!(gateway.get("/ask").bearer_auth(&token).send().await.expect("a response").status(), 200);
@@ -46,31 +46,31 @@ async fn own_answers_can_be_read(gateway: &Gateway, user: &str) {
         {
             assert!(exposed.contains(&name), "{why}: {exposed:?} without {name}");
         }
-        let response = twin.header("origin", STRANGER).send().await.expect("a response");
+        let response = twin.header("origin", OTHER_SITE).send().await.expect("a response");
         assert_eq!(response.status(), status, "{why}");
-        assert_eq!(values(&response, "access-control-allow-origin"), [""; 0], "{why}, by a stranger");
+        assert_eq!(values(&response, "access-control-allow-origin"), [""; 0], "{why}, by another site");
     }
 }
 
 #[tokio::test]
-async fn own_answers_can_be_read_by_the_application_and_by_no_other_origin() {
-    own_answers_can_be_read(&*shipped().await, "user_cors").await;
+async fn own_responses_can_be_read_by_the_application_and_by_no_other_origin() {
+    own_responses_can_be_read(&*shipped().await, "user_cors").await;
 }
 
 #[tokio::test]
-async fn without_envoys_cors_filter_the_gate_does_it_alone() {
+async fn without_envoys_cors_filter_the_gate_sets_the_fields_itself() {
     let gateway =
         Gateway::start(|standalone| with_rules(standalone).without_filter("envoy.filters.http.cors")).await;
-    own_answers_can_be_read(&gateway, "user_1").await;
+    own_responses_can_be_read(&gateway, "user_1").await;
 
     gateway.backend.clear_received().await;
-    for origin in [APPLICATION, STRANGER] {
+    for origin in [APPLICATION, OTHER_SITE] {
         preflight(&gateway, origin).send().await.expect("a response");
     }
-    assert_eq!(gateway.backend.received().await.len(), 2, "the upstream answers preflights");
+    assert_eq!(gateway.backend.received().await.len(), 2, "the upstream responds to preflights");
     let not_preflights = [
         (
-            "without the browser's question",
+            "without the browser's request fields",
             gateway.request(Method::OPTIONS, "/ask").header("origin", APPLICATION),
         ),
         ("with a token", preflight(&gateway, APPLICATION).bearer_auth("x")),
@@ -82,7 +82,7 @@ async fn without_envoys_cors_filter_the_gate_does_it_alone() {
 }
 
 #[tokio::test]
-async fn envoy_answers_the_applications_preflight() {
+async fn envoy_responds_to_the_applications_preflight() {
     let gateway = shipped().await;
     let response = preflight(&gateway, APPLICATION).send().await.expect("a response");
     assert_eq!(response.status(), 200);

@@ -1,4 +1,4 @@
-//! The limit is the limit: many clients at once, on two workers that count in one table.
+//! The limit is exact: many clients at once, on two workers that count in one table.
 
 use crate::shared::with_rules;
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use tollgate_tests::processes::gateway::Gateway;
 
 const CLIENTS: usize = 64;
-/// Few more than the limit has room for, so that most of them are counted: 128 for 100.
+/// A few more than the limit allows, so that most of them are counted: 128 for 100.
 const REQUESTS_EACH: usize = 2;
-/// So many that a worker which overwrites the other's count is nearly always caught at it.
+/// So many that a worker which overwrites the other's count is almost certainly detected.
 const ROUNDS: usize = 100;
 
-/// Has all clients ask at once and counts the responses by status. The requests are written by hand, so that
-/// the workers and not the clients are busy, and meet at the counter.
+/// Sends requests of all clients at once and counts the responses by status. The requests are written byte by
+/// byte, so that the workers and not the clients are busy, and meet at the counter.
 async fn rush(connections: &mut Vec<TcpStream>, token: &str) -> BTreeMap<u16, usize> {
     let request = format!("GET /ask HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     let request: Arc<[u8]> = request.into_bytes().into();
@@ -29,7 +29,7 @@ async fn rush(connections: &mut Vec<TcpStream>, token: &str) -> BTreeMap<u16, us
     counts
 }
 
-/// Asks one time after the other. Returns the statuses of the responses.
+/// Sends requests one after the other. Returns the statuses of the responses.
 async fn ask(mut connection: TcpStream, request: Arc<[u8]>) -> (TcpStream, Vec<u16>) {
     let mut statuses = Vec::new();
     for _ in 0..REQUESTS_EACH {
@@ -50,7 +50,7 @@ async fn ask(mut connection: TcpStream, request: Arc<[u8]>) -> (TcpStream, Vec<u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_concurrent_clients_get_exactly_the_plans_limit() {
-    // Envoy itself answers, so that the clients meet in the gate and do not queue at the upstream.
+    // Envoy itself responds, so that the clients meet in the gate and do not queue at the upstream.
     let gateway = Gateway::start(|standalone| with_rules(standalone).answering_itself()).await;
     let refused = CLIENTS * REQUESTS_EACH - 100;
     let mut connections = Vec::new();
@@ -63,7 +63,7 @@ async fn sixty_four_concurrent_clients_get_exactly_the_plans_limit() {
     }
     let stats = gateway.envoy.stats().await;
     let served = |worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total"));
-    assert!(served(0) > 0 && served(1) > 0, "both workers had a part in it");
+    assert!(served(0) > 0 && served(1) > 0, "both workers served some of them");
     assert_eq!(stats.plugin("tollgate.gate.rule.ask.allowed"), (100 * ROUNDS) as u64);
     assert_eq!(stats.plugin("tollgate.gate.counters.store_failed"), 0);
 }

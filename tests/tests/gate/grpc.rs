@@ -1,11 +1,11 @@
-//! gRPC clients understand no problem document: they get their own protocol's status.
+//! gRPC clients cannot read problem documents: they get a gRPC status.
 
 use crate::shared::shipped;
 use reqwest::Method;
 use tollgate_tests::windows::within_one_window;
 
 #[tokio::test]
-async fn a_grpc_client_is_told_in_its_own_words() {
+async fn a_grpc_client_gets_a_grpc_status() {
     let gateway = shipped().await;
     within_one_window(86400).await;
     let token = gateway.token("user_grpc", "free");
@@ -21,7 +21,7 @@ async fn a_grpc_client_is_told_in_its_own_words() {
     for (name, path, token, status) in cases {
         let request = gateway.request(Method::POST, path).header("content-type", "application/grpc");
         let response = request.bearer_auth(token).send().await.expect("a response");
-        assert_eq!(response.status(), 200, "{name}: every gRPC answer is 200 to HTTP");
+        assert_eq!(response.status(), 200, "{name}: every gRPC response has HTTP status 200");
         assert_eq!(response.headers()["grpc-status"], status, "{name}");
         assert_eq!(response.headers()["content-type"], "application/grpc", "{name}");
         assert!(response.headers().contains_key("grpc-message"), "{name}");

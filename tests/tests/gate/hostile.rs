@@ -1,27 +1,27 @@
-//! Bytes that break parsers: each gets a clean answer, and both workers serve on.
+//! Bytes that break parsers: each gets a clean response, and both workers keep serving.
 
 use crate::shared::{reached, shipped, with_rules};
 use serde_json::json;
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
 use tollgate_tests::processes::gateway::Gateway;
 
-/// How many connections each worker has taken.
-async fn taken(gateway: &Gateway) -> [u64; 2] {
+/// Returns how many connections each worker has accepted.
+async fn accepted(gateway: &Gateway) -> [u64; 2] {
     let stats = gateway.envoy.stats().await;
     [0, 1].map(|worker| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")))
 }
 
-/// Sends the request again and again, until each worker has had it. All responses must be of that status.
+/// Sends the request repeatedly until each worker has handled it. All responses must have that status.
 async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str) -> WireResponse {
     const BATCH: usize = 4;
-    let before = taken(gateway).await;
+    let before = accepted(gateway).await;
     loop {
         let mut last = None;
         for _ in 0..BATCH {
             last = exchange(gateway.envoy.address(), bytes).await;
             assert_eq!(last.as_ref().map(|response| response.status), Some(status), "{why}: {last:?}");
         }
-        let now = taken(gateway).await;
+        let now = accepted(gateway).await;
         if now[0] > before[0] && now[1] > before[1] {
             return last.expect("a response");
         }
@@ -29,7 +29,7 @@ async fn on_every_worker(gateway: &Gateway, bytes: &[u8], status: u16, why: &str
 }
 
 #[tokio::test]
-async fn any_bytes_get_a_clean_response_and_every_worker_serves_on() {
+async fn any_bytes_get_a_clean_response_and_workers_keep_serving() {
     let gateway = Gateway::start(with_rules).await;
     let token = format!("authorization: Bearer {}\r\n", gateway.token("user_1", "pro"));
     let with_token = |fields: &[u8]| [token.as_bytes(), fields].concat();
@@ -59,7 +59,7 @@ async fn any_bytes_get_a_clean_response_and_every_worker_serves_on() {
         ("2 MB of a body without a token", request("POST", "/me", b"", &megabytes), 401),
         ("a body that is not text", request("POST", "/me", with_token(b""), &not_text), 200),
         ("an empty body", request("POST", "/me", with_token(b"content-length: 0\r\n"), b""), 200),
-        ("a method that hardly anyone uses", request("PROPFIND", "/me", b"", b""), 401),
+        ("a rare method", request("PROPFIND", "/me", b"", b""), 401),
         ("half an escape", request("GET", "/me%2", b"", b""), 400),
     ];
     let next = request("GET", "/me", with_token(b""), b"");
@@ -76,7 +76,7 @@ async fn any_bytes_get_a_clean_response_and_every_worker_serves_on() {
 }
 
 #[tokio::test]
-async fn what_passes_passes_unharmed() {
+async fn permitted_requests_are_forwarded_unchanged() {
     let gateway = shipped().await;
     let token = format!("authorization: Bearer {}\r\n", gateway.token("user_odd", "pro"));
     let bytes: Vec<u8> = (0x80..=0xff).collect();
@@ -85,8 +85,8 @@ async fn what_passes_passes_unharmed() {
     let sent = request("POST", "/me?unharmed", fields, &body);
     let response = exchange(gateway.envoy.address(), &sent).await.expect("a response");
     assert_eq!(response.status, 200);
-    let seen = reached(&gateway, "unharmed").await.remove(0);
+    let received = reached(&gateway, "unharmed").await.remove(0);
     let latin1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
-    assert_eq!(seen.header("x-odd"), [latin1(&bytes)]);
-    assert_eq!(seen.body, Some(latin1(&body)));
+    assert_eq!(received.header("x-odd"), [latin1(&bytes)]);
+    assert_eq!(received.body, Some(latin1(&body)));
 }

@@ -1,4 +1,4 @@
-//! What the upstream is told of the caller, and that nobody else can tell it.
+//! The identity header fields that the upstream gets, which clients cannot set.
 
 use crate::shared::{bare, reached, shipped, unprotected, with_rules};
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use tollgate_tests::client::wire::{exchange, request};
 use tollgate_tests::fakes::upstream::ReceivedRequest;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// A stranger's own words, spelled in every way that some upstream reads as ours.
+/// A client's own fields, in every spelling that some upstream reads as Tollgate's.
 const FOREIGN: &str = "X-Tollgate-User: user_evil\r\nx-tollgate-user: user_evil\r\nx-tollgate-user: user_evil\r\n\
     X-TOLLGATE-PLAN: enterprise\r\nx_tollgate_plan: enterprise\r\nX_Tollgate-Session: s\r\n\
     x-tollgate_organization: org_evil\r\nx-tollgate-: empty\r\nx-tollgate-anything: evil\r\n\
     x-tollgate-stripe-event: evt_evil\r\nx_tollgate_stripe_result: processed\r\n";
 
-/// Asks the proxy to drop our fields as if they were of this hop alone (RFC 9110 §7.6.1).
+/// Asks the proxy to drop Tollgate's fields as fields of this hop alone (RFC 9110 §7.6.1).
 const DROP_OURS: &str = "connection: x-tollgate-user, x-tollgate-plan\r\n";
 
-/// What the upstream got that begins with our prefix, however spelled, sorted.
-fn ours(seen: &ReceivedRequest) -> Vec<(String, String)> {
-    let mut fields = seen.headers.clone();
+/// Returns the fields with Tollgate's prefix that the upstream received, in any spelling, sorted.
+fn ours(received: &ReceivedRequest) -> Vec<(String, String)> {
+    let mut fields = received.headers.clone();
     fields.retain(|(name, _)| name.to_ascii_lowercase().replace('_', "-").starts_with("x-tollgate"));
     fields.sort();
     fields
@@ -31,7 +31,7 @@ fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn the_upstream_is_told_who_calls_by_which_plan() {
+async fn the_upstream_gets_the_user_and_the_plan() {
     let gateway = shipped().await;
     let session = gateway.session("user_told").plan("pro").organization("org_told", "admin").sign();
     let response = gateway.get("/me?told").bearer_auth(session).send().await.expect("a response");
@@ -45,7 +45,7 @@ async fn the_upstream_is_told_who_calls_by_which_plan() {
     assert_eq!(ours(&reached(&gateway, "told").await[0]), pairs(&want));
 }
 
-async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &str) {
+async fn no_client_field_reaches_the_upstream(gateway: Arc<Gateway>, marker: &str) {
     let bearer = format!("authorization: Bearer {}\r\n", gateway.token("user_own", "free"));
     let own =
         [("x-tollgate-plan", "free"), ("x-tollgate-session", "sess_own"), ("x-tollgate-user", "user_own")];
@@ -54,8 +54,8 @@ async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &st
         ("unguarded, with a token", "/open", &bearer, &[]),
         ("unguarded", "/open", "", &[]),
     ];
-    for (place, (why, path, token, want)) in cases.into_iter().enumerate() {
-        let query = format!("{marker}={place}");
+    for (index, (why, path, token, want)) in cases.into_iter().enumerate() {
+        let query = format!("{marker}={index}");
         let bytes = request(
             "GET",
             &format!("{path}?{query}"),
@@ -64,23 +64,23 @@ async fn no_foreign_word_reaches_the_upstream(gateway: Arc<Gateway>, marker: &st
         );
         let response = exchange(gateway.envoy.address(), &bytes).await.expect("a response");
         assert_eq!(response.status, 200, "{why}");
-        let seen = reached(&gateway, &query).await.remove(0);
-        assert_eq!(ours(&seen), pairs(want), "{why}");
-        assert_eq!(seen.header("x-kept"), ["1"], "{why}");
+        let received = reached(&gateway, &query).await.remove(0);
+        assert_eq!(ours(&received), pairs(want), "{why}");
+        assert_eq!(received.header("x-kept"), ["1"], "{why}");
     }
 }
 
 #[tokio::test]
-async fn no_foreign_word_reaches_the_upstream_of_the_configuration_as_shipped() {
-    no_foreign_word_reaches_the_upstream(shipped().await, "shipped").await;
+async fn no_client_field_reaches_the_upstream_as_shipped() {
+    no_client_field_reaches_the_upstream(shipped().await, "shipped").await;
 }
 
 #[tokio::test]
-async fn no_foreign_word_reaches_the_upstream_though_envoy_lets_every_name_by() {
-    no_foreign_word_reaches_the_upstream(bare().await, "bare").await;
+async fn no_client_field_reaches_the_upstream_even_if_envoy_passes_all_names() {
+    no_client_field_reaches_the_upstream(bare().await, "bare").await;
 }
 
-/// Takes one request as it comes, and answers it.
+/// Accepts one request, records it, and responds.
 async fn record_one(listener: &TcpListener) -> String {
     let (mut stream, _) = listener.accept().await.expect("a connection");
     let mut request = Vec::new();
@@ -103,7 +103,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn trailers_cannot_say_it_either() {
+async fn trailers_cannot_set_identity_fields_either() {
     let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = upstream.local_addr().expect("an address");
     let gateway =
@@ -124,7 +124,7 @@ async fn trailers_cannot_say_it_either() {
             assert_eq!(
                 trailers.to_ascii_lowercase(),
                 "x-kept: 1\r\n\r\n",
-                "{transport:?} {path}: of all trailers only the honest one"
+                "{transport:?} {path}: only the harmless trailer"
             );
         }
     }

@@ -1,5 +1,4 @@
-//! Keys that are fetched: requests wait for the first set, a new key is found, and Clerk's trouble takes no
-//! key away.
+//! Fetched keys: requests wait for the first set, a new key is found, and failures of Clerk remove no key.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::{Value, json};
@@ -13,17 +12,17 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::processes::envoy::Stats;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// At most one fetch of each worker thread in that time.
+/// Each worker thread fetches at most once in this time.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 const WORKERS: u32 = 2;
-/// How long a test waits for what a fetch brings. Generous: machines that test are busy.
+/// How long a test waits for the effect of a fetch. Generous, since machines that run tests are busy.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn jwks() -> Matcher {
     on("GET", "/.well-known/jwks.json")
 }
 
-/// A gateway that has no key yet.
+/// Starts a gateway that has no key yet.
 async fn gateway() -> Gateway {
     Gateway::start(|standalone| {
         with_rules(standalone).without_env("CLERK_JWT_KEY").document(|document| {
@@ -34,18 +33,18 @@ async fn gateway() -> Gateway {
     .await
 }
 
-/// A token that no worker has seen, so that its signature is checked anew, signed with that key.
+/// Returns a token that is in no cache, so that its signature is verified, signed with that key.
 fn fresh(gateway: &Gateway, key: &'static KeyPair) -> String {
     gateway.session("user_keys").key(key).claim("jti", json!(unused_number())).sign()
 }
 
-/// A token whose key nobody has heard of.
-fn unheard_of(gateway: &Gateway) -> String {
+/// Returns a token with an unknown key.
+fn with_unknown_key(gateway: &Gateway) -> String {
     let kid = format!("ins_other{}", unused_number());
     gateway.session("user_keys").header("kid", json!(kid)).sign()
 }
 
-/// A number that was not there before.
+/// Returns a number that was not used before.
 fn unused_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -61,23 +60,24 @@ async fn everywhere(gateway: &Gateway, token: &str) -> Vec<WireResponse> {
     gateway.exchange_with_every_worker(&request("GET", "/me", field, b"")).await
 }
 
-fn said(response: &WireResponse) -> (u16, String) {
+fn status_and_code(response: &WireResponse) -> (u16, String) {
     (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Asks both workers until both say so. `token` is made anew each time.
+/// Sends requests until both workers respond with that status and code. `token` creates the token of each
+/// request.
 async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status: u16, code: &str) {
     let deadline = Instant::now() + DEADLINE;
     let wanted = (status, code.to_owned());
     loop {
         let responses = everywhere(gateway, &token()).await;
-        if responses.iter().all(|response| said(response) == wanted) {
+        if responses.iter().all(|response| status_and_code(response) == wanted) {
             return;
         }
         assert!(
             Instant::now() < deadline,
-            "waited {DEADLINE:?} in vain for {what}: {:?}",
-            said(&responses[0])
+            "no {what} after {DEADLINE:?}: {:?}",
+            status_and_code(&responses[0])
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -104,16 +104,16 @@ async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
     }
     let active = |stats: &Stats| stats.value("http.public.downstream_rq_active");
     gateway.envoy.stats_until("all to be held", |stats| active(stats) == 2 * EACH).await;
-    assert!(waiting.try_join_next().is_none(), "nobody is decided before the set is there");
-    assert_eq!(gateway.backend.received().await, [], "nor is anybody let by");
+    assert!(waiting.try_join_next().is_none(), "there is no decision before the set arrives");
+    assert_eq!(gateway.backend.received().await, [], "and no request is forwarded");
     held.open();
     waiting.join_all().await;
 
     let stats = gateway.envoy.stats().await;
-    let took =
+    let accepted =
         |worker: u32| stats.value(&format!("listener.127.0.0.1_0.worker_{worker}.downstream_cx_total")) > 0;
-    let workers = (0..WORKERS).filter(|worker| took(*worker)).count();
-    assert_eq!(gateway.clerk.log().count(&jwks()), workers, "one fetch of each worker that was asked");
+    let workers = (0..WORKERS).filter(|worker| accepted(*worker)).count();
+    assert_eq!(gateway.clerk.log().count(&jwks()), workers, "one fetch of each worker with requests");
     assert_eq!(stats.plugin("tollgate.gate.keys.fetched"), workers as u64);
     assert_eq!(gateway.clerk.log().count(&any()), workers, "and nothing else");
 }
@@ -121,45 +121,46 @@ async fn requests_before_the_first_key_set_wait_for_one_fetch_of_each_worker() {
 #[tokio::test]
 async fn new_keys_are_found_unknown_ones_cost_little_and_removed_ones_end() {
     let gateway = gateway().await;
-    let began = Instant::now();
+    let started = Instant::now();
     let old = fresh(&gateway, KeyPair::first());
     until(&gateway, "the first set", || old.clone(), 200, "").await;
 
     for _ in 0..100 {
-        let response = gateway.get("/me").bearer_auth(unheard_of(&gateway)).send().await.expect("a response");
+        let response =
+            gateway.get("/me").bearer_auth(with_unknown_key(&gateway)).send().await.expect("a response");
         assert_eq!(response.status(), 401);
         assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "unknown_key");
     }
     let fetches = gateway.clerk.log().count(&jwks());
-    let rounds = u32::try_from(began.elapsed().as_secs() / FETCH_EVERY.as_secs()).expect("few") + 1;
-    assert!(fetches <= (WORKERS * rounds) as usize, "{fetches} fetches in {:?}", began.elapsed());
+    let rounds = u32::try_from(started.elapsed().as_secs() / FETCH_EVERY.as_secs()).expect("few") + 1;
+    assert!(fetches <= (WORKERS * rounds) as usize, "{fetches} fetches in {:?}", started.elapsed());
 
     gateway.clerk.set_keys(&[KeyPair::first(), KeyPair::second()]);
     until(&gateway, "the new key", || fresh(&gateway, KeyPair::second()), 200, "").await;
-    until(&gateway, "the old key, while the set shows it", || fresh(&gateway, KeyPair::first()), 200, "")
+    until(&gateway, "the old key, while it is in the set", || fresh(&gateway, KeyPair::first()), 200, "")
         .await;
 
     gateway.clerk.set_keys(&[KeyPair::second()]);
-    // A name that nobody knows makes each worker look again, as the next rotation's would.
+    // An unknown `kid` makes each worker fetch again, as the next rotation would.
     let before = gateway.clerk.log().count(&jwks());
     let deadline = Instant::now() + DEADLINE;
     while gateway.clerk.log().count(&jwks()) < before + WORKERS as usize {
-        everywhere(&gateway, &unheard_of(&gateway)).await;
+        everywhere(&gateway, &with_unknown_key(&gateway)).await;
         assert!(Instant::now() < deadline, "the set is not fetched again");
     }
     until(&gateway, "the end of the dropped key, also in the caches", || old.clone(), 401, "unknown_key")
         .await;
-    until(&gateway, "the key that stays", || fresh(&gateway, KeyPair::second()), 200, "").await;
+    until(&gateway, "the remaining key", || fresh(&gateway, KeyPair::second()), 200, "").await;
 }
 
 #[tokio::test]
-async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
+async fn while_a_refresh_fails_the_old_keys_remain_valid() {
     let gateway = gateway().await;
     until(&gateway, "the first set", || fresh(&gateway, KeyPair::first()), 200, "").await;
-    // A worker fetches again after five seconds, so each of these takes as long.
+    // A worker fetches again after five seconds, so each of these cases takes that long.
     let failures = [
         ("an error", Fault::unavailable()),
-        ("an answer that would leave no key", Fault::status(200, &json!({"keys": []}))),
+        ("a response that would leave no key", Fault::status(200, &json!({"keys": []}))),
     ];
     for (name, fault) in failures {
         gateway.clerk.faults().clear();
@@ -167,9 +168,9 @@ async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
         let before = failed_fetches(&gateway).await;
         let deadline = Instant::now() + DEADLINE;
         while failed_fetches(&gateway).await == before {
-            let request = gateway.get("/me").bearer_auth(unheard_of(&gateway));
+            let request = gateway.get("/me").bearer_auth(with_unknown_key(&gateway));
             let response = request.send().await.expect("a response");
-            // What cannot be looked for is not called unknown.
+            // A key that cannot be looked up is not called unknown.
             assert!(matches!(response.status().as_u16(), 401 | 503), "{name}: {response:?}");
             assert!(Instant::now() < deadline, "{name}: the set is not fetched again");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -183,14 +184,14 @@ async fn while_a_refresh_fails_the_old_keys_stay_in_force() {
 }
 
 #[tokio::test]
-async fn without_any_key_everyone_is_told_to_come_again_until_there_is_one() {
+async fn without_any_key_requests_get_503_until_there_is_one() {
     let gateway = gateway().await;
     let failures = [
         ("an error", Fault::unavailable()),
-        ("nonsense", Fault::garbage()),
+        ("garbage", Fault::garbage()),
         ("a set that is far too large", Fault::huge(2 << 20)),
-        ("a broken connection", Fault::Reset),
-        ("half an answer", Fault::ResetMidBody),
+        ("a reset connection", Fault::Reset),
+        ("half a response", Fault::ResetMidBody),
         ("no keys", Fault::status(200, &json!({"keys": []}))),
     ];
     for (why, fault) in failures {
@@ -199,24 +200,27 @@ async fn without_any_key_everyone_is_told_to_come_again_until_there_is_one() {
         let cookie = format!("__session={}", gateway.token("user_keys", "pro"));
         let cases = [
             ("a token", gateway.get("/me").bearer_auth(fresh(&gateway, KeyPair::first()))),
-            ("a cookie where anyone may come in", gateway.get("/search").header("cookie", cookie)),
+            (
+                "a cookie on a rule that allows anonymous clients",
+                gateway.get("/search").header("cookie", cookie),
+            ),
         ];
         let before = failed_fetches(&gateway).await;
         let ask = || gateway.get("/me").bearer_auth(fresh(&gateway, KeyPair::first())).send();
         while failed_fetches(&gateway).await == before {
             assert_eq!(ask().await.expect("a response").status(), 503, "{why}");
         }
-        for (who, request) in cases {
+        for (credential, request) in cases {
             let response = request.send().await.expect("a response");
-            assert_eq!(response.status(), 503, "{why}, {who}");
-            assert!(response.headers().contains_key("retry-after"), "{why}, {who}: {response:?}");
+            assert_eq!(response.status(), 503, "{why}, {credential}");
+            assert!(response.headers().contains_key("retry-after"), "{why}, {credential}: {response:?}");
             let problem: Value = response.json().await.expect("JSON");
-            assert_eq!(problem["code"], "keys_unavailable", "{why}, {who}");
+            assert_eq!(problem["code"], "keys_unavailable", "{why}, {credential}");
         }
     }
     let response = gateway.get("/search").send().await.expect("a response");
-    assert_eq!(response.status(), 200, "who shows nothing needs no key");
-    assert_eq!(gateway.backend.received().await.len(), 1, "nobody else came through");
+    assert_eq!(response.status(), 200, "an anonymous client needs no key");
+    assert_eq!(gateway.backend.received().await.len(), 1, "no other request was forwarded");
 
     gateway.clerk.faults().clear();
     until(&gateway, "the first set", || fresh(&gateway, KeyPair::first()), 200, "").await;

@@ -1,5 +1,5 @@
-//! The gate as a dynamic module: that it serves, and that its shipped configuration is the other one. With
-//! the environment variable `TOLLGATE_NATIVE` all of this suite runs against it.
+//! The gate as a dynamic module: that it serves, and that its shipped configuration equals the other one.
+//! With the environment variable `TOLLGATE_NATIVE` this whole suite runs against it.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::json;
@@ -13,8 +13,8 @@ use tollgate_tests::install::workspace;
 use tollgate_tests::processes::envoy::{Standalone, Stats};
 use tollgate_tests::processes::gateway::{APPLICATION, Gateway};
 
-/// The shipped configuration with the dynamic module, in front of the upstream of a gateway and with the key
-/// of its Clerk.
+/// Returns the shipped configuration with the dynamic module, in front of a gateway's upstream and with the
+/// key of its fake of Clerk.
 fn native(gateway: &Gateway) -> Standalone {
     let issuer = gateway.clerk.issuer().to_owned();
     Standalone::native()
@@ -25,7 +25,7 @@ fn native(gateway: &Gateway) -> Standalone {
 }
 
 #[tokio::test]
-async fn the_dynamic_module_counts_and_refuses_over_all_workers_and_updates() {
+async fn the_dynamic_module_counts_over_all_workers_and_listener_updates() {
     let gateway = Gateway::start(|shipped| shipped).await;
     let envoy = native(&gateway).reloadable().start().await;
     let token = gateway.token("user_native", "free");
@@ -53,7 +53,7 @@ async fn the_dynamic_module_counts_and_refuses_over_all_workers_and_updates() {
 }
 
 #[tokio::test]
-async fn an_unknown_filter_and_a_wrong_document_are_refused() {
+async fn an_unknown_filter_and_an_invalid_document_are_rejected() {
     let gateway = Gateway::start(|shipped| shipped).await;
     let rename = |config: &mut Value| {
         let filters = &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
@@ -70,7 +70,7 @@ async fn an_unknown_filter_and_a_wrong_document_are_refused() {
 }
 
 #[tokio::test]
-async fn held_requests_go_on_when_keys_and_clerks_answers_come() {
+async fn held_requests_continue_when_keys_and_records_arrive() {
     const USERS: usize = 12;
     let gateway = Gateway::start(|shipped| shipped).await;
     let envoy = with_rules(native(&gateway))
@@ -90,7 +90,7 @@ async fn held_requests_go_on_when_keys_and_clerks_answers_come() {
     for number in 0..USERS {
         let user = format!("user_native{number}");
         gateway.clerk.put_user(User::new(&user).public_metadata(json!({"plan": "pro"})));
-        // The token is older than the plan, so that Clerk is asked.
+        // The token is older than the plan, so the gate reads Clerk's record.
         let token = gateway.token(&user, "free");
         let request = client.get(envoy.url("/reports")).bearer_auth(&token);
         requests.spawn(async move { request.send().await.expect("a response").status().as_u16() });
@@ -121,11 +121,11 @@ async fn a_panic_ends_a_request_and_not_the_gateway() {
         assert_eq!(ask().send().await.expect("a response").status(), 200, "round {round}");
     }
     assert_eq!(envoy.stats().await.plugin("tollgate.panics"), 4);
-    assert_eq!(gateway.backend.received().await.len(), 4, "none that panicked was passed on");
+    assert_eq!(gateway.backend.received().await.len(), 4, "no request with a panic was forwarded");
     assert!(envoy.log().contains(r#""alarm":"internal_error""#));
 }
 
-/// What is outside of the gate and of the names of its metrics.
+/// Returns a configuration without the gate and without the names of its metrics.
 fn others(file: &str) -> Value {
     let config: Value = serde_norway::from_str(&workspace::text(file)).expect("YAML");
     let mut text =
@@ -137,7 +137,7 @@ fn others(file: &str) -> Value {
 }
 
 #[test]
-fn the_shipped_configurations_differ_in_the_gate_only() {
+fn the_shipped_configurations_differ_only_in_the_gate() {
     assert_eq!(others("envoy/standalone-native.yaml"), others("envoy/standalone.yaml"));
     let document = |mut shipped: Standalone| shipped.document_of("plan_gate");
     assert_eq!(document(Standalone::native()), document(Standalone::load()));

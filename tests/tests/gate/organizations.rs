@@ -1,4 +1,4 @@
-//! Whose plan and whose counter it is: the active organization's, or the user's where none is active.
+//! The owner of the plan and the counter: the active organization, or the user if none is active.
 
 use crate::shared::{with_rules, yaml};
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::Gateway;
 
 fn of_organizations(standalone: Standalone) -> Standalone {
-    whose(standalone, "organization")
+    with_subject(standalone, "organization")
 }
 
-fn of_whoever_is_active(standalone: Standalone) -> Standalone {
-    whose(standalone, "organization_or_user")
+fn of_active_subjects(standalone: Standalone) -> Standalone {
+    with_subject(standalone, "organization_or_user")
 }
 
-fn whose(standalone: Standalone, subject: &str) -> Standalone {
+fn with_subject(standalone: Standalone, subject: &str) -> Standalone {
     with_rules(standalone).document(|document| {
         document["plan_gate"]["subject"] = subject.into();
         document["plan_gate"]["usage_path"] = "/usage".into();
@@ -22,7 +22,7 @@ fn whose(standalone: Standalone, subject: &str) -> Standalone {
     })
 }
 
-/// A user, an organization with this plan, and a token in which it is active.
+/// Creates a user and an organization with this plan, and returns a token in which it is active.
 fn member(gateway: &Gateway, user: &str, organization: &str, plan: &str) -> String {
     gateway.clerk.put_user(User::new(user).public_metadata(json!({"plan": "free"})));
     gateway.clerk.put_organization(Organization::new(organization).public_metadata(json!({"plan": plan})));
@@ -46,7 +46,7 @@ async fn the_members_of_an_organization_share_its_plan_and_its_counter() {
     let (_, usage) = get(&gateway, "/usage", &ada).await;
     assert_eq!((&usage["subject"], &usage["limits"]["asks"][0]["used"]), (&json!("org_guild"), &json!(5)));
 
-    // It buys more: the stale tokens of all members count at once.
+    // It upgrades: the stale tokens of all members get the new plan at once.
     gateway.clerk.set_public_metadata("org_guild", json!({"plan": "pro"}));
     assert_eq!(get(&gateway, "/ask", &bob).await.0, 200);
     assert_eq!(get(&gateway, "/reports", &ada).await.0, 200);
@@ -55,13 +55,13 @@ async fn the_members_of_an_organization_share_its_plan_and_its_counter() {
     assert_eq!(
         (status, &problem["code"]),
         (403, &json!("organization_required")),
-        "her own plan is not asked"
+        "the user's own plan does not count"
     );
 }
 
 #[tokio::test]
-async fn without_an_active_organization_it_is_the_users_own() {
-    let gateway = Gateway::start(of_whoever_is_active).await;
+async fn without_an_active_organization_the_users_own_plan_counts() {
+    let gateway = Gateway::start(of_active_subjects).await;
     let in_guild = member(&gateway, "user_ada", "org_guild", "pro");
     let alone = gateway.token("user_ada", "free");
     assert_eq!(get(&gateway, "/reports", &in_guild).await.0, 200);
@@ -70,7 +70,7 @@ async fn without_an_active_organization_it_is_the_users_own() {
         assert_eq!(get(&gateway, "/ask", &alone).await.0, 200);
     }
     assert_eq!(get(&gateway, "/ask", &alone).await.0, 429);
-    assert_eq!(get(&gateway, "/ask", &in_guild).await.0, 200, "counters are apart");
+    assert_eq!(get(&gateway, "/ask", &in_guild).await.0, 200, "the counters are separate");
     let (_, usage) = get(&gateway, "/usage", &in_guild).await;
     assert_eq!((&usage["plan"], &usage["subject"]), (&json!("pro"), &json!("org_guild")));
 }

@@ -1,11 +1,11 @@
-//! No way round a rule: a path, a host or a method written in another way, in front of a service that reads
-//! it so.
+//! No request avoids a rule: a path, a host or a method in another spelling, in front of a service that
+//! accepts the spelling.
 
 use crate::shared::{bare, reached, shipped};
 use tollgate_tests::client::wire::{WireResponse, exchange, request};
 use tollgate_tests::processes::gateway::Gateway;
 
-/// Each way of writing that some server or other takes for `/ask` or for a path below it.
+/// Spellings that some server reads as `/ask` or as a path below it.
 const DISGUISES: [&str; 29] = [
     "//ask",
     "/ask//x",
@@ -40,34 +40,35 @@ const DISGUISES: [&str; 29] = [
 
 async fn ask(gateway: &Gateway, path: &str) -> WireResponse {
     let response = exchange(gateway.envoy.address(), &request("GET", path, "", b"")).await;
-    response.unwrap_or_else(|| panic!("no answer for {path}"))
+    response.unwrap_or_else(|| panic!("no response for {path}"))
 }
 
 #[tokio::test]
-async fn the_gate_itself_refuses_what_could_be_read_in_two_ways() {
+async fn the_gate_itself_refuses_ambiguous_paths() {
     let gateway = bare().await;
     for path in DISGUISES {
         let response = ask(&gateway, path).await;
         assert_eq!(response.status, 400, "{path}");
-        // Envoy itself refuses bytes that no path may hold; whatever it lets by is the gate's to refuse.
+        // Envoy itself refuses bytes that no path may contain; the gate must refuse the rest.
         let code = response.json()["code"].clone();
         assert!(code == "ambiguous_path" || path.contains(['\\', '#']), "{path}: {response:?}");
     }
     for (why, path, status) in [
         ("the plain path needs a token", "/ask", 401),
-        ("so does what is below it", "/ask/x", 401),
+        ("so does a path below it", "/ask/x", 401),
         ("a slash at the end is the same path", "/ask/", 401),
         ("a query is not the path", "/ask?x=//../%61", 401),
-        ("what only begins like it is free", "/asking", 200),
+        ("a path that only starts like it is not guarded", "/asking", 200),
         ("an escape that is needed", "/a%20b", 200),
         ("an address in a segment", "/free/ada%40example.com", 200),
         ("a percent sign", "/files/100%25", 200),
         ("letters outside of ASCII", "/caf%C3%A9", 200),
-        ("a format where no rule is near", "/items/report.json", 200),
+        ("a format where there is no rule", "/items/report.json", 200),
     ] {
         assert_eq!(ask(&gateway, path).await.status, status, "{why}");
     }
-    let reached: Vec<_> = gateway.backend.received().await.into_iter().map(|seen| seen.path).collect();
+    let reached: Vec<_> =
+        gateway.backend.received().await.into_iter().map(|received| received.path).collect();
     let disguised = reached.iter().filter(|path| DISGUISES.contains(&path.as_str())).count();
     assert_eq!(disguised, 0, "{reached:?}");
 }
@@ -77,19 +78,20 @@ async fn no_disguised_path_reaches_the_upstream_without_a_token() {
     let gateway = shipped().await;
     for path in DISGUISES {
         let response = ask(&gateway, path).await;
-        // Normalized, it is refused for want of a token; else by Envoy or the gate as ambiguous.
+        // After normalization it is refused without a token; otherwise Envoy or the gate refuse it as
+        // ambiguous.
         assert!(matches!(response.status, 400 | 401), "{path}: {response:?}");
     }
-    let seen = gateway.backend.received().await;
+    let received = gateway.backend.received().await;
     let disguised: Vec<_> =
-        seen.iter().filter(|seen| seen.path.to_ascii_lowercase().contains("ask")).collect();
-    let without_token = disguised.iter().filter(|seen| seen.header("authorization").is_empty());
-    let guarded = without_token.filter(|seen| seen.path != "/asking").count();
+        received.iter().filter(|request| request.path.to_ascii_lowercase().contains("ask")).collect();
+    let without_token = disguised.iter().filter(|request| request.header("authorization").is_empty());
+    let guarded = without_token.filter(|request| request.path != "/asking").count();
     assert_eq!(guarded, 0, "{disguised:?}");
 }
 
 #[tokio::test]
-async fn header_fields_that_override_path_or_method_are_judged_or_removed() {
+async fn fields_that_override_path_or_method_are_checked_or_removed() {
     let fields = "x-original-url: /ask\r\nx_rewrite_url: /ask\r\nx-http-method-override: POST\r\n";
     let bytes = request("GET", "/free?replaced", fields, b"");
     let bare = bare().await;
@@ -101,13 +103,13 @@ async fn header_fields_that_override_path_or_method_are_judged_or_removed() {
     let shipped = shipped().await;
     let response = exchange(shipped.envoy.address(), &bytes).await.expect("a response");
     assert_eq!(response.status, 200);
-    let seen = reached(&shipped, "replaced").await.remove(0);
+    let received = reached(&shipped, "replaced").await.remove(0);
     let names = ["x-original-url", "x_rewrite_url", "x-rewrite-url", "x-http-method-override"];
-    assert!(names.iter().all(|name| seen.header(name).is_empty()), "{seen:?}");
+    assert!(names.iter().all(|name| received.header(name).is_empty()), "{received:?}");
 }
 
 #[tokio::test]
-async fn a_rule_for_a_host_is_not_dodged_by_another_way_to_write_it() {
+async fn a_rule_for_a_host_applies_to_every_spelling_of_it() {
     for gateway in [shipped().await, bare().await] {
         let cases = [
             ("the host", "api.example.com", 401),

@@ -1,10 +1,10 @@
-//! What a plan allows: plans and features that rules require, and the response that sells the next one.
+//! What a plan permits: plans and features that rules require, and the response that offers the next plan.
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_plan_that_is_too_low_is_told_which_one_would_do_and_where_to_get_it() {
+async fn a_refusal_names_the_required_plan_and_the_upgrade_url() {
     let gateway = shipped().await;
     let upgrade_url = "https://app.example.com/pricing";
     let cases = [
@@ -22,7 +22,7 @@ async fn a_plan_that_is_too_low_is_told_which_one_would_do_and_where_to_get_it()
                 "detail": "the plan free does not have priority_support"}),
         ),
         (
-            "a cost that five a day never cover",
+            "a cost that is more than five a day",
             "/bulk",
             json!({"status": 403, "title": "Forbidden", "code": "plan_required", "plan": "free", "required_plan": "pro",
                 "upgrade_url": upgrade_url, "detail": "the plan free does not include this; pro does"}),
@@ -41,12 +41,12 @@ async fn a_plan_that_is_too_low_is_told_which_one_would_do_and_where_to_get_it()
 }
 
 #[tokio::test]
-async fn what_names_no_plan_is_the_default_plan() {
+async fn without_a_known_plan_the_default_plan_counts() {
     let gateway = shipped().await;
     let session = || gateway.session("user_default");
     let cases = [
         ("no metadata", session()),
-        ("a plan that is not sold", session().plan("platinum")),
+        ("an unknown plan", session().plan("platinum")),
         ("case counts", session().plan("PRO")),
         ("not a string", session().claim("public_metadata", json!({"plan": ["pro"]}))),
         ("null", session().claim("public_metadata", json!({"plan": null}))),

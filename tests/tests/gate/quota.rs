@@ -1,4 +1,4 @@
-//! How much a plan allows: one window and several, and what a client is told of them.
+//! How much a plan permits: one window and several, and the header fields about them.
 
 use crate::shared::shipped;
 use reqwest::{Method, Response};
@@ -22,19 +22,18 @@ fn seconds_to_reset(ratelimit: &str) -> i64 {
     ratelimit.rsplit_once("t=").and_then(|(_, t)| t.parse().ok()).unwrap_or_else(|| panic!("{ratelimit}"))
 }
 
-/// Whether these seconds from now lead to the end of the window of that length. The clock goes on while we
-/// look.
+/// Returns whether the window of that length ends after these seconds. The clock continues during the test.
 fn ends_window(seconds: i64, length_s: i64) -> bool {
     let left = length_s - unix_now().rem_euclid(length_s);
     (left..left + 10).contains(&seconds)
 }
 
 #[tokio::test]
-async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
+async fn the_sixth_request_of_a_free_user_gets_a_retry_after() {
     let gateway = shipped().await;
     within_one_window(DAY_S).await;
     for remaining in (0..5).rev() {
-        // A new token each time, as browsers have one each minute: it is the user who is counted.
+        // A new token each time, as browsers get one every minute: the user is counted.
         let token = gateway.session("user_five").plan("free").claim("jti", json!(remaining)).sign();
         let response = gateway.get("/ask").bearer_auth(token).send().await.expect("a response");
         assert_eq!(response.status(), 200);
@@ -48,7 +47,7 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
         assert_eq!(
             response.json::<Value>().await.expect("JSON")["answer"],
             "42",
-            "the upstream has answered"
+            "the upstream has responded"
         );
     }
     let token = gateway.token("user_five", "free");
@@ -73,15 +72,15 @@ async fn the_sixth_request_of_a_free_user_is_told_when_to_retry() {
     assert_eq!(crate::shared::reached(&gateway, "sixth").await, []);
 
     let other = gateway.get("/ask").bearer_auth(gateway.token("user_other", "free")).send().await;
-    assert_eq!(other.expect("a response").status(), 200, "another user has a counter of his own");
+    assert_eq!(other.expect("a response").status(), 200, "another user has a separate counter");
     let pro = gateway.get("/ask").bearer_auth(gateway.token("user_five", "pro")).send().await;
     let pro = pro.expect("a response");
-    assert_eq!(pro.status(), 200, "the plan just bought counts in a window of its own");
+    assert_eq!(pro.status(), 200, "the new plan has its own window");
     assert!(field(&pro, "ratelimit").starts_with(r#""asks";r=99;"#), "{pro:?}");
 }
 
 #[tokio::test]
-async fn of_several_windows_the_tightest_is_told_and_each_must_have_room() {
+async fn of_several_windows_the_tightest_is_shown_and_all_must_have_room() {
     let gateway = shipped().await;
     within_one_window(HOUR_S).await;
     let token = gateway.token("user_drafts", "free");
@@ -99,16 +98,16 @@ async fn of_several_windows_the_tightest_is_told_and_each_must_have_room() {
     let problem: Value = response.json().await.expect("JSON");
     assert_eq!((&problem["max"], &problem["per"]), (&json!(2), &json!("hour")));
     let read = gateway.get("/drafts").bearer_auth(&token).send().await.expect("a response");
-    assert_eq!(read.status(), 200, "the rule is for POST alone");
+    assert_eq!(read.status(), 200, "the rule is for POST only");
     assert!(!read.headers().contains_key("ratelimit"), "and counts nothing else");
 }
 
 #[tokio::test]
-async fn what_one_window_refuses_counts_in_none_and_windows_end() {
+async fn a_request_refused_by_one_window_counts_in_none_and_windows_end() {
     let gateway = shipped().await;
     let token = gateway.token("user_burst", "free");
     let burst = || gateway.get("/burst").bearer_auth(&token);
-    // Three a month, two a second: however the seconds fall, three are served before the month is over.
+    // Three a month, two a second: wherever the seconds start, three are served before the month is over.
     let (mut served, mut refused_for_a_second) = (0, 0);
     loop {
         let response = burst().send().await.expect("a response");

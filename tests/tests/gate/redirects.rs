@@ -1,4 +1,4 @@
-//! Redirects that Envoy follows by itself: the request comes through the gate again, and is counted once.
+//! Redirects that Envoy follows itself: the request passes the gate again, and is counted once.
 
 use crate::shared::{routes, yaml};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn gateway() -> Gateway {
 }
 
 #[tokio::test]
-async fn an_internal_redirect_is_judged_again_and_counted_once() {
+async fn a_redirected_request_is_decided_again_and_counted_once() {
     let gateway = gateway().await;
     let token = gateway.token("user_1", "free");
     let ask = async |path: &str| {
@@ -35,19 +35,20 @@ async fn an_internal_redirect_is_judged_again_and_counted_once() {
     let redirect = |from: &str, to: &str| format!("{from}/leave?to={}", gateway.envoy.url(to));
     assert_eq!(ask("/ask").await, left("4"));
     assert_eq!(ask(&redirect("/ask", "/ask/there")).await, left("3"));
-    let seen = gateway.backend.received().await;
-    let there = seen.iter().find(|seen| seen.path == "/ask/there").expect("the redirect was followed");
+    let received = gateway.backend.received().await;
+    let there =
+        received.iter().find(|request| request.path == "/ask/there").expect("the redirect was followed");
     assert_eq!(there.header("x-tollgate-user"), ["user_1"]);
     assert_eq!(there.header("x-envoy-original-url").len(), 1, "by Envoy, not by the client");
     assert_eq!(ask("/ask").await, left("2"), "one was counted for both");
     assert_eq!(ask(&redirect("/open", "/ask/there")).await, left("1"), "the redirect led to a rule");
-    assert_eq!(ask(&redirect("/ask", "/reports")).await.0, 403, "and this one to another");
+    assert_eq!(ask(&redirect("/ask", "/reports")).await.0, 403, "this one led to another rule");
     let anonymous = gateway.get(&redirect("/open", "/ask/there")).send().await.expect("a response");
     assert_eq!(anonymous.status(), 401);
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_that_it_was_redirected() {
+async fn a_client_cannot_pretend_that_it_was_redirected() {
     let gateway = gateway().await;
     let token = gateway.token("user_1", "free");
     for left in ["4", "3", "2", "1", "0"] {

@@ -1,11 +1,11 @@
-//! Which rule guards a request: by path, by method, or because Envoy's route names it.
+//! Which rule guards a request: by path, by method, or by name in Envoy's route.
 
 use crate::shared::{routes, shipped, with_rules, yaml};
 use serde_json::{Value, json};
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
-async fn what_no_rule_guards_passes_without_a_token() {
+async fn requests_without_a_rule_pass_without_a_token() {
     let gateway = shipped().await;
     for path in ["/", "/asking", "/health", "/webhooks/other"] {
         let response = gateway.get(path).send().await.expect("a response");
@@ -32,7 +32,7 @@ async fn unmatched_can_be_closed() {
 }
 
 #[tokio::test]
-async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
+async fn a_route_that_names_a_rule_is_guarded_only_by_it() {
     let gateway = Gateway::start(|standalone| {
         with_rules(standalone).edit(|config| {
             for (prefix, rule) in [("/ask/named", "named"), ("/open", "named"), ("/mistaken", "reprots")] {
@@ -48,11 +48,11 @@ async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
     .await;
     let (free, pro) = (gateway.token("user_1", "free"), gateway.token("user_1", "pro"));
     let cases = [
-        ("the rule asks for pro", "/open", &free, 403, Some("plan_required")),
-        ("and pro it is", "/open", &pro, 200, None),
-        ("it wins over a rule for the path", "/ask/named", &free, 403, Some("plan_required")),
+        ("the rule requires pro", "/open", &free, 403, Some("plan_required")),
+        ("the user has pro", "/open", &pro, 200, None),
+        ("it takes precedence over a rule for the path", "/ask/named", &free, 403, Some("plan_required")),
         ("which would have counted", "/ask/named", &pro, 200, None),
-        ("a name that is no rule's opens nothing", "/mistaken", &pro, 500, Some("unknown_rule")),
+        ("an unknown rule opens nothing", "/mistaken", &pro, 500, Some("unknown_rule")),
     ];
     for (why, path, token, status, code) in cases {
         let response = gateway.get(path).bearer_auth(token).send().await.expect("a response");
@@ -64,7 +64,7 @@ async fn a_route_that_names_a_rule_is_guarded_by_it_and_by_no_other() {
 }
 
 #[tokio::test]
-async fn a_forged_header_field_chooses_no_route_and_so_no_rule() {
+async fn a_forged_header_field_selects_no_route_and_so_no_rule() {
     let gateway = Gateway::start(|standalone| {
         with_rules(standalone).edit(|config| {
             let route = |headers: Value, rule: &str| {
@@ -82,6 +82,6 @@ async fn a_forged_header_field_chooses_no_route_and_so_no_rule() {
     .await;
     let free = gateway.token("user_1", "free");
     let request = gateway.get("/export").bearer_auth(&free).header("x-tollgate-plan", "pro");
-    assert_eq!(request.send().await.expect("a response").status(), 403, "the rule that asks for pro");
+    assert_eq!(request.send().await.expect("a response").status(), 403, "the rule that requires pro");
     assert!(gateway.backend.received().await.is_empty());
 }

@@ -1,10 +1,10 @@
-//! Watching before guarding: with `shadow: true` everything is decided and counted, and nothing is refused.
+//! With `shadow: true` everything is decided and counted, and nothing is refused.
 
 use crate::shared::with_rules;
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
-async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
+async fn in_shadow_mode_requests_to_be_refused_pass_and_are_counted() {
     let gateway = Gateway::start(|standalone| {
         with_rules(standalone).document(|document| document["plan_gate"]["shadow"] = true.into())
     })
@@ -26,7 +26,7 @@ async fn in_shadow_mode_what_would_be_refused_passes_and_is_counted() {
     assert_eq!(
         anonymous.header("x-tollgate-user"),
         [""; 0],
-        "nobody may say who he is in shadow mode either"
+        "clients cannot set identity fields in shadow mode either"
     );
     let stats = gateway.envoy.stats().await;
     let counted = |name: &str| stats.plugin(&format!("tollgate.gate.{name}"));

@@ -1,4 +1,4 @@
-//! The two gateways that most of these tests share, and what they ask of both.
+//! The two gateways that most of these tests share.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -6,20 +6,21 @@ use tollgate_tests::fakes::upstream::ReceivedRequest;
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{Gateway, Shared};
 
-/// Envoy as shipped, with rules and plans for all tests.
+/// Returns the shared gateway: Envoy as shipped, with rules and plans for all tests.
 pub async fn shipped() -> Arc<Gateway> {
     static GATEWAY: Shared = Shared::new(with_rules);
     GATEWAY.gateway().await
 }
 
-/// The gate alone, without the webhook filter and without what Envoy does to protect it: paths are not
-/// normalized, names with underscores and trailers pass, and the proxy in front tells the client's address.
+/// Returns the shared gateway with the gate alone: without the webhook filter and without Envoy's protection.
+/// Paths are not normalized, names with underscores and trailers pass, and a proxy in front reports the
+/// client's address.
 pub async fn bare() -> Arc<Gateway> {
     static GATEWAY: Shared = Shared::new(|standalone| unprotected(with_rules(standalone)));
     GATEWAY.gateway().await
 }
 
-/// The plans and rules of these tests. All else in the document is as shipped.
+/// Sets the plans and rules of these tests. Everything else in the document is as shipped.
 pub fn with_rules(standalone: Standalone) -> Standalone {
     standalone.document(|document| {
         document["plans"] = yaml(json!([
@@ -51,7 +52,7 @@ pub fn with_rules(standalone: Standalone) -> Standalone {
     })
 }
 
-/// What [`bare`] is made of.
+/// Configures the gateway of [`bare`].
 pub fn unprotected(standalone: Standalone) -> Standalone {
     let document = standalone.document(|document| {
         document.as_mapping_mut().map(|document| document.remove("stripe_webhook"));
@@ -76,25 +77,25 @@ fn unprotected_envoy(config: &mut serde_norway::Value) {
         yaml(options);
 }
 
-/// The listener's HTTP connection manager.
+/// Returns the listener's HTTP connection manager.
 pub fn connection_manager(config: &mut serde_norway::Value) -> &mut serde_norway::Value {
     &mut config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
 }
 
-/// The listener's routes.
+/// Returns the listener's routes.
 pub fn routes(config: &mut serde_norway::Value) -> &mut Vec<serde_norway::Value> {
     let routes = &mut connection_manager(config)["route_config"]["virtual_hosts"][0]["routes"];
     routes.as_sequence_mut().expect("a list of routes")
 }
 
-/// The same value for Envoy's configuration.
+/// Converts a value for Envoy's configuration.
 pub fn yaml(value: Value) -> serde_norway::Value {
     serde_norway::to_value(value).expect("JSON is YAML")
 }
 
-/// What reached the upstream of requests with that query, by which a test knows its own.
+/// Returns the requests with that query that reached the upstream. A test recognizes its own by the query.
 pub async fn reached(gateway: &Gateway, query: &str) -> Vec<ReceivedRequest> {
-    let mut seen = gateway.backend.received().await;
-    seen.retain(|request| request.query == query);
-    seen
+    let mut received = gateway.backend.received().await;
+    received.retain(|request| request.query == query);
+    received
 }

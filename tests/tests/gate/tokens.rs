@@ -1,4 +1,4 @@
-//! Who gets in: session tokens in the header and in cookies, and the response to those that do not hold.
+//! Authentication: session tokens in the header and in cookies, and the responses to invalid ones.
 
 use crate::shared::{reached, shipped};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use tollgate_tests::fakes::clerk::tokens::{CATEGORY_MACHINE, CATEGORY_TEMPLATE, 
 use tollgate_tests::fakes::server::unix_now;
 
 #[tokio::test]
-async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing() {
+async fn an_invalid_token_gets_a_reason_and_the_upstream_gets_nothing() {
     let gateway = shipped().await;
     let issuer = gateway.clerk.issuer();
     let at = |time| Token::session("user_tokens", time).issuer(issuer);
@@ -17,16 +17,16 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
     let cases: Vec<(&str, Option<String>, &str)> = vec![
         ("no token", None, "missing_token"),
         ("garbage", Some("garbage".into()), "malformed_token"),
-        ("two dots and nothing more", Some("..".into()), "malformed_token"),
-        ("cut off", Some(good[..good.len() - 10].into()), "signature_mismatch"),
-        ("of an hour ago", Some(at(now - 3600).sign()), "token_expired"),
-        ("of an hour to come", Some(at(now + 3600).sign()), "token_not_yet_valid"),
+        ("only two dots", Some("..".into()), "malformed_token"),
+        ("truncated", Some(good[..good.len() - 10].into()), "signature_mismatch"),
+        ("an hour old", Some(at(now - 3600).sign()), "token_expired"),
+        ("an hour in the future", Some(at(now + 3600).sign()), "token_not_yet_valid"),
         (
-            "signed by a stranger in the key's name",
+            "signed with another key under the key's kid",
             Some(session().sign_with(KeyPair::second())),
             "signature_mismatch",
         ),
-        ("not signed at all", Some(session().unsigned()), "unsupported_token"),
+        ("not signed", Some(session().unsigned()), "unsupported_token"),
         (
             "the public key as a shared secret",
             Some(session().sign_hs256(KeyPair::first().pem().as_bytes())),
@@ -38,7 +38,7 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
             Some(session().claim("azp", json!("https://evil.example")).sign()),
             "unauthorized_party",
         ),
-        ("of no application", Some(session().without_claim("azp").sign()), "unauthorized_party"),
+        ("without an application", Some(session().without_claim("azp").sign()), "unauthorized_party"),
         (
             "from a custom template",
             Some(session().header("cat", json!(CATEGORY_TEMPLATE)).sign()),
@@ -51,8 +51,8 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
             "session_pending",
         ),
     ];
-    for (place, (why, token, code)) in cases.into_iter().enumerate() {
-        let query = format!("tokens={place}");
+    for (index, (why, token, code)) in cases.into_iter().enumerate() {
+        let query = format!("tokens={index}");
         let mut request = gateway.get(&format!("/me?{query}"));
         if let Some(token) = &token {
             request = request.bearer_auth(token);
@@ -75,16 +75,16 @@ async fn a_token_that_does_not_hold_is_told_why_and_the_upstream_hears_nothing()
 }
 
 #[tokio::test]
-async fn a_session_cookie_is_as_good_as_the_header() {
+async fn a_session_cookie_is_accepted_like_the_header() {
     let gateway = shipped().await;
     let token = gateway.token("user_cookie", "pro");
-    let stranger = gateway.session("user_cookie").sign_with(KeyPair::second());
+    let other_key = gateway.session("user_cookie").sign_with(KeyPair::second());
     let cases = [
         ("the plain cookie", format!("__session={token}"), 200),
         ("the suffixed one", format!("theme=dark; __session_AbCd-_12={token}"), 200),
-        ("a stranger's before ours", format!("__session_AAAAAAAA={stranger}; __session={token}"), 200),
+        ("another key's before ours", format!("__session_AAAAAAAA={other_key}; __session={token}"), 200),
         ("a cookie of another name", format!("session={token}"), 401),
-        ("one that does not hold", format!("__session={stranger}"), 401),
+        ("an invalid one", format!("__session={other_key}"), 401),
     ];
     for (why, cookie, status) in cases {
         let response = gateway.get("/reports").header("cookie", cookie).send().await.expect("a response");
@@ -93,7 +93,7 @@ async fn a_session_cookie_is_as_good_as_the_header() {
 }
 
 #[tokio::test]
-async fn the_header_wins_over_a_cookie_and_two_headers_are_refused() {
+async fn the_header_takes_precedence_over_a_cookie_and_two_are_refused() {
     let gateway = shipped().await;
     let (free, pro) = (gateway.token("user_both", "free"), gateway.token("user_both", "pro"));
     let request = gateway.get("/reports").bearer_auth(&free).header("cookie", format!("__session={pro}"));
@@ -115,9 +115,9 @@ async fn of_several_cookies_the_newest_counts() {
         format!("__session_AbCd1234={new}; __session={old}"),
     ] {
         let response = gateway.get("/me").header("cookie", &cookie).send().await.expect("a response");
-        let seen = response.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
+        let fields = response.json::<Value>().await.expect("JSON")["request"]["headers"].clone();
         let user = json!(["x-tollgate-user", "user_after"]);
-        assert!(seen.as_array().expect("a list").contains(&user), "{seen}");
+        assert!(fields.as_array().expect("a list").contains(&user), "{fields}");
     }
 }
 

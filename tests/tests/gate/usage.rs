@@ -1,5 +1,4 @@
-//! The usage endpoint: what a caller's plan is and what is left of it, from either worker, and it costs
-//! nothing.
+//! The usage endpoint: a user's plan and remaining quota, from each worker. It costs nothing.
 
 use crate::shared::with_rules;
 use serde_json::{Value, json};
@@ -16,14 +15,14 @@ async fn gateway() -> Gateway {
     .await
 }
 
-/// What both workers tell.
+/// Returns the responses of both workers.
 async fn usage(gateway: &Gateway, token: &str) -> Vec<WireResponse> {
     let fields = format!("authorization: Bearer {token}\r\norigin: {APPLICATION}\r\n");
     gateway.exchange_with_every_worker(&request("GET", "/usage?x=1", fields, b"")).await
 }
 
 #[tokio::test]
-async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
+async fn every_worker_shows_the_remaining_quota_at_no_cost() {
     let gateway = gateway().await;
     within_one_window(DAY_S).await;
     let token = gateway.token("user_usage", "free");
@@ -33,13 +32,13 @@ async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
             assert_eq!(response.header("content-type"), ["application/json"]);
             assert_eq!(response.header("cache-control"), ["no-store"]);
             assert_eq!(response.header("access-control-allow-origin"), [APPLICATION]);
-            let mut told = response.json();
-            assert_eq!((&told["plan"], &told["subject"]), (&json!("free"), &json!("user_usage")));
-            assert_eq!(told["features"], json!([]));
-            let limits: Vec<_> = told["limits"].as_object().expect("limits").keys().cloned().collect();
+            let mut shown = response.json();
+            assert_eq!((&shown["plan"], &shown["subject"]), (&json!("free"), &json!("user_usage")));
+            assert_eq!(shown["features"], json!([]));
+            let limits: Vec<_> = shown["limits"].as_object().expect("limits").keys().cloned().collect();
             assert_eq!(limits, ["asks", "bursts", "drafts", "searches"]);
-            assert_eq!(told["limits"]["drafts"].as_array().map(Vec::len), Some(2), "both windows");
-            let asks = &mut told["limits"]["asks"][0];
+            assert_eq!(shown["limits"]["drafts"].as_array().map(Vec::len), Some(2), "both windows");
+            let asks = &mut shown["limits"]["asks"][0];
             let reset = asks["reset"].take();
             assert!(reset.as_str().is_some_and(|reset| reset.ends_with("T00:00:00Z")), "{reset}");
             let want = json!({"per": "day", "max": 5, "used": used, "remaining": 5 - used, "reset": null});
@@ -56,18 +55,18 @@ async fn a_caller_is_told_what_is_left_by_every_worker_and_it_costs_nothing() {
         (&pro["limits"]["drafts"], &pro["features"]),
         (&json!("unlimited"), &json!(["priority_support"]))
     );
-    assert_eq!(gateway.backend.received().await.len(), 5, "the upstream hears of none of it");
+    assert_eq!(gateway.backend.received().await.len(), 5, "the upstream gets none of these requests");
 }
 
 #[tokio::test]
-async fn it_needs_the_same_token_as_everything_else_and_is_read_only() {
+async fn it_requires_a_valid_token_and_is_read_only() {
     let gateway = gateway().await;
     let token = gateway.token("user_usage", "free");
     let cases = [
         ("no token", gateway.get("/usage"), 401, "missing_token"),
-        ("a bad one", gateway.get("/usage").bearer_auth("x"), 401, "malformed_token"),
+        ("an invalid one", gateway.get("/usage").bearer_auth("x"), 401, "malformed_token"),
         (
-            "to write to it",
+            "a write",
             gateway.request(reqwest::Method::POST, "/usage").bearer_auth(&token),
             405,
             "method_not_allowed",

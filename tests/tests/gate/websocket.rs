@@ -1,4 +1,4 @@
-//! Websockets: judged once, when they are opened. What goes over them after that is nobody's business.
+//! WebSockets: decided once, when they are opened. Later messages are neither counted nor checked.
 
 use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::json;
@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const OPENING: &str = "upgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Accepts every upgrade, then sends back whatever comes.
+/// Accepts every upgrade, then sends back all bytes.
 struct Echo {
     address: SocketAddr,
     opened: Arc<AtomicUsize>,
@@ -53,7 +53,7 @@ async fn serve(mut stream: TcpStream) {
     let _ = tokio::io::copy(&mut from, &mut to).await;
 }
 
-/// Reads to the end of a header, and not a byte further.
+/// Reads a header to its end, and no further.
 async fn head(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -62,7 +62,7 @@ async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).expect("text")
 }
 
-/// The shipped gateway with websockets allowed, as its user would allow them.
+/// Starts the shipped gateway with WebSockets enabled, as its user would enable them.
 async fn gateway(echo: &Echo) -> Gateway {
     let address = echo.address;
     Gateway::start(|standalone| {
@@ -73,14 +73,14 @@ async fn gateway(echo: &Echo) -> Gateway {
     .await
 }
 
-/// Opens a websocket. Returns it with the head of the response, which must be 101.
+/// Opens a WebSocket. Returns it with the header of the response, which must be 101.
 async fn open(gateway: &Gateway, credential: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(gateway.envoy.address()).await.expect("a connection");
     let request = format!(
         "GET /ask HTTP/1.1\r\nhost: gateway.test\r\nconnection: Upgrade\r\n{OPENING}{credential}\r\n\r\n"
     );
     socket.write_all(request.as_bytes()).await.expect("Envoy reads");
-    let head = tokio::time::timeout(DEADLINE, head(&mut socket)).await.expect("an answer in time");
+    let head = tokio::time::timeout(DEADLINE, head(&mut socket)).await.expect("a response in time");
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     (socket, head)
 }
@@ -93,7 +93,7 @@ async fn echoed(socket: &mut TcpStream, sent: &[u8]) {
     assert_eq!(back, sent);
 }
 
-/// An opening that is refused, in whole.
+/// Sends an opening that must be refused, and returns the whole response.
 async fn refused(gateway: &Gateway, credential: &str) -> WireResponse {
     let opening = request("GET", "/ask", format!("{OPENING}{credential}"), b"");
     let opening =
@@ -102,11 +102,11 @@ async fn refused(gateway: &Gateway, credential: &str) -> WireResponse {
 }
 
 #[tokio::test]
-async fn a_websocket_is_counted_when_it_is_opened_and_not_for_what_goes_over_it() {
+async fn a_websocket_is_counted_when_it_is_opened_and_not_per_message() {
     let echo = Echo::start().await;
     let gateway = gateway(&echo).await;
     within_one_window(DAY_S).await;
-    // A page cannot set the Authorization field of a websocket: the cookie goes along by itself.
+    // A page cannot set the Authorization field of a WebSocket: the browser sends the cookie.
     let cookie = format!("cookie: __session={}", gateway.token("user_socket", "free"));
     let mut sockets = Vec::new();
     for remaining in (0..5).rev() {
@@ -120,20 +120,20 @@ async fn a_websocket_is_counted_when_it_is_opened_and_not_for_what_goes_over_it(
     let response = refused(&gateway, &format!("{cookie}\r\n")).await;
     assert_eq!((response.status, &response.json()["code"]), (429, &json!("quota_exceeded")));
     assert_eq!(response.header("retry-after").len(), 1);
-    assert_eq!(echo.opened(), 5, "the upstream hears nothing of the sixth");
+    assert_eq!(echo.opened(), 5, "the upstream gets nothing of the sixth");
     for socket in &mut sockets {
-        echoed(socket, b"those that are open stay so").await;
+        echoed(socket, b"those that are open remain open").await;
     }
 }
 
 #[tokio::test]
-async fn a_websocket_without_a_token_that_holds_is_not_opened() {
+async fn a_websocket_without_a_valid_token_is_not_opened() {
     let echo = Echo::start().await;
     let gateway = gateway(&echo).await;
     let expired = gateway.session("user_socket").claim("exp", json!(unix_now() - 60)).sign();
     let cases = [
         ("no token", String::new(), "missing_token"),
-        ("nonsense", "cookie: __session=x\r\n".to_owned(), "malformed_token"),
+        ("garbage", "cookie: __session=x\r\n".to_owned(), "malformed_token"),
         ("one that has expired", format!("authorization: Bearer {expired}\r\n"), "token_expired"),
     ];
     for (why, credential, code) in cases {
