@@ -1,5 +1,6 @@
 //! The billing endpoints on a real Envoy with two workers, started from the shipped configuration.
 
+mod changes;
 mod checkout;
 mod refusals;
 mod shared;
