@@ -1,5 +1,5 @@
-//! The little of a proxy-wasm host (ABI 0.2.1) that a request through the gate needs, around an interpreter.
-//! It has no foreign functions.
+//! A minimal proxy-wasm host (ABI 0.2.1) in an interpreter, with the functions that a request to the gate
+//! needs. It has no foreign functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,26 +12,26 @@ const CAS_MISMATCH: u32 = 8;
 
 const ROOT: u32 = 1;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It went on with this plan.
+    /// The gate let it continue with this plan.
     Admitted { plan: String },
-    /// It was answered by the gate.
+    /// The gate responded to it.
     Refused { status: u32, code: String },
 }
 
-/// What the host knows.
+/// The state of the host.
 #[derive(Default)]
 struct State {
     document: Vec<u8>,
     environment: Vec<u8>,
     variables: u32,
     request: Vec<(String, String)>,
-    set: BTreeMap<String, String>,
-    reply: Option<(u32, String)>,
+    set_headers: BTreeMap<String, String>,
+    response: Option<(u32, String)>,
     shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
-    foreign: BTreeSet<String>,
+    foreign_calls: BTreeSet<String>,
 }
 
 /// A VM with one configured filter.
@@ -45,7 +45,7 @@ impl BareHost {
     /// Loads a module and configures it.
     ///
     /// # Panics
-    /// If it does not take the document.
+    /// If the module rejects the document.
     pub fn start(module: &Path, document: &str, environment: &[(&str, &str)]) -> BareHost {
         let engine = Engine::default();
         let bytes = std::fs::read(module).expect("a module");
@@ -60,7 +60,7 @@ impl BareHost {
         };
         let mut store = Store::new(&engine, state);
         let instance =
-            linker(&engine).instantiate_and_start(&mut store, &module).expect("all imports are there");
+            linker(&engine).instantiate_and_start(&mut store, &module).expect("the host has all imports");
         let mut host = BareHost { store, instance, requests: ROOT };
         host.call::<(), ()>("_initialize", ());
         host.call::<(u32, u32), ()>("proxy_on_context_create", (ROOT, 0));
@@ -68,7 +68,7 @@ impl BareHost {
         assert_eq!(
             host.call::<(u32, u32), u32>("proxy_on_configure", (ROOT, size)),
             1,
-            "it takes the document"
+            "the module rejects the document"
         );
         host
     }
@@ -84,25 +84,27 @@ impl BareHost {
         ];
         let state = self.store.data_mut();
         state.request = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        state.set.clear();
-        state.reply = None;
+        state.set_headers.clear();
+        state.response = None;
         let context = self.requests;
         self.call::<(u32, u32), ()>("proxy_on_context_create", (context, ROOT));
         let flow = self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", (context, 4, 1));
         self.call::<u32, ()>("proxy_on_delete", context);
         let state = self.store.data();
-        match &state.reply {
+        match &state.response {
             Some((status, code)) => Decision::Refused { status: *status, code: code.clone() },
             None => {
-                assert_eq!(flow, 0, "neither answered nor let on");
-                Decision::Admitted { plan: state.set.get("x-tollgate-plan").cloned().unwrap_or_default() }
+                assert_eq!(flow, 0, "the request was paused without a response");
+                Decision::Admitted {
+                    plan: state.set_headers.get("x-tollgate-plan").cloned().unwrap_or_default(),
+                }
             }
         }
     }
 
     /// The foreign functions that the module has called.
-    pub fn asked_for(&self) -> &BTreeSet<String> {
-        &self.store.data().foreign
+    pub fn foreign_functions_called(&self) -> &BTreeSet<String> {
+        &self.store.data().foreign_calls
     }
 
     fn call<Parameters: wasmi::WasmParams, Results: wasmi::WasmResults>(
@@ -121,21 +123,21 @@ type Guest<'a> = Caller<'a, State>;
 fn read(guest: &Guest<'_>, at: u32, size: u32) -> Vec<u8> {
     let memory = guest.get_export("memory").and_then(wasmi::Extern::into_memory).expect("a memory");
     let mut bytes = vec![0; size as usize];
-    memory.read(guest, at as usize, &mut bytes).expect("inside of the memory");
+    memory.read(guest, at as usize, &mut bytes).expect("an address inside the memory");
     bytes
 }
 
 fn write(guest: &mut Guest<'_>, at: u32, bytes: &[u8]) {
     let memory = guest.get_export("memory").and_then(wasmi::Extern::into_memory).expect("a memory");
-    memory.write(guest, at as usize, bytes).expect("inside of the memory");
+    memory.write(guest, at as usize, bytes).expect("an address inside the memory");
 }
 
 fn write_u32(guest: &mut Guest<'_>, at: u32, number: u32) {
     write(guest, at, &number.to_le_bytes());
 }
 
-/// Hands bytes over in memory that the module allocates, and says where by two out-pointers.
-fn hand(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> u32 {
+/// Returns bytes in memory that the module allocates. Writes address and size to the two out-pointers.
+fn return_bytes(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> u32 {
     let allocate = guest.get_export("proxy_on_memory_allocate").and_then(wasmi::Extern::into_func);
     let allocate = allocate.expect("an allocator").typed::<u32, u32>(&*guest).expect("of that type");
     let length = u32::try_from(bytes.len()).expect("few bytes");
@@ -146,8 +148,8 @@ fn hand(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> u32 {
     OK
 }
 
-/// A header map as the ABI has it: how many, all lengths, all texts with a zero behind each.
-fn pairs(fields: &[(String, String)]) -> Vec<u8> {
+/// Encodes a header map: the number of fields, all lengths, then all texts with a zero after each.
+fn encode_pairs(fields: &[(String, String)]) -> Vec<u8> {
     let number = |length: usize| u32::try_from(length).expect("few").to_le_bytes();
     let mut bytes = number(fields.len()).to_vec();
     for (name, value) in fields {
@@ -162,8 +164,8 @@ fn pairs(fields: &[(String, String)]) -> Vec<u8> {
 
 fn linker(engine: &Engine) -> Linker<State> {
     let mut linker = Linker::new(engine);
-    requests(&mut linker).and_then(|()| shared_data(&mut linker)).expect("each is there once");
-    surroundings(&mut linker).and_then(|()| unused(&mut linker)).expect("each is there once");
+    requests(&mut linker).and_then(|()| shared_data(&mut linker)).expect("each function is defined once");
+    environment(&mut linker).and_then(|()| unused(&mut linker)).expect("each function is defined once");
     linker
 }
 
@@ -174,8 +176,8 @@ fn requests(linker: &mut Linker<State>) -> Linked {
         "env",
         "proxy_get_header_map_pairs",
         |mut guest: Guest<'_>, _: u32, data: u32, size: u32| {
-            let fields = pairs(&guest.data().request);
-            hand(&mut guest, &fields, data, size)
+            let fields = encode_pairs(&guest.data().request);
+            return_bytes(&mut guest, &fields, data, size)
         },
     )?;
     linker.func_wrap(
@@ -184,7 +186,7 @@ fn requests(linker: &mut Linker<State>) -> Linked {
         |mut guest: Guest<'_>, _: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
             let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
             let (name, value) = (text(read(&guest, name, name_size)), text(read(&guest, value, value_size)));
-            guest.data_mut().set.insert(name, value);
+            guest.data_mut().set_headers.insert(name, value);
             OK
         },
     )?;
@@ -201,7 +203,7 @@ fn requests(linker: &mut Linker<State>) -> Linked {
          _: u32,
          _: i32| {
             let details = String::from_utf8(read(&guest, details, size)).expect("UTF-8");
-            guest.data_mut().reply = Some((status, details));
+            guest.data_mut().response = Some((status, details));
             OK
         },
     )?;
@@ -211,7 +213,7 @@ fn requests(linker: &mut Linker<State>) -> Linked {
         "proxy_call_foreign_function",
         |mut guest: Guest<'_>, name: u32, size: u32, _: u32, _: u32, _: u32, _: u32| {
             let name = String::from_utf8(read(&guest, name, size)).expect("UTF-8");
-            guest.data_mut().foreign.insert(name);
+            guest.data_mut().foreign_calls.insert(name);
             NOT_FOUND
         },
     )?;
@@ -226,7 +228,7 @@ fn shared_data(linker: &mut Linker<State>) -> Linked {
             let key = read(&guest, key, key_size);
             let Some((value, present)) = guest.data().shared.get(&key).cloned() else { return NOT_FOUND };
             write_u32(&mut guest, version, present);
-            hand(&mut guest, &value, data, size)
+            return_bytes(&mut guest, &value, data, size)
         },
     )?;
     linker.func_wrap(
@@ -245,14 +247,14 @@ fn shared_data(linker: &mut Linker<State>) -> Linked {
     Ok(())
 }
 
-fn surroundings(linker: &mut Linker<State>) -> Linked {
+fn environment(linker: &mut Linker<State>) -> Linked {
     const WASI: &str = "wasi_snapshot_preview1";
     linker.func_wrap(
         "env",
         "proxy_get_buffer_bytes",
         |mut guest: Guest<'_>, _: u32, _: u32, _: u32, data: u32, size: u32| {
             let document = guest.data().document.clone();
-            hand(&mut guest, &document, data, size)
+            return_bytes(&mut guest, &document, data, size)
         },
     )?;
     linker.func_wrap("env", "proxy_get_current_time_nanoseconds", |mut guest: Guest<'_>, at: u32| {
@@ -288,7 +290,7 @@ fn surroundings(linker: &mut Linker<State>) -> Linked {
     Ok(())
 }
 
-/// What a request without callouts never needs, and what only counts.
+/// Functions that a request without callouts does not need, and metrics.
 fn unused(linker: &mut Linker<State>) -> Linked {
     const WASI: &str = "wasi_snapshot_preview1";
     linker.func_wrap("env", "proxy_set_effective_context", |_: u32| OK)?;
@@ -320,7 +322,7 @@ fn unused(linker: &mut Linker<State>) -> Linked {
     )?;
     linker.func_wrap(WASI, "fd_write", |_: u32, _: u32, _: u32, _: u32| OK)?;
     linker.func_wrap(WASI, "proc_exit", |_: u32| -> Result<(), wasmi::Error> {
-        Err(wasmi::Error::new("the module has ended itself"))
+        Err(wasmi::Error::new("the module called proc_exit"))
     })?;
     Ok(())
 }

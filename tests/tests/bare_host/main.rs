@@ -34,30 +34,37 @@ fn refused(code: &str) -> Decision {
 }
 
 #[test]
-fn with_rs256_the_module_itself_tells_right_signatures_from_wrong_ones() {
+fn with_rs256_the_module_verifies_signatures_itself() {
     let mut gate = gate(&Modules::gate_with_rs256());
-    let right = token().sign();
-    let (claims, signature) = right.rsplit_once('.').expect("three parts");
-    let stranger = token().sign_with(KeyPair::second());
+    let valid = token().sign();
+    let (claims, signature) = valid.rsplit_once('.').expect("three parts");
+    let other_key = token().sign_with(KeyPair::second());
     let others = token().plan("free").sign();
     let (other_claims, _) = others.rsplit_once('.').expect("three parts");
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let admitted = Decision::Admitted { plan: "pro".to_owned() };
     for (why, token, want) in [
-        ("as Clerk signed it", right.clone(), admitted.clone()),
-        ("once more, now from the cache", right.clone(), admitted),
-        ("another character", format!("{claims}.{first}{}", &signature[1..]), refused("signature_mismatch")),
+        ("a valid token", valid.clone(), admitted.clone()),
+        ("the same token, from the cache", valid.clone(), admitted),
+        (
+            "one character changed",
+            format!("{claims}.{first}{}", &signature[1..]),
+            refused("signature_mismatch"),
+        ),
         ("another token's claims", format!("{other_claims}.{signature}"), refused("signature_mismatch")),
-        ("another key", stranger, refused("signature_mismatch")),
+        ("another key", other_key, refused("signature_mismatch")),
         ("no signature", format!("{claims}."), refused("signature_mismatch")),
     ] {
         assert_eq!(gate.request("/reports", &token), want, "{why}");
     }
-    assert!(gate.asked_for().contains("verify_signature"), "the host was asked first");
+    assert!(
+        gate.foreign_functions_called().contains("verify_signature"),
+        "verify_signature was not called first"
+    );
 }
 
 #[test]
-fn without_it_such_a_host_lets_nobody_in() {
+fn without_rs256_every_request_is_refused() {
     let mut gate = gate(&Modules::build().plan_gate);
     assert_eq!(gate.request("/reports", &token().sign()), refused("keys_unavailable"));
 }

@@ -1,11 +1,11 @@
-//! Every metric is explained where users look for it.
+//! docs/operations.md explains every metric.
 
 use crate::exported::Exported;
 use tollgate_tests::install::workspace;
 use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
-async fn every_metric_of_tollgates_is_in_the_operations_page() {
+async fn the_operations_page_has_every_metric_of_tollgate() {
     let gateway = Gateway::start(|shipped| shipped).await;
     let page = std::fs::read_to_string(workspace::file("docs/operations.md")).expect("docs/operations.md");
     let exported = Exported::by(&gateway.envoy).await;

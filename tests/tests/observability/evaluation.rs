@@ -1,6 +1,5 @@
-//! What a query of the alert rules gives for series that are made up: as much of PromQL as the rules use, on
-//! its parsed form (<https://prometheus.io/docs/prometheus/latest/querying/operators/>). What it does not
-//! know ends the test.
+//! Evaluates queries of the alert rules on given series: the part of PromQL that the rules use
+//! (<https://prometheus.io/docs/prometheus/latest/querying/operators/>). Other expressions panic.
 
 use promql_parser::parser::token::{
     T_ADD, T_DIV, T_EQLC, T_GTR, T_LAND, T_LSS, T_LUNLESS, T_MUL, T_SUM, TokenType,
@@ -14,8 +13,8 @@ use std::collections::BTreeMap;
 pub type LabelSet = BTreeMap<String, String>;
 type Vector = Vec<(LabelSet, f64)>;
 
-/// How a counter rises: so many a minute before the moment 0, so many at that moment, and so many a minute
-/// after it.
+/// How a counter increases: `before` and `after` are per minute before and after minute 0, and `at_once` is
+/// added at minute 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Course {
     pub before: f64,
@@ -38,14 +37,14 @@ impl Series {
     }
 }
 
-/// The series that a query gives at that minute.
+/// Evaluates a query at a minute.
 pub fn vector_at(expression: &Expr, series: &[Series], minute: f64) -> Vector {
     match expression {
         Expr::Paren(inner) => vector_at(&inner.expr, series, minute),
-        Expr::Call(call) => called(call, series, minute),
-        Expr::Aggregate(aggregate) => aggregated(aggregate, series, minute),
-        Expr::Binary(binary) => combined(binary, series, minute),
-        other => panic!("the rules use what is not evaluated here: {other}"),
+        Expr::Call(call) => evaluate_call(call, series, minute),
+        Expr::Aggregate(aggregate) => evaluate_aggregate(aggregate, series, minute),
+        Expr::Binary(binary) => evaluate_binary(binary, series, minute),
+        other => panic!("not supported: {other}"),
     }
 }
 
@@ -57,7 +56,7 @@ fn scalar(expression: &Expr) -> Option<f64> {
     }
 }
 
-fn called(call: &Call, series: &[Series], minute: f64) -> Vector {
+fn evaluate_call(call: &Call, series: &[Series], minute: f64) -> Vector {
     let arguments: Vec<&Expr> = call.args.args.iter().map(Box::as_ref).collect();
     match (call.func.name, &arguments[..]) {
         ("increase", [Expr::MatrixSelector(range)]) => increases(range, series, minute, 1.0),
@@ -67,16 +66,16 @@ fn called(call: &Call, series: &[Series], minute: f64) -> Vector {
         ("histogram_quantile", [quantile, buckets]) => {
             quantiles(scalar(quantile).expect("a number"), vector_at(buckets, series, minute))
         }
-        (name, _) => panic!("{name} is not evaluated here"),
+        (name, _) => panic!("{name} is not supported"),
     }
 }
 
-/// Without what Prometheus adds for the time between a range's ends and its first and last samples.
+/// Computes the increase over a range, without Prometheus' extrapolation to the ends of the range.
 fn increases(range: &MatrixSelector, series: &[Series], minute: f64, factor: f64) -> Vector {
     let back = match &range.vs.offset {
         None => 0.0,
         Some(Offset::Pos(offset)) => offset.as_secs_f64() / 60.0,
-        Some(Offset::Neg(_)) => panic!("nobody knows the future"),
+        Some(Offset::Neg(_)) => panic!("a negative offset is not supported"),
     };
     let end = minute - back;
     let begin = end - range.range.as_secs_f64() / 60.0;
@@ -105,30 +104,30 @@ fn quantiles(quantile: f64, buckets: Vector) -> Vector {
     let of = |mut buckets: Vec<(f64, f64)>| {
         buckets.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         let rank = quantile * buckets.last().expect("a bucket").1;
-        let place = buckets.iter().position(|(_, count)| *count >= rank).expect("the last one is infinite");
-        let (from, below) = if place == 0 { (0.0, 0.0) } else { buckets[place - 1] };
-        let (to, count) = buckets[place];
+        let index = buckets.iter().position(|(_, count)| *count >= rank).expect("the last one is infinite");
+        let (from, below) = if index == 0 { (0.0, 0.0) } else { buckets[index - 1] };
+        let (to, count) = buckets[index];
         if to.is_infinite() { from } else { from + (to - from) * (rank - below) / (count - below) }
     };
     histograms.into_iter().map(|(labels, buckets)| (labels, of(buckets))).collect()
 }
 
-fn aggregated(aggregate: &AggregateExpr, series: &[Series], minute: f64) -> Vector {
-    assert_eq!(aggregate.op.id(), T_SUM, "only sums are evaluated here: {}", aggregate.op);
+fn evaluate_aggregate(aggregate: &AggregateExpr, series: &[Series], minute: f64) -> Vector {
+    assert_eq!(aggregate.op.id(), T_SUM, "only sum is supported: {}", aggregate.op);
     let by: &[String] = match &aggregate.modifier {
         None => &[],
         Some(LabelModifier::Include(labels)) => &labels.labels,
-        Some(LabelModifier::Exclude(_)) => panic!("`without` is not evaluated here"),
+        Some(LabelModifier::Exclude(_)) => panic!("`without` is not supported"),
     };
     let mut sums: BTreeMap<LabelSet, f64> = BTreeMap::new();
     for (labels, value) in vector_at(&aggregate.expr, series, minute) {
-        let kept = labels.into_iter().filter(|(name, _)| by.contains(name)).collect();
-        *sums.entry(kept).or_default() += value;
+        let group = labels.into_iter().filter(|(name, _)| by.contains(name)).collect();
+        *sums.entry(group).or_default() += value;
     }
     sums.into_iter().collect()
 }
 
-fn combined(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vector {
+fn evaluate_binary(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vector {
     if let Some(right) = scalar(&binary.rhs) {
         let left = vector_at(&binary.lhs, series, minute);
         return left
@@ -152,7 +151,7 @@ fn combined(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vector {
             .filter(|(name, _)| on.labels.contains(name))
             .map(|(n, v)| (n.clone(), v.clone()))
             .collect(),
-        Some(LabelModifier::Exclude(_)) => panic!("`ignoring` is not evaluated here"),
+        Some(LabelModifier::Exclude(_)) => panic!("`ignoring` is not supported"),
     };
     let partner = |labels: &LabelSet| right.iter().find(|(other, _)| key(other) == key(labels));
     let combine = |(labels, value): (LabelSet, f64)| {
@@ -167,7 +166,7 @@ fn combined(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vector {
     left.into_iter().filter_map(combine).collect()
 }
 
-/// A comparison keeps its left side or nothing.
+/// A comparison returns its left side if it is true.
 fn calculate(operator: TokenType, left: f64, right: f64) -> Option<f64> {
     match operator.id() {
         T_ADD => Some(left + right),
@@ -176,6 +175,6 @@ fn calculate(operator: TokenType, left: f64, right: f64) -> Option<f64> {
         T_GTR => (left > right).then_some(left),
         T_LSS => (left < right).then_some(left),
         T_EQLC => (left == right).then_some(left),
-        _ => panic!("{operator} is not evaluated here"),
+        _ => panic!("{operator} is not supported"),
     }
 }

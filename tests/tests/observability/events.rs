@@ -1,4 +1,4 @@
-//! A gateway on which everything has happened that the alerts look for, but a crash.
+//! Causes every event that the alerts look for, except a crash of a VM.
 
 use crate::exported::Exported;
 use serde_json::json;
@@ -9,8 +9,8 @@ use tollgate_tests::fakes::upstream::{Backend, Certificate};
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
 
-/// Lets it happen, and returns what Envoy exports then.
-pub async fn exported_after_them() -> Exported {
+/// Causes the events, and returns the metrics that Envoy exports afterwards.
+pub async fn exported_after_all_events() -> Exported {
     let gateway = Gateway::start(|shipped| {
         shipped.document(|document| {
             let confirm = json!({"cluster": "clerk_api"});
@@ -24,7 +24,7 @@ pub async fn exported_after_them() -> Exported {
     exported.and(Exported::by(&with_an_impostor_as_clerk(&gateway).await).await)
 }
 
-/// Of each kind that the gate refuses, and five that it lets pass.
+/// Sends requests that the gate allows, and one of each kind that it refuses.
 async fn requests(gateway: &Gateway) {
     gateway.clerk.put_user(User::new("user_1"));
     let ask = |token: String| gateway.get("/ask").bearer_auth(token).send();
@@ -36,16 +36,16 @@ async fn requests(gateway: &Gateway) {
     gateway.get("/ask").send().await.expect("a response");
 }
 
-/// One that is processed, and one of each that is not.
+/// Makes one delivery that is processed, and one of each kind that fails.
 async fn deliveries(gateway: &Gateway) {
     let (stripe, clerk) = (&gateway.stripe, &gateway.clerk);
     clerk.put_user(User::new("user_1"));
     stripe.put(Price::new("price_123"));
-    for customer in ["cus_1", "cus_nobodys"] {
+    for customer in ["cus_1", "cus_without_user"] {
         stripe.put(Customer::new(customer));
     }
     stripe.put(Subscription::new("sub_1", "cus_1").item("price_123").metadata("clerk_user_id", "user_1"));
-    stripe.put(Subscription::new("sub_nobodys", "cus_nobodys").item("price_123"));
+    stripe.put(Subscription::new("sub_without_user", "cus_without_user").item("price_123"));
 
     let event = |subscription: &str| stripe.event("customer.subscription.updated", subscription);
     let key_refused = Fault::status(401, &json!({"error": {"type": "invalid_request_error"}}));
@@ -53,7 +53,7 @@ async fn deliveries(gateway: &Gateway) {
         stripe.faults().next(1, on("GET", "/v1/subscriptions"), fault);
         gateway.deliver(&event("sub_1")).await;
     }
-    gateway.deliver(&event("sub_nobodys")).await;
+    gateway.deliver(&event("sub_without_user")).await;
     gateway.deliver(&event("sub_1")).await;
     let forged = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("{}");
     forged.send().await.expect("a response");
@@ -61,7 +61,7 @@ async fn deliveries(gateway: &Gateway) {
     large.send().await.expect("a response");
 }
 
-/// A second Envoy, for which somebody answers as Clerk whose certificate is for another name.
+/// Starts a second Envoy, whose `clerk_api` is a server with a certificate for another name.
 async fn with_an_impostor_as_clerk(gateway: &Gateway) -> Envoy {
     let certificate = Certificate::for_names(&["api.example.com"]);
     let impostor = Backend::start_with_tls(&certificate).await;

@@ -1,10 +1,10 @@
-//! The alert rules and the dashboard ask for what a real Envoy exports, strangers cannot move the alerts, and
-//! every metric of Tollgate's is explained.
+//! The queries of the alert rules and of the dashboard match series of a real Envoy, attackers cannot
+//! influence the alerts, and every metric of Tollgate is documented.
 
+mod alerts;
 mod documented;
 mod evaluation;
 mod events;
 mod exported;
 mod queries;
-mod shown;
-mod steered;
+mod series;

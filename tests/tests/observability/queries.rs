@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use tollgate_tests::install::workspace;
 
-/// A query, with where it stands.
+/// A query and the alert or panel that contains it.
 pub struct Query {
-    pub place: String,
+    pub location: String,
     pub expression: Expr,
 }
 
-/// A rules file as Prometheus reads it
+/// A Prometheus rules file
 /// (<https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/>).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,23 +37,23 @@ pub struct Alert {
     pub alert: String,
     pub expr: String,
     #[serde(rename = "for")]
-    pub lasting: Option<String>,
+    pub duration: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The shipped rules.
+/// Returns the shipped rules.
 pub fn rules() -> Rules {
     serde_norway::from_str(&read("envoy/observability/tollgate.rules.yaml"))
         .expect("rules of Prometheus' shape")
 }
 
-/// The shipped dashboard.
+/// Returns the shipped dashboard.
 pub fn dashboard() -> Value {
     serde_json::from_str(&read("envoy/observability/tollgate.dashboard.json")).expect("JSON")
 }
 
-/// All queries of both.
+/// Returns all queries of the rules and of the dashboard.
 pub fn all() -> Vec<Query> {
     let alerts = rules().groups.into_iter().flat_map(|group| group.rules);
     let alerts = alerts.map(|alert| query(format!("alert {}", alert.alert), &alert.expr));
@@ -62,7 +62,7 @@ pub fn all() -> Vec<Query> {
     let targets = panels.flat_map(|panel| {
         let targets = panel["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
         targets.iter().map(|target| {
-            // What Grafana puts in before it asks.
+            // Grafana replaces this variable.
             let text = target["expr"].as_str().expect("a query").replace("$__rate_interval", "1m");
             query(format!("panel {}", panel["title"]), &text)
         })
@@ -71,7 +71,7 @@ pub fn all() -> Vec<Query> {
 }
 
 impl Query {
-    /// Everything that it asks Prometheus for.
+    /// Returns all selectors in the query.
     pub fn selectors(&self) -> Vec<VectorSelector> {
         let mut selectors = Selectors(Vec::new());
         let Ok(_) = walk_expr(&mut selectors, &self.expression);
@@ -94,9 +94,9 @@ impl ExprVisitor for Selectors {
     }
 }
 
-fn query(place: String, text: &str) -> Query {
-    let expression = parse(text).unwrap_or_else(|e| panic!("{place}: {e}\n{text}"));
-    Query { place, expression }
+fn query(location: String, text: &str) -> Query {
+    let expression = parse(text).unwrap_or_else(|e| panic!("{location}: {e}\n{text}"));
+    Query { location, expression }
 }
 
 fn read(path: &str) -> String {

@@ -13,7 +13,7 @@ async fn what_it_makes_of_the_resources_keeps_the_promises() {
     let registry = Registry::with(&Images::build()).await;
     let site = Site::open().await;
     let gateway = EnvoyGateway::start(&site, |resources| from(resources, &registry)).await;
-    promises::hold(gateway.address(), &site).await;
+    promises::check(gateway.address(), &site).await;
     the_ways_to_the_apis_are_closed(&gateway, &site).await;
     assert!(!gateway.log().contains(" failed: Uncaught "), "a VM has crashed");
     drop(gateway);

@@ -9,7 +9,7 @@ use tollgate_tests::install::go::GoProgram;
 use tollgate_tests::install::modules::Modules;
 use tollgate_tests::install::workspace;
 
-/// The tool of the page.
+/// The tool that the page uses.
 const ORAS: GoProgram = GoProgram {
     name: "oras",
     package: "oras.land/oras/cmd/oras",
@@ -18,10 +18,10 @@ const ORAS: GoProgram = GoProgram {
     takes: "one to two minutes",
 };
 
-/// Where the page has the registry.
+/// The registry's name in the page.
 const REGISTRY: &str = "registry.example.com";
-/// What Istio and Envoy Gateway look for in an image that is no file system: exactly two layers, and this
-/// one.
+/// The media type of the layer that Istio and Envoy Gateway read from an image that has exactly two layers
+/// and is not a file system.
 const WASM: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
 
 /// An OCI image layout with both modules.
@@ -32,7 +32,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// Makes it: the first command builds the modules, which is done already; the next ones make the layout.
+    /// Makes the layout. The page's first commands build the modules; they are skipped, as the modules exist.
     pub fn build() -> Images {
         let page = workspace::text("docs/platforms.md");
         let (_, section) = page.split_once("## The modules as an image").expect("the page's section");
@@ -43,7 +43,9 @@ impl Images {
         let blocks: Vec<&str> =
             section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let [build, push, ..] = blocks[..] else { panic!("the section has no two blocks of commands") };
-        let build = build.strip_prefix("cargo modules\ncd target/modules\n").expect("what comes first");
+        let build = build
+            .strip_prefix("cargo modules\ncd target/modules\n")
+            .expect("the commands that build the modules");
         let dir = tempfile::tempdir().expect("a directory");
         let modules = Modules::build();
         for module in [&modules.stripe_webhook, &modules.plan_gate] {
@@ -54,7 +56,7 @@ impl Images {
         images
     }
 
-    /// Copies both to a registry of that name.
+    /// Copies both images to a registry.
     pub fn push(&self, registry: &str) {
         assert!(self.commands.contains(REGISTRY));
         self.run(&self.commands.replace(REGISTRY, registry));
@@ -86,7 +88,7 @@ fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
 }
 
 #[test]
-fn the_layout_holds_each_module_as_the_layer_that_the_platforms_look_for() {
+fn the_layout_contains_each_module_in_the_layer_that_platforms_read() {
     let images = Images::build();
     let layout = images.layout();
     assert_eq!(json(&layout.join("oci-layout"))["imageLayoutVersion"], "1.0.0");
@@ -106,8 +108,8 @@ fn the_layout_holds_each_module_as_the_layer_that_the_platforms_look_for() {
         let layers = manifest["layers"].as_array().expect("layers");
         assert_eq!(layers.len(), 2, "{tag}");
         let layer = layers.iter().find(|layer| layer["mediaType"] == WASM).expect("the module's layer");
-        let [held, built] =
+        let [packed, built] =
             [blob(&layout, layer), module.clone()].map(|file| std::fs::read(file).expect("a file"));
-        assert!(held == built, "{tag}");
+        assert!(packed == built, "{tag}");
     }
 }

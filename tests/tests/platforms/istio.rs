@@ -1,4 +1,5 @@
-//! The resources for Istio: as their own schemas want them, and as an Envoy serves what they amount to.
+//! The resources for Istio: valid for their schemas, and served by an Envoy with the configuration that
+//! results.
 
 use crate::promises;
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use tollgate_tests::{install::go, install::workspace};
 const API: &str = "istio.io/api@v1.31.1";
 
 #[tokio::test]
-async fn what_the_resources_amount_to_keeps_the_promises() {
+async fn the_resources_keep_the_promises() {
     let site = Site::open().await;
     let envoy = Istio::start(&site, |_| ()).await;
-    promises::hold(envoy.address(), &site).await;
+    promises::check(envoy.address(), &site).await;
     let stats = envoy.stats().await;
     assert_eq!(stats.vm_reloads("stripe_webhook"), 0);
     assert!(!envoy.log().contains(" failed: Uncaught "), "a VM has crashed");
@@ -29,15 +30,15 @@ async fn an_impostor_gets_no_request() {
 }
 
 #[test]
-fn each_resource_is_as_its_definition_wants_it() {
+fn each_resource_is_valid_for_its_definition() {
     let definitions = definitions();
     let resources = Resources::load("envoy/istio/tollgate.yaml");
     for resource in resources.all() {
         let resource = serde_json::to_value(resource).expect("JSON");
-        let wrong = faults(&definitions, &resource);
+        let wrong = errors(&definitions, &resource);
         assert_eq!(wrong, Vec::<String>::new(), "{} {}", resource["kind"], resource["metadata"]["name"]);
     }
-    // What is checked is checked.
+    // Invalid resources are found.
     let mut resources = resources;
     let plugin = serde_json::to_value(resources.get("WasmPlugin", "tollgate-plan-gate")).expect("JSON");
     for (pointer, wrong) in [
@@ -48,12 +49,12 @@ fn each_resource_is_as_its_definition_wants_it() {
     ] {
         let mut plugin = plugin.clone();
         *plugin.pointer_mut(pointer).expect("a field") = wrong;
-        assert_ne!(faults(&definitions, &plugin), Vec::<String>::new(), "{pointer}");
+        assert_ne!(errors(&definitions, &plugin), Vec::<String>::new(), "{pointer}");
     }
 }
 
-/// What a definition finds wrong. A field that it does not know is wrong too, as `kubectl apply` has it.
-fn faults(definitions: &[Value], resource: &Value) -> Vec<String> {
+/// Returns the errors of a resource. An unknown field is an error, as with `kubectl apply`.
+fn errors(definitions: &[Value], resource: &Value) -> Vec<String> {
     let version = resource["apiVersion"].as_str().expect("a version");
     let (group, version) = version.split_once('/').expect("a group and a version");
     let definition = definitions.iter().find(|definition| {
@@ -68,17 +69,17 @@ fn faults(definitions: &[Value], resource: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     validator
         .iter_errors(&resource["spec"])
-        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .map(|error| format!("{}: {error}", error.instance_path()))
         .collect()
 }
 
-/// Lets no other fields be than those that are named, unless the schema says so.
+/// Rejects fields that the schema does not name, unless the schema allows them.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             let open = members.contains_key("additionalProperties")
                 || members.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
-            // A choice of `oneOf` and the like names only what it is about.
+            // Alternatives of `oneOf` and similar keywords name only some of the fields.
             if members.contains_key("properties") && members.contains_key("type") && !open {
                 members.insert("additionalProperties".to_owned(), Value::Bool(false));
             }
@@ -89,16 +90,17 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// The definitions in Istio's module, which Go fetches.
+/// Returns the definitions in Istio's Go module.
 fn definitions() -> Vec<Value> {
-    workspace::progress(&format!("asking Go for {API}"));
+    workspace::progress(&format!("downloading {API} with Go"));
     let mut download = Command::new(go::program());
     download.args(["mod", "download", "-json", API]).current_dir(std::env::temp_dir());
     let out = download.output().unwrap_or_else(|e| panic!("cannot start {download:?}: {e}"));
-    let told: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
-    let cure = "cure: see that Go reaches its module proxy";
-    let dir =
-        told["Dir"].as_str().unwrap_or_else(|| panic!("{download:?}: {told} {}\n{cure}", text(&out.stderr)));
+    let output: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+    let fix = "fix: give Go access to its module proxy";
+    let dir = output["Dir"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{download:?}: {output} {}\n{fix}", text(&out.stderr)));
     let file = PathBuf::from(dir).join("kubernetes/customresourcedefinitions.gen.yaml");
     let definitions = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let documents = serde_norway::Deserializer::from_str(&definitions);

@@ -1,4 +1,4 @@
-//! What Tollgate promises on every platform, asked of a running gateway, whoever made its configuration.
+//! Tollgate's promises for every platform, checked on a running gateway.
 
 use serde_json::json;
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use tollgate_tests::processes::platform::Site;
 const USER: &str = "user_platform";
 const SUBSCRIPTION: &str = "sub_platform";
 
-/// All of them.
-pub async fn hold(gateway: SocketAddr, site: &Site) {
+/// Checks all promises.
+pub async fn check(gateway: SocketAddr, site: &Site) {
     endpoints_are_guarded(gateway, site).await;
-    nobody_else_says_who_they_are(gateway, site).await;
-    a_refused_webhook_stays_outside(gateway, site).await;
-    a_true_one_changes_the_plan(gateway, site).await;
-    browsers_may_ask_first(gateway, site).await;
+    clients_cannot_set_tollgates_headers(gateway, site).await;
+    a_refused_delivery_causes_no_request(gateway, site).await;
+    a_valid_delivery_changes_the_plan(gateway, site).await;
+    preflight_requests_are_allowed(gateway, site).await;
 }
 
 async fn send(
@@ -31,7 +31,7 @@ async fn send(
     body: &[u8],
 ) -> WireResponse {
     let response = Transport::Length.send(gateway, target, fields, body, &[]).await;
-    response.unwrap_or_else(|| panic!("{target:?}: no answer"))
+    response.unwrap_or_else(|| panic!("{target:?}: no response"))
 }
 
 fn bearer(site: &Site, plan: &str) -> String {
@@ -49,9 +49,9 @@ async fn endpoints_are_guarded(gateway: SocketAddr, site: &Site) {
     }
     let refused = send(gateway, ("GET", "/ask"), &[("authorization", &token)], b"").await;
     assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("quota_exceeded")));
-    let seen = site.backend.received().await;
-    assert_eq!((seen.len(), seen[0].header("x-tollgate-user")), (5, vec![USER]));
-    // What is judged is what is routed: some spellings are made one with the others, and some refused.
+    let received = site.backend.received().await;
+    assert_eq!((received.len(), received[0].header("x-tollgate-user")), (5, vec![USER]));
+    // The gate decides on the path that is routed: some spellings are normalized, others are refused.
     for (path, status) in
         [("/%61sk", 401), ("//ask", 401), ("/x/../ask", 401), ("/ask%2Fmore", 400), ("/ask;x", 400)]
     {
@@ -59,7 +59,7 @@ async fn endpoints_are_guarded(gateway: SocketAddr, site: &Site) {
     }
 }
 
-async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
+async fn clients_cannot_set_tollgates_headers(gateway: SocketAddr, site: &Site) {
     site.backend.clear_received().await;
     let fields = [
         ("x-tollgate-plan", "enterprise"),
@@ -69,27 +69,27 @@ async fn nobody_else_says_who_they_are(gateway: SocketAddr, site: &Site) {
         ("x-tollgate-stripe-event", "evt_1"),
         ("x-kept", "1"),
     ];
-    // A route that no rule guards.
+    // No rule matches this path.
     for transport in [Transport::Length, Transport::Http2] {
         let response = transport.send(gateway, ("GET", "/other"), &fields, b"", &[]).await;
         assert_eq!(response.map(|response| response.status), Some(200), "{transport:?}");
     }
-    for seen in site.backend.received().await {
-        let foreign = |name: &str| name.replace('_', "-").starts_with("x-tollgate");
-        assert!(seen.headers.iter().all(|(name, _)| !foreign(name)), "{:?}", seen.headers);
-        assert_eq!(seen.header("x-kept"), ["1"]);
+    for request in site.backend.received().await {
+        let is_tollgates = |name: &str| name.replace('_', "-").starts_with("x-tollgate");
+        assert!(request.headers.iter().all(|(name, _)| !is_tollgates(name)), "{:?}", request.headers);
+        assert_eq!(request.header("x-kept"), ["1"]);
     }
 }
 
-/// However it comes, and also when it is larger than what an Envoy holds back unless it is told to.
-async fn a_refused_webhook_stays_outside(gateway: SocketAddr, site: &Site) {
+/// With every transport, and with a body larger than Envoy's default buffer limit.
+async fn a_refused_delivery_causes_no_request(gateway: SocketAddr, site: &Site) {
     site.backend.clear_received().await;
     let body = json!({"id": "evt_1", "object": "event", "padding": "x".repeat(200_000)}).to_string();
     let signature = sign(&["whsec_another"], unix_now(), body.as_bytes());
     let fields = [("stripe-signature", signature.as_str())];
     for transport in Transport::ALL {
         let response = transport.send(gateway, ("POST", WEBHOOK_PATH), &fields, body.as_bytes(), &[]).await;
-        let response = response.unwrap_or_else(|| panic!("{transport:?}: no answer"));
+        let response = response.unwrap_or_else(|| panic!("{transport:?}: no response"));
         assert_eq!(
             (response.status, &response.json()["code"]),
             (400, &json!("signature_mismatch")),
@@ -100,8 +100,8 @@ async fn a_refused_webhook_stays_outside(gateway: SocketAddr, site: &Site) {
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
 }
 
-/// Over callouts whose peers show a certificate, with the API keys that they check.
-async fn a_true_one_changes_the_plan(gateway: SocketAddr, site: &Site) {
+/// The callouts use TLS, and the fakes check the API keys.
+async fn a_valid_delivery_changes_the_plan(gateway: SocketAddr, site: &Site) {
     let response = deliver(gateway, site).await;
     let status = &response.json()["status"];
     assert_eq!(
@@ -113,11 +113,11 @@ async fn a_true_one_changes_the_plan(gateway: SocketAddr, site: &Site) {
     assert_eq!(site.clerk.plan(USER).as_deref(), Some("pro"));
     assert_eq!(site.backend.received().await, []);
     let response = send(gateway, ("GET", "/ask"), &[("authorization", &bearer(site, "pro"))], b"").await;
-    // What was used of the day counts in the month.
+    // The requests with the old plan count in the month.
     assert_eq!((response.status, response.header("x-ratelimit-limit")), (200, vec!["100"]));
 }
 
-/// An event about somebody who has bought `pro`, large as events can be.
+/// Delivers an event about a user who has bought `pro`, with a large body.
 pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
     site.clerk.put_user(User::new(USER));
     site.stripe.account(|account| {
@@ -135,7 +135,7 @@ pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
     send(gateway, ("POST", WEBHOOK_PATH), &[("stripe-signature", &signature)], &body).await
 }
 
-async fn browsers_may_ask_first(gateway: SocketAddr, site: &Site) {
+async fn preflight_requests_are_allowed(gateway: SocketAddr, site: &Site) {
     site.backend.clear_received().await;
     let preflight = [
         ("origin", APPLICATION),

@@ -1,7 +1,7 @@
-//! The service or its Redis dies in mid-load: requests go on or are refused as configured, and counting comes
-//! back.
+//! The service or its Redis stops under load: requests are allowed or refused as configured, and counting
+//! resumes afterwards.
 
-use crate::fleet::{Fleet, Told, client, get};
+use crate::fleet::{Fleet, Reply, client, get};
 use serde_norway::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
@@ -9,13 +9,13 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::processes::ratelimit::Ratelimit;
 
 const CLIENTS: usize = 8;
-/// How many answers are looked at in each state.
-const ANSWERS: usize = 100;
+/// Number of responses in a row that each state must give.
+const IN_A_ROW: usize = 100;
 
-/// How long a service that has lost its Redis is waited for. Long enough for one that has not, on a busy
-/// machine.
+/// Timeout for the rate limit service. Long enough for a working service on a busy machine; a service without
+/// Redis does not respond in time.
 const TIMEOUT_MS: u64 = 1_000;
-/// How long the clients go on at most, in seconds: longer than a token of Clerk's lives.
+/// Maximum duration of the load, in seconds: longer than the lifetime of a Clerk token.
 const LOAD_S: i64 = 3_600;
 
 fn deny(store: &mut Value) {
@@ -27,75 +27,75 @@ fn allow(store: &mut Value) {
     store["timeout_ms"] = TIMEOUT_MS.into();
 }
 
-/// Clients that ask both Envoys without end, until this is dropped.
+/// Clients that send requests to both Envoys until this is dropped.
 struct Load {
-    told: UnboundedReceiver<Told>,
+    replies: UnboundedReceiver<Reply>,
     _clients: JoinSet<()>,
 }
 
 impl Load {
     fn start(fleet: &Fleet) -> Load {
-        let (tell, told) = unbounded_channel();
+        let (sender, replies) = unbounded_channel();
         let token = fleet.gateway.session("user_loyal").plan("enterprise");
         let token = token.claim("exp", (unix_now() + LOAD_S).into()).sign();
         let urls = [&fleet.gateway.envoy, &fleet.replica].map(|envoy| envoy.url("/ask"));
         let clients = (0..CLIENTS).map(|number| {
-            let (tell, token, url) = (tell.clone(), token.clone(), urls[number % 2].clone());
+            let (sender, token, url) = (sender.clone(), token.clone(), urls[number % 2].clone());
             async move {
                 let client = client();
-                while tell.send(get(&client, &url, &token).await).is_ok() {}
+                while sender.send(get(&client, &url, &token).await).is_ok() {}
             }
         });
-        Load { told, _clients: clients.collect() }
+        Load { replies, _clients: clients.collect() }
     }
 
-    async fn next(&mut self) -> Told {
-        self.told.recv().await.expect("the clients go on")
+    async fn next(&mut self) -> Reply {
+        self.replies.recv().await.expect("the clients run")
     }
 
-    /// Waits until that many answers in a row are as they must be now. Meanwhile they may still be as before.
-    async fn until_all(&mut self, now: fn(&Told) -> bool, before: fn(&Told) -> bool) {
+    /// Waits until [`IN_A_ROW`] replies in a row fulfil `now`. Until then, replies may also fulfil `before`.
+    async fn until_all(&mut self, now: fn(&Reply) -> bool, before: fn(&Reply) -> bool) {
         let mut in_a_row = 0;
-        while in_a_row < ANSWERS {
-            let told = self.next().await;
-            assert!(now(&told) || before(&told), "{told:?}");
-            in_a_row = if now(&told) { in_a_row + 1 } else { 0 };
+        while in_a_row < IN_A_ROW {
+            let reply = self.next().await;
+            assert!(now(&reply) || before(&reply), "{reply:?}");
+            in_a_row = if now(&reply) { in_a_row + 1 } else { 0 };
         }
     }
 }
 
-fn counted(told: &Told) -> bool {
-    told.status == 200 && told.left.is_some()
+fn counted(reply: &Reply) -> bool {
+    reply.status == 200 && reply.quota.is_some()
 }
 
-fn uncounted(told: &Told) -> bool {
-    told.status == 200 && told.left.is_none()
+fn uncounted(reply: &Reply) -> bool {
+    reply.status == 200 && reply.quota.is_none()
 }
 
-fn unavailable(told: &Told) -> bool {
-    told.status == 503 && told.code.as_deref() == Some("store_unavailable")
+fn unavailable(reply: &Reply) -> bool {
+    reply.status == 503 && reply.code.as_deref() == Some("store_unavailable")
 }
 
-/// Breaks in mid-load what is counted in, sees what clients are told, mends it, and sees them counted again.
+/// Breaks the counter store under load, checks the replies, repairs it, and checks that counting resumes.
 async fn survives(
     edit: fn(&mut Value),
-    without: fn(&Told) -> bool,
+    without: fn(&Reply) -> bool,
     breaks: impl AsyncFnOnce(&mut Ratelimit),
-    mends: impl AsyncFnOnce(&mut Ratelimit),
+    repairs: impl AsyncFnOnce(&mut Ratelimit),
 ) {
     let mut fleet = Fleet::with(edit).await;
     let mut load = Load::start(&fleet);
     load.until_all(counted, counted).await;
     breaks(&mut fleet.ratelimit).await;
     load.until_all(without, counted).await;
-    mends(&mut fleet.ratelimit).await;
+    repairs(&mut fleet.ratelimit).await;
     load.until_all(counted, without).await;
     drop(load);
     fleet.require_no_crash().await;
     for envoy in [&fleet.gateway.envoy, &fleet.replica] {
         let log = envoy.log();
         let alarms = log.lines().filter(|line| line.contains(r#""alarm":"store_unavailable""#)).count();
-        assert!((1..=4).contains(&alarms), "two workers, each once a minute: {alarms}");
+        assert!((1..=4).contains(&alarms), "each of two workers logs one alarm a minute: {alarms}");
         assert!(envoy.stats().await.plugin("tollgate.gate.counters.store_failed") > 0);
     }
 }
@@ -111,8 +111,8 @@ async fn deny_refuses_while_the_service_is_down_and_serves_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_gone_and_back_is_the_same() {
+async fn a_redis_outage_has_the_same_effect() {
     let breaks = async |ratelimit: &mut Ratelimit| ratelimit.redis.kill();
-    let mends = async |ratelimit: &mut Ratelimit| ratelimit.redis.resume().await;
-    survives(deny, unavailable, breaks, mends).await;
+    let repairs = async |ratelimit: &mut Ratelimit| ratelimit.redis.resume().await;
+    survives(deny, unavailable, breaks, repairs).await;
 }

@@ -1,4 +1,4 @@
-//! Two Envoys that count in one service, and what these tests ask of them.
+//! Two Envoys that count in one rate limit service.
 
 use serde_json::json;
 use serde_norway::Value;
@@ -8,11 +8,11 @@ use tollgate_tests::processes::envoy::{Envoy, Standalone};
 use tollgate_tests::processes::gateway::Gateway;
 use tollgate_tests::processes::ratelimit::{Ratelimit, counting_at};
 
-/// How long the service may take. Generous: machines that test are busy, and who is not counted in time goes
-/// by `on_error`, which is another test's.
-pub const PATIENCE_MS: u64 = 5_000;
+/// Timeout for the service. Long, since test machines are busy, and after the timeout `on_error` applies,
+/// which another test covers.
+pub const STORE_TIMEOUT_MS: u64 = 5_000;
 
-/// Two Envoys before one upstream, and the service and Redis in which both count.
+/// Two Envoys in front of one upstream, and the service and Redis in which both count.
 pub struct Fleet {
     pub gateway: Gateway,
     pub replica: Envoy,
@@ -21,13 +21,13 @@ pub struct Fleet {
     turn: AtomicUsize,
 }
 
-/// What a client was told.
+/// A response, as far as the tests read it.
 #[derive(Debug)]
-pub struct Told {
+pub struct Reply {
     pub status: u16,
     pub code: Option<String>,
-    /// The field `ratelimit`.
-    pub left: Option<String>,
+    /// The header field `ratelimit`.
+    pub quota: Option<String>,
 }
 
 impl Fleet {
@@ -40,7 +40,7 @@ impl Fleet {
         let ratelimit = Ratelimit::start().await;
         let at = ratelimit.address();
         let edit = |store: &mut Value| {
-            store["timeout_ms"] = PATIENCE_MS.into();
+            store["timeout_ms"] = STORE_TIMEOUT_MS.into();
             edit(store);
         };
         let gateway = Gateway::start(|standalone| counting(at, standalone, edit)).await;
@@ -49,13 +49,13 @@ impl Fleet {
     }
 
     /// Sends a request to one of the two Envoys in turn.
-    pub async fn get(&self, path: &str, token: &str) -> Told {
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
         let envoys = [&self.gateway.envoy, &self.replica];
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         get(&self.client, &envoys[turn % envoys.len()].url(path), token).await
     }
 
-    /// How many of so many requests, one after the other, are served.
+    /// Sends this many requests, one after the other. Returns the number of those that were served.
     pub async fn served(&self, requests: usize, path: &str, token: &str) -> usize {
         let mut served = 0;
         for _ in 0..requests {
@@ -70,7 +70,7 @@ impl Fleet {
         assert_eq!(self.replica.stats().await.vm_reloads("plan_gate"), 0, "VMs of the replica have crashed");
     }
 
-    /// How many calls both Envoys have made to the service.
+    /// Returns the number of calls that both Envoys have made to the service.
     pub async fn calls(&self) -> u64 {
         let mut calls = 0;
         for envoy in [&self.gateway.envoy, &self.replica] {
@@ -80,24 +80,24 @@ impl Fleet {
     }
 }
 
-/// A client with a connection of its own for each request, so that the workers take turns.
+/// Returns a client that opens a connection for each request, so that both workers get requests.
 pub fn client() -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
     client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"))
 }
 
 /// Sends a request.
-pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Told {
+pub async fn get(client: &reqwest::Client, url: &str, token: &str) -> Reply {
     let response = client.get(url).bearer_auth(token).send().await.expect("a response");
-    let left = response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
+    let quota = response.headers().get("ratelimit").map(|value| value.to_str().expect("ASCII").to_owned());
     let status = response.status().as_u16();
     let body: Option<serde_json::Value> = response.json().await.ok();
     let code = body.and_then(|body| body["code"].as_str().map(str::to_owned));
-    Told { status, code, left }
+    Reply { status, code, quota }
 }
 
-/// The shipped configuration with the plans of these tests, counting in that service. Envoy itself answers,
-/// so that the clients meet in the gate, and no upstream that is busy refuses them.
+/// Returns the shipped configuration with the plans of these tests and the store at that address. Envoy
+/// itself responds, so that no upstream limits the requests.
 pub fn counting(at: SocketAddr, standalone: Standalone, edit: impl FnOnce(&mut Value)) -> Standalone {
     let yaml = |value| serde_norway::to_value(value).expect("JSON is YAML");
     let standalone = standalone.document(|document| {

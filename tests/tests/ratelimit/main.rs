@@ -3,6 +3,6 @@
 mod exact;
 mod failures;
 mod fleet;
-mod nonsense;
 mod refusals;
+mod unavailable;
 mod usage;

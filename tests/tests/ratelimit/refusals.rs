@@ -1,12 +1,12 @@
-//! What was refused costs nobody a further call, and stands in the way of nothing else.
+//! Refused requests cost few calls to the service, and do not affect other requests.
 
 use crate::fleet::Fleet;
 use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86_400;
 
-/// The most calls that a subject far over its limit may cost each Envoy: two workers, each of which learns it
-/// once by asking and may have added once before that.
+/// Maximum number of calls to the service, for each Envoy, for a subject far over its limit: each of two
+/// workers finds out with one call, and may have made another one before that.
 const CALLS_MAX: u64 = 8;
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_subject_far_over_its_limit_costs_few_calls_and_can_upgrade() {
     let used = used["limits"]["asks"][0]["used"].as_u64().expect("a number");
     assert!(
         (6..=9).contains(&used),
-        "five by the old plan, one now, and at most one too many a worker: {used}"
+        "five with the old plan, one now, and at most one more for each worker: {used}"
     );
     assert_eq!(fleet.served(30, "/ask", &pro).await as u64, 20 - used);
 }
@@ -42,7 +42,7 @@ async fn a_cheaper_request_that_still_fits_is_served() {
 }
 
 #[tokio::test]
-async fn a_client_that_polls_far_too_fast_does_not_burn_its_month() {
+async fn requests_refused_by_the_minute_do_not_count_in_the_month() {
     within_one_window(60).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_poller", "free");

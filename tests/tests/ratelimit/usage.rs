@@ -1,18 +1,18 @@
-//! What clients are told is how the whole fleet stands, and reading it costs nothing.
+//! Clients see the usage of the whole fleet, and reading it is free.
 
 use crate::fleet::Fleet;
 use serde_json::{Value, json};
 use tollgate_tests::windows::within_one_window;
 
 #[tokio::test]
-async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
+async fn usage_and_fields_cover_the_whole_fleet_and_reading_is_free() {
     within_one_window(86_400).await;
     let fleet = Fleet::start().await;
     let free = fleet.gateway.token("user_reader", "free");
     assert_eq!(fleet.served(3, "/ask", &free).await, 3);
     let fourth = fleet.get("/ask", &free).await;
-    let left = fourth.left.expect("a field");
-    assert!(left.starts_with(r#""asks";r=1;t="#), "whichever Envoy answers: {left}");
+    let quota = fourth.quota.expect("a field");
+    assert!(quota.starts_with(r#""asks";r=1;t="#), "{quota}");
     for _ in 0..3 {
         for envoy in [&fleet.gateway.envoy, &fleet.replica] {
             let response = reqwest::Client::new().get(envoy.url("/usage")).bearer_auth(&free).send().await;
@@ -22,16 +22,16 @@ async fn usage_and_fields_are_of_the_whole_fleet_and_reading_costs_nothing() {
             assert_eq!(usage["limits"]["bursts"].as_array().map(Vec::len), Some(2));
         }
     }
-    let (keys, live) =
+    let (keys, prefix) =
         (fleet.ratelimit.redis.command(&["DBSIZE"]).await, "tollgate_subject_user_reader_limit_asks");
-    assert_eq!(keys, ":3", "a counter for each window that was looked at");
+    assert_eq!(keys, ":3", "a counter for each window that was read");
     let day = fleet.ratelimit.redis.keys().await;
-    assert!(day.iter().any(|key| key.starts_with(&format!("{live}_per_day_"))), "{day:?}");
+    assert!(day.iter().any(|key| key.starts_with(&format!("{prefix}_per_day_"))), "{day:?}");
     assert!(day.iter().any(|key| key.contains("_limit_bursts_period_20")), "{day:?}");
 }
 
 #[tokio::test]
-async fn anonymous_callers_are_counted_over_the_fleet_too() {
+async fn anonymous_callers_are_counted_across_the_fleet() {
     within_one_window(86_400).await;
     let fleet = Fleet::start().await;
     let client = crate::fleet::client();

@@ -1,4 +1,4 @@
-//! What strangers do moves no alert, neither towards an alarm nor away from one; what has really failed does.
+//! Attackers can neither make an alert fire nor prevent it from firing. Real failures make it fire.
 
 use crate::evaluation::{Course, LabelSet, Series, vector_at};
 use crate::queries::rules;
@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR: f64 = 60.0;
 
-/// Everything that the rules ask for, as Envoy shows it before anything has happened.
-const SHOWN: &[&str] = &[
+/// All series that the rules query, as Envoy exports them from the start.
+const EXPORTED: &[&str] = &[
     r#"tollgate_webhook_result{result="processed"}"#,
     r#"tollgate_webhook_result{result="already_received"}"#,
     r#"tollgate_webhook_result{result="ignored"}"#,
@@ -48,8 +48,8 @@ const SHOWN: &[&str] = &[
     r#"envoy_sds_key_rotation_failed{envoy_xds_resource_name="clerk_secret_key"}"#,
 ];
 
-/// What anybody on the Internet can count up, as fast as they like.
-const STRANGERS: &[&str] = &[
+/// Series that anyone on the Internet can increase at any rate.
+const ATTACKER_SERIES: &[&str] = &[
     r#"tollgate_webhook_result{result="refused"}"#,
     r#"tollgate_webhook_result{result="too_large"}"#,
     r#"tollgate_webhook_result{result="overloaded"}"#,
@@ -72,7 +72,7 @@ const STRANGERS: &[&str] = &[
     "tollgate_gate_confirm_limited",
 ];
 
-/// A gateway in use: so many a minute.
+/// The increase per minute of each series of a gateway in use.
 const IN_USE: &[(&str, f64)] = &[
     (r#"tollgate_webhook_result{result="processed"}"#, 0.2),
     (r#"tollgate_webhook_result{result="ignored"}"#, 0.1),
@@ -89,8 +89,8 @@ const IN_USE: &[(&str, f64)] = &[
     (r#"envoy_cluster_upstream_rq{envoy_cluster_name="stripe_api",envoy_response_code="200"}"#, 1.0),
 ];
 
-/// What happens to a gateway.
-type Happening<'a> = Vec<(&'a str, Course)>;
+/// How series of a gateway increase.
+type Scenario<'a> = Vec<(&'a str, Course)>;
 
 const fn once(times: f64) -> Course {
     Course { before: 0.0, at_once: times, after: 0.0 }
@@ -108,23 +108,23 @@ const fn always(per_minute: f64) -> Course {
     Course { before: per_minute, at_once: 0.0, after: per_minute }
 }
 
-/// The gateway in use, but for what the happening changes.
-fn in_use_but<'a>(happening: &Happening<'a>) -> Happening<'a> {
+/// Returns the gateway in use, with the series of the scenario replaced.
+fn in_use_with<'a>(scenario: &Scenario<'a>) -> Scenario<'a> {
     let usual = IN_USE.iter().map(|(series, rate)| (*series, always(*rate)));
-    let usual = usual.filter(|(series, _)| happening.iter().all(|(changed, _)| changed != series));
-    usual.chain(happening.iter().copied()).collect()
+    let usual = usual.filter(|(series, _)| scenario.iter().all(|(changed, _)| changed != series));
+    usual.chain(scenario.iter().copied()).collect()
 }
 
-fn strangers(course: Course) -> Happening<'static> {
-    STRANGERS.iter().map(|series| (*series, course)).collect()
+fn attack(course: Course) -> Scenario<'static> {
+    ATTACKER_SERIES.iter().map(|series| (*series, course)).collect()
 }
 
-fn series_of(happening: &Happening<'_>) -> Vec<Series> {
-    let all: BTreeSet<&str> = SHOWN.iter().chain(STRANGERS).copied().collect();
-    for (series, _) in happening {
-        assert!(all.contains(series), "{series} is not known");
+fn series_of(scenario: &Scenario<'_>) -> Vec<Series> {
+    let all: BTreeSet<&str> = EXPORTED.iter().chain(ATTACKER_SERIES).copied().collect();
+    for (series, _) in scenario {
+        assert!(all.contains(series), "{series} is not in EXPORTED or ATTACKER_SERIES");
     }
-    let course = |text| happening.iter().find(|(series, _)| *series == text).map(|(_, course)| *course);
+    let course = |text| scenario.iter().find(|(series, _)| *series == text).map(|(_, course)| *course);
     all.into_iter()
         .map(|text| {
             let Ok(Expr::VectorSelector(selector)) = parse(text) else { panic!("{text}") };
@@ -136,14 +136,15 @@ fn series_of(happening: &Happening<'_>) -> Vec<Series> {
         .collect()
 }
 
-/// The alerts that fire within so many hours after the happening, or in the hours before it.
-fn fired(happening: &Happening<'_>, hours: f64) -> BTreeSet<String> {
-    let series = series_of(happening);
+/// Returns the alerts that fire in the two hours before minute 0 or in the given hours after it.
+fn fired(scenario: &Scenario<'_>, hours: f64) -> BTreeSet<String> {
+    let series = series_of(scenario);
     let mut fired = BTreeSet::new();
     for alert in rules().groups.into_iter().flat_map(|group| group.rules) {
         let expression = parse(&alert.expr).unwrap_or_else(|e| panic!("{}: {e}", alert.alert));
-        let lasting =
-            alert.lasting.map_or(0.0, |text| parse_duration(&text).expect("a duration").as_secs_f64() / 60.0);
+        let duration = alert
+            .duration
+            .map_or(0.0, |text| parse_duration(&text).expect("a duration").as_secs_f64() / 60.0);
         let step = if hours > 24.0 { 30.0 } else { 5.0 };
         let mut since: BTreeMap<LabelSet, f64> = BTreeMap::new();
         let mut minute = -2.0 * HOUR;
@@ -152,8 +153,8 @@ fn fired(happening: &Happening<'_>, hours: f64) -> BTreeSet<String> {
                 vector_at(&expression, &series, minute).into_iter().map(|(labels, _)| labels).collect();
             since.retain(|labels, _| now.contains(labels));
             for labels in now {
-                let began = *since.entry(labels).or_insert(minute);
-                if minute - began >= lasting {
+                let start = *since.entry(labels).or_insert(minute);
+                if minute - start >= duration {
                     fired.insert(alert.alert.clone());
                 }
             }
@@ -164,44 +165,44 @@ fn fired(happening: &Happening<'_>, hours: f64) -> BTreeSet<String> {
 }
 
 #[test]
-fn nothing_that_strangers_send_makes_an_alert_fire() {
-    // Many anonymous requests fill the table of anonymous counters, and nothing else.
+fn no_attack_makes_an_alert_fire() {
+    // Many anonymous requests only fill the table of anonymous counters.
     let anonymous = r#"tollgate_gate_rule{rule="unmatched",outcome="allowed"}"#;
-    let cases: Vec<(&str, Happening<'_>)> = vec![
-        ("one POST", vec![(STRANGERS[0], once(1.0))]),
-        ("a few POSTs for days", vec![(STRANGERS[0], always(0.1))]),
-        ("a POST that is too large", vec![(STRANGERS[1], once(1.0))]),
-        ("one of everything", strangers(once(1.0))),
-        ("a flood of everything", strangers(from_now_on(10_000.0))),
-        ("a flood that ends", strangers(no_more(10_000.0))),
+    let cases: Vec<(&str, Scenario<'_>)> = vec![
+        ("one POST", vec![(ATTACKER_SERIES[0], once(1.0))]),
+        ("a few POSTs for days", vec![(ATTACKER_SERIES[0], always(0.1))]),
+        ("a POST that is too large", vec![(ATTACKER_SERIES[1], once(1.0))]),
+        ("one of each", attack(once(1.0))),
+        ("a flood of each", attack(from_now_on(10_000.0))),
+        ("a flood that ends", attack(no_more(10_000.0))),
         ("anonymous callers come and go", vec![(anonymous, no_more(1_000.0))]),
     ];
-    for (why, happening) in &cases {
+    for (why, scenario) in &cases {
         for hours in [12.0, 100.0] {
-            assert_eq!(fired(happening, hours), BTreeSet::new(), "{why}, on a quiet gateway");
-            assert_eq!(fired(&in_use_but(happening), hours), BTreeSet::new(), "{why}, on one in use");
+            assert_eq!(fired(scenario, hours), BTreeSet::new(), "{why}, on a quiet gateway");
+            assert_eq!(fired(&in_use_with(scenario), hours), BTreeSet::new(), "{why}, on one in use");
         }
     }
 }
 
 #[test]
-fn a_gateway_with_few_subscribers_is_no_alarm() {
+fn a_gateway_with_few_subscribers_fires_no_alert() {
     let few = vec![(r#"tollgate_webhook_result{result="processed"}"#, always(0.0005))];
     assert_eq!(fired(&few, 100.0), BTreeSet::new());
     let one_fails = vec![
         (r#"tollgate_webhook_result{result="processed"}"#, always(0.2)),
         (r#"tollgate_webhook_result{result="failed"}"#, once(1.0)),
     ];
-    assert_eq!(fired(&in_use_but(&one_fails), 12.0), BTreeSet::new(), "Stripe retries");
+    assert_eq!(fired(&in_use_with(&one_fails), 12.0), BTreeSet::new(), "Stripe retries");
 }
 
-/// Each alert, what really fails, and within how many hours it fires.
-fn failures() -> Vec<(&'static str, Happening<'static>, f64)> {
+/// Returns each alert with a failure and the number of hours within which it must fire.
+fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
     let processed = r#"tollgate_webhook_result{result="processed"}"#;
     let ignored = r#"tollgate_webhook_result{result="ignored"}"#;
     let failed = r#"tollgate_webhook_result{result="failed"}"#;
     let allowed = r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#;
-    let unjudged = r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#;
+    let undecided = r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#;
     let within_5_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="5000"}"#;
     let within_1_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="1000"}"#;
     let stopped = || vec![(processed, no_more(0.2)), (ignored, no_more(0.1))];
@@ -238,8 +239,8 @@ fn failures() -> Vec<(&'static str, Happening<'static>, f64)> {
             ],
             day,
         ),
-        ("TollgateUnjudged", vec![(unjudged, from_now_on(2.0))], day),
-        ("TollgateUnjudged", vec![(unjudged, from_now_on(10.0)), (allowed, no_more(10.0))], day),
+        ("TollgateUnjudged", vec![(undecided, from_now_on(2.0))], day),
+        ("TollgateUnjudged", vec![(undecided, from_now_on(10.0)), (allowed, no_more(10.0))], day),
         ("TollgateUnknownPlan", vec![("tollgate_gate_plan_unknown", once(1.0))], day),
         ("TollgateCountersEvicted", vec![("tollgate_gate_counters_evicted", once(1.0))], day),
         ("TollgateStoreFailing", vec![("tollgate_gate_counters_store_failed", from_now_on(1.0))], day),
@@ -303,24 +304,24 @@ fn failures() -> Vec<(&'static str, Happening<'static>, f64)> {
 }
 
 #[test]
-fn what_really_fails_makes_its_alert_fire_whatever_strangers_send() {
-    let mut seen = BTreeSet::new();
+fn a_failure_makes_its_alert_fire_even_during_an_attack() {
+    let mut covered = BTreeSet::new();
     for (alert, failure, hours) in failures() {
         let want = BTreeSet::from([alert.to_owned()]);
-        let alone = in_use_but(&failure);
+        let alone = in_use_with(&failure);
         assert_eq!(fired(&alone, hours), want, "{failure:?}");
-        let flood = strangers(always(10_000.0));
+        let flood = attack(always(10_000.0));
         let others = flood.into_iter().filter(|(series, _)| failure.iter().all(|(own, _)| own != series));
-        let hidden: Happening<'_> = alone.into_iter().chain(others).collect();
-        assert_eq!(fired(&hidden, hours), want, "{failure:?}, and a flood beside it");
-        seen.insert(alert.to_owned());
+        let attacked: Scenario<'_> = alone.into_iter().chain(others).collect();
+        assert_eq!(fired(&attacked, hours), want, "{failure:?}, with a flood");
+        covered.insert(alert.to_owned());
     }
     let all: BTreeSet<String> =
         rules().groups.into_iter().flat_map(|group| group.rules).map(|rule| rule.alert).collect();
-    assert_eq!(seen, all, "each alert has a failure that makes it fire");
+    assert_eq!(covered, all, "each alert has a failure that makes it fire");
 }
 
 #[test]
-fn a_gateway_in_use_is_no_alarm() {
-    assert_eq!(fired(&in_use_but(&Vec::new()), 100.0), BTreeSet::new());
+fn a_gateway_in_use_fires_no_alert() {
+    assert_eq!(fired(&in_use_with(&Vec::new()), 100.0), BTreeSet::new());
 }
