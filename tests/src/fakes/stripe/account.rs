@@ -38,6 +38,8 @@ pub struct Account {
     payment_intents: Vec<PaymentIntent>,
     schedules: Vec<SubscriptionSchedule>,
     portal_sessions: Vec<PortalSession>,
+    /// How old an object is until a search finds it, in seconds.
+    pub(super) search_delay_s: i64,
     /// The ids of the portal's configurations; the first is the default.
     pub(super) portal_configurations: Vec<String>,
     /// Whether the portal cancels with a date.

@@ -83,7 +83,7 @@ impl Call<'_> {
     }
 
     pub(super) fn retrieve<T: ApiObject>(&self, id: &str) -> Result<Value, StripeError> {
-        self.parameters.only(&["expand"], &[])?;
+        self.parameters.accept(&["expand[#]"], &[])?;
         let paths = self.parameters.expand();
         expand::check(&paths, T::OBJECT, false)?;
         let mut shown = self.find::<T>(id, "id")?.show(self.objects());

@@ -7,7 +7,7 @@ use super::error::StripeError;
 use super::expand;
 use super::model::{Customer, Invoice, Item, Session, Subscription};
 
-const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];
+const PAGE: [&str; 4] = ["limit", "starting_after", "ending_before", "expand[#]"];
 
 impl Call<'_> {
     pub(super) fn subscriptions(&self) -> Result<Value, StripeError> {
@@ -21,7 +21,7 @@ impl Call<'_> {
             "plan",
             "test_clock",
         ];
-        self.parameters.only(&[&PAGE[..], &["customer", "status", "price"]].concat(), &unsupported)?;
+        self.parameters.accept(&[&PAGE[..], &["customer", "status", "price"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let price = self.parameters.get("price")?;
         let status = self.parameters.get("status")?;
@@ -42,7 +42,8 @@ impl Call<'_> {
 
     pub(super) fn invoices(&self) -> Result<Value, StripeError> {
         let unsupported = ["collection_method", "created", "customer_account", "due_date"];
-        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
+        self.parameters
+            .accept(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
@@ -57,7 +58,8 @@ impl Call<'_> {
     pub(super) fn sessions(&self) -> Result<Value, StripeError> {
         let unsupported =
             ["created", "customer_account", "customer_details", "payment_intent", "payment_link"];
-        self.parameters.only(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
+        self.parameters
+            .accept(&[&PAGE[..], &["customer", "subscription", "status"]].concat(), &unsupported)?;
         let customer = self.customer_filter()?;
         let subscription = self.subscription_filter()?;
         let status = self.parameters.get("status")?;
@@ -71,7 +73,7 @@ impl Call<'_> {
 
     /// Lists the items of one subscription, which must be named.
     pub(super) fn subscription_items(&self) -> Result<Value, StripeError> {
-        self.parameters.only(&[&PAGE[..], &["subscription"]].concat(), &[])?;
+        self.parameters.accept(&[&PAGE[..], &["subscription"]].concat(), &[])?;
         let id = self.subscription_filter()?.ok_or_else(|| StripeError::missing_parameter("subscription"))?;
         let subscription = self.find::<Subscription>(id, "subscription")?;
         let paths = self.parameters.expand();

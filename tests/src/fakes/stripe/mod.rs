@@ -73,6 +73,8 @@ pub struct StripeSettings {
     /// Whether lists filtered by a deleted customer return its ended objects, or an error as if there were no
     /// such customer. Stripe's documentation does not say which, so nothing should depend on it.
     pub deleted_customers_list: bool,
+    /// How old an object is until a search finds it, in seconds: a minute at Stripe, and up to an hour in an outage.
+    pub search_delay_s: i64,
     /// The base URL of the pages on which customers pay, without a slash at its end; `None` for the fake's own
     /// address.
     pub pages_url: Option<String>,
@@ -91,6 +93,7 @@ impl Default for StripeSettings {
             other_mode_keys: vec!["sk_live_tollgate0001".to_owned()],
             version: API_VERSION.to_owned(),
             deleted_customers_list: false,
+            search_delay_s: 0,
             pages_url: None,
             portal_configurations: vec!["bpc_123".to_owned()],
             portal_sets_cancel_at: true,
@@ -131,6 +134,7 @@ impl FakeStripe {
         state.account.livemode = stripe.settings.livemode;
         state.account.pages_url = stripe.settings.pages_url.clone().unwrap_or_else(own_url);
         state.account.portal_configurations.clone_from(&stripe.settings.portal_configurations);
+        state.account.search_delay_s = stripe.settings.search_delay_s;
         state.account.portal_sets_cancel_at = stripe.settings.portal_sets_cancel_at;
         drop(state);
         FakeStripe { server, stripe }

@@ -26,27 +26,6 @@ impl Parameters {
         }
     }
 
-    /// Refuses parameters that are in neither list. `unsupported` are those that Stripe accepts and the fake
-    /// does not.
-    pub fn only(&self, known: &[&str], unsupported: &[&str]) -> Result<(), StripeError> {
-        let base = |name: &str| name.split('[').next().unwrap_or_default().to_owned();
-        let unknown: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, _)| name.clone())
-            .filter(|name| {
-                !known.contains(&base(name).as_str()) && !unsupported.contains(&base(name).as_str())
-            })
-            .collect();
-        if !unknown.is_empty() {
-            return Err(StripeError::unknown_parameters(&unknown));
-        }
-        match self.0.iter().find(|(name, _)| unsupported.contains(&base(name).as_str())) {
-            Some((name, _)) => Err(StripeError::not_faked(name)),
-            None => Ok(()),
-        }
-    }
-
     /// Returns the maximum number of objects on a page.
     pub fn limit(&self) -> Result<usize, StripeError> {
         let Some(text) = self.get("limit")? else { return Ok(LIMIT_DEFAULT) };

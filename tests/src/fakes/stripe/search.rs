@@ -53,7 +53,7 @@ impl Call<'_> {
         url: &str,
         metadata: impl Fn(&T) -> &StripeMetadata,
     ) -> Result<Value, StripeError> {
-        self.parameters.only(&["query", "limit", "page"], &["expand"])?;
+        self.parameters.accept(&["query", "limit", "page"], &["expand"])?;
         let query = Query::parse(self.parameters.get("query")?.unwrap_or_default())?;
         let limit = self.parameters.limit()?;
         let before = match self.parameters.get("page")? {
@@ -63,8 +63,12 @@ impl Call<'_> {
                 .and_then(|count| count.parse().ok())
                 .ok_or_else(|| StripeError::invalid_value("page", "Invalid page token".to_owned()))?,
         };
+        let indexed_until = self.account.now - self.account.search_delay_s;
         let found = self.account.newest_first(|object: &T| {
-            !self.other_mode && !object.is_deleted() && query.matches(metadata(object))
+            !self.other_mode
+                && !object.is_deleted()
+                && object.created_at() <= indexed_until
+                && query.matches(metadata(object))
         });
         let end = found.len().min(before + limit);
         let data: Vec<Value> =

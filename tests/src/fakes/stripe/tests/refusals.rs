@@ -103,6 +103,7 @@ async fn requests_that_stripe_refuses_are_refused() {
         assert_eq!(error["message"], message, "{why}");
     }
     assert_eq!(get(&stripe, "/v1/subscriptions?status=lively").await.0, 400, "an unknown status");
+    assert_eq!(get(&stripe, "/v1/subscriptions?status[]=all").await.0, 400, "a list instead of a word");
     assert_eq!(get(&stripe, "/v1/subscriptions?customer=").await.0, 400, "an empty filter");
     assert_eq!(get(&stripe, "/v1/subscription/sub_1").await.0, 404, "no such endpoint");
     assert_eq!(

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::FakeStripe;
 use super::super::model::{Price, Product};
+use super::super::{FakeStripe, StripeSettings};
 use super::{assert_refused, get, ids, post, post_form, shop, taken};
 
 #[tokio::test]
@@ -25,6 +25,20 @@ async fn a_created_customer_is_found_and_emits_an_event() {
     assert_eq!(event["data"]["previous_attributes"], json!({"name": null}));
     post(&stripe, "/v1/customers/cus_1", "name=Grace").await;
     assert_eq!(taken(&stripe), [], "nothing changed");
+}
+
+#[tokio::test]
+async fn a_search_finds_a_new_customer_only_after_a_while() {
+    let settings = StripeSettings { search_delay_s: 60, ..StripeSettings::default() };
+    let stripe = FakeStripe::start_with(settings).await;
+    stripe.set_now(1_800_000_000);
+    let id = post(&stripe, "/v1/customers", "metadata[clerk_user_id]=user_2").await.1["id"].clone();
+    let search = "/v1/customers/search?query=metadata['clerk_user_id']:'user_2'";
+    for (now, found) in [(1_800_000_059, vec![]), (1_800_000_060, vec![id.as_str().unwrap()])] {
+        stripe.set_now(now);
+        assert_eq!(ids(&get(&stripe, search).await.1), found, "{now}");
+    }
+    assert_eq!(get(&stripe, &format!("/v1/customers/{}", id.as_str().unwrap())).await.0, 200);
 }
 
 #[tokio::test]
