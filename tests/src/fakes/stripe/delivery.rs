@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Client;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tollgate_fixtures::Random;
 
 use super::FakeStripe;
@@ -42,6 +42,8 @@ pub struct DeliverySettings {
     pub order: DeliveryOrder,
     /// How many of 100 events are delivered twice.
     pub duplicates_percent: usize,
+    /// How many deliveries can be under way at the same time. With more than one, there is no order.
+    pub at_once_max: usize,
 }
 
 impl DeliverySettings {
@@ -52,6 +54,7 @@ impl DeliverySettings {
             secret: secret.to_owned(),
             order: DeliveryOrder::Created,
             duplicates_percent: 0,
+            at_once_max: 1,
         }
     }
 }
@@ -72,8 +75,8 @@ pub struct DeliveryAttempt {
 struct DeliveryProgress {
     /// The number of events of the account that were taken for delivery.
     taken: usize,
-    /// How many deliveries wait.
-    waiting: usize,
+    /// How many deliveries wait or are under way.
+    open: usize,
 }
 
 /// A running delivery; it stops when this is dropped.
@@ -97,7 +100,7 @@ impl FakeStripe {
     pub fn deliver_events(&self, settings: DeliverySettings) -> EventDelivery {
         let attempts = Arc::new(Mutex::new(Vec::new()));
         let taken = self.stripe.state().account.events.len();
-        let (sender, progress) = watch::channel(DeliveryProgress { taken, waiting: 0 });
+        let (sender, progress) = watch::channel(DeliveryProgress { taken, open: 0 });
         let seed = match settings.order {
             DeliveryOrder::Created => 0,
             DeliveryOrder::Shuffled(seed) => seed,
@@ -109,6 +112,7 @@ impl FakeStripe {
             random: Random::from_seed(seed),
             waiting: VecDeque::new(),
             taken,
+            started: 0,
             attempts: Arc::clone(&attempts),
             progress: sender,
         };
@@ -125,7 +129,7 @@ impl EventDelivery {
     pub async fn finish(&self) {
         let created = *self.events.borrow();
         let mut progress = self.progress.clone();
-        let is_done = |progress: &DeliveryProgress| progress.taken >= created && progress.waiting == 0;
+        let is_done = |progress: &DeliveryProgress| progress.taken >= created && progress.open == 0;
         let done = tokio::time::timeout(WAIT_MAX, progress.wait_for(is_done)).await;
         assert!(done.is_ok(), "events are still not delivered: {:?}", self.attempts());
     }
@@ -144,6 +148,8 @@ struct Sending {
     random: Random,
     waiting: VecDeque<Event>,
     taken: usize,
+    /// How many attempts were started.
+    started: usize,
     attempts: Arc<Mutex<Vec<DeliveryAttempt>>>,
     progress: watch::Sender<DeliveryProgress>,
 }
@@ -151,27 +157,28 @@ struct Sending {
 impl Sending {
     async fn run(mut self) {
         let mut events = self.stripe.events.subscribe();
+        let mut under_way = JoinSet::new();
         loop {
             // Seen before they are taken, so none that comes meanwhile is missed.
             events.borrow_and_update();
             self.take_new();
-            let waiting = self.waiting.len();
-            self.progress.send_replace(DeliveryProgress { taken: self.taken, waiting });
-            if waiting == 0 {
-                if events.changed().await.is_err() {
-                    return;
-                }
-                continue;
+            while under_way.len() < self.settings.at_once_max.max(1) && !self.waiting.is_empty() {
+                under_way.spawn(self.attempt_next());
             }
-            let index = match self.settings.order {
-                DeliveryOrder::Created => 0,
-                DeliveryOrder::Shuffled(_) => self.random.below(waiting),
-            };
-            let event = self.waiting[index].clone();
-            if self.attempt(&event).await {
-                self.waiting.remove(index);
-            } else {
-                tokio::time::sleep(RETRY).await;
+            let open = under_way.len() + self.waiting.len();
+            self.progress.send_replace(DeliveryProgress { taken: self.taken, open });
+            tokio::select! {
+                Some(ended) = under_way.join_next() => {
+                    // An error is a panic, which the output of the test shows.
+                    if let Ok(Some(event)) = ended {
+                        self.waiting.push_front(event);
+                    }
+                }
+                changed = events.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -187,21 +194,33 @@ impl Sending {
         }
     }
 
-    /// Returns whether the endpoint took the event.
-    async fn attempt(&self, event: &Event) -> bool {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner).len();
-        attempts %= self.settings.urls.len();
-        let (body, signature) = event.signed(&[&self.settings.secret], unix_now());
-        let request = self.client.post(&self.settings.urls[attempts]).header("stripe-signature", signature);
-        let request = request.header("content-type", "application/json; charset=utf-8");
-        let response = request.body(body).send().await;
-        let status = response.ok().map(|response| response.status().as_u16());
-        let attempt = DeliveryAttempt {
-            event: event.event_id().to_owned(),
-            kind: event.json["type"].as_str().unwrap_or_default().to_owned(),
-            status,
+    /// Takes an event that waits, and returns an attempt to deliver it. Its result is the event if the attempt fails.
+    fn attempt_next(&mut self) -> impl Future<Output = Option<Event>> + use<> {
+        let index = match self.settings.order {
+            DeliveryOrder::Created => 0,
+            DeliveryOrder::Shuffled(_) => self.random.below(self.waiting.len()),
         };
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
-        status.is_some_and(|status| (200..300).contains(&status))
+        let event = self.waiting.remove(index).expect("an event waits");
+        let url = &self.settings.urls[self.started % self.settings.urls.len()];
+        self.started += 1;
+        let (body, signature) = event.signed(&[&self.settings.secret], unix_now());
+        let request = self.client.post(url).header("stripe-signature", signature);
+        let request = request.header("content-type", "application/json; charset=utf-8").body(body);
+        let attempts = Arc::clone(&self.attempts);
+        async move {
+            let response = request.send().await;
+            let status = response.ok().map(|response| response.status().as_u16());
+            let attempt = DeliveryAttempt {
+                event: event.event_id().to_owned(),
+                kind: event.json["type"].as_str().unwrap_or_default().to_owned(),
+                status,
+            };
+            attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+            if status.is_some_and(|status| (200..300).contains(&status)) {
+                return None;
+            }
+            tokio::time::sleep(RETRY).await;
+            Some(event)
+        }
     }
 }

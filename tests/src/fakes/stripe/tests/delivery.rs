@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::model::Customer;
 use super::super::{DeliveryOrder, DeliverySettings, FakeStripe, sign};
 use super::post;
-use crate::fakes::faults::{Fault, any};
+use crate::fakes::faults::{Fault, HoldPoint, any};
 use crate::fakes::server::{FakeResponse, FakeServer, Request, Service};
 
 const SECRET: &str = "whsec_fake0001";
@@ -102,4 +102,21 @@ async fn events_can_be_shuffled_and_delivered_twice() {
         }
     }
     assert_ne!(first_times, created);
+}
+
+#[tokio::test]
+async fn deliveries_can_be_under_way_at_the_same_time() {
+    let (endpoint, server, mut settings) = endpoint().await;
+    let stripe = FakeStripe::start().await;
+    settings.at_once_max = 3;
+    let point = HoldPoint::new();
+    server.faults().always(any(), Fault::HoldRequest(point.clone()));
+    let delivery = stripe.deliver_events(settings);
+    let created = create(&stripe, 4).await;
+    point.wait_for(3).await;
+    assert_eq!((server.log().entries().len(), endpoint.taken.lock().unwrap().len()), (3, 0));
+    point.open();
+    delivery.finish().await;
+    let taken = BTreeSet::from_iter(endpoint.taken.lock().unwrap().clone());
+    assert_eq!(taken, BTreeSet::from_iter(created));
 }
