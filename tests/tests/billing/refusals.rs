@@ -58,6 +58,41 @@ async fn a_cookie_is_believed_only_from_the_applications_origin() {
 }
 
 #[tokio::test]
+async fn without_cors_a_cookie_is_still_believed_from_the_application() {
+    let gateway = Gateway::start_with_billing(|shipped| {
+        // Envoy's own cors filter would add the field.
+        let shipped = shipped.without_filter("envoy.filters.http.cors");
+        shipped.document(|document| document["plan_gate"]["cors"] = "off".into())
+    })
+    .await;
+    let ada = Client::user(&gateway, "user_ada");
+    let own = ada.post_with_cookie("cancel", Some(ORIGIN)).send().await.expect("a response");
+    assert_eq!(own.status(), 404);
+    assert!(own.headers().get("access-control-allow-origin").is_none());
+    let foreign = answer(ada.post_with_cookie("cancel", Some("https://evil.example.com"))).await;
+    assert_eq!(refusal(&foreign), (403, "origin_required"));
+}
+
+#[tokio::test]
+async fn a_page_of_the_application_may_read_the_responses() {
+    let gateway = SHIPPED.gateway().await;
+    let ada = Client::user(&gateway, "user_cors");
+    let preflight = gateway
+        .request(Method::OPTIONS, "/billing/cancel")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "POST");
+    let preflight = preflight.send().await.expect("a response");
+    let allowed = &preflight.headers()["access-control-allow-headers"];
+    assert!(allowed.to_str().is_ok_and(|fields| fields.contains("authorization")), "{allowed:?}");
+    let read =
+        ada.request(Method::GET, "subscription").header("origin", ORIGIN).send().await.expect("a response");
+    assert_eq!(read.headers()["access-control-allow-origin"], ORIGIN);
+    let foreign = ada.request(Method::GET, "subscription").header("origin", "https://evil.example.com");
+    let foreign = foreign.send().await.expect("a response");
+    assert!(foreign.headers().get("access-control-allow-origin").is_none());
+}
+
+#[tokio::test]
 async fn a_body_is_json_short_and_without_unknown_members() {
     let gateway = SHIPPED.gateway().await;
     let ada = Client::user(&gateway, "user_body");

@@ -69,6 +69,14 @@ impl Buyer {
     /// Finds the customers with subscriptions, and the recorded one.
     async fn find_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
         self.own = own_customers(&self.account, &cx.settings().sync.subject_keys);
+        // A deleted customer has no metadata any more; Clerk's record says whose it was.
+        let record = &self.account.record;
+        let was_own = |customer: &&Customer| {
+            customer.deleted
+                && (record.customer.as_ref() == Some(&customer.id) || record.customers.contains(&customer.id))
+        };
+        self.deleted =
+            self.account.customer_objects.values().find(was_own).map(|customer| customer.id.clone());
         let recorded = self.account.record.customer.clone();
         let known = recorded.filter(|recorded| !self.account.customer_objects.contains_key(recorded));
         self.take(cx, known.into_iter().collect()).await

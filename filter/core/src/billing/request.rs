@@ -144,9 +144,7 @@ impl BillingRequest {
         end_of_stream: bool,
     ) -> Action {
         let settings = &worker.shared.settings;
-        if settings.cors {
-            self.header.origin = cors::allowed_origin(&settings.tokens.rules.authorized_parties, headers);
-        }
+        self.header.origin = cors::allowed_origin(&settings.tokens.rules.authorized_parties, headers);
         let endpoint = match Route::of(&settings.path, headers) {
             Route::Elsewhere => return Action::Forward(Forward::default()),
             Route::Refused(error) => return self.reply(worker, Err(error)),
@@ -247,9 +245,8 @@ impl BillingRequest {
         caller: Rc<BillingCaller>,
     ) -> Action {
         let is_post = self.header.endpoint.is_some_and(EndpointKind::is_post);
-        let parties = &worker.shared.settings.tokens.rules.authorized_parties;
-        // Browsers send a cookie with requests of other sites as well. `cors` does not matter here.
-        if is_post && self.header.has_cookie_token && !self.has_allowed_origin(parties) {
+        // Browsers send a cookie with requests of other sites as well.
+        if is_post && self.header.has_cookie_token && self.header.origin.is_none() {
             return self.reply(worker, Err(BillingError::OriginRequired));
         }
         match caller.subject() {
@@ -308,13 +305,11 @@ impl BillingRequest {
         }
     }
 
-    fn has_allowed_origin(&self, parties: &[String]) -> bool {
-        self.header.origin.is_some_and(|index| index < parties.len())
-    }
-
     /// Returns the header fields by which a page of an authorized party may read the response.
     fn readable(&self, worker: &BillingWorker) -> Vec<(&'static str, String)> {
-        cors::response_fields(&worker.shared.settings.tokens.rules.authorized_parties, self.header.origin)
+        let settings = &worker.shared.settings;
+        let origin = self.header.origin.filter(|_| settings.cors);
+        cors::response_fields(&settings.tokens.rules.authorized_parties, origin)
     }
 
     fn reply(&mut self, worker: &BillingWorker, result: EndpointResult) -> Action {

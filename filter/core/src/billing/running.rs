@@ -4,6 +4,7 @@
 //! resume ─▶ Effect ─▶ Action ─▶ Input ─▶ … ─▶ EffectResult ─▶ resume ─▶ … ─▶ Ended
 //! ```
 
+use super::metrics;
 use super::prices::PriceStep;
 use super::task::{Effect, EffectResult, EndpointProgress, EndpointResult, OwnedOutcome, RunningEndpoint};
 use super::worker::{BillingInquiry, BillingWorker};
@@ -255,6 +256,7 @@ fn sync_further(
             (Wait::Syncing(sync), Next::Perform(renumber(action, numbers)))
         }
         SyncStep::Ended(mut end) => {
+            reports.push(metrics::SYNC.took(end.started_at, now));
             reports.append(&mut end.reports);
             (Wait::Shared, Next::Resume(EffectResult::Synced(end.result.is_ok())))
         }

@@ -5,8 +5,11 @@ use super::context::BillingContext;
 use super::error::BillingError;
 use super::owned::{Possibilities, current, last_ended, own_customers};
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
+use super::prices::PriceList;
+use crate::stripe::subscription::SubscriptionStatus;
 use crate::sync::{OwnedSubscription, SubjectAccount};
 use serde::Serialize;
+use std::rc::Rc;
 
 /// A subject's subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,20 +46,40 @@ impl SubscriptionView {
     /// # Errors
     /// That of a read.
     pub(super) async fn read(cx: &BillingContext, account: &SubjectAccount) -> Result<Self, BillingError> {
+        let managed_by = match current(account) {
+            Some(owned) => ManagedBy::read(cx, &owned.subscription).await?,
+            None => ManagedBy::Nothing,
+        };
+        // Only a schedule's prices must be known.
+        let prices = match managed_by {
+            ManagedBy::Nothing => Rc::default(),
+            ManagedBy::Us(_) | ManagedBy::Other(_) => cx.prices().await?,
+        };
+        Ok(Self::of(cx, account, &managed_by, &prices))
+    }
+
+    /// Creates the view of an account without what only a schedule shows.
+    pub(super) fn without_schedule(cx: &BillingContext, account: &SubjectAccount) -> Self {
+        Self::of(cx, account, &ManagedBy::Nothing, &PriceList::default())
+    }
+
+    fn of(cx: &BillingContext, account: &SubjectAccount, managed_by: &ManagedBy, prices: &PriceList) -> Self {
         let plan = account.target.plan.clone();
         let plan = plan.unwrap_or_else(|| cx.plan_name(cx.shared.plans.default_rank()).to_owned());
         let own = own_customers(account, &cx.settings().sync.subject_keys);
-        let has_customer = !own.is_empty() || account.record.customer.is_some();
         let Some(owned) = current(account) else {
             let ended = last_ended(account).map(|owned| &owned.subscription.status);
-            let possible =
-                Possibilities { status: ended, is_pending: false, is_managed_elsewhere: false, has_customer };
+            let possible = Possibilities {
+                status: ended,
+                is_pending: false,
+                is_managed_elsewhere: false,
+                has_customer: !own.is_empty() || account.record.customer.is_some(),
+            };
             let status = ended.map_or("none", |status| status.as_str()).to_owned();
-            return Ok(SubscriptionView { plan, status, details: None, actions: possible.actions() });
+            return SubscriptionView { plan, status, details: None, actions: possible.actions() };
         };
-        let managed_by = ManagedBy::read(cx, &owned.subscription).await?;
         let subscription = &owned.subscription;
-        let is_scheduled = match &managed_by {
+        let is_scheduled = match managed_by {
             ManagedBy::Us(schedule) => schedule.next_phase(cx.now()).is_some(),
             ManagedBy::Nothing | ManagedBy::Other(_) => false,
         };
@@ -66,9 +89,9 @@ impl SubscriptionView {
             is_managed_elsewhere: managed_by.is_other(),
             has_customer: own.contains(&subscription.customer),
         };
-        let details = Details::new(cx, account, owned, &managed_by).await?;
+        let details = Details::new(cx, account, owned, managed_by, prices);
         let status = subscription.status.as_str().to_owned();
-        Ok(SubscriptionView { plan, status, details: Some(details), actions: possible.actions() })
+        SubscriptionView { plan, status, details: Some(details), actions: possible.actions() }
     }
 
     /// Returns the response to `GET subscription`.
@@ -94,30 +117,26 @@ impl SubscriptionView {
 }
 
 impl Details {
-    async fn new(
+    fn new(
         cx: &BillingContext,
         account: &SubjectAccount,
         owned: &OwnedSubscription,
         managed_by: &ManagedBy,
-    ) -> Result<Self, BillingError> {
+        prices: &PriceList,
+    ) -> Self {
         let subscription = &owned.subscription;
         let item = plan_item(owned).map(|(_, item)| item);
         let period_end_s =
             item.and_then(|item| item.current_period_end_s).or(subscription.current_period_end_s());
         let default = cx.shared.plans.default_rank();
-        // Only a schedule's prices must be known.
-        let prices = match managed_by {
-            ManagedBy::Nothing => std::rc::Rc::default(),
-            ManagedBy::Us(_) | ManagedBy::Other(_) => cx.prices().await?,
-        };
-        let pending = pending(owned, managed_by, &prices, default, cx.now()).map(|pending| Pending {
+        let pending = pending(owned, managed_by, prices, default, cx.now()).map(|pending| Pending {
             plan: pending.plan.map(|plan| cx.plan_name(plan).to_owned()),
             at: time(pending.at_s),
         });
         let is_granting = account.target.granted_by.as_ref() == Some(&subscription.id);
         let grace_until = account.target.subscription.grace_until.filter(|_| is_granting);
-        let is_trialing = subscription.status == crate::stripe::subscription::SubscriptionStatus::Trialing;
-        Ok(Details {
+        let is_trialing = subscription.status == SubscriptionStatus::Trialing;
+        Details {
             interval: item.and_then(|item| Some(item.price.terms.recurring.as_ref()?.interval.clone())),
             quantity: item.and_then(|item| item.quantity),
             current_period_end: period_end_s.map(time),
@@ -126,6 +145,6 @@ impl Details {
             trial_end: subscription.changes.trial_end_s.filter(|_| is_trialing).map(time),
             grace_until: grace_until.map(|until| time(until.as_secs())),
             pending,
-        })
+        }
     }
 }
