@@ -53,18 +53,21 @@ impl Objects<'_> {
         })
     }
 
+    fn invoice_lines(&self, invoice: &Invoice) -> Value {
+        let shown = invoice.lines.iter().take(LINES_SHOWN_MAX).enumerate();
+        json!({
+            "object": "list",
+            "data": shown.map(|(n, line)| self.invoice_line(n, line, invoice)).collect::<Vec<_>>(),
+            "has_more": invoice.lines.len() > LINES_SHOWN_MAX,
+            "total_count": invoice.lines.len(),
+            "url": format!("/v1/invoices/{}/lines", invoice.id),
+        })
+    }
+
     /// Returns an invoice.
     pub fn invoice(&self, invoice: &Invoice) -> Value {
         let paid = invoice.status == "paid";
-        let line_count = invoice.lines.len();
         let amount_paid = if paid { invoice.amount_due } else { 0 };
-        let lines: Vec<Value> = invoice
-            .lines
-            .iter()
-            .take(LINES_SHOWN_MAX)
-            .enumerate()
-            .map(|(n, line)| self.invoice_line(n, line, invoice))
-            .collect();
         let first = json!({
             "id": invoice.id,
             "object": "invoice",
@@ -104,13 +107,7 @@ impl Objects<'_> {
             "issuer": {"type": "self"},
             "last_finalization_error": null,
             "latest_revision": null,
-            "lines": {
-                "object": "list",
-                "data": lines,
-                "has_more": line_count > LINES_SHOWN_MAX,
-                "total_count": line_count,
-                "url": format!("/v1/invoices/{}/lines", invoice.id),
-            },
+            "lines": self.invoice_lines(invoice),
             "livemode": self.livemode,
             "metadata": invoice.metadata,
             "next_payment_attempt": invoice.next_payment_attempt,

@@ -73,10 +73,19 @@ impl Objects<'_> {
         })
     }
 
+    fn items(&self, of: &Subscription) -> Value {
+        let shown = of.items.iter().take(ITEMS_SHOWN_MAX);
+        json!({
+            "object": "list",
+            "data": shown.map(|item| self.item(item, of)).collect::<Vec<_>>(),
+            "has_more": of.items.len() > ITEMS_SHOWN_MAX,
+            "total_count": of.items.len(),
+            "url": format!("/v1/subscription_items?subscription={}", of.id),
+        })
+    }
+
     /// Returns a subscription with the first of its items.
     pub fn subscription(&self, subscription: &Subscription) -> Value {
-        let items: Vec<Value> =
-            subscription.items.iter().take(ITEMS_SHOWN_MAX).map(|i| self.item(i, subscription)).collect();
         let canceled = subscription.canceled_at.is_some();
         let first = json!({
             "id": subscription.id,
@@ -112,13 +121,7 @@ impl Objects<'_> {
             "invoice_settings": {"account_tax_ids": null, "issuer": {"type": "self"}},
         });
         let second = json!({
-            "items": {
-                "object": "list",
-                "data": items,
-                "has_more": subscription.items.len() > ITEMS_SHOWN_MAX,
-                "total_count": subscription.items.len(),
-                "url": format!("/v1/subscription_items?subscription={}", subscription.id),
-            },
+            "items": self.items(subscription),
             "latest_invoice": subscription.latest_invoice,
             "livemode": self.livemode,
             "managed_payments": {"enabled": false},

@@ -3,6 +3,7 @@
 mod cancellations;
 mod changes;
 mod checkout;
+mod checkout_refusals;
 mod delivery;
 mod idempotency;
 mod invoices;
