@@ -4,3 +4,4 @@ mod changes;
 mod checkout;
 mod refusals;
 mod shared;
+mod whole_loop;
