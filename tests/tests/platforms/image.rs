@@ -24,7 +24,7 @@ const REGISTRY: &str = "registry.example.com";
 /// and is not a file system.
 const WASM: &str = "application/vnd.module.wasm.content.layer.v1+wasm";
 
-/// An OCI image layout with both modules.
+/// An OCI image layout with the three modules.
 #[derive(Debug)]
 pub struct Images {
     dir: TempDir,
@@ -48,7 +48,7 @@ impl Images {
             .expect("the commands that build the modules");
         let dir = tempfile::tempdir().expect("a directory");
         let modules = Modules::build();
-        for module in [&modules.stripe_webhook, &modules.plan_gate] {
+        for module in [&modules.stripe_webhook, &modules.billing, &modules.plan_gate] {
             std::fs::copy(module, dir.path().join(module.file_name().expect("a name"))).expect("a copy");
         }
         let images = Images { dir, commands: push.to_owned() };
@@ -56,7 +56,7 @@ impl Images {
         images
     }
 
-    /// Copies both images to a registry.
+    /// Copies all images to a registry.
     pub fn push(&self, registry: &str) {
         assert!(self.commands.contains(REGISTRY));
         self.run(&self.commands.replace(REGISTRY, registry));
@@ -100,7 +100,11 @@ fn the_layout_contains_each_module_in_the_layer_that_platforms_read() {
         .map(|m| (m["annotations"]["org.opencontainers.image.ref.name"].as_str().expect("a tag"), m))
         .collect();
     let modules = Modules::build();
-    let want = [("plan-gate-0.1.0", &modules.plan_gate), ("stripe-webhook-0.1.0", &modules.stripe_webhook)];
+    let want = [
+        ("billing-0.1.0", &modules.billing),
+        ("plan-gate-0.1.0", &modules.plan_gate),
+        ("stripe-webhook-0.1.0", &modules.stripe_webhook),
+    ];
     assert_eq!(manifests.keys().copied().collect::<Vec<_>>(), want.map(|(tag, _)| tag));
     for (tag, module) in want {
         let manifest = json(&blob(&layout, manifests[tag]));

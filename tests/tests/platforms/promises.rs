@@ -21,6 +21,7 @@ pub async fn check(gateway: SocketAddr, site: &Site) {
     clients_cannot_set_tollgates_headers(gateway, site).await;
     a_refused_delivery_causes_no_request(gateway, site).await;
     a_valid_delivery_changes_the_plan(gateway, site).await;
+    billing_endpoints_answer_themselves(gateway, site).await;
     preflight_requests_are_allowed(gateway, site).await;
 }
 
@@ -133,6 +134,33 @@ pub async fn deliver(gateway: SocketAddr, site: &Site) -> WireResponse {
     let event = event.with("/data/object/description", json!("x".repeat(100_000)));
     let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
     send(gateway, ("POST", WEBHOOK_PATH), &[("stripe-signature", &signature)], &body).await
+}
+
+/// Checks them with a user who has no subscription. Stripe has the price since the delivery before.
+async fn billing_endpoints_answer_themselves(gateway: SocketAddr, site: &Site) {
+    const BUYER: &str = "user_without_subscription";
+    site.backend.clear_received().await;
+    let plans = send(gateway, ("GET", "/billing/plans"), &[], b"").await;
+    assert_eq!(plans.status, 200, "{}", String::from_utf8_lossy(&plans.body));
+    let plans = plans.json();
+    assert_eq!(
+        (&plans["plans"][1]["plan"], &plans["plans"][1]["prices"][0]["amount"]),
+        (&json!("pro"), &json!(2000))
+    );
+    site.clerk.put_user(User::new(BUYER));
+    let token = Token::session(BUYER, unix_now()).issuer(site.clerk.issuer()).sign();
+    let token = format!("Bearer {token}");
+    let fields = [("authorization", token.as_str()), ("content-type", "application/json")];
+    // Each transport sends a body, which must be read before the response.
+    for transport in Transport::ALL {
+        let response = transport.send(gateway, ("POST", "/billing/cancel"), &fields, b"{}", &[]).await;
+        let response = response.unwrap_or_else(|| panic!("{transport:?}: no response"));
+        let code = &response.json()["code"];
+        assert_eq!((response.status, code), (404, &json!("no_subscription")), "{transport:?}");
+    }
+    let refused = send(gateway, ("POST", "/billing/cancel"), &fields[1..], b"{}").await;
+    assert_eq!((refused.status, &refused.json()["code"]), (401, &json!("missing_token")));
+    assert_eq!(site.backend.received().await, []);
 }
 
 async fn preflight_requests_are_allowed(gateway: SocketAddr, site: &Site) {

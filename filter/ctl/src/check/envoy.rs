@@ -2,7 +2,7 @@
 //! clusters that they call.
 
 use super::callouts::{self, Named};
-use super::{BILLING, FORGOTTEN, ORDER, WEBHOOK, Warning, at, document_of, out_of_order};
+use super::{FORGOTTEN, ORDER, READERS, Warning, at, document_of, not_held, out_of_order};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
@@ -72,11 +72,8 @@ pub(super) fn plugin(location: &str, name: &str, filter: &Value, warnings: &mut 
         let text = "write FAIL_RELOAD: otherwise a crashed VM responds with 503 until Envoy restarts, or lets requests pass";
         warnings.push(Warning::new(format!("{location}.failure_policy"), text));
     }
-    if [WEBHOOK, BILLING].contains(&name) && config["allow_on_headers_stop_iteration"] != true {
-        let text = match name {
-            WEBHOOK => "write `allow_on_headers_stop_iteration: true`, or a webhook is never verified",
-            _ => "write `allow_on_headers_stop_iteration: true`, or a POST with a body is never answered",
-        };
+    if READERS.contains(&name) && config["allow_on_headers_stop_iteration"] != true {
+        let text = format!("write `allow_on_headers_stop_iteration: true`, or {}", not_held(name));
         warnings.push(Warning::new(format!("{location}.allow_on_headers_stop_iteration"), text));
     }
     let Some(document) = document_of(at(config, "/configuration/value")) else {

@@ -2,9 +2,10 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, out_of_order};
+use super::{FORGOTTEN, GATE, ORDER, READERS, Warning, at, document_of, not_held, out_of_order};
 use crate::document::FoundDocument;
 use serde_json::Value;
+use tollgate_core::config::SECTION_NAMES;
 
 /// Returns all warnings about Envoy Gateway's resources that contain these documents.
 pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) -> Vec<Warning> {
@@ -34,10 +35,16 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
             wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
         }
     }
-    if ours.contains(&Some(WEBHOOK)) && !holds_back(resources) {
-        let text = "no EnvoyPatchPolicy in this file sets `allow_on_headers_stop_iteration: true` for it, and without it a \
-            webhook is never verified; envoy/envoy-gateway/tollgate.yaml has one";
-        warnings.push(Warning::new(policy.location("spec.wasm"), text));
+    for (number, name) in ours.iter().enumerate() {
+        let Some(name) = name.filter(|name| READERS.contains(name) && !holds_back(name, resources)) else {
+            continue;
+        };
+        let text = format!(
+            "no EnvoyPatchPolicy in this file sets `allow_on_headers_stop_iteration: true` for it, and without it {}; \
+             envoy/envoy-gateway/tollgate.yaml has one",
+            not_held(name)
+        );
+        warnings.push(Warning::new(policy.location(&format!("spec.wasm[{number}]")), text));
     }
     let of_route = policy.list("/targetRefs").iter().any(|target| target["kind"] == "HTTPRoute");
     if ours.contains(&Some(GATE)) && of_route {
@@ -62,11 +69,14 @@ fn wasm(location: impl Fn(&str) -> String, name: &str, plugin: &Value, warnings:
     }
 }
 
-fn holds_back(resources: &[Resource<'_>]) -> bool {
+/// Returns whether a patch holds the header of that filter back. One that names no filter is taken for each.
+fn holds_back(filter: &str, resources: &[Resource<'_>]) -> bool {
     let holds = |patch: &Value| {
         let operation = &patch["operation"];
         let path = operation["path"].as_str().unwrap_or_default();
-        path.ends_with("/allow_on_headers_stop_iteration") && operation["value"] == true
+        let selected = operation["jsonPath"].as_str().unwrap_or_default();
+        let is_of_it = selected.contains(filter) || !SECTION_NAMES.iter().any(|name| selected.contains(name));
+        is_of_it && path.ends_with("/allow_on_headers_stop_iteration") && operation["value"] == true
     };
     of_kind(resources, "EnvoyPatchPolicy").any(|policy| policy.list("/jsonPatches").iter().any(holds))
 }

@@ -2,7 +2,7 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{FORGOTTEN, GATE, ORDER, WEBHOOK, Warning, at, document_of, envoy};
+use super::{BILLING, FORGOTTEN, GATE, ORDER, READERS, WEBHOOK, Warning, at, document_of, envoy, not_held};
 use crate::document::FoundDocument;
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) 
     for patches in of_kind(resources, "EnvoyFilter") {
         envoy_filter(patches, has_gate, &mut warnings);
     }
+    warnings.extend(order(resources));
     if of_kind(resources, "ServiceEntry").next().is_some() {
         for named in callouts::clusters(documents.iter()) {
             warnings.extend(cluster(&named, resources));
@@ -30,9 +31,12 @@ fn filter(plugin: Resource<'_>) -> Option<&'static str> {
 
 fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
     let Some(name) = filter(plugin) else { return };
-    if name == WEBHOOK {
-        let text = "a WasmPlugin cannot hold a webhook, so none is ever verified; insert stripe_webhook by an EnvoyFilter \
-                    with `allow_on_headers_stop_iteration: true`, as envoy/istio/tollgate.yaml does";
+    if READERS.contains(&name) {
+        let text = format!(
+            "a WasmPlugin cannot hold a request back, so {}; insert {name} by an EnvoyFilter with \
+             `allow_on_headers_stop_iteration: true`, as envoy/istio/tollgate.yaml does",
+            not_held(name)
+        );
         warnings.push(Warning::new(plugin.location("spec"), text));
         return;
     }
@@ -56,23 +60,56 @@ fn wasm_plugin(plugin: Resource<'_>, warnings: &mut Vec<Warning>) {
 }
 
 fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warning>) {
-    let mut holds_webhook = false;
+    let mut reads_bodies = false;
     for (number, patch) in patches.list("/configPatches").iter().enumerate() {
         let value = at(patch, "/patch/value");
         if let Some(name) = envoy::which(value) {
             let location =
                 patches.location(&format!("spec.configPatches[{number}].patch.value.typed_config.config"));
             envoy::plugin(&location, name, value, warnings);
-            holds_webhook |= name == WEBHOOK;
+            reads_bodies |= READERS.contains(&name);
         }
     }
     for (number, patch) in patches.list("/configPatches").iter().enumerate() {
         let is_late = patch["applyTo"] == "HTTP_FILTER" && at(patch, "/patch/operation") != "INSERT_FIRST";
-        if holds_webhook && has_gate && is_late {
+        if reads_bodies && has_gate && is_late {
             let location = patches.location(&format!("spec.configPatches[{number}].patch.operation"));
             warnings.push(Warning::new(location, format!("write INSERT_FIRST: {ORDER}")));
         }
     }
+}
+
+/// Warns if the billing endpoints are not inserted after the webhook's filter. Istio applies EnvoyFilters by their
+/// `priority`, those of the same by their age, and the patches of one in their order; what is inserted last comes first.
+fn order(resources: &[Resource<'_>]) -> Option<Warning> {
+    let (billing, before) = inserted(BILLING, resources)?;
+    let (webhook, after) = inserted(WEBHOOK, resources)?;
+    let priority = |patches: Resource<'_>| patches.spec("/priority").as_i64().unwrap_or(0);
+    let is_ordered = match (billing.name(), billing.namespace()) == (webhook.name(), webhook.namespace()) {
+        true => before < after,
+        false => priority(billing) < priority(webhook),
+    };
+    let text = format!(
+        "write a lower one than that of {}, as what is inserted last comes first: {ORDER}",
+        webhook.name()
+    );
+    (!is_ordered).then(|| Warning::new(billing.location("spec.priority"), text))
+}
+
+/// Returns the EnvoyFilter that inserts a filter, and the index of the patch.
+fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a>, usize)> {
+    let patches = || of_kind(resources, "EnvoyFilter").flat_map(|each| each.list("/configPatches"));
+    // A filter that is discovered has only its name there; the extension of that name has the rest.
+    let is_it = |value: &Value| {
+        let extension = || {
+            patches().map(|patch| at(patch, "/patch/value")).filter(|other| other["name"] == value["name"])
+        };
+        envoy::which(value).or_else(|| extension().find_map(envoy::which)) == Some(filter)
+    };
+    of_kind(resources, "EnvoyFilter").find_map(|each| {
+        let inserts = |patch: &Value| patch["applyTo"] == "HTTP_FILTER" && is_it(at(patch, "/patch/value"));
+        each.list("/configPatches").iter().position(inserts).map(|number| (each, number))
+    })
 }
 
 /// Warns if a cluster that a document calls has no ServiceEntry, or no DestinationRule with TLS.

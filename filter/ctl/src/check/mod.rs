@@ -47,6 +47,9 @@ pub(crate) struct CheckArguments {
 const WEBHOOK: &str = "stripe_webhook";
 const BILLING: &str = "billing";
 const GATE: &str = "plan_gate";
+/// The filters that read a request's body before they answer it, and so need Envoy's
+/// `allow_on_headers_stop_iteration`.
+const READERS: [&str; 2] = [WEBHOOK, BILLING];
 
 /// The warning about filters in the wrong order.
 const ORDER: &str = "stripe_webhook must come before billing, and both before plan_gate: a webhook has no session token, \
@@ -71,6 +74,14 @@ fn out_of_order(filters: &[Option<&str>]) -> Option<usize> {
         filters.iter().enumerate().filter_map(|(index, filter)| Some((index, rank(filter)?))).collect();
     let late = ranks.windows(2).find(|pair| matches!(pair, [(_, first), (_, second)] if first > second));
     late.and_then(|pair| pair.last()).map(|(index, _)| *index)
+}
+
+/// Returns what happens to a filter of [`READERS`] whose header Envoy does not hold back.
+fn not_held(filter: &str) -> &'static str {
+    match filter {
+        WEBHOOK => "a webhook is never verified",
+        _ => "a POST with a body is never answered",
+    }
 }
 
 impl Warning {

@@ -59,9 +59,10 @@ pub(super) fn of_kind<'a>(resources: &[Resource<'a>], kind: &str) -> impl Iterat
     resources.iter().copied().filter(move |resource| resource.0["kind"] == kind)
 }
 
-/// Returns which filter a plugin is, by its name or its source.
+/// Returns which filter a plugin is, by its name or the last segment of its source.
 pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
-    let names: Vec<String> = names.iter().filter_map(|name| Some(name.as_str()?.replace('-', "_"))).collect();
+    let last = |name: &str| name.rsplit('/').next().unwrap_or(name).replace('-', "_");
+    let names: Vec<String> = names.iter().filter_map(|name| Some(last(name.as_str()?))).collect();
     SECTION_NAMES.iter().copied().find(|filter| names.iter().any(|name| name.contains(filter)))
 }
 
@@ -69,6 +70,21 @@ pub(super) fn which(names: &[&Value]) -> Option<&'static str> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_plugin_is_what_its_name_or_its_image_says() {
+        let cases = [
+            (json!("stripe_webhook"), Some("stripe_webhook")),
+            (json!("oci://registry.example.com/tollgate/plan-gate:0.1.0"), Some("plan_gate")),
+            (json!("registry.example.com/billing/plan-gate:0.1.0"), Some("plan_gate")),
+            (json!("tollgate-billing"), Some("billing")),
+            (json!("registry.example.com/billing/other:1"), None),
+            (json!(null), None),
+        ];
+        for (name, filter) in cases {
+            assert_eq!(which(&[&name]), filter, "{name}");
+        }
+    }
 
     #[test]
     fn a_list_is_its_items_and_other_values_are_no_resources() {

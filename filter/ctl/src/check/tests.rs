@@ -207,7 +207,7 @@ fn platform(file: &str, cases: &[(&str, &str, &str, &str)]) {
     let got = verdict(&shipped_file(file, "plans:", "plans:"));
     assert_eq!(got.errors, Vec::<String>::new());
     assert_eq!(got.warnings.len(), OF_THE_EXAMPLE, "{:?}", got.warnings);
-    assert_eq!(got.locations.len(), 2, "once for each filter");
+    assert_eq!(got.locations.len(), 3, "once for each filter");
     for (from, to, location, text) in cases {
         let got = verdict(&shipped_file(file, from, to));
         assert_eq!(got.warnings.len(), 1 + OF_THE_EXAMPLE, "{from}: {:?}", got.warnings);
@@ -232,7 +232,20 @@ fn the_configuration_around_the_filters_on_istio_is_checked() {
             "vmConfig.env",
             "reads CLERK_JWT_KEY",
         ),
-        ("pluginName: plan_gate", "pluginName: stripe_webhook", "WasmPlugin", "cannot hold a webhook"),
+        ("pluginName: plan_gate", "pluginName: stripe_webhook", "WasmPlugin", "a webhook is never verified"),
+        (
+            "pluginName: plan_gate",
+            "pluginName: billing",
+            "WasmPlugin",
+            "a POST with a body is never answered",
+        ),
+        ("priority: -1", "priority: 0", "EnvoyFilter tollgate-billing: spec.priority", "inserted last"),
+        (
+            "allow_on_headers_stop_iteration: true\n              vm_config:\n                vm_id: tollgate_stripe_webhook     #",
+            "vm_config:\n                vm_id: tollgate_stripe_webhook     #",
+            "EnvoyFilter tollgate-billing: spec.configPatches[1]",
+            "a POST with a body is never answered",
+        ),
         ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_CLOSED", "failure_policy", "FAIL_RELOAD"),
         ("allow_on_headers_stop_iteration: true", "fail_open: false", "allow_on_headers", "never verified"),
         (
@@ -270,7 +283,13 @@ fn the_configuration_around_the_filters_on_envoy_gateway_is_checked() {
             "spec.wasm[0].env.hostKeys",
             "reads STRIPE_WEBHOOK_SECRET",
         ),
-        ("path: /allow_on_headers_stop_iteration", "path: /x", "spec.wasm", "EnvoyPatchPolicy"),
+        ("path: /allow_on_headers_stop_iteration", "path: /x", "spec.wasm[0]", "a webhook is never verified"),
+        (
+            "root_id=='billing')].typed_config.config\"\n      path: /allow_on_headers_stop_iteration",
+            "root_id=='billing')].typed_config.config\"\n      path: /x",
+            "spec.wasm[1]",
+            "a POST with a body is never answered",
+        ),
         ("authorization: {defaultAction: Deny}", "cors: {}", "HTTPRoute stripe-api", "anyone can call"),
         (
             "metadata: {name: stripe-api, namespace: tollgate}",

@@ -19,7 +19,9 @@ pub(super) fn bootstrap(resources: &Resources) -> Value {
     let selector = gateway["spec"]["selector"].clone();
     let mut manager = connection_manager(resources, &selector);
     let mut clusters = clusters(resources);
-    let filters = resources.of_kind("EnvoyFilter").map(json_of).collect::<Vec<_>>();
+    let mut filters = resources.of_kind("EnvoyFilter").map(json_of).collect::<Vec<_>>();
+    // Those of the same priority are applied by their age, which is the order of the file here.
+    filters.sort_by_key(|filter| filter["spec"]["priority"].as_i64().unwrap_or(0));
     for filter in &filters {
         assert_eq!(filter["spec"]["workloadSelector"]["labels"], selector, "another workload's EnvoyFilter");
     }

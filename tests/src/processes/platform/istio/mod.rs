@@ -44,14 +44,16 @@ impl Istio {
     }
 }
 
-/// Sets the issuer in the document, which appears twice because YAML's alias has been expanded.
+/// Sets the issuer in the document, which appears three times because YAML's alias has been expanded.
 fn set_issuer(resources: &mut Resources, site: &Site) {
     let issuer = site.clerk.issuer();
     let plugin = &mut resources.get("WasmPlugin", "tollgate-plan-gate")["spec"]["pluginConfig"];
     plugin["plan_gate"]["issuer"] = issuer.into();
-    let patches = &mut resources.get("EnvoyFilter", "tollgate-stripe-webhook")["spec"]["configPatches"];
-    let config = &mut patches[1]["patch"]["value"]["typed_config"]["config"];
-    config["configuration"]["value"]["plan_gate"]["issuer"] = issuer.into();
+    for filter in ["tollgate-stripe-webhook", "tollgate-billing"] {
+        let patches = &mut resources.get("EnvoyFilter", filter)["spec"]["configPatches"];
+        let config = &mut patches[1]["patch"]["value"]["typed_config"]["config"];
+        config["configuration"]["value"]["plan_gate"]["issuer"] = issuer.into();
+    }
 }
 
 /// Does what Istio's agent does: it fetches images and provides the system's authorities.
@@ -61,6 +63,7 @@ fn apply_agent(config: &mut Value, modules: &Modules, authority: &Path) {
             if let Some(uri) = fields.get("remote").and_then(|remote| remote["http_uri"]["uri"].as_str()) {
                 let module = match uri {
                     "oci://registry.example.com/tollgate/stripe-webhook:0.1.0" => &modules.stripe_webhook,
+                    "oci://registry.example.com/tollgate/billing:0.1.0" => &modules.billing,
                     "oci://registry.example.com/tollgate/plan-gate:0.1.0" => &modules.plan_gate,
                     other => panic!("{other} is not the image of a module"),
                 };
