@@ -21,6 +21,12 @@ const EXPORTED: &[&str] = &[
     r#"tollgate_webhook_sync_duration_ms_bucket{le="10000"}"#,
     r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#,
     "tollgate_webhook_sync_duration_ms_count",
+    "tollgate_webhook_double_subscriptions",
+    r#"tollgate_billing{endpoint="checkout",result="ok"}"#,
+    r#"tollgate_billing{endpoint="checkout",result="failed"}"#,
+    r#"tollgate_billing{endpoint="subscription",result="ok"}"#,
+    r#"tollgate_billing{endpoint="subscription",result="failed"}"#,
+    "tollgate_billing_double_subscriptions",
     r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#,
     r#"tollgate_gate_rule{rule="unmatched",outcome="allowed"}"#,
@@ -53,6 +59,10 @@ const ATTACKER_SERIES: &[&str] = &[
     r#"tollgate_webhook_result{result="refused"}"#,
     r#"tollgate_webhook_result{result="too_large"}"#,
     r#"tollgate_webhook_result{result="overloaded"}"#,
+    r#"tollgate_billing{endpoint="plans",result="ok"}"#,
+    r#"tollgate_billing{endpoint="plans",result="failed"}"#,
+    r#"tollgate_billing{endpoint="plans",result="refused"}"#,
+    r#"tollgate_billing{endpoint="checkout",result="refused"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="unauthenticated"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="bad_request"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="over_limit"}"#,
@@ -81,6 +91,8 @@ const IN_USE: &[(&str, f64)] = &[
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="10000"}"#, 0.2),
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#, 0.2),
     ("tollgate_webhook_sync_duration_ms_count", 0.2),
+    (r#"tollgate_billing{endpoint="checkout",result="ok"}"#, 0.2),
+    (r#"tollgate_billing{endpoint="subscription",result="ok"}"#, 2.0),
     (r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#, 10.0),
     ("tollgate_gate_token_cache_hits", 9.0),
     ("tollgate_gate_token_cache_misses", 1.0),
@@ -194,6 +206,8 @@ fn a_gateway_with_few_subscribers_fires_no_alert() {
         (r#"tollgate_webhook_result{result="failed"}"#, once(1.0)),
     ];
     assert_eq!(fired(&in_use_with(&one_fails), 12.0), BTreeSet::new(), "Stripe retries");
+    let two_fail = vec![(r#"tollgate_billing{endpoint="checkout",result="failed"}"#, once(2.0))];
+    assert_eq!(fired(&in_use_with(&two_fail), 12.0), BTreeSet::new(), "the user clicks again");
 }
 
 /// Returns each alert with a failure and the number of hours within which it must fire.
@@ -205,6 +219,8 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
     let undecided = r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#;
     let within_5_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="5000"}"#;
     let within_1_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="1000"}"#;
+    let bought = r#"tollgate_billing{endpoint="checkout",result="ok"}"#;
+    let not_bought = r#"tollgate_billing{endpoint="checkout",result="failed"}"#;
     let stopped = || vec![(processed, no_more(0.2)), (ignored, no_more(0.1))];
     let hits = ("tollgate_gate_token_cache_hits", no_more(9.0));
     let misses = ("tollgate_gate_token_cache_misses", no_more(1.0));
@@ -230,6 +246,10 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
             vec![(within_1_s, no_more(0.2)), (within_5_s, Course { after: 0.15, ..no_more(0.2) })],
             day,
         ),
+        ("TollgateBillingFailing", vec![(bought, no_more(0.2)), (not_bought, from_now_on(0.2))], 2.0),
+        ("TollgateBillingFailing", vec![(not_bought, from_now_on(0.2))], 2.0),
+        ("TollgateDoubleSubscription", vec![("tollgate_webhook_double_subscriptions", once(1.0))], day),
+        ("TollgateDoubleSubscription", vec![("tollgate_billing_double_subscriptions", once(1.0))], day),
         ("TollgateTokensDoNotFit", vec![hits, misses, foreign, (allowed, no_more(10.0))], day),
         (
             "TollgateKeysUnavailable",

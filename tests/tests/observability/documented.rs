@@ -6,7 +6,7 @@ use tollgate_tests::processes::gateway::Gateway;
 
 #[tokio::test]
 async fn the_operations_page_has_every_metric_of_tollgate() {
-    let gateway = Gateway::start(|shipped| shipped).await;
+    let gateway = Gateway::start_with_billing(|shipped| shipped).await;
     let page = std::fs::read_to_string(workspace::file("docs/operations.md")).expect("docs/operations.md");
     let exported = Exported::by(&gateway.envoy).await;
     let missing: Vec<_> =

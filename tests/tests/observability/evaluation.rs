@@ -2,7 +2,7 @@
 //! (<https://prometheus.io/docs/prometheus/latest/querying/operators/>). Other expressions panic.
 
 use promql_parser::parser::token::{
-    T_ADD, T_DIV, T_EQLC, T_GTR, T_LAND, T_LSS, T_LUNLESS, T_MUL, T_SUM, TokenType,
+    T_ADD, T_DIV, T_EQLC, T_GTR, T_LAND, T_LOR, T_LSS, T_LUNLESS, T_MUL, T_SUM, TokenType,
 };
 use promql_parser::parser::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, MatrixSelector, Offset, VectorSelector,
@@ -154,6 +154,11 @@ fn evaluate_binary(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vecto
         Some(LabelModifier::Exclude(_)) => panic!("`ignoring` is not supported"),
     };
     let partner = |labels: &LabelSet| right.iter().find(|(other, _)| key(other) == key(labels));
+    if binary.op.id() == T_LOR {
+        let is_missing =
+            |(labels, _): &&(LabelSet, f64)| left.iter().all(|(other, _)| key(other) != key(labels));
+        return left.iter().chain(right.iter().filter(is_missing)).cloned().collect();
+    }
     let combine = |(labels, value): (LabelSet, f64)| {
         let other = partner(&labels).map(|(_, other)| *other);
         let value = match binary.op.id() {

@@ -11,7 +11,7 @@ use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH};
 
 /// Causes the events, and returns the metrics that Envoy exports afterwards.
 pub async fn exported_after_all_events() -> Exported {
-    let gateway = Gateway::start(|shipped| {
+    let gateway = Gateway::start_with_billing(|shipped| {
         shipped.document(|document| {
             let confirm = json!({"cluster": "clerk_api"});
             document["plan_gate"]["confirm"] = serde_norway::to_value(confirm).expect("JSON is YAML");
@@ -20,6 +20,7 @@ pub async fn exported_after_all_events() -> Exported {
     .await;
     requests(&gateway).await;
     deliveries(&gateway).await;
+    billing(&gateway).await;
     let exported = Exported::by(&gateway.envoy).await;
     exported.and(Exported::by(&with_an_impostor_as_clerk(&gateway).await).await)
 }
@@ -59,6 +60,31 @@ async fn deliveries(gateway: &Gateway) {
     forged.send().await.expect("a response");
     let large = gateway.request(reqwest::Method::POST, WEBHOOK_PATH).body("x".repeat(600 << 10));
     large.send().await.expect("a response");
+}
+
+/// Makes a request to the billing endpoints that succeeds, one that is refused, and one that fails, and lets the webhook
+/// find a user with two subscriptions.
+async fn billing(gateway: &Gateway) {
+    let stripe = &gateway.stripe;
+    let cancel = |user: &str| {
+        let request = gateway.request(reqwest::Method::POST, "/billing/cancel").json(&json!({}));
+        request.bearer_auth(gateway.token(user, "pro")).send()
+    };
+    let status =
+        |response: reqwest::Result<reqwest::Response>| response.expect("a response").status().as_u16();
+    assert_eq!(status(cancel("user_1").await), 200);
+    gateway.clerk.put_user(User::new("user_2"));
+    assert_eq!(status(cancel("user_2").await), 404);
+    stripe.faults().next(1, on("GET", "/v1/subscriptions"), Fault::Reset);
+    assert_eq!(status(cancel("user_1").await), 503);
+
+    gateway.clerk.put_user(User::new("user_3"));
+    stripe.put(Customer::new("cus_3"));
+    for subscription in ["sub_3", "sub_4"] {
+        let bought = Subscription::new(subscription, "cus_3").item("price_123");
+        stripe.put(bought.metadata("clerk_user_id", "user_3"));
+    }
+    gateway.deliver(&stripe.event("customer.subscription.updated", "sub_4")).await;
 }
 
 /// Starts a second Envoy, whose `clerk_api` is a server with a certificate for another name.

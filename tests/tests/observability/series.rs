@@ -27,6 +27,11 @@ async fn every_selector_finds_a_series_of_a_real_envoy() {
         ("tollgate_webhook_result", ("result", "too_large"), 1.0),
         ("tollgate_webhook_result", ("result", "failed"), 4.0),
         ("tollgate_webhook_callouts_failed", ("api", "clerk"), 1.0),
+        ("tollgate_billing", ("result", "ok"), 1.0),
+        ("tollgate_billing", ("result", "refused"), 1.0),
+        ("tollgate_billing", ("result", "failed"), 1.0),
+        ("tollgate_billing", ("endpoint", "cancel"), 3.0),
+        ("tollgate_billing_callouts_failed", ("api", "stripe"), 1.0),
         ("envoy_cluster_upstream_rq", ("envoy_response_code", "401"), 1.0),
         ("envoy_cluster_upstream_rq", ("envoy_response_code", "429"), 1.0),
         ("envoy_cluster_ssl_fail_verify_san", ("envoy_cluster_name", "clerk_api"), 1.0),
@@ -35,6 +40,7 @@ async fn every_selector_finds_a_series_of_a_real_envoy() {
         let sum = exported.sum(name, &[label]);
         assert!(sum >= at_least, "{name} with {label:?} is {sum} and should be {at_least} or more");
     }
+    assert_eq!(exported.sum("tollgate_webhook_double_subscriptions", &[]), 1.0);
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl BillingContext {
         match self.effects.perform(Effect::ReadAccount(trigger)).await {
             EffectResult::Account(Ok(Some(account))) => Ok(account),
             EffectResult::Account(Ok(None)) => Err(BillingError::SubjectMissing),
-            EffectResult::Account(Err(error)) => Err(error.into()),
+            EffectResult::Account(Err(error)) => Err(self.failed(error)),
             _ => Err(BillingError::Internal),
         }
     }

@@ -140,7 +140,8 @@ impl BillingError {
         BillingError::Service(SyncError::Transient { service: Service::Stripe, why: why.to_owned() })
     }
 
-    /// Returns whether the request was refused, rather than not performed because something failed.
+    /// Returns whether the request was refused, rather than not performed because something failed. That too many
+    /// requests are held is a refusal: clients can cause it without a token.
     pub(super) fn is_refusal(&self) -> bool {
         !matches!(
             self,
@@ -148,7 +149,6 @@ impl BillingError {
                 | BillingError::PricesUnavailable
                 | BillingError::SubjectMissing
                 | BillingError::Internal
-                | BillingError::Overloaded
         )
     }
 

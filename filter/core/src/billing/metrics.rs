@@ -54,6 +54,7 @@ mod tests {
             let cases = [
                 ("ok", Ok(())),
                 ("refused", Err(BillingError::NoChange)),
+                ("refused", Err(BillingError::Overloaded)),
                 ("failed", Err(BillingError::PricesUnavailable)),
             ];
             for (result, answer) in cases {
@@ -63,6 +64,6 @@ mod tests {
         }
         let failed = SYNC.callout_failed(&SyncError::Credentials { service: Service::Clerk }).unwrap();
         assert_eq!(name(failed), "tollgate.billing.callouts_failed.clerk");
-        assert_eq!(definitions.len(), EndpointKind::ALL.len() * RESULTS.len() + 3);
+        assert_eq!(definitions.len(), EndpointKind::ALL.len() * RESULTS.len() + 4);
     }
 }

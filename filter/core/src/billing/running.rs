@@ -256,7 +256,7 @@ fn sync_further(
             (Wait::Syncing(sync), Next::Perform(renumber(action, numbers)))
         }
         SyncStep::Ended(mut end) => {
-            reports.push(metrics::SYNC.took(end.started_at, now));
+            reports.extend(metrics::SYNC.ended(&end, now));
             reports.append(&mut end.reports);
             (Wait::Shared, Next::Resume(EffectResult::Synced(end.result.is_ok())))
         }

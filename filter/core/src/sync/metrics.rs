@@ -1,6 +1,7 @@
-//! Metrics of syncs: failed callouts and the duration of a sync.
+//! Metrics of syncs: failed callouts, the duration of a sync, and subjects that pay twice.
 
 use super::error::{Service, SyncError};
+use super::recorded_sync::SyncEnd;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 use crate::time::Micros;
 
@@ -27,10 +28,14 @@ impl SyncMetrics {
         Some(Report::Count(self.id(id)))
     }
 
-    /// Returns the report of a sync's duration, in milliseconds.
-    pub(crate) fn took(self, from: Micros, to: Micros) -> Report {
-        let ms = u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
-        Report::Record(self.id(SERVICES.len()), ms)
+    /// Returns the reports of a sync that has ended: its duration in milliseconds, the callout that failed, and whether
+    /// a subject has several subscriptions.
+    pub(crate) fn ended(self, end: &SyncEnd, now: Micros) -> impl Iterator<Item = Report> {
+        let ms = u64::try_from(now.since(end.started_at).as_millis()).unwrap_or(u64::MAX);
+        let failed = end.result.as_ref().err().and_then(|error| self.callout_failed(error));
+        let double =
+            end.found_double_subscription.then(|| Report::Count(self.id(SERVICES.len().saturating_add(1))));
+        [Report::Record(self.id(SERVICES.len()), ms)].into_iter().chain(failed).chain(double)
     }
 
     /// Returns the definitions of all metrics in the order of their ids; each name begins with `prefix`.
@@ -39,8 +44,11 @@ impl SyncMetrics {
             kind: MetricKind::Counter,
             name: format!("{prefix}.callouts_failed.{}", service.name().to_ascii_lowercase()),
         });
-        let duration = format!("{prefix}.sync_duration_ms");
-        failed.into_iter().chain([MetricDefinition { kind: MetricKind::Histogram, name: duration }])
+        let of_syncs = [
+            (MetricKind::Histogram, format!("{prefix}.sync_duration_ms")),
+            (MetricKind::Counter, format!("{prefix}.double_subscriptions")),
+        ];
+        failed.into_iter().chain(of_syncs.map(|(kind, name)| MetricDefinition { kind, name }))
     }
 
     fn id(self, number: usize) -> MetricId {

@@ -69,6 +69,8 @@ pub(crate) struct SyncEnd {
     pub(crate) changed: bool,
     /// Whether the reports contain an alarm.
     pub(crate) has_alarms: bool,
+    /// Whether a subject has several live subscriptions that charge for a plan.
+    pub(crate) found_double_subscription: bool,
     /// Log lines of the audit, and alarms.
     pub(crate) reports: Vec<Report>,
 }
@@ -178,6 +180,7 @@ impl RecordedSync {
             plan: shown.and_then(|subject| subject.plan()).map(str::to_owned),
             changed: subjects.iter().any(|subject| subject.changed),
             has_alarms,
+            found_double_subscription: !self.sync.findings.double_subscriptions.is_empty(),
             reports: std::mem::take(&mut self.reports),
         })
     }

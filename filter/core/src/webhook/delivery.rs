@@ -269,13 +269,13 @@ impl<S: EventSource> Delivery<S> {
             }
             Err(error) => {
                 self.reports.push(audit::sync_failed(&error, Some(&event)));
+                self.reports.extend(metrics::SYNC.callout_failed(&error));
                 self.fail(&error, &event)
             }
         }
     }
 
     fn fail(&mut self, error: &SyncError, event: &EventId) -> Action {
-        self.reports.extend(metrics::SYNC.callout_failed(error));
         self.refuse(DeliveryResult::Failed, refusal::failed(error, event))
     }
 
@@ -288,7 +288,7 @@ impl<S: EventSource> Delivery<S> {
         mut end: SyncEnd,
     ) -> Action {
         let Syncing { event, key, .. } = syncing;
-        self.reports.push(metrics::SYNC.took(end.started_at, now));
+        self.reports.extend(metrics::SYNC.ended(&end, now));
         self.reports.append(&mut end.reports);
         let result = match &end.result {
             Ok(result) => DeliveryResult::from(*result),

@@ -24,7 +24,7 @@ pub(super) fn definitions(prefix: &str) -> Vec<MetricDefinition> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{Service, SyncError};
+    use crate::sync::{Service, SyncEnd, SyncError};
     use crate::time::Micros;
 
     #[test]
@@ -46,8 +46,19 @@ mod tests {
             assert_eq!(name(failed), format!("tollgate.webhook.callouts_failed.{want}"));
         }
         assert_eq!(SYNC.callout_failed(&SyncError::OutOfTime), None);
-        let took = SYNC.took(Micros::from_secs(1), Micros::from_secs(2));
-        assert_eq!(name(took), "tollgate.webhook.sync_duration_ms");
-        assert_eq!(definitions.len(), DeliveryResult::ALL.len() + 3);
+        let end = SyncEnd {
+            started_at: Micros::from_secs(1),
+            result: Err(SyncError::Credentials { service: Service::Clerk }),
+            subject: None,
+            plan: None,
+            changed: false,
+            has_alarms: true,
+            found_double_subscription: true,
+            reports: Vec::new(),
+        };
+        let ended: Vec<&str> = SYNC.ended(&end, Micros::from_secs(2)).map(name).collect();
+        let want = ["sync_duration_ms", "callouts_failed.clerk", "double_subscriptions"];
+        assert_eq!(ended, want.map(|name| format!("tollgate.webhook.{name}")));
+        assert_eq!(definitions.len(), DeliveryResult::ALL.len() + 4);
     }
 }
