@@ -1,4 +1,4 @@
-//! `tollgate_properties::bucket` for whatever libFuzzer finds.
+//! `tollgate_properties::bucket` on the inputs that libFuzzer generates.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

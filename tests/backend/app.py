@@ -1,10 +1,11 @@
-"""The service behind the gateway in tests and demo: it tells what reached it, and knows nothing of plans.
+"""The upstream of the gateway in the tests and the demo. It reports the requests that reached it and knows no plans.
 
-Any path answers with the request as it arrived: method, path, query, header fields in order, body. Bytes become
-text as Latin-1, so none is lost. GET /__seen lists every other request since the start; DELETE /__seen forgets them.
+Every path responds with the request as it arrived: method, path, query, header fields in order, body. Bytes are
+decoded as Latin-1, so that none is lost. GET /__seen lists all other requests since the start; DELETE /__seen clears
+the list.
 
-    python app.py            serves on a free port of the loopback, prints it as one line of JSON, and ends with
-                             its standard input; with TLS_CERTIFICATE and TLS_KEY (files) on an HTTPS port too
+    python app.py            listens on a free port of 127.0.0.1, prints it as one line of JSON, and exits when its
+                             standard input closes; with TLS_CERTIFICATE and TLS_KEY (files), also on an HTTPS port
 """
 
 import asyncio
@@ -28,13 +29,13 @@ async def list_seen() -> JSONResponse:
 
 
 @app.delete("/__seen")
-async def forget_seen() -> JSONResponse:
+async def clear_seen() -> JSONResponse:
     seen.clear()
     return JSONResponse([])
 
 
 async def echo(request: Request) -> dict:
-    """Notes the request on arrival, before its body, so that one whose body never comes is seen too."""
+    """Records the request before its body arrives, so that a request whose body never arrives is listed too."""
     entry = {
         "method": request.method,
         "path": request.scope["raw_path"].decode("latin-1"),
@@ -63,13 +64,13 @@ async def search(request: Request) -> JSONResponse:
 
 
 @app.get("/{path:path}/leave")
-async def leave(request: Request, to: str) -> RedirectResponse:
+async def redirect(request: Request, to: str) -> RedirectResponse:
     await echo(request)
     return RedirectResponse(to, 302)
 
 
 @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def anything(request: Request) -> JSONResponse:
+async def any_path(request: Request) -> JSONResponse:
     return JSONResponse({"request": await echo(request)})
 
 
@@ -96,12 +97,12 @@ async def serve() -> None:
     await asyncio.gather(*serving)
 
 
-def end_with_standard_input() -> None:
-    """So that nobody who is killed leaves a server behind."""
+def exit_with_standard_input() -> None:
+    """Exits when standard input closes, so that the server ends even if its parent process is killed."""
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=end_with_standard_input, daemon=True).start()
+    threading.Thread(target=exit_with_standard_input, daemon=True).start()
     asyncio.run(serve())

@@ -1,7 +1,7 @@
 """Signs and checks webhooks with Stripe's own library.
 
-Reads a list of questions from standard input, each {"sign": …} or {"check": …}; answers each, in order, on standard
-output, after the version of the API that the library is made for. Bodies are text.
+Reads a list of requests from standard input, each {"sign": …} or {"check": …}. Writes one JSON object to standard
+output: the API version that the library is made for, and the answers in the order of the requests. Bodies are text.
 """
 
 import json
@@ -11,21 +11,21 @@ import stripe
 
 
 def sign(body: str, secret: str, timestamp: int) -> str:
-    """The value of the header field."""
+    """Returns the value of the Stripe-Signature field."""
     return stripe.WebhookSignature.generate_signature_header(body, secret, timestamp)
 
 
 def check(body: str, header: str, secret: str) -> str:
-    """The id of the event, or why the library refuses it."""
+    """Returns the id of the event, or the reason why the library rejects it."""
     try:
         return stripe.Webhook.construct_event(body.encode(), header, secret).id
-    except stripe.SignatureVerificationError as refused:
-        return f"refused: {refused}"
+    except stripe.SignatureVerificationError as error:
+        return f"refused: {error}"
 
 
-def answer(question: dict):
-    [(name, arguments)] = question.items()
+def answer(request: dict):
+    [(name, arguments)] = request.items()
     return {"sign": sign, "check": check}[name](**arguments)
 
 
-json.dump({"version": stripe.api_version, "answers": [answer(q) for q in json.load(sys.stdin)]}, sys.stdout)
+json.dump({"version": stripe.api_version, "answers": [answer(request) for request in json.load(sys.stdin)]}, sys.stdout)

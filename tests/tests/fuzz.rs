@@ -1,5 +1,5 @@
-//! Each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) is the long
-//! form.
+//! Runs each fuzz target for some seconds, starting from its seeds. `cargo fuzz run` (fuzz/Cargo.toml) runs one for
+//! longer.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

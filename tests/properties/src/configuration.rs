@@ -1,15 +1,15 @@
-//! What an operator writes, and the keys that it names.
+//! Properties of the configuration document and of public keys.
 
 use std::str;
 use tollgate_core::auth::keys::{KEYS_MAX, PublicKey};
 use tollgate_core::auth::keys::{jwks as key_set, pem as key_text};
 use tollgate_core::config::{self, ConfigError, ERRORS_MAX};
 
-/// Part of each secret in the environment.
+/// A string that every secret in the environment contains.
 const SECRET: &str = "neversayit";
 
-/// A configuration document, JSON or a serialized Struct: what both filters take the whole check takes too (each looks at
-/// its own section only), an error says something, and no secret.
+/// Checks a configuration document, JSON or a serialized Struct: if both filters accept it, so does the check of the
+/// whole document (each filter reads its own section only), and an error has a message, without a secret in it.
 pub fn document(bytes: &[u8]) -> bool {
     let environment = |name: &str| match name {
         "CLERK_JWT_KEY" => Some(PEM.to_owned()),
@@ -27,17 +27,17 @@ pub fn document(bytes: &[u8]) -> bool {
     if webhook.is_ok() && gate.is_ok() {
         assert_eq!(checked, Ok(()));
     }
-    [&webhook, &gate].into_iter().filter_map(|taken| taken.as_ref().err()).for_each(check_error);
+    [&webhook, &gate].into_iter().filter_map(|settings| settings.as_ref().err()).for_each(check_error);
     webhook.is_ok() || gate.is_ok()
 }
 
 fn check_error(error: &ConfigError) {
     let text = error.to_string();
     assert!(!text.is_empty() && !text.contains(SECRET), "{text}");
-    assert!(!text.contains('\n'), "one line of a log: {text:?}");
+    assert!(!text.contains('\n'), "a line feed in a log line: {text:?}");
 }
 
-/// A JWK set: as many keys as are allowed at most, and each can be handed over.
+/// Checks a JWK set: it has at most the allowed number of keys, and each has the form that Envoy accepts.
 pub fn jwks(bytes: &[u8]) -> bool {
     let Ok(keys) = key_set::parse(bytes) else { return false };
     let keys: Vec<&PublicKey> = keys.candidates(None).collect();
@@ -46,7 +46,7 @@ pub fn jwks(bytes: &[u8]) -> bool {
     true
 }
 
-/// Text with public keys in PEM, as people paste it.
+/// Checks a text with public keys in PEM: the same as for a JWK set.
 pub fn pem(bytes: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(bytes) else { return false };
     let Ok(keys) = key_text::parse(text) else { return false };
@@ -55,11 +55,11 @@ pub fn pem(bytes: &[u8]) -> bool {
     true
 }
 
-/// What was accepted reads the same in the form in which it is handed to Envoy.
+/// Checks that an accepted key parses to the same key from the form that Envoy gets (SPKI in DER).
 fn check_key(key: &PublicKey) {
-    let again = PublicKey::from_der(key.spki()).expect("what was written can be read");
-    assert_eq!(again.spki(), key.spki());
+    let parsed = PublicKey::from_der(key.spki()).expect("the key's own SPKI");
+    assert_eq!(parsed.spki(), key.spki());
 }
 
-/// A public key of 2048 bits. Nobody has kept the private one.
+/// A public RSA key of 2048 bits. Its private key was not kept.
 pub(crate) const PEM: &str = include_str!("../../fixtures/clerk_jwt_key.pem");

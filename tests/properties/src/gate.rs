@@ -1,4 +1,4 @@
-//! What decides whether a request is guarded, and how often it may come.
+//! Properties of the path of a request and of its counters.
 
 use crate::configuration::PEM;
 use plan_gate::PlanGate;
@@ -24,7 +24,7 @@ const DOCUMENT: &str = r#"{
     }
 }"#;
 
-/// The numbers of the filter and of the one request at a time.
+/// The context ids of the filter and of the only request.
 const FILTER: u32 = 1;
 const REQUEST: u32 = 2;
 
@@ -48,7 +48,7 @@ impl GuardedAsk {
         GuardedAsk { host, dispatch }
     }
 
-    /// Sends a request without a token. Returns the response that the gate gave in the place of the upstream.
+    /// Sends a request without a token. Returns the gate's own response, or `None` if it forwarded the request.
     fn send(&mut self, headers: HeaderMap) -> Option<Reply> {
         self.host.current = REQUEST;
         *self.host.request() = MemoryRequest { headers, ..MemoryRequest::default() };
@@ -62,12 +62,12 @@ impl GuardedAsk {
     }
 }
 
-/// A request's path: no way of writing it leads past the rule to what a backend that decodes would serve as `/ask`.
+/// Checks a request's path: the gate forwards none that an upstream which decodes paths would serve as `/ask`.
 pub fn path(bytes: &[u8]) -> bool {
     let fields = [(&b":method"[..], &b"GET"[..]), (b":authority", b"gateway.test"), (b":path", bytes)];
     match GATE.with_borrow_mut(|gate| gate.send(HeaderMap::from_fields(fields))) {
         None => {
-            assert!(!is_served_as_ask(bytes), "past the rule: {}", bytes.escape_ascii());
+            assert!(!is_served_as_ask(bytes), "bypasses the rule: {}", bytes.escape_ascii());
             true
         }
         Some(reply) => {
@@ -77,9 +77,9 @@ pub fn path(bytes: &[u8]) -> bool {
     }
 }
 
-/// Returns whether a backend serves it as `/ask` or something below that decodes up to three times, takes a backslash for a
-/// slash, cuts off `;` parameters and what follows a NUL, folds slashes, follows dot segments, and disregards case, dots
-/// and blanks at the end, and a suffix. (A blank inside of a name is a part of it.)
+/// Returns whether a lenient upstream serves a path as `/ask` or as a path below it. Such an upstream decodes up to three
+/// times, treats a backslash as a slash, removes `;` parameters and everything after a NUL, merges slashes, resolves dot
+/// segments, and ignores case, dots and blanks at the end, and a suffix. (A blank inside a name is part of the name.)
 fn is_served_as_ask(path: &[u8]) -> bool {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let mut path = path.to_vec();
@@ -116,10 +116,10 @@ fn is_ask(path: &[u8]) -> bool {
 fn decoded(path: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
-    while let [first, behind @ ..] = rest {
-        let escaped = behind.get(..2).filter(|_| *first == b'%').and_then(hexadecimal);
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(hexadecimal);
         decoded.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &behind[2..] } else { behind };
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
     }
     decoded
 }
@@ -129,8 +129,8 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok()
 }
 
-/// What stands in shared data where a bucket is expected, behind a byte for the cost: what is admitted is counted
-/// exactly, what is not changes nothing, and nothing grows without bound.
+/// Checks a byte with the cost, followed by the bytes of a bucket in shared data: an admitted request is counted exactly,
+/// a refused one changes nothing, and the bucket's size is bounded.
 pub fn bucket(bytes: &[u8]) -> bool {
     let (cost, stored) = bytes.split_first().map_or((1, bytes), |(cost, stored)| (u64::from(*cost), stored));
     let table = BucketTable::new("any", Callers::SignedIn, &Seed::new([7; 16]), SIGNED_IN_MB);
@@ -150,27 +150,27 @@ pub fn bucket(bytes: &[u8]) -> bool {
         }
         (Decision::Admitted, None) => assert_eq!(cost, 0),
         (_, stored) => {
-            assert_eq!(stored, &None, "what is refused is counted nowhere");
+            assert_eq!(stored, &None, "a refused request is not counted");
             assert_eq!(spending.states, before);
         }
     }
     spending.decision == Decision::Admitted
 }
 
-/// What envoyproxy/ratelimit, or whoever listens in its place, answers about two windows: both are known or neither, and
-/// what is known is what the service can have counted.
-pub fn ratelimit_answer(bytes: &[u8]) -> bool {
+/// Checks a response of envoyproxy/ratelimit, or of another server at its address, about two windows: the states of both
+/// are read or of neither, and they are in the range that the service counts.
+pub fn ratelimit_response(bytes: &[u8]) -> bool {
     let windows = [Window { max: 9, per: Period::Minute }, Window { max: 200, per: Period::Month }];
-    let asked = windows.map(|window| (window, Counter::at(window.per, NOW)));
-    let Ok(states) = response::read(&Outcome::Message(bytes), &asked, NOW) else { return false };
-    assert_eq!(states.len(), asked.len());
-    for (state, (window, counter)) in states.iter().zip(&asked) {
+    let requested = windows.map(|window| (window, Counter::at(window.per, NOW)));
+    let Ok(states) = response::read(&Outcome::Message(bytes), &requested, NOW) else { return false };
+    assert_eq!(states.len(), requested.len());
+    for (state, (window, counter)) in states.iter().zip(&requested) {
         assert_eq!((state.per, state.max), (window.per, window.max));
         assert!(state.used <= CAPACITY);
         assert!(state.interval.end > state.interval.start || state.interval.end == Micros::MAX);
         assert!(
             state.per != Period::Month || state.interval == counter.interval,
-            "a month has a name of its own"
+            "a month's counter is named after the month"
         );
     }
     true
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backend_serves_the_disguises_of_a_path_and_no_other_name() {
+    fn a_lenient_upstream_serves_variants_of_a_path_and_no_other_name() {
         for served in [
             "/ask",
             "/ASK",

@@ -1,8 +1,8 @@
-//! What must hold for any bytes from outside. Each property takes bytes, panics if it does not hold for them, and says
-//! whether what it is about was taken or refused.
+//! Properties that hold for any bytes from outside. Each property takes bytes, panics if it does not hold for them, and
+//! returns whether the bytes were accepted.
 //!
-//! [`TARGETS`] names them all: `cargo test` runs each over its seeds and mutations of them, `fuzz/` over whatever
-//! libFuzzer finds.
+//! [`TARGETS`] lists all of them: `cargo test` runs each on its seeds and on mutations of them, `fuzz/` on the inputs
+//! that libFuzzer generates.
 
 mod configuration;
 mod gate;
@@ -10,17 +10,16 @@ mod session;
 mod stripe;
 
 pub use configuration::{document, jwks, pem};
-pub use gate::{bucket, path, ratelimit_answer};
-pub use session::{carrier, clerk_record, token};
+pub use gate::{bucket, path, ratelimit_response};
+pub use session::{clerk_record, token, token_location};
 pub use stripe::{event, page, signature};
 
-/// A property of bytes: true if they were taken, false if they were refused, a panic if it does not hold.
+/// A property of bytes: returns true if they were accepted, false if they were rejected; panics if it does not hold.
 pub type Property = fn(&[u8]) -> bool;
 
-/// All properties, by the names of the fuzz targets and of the directories of their seeds.
+/// All properties, by the names of their fuzz targets and seed directories.
 pub const TARGETS: [(&str, Property); 12] = [
     ("bucket", bucket),
-    ("carrier", carrier),
     ("clerk_record", clerk_record),
     ("document", document),
     ("event", event),
@@ -28,20 +27,22 @@ pub const TARGETS: [(&str, Property); 12] = [
     ("page", page),
     ("path", path),
     ("pem", pem),
-    ("ratelimit_answer", ratelimit_answer),
+    ("ratelimit_response", ratelimit_response),
     ("signature", signature),
     ("token", token),
+    ("token_location", token_location),
 ];
 
-/// The part before the first line feed and the part behind it: two inputs in one.
+/// Splits bytes at the first line feed, for properties of two inputs.
 fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-/// The same object beside a member of legal JSON that cannot be held: half a surrogate pair, a number beyond `f64`, and
-/// nesting deeper than is read. It must spoil nothing. `None` if the bytes are no object.
-fn beside_what_cannot_be_held(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Returns the JSON object with one more member, which is legal JSON that Rust's types cannot represent: half a surrogate
+/// pair, a number beyond `f64`, and nesting deeper than the parser's limit. The other members must be read as before.
+/// Returns `None` if the bytes are not an object.
+fn with_unrepresentable_member(bytes: &[u8]) -> Option<Vec<u8>> {
     let rest = bytes.trim_ascii_start().strip_prefix(b"{")?;
     let (open, close) = ("[".repeat(300), "]".repeat(300));
     let odd = format!(r#"{{"~odd":{{"\ud83d":["\udc00\ud83d",-1e999,{open}{close}]}},"#);

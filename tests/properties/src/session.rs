@@ -1,6 +1,6 @@
-//! What a caller, or Clerk, says of who calls.
+//! Properties of session tokens, of where a request carries them, and of Clerk's records.
 
-use crate::beside_what_cannot_be_held;
+use crate::with_unrepresentable_member;
 use std::time::Duration;
 use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
 use tollgate_core::auth::token::location::{self, TokenLocation};
@@ -12,11 +12,11 @@ use tollgate_core::ids::Subject;
 use tollgate_core::machine::Verification;
 use tollgate_core::time::Micros;
 
-/// A token's bytes, as if its signature were right: who passes has an id that can stand in a header field, and time
-/// that is left.
+/// Checks a token, assuming that its signature is valid: an accepted one names a user id that is safe in a header field,
+/// and has not expired.
 pub fn token(bytes: &[u8]) -> bool {
     let Ok(jws) = Jws::parse(bytes) else { return false };
-    assert_eq!(jws.clone().into_token(), bytes, "what is cached is what was sent");
+    assert_eq!(jws.clone().into_token(), bytes, "the cache key is the token as sent");
     for verification in [Verification::Invalid, Verification::Unsupported] {
         assert!(Session::from_jws(&jws, verification).is_err(), "not signed");
     }
@@ -36,13 +36,13 @@ pub fn token(bytes: &[u8]) -> bool {
     assert!(user.bytes().all(|byte| byte.is_ascii_graphic()) && !user.is_empty(), "{user:?}");
     let end = session.expires_at.plus(rules.clock_skew);
     assert!(end > now);
-    assert!(rules.check(&session, end).is_err(), "its time ends");
+    assert!(rules.check(&session, end).is_err(), "an expired token is rejected");
     true
 }
 
-/// Header lines (`name: value`, one a line): what is taken for a token is bounded, and stands in a field that may
-/// carry one.
-pub fn carrier(bytes: &[u8]) -> bool {
+/// Checks header fields (`name: value`, one per line): the size and number of the tokens found are bounded, and each is
+/// part of an `authorization` or `cookie` field.
+pub fn token_location(bytes: &[u8]) -> bool {
     let fields: Vec<(&[u8], &[u8])> = bytes.split(|byte| *byte == b'\n').filter_map(field).collect();
     let headers = HeaderMap::from_fields(fields.iter().copied());
     let mut found = false;
@@ -58,11 +58,11 @@ pub fn carrier(bytes: &[u8]) -> bool {
         for token in tokens {
             found = true;
             assert!(token.len() <= TOKEN_BYTES_MAX);
-            let carries = |(name, value): &(&[u8], &[u8])| {
+            let contains_token = |(name, value): &(&[u8], &[u8])| {
                 matches!(*name, b"authorization" | b"cookie")
                     && value.windows(token.len().max(1)).any(|w| w == token)
             };
-            assert!(token.is_empty() || fields.iter().any(carries));
+            assert!(token.is_empty() || fields.iter().any(contains_token));
         }
     }
     found
@@ -73,20 +73,20 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-/// The body of Clerk's answer about a subject: what is read of it differs in nothing from itself, and the patch to a
-/// record that was empty before is an object of metadata.
+/// Checks the body of Clerk's response about a subject: a record needs no patch to become itself, and the patch from an
+/// empty record is an object of metadata.
 pub fn clerk_record(bytes: &[u8]) -> bool {
     let subject = Subject::parse("user_1").expect("an id");
     let headers = HeaderMap::default();
-    let mut read = false;
+    let mut accepted = false;
     for status in [200, 404, 422, 429] {
         let outcome = Outcome::Answered { status, headers: &headers, body: bytes };
         if let Ok(record) = api::record(&outcome, &subject, "plan") {
             assert_eq!(status, 200);
-            read = true;
+            accepted = true;
             assert_eq!(record.patch(&record, "plan"), None, "nothing to write");
-            if let Some(beside) = beside_what_cannot_be_held(bytes) {
-                let outcome = Outcome::Answered { status, headers: &headers, body: &beside };
+            if let Some(extended) = with_unrepresentable_member(bytes) {
+                let outcome = Outcome::Answered { status, headers: &headers, body: &extended };
                 assert_eq!(api::record(&outcome, &subject, "plan").as_ref(), Ok(&record));
             }
             if let Some(patch) = Record::default().patch(&record, "plan") {
@@ -95,5 +95,5 @@ pub fn clerk_record(bytes: &[u8]) -> bool {
             }
         }
     }
-    read
+    accepted
 }

@@ -1,11 +1,11 @@
-//! Every property over its seeds, mutations of them, and any bytes. `fuzz/` goes on where this ends.
+//! Every property on its seeds, on mutations of them, and on random bytes. `fuzz/` runs the same properties for longer.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::path::PathBuf;
 use tollgate_properties::TARGETS;
 
-/// What mutations splice in: what means something to one parser or another.
+/// Strings with a meaning for one of the parsers, which mutations insert.
 const WORDS: [&[u8]; 16] = [
     b"null",
     b"{}",
@@ -33,7 +33,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(|file| std::fs::read(file).expect("a file")).collect()
 }
 
-/// One change: cut, replaced, inserted or repeated.
+/// Applies one change: cuts, replaces, inserts, or repeats bytes.
 fn mutate(bytes: &mut Vec<u8>, kind: u8, at: Index, byte: u8) {
     if bytes.is_empty() {
         return bytes.push(byte);
@@ -53,8 +53,8 @@ fn mutate(bytes: &mut Vec<u8>, kind: u8, at: Index, byte: u8) {
 #[test]
 fn every_property_holds_for_its_seeds() {
     for (target, property) in TARGETS {
-        let taken: Vec<bool> = seeds(target).iter().map(|seed| property(seed)).collect();
-        assert!(taken.contains(&true) && taken.contains(&false), "{target}: {taken:?}");
+        let accepted: Vec<bool> = seeds(target).iter().map(|seed| property(seed)).collect();
+        assert!(accepted.contains(&true) && accepted.contains(&false), "{target}: {accepted:?}");
     }
 }
 

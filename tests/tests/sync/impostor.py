@@ -1,5 +1,5 @@
-"""A TLS server with the certificate and key that the arguments name. Says its port, and then of each connection whether
-the peer refused the certificate ("refused") or sent something over it ("sent")."""
+"""A TLS server with the certificate and key that the arguments name. Prints its port, and then one line for each
+connection: "refused" if the client rejected the certificate, "sent" if it sent something over the connection."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ print(listener.getsockname()[1], flush=True)
 while True:
     connection, _ = listener.accept()
     try:
-        # In TLS 1.3 a refusal comes only after the server's side of the handshake is done.
+        # In TLS 1.3 the client's alert arrives after the server has completed its side of the handshake.
         with context.wrap_socket(connection, server_side=True) as secured:
             print("sent" if secured.recv(1) else "refused", flush=True)
     except OSError:

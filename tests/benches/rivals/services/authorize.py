@@ -1,7 +1,7 @@
-"""The gate's job as a service that Envoy asks by ext_authz: the session token by PyJWT, the counter in Redis.
+"""Does in an ext_authz service what the gate does: PyJWT verifies the session token, Redis holds the counter.
 
-    python authorize.py      serves on a free port of the loopback, and prints it
-    REDIS_URL, CLERK_JWT_KEY, ISSUER    where Redis listens, the public key in PEM, whose tokens are taken
+    python authorize.py      listens on a free port of 127.0.0.1 and prints the port
+    REDIS_URL, CLERK_JWT_KEY, ISSUER    the URL of Redis, the public key in PEM, the issuer of accepted tokens
 """
 
 import os
@@ -16,7 +16,7 @@ app = FastAPI(openapi_url=None)
 counters = redis.from_url(os.environ["REDIS_URL"])
 key = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).prepare_key(os.environ["CLERK_JWT_KEY"])
 issuer = os.environ["ISSUER"]
-party = "https://app.example.com"
+authorized_party = "https://app.example.com"
 limits = {"free": 5, "pro": 1_000_000_000}
 
 
@@ -27,7 +27,7 @@ async def authorize(request: Request) -> Response:
         claims = jwt.decode(token, key, algorithms=["RS256"], issuer=issuer, leeway=5)
     except jwt.InvalidTokenError:
         return Response(status_code=401)
-    if scheme.lower() != "bearer" or claims.get("azp") != party:
+    if scheme.lower() != "bearer" or claims.get("azp") != authorized_party:
         return Response(status_code=401)
     plan = claims.get("public_metadata", {}).get("plan", "free")
     limit = limits.get(plan, limits["free"])

@@ -1,7 +1,7 @@
-"""The webhook's job as an application does it: Stripe's library verifies and reads, Clerk is brought in line by HTTP.
+"""Does in an application what the webhook filter does: Stripe's library verifies the event, HTTPX updates Clerk.
 
-    python webhook.py        serves on a free port of the loopback, and prints it
-    STRIPE_URL, STRIPE_KEY, CLERK_URL, CLERK_KEY, STRIPE_WEBHOOK_SECRET    whom it asks, with which keys
+    python webhook.py        listens on a free port of 127.0.0.1 and prints the port
+    STRIPE_URL, STRIPE_KEY, CLERK_URL, CLERK_KEY, STRIPE_WEBHOOK_SECRET    the APIs, their keys, the signing secret
 """
 
 import os
