@@ -1,5 +1,5 @@
-//! What is measured of guarded requests: the gate as it can be set up, Envoy's own filters, and a service
-//! beside Envoy.
+//! The candidates for guarded requests: the gate in several configurations, Envoy's own filters, and a service
+//! behind `ext_authz`.
 
 use crate::chain::{self, GateBuild, ISSUER};
 use crate::options::Options;
@@ -16,40 +16,40 @@ use tollgate_tests::install::workspace::{self, progress};
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::ratelimit::{Ratelimit, Redis, reaching};
 
-/// The Envoy that all others are held against.
+/// The baseline: an Envoy without a filter.
 pub(crate) const BARE: &str = "bare";
-/// The same before an upstream.
+/// The baseline of candidates that forward requests to an upstream.
 pub(crate) const FORWARDING: &str = "forwarding";
-/// Envoy's own filters that come closest to the gate's job, as lean as they can be set up.
+/// Envoy's own filters that do most of the gate's job, in their fastest configuration.
 pub(crate) const NATIVE: &str = "native";
-/// What ends the name of a candidate with the modules of another build.
+/// The suffix of a candidate with the modules of another build.
 pub(crate) const BEFORE_SUFFIX: &str = "@before";
-/// What ends the name of a candidate with the dynamic module in place of the Wasm module.
+/// The suffix of a candidate with the dynamic module instead of the Wasm module.
 const NATIVE_SUFFIX: &str = "@native";
 
-/// Something that answers requests, with all that it needs for that.
+/// A server that is measured, with the processes and files that it needs.
 pub(crate) struct Candidate {
     pub(crate) name: String,
-    /// What it is, in a few words.
+    /// A short description.
     pub(crate) about: String,
-    /// Whether it gets events, not requests that the gate guards.
+    /// Whether it gets Stripe's events instead of requests that the gate guards.
     pub(crate) webhook: bool,
     pub(crate) address: SocketAddr,
     pub(crate) requests: Requests,
-    /// The candidate over which its cost is told.
-    pub(crate) over: &'static str,
-    /// What it should answer.
+    /// The name of the candidate whose cost is subtracted from this one's.
+    pub(crate) baseline: &'static str,
+    /// The expected status of its responses.
     pub(crate) status: u16,
-    /// A header field that the response should carry.
+    /// A header field that its responses must have.
     field: Option<&'static str>,
-    /// Whose processor time is counted.
+    /// The processes whose processor time is measured.
     pub(crate) counted: Vec<Counted>,
-    /// What it needs, and what ends when it is dropped.
-    kept: Vec<Box<dyn Any>>,
+    /// The processes and directories that live as long as the candidate.
+    owned: Vec<Box<dyn Any>>,
 }
 
 impl Candidate {
-    /// An Envoy.
+    /// Starts an Envoy as a candidate.
     pub(crate) async fn envoy(
         name: &str,
         about: &str,
@@ -62,70 +62,70 @@ impl Candidate {
         Candidate::at(name, about, address, requests).with(worker, envoy)
     }
 
-    /// What listens at that address.
+    /// Returns the server at an address as a candidate.
     pub(crate) fn at(name: &str, about: &str, address: SocketAddr, requests: Requests) -> Candidate {
         let webhook = matches!(requests, Requests::Signed(_));
-        let (counted, kept) = (Vec::new(), Vec::new());
+        let (counted, owned) = (Vec::new(), Vec::new());
         Candidate {
             name: name.to_owned(),
             about: about.to_owned(),
             webhook,
             address,
             requests,
-            over: BARE,
+            baseline: BARE,
             status: 200,
             field: None,
             counted,
-            kept,
+            owned,
         }
     }
 
-    /// The same with a process whose time counts too.
-    pub(crate) fn with(mut self, counted: Counted, owner: impl Any) -> Candidate {
+    /// Returns the candidate with one more process whose time is counted.
+    pub(crate) fn with(mut self, counted: Counted, process: impl Any) -> Candidate {
         self.counted.push(counted);
-        self.keeping(owner)
+        self.owning(process)
     }
 
-    /// The same with something that must outlive it.
-    pub(crate) fn keeping(mut self, owner: impl Any) -> Candidate {
-        self.kept.push(Box::new(owner));
+    /// Returns the candidate with a resource that is dropped together with it.
+    pub(crate) fn owning(mut self, resource: impl Any) -> Candidate {
+        self.owned.push(Box::new(resource));
         self
     }
 
-    /// The same, which should answer so.
-    pub(crate) fn answering(mut self, status: u16, field: Option<&'static str>) -> Candidate {
+    /// Returns the candidate with another expected status and header field.
+    pub(crate) fn expecting(mut self, status: u16, field: Option<&'static str>) -> Candidate {
         (self.status, self.field) = (status, field);
         self
     }
 
-    /// Checks a response's status: else something else would be measured than is said.
+    /// Checks a response's status, so that only the intended case is measured.
     ///
     /// # Panics
-    /// With the response, if it is another one.
+    /// With the response, if the status is not the expected one.
     pub(crate) fn check_status(&self, status: u16, response: &[u8]) {
-        let Candidate { name, status: wanted, .. } = self;
-        assert!(status == *wanted, "{name} should respond {wanted}: {}", response.escape_ascii());
+        let Candidate { name, status: expected, .. } = self;
+        assert!(status == *expected, "{name} should respond {expected}: {}", response.escape_ascii());
     }
 
-    /// Checks that a response has the header field that it should have.
+    /// Checks that a response has the expected header field.
     ///
     /// # Panics
-    /// With the response, if it has not.
+    /// With the response, if the field is missing.
     pub(crate) fn check_field(&self, response: &[u8]) {
         let Some(field) = self.field else { return };
         let text = String::from_utf8_lossy(response);
-        let there = text.lines().any(|line| line.starts_with(&format!("{field}:")));
-        assert!(there, "{} should respond with {field}: {text}", self.name);
+        let found = text.lines().any(|line| line.starts_with(&format!("{field}:")));
+        assert!(found, "{} should respond with {field}: {text}", self.name);
     }
 }
 
-/// A build of the Wasm modules, and what ends the names of the candidates that have it.
+/// A build of the Wasm modules, and the suffix of the candidates that use it.
 pub(crate) struct Build {
     pub(crate) modules: Modules,
     pub(crate) suffix: &'static str,
 }
 
-/// Returns the present build, and the one that the options name.
+/// Returns the current build, and the build in the folder that the options name.
 pub(crate) fn builds(options: &Options) -> Vec<Build> {
     let mut builds = vec![Build { modules: Modules::build().clone(), suffix: "" }];
     if let Some(dir) = &options.before {
@@ -141,7 +141,7 @@ pub(crate) fn builds(options: &Options) -> Vec<Build> {
     builds
 }
 
-/// All whose names were asked for.
+/// Starts the candidates that the options select.
 pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate> {
     let mut all = vec![bare(sessions).await];
     if options.wants("empty-plugin") {
@@ -153,13 +153,13 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
         let about = "a plugin that does nothing";
         let requests = fixed(&sessions.none);
         let empty = Candidate::envoy("empty-plugin", about, chain::empty_plugin(&module), requests).await;
-        all.push(empty.keeping(dir));
+        all.push(empty.owning(dir));
     }
     for (name, about, chain, requests) in natives(sessions) {
         if options.wants(name) {
             let native = Candidate::envoy(name, about, chain::native(chain), fixed(requests)).await;
             let field = name.starts_with(NATIVE).then_some("x-ratelimit-remaining");
-            all.push(native.answering(200, field));
+            all.push(native.expecting(200, field));
         }
     }
     let wasm = builds(options).into_iter().map(|build| (GateBuild::Wasm(build.modules), build.suffix));
@@ -168,7 +168,7 @@ pub(crate) async fn all(sessions: &Sessions, options: &Options) -> Vec<Candidate
             if options.wants(name) {
                 let name = format!("{name}{suffix}");
                 let gate = Candidate::envoy(&name, about, standalone, fixed(requests)).await;
-                all.push(gate.answering(status, field));
+                all.push(gate.expecting(status, field));
             }
         }
     }
@@ -243,9 +243,10 @@ fn gates<'a>(build: &GateBuild, sessions: &'a Sessions) -> [Gate<'a>; 6] {
     ]
 }
 
-/// Those that count in envoyproxy/ratelimit. Load comes by turns, so that one service does for both.
+/// Starts the candidates that count in envoyproxy/ratelimit. They share one service, because only one candidate at a
+/// time gets load.
 ///
-/// Envoy's filter asks only about requests that go to an upstream. So these do, as does one without a filter.
+/// Envoy's ratelimit filter checks only requests to an upstream. So these candidates have one, as does their baseline.
 async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Options) -> Vec<Candidate> {
     let mut all = Vec::new();
     let names = ["native-ratelimit", "gate-ratelimit"];
@@ -268,8 +269,8 @@ async fn distributed(upstream: SocketAddr, sessions: &Sessions, options: &Option
             let standalone = chain::forwarding(upstream, standalone);
             let mut candidate = Candidate::envoy(name, about, standalone, fixed(&sessions.usual)).await;
             candidate.counted.extend(services);
-            candidate.over = FORWARDING;
-            all.push(candidate.keeping(Rc::clone(&service)).answering(200, Some("x-ratelimit-remaining")));
+            candidate.baseline = FORWARDING;
+            all.push(candidate.owning(Rc::clone(&service)).expecting(200, Some("x-ratelimit-remaining")));
         }
     }
     all
@@ -289,7 +290,7 @@ async fn ext_authz(sessions: &Sessions) -> Candidate {
     let about = "ext_authz to a FastAPI service: PyJWT, a counter in Redis";
     let candidate = Candidate::envoy("ext_authz", about, envoy, fixed(&sessions.usual)).await;
     let candidate = candidate.with(service.counted(), service).with(running(redis.process_id()), redis);
-    candidate.answering(200, Some("x-ratelimit-remaining"))
+    candidate.expecting(200, Some("x-ratelimit-remaining"))
 }
 
 fn fixed(ready: &Ready) -> Requests {

@@ -1,5 +1,5 @@
-//! Envoys that differ in nothing but their HTTP filters: the shipped configuration, one worker, and answers
-//! that Envoy gives itself in the place of an upstream's.
+//! Envoys that differ only in their HTTP filters: the shipped configuration, one worker, and direct responses instead
+//! of an upstream.
 
 use serde_norway::Value;
 use std::net::SocketAddr;
@@ -8,21 +8,21 @@ use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::ratelimit::counting_at;
 
-/// Whose tokens are taken.
+/// The issuer of accepted tokens.
 pub(crate) const ISSUER: &str = "https://clerk.example.com";
-/// How often a user may ask where nobody is to be refused.
+/// A limit that the benchmark does not reach.
 const PLENTY: u64 = 1_000_000_000;
 
 /// A build of the gate.
 #[derive(Debug)]
 pub(crate) enum GateBuild {
-    /// The Wasm module, among these.
+    /// The Wasm module of these modules.
     Wasm(Modules),
-    /// The present dynamic module.
+    /// The current dynamic module.
     Native,
 }
 
-/// The shipped filters, with responses of Envoy's own and no access log.
+/// Returns the shipped configuration with direct responses and without an access log.
 fn shipped(build: &GateBuild) -> Standalone {
     let standalone = match build {
         GateBuild::Wasm(modules) => Standalone::load().modules(modules),
@@ -42,41 +42,41 @@ fn shipped(build: &GateBuild) -> Standalone {
         .without_filter("envoy.filters.http.cors")
 }
 
-/// The present Wasm modules.
-pub(crate) fn present() -> GateBuild {
+/// Returns the current Wasm modules.
+pub(crate) fn current() -> GateBuild {
     GateBuild::Wasm(Modules::build().clone())
 }
 
-/// An Envoy with these filters, given as YAML, before the router.
+/// Returns an Envoy with these filters, given as YAML, before the router.
 pub(crate) fn native(filters: &str) -> Standalone {
     let keys = serde_json::to_string(&jwks(&[KeyPair::first()]).to_string());
     let keys = keys.unwrap_or_else(|e| panic!("the keys cannot be written: {e}"));
     let Value::Sequence(filters) = yaml(&filters.replace("ISSUER", ISSUER).replace("JWKS", &keys)) else {
         panic!("a chain is a list of filters")
     };
-    shipped(&present()).without_modules().edit(|config| {
+    shipped(&current()).without_modules().edit(|config| {
         if let Some(chain) = manager(config)["http_filters"].as_sequence_mut() {
             chain.splice(0..0, filters);
         }
     })
 }
 
-/// An Envoy with the gate alone, its document edited.
+/// Returns an Envoy with only the gate, with an edited document.
 pub(crate) fn gate(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     with_plenty(build, edit).without_filter("stripe_webhook")
 }
 
-/// An Envoy with the gate alone, which counts in the envoyproxy/ratelimit at that address.
+/// Returns an Envoy with only the gate, which counts in the envoyproxy/ratelimit at an address.
 pub(crate) fn gate_counting_at(service: SocketAddr) -> Standalone {
-    counting_at(service, with_plenty(&present(), |_| ()), |_| ()).without_filter("stripe_webhook")
+    counting_at(service, with_plenty(&current(), |_| ()), |_| ()).without_filter("stripe_webhook")
 }
 
-/// The same with an upstream that answers.
+/// Returns the Envoy with a route to an upstream at an address.
 pub(crate) fn forwarding(upstream: SocketAddr, standalone: Standalone) -> Standalone {
     routed(standalone.upstream_at("upstream", upstream))
 }
 
-/// The same with a route to the upstream.
+/// Returns the Envoy with a route to its upstream instead of direct responses.
 fn routed(standalone: Standalone) -> Standalone {
     standalone.edit(|config| {
         manager(config)["route_config"]["virtual_hosts"][0]["routes"][0] =
@@ -84,7 +84,7 @@ fn routed(standalone: Standalone) -> Standalone {
     })
 }
 
-/// Limits that nobody reaches.
+/// Returns the shipped configuration with limits that the benchmark does not reach.
 fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     let document = |document: &mut Value| {
         document["plans"][1]["limits"]["asks"] = windows(&["month"], PLENTY);
@@ -93,28 +93,28 @@ fn with_plenty(build: &GateBuild, edit: impl FnOnce(&mut Value)) -> Standalone {
     shipped(build).document(document)
 }
 
-/// An Envoy with the webhook filter alone. It has a route, though no event takes it:
-/// `request_body_buffer_limit` holds for routes only, not for responses of Envoy's own.
+/// Returns an Envoy with only the webhook filter. It has a route, although no event is forwarded:
+/// `request_body_buffer_limit` applies to routes only, not to direct responses.
 pub(crate) fn webhook(modules: &Modules) -> Standalone {
     routed(shipped(&GateBuild::Wasm(modules.clone())).without_filter("plan_gate"))
 }
 
-/// An Envoy with a plugin in the gate's place that does nothing.
+/// Returns an Envoy with a plugin that does nothing instead of the gate.
 pub(crate) fn empty_plugin(module: &std::path::Path) -> Standalone {
-    gate(&present(), |_| ()).edit(|config| {
+    gate(&current(), |_| ()).edit(|config| {
         let plugin = &mut manager(config)["http_filters"][0]["typed_config"]["config"];
         plugin["vm_config"]["code"]["local"]["filename"] = module.display().to_string().into();
         plugin.as_mapping_mut().map(|fields| fields.remove("configuration"));
     })
 }
 
-/// A limit of that many in each of these windows.
+/// Returns a limit with the same maximum in each of these windows.
 pub(crate) fn windows(periods: &[&str], max: u64) -> Value {
     let window = |per: &&str| yaml(&format!("{{max: {max}, per: {per}}}"));
     Value::Sequence(periods.iter().map(window).collect())
 }
 
-/// Three windows in which nobody is refused.
+/// Returns three windows with a limit that the benchmark does not reach.
 pub(crate) fn three_windows() -> Value {
     windows(&["minute", "day", "month"], PLENTY)
 }

@@ -1,14 +1,14 @@
-//! Connections to a candidate that stay open, over which requests go out in batches.
+//! Persistent connections to a candidate, over which requests are sent in batches.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How many connections are open at once, and so how many requests are in flight.
+/// The number of open connections, and so of requests in flight.
 pub(crate) const CONNECTIONS: usize = 16;
-/// How long a response is waited for before the benchmark fails.
+/// The time to wait for a response before the benchmark fails.
 const RESPONSE_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How many header fields a response may have.
+/// The maximum number of header fields of a response.
 const FIELDS_MAX: usize = 64;
 
 /// The connections to one candidate.
@@ -19,17 +19,17 @@ pub(crate) struct Connections {
 
 struct Connection {
     stream: TcpStream,
-    /// What was read of the response so far.
+    /// The bytes of the response that have arrived.
     buffer: Vec<u8>,
 }
 
 impl Connections {
-    /// Returns connections to that address. They open when they are first needed.
+    /// Returns connections to an address. They are opened when they are first needed.
     pub(crate) fn new(address: SocketAddr) -> Connections {
         Connections { address, open: Vec::new() }
     }
 
-    /// Opens what is not open, and opens again what the peer has closed meanwhile.
+    /// Opens missing connections, and reopens those that the peer has closed.
     pub(crate) fn renew(&mut self) {
         self.open.retain(Connection::is_open);
         while self.open.len() < CONNECTIONS {
@@ -37,11 +37,11 @@ impl Connections {
         }
     }
 
-    /// Sends requests, one over each connection at a time, and reads the responses. Gives each status to
-    /// `check`.
+    /// Sends requests, one at a time over each connection, and reads the responses. Passes each status and response
+    /// to `check`.
     ///
     /// # Panics
-    /// If a connection breaks or a response does not come.
+    /// If a connection breaks or a response does not arrive.
     pub(crate) fn send<'a>(
         &mut self,
         requests: impl Iterator<Item = &'a [u8]>,
@@ -70,7 +70,7 @@ impl Connection {
         Connection { stream, buffer: Vec::new() }
     }
 
-    /// Returns whether the peer has neither closed the connection nor sent what nobody asked for.
+    /// Returns whether the peer has neither closed the connection nor sent unexpected bytes.
     fn is_open(&self) -> bool {
         let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
         self.stream.set_nonblocking(false).is_ok()
@@ -98,10 +98,10 @@ impl Connection {
     }
 }
 
-/// Returns status and length of a response whose header is complete.
+/// Returns the status and the length of a response, or `None` if its header is incomplete.
 ///
 /// # Panics
-/// If it is not HTTP/1.1, or does not say how long it is.
+/// If the response is not HTTP/1.1, or has no `content-length`.
 fn head(bytes: &[u8]) -> Option<(u16, usize)> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut fields);
@@ -109,6 +109,6 @@ fn head(bytes: &[u8]) -> Option<(u16, usize)> {
     let httparse::Status::Complete(head_bytes) = parsed else { return None };
     let length = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok());
-    let length = length.unwrap_or_else(|| panic!("a response does not say how long it is"));
+    let length = length.unwrap_or_else(|| panic!("a response has no content-length"));
     Some((response.code.unwrap_or(0), head_bytes + length))
 }

@@ -1,46 +1,46 @@
-//! From rounds to what can be said: medians, with the quartiles of the rounds.
+//! Statistics of the measured rounds: medians and quartiles.
 
 use crate::candidates::{BARE, Candidate};
 use serde::Serialize;
 
-/// A candidate with the rounds of one run.
+/// The measurements of a candidate in one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
     pub(crate) name: String,
     pub(crate) about: String,
-    /// The candidate over which its cost is told.
-    pub(crate) over: &'static str,
-    /// Whether events came, not requests that the gate guards.
+    /// The name of the candidate whose cost is subtracted from this one's.
+    pub(crate) baseline: &'static str,
+    /// Whether it got Stripe's events instead of requests that the gate guards.
     pub(crate) webhook: bool,
-    /// What a request took of the processor in each round, in microseconds.
+    /// The processor time of a request in each round, in microseconds.
     pub(crate) rounds_us: Vec<f64>,
 }
 
-/// One run: all candidates, each with as many rounds.
+/// One run: all candidates, each with the same number of rounds.
 pub(crate) type Run = Vec<Measured>;
 
 impl Measured {
-    /// Returns that of a candidate which has had no round yet.
+    /// Returns the measurements of a candidate before its first round.
     pub(crate) fn new(candidate: &Candidate) -> Measured {
-        let Candidate { name, about, over, webhook, .. } = candidate;
+        let Candidate { name, about, baseline, webhook, .. } = candidate;
         let (name, about) = (name.clone(), about.clone());
-        Measured { name, about, over, webhook: *webhook, rounds_us: Vec::new() }
+        Measured { name, about, baseline, webhook: *webhook, rounds_us: Vec::new() }
     }
 
-    /// Returns what a request takes beyond that of the candidate to be told over in the same round, in
-    /// microseconds.
+    /// Returns the processor time that a request takes beyond one of the baseline in the same round, in microseconds.
     pub(crate) fn added_us(&self, run: &Run) -> Vec<f64> {
-        let Some(over) = named(run, self.over).or_else(|| named(run, BARE)) else { return Vec::new() };
-        self.rounds_us.iter().zip(&over.rounds_us).map(|(took, over)| took - over).collect()
+        let baseline = named(run, self.baseline).or_else(|| named(run, BARE));
+        let Some(baseline) = baseline else { return Vec::new() };
+        self.rounds_us.iter().zip(&baseline.rounds_us).map(|(took, baseline)| took - baseline).collect()
     }
 }
 
-/// Returns the candidate of that name, if it was measured.
+/// Returns the measurements of the candidate with a name, if it was measured.
 pub(crate) fn named<'a>(run: &'a Run, name: &str) -> Option<&'a Measured> {
     run.iter().find(|measured| measured.name == name)
 }
 
-/// The median and the quartiles.
+/// The median and the quartiles of some values.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -49,8 +49,10 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
+    /// Computes median and quartiles.
+    ///
     /// # Panics
-    /// Without values.
+    /// If there are no values.
     pub(crate) fn new(mut values: Vec<f64>) -> Spread {
         values.sort_by(f64::total_cmp);
         let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
@@ -64,10 +66,10 @@ impl Spread {
     }
 }
 
-/// Returns the median.
+/// Returns the median of some values.
 ///
 /// # Panics
-/// Without values.
+/// If there are no values.
 pub(crate) fn median(values: Vec<f64>) -> f64 {
     Spread::new(values).median
 }

@@ -1,4 +1,4 @@
-//! What the modules weigh: on disk, in memory, and at the start of Envoy.
+//! The size of the modules on disk and in memory, and the time to load them.
 
 use crate::chain;
 use serde::Serialize;
@@ -8,28 +8,28 @@ use tollgate_tests::install::workspace::progress;
 use tollgate_tests::processes::envoy::{Standalone, load_time};
 use tollgate_tests::processes::process::resident_bytes;
 
-/// The workers of the Envoy that is held against one with a single worker.
+/// The number of workers of the Envoy that is compared with one of a single worker.
 const WORKERS: u32 = 5;
 
-/// One module's weight.
+/// The size and load time of a module.
 #[derive(Debug, Serialize)]
 pub(crate) struct Footprint {
     pub(crate) module: &'static str,
     pub(crate) bytes: u64,
-    /// What Envoy needs longer to load its listener.
+    /// The time that Envoy needs to load its listener with the module.
     pub(crate) start_ms: u128,
-    /// What each further worker takes with it, in memory: its VM, freshly configured.
+    /// The memory of each further worker's VM, newly configured.
     pub(crate) vm_bytes: i64,
 }
 
-/// Of both modules.
+/// Measures both modules.
 pub(crate) async fn measure() -> Vec<Footprint> {
-    progress("measuring what the modules weigh in memory, and how long they take to load");
+    progress("measuring the modules' memory and load time");
     let modules = Modules::build();
     let bare = chain::native("[]");
     vec![
         of("stripe_webhook.wasm", &modules.stripe_webhook, &chain::webhook(modules), &bare).await,
-        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::present(), |_| ()), &bare).await,
+        of("plan_gate.wasm", &modules.plan_gate, &chain::gate(&chain::current(), |_| ()), &bare).await,
     ]
 }
 
@@ -38,7 +38,7 @@ async fn of(module: &'static str, file: &Path, with: &Standalone, bare: &Standal
     Footprint { module, bytes: bytes(file), start_ms: load_time(with).await.as_millis(), vm_bytes }
 }
 
-/// What an Envoy of many workers takes beyond one of a single worker.
+/// Returns the resident memory that an Envoy with several workers takes beyond one with a single worker, in bytes.
 async fn per_worker(standalone: &Standalone) -> i64 {
     let mut resident = [0; 2];
     for (resident, workers) in resident.iter_mut().zip([1, WORKERS]) {

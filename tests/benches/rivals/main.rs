@@ -1,9 +1,9 @@
-//! `cargo bench`: what Tollgate costs, beside what does the same job, or a part of it, on the same Envoy.
+//! `cargo bench`: the cost of Tollgate compared with other software that does the same job, or a part of it.
 //!
-//! Each candidate has an Envoy of its own with one worker. Load comes by turns of some milliseconds, there
-//! and back, so that whatever else the machine does disturbs all alike. What counts is the processor time of
-//! a request, on Envoy's worker thread and in the services that it asks, over that of an Envoy without a
-//! filter in the same round.
+//! Each candidate has a separate Envoy with one worker. Candidates get load in turns of some milliseconds, in order and
+//! then in reverse order, so that other work of the machine affects all of them alike. The result is the processor time of
+//! a request, on Envoy's worker thread and in the services that it calls, minus that of an Envoy without a filter in the
+//! same round.
 
 mod candidates;
 mod chain;
@@ -34,7 +34,7 @@ async fn main() {
         progress(&format!("run {run} of {}", options.runs));
         let mut all = candidates::all(&sessions, &options).await;
         all.extend(webhook::all(&options).await);
-        assert!(all.len() > 1, "no candidate's name begins like that; without --only all are measured");
+        assert!(all.len() > 1, "no candidate's name starts with that; without --only, all are measured");
         runs.push(turns::run(&all, &options));
     }
     let footprint = if options.only.is_empty() { Some(footprint::measure().await) } else { None };

@@ -1,26 +1,25 @@
-//! How much processor time threads have taken. Waiting for a processor is not in it, so neighbors disturb it
-//! little.
+//! The processor time of threads. It does not include waiting for a processor, so other processes affect it little.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// How the threads of Envoy that handle requests are named.
+/// The name prefix of the threads of Envoy that process requests.
 const ENVOY_WORKER: &str = "wrk:worker_";
 
-/// A process whose time counts, or a part of it.
+/// A process, or the part of it, whose time is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Counted {
-    /// The worker threads of an Envoy. Its main thread has work of its own, such as flushing statistics.
+    /// The worker threads of an Envoy. Its main thread does other work, such as flushing statistics.
     EnvoyWorkers(u32),
     /// All threads of a process.
     Process(u32),
 }
 
-/// Returns what all of these have taken so far.
+/// Returns the total processor time of these processes so far.
 ///
 /// # Panics
-/// If one has ended, or the system has no `/proc/<pid>/task/<tid>/schedstat` (Linux has).
+/// If one has ended, or if the system is not Linux, which has `/proc/<pid>/task/<tid>/schedstat`.
 pub(crate) fn taken(all: &[Counted]) -> Duration {
     all.iter().map(|counted| taken_by(*counted)).sum()
 }
@@ -30,7 +29,7 @@ fn taken_by(counted: Counted) -> Duration {
     let tasks = format!("/proc/{process}/task");
     let threads = fs::read_dir(&tasks).unwrap_or_else(|e| panic!("cannot read {tasks}: {e}"));
     let nanoseconds = threads.filter_map(|thread| {
-        // A thread may end between the two looks.
+        // A thread may end after it was listed.
         let thread = thread.ok()?.path();
         counted.includes(&thread).then(|| of_thread(&thread))?
     });

@@ -1,4 +1,4 @@
-//! What the command prints, fit for a page, and what it writes as JSON.
+//! The report of the benchmark: Markdown tables, and JSON.
 
 use crate::candidates::BARE;
 use crate::connections::CONNECTIONS;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
 
-/// All that was measured.
+/// All measurements and their circumstances.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     date: String,
@@ -28,16 +28,16 @@ impl Report {
     pub(crate) fn new(options: &Options, runs: Vec<Run>, footprint: Option<Vec<Footprint>>) -> Report {
         let targets = verdict::all(&runs);
         let (rounds, turn_ms) = (options.rounds, options.turn().as_millis());
-        let (date, machine, envoy) = (machine::today(), machine::words(), machine::envoy());
+        let (date, machine, envoy) = (machine::today(), machine::description(), machine::envoy());
         Report { date, machine, envoy, rounds, turn_ms, runs, targets, footprint }
     }
 
-    /// Returns it in Markdown.
+    /// Returns the report in Markdown.
     pub(crate) fn table(&self) -> String {
         let Report { date, machine, envoy, rounds, turn_ms, .. } = self;
         let runs = self.runs.len();
         let mut text = format!(
-            "{date}, Envoy {envoy}, one worker each; {runs} runs of {rounds} rounds, turns of {turn_ms} ms there and back, \
+            "{date}, Envoy {envoy}, one worker each; {runs} runs of {rounds} rounds, two turns of {turn_ms} ms each, \
              {CONNECTIONS} connections; {machine}.\n\n"
         );
         self.guarded(&mut text);
@@ -56,25 +56,27 @@ impl Report {
         text
     }
 
-    /// Requests that the gate would guard.
+    /// Writes the table of guarded requests.
     fn guarded(&self, text: &mut String) {
         *text += "| guarded requests | | added to a request, µs |\n|---|---|---|\n";
         for measured in self.candidates().filter(|measured| !measured.webhook) {
-            let cost = match measured.over {
-                over if measured.name == over => {
+            let cost = match measured.baseline {
+                baseline if measured.name == baseline => {
                     format!(
                         "{} in all",
                         shown(self.spread(measured, |measured, _| measured.rounds_us.clone()), 1)
                     )
                 }
                 BARE => shown(self.spread(measured, Measured::added_us), 1),
-                over => format!("{} over `{over}`", shown(self.spread(measured, Measured::added_us), 1)),
+                baseline => {
+                    format!("{} over `{baseline}`", shown(self.spread(measured, Measured::added_us), 1))
+                }
             };
             line(text, &format!("| `{}` | {} | {cost} |", measured.name, measured.about));
         }
     }
 
-    /// Events that came to the webhook, or to an application that does the same.
+    /// Writes the table of events, sent to the webhook filter or to an application that does the same.
     fn webhooks(&self, text: &mut String) {
         let mut webhooks = self.candidates().filter(|measured| measured.webhook).peekable();
         if webhooks.peek().is_none() {
@@ -100,7 +102,7 @@ impl Report {
         Spread::new(self.runs.iter().flat_map(of_run).collect())
     }
 
-    /// Writes all of it, each round included.
+    /// Writes all measurements, including each round.
     ///
     /// # Panics
     /// If the file cannot be written.

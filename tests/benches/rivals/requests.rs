@@ -1,30 +1,30 @@
-//! Requests made before the load begins.
+//! Requests that are built before the load starts.
 
 use std::rc::Rc;
 use tollgate_tests::fakes::clerk::keys::KeyPair;
 use tollgate_tests::fakes::clerk::tokens::Token;
 use tollgate_tests::fakes::server::unix_now;
 
-/// How many users there are.
+/// The number of users.
 pub(crate) const USERS: usize = 64;
-/// More than the gate remembers: each is forgotten before its turn comes again.
+/// The number of tokens: more than the gate caches, so that each is evicted before it is sent again.
 const TOKENS: usize = 12_000;
-/// How long a token lives, in seconds: longer than the benchmark.
-const LIFE_S: i64 = 6 * 3600;
+/// The lifetime of a token, in seconds: longer than the benchmark.
+const LIFETIME_S: i64 = 6 * 3600;
 
-/// Requests that are sent one after another, and again from the first.
+/// Requests that are sent in order, and again from the first.
 pub(crate) type Ready = Rc<[Vec<u8>]>;
 
-/// Where a candidate's requests come from.
+/// The requests of a candidate.
 pub(crate) enum Requests {
-    /// They are always the same.
+    /// The same requests in each round.
     Fixed(Ready),
-    /// They are made anew for each round, because they are signed with the time.
+    /// Requests that are built for each round, because their signature includes the time.
     Signed(Box<dyn Fn() -> Ready>),
 }
 
 impl Requests {
-    /// Returns those for a round that begins now.
+    /// Returns the requests for a round that starts now.
     pub(crate) fn now(&self) -> Ready {
         match self {
             Requests::Fixed(ready) => Rc::clone(ready),
@@ -49,7 +49,10 @@ impl Sessions {
         let sign = |number: usize| {
             let token = Token::session(&format!("user_{:04}", number % USERS), now).plan("pro");
             let token = token.claim("sid", format!("sess_{number:06}").into());
-            ask(&format!("authorization: Bearer {}\r\n", token.claim("exp", (now + LIFE_S).into()).sign()))
+            ask(&format!(
+                "authorization: Bearer {}\r\n",
+                token.claim("exp", (now + LIFETIME_S).into()).sign()
+            ))
         };
         KeyPair::first();
         let half = TOKENS / 2;
@@ -68,7 +71,7 @@ fn ask(fields: &str) -> Vec<u8> {
     format!("GET /ask HTTP/1.1\r\nhost: gateway.test\r\n{fields}\r\n").into_bytes()
 }
 
-/// Returns a POST of that body.
+/// Returns a POST request with a body.
 pub(crate) fn post(path: &str, fields: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head =

@@ -1,4 +1,4 @@
-//! A FastAPI service of `services/`, on a free port.
+//! A FastAPI service in `services/`, on a free port.
 
 use crate::processor::Counted;
 use std::io::{BufRead, BufReader};
@@ -14,10 +14,10 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts the file of that name with these variables.
+    /// Starts a service by its file name, with these environment variables.
     ///
     /// # Panics
-    /// If its packages cannot be installed, or it does not say where it listens.
+    /// If its packages cannot be installed, or if it does not print its port.
     pub(crate) fn start(name: &str, variables: &[(&str, &str)]) -> Service {
         let python = Python::with("tests/benches/rivals/services/requirements.txt").interpreter();
         let mut command = Command::new(python);
@@ -28,11 +28,11 @@ impl Service {
         let stdout = child.stdout.take().map(BufReader::new);
         let _ = stdout.map(|mut stdout| stdout.read_line(&mut line));
         let port = line.trim().parse();
-        let port = port.unwrap_or_else(|e| panic!("{name}.py did not say where it listens, see above: {e}"));
+        let port = port.unwrap_or_else(|e| panic!("{name}.py did not print its port, see above: {e}"));
         Service { child, address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port) }
     }
 
-    /// Returns its process, all of whose time counts.
+    /// Returns the process, all threads of which are measured.
     pub(crate) fn counted(&self) -> Counted {
         Counted::Process(self.child.id())
     }

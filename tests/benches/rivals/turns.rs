@@ -1,5 +1,4 @@
-//! Load by turns: each candidate gets a fixed number of requests, and the processor time that they took is
-//! noted.
+//! Load in turns: each candidate gets a fixed number of requests, and their processor time is measured.
 
 use crate::candidates::Candidate;
 use crate::connections::{CONNECTIONS, Connections};
@@ -10,26 +9,27 @@ use crate::requests::Ready;
 use std::time::{Duration, Instant};
 use tollgate_tests::install::workspace::progress;
 
-/// How long each candidate runs before it counts: V8 compiles again what is used often.
+/// The time that each candidate runs before it is measured: V8 recompiles functions that are called often.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How many requests of the warm-up decide how many a turn has.
+/// The number of requests whose time determines how many requests a turn has.
 const CALIBRATING_REQUESTS: usize = 10 * CONNECTIONS;
-/// The most requests of a turn.
+/// The maximum number of requests of a turn.
 const TURN_REQUESTS_MAX: usize = 20_000;
 
-/// A candidate with its connections, and how many requests a turn of it has.
+/// A candidate with its connections.
 struct Driven<'a> {
     candidate: &'a Candidate,
     connections: Connections,
+    /// The number of requests of a turn.
     turn_requests: usize,
-    /// How many requests it has had.
+    /// The number of requests that were sent.
     sent: usize,
 }
 
-/// Warms all up and returns what their rounds came to.
+/// Warms up all candidates and returns their measurements.
 ///
 /// # Panics
-/// If a candidate does not respond as it should.
+/// If a candidate does not respond as expected.
 pub(crate) fn run(all: &[Candidate], options: &Options) -> Vec<Measured> {
     let mut driven: Vec<_> = all.iter().map(|candidate| Driven::warm_up(candidate, options)).collect();
     let mut measured: Vec<_> = all.iter().map(Measured::new).collect();
@@ -38,7 +38,7 @@ pub(crate) fn run(all: &[Candidate], options: &Options) -> Vec<Measured> {
             progress(&format!("round {round} of {}", options.rounds));
         }
         let requests: Vec<_> = all.iter().map(|candidate| candidate.requests.now()).collect();
-        // There and back: a machine that becomes faster or slower meanwhile favors nobody.
+        // In order, then in reverse order: a change of the machine's speed affects all candidates alike.
         let mut took: Vec<_> =
             driven.iter_mut().zip(&requests).map(|(driven, requests)| driven.turn(requests)).collect();
         for ((driven, requests), took) in driven.iter_mut().zip(&requests).zip(&mut took).rev() {
@@ -57,13 +57,13 @@ impl<'a> Driven<'a> {
         let connections = Connections::new(candidate.address);
         let mut driven = Driven { candidate, connections, turn_requests: 0, sent: 0 };
         let requests = candidate.requests.now();
-        let ends = Instant::now() + WARM_UP;
-        // Limits that are to be used up are used up here, so that statuses do not count yet.
-        while Instant::now() < ends {
+        let end = Instant::now() + WARM_UP;
+        // The warm-up also uses up the limits that must be used up, so it does not check statuses.
+        while Instant::now() < end {
             driven.send(&requests, CALIBRATING_REQUESTS, |_, _| ());
         }
         let mut first = true;
-        let took = driven.counting(&requests, CALIBRATING_REQUESTS, |candidate, status, response| {
+        let took = driven.measure(&requests, CALIBRATING_REQUESTS, |candidate, status, response| {
             candidate.check_status(status, response);
             if std::mem::take(&mut first) {
                 candidate.check_field(response);
@@ -75,12 +75,12 @@ impl<'a> Driven<'a> {
         driven
     }
 
-    /// Returns the processor time that one turn took.
+    /// Runs one turn and returns its processor time.
     fn turn(&mut self, requests: &Ready) -> Duration {
-        self.counting(requests, self.turn_requests, Candidate::check_status)
+        self.measure(requests, self.turn_requests, Candidate::check_status)
     }
 
-    fn counting(
+    fn measure(
         &mut self,
         requests: &Ready,
         count: usize,
@@ -97,7 +97,7 @@ impl<'a> Driven<'a> {
         self.connections.renew();
         let next = requests.iter().cycle().skip(self.sent % requests.len()).take(count);
         self.sent += count;
-        // The fakes that a candidate asks run in this process too, on other threads.
+        // The fakes of Stripe and Clerk run in this process too, on other threads.
         tokio::task::block_in_place(|| self.connections.send(next.map(Vec::as_slice), check));
     }
 }

@@ -1,10 +1,10 @@
-//! The targets: how much more than Envoy's own filters, or than a Python service, Tollgate may cost.
+//! The targets: the maximum cost of Tollgate relative to Envoy's own filters or to a Python service.
 
 use crate::candidates::{BEFORE_SUFFIX, NATIVE};
 use crate::figures::{Measured, Run, Spread, median, named};
 use serde::Serialize;
 
-/// The candidate, what it is held against, and how many times as much it may cost.
+/// The candidate, the candidate that it is compared with, and the maximum ratio of their costs.
 const TARGETS: [(&str, &str, f64); 8] = [
     ("gate", NATIVE, 2.6),
     ("gate-quiet", NATIVE, 1.9),
@@ -16,23 +16,23 @@ const TARGETS: [(&str, &str, f64); 8] = [
     ("forged-100k", "fastapi-forged-100k", 0.75),
 ];
 
-/// How much more a changed build may cost than the one before it.
+/// The maximum ratio of the cost of the current build to that of the build before it.
 const BEFORE_MAX: f64 = 1.03;
 
-/// What became of a target.
+/// The result of a target.
 #[derive(Debug, Serialize)]
 pub(crate) struct Verdict {
     name: String,
     beside: String,
     allowed: f64,
-    /// In each run: the ratio of the medians.
+    /// The ratio of the medians in each run.
     runs: Vec<f64>,
-    /// Of all rounds of all runs, by the ratio of each.
+    /// The ratios in all rounds of all runs.
     rounds: Spread,
 }
 
-/// Returns those of all targets of which both sides were measured, and of all candidates that were measured
-/// with two builds.
+/// Returns the results of all targets whose candidates were both measured, and of all candidates that were measured with
+/// two builds.
 pub(crate) fn all(runs: &[Run]) -> Vec<Verdict> {
     let Some(first) = runs.first() else { return Vec::new() };
     let targets =
@@ -47,7 +47,7 @@ pub(crate) fn all(runs: &[Run]) -> Vec<Verdict> {
         .collect()
 }
 
-/// Returns what is compared: the time itself for webhooks, else what is added to a bare Envoy.
+/// Returns the cost that is compared: the time itself for webhooks, otherwise the time added to the baseline.
 fn cost(measured: &Measured, run: &Run) -> Vec<f64> {
     if measured.webhook { measured.rounds_us.clone() } else { measured.added_us(run) }
 }
@@ -64,7 +64,7 @@ impl Verdict {
         Some(Verdict { name, beside, allowed, runs: ratios, rounds: Spread::new(rounds) })
     }
 
-    /// Returns a row of the table.
+    /// Returns the result as a row of the table of targets.
     pub(crate) fn row(&self) -> String {
         let Verdict { name, beside, allowed, runs, rounds: Spread { lower, upper, .. } } = self;
         let ratio = median(runs.clone());

@@ -1,4 +1,4 @@
-//! What is measured of webhooks: events that somebody forged, and events that bring a user's record in line.
+//! The candidates for webhooks, which get forged events or events that update a user's record.
 
 use crate::candidates::{Candidate, builds};
 use crate::chain;
@@ -14,17 +14,17 @@ use tollgate_tests::fakes::stripe::model::{Customer, Price, Subscription};
 use tollgate_tests::processes::envoy::Standalone;
 use tollgate_tests::processes::gateway::{WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// The gateway's candidate, the application's, what both get, and the body's size.
+/// The candidate with Tollgate, the candidate with the application, a description of the event, and its size in bytes.
 const FORGED: [(&str, &str, &str, usize); 3] = [
     ("forged-1k", "fastapi-forged-1k", "a forged event of 1 KB, refused", 1_000),
     ("forged-10k", "fastapi-forged-10k", "a forged event of 10 KB, refused", 10_000),
     ("forged-100k", "fastapi-forged-100k", "a forged event of 100 KB, refused", 100_000),
 ];
-/// The same for events that Stripe has signed.
+/// The same for events with a valid signature.
 const SYNC: (&str, &str, &str) =
     ("sync", "fastapi-sync", "a signed event: Stripe and Clerk are read, and agree");
 
-/// All whose names were asked for.
+/// Starts the candidates that the options select.
 pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
     let mut all = Vec::new();
     let builds = builds(options);
@@ -33,7 +33,7 @@ pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
         for build in builds.iter().filter(|_| options.wants(gateway)) {
             let envoy = chain::webhook(&build.modules).env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET);
             let name = format!("{gateway}{}", build.suffix);
-            all.push(Candidate::envoy(&name, about, envoy, requests()).await.answering(400, None));
+            all.push(Candidate::envoy(&name, about, envoy, requests()).await.expecting(400, None));
         }
         if options.wants(application) {
             let service = Service::start(
@@ -47,35 +47,35 @@ pub(crate) async fn all(options: &Options) -> Vec<Candidate> {
                 ],
             );
             let candidate = Candidate::at(application, about, service.address, requests());
-            all.push(candidate.with(service.counted(), service).answering(400, None));
+            all.push(candidate.with(service.counted(), service).expecting(400, None));
         }
     }
     let (gateway, application, about) = SYNC;
     for build in builds.iter().filter(|_| options.wants(gateway)) {
-        let world = Rc::new(World::start().await);
-        let envoy = world.lead(chain::webhook(&build.modules));
-        let requests = Requests::Signed(signed(Rc::clone(&world)));
+        let apis = Rc::new(FakeApis::start().await);
+        let envoy = apis.connect(chain::webhook(&build.modules));
+        let requests = Requests::Signed(signed(Rc::clone(&apis)));
         let name = format!("{gateway}{}", build.suffix);
         all.push(Candidate::envoy(&name, about, envoy, requests).await);
     }
     if options.wants(application) {
-        let world = Rc::new(World::start().await);
-        let service = world.application();
-        let requests = Requests::Signed(signed(Rc::clone(&world)));
+        let apis = Rc::new(FakeApis::start().await);
+        let service = apis.application();
+        let requests = Requests::Signed(signed(Rc::clone(&apis)));
         let candidate = Candidate::at(application, about, service.address, requests);
         all.push(candidate.with(service.counted(), service));
     }
     all
 }
 
-/// A fake Stripe and a fake Clerk with users who have paid, and about whom both agree after the first event.
-struct World {
+/// A fake Stripe and a fake Clerk with users who have paid. After the first event of a user, both agree.
+struct FakeApis {
     stripe: FakeStripe,
     clerk: FakeClerk,
 }
 
-impl World {
-    async fn start() -> World {
+impl FakeApis {
+    async fn start() -> FakeApis {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         stripe.put(Price::new("price_123"));
         for number in 0..USERS {
@@ -85,10 +85,11 @@ impl World {
             let subscription = Subscription::new(&format!("sub_{number}"), &customer).item("price_123");
             stripe.put(subscription.metadata("clerk_user_id", &user));
         }
-        World { stripe, clerk }
+        FakeApis { stripe, clerk }
     }
 
-    fn lead(&self, envoy: Standalone) -> Standalone {
+    /// Returns an Envoy that calls these APIs.
+    fn connect(&self, envoy: Standalone) -> Standalone {
         envoy
             .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .secret("stripe_api_key", self.stripe.key())
@@ -97,6 +98,7 @@ impl World {
             .upstream_at("clerk_api", self.clerk.addr())
     }
 
+    /// Starts the application that calls these APIs.
     fn application(&self) -> Service {
         let (stripe, clerk) =
             (format!("http://{}", self.stripe.addr()), format!("http://{}", self.clerk.addr()));
@@ -117,7 +119,7 @@ fn forged(bytes: usize) -> Box<dyn Fn() -> Ready> {
     let object = serde_json::json!({"id": "sub_0", "object": "subscription", "padding": "x".repeat(bytes)});
     let event = Event::snapshot("evt_forged", "customer.subscription.updated", unix_now(), false, object);
     let mut padded = event.body();
-    // Whoever forges need not write JSON: the signature is judged before it is read.
+    // A forged event need not be valid JSON: the signature is checked before the body is parsed.
     padded.truncate(bytes);
     Box::new(move || {
         let signature = tollgate_tests::fakes::stripe::sign(&["whsec_guessed"], unix_now(), &padded);
@@ -126,10 +128,10 @@ fn forged(bytes: usize) -> Box<dyn Fn() -> Ready> {
     })
 }
 
-fn signed(world: Rc<World>) -> Box<dyn Fn() -> Ready> {
+fn signed(apis: Rc<FakeApis>) -> Box<dyn Fn() -> Ready> {
     Box::new(move || {
         let event = |number| {
-            let event = world.stripe.event("customer.subscription.updated", &format!("sub_{number}"));
+            let event = apis.stripe.event("customer.subscription.updated", &format!("sub_{number}"));
             let (body, signature) = event.signed(&[WEBHOOK_SECRET], unix_now());
             let fields = format!("content-type: application/json\r\nstripe-signature: {signature}\r\n");
             post(WEBHOOK_PATH, &fields, &body)

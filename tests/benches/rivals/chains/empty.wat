@@ -1,4 +1,4 @@
-;; A plugin with the gate's callbacks in which nothing happens: what entering the VM costs by itself.
+;; A plugin with the gate's callbacks, which do nothing: it measures the cost of entering the VM.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))
