@@ -3,5 +3,6 @@
 mod changes;
 mod checkout;
 mod refusals;
+mod secrets;
 mod shared;
 mod whole_loop;

@@ -66,7 +66,7 @@ pub struct StripeApiError {
     pub(crate) code: String,
     /// The parameter that caused the error.
     pub(crate) param: String,
-    /// The message for people, with API keys removed.
+    /// The message for people. Like all texts here, it contains no API key, e-mail address, or URL of a session.
     pub(crate) message: String,
     /// The request id, which Stripe's support can look up.
     pub(crate) request_id: String,
@@ -174,15 +174,15 @@ impl StripeApiError {
     fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<(Self, bool, Vec<String>), Unreadable> {
         let body = wire::value(body)?;
         let wire = Object::of(&body)?.needed_object("error")?;
-        let text = |name| wire.optional_text(name).unwrap_or_default();
-        let message = text("message");
+        let message = wire.optional_text("message").unwrap_or_default();
+        let text = |name| short(&without_secrets(wire.optional_text(name).unwrap_or_default()));
         let request_id = headers.get("request-id").and_then(|id| std::str::from_utf8(id).ok());
         let error = StripeApiError {
             status,
-            kind: short(text("type")),
-            code: short(text("code")),
-            param: short(text("param")),
-            message: short(&without_keys(message)),
+            kind: text("type"),
+            code: text("code"),
+            param: text("param"),
+            message: text("message"),
             request_id: short(request_id.unwrap_or_default()),
         };
         Ok((error, message.contains(OTHER_MODE), permissions(message)))
@@ -202,12 +202,23 @@ fn short(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
-/// Replaces API keys in a message by `***`. Stripe masks most of a key, but not all of it.
-fn without_keys(message: &str) -> String {
+/// The beginnings of URLs that say how to correct a request.
+const HELP_URLS: [&str; 4] = [
+    "https://docs.stripe.com/",
+    "https://stripe.com/docs/",
+    "https://dashboard.stripe.com/",
+    "https://support.stripe.com/",
+];
+
+/// Replaces API keys, e-mail addresses, and URLs in a text by `***`. Stripe masks most of a key, but not all of it; and
+/// what a request contained can be repeated in its error.
+fn without_secrets(message: &str) -> String {
     let masked = |word: &str| match ["sk_", "rk_", "pk_"].iter().find_map(|prefix| word.find(prefix)) {
         // A permission such as `rak_task_read` is not a key.
         Some(_) if word.trim_matches('\'').starts_with(PERMISSION_PREFIX) => word.to_owned(),
         Some(index) => format!("{}***", word.get(..index).unwrap_or_default()),
+        None if word.contains("://") && !HELP_URLS.iter().any(|help| word.contains(help)) => "***".to_owned(),
+        None if word.contains('@') => "***".to_owned(),
         None => word.to_owned(),
     };
     message.split(' ').map(masked).collect::<Vec<_>>().join(" ")

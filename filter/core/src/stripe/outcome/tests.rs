@@ -153,23 +153,26 @@ fn a_success_that_cannot_be_read_may_work_later() {
 }
 
 #[test]
-fn an_error_keeps_what_helps_and_no_key() {
+fn an_error_keeps_what_helps_and_no_secret() {
     let body = error(
         "invalid_request_error",
         "parameter_unknown",
         "foo",
-        "Key 'rk_live_****abcd' and sk_test_1234, pk_1. See https://x.y",
+        "Key 'rk_live_****abcd' and sk_test_1234, pk_1. Not https://x.y or ada@example.com. See https://docs.stripe.com/api",
     );
+    let secrets = error("sk_test_1234", "rk_test_1234", "ada@example.com", "");
     let StripeResponse::Refused(error) = answer(400, None, &body) else { panic!("refused") };
     assert_eq!(
         (error.status, error.kind.as_str(), error.code.as_str()),
         (400, "invalid_request_error", "parameter_unknown")
     );
     assert_eq!((error.param.as_str(), error.request_id.as_str()), ("foo", "req_1"));
-    assert_eq!(error.message, "Key '*** and *** *** See https://x.y");
+    assert_eq!(error.message, "Key '*** and *** *** Not *** or *** See https://docs.stripe.com/api");
     let text = error.to_string();
     assert!(text.starts_with("400 invalid_request_error parameter_unknown of foo: Key"), "{text}");
     assert!(text.ends_with(", request req_1"), "{text}");
+    let StripeResponse::Refused(hidden) = answer(400, None, &secrets) else { panic!("refused") };
+    assert_eq!(hidden.to_string(), "400 *** *** of ***, request req_1");
     let StripeResponse::Unauthorized(bare) = answer(401, None, "") else { panic!("unauthorized") };
     assert_eq!(bare.to_string(), "401");
 }
