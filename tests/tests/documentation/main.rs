@@ -2,6 +2,7 @@
 //! it: every command, every configuration, every link. A block without a check is a failure.
 
 mod alarms;
+mod billing;
 mod blocks;
 mod code;
 mod envoy;

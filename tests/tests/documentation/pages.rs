@@ -46,6 +46,8 @@ pub struct Link {
 pub struct Code {
     /// The location for messages: `README.md:31`.
     pub location: String,
+    /// The heading above it.
+    pub heading: String,
     /// The code as written.
     pub text: String,
 }
@@ -112,7 +114,7 @@ fn parse(path: &Path, text: &str) -> Page {
             }
             Event::Code(text) => {
                 heading.iter_mut().for_each(|heading| heading.push_str(&text));
-                page.code.push(Code { location, text: text.into_string() });
+                page.code.push(Code { location, heading: last_heading.clone(), text: text.into_string() });
             }
             _ => {}
         }
