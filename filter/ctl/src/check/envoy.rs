@@ -2,7 +2,10 @@
 //! clusters that they call.
 
 use super::callouts::{self, Named};
-use super::{FORGOTTEN, ORDER, READERS, Warning, at, document_of, not_held, out_of_order};
+use super::{
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, has_billing, not_held,
+    out_of_order,
+};
 use crate::document::{self, FoundDocument};
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
@@ -59,6 +62,10 @@ fn chain(location: &str, filters: &[Value], warnings: &mut Vec<Warning>) {
         warnings.push(Warning::new(format!("{location}[{cors}]"), text));
     }
     for (number, filter) in filters.iter().enumerate() {
+        let document = at(filter, "/typed_config/config/configuration/value");
+        if which(filter) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(document) {
+            warnings.push(Warning::new(format!("{location}[{number}]"), UNSERVED));
+        }
         if let Some(name) = which(filter) {
             plugin(&format!("{location}[{number}].typed_config.config"), name, filter, warnings);
         }

@@ -2,7 +2,10 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{FORGOTTEN, GATE, ORDER, READERS, Warning, at, document_of, not_held, out_of_order};
+use super::{
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, Warning, at, document_of, has_billing, not_held,
+    out_of_order,
+};
 use crate::document::FoundDocument;
 use serde_json::Value;
 use tollgate_core::config::SECTION_NAMES;
@@ -31,6 +34,9 @@ fn extension_policy(policy: Resource<'_>, resources: &[Resource<'_>], warnings: 
         warnings.push(Warning::new(policy.location(&format!("spec.wasm[{late}]")), ORDER));
     }
     for (number, plugin) in plugins.iter().enumerate() {
+        if filter(plugin) == Some(GATE) && !ours.contains(&Some(BILLING)) && has_billing(&plugin["config"]) {
+            warnings.push(Warning::new(policy.location(&format!("spec.wasm[{number}]")), UNSERVED));
+        }
         if let Some(name) = filter(plugin) {
             wasm(|path| policy.location(&format!("spec.wasm[{number}]{path}")), name, plugin, warnings);
         }

@@ -2,7 +2,10 @@
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};
-use super::{BILLING, FORGOTTEN, GATE, ORDER, READERS, WEBHOOK, Warning, at, document_of, envoy, not_held};
+use super::{
+    BILLING, FORGOTTEN, GATE, ORDER, READERS, UNSERVED, WEBHOOK, Warning, at, document_of, envoy,
+    has_billing, not_held,
+};
 use crate::document::FoundDocument;
 use serde_json::Value;
 
@@ -17,6 +20,7 @@ pub(super) fn warnings(resources: &[Resource<'_>], documents: &[FoundDocument]) 
         envoy_filter(patches, has_gate, &mut warnings);
     }
     warnings.extend(order(resources));
+    warnings.extend(unserved(resources));
     if of_kind(resources, "ServiceEntry").next().is_some() {
         for named in callouts::clusters(documents.iter()) {
             warnings.extend(cluster(&named, resources));
@@ -94,6 +98,14 @@ fn order(resources: &[Resource<'_>]) -> Option<Warning> {
         webhook.name()
     );
     (!is_ordered).then(|| Warning::new(billing.location("spec.priority"), text))
+}
+
+/// Warns if the gate's document has billing endpoints and none of the file's EnvoyFilters inserts their filter.
+fn unserved(resources: &[Resource<'_>]) -> Option<Warning> {
+    of_kind(resources, "EnvoyFilter").next()?;
+    let gate = of_kind(resources, "WasmPlugin").find(|plugin| filter(*plugin) == Some(GATE))?;
+    let is_unserved = has_billing(gate.spec("/pluginConfig")) && inserted(BILLING, resources).is_none();
+    is_unserved.then(|| Warning::new(gate.location("spec.pluginConfig"), UNSERVED))
 }
 
 /// Returns the EnvoyFilter that inserts a filter, and the index of the patch.

@@ -54,6 +54,9 @@ const READERS: [&str; 2] = [WEBHOOK, BILLING];
 /// The warning about filters in the wrong order.
 const ORDER: &str = "stripe_webhook must come before billing, and both before plan_gate: a webhook has no session token, \
                      and the billing endpoints answer for themselves";
+/// The warning about a gate whose document has billing endpoints that no filter serves.
+const UNSERVED: &str = "the document has the section `billing`, so the gate lets the paths below `billing.path` pass without a \
+                        token, but there is no filter `billing`: add it, or remove the section";
 /// The warning about a filter without a document.
 const FORGOTTEN: &str = "there is no Tollgate document here, and the filter does not start without one";
 
@@ -221,6 +224,11 @@ fn document_of(given: &Value) -> Option<Value> {
         other => other.clone(),
     };
     is_document(&document).then_some(document)
+}
+
+/// Returns whether the document of a filter has billing endpoints.
+fn has_billing(given: &Value) -> bool {
+    document_of(given).is_some_and(|document| document.get(BILLING).is_some())
 }
 
 /// Returns the errors that the filters would report.

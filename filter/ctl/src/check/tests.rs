@@ -2,6 +2,7 @@
 
 use super::{CheckVerdict, Warning, check};
 use crate::document::read;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 fn verdict(text: &str) -> CheckVerdict {
@@ -314,6 +315,40 @@ fn the_configuration_around_the_filters_on_envoy_gateway_is_checked() {
         let warnings = verdict(&shipped_file("envoy-gateway/tollgate.yaml", from, to)).warnings;
         let open: Vec<_> = warnings.iter().filter(|warning| warning.text.contains(text)).collect();
         assert_eq!((open.len(), open[0].location.contains(location)), (2, true), "{warnings:?}");
+    }
+}
+
+/// Returns the documents of a shipped file.
+fn shipped_values(file: &str) -> Vec<Value> {
+    let text = shipped_file(file, "plans:", "plans:");
+    serde_norway::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_billing_section_without_its_filter_causes_a_warning() {
+    let is_of = |resource: &Value, name: &str| resource["metadata"]["name"] == name;
+    let mut envoy = shipped_values("standalone.yaml");
+    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    envoy[0].pointer_mut(filters).unwrap().as_array_mut().unwrap().remove(2);
+    let mut istio = shipped_values("istio/tollgate.yaml");
+    istio[0]["items"].as_array_mut().unwrap().retain(|resource| !is_of(resource, "tollgate-billing"));
+    let mut gateway = shipped_values("envoy-gateway/tollgate.yaml");
+    let policy = gateway.iter_mut().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
+    policy["spec"]["wasm"].as_array_mut().unwrap().remove(1);
+    for (file, values, location) in [
+        ("standalone.yaml", envoy, "http_filters[2]"),
+        ("istio/tollgate.yaml", istio, "WasmPlugin tollgate-plan-gate: spec.pluginConfig"),
+        ("envoy-gateway/tollgate.yaml", gateway, "EnvoyExtensionPolicy tollgate: spec.wasm[1]"),
+    ] {
+        let text: Vec<String> = values.iter().map(ToString::to_string).collect();
+        let warnings = verdict(&text.join("\n---\n")).warnings;
+        assert_eq!(warnings.len(), 1 + OF_THE_EXAMPLE, "{file}: {warnings:?}");
+        let is_it = |warning: &Warning| {
+            warning.location.ends_with(location) && warning.text.contains("no filter `billing`")
+        };
+        assert!(warnings.iter().any(is_it), "{file}: {warnings:?}");
     }
 }
 
