@@ -9,7 +9,7 @@ use tollgate_tests::fakes::stripe::model::Price;
 use tollgate_tests::processes::gateway::Gateway;
 
 const PAGE: &str = "docs/billing.md";
-const USER: &str = "user_1";
+pub const USER: &str = "user_1";
 
 /// Members whose values depend on the time or on the order of requests.
 const VARYING: [&str; 12] = [
@@ -28,7 +28,7 @@ const VARYING: [&str; 12] = [
 ];
 
 /// Starts a gateway that sells the plans of the page to a user who had a trial.
-async fn shop() -> Gateway {
+pub async fn shop() -> Gateway {
     let gateway = Gateway::start_with_billing(|shipped| {
         shipped.document(|document| {
             document["plans"] = yaml(json!([
@@ -73,7 +73,7 @@ async fn succeeded(request: &str, response: Response) -> Value {
 }
 
 /// Pays a checkout, and delivers what happened to the webhook.
-async fn pay(gateway: &Gateway, session: &Value) {
+pub async fn pay(gateway: &Gateway, session: &Value) {
     gateway.stripe.pay_session(session["id"].as_str().expect("an id"));
     for event in gateway.stripe.take_events() {
         assert_eq!(gateway.deliver(&event).await.status(), 200);

@@ -9,6 +9,7 @@ mod envoy;
 mod links;
 mod pages;
 mod reference;
+mod refusals;
 mod responses;
 mod setup;
 mod shell;
