@@ -24,7 +24,7 @@ use rate_limit::RateLimit;
 use tokens::Token;
 
 use crate::fakes::faults::Faults;
-use crate::fakes::server::{FakeServer, RequestLog, Service, unix_now};
+use crate::fakes::server::{FakeResponse, FakeServer, Request, RequestLog, Service, unix_now};
 
 /// The version of the Backend API that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-05-12";
@@ -87,6 +87,11 @@ impl FakeClerk {
     /// Returns the address at which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// Carries out a request without HTTP, faults, and log, as one atomic step.
+    pub fn carry_out(&self, request: &Request) -> FakeResponse {
+        self.backend.carry_out(request)
     }
 
     /// Returns the secret key that it accepts.

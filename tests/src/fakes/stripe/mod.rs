@@ -54,7 +54,7 @@ use service::Stripe;
 pub use signature::{Signature, sign};
 
 use crate::fakes::faults::{Faults, Matcher};
-use crate::fakes::server::{FakeServer, RequestLog, Service};
+use crate::fakes::server::{FakeResponse, FakeServer, Request, RequestLog, Service};
 
 /// The API version that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-10-28.endive";
@@ -143,6 +143,11 @@ impl FakeStripe {
     /// Returns the address at which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// Carries out a request without HTTP, faults, and log, as one atomic step.
+    pub fn carry_out(&self, request: &Request) -> FakeResponse {
+        self.stripe.carry_out(request)
     }
 
     /// Returns a secret key that it accepts.

@@ -1,0 +1,10 @@
+//! A shop with gateways, Stripe, and Clerk in one process, and what is compared at its end.
+
+pub(crate) mod actions;
+mod convert;
+mod shop;
+mod state;
+mod worker;
+
+pub(crate) use shop::{Fate, Response, Shop};
+pub(crate) use state::{ShopState, check_invariants};
