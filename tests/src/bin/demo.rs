@@ -17,7 +17,7 @@ const FREE_A_DAY: usize = 5;
 #[tokio::main]
 async fn main() -> ExitCode {
     say(
-        "Tollgate: a real Envoy with both filters, in front of a FastAPI service; Stripe and Clerk are faithful fakes.",
+        "Tollgate: a real Envoy with its filters, in front of a FastAPI service; Stripe and Clerk are faithful fakes.",
     );
     say("The first run builds the filters and fetches Envoy, which takes some minutes.");
     let gateway = Gateway::start(|shipped| shipped).await;

@@ -47,7 +47,7 @@ const VM_FAILURE: &str = " failed: Uncaught ";
 /// When dropped, it ends everything, and fails the test if a VM has crashed: every test checks this without
 /// asking.
 pub struct Gateway {
-    /// Envoy with both modules, on two workers.
+    /// Envoy with the modules, on two workers.
     pub envoy: Envoy,
     /// The upstream.
     pub backend: Backend,
