@@ -72,7 +72,7 @@ fn answers_are_sorted_by_what_follows_from_them() {
         ("a deleted customer", 404, None, &*missing, "missing"),
         ("a list of a missing customer", 400, None, &*missing, "missing"),
         ("an object of the other mode is no missing one", 404, None, &*other_mode, "unauthorized"),
-        ("the place to go on from is gone", 400, None, &*cursor, "transient"),
+        ("the object of the page cursor is gone", 400, None, &*cursor, "transient"),
         (
             "a path that is not Stripe's",
             404,
@@ -108,9 +108,9 @@ fn answers_are_sorted_by_what_follows_from_them() {
         ("a proxy's 429", 429, None, "slow down", "transient"),
         ("busy with the same object", 409, None, &*busy, "transient"),
         ("a conflict that stays", 409, Some("false"), &*refused, "refused"),
-        ("trouble at Stripe's", 500, None, &*error("api_error", "", "", "x"), "transient"),
+        ("an error of Stripe's API", 500, None, &*error("api_error", "", "", "x"), "transient"),
         (
-            "trouble that is not worth a retry at once",
+            "an error for which an immediate retry is useless",
             500,
             Some("false"),
             &*error("api_error", "", "", "x"),
