@@ -4,3 +4,5 @@
 mod harness;
 mod interleaved;
 mod lost_responses;
+mod races;
+mod random;

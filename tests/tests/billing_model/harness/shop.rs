@@ -13,7 +13,7 @@ use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::SharedData;
 use tollgate_tests::fakes::clerk::tokens::Token;
 use tollgate_tests::fakes::clerk::{ClerkSettings, FakeClerk, User};
-use tollgate_tests::fakes::faults::any;
+use tollgate_tests::fakes::faults::{Fault, any};
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::Price;
 use tollgate_tests::fakes::stripe::{ExecutionFailure, FakeStripe, StripeSettings};
@@ -41,6 +41,8 @@ pub(crate) enum Fate {
     ResponseLost,
     /// It was not performed.
     RequestLost,
+    /// With 503 of a load balancer; it was not performed.
+    Unavailable,
     /// Stripe performed it and responds with 500, as to each repetition with its idempotency key. Clerk's response is
     /// lost.
     FailedAfterWork,
@@ -253,6 +255,11 @@ impl Shop {
         self.events.drain(..self.events.len().saturating_sub(1));
     }
 
+    /// Returns the user's plan in Clerk's metadata.
+    pub(crate) fn plan(&self) -> Option<String> {
+        self.clerk.plan(USER)
+    }
+
     /// Returns the lines of the trace.
     pub(crate) fn trace(&self) -> String {
         self.trace.join("\n")
@@ -279,6 +286,10 @@ impl Shop {
         }
         match fate {
             Fate::RequestLost => return CalloutResult::Reset,
+            Fate::Unavailable => match Fault::unavailable() {
+                Fault::Response(response) => return convert::result(&response),
+                fault => panic!("no response: {fault:?}"),
+            },
             Fate::Answered | Fate::ResponseLost | Fate::FailedAfterWork => {}
         }
         let response = match is_stripe {

@@ -1,0 +1,121 @@
+//! Clicks in several tabs, and clicks beside events.
+
+use crate::harness::actions::{BillingAction, checkouts};
+use crate::harness::{Fate, Response, RunningRequest, Shop, ShopState, check_invariants};
+use serde_json::{Value, json};
+
+/// More than the callouts of a checkout.
+const CALLOUTS: usize = 16;
+
+/// Runs requests side by side: each in turn gets the result of one callout. Returns their responses.
+fn side_by_side(shop: &mut Shop, mut running: Vec<RunningRequest>) -> Vec<Response> {
+    let mut responses = Vec::new();
+    while !running.is_empty() {
+        if shop.in_flight() > 0 {
+            shop.finish_callout(0, Fate::Answered);
+        }
+        running.retain(|request| match shop.response(*request) {
+            Some(response) => {
+                responses.push(response);
+                false
+            }
+            None => true,
+        });
+    }
+    responses
+}
+
+/// Pays a session that may be open, and returns whether it was.
+fn pay(shop: &Shop, answer: &Value) -> bool {
+    let id = answer["id"].as_str().expect("an id");
+    shop.stripe.pay_session_with(id, Default::default()).is_ok()
+}
+
+fn first_checkout() -> BillingAction {
+    checkouts().swap_remove(0)
+}
+
+#[test]
+fn twenty_first_checkouts_on_two_gateways_make_one_customer() {
+    let (action, mut shop) = (first_checkout(), Shop::open());
+    let clicks = (0..20).map(|worker| shop.begin(worker, action.path, Some(&action.body))).collect();
+    let responses = side_by_side(&mut shop, clicks);
+    assert!(responses.iter().all(|(status, _)| *status == 200), "{}", shop.trace());
+    let state = ShopState::of(&shop);
+    assert_eq!((state.customers, state.sessions.len()), (1, 1), "{}", shop.trace());
+}
+
+/// Opens a checkout of one plan, and one of another while the first one waits for the response to its callout of that
+/// number. Returns the responses.
+fn two_tabs(shop: &mut Shop, waits_at: usize) -> [Response; 2] {
+    let first = shop.begin(0, "checkout", Some(&json!({"plan": "pro"})));
+    for _ in 0..waits_at {
+        if shop.in_flight() > 0 {
+            shop.finish_callout(0, Fate::Answered);
+        }
+    }
+    if shop.in_flight() > 0 {
+        shop.perform(0, Fate::Answered);
+    }
+    let second = shop.begin(2, "checkout", Some(&json!({"plan": "enterprise", "interval": "month"})));
+    let second = shop.run(second, |_| Fate::Answered);
+    [shop.run(first, |_| Fate::Answered), second]
+}
+
+#[test]
+fn two_tabs_with_two_plans_sell_one() {
+    for waits_at in 0..CALLOUTS {
+        let mut shop = Shop::open();
+        let responses = two_tabs(&mut shop, waits_at);
+        let is_first_paid = responses[0].0 == 200 && pay(&shop, &responses[0].1);
+        // The event of the first payment expires the session of the other tab.
+        shop.deliver_all();
+        let is_second_paid = responses[1].0 == 200 && pay(&shop, &responses[1].1);
+        shop.deliver_all();
+        let trace = shop.trace();
+        assert!(is_first_paid != is_second_paid, "{trace}\n{waits_at}: {responses:?}");
+        check_invariants(&shop).unwrap_or_else(|why| panic!("{trace}\n{waits_at}: {why}"));
+        assert!(!shop.alarms.contains("double_subscription"), "{trace}\n{waits_at}");
+    }
+}
+
+#[test]
+fn two_tabs_that_are_both_paid_at_once_raise_an_alarm() {
+    let mut are_both_paid = 0;
+    for waits_at in 0..CALLOUTS {
+        let mut shop = Shop::open();
+        let responses = two_tabs(&mut shop, waits_at);
+        let paid = responses.iter().filter(|(status, answer)| *status == 200 && pay(&shop, answer)).count();
+        shop.deliver_all();
+        assert_eq!(shop.alarms.contains("double_subscription"), paid == 2, "{}\n{waits_at}", shop.trace());
+        check_invariants(&shop).unwrap_or_else(|why| panic!("{}\n{waits_at}: {why}", shop.trace()));
+        are_both_paid += usize::from(paid == 2);
+    }
+    assert!(are_both_paid > 0, "the race is possible");
+}
+
+/// A payment, and the events of it, at each callout of a checkout in another tab.
+#[test]
+fn a_checkout_beside_a_payment_sells_no_second_plan_unnoticed() {
+    let enterprise = json!({"plan": "enterprise", "interval": "month"});
+    for paid_at in 0..CALLOUTS {
+        let mut shop = Shop::open();
+        let (status, answer) = shop.post("checkout", &json!({"plan": "pro"}));
+        assert_eq!(status, 200, "{answer}");
+        let running = shop.begin(2, "checkout", Some(&enterprise));
+        for _ in 0..paid_at {
+            if shop.in_flight() > 0 {
+                shop.finish_callout(0, Fate::Answered);
+            }
+        }
+        let is_paid = shop.stripe.pay_session_with(answer["id"].as_str().expect("an id"), Default::default());
+        shop.deliver_all();
+        let (status, second) = shop.run(running, |_| Fate::Answered);
+        let is_second_paid = status == 200 && pay(&shop, &second);
+        shop.deliver_all();
+        let why = format!("{paid_at}: {is_paid:?}, {status} {second}");
+        let is_alarmed = shop.alarms.contains("double_subscription");
+        assert_eq!(is_alarmed, is_paid.is_ok() && is_second_paid, "{}\n{why}", shop.trace());
+        check_invariants(&shop).unwrap_or_else(|wrong| panic!("{}\n{why}: {wrong}", shop.trace()));
+    }
+}
