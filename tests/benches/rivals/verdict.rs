@@ -23,7 +23,7 @@ const BEFORE_MAX: f64 = 1.03;
 #[derive(Debug, Serialize)]
 pub(crate) struct Verdict {
     name: String,
-    beside: String,
+    reference: String,
     allowed: f64,
     /// The ratio of the medians in each run.
     runs: Vec<f64>,
@@ -35,15 +35,16 @@ pub(crate) struct Verdict {
 /// two builds.
 pub(crate) fn all(runs: &[Run]) -> Vec<Verdict> {
     let Some(first) = runs.first() else { return Vec::new() };
-    let targets =
-        TARGETS.iter().map(|(name, beside, allowed)| ((*name).to_owned(), (*beside).to_owned(), *allowed));
+    let targets = TARGETS
+        .iter()
+        .map(|(name, reference, allowed)| ((*name).to_owned(), (*reference).to_owned(), *allowed));
     let before = first.iter().filter_map(|measured| {
         let name = measured.name.strip_suffix(BEFORE_SUFFIX)?;
         Some((name.to_owned(), measured.name.clone(), BEFORE_MAX))
     });
     targets
         .chain(before)
-        .filter_map(|(name, beside, allowed)| Verdict::new(name, beside, allowed, runs))
+        .filter_map(|(name, reference, allowed)| Verdict::new(name, reference, allowed, runs))
         .collect()
 }
 
@@ -53,24 +54,26 @@ fn cost(measured: &Measured, run: &Run) -> Vec<f64> {
 }
 
 impl Verdict {
-    fn new(name: String, beside: String, allowed: f64, runs: &[Run]) -> Option<Verdict> {
+    fn new(name: String, reference: String, allowed: f64, runs: &[Run]) -> Option<Verdict> {
         let mut ratios = Vec::new();
         let mut rounds = Vec::new();
         for run in runs {
-            let (ours, theirs) = (cost(named(run, &name)?, run), cost(named(run, &beside)?, run));
+            let (ours, theirs) = (cost(named(run, &name)?, run), cost(named(run, &reference)?, run));
             rounds.extend(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
             ratios.push(median(ours) / median(theirs));
         }
-        Some(Verdict { name, beside, allowed, runs: ratios, rounds: Spread::new(rounds) })
+        Some(Verdict { name, reference, allowed, runs: ratios, rounds: Spread::new(rounds) })
     }
 
     /// Returns the result as a row of the table of targets.
     pub(crate) fn row(&self) -> String {
-        let Verdict { name, beside, allowed, runs, rounds: Spread { lower, upper, .. } } = self;
+        let Verdict { name, reference, allowed, runs, rounds: Spread { lower, upper, .. } } = self;
         let ratio = median(runs.clone());
         let met = if ratio <= *allowed { "met" } else { "missed" };
         let runs: Vec<_> = runs.iter().map(|ratio| format!("{ratio:.2}")).collect();
         let runs = runs.join(", ");
-        format!("| `{name}` | {allowed} × `{beside}` | {ratio:.2} ({lower:.2}–{upper:.2}) | {runs} | {met} |")
+        format!(
+            "| `{name}` | {allowed} × `{reference}` | {ratio:.2} ({lower:.2}–{upper:.2}) | {runs} | {met} |"
+        )
     }
 }
