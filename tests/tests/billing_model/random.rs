@@ -9,7 +9,7 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Card, Customer, Invoice, Session, Subscription};
 
 /// How many schedules run, unless `TOLLGATE_BILLING_SCHEDULES` says otherwise. `TOLLGATE_BILLING_SEED` is the first seed.
-const SCHEDULES: u64 = 60;
+const SCHEDULES: u64 = 100;
 /// How many steps a schedule has.
 const STEPS: usize = 150;
 /// How many requests are in progress at most.
@@ -61,14 +61,19 @@ impl Schedule {
     }
 
     fn run(&mut self) -> Result<(), String> {
+        if self.random.percent(60) {
+            let plan = self.random.pick(&["pro", "enterprise"]);
+            self.shop.post("checkout", &json!({"plan": plan, "interval": "month"}));
+            self.pay();
+        }
         for _ in 0..STEPS {
             match self.random.below(100) {
-                0..=13 => self.click(),
-                14..=33 => self.deliver(),
-                34..=39 => self.pay(),
-                40..=43 => self.pass_time(),
-                44..=45 => self.change_card(),
-                46 => self.disconnect(),
+                0..=14 => self.click(),
+                15..=26 => self.deliver(),
+                27..=34 => self.pay(),
+                35..=37 => self.pass_time(),
+                38 => self.change_card(),
+                39 => self.disconnect(),
                 _ => self.advance(true),
             }
             while self.is_sequential && !self.requests.is_empty() {
@@ -119,7 +124,7 @@ impl Schedule {
     /// Lets time pass: not more than a gateway waits for a response, while a request is in progress.
     fn pass_time(&mut self) {
         let seconds = match self.requests.is_empty() {
-            true => self.random.pick(&[1, 10, 61, 61, 1_200, 90_000, 31 * 86_400]),
+            true => self.random.pick(&[1, 10, 31, 61, 61, 1_200, 1_200, 90_000, 31 * 86_400]),
             false => self.random.pick(&[1, 1, 2]),
         };
         self.shop.trace.push(format!("{seconds} s pass"));
@@ -127,7 +132,7 @@ impl Schedule {
     }
 
     fn change_card(&mut self) {
-        let card = self.random.pick(&[Card::Works, Card::Declines, Card::NeedsAuthentication]);
+        let card = self.random.pick(&[Card::Works, Card::Works, Card::Declines, Card::NeedsAuthentication]);
         self.set_card(card);
     }
 
