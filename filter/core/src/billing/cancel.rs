@@ -44,7 +44,7 @@ const FEEDBACK: [(&str, &str); 8] = [
 ];
 
 /// The body of the request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CancelRequest {
     at: EffectiveAt,
     feedback: Option<&'static str>,

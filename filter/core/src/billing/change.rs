@@ -29,7 +29,7 @@ use serde::Serialize;
 const PREVIEW_VALID_S: u64 = 600;
 
 /// The body of both requests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ChangeRequest {
     plan: String,
     interval: Option<String>,

@@ -30,6 +30,7 @@ use crate::http::{Forward, HeaderMap, Outcome, Reply};
 use crate::ids::Subject;
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::report::Report;
+use crate::sync::{Service, SyncError};
 use crate::time::Micros;
 use std::rc::Rc;
 
@@ -349,6 +350,19 @@ fn start(
             })
         };
     }
+    // Stripe refuses a write if another click has changed what was read before it. Then the endpoint reads again, once.
+    macro_rules! counted_with_retry {
+        ($endpoint:expr) => {
+            counted!(async {
+                match $endpoint.await {
+                    Err(BillingError::Service(SyncError::Refused { service: Service::Stripe, .. })) => {
+                        $endpoint.await
+                    }
+                    result => result,
+                }
+            })
+        };
+    }
     Ok(match endpoint {
         // It needs no caller, so it is started elsewhere.
         EndpointKind::Plans => return Err(BillingError::Internal),
@@ -367,11 +381,11 @@ fn start(
         }
         EndpointKind::Cancel => {
             let request = CancelRequest::read(members()?)?;
-            counted!(cancel::cancel(cx, request))
+            counted_with_retry!(cancel::cancel(cx.clone(), request.clone()))
         }
         EndpointKind::Resume => {
             members()?.end()?;
-            counted!(resume::resume(cx))
+            counted_with_retry!(resume::resume(cx.clone()))
         }
         EndpointKind::ChangePreview => {
             let request = ChangeRequest::read_preview(members()?)?;
@@ -379,7 +393,7 @@ fn start(
         }
         EndpointKind::Change => {
             let request = ChangeRequest::read(members()?)?;
-            counted!(change::change(cx, request))
+            counted_with_retry!(change::change(cx.clone(), request.clone()))
         }
     })
 }
