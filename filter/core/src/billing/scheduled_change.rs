@@ -111,6 +111,13 @@ fn phases(
             item.quantity.map(|n| n.to_string()),
         );
     }
+    // Stripe takes what is left out as removed.
+    form = form.with_optional("phases[0][trial_end]", present.trial_end_s.map(|end_s| end_s.to_string()));
+    for phase in [0, 1] {
+        for (index, (kind, id)) in present.discounts.iter().enumerate() {
+            form = form.with(format!("phases[{phase}][discounts][{index}][{kind}]"), id);
+        }
+    }
     let (interval, count) = &change.interval;
     form = form
         .with("phases[1][proration_behavior]", "none")

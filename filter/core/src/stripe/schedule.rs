@@ -34,6 +34,10 @@ pub(crate) struct SchedulePhase {
     pub(crate) end_s: u64,
     /// The prices of its items, each with its quantity if it has one.
     pub(crate) items: Vec<PhaseItem>,
+    /// The end of the trial, in seconds since the Unix epoch.
+    pub(crate) trial_end_s: Option<u64>,
+    /// What is deducted: the kind of id (`discount`, `promotion_code`, or `coupon`), and the id.
+    pub(crate) discounts: Vec<(&'static str, String)>,
 }
 
 /// An item of a phase.
@@ -97,8 +101,23 @@ impl SchedulePhase {
             start_s: object.needed_number("start_date")?,
             end_s: object.needed_number("end_date")?,
             items: items.iter().map(item).collect::<Result<_, _>>()?,
+            trial_end_s: object.number("trial_end")?,
+            discounts: discounts(object),
         })
     }
+}
+
+/// Returns the discounts of a phase, each by the most specific of its ids.
+fn discounts(phase: Object<'_>) -> Vec<(&'static str, String)> {
+    let discounts = phase.member("discounts").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let id = |discount: &serde_json::Value| {
+        ["discount", "promotion_code", "coupon"].into_iter().find_map(|kind| {
+            let id = discount.get(kind)?;
+            let id = id.as_str().or_else(|| id.get("id")?.as_str())?;
+            Some((kind, id.to_owned()))
+        })
+    };
+    discounts.filter_map(id).collect()
 }
 
 #[cfg(test)]
@@ -108,7 +127,8 @@ mod tests {
     #[test]
     fn the_present_and_the_next_phase_are_those_of_the_time() {
         let body = br#"{"id": "sub_sched_1", "created": 5, "metadata": {"source": "tollgate"}, "phases": [
-            {"start_date": 10, "end_date": 20, "items": [{"price": "price_a", "quantity": 2}]},
+            {"start_date": 10, "end_date": 20, "items": [{"price": "price_a", "quantity": 2}], "trial_end": 15,
+             "discounts": [{"coupon": "half", "discount": "di_1", "promotion_code": null}]},
             {"start_date": 20, "end_date": 30, "items": [{"price": {"id": "price_b"}, "quantity": null}]}]}"#;
         let schedule = Schedule::parse(body).unwrap();
         assert!(schedule.is_marked && !schedule.has_other_source);
@@ -116,6 +136,11 @@ mod tests {
         let next = |at_s| schedule.next_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
         assert_eq!((present(10), next(10)), (Some(10), Some(20)));
         assert_eq!((present(20), next(20)), (Some(20), None));
+        let phase = &schedule.phases[0];
+        assert_eq!(
+            (phase.trial_end_s, &phase.discounts[..]),
+            (Some(15), &[("discount", "di_1".to_owned())][..])
+        );
         assert_eq!(schedule.phases[1].items, [PhaseItem { price: "price_b".to_owned(), quantity: None }]);
     }
 
