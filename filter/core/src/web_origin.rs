@@ -22,13 +22,19 @@ pub(crate) fn origin_of(url: &str) -> Option<String> {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority.as_str(), None),
     };
-    let is_host =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'[' | b']' | b':');
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let is_host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+        None => host.bytes().all(is_name),
+        Some(Some(address)) => {
+            address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.')
+        }
+        Some(None) => false,
+    };
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte));
-    if host.is_empty() || !host.bytes().all(is_host) || !is_scheme {
+    if host.is_empty() || !is_host || !is_scheme {
         return None;
     }
     let usual = match scheme.as_str() {

@@ -43,8 +43,11 @@ const FEEDBACK: [(&str, &str); 8] = [
     ("unused", "unused"),
 ];
 
+/// The maximum length of a comment, in characters: Stripe reads it from the query.
+const COMMENT_CHARS_MAX: usize = 500;
+
 /// The body of the request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct CancelRequest {
     at: EffectiveAt,
     feedback: Option<&'static str>,
@@ -60,13 +63,16 @@ impl CancelRequest {
         let at = EffectiveAt::read(&mut members)?.unwrap_or(EffectiveAt::PeriodEnd);
         let feedback = members.word("feedback", &FEEDBACK)?;
         let comment = members.text("comment")?;
+        if comment.as_ref().is_some_and(|comment| comment.chars().count() > COMMENT_CHARS_MAX) {
+            return Err(BillingError::invalid("comment", "it must be at most 500 characters long"));
+        }
         members.end()?;
         Ok(CancelRequest { at, feedback, comment })
     }
 }
 
 /// Cancels the subscription.
-pub(super) async fn cancel(cx: BillingContext, request: CancelRequest) -> EndpointResult {
+pub(super) async fn cancel(cx: BillingContext, request: &CancelRequest) -> EndpointResult {
     let account = cx.account(SortedSet::default()).await?;
     let owned = current(&account).ok_or(BillingError::NoSubscription)?;
     let subscription = &owned.subscription;
@@ -78,7 +84,7 @@ pub(super) async fn cancel(cx: BillingContext, request: CancelRequest) -> Endpoi
     }
     let form = Parameters::default()
         .with_optional("cancellation_details[feedback]", request.feedback)
-        .with_optional("cancellation_details[comment]", request.comment);
+        .with_optional("cancellation_details[comment]", request.comment.clone());
     match request.at {
         EffectiveAt::PeriodEnd => {
             let form = form.with("cancel_at_period_end", "true");

@@ -12,6 +12,7 @@ use super::members::Members;
 use super::owned::{Possibilities, current, own_customers};
 use super::payment;
 use super::pending::{ManagedBy, cancels_at_s, plan_item};
+use super::prices::PlanPrice;
 use super::resume::keep;
 use super::scheduled_change::{self, ScheduledChange};
 use super::subscription::answer_after_action;
@@ -29,7 +30,7 @@ use serde::Serialize;
 const PREVIEW_VALID_S: u64 = 600;
 
 /// The body of both requests.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ChangeRequest {
     plan: String,
     interval: Option<String>,
@@ -72,10 +73,13 @@ pub(super) struct PlannedChange<'a> {
     pub(super) price: String,
     /// The interval of the price, and how many of them.
     pub(super) interval: (String, u64),
-    pub(super) quantity: u64,
+    /// `None` for a metered price.
+    pub(super) quantity: Option<u64>,
     pub(super) at: EffectiveAt,
     /// Whether the subscription already is like this.
     is_present: bool,
+    /// Whether the subscription is in a trial that the wanted plan does not have.
+    ends_trial: bool,
 }
 
 impl<'a> PlannedChange<'a> {
@@ -105,7 +109,16 @@ impl<'a> PlannedChange<'a> {
         let has_present =
             prices.of_plan(plan).iter().any(|price| Some(price.interval.as_str()) == present_interval);
         let interval = request.interval.as_deref().or(present_interval.filter(|_| has_present));
-        let price = choose(&prices, plan, interval)?;
+        let price = match recurring {
+            // What is left out stays as it is, also a price that is not sold any more.
+            Some(recurring) if plan == present && interval.is_none_or(|name| name == recurring.interval) => {
+                PlanPrice::new(&item.price, recurring)
+            }
+            _ => choose(&prices, plan, interval)?.clone(),
+        };
+        if price.is_metered && request.quantity.is_some() {
+            return Err(BillingError::invalid("quantity", "a metered price has no quantity"));
+        }
         let present_quantity = item.quantity.unwrap_or(1);
         let quantity = request.quantity.unwrap_or(present_quantity);
         let lowers =
@@ -117,9 +130,10 @@ impl<'a> PlannedChange<'a> {
             plan,
             price: price.id.clone(),
             interval: (price.interval.clone(), price.interval_count),
-            quantity,
+            quantity: (!price.is_metered).then_some(quantity),
             at: request.at.unwrap_or(default),
-            is_present: price.id == item.price.id && quantity == present_quantity,
+            is_present: price.id == item.price.id && (price.is_metered || quantity == present_quantity),
+            ends_trial: subscription.status == SubscriptionStatus::Trialing && !has_trial(cx, plan),
         })
     }
 
@@ -131,14 +145,19 @@ impl<'a> PlannedChange<'a> {
 
     /// Returns whether Stripe shows the subscription as the change makes it, or as waiting for its payment.
     async fn holds_now(&self, cx: &BillingContext) -> Result<bool, BillingError> {
+        Ok(self.found_now(cx).await?.is_some())
+    }
+
+    /// Returns the subscription if Stripe shows it so.
+    async fn found_now(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
         let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
         let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;
         let is_changed = |item: &Item| {
             item.id.as_ref() == Some(&self.item)
                 && item.price.id == self.price
-                && item.quantity == Some(self.quantity)
+                && (self.quantity.is_none() || item.quantity == self.quantity)
         };
-        Ok(now.is_some_and(|now| now.changes.has_pending_update || now.items.iter().any(is_changed)))
+        Ok(now.filter(|now| now.changes.has_pending_update || now.items.iter().any(is_changed)))
     }
 
     /// Returns the parameters of the changed item, below this prefix.
@@ -150,7 +169,7 @@ impl<'a> PlannedChange<'a> {
         Parameters::default()
             .with(name("id"), self.item.as_str())
             .with(name("price"), &self.price)
-            .with(name("quantity"), self.quantity.to_string())
+            .with_optional(&name("quantity"), self.quantity.map(|quantity| quantity.to_string()))
     }
 }
 
@@ -197,18 +216,28 @@ impl From<PreviewLine> for LineView {
 }
 
 /// Answers with what a change would cost.
-pub(super) async fn preview(cx: BillingContext, request: ChangeRequest) -> EndpointResult {
+pub(super) async fn preview(cx: BillingContext, request: &ChangeRequest) -> EndpointResult {
     let account = cx.account(SortedSet::default()).await?;
-    let change = PlannedChange::new(&cx, &account, &request).await?;
-    if change.is_present {
-        return Err(BillingError::NoChange);
+    let change = PlannedChange::new(&cx, &account, request).await?;
+    let managed_by = ManagedBy::read(&cx, &change.owned.subscription).await?;
+    if managed_by.is_other() {
+        return Err(BillingError::ChangePending);
     }
     let now_s = cx.now().as_secs();
-    let subscription = change.owned.subscription.id.as_str();
-    let form = change.item_form("subscription_details").with("subscription", subscription);
+    let subscription = &change.owned.subscription;
+    let is_canceled = cancels_at_s(subscription).is_some();
+    // To keep the present plan changes something only if the subscription would change or end.
+    if change.is_present && !is_canceled && !managed_by.is_pending(cx.now()) {
+        return Err(BillingError::NoChange);
+    }
+    let form = change
+        .item_form("subscription_details")
+        .with("subscription", subscription.id.as_str())
+        .with_optional("subscription_details[cancel_at_period_end]", is_canceled.then_some("false"));
     let (effective, at_s, proration_date, form) = match change.at {
         EffectiveAt::Now => {
             let form = form
+                .with_optional("subscription_details[trial_end]", change.ends_trial.then_some("now"))
                 .with("subscription_details[proration_behavior]", "always_invoice")
                 .with("subscription_details[proration_date]", now_s.to_string());
             ("now", Some(now_s), Some(now_s), form)
@@ -231,7 +260,7 @@ pub(super) async fn preview(cx: BillingContext, request: ChangeRequest) -> Endpo
 }
 
 /// Changes the subscription.
-pub(super) async fn change(cx: BillingContext, request: ChangeRequest) -> EndpointResult {
+pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> EndpointResult {
     let now_s = cx.now().as_secs();
     if let Some(date) = request.proration_date
         && (date > now_s || now_s.saturating_sub(date) > PREVIEW_VALID_S)
@@ -239,23 +268,13 @@ pub(super) async fn change(cx: BillingContext, request: ChangeRequest) -> Endpoi
         return Err(BillingError::PreviewExpired);
     }
     let account = cx.account(SortedSet::default()).await?;
-    let change = PlannedChange::new(&cx, &account, &request).await?;
+    let change = PlannedChange::new(&cx, &account, request).await?;
     let managed_by = ManagedBy::read(&cx, &change.owned.subscription).await?;
     if managed_by.is_other() {
         return Err(BillingError::ChangePending);
     }
-    let scheduled = match &managed_by {
-        ManagedBy::Us(schedule) => schedule.next_phase(cx.now()).is_some(),
-        ManagedBy::Nothing | ManagedBy::Other(_) => false,
-    };
     match change.at {
-        // The opposite of a change that is scheduled: without the schedule, the subscription stays as it is.
-        _ if change.is_present && scheduled => {
-            if let ManagedBy::Us(schedule) = &managed_by {
-                release(&cx, &schedule.id).await?;
-            }
-        }
-        _ if change.is_present => return Err(BillingError::NoChange),
+        _ if change.is_present => keep_present(&cx, &change.owned.subscription, &managed_by).await?,
         EffectiveAt::Now => change_now(&cx, &change, &managed_by, request.proration_date).await?,
         EffectiveAt::PeriodEnd => {
             let scheduled = ScheduledChange { change: &change, managed_by: &managed_by };
@@ -265,6 +284,25 @@ pub(super) async fn change(cx: BillingContext, request: ChangeRequest) -> Endpoi
     let object = Some(change.owned.subscription.id.as_str());
     cx.audit(BillingAction::ChangeRequested, Some(cx.plan_name(change.plan)), object);
     answer_after_action(&cx, "billing.change", &account).await
+}
+
+/// Keeps the present plan although the subscription would change or end. This also completes a change that was charged
+/// before the cancellation was lifted.
+///
+/// # Errors
+/// [`BillingError::NoChange`] if the subscription would neither change nor end.
+async fn keep_present(
+    cx: &BillingContext,
+    subscription: &Subscription,
+    managed_by: &ManagedBy,
+) -> Result<(), BillingError> {
+    let is_canceled = cancels_at_s(subscription).is_some();
+    match managed_by {
+        ManagedBy::Us(schedule) if managed_by.is_pending(cx.now()) => release(cx, &schedule.id).await?,
+        _ if !is_canceled => return Err(BillingError::NoChange),
+        _ => {}
+    }
+    if is_canceled { keep(cx, subscription).await } else { Ok(()) }
 }
 
 /// Changes the subscription at once, and charges the difference.
@@ -278,14 +316,11 @@ async fn change_now(
     if let ManagedBy::Us(schedule) = managed_by {
         release(cx, &schedule.id).await?;
     }
-    if cancels_at_s(subscription).is_some() {
-        // Stripe does not accept it in the same request as a change that waits for its payment.
-        keep(cx, subscription).await?;
-    }
     let form = change
         .item_form("")
         .with("proration_behavior", "always_invoice")
         .with("payment_behavior", "pending_if_incomplete")
+        .with_optional("trial_end", change.ends_trial.then_some("now"))
         .with_optional("proration_date", proration_date.map(|date| date.to_string()))
         .with("expand[]", "latest_invoice");
     let (parameters, state) = (form.encode(), state(subscription));
@@ -293,8 +328,25 @@ async fn change_now(
     let request = |key: &_| cx.stripe().update_subscription(&subscription.id, &form, Some(key));
     let still_holds = async |_: &Subscription| change.holds_now(cx).await;
     let endpoint = "POST /v1/subscriptions/:id";
-    let changed = cx.create(endpoint, &parts, request, Subscription::parse, still_holds).await?;
-    payment::check(cx, subscription, &changed).await
+    let changed = match cx.create(endpoint, &parts, request, Subscription::parse, still_holds).await {
+        Ok(changed) => changed,
+        // The response was lost, or came too late.
+        Err(error) if error.is_transient() => change.found_now(cx).await?.ok_or(error)?,
+        // The subscription was just read, so it is the payment method that is missing.
+        Err(BillingError::ObjectMissing(_)) => {
+            let message = Some("there is no payment method: add one in the portal".to_owned());
+            return Err(BillingError::PaymentFailed { message, url: None });
+        }
+        Err(error) => return Err(error),
+    };
+    payment::check(cx, subscription, &changed).await?;
+    // Only now: a change whose payment fails must not lift the cancellation.
+    if cancels_at_s(&changed).is_some() { keep(cx, &changed).await } else { Ok(()) }
+}
+
+/// Returns whether a plan has a trial.
+fn has_trial(cx: &BillingContext, plan: Rank) -> bool {
+    cx.settings().checkout.trial.as_ref().is_some_and(|trial| trial.plans.contains(&plan))
 }
 
 /// Returns the state of a subscription that a change depends on, for its idempotency key.

@@ -18,7 +18,7 @@ use crate::ids::{CheckoutSessionId, CustomerId};
 use crate::plan_table::Rank;
 use crate::stripe::hosted_session::BuyerSession;
 use crate::stripe::write::{IdempotencyKey, Parameters};
-use crate::sync::{SubjectAccount, SyncError};
+use crate::sync::{SubjectAccount, SyncError, named_in};
 use serde::Serialize;
 
 /// The maximum number of times that the account is read because a session was completed in the meantime.
@@ -28,7 +28,7 @@ const READS_MAX: usize = 3;
 #[derive(Debug)]
 pub(super) struct CheckoutRequest {
     item: BoughtItem,
-    quantity: u64,
+    quantity: Option<u64>,
     success_url: Option<String>,
     cancel_url: Option<String>,
     locale: Option<&'static str>,
@@ -65,7 +65,7 @@ impl CheckoutRequest {
             None => Ok(None),
         };
         let (success_url, cancel_url) = (url("success_url")?, url("cancel_url")?);
-        let quantity = members.quantity()?.unwrap_or(1);
+        let quantity = members.quantity()?;
         let locale = members.locale()?;
         members.end()?;
         Ok(CheckoutRequest { item, quantity, success_url, cancel_url, locale })
@@ -81,13 +81,13 @@ struct CheckoutAnswer<'a> {
 }
 
 /// Opens a checkout.
-pub(super) async fn checkout(cx: BillingContext, request: CheckoutRequest) -> EndpointResult {
+pub(super) async fn checkout(cx: BillingContext, request: &CheckoutRequest) -> EndpointResult {
     match &request.item {
         BoughtItem::Plan { name, interval } => {
             let Some(plan) = cx.shared.plans.rank_of(name) else { return Err(BillingError::UnknownPlan) };
-            buy_plan(&cx, &request, plan, interval.as_deref()).await
+            buy_plan(&cx, request, plan, interval.as_deref()).await
         }
-        BoughtItem::Purchase(name) => buy_once(&cx, &request, name).await,
+        BoughtItem::Purchase(name) => buy_once(&cx, request, name).await,
     }
 }
 
@@ -99,6 +99,11 @@ async fn buy_plan(
 ) -> EndpointResult {
     let prices = cx.prices().await?;
     let price = choose(&prices, plan, interval)?.clone();
+    let quantity = match (price.is_metered, request.quantity) {
+        (true, Some(_)) => return Err(BillingError::invalid("quantity", "a metered price has no quantity")),
+        (true, None) => None,
+        (false, quantity) => Some(quantity.unwrap_or(1)),
+    };
     for _ in 0..READS_MAX {
         let buyer = Buyer::read(cx).await?;
         refuse_second(cx, &buyer, plan).await?;
@@ -108,9 +113,10 @@ async fn buy_plan(
             continue;
         }
         let trial = trial(cx, plan).filter(|_| !had_trial(&buyer.account, &buyer.own));
-        let form = common_form(cx, request, &customer, "subscription", &price.id);
+        let form = common_form(cx, request, &customer, "subscription", (&price.id, quantity));
         let form = subscription_form(cx, form, trial);
         let session = open_session(cx, sessions, form, true).await?;
+        expire_concurrent(cx, &customer, &session).await?;
         cx.audit(BillingAction::CheckoutStarted, Some(cx.plan_name(plan)), Some(session.id.as_str()));
         return answer(&session);
     }
@@ -131,7 +137,7 @@ async fn buy_once(cx: &BillingContext, request: &CheckoutRequest, name: &str) ->
     let buyer = Buyer::read(cx).await?;
     let customer = buyer.customer(cx).await?;
     let (key, subject) = (cx.subject_key(), cx.subject.as_str());
-    let form = common_form(cx, request, &customer, "payment", price)
+    let form = common_form(cx, request, &customer, "payment", (price, Some(request.quantity.unwrap_or(1))))
         .with("invoice_creation[enabled]", "true")
         .with(format!("payment_intent_data[metadata][{key}]"), subject)
         .with("metadata[tollgate_purchase]", name);
@@ -198,7 +204,7 @@ fn common_form(
     request: &CheckoutRequest,
     customer: &CustomerId,
     mode: &str,
-    price: &str,
+    (price, quantity): (&str, Option<u64>),
 ) -> Parameters {
     let settings = cx.settings();
     let checkout = &settings.checkout;
@@ -209,7 +215,7 @@ fn common_form(
         .with("customer", customer.as_str())
         .with("client_reference_id", subject)
         .with("line_items[0][price]", price)
-        .with("line_items[0][quantity]", request.quantity.to_string())
+        .with_optional("line_items[0][quantity]", quantity.map(|quantity| quantity.to_string()))
         .with("success_url", url(&request.success_url, &settings.success_url))
         .with("cancel_url", url(&request.cancel_url, &settings.cancel_url))
         .with(format!("metadata[{key}]"), subject)
@@ -270,7 +276,9 @@ async fn open_session(
     let parameters = IdempotencyKey::new(&[&form.encode()]).as_str().to_owned();
     let newest = sessions.first().map(|session| session.id.as_str().to_owned()).unwrap_or_default();
     let mut reusable = None;
-    for session in sessions.into_iter().filter(|session| is_payable(session, cx)) {
+    for session in
+        sessions.into_iter().filter(|session| is_payable(session, cx) && is_of_subject(session, cx))
+    {
         match session.metadata.get(PARAMETERS_KEY) {
             Some(known) if known == parameters && reusable.is_none() => reusable = Some(session),
             Some(_) if sells_subscription && session.sells_subscription => expire(cx, &session.id).await?,
@@ -285,6 +293,39 @@ async fn open_session(
     let parts = [parameters.as_str(), newest.as_str()];
     let still_holds = async |session: &BuyerSession| Ok(is_payable(session, cx));
     cx.create("POST /v1/checkout/sessions", &parts, request, BuyerSession::parse, still_holds).await
+}
+
+/// Expires our other open sessions once more after a session was created: another gateway may have created one at the
+/// same time, for other parameters. The newest stays.
+///
+/// # Errors
+/// A transient one if the created session is not the newest: it was expired, and the next click sees the other.
+async fn expire_concurrent(
+    cx: &BillingContext,
+    customer: &CustomerId,
+    created: &BuyerSession,
+) -> Result<(), BillingError> {
+    let sessions = list_sessions(cx, customer).await?;
+    let ours = sessions.into_iter().filter(|session| {
+        let is_ours = session.metadata.get(PARAMETERS_KEY).is_some() && is_of_subject(session, cx);
+        is_ours && session.sells_subscription && is_payable(session, cx)
+    });
+    let mut ours = ours.map(|session| session.id);
+    let is_newest = ours.next().is_none_or(|newest| newest == created.id);
+    if !is_newest {
+        expire(cx, &created.id).await?;
+        return Err(BillingError::transient("another checkout was opened at the same time"));
+    }
+    for older in ours {
+        expire(cx, &older).await?;
+    }
+    Ok(())
+}
+
+/// Returns whether a session names the subject. A customer may be recorded for two.
+fn is_of_subject(session: &BuyerSession, cx: &BillingContext) -> bool {
+    let keys = &cx.settings().sync.subject_keys;
+    named_in(&session.metadata, keys).subject.as_ref() == Some(&cx.subject)
 }
 
 /// Returns whether the buyer can still pay in the session.

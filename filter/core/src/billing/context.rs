@@ -15,6 +15,7 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::report::{Level, Report};
 use crate::sorted::SortedSet;
 use crate::stripe::api::StripeApi;
+use crate::stripe::customer::Customer;
 use crate::stripe::object::Unreadable;
 use crate::stripe::outcome::{StripeApiError, StripeResponse};
 use crate::stripe::write::{IdempotencyKey, is_replayed};
@@ -22,12 +23,21 @@ use crate::sync::{self, Service, SubjectAccount, SyncError, Trigger};
 use crate::time::Micros;
 use serde::Serialize;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The maximum number of idempotency keys that one write uses, one after the other.
 pub(super) const KEYS_MAX: u32 = 8;
 
 /// The maximum number of times that a write is sent while Stripe is still performing one with the same key.
 const IN_USE_TRIES_MAX: u32 = 8;
+
+/// The minimum timeout of a write: Stripe charges a card before it responds.
+const WRITE_TIME: Duration = Duration::from_secs(8);
+
+/// Returns the callout with the time that a write may take.
+fn with_write_time(callout: Callout) -> Callout {
+    Callout { timeout: callout.timeout.max(WRITE_TIME), ..callout }
+}
 
 /// What all endpoints of a worker share.
 #[derive(Debug)]
@@ -204,6 +214,17 @@ impl BillingContext {
         sync::found(endpoint, response).map_err(|error| self.failed(error))
     }
 
+    /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. One of the other mode is an error:
+    /// with the wrong key, a subject that pays would look like one that does not.
+    ///
+    /// # Errors
+    /// [`BillingError::Service`] if Stripe did not return it.
+    pub(super) async fn read_customer(&self, id: &CustomerId) -> Result<Option<Customer>, BillingError> {
+        let outcome = self.call(self.stripe().retrieve_customer(id)).await;
+        let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
+        sync::found("GET /v1/customers/:id", response).map_err(|error| self.failed(error))
+    }
+
     /// Performs a write that sets a state, so that repeating it changes nothing.
     ///
     /// # Errors
@@ -214,7 +235,7 @@ impl BillingContext {
         callout: Callout,
         parse: fn(&[u8]) -> Result<T, Unreadable>,
     ) -> Result<T, BillingError> {
-        let outcome = self.call(callout).await;
+        let outcome = self.call(with_write_time(callout)).await;
         self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
     }
 
@@ -262,7 +283,7 @@ impl BillingContext {
         let key = IdempotencyKey::new(&all);
         let mut tries = 1_u32;
         loop {
-            let outcome = self.call(callout(&key)).await;
+            let outcome = self.call(with_write_time(callout(&key))).await;
             if !is_in_use(&outcome) || tries >= IN_USE_TRIES_MAX {
                 return outcome;
             }
@@ -290,7 +311,7 @@ impl BillingContext {
             // What was just read is gone.
             Ok(None) => {
                 let why = format!("{endpoint}: Stripe does not have the object");
-                Err(self.failed(SyncError::Refused { service: Service::Stripe, why }))
+                Err(BillingError::ObjectMissing(SyncError::Refused { service: Service::Stripe, why }))
             }
             Err(error) => Err(self.failed(error)),
         }
@@ -325,10 +346,11 @@ pub(super) async fn prices(effects: &Effects) -> Result<Rc<PriceList>, BillingEr
     }
 }
 
-/// Returns whether Stripe replayed an internal error, which it does for a day: the next key makes it try again.
+/// Returns whether Stripe replayed an error, which it does for a day: the next key makes it try again. What it refused has
+/// changed nothing, and the reason may be gone.
 pub(super) fn replays_failure(outcome: &OwnedOutcome) -> bool {
-    let is_internal = matches!(outcome, OwnedOutcome::Response { status: 500..=599, .. });
-    is_internal && is_replayed(&outcome.as_outcome())
+    let is_error = matches!(outcome, OwnedOutcome::Response { status: 400..=599, .. });
+    is_error && is_replayed(&outcome.as_outcome())
 }
 
 /// Returns whether Stripe is still performing a request with the same key.
@@ -352,7 +374,8 @@ fn card_error(error: &StripeApiError) -> Option<BillingError> {
     if AUTHENTICATION.contains(&error.code.as_str()) {
         return Some(BillingError::PaymentActionRequired { url: None });
     }
-    let is_card = error.status == 402 || error.kind == "card_error";
-    let message = (!error.message.is_empty()).then(|| error.message.clone());
-    is_card.then_some(BillingError::PaymentFailed { message, url: None })
+    let is_card = error.kind == "card_error";
+    // Only messages about a card are written for its holder.
+    let message = (is_card && !error.message.is_empty()).then(|| error.message.clone());
+    (is_card || error.status == 402).then_some(BillingError::PaymentFailed { message, url: None })
 }

@@ -88,8 +88,7 @@ impl Buyer {
             if self.own.contains(&id) {
                 continue;
             }
-            let callout = cx.stripe().retrieve_customer(&id);
-            let customer = cx.read("GET /v1/customers/:id", callout, Customer::parse).await?;
+            let customer = cx.read_customer(&id).await?;
             let owner = customer
                 .map(|customer| customer_owner(&self.account, &customer, &cx.settings().sync.subject_keys));
             match owner {
@@ -155,8 +154,7 @@ async fn record(cx: &BillingContext, customer: &CustomerId) -> Result<(), Billin
 
 /// Returns whether a customer has not been deleted.
 async fn exists(cx: &BillingContext, customer: &CustomerId) -> Result<bool, BillingError> {
-    let callout = cx.stripe().retrieve_customer(customer);
-    let customer = cx.read("GET /v1/customers/:id", callout, Customer::parse).await?;
+    let customer = cx.read_customer(customer).await?;
     Ok(customer.is_some_and(|customer| !customer.deleted))
 }
 

@@ -115,6 +115,8 @@ pub(super) enum BillingError {
     // The services.
     /// Stripe or Clerk did not do what was asked.
     Service(SyncError),
+    /// Stripe does not have an object that was just read, or one that it depends on.
+    ObjectMissing(SyncError),
     /// The prices cannot be had.
     PricesUnavailable,
     /// Clerk does not have the caller's subject.
@@ -140,12 +142,18 @@ impl BillingError {
         BillingError::Service(SyncError::Transient { service: Service::Stripe, why: why.to_owned() })
     }
 
+    /// Returns whether a retry may succeed, and whether the request was performed is not known.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, BillingError::Service(SyncError::Transient { .. }))
+    }
+
     /// Returns whether the request was refused, rather than not performed because something failed. That too many
     /// requests are held is a refusal: clients can cause it without a token.
     pub(super) fn is_refusal(&self) -> bool {
         !matches!(
             self,
             BillingError::Service(_)
+                | BillingError::ObjectMissing(_)
                 | BillingError::PricesUnavailable
                 | BillingError::SubjectMissing
                 | BillingError::Internal
@@ -155,10 +163,12 @@ impl BillingError {
     /// Returns the alarm about a failure that an operator should look at.
     pub(super) fn alarm(&self, subject: Option<&Subject>) -> Option<Report> {
         let alarm = match self {
-            BillingError::Service(error) if error.needs_operator() => {
+            BillingError::Service(error) | BillingError::ObjectMissing(error) if error.needs_operator() => {
                 Alarm::error(error.alarm_code(), error.to_string())
             }
-            BillingError::Service(error) => Alarm::warning(error.alarm_code(), error.to_string()),
+            BillingError::Service(error) | BillingError::ObjectMissing(error) => {
+                Alarm::warning(error.alarm_code(), error.to_string())
+            }
             BillingError::SubjectMissing => {
                 let detail = "Clerk does not have the user or organization of a valid session token: check that \
                               CLERK_SECRET_KEY belongs to the instance that issues the tokens";
@@ -176,7 +186,7 @@ impl BillingError {
     pub(super) fn problem(self) -> Problem {
         match self {
             BillingError::Auth(error) => error.problem(),
-            BillingError::Service(error) => service_problem(&error),
+            BillingError::Service(error) | BillingError::ObjectMissing(error) => service_problem(&error),
             error => match error.refusal() {
                 Ok(problem) | Err(problem) => problem,
             },

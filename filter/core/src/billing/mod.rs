@@ -28,6 +28,7 @@ mod resume;
 mod route;
 mod running;
 mod scheduled_change;
+mod start;
 mod subscription;
 mod task;
 mod urls;

@@ -112,7 +112,8 @@ pub(super) fn blocking<'a>(
     let blocks = |owned: &&OwnedSubscription| match owned.sold {
         SoldPlan::AddOns => false,
         SoldPlan::Plan { .. } if owned.via == Via::Metadata => true,
-        SoldPlan::Plan { rank, .. } => rank >= wanted,
+        // A stranger may have opened a payment link in the subject's name, so it must grant something.
+        SoldPlan::Plan { rank, .. } => rank >= wanted && may_grant(&owned.subscription.status),
         SoldPlan::Unmapped => {
             account.record.granted_by.as_ref() == Some(&owned.subscription.id) || is_unknown_plan
         }
@@ -132,9 +133,15 @@ pub(super) fn blocking<'a>(
     Some(BlockingSubscription { owned, alarm })
 }
 
+/// Returns whether a subscription with this status may grant a plan.
+fn may_grant(status: &SubscriptionStatus) -> bool {
+    matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue)
+}
+
 /// Returns whether the subject had a trial, so that it gets no other. `own` are its customers.
 pub(super) fn had_trial(account: &SubjectAccount, own: &[CustomerId]) -> bool {
-    let mut owned = account.subscriptions.iter();
+    // What only a payer's choice gives to the subject may be a stranger's.
+    let mut owned = account.subscriptions.iter().filter(|owned| owned.via == Via::Metadata);
     account.record.trial_used
         || owned.any(|owned| owned.subscription.changes.trial_start_s.is_some())
         || own.iter().any(|customer| account.customers_with_trial.contains(customer))

@@ -15,6 +15,9 @@ use crate::time::Micros;
 /// How far Stripe's clock may be behind the gateway's, in seconds.
 const CLOCK_SKEW_S: u64 = 60;
 
+/// For how long after its note a schedule is taken for ours, in seconds.
+const NOTE_VALID_S: u64 = 600;
+
 /// A subscription's schedule.
 #[derive(Clone, Debug)]
 pub(super) enum ManagedBy {
@@ -69,6 +72,11 @@ impl ManagedBy {
         })
     }
 
+    /// Returns whether a schedule of ours has a phase to come.
+    pub(super) fn is_pending(&self, now: Micros) -> bool {
+        matches!(self, ManagedBy::Us(schedule) if schedule.next_phase(now).is_some())
+    }
+
     /// Returns whether someone else's schedule manages the subscription.
     pub(super) fn is_other(&self) -> bool {
         matches!(self, ManagedBy::Other(_))
@@ -83,8 +91,11 @@ pub(super) fn change_note(plan: &str, now: Micros) -> String {
 /// Returns whether a schedule is ours: it says so, or it is what is left if the call after its creation failed.
 fn is_ours(schedule: &Schedule, metadata: &Metadata) -> bool {
     let noted_s = metadata.get(CHANGE_KEY).and_then(|note| note.rsplit_once(':')?.1.parse::<u64>().ok());
-    let follows_note =
-        noted_s.is_some_and(|noted_s| schedule.created_s.saturating_add(CLOCK_SKEW_S) >= noted_s);
+    // A note that could not be removed must not claim what someone else makes much later.
+    let follows_note = noted_s.is_some_and(|noted_s| {
+        let earliest_s = noted_s.saturating_sub(CLOCK_SKEW_S);
+        (earliest_s..=noted_s.saturating_add(NOTE_VALID_S)).contains(&schedule.created_s)
+    });
     schedule.is_marked || (schedule.phases.len() == 1 && !schedule.has_other_source && follows_note)
 }
 
@@ -145,6 +156,7 @@ mod tests {
             ("created long before it", schedule(1_000, "", 1), "free:2000", false),
             ("marked by someone else", schedule(1_000, r#""source": "crm""#, 1), "free:999", false),
             ("no note", schedule(1_000, "", 1), "", false),
+            ("created long after it", schedule(2_000, "", 1), "free:999", false),
             ("an unreadable note", schedule(1_000, "", 1), "free:soon", false),
         ];
         for (why, schedule, note, want) in cases {

@@ -6,6 +6,7 @@ use super::customer::Buyer;
 use super::error::BillingError;
 use super::members::Members;
 use super::owned::current;
+use super::pending::ManagedBy;
 use super::task::EndpointResult;
 use super::urls;
 use crate::stripe::hosted_session::portal_url;
@@ -52,15 +53,20 @@ struct PortalAnswer<'a> {
 }
 
 /// Opens the portal.
-pub(super) async fn portal(cx: BillingContext, request: PortalRequest) -> EndpointResult {
+pub(super) async fn portal(cx: BillingContext, request: &PortalRequest) -> EndpointResult {
     let buyer = Buyer::read_without_search(&cx).await?;
-    let return_url = request.return_url.unwrap_or_else(|| cx.settings().return_url.clone());
+    let return_url = request.return_url.clone().unwrap_or_else(|| cx.settings().return_url.clone());
     let configuration = cx.settings().portal_configuration.clone();
     let subscription = current(&buyer.account).map(|owned| &owned.subscription);
     let customer = match request.flow {
         // These pages are about the subscription, so they are opened for the customer that pays for it.
         Some(PortalFlow::Cancel | PortalFlow::Change) => {
             let subscription = subscription.ok_or(BillingError::NoSubscription)?;
+            let managed_by = ManagedBy::read(&cx, subscription).await?;
+            if managed_by.is_other() || managed_by.is_pending(cx.now()) {
+                // Stripe shows no such page for a subscription that a schedule manages.
+                return Err(BillingError::ChangePending);
+            }
             Some(&subscription.customer).filter(|customer| buyer.own.contains(customer))
         }
         Some(PortalFlow::PaymentMethod) | None => buyer.own.first(),

@@ -17,7 +17,7 @@ use crate::sorted::SortedMap;
 use crate::stripe::api::StripeApi;
 use crate::stripe::object::Unreadable;
 use crate::stripe::outcome::StripeResponse;
-use crate::stripe::price::Price;
+use crate::stripe::price::{Price, Recurring};
 use crate::sync;
 use crate::time::Micros;
 use crate::upstream::Upstream;
@@ -49,6 +49,22 @@ pub(super) struct PlanPrice {
     pub(super) amount: Option<u64>,
     /// The three-letter currency code, in lower case.
     pub(super) currency: String,
+    /// Whether its quantity is what was used, so that none is bought.
+    pub(super) is_metered: bool,
+}
+
+impl PlanPrice {
+    /// Takes what is needed of a price.
+    pub(super) fn new(price: &Price, recurring: &Recurring) -> Self {
+        PlanPrice {
+            id: price.id.clone(),
+            interval: recurring.interval.clone(),
+            interval_count: recurring.interval_count,
+            amount: price.terms.unit_amount,
+            currency: price.terms.currency.clone(),
+            is_metered: recurring.is_metered,
+        }
+    }
 }
 
 /// The prices of everything that is sold.
@@ -197,7 +213,8 @@ impl PriceBook {
             }
             PriceQuery::LookupKey(_) => ("GET /v1/prices", StripeResponse::of(outcome, first_of_list)),
         };
-        match sync::found(endpoint, response) {
+        // A price of the other mode cannot be sold.
+        match sync::found(endpoint, response.or_of_other_mode()) {
             Ok(found) => {
                 let found = found.flatten().filter(|price| price.terms.active);
                 let sellable = found.filter(|price| price.terms.recurring.is_some() == entry.sold.renews());
@@ -248,13 +265,7 @@ fn list(entries: &[Entry]) -> PriceList {
         let Some(price) = &entry.price else { continue };
         match (&entry.sold, &price.terms.recurring) {
             (Sold::Plan(rank), Some(recurring)) => {
-                let price = PlanPrice {
-                    id: price.id.clone(),
-                    interval: recurring.interval.clone(),
-                    interval_count: recurring.interval_count,
-                    amount: price.terms.unit_amount,
-                    currency: price.terms.currency.clone(),
-                };
+                let price = PlanPrice::new(price, recurring);
                 let mut prices = list.plans.remove(rank).unwrap_or_default();
                 // A price may be named by its id and by its lookup key.
                 if !prices.contains(&price) {

@@ -1,15 +1,32 @@
-//! How many requests a subject may make: 60 valid POSTs a minute, counted for the whole process.
+//! How many requests a subject may make: 60 valid POSTs a minute, and as many reads that are not cached, counted for the
+//! whole process.
 
 use super::context::BillingContext;
 use super::error::BillingError;
 use crate::plan_table::{Period, Window};
 use crate::quota::{BucketTable, Callers, Decision, SWAP_TRIES_MAX, Seed, spend};
 
-/// The maximum number of valid POSTs of a subject in a minute.
+/// The maximum number of requests of a kind and a subject in a minute.
 const WINDOW: [Window; 1] = [Window { max: 60, per: Period::Minute }];
 
-/// The name under which they are counted. No configured limit has a dot in its name.
-const LIMIT: &str = "billing.posts";
+/// The requests that are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CountedKind {
+    /// Valid POSTs.
+    Posts,
+    /// Reads that are not cached.
+    Reads,
+}
+
+impl CountedKind {
+    /// Returns the name of the counter. No configured limit has a dot in its name.
+    const fn name(self) -> &'static str {
+        match self {
+            CountedKind::Posts => "billing.posts",
+            CountedKind::Reads => "billing.reads",
+        }
+    }
+}
 
 /// What the counters may weigh, in megabytes.
 const MEMORY_MB: u64 = 2;
@@ -21,9 +38,9 @@ const SEED: Seed = Seed::new([0; 16]);
 ///
 /// # Errors
 /// [`BillingError::TooManyRequests`] if the subject has made too many.
-pub(super) async fn count(cx: &BillingContext) -> Result<(), BillingError> {
+pub(super) async fn count(cx: &BillingContext, kind: CountedKind) -> Result<(), BillingError> {
     let table = BucketTable::new(&cx.shared.namespace, Callers::SignedIn, &SEED, MEMORY_MB);
-    let counter = table.key(cx.subject.as_str().as_bytes(), LIMIT);
+    let counter = table.key(cx.subject.as_str().as_bytes(), kind.name());
     for _ in 0..SWAP_TRIES_MAX {
         let (value, version) = cx.load(&counter.shared_key).await;
         let now = cx.now();

@@ -9,19 +9,14 @@
 //! ```
 
 use super::caller::BillingCaller;
-use super::cancel::{self, CancelRequest};
-use super::change::{self, ChangeRequest};
-use super::checkout::{self, CheckoutRequest};
 use super::context::BillingContext;
 use super::error::BillingError;
-use super::invoices::{self, InvoicesRequest};
-use super::members::Members;
-use super::portal::{self, PortalRequest};
 use super::route::{EndpointKind, Route};
 use super::running::{Progress, Running};
+use super::start::start;
 use super::task::{Effects, EndpointResult, RunningEndpoint};
 use super::worker::{BillingInquiry, BillingWorker};
-use super::{metrics, plans, rate_limit, resume, subscription};
+use super::{metrics, plans};
 use crate::auth::token::location::{self, TokenLocation};
 use crate::auth::{AuthFailure, AuthProgress, Authentication};
 use crate::cors;
@@ -30,7 +25,6 @@ use crate::http::{Forward, HeaderMap, Outcome, Reply};
 use crate::ids::Subject;
 use crate::machine::{Action, Input, InquiryId, Machine, Step};
 use crate::report::Report;
-use crate::sync::{Service, SyncError};
 use crate::time::Micros;
 use std::rc::Rc;
 
@@ -327,75 +321,15 @@ impl BillingRequest {
                 reply
             }
         };
-        reply.headers.extend(self.readable(worker));
+        match self.readable(worker) {
+            // A cache must not give it to a page of another origin.
+            fields if fields.is_empty() && worker.shared.settings.cors => {
+                reply.headers.push(("vary", "origin".to_owned()));
+            }
+            fields => reply.headers.extend(fields),
+        }
         Action::Reply(reply)
     }
-}
-
-/// Reads the body and the query, and creates the endpoint.
-fn start(
-    endpoint: EndpointKind,
-    cx: BillingContext,
-    body: &[u8],
-    path: &[u8],
-) -> Result<RunningEndpoint, BillingError> {
-    let effects = cx.effects.clone();
-    let origins = cx.shared.settings.return_origins.clone();
-    let members = || Members::parse(body);
-    macro_rules! counted {
-        ($endpoint:expr) => {
-            RunningEndpoint::new(effects, async move {
-                rate_limit::count(&cx).await?;
-                $endpoint.await
-            })
-        };
-    }
-    // Stripe refuses a write if another click has changed what was read before it. Then the endpoint reads again, once.
-    macro_rules! counted_with_retry {
-        ($endpoint:expr) => {
-            counted!(async {
-                match $endpoint.await {
-                    Err(BillingError::Service(SyncError::Refused { service: Service::Stripe, .. })) => {
-                        $endpoint.await
-                    }
-                    result => result,
-                }
-            })
-        };
-    }
-    Ok(match endpoint {
-        // It needs no caller, so it is started elsewhere.
-        EndpointKind::Plans => return Err(BillingError::Internal),
-        EndpointKind::Subscription => RunningEndpoint::new(effects, subscription::subscription(cx)),
-        EndpointKind::Invoices => {
-            let request = InvoicesRequest::read(path)?;
-            RunningEndpoint::new(effects, invoices::invoices(cx, request))
-        }
-        EndpointKind::Checkout => {
-            let request = CheckoutRequest::read(members()?, &origins)?;
-            counted!(checkout::checkout(cx, request))
-        }
-        EndpointKind::Portal => {
-            let request = PortalRequest::read(members()?, &origins)?;
-            counted!(portal::portal(cx, request))
-        }
-        EndpointKind::Cancel => {
-            let request = CancelRequest::read(members()?)?;
-            counted_with_retry!(cancel::cancel(cx.clone(), request.clone()))
-        }
-        EndpointKind::Resume => {
-            members()?.end()?;
-            counted_with_retry!(resume::resume(cx.clone()))
-        }
-        EndpointKind::ChangePreview => {
-            let request = ChangeRequest::read_preview(members()?)?;
-            counted!(change::preview(cx, request))
-        }
-        EndpointKind::Change => {
-            let request = ChangeRequest::read(members()?)?;
-            counted_with_retry!(change::change(cx.clone(), request.clone()))
-        }
-    })
 }
 
 /// Returns whether a content type is JSON's; parameters such as `charset` are ignored.

@@ -15,6 +15,7 @@ use super::resume::keep;
 use crate::config::note_keys::CHANGE_KEY;
 use crate::ids::ScheduleId;
 use crate::stripe::schedule::{SOURCE, Schedule, SchedulePhase};
+use crate::stripe::subscription::Subscription;
 use crate::stripe::write::Parameters;
 
 /// A change at the end of the period.
@@ -36,17 +37,18 @@ pub(super) async fn schedule(
 ) -> Result<(), BillingError> {
     let change = scheduled.change;
     let subscription = &change.owned.subscription;
-    if cancels_at_s(subscription).is_some() {
-        // A schedule cannot be made of a subscription that is about to end.
-        keep(cx, subscription).await?;
-    }
     let schedule = match scheduled.managed_by {
         ManagedBy::Us(schedule)
             if schedule.next_phase(cx.now()).is_some_and(|next| is_same(next, change)) =>
         {
             return Err(BillingError::NoChange);
         }
-        ManagedBy::Us(schedule) => schedule.clone(),
+        ManagedBy::Us(schedule) => {
+            if cancels_at_s(subscription).is_some() {
+                keep(cx, subscription).await?;
+            }
+            schedule.clone()
+        }
         ManagedBy::Nothing | ManagedBy::Other(_) => create(cx, change).await?,
     };
     let form = phases(cx, &schedule, change)?;
@@ -62,6 +64,22 @@ pub(super) async fn schedule(
 async fn create(cx: &BillingContext, change: &PlannedChange<'_>) -> Result<Schedule, BillingError> {
     let subscription = &change.owned.subscription;
     note(cx, change, &change_note(cx.plan_name(change.plan), cx.now())).await?;
+    let is_canceled = cancels_at_s(subscription).is_some();
+    if is_canceled {
+        // A schedule cannot be made of a subscription that is about to end.
+        keep(cx, subscription).await?;
+    }
+    let created = create_once(cx, subscription).await;
+    if created.is_err() && is_canceled {
+        // Without the change, the cancellation stays.
+        let form = Parameters::default().with("cancel_at_period_end", "true");
+        let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
+        let _: Result<(), BillingError> = cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await;
+    }
+    created
+}
+
+async fn create_once(cx: &BillingContext, subscription: &Subscription) -> Result<Schedule, BillingError> {
     let state = state(subscription);
     let parts = [subscription.id.as_str(), state.as_str()];
     let request = |key: &_| cx.stripe().create_schedule(&subscription.id, key);
@@ -86,7 +104,9 @@ async fn note(cx: &BillingContext, change: &PlannedChange<'_>, value: &str) -> R
 /// Returns whether a phase is what the change would make it.
 fn is_same(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
     let mut items = phase.items.iter();
-    items.any(|item| item.price == change.price && item.quantity.unwrap_or(1) == change.quantity)
+    items.any(|item| {
+        item.price == change.price && (change.quantity.is_none() || item.quantity == change.quantity)
+    })
 }
 
 /// Returns the parameters of the present phase, as it is, and of the phase to come. Only the item that grants the plan
@@ -125,7 +145,7 @@ fn phases(
         .with("phases[1][duration][interval_count]", count.to_string());
     for (index, item) in present.items.iter().enumerate() {
         let (price, quantity) = match item.price == changed {
-            true => (change.price.as_str(), Some(change.quantity)),
+            true => (change.price.as_str(), change.quantity),
             false => (item.price.as_str(), item.quantity),
         };
         form = form

@@ -49,7 +49,7 @@ pub(super) async fn answer_after_action(
 }
 
 /// Drops the subject's views on every worker of the process.
-async fn forget_views(cx: &BillingContext) {
+pub(super) async fn forget_views(cx: &BillingContext) {
     cx.shared.views.remove(&cx.subject);
     let changed = ChangedSubject::new(&cx.subject, &cx.shared.namespace);
     for _ in 0..ChangedSubject::SWAP_TRIES_MAX {

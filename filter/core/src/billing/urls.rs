@@ -61,6 +61,7 @@ mod tests {
             ("a letter outside ASCII", "https://app.example.com\u{2f}evil\u{ff0f}", false),
             ("a full-width dot", "https://app\u{ff0e}example.com/", false),
             ("a port that is not a number", "https://app.example.com:x/", false),
+            ("two ports", "http://localhost:3000:80/", false),
             ("an empty port", "https://app.example.com:/", false),
             ("empty", "", false),
         ];

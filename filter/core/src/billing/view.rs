@@ -79,13 +79,9 @@ impl SubscriptionView {
             return SubscriptionView { plan, status, details: None, actions: possible.actions() };
         };
         let subscription = &owned.subscription;
-        let is_scheduled = match managed_by {
-            ManagedBy::Us(schedule) => schedule.next_phase(cx.now()).is_some(),
-            ManagedBy::Nothing | ManagedBy::Other(_) => false,
-        };
         let possible = Possibilities {
             status: Some(&subscription.status),
-            is_pending: cancels_at_s(subscription).is_some() || is_scheduled,
+            is_pending: cancels_at_s(subscription).is_some() || managed_by.is_pending(cx.now()),
             is_managed_elsewhere: managed_by.is_other(),
             has_customer: own.contains(&subscription.customer),
         };

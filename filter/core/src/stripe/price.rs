@@ -41,16 +41,17 @@ pub(crate) struct Recurring {
     pub(crate) interval: String,
     /// The number of intervals between renewals.
     pub(crate) interval_count: u64,
+    /// Whether usage is charged (`usage_type: metered`), so that the price has no quantity.
+    pub(crate) is_metered: bool,
 }
 
 impl PriceTerms {
     fn read(object: Object<'_>) -> Self {
         let recurring = object.object("recurring").ok().flatten().and_then(|recurring| {
             let interval = recurring.optional_text("interval")?.to_owned();
-            Some(Recurring {
-                interval,
-                interval_count: recurring.optional_number("interval_count").unwrap_or(1),
-            })
+            let interval_count = recurring.optional_number("interval_count").unwrap_or(1);
+            let is_metered = recurring.optional_text("usage_type") == Some("metered");
+            Some(Recurring { interval, interval_count, is_metered })
         });
         PriceTerms {
             active: object.is_set("active").unwrap_or_default(),

@@ -185,10 +185,10 @@ impl RecordedSync {
         })
     }
 
-    /// Marks the subjects that the sync has changed.
+    /// Marks the subjects of the sync. Stripe may show another subscription although Clerk's record is the same.
     fn mark_changed(&mut self, state: &SyncState, end: Box<SyncEnd>) -> SyncStep {
-        let changed = self.sync.subjects.iter().filter(|subject| subject.changed);
-        let changed = changed.map(|subject| ChangedSubject::new(&subject.subject, &state.namespace));
+        let changed =
+            self.sync.subjects.iter().map(|subject| ChangedSubject::new(&subject.subject, &state.namespace));
         match state.settings.one_subscription {
             true => self.mark(changed.collect(), end),
             false => SyncStep::Ended(end),

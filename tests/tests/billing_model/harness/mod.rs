@@ -6,5 +6,5 @@ mod shop;
 mod state;
 mod worker;
 
-pub(crate) use shop::{Fate, Response, RunningRequest, Shop};
+pub(crate) use shop::{Fate, Response, RunningRequest, Shop, USER};
 pub(crate) use state::{ShopState, check_invariants};

@@ -137,6 +137,10 @@ fn what_a_payer_chose_forbids_only_what_it_grants() {
     let account = account(vec![by_reference(owned("sub_1", "active", "pro"))]);
     assert!(blocking(&account, &plans(), rank("pro")).is_some());
     assert!(blocking(&account, &plans(), rank("enterprise")).is_none());
+    for status in ["unpaid", "incomplete", "paused"] {
+        let ungranted = vec![by_reference(owned("sub_1", status, "pro"))];
+        assert!(blocking(&self::account(ungranted), &plans(), rank("pro")).is_none(), "{status}");
+    }
 }
 
 #[test]

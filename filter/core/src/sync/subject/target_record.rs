@@ -63,7 +63,10 @@ impl StripeState {
         let complete = self.complete && !may_grant_more;
         let reliability = Reliability { trusted, complete, recorded_is_unclear: is_unclear };
         let target = target_plan(&state.plans, shown, &resolution, reliability);
-        let had_trial = subscriptions.iter().any(|subscription| subscription.changes.trial_start_s.is_some());
+        // A stranger can start a trial in the subject's name by a payment link.
+        let had_trial = owned.iter().any(|(subscription, named)| {
+            named.via == Via::Metadata && subscription.changes.trial_start_s.is_some()
+        });
         let target = Record { trial_used: shown.trial_used || had_trial, ..target };
         let granted = match resolution.plan {
             GrantedPlan::Known(rank) => Some(&state.plans.get(rank).name),
