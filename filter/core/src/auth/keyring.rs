@@ -165,7 +165,7 @@ impl Keyring {
     }
 
     /// Takes the outcome of a fetch.
-    pub(super) fn fetch_ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetch {
+    pub(super) fn handle_fetched_keys(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetch {
         let Some(source) = &mut self.source else { return KeyFetch::Kept };
         source.fetching = None;
         match key_set(outcome) {
@@ -249,7 +249,7 @@ mod tests {
         let headers = &crate::http::HeaderMap::default();
         ring.fetch_started(InquiryId(1), now);
         let response = Outcome::Answered { status: 200, headers, body: body.as_bytes() };
-        assert_eq!(ring.fetch_ended(&response, now), KeyFetch::Kept);
+        assert_eq!(ring.handle_fetched_keys(&response, now), KeyFetch::Kept);
         ring
     }
 

@@ -82,8 +82,8 @@ impl<V> AuthState<V> {
 
     /// Takes the outcome of a fetch of the keys. If a key is no longer in force, all cached tokens are
     /// dropped.
-    pub(crate) fn fetch_ended(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetchResult {
-        match self.keyring.fetch_ended(outcome, now) {
+    pub(crate) fn handle_fetched_keys(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetchResult {
+        match self.keyring.handle_fetched_keys(outcome, now) {
             KeyFetch::Kept => KeyFetchResult::Fetched,
             KeyFetch::Dropped => {
                 self.tokens.clear();

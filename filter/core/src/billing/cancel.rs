@@ -1,12 +1,12 @@
 //! `POST cancel`: ends the subscription at the end of its period, or now.
 
 use super::context::{BillingAction, BillingContext};
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members::Members;
 use super::owned::current;
 use super::pending::ManagedBy;
-use super::subscription::answer_after_action;
-use super::task::EndpointResult;
+use super::subscription::response_after_action;
 use crate::ids::ScheduleId;
 use crate::sorted::SortedSet;
 use crate::stripe::write::Parameters;
@@ -89,16 +89,16 @@ pub(super) async fn cancel(cx: BillingContext, request: &CancelRequest) -> Endpo
         EffectiveAt::PeriodEnd => {
             let form = form.with("cancel_at_period_end", "true");
             let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
-            cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await?;
+            cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await?;
         }
         EffectiveAt::Now => {
             let callout = cx.stripe().cancel_subscription(&subscription.id, &form);
-            cx.set("DELETE /v1/subscriptions/:id", callout, |_| Ok(())).await?;
+            cx.send("DELETE /v1/subscriptions/:id", callout, |_| Ok(())).await?;
         }
     }
     let plan = owned.sold.rank().map(|rank| cx.plan_name(rank));
     cx.audit(BillingAction::CancelRequested, plan, Some(subscription.id.as_str()));
-    answer_after_action(&cx, "billing.cancel", &account).await
+    response_after_action(&cx, "billing.cancel", &account).await
 }
 
 /// Releases a schedule of ours, so that the subscription stays as it is.
@@ -107,5 +107,5 @@ pub(super) async fn cancel(cx: BillingContext, request: &CancelRequest) -> Endpo
 /// [`BillingError::Service`].
 pub(super) async fn release(cx: &BillingContext, schedule: &ScheduleId) -> Result<(), BillingError> {
     let callout = cx.stripe().release_schedule(schedule);
-    cx.set("POST /v1/subscription_schedules/:id/release", callout, |_| Ok(())).await
+    cx.send("POST /v1/subscription_schedules/:id/release", callout, |_| Ok(())).await
 }

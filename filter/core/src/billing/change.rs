@@ -3,20 +3,20 @@
 //! A higher plan acts now and is charged now; if the payment fails, nothing changes. A lower one acts at the end of the
 //! paid period, by a subscription schedule. `at` overrides.
 
-use super::answer::{Answer, time};
 use super::cancel::{EffectiveAt, release};
-use super::checkout::choose;
+use super::checkout::choose_price;
 use super::context::{BillingAction, BillingContext};
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members::Members;
 use super::owned::{Possibilities, current, own_customers};
 use super::payment;
 use super::pending::{ManagedBy, cancels_at_s, plan_item};
 use super::prices::PlanPrice;
+use super::response::{EndpointResponse, rfc3339};
 use super::resume::keep;
 use super::scheduled_change::{self, ScheduledChange};
-use super::subscription::answer_after_action;
-use super::task::EndpointResult;
+use super::subscription::response_after_action;
 use crate::ids::SubscriptionItemId;
 use crate::plan_table::Rank;
 use crate::sorted::SortedSet;
@@ -114,7 +114,7 @@ impl<'a> PlannedChange<'a> {
             Some(recurring) if plan == present && interval.is_none_or(|name| name == recurring.interval) => {
                 PlanPrice::new(&item.price, recurring)
             }
-            _ => choose(&prices, plan, interval)?.clone(),
+            _ => choose_price(&prices, plan, interval)?.clone(),
         };
         if price.is_metered && request.quantity.is_some() {
             return Err(BillingError::invalid("quantity", "a metered price has no quantity"));
@@ -186,7 +186,7 @@ fn unavailable(cx: &BillingContext, account: &SubjectAccount, subscription: &Sub
 }
 
 #[derive(Serialize)]
-struct PreviewAnswer {
+struct PreviewResponse {
     effective: &'static str,
     at: Option<String>,
     amount_due: i64,
@@ -210,12 +210,12 @@ struct LinePeriod {
 
 impl From<PreviewLine> for LineView {
     fn from(line: PreviewLine) -> Self {
-        let period = LinePeriod { start: time(line.start_s), end: time(line.end_s) };
+        let period = LinePeriod { start: rfc3339(line.start_s), end: rfc3339(line.end_s) };
         LineView { description: line.description, amount: line.amount, period }
     }
 }
 
-/// Answers with what a change would cost.
+/// Returns what a change would cost.
 pub(super) async fn preview(cx: BillingContext, request: &ChangeRequest) -> EndpointResult {
     let account = cx.account(SortedSet::default()).await?;
     let change = PlannedChange::new(&cx, &account, request).await?;
@@ -248,10 +248,10 @@ pub(super) async fn preview(cx: BillingContext, request: &ChangeRequest) -> Endp
         }
     };
     let callout = cx.stripe().preview_invoice(&form);
-    let preview = cx.set("POST /v1/invoices/create_preview", callout, InvoicePreview::parse).await?;
-    Ok(Answer::json(&PreviewAnswer {
+    let preview = cx.send("POST /v1/invoices/create_preview", callout, InvoicePreview::parse).await?;
+    Ok(EndpointResponse::json(&PreviewResponse {
         effective,
-        at: at_s.map(time),
+        at: at_s.map(rfc3339),
         amount_due: preview.amount_due,
         currency: preview.currency,
         proration_date,
@@ -283,7 +283,7 @@ pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> Endpo
     }
     let object = Some(change.owned.subscription.id.as_str());
     cx.audit(BillingAction::ChangeRequested, Some(cx.plan_name(change.plan)), object);
-    answer_after_action(&cx, "billing.change", &account).await
+    response_after_action(&cx, "billing.change", &account).await
 }
 
 /// Keeps the present plan although the subscription would change or end. This also completes a change that was charged

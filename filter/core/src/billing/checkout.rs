@@ -1,15 +1,16 @@
 //! `POST checkout`: opens Stripe's checkout for a plan or a purchase.
 //!
-//! One customer, one subscription, one trial, one open session: what was clicked twice is one purchase.
+//! A subject has at most one customer, one subscription, one trial, and one open session, so a second click does not
+//! buy a second time.
 
-use super::answer::{Answer, time};
 use super::context::{BillingAction, BillingContext};
 use super::customer::Buyer;
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members::Members;
-use super::owned::{blocking, had_trial};
+use super::owned::{blocking_subscription, had_trial};
 use super::prices::{PlanPrice, PriceList};
-use super::task::EndpointResult;
+use super::response::{EndpointResponse, rfc3339};
 use super::urls;
 use super::view::SubscriptionView;
 use crate::config::note_keys::PARAMETERS_KEY;
@@ -21,7 +22,8 @@ use crate::stripe::write::{IdempotencyKey, Parameters};
 use crate::sync::{SubjectAccount, SyncError, named_in};
 use serde::Serialize;
 
-/// The maximum number of times that the account is read because a session was completed in the meantime.
+/// The maximum number of times that the account is read. It is read again if a checkout session was completed in the
+/// meantime.
 const READS_MAX: usize = 3;
 
 /// The body of the request.
@@ -34,7 +36,7 @@ pub(super) struct CheckoutRequest {
     locale: Option<&'static str>,
 }
 
-/// What is bought.
+/// The item that the buyer has chosen.
 #[derive(Debug)]
 enum BoughtItem {
     Plan { name: String, interval: Option<String> },
@@ -74,7 +76,7 @@ impl CheckoutRequest {
 
 /// The body of the response.
 #[derive(Serialize)]
-struct CheckoutAnswer<'a> {
+struct CheckoutResponse<'a> {
     id: &'a str,
     url: &'a str,
     expires_at: String,
@@ -87,7 +89,7 @@ pub(super) async fn checkout(cx: BillingContext, request: &CheckoutRequest) -> E
             let Some(plan) = cx.shared.plans.rank_of(name) else { return Err(BillingError::UnknownPlan) };
             buy_plan(&cx, request, plan, interval.as_deref()).await
         }
-        BoughtItem::Purchase(name) => buy_once(&cx, request, name).await,
+        BoughtItem::Purchase(name) => buy_purchase(&cx, request, name).await,
     }
 }
 
@@ -98,7 +100,7 @@ async fn buy_plan(
     interval: Option<&str>,
 ) -> EndpointResult {
     let prices = cx.prices().await?;
-    let price = choose(&prices, plan, interval)?.clone();
+    let price = choose_price(&prices, plan, interval)?.clone();
     let quantity = match (price.is_metered, request.quantity) {
         (true, Some(_)) => return Err(BillingError::invalid("quantity", "a metered price has no quantity")),
         (true, None) => None,
@@ -106,10 +108,10 @@ async fn buy_plan(
     };
     for _ in 0..READS_MAX {
         let buyer = Buyer::read(cx).await?;
-        refuse_second(cx, &buyer, plan).await?;
-        let customer = buyer.customer(cx).await?;
+        refuse_second_subscription(cx, &buyer, plan).await?;
+        let customer = buyer.find_or_create_customer(cx).await?;
         let sessions = list_sessions(cx, &customer).await?;
-        if sessions.iter().any(|session| has_bought_meanwhile(session, &buyer.account)) {
+        if sessions.iter().any(|session| was_completed_after_read(session, &buyer.account)) {
             continue;
         }
         let trial = trial(cx, plan).filter(|_| !had_trial(&buyer.account, &buyer.own));
@@ -118,24 +120,24 @@ async fn buy_plan(
         let session = open_session(cx, sessions, form, true).await?;
         expire_concurrent(cx, &customer, &session).await?;
         cx.audit(BillingAction::CheckoutStarted, Some(cx.plan_name(plan)), Some(session.id.as_str()));
-        return answer(&session);
+        return response_with(&session);
     }
-    Err(BillingError::transient("checkout sessions are completed faster than they are read"))
+    Err(BillingError::transient("checkout sessions were completed each time that the account was read"))
 }
 
 /// Returns whether the session was completed after the account was read, so that its subscription is not known yet.
-fn has_bought_meanwhile(session: &BuyerSession, account: &SubjectAccount) -> bool {
+fn was_completed_after_read(session: &BuyerSession, account: &SubjectAccount) -> bool {
     session.subscription.as_ref().is_some_and(|subscription| !account.known.contains(subscription))
 }
 
-async fn buy_once(cx: &BillingContext, request: &CheckoutRequest, name: &str) -> EndpointResult {
+async fn buy_purchase(cx: &BillingContext, request: &CheckoutRequest, name: &str) -> EndpointResult {
     if !cx.settings().purchases.iter().any(|purchase| purchase.name == name) {
         return Err(BillingError::UnknownPurchase);
     }
     let prices = cx.prices().await?;
     let price = prices.of_purchase(name).ok_or(BillingError::UnknownPurchase)?;
     let buyer = Buyer::read(cx).await?;
-    let customer = buyer.customer(cx).await?;
+    let customer = buyer.find_or_create_customer(cx).await?;
     let (key, subject) = (cx.subject_key(), cx.subject.as_str());
     let form = common_form(cx, request, &customer, "payment", (price, Some(request.quantity.unwrap_or(1))))
         .with("invoice_creation[enabled]", "true")
@@ -143,14 +145,14 @@ async fn buy_once(cx: &BillingContext, request: &CheckoutRequest, name: &str) ->
         .with("metadata[tollgate_purchase]", name);
     let session = open_session(cx, list_sessions(cx, &customer).await?, form, false).await?;
     cx.audit(BillingAction::PurchaseStarted, Some(name), Some(session.id.as_str()));
-    answer(&session)
+    response_with(&session)
 }
 
 /// Returns the price of a plan for the interval that the client has chosen.
 ///
 /// # Errors
 /// [`BillingError::PlanNotForSale`] and [`BillingError::IntervalRequired`].
-pub(super) fn choose<'a>(
+pub(super) fn choose_price<'a>(
     prices: &'a PriceList,
     plan: Rank,
     interval: Option<&str>,
@@ -174,13 +176,17 @@ pub(super) fn choose<'a>(
     }
 }
 
-/// Refuses a second subscription.
-async fn refuse_second(cx: &BillingContext, buyer: &Buyer, plan: Rank) -> Result<(), BillingError> {
+/// Returns an error if the subject has a subscription that excludes this purchase.
+async fn refuse_second_subscription(
+    cx: &BillingContext,
+    buyer: &Buyer,
+    plan: Rank,
+) -> Result<(), BillingError> {
     let account = &buyer.account;
     if !account.unreadable.is_empty() {
         return Err(BillingError::transient("a subscription cannot be read"));
     }
-    let Some(blocking) = blocking(account, &cx.shared.plans, plan) else { return Ok(()) };
+    let Some(blocking) = blocking_subscription(account, &cx.shared.plans, plan) else { return Ok(()) };
     if let Some(alarm) = blocking.alarm {
         cx.effects.report(alarm);
     }
@@ -192,7 +198,8 @@ async fn refuse_second(cx: &BillingContext, buyer: &Buyer, plan: Rank) -> Result
     Err(BillingError::AlreadySubscribed { plan, status, actions })
 }
 
-/// Returns the days of the plan's trial and whether it needs a card.
+/// Returns the number of days of the plan's trial, and when it requires a payment method; `None` if the plan has no
+/// trial.
 fn trial(cx: &BillingContext, plan: Rank) -> Option<(u64, TrialPayment)> {
     let trial = cx.settings().checkout.trial.as_ref()?;
     trial.plans.contains(&plan).then_some((trial.days, trial.payment_method))
@@ -233,7 +240,7 @@ fn common_form(
         form = form.with("tax_id_collection[enabled]", "true").with("customer_update[name]", "auto");
     }
     if checkout.automatic_tax || checkout.tax_ids {
-        // Stripe requires it for a customer that exists.
+        // Stripe requires `customer_update[address]` if the session has an existing customer.
         form = form.with("customer_update[address]", "auto");
     }
     form
@@ -256,7 +263,7 @@ fn subscription_form(
     }
 }
 
-/// Returns the customer's newest sessions, the newest first.
+/// Returns the latest page of the customer's sessions, newest first.
 async fn list_sessions(
     cx: &BillingContext,
     customer: &CustomerId,
@@ -265,22 +272,22 @@ async fn list_sessions(
     Ok(cx.read("GET /v1/checkout/sessions", callout, BuyerSession::parse_list).await?.unwrap_or_default())
 }
 
-/// Returns the open session with exactly these parameters, or creates one. Our other open sessions for subscriptions are
-/// expired first, so that only one can be paid.
+/// Returns the open session with exactly these parameters, or creates one. Other open sessions that Tollgate created
+/// for subscriptions are expired first, so that the buyer can pay only one.
 async fn open_session(
     cx: &BillingContext,
     sessions: Vec<BuyerSession>,
     form: Parameters,
     sells_subscription: bool,
 ) -> Result<BuyerSession, BillingError> {
-    let parameters = IdempotencyKey::new(&[&form.encode()]).as_str().to_owned();
+    let parameters_hash = IdempotencyKey::new(&[&form.encode()]).as_str().to_owned();
     let newest = sessions.first().map(|session| session.id.as_str().to_owned()).unwrap_or_default();
     let mut reusable = None;
     for session in
         sessions.into_iter().filter(|session| is_payable(session, cx) && is_of_subject(session, cx))
     {
         match session.metadata.get(PARAMETERS_KEY) {
-            Some(known) if known == parameters && reusable.is_none() => reusable = Some(session),
+            Some(known) if known == parameters_hash && reusable.is_none() => reusable = Some(session),
             Some(_) if sells_subscription && session.sells_subscription => expire(cx, &session.id).await?,
             _ => {}
         }
@@ -288,18 +295,19 @@ async fn open_session(
     if let Some(session) = reusable {
         return Ok(session);
     }
-    let form = form.with(format!("metadata[{PARAMETERS_KEY}]"), &parameters);
+    let form = form.with(format!("metadata[{PARAMETERS_KEY}]"), &parameters_hash);
     let request = |key: &IdempotencyKey| cx.stripe().create_checkout_session(&form, key);
-    let parts = [parameters.as_str(), newest.as_str()];
+    let parts = [parameters_hash.as_str(), newest.as_str()];
     let still_holds = async |session: &BuyerSession| Ok(is_payable(session, cx));
     cx.create("POST /v1/checkout/sessions", &parts, request, BuyerSession::parse, still_holds).await
 }
 
-/// Expires our other open sessions once more after a session was created: another gateway may have created one at the
-/// same time, for other parameters. The newest stays.
+/// Expires Tollgate's other open sessions once more after a session was created, because another gateway may have
+/// created one with other parameters at the same time. The newest session stays open.
 ///
 /// # Errors
-/// A transient one if the created session is not the newest: it was expired, and the next click sees the other.
+/// A transient error if the created session is not the newest. It is then expired, and the next request finds the newer
+/// session.
 async fn expire_concurrent(
     cx: &BillingContext,
     customer: &CustomerId,
@@ -322,7 +330,7 @@ async fn expire_concurrent(
     Ok(())
 }
 
-/// Returns whether a session names the subject. A customer may be recorded for two.
+/// Returns whether a session names the subject. Two subjects may have the same customer recorded.
 fn is_of_subject(session: &BuyerSession, cx: &BillingContext) -> bool {
     let keys = &cx.settings().sync.subject_keys;
     named_in(&session.metadata, keys).subject.as_ref() == Some(&cx.subject)
@@ -336,22 +344,22 @@ fn is_payable(session: &BuyerSession, cx: &BillingContext) -> bool {
 /// Expires a session.
 ///
 /// # Errors
-/// A transient one if the session was completed or has expired in the meantime: the next click sees that.
+/// A transient error if the session was completed or expired in the meantime. The next request will see that.
 async fn expire(cx: &BillingContext, session: &CheckoutSessionId) -> Result<(), BillingError> {
     let callout = cx.stripe().expire_checkout_session(session);
-    match cx.set("POST /v1/checkout/sessions/:id/expire", callout, |_| Ok(())).await {
+    match cx.send("POST /v1/checkout/sessions/:id/expire", callout, |_| Ok(())).await {
         Err(BillingError::Service(SyncError::Refused { .. })) => {
-            Err(BillingError::transient("a checkout session was completed or has expired meanwhile"))
+            Err(BillingError::transient("a checkout session was completed or expired in the meantime"))
         }
         result => result,
     }
 }
 
-fn answer(session: &BuyerSession) -> EndpointResult {
+fn response_with(session: &BuyerSession) -> EndpointResult {
     let url = session.url.as_ref().ok_or(BillingError::Internal)?;
-    Ok(Answer::json(&CheckoutAnswer {
+    Ok(EndpointResponse::json(&CheckoutResponse {
         id: session.id.as_str(),
         url: url.expose(),
-        expires_at: time(session.expires_at_s),
+        expires_at: rfc3339(session.expires_at_s),
     }))
 }

@@ -1,9 +1,9 @@
-//! What an endpoint works with: its subject, the configuration, and calls to Stripe and Clerk.
+//! The context of an endpoint: its subject, the configuration, and calls to Stripe and Clerk.
 
+use super::effects::{Effect, EffectResult, Effects, OwnedOutcome};
 use super::error::BillingError;
 use super::metrics;
 use super::prices::PriceList;
-use super::task::{Effect, EffectResult, Effects, OwnedOutcome};
 use super::views::ViewCache;
 use crate::clerk::api::{self, BackendApi};
 use crate::clerk::metadata::Record;
@@ -34,12 +34,12 @@ const IN_USE_TRIES_MAX: u32 = 8;
 /// The minimum timeout of a write: Stripe charges a card before it responds.
 const WRITE_TIME: Duration = Duration::from_secs(8);
 
-/// Returns the callout with the time that a write may take.
+/// Returns the callout with a timeout of at least [`WRITE_TIME`].
 fn with_write_time(callout: Callout) -> Callout {
     Callout { timeout: callout.timeout.max(WRITE_TIME), ..callout }
 }
 
-/// What all endpoints of a worker share.
+/// The data that all endpoints of a worker share.
 #[derive(Debug)]
 pub(super) struct BillingShared {
     pub(super) settings: BillingSettings,
@@ -49,7 +49,7 @@ pub(super) struct BillingShared {
     pub(super) views: ViewCache,
 }
 
-/// What an endpoint works with.
+/// The context of an endpoint: its subject, the configuration, and its access to effects.
 #[derive(Clone)]
 pub(super) struct BillingContext {
     pub(super) effects: Effects,
@@ -128,10 +128,11 @@ impl BillingContext {
         self.effects.report(Report::json(Level::Info, &line));
     }
 
-    /// Reads what Clerk and Stripe show of the subject now: its customers in Clerk's record, and these.
+    /// Reads the subject's current account from Clerk and Stripe. It includes the customers in Clerk's record and
+    /// those in `customers`.
     ///
     /// # Errors
-    /// [`BillingError::SubjectMissing`] if Clerk does not have the subject, and that of a failed read.
+    /// [`BillingError::SubjectMissing`] if Clerk does not have the subject, and the error of a read that failed.
     pub(super) async fn account(
         &self,
         customers: SortedSet<CustomerId>,
@@ -146,8 +147,8 @@ impl BillingContext {
         }
     }
 
-    /// Brings Clerk in line with Stripe, as an event would. Returns whether that has succeeded; if not, Stripe's event
-    /// of the same change repairs it.
+    /// Updates Clerk's record from Stripe, as an event would. Returns whether that succeeded; if not, Stripe's event
+    /// of the same change updates it.
     pub(super) async fn sync(&self, reason: &str, customers: SortedSet<CustomerId>) -> bool {
         let trigger = Box::new(Trigger::for_subject(reason, self.subject.clone(), customers));
         matches!(self.effects.perform(Effect::Sync(trigger)).await, EffectResult::Synced(true))
@@ -169,7 +170,8 @@ impl BillingContext {
         }
     }
 
-    /// Writes such a value unless it was changed since it was loaded. Returns whether it was written.
+    /// Writes a value that all workers of the process share, unless it was changed since it was loaded. Returns
+    /// whether it was written.
     pub(super) async fn swap(&self, key: &str, value: Vec<u8>, version: Version) -> bool {
         let effect = Effect::Swap { key: key.to_owned(), value, version };
         matches!(self.effects.perform(effect).await, EffectResult::Swapped(true))
@@ -214,8 +216,8 @@ impl BillingContext {
         sync::found(endpoint, response).map_err(|error| self.failed(error))
     }
 
-    /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. One of the other mode is an error:
-    /// with the wrong key, a subject that pays would look like one that does not.
+    /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. A customer of
+    /// Stripe's other mode (test or live) is an error: the API key is wrong, and a paying subject would look unpaid.
     ///
     /// # Errors
     /// [`BillingError::Service`] if Stripe did not return it.
@@ -225,11 +227,11 @@ impl BillingContext {
         sync::found("GET /v1/customers/:id", response).map_err(|error| self.failed(error))
     }
 
-    /// Performs a write that sets a state, so that repeating it changes nothing.
+    /// Sends a write that sets a state, so that repeating it changes nothing.
     ///
     /// # Errors
-    /// As [`Self::confirmed`].
-    pub(super) async fn set<T>(
+    /// The errors of [`Self::confirmed`].
+    pub(super) async fn send<T>(
         &self,
         endpoint: &'static str,
         callout: Callout,
@@ -239,14 +241,14 @@ impl BillingContext {
         self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
     }
 
-    /// Performs a write that must happen once. `parts` identify it: the endpoint, the subject, every parameter, and the
-    /// state that was just read, so that clicks that saw the same state are one request.
+    /// Performs a write that must happen once. `parts` identify it: every parameter, and the state that was just
+    /// read, so that requests that read the same state have the same idempotency key.
     ///
-    /// Within a day, the same state may come back after it was left, and Stripe then replays its earlier response.
-    /// `still_holds` says whether what such a response shows is still so; if not, the next key is used.
+    /// If the state changes and returns within a day, Stripe replays its earlier response. `still_holds` returns
+    /// whether the object in such a response is still current; if not, the next idempotency key is used.
     ///
     /// # Errors
-    /// As [`Self::confirmed`], and those of `still_holds`.
+    /// The errors of [`Self::confirmed`] and of `still_holds`.
     pub(super) async fn create<T>(
         &self,
         endpoint: &'static str,
@@ -269,7 +271,8 @@ impl BillingContext {
         Err(BillingError::transient("Stripe replays earlier responses that no longer hold"))
     }
 
-    /// Performs such a write under the key of this attempt, and waits for one in progress with the same key.
+    /// Performs a write that must happen once with the idempotency key of this attempt. If a request with the same
+    /// key is in progress, repeats the write.
     pub(super) async fn create_once(
         &self,
         endpoint: &'static str,
@@ -294,8 +297,9 @@ impl BillingContext {
     /// Returns the object in the response to a write.
     ///
     /// # Errors
-    /// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] for a card, else
-    /// [`BillingError::Service`].
+    /// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] if a card could not be charged,
+    /// [`BillingError::ObjectMissing`] if Stripe does not have the object, and [`BillingError::Service`] for other
+    /// errors.
     pub(super) fn confirmed<T>(
         &self,
         endpoint: &'static str,
@@ -308,7 +312,7 @@ impl BillingContext {
         }
         match sync::found(endpoint, response) {
             Ok(Some(object)) => Ok(object),
-            // What was just read is gone.
+            // The object was just read, but no longer exists.
             Ok(None) => {
                 let why = format!("{endpoint}: Stripe does not have the object");
                 Err(BillingError::ObjectMissing(SyncError::Refused { service: Service::Stripe, why }))
@@ -326,7 +330,7 @@ impl BillingContext {
         .unwrap_or(OwnedOutcome::Failed(crate::http::Outcome::Reset))
     }
 
-    /// Counts a failed callout.
+    /// Counts a failed callout, and returns its error.
     fn failed(&self, error: SyncError) -> BillingError {
         if let Some(count) = metrics::SYNC.callout_failed(&error) {
             self.effects.report(count);
@@ -335,7 +339,7 @@ impl BillingContext {
     }
 }
 
-/// Returns the prices, which need no subject.
+/// Returns the prices. They are the same for every subject.
 ///
 /// # Errors
 /// [`BillingError::PricesUnavailable`].
@@ -346,8 +350,8 @@ pub(super) async fn prices(effects: &Effects) -> Result<Rc<PriceList>, BillingEr
     }
 }
 
-/// Returns whether Stripe replayed an error, which it does for a day: the next key makes it try again. What it refused has
-/// changed nothing, and the reason may be gone.
+/// Returns whether Stripe replayed an error, which it does for a day. A write with the next idempotency key is tried
+/// anew, and may succeed if the reason for the error no longer exists. The failed write changed nothing.
 pub(super) fn replays_failure(outcome: &OwnedOutcome) -> bool {
     let is_error = matches!(outcome, OwnedOutcome::Response { status: 400..=599, .. });
     is_error && is_replayed(&outcome.as_outcome())
@@ -364,7 +368,7 @@ fn is_in_use(outcome: &OwnedOutcome) -> bool {
     }
 }
 
-/// Returns the error for the cardholder, if Stripe's is about the card (<https://docs.stripe.com/error-codes>).
+/// Returns the error for the cardholder, if Stripe's error is about the card (<https://docs.stripe.com/error-codes>).
 fn card_error(error: &StripeApiError) -> Option<BillingError> {
     const AUTHENTICATION: [&str; 3] = [
         "authentication_required",
@@ -375,7 +379,7 @@ fn card_error(error: &StripeApiError) -> Option<BillingError> {
         return Some(BillingError::PaymentActionRequired { url: None });
     }
     let is_card = error.kind == "card_error";
-    // Only messages about a card are written for its holder.
+    // Stripe writes only messages about a card for the cardholder.
     let message = (is_card && !error.message.is_empty()).then(|| error.message.clone());
     (is_card || error.status == 402).then_some(BillingError::PaymentFailed { message, url: None })
 }

@@ -1,12 +1,12 @@
-//! The one customer of a subject: found, or created once.
+//! Finds the Stripe customer of a subject, or creates it; a subject gets only one.
 //!
 //! ```text
-//! own customer with a subscription ─▶ that one
-//! the recorded one (stripe_customer) ─▶ that one, unless it was deleted or is someone else's
-//! one search by metadata ─▶ the first that is the subject's own
-//! none ─▶ create it, with an idempotency key made from the subject alone
+//! own customer with a subscription ─▶ use it
+//! customer recorded in Clerk (stripe_customer) ─▶ use it, unless it was deleted or is another subject's
+//! search by metadata ─▶ use the first that is the subject's own
+//! none ─▶ create it; the idempotency key is made from the subject (and from the deleted customer, if there is one)
 //! ```
-//! What was found or created is recorded in Clerk before a session is made for it.
+//! The customer is recorded in Clerk before a session is created for it.
 
 use super::context::{BillingContext, KEYS_MAX, replays_failure};
 use super::error::BillingError;
@@ -40,36 +40,37 @@ impl Buyer {
     /// Reads the subject's account, and finds its customers.
     ///
     /// # Errors
-    /// That of a read.
+    /// The error of a read that failed.
     pub(super) async fn read(cx: &BillingContext) -> Result<Self, BillingError> {
         let mut buyer = Self::read_without_search(cx).await?;
         if buyer.own.is_empty() {
             let found = search(cx).await;
             if !found.is_empty() {
-                // They count for trials and for subscriptions as well.
+                // Earlier trials and subscriptions of the found customers count, too.
                 buyer.account = cx.account(found.iter().cloned().collect()).await?;
-                buyer.find_known(cx).await?;
-                buyer.take(cx, found).await?;
+                buyer.read_known(cx).await?;
+                buyer.add_own(cx, found).await?;
             }
         }
         Ok(buyer)
     }
 
-    /// Reads the same without a search: a customer that only a search can find has bought nothing.
+    /// Reads the account and the known customers, without a search. A customer that only a search can find has no
+    /// subscription.
     ///
     /// # Errors
-    /// That of a read.
+    /// The error of a read that failed.
     pub(super) async fn read_without_search(cx: &BillingContext) -> Result<Self, BillingError> {
         let account = cx.account(SortedSet::default()).await?;
         let mut buyer = Buyer { own: Vec::new(), account, deleted: None };
-        buyer.find_known(cx).await?;
+        buyer.read_known(cx).await?;
         Ok(buyer)
     }
 
-    /// Finds the customers with subscriptions, and the recorded one.
-    async fn find_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
+    /// Sets `own` to the customers with subscriptions and the recorded one, and `deleted` if one of them was deleted.
+    async fn read_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
         self.own = own_customers(&self.account, &cx.settings().sync.subject_keys);
-        // A deleted customer has no metadata any more; Clerk's record says whose it was.
+        // A deleted customer no longer has metadata; Clerk's record tells which subject owned it.
         let record = &self.account.record;
         let was_own = |customer: &&Customer| {
             customer.deleted
@@ -79,11 +80,11 @@ impl Buyer {
             self.account.customer_objects.values().find(was_own).map(|customer| customer.id.clone());
         let recorded = self.account.record.customer.clone();
         let known = recorded.filter(|recorded| !self.account.customer_objects.contains_key(recorded));
-        self.take(cx, known.into_iter().collect()).await
+        self.add_own(cx, known.into_iter().collect()).await
     }
 
-    /// Adds those of these customers that are the subject's own.
-    async fn take(&mut self, cx: &BillingContext, customers: Vec<CustomerId>) -> Result<(), BillingError> {
+    /// Adds the customers in `customers` that belong to the subject.
+    async fn add_own(&mut self, cx: &BillingContext, customers: Vec<CustomerId>) -> Result<(), BillingError> {
         for id in customers {
             if self.own.contains(&id) {
                 continue;
@@ -100,11 +101,14 @@ impl Buyer {
         Ok(())
     }
 
-    /// Returns the customer that buys, and creates it if there is none. It is recorded in Clerk.
+    /// Returns the customer to buy with. Creates it if the subject has none, and records it in Clerk.
     ///
     /// # Errors
-    /// That of a read or a write.
-    pub(super) async fn customer(&self, cx: &BillingContext) -> Result<CustomerId, BillingError> {
+    /// The error of a read or a write that failed.
+    pub(super) async fn find_or_create_customer(
+        &self,
+        cx: &BillingContext,
+    ) -> Result<CustomerId, BillingError> {
         let customer = match self.own.first() {
             Some(customer) => customer.clone(),
             None => self.create(cx).await?,
@@ -116,8 +120,9 @@ impl Buyer {
         Ok(customer)
     }
 
-    /// Creates the customer. Its key is made from the subject alone, so that twenty clicks create one; and from the id
-    /// of a deleted customer, because Stripe would replay that one.
+    /// Creates the customer. The idempotency key is made from the subject, so that concurrent requests create one
+    /// customer. If the subject's customer was deleted, the key also contains its id; otherwise Stripe would replay the
+    /// response that created the deleted customer.
     async fn create(&self, cx: &BillingContext) -> Result<CustomerId, BillingError> {
         const ENDPOINT: &str = "POST /v1/customers";
         let deleted = self.deleted.as_ref().map_or("", CustomerId::as_str);
@@ -125,7 +130,7 @@ impl Buyer {
         for attempt in 0..KEYS_MAX {
             let outcome = cx.create_once(ENDPOINT, &[deleted], attempt, &request).await;
             if replays_failure(&outcome) {
-                // The request that failed may have created the customer nevertheless.
+                // The failed request may still have created the customer.
                 match search(cx).await.into_iter().next() {
                     Some(found) => return Ok(found),
                     None => continue,
@@ -144,8 +149,8 @@ impl Buyer {
 /// Records the customer in Clerk.
 ///
 /// # Errors
-/// [`BillingError::Service`] if Clerk did not confirm it, and another click has not recorded the same either: of twenty at
-/// once, Clerk accepts the writes of ten.
+/// [`BillingError::Service`] if Clerk did not confirm the write and no concurrent request has recorded the same
+/// customer. (Of twenty concurrent writes, Clerk accepts about ten.)
 async fn record(cx: &BillingContext, customer: &CustomerId) -> Result<(), BillingError> {
     let Err(error) = cx.write_record(&metadata::customer_patch(customer)).await else { return Ok(()) };
     let recorded = cx.read_record().await?;
@@ -158,10 +163,11 @@ async fn exists(cx: &BillingContext, customer: &CustomerId) -> Result<bool, Bill
     Ok(customer.is_some_and(|customer| !customer.deleted))
 }
 
-/// Searches for customers whose metadata names the subject. A search that fails is an alarm, and nothing is found:
-/// Stripe does not offer it everywhere, and the idempotency key prevents a second customer for a day.
+/// Searches for customers whose metadata names the subject. If the search fails, raises an alarm and returns no
+/// customers. Stripe does not offer search in every country, and for a day the idempotency key alone prevents a second
+/// customer.
 async fn search(cx: &BillingContext) -> Vec<CustomerId> {
-    let query = format!("metadata['{}']:'{}'", escaped(cx.subject_key()), escaped(cx.subject.as_str()));
+    let query = format!("metadata['{}']:'{}'", escape(cx.subject_key()), escape(cx.subject.as_str()));
     let callout = cx.stripe().search(Searched::Customers, &query, None);
     let endpoint = Searched::Customers.endpoint();
     match cx.read(endpoint, callout, SearchResult::parse).await {
@@ -180,7 +186,7 @@ async fn search(cx: &BillingContext) -> Vec<CustomerId> {
     }
 }
 
-/// Escapes a text for a query (<https://docs.stripe.com/search#query-fields-for-customers>).
-fn escaped(text: &str) -> String {
+/// Escapes text for a query (<https://docs.stripe.com/search#query-fields-for-customers>).
+fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }

@@ -1,4 +1,4 @@
-//! Why an endpoint refuses a request or cannot perform it, and the problem response that says so.
+//! The reasons why an endpoint refuses a request or cannot perform it, and the response for each.
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::AuthError;
@@ -10,7 +10,7 @@ use crate::sync::{Service, SyncError};
 /// Value of `retry-after`, in seconds, where Stripe or Clerk did not respond.
 const RETRY_AFTER_S: &str = "5";
 
-/// Why an endpoint refuses a request or cannot perform it.
+/// The reason why an endpoint refuses a request or cannot perform it.
 #[derive(Debug)]
 pub(super) enum BillingError {
     // The request.
@@ -77,14 +77,14 @@ pub(super) enum BillingError {
         plan: String,
         /// The subscription's status.
         status: String,
-        /// What can be done instead.
+        /// The actions that are possible.
         actions: Vec<&'static str>,
     },
     /// The action is not possible in the subscription's status.
     ActionUnavailable {
         /// The subscription's status.
         status: String,
-        /// What can be done instead.
+        /// The actions that are possible.
         actions: Vec<&'static str>,
     },
     /// The subject has no customer at Stripe.
@@ -93,11 +93,11 @@ pub(super) enum BillingError {
     NoSubscription,
     /// Nothing is pending or paused.
     NothingToResume,
-    /// The change is what already holds.
+    /// The subscription already is as the change would make it.
     NoChange,
-    /// Something else has scheduled a change.
+    /// A schedule that Tollgate did not create manages the subscription.
     ChangePending,
-    /// The preview is too old, or is not of the past.
+    /// The preview's time is too long ago, or in the future.
     PreviewExpired,
     /// The card was declined.
     PaymentFailed {
@@ -113,11 +113,11 @@ pub(super) enum BillingError {
     },
 
     // The services.
-    /// Stripe or Clerk did not do what was asked.
+    /// Stripe or Clerk did not perform a request.
     Service(SyncError),
     /// Stripe does not have an object that was just read, or one that it depends on.
     ObjectMissing(SyncError),
-    /// The prices cannot be had.
+    /// The prices could not be read.
     PricesUnavailable,
     /// Clerk does not have the caller's subject.
     SubjectMissing,
@@ -137,18 +137,18 @@ impl BillingError {
         BillingError::InvalidRequest { member: member.into(), detail }
     }
 
-    /// Creates the error about a state of Stripe's that a retry will not find again.
+    /// Creates a transient error about Stripe's state, which will be different when the request is retried.
     pub(super) fn transient(why: &str) -> Self {
         BillingError::Service(SyncError::Transient { service: Service::Stripe, why: why.to_owned() })
     }
 
-    /// Returns whether a retry may succeed, and whether the request was performed is not known.
+    /// Returns whether a retry may succeed. Whether the request was performed is then not known.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, BillingError::Service(SyncError::Transient { .. }))
     }
 
-    /// Returns whether the request was refused, rather than not performed because something failed. That too many
-    /// requests are held is a refusal: clients can cause it without a token.
+    /// Returns whether the request was refused, rather than not performed because of a failure. [`Self::Overloaded`]
+    /// counts as a refusal, because clients can cause it without a token.
     pub(super) fn is_refusal(&self) -> bool {
         !matches!(
             self,
@@ -182,19 +182,20 @@ impl BillingError {
         Some(alarm.subject(subject.map(Subject::as_str)).into())
     }
 
-    /// Returns the response. It never contains a message of Stripe's, except to a cardholder.
+    /// Returns the response. The only messages of Stripe that it contains are those for a cardholder.
     pub(super) fn problem(self) -> Problem {
         match self {
             BillingError::Auth(error) => error.problem(),
             BillingError::Service(error) | BillingError::ObjectMissing(error) => service_problem(&error),
-            error => match error.refusal() {
-                Ok(problem) | Err(problem) => problem,
+            error => match error.request_problem().or_else(Self::subscription_problem) {
+                Ok(problem) => problem,
+                Err(error) => error.failure_problem(),
             },
         }
     }
 
-    /// Returns the response to a request that is refused (`Ok`), or that cannot be performed (`Err`).
-    fn refusal(self) -> Result<Problem, Problem> {
+    /// Returns the response to an invalid request, or `Err(self)` for any other error.
+    fn request_problem(self) -> Result<Problem, Self> {
         Ok(match self {
             BillingError::NotFound => Problem::new(404, "not_found", "there is no endpoint at this path"),
             BillingError::MethodNotAllowed { allow } => {
@@ -247,12 +248,12 @@ impl BillingError {
                 let detail = "this plan has several prices: choose an `interval`";
                 Problem::new(400, "interval_required", detail).with("intervals", intervals)
             }
-            error => return error.conflict(),
+            error => return Err(error),
         })
     }
 
-    /// Returns the response about a subscription (`Ok`), or to a request that cannot be performed (`Err`).
-    fn conflict(self) -> Result<Problem, Problem> {
+    /// Returns the response to a request that the subscription does not allow, or `Err(self)` for any other error.
+    fn subscription_problem(self) -> Result<Problem, Self> {
         Ok(match self {
             BillingError::AlreadySubscribed { plan, status, actions } => {
                 let detail = "there is a subscription already: change it instead of buying a second one";
@@ -291,12 +292,12 @@ impl BillingError {
                 let detail = "the bank asks for authentication: open `url`";
                 with_url(Problem::new(402, "payment_action_required", detail), url)
             }
-            error => return Err(error.failure()),
+            error => return Err(error),
         })
     }
 
     /// Returns the response to a request that cannot be performed.
-    fn failure(&self) -> Problem {
+    fn failure_problem(&self) -> Problem {
         match self {
             BillingError::Overloaded => {
                 unavailable("overloaded", "the gateway is processing too many requests")

@@ -1,11 +1,11 @@
 //! `GET invoices`: the invoices of the customer that pays.
 
-use super::answer::{Answer, time};
 use super::context::BillingContext;
 use super::customer::Buyer;
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members;
-use super::task::EndpointResult;
+use super::response::{EndpointResponse, rfc3339};
 use crate::ids::InvoiceId;
 use crate::stripe::invoice_list::{InvoicePage, InvoicePayment, InvoiceSummary};
 use serde::Serialize;
@@ -69,20 +69,20 @@ impl<'a> From<&'a InvoiceSummary> for InvoiceView<'a> {
             status: invoice.status.as_deref(),
             total: invoice.total,
             currency: &invoice.currency,
-            created: time(invoice.created_s),
+            created: rfc3339(invoice.created_s),
             hosted_url: invoice.hosted_url.as_deref(),
             pdf_url: invoice.pdf_url.as_deref(),
         }
     }
 }
 
-/// Answers with a page of invoices.
+/// Returns a page of invoices.
 pub(super) async fn invoices(cx: BillingContext, request: InvoicesRequest) -> EndpointResult {
     let buyer = Buyer::read_without_search(&cx).await?;
     let Some(customer) = buyer.own.first() else {
         return match request.after {
             Some(_) => Err(BillingError::invalid("after", NOT_OURS)),
-            None => Ok(Answer::json(&InvoiceList { invoices: Vec::new(), has_more: false })),
+            None => Ok(EndpointResponse::json(&InvoiceList { invoices: Vec::new(), has_more: false })),
         };
     };
     if let Some(after) = &request.after {
@@ -96,5 +96,5 @@ pub(super) async fn invoices(cx: BillingContext, request: InvoicesRequest) -> En
     let callout = cx.stripe().list_invoices(customer, request.limit, request.after.as_ref());
     let page = cx.read("GET /v1/invoices", callout, InvoicePage::parse).await?.unwrap_or_default();
     let invoices = page.invoices.iter().map(InvoiceView::from).collect();
-    Ok(Answer::json(&InvoiceList { invoices, has_more: page.has_more }))
+    Ok(EndpointResponse::json(&InvoiceList { invoices, has_more: page.has_more }))
 }

@@ -1,4 +1,4 @@
-//! Reads the members of a request's body and the parameters of its query: each once, and none is left over.
+//! Reads the members of a request's body and the parameters of its query. Unknown and repeated ones are refused.
 
 use super::error::BillingError;
 use crate::json;
@@ -10,7 +10,7 @@ const TEXT_CHARS_MAX: usize = 2_048;
 /// The maximum quantity.
 const QUANTITY_MAX: u64 = 999_999;
 
-/// Where and how the page at Stripe is shown (<https://docs.stripe.com/api/checkout/sessions/create>).
+/// The locales of Stripe's pages (<https://docs.stripe.com/api/checkout/sessions/create>).
 const LOCALES: [&str; 41] = [
     "auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru",
@@ -25,7 +25,7 @@ impl Members {
     /// Parses a body; an empty one has no members.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] if it is not a JSON object, or names a member twice.
+    /// [`BillingError::InvalidRequest`] if it is not a JSON object, or a member appears twice.
     pub(super) fn parse(body: &[u8]) -> Result<Self, BillingError> {
         if body.is_empty() {
             return Ok(Members(Map::new()));
@@ -34,10 +34,10 @@ impl Members {
         json::read_object(body).map(Members).ok_or_else(|| BillingError::invalid("", detail))
     }
 
-    /// Takes a text.
+    /// Removes and returns a string.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] if it is something else, blank, or too long.
+    /// [`BillingError::InvalidRequest`] if it is not a string, blank, or too long.
     pub(super) fn text(&mut self, member: &'static str) -> Result<Option<String>, BillingError> {
         match self.0.remove(member) {
             None => Ok(None),
@@ -46,10 +46,10 @@ impl Members {
         }
     }
 
-    /// Takes one of a few words.
+    /// Removes a string that must be one of `words`, and returns its value.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] if it is none of them.
+    /// [`BillingError::InvalidRequest`] if it is none of `words`.
     pub(super) fn word<T: Copy>(
         &mut self,
         member: &'static str,
@@ -60,7 +60,7 @@ impl Members {
         found.map(Some).ok_or_else(|| BillingError::invalid(member, "it is none of the documented values"))
     }
 
-    /// Takes the quantity.
+    /// Removes and returns the quantity.
     ///
     /// # Errors
     /// [`BillingError::InvalidRequest`] if it is not an integer from 1 to 999,999.
@@ -69,15 +69,15 @@ impl Members {
         self.integer("quantity", in_range, "it must be an integer from 1 to 999999")
     }
 
-    /// Takes a time in Unix seconds.
+    /// Removes and returns a time in Unix seconds.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] if it is not an integer from 0.
+    /// [`BillingError::InvalidRequest`] if it is not an integer of at least 0.
     pub(super) fn unix_seconds(&mut self, member: &'static str) -> Result<Option<u64>, BillingError> {
         self.integer(member, |_| true, "it must be Unix seconds, as the preview has returned them")
     }
 
-    /// Takes the locale.
+    /// Removes and returns the locale.
     ///
     /// # Errors
     /// [`BillingError::InvalidRequest`] if Stripe has no such locale.
@@ -87,10 +87,10 @@ impl Members {
         known.map(Some).ok_or_else(|| BillingError::invalid("locale", "Stripe has no such locale"))
     }
 
-    /// Checks that every member was taken.
+    /// Checks that every member was read.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] with a member that no endpoint of this name has.
+    /// [`BillingError::InvalidRequest`] with a member that the endpoint does not have.
     pub(super) fn end(self) -> Result<(), BillingError> {
         match self.0.into_iter().next() {
             None => Ok(()),
@@ -116,8 +116,7 @@ fn is_plain(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= TEXT_CHARS_MAX && !text.contains('\0')
 }
 
-/// Reads the parameters of a query. The parameters that are not in `known` are refused, and so is one that stands there
-/// twice.
+/// Reads the parameters of a query. A parameter that is not in `known` or that appears twice is refused.
 ///
 /// # Errors
 /// [`BillingError::InvalidRequest`] with the parameter.
@@ -134,7 +133,7 @@ pub(super) fn query<const N: usize>(
             Some((_, slot)) if slot.is_none() => *slot = Some(value.into_owned()),
             _ => {
                 let name: String = name.chars().take(64).collect();
-                return Err(BillingError::invalid(name, "it is unknown, or stands there twice"));
+                return Err(BillingError::invalid(name, "it is unknown, or appears twice"));
             }
         }
     }
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_what_was_sent_and_nothing_may_be_left() {
+    fn members_are_returned_once_and_an_unread_member_is_an_error() {
         let mut body = members(&json!({"plan": "pro", "quantity": 3, "locale": "de", "x": 1}));
         assert_eq!(body.text("plan").unwrap().as_deref(), Some("pro"));
         assert_eq!((body.quantity().unwrap(), body.locale().unwrap()), (Some(3), Some("de")));

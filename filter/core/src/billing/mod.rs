@@ -2,16 +2,16 @@
 //! billing code of its own.
 //!
 //! [`request`] is the machine of one request: it finds the caller and reads the body, then runs an endpoint
-//! ([`task`]). Each endpoint is a file. [`customer`], [`owned`], and [`pending`] hold the rules about whose a customer or a
-//! subscription is; [`prices`] and [`views`] are caches of a worker.
+//! ([`effects`]). Each endpoint is a file. [`customer`], [`owned`], and [`pending`] decide which subject a customer
+//! or a subscription belongs to; [`prices`] and [`views`] are caches of a worker.
 
-mod answer;
 mod caller;
 mod cancel;
 mod change;
 mod checkout;
 mod context;
 mod customer;
+mod effects;
 mod error;
 mod invoices;
 mod members;
@@ -24,13 +24,13 @@ mod portal;
 mod prices;
 mod rate_limit;
 mod request;
+mod response;
 mod resume;
 mod route;
 mod running;
 mod scheduled_change;
 mod start;
 mod subscription;
-mod task;
 mod urls;
 mod view;
 mod views;

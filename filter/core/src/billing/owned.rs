@@ -11,22 +11,22 @@ use crate::stripe::plan::SoldPlan;
 use crate::stripe::subscription::SubscriptionStatus;
 use crate::sync::{OwnedSubscription, SubjectAccount, Via, named_in};
 
-/// Whose a customer is.
+/// The owner of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CustomerOwner {
     /// The subject's own: only such a customer is opened in the portal, charged, or listed.
     Subject,
-    /// Another subject's, or nobody's.
+    /// Another subject's, or unowned.
     Other,
-    /// It was deleted at Stripe.
+    /// Unknown: the customer was deleted at Stripe.
     Deleted,
 }
 
-/// Returns whose a customer is.
+/// Returns the owner of a customer.
 ///
-/// It is the subject's own if its metadata names the subject. If they name no one, it is the subject's own if Clerk's
-/// record says that it was made for the subject, or if a live subscription on it belongs to the subject by the merchant's
-/// metadata and none to another.
+/// The customer is the subject's own if its metadata names the subject. If its metadata names no subject, it is the
+/// subject's own if Clerk's record says that it was created for the subject, or if the metadata of a live
+/// subscription of the customer names the subject and that of no other live subscription names another subject.
 pub(super) fn customer_owner(
     account: &SubjectAccount,
     customer: &Customer,
@@ -46,7 +46,7 @@ pub(super) fn customer_owner(
     if is_own { CustomerOwner::Subject } else { CustomerOwner::Other }
 }
 
-/// Returns whether a live subscription on the customer belongs to the subject and none to another.
+/// Returns whether a live subscription of the customer belongs to the subject and none belongs to another subject.
 fn pays_for_subject(account: &SubjectAccount, customer: &CustomerId) -> bool {
     let mut live = account.subscriptions.iter().filter(|owned| owned.subscription.status.is_live());
     let pays = live.any(|owned| owned.via == Via::Metadata && owned.subscription.customer == *customer);
@@ -65,8 +65,9 @@ pub(super) fn own_customers(account: &SubjectAccount, keys: &SubjectKeys) -> Vec
     own
 }
 
-/// Returns the subscription that the subject's actions mean: the one that grants the plan, else the live one that is
-/// closest to granting. One that only a `client_reference_id` names is never meant, because a payer chose it.
+/// Returns the subscription that the subject's actions apply to: the one that grants the plan, else the live one that
+/// is closest to granting a plan. A subscription that only a `client_reference_id` links to the subject is never
+/// returned, because the payer of a payment link can choose that id.
 pub(super) fn current(account: &SubjectAccount) -> Option<&OwnedSubscription> {
     let candidates = account.subscriptions.iter().filter(|owned| {
         owned.via == Via::Metadata && owned.subscription.status.is_live() && sells_plan(account, owned)
@@ -94,15 +95,15 @@ fn sells_plan(account: &SubjectAccount, owned: &OwnedSubscription) -> bool {
     }
 }
 
-/// A subscription that forbids buying a plan, and the alarm about it, if any.
+/// A subscription that excludes buying a plan, and the alarm about it, if any.
 #[derive(Debug)]
 pub(super) struct BlockingSubscription<'a> {
     pub(super) owned: &'a OwnedSubscription,
     pub(super) alarm: Option<Report>,
 }
 
-/// Returns the live subscription because of which the subject cannot buy the plan.
-pub(super) fn blocking<'a>(
+/// Returns the live subscription that excludes buying the plan.
+pub(super) fn blocking_subscription<'a>(
     account: &'a SubjectAccount,
     plans: &PlanTable,
     wanted: Rank,
@@ -112,7 +113,8 @@ pub(super) fn blocking<'a>(
     let blocks = |owned: &&OwnedSubscription| match owned.sold {
         SoldPlan::AddOns => false,
         SoldPlan::Plan { .. } if owned.via == Via::Metadata => true,
-        // A stranger may have opened a payment link in the subject's name, so it must grant something.
+        // Another person may have paid through a payment link with the subject's id, so the subscription must grant a
+        // plan.
         SoldPlan::Plan { rank, .. } => rank >= wanted && may_grant(&owned.subscription.status),
         SoldPlan::Unmapped => {
             account.record.granted_by.as_ref() == Some(&owned.subscription.id) || is_unknown_plan
@@ -138,23 +140,23 @@ fn may_grant(status: &SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue)
 }
 
-/// Returns whether the subject had a trial, so that it gets no other. `own` are its customers.
+/// Returns whether the subject had a trial, so that it gets no second one. `own` are its customers.
 pub(super) fn had_trial(account: &SubjectAccount, own: &[CustomerId]) -> bool {
-    // What only a payer's choice gives to the subject may be a stranger's.
+    // A subscription that is linked only by `client_reference_id` may be another person's.
     let mut owned = account.subscriptions.iter().filter(|owned| owned.via == Via::Metadata);
     account.record.trial_used
         || owned.any(|owned| owned.subscription.changes.trial_start_s.is_some())
         || own.iter().any(|customer| account.customers_with_trial.contains(customer))
 }
 
-/// What can be done with a subscription, as the frontend needs to know it.
+/// The facts that determine which actions the frontend can offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Possibilities<'a> {
     /// The subscription's status; `None` if there is none.
     pub(super) status: Option<&'a SubscriptionStatus>,
-    /// Whether a cancellation or a change of ours is pending.
+    /// Whether a cancellation, or a change that Tollgate scheduled, is pending.
     pub(super) is_pending: bool,
-    /// Whether something else has scheduled a change.
+    /// Whether a schedule that Tollgate did not create manages the subscription.
     pub(super) is_managed_elsewhere: bool,
     /// Whether the subject has a customer of its own.
     pub(super) has_customer: bool,

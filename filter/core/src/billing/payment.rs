@@ -1,5 +1,5 @@
-//! Whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the invoice open; the plan
-//! stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
+//! Whether the payment of a change has succeeded. If not, Stripe keeps the change pending and the invoice open; the
+//! plan stays (<https://docs.stripe.com/billing/subscriptions/pending-updates>).
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -50,6 +50,6 @@ async fn void_earlier(cx: &BillingContext, before: &Subscription, latest: Option
     let invoice = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await;
     if invoice.is_ok_and(|invoice| invoice.is_some_and(|invoice| invoice.status.as_deref() == Some("open"))) {
         let callout = cx.stripe().void_invoice(&earlier);
-        let _: Result<(), BillingError> = cx.set("POST /v1/invoices/:id/void", callout, |_| Ok(())).await;
+        let _: Result<(), BillingError> = cx.send("POST /v1/invoices/:id/void", callout, |_| Ok(())).await;
     }
 }

@@ -1,7 +1,7 @@
 //! `GET plans`: what is for sale, for a pricing page. The same for everyone.
 
-use super::answer::Answer;
 use super::prices::{PlanPrice, PriceList};
+use super::response::EndpointResponse;
 use crate::config::BillingSettings;
 use crate::plan_table::{Limit, Plan, PlanTable, Rank, Window};
 use serde::{Serialize, Serializer};
@@ -51,9 +51,9 @@ struct PriceForSale<'a> {
 }
 
 /// Returns the response.
-pub(super) fn plans(settings: &BillingSettings, plans: &PlanTable, prices: &PriceList) -> Answer {
+pub(super) fn plans(settings: &BillingSettings, plans: &PlanTable, prices: &PriceList) -> EndpointResponse {
     let plan_for_sale = |(rank, plan)| for_sale(settings, plans, prices, rank, plan);
-    Answer::public(&PricingPage { plans: plans.iter().map(plan_for_sale).collect() })
+    EndpointResponse::public(&PricingPage { plans: plans.iter().map(plan_for_sale).collect() })
 }
 
 fn for_sale<'a>(

@@ -1,13 +1,13 @@
 //! `POST portal`: opens Stripe's customer portal.
 
-use super::answer::Answer;
 use super::context::{BillingAction, BillingContext};
 use super::customer::Buyer;
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members::Members;
 use super::owned::current;
 use super::pending::ManagedBy;
-use super::task::EndpointResult;
+use super::response::EndpointResponse;
 use super::urls;
 use crate::stripe::hosted_session::portal_url;
 use crate::stripe::write::Parameters;
@@ -48,7 +48,7 @@ impl PortalRequest {
 }
 
 #[derive(Serialize)]
-struct PortalAnswer<'a> {
+struct PortalResponse<'a> {
     url: &'a str,
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn portal(cx: BillingContext, request: &PortalRequest) -> Endpo
         None => form,
     };
     let callout = cx.stripe().create_portal_session(&form);
-    let url = cx.set("POST /v1/billing_portal/sessions", callout, portal_url).await?;
+    let url = cx.send("POST /v1/billing_portal/sessions", callout, portal_url).await?;
     cx.audit(BillingAction::PortalOpened, None, Some(customer.as_str()));
-    Ok(Answer::json(&PortalAnswer { url: url.expose() }))
+    Ok(EndpointResponse::json(&PortalResponse { url: url.expose() }))
 }

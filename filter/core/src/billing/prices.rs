@@ -201,8 +201,13 @@ impl PriceBook {
         }
     }
 
-    /// Takes the outcome of a query.
-    pub(super) fn ended(&mut self, inquiry: InquiryId, outcome: &Outcome<'_>, now: Micros) -> Vec<Report> {
+    /// Handles the outcome of a query.
+    pub(super) fn handle_outcome(
+        &mut self,
+        inquiry: InquiryId,
+        outcome: &Outcome<'_>,
+        now: Micros,
+    ) -> Vec<Report> {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.in_progress == Some(inquiry)) else {
             return Vec::new();
         };

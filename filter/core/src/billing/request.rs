@@ -10,12 +10,12 @@
 
 use super::caller::BillingCaller;
 use super::context::BillingContext;
+use super::effects::{Effects, EndpointResult, RunningEndpoint};
 use super::error::BillingError;
 use super::route::{EndpointKind, Route};
 use super::running::{Progress, Running};
 use super::start::start;
-use super::task::{Effects, EndpointResult, RunningEndpoint};
-use super::worker::{BillingInquiry, BillingWorker};
+use super::worker::{BillingInquiryPurpose, BillingWorker};
 use super::{metrics, plans};
 use crate::auth::token::location::{self, TokenLocation};
 use crate::auth::{AuthFailure, AuthProgress, Authentication};
@@ -120,7 +120,7 @@ impl Machine for BillingRequest {
         inquiry: InquiryId,
         outcome: Outcome<'_>,
     ) -> Vec<Report> {
-        worker.settle(now, inquiry, &outcome)
+        worker.end_inquiry(now, inquiry, &outcome)
     }
 }
 
@@ -215,7 +215,7 @@ impl BillingRequest {
             }
             AuthProgress::Fetch(authentication, callout) => {
                 self.stage = BillingStage::Token(authentication);
-                let inquiry = worker.inquiries.start(BillingInquiry::Keys);
+                let inquiry = worker.inquiries.start(BillingInquiryPurpose::Keys);
                 worker.auth.fetch_started(inquiry, now);
                 Action::Inquire { inquiry, callout: Box::new(callout) }
             }

@@ -2,11 +2,11 @@
 
 use super::cancel::release;
 use super::context::{BillingAction, BillingContext};
+use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::owned::current;
 use super::pending::{ManagedBy, cancels_at_s};
-use super::subscription::answer_after_action;
-use super::task::EndpointResult;
+use super::subscription::response_after_action;
 use crate::sorted::SortedSet;
 use crate::stripe::subscription::{Subscription, SubscriptionStatus};
 use crate::stripe::write::Parameters;
@@ -18,13 +18,13 @@ pub(super) async fn resume(cx: BillingContext) -> EndpointResult {
     let subscription = &owned.subscription;
     if subscription.status == SubscriptionStatus::Paused {
         let callout = cx.stripe().resume_subscription(&subscription.id);
-        cx.set("POST /v1/subscriptions/:id/resume", callout, |_| Ok(())).await?;
+        cx.send("POST /v1/subscriptions/:id/resume", callout, |_| Ok(())).await?;
     } else {
         undo(&cx, subscription).await?;
     }
     let plan = owned.sold.rank().map(|rank| cx.plan_name(rank));
     cx.audit(BillingAction::Resumed, plan, Some(subscription.id.as_str()));
-    answer_after_action(&cx, "billing.resume", &account).await
+    response_after_action(&cx, "billing.resume", &account).await
 }
 
 async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
@@ -52,5 +52,5 @@ pub(super) async fn keep(cx: &BillingContext, subscription: &Subscription) -> Re
         false => Parameters::default().with("cancel_at", ""),
     };
     let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
-    cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
+    cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
 }

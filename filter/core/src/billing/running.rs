@@ -4,10 +4,10 @@
 //! resume ─▶ Effect ─▶ Action ─▶ Input ─▶ … ─▶ EffectResult ─▶ resume ─▶ … ─▶ Ended
 //! ```
 
+use super::effects::{Effect, EffectResult, EndpointProgress, EndpointResult, OwnedOutcome, RunningEndpoint};
 use super::metrics;
 use super::prices::PriceStep;
-use super::task::{Effect, EffectResult, EndpointProgress, EndpointResult, OwnedOutcome, RunningEndpoint};
-use super::worker::{BillingInquiry, BillingWorker};
+use super::worker::{BillingInquiryPurpose, BillingWorker};
 use crate::http::Callout;
 use crate::machine::{Action, CallId, Input};
 use crate::report::Report;
@@ -198,7 +198,7 @@ fn price_step(worker: &mut BillingWorker, now: Micros) -> Next {
         PriceStep::Unavailable => Next::Resume(EffectResult::Prices(None)),
         PriceStep::Await(inquiry) => Next::Perform(Action::Await(inquiry)),
         PriceStep::Start(index, callout) => {
-            let inquiry = worker.inquiries.start(BillingInquiry::Price);
+            let inquiry = worker.inquiries.start(BillingInquiryPurpose::Price);
             worker.prices.started(index, inquiry);
             Next::Perform(Action::Inquire { inquiry, callout: Box::new(callout) })
         }

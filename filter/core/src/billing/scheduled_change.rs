@@ -54,7 +54,7 @@ pub(super) async fn schedule(
     let form = phases(cx, &schedule, change)?;
     // It sets all phases, so that repeating it changes nothing, and it needs no idempotency key.
     let callout = cx.stripe().update_schedule(&schedule.id, &form);
-    let _: Schedule = cx.set("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
+    let _: Schedule = cx.send("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
     // The schedule says itself that it is ours from now on. A note that stays does no harm.
     let _: Result<(), BillingError> = note(cx, change, "").await;
     Ok(())
@@ -74,7 +74,7 @@ async fn create(cx: &BillingContext, change: &PlannedChange<'_>) -> Result<Sched
         // Without the change, the cancellation stays.
         let form = Parameters::default().with("cancel_at_period_end", "true");
         let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
-        let _: Result<(), BillingError> = cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await;
+        let _: Result<(), BillingError> = cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await;
     }
     created
 }
@@ -98,7 +98,7 @@ async fn is_in_force(cx: &BillingContext, id: &ScheduleId) -> Result<bool, Billi
 async fn note(cx: &BillingContext, change: &PlannedChange<'_>, value: &str) -> Result<(), BillingError> {
     let form = Parameters::default().with(format!("metadata[{CHANGE_KEY}]"), value);
     let callout = cx.stripe().update_subscription(&change.owned.subscription.id, &form, None);
-    cx.set("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
+    cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
 }
 
 /// Returns whether a phase is what the change would make it.

@@ -4,6 +4,7 @@ use super::cancel::{self, CancelRequest};
 use super::change::{self, ChangeRequest};
 use super::checkout::{self, CheckoutRequest};
 use super::context::BillingContext;
+use super::effects::{EndpointResult, RunningEndpoint};
 use super::error::BillingError;
 use super::invoices::{self, InvoicesRequest};
 use super::members::Members;
@@ -12,7 +13,6 @@ use super::rate_limit::{self, CountedKind};
 use super::resume;
 use super::route::EndpointKind;
 use super::subscription;
-use super::task::{EndpointResult, RunningEndpoint};
 use crate::sync::{Service, SyncError};
 
 /// Creates the endpoint that a request asks for.

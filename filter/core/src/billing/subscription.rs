@@ -1,30 +1,31 @@
-//! `GET subscription`: what the subject has, for an account page. Read from Stripe at most once in half a minute.
+//! `GET subscription`: the subject's subscription, for an account page. It is read from Stripe at most every 30
+//! seconds.
 
 use super::context::BillingContext;
-use super::task::EndpointResult;
+use super::effects::EndpointResult;
 use super::view::SubscriptionView;
 use crate::ids::CustomerId;
 use crate::sorted::SortedSet;
 use crate::sync::{ChangedSubject, SubjectAccount};
 
-/// Answers with the subject's subscription.
+/// Returns the subject's subscription.
 pub(super) async fn subscription(cx: BillingContext) -> EndpointResult {
     if let Some(cached) = cx.shared.views.get(&cx.subject, cx.now()) {
         let changed = ChangedSubject::new(&cx.subject, &cx.shared.namespace);
         let (bucket, _) = cx.load(&changed.key).await;
         if !changed.has_changed_since(bucket.as_deref(), cached.read_at) {
-            return Ok(cached.view.answer());
+            return Ok(cached.view.response());
         }
     }
     let read_at = cx.now();
     let account = cx.account(SortedSet::default()).await?;
     let view = SubscriptionView::read(&cx, &account).await?;
     cx.shared.views.insert(&cx.subject, read_at, view.clone());
-    Ok(view.answer())
+    Ok(view.response())
 }
 
-/// Syncs the subject after an action, and answers with what it has now.
-pub(super) async fn answer_after_action(
+/// Syncs the subject after an action, and returns its subscription as it is now.
+pub(super) async fn response_after_action(
     cx: &BillingContext,
     reason: &str,
     account: &SubjectAccount,
@@ -34,17 +35,17 @@ pub(super) async fn answer_after_action(
     forget_views(cx).await;
     let synced = cx.sync(reason, customers.clone()).await;
     let read_at = cx.now();
-    // The action is done. If its state cannot be read now, what was read before it is shown.
-    let shown = match cx.account(customers).await {
+    // The action is done. If the new state cannot be read, the response shows the state before the action.
+    let view = match cx.account(customers).await {
         Ok(now) => SubscriptionView::read(cx, &now).await,
         Err(error) => Err(error),
     };
-    match shown {
+    match view {
         Ok(view) => {
             cx.shared.views.insert(&cx.subject, read_at, view.clone());
-            Ok(view.answer_after_action(synced))
+            Ok(view.response_after_action(synced))
         }
-        Err(_) => Ok(SubscriptionView::without_schedule(cx, account).answer_after_action(false)),
+        Err(_) => Ok(SubscriptionView::without_schedule(cx, account).response_after_action(false)),
     }
 }
 

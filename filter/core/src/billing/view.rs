@@ -1,11 +1,11 @@
-//! A subject's subscription as its frontend sees it: the answer to `GET subscription` and to every action.
+//! A subject's subscription as its frontend sees it: the response to `GET subscription` and to every action.
 
-use super::answer::{Answer, time};
 use super::context::BillingContext;
 use super::error::BillingError;
 use super::owned::{Possibilities, current, last_ended, own_customers};
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
 use super::prices::PriceList;
+use super::response::{EndpointResponse, rfc3339};
 use crate::stripe::subscription::SubscriptionStatus;
 use crate::sync::{OwnedSubscription, SubjectAccount};
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct Details {
     pending: Option<Pending>,
 }
 
-/// What comes at the end of the period.
+/// The change that is scheduled for the end of the period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Pending {
     plan: Option<String>,
@@ -44,13 +44,13 @@ impl SubscriptionView {
     /// Creates the view of an account, and reads the subscription's schedule, if it has one.
     ///
     /// # Errors
-    /// That of a read.
+    /// The error of a read that failed.
     pub(super) async fn read(cx: &BillingContext, account: &SubjectAccount) -> Result<Self, BillingError> {
         let managed_by = match current(account) {
             Some(owned) => ManagedBy::read(cx, &owned.subscription).await?,
             None => ManagedBy::Nothing,
         };
-        // Only a schedule's prices must be known.
+        // The prices are needed only to tell the plan of a schedule's phase.
         let prices = match managed_by {
             ManagedBy::Nothing => Rc::default(),
             ManagedBy::Us(_) | ManagedBy::Other(_) => cx.prices().await?,
@@ -58,7 +58,7 @@ impl SubscriptionView {
         Ok(Self::of(cx, account, &managed_by, &prices))
     }
 
-    /// Creates the view of an account without what only a schedule shows.
+    /// Creates the view of an account without reading the subscription's schedule.
     pub(super) fn without_schedule(cx: &BillingContext, account: &SubjectAccount) -> Self {
         Self::of(cx, account, &ManagedBy::Nothing, &PriceList::default())
     }
@@ -91,19 +91,19 @@ impl SubscriptionView {
     }
 
     /// Returns the response to `GET subscription`.
-    pub(super) fn answer(&self) -> Answer {
-        Answer::json(self)
+    pub(super) fn response(&self) -> EndpointResponse {
+        EndpointResponse::json(self)
     }
 
-    /// Returns the response to an action. `synced` says whether Clerk is already in line.
-    pub(super) fn answer_after_action(&self, synced: bool) -> Answer {
+    /// Returns the response to an action. `synced` says whether Clerk's record is already up to date.
+    pub(super) fn response_after_action(&self, synced: bool) -> EndpointResponse {
         #[derive(Serialize)]
         struct AfterAction<'a> {
             #[serde(flatten)]
             view: &'a SubscriptionView,
             synced: bool,
         }
-        Answer::json(&AfterAction { view: self, synced })
+        EndpointResponse::json(&AfterAction { view: self, synced })
     }
 
     /// Returns the plan's name.
@@ -127,7 +127,7 @@ impl Details {
         let default = cx.shared.plans.default_rank();
         let pending = pending(owned, managed_by, prices, default, cx.now()).map(|pending| Pending {
             plan: pending.plan.map(|plan| cx.plan_name(plan).to_owned()),
-            at: time(pending.at_s),
+            at: rfc3339(pending.at_s),
         });
         let is_granting = account.target.granted_by.as_ref() == Some(&subscription.id);
         let grace_until = account.target.subscription.grace_until.filter(|_| is_granting);
@@ -135,11 +135,11 @@ impl Details {
         Details {
             interval: item.and_then(|item| Some(item.price.terms.recurring.as_ref()?.interval.clone())),
             quantity: item.and_then(|item| item.quantity),
-            current_period_end: period_end_s.map(time),
+            current_period_end: period_end_s.map(rfc3339),
             cancel_at_period_end: cancels_at_s(subscription).is_some_and(|at_s| Some(at_s) <= period_end_s)
                 || subscription.cancel_at_period_end,
-            trial_end: subscription.changes.trial_end_s.filter(|_| is_trialing).map(time),
-            grace_until: grace_until.map(|until| time(until.as_secs())),
+            trial_end: subscription.changes.trial_end_s.filter(|_| is_trialing).map(rfc3339),
+            grace_until: grace_until.map(|until| rfc3339(until.as_secs())),
             pending,
         }
     }

@@ -1,4 +1,5 @@
-//! State that the billing requests of one worker thread share.
+//! The billing filter's state in one worker thread: how it is created from the configuration, and what its inquiries
+//! change.
 
 use super::caller::BillingCaller;
 use super::context::BillingShared;
@@ -30,20 +31,21 @@ pub struct BillingWorker {
     pub(super) auth: AuthState<BillingCaller>,
     pub(super) sync: SyncState,
     pub(super) prices: PriceBook,
-    pub(super) inquiries: Inquiries<BillingInquiry>,
+    pub(super) inquiries: Inquiries<BillingInquiryPurpose>,
+    /// The limits on requests whose bodies are held until they are complete.
     pub(super) held: HeldRequests,
 }
 
-/// The purpose of an inquiry.
+/// The purpose of an inquiry: what the callout reads whose result all requests of the worker use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BillingInquiry {
+pub(super) enum BillingInquiryPurpose {
     /// The keys that sign session tokens.
     Keys,
     /// A price.
     Price,
 }
 
-/// An error of the configuration that shows only when the filter starts.
+/// An error in the configuration that is detected only when the filter starts.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingWorkerError {
     /// `plan_gate.keys.pem` has no usable key.
@@ -52,7 +54,7 @@ pub enum BillingWorkerError {
 }
 
 impl BillingWorker {
-    /// Creates a worker of this configuration.
+    /// Creates a worker from a configuration.
     ///
     /// # Errors
     /// [`BillingWorkerError`] if the keys cannot be used.
@@ -74,14 +76,19 @@ impl BillingWorker {
         })
     }
 
-    /// Takes the outcome of an inquiry.
-    pub(super) fn settle(&mut self, now: Micros, inquiry: InquiryId, outcome: &Outcome<'_>) -> Vec<Report> {
+    /// Handles the outcome of an inquiry.
+    pub(super) fn end_inquiry(
+        &mut self,
+        now: Micros,
+        inquiry: InquiryId,
+        outcome: &Outcome<'_>,
+    ) -> Vec<Report> {
         match self.inquiries.end(inquiry) {
-            Some(BillingInquiry::Keys) => match self.auth.fetch_ended(outcome, now) {
+            Some(BillingInquiryPurpose::Keys) => match self.auth.handle_fetched_keys(outcome, now) {
                 KeyFetchResult::Fetched => Vec::new(),
                 KeyFetchResult::Failed(line) => vec![line],
             },
-            Some(BillingInquiry::Price) => self.prices.ended(inquiry, outcome, now),
+            Some(BillingInquiryPurpose::Price) => self.prices.handle_outcome(inquiry, outcome, now),
             None => Vec::new(),
         }
     }

@@ -89,16 +89,21 @@ pub(super) enum Purpose {
 
 impl GateWorker {
     /// Takes the outcome of an inquiry.
-    pub(super) fn settle(&mut self, now: Micros, inquiry: InquiryId, outcome: &Outcome<'_>) -> Vec<Report> {
+    pub(super) fn end_inquiry(
+        &mut self,
+        now: Micros,
+        inquiry: InquiryId,
+        outcome: &Outcome<'_>,
+    ) -> Vec<Report> {
         match self.inquiries.end(inquiry) {
-            Some(Purpose::Keys) => match self.auth.fetch_ended(outcome, now) {
+            Some(Purpose::Keys) => match self.auth.handle_fetched_keys(outcome, now) {
                 KeyFetchResult::Fetched => vec![self.metrics.happened(GateEvent::KeysFetched)],
                 KeyFetchResult::Failed(line) => vec![self.metrics.happened(GateEvent::KeysFailed), line],
             },
             Some(Purpose::Record { subject, requested_at }) => {
                 self.record_read(now, subject, requested_at, outcome)
             }
-            Some(Purpose::Windows(windows)) => windows.ended(now, outcome),
+            Some(Purpose::Windows(windows)) => windows.handle_outcome(now, outcome),
             None => Vec::new(),
         }
     }

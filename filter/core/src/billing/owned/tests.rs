@@ -120,13 +120,15 @@ fn a_live_plan_subscription_forbids_another() {
     let live = ["active", "trialing", "past_due", "unpaid", "paused", "incomplete", "something_new"];
     for status in live {
         assert!(
-            blocking(&account(vec![owned("sub_1", status, "pro")]), &plans(), rank("pro")).is_some(),
+            blocking_subscription(&account(vec![owned("sub_1", status, "pro")]), &plans(), rank("pro"))
+                .is_some(),
             "{status}"
         );
     }
     for status in ["canceled", "incomplete_expired"] {
         assert!(
-            blocking(&account(vec![owned("sub_1", status, "pro")]), &plans(), rank("pro")).is_none(),
+            blocking_subscription(&account(vec![owned("sub_1", status, "pro")]), &plans(), rank("pro"))
+                .is_none(),
             "{status}"
         );
     }
@@ -135,26 +137,29 @@ fn a_live_plan_subscription_forbids_another() {
 #[test]
 fn what_a_payer_chose_forbids_only_what_it_grants() {
     let account = account(vec![by_reference(owned("sub_1", "active", "pro"))]);
-    assert!(blocking(&account, &plans(), rank("pro")).is_some());
-    assert!(blocking(&account, &plans(), rank("enterprise")).is_none());
+    assert!(blocking_subscription(&account, &plans(), rank("pro")).is_some());
+    assert!(blocking_subscription(&account, &plans(), rank("enterprise")).is_none());
     for status in ["unpaid", "incomplete", "paused"] {
         let ungranted = vec![by_reference(owned("sub_1", status, "pro"))];
-        assert!(blocking(&self::account(ungranted), &plans(), rank("pro")).is_none(), "{status}");
+        assert!(
+            blocking_subscription(&self::account(ungranted), &plans(), rank("pro")).is_none(),
+            "{status}"
+        );
     }
 }
 
 #[test]
 fn add_ons_and_unmapped_subscriptions_forbid_nothing() {
     let add_on = account(vec![owned("sub_1", "active", "add-on")]);
-    assert!(blocking(&add_on, &plans(), rank("pro")).is_none());
+    assert!(blocking_subscription(&add_on, &plans(), rank("pro")).is_none());
     let mut unmapped = account(vec![owned("sub_1", "active", "?")]);
-    assert!(blocking(&unmapped, &plans(), rank("pro")).is_none());
+    assert!(blocking_subscription(&unmapped, &plans(), rank("pro")).is_none());
     unmapped.record.plan = Some("gold".to_owned());
-    let found = blocking(&unmapped, &plans(), rank("pro")).unwrap();
+    let found = blocking_subscription(&unmapped, &plans(), rank("pro")).unwrap();
     assert!(found.alarm.is_some(), "the record shows a plan that is not known here");
     unmapped.record.plan = Some("pro".to_owned());
     unmapped.record.granted_by = Some(unmapped.subscriptions[0].subscription.id.clone());
-    let found = blocking(&unmapped, &plans(), rank("pro")).unwrap();
+    let found = blocking_subscription(&unmapped, &plans(), rank("pro")).unwrap();
     assert!(found.alarm.is_none(), "the record names it");
 }
 

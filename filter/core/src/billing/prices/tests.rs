@@ -51,7 +51,7 @@ fn start(book: &mut PriceBook, now: Micros, next: &mut u32) -> Vec<InquiryId> {
 fn answer(book: &mut PriceBook, inquiry: InquiryId, now: Micros, body: &Value) -> usize {
     let (headers, body) = (HeaderMap::default(), body.to_string());
     let outcome = Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() };
-    book.ended(inquiry, &outcome, now).len()
+    book.handle_outcome(inquiry, &outcome, now).len()
 }
 
 fn fill(book: &mut PriceBook, now: Micros, next: &mut u32) {
@@ -107,13 +107,13 @@ fn the_last_good_response_is_used_for_a_day() {
     let hour = 3_600_000;
     let started = start(&mut book, at(hour), &mut next);
     for inquiry in &started {
-        book.ended(*inquiry, &Outcome::TimedOut, at(hour));
+        book.handle_outcome(*inquiry, &Outcome::TimedOut, at(hour));
     }
     assert_eq!(ready(&mut book, at(hour)).of_purchase("credits"), Some("price_credits"));
     let late = 24 * hour + 1;
     let failing = start(&mut book, at(late), &mut next);
     assert_eq!(failing.len(), 1, "after a failure, one at a time");
-    book.ended(failing[0], &Outcome::Reset, at(late));
+    book.handle_outcome(failing[0], &Outcome::Reset, at(late));
     assert!(matches!(book.step(at(late)), PriceStep::Unavailable));
 }
 
@@ -121,13 +121,13 @@ fn the_last_good_response_is_used_for_a_day() {
 fn a_failing_api_is_asked_five_times_a_second() {
     let (mut book, mut next) = (book(), 0);
     for inquiry in start(&mut book, at(0), &mut next) {
-        book.ended(inquiry, &Outcome::TimedOut, at(0));
+        book.handle_outcome(inquiry, &Outcome::TimedOut, at(0));
     }
     let mut attempts = 0;
     for ms in 1..1_000 {
         for inquiry in start(&mut book, at(ms), &mut next) {
             attempts += 1;
-            book.ended(inquiry, &Outcome::TimedOut, at(ms));
+            book.handle_outcome(inquiry, &Outcome::TimedOut, at(ms));
         }
         assert!(matches!(book.step(at(ms)), PriceStep::Unavailable));
     }

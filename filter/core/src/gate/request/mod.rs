@@ -151,7 +151,7 @@ impl Machine for GateRequest {
     }
 
     fn settle(worker: &mut GateWorker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
-        worker.settle(now, inquiry, &outcome)
+        worker.end_inquiry(now, inquiry, &outcome)
     }
 
     fn keep(&self) -> Option<Vec<u8>> {

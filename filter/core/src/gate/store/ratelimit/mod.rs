@@ -85,7 +85,7 @@ impl WindowsInquiry {
     }
 
     /// Takes the outcome of the inquiry.
-    pub(in crate::gate) fn ended(&self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
+    pub(in crate::gate) fn handle_outcome(&self, now: Micros, outcome: &Outcome<'_>) -> Vec<Report> {
         let mut reports = Vec::new();
         match self.query.read(&self.store, now, outcome, &mut reports) {
             Some(states) => self.counter.observe_query(&states),

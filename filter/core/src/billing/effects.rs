@@ -1,12 +1,12 @@
-//! Runs an endpoint as a part of a request's state machine.
+//! The effects that an endpoint asks for, and the suspended endpoint that asks.
 //!
 //! An endpoint is an async function: the compiler turns its steps into a state machine. It performs no I/O and needs no
 //! runtime. It asks for an [`Effect`], is suspended, and is resumed with the [`EffectResult`]; the request's machine
 //! performs the effect by its actions ([why](../../../docs/decisions/0029-billing-endpoints-are-async-functions.md)).
 
-use super::answer::Answer;
 use super::error::BillingError;
 use super::prices::PriceList;
+use super::response::EndpointResponse;
 use crate::http::{Callout, HeaderMap, Outcome};
 use crate::machine::Version;
 use crate::report::Report;
@@ -18,12 +18,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// What an endpoint asks for.
+/// An effect that an endpoint asks for.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// Callouts, side by side.
+    /// Callouts, in parallel.
     Call(Vec<Callout>),
-    /// What Clerk and Stripe show of a subject now.
+    /// The current account of a subject, from Clerk and Stripe.
     ReadAccount(Box<Trigger>),
     /// A sync, which is recorded in the audit.
     Sync(Box<Trigger>),
@@ -31,7 +31,7 @@ pub(super) enum Effect {
     Prices,
     /// A value that all workers of the process share.
     Load(String),
-    /// A change of such a value.
+    /// A write of a shared value, if its version has not changed.
     Swap {
         /// Its key.
         key: String,
@@ -51,7 +51,7 @@ pub(super) enum EffectResult {
     Account(Result<Option<Box<SubjectAccount>>, SyncError>),
     /// Whether the sync has succeeded.
     Synced(bool),
-    /// The prices; `None` if they cannot be had.
+    /// The prices; `None` if they could not be read.
     Prices(Option<Rc<PriceList>>),
     /// The shared value.
     Loaded(Option<Vec<u8>>, Version),
@@ -59,7 +59,7 @@ pub(super) enum EffectResult {
     Swapped(bool),
 }
 
-/// An [`Outcome`] that outlives the input that it came with.
+/// An [`Outcome`] that outlives the input that contained it.
 #[derive(Debug)]
 pub(super) enum OwnedOutcome {
     /// A response.
@@ -105,7 +105,7 @@ impl OwnedOutcome {
 }
 
 /// The result of an endpoint.
-pub(super) type EndpointResult = Result<Answer, BillingError>;
+pub(super) type EndpointResult = Result<EndpointResponse, BillingError>;
 
 /// The slot through which an endpoint and its request's machine exchange effects and results.
 #[derive(Default)]
@@ -132,9 +132,9 @@ impl Effects {
         self.0.now.get()
     }
 
-    /// Adds something to log or count.
+    /// Adds a log line or a metric.
     pub(super) fn report(&self, report: Report) {
-        // Nothing holds a borrow across a call.
+        // No borrow of `reports` outlives a function call, so this never fails.
         if let Ok(mut reports) = self.0.reports.try_borrow_mut() {
             reports.push(report);
         }
@@ -153,10 +153,10 @@ impl std::fmt::Debug for RunningEndpoint {
     }
 }
 
-/// How far an endpoint has come.
+/// The state of an endpoint after it has run.
 #[derive(Debug)]
 pub(super) enum EndpointProgress {
-    /// It asks for this.
+    /// It waits for the result of this effect.
     Effect(RunningEndpoint, Effect),
     /// It has ended.
     Ended(EndpointResult),
@@ -168,7 +168,8 @@ impl RunningEndpoint {
         RunningEndpoint { future: Box::pin(future), effects }
     }
 
-    /// Runs it until it asks for something, or ends. `result` is that of the effect that it asked for last.
+    /// Runs the endpoint until it asks for an effect or ends. `result` is the result of the last effect; `None` at
+    /// the first call.
     pub(super) fn resume(
         mut self,
         now: Micros,
@@ -184,7 +185,7 @@ impl RunningEndpoint {
         match (polled, self.effects.0.effect.take()) {
             (Poll::Ready(result), _) => EndpointProgress::Ended(result),
             (Poll::Pending, Some(effect)) => EndpointProgress::Effect(self, effect),
-            // An endpoint awaits nothing but effects.
+            // Cannot happen: an endpoint awaits only effects.
             (Poll::Pending, None) => EndpointProgress::Ended(Err(BillingError::Internal)),
         }
     }
@@ -195,10 +196,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_resumed_with_each_result_at_the_time_of_it() {
+    fn an_endpoint_gets_each_result_and_the_time_at_which_it_arrived() {
         let effects = Effects::default();
         let own = effects.clone();
         let running = RunningEndpoint::new(effects, async move {
+            // `perform` does not check that a result matches its effect.
             let first = own.perform(Effect::Load("a".to_owned())).await;
             assert!(matches!(first, EffectResult::Swapped(true)), "{first:?}");
             assert_eq!(own.now(), Micros::from_secs(2));
