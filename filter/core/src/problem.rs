@@ -22,6 +22,12 @@ impl Problem {
         Problem { status, code, detail: detail.into(), members: Vec::new(), headers: Vec::new() }
     }
 
+    /// Replaces the detail.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Adds an extension member to the body.
     pub(crate) fn with(mut self, member: &'static str, value: impl Into<Member>) -> Self {
         self.members.push((member, value.into()));

@@ -22,10 +22,10 @@ const EXPORTED: &[&str] = &[
     r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#,
     "tollgate_webhook_sync_duration_ms_count",
     "tollgate_webhook_double_subscriptions",
-    r#"tollgate_billing{endpoint="checkout",result="ok"}"#,
-    r#"tollgate_billing{endpoint="checkout",result="failed"}"#,
-    r#"tollgate_billing{endpoint="subscription",result="ok"}"#,
-    r#"tollgate_billing{endpoint="subscription",result="failed"}"#,
+    r#"tollgate_billing{endpoint="checkout",code="ok"}"#,
+    r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#,
+    r#"tollgate_billing{endpoint="subscription",code="ok"}"#,
+    r#"tollgate_billing{endpoint="subscription",code="upstream_unavailable"}"#,
     "tollgate_billing_double_subscriptions",
     r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#,
@@ -59,10 +59,10 @@ const ATTACKER_SERIES: &[&str] = &[
     r#"tollgate_webhook_result{result="refused"}"#,
     r#"tollgate_webhook_result{result="too_large"}"#,
     r#"tollgate_webhook_result{result="overloaded"}"#,
-    r#"tollgate_billing{endpoint="plans",result="ok"}"#,
-    r#"tollgate_billing{endpoint="plans",result="failed"}"#,
-    r#"tollgate_billing{endpoint="plans",result="refused"}"#,
-    r#"tollgate_billing{endpoint="checkout",result="refused"}"#,
+    r#"tollgate_billing{endpoint="plans",code="ok"}"#,
+    r#"tollgate_billing{endpoint="plans",code="upstream_unavailable"}"#,
+    r#"tollgate_billing{endpoint="plans",code="too_many_requests"}"#,
+    r#"tollgate_billing{endpoint="checkout",code="payment_failed"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="unauthenticated"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="bad_request"}"#,
     r#"tollgate_gate_rule{rule="ask",outcome="over_limit"}"#,
@@ -91,8 +91,8 @@ const IN_USE: &[(&str, f64)] = &[
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="10000"}"#, 0.2),
     (r#"tollgate_webhook_sync_duration_ms_bucket{le="+Inf"}"#, 0.2),
     ("tollgate_webhook_sync_duration_ms_count", 0.2),
-    (r#"tollgate_billing{endpoint="checkout",result="ok"}"#, 0.2),
-    (r#"tollgate_billing{endpoint="subscription",result="ok"}"#, 2.0),
+    (r#"tollgate_billing{endpoint="checkout",code="ok"}"#, 0.2),
+    (r#"tollgate_billing{endpoint="subscription",code="ok"}"#, 2.0),
     (r#"tollgate_gate_rule{rule="ask",outcome="allowed"}"#, 10.0),
     ("tollgate_gate_token_cache_hits", 9.0),
     ("tollgate_gate_token_cache_misses", 1.0),
@@ -206,7 +206,7 @@ fn a_gateway_with_few_subscribers_fires_no_alert() {
         (r#"tollgate_webhook_result{result="failed"}"#, once(1.0)),
     ];
     assert_eq!(fired(&in_use_with(&one_fails), 12.0), BTreeSet::new(), "Stripe retries");
-    let two_fail = vec![(r#"tollgate_billing{endpoint="checkout",result="failed"}"#, once(2.0))];
+    let two_fail = vec![(r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#, once(2.0))];
     assert_eq!(fired(&in_use_with(&two_fail), 12.0), BTreeSet::new(), "the user clicks again");
 }
 
@@ -219,8 +219,8 @@ fn failures() -> Vec<(&'static str, Scenario<'static>, f64)> {
     let undecided = r#"tollgate_gate_rule{rule="ask",outcome="unjudged"}"#;
     let within_5_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="5000"}"#;
     let within_1_s = r#"tollgate_webhook_sync_duration_ms_bucket{le="1000"}"#;
-    let bought = r#"tollgate_billing{endpoint="checkout",result="ok"}"#;
-    let not_bought = r#"tollgate_billing{endpoint="checkout",result="failed"}"#;
+    let bought = r#"tollgate_billing{endpoint="checkout",code="ok"}"#;
+    let not_bought = r#"tollgate_billing{endpoint="checkout",code="upstream_unavailable"}"#;
     let stopped = || vec![(processed, no_more(0.2)), (ignored, no_more(0.1))];
     let hits = ("tollgate_gate_token_cache_hits", no_more(9.0));
     let misses = ("tollgate_gate_token_cache_misses", no_more(1.0));

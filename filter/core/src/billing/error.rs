@@ -1,7 +1,9 @@
 //! The reasons why an endpoint refuses a request or cannot perform it, and the response for each.
 
+use super::code::BillingCode;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::auth::AuthError;
+use crate::auth::token::TokenCode;
 use crate::ids::Subject;
 use crate::problem::Problem;
 use crate::report::Report;
@@ -147,17 +149,42 @@ impl BillingError {
         matches!(self, BillingError::Service(SyncError::Transient { .. }))
     }
 
-    /// Returns whether the request was refused, rather than not performed because of a failure. [`Self::Overloaded`]
-    /// counts as a refusal, because clients can cause it without a token.
-    pub(super) fn is_refusal(&self) -> bool {
-        !matches!(
-            self,
-            BillingError::Service(_)
-                | BillingError::ObjectMissing(_)
-                | BillingError::PricesUnavailable
-                | BillingError::SubjectMissing
-                | BillingError::Internal
-        )
+    /// Returns the code of the response.
+    pub(super) fn code(&self) -> BillingCode {
+        match self {
+            BillingError::NotFound => BillingCode::NotFound,
+            BillingError::MethodNotAllowed { .. } => BillingCode::MethodNotAllowed,
+            BillingError::UnsupportedMediaType => BillingCode::UnsupportedMediaType,
+            BillingError::BodyTooLarge => BillingCode::BodyTooLarge,
+            BillingError::Overloaded => BillingCode::Overloaded,
+            BillingError::InvalidRequest { .. } => BillingCode::InvalidRequest,
+            BillingError::UrlNotAllowed { .. } => BillingCode::UrlNotAllowed,
+            BillingError::TooManyRequests { .. } => BillingCode::TooManyRequests,
+            BillingError::Auth(AuthError::Token(error)) => BillingCode::Token(error.code()),
+            BillingError::Auth(_) => BillingCode::KeysUnavailable,
+            BillingError::UnsupportedToken => BillingCode::Token(TokenCode::Unsupported),
+            BillingError::OriginRequired => BillingCode::OriginRequired,
+            BillingError::OrganizationRequired => BillingCode::OrganizationRequired,
+            BillingError::NotAllowedForOrganization => BillingCode::NotAllowedForOrganization,
+            BillingError::UnknownPlan => BillingCode::UnknownPlan,
+            BillingError::UnknownPurchase => BillingCode::UnknownPurchase,
+            BillingError::PlanNotForSale => BillingCode::PlanNotForSale,
+            BillingError::IntervalRequired { .. } => BillingCode::IntervalRequired,
+            BillingError::AlreadySubscribed { .. } => BillingCode::AlreadySubscribed,
+            BillingError::ActionUnavailable { .. } => BillingCode::ActionUnavailable,
+            BillingError::NoCustomer => BillingCode::NoCustomer,
+            BillingError::NoSubscription => BillingCode::NoSubscription,
+            BillingError::NothingToResume => BillingCode::NothingToResume,
+            BillingError::NoChange => BillingCode::NoChange,
+            BillingError::ChangePending => BillingCode::ChangePending,
+            BillingError::PreviewExpired => BillingCode::PreviewExpired,
+            BillingError::PaymentFailed { .. } => BillingCode::PaymentFailed,
+            BillingError::PaymentActionRequired { .. } => BillingCode::PaymentActionRequired,
+            BillingError::Service(error) | BillingError::ObjectMissing(error) => service_code(error),
+            BillingError::PricesUnavailable => BillingCode::UpstreamUnavailable,
+            BillingError::SubjectMissing => BillingCode::BadCredentials,
+            BillingError::Internal => BillingCode::InternalError,
+        }
     }
 
     /// Returns the alarm about a failure that an operator should look at.
@@ -184,134 +211,42 @@ impl BillingError {
 
     /// Returns the response. The only messages of Stripe that it contains are those for a cardholder.
     pub(super) fn problem(self) -> Problem {
+        let problem = self.code().problem();
         match self {
             BillingError::Auth(error) => error.problem(),
-            BillingError::Service(error) | BillingError::ObjectMissing(error) => service_problem(&error),
-            error => match error.request_problem().or_else(Self::subscription_problem) {
-                Ok(problem) => problem,
-                Err(error) => error.failure_problem(),
-            },
-        }
-    }
-
-    /// Returns the response to an invalid request, or `Err(self)` for any other error.
-    fn request_problem(self) -> Result<Problem, Self> {
-        Ok(match self {
-            BillingError::NotFound => Problem::new(404, "not_found", "there is no endpoint at this path"),
-            BillingError::MethodNotAllowed { allow } => {
-                Problem::new(405, "method_not_allowed", "this endpoint has another method")
-                    .header("allow", allow)
-            }
-            BillingError::UnsupportedMediaType => Problem::new(
-                415,
-                "unsupported_media_type",
-                "send the body as `content-type: application/json`",
-            ),
-            BillingError::BodyTooLarge => Problem::new(413, "body_too_large", "a body is at most 16 KB long"),
+            BillingError::UnsupportedToken => problem
+                .detail("only session tokens are accepted here; a machine cannot buy")
+                .header("www-authenticate", "Bearer"),
+            BillingError::MethodNotAllowed { allow } => problem.header("allow", allow),
             BillingError::InvalidRequest { member, detail } => {
-                let problem = Problem::new(400, "invalid_request", detail);
+                let problem = problem.detail(detail);
                 if member.is_empty() { problem } else { problem.with("member", member) }
             }
-            BillingError::UrlNotAllowed { member } => {
-                let detail = "the URL must be absolute, and its origin must be in `billing.return_origins`";
-                Problem::new(400, "url_not_allowed", detail).with("member", member)
-            }
+            BillingError::UrlNotAllowed { member } => problem.with("member", member),
             BillingError::TooManyRequests { retry_after_s } => {
-                let detail = "this user or organization has made too many requests; retry later";
-                Problem::new(429, "too_many_requests", detail)
-                    .header("retry-after", retry_after_s.to_string())
+                problem.header("retry-after", retry_after_s.to_string())
             }
-            BillingError::UnsupportedToken => {
-                let detail = "only session tokens are accepted here; a machine cannot buy";
-                Problem::new(401, "unsupported_token", detail).header("www-authenticate", "Bearer")
-            }
-            BillingError::OriginRequired => {
-                let detail =
-                    "with a session cookie, the Origin field must be one of the application's origins";
-                Problem::new(403, "origin_required", detail)
-            }
-            BillingError::OrganizationRequired => {
-                Problem::new(403, "organization_required", "select an organization first")
-            }
-            BillingError::NotAllowedForOrganization => {
-                let detail = "your role in the organization may not manage its billing";
-                Problem::new(403, "not_allowed_for_organization", detail)
-            }
-            BillingError::UnknownPlan => Problem::new(400, "unknown_plan", "there is no plan of this name"),
-            BillingError::UnknownPurchase => {
-                Problem::new(400, "unknown_purchase", "there is no purchase of this name")
-            }
-            BillingError::PlanNotForSale => {
-                Problem::new(400, "plan_not_for_sale", "this plan has no such price")
-            }
-            BillingError::IntervalRequired { intervals } => {
-                let detail = "this plan has several prices: choose an `interval`";
-                Problem::new(400, "interval_required", detail).with("intervals", intervals)
-            }
-            error => return Err(error),
-        })
-    }
-
-    /// Returns the response to a request that the subscription does not allow, or `Err(self)` for any other error.
-    fn subscription_problem(self) -> Result<Problem, Self> {
-        Ok(match self {
+            BillingError::IntervalRequired { intervals } => problem.with("intervals", intervals),
             BillingError::AlreadySubscribed { plan, status, actions } => {
-                let detail = "there is a subscription already: change it instead of buying a second one";
-                let problem = Problem::new(409, "already_subscribed", detail).with("plan", plan);
+                let problem = problem.with("plan", plan);
                 problem.with("subscription_status", status).with("actions", texts(&actions))
             }
             BillingError::ActionUnavailable { status, actions } => {
-                let detail = "this is not possible in the subscription's present status";
-                let problem = Problem::new(409, "action_unavailable", detail);
                 problem.with("subscription_status", status).with("actions", texts(&actions))
             }
-            BillingError::NoCustomer => {
-                Problem::new(404, "no_customer", "nothing was bought yet: start with a checkout")
-            }
-            BillingError::NoSubscription => {
-                Problem::new(404, "no_subscription", "there is no subscription that can be changed here")
-            }
-            BillingError::NothingToResume => Problem::new(
-                409,
-                "nothing_to_resume",
-                "no cancellation or change is pending, and nothing is paused",
-            ),
-            BillingError::NoChange => Problem::new(409, "no_change", "the subscription is already like this"),
-            BillingError::ChangePending => {
-                let detail = "a schedule that was not made here manages the subscription";
-                Problem::new(409, "change_pending", detail)
-            }
-            BillingError::PreviewExpired => {
-                Problem::new(409, "preview_expired", "request a new preview: this one is too old")
-            }
             BillingError::PaymentFailed { message, url } => {
-                let detail = message.unwrap_or_else(|| "the payment failed".to_owned());
-                with_url(Problem::new(402, "payment_failed", detail), url)
+                let problem = match message {
+                    Some(message) => problem.detail(message),
+                    None => problem,
+                };
+                with_url(problem, url)
             }
-            BillingError::PaymentActionRequired { url } => {
-                let detail = "the bank asks for authentication: open `url`";
-                with_url(Problem::new(402, "payment_action_required", detail), url)
-            }
-            error => return Err(error),
-        })
-    }
-
-    /// Returns the response to a request that cannot be performed.
-    fn failure_problem(&self) -> Problem {
-        match self {
-            BillingError::Overloaded => {
-                unavailable("overloaded", "the gateway is processing too many requests")
-            }
-            BillingError::PricesUnavailable => {
-                unavailable("upstream_unavailable", "the prices cannot be read now")
-            }
-            BillingError::SubjectMissing => Problem::new(500, "bad_credentials", SEE_LOG),
-            _ => Problem::new(500, "internal_error", SEE_LOG),
+            BillingError::PaymentActionRequired { url } => with_url(problem, url),
+            error if error.code().status() == 503 => problem.header("retry-after", RETRY_AFTER_S),
+            _ => problem,
         }
     }
 }
-
-const SEE_LOG: &str = "the request could not be performed; the gateway's log says why";
 
 fn texts(actions: &[&str]) -> Vec<String> {
     actions.iter().map(|action| (*action).to_owned()).collect()
@@ -324,23 +259,14 @@ fn with_url(problem: Problem, url: Option<String>) -> Problem {
     }
 }
 
-fn unavailable(code: &'static str, detail: &str) -> Problem {
-    Problem::new(503, code, detail).header("retry-after", RETRY_AFTER_S)
-}
-
-fn service_problem(error: &SyncError) -> Problem {
+/// Returns the code of the response if Stripe or Clerk did not do what was requested.
+fn service_code(error: &SyncError) -> BillingCode {
     match error {
-        SyncError::Credentials { .. } | SyncError::Forbidden { .. } => {
-            Problem::new(500, "bad_credentials", SEE_LOG)
-        }
-        SyncError::Refused { .. } | SyncError::TooMany | SyncError::Unmapped => {
-            Problem::new(502, "upstream_refused", SEE_LOG)
-        }
+        SyncError::Credentials { .. } | SyncError::Forbidden { .. } => BillingCode::BadCredentials,
+        SyncError::Refused { .. } | SyncError::TooMany | SyncError::Unmapped => BillingCode::UpstreamRefused,
         SyncError::Transient { .. }
         | SyncError::OutOfTime
         | SyncError::Unsettled
-        | SyncError::SubjectMissing => {
-            unavailable("upstream_unavailable", "Stripe or Clerk did not respond as expected; retry later")
-        }
+        | SyncError::SubjectMissing => BillingCode::UpstreamUnavailable,
     }
 }

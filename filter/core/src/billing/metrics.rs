@@ -1,5 +1,6 @@
-//! Metrics of the endpoints: how each was answered. The metrics of their syncs and callouts follow these.
+//! Metrics of the endpoints: successes, and problems by code. The metrics of their syncs and callouts follow these.
 
+use super::code::BillingCode;
 use super::error::BillingError;
 use super::route::EndpointKind;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
@@ -8,27 +9,30 @@ use crate::sync::SyncMetrics;
 /// What the names of all metrics begin with.
 const PREFIX: &str = "tollgate.billing";
 
-/// The results of an endpoint, in the order of their metrics.
-const RESULTS: [&str; 3] = ["ok", "refused", "failed"];
+/// The number of results of an endpoint: success, and each code of a problem.
+const RESULTS: usize = BillingCode::COUNT.saturating_add(1);
 
 /// The metrics of the syncs that endpoints start.
 pub(super) const SYNC: SyncMetrics =
-    SyncMetrics::starting_at(EndpointKind::ALL.len().saturating_mul(RESULTS.len()));
+    SyncMetrics::starting_at(EndpointKind::ALL.len().saturating_mul(RESULTS));
 
-/// Counts a response of an endpoint.
-pub(super) fn answered<T>(endpoint: EndpointKind, result: &Result<T, BillingError>) -> Report {
+/// Returns the report that counts a response of an endpoint.
+pub(super) fn response_count<T>(endpoint: EndpointKind, result: &Result<T, BillingError>) -> Report {
     let result = match result {
         Ok(_) => 0,
-        Err(error) if error.is_refusal() => 1,
-        Err(_) => 2,
+        Err(error) => {
+            let code = error.code();
+            BillingCode::all().position(|listed| listed == code).unwrap_or_default().saturating_add(1)
+        }
     };
-    Report::Count(MetricId((endpoint as usize).saturating_mul(RESULTS.len()).saturating_add(result)))
+    Report::Count(MetricId((endpoint as usize).saturating_mul(RESULTS).saturating_add(result)))
 }
 
 /// Returns the definitions of all metrics in the order of their ids.
 pub(super) fn definitions() -> Vec<MetricDefinition> {
     let results = EndpointKind::ALL.into_iter().flat_map(|endpoint| {
-        RESULTS.map(|result| MetricDefinition {
+        let codes = BillingCode::all().map(BillingCode::as_str);
+        ["ok"].into_iter().chain(codes).map(move |result| MetricDefinition {
             kind: MetricKind::Counter,
             name: format!("{PREFIX}.{}.{result}", endpoint.name()),
         })
@@ -53,17 +57,18 @@ mod tests {
         for endpoint in EndpointKind::ALL {
             let cases = [
                 ("ok", Ok(())),
-                ("refused", Err(BillingError::NoChange)),
-                ("refused", Err(BillingError::Overloaded)),
-                ("failed", Err(BillingError::PricesUnavailable)),
+                ("not_found", Err(BillingError::NotFound)),
+                ("no_change", Err(BillingError::NoChange)),
+                ("upstream_unavailable", Err(BillingError::PricesUnavailable)),
+                ("unsupported_token", Err(BillingError::UnsupportedToken)),
             ];
             for (result, answer) in cases {
                 let want = format!("tollgate.billing.{}.{result}", endpoint.name());
-                assert_eq!(name(answered(endpoint, &answer)), want);
+                assert_eq!(name(response_count(endpoint, &answer)), want);
             }
         }
         let failed = SYNC.callout_failed(&SyncError::Credentials { service: Service::Clerk }).unwrap();
         assert_eq!(name(failed), "tollgate.billing.callouts_failed.clerk");
-        assert_eq!(definitions.len(), EndpointKind::ALL.len() * RESULTS.len() + 4);
+        assert_eq!(definitions.len(), EndpointKind::ALL.len() * RESULTS + 4);
     }
 }

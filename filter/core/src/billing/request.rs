@@ -309,7 +309,7 @@ impl BillingRequest {
 
     fn reply(&mut self, worker: &BillingWorker, result: EndpointResult) -> Action {
         if let Some(endpoint) = self.header.endpoint {
-            self.reports.push(metrics::answered(endpoint, &result));
+            self.reports.push(metrics::response_count(endpoint, &result));
         }
         let details = self.header.endpoint.map_or("billing", EndpointKind::name);
         let mut reply = match result {
