@@ -136,6 +136,9 @@ id!(
     /// A Clerk user.
     UserId, Form::Generated("user_"));
 id!(
+    /// An instance of a Clerk application, such as production or development.
+    InstanceId, Form::Generated("ins_"));
+id!(
     /// A session of a Clerk user.
     SessionId, Form::Generated("sess_"));
 id!(

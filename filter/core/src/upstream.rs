@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP API that is called through one of Envoy's clusters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Upstream {
     /// The cluster's name in Envoy's configuration.
     pub cluster: String,

@@ -94,6 +94,7 @@ fn the_documented_defaults_are_the_real_ones() {
     let [without, with] = [0, 1].map(|n| documents(&blocks[n]).expect("YAML").remove(0));
     let environment = |name: &str| match name {
         "STRIPE_WEBHOOK_SECRET" => Some("whsec_example".to_owned()),
+        "CLERK_WEBHOOK_SIGNING_SECRET" => Some("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".to_owned()),
         "CLERK_JWT_KEY" => Some(EXAMPLE_CLERK_JWT_KEY.to_owned()),
         _ => None,
     };

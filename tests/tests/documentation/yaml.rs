@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_norway::{Mapping, Value};
 
 /// The fields of Tollgate's document.
-const DOCUMENT: [&str; 6] = ["billing", "namespace", "not_plans", "plan_gate", "plans", "stripe_webhook"];
+const DOCUMENT: [&str; 7] =
+    ["billing", "clerk_webhook", "namespace", "not_plans", "plan_gate", "plans", "stripe_webhook"];
 /// The parts of Envoy's bootstrap that pages show. Envoy itself checks them in [`crate::envoy`].
 const BOOTSTRAP: [&str; 5] =
     ["admin", "layered_runtime", "overload_manager", "static_resources", "stats_config"];

@@ -12,14 +12,17 @@
 
 mod address;
 mod billing;
+mod clerk_webhook;
 mod document;
 mod encoding;
+mod endpoint;
 mod error;
 mod example;
 mod field_error;
 mod gate;
 mod names;
 pub(crate) mod note_keys;
+mod past_due;
 mod plans;
 mod rules;
 mod secrets;
@@ -37,9 +40,13 @@ pub(crate) use crate::stripe::plan::PastDue;
 pub use crate::upstream::Upstream;
 pub use billing::BillingSettings;
 pub(crate) use billing::Purchase;
+pub use clerk_webhook::ClerkWebhookSettings;
+#[cfg(test)]
+pub(crate) use clerk_webhook::{CancellationTime, DeletedSubjects};
 pub(crate) use document::billing::{BillingAddress, TrialPayment};
 pub(crate) use document::gate::{IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched};
 pub(crate) use document::webhook::{Mode, SubjectKeys, UnmappedPrice};
+pub use endpoint::EndpointSettings;
 pub use error::{ConfigError, ERRORS_MAX};
 pub use gate::{PlanClaims, PlanGateSettings, StoreConfig};
 pub(crate) use plans::NotPlans;
@@ -183,6 +190,8 @@ fn namespace(given: Option<&str>, facts: &Facts<'_>) -> Checked<String> {
 mod tests;
 #[cfg(test)]
 mod wrong_billing_sections;
+#[cfg(test)]
+mod wrong_clerk_sections;
 #[cfg(test)]
 mod wrong_documents;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::Environment;
 use super::document::FromEnvironment;
 use super::error::{Checked, ConfigError, field, quote};
+use crate::clerk::signing_key::SigningKey;
 use crate::secret::Secret;
 
 /// The most values that one variable may hold.
@@ -72,9 +73,29 @@ impl Secrets<'_> {
         }
     }
 
-    /// Returns the signing secrets, which are separated by commas: at least one, or none if secrets are not
+    /// Returns Stripe's signing secrets, which are separated by commas: at least one, or none if secrets are not
     /// read.
     pub(super) fn signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<Secret>> {
+        self.signing_each(entry, path, |text| {
+            let secret = Secret::new(text).ok()?;
+            let has_key = text.strip_prefix(SIGNING_PREFIX).is_some_and(|rest| !rest.is_empty());
+            has_key.then_some(secret)
+        })
+    }
+
+    /// Returns the keys of Clerk's signing secrets, which are separated by commas: at least one, or none if secrets
+    /// are not read.
+    pub(super) fn clerk_signing(self, entry: &FromEnvironment<'_>, path: &str) -> Checked<Vec<SigningKey>> {
+        self.signing_each(entry, path, |text| SigningKey::parse(text).ok())
+    }
+
+    /// Returns the signing secrets in a variable, each as `read` returns it; `None` is an error.
+    fn signing_each<T>(
+        self,
+        entry: &FromEnvironment<'_>,
+        path: &str,
+        read: fn(&str) -> Option<T>,
+    ) -> Checked<Vec<T>> {
         let value = self.required(entry, path)?;
         if !matches!(self, Secrets::From(_)) {
             return Ok(Vec::new());
@@ -83,19 +104,22 @@ impl Secrets<'_> {
             ConfigError::new(field(path, "env"), format!("{} {problem}", entry.env), cure)
         };
         let mut secrets = Vec::new();
-        for (position, text) in (1_u32..).zip(value.split(',')) {
-            let secret = Secret::new(text).map_err(|_| {
-                flaw(format!("holds a blank secret at position {position}"), "remove the extra comma")
-            })?;
-            if !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {
+        for (position, text) in (1_u32..).zip(value.split(',').map(str::trim)) {
+            if text.is_empty() {
+                return Err(flaw(
+                    format!("holds a blank secret at position {position}"),
+                    "remove the extra comma",
+                ));
+            }
+            if !text.bytes().all(|b| b.is_ascii_graphic()) {
                 let problem =
                     format!("holds a blank or a character that no secret has at position {position}");
                 return Err(flaw(problem, "copy the secret again; separate several by commas"));
             }
-            if secret.expose().strip_prefix(SIGNING_PREFIX).is_none_or(str::is_empty) {
+            let Some(secret) = read(text) else {
                 let problem = format!("holds no signing secret at position {position}");
                 return Err(flaw(problem, "use the endpoint's signing secret, which starts with whsec_"));
-            }
+            };
             secrets.push(secret);
         }
         if secrets.len() > VALUES_MAX {

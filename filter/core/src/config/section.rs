@@ -116,8 +116,14 @@ impl<'a> Facts<'a> {
             issuer: text(document, &["plan_gate", "issuer"]).unwrap_or_default(),
             clerk_authority: text(document, &["stripe_webhook", "clerk", "authority"])
                 .or_else(|| text(document, &["plan_gate", "confirm", "authority"]))
+                .or_else(|| text(document, &["clerk_webhook", "clerk", "authority"]))
                 .unwrap_or(CLERK_AUTHORITY),
         }
+    }
+
+    /// Returns whether the document has section `S`.
+    pub(super) fn has_section<S: Named>(&self) -> bool {
+        self.document.get(S::NAME).is_some()
     }
 
     /// Returns whether the filter of section `S` itself responds to a path.

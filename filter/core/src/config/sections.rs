@@ -5,6 +5,7 @@
 //! and the paths where the gate requires no token.
 
 use super::billing::BillingSettings;
+use super::clerk_webhook::ClerkWebhookSettings;
 use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
 use super::gate::PlanGateSettings;
@@ -82,6 +83,8 @@ macro_rules! sections {
 sections! {
     /// The filter that turns Stripe's webhooks into a plan in Clerk's metadata.
     stripe_webhook: StripeWebhookSettings,
+    /// The filter that verifies Clerk's webhooks and mirrors the plans of Clerk Billing.
+    clerk_webhook: ClerkWebhookSettings,
     /// The filter with the billing endpoints: checkout, portal, changes, and invoices.
     billing: BillingSettings,
     /// The filter that turns the plan in a session token into enforced limits.

@@ -1,4 +1,4 @@
-//! The settings of a sync of Clerk with Stripe.
+//! The settings of a sync of Clerk's metadata with the sources of plans.
 
 use super::document::webhook::{SubjectKeys, UnmappedPrice};
 use crate::stripe::plan::PastDue;
@@ -7,7 +7,14 @@ use crate::upstream::Upstream;
 /// The settings of a sync, from a section of the document.
 #[derive(Clone, Debug)]
 pub struct SyncSettings {
-    /// What a subscription with a failed payment grants.
+    /// Whether Stripe grants plans: the document sells by Stripe, or receives its events. If false, a sync reads
+    /// nothing from Stripe.
+    #[allow(dead_code, reason = "a sync reads only Stripe so far")]
+    pub(crate) reads_stripe: bool,
+    /// What an item of Clerk Billing with a failed payment grants; `None` if Clerk Billing grants no plans.
+    #[allow(dead_code, reason = "a sync reads only Stripe so far")]
+    pub(crate) clerk_billing: Option<PastDue>,
+    /// What a subscription in Stripe with a failed payment grants.
     pub(crate) past_due: PastDue,
     /// How an active subscription with no known plan is handled.
     pub(crate) unmapped_price: UnmappedPrice,

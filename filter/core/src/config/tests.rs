@@ -46,8 +46,25 @@ pub(super) fn whole() -> Value {
             },
             "plan_key": "plan",
         },
+        "clerk_webhook": whole_clerk(),
         "billing": whole_billing(),
         "plan_gate": whole_gate(),
+    })
+}
+
+fn whole_clerk() -> Value {
+    json!({
+        "path": "/webhooks/clerk",
+        "mode": "respond",
+        "tolerance_s": 300,
+        "max_body_kb": 512,
+        "signing_secrets": {"env": "CLERK_WEBHOOK_SIGNING_SECRET"},
+        "instance": "ins_123",
+        "billing": "mirror",
+        "past_due": {"grace_days": 14},
+        "on_deleted": "keep",
+        "stripe": {"cluster": "stripe_api", "authority": "api.stripe.com", "timeout_ms": 2000},
+        "clerk": {"cluster": "clerk_api", "authority": "api.clerk.com", "base_path": "/v1", "timeout_ms": 2000},
     })
 }
 
@@ -135,6 +152,7 @@ pub(super) fn environment(variable: &str) -> Option<String> {
         "STRIPE_WEBHOOK_SECRET" => "whsec_1,whsec_2",
         "STRIPE_SECRET_KEY" => "sk_test_1",
         "CLERK_SECRET_KEY" => "sk_test_2",
+        "CLERK_WEBHOOK_SIGNING_SECRET" => "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
         "CLERK_JWT_KEY" => "QUJD",
         _ => return None,
     };
@@ -213,7 +231,7 @@ fn both_encodings_mean_the_same() {
 #[test]
 fn the_defaults_are_as_documented() {
     let optional = ["usage_path", "upgrade_url", "confirm", "rules"];
-    let mut written = without(whole(), "/billing");
+    let mut written = without(without(whole(), "/billing"), "/clerk_webhook");
     for field in optional {
         written = without(written, &format!("/plan_gate/{field}"));
     }
@@ -232,10 +250,10 @@ fn the_defaults_are_as_documented() {
 fn the_webhook_section_is_read_as_written() {
     let configuration = read::<StripeWebhookSettings>(&text(&whole()), &environment).unwrap();
     let section = configuration.section;
-    assert_eq!(section.path, "/webhooks/stripe");
-    assert_eq!(section.mode, Mode::Respond);
-    assert_eq!(section.tolerance, Duration::from_secs(300));
-    assert_eq!(section.body_bytes_max, 512 * 1024);
+    assert_eq!(section.endpoint.path, "/webhooks/stripe");
+    assert_eq!(section.endpoint.mode, Mode::Respond);
+    assert_eq!(section.endpoint.tolerance, Duration::from_secs(300));
+    assert_eq!(section.endpoint.body_bytes_max, 512 * 1024);
     assert_eq!(section.livemode, Some(true));
     let secrets: Vec<_> = section.signing_secrets.iter().map(Secret::expose).collect();
     assert_eq!(secrets, ["whsec_1", "whsec_2"]);
@@ -466,9 +484,9 @@ fn api_keys_are_optional() {
 
 #[test]
 fn each_filter_needs_only_its_own_section() {
-    let without_billing = || without(whole(), "/billing");
-    let only_webhook = without(without_billing(), "/plan_gate");
-    let only_gate = without(without_billing(), "/stripe_webhook");
+    let without_others = || without(without(whole(), "/billing"), "/clerk_webhook");
+    let only_webhook = without(without_others(), "/plan_gate");
+    let only_gate = without(without_others(), "/stripe_webhook");
     read::<StripeWebhookSettings>(&text(&only_webhook), &environment).unwrap();
     assert!(gate_section(&only_gate).paths_of_others.is_empty());
     let error = read::<StripeWebhookSettings>(&text(&only_gate), &environment).unwrap_err().to_string();

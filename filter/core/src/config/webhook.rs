@@ -1,27 +1,19 @@
 //! The checked settings of the section `stripe_webhook`.
 
 use super::billing::BillingSettings;
-use super::document::webhook::{Mode, PLAN_KEY, SubjectKeys, WrittenPastDue, WrittenStripeWebhook};
+use super::document::webhook::{PLAN_KEY, SubjectKeys, WrittenPastDue, WrittenStripeWebhook};
+use super::endpoint::{EndpointSettings, WrittenEndpoint};
 use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::Example;
+use super::past_due::past_due;
 use super::secrets::Secrets;
 use super::section::{Facts, Named, Section};
 use super::sync_settings::SyncSettings;
 use super::upstream::{self, upstream};
-use super::{address, names, note_keys};
+use super::{clerk_webhook, names, note_keys};
 use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
-use std::time::Duration;
-
-/// The longest tolerance, in seconds. A signed event can be replayed within the tolerance.
-const TOLERANCE_S_MAX: u64 = 3_600;
-
-/// The largest body, in kilobytes: as much as Envoy itself holds by default.
-const BODY_KB_MAX: u64 = 1_024;
-
-/// The longest grace period, in days. Stripe retries a payment for at most two months.
-const GRACE_DAYS_MAX: u64 = 90;
 
 /// The most metadata keys of one kind.
 const SUBJECT_KEYS_MAX: usize = 8;
@@ -29,14 +21,8 @@ const SUBJECT_KEYS_MAX: usize = 8;
 /// The settings of the webhook filter.
 #[derive(Clone, Debug)]
 pub struct StripeWebhookSettings {
-    /// The exact path to which Stripe delivers events.
-    pub(crate) path: String,
-    /// Which side responds to Stripe.
-    pub(crate) mode: Mode,
-    /// The largest difference between the signature's time and now.
-    pub(crate) tolerance: Duration,
-    /// The largest accepted body.
-    pub(crate) body_bytes_max: usize,
+    /// The endpoint to which Stripe delivers events.
+    pub(crate) endpoint: EndpointSettings,
     /// The only accepted mode of events, if set.
     pub(crate) livemode: Option<bool>,
     /// The signing secrets, any of which may have signed an event. At least one.
@@ -57,20 +43,19 @@ impl Section for StripeWebhookSettings {
         problems: &mut Problems,
     ) -> Option<Self> {
         let at = |name| field(Self::NAME, name);
-        let tolerance =
-            names::between(written.tolerance_s, 1..=TOLERANCE_S_MAX, "seconds", &at("tolerance_s"));
-        let body_kb = names::between(written.max_body_kb, 1..=BODY_KB_MAX, "kilobytes", &at("max_body_kb"));
-        let body_kb = problems.keep_or_default(body_kb);
+        let endpoint = WrittenEndpoint {
+            path: written.path,
+            mode: written.mode,
+            tolerance_s: written.tolerance_s,
+            max_body_kb: written.max_body_kb,
+        };
         let signing_secrets = secrets.signing(&written.signing_secrets, &at("signing_secrets"));
         let stripe_key = secrets.api_key(&["STRIPE_API_KEY", "STRIPE_SECRET_KEY"]);
         let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
         let stripe = upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         Some(StripeWebhookSettings {
-            path: problems.keep_or_default(address::path(written.path, &at("path"))),
-            mode: written.mode,
-            tolerance: Duration::from_secs(problems.keep_or_default(tolerance)),
-            body_bytes_max: usize::try_from(body_kb).unwrap_or(usize::MAX).saturating_mul(1024),
+            endpoint: endpoint.read(Self::NAME, problems),
             livemode: written.livemode,
             signing_secrets: problems.keep_or_default(signing_secrets),
             sync: sync_settings(Some(written), facts, stripe, clerk, problems),
@@ -89,8 +74,11 @@ pub(super) fn sync_settings(
 ) -> SyncSettings {
     let default_keys = SubjectKeys::default();
     let keys = written.map_or(&default_keys, |written| &written.subject_keys);
-    let grace = past_due(written.map_or_else(WrittenPastDue::default, |written| written.past_due));
+    let written_grace = written.map_or_else(WrittenPastDue::default, |written| written.past_due);
+    let grace = past_due(written_grace, StripeWebhookSettings::NAME);
     SyncSettings {
+        reads_stripe: facts.has_section::<StripeWebhookSettings>() || facts.has_section::<BillingSettings>(),
+        clerk_billing: clerk_webhook::mirrored_billing(facts, problems),
         past_due: problems.keep(grace).unwrap_or(PastDue::Revoke),
         unmapped_price: written.map(|written| written.unmapped_price).unwrap_or_default(),
         subject_keys: problems.keep_or_default(subject_keys(keys)),
@@ -100,21 +88,6 @@ pub(super) fn sync_settings(
         plan_key: problems.keep_or_default(plan_key(written.map_or(PLAN_KEY, |written| written.plan_key))),
         one_subscription: facts.has_own_path::<BillingSettings>(),
     }
-}
-
-fn past_due(written: WrittenPastDue) -> Checked<PastDue> {
-    const DAY_S: u64 = 86_400;
-    let days = match written {
-        WrittenPastDue::Keep => return Ok(PastDue::Keep),
-        WrittenPastDue::Revoke => return Ok(PastDue::Revoke),
-        WrittenPastDue::GraceDays(days) => days,
-    };
-    let path = "stripe_webhook.past_due.grace_days";
-    if days == 0 {
-        return Err(ConfigError::new(path, "0 days is no grace period", "write `past_due: revoke`"));
-    }
-    let days = names::between(days, 1..=GRACE_DAYS_MAX, "days", path)?;
-    Ok(PastDue::Grace(Duration::from_secs(days.saturating_mul(DAY_S))))
 }
 
 fn subject_keys(written: &SubjectKeys) -> Checked<SubjectKeys> {

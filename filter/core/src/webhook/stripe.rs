@@ -17,11 +17,7 @@ impl StripeWorker {
     pub fn new(configuration: Configuration<StripeWebhookSettings>) -> Self {
         let section = &configuration.section;
         let source = StripeSource::new(section);
-        let endpoint = Endpoint {
-            path: section.path.clone(),
-            mode: section.mode,
-            body_bytes_max: section.body_bytes_max,
-        };
+        let endpoint = Endpoint::new(&section.endpoint);
         WebhookWorker::with_source(
             source,
             endpoint,

@@ -2,7 +2,7 @@
 
 use super::metrics;
 use super::source::EventSource;
-use crate::config::Mode;
+use crate::config::{EndpointSettings, Mode};
 use crate::held::HeldRequests;
 use crate::log_limit::LogLimit;
 use crate::report::{MetricDefinition, Metrics};
@@ -39,6 +39,13 @@ pub(super) struct Endpoint {
     pub(super) mode: Mode,
     /// The maximum length of a body, in bytes.
     pub(super) body_bytes_max: usize,
+}
+
+impl Endpoint {
+    /// Creates the endpoint from its settings.
+    pub(super) fn new(settings: &EndpointSettings) -> Self {
+        Endpoint { path: settings.path.clone(), mode: settings.mode, body_bytes_max: settings.body_bytes_max }
+    }
 }
 
 impl<S> WebhookWorker<S> {

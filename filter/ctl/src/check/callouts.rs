@@ -28,6 +28,8 @@ pub(super) fn clusters<'a>(documents: impl Iterator<Item = &'a FoundDocument>) -
         for (location, pointer) in [
             ("stripe_webhook.stripe.cluster", "/stripe_webhook/stripe/cluster"),
             ("stripe_webhook.clerk.cluster", "/stripe_webhook/clerk/cluster"),
+            ("clerk_webhook.stripe.cluster", "/clerk_webhook/stripe/cluster"),
+            ("clerk_webhook.clerk.cluster", "/clerk_webhook/clerk/cluster"),
             ("billing.stripe.cluster", "/billing/stripe/cluster"),
             ("billing.clerk.cluster", "/billing/clerk/cluster"),
             ("plan_gate.confirm.cluster", "/plan_gate/confirm/cluster"),

@@ -4,6 +4,7 @@
 //! values. The JSON Schema is generated from these types, so editors show their doc comments to users.
 
 pub(super) mod billing;
+pub(super) mod clerk_webhook;
 pub(super) mod gate;
 pub(super) mod webhook;
 

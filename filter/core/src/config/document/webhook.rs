@@ -45,11 +45,11 @@ pub struct WrittenStripeWebhook<'a> {
     pub(crate) plan_key: &'a str,
 }
 
-fn tolerance_s() -> u64 {
+pub(super) fn tolerance_s() -> u64 {
     300
 }
 
-fn max_body_kb() -> u64 {
+pub(super) fn max_body_kb() -> u64 {
     512
 }
 
@@ -64,7 +64,7 @@ fn plan_key() -> &'static str {
     PLAN_KEY
 }
 
-/// Which side responds to Stripe.
+/// Which side responds to the sender of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -76,16 +76,16 @@ pub(crate) enum Mode {
     Forward,
 }
 
-/// What a subscription with a failed payment grants.
+/// What a subscription, or an item of Clerk Billing, with a failed payment grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PastDue"))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WrittenPastDue {
-    /// Its plan, as long as its status in Stripe is `past_due`.
+    /// Its plan, as long as its status is `past_due`.
     Keep,
     /// Nothing.
     Revoke,
-    /// Its plan for this number of days from the oldest open invoice.
+    /// Its plan for this number of days: from the oldest open invoice in Stripe, or from `past_due_at` in Clerk Billing.
     GraceDays(u64),
 }
 

@@ -141,3 +141,28 @@ fn an_invalid_public_key_is_refused_and_not_shown() {
     }
     assert_eq!(Secrets::NotRead.pem(&entry("K"), "p"), Ok(vec![]));
 }
+
+#[test]
+fn a_signing_secret_of_clerk_is_a_key_in_base64() {
+    let right = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    let both = format!(" {right} , {right}\n");
+    let read = |value: &str| {
+        let environment = |_: &str| Some(value.to_owned());
+        Secrets::From(&environment).clerk_signing(&entry("S"), "p").map(|keys| keys.len())
+    };
+    assert_eq!(read(right), Ok(1));
+    assert_eq!(read(&both), Ok(2));
+    assert_eq!(Secrets::NotRead.clerk_signing(&entry("S"), "p").map(|keys| keys.len()), Ok(0));
+    let cases = [
+        ("Stripe's", "whsec_5Ab9_xYz-0".to_owned(), "no signing secret at position 1"),
+        ("a short key", "whsec_c2hvcnQ=".to_owned(), "no signing secret at position 1"),
+        ("a short second", format!("{right},whsec_c2hvcnQ="), "no signing secret at position 2"),
+        ("an extra comma", format!("{right},"), "blank secret at position 2"),
+        ("an API key", "sk_test_c2hvcnQ".to_owned(), "no signing secret at position 1"),
+    ];
+    for (why, value, words) in cases {
+        let line = read(&value).unwrap_err().to_string();
+        assert!(line.contains(words), "{why}: {line}");
+        assert!(!line.contains("c2hvcnQ") && !line.contains("C2FVsBQ"), "{why} shows a value: {line}");
+    }
+}

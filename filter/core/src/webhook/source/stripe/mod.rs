@@ -31,7 +31,7 @@ impl StripeSource {
     /// Creates the source from the section.
     pub(in crate::webhook) fn new(section: &StripeWebhookSettings) -> Self {
         StripeSource {
-            tolerance: section.tolerance,
+            tolerance: section.endpoint.tolerance,
             livemode: section.livemode,
             signing_secrets: section.signing_secrets.clone(),
         }
