@@ -1,5 +1,5 @@
-//! One delivery of an event: holds it, verifies it, syncs, and responds. The same machine serves every
-//! source.
+//! The state machine of a webhook request: it holds the request, verifies the event, runs the sync, and responds. Every
+//! event source uses it.
 //!
 //! ```text
 //! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
@@ -31,18 +31,19 @@ use std::time::Duration;
 
 /// The maximum duration of a sync during a delivery. Stripe Checkout delays the customer's redirect until the
 /// webhook responds, for at most 10 s.
-const SYNC_TIME: Duration = Duration::from_secs(8);
+const SYNC_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// The maximum number of attempts to remember an event while other workers change the same bucket. Giving up
 /// is harmless: a duplicate is synced again.
 const REMEMBER_TRIES_MAX: u32 = 3;
 
-/// One HTTP request in the webhook filter.
+/// A request in the webhook filter: a delivery of an event, or a request that the filter passes on or refuses.
 #[derive(Debug)]
 pub struct Delivery<S: EventSource> {
     /// The header fields to remove if the request is forwarded.
-    remove: Vec<Vec<u8>>,
-    /// The request's share of the memory that the worker thread may hold.
+    fields_to_remove: Vec<Vec<u8>>,
+    /// The request's part of the memory that held requests may use in this worker thread; `None` before it is held and
+    /// after it has ended.
     hold: Option<Hold>,
     stage: DeliveryStage<S::Signature>,
     reports: Vec<Report>,
@@ -53,17 +54,21 @@ pub struct Delivery<S: EventSource> {
 enum DeliveryStage<G> {
     /// The request's header.
     Header,
-    /// The complete body, which the signature covers. `header_bytes` is the header's share of the held
-    /// memory.
+    /// The complete body, which the signature covers. `header_bytes` is the number of held bytes that are the header's.
     Body { signature: G, header_bytes: usize },
     /// The bucket that shows whether an earlier delivery of the event was processed.
     CheckingDuplicate(Box<PendingEvent>),
-    /// Responses of Stripe and Clerk, and updates of the audit's records.
+    /// Responses from Stripe and Clerk, and the results of updating the shared audit records.
     Syncing(Box<Syncing>),
-    /// The upstream's response to an event whose sync ended at `ended`.
-    Forwarded { key: RememberedEvent, ended: Micros },
-    /// The update of the bucket of processed events; `then` is the delivery's response.
-    Remembering { key: RememberedEvent, ended: Micros, update: SharedUpdate<()>, then: Action },
+    /// The upstream's response to an event whose sync has ended.
+    Forwarded { remembered: RememberedEvent, sync_ended_at: Micros },
+    /// The update of the bucket of processed events. `response` follows it.
+    Remembering {
+        remembered: RememberedEvent,
+        sync_ended_at: Micros,
+        update: SharedUpdate<()>,
+        response: Action,
+    },
     /// Nothing: the request was forwarded or has its response.
     Done,
 }
@@ -74,20 +79,25 @@ struct PendingEvent {
     event: EventId,
     signed_at: Micros,
     trigger: Trigger,
-    key: RememberedEvent,
+    remembered: RememberedEvent,
 }
 
 /// An event whose sync is in progress.
 #[derive(Debug)]
 struct Syncing {
     event: EventId,
-    key: RememberedEvent,
+    remembered: RememberedEvent,
     sync: RecordedSync,
 }
 
 impl<S: EventSource> Default for Delivery<S> {
     fn default() -> Self {
-        Delivery { remove: Vec::new(), hold: None, stage: DeliveryStage::Header, reports: Vec::new() }
+        Delivery {
+            fields_to_remove: Vec::new(),
+            hold: None,
+            stage: DeliveryStage::Header,
+            reports: Vec::new(),
+        }
     }
 }
 
@@ -103,7 +113,7 @@ impl<S: EventSource> Machine for Delivery<S> {
             (DeliveryStage::Body { signature, header_bytes }, Input::BodyGrew { bytes }) => {
                 if bytes > worker.endpoint.body_bytes_max {
                     self.refuse(DeliveryResult::TooLarge, refusal::too_large(worker.endpoint.body_bytes_max))
-                } else if self.grow(header_bytes.saturating_add(bytes)) {
+                } else if self.resize_hold(header_bytes.saturating_add(bytes)) {
                     self.wait_in(DeliveryStage::Body { signature, header_bytes })
                 } else {
                     self.refuse_overload(worker, now)
@@ -113,11 +123,11 @@ impl<S: EventSource> Machine for Delivery<S> {
                 self.verify(worker, now, &signature, body)
             }
             (DeliveryStage::CheckingDuplicate(pending), Input::Loaded { value, .. }) => {
-                match pending.key.processed_before(value, pending.signed_at, now) {
-                    true => {
-                        self.receipt(worker, &Receipt::new(DeliveryResult::AlreadyReceived, &pending.event))
-                    }
-                    false => self.start_sync(worker, now, *pending),
+                if pending.remembered.processed_before(value, pending.signed_at, now) {
+                    let receipt = Receipt::new(DeliveryResult::AlreadyReceived, &pending.event);
+                    self.respond_or_forward(worker, &receipt)
+                } else {
+                    self.start_sync(worker, now, *pending)
                 }
             }
             (DeliveryStage::Syncing(mut syncing), input) => {
@@ -130,24 +140,28 @@ impl<S: EventSource> Machine for Delivery<S> {
                     SyncStep::Ended(end) => self.finish(worker, now, *syncing, *end),
                 }
             }
-            (DeliveryStage::Remembering { key, ended, mut update, then }, input) => {
-                match update.handle(&input, |value| Change::Write(key.bucket_with(value, ended), ())) {
+            (DeliveryStage::Remembering { remembered, sync_ended_at, mut update, response }, input) => {
+                let change =
+                    |value: Option<&[u8]>| Change::Write(remembered.bucket_with(value, sync_ended_at), ());
+                match update.handle(&input, change) {
                     UpdateProgress::Continue(action) => {
-                        self.stage = DeliveryStage::Remembering { key, ended, update, then };
+                        self.stage =
+                            DeliveryStage::Remembering { remembered, sync_ended_at, update, response };
                         action
                     }
-                    UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => then,
+                    UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => response,
                 }
             }
-            (DeliveryStage::Forwarded { key, ended }, Input::Responded { status: 200..=299 }) => {
-                self.remember(key, ended, Action::Wait)
-            }
+            (
+                DeliveryStage::Forwarded { remembered, sync_ended_at },
+                Input::Responded { status: 200..=299 },
+            ) => self.remember(remembered, sync_ended_at, Action::Wait),
             // Inputs that this stage does not wait for are ignored.
             (stage, _) => self.wait_in(stage),
         };
         if matches!(action, Action::Reply(_) | Action::Forward(_)) {
             self.hold = None;
-            self.remove = Vec::new();
+            self.fields_to_remove = Vec::new();
         }
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
@@ -192,17 +206,17 @@ impl<S: EventSource> Delivery<S> {
             return self.refuse_overload(worker, now);
         }
         if worker.endpoint.mode == Mode::Forward {
-            self.remove = client_sent_fields(S::LABELS.header_owner, headers);
+            self.fields_to_remove = client_sent_fields(S::LABELS.header_owner, headers);
         }
-        match end_of_stream {
-            true => self.verify(worker, now, &signature, b""),
-            false => self.wait_in(DeliveryStage::Body { signature, header_bytes }),
+        if end_of_stream {
+            self.verify(worker, now, &signature, b"")
+        } else {
+            self.wait_in(DeliveryStage::Body { signature, header_bytes })
         }
     }
 
-    /// Updates the number of bytes held for this request. Returns false if that exceeds the worker thread's
-    /// limit.
-    fn grow(&mut self, bytes: usize) -> bool {
+    /// Sets the number of bytes that are held for the request. Returns false if that exceeds the worker thread's limit.
+    fn resize_hold(&mut self, bytes: usize) -> bool {
         self.hold.as_mut().is_some_and(|hold| hold.resize(bytes))
     }
 
@@ -226,13 +240,13 @@ impl<S: EventSource> Delivery<S> {
             EventWork::Sync(trigger) => {
                 let remembered = RememberedEvent::new(&event, &worker.sync.namespace);
                 let key = remembered.key.clone();
-                let pending = PendingEvent { event, signed_at, trigger: *trigger, key: remembered };
+                let pending = PendingEvent { event, signed_at, trigger: *trigger, remembered };
                 self.stage = DeliveryStage::CheckingDuplicate(Box::new(pending));
                 Action::Load { key }
             }
             EventWork::None(alarms) => {
                 self.reports.extend(alarms);
-                self.receipt(worker, &ignored)
+                self.respond_or_forward(worker, &ignored)
             }
             EventWork::NotOurs(alarm) => {
                 self.reports.push(alarm);
@@ -242,7 +256,7 @@ impl<S: EventSource> Delivery<S> {
     }
 
     fn refuse(&mut self, result: DeliveryResult, problem: Problem) -> Action {
-        self.reports.push(metrics::delivered(result));
+        self.reports.push(metrics::result_count(result));
         Action::Reply(problem.into())
     }
 
@@ -261,10 +275,10 @@ impl<S: EventSource> Delivery<S> {
     }
 
     fn start_sync(&mut self, worker: &mut WebhookWorker<S>, now: Micros, pending: PendingEvent) -> Action {
-        let PendingEvent { event, trigger, key, .. } = pending;
-        match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME)) {
+        let PendingEvent { event, trigger, remembered, .. } = pending;
+        match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME_MAX)) {
             Ok((sync, action)) => {
-                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, key, sync }));
+                self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, remembered, sync }));
                 action
             }
             Err(error) => {
@@ -287,44 +301,43 @@ impl<S: EventSource> Delivery<S> {
         syncing: Syncing,
         mut end: SyncEnd,
     ) -> Action {
-        let Syncing { event, key, .. } = syncing;
+        let Syncing { event, remembered, .. } = syncing;
         self.reports.extend(metrics::SYNC.ended(&end, now));
         self.reports.append(&mut end.reports);
         let result = match &end.result {
             Ok(result) => DeliveryResult::from(*result),
             Err(error) => return self.fail(error, &event),
         };
-        let then = self.receipt(worker, &Receipt::from_sync(result, &event, &end));
-        match then {
-            _ if result != DeliveryResult::Processed || end.has_alarms => then,
-            // The upstream may still fail. Then the sender retries, and the event must not count as
-            // processed.
+        let response = self.respond_or_forward(worker, &Receipt::from_sync(result, &event, &end));
+        match response {
+            _ if result != DeliveryResult::Processed || end.has_alarms => response,
+            // If the upstream fails, the sender retries, so the event counts as processed only after its response.
             Action::Forward(forward) => {
-                self.stage = DeliveryStage::Forwarded { key, ended: now };
+                self.stage = DeliveryStage::Forwarded { remembered, sync_ended_at: now };
                 Action::Forward(Forward { tell_status: true, ..forward })
             }
-            then => self.remember(key, now, then),
+            response => self.remember(remembered, now, response),
         }
     }
 
-    /// Remembers that the event was processed, then performs `then`.
-    fn remember(&mut self, key: RememberedEvent, ended: Micros, then: Action) -> Action {
-        let (update, action) = SharedUpdate::begin(key.key.clone(), REMEMBER_TRIES_MAX);
-        self.stage = DeliveryStage::Remembering { key, ended, update, then };
+    /// Remembers that the event was processed, then performs `response`.
+    fn remember(&mut self, remembered: RememberedEvent, sync_ended_at: Micros, response: Action) -> Action {
+        let (update, action) = SharedUpdate::begin(remembered.key.clone(), REMEMBER_TRIES_MAX);
+        self.stage = DeliveryStage::Remembering { remembered, sync_ended_at, update, response };
         action
     }
 
-    /// Responds with the receipt, or forwards the event to the upstream in mode `forward`.
-    fn receipt(&mut self, worker: &WebhookWorker<S>, receipt: &Receipt<'_>) -> Action {
+    /// Responds with the receipt; in mode `forward`, forwards the event to the upstream instead.
+    fn respond_or_forward(&mut self, worker: &WebhookWorker<S>, receipt: &Receipt<'_>) -> Action {
         if worker.endpoint.mode == Mode::Respond {
             return self.reply(receipt);
         }
-        self.reports.push(metrics::delivered(receipt.result()));
-        Action::Forward(receipt.forward(&S::LABELS, std::mem::take(&mut self.remove)))
+        self.reports.push(metrics::result_count(receipt.result()));
+        Action::Forward(receipt.forward(&S::LABELS, std::mem::take(&mut self.fields_to_remove)))
     }
 
     fn reply(&mut self, receipt: &Receipt<'_>) -> Action {
-        self.reports.push(metrics::delivered(receipt.result()));
+        self.reports.push(metrics::result_count(receipt.result()));
         Action::Reply(receipt.reply())
     }
 }
