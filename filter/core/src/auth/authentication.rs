@@ -149,7 +149,7 @@ impl Authentication {
             };
             match state.keyring.lookup(jws.key_id(), waited, now) {
                 Lookup::Keys(keys) => self.verifying = Some((jws, keys)),
-                Lookup::Unknown => self.error = self.error.or_further(TokenError::UnknownKey),
+                Lookup::Unknown => self.error = self.error.or_of_later_check(TokenError::UnknownKey),
                 Lookup::Unavailable => self.keys_unavailable = true,
                 Lookup::Await(inquiry) => {
                     let tokens = self.tokens.iter().map(Vec::len).chain([jws.byte_len(), self.other_bytes]);
@@ -178,14 +178,14 @@ impl Authentication {
         while let Some(token) = self.tokens.pop_front() {
             match state.remembered(&token, now) {
                 Some(Ok(value)) => return Some(NextToken::Known(value)),
-                Some(Err(error)) => self.error = self.error.or_further(error),
+                Some(Err(error)) => self.error = self.error.or_of_later_check(error),
                 None if self.checks_left == 0 => {}
                 None => match Jws::parse(&token) {
                     Ok(jws) => {
                         self.checks_left = self.checks_left.saturating_sub(1);
                         return Some(NextToken::Unseen(jws));
                     }
-                    Err(error) => self.error = self.error.or_further(error),
+                    Err(error) => self.error = self.error.or_of_later_check(error),
                 },
             }
         }
@@ -225,7 +225,7 @@ impl Authentication {
                 None => self.next(state, now),
             },
             Err(error) => {
-                self.error = self.error.or_further(error);
+                self.error = self.error.or_of_later_check(error);
                 if error != TokenError::SignatureMismatch {
                     self.verifying = None;
                 }
@@ -268,7 +268,7 @@ fn newest_first<V: AsRef<Session>>(
         };
         match issued_at {
             Ok(issued_at) => dated.push((issued_at, *token, is_known)),
-            Err(why) => error = error.or_further(why),
+            Err(why) => error = error.or_of_later_check(why),
         }
     }
     dated.sort_by_key(|(issued_at, _, _)| Reverse(*issued_at));

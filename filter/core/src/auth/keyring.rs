@@ -164,7 +164,7 @@ impl Keyring {
         }
     }
 
-    /// Takes the outcome of a fetch.
+    /// Handles the outcome of fetching the keys.
     pub(super) fn handle_fetched_keys(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetch {
         let Some(source) = &mut self.source else { return KeyFetch::Kept };
         source.fetching = None;
@@ -188,8 +188,8 @@ impl Keyring {
 }
 
 impl Source {
-    /// Returns whether the set must be refreshed. If the clock stepped back, the set counts as old: one fetch
-    /// too many is better than none for hours.
+    /// Returns whether the set must be refreshed. If the clock stepped back, the set counts as old: one unnecessary
+    /// fetch is better than none for hours.
     fn is_old(&self, now: Micros) -> bool {
         !self.fetched_at.is_some_and(|at| at.is_within(REFRESH_AFTER, now))
     }

@@ -80,8 +80,7 @@ impl<V> AuthState<V> {
         self.keyring.fetch_started(inquiry, now);
     }
 
-    /// Takes the outcome of a fetch of the keys. If a key is no longer in force, all cached tokens are
-    /// dropped.
+    /// Handles the outcome of fetching the keys. If a key is no longer in force, all cached tokens are removed.
     pub(crate) fn handle_fetched_keys(&mut self, outcome: &Outcome<'_>, now: Micros) -> KeyFetchResult {
         match self.keyring.handle_fetched_keys(outcome, now) {
             KeyFetch::Kept => KeyFetchResult::Fetched,

@@ -1,4 +1,4 @@
-//! Errors of session tokens, by causes that a client can distinguish.
+//! The reasons to refuse a session token, as far as clients need to tell them apart.
 
 /// An error of a session token. `Display` is for people, [`TokenError::code`] for programs.
 ///
@@ -22,7 +22,7 @@ pub enum TokenError {
     /// The signature is invalid.
     #[error("the token's signature does not match")]
     SignatureMismatch,
-    /// `iss` is another instance.
+    /// `iss` names another Clerk instance.
     #[error("the token was issued by another Clerk instance")]
     WrongIssuer,
     /// `aud` names none of the configured audiences.
@@ -60,18 +60,17 @@ impl TokenError {
         }
     }
 
-    /// Returns the error of the token that passed more checks; if equal, `self`.
+    /// Returns the error of whichever token passed more checks, or `self` if both passed as many.
     ///
-    /// A browser may send cookies of several Clerk instances. If all tokens are refused, the response should
-    /// have the error of this instance's token, not that the token of another instance was signed with an
-    /// unknown key.
+    /// A browser may send cookies of several Clerk instances. If all tokens are refused, the response should report
+    /// what is wrong with this instance's token, not that another instance's token was signed with an unknown key.
     #[must_use]
-    pub(crate) fn or_further(self, other: TokenError) -> TokenError {
-        if other.progress() > self.progress() { other } else { self }
+    pub(crate) fn or_of_later_check(self, other: TokenError) -> TokenError {
+        if other.checks_passed() > self.checks_passed() { other } else { self }
     }
 
-    /// Returns a number that is higher the more checks a token with this error has passed.
-    const fn progress(self) -> u8 {
+    /// Returns the number of checks that a token with this error has passed.
+    const fn checks_passed(self) -> u8 {
         match self {
             TokenError::Missing => 0,
             TokenError::Malformed(_) => 1,
@@ -158,19 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_errors_that_of_the_own_token_is_returned() {
+    fn the_error_of_the_token_that_passed_more_checks_is_returned() {
         let (other, own) = (TokenError::UnknownKey, TokenError::Expired);
-        assert_eq!(other.or_further(own), own);
-        assert_eq!(own.or_further(other), own);
+        assert_eq!(other.or_of_later_check(own), own);
+        assert_eq!(own.or_of_later_check(other), own);
         assert_eq!(
-            TokenError::Expired.or_further(TokenError::NotYetValid),
+            TokenError::Expired.or_of_later_check(TokenError::NotYetValid),
             TokenError::Expired,
-            "the first of equals"
+            "of two equal errors, the first is returned"
         );
     }
 
     #[test]
-    fn an_index_is_the_position_in_the_list_of_all() {
+    fn each_index_is_the_position_in_all() {
         for (index, code) in TokenCode::ALL.into_iter().enumerate() {
             assert_eq!(code.index(), index, "{}", code.as_str());
         }
