@@ -8,7 +8,7 @@ use super::document::webhook::WrittenStripeWebhook;
 use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
 use super::secrets::Secrets;
-use super::section::{Facts, Named, OwnPath, Section};
+use super::section::{NamedSection, OwnPath, Section, SharedValues};
 use super::sync_settings::SyncSettings;
 use super::tokens::{TokenSettings, token_settings};
 use super::upstream::{self, upstream};
@@ -98,14 +98,14 @@ impl Section for BillingSettings {
 
     fn read(
         written: &WrittenBilling<'_>,
-        facts: &Facts<'_>,
+        shared: &SharedValues<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let (plans, _) = facts.plans.as_ref()?;
+        let (plans, _) = shared.plans.as_ref()?;
         let at = |name| field(Self::NAME, name);
         let Some(plan_gate) =
-            typed::from_section::<WrittenPlanGate<'_>>(facts.document, "plan_gate", gate::EXAMPLES)
+            typed::from_section::<WrittenPlanGate<'_>>(shared.document, "plan_gate", gate::EXAMPLES)
         else {
             let problem = "needs the section `plan_gate`, which says which session tokens are accepted";
             problems.add(ConfigError::new(
@@ -117,7 +117,7 @@ impl Section for BillingSettings {
         };
         let plan_gate = problems.keep(plan_gate)?;
         let webhook = typed::from_section::<WrittenStripeWebhook<'_>>(
-            facts.document,
+            shared.document,
             "stripe_webhook",
             webhook::EXAMPLES,
         );
@@ -126,8 +126,8 @@ impl Section for BillingSettings {
         let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
         let stripe = upstream(&written.stripe, &upstream::STRIPE, stripe_key, &at("stripe"), problems);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
-        let sync = webhook::sync_settings(webhook.as_ref(), facts, stripe, clerk, problems);
-        let tokens = token_settings(&plan_gate, facts, secrets, problems);
+        let sync = webhook::sync_settings(webhook.as_ref(), shared, stripe, clerk, problems);
+        let tokens = token_settings(&plan_gate, shared, secrets, problems);
         problems.keep(check_cookie(&tokens));
         let acts_for = written.acts_for.unwrap_or(plan_gate.subject);
         problems.keep(check_keys(acts_for, &sync));
@@ -145,7 +145,7 @@ impl Section for BillingSettings {
         let configuration =
             written.portal.configuration.map(|id| names::text(id, &at("portal.configuration"))).transpose();
         Some(BillingSettings {
-            path: problems.keep_or_default(path(written.path, facts)),
+            path: problems.keep_or_default(path(written.path, shared)),
             acts_for,
             organization_roles: problems.keep_or_default(roles),
             organization_permission: problems.keep_or_default(permission),
@@ -163,14 +163,14 @@ impl Section for BillingSettings {
     }
 }
 
-fn path(text: &str, facts: &Facts<'_>) -> Checked<String> {
+fn path(text: &str, shared: &SharedValues<'_>) -> Checked<String> {
     const PATH: &str = "billing.path";
     let Some(path) = address::prefix(text, PATH)? else {
         let cure = "write a path of its own, like `path: /billing`";
         return Err(ConfigError::new(PATH, "\"/\" would take every request", cure));
     };
     let own = OwnPath { section: BillingSettings::NAME, field: "path", path: &path, has_paths_below: true };
-    facts.check_not_taken(&own)?;
+    shared.check_not_taken(&own)?;
     Ok(path)
 }
 

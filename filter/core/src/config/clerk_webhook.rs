@@ -10,7 +10,7 @@ use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::{self, Example};
 use super::past_due::past_due;
 use super::secrets::Secrets;
-use super::section::{Facts, Named, OwnPath, Section};
+use super::section::{NamedSection, OwnPath, Section, SharedValues};
 use super::sync_settings::SyncSettings;
 use super::upstream::{self, upstream};
 use super::webhook::StripeWebhookSettings;
@@ -67,7 +67,7 @@ impl Section for ClerkWebhookSettings {
 
     fn read(
         written: &WrittenClerkWebhook<'_>,
-        facts: &Facts<'_>,
+        shared: &SharedValues<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -81,33 +81,33 @@ impl Section for ClerkWebhookSettings {
         let endpoint = endpoint.read(Self::NAME, problems);
         let own =
             OwnPath { section: Self::NAME, field: "path", path: &endpoint.path, has_paths_below: false };
-        problems.keep(facts.check_not_taken(&own));
+        problems.keep(shared.check_not_taken(&own));
         let signing_keys = secrets.clerk_signing(&written.signing_secrets, &at("signing_secrets"));
         let clerk_key = secrets.api_key(&["CLERK_SECRET_KEY"]);
         let clerk = upstream(&written.clerk, &upstream::CLERK, clerk_key, &at("clerk"), problems);
         let stripe_webhook = typed::from_section::<WrittenStripeWebhook<'_>>(
-            facts.document,
+            shared.document,
             StripeWebhookSettings::NAME,
             StripeWebhookSettings::EXAMPLES,
         );
         let stripe_webhook = stripe_webhook.and_then(|written| problems.keep(written));
-        let stripe = stripe(written, stripe_webhook.as_ref(), facts, secrets, problems);
+        let stripe = stripe(written, stripe_webhook.as_ref(), shared, secrets, problems);
         let sync_stripe = stripe.clone().unwrap_or_default();
         Some(ClerkWebhookSettings {
             endpoint,
             signing_keys: problems.keep_or_default(signing_keys),
             instance: problems.keep_or_default(written.instance.map(instance).transpose()),
             on_deleted: problems.keep(on_deleted(written, stripe)).unwrap_or(DeletedSubjects::Keep),
-            sync: webhook::sync_settings(stripe_webhook.as_ref(), facts, sync_stripe, clerk, problems),
+            sync: webhook::sync_settings(stripe_webhook.as_ref(), shared, sync_stripe, clerk, problems),
         })
     }
 }
 
 /// Returns what an item of Clerk Billing with a failed payment grants; `None` if the document does not mirror the
 /// plans of Clerk Billing.
-pub(super) fn mirrored_billing(facts: &Facts<'_>, problems: &mut Problems) -> Option<PastDue> {
+pub(super) fn mirrored_billing(shared: &SharedValues<'_>, problems: &mut Problems) -> Option<PastDue> {
     let name = ClerkWebhookSettings::NAME;
-    let written = typed::from_section::<WrittenClerkWebhook<'_>>(facts.document, name, EXAMPLES)?;
+    let written = typed::from_section::<WrittenClerkWebhook<'_>>(shared.document, name, EXAMPLES)?;
     let written = problems.keep(written)?;
     let grace = problems.keep(past_due(written.past_due, name)).unwrap_or(PastDue::Revoke);
     (written.billing == WrittenClerkBilling::Mirror).then_some(grace)
@@ -117,7 +117,7 @@ pub(super) fn mirrored_billing(facts: &Facts<'_>, problems: &mut Problems) -> Op
 fn stripe(
     written: &WrittenClerkWebhook<'_>,
     stripe_webhook: Option<&WrittenStripeWebhook<'_>>,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<Upstream> {
@@ -130,7 +130,7 @@ fn stripe(
         (None, Some(section)) => Some(read(&section.stripe, StripeWebhookSettings::NAME, problems)),
         (None, None) => {
             let (name, examples) = (BillingSettings::NAME, BillingSettings::EXAMPLES);
-            let billing = typed::from_section::<WrittenBilling<'_>>(facts.document, name, examples)?;
+            let billing = typed::from_section::<WrittenBilling<'_>>(shared.document, name, examples)?;
             Some(read(&problems.keep(billing)?.stripe, name, problems))
         }
     }

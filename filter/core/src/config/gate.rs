@@ -8,7 +8,7 @@ use super::error::{Checked, ConfigError, Problems, field, item, quote};
 use super::example::Example;
 use super::rules::{self, Rule};
 use super::secrets::Secrets;
-use super::section::{Facts, Named, OwnPath, PathOfOther, Section};
+use super::section::{NamedSection, OwnPath, PathOfOther, Section, SharedValues};
 use super::tokens::{self, TokenSettings};
 use super::upstream::{self, upstream};
 use super::webhook::StripeWebhookSettings;
@@ -117,23 +117,23 @@ impl Section for PlanGateSettings {
 
     fn read(
         written: &WrittenPlanGate<'_>,
-        facts: &Facts<'_>,
+        shared: &SharedValues<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
         // Rules can only be checked against plans without errors.
-        let (plans, _) = facts.plans.as_ref()?;
+        let (plans, _) = shared.plans.as_ref()?;
         let upgrade_url =
             written.upgrade_url.map(|url| address::url(url, "plan_gate.upgrade_url")).transpose();
         let confirm_key = || secrets.api_key(&["CLERK_SECRET_KEY"]);
         let confirm = written.confirm.as_ref();
         Some(PlanGateSettings {
-            tokens: tokens::token_settings(written, facts, secrets, problems),
+            tokens: tokens::token_settings(written, shared, secrets, problems),
             subject: written.subject,
-            plan_claims: plan_claims(&written.plan_claims, written.subject, facts.plan_key, problems),
-            rules: rules::rules(&written.rules, plans, &facts.own_paths, problems),
+            plan_claims: plan_claims(&written.plan_claims, written.subject, shared.plan_key, problems),
+            rules: rules::rules(&written.rules, plans, &shared.own_paths, problems),
             unmatched: written.unmatched,
-            usage_path: problems.keep_or_default(usage_path(written, facts)),
+            usage_path: problems.keep_or_default(usage_path(written, shared)),
             upgrade_url: problems.keep_or_default(upgrade_url),
             plan_required_status: problems
                 .keep_or_default(plan_required_status(written.plan_required_status)),
@@ -145,9 +145,9 @@ impl Section for PlanGateSettings {
                 upstream(written, &upstream::CONFIRM, confirm_key(), "plan_gate.confirm", problems)
             }),
             store: store(written, problems),
-            paths_of_others: facts.paths_of_others::<Self>(),
-            webhook_has_path: facts.has_own_path::<StripeWebhookSettings>(),
-            plan_key: facts.plan_key.to_owned(),
+            paths_of_others: shared.paths_of_others::<Self>(),
+            webhook_has_path: shared.has_own_path::<StripeWebhookSettings>(),
+            plan_key: shared.plan_key.to_owned(),
         })
     }
 }
@@ -203,7 +203,7 @@ fn claim(text: &str, path: &str) -> Checked<String> {
     Err(ConfigError::new(path, format!("{} is not the path of a claim", quote(text)), cure))
 }
 
-fn usage_path(written: &WrittenPlanGate<'_>, facts: &Facts<'_>) -> Checked<Option<String>> {
+fn usage_path(written: &WrittenPlanGate<'_>, shared: &SharedValues<'_>) -> Checked<Option<String>> {
     const PATH: &str = "plan_gate.usage_path";
     let Some(text) = written.usage_path else { return Ok(None) };
     let usage_path = address::path(text, PATH)?;
@@ -213,7 +213,7 @@ fn usage_path(written: &WrittenPlanGate<'_>, facts: &Facts<'_>) -> Checked<Optio
         path: &usage_path,
         has_paths_below: false,
     };
-    facts.check_not_taken(&own)?;
+    shared.check_not_taken(&own)?;
     Ok(Some(usage_path))
 }
 

@@ -61,7 +61,7 @@ use crate::secret::Secret;
 use document::FromEnvironment;
 use error::{Checked, Problems};
 use secrets::Secrets;
-use section::{Facts, Section};
+use section::{Section, SharedValues};
 use serde_json::Value;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
@@ -126,9 +126,9 @@ fn read_with<S: Section>(document: &[u8], secrets: Secrets<'_>) -> Result<Config
     let value = encoding::read(document).map_err(|error| *error)?;
     let document: Document<'_> = typed::from_value(&value).map_err(|error| *error)?;
     let mut problems = Problems::default();
-    let (namespace, facts) = shared(&document, &value, secrets, &mut problems);
-    let section = sections::section::<S>(&value, &facts, secrets, &mut problems);
-    match (problems.into_errors().into_iter().next(), section, facts.plans) {
+    let (namespace, shared) = read_shared(&document, &value, secrets, &mut problems);
+    let section = sections::read_section::<S>(&value, &shared, secrets, &mut problems);
+    match (problems.into_errors().into_iter().next(), section, shared.plans) {
         (None, Some(section), Some((plans, not_plans))) => {
             Ok(Configuration { namespace, plans, not_plans, section })
         }
@@ -150,8 +150,8 @@ pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     let value = encoding::read(document).map_err(|error| vec![*error])?;
     let document: Document<'_> = typed::from_value(&value).map_err(|error| vec![*error])?;
     let mut problems = Problems::default();
-    let (_, facts) = shared(&document, &value, Secrets::NotRead, &mut problems);
-    sections::check(&value, &facts, &mut problems);
+    let (_, shared) = read_shared(&document, &value, Secrets::NotRead, &mut problems);
+    sections::check(&value, &shared, &mut problems);
     if !document.has_section() {
         let problem = format!("has neither `{}`", SECTION_NAMES.join("` nor `"));
         problems.add(ConfigError::new("", problem, "add the section of the filter that you configure"));
@@ -159,30 +159,30 @@ pub fn check(document: &[u8]) -> Result<(), Vec<ConfigError>> {
     if problems.any() { Err(problems.into_errors()) } else { Ok(()) }
 }
 
-/// Reads the part that all filters share: the namespace, and the facts with the plans.
-fn shared<'a>(
+/// Reads the part that all filters share: the namespace, and the shared values with the plans.
+fn read_shared<'a>(
     document: &Document<'_>,
     value: &'a Value,
     plan_map: Secrets<'_>,
     problems: &mut Problems,
-) -> (String, Facts<'a>) {
-    let mut facts = Facts::new(value, sections::own_paths(value));
-    let namespace = problems.keep_or_default(namespace(document.namespace, &facts));
+) -> (String, SharedValues<'a>) {
+    let mut shared = SharedValues::new(value, sections::own_paths(value));
+    let namespace = problems.keep_or_default(namespace(document.namespace, &shared));
     let plan_map = problems.keep_or_default(plan_map.plan_map());
     let plans = plans::plans(&document.plans, &document.not_plans, &plan_map, problems);
-    facts.plans = plans.filter(|_| !problems.any());
-    (namespace, facts)
+    shared.plans = plans.filter(|_| !problems.any());
+    (namespace, shared)
 }
 
 /// Returns the configured namespace, or one derived from the document, which is the same for all filters.
-fn namespace(given: Option<&str>, facts: &Facts<'_>) -> Checked<String> {
+fn namespace(given: Option<&str>, shared: &SharedValues<'_>) -> Checked<String> {
     if let Some(given) = given {
         return names::name(given, "namespace");
     }
     // SipHash-1-3 as published, so that gateways of different releases in one process derive the same
     // namespace.
     let mut hasher = SipHasher13::new();
-    hasher.write([facts.issuer, "\0", facts.clerk_authority].concat().as_bytes());
+    hasher.write([shared.issuer, "\0", shared.clerk_authority].concat().as_bytes());
     Ok(format!("{:016x}", hasher.finish128().h1))
 }
 

@@ -1,5 +1,5 @@
-//! The interface of a filter's section: its form in the document, its checked form, and what it may read of
-//! the other sections.
+//! The interface of a filter's section: its form in the document, its checked form, and the values of other sections
+//! that it may read.
 
 use super::error::{Checked, ConfigError, Problems, quote};
 use super::example::Example;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// The checked settings of a filter's section. [`super::sections`] lists the sections.
-pub trait Section: Named + Sized + fmt::Debug + 'static {
+pub trait Section: NamedSection + Sized + fmt::Debug + 'static {
     /// The section as written in the document.
     type Written<'a>: Deserialize<'a>;
 
@@ -26,25 +26,25 @@ pub trait Section: Named + Sized + fmt::Debug + 'static {
     const EXAMPLES: &'static [Example];
 
     /// Checks the written section, and adds its errors to `problems`. Returns `None` if the section cannot be
-    /// checked because the plans that it refers to have errors themselves.
+    /// checked because the plans that it refers to have errors.
     fn read(
         written: &Self::Written<'_>,
-        facts: &Facts<'_>,
+        shared: &SharedValues<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self>;
 }
 
 /// A section's name, which [`super::sections`] defines.
-pub trait Named {
+pub trait NamedSection {
     /// The field of the document, which is also the name of the filter.
     const NAME: &'static str;
 }
 
-/// The values of the document that any section may depend on. Strings from other sections are not checked
-/// here, only by their own section; a value that is not a string counts as absent.
+/// The values of the document that any section may depend on. A string is checked only by its own section, not here;
+/// a value that is not a string counts as absent.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct SharedValues<'a> {
     /// The whole document, for a section that depends on another.
     pub(super) document: &'a Value,
     /// The plans, and the prices and products that are deliberately not plans; `None` if they have errors.
@@ -91,7 +91,7 @@ impl PathOfOther {
 }
 
 impl OwnPath<'_> {
-    /// Returns whether the filter responds to that path.
+    /// Returns whether the filter responds to `path`.
     fn has_path(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.path);
         below.is_some_and(|below| below.is_empty() || (self.has_paths_below && below.starts_with('/')))
@@ -105,10 +105,10 @@ impl fmt::Display for OwnPath<'_> {
     }
 }
 
-impl<'a> Facts<'a> {
-    /// Reads the facts from the sections, except the plans.
+impl<'a> SharedValues<'a> {
+    /// Reads the values from the sections, except the plans.
     pub(super) fn new(document: &'a Value, own_paths: Vec<OwnPath<'a>>) -> Self {
-        Facts {
+        SharedValues {
             document,
             plans: None,
             own_paths,
@@ -122,17 +122,17 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns whether the document has section `S`.
-    pub(super) fn has_section<S: Named>(&self) -> bool {
+    pub(super) fn has_section<S: NamedSection>(&self) -> bool {
         self.document.get(S::NAME).is_some()
     }
 
     /// Returns whether the filter of section `S` itself responds to a path.
-    pub(super) fn has_own_path<S: Named>(&self) -> bool {
+    pub(super) fn has_own_path<S: NamedSection>(&self) -> bool {
         self.own_paths.iter().any(|own| own.section == S::NAME)
     }
 
     /// Returns the paths to which the filters of other sections respond.
-    pub(super) fn paths_of_others<S: Named>(&self) -> Vec<PathOfOther> {
+    pub(super) fn paths_of_others<S: NamedSection>(&self) -> Vec<PathOfOther> {
         let others = self.own_paths.iter().filter(|own| own.section != S::NAME);
         let path = |own: &OwnPath<'_>| PathOfOther {
             path: own.path.to_owned(),

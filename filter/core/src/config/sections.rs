@@ -2,7 +2,7 @@
 //! [`Section`].
 //!
 //! The list defines the fields of the document, its JSON Schema, the sections that [`super::check`] checks,
-//! and the paths where the gate requires no token.
+//! and the paths where the gate requires no token. The document itself is also defined here, by the macro `sections!`.
 
 use super::billing::BillingSettings;
 use super::clerk_webhook::ClerkWebhookSettings;
@@ -10,7 +10,7 @@ use super::document::{WrittenNotPlans, WrittenPlan};
 use super::error::{ConfigError, Problems};
 use super::gate::PlanGateSettings;
 use super::secrets::Secrets;
-use super::section::{Facts, Named, OwnPath, Section, add_own_paths};
+use super::section::{NamedSection, OwnPath, Section, SharedValues, add_own_paths};
 use super::webhook::StripeWebhookSettings;
 use super::{Environment, encoding, read, typed};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
@@ -47,7 +47,7 @@ macro_rules! sections {
         /// The names of all sections.
         pub const SECTION_NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        $(impl Named for $section {
+        $(impl NamedSection for $section {
             const NAME: &'static str = stringify!($name);
         })*
 
@@ -59,12 +59,12 @@ macro_rules! sections {
         }
 
         /// Checks every section that the document has.
-        pub(super) fn check(document: &Value, facts: &Facts<'_>, problems: &mut Problems) {
-            $(section::<$section>(document, facts, Secrets::NotRead, problems);)*
+        pub(super) fn check(document: &Value, shared: &SharedValues<'_>, problems: &mut Problems) {
+            $(read_section::<$section>(document, shared, Secrets::NotRead, problems);)*
         }
 
-        /// Reads the configuration of every filter whose section the document has, each as the filter itself
-        /// does.
+        /// Reads the configuration of every filter whose section the document has, in the way that the filter
+        /// reads it.
         pub fn read_each(
             document: &[u8],
             environment: Environment<'_>,
@@ -92,18 +92,18 @@ sections! {
 }
 
 /// Reads one section; returns `None` if it is absent or cannot be read.
-pub(super) fn section<S: Section>(
+pub(super) fn read_section<S: Section>(
     document: &Value,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> Option<S> {
     let written = typed::from_section::<S::Written<'_>>(document, S::NAME, S::EXAMPLES)?;
-    S::read(&problems.keep(written)?, facts, secrets, problems)
+    S::read(&problems.keep(written)?, shared, secrets, problems)
 }
 
-/// A section whose content is ignored here: its own filter reads it, so that no module has code for the
-/// sections of other filters.
+/// A section whose content is ignored here. Its filter reads it, so that no module contains code for the sections of
+/// other filters.
 #[derive(Debug)]
 struct SectionPresence<S>(PhantomData<S>);
 
@@ -113,7 +113,7 @@ impl<'de, S> Deserialize<'de> for SectionPresence<S> {
     }
 }
 
-/// The schema of the section as written.
+/// Returns the JSON Schema of `S::Written` in place of the ignored content.
 #[cfg(feature = "schema")]
 impl<S: Section> schemars::JsonSchema for SectionPresence<S>
 where

@@ -3,7 +3,7 @@
 use super::document::gate::{Jwks, WrittenKeys, WrittenPlanGate};
 use super::error::{Checked, ConfigError, Problems, field};
 use super::secrets::Secrets;
-use super::section::Facts;
+use super::section::SharedValues;
 use super::upstream::{self, upstream};
 use super::{address, names};
 use crate::auth::KeySource;
@@ -37,7 +37,7 @@ pub struct TokenSettings {
 /// Reads which session tokens are accepted.
 pub(super) fn token_settings(
     written: &WrittenPlanGate<'_>,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> TokenSettings {
@@ -45,7 +45,7 @@ pub(super) fn token_settings(
     let clock_skew =
         names::between(written.clock_skew_s, 0..=CLOCK_SKEW_S_MAX, "seconds", "plan_gate.clock_skew_s");
     TokenSettings {
-        keys: keys(written, facts, secrets, problems),
+        keys: keys(written, shared, secrets, problems),
         rules: TokenRules {
             issuer: problems.keep_or_default(address::issuer(written.issuer, "plan_gate.issuer")),
             authorized_parties: problems.keep_or_default(authorized_parties(written)),
@@ -59,7 +59,7 @@ pub(super) fn token_settings(
 
 fn keys(
     written: &WrittenPlanGate<'_>,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> KeySource {
@@ -67,14 +67,14 @@ fn keys(
         WrittenKeys::Pem(entry) => {
             KeySource::Pem(problems.keep_or_default(secrets.pem(entry, "plan_gate.keys.pem")))
         }
-        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, facts, secrets, problems),
+        WrittenKeys::Jwks(jwks) => self::jwks(jwks, written.issuer, shared, secrets, problems),
     }
 }
 
 fn jwks(
     written: &Jwks<'_>,
     issuer: &str,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     secrets: Secrets<'_>,
     problems: &mut Problems,
 ) -> KeySource {
@@ -82,7 +82,7 @@ fn jwks(
     let of_issuer = address::url_authority(issuer).unwrap_or_default();
     let authority = written.authority.unwrap_or(&of_issuer);
     // The Frontend API's key set is public, so the secret key must not be sent there.
-    let wants_key = authority.eq_ignore_ascii_case(facts.clerk_authority);
+    let wants_key = authority.eq_ignore_ascii_case(shared.clerk_authority);
     let authorization = if wants_key { secrets.api_key(&["CLERK_SECRET_KEY"]) } else { Ok(None) };
     // If the application proxies the Frontend API, the key set is below the proxy's path.
     let parent = if authority.eq_ignore_ascii_case(&of_issuer) { address::url_path(issuer) } else { "" };

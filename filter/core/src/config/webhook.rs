@@ -7,7 +7,7 @@ use super::error::{Checked, ConfigError, Problems, field, quote};
 use super::example::Example;
 use super::past_due::past_due;
 use super::secrets::Secrets;
-use super::section::{Facts, Named, Section};
+use super::section::{NamedSection, Section, SharedValues};
 use super::sync_settings::SyncSettings;
 use super::upstream::{self, upstream};
 use super::{clerk_webhook, names, note_keys};
@@ -38,7 +38,7 @@ impl Section for StripeWebhookSettings {
 
     fn read(
         written: &WrittenStripeWebhook<'_>,
-        facts: &Facts<'_>,
+        shared: &SharedValues<'_>,
         secrets: Secrets<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -58,7 +58,7 @@ impl Section for StripeWebhookSettings {
             endpoint: endpoint.read(Self::NAME, problems),
             livemode: written.livemode,
             signing_secrets: problems.keep_or_default(signing_secrets),
-            sync: sync_settings(Some(written), facts, stripe, clerk, problems),
+            sync: sync_settings(Some(written), shared, stripe, clerk, problems),
         })
     }
 }
@@ -67,7 +67,7 @@ impl Section for StripeWebhookSettings {
 /// section.
 pub(super) fn sync_settings(
     written: Option<&WrittenStripeWebhook<'_>>,
-    facts: &Facts<'_>,
+    shared: &SharedValues<'_>,
     stripe: Upstream,
     clerk: Upstream,
     problems: &mut Problems,
@@ -77,8 +77,9 @@ pub(super) fn sync_settings(
     let written_grace = written.map_or_else(WrittenPastDue::default, |written| written.past_due);
     let grace = past_due(written_grace, StripeWebhookSettings::NAME);
     SyncSettings {
-        reads_stripe: facts.has_section::<StripeWebhookSettings>() || facts.has_section::<BillingSettings>(),
-        clerk_billing: clerk_webhook::mirrored_billing(facts, problems),
+        reads_stripe: shared.has_section::<StripeWebhookSettings>()
+            || shared.has_section::<BillingSettings>(),
+        clerk_billing: clerk_webhook::mirrored_billing(shared, problems),
         past_due: problems.keep(grace).unwrap_or(PastDue::Revoke),
         unmapped_price: written.map(|written| written.unmapped_price).unwrap_or_default(),
         subject_keys: problems.keep_or_default(subject_keys(keys)),
@@ -86,7 +87,7 @@ pub(super) fn sync_settings(
         stripe,
         clerk,
         plan_key: problems.keep_or_default(plan_key(written.map_or(PLAN_KEY, |written| written.plan_key))),
-        one_subscription: facts.has_own_path::<BillingSettings>(),
+        one_subscription: shared.has_own_path::<BillingSettings>(),
     }
 }
 
