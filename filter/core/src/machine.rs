@@ -15,12 +15,11 @@ pub trait Machine {
     /// The state that the requests of one worker thread share: configuration and caches.
     type Worker;
 
-    /// Takes one input at the time `now`.
+    /// Handles one input, which arrived at the time `now`.
     fn handle(&mut self, worker: &mut Self::Worker, now: Micros, input: Input<'_>) -> Step;
 
-    /// Takes the outcome of an inquiry, for all requests of the worker thread, even if none waits for it any
-    /// more.
-    fn settle(
+    /// Handles the outcome of an inquiry, for all requests of the worker thread, even if no request still waits for it.
+    fn end_inquiry(
         worker: &mut Self::Worker,
         now: Micros,
         inquiry: InquiryId,
@@ -31,7 +30,7 @@ pub trait Machine {
     }
 
     /// Returns the data that the host keeps with a forwarded request that ends without a response, as happens
-    /// when Envoy itself follows a redirect. The machine that handles the redirected request reads it from
+    /// when Envoy follows a redirect. The machine that handles the redirected request reads it from
     /// [`KEPT`].
     fn keep(&self) -> Option<Vec<u8>> {
         None
@@ -67,7 +66,7 @@ pub enum Input<'a> {
     },
     /// The result of [`Action::Inquire`]: the inquiry is in progress, or has already ended.
     Inquired,
-    /// The result of [`Action::Await`]: the inquiry has ended, and [`Machine::settle`] has taken its outcome.
+    /// The result of [`Action::Await`]: the inquiry has ended, and [`Machine::end_inquiry`] has handled its outcome.
     Settled,
     /// The result of [`Action::Load`].
     Loaded {
@@ -108,7 +107,7 @@ pub enum Action {
     /// Start a callout for all requests of the worker thread. It continues if this request ends first, and
     /// delays this request only if the next action is [`Action::Await`].
     Inquire {
-        /// The id to pass to [`Machine::settle`].
+        /// The id to pass to [`Machine::end_inquiry`].
         inquiry: InquiryId,
         /// The callout.
         callout: Box<Callout>,

@@ -293,7 +293,7 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
     assert_eq!(action, Action::Await(inquiry));
 
     let mut waiting = std::mem::take(&mut passage);
-    gate::GateRequest::settle(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
+    gate::GateRequest::end_inquiry(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
     let before = LIVE.get();
     let action = waiting.handle(&mut worker, NOW, Input::Settled).action;
     let reply = replied(action);

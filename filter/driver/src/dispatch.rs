@@ -1,4 +1,5 @@
-//! The filters and requests of one worker thread, and which of them an event of the host belongs to.
+//! Keeps the filters and requests of one worker thread, and passes each event of the host to the one that it belongs
+//! to.
 //!
 //! Unknown contexts and callouts are ignored: a host may report an event of a request that has just ended.
 
@@ -8,32 +9,34 @@ use crate::filter::{Filter, Setup};
 use crate::host::Host;
 use crate::metrics::DefinedMetrics;
 use crate::pending::{CalloutOwner, PendingCallouts};
-use crate::perform::{ConfiguredFilter, perform, settle};
+use crate::perform::{ConfiguredFilter, perform, report_inquiry};
 use crate::undecided::{self, UndecidedError};
 use tollgate_core::report::{Level, Metrics};
 use tollgate_core::sorted::SortedMap;
 use tollgate_core::{Input, InquiryId, Machine};
 
-/// What the host does with a request when a callback returns.
+/// The host's next step with a request after a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It continues.
+    /// Continue processing the request.
     Continue,
-    /// It is held.
+    /// Hold the request.
     Pause,
 }
 
 /// All filters and requests of one worker thread, by the IDs of their contexts.
 ///
-/// Requests and filters share one range of IDs. A host calls [`Dispatch::configure`] for a filter, then for
-/// each request [`Dispatch::begin_request`], [`Dispatch::request_headers`], body, trailers,
-/// [`Dispatch::response_headers`], and [`Dispatch::end_context`]. After [`Flow::Pause`] it holds the request
-/// until [`Host::resume_request`] or [`Host::reply`]. No method is called while another one runs.
+/// Requests and filters share one range of IDs. A host calls [`Dispatch::configure`] for a filter, then for each
+/// request [`Dispatch::begin_request`], [`Dispatch::request_headers`], [`Dispatch::request_body`],
+/// [`Dispatch::request_trailers`], [`Dispatch::response_headers`], and [`Dispatch::end_context`]. After
+/// [`Flow::Pause`] it holds the request until [`Host::resume_request`] or [`Host::reply`]. No method is called while
+/// another one runs.
 ///
-/// Several filters can share a thread, and on proxy-wasm a VM if their module and `vm_config` are the same.
+/// Several filters can share a thread. On proxy-wasm they also share a VM if their modules and their `vm_config` are
+/// the same.
 pub struct Dispatch<F: Filter, H: Host> {
     filters: SortedMap<u32, ConfiguredFilter<F::Worker>>,
-    /// Boxed, because the map moves its values.
+    /// The requests, each with its machine and the progress of its exchange. Boxed, because the map moves its values.
     exchanges: SortedMap<u32, Box<Exchange<F::Request>>>,
     pending: PendingCallouts<H::CalloutId>,
 }
@@ -45,8 +48,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         Dispatch { filters: SortedMap::new(), exchanges: SortedMap::new(), pending: PendingCallouts::new() }
     }
 
-    /// Starts a request of a filter. If the filter is not configured, the request is refused at its header
-    /// fields.
+    /// Starts a request of a filter. If the filter is not configured, the request is refused when its header fields
+    /// arrive.
     pub fn begin_request(&mut self, request_id: u32, filter_id: u32) {
         if let Some(filter) = self.filters.get(&filter_id) {
             let exchange = Exchange::new(filter_id, F::request(&filter.worker));
@@ -86,10 +89,10 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.flow(request_id)
     }
 
-    /// Handles more of a request's body. `size` is all that is held, or what is new after the request was
-    /// forwarded.
+    /// Handles more of a request's body. `size` is the number of bytes that the host holds. After the request was
+    /// forwarded, it is the number of new bytes.
     pub fn request_body(&mut self, host: &mut H, request_id: u32, size: usize, end_of_stream: bool) -> Flow {
-        let Some(exchange) = self.held(request_id) else { return self.flow(request_id) };
+        let Some(exchange) = self.held_exchange(request_id) else { return self.flow(request_id) };
         if exchange.body_passed {
             return Flow::Pause;
         }
@@ -142,7 +145,7 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
                 self.pass_and_resume(host, request_id, Input::Answered { call, outcome: result.outcome() });
             }
             Some(CalloutOwner::Filter { filter_id, inquiry }) => {
-                self.settle(host, filter_id, inquiry, &read());
+                self.end_inquiry(host, filter_id, inquiry, &read());
             }
             Some(CalloutOwner::Request { .. }) | None => {}
         }
@@ -155,8 +158,8 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
                 if exchange.is_unanswered()
                     && let Some(bytes) = exchange.machine.keep()
                 {
-                    // A redirect does not follow when the client has disconnected, so what cannot be kept is
-                    // rarely missed.
+                    // If the host cannot keep the bytes, nothing can be done. Usually they are not needed: if the
+                    // client has disconnected, no redirect follows.
                     let _ = host.keep(&bytes);
                 }
                 if exchange.has_called {
@@ -170,7 +173,7 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Returns what the requests of a filter share.
+    /// Returns the worker of a filter, the state that its requests share.
     pub fn worker(&self, filter_id: u32) -> Option<&F::Worker> {
         self.filters.get(&filter_id).map(|filter| &filter.worker)
     }
@@ -186,7 +189,7 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         self.pending.callout_of(exchange.filter_id, exchange.awaited?)
     }
 
-    fn held(&mut self, request_id: u32) -> Option<&mut Exchange<F::Request>> {
+    fn held_exchange(&mut self, request_id: u32) -> Option<&mut Exchange<F::Request>> {
         self.exchanges.get_mut(&request_id).map(Box::as_mut).filter(|exchange| exchange.stage == Stage::Held)
     }
 
@@ -210,7 +213,9 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
 
     /// Passes the whole body to a request's machine, once.
     fn pass_body(&mut self, host: &mut H, request_id: u32) {
-        let Some(exchange) = self.held(request_id).filter(|exchange| !exchange.body_passed) else { return };
+        let Some(exchange) = self.held_exchange(request_id).filter(|exchange| !exchange.body_passed) else {
+            return;
+        };
         exchange.body_passed = true;
         match host.request_body(exchange.body_bytes) {
             Some(body) => self.pass(host, request_id, Input::Body(&body)),
@@ -218,12 +223,12 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Passes the result of an inquiry to its filter; then the requests that wait for it continue.
-    fn settle(&mut self, host: &mut H, filter_id: u32, inquiry: InquiryId, result: &CalloutResult) {
+    /// Passes the result of an inquiry to its filter, then continues the requests that wait for it.
+    fn end_inquiry(&mut self, host: &mut H, filter_id: u32, inquiry: InquiryId, result: &CalloutResult) {
         let Some(filter) = self.filters.get_mut(&filter_id) else { return };
-        // Without a clock, the result counts as old and will be requested again.
+        // If the clock cannot be read, the result gets the time 0, so it counts as expired and is requested again.
         let now = host.now().unwrap_or_default();
-        settle::<F::Request, H>(host, filter, now, inquiry, result.outcome());
+        report_inquiry::<F::Request, H>(host, filter, now, inquiry, result.outcome());
         let awaited =
             |exchange: &Exchange<_>| exchange.filter_id == filter_id && exchange.awaited == Some(inquiry);
         let waiting = self.exchanges.iter().filter(|(_, exchange)| awaited(exchange));
@@ -235,9 +240,9 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         }
     }
 
-    /// Makes a held request the host's current one. Returns false if there is no such request.
+    /// Makes a held request the host's current one. Returns false if the request is not held.
     fn enter_held(&mut self, host: &mut H, request_id: u32) -> bool {
-        match self.held(request_id) {
+        match self.held_exchange(request_id) {
             Some(exchange) => {
                 exchange.awaited = None;
                 host.enter_request(request_id).is_ok()

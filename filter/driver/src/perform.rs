@@ -10,9 +10,9 @@ use tollgate_core::http::{Callout, Outcome};
 use tollgate_core::time::Micros;
 use tollgate_core::{Action, CallId, Input, InquiryId, Machine};
 
-/// The maximum number of steps of a machine for one input. Compare-and-swaps that other workers win are
-/// repeated, so there is no small natural number; a machine that takes more steps would never end, and its
-/// request is refused.
+/// The maximum number of steps of a machine for one input. A machine repeats compare-and-swaps that other workers
+/// win, so a small number would be wrong; a machine that takes more steps would never end, and its request is
+/// refused.
 pub const STEPS_MAX: usize = 1_000;
 
 /// A configured filter: the state that its requests share.
@@ -33,7 +33,7 @@ pub(crate) fn perform<M: Machine, H: Host>(
     pending: &mut PendingCallouts<H::CalloutId>,
     input: Input<'_>,
 ) {
-    // The clock is read once for all steps: none of them takes time.
+    // The clock is read once, because the steps take no time.
     let now = match host.now() {
         Ok(now) => now,
         Err(error) => return exchange.refuse_undecided(host, UndecidedError::Clock(error)),
@@ -68,7 +68,7 @@ pub(crate) fn perform<M: Machine, H: Host>(
                 let filter_id = exchange.filter_id;
                 match host.start_inquiry(filter_id, request_id, &callout) {
                     Ok(started) => pending.insert(started, CalloutOwner::Filter { filter_id, inquiry }),
-                    Err(outcome) => settle::<M, H>(host, filter, now, inquiry, outcome),
+                    Err(outcome) => report_inquiry::<M, H>(host, filter, now, inquiry, outcome),
                 }
                 exchange.machine.handle(&mut filter.worker, now, Input::Inquired)
             }
@@ -103,14 +103,14 @@ fn start_all<H: Host>(
     }
 }
 
-/// Passes the outcome of an inquiry to its filter.
-pub(crate) fn settle<M: Machine, H: Host>(
+/// Passes the outcome of an inquiry to the filter's worker, and reports what the worker logs and counts.
+pub(crate) fn report_inquiry<M: Machine, H: Host>(
     host: &mut H,
     filter: &mut ConfiguredFilter<M::Worker>,
     now: Micros,
     inquiry: InquiryId,
     outcome: Outcome<'_>,
 ) {
-    let reports = M::settle(&mut filter.worker, now, inquiry, outcome);
+    let reports = M::end_inquiry(&mut filter.worker, now, inquiry, outcome);
     filter.metrics.report(host, reports);
 }

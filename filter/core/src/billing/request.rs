@@ -114,7 +114,7 @@ impl Machine for BillingRequest {
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
 
-    fn settle(
+    fn end_inquiry(
         worker: &mut BillingWorker,
         now: Micros,
         inquiry: InquiryId,

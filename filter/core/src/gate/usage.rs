@@ -1,9 +1,10 @@
-//! The response of the usage path: a caller's plan, and what is left of each of its limits. Counts nothing.
+//! The response of the usage path: a caller's plan, and what is left of each of its limits. The request itself is not
+//! counted.
 
 use super::principal::Principal;
 use super::refusal::USAGE_METHODS;
 use super::response::ResponseContext;
-use super::store::{CounterOwner, LimitState, Read, Reading};
+use super::store::{CounterOwner, CounterReading, LimitState, ReadProgress};
 use super::worker::GateWorker;
 use crate::cors;
 use crate::http::{HeaderMap, Reply};
@@ -35,7 +36,7 @@ impl UsageRequest {
         principal: &Principal,
         owner: CounterOwner<'_>,
         now: Micros,
-    ) -> (Self, Read) {
+    ) -> (Self, ReadProgress) {
         let plan = worker.plans.get(principal.plan(&worker.plans, now));
         let (mut limits, mut to_read) = (SortedMap::new(), Vec::new());
         for (name, limit) in plan.limits.iter() {
@@ -46,17 +47,17 @@ impl UsageRequest {
                 Limit::Windows(windows) => to_read.push((name.clone(), windows.clone())),
             }
         }
-        (UsageRequest { limits }, Reading::begin(&worker.store, owner, to_read, now))
+        (UsageRequest { limits }, CounterReading::begin(&worker.store, owner, to_read, now))
     }
 
-    /// Adds the state of limits.
+    /// Adds the usage of limits whose counters were read.
     pub(super) fn add(&mut self, states: Vec<LimitState>) {
         for LimitState { limit, windows } in states {
             self.limits.insert(limit, LimitUsage::of(&windows));
         }
     }
 
-    /// Returns the response.
+    /// Returns the response with the plan, its features, and its limits.
     pub(super) fn reply(
         &self,
         worker: &GateWorker,
@@ -94,7 +95,7 @@ pub(super) enum UsageRequestKind {
 
 impl UsageRequestKind {
     /// Classifies a request to the usage path.
-    pub(super) fn of(worker: &GateWorker, headers: &HeaderMap, context: &ResponseContext) -> Self {
+    pub(super) fn classify(worker: &GateWorker, headers: &HeaderMap, context: &ResponseContext) -> Self {
         match headers.get(":method") {
             Some(b"GET" | b"HEAD") => UsageRequestKind::Usage,
             // The gate responds to preflights here, because no upstream has this path.

@@ -43,7 +43,7 @@ pub enum GateError {
 }
 
 impl GateWorker {
-    /// Creates a worker of this configuration. `seed` is random; the process uses only the first worker's
+    /// Creates a worker from a configuration. `seed` is random; the process uses only the first worker's
     /// seed.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl GateWorker {
     }
 }
 
-/// The purpose of an inquiry.
+/// The purpose of an inquiry: what the callout reads whose result all requests of the worker use.
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// To fetch the keys.
@@ -88,7 +88,7 @@ pub(super) enum Purpose {
 }
 
 impl GateWorker {
-    /// Takes the outcome of an inquiry.
+    /// Handles the outcome of an inquiry.
     pub(super) fn end_inquiry(
         &mut self,
         now: Micros,

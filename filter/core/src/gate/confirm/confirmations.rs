@@ -1,4 +1,4 @@
-//! A worker thread's cache of Clerk's records, and its inquiries in progress.
+//! A worker thread's cache of the plans in Clerk's records, and its inquiries in progress.
 
 use crate::ids::Subject;
 use crate::machine::InquiryId;
@@ -9,15 +9,15 @@ use std::time::Duration;
 /// How long a confirmation is valid.
 const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// The most confirmations that a worker caches; beyond that, the oldest is removed. The process sends at most
-/// 20 requests a second.
+/// The maximum number of confirmations that a worker caches; beyond that, the oldest is removed. The process sends at
+/// most 20 requests a second.
 const CONFIRMATIONS_MAX: usize = 2_000;
 
 /// The plan of a subject, from Clerk's own record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Confirmation {
-    /// The time of the request. The response has all earlier writes; the claims of a token that are read
-    /// later are newer.
+    /// The time at which the record was requested. The record includes every write before that time. A token whose
+    /// claims were read later is newer.
     pub(in crate::gate) requested_at: Micros,
     /// The plan.
     pub(in crate::gate) plan: ConfirmedPlan,
@@ -53,13 +53,13 @@ impl Confirmation {
     }
 }
 
-/// Returns whether a confirmation requested at that time is still valid. If the time is in the future, the
-/// clock stepped back and the age is unknown, so the confirmation is not valid.
+/// Returns whether a confirmation requested at `requested_at` is still valid. If that is in the future, the clock
+/// stepped back and the age is unknown, so the confirmation is not valid.
 pub(super) fn is_valid(requested_at: Micros, now: Micros) -> bool {
     requested_at.is_within(VALID_FOR, now)
 }
 
-/// A worker thread's cache of Clerk's records, and its inquiries in progress.
+/// A worker thread's cache of the plans in Clerk's records, and its inquiries in progress.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct Confirmations {
     /// The confirmations, sorted by subject. Lists, because a map's code would make the module larger.
@@ -68,7 +68,7 @@ pub(in crate::gate) struct Confirmations {
 }
 
 impl Confirmations {
-    /// Returns a subject's confirmation, if it is newer than a token whose claims were read at that time.
+    /// Returns a subject's confirmation, if it is newer than a token whose claims were read at `claims_read_at`.
     pub(in crate::gate) fn newer_than(
         &self,
         subject: &Subject,
@@ -127,7 +127,7 @@ impl Confirmations {
     }
 
     /// Records that the inquiry about a subject has ended.
-    pub(in crate::gate) fn ended(&mut self, subject: &Subject) {
+    pub(in crate::gate) fn end_inquiry(&mut self, subject: &Subject) {
         self.in_progress.retain(|(known, _)| known != subject);
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmation_is_valid_for_a_minute_unless_the_token_is_newer() {
+    fn a_confirmation_is_used_for_a_minute_unless_the_token_is_newer() {
         let mut cache = Confirmations::default();
         cache.insert(subject(1), confirmation(REQUESTED_S), Micros::from_secs(REQUESTED_S));
         let cases = [
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_removed_if_there_is_no_room() {
+    fn the_oldest_confirmation_is_removed_when_the_cache_is_full() {
         let mut cache = Confirmations::default();
         for number in 0..=CONFIRMATIONS_MAX {
             let requested_at = Micros::from_micros(REQUESTED_S * 1_000_000 + u64::try_from(number).unwrap());

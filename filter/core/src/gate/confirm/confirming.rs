@@ -1,16 +1,16 @@
-//! The state machine of a request that will be refused unless Clerk's own record lifts the refusal.
+//! The state machine of a request that will be refused unless the plan in Clerk's record allows it.
 //!
 //! ```text
 //! start ─┬─ Subject ─► Process ─► Confirmation ─► Sharing ─► DecideAgain
 //!        └─ another request reads the record ─► Confirmation ─► DecideAgain
 //! ```
 //!
-//! `Subject` and `Process` take a request from the limits of the subject and of the process; `Confirmation`
-//! waits for Clerk's response; `Sharing` writes it to the shared records. If a limit is reached or Clerk does
-//! not respond, the refusal stands. If `Subject` finds a newer confirmation of another worker, the request is
-//! decided again with that.
+//! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of the
+//! process; `Confirmation` waits for Clerk's response; `Sharing` writes the response to the shared records. If a
+//! limit is reached or Clerk does not respond, the refusal stands. If `Subject` finds a newer confirmation from
+//! another worker, the client's request is decided again with it.
 
-use super::memory::Confirmation;
+use super::confirmations::Confirmation;
 use super::shared_records::{self, ConfirmRecords, PROCESS_LIMIT, SUBJECT_LIMIT};
 use crate::clerk::api::BackendApi;
 use crate::gate::caller::Caller;
@@ -24,34 +24,34 @@ use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use crate::time::Micros;
 use std::rc::Rc;
 
-/// The most tries of a swap of shared records. Few requests write them at the same time.
+/// The maximum number of attempts to swap a bucket of shared records. Concurrent writes are rare.
 const SWAP_TRIES_MAX: u32 = 8;
 
-/// A request that will be refused unless Clerk's own record lifts the refusal.
+/// A request that will be refused unless the plan in Clerk's record allows it.
 #[derive(Debug)]
 pub(in crate::gate) struct Confirming {
     caller: Rc<Caller>,
     subject: Subject,
     refusal: Refusal,
-    /// The time of the request to Clerk whose result the first decision used.
-    decided_with: Option<Micros>,
+    /// When the confirmation that the first decision used was requested from Clerk; `None` if it used none.
+    decided_with_requested_at: Option<Micros>,
     step: ConfirmStep,
 }
 
 /// The input that the request waits for.
 #[derive(Debug)]
 enum ConfirmStep {
-    /// The shared records, for a request from the subject's limit.
+    /// The update of the shared records that counts the request to Clerk against the subject's limit.
     Subject(SharedUpdate<Permission>),
-    /// The shared records, for a request from the process's limit.
+    /// The update of the shared records that counts the request to Clerk against the process's limit.
     Process(SharedUpdate<Permission>),
     /// Clerk's response, to this request's inquiry or to that of another request.
     Confirmation { own: bool },
-    /// The shared records, to which the confirmation is written. True if the confirmation is still valid.
+    /// The update of the shared records with the confirmation. Its result is whether the confirmation is still valid.
     Sharing(SharedUpdate<bool>),
 }
 
-/// Whether the shared records allow a request to Clerk.
+/// The decision whether a request may be sent to Clerk, by the counts in the shared records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Permission {
     /// The request is allowed, and counted.
@@ -91,8 +91,9 @@ impl Confirming {
             }
         };
         let subject = subject.clone();
-        let decided_with = worker.confirmed.latest(&subject, now).map(|latest| latest.requested_at);
-        (Box::new(Confirming { caller, subject, refusal, decided_with, step }), action)
+        let decided_with_requested_at =
+            worker.confirmed.latest(&subject, now).map(|latest| latest.requested_at);
+        (Box::new(Confirming { caller, subject, refusal, decided_with_requested_at, step }), action)
     }
 
     /// Continues with an input.
@@ -103,14 +104,14 @@ impl Confirming {
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> ConfirmProgress {
-        let Confirming { step, subject, decided_with, .. } = &mut *self;
+        let Confirming { step, subject, decided_with_requested_at, .. } = &mut *self;
         match step {
             ConfirmStep::Subject(update) => {
                 let (_, id) = shared_records::location(&worker.namespace, subject);
                 let progress = update.handle(input, |value| {
                     let records = ConfirmRecords::read(value);
                     match records.confirmation(id, &worker.plans, now) {
-                        Some(known) if Some(known.requested_at) > *decided_with => {
+                        Some(known) if Some(known.requested_at) > *decided_with_requested_at => {
                             Change::Keep(Permission::Known(known))
                         }
                         _ => permission(records.with_request(id, SUBJECT_LIMIT, now)),
@@ -118,7 +119,7 @@ impl Confirming {
                 });
                 match progress {
                     UpdateProgress::Done(Permission::Granted) => self.update_process(worker),
-                    progress => self.not_granted(worker, now, progress, reports),
+                    progress => self.handle_other_progress(worker, now, progress, reports),
                 }
             }
             ConfirmStep::Process(update) => {
@@ -127,12 +128,12 @@ impl Confirming {
                     |value: Option<&[u8]>| ConfirmRecords::read(value).with_request(id, PROCESS_LIMIT, now);
                 match update.handle(input, |value| permission(with_request(value))) {
                     UpdateProgress::Done(Permission::Granted) => self.inquire(worker, now, reports),
-                    progress => self.not_granted(worker, now, progress, reports),
+                    progress => self.handle_other_progress(worker, now, progress, reports),
                 }
             }
             ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.in_progress(subject)) {
                 (Input::Inquired, Some(inquiry)) => ConfirmProgress::Perform(self, Action::Await(inquiry)),
-                (Input::Inquired | Input::Settled, _) => self.settled(worker, now),
+                (Input::Inquired | Input::Settled, _) => self.handle_ended_inquiry(worker, now),
                 // An unexpected input changes nothing.
                 _ => ConfirmProgress::Perform(self, Action::Wait),
             },
@@ -167,8 +168,8 @@ impl Confirming {
         self.perform(ConfirmStep::Process(update), action)
     }
 
-    /// Continues if the request to Clerk is not granted, or not yet.
-    fn not_granted(
+    /// Continues after any progress other than a granted request.
+    fn handle_other_progress(
         self: Box<Self>,
         worker: &mut GateWorker,
         now: Micros,
@@ -185,7 +186,7 @@ impl Confirming {
                 reports.push(worker.metrics.happened(GateEvent::ConfirmLimited));
                 self.refuse()
             }
-            // All swaps were lost to other workers, so the request is not counted, and therefore not sent.
+            // Other workers won every swap, so the request to Clerk is not counted, and therefore not sent.
             UpdateProgress::Done(Permission::Granted) | UpdateProgress::GaveUp(_) => self.refuse(),
         }
     }
@@ -206,10 +207,10 @@ impl Confirming {
     }
 
     /// Continues when the inquiry has ended. If it failed, there is no newer confirmation.
-    fn settled(self: Box<Self>, worker: &GateWorker, now: Micros) -> ConfirmProgress {
+    fn handle_ended_inquiry(self: Box<Self>, worker: &GateWorker, now: Micros) -> ConfirmProgress {
         let known = worker.confirmed.latest(&self.subject, now).map(|latest| latest.requested_at);
         match self.step {
-            _ if known <= self.decided_with => self.refuse(),
+            _ if known <= self.decided_with_requested_at => self.refuse(),
             ConfirmStep::Confirmation { own: true } => {
                 let (key, _) = shared_records::location(&worker.namespace, &self.subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
@@ -228,7 +229,7 @@ impl Confirming {
     }
 }
 
-/// Returns the change that counts a request; `with_request` is `None` if the limit is reached.
+/// Returns the change that counts a request to Clerk; `with_request` is `None` if the limit is reached.
 fn permission(with_request: Option<Vec<u8>>) -> Change<Permission> {
     match with_request {
         Some(value) => Change::Write(value, Permission::Granted),

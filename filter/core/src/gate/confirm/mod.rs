@@ -7,10 +7,10 @@
 //! results before they refuse. For a request that the token's own plan allows, only the worker's cache is
 //! read, because it may also lower the plan.
 
+mod confirmations;
 mod confirming;
-mod memory;
 mod record;
 mod shared_records;
 
+pub(super) use confirmations::{Confirmation, Confirmations};
 pub(super) use confirming::{ConfirmProgress, Confirming};
-pub(super) use memory::{Confirmation, Confirmations};

@@ -1,6 +1,6 @@
 //! Reads a subject's plan from Clerk's response, into the cache of a worker thread.
 
-use super::memory::{Confirmation, ConfirmedPlan};
+use super::confirmations::{Confirmation, ConfirmedPlan};
 use super::shared_records::plan_hash;
 use crate::alarm::{Alarm, AlarmCode};
 use crate::clerk::api;
@@ -30,7 +30,7 @@ impl GateWorker {
         requested_at: Micros,
         outcome: &Outcome<'_>,
     ) -> Vec<Report> {
-        self.confirmed.ended(&subject);
+        self.confirmed.end_inquiry(&subject);
         match api::record(outcome, &subject, &self.gate.plan_key) {
             Ok(record) => self.cache_record(now, subject, requested_at, record),
             Err(error) => {

@@ -5,7 +5,7 @@
 //! of its grace period (8), little-endian. The subject and the plan are hashes without a secret key:
 //! attackers cannot choose a Clerk id or the name of a plan.
 
-use super::memory::{Confirmation, ConfirmedPlan, is_valid};
+use super::confirmations::{Confirmation, ConfirmedPlan, is_valid};
 use crate::ids::Subject;
 use crate::plan_table::PlanTable;
 use crate::shared::SharedTable;

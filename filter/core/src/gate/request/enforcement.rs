@@ -10,7 +10,7 @@ use crate::gate::principal::Principal;
 use crate::gate::redirect::CountedRequest;
 use crate::gate::refusal::Refusal;
 use crate::gate::response;
-use crate::gate::store::{Counted, Counting, LimitState, Read};
+use crate::gate::store::{Counted, Counting, LimitState, ReadProgress};
 use crate::gate::usage::UsageRequest;
 use crate::gate::worker::{GateWorker, Purpose};
 use crate::machine::Action;
@@ -54,19 +54,19 @@ impl GateRequest {
         now: Micros,
         principal: Box<Principal>,
         mut request: Box<UsageRequest>,
-        read: Read,
+        read: ReadProgress,
     ) -> Action {
         match read {
-            Read::Perform(reading, action) => {
+            ReadProgress::Perform(reading, action) => {
                 self.stage = GateStage::Usage(principal, request, Box::new(reading));
                 action
             }
-            Read::Done(states) => {
+            ReadProgress::Done(states) => {
                 request.add(states);
                 self.reports.push(worker.metrics.happened(GateEvent::UsageRead));
                 Action::Reply(request.reply(worker, &principal, &self.context, now))
             }
-            Read::Unavailable => {
+            ReadProgress::Unavailable => {
                 self.reports.push(worker.metrics.happened(GateEvent::StoreFailed));
                 self.refuse(worker, now, &Refusal::StoreUnavailable, Some(&principal))
             }

@@ -32,7 +32,7 @@ use super::redirect::{self, CountedRequest};
 use super::refusal::Refusal;
 use super::response::{self, ResponseContext};
 use super::rules::{Guard, RuleSet};
-use super::store::{Counting, Reading};
+use super::store::{CounterReading, Counting};
 use super::usage::{UsageRequest, UsageRequestKind};
 use super::worker::{GateWorker, Purpose};
 use crate::alarm::{Alarm, AlarmCode};
@@ -95,7 +95,7 @@ enum GateStage {
     /// The store, which counts the request.
     Store(Box<Principal>, Box<Counting>),
     /// The store, which only reads counters.
-    Usage(Box<Principal>, Box<UsageRequest>, Box<Reading>),
+    Usage(Box<Principal>, Box<UsageRequest>, Box<CounterReading>),
     /// Clerk's own record, which may lift the refusal.
     Confirm(Box<Confirming>),
     /// No further input: the request was forwarded or has a response.
@@ -150,7 +150,12 @@ impl Machine for GateRequest {
         Step { action, reports: std::mem::take(&mut self.reports) }
     }
 
-    fn settle(worker: &mut GateWorker, now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+    fn end_inquiry(
+        worker: &mut GateWorker,
+        now: Micros,
+        inquiry: InquiryId,
+        outcome: Outcome<'_>,
+    ) -> Vec<Report> {
         worker.end_inquiry(now, inquiry, &outcome)
     }
 
@@ -214,7 +219,7 @@ impl GateRequest {
 
     fn usage(&mut self, worker: &mut GateWorker, now: Micros, headers: &HeaderMap) -> Action {
         self.at_usage_path = true;
-        match UsageRequestKind::of(worker, headers, &self.context) {
+        match UsageRequestKind::classify(worker, headers, &self.context) {
             UsageRequestKind::Usage => self.authenticate(worker, now, headers),
             UsageRequestKind::Preflight(reply) => Action::Reply(reply),
             UsageRequestKind::Other => self.refuse(worker, now, &Refusal::MethodNotAllowed, None),

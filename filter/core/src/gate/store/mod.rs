@@ -130,7 +130,7 @@ impl Counting {
 
 /// Counters that are being read, without counting.
 #[derive(Debug)]
-pub(super) enum Reading {
+pub(super) enum CounterReading {
     /// In the shared data of this Envoy process.
     Local(LocalReading),
     /// In envoyproxy/ratelimit.
@@ -139,25 +139,25 @@ pub(super) enum Reading {
 
 /// The result of a step of a [`Reading`].
 #[derive(Debug)]
-pub(super) enum Read {
+pub(super) enum ReadProgress {
     /// The host must perform an action first.
-    Perform(Reading, Action),
+    Perform(CounterReading, Action),
     /// The state of each limit.
     Done(Vec<LimitState>),
     /// The counters could not be read.
     Unavailable,
 }
 
-impl Reading {
+impl CounterReading {
     /// Starts to read these limits of an owner. The configuration bounds their number.
     pub(super) fn begin(
         store: &Store,
         owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
         now: Micros,
-    ) -> Read {
+    ) -> ReadProgress {
         if limits.is_empty() {
-            return Read::Done(Vec::new());
+            return ReadProgress::Done(Vec::new());
         }
         match store {
             Store::Local(store) => LocalReading::begin(Rc::clone(store), owner, limits),
@@ -166,10 +166,10 @@ impl Reading {
     }
 
     /// Continues with an input.
-    pub(super) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
+    pub(super) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> ReadProgress {
         match self {
-            Reading::Local(reading) => reading.advance(now, input),
-            Reading::Ratelimit(reading) => reading.advance(now, input, reports),
+            CounterReading::Local(reading) => reading.advance(now, input),
+            CounterReading::Ratelimit(reading) => reading.advance(now, input, reports),
         }
     }
 }

@@ -112,7 +112,12 @@ impl Machine for ScriptedMachine {
         Some(b"left".to_vec())
     }
 
-    fn settle(worker: &mut Worker, _now: Micros, inquiry: InquiryId, outcome: Outcome<'_>) -> Vec<Report> {
+    fn end_inquiry(
+        worker: &mut Worker,
+        _now: Micros,
+        inquiry: InquiryId,
+        outcome: Outcome<'_>,
+    ) -> Vec<Report> {
         INPUTS.with_borrow_mut(|inputs| inputs.push(format!("settle {} {}", inquiry.0, ended(&outcome))));
         WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));
         Vec::new()

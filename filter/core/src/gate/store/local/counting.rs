@@ -1,5 +1,5 @@
-//! Counts one request in the local store: loads the bucket, spends, and swaps; repeats if another worker has
-//! changed the bucket.
+//! Counts one request in the local store: loads the bucket, adds the request's cost, and swaps the bucket; repeats if
+//! another worker has changed the bucket.
 
 use super::{LocalStore, SeedProgress, SeedUpdate};
 use crate::alarm::{Alarm, AlarmCode};
@@ -24,7 +24,7 @@ pub(in crate::gate) struct LocalCounting {
 /// The input that the request waits for.
 #[derive(Debug)]
 enum LocalStep {
-    /// The shared seed, which is needed to find the counters of the owner with these bytes.
+    /// The update that reads the shared seed, and the owner's bytes, whose counters the seed locates.
     Seed(SeedUpdate, Vec<u8>),
     /// The result of the update of the counter's bucket.
     Counter(Fingerprint, SharedUpdate<SpendResult>),
@@ -32,17 +32,17 @@ enum LocalStep {
     Ended,
 }
 
-/// The result of a request once its bucket is stored.
+/// The result of spending, which holds once the update of the bucket is done.
 #[derive(Debug)]
 enum SpendResult {
     /// The request is admitted.
     Admitted(Vec<WindowState>),
-    /// There is no room until that time.
+    /// The limit is reached until this time.
     Exhausted(Vec<WindowState>, Micros),
 }
 
 impl LocalCounting {
-    /// Starts to count a request of that owner.
+    /// Starts to count a request of `owner`.
     pub(in crate::gate) fn begin(store: Rc<LocalStore>, owner: CounterOwner<'_>, charge: Charge) -> Counted {
         let counting = LocalCounting { store, callers: owner.callers(), charge, step: LocalStep::Ended };
         match counting.store.find_seed() {
@@ -99,19 +99,19 @@ impl LocalCounting {
             UpdateProgress::Done(SpendResult::Exhausted(windows, reset)) => {
                 Counted::Exhausted { state: LimitState { limit: self.charge.limit, windows }, reset }
             }
-            // All swaps were lost to other workers.
+            // Other workers won every swap.
             UpdateProgress::GaveUp(_) => Counted::Unavailable,
         }
     }
 }
 
-/// Returns the change of the bucket, and the result if it is stored.
+/// Returns the change of the bucket, with the result that holds once the change is stored.
 fn change(spent: Spent) -> Change<SpendResult> {
     match (spent.decision, spent.new_bytes) {
         (Decision::Admitted, Some(bytes)) => Change::Write(bytes, SpendResult::Admitted(spent.states)),
         (Decision::Admitted, None) => Change::Keep(SpendResult::Admitted(spent.states)),
         (Decision::Refused { reset, .. }, _) => Change::Keep(SpendResult::Exhausted(spent.states, reset)),
-        // The decision by the plan has already excluded this.
+        // A request that never fits is refused before it is counted.
         (Decision::NeverFits, _) => {
             let reset = latest_reset(&spent.states);
             Change::Keep(SpendResult::Exhausted(spent.states, reset))
@@ -125,19 +125,20 @@ fn latest_reset(states: &[WindowState]) -> Micros {
 
 fn report_losses(metrics: &GateMetrics, callers: Callers, spent: &Spent, reports: &mut Vec<Report>) {
     if spent.evicted > 0 {
-        let cure = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
+        let detail = "more subjects than the local store has room for: use `store: {ratelimit: …}`";
         let event = match callers {
             Callers::SignedIn => GateEvent::Evicted,
             Callers::Anonymous => GateEvent::AnonymousEvicted,
         };
         reports.push(metrics.happened(event));
-        let alarm = Alarm::warning(AlarmCode::CountersEvicted, cure);
-        reports.push(alarm.with("counters_lost", spent.evicted).with("cure", cure).into());
+        let alarm = Alarm::warning(AlarmCode::CountersEvicted, detail);
+        reports.push(alarm.with("counters_lost", spent.evicted).with("cure", detail).into());
     }
     if spent.unreadable {
-        let cure = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
+        let detail = "another plugin writes to the shared data of this vm_id: give Tollgate one of its own";
         reports.push(metrics.happened(GateEvent::StoreFailed));
-        let alarm = Alarm::error(AlarmCode::CountersUnreadable, cure);
-        reports.push(alarm.with("counters_lost", 0).with("cure", cure).into());
+        let alarm = Alarm::error(AlarmCode::CountersUnreadable, detail);
+        // How many counters the unreadable bucket had is unknown.
+        reports.push(alarm.with("counters_lost", 0).with("cure", detail).into());
     }
 }

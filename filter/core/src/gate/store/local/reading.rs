@@ -1,7 +1,7 @@
 //! Reads counters of the local store, one limit after another.
 
 use super::{LocalStore, SeedProgress, SeedUpdate};
-use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
+use crate::gate::store::{CounterOwner, CounterReading, LimitState, ReadProgress};
 use crate::machine::{Action, Input};
 use crate::plan_table::Window;
 use crate::quota::{Callers, CounterKey, Fingerprint, peek};
@@ -38,7 +38,7 @@ impl LocalReading {
         store: Rc<LocalStore>,
         owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
-    ) -> Read {
+    ) -> ReadProgress {
         let reading = LocalReading {
             store,
             callers: owner.callers(),
@@ -53,26 +53,26 @@ impl LocalReading {
         }
     }
 
-    fn perform(mut self, step: ReadingStep, action: Action) -> Read {
+    fn perform(mut self, step: ReadingStep, action: Action) -> ReadProgress {
         self.step = step;
-        Read::Perform(Reading::Local(self), action)
+        ReadProgress::Perform(CounterReading::Local(self), action)
     }
 
     /// Loads the bucket of the next limit.
-    fn load(self) -> Read {
-        let Some((limit, _)) = self.to_read.front() else { return Read::Done(self.read) };
-        let Some(tables) = self.store.tables.get() else { return Read::Unavailable };
+    fn load(self) -> ReadProgress {
+        let Some((limit, _)) = self.to_read.front() else { return ReadProgress::Done(self.read) };
+        let Some(tables) = self.store.tables.get() else { return ReadProgress::Unavailable };
         let CounterKey { shared_key, fingerprint } = tables.key(self.callers, &self.owner, limit);
         self.perform(ReadingStep::Counter(fingerprint), Action::Load { key: shared_key })
     }
 
     /// Continues with an input.
-    pub(in crate::gate) fn advance(mut self, now: Micros, input: &Input<'_>) -> Read {
+    pub(in crate::gate) fn advance(mut self, now: Micros, input: &Input<'_>) -> ReadProgress {
         match std::mem::replace(&mut self.step, ReadingStep::Ended) {
             ReadingStep::Seed(mut update) => match self.store.seed(&mut update, input) {
                 SeedProgress::Perform(action) => self.perform(ReadingStep::Seed(update), action),
                 SeedProgress::Known => self.load(),
-                SeedProgress::Failed => Read::Unavailable,
+                SeedProgress::Failed => ReadProgress::Unavailable,
             },
             ReadingStep::Counter(fingerprint) => {
                 let Input::Loaded { value, .. } = *input else {
@@ -83,7 +83,7 @@ impl LocalReading {
                 }
                 self.load()
             }
-            ReadingStep::Ended => Read::Unavailable,
+            ReadingStep::Ended => ReadProgress::Unavailable,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::counting::cap;
 use super::{RatelimitStore, WindowsQuery};
-use crate::gate::store::{CounterOwner, LimitState, Read, Reading};
+use crate::gate::store::{CounterOwner, CounterReading, LimitState, ReadProgress};
 use crate::machine::{Action, CallId, Input};
 use crate::plan_table::Window;
 use crate::quota::ratelimit::CounterOf;
@@ -27,7 +27,7 @@ impl RatelimitReading {
         owner: CounterOwner<'_>,
         limits: Vec<(String, Vec<Window>)>,
         now: Micros,
-    ) -> Read {
+    ) -> ReadProgress {
         let (mut names, mut query, mut of) = (Vec::new(), Vec::new(), Vec::new());
         for (limit, windows) in limits {
             let counter_of = owner.descriptor(&limit);
@@ -41,19 +41,24 @@ impl RatelimitReading {
         reading.perform(Action::Call(vec![(CallId(0), callout)]))
     }
 
-    fn perform(self, action: Action) -> Read {
-        Read::Perform(Reading::Ratelimit(self), action)
+    fn perform(self, action: Action) -> ReadProgress {
+        ReadProgress::Perform(CounterReading::Ratelimit(self), action)
     }
 
     /// Continues with an input.
-    pub(in crate::gate) fn advance(self, now: Micros, input: &Input<'_>, reports: &mut Vec<Report>) -> Read {
+    pub(in crate::gate) fn advance(
+        self,
+        now: Micros,
+        input: &Input<'_>,
+        reports: &mut Vec<Report>,
+    ) -> ReadProgress {
         let Input::Answered { outcome, .. } = input else { return self.perform(Action::Wait) };
         let Some(mut states) = self.query.read(&self.store, now, outcome, reports) else {
-            return Read::Unavailable;
+            return ReadProgress::Unavailable;
         };
         cap(&mut states);
         let mut states = states.into_iter();
         let state = |(limit, windows)| LimitState { limit, windows: states.by_ref().take(windows).collect() };
-        Read::Done(self.limits.into_iter().map(state).collect())
+        ReadProgress::Done(self.limits.into_iter().map(state).collect())
     }
 }
