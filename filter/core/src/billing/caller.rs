@@ -1,4 +1,4 @@
-//! Who calls an endpoint, for which user or organization, and whether it may act for it.
+//! The caller of an endpoint, the user or organization that it acts for, and whether it may.
 
 use crate::auth::token::Session;
 use crate::config::{BillingSettings, SubjectKind};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::error::BillingError;
 
-/// What is kept of a verified session token.
+/// The data of a verified session token that endpoints need.
 #[derive(Clone, Debug)]
 pub(super) struct BillingCaller {
     /// The session, without its claims.
@@ -24,7 +24,7 @@ impl AsRef<Session> for BillingCaller {
 }
 
 impl BillingCaller {
-    /// Reads what the endpoints need from a verified token.
+    /// Reads the caller from a verified token.
     pub(super) fn new(session: Session, settings: &BillingSettings) -> Self {
         let subject = session.subject(settings.acts_for);
         let is_allowed = match &subject {
@@ -48,7 +48,7 @@ impl BillingCaller {
     }
 }
 
-/// Returns whether the session's role or a permission of it may act for the active organization.
+/// Returns whether the session's role or one of its permissions allows it to act for the active organization.
 fn may_act(session: &Session, settings: &BillingSettings) -> bool {
     let role = session.organization_role();
     let has_role = role.is_some_and(|role| {
@@ -64,7 +64,7 @@ fn strip_org(role: &str) -> &str {
 }
 
 impl Session {
-    /// Returns the subject that the session stands for.
+    /// Returns the subject that the session acts for: the user, or the active organization.
     pub(crate) fn subject(&self, kind: SubjectKind) -> Option<Subject> {
         let user = || Subject::User(self.user.clone());
         let organization = self.organization.clone().map(Subject::Organization);
@@ -133,7 +133,7 @@ fn permissions(features: &str, permissions: &str, maps: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// As `@clerk/shared` reads them (`jwtPayloadParser.ts`).
+    /// `@clerk/shared` reads the permissions in the same way (`jwtPayloadParser.ts`).
     #[test]
     fn permissions_are_the_product_of_features_and_bits() {
         let cases = [

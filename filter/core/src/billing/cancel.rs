@@ -14,7 +14,7 @@ use crate::stripe::write::Parameters;
 /// When a cancellation or a change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EffectiveAt {
-    /// At once.
+    /// Immediately.
     Now,
     /// At the end of the paid period.
     PeriodEnd,
@@ -24,7 +24,7 @@ impl EffectiveAt {
     /// Reads the member `at`.
     ///
     /// # Errors
-    /// [`BillingError::InvalidRequest`] if it is neither of both.
+    /// [`BillingError::InvalidRequest`] if it has another value.
     pub(super) fn read(members: &mut Members) -> Result<Option<Self>, BillingError> {
         members.word("at", &[("now", EffectiveAt::Now), ("period_end", EffectiveAt::PeriodEnd)])
     }
@@ -43,7 +43,7 @@ const FEEDBACK: [(&str, &str); 8] = [
     ("unused", "unused"),
 ];
 
-/// The maximum length of a comment, in characters: Stripe reads it from the query.
+/// The maximum length of a comment, in characters. It is sent in the query, whose length is limited.
 const COMMENT_CHARS_MAX: usize = 500;
 
 /// The body of the request.
@@ -101,7 +101,7 @@ pub(super) async fn cancel(cx: BillingContext, request: &CancelRequest) -> Endpo
     response_after_action(&cx, "billing.cancel", &account).await
 }
 
-/// Releases a schedule of ours, so that the subscription stays as it is.
+/// Releases a schedule that Tollgate created, so that the subscription stays as it is.
 ///
 /// # Errors
 /// [`BillingError::Service`].

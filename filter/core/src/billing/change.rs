@@ -26,7 +26,7 @@ use crate::stripe::write::Parameters;
 use crate::sync::{OwnedSubscription, SubjectAccount};
 use serde::Serialize;
 
-/// How long the amounts of a preview are charged, in seconds.
+/// How long after a preview a change is charged as the preview showed, in seconds.
 const PREVIEW_VALID_S: u64 = 600;
 
 /// The body of both requests.
@@ -63,12 +63,12 @@ impl ChangeRequest {
     }
 }
 
-/// A change that is possible, and what it changes.
+/// A change that is possible, compared with the present subscription.
 #[derive(Debug)]
 pub(super) struct PlannedChange<'a> {
     pub(super) owned: &'a OwnedSubscription,
     pub(super) item: SubscriptionItemId,
-    /// The plan that is wanted.
+    /// The requested plan.
     pub(super) plan: Rank,
     pub(super) price: String,
     /// The interval of the price, and how many of them.
@@ -76,18 +76,18 @@ pub(super) struct PlannedChange<'a> {
     /// `None` for a metered price.
     pub(super) quantity: Option<u64>,
     pub(super) at: EffectiveAt,
-    /// Whether the subscription already is like this.
+    /// Whether the subscription already is as the change would make it.
     is_present: bool,
-    /// Whether the subscription is in a trial that the wanted plan does not have.
+    /// Whether the subscription is in a trial that the requested plan does not have.
     ends_trial: bool,
 }
 
 impl<'a> PlannedChange<'a> {
-    /// Compares what is wanted with the present subscription.
+    /// Compares the requested change with the present subscription.
     ///
     /// # Errors
-    /// [`BillingError::NoSubscription`], those about what is for sale, and [`BillingError::ActionUnavailable`] if the
-    /// subscription's status allows no change.
+    /// [`BillingError::NoSubscription`], errors about the plan and its prices, and
+    /// [`BillingError::ActionUnavailable`] if the subscription's status allows no change.
     async fn new(
         cx: &BillingContext,
         account: &'a SubjectAccount,
@@ -103,14 +103,14 @@ impl<'a> PlannedChange<'a> {
         if !is_changeable {
             return Err(unavailable(cx, account, subscription));
         }
-        // Without an interval, a plan that is sold at the present one keeps it.
+        // Without an interval in the request, the present interval stays if the plan has a price for it.
         let recurring = item.price.terms.recurring.as_ref();
         let present_interval = recurring.map(|recurring| recurring.interval.as_str());
         let has_present =
             prices.of_plan(plan).iter().any(|price| Some(price.interval.as_str()) == present_interval);
         let interval = request.interval.as_deref().or(present_interval.filter(|_| has_present));
         let price = match recurring {
-            // What is left out stays as it is, also a price that is not sold any more.
+            // A price that the request does not change stays, even if it is no longer for sale.
             Some(recurring) if plan == present && interval.is_none_or(|name| name == recurring.interval) => {
                 PlanPrice::new(&item.price, recurring)
             }
@@ -143,12 +143,12 @@ impl<'a> PlannedChange<'a> {
         item.or(self.owned.subscription.current_period_end_s())
     }
 
-    /// Returns whether Stripe shows the subscription as the change makes it, or as waiting for its payment.
+    /// Returns whether Stripe shows the subscription as the change makes it, or the change as waiting for its payment.
     async fn holds_now(&self, cx: &BillingContext) -> Result<bool, BillingError> {
         Ok(self.found_now(cx).await?.is_some())
     }
 
-    /// Returns the subscription if Stripe shows it so.
+    /// Returns the subscription if Stripe shows it as the change makes it, or the change as waiting for its payment.
     async fn found_now(&self, cx: &BillingContext) -> Result<Option<Subscription>, BillingError> {
         let callout = cx.stripe().retrieve_subscription(&self.owned.subscription.id);
         let now = cx.read("GET /v1/subscriptions/:id", callout, Subscription::parse).await?;
@@ -160,7 +160,7 @@ impl<'a> PlannedChange<'a> {
         Ok(now.filter(|now| now.changes.has_pending_update || now.items.iter().any(is_changed)))
     }
 
-    /// Returns the parameters of the changed item, below this prefix.
+    /// Returns the parameters of the changed item, below `prefix`.
     fn item_form(&self, prefix: &str) -> Parameters {
         let name = |member: &str| match prefix {
             "" => format!("items[0][{member}]"),
@@ -226,7 +226,7 @@ pub(super) async fn preview(cx: BillingContext, request: &ChangeRequest) -> Endp
     let now_s = cx.now().as_secs();
     let subscription = &change.owned.subscription;
     let is_canceled = cancels_at_s(subscription).is_some();
-    // To keep the present plan changes something only if the subscription would change or end.
+    // Keeping the present plan is a change only if the subscription would otherwise change or end.
     if change.is_present && !is_canceled && !managed_by.is_pending(cx.now()) {
         return Err(BillingError::NoChange);
     }
@@ -286,8 +286,8 @@ pub(super) async fn change(cx: BillingContext, request: &ChangeRequest) -> Endpo
     response_after_action(&cx, "billing.change", &account).await
 }
 
-/// Keeps the present plan although the subscription would change or end. This also completes a change that was charged
-/// before the cancellation was lifted.
+/// Undoes a pending change or cancellation, so that the present plan stays. This also completes an earlier request that
+/// charged a change but did not yet undo the cancellation.
 ///
 /// # Errors
 /// [`BillingError::NoChange`] if the subscription would neither change nor end.

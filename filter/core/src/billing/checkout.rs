@@ -314,17 +314,18 @@ async fn expire_concurrent(
     created: &BuyerSession,
 ) -> Result<(), BillingError> {
     let sessions = list_sessions(cx, customer).await?;
-    let ours = sessions.into_iter().filter(|session| {
-        let is_ours = session.metadata.get(PARAMETERS_KEY).is_some() && is_of_subject(session, cx);
-        is_ours && session.sells_subscription && is_payable(session, cx)
+    let own_open = sessions.into_iter().filter(|session| {
+        let is_created_by_tollgate =
+            session.metadata.get(PARAMETERS_KEY).is_some() && is_of_subject(session, cx);
+        is_created_by_tollgate && session.sells_subscription && is_payable(session, cx)
     });
-    let mut ours = ours.map(|session| session.id);
-    let is_newest = ours.next().is_none_or(|newest| newest == created.id);
+    let mut own_open = own_open.map(|session| session.id);
+    let is_newest = own_open.next().is_none_or(|newest| newest == created.id);
     if !is_newest {
         expire(cx, &created.id).await?;
         return Err(BillingError::transient("another checkout was opened at the same time"));
     }
-    for older in ours {
+    for older in own_open {
         expire(cx, &older).await?;
     }
     Ok(())

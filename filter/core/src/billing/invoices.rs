@@ -35,13 +35,13 @@ impl InvoicesRequest {
                 number.ok_or_else(|| BillingError::invalid("limit", "it must be an integer from 1 to 100"))?
             }
         };
-        let invalid = |_| BillingError::invalid("after", NOT_OURS);
+        let invalid = |_| BillingError::invalid("after", NOT_IN_LIST);
         let after = after.map(|id| InvoiceId::parse(&id)).transpose().map_err(invalid)?;
         Ok(InvoicesRequest { limit, after })
     }
 }
 
-const NOT_OURS: &str = "it must be the id of one of these invoices";
+const NOT_IN_LIST: &str = "it must be the id of one of these invoices";
 
 #[derive(Serialize)]
 struct InvoiceList<'a> {
@@ -81,16 +81,16 @@ pub(super) async fn invoices(cx: BillingContext, request: InvoicesRequest) -> En
     let buyer = Buyer::read_without_search(&cx).await?;
     let Some(customer) = buyer.own.first() else {
         return match request.after {
-            Some(_) => Err(BillingError::invalid("after", NOT_OURS)),
+            Some(_) => Err(BillingError::invalid("after", NOT_IN_LIST)),
             None => Ok(EndpointResponse::json(&InvoiceList { invoices: Vec::new(), has_more: false })),
         };
     };
     if let Some(after) = &request.after {
-        // Stripe pages from any invoice of the account, so that another customer's would be accepted.
+        // Stripe accepts any invoice of the account here, so another customer's invoice must be refused.
         let callout = cx.stripe().retrieve_invoice(after);
         let invoice = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await?;
         if invoice.and_then(|invoice| invoice.customer).as_ref() != Some(customer) {
-            return Err(BillingError::invalid("after", NOT_OURS));
+            return Err(BillingError::invalid("after", NOT_IN_LIST));
         }
     }
     let callout = cx.stripe().list_invoices(customer, request.limit, request.after.as_ref());

@@ -1,4 +1,5 @@
-//! What comes at the end of the period: a cancellation, or a change by a subscription schedule; and whose schedule it is.
+//! The change at the end of the period: a cancellation, or a change by a subscription schedule; and whether Tollgate
+//! created that schedule.
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -15,7 +16,7 @@ use crate::time::Micros;
 /// How far Stripe's clock may be behind the gateway's, in seconds.
 const CLOCK_SKEW_S: u64 = 60;
 
-/// For how long after its note a schedule is taken for ours, in seconds.
+/// How long after the note a schedule counts as created by Tollgate, in seconds.
 const NOTE_VALID_S: u64 = 600;
 
 /// A subscription's schedule.
@@ -23,20 +24,20 @@ const NOTE_VALID_S: u64 = 600;
 pub(super) enum ManagedBy {
     /// None.
     Nothing,
-    /// One of ours, with a phase to come or without one.
+    /// A schedule that Tollgate created, with or without a next phase.
     Us(Schedule),
-    /// Someone else's.
+    /// Another schedule.
     Other(Schedule),
 }
 
-/// What comes at the end of the period.
+/// The change at the end of the period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PendingPlan {
     /// The plan; `None` for one that the configuration does not know.
     pub(super) plan: Option<Rank>,
-    /// The quantity, if it is that of a scheduled change.
+    /// The quantity, if a schedule makes the change.
     pub(super) quantity: Option<u64>,
-    /// The price's id, if it is that of a scheduled change.
+    /// The price's id, if a schedule makes the change.
     pub(super) price: Option<String>,
     /// The time, in seconds since the Unix epoch.
     pub(super) at_s: u64,
@@ -46,19 +47,21 @@ impl ManagedBy {
     /// Reads the subscription's schedule.
     ///
     /// # Errors
-    /// That of the read.
+    /// The error of the read if it failed.
     pub(super) async fn read(cx: &BillingContext, subscription: &Subscription) -> Result<Self, BillingError> {
         let Some(id) = &subscription.changes.schedule else { return Ok(ManagedBy::Nothing) };
         let callout = cx.stripe().retrieve_schedule(id);
         let schedule = cx.read("GET /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
         Ok(match schedule {
             None => ManagedBy::Nothing,
-            Some(schedule) if is_ours(&schedule, &subscription.metadata) => ManagedBy::Us(schedule),
+            Some(schedule) if is_created_by_tollgate(&schedule, &subscription.metadata) => {
+                ManagedBy::Us(schedule)
+            }
             Some(schedule) => ManagedBy::Other(schedule),
         })
     }
 
-    /// Returns the change that the schedule makes, if one is to come.
+    /// Returns the change that the schedule's next phase makes, if it has one.
     pub(super) fn change(&self, prices: &PriceList, now: Micros) -> Option<PendingPlan> {
         let (ManagedBy::Us(schedule) | ManagedBy::Other(schedule)) = self else { return None };
         let next = schedule.next_phase(now)?;
@@ -72,26 +75,26 @@ impl ManagedBy {
         })
     }
 
-    /// Returns whether a schedule of ours has a phase to come.
+    /// Returns whether a schedule that Tollgate created has a next phase.
     pub(super) fn is_pending(&self, now: Micros) -> bool {
         matches!(self, ManagedBy::Us(schedule) if schedule.next_phase(now).is_some())
     }
 
-    /// Returns whether someone else's schedule manages the subscription.
+    /// Returns whether a schedule that Tollgate did not create manages the subscription.
     pub(super) fn is_other(&self) -> bool {
         matches!(self, ManagedBy::Other(_))
     }
 }
 
-/// Returns the value of the note about a change to a plan at that time.
+/// Returns the value of the note about a change to a plan, requested at `now`.
 pub(super) fn change_note(plan: &str, now: Micros) -> String {
     format!("{plan}:{}", now.as_secs())
 }
 
-/// Returns whether a schedule is ours: it says so, or it is what is left if the call after its creation failed.
-fn is_ours(schedule: &Schedule, metadata: &Metadata) -> bool {
+/// Returns whether Tollgate created a schedule: its metadata shows that, or the request after its creation failed.
+fn is_created_by_tollgate(schedule: &Schedule, metadata: &Metadata) -> bool {
     let noted_s = metadata.get(CHANGE_KEY).and_then(|note| note.rsplit_once(':')?.1.parse::<u64>().ok());
-    // A note that could not be removed must not claim what someone else makes much later.
+    // A note that could not be removed must not claim a schedule that something else creates much later.
     let follows_note = noted_s.is_some_and(|noted_s| {
         let earliest_s = noted_s.saturating_sub(CLOCK_SKEW_S);
         (earliest_s..=noted_s.saturating_add(NOTE_VALID_S)).contains(&schedule.created_s)
@@ -107,7 +110,7 @@ pub(super) fn cancels_at_s(subscription: &Subscription) -> Option<u64> {
     }
 }
 
-/// Returns what comes at the end of the period.
+/// Returns the change at the end of the period, if there is one.
 pub(super) fn pending(
     owned: &OwnedSubscription,
     managed_by: &ManagedBy,
@@ -124,7 +127,7 @@ pub(super) fn pending(
     canceled.or_else(|| managed_by.change(prices, now))
 }
 
-/// Returns the item that grants the plan; `None` if the subscription sells none.
+/// Returns the item that grants the plan; `None` if the subscription sells no plan.
 pub(super) fn plan_item(owned: &OwnedSubscription) -> Option<(Rank, &crate::stripe::subscription::Item)> {
     match owned.sold {
         SoldPlan::Plan { rank, item } => Some((rank, owned.subscription.items.get(item)?)),
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unfinished_schedule_is_ours_only_with_a_note_before_it() {
+    fn an_unfinished_schedule_counts_as_tollgates_only_after_a_note() {
         let schedule = |created_s, source: &str, phases| {
             let phase = r#"{"start_date": 1, "end_date": 2, "items": []}"#;
             let body = format!(
@@ -149,19 +152,19 @@ mod tests {
         let ours = r#""source": "tollgate""#;
         let cases = [
             ("marked", schedule(1_000, ours, 2), "", true),
-            ("someone else's", schedule(1_000, "", 2), "", false),
-            ("someone else's, with an old note of ours", schedule(1_000, "", 2), "free:900", false),
+            ("another schedule", schedule(1_000, "", 2), "", false),
+            ("another schedule, with an old note of Tollgate's", schedule(1_000, "", 2), "free:900", false),
             ("created after the note", schedule(1_000, "", 1), "free:999", true),
             ("created a little before it, by another clock", schedule(1_000, "", 1), "free:1030", true),
             ("created long before it", schedule(1_000, "", 1), "free:2000", false),
-            ("marked by someone else", schedule(1_000, r#""source": "crm""#, 1), "free:999", false),
+            ("marked by another application", schedule(1_000, r#""source": "crm""#, 1), "free:999", false),
             ("no note", schedule(1_000, "", 1), "", false),
             ("created long after it", schedule(2_000, "", 1), "free:999", false),
             ("an unreadable note", schedule(1_000, "", 1), "free:soon", false),
         ];
         for (why, schedule, note, want) in cases {
             let pairs = [(CHANGE_KEY, note)].into_iter().filter(|(_, note)| !note.is_empty());
-            assert_eq!(is_ours(&schedule, &pairs.collect()), want, "{why}");
+            assert_eq!(is_created_by_tollgate(&schedule, &pairs.collect()), want, "{why}");
         }
     }
 }

@@ -59,12 +59,12 @@ pub(super) async fn portal(cx: BillingContext, request: &PortalRequest) -> Endpo
     let configuration = cx.settings().portal_configuration.clone();
     let subscription = current(&buyer.account).map(|owned| &owned.subscription);
     let customer = match request.flow {
-        // These pages are about the subscription, so they are opened for the customer that pays for it.
+        // These pages are about the subscription, so they open for the customer that pays for it.
         Some(PortalFlow::Cancel | PortalFlow::Change) => {
             let subscription = subscription.ok_or(BillingError::NoSubscription)?;
             let managed_by = ManagedBy::read(&cx, subscription).await?;
             if managed_by.is_other() || managed_by.is_pending(cx.now()) {
-                // Stripe shows no such page for a subscription that a schedule manages.
+                // Stripe does not show these pages for a subscription that a schedule manages.
                 return Err(BillingError::ChangePending);
             }
             Some(&subscription.customer).filter(|customer| buyer.own.contains(customer))

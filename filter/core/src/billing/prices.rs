@@ -24,16 +24,16 @@ use crate::upstream::Upstream;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a response of Stripe is used without asking again.
+/// How long a response of Stripe is used before the price is read again.
 const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// How long the last good response is used if Stripe does not respond.
 const USABLE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The minimum time between two attempts after one has failed: five a second.
+/// The minimum time between two attempts after one has failed.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-/// The maximum number of responses in progress, of all queries together.
+/// The maximum number of queries.
 const QUERIES_MAX: usize = 2_048;
 
 /// A price at which a plan is sold.
@@ -49,12 +49,12 @@ pub(super) struct PlanPrice {
     pub(super) amount: Option<u64>,
     /// The three-letter currency code, in lower case.
     pub(super) currency: String,
-    /// Whether its quantity is what was used, so that none is bought.
+    /// Whether the quantity is the metered usage, so that the buyer chooses none.
     pub(super) is_metered: bool,
 }
 
 impl PlanPrice {
-    /// Takes what is needed of a price.
+    /// Copies the terms of a recurring price.
     pub(super) fn new(price: &Price, recurring: &Recurring) -> Self {
         PlanPrice {
             id: price.id.clone(),
@@ -93,7 +93,7 @@ impl PriceList {
     }
 }
 
-/// What is asked of Stripe in one request.
+/// A request to Stripe for a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum PriceQuery {
     /// The price with this id.
@@ -102,7 +102,7 @@ enum PriceQuery {
     LookupKey(String),
 }
 
-/// Who sells at the price that a query finds.
+/// The item that is sold at the price that a query finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Sold {
     Plan(Rank),
@@ -120,33 +120,33 @@ struct Entry {
     in_progress: Option<InquiryId>,
 }
 
-/// The prices as one worker thread knows them.
+/// One worker thread's cache of the prices.
 #[derive(Debug)]
 pub(super) struct PriceBook {
     stripe: Upstream,
     entries: Vec<Entry>,
     list: Option<Rc<PriceList>>,
-    /// The time of the last failure, if nothing has succeeded since. Then one query is tried at a time.
+    /// The time of the last failure; `None` after a success. After a failure, one query is tried at a time.
     failed_at: Option<Micros>,
     logged: TextLogLimit,
 }
 
-/// What is needed before the prices can be used.
+/// The next step toward the prices.
 #[derive(Debug)]
 pub(super) enum PriceStep {
-    /// Nothing.
+    /// The prices can be used.
     Ready(Rc<PriceList>),
     /// A request to Stripe for all requests of the worker. The caller starts the inquiry and passes its id to
     /// [`PriceBook::started`] with this index.
     Start(usize, Callout),
-    /// The end of an inquiry.
+    /// The request waits until this inquiry ends.
     Await(InquiryId),
-    /// The prices cannot be had.
+    /// The prices could not be read.
     Unavailable,
 }
 
 impl PriceBook {
-    /// Creates a book in which nothing was read yet.
+    /// Creates an empty cache.
     pub(super) fn new(plans: &PlanTable, purchases: &[Purchase], stripe: Upstream) -> Self {
         let mut queries = Vec::new();
         for (rank, plan) in plans.iter() {
@@ -168,7 +168,7 @@ impl PriceBook {
         }
     }
 
-    /// Returns what is needed before the prices can be used.
+    /// Returns the next step toward the prices.
     pub(super) fn step(&mut self, now: Micros) -> PriceStep {
         let is_fresh = |entry: &Entry| entry.read_at.is_some_and(|at| at.is_within(FRESH_FOR, now));
         let is_idle = self.entries.iter().all(|entry| entry.in_progress.is_none());
@@ -194,7 +194,7 @@ impl PriceBook {
         PriceStep::Ready(Rc::clone(self.list.get_or_insert_with(|| Rc::new(list(&self.entries)))))
     }
 
-    /// Notes that a query is in progress.
+    /// Records that a query is in progress.
     pub(super) fn started(&mut self, index: usize, inquiry: InquiryId) {
         if let Some(entry) = self.entries.get_mut(index) {
             entry.in_progress = Some(inquiry);
@@ -218,7 +218,7 @@ impl PriceBook {
             }
             PriceQuery::LookupKey(_) => ("GET /v1/prices", StripeResponse::of(outcome, first_of_list)),
         };
-        // A price of the other mode cannot be sold.
+        // A price of Stripe's other mode (test or live) cannot be sold, so it counts as missing.
         match sync::found(endpoint, response.or_of_other_mode()) {
             Ok(found) => {
                 let found = found.flatten().filter(|price| price.terms.active);
@@ -272,7 +272,7 @@ fn list(entries: &[Entry]) -> PriceList {
             (Sold::Plan(rank), Some(recurring)) => {
                 let price = PlanPrice::new(price, recurring);
                 let mut prices = list.plans.remove(rank).unwrap_or_default();
-                // A price may be named by its id and by its lookup key.
+                // The configuration may name a price by its id and by its lookup key.
                 if !prices.contains(&price) {
                     prices.push(price);
                 }

@@ -1,5 +1,5 @@
-//! How many requests a subject may make: 60 valid POSTs a minute, and as many reads that are not cached, counted for the
-//! whole process.
+//! Limits the requests of a subject: 60 valid POSTs a minute, and 60 reads that are not cached. The whole process
+//! counts them together.
 
 use super::context::BillingContext;
 use super::error::BillingError;
@@ -28,10 +28,10 @@ impl CountedKind {
     }
 }
 
-/// What the counters may weigh, in megabytes.
+/// The maximum memory of the counters, in megabytes.
 const MEMORY_MB: u64 = 2;
 
-/// The key of the table. Nobody chooses the id of a user or an organization, so it need not be secret.
+/// The key of the table. It need not be secret, because clients cannot choose the ids of users and organizations.
 const SEED: Seed = Seed::new([0; 16]);
 
 /// Counts a request.
@@ -55,6 +55,6 @@ pub(super) async fn count(cx: &BillingContext, kind: CountedKind) -> Result<(), 
             return Ok(());
         }
     }
-    // Other requests of the process were faster each time, which takes dozens of workers.
+    // Other requests of the process won every swap, which takes dozens of workers.
     Err(BillingError::Overloaded)
 }

@@ -38,7 +38,7 @@ const MACHINE_TOKENS: [&[u8]; 3] = [b"ak_", b"oat_", b"mt_"];
 #[derive(Debug, Default)]
 pub struct BillingRequest {
     stage: BillingStage,
-    /// What of the header is needed later.
+    /// The data of the header that is needed later.
     header: RequestHeader,
     /// The body, once it is complete.
     body: Option<Vec<u8>>,
@@ -47,7 +47,7 @@ pub struct BillingRequest {
     reports: Vec<Report>,
 }
 
-/// What of a request's header is needed later.
+/// The data of a request's header that is needed later.
 #[derive(Debug, Default)]
 struct RequestHeader {
     endpoint: Option<EndpointKind>,
@@ -59,7 +59,7 @@ struct RequestHeader {
     bytes: usize,
 }
 
-/// What a request waits for.
+/// The input that a request waits for.
 #[derive(Debug, Default)]
 enum BillingStage {
     /// The header.
@@ -186,7 +186,7 @@ impl BillingRequest {
         }
     }
 
-    /// Counts the bytes of the body so far. Only those of a POST matter.
+    /// Handles the size of the body so far. Only the body of a POST is limited.
     fn grow(&mut self, worker: &BillingWorker, stage: BillingStage, bytes: usize) -> Action {
         let is_post = self.header.endpoint.is_some_and(EndpointKind::is_post);
         if !is_post || matches!(stage, BillingStage::Done | BillingStage::Running(_)) {
@@ -232,7 +232,7 @@ impl BillingRequest {
         }
     }
 
-    /// Checks what the caller may do, before the body is read.
+    /// Checks whether the caller may use the endpoint, before the body is read.
     fn handle_caller(
         &mut self,
         worker: &mut BillingWorker,
@@ -240,7 +240,7 @@ impl BillingRequest {
         caller: Rc<BillingCaller>,
     ) -> Action {
         let is_post = self.header.endpoint.is_some_and(EndpointKind::is_post);
-        // Browsers send a cookie with requests of other sites as well.
+        // Browsers also send a cookie with requests of other sites.
         if is_post && self.header.has_cookie_token && self.header.origin.is_none() {
             return self.reply(worker, Err(BillingError::OriginRequired));
         }
@@ -322,7 +322,7 @@ impl BillingRequest {
             }
         };
         match self.readable(worker) {
-            // A cache must not give it to a page of another origin.
+            // A cache must not return the response to a page of another origin.
             fields if fields.is_empty() && worker.shared.settings.cors => {
                 reply.headers.push(("vary", "origin".to_owned()));
             }
@@ -332,7 +332,7 @@ impl BillingRequest {
     }
 }
 
-/// Returns whether a content type is JSON's; parameters such as `charset` are ignored.
+/// Returns whether a content type is JSON. Parameters such as `charset` are ignored.
 fn is_json(content_type: Option<&[u8]>) -> bool {
     let essence = content_type.and_then(|value| value.split(|byte| *byte == b';').next());
     essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(b"application/json"))
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_told_by_its_type_without_parameters() {
+    fn json_is_recognized_without_regard_to_parameters() {
         let cases = [
             (Some("application/json"), true),
             (Some("Application/JSON; charset=utf-8"), true),

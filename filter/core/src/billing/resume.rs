@@ -1,4 +1,4 @@
-//! `POST resume`: undoes a pending cancellation, a scheduled change of ours, or a pause.
+//! `POST resume`: undoes a pending cancellation, a change that Tollgate scheduled, or a pause.
 
 use super::cancel::release;
 use super::context::{BillingAction, BillingContext};
@@ -41,12 +41,12 @@ async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), Bi
     }
 }
 
-/// Lifts a pending cancellation.
+/// Undoes a pending cancellation.
 ///
 /// # Errors
 /// [`BillingError::Service`].
 pub(super) async fn keep(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
-    // Stripe refuses both in one request. An empty value removes a time that was set by itself.
+    // Stripe refuses both parameters in one request. An empty value removes a time that `cancel_at` has set.
     let form = match subscription.cancel_at_period_end {
         true => Parameters::default().with("cancel_at_period_end", "false"),
         false => Parameters::default().with("cancel_at", ""),

@@ -1,4 +1,4 @@
-//! Which endpoint a request is for.
+//! Finds the endpoint of a request.
 
 use super::error::BillingError;
 use crate::http::HeaderMap;
@@ -7,9 +7,9 @@ use crate::path;
 /// An endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndpointKind {
-    /// What is for sale.
+    /// Returns the plans and prices that are for sale.
     Plans,
-    /// The subject's subscription.
+    /// Returns the subject's subscription.
     Subscription,
     /// Opens Stripe's checkout.
     Checkout,
@@ -17,13 +17,13 @@ pub(super) enum EndpointKind {
     Portal,
     /// Cancels the subscription.
     Cancel,
-    /// Undoes what is pending.
+    /// Undoes a pending cancellation, change, or pause.
     Resume,
-    /// What a change would cost.
+    /// Returns the cost of a change.
     ChangePreview,
     /// Changes the plan, the interval, or the quantity.
     Change,
-    /// The subject's invoices.
+    /// Returns the subject's invoices.
     Invoices,
 }
 
@@ -87,16 +87,16 @@ impl EndpointKind {
     }
 }
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Debug)]
 pub(super) enum Route {
-    /// To the upstream.
+    /// The upstream.
     Elsewhere,
-    /// To an endpoint.
+    /// An endpoint.
     Endpoint(EndpointKind),
-    /// To an endpoint, as a browser's preflight.
+    /// An endpoint; the request is a browser's preflight.
     Preflight(EndpointKind),
-    /// To nothing: it is refused.
+    /// None: the request is refused.
     Refused(BillingError),
 }
 

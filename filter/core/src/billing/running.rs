@@ -30,7 +30,7 @@ pub(super) struct Running {
     numbers: CallNumbers,
 }
 
-/// What is in progress.
+/// The effect that is in progress.
 #[derive(Debug)]
 enum Wait {
     /// Callouts; those without an outcome yet are `None`.
@@ -41,7 +41,7 @@ enum Wait {
     Shared,
 }
 
-/// How far an endpoint has come.
+/// The state of a request after an input.
 #[derive(Debug)]
 pub(super) enum Progress {
     /// The host performs this action next.
@@ -50,8 +50,8 @@ pub(super) enum Progress {
     Ended(EndpointResult),
 }
 
-/// The numbers of a request's callouts. Each effect numbers its own from zero; an outcome that arrives after its effect
-/// has ended must not be taken for one of the next.
+/// The numbers of a request's callouts. Each effect numbers its callouts from zero. Renumbering them ensures that an
+/// outcome that arrives after its effect has ended is not used for the next effect.
 #[derive(Debug, Default)]
 struct CallNumbers {
     last: u32,
@@ -78,7 +78,7 @@ impl CallNumbers {
 }
 
 impl Running {
-    /// Runs an endpoint until it waits for something, or ends.
+    /// Runs an endpoint until it waits for an effect, or ends.
     pub(super) fn start(
         endpoint: RunningEndpoint,
         worker: &mut BillingWorker,
@@ -127,14 +127,14 @@ impl Running {
     }
 }
 
-/// What follows an input.
+/// The next step after an input.
 #[derive(Debug)]
 enum Next {
     Perform(Action),
     Resume(EffectResult),
 }
 
-/// Resumes an endpoint until it asks for something that takes an action, or ends.
+/// Resumes an endpoint until it asks for an effect that needs an action of the host, or ends.
 fn resume(
     mut endpoint: RunningEndpoint,
     mut numbers: CallNumbers,

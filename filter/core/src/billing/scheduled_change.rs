@@ -2,9 +2,9 @@
 //! (<https://docs.stripe.com/billing/subscriptions/subscription-schedules>).
 //!
 //! ```text
-//! note on the subscription ─▶ create the schedule (one phase) ─▶ add the phase to come ─▶ remove the note
-//!                                          └ if this fails, the note tells that the schedule is ours: a repeat
-//!                                            completes it, and it blocks nothing
+//! note on the subscription ─▶ create the schedule (one phase) ─▶ add the next phase ─▶ remove the note
+//!                                          └ if this fails, the note shows that Tollgate created the schedule: repeating
+//!                                            the request completes it, and it does not block other requests
 //! ```
 
 use super::change::{PlannedChange, state};
@@ -23,11 +23,11 @@ use crate::stripe::write::Parameters;
 pub(super) struct ScheduledChange<'a> {
     /// The change.
     pub(super) change: &'a PlannedChange<'a>,
-    /// Who manages the subscription now: no one, or a schedule of ours.
+    /// The subscription's schedule: none, or one that Tollgate created.
     pub(super) managed_by: &'a ManagedBy,
 }
 
-/// Schedules the change, in place of one of ours that is pending.
+/// Schedules the change. It replaces a pending change that Tollgate scheduled.
 ///
 /// # Errors
 /// [`BillingError::NoChange`] if exactly this change is pending, and [`BillingError::Service`].
@@ -39,7 +39,7 @@ pub(super) async fn schedule(
     let subscription = &change.owned.subscription;
     let schedule = match scheduled.managed_by {
         ManagedBy::Us(schedule)
-            if schedule.next_phase(cx.now()).is_some_and(|next| is_same(next, change)) =>
+            if schedule.next_phase(cx.now()).is_some_and(|next| has_change(next, change)) =>
         {
             return Err(BillingError::NoChange);
         }
@@ -52,26 +52,26 @@ pub(super) async fn schedule(
         ManagedBy::Nothing | ManagedBy::Other(_) => create(cx, change).await?,
     };
     let form = phases(cx, &schedule, change)?;
-    // It sets all phases, so that repeating it changes nothing, and it needs no idempotency key.
+    // The request sets all phases, so repeating it changes nothing, and it needs no idempotency key.
     let callout = cx.stripe().update_schedule(&schedule.id, &form);
     let _: Schedule = cx.send("POST /v1/subscription_schedules/:id", callout, Schedule::parse).await?;
-    // The schedule says itself that it is ours from now on. A note that stays does no harm.
+    // From now on, the schedule's metadata shows that Tollgate created it. If the note is not removed, it does no harm.
     let _: Result<(), BillingError> = note(cx, change, "").await;
     Ok(())
 }
 
-/// Puts the subscription under a schedule, after it was noted that this is about to happen.
+/// Writes the note about the change, then creates a schedule from the subscription.
 async fn create(cx: &BillingContext, change: &PlannedChange<'_>) -> Result<Schedule, BillingError> {
     let subscription = &change.owned.subscription;
     note(cx, change, &change_note(cx.plan_name(change.plan), cx.now())).await?;
     let is_canceled = cancels_at_s(subscription).is_some();
     if is_canceled {
-        // A schedule cannot be made of a subscription that is about to end.
+        // Stripe refuses to create a schedule from a subscription that is about to end.
         keep(cx, subscription).await?;
     }
     let created = create_once(cx, subscription).await;
     if created.is_err() && is_canceled {
-        // Without the change, the cancellation stays.
+        // The change failed, so the cancellation is restored.
         let form = Parameters::default().with("cancel_at_period_end", "true");
         let callout = cx.stripe().update_subscription(&subscription.id, &form, None);
         let _: Result<(), BillingError> = cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await;
@@ -94,23 +94,23 @@ async fn is_in_force(cx: &BillingContext, id: &ScheduleId) -> Result<bool, Billi
     Ok(schedule.is_some_and(|schedule| schedule.is_in_force))
 }
 
-/// Writes the note about the change; an empty one removes it.
+/// Writes the note about the change. An empty value removes it.
 async fn note(cx: &BillingContext, change: &PlannedChange<'_>, value: &str) -> Result<(), BillingError> {
     let form = Parameters::default().with(format!("metadata[{CHANGE_KEY}]"), value);
     let callout = cx.stripe().update_subscription(&change.owned.subscription.id, &form, None);
     cx.send("POST /v1/subscriptions/:id", callout, |_| Ok(())).await
 }
 
-/// Returns whether a phase is what the change would make it.
-fn is_same(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
+/// Returns whether a phase already contains the change.
+fn has_change(phase: &SchedulePhase, change: &PlannedChange<'_>) -> bool {
     let mut items = phase.items.iter();
     items.any(|item| {
         item.price == change.price && (change.quantity.is_none() || item.quantity == change.quantity)
     })
 }
 
-/// Returns the parameters of the present phase, as it is, and of the phase to come. Only the item that grants the plan
-/// is changed.
+/// Returns the parameters of the present phase, unchanged, and of the next phase. Only the item that grants the plan
+/// changes.
 fn phases(
     cx: &BillingContext,
     schedule: &Schedule,
@@ -131,7 +131,7 @@ fn phases(
             item.quantity.map(|n| n.to_string()),
         );
     }
-    // Stripe takes what is left out as removed.
+    // Stripe removes parameters that are left out.
     form = form.with_optional("phases[0][trial_end]", present.trial_end_s.map(|end_s| end_s.to_string()));
     for phase in [0, 1] {
         for (index, (kind, id)) in present.discounts.iter().enumerate() {

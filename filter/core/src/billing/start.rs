@@ -1,4 +1,4 @@
-//! Reads what a request asks for from its body and query, and creates its endpoint.
+//! Reads the body and the query of a request, and creates its endpoint.
 
 use super::cancel::{self, CancelRequest};
 use super::change::{self, ChangeRequest};
@@ -15,10 +15,10 @@ use super::route::EndpointKind;
 use super::subscription;
 use crate::sync::{Service, SyncError};
 
-/// Creates the endpoint that a request asks for.
+/// Creates the endpoint of a request.
 ///
 /// # Errors
-/// [`BillingError::InvalidRequest`] and the like if the body or the query is not valid.
+/// [`BillingError::InvalidRequest`] or [`BillingError::UrlNotAllowed`] if the body or the query is not valid.
 pub(super) fn start(
     endpoint: EndpointKind,
     cx: BillingContext,
@@ -28,7 +28,7 @@ pub(super) fn start(
     let origins = cx.shared.settings.return_origins.clone();
     let members = || Members::parse(body);
     Ok(match endpoint {
-        // It needs no caller, so it is started elsewhere.
+        // This endpoint needs no caller, so `BillingRequest` starts it.
         EndpointKind::Plans => return Err(BillingError::Internal),
         EndpointKind::Subscription => {
             RunningEndpoint::new(cx.effects.clone(), subscription::subscription(cx))
@@ -67,7 +67,7 @@ pub(super) fn start(
     })
 }
 
-/// Creates the endpoint of a POST, which is counted before it is performed.
+/// Creates the endpoint of a POST. The request is counted before it is performed.
 fn post(
     cx: BillingContext,
     endpoint: impl AsyncFn(BillingContext) -> EndpointResult + 'static,
@@ -83,8 +83,8 @@ fn post(
     })
 }
 
-/// Performs an endpoint, and once again if Stripe refuses a write: another request may have changed what was read
-/// before it.
+/// Performs an endpoint. If Stripe refuses a write, performs it once more, because another request may have changed the
+/// subscription after it was read.
 async fn with_second_try(
     cx: BillingContext,
     endpoint: impl AsyncFn(BillingContext) -> EndpointResult,

@@ -49,7 +49,7 @@ pub(super) async fn response_after_action(
     }
 }
 
-/// Drops the subject's views on every worker of the process.
+/// Invalidates the subject's views in every worker of the process.
 pub(super) async fn forget_views(cx: &BillingContext) {
     cx.shared.views.remove(&cx.subject);
     let changed = ChangedSubject::new(&cx.subject, &cx.shared.namespace);

@@ -1,5 +1,5 @@
-//! The URLs that a client may choose: only those whose origin is in the configured list. Anything else would let a page
-//! of ours lead to one of an attacker's.
+//! Checks the URLs that a client may choose: their origin must be in the configured list. Otherwise Stripe's pages
+//! could redirect to an attacker's page.
 
 use super::error::BillingError;
 use crate::web_origin::origin_of;
@@ -34,10 +34,10 @@ mod tests {
             ("a page", "https://app.example.com/billing", true),
             ("Stripe's placeholder", "https://app.example.com/b?s={CHECKOUT_SESSION_ID}", true),
             ("no path", "https://app.example.com", true),
-            ("a query at once", "https://app.example.com?x=1", true),
+            ("a query without a path", "https://app.example.com?x=1", true),
             ("the usual port", "https://app.example.com:443/x", true),
             ("capitals", "HTTPS://App.Example.COM/x", true),
-            ("another port of the list", "http://localhost:3000/x", true),
+            ("another listed origin, with a port", "http://localhost:3000/x", true),
             ("a scheme of an app", "myapp://callback/x", true),
             ("another port", "https://app.example.com:8443/x", false),
             ("another scheme", "http://app.example.com/x", false),
@@ -45,9 +45,9 @@ mod tests {
             ("a suffix", "https://app.example.com.evil.com/x", false),
             ("a prefix", "https://evil-app.example.com/x", false),
             ("user information", "https://app.example.com@evil.com/x", false),
-            ("user information of ours", "https://evil.com@app.example.com/x", false),
+            ("the allowed host after user information", "https://evil.com@app.example.com/x", false),
             ("a backslash", "https://evil.com\\@app.example.com/x", false),
-            ("a backslash behind", "https://app.example.com\\.evil.com", false),
+            ("a backslash after the host", "https://app.example.com\\.evil.com", false),
             ("relative to the scheme", "//evil.com/x", false),
             ("relative", "/billing", false),
             ("a script", "javascript:alert(1)", false),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever follows the origin cannot move the authority.
+        /// No text after the origin can change the authority.
         #[test]
         fn an_allowed_url_begins_with_an_allowed_origin(url in "(https?|myapp)://[a-z.@:\\\\/?#%0-9-]{0,40}") {
             if is_allowed(&url) {

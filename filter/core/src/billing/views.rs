@@ -1,4 +1,5 @@
-//! The views of subscriptions that were read recently, so that a page that is loaded often costs no read at Stripe.
+//! A cache of subscription views that were read recently, so that a page that is loaded often sends no request to
+//! Stripe.
 
 use super::view::SubscriptionView;
 use crate::ids::Subject;
@@ -10,14 +11,14 @@ use std::time::Duration;
 /// How long a view is used.
 const FRESH_FOR: Duration = Duration::from_secs(30);
 
-/// The maximum number of views. A full cache is cleared, and the next requests read again.
+/// The maximum number of views. A full cache is emptied, and later requests read the subscription again.
 const VIEWS_MAX: usize = 1_024;
 
 /// The views of one worker thread.
 #[derive(Debug, Default)]
 pub(super) struct ViewCache(RefCell<SortedMap<Subject, CachedView>>);
 
-/// A view, and when its reads began.
+/// A view, and the time at which its reads began.
 #[derive(Clone, Debug)]
 pub(super) struct CachedView {
     pub(super) read_at: Micros,
@@ -31,7 +32,7 @@ impl ViewCache {
         views.get(subject).filter(|cached| cached.read_at.is_within(FRESH_FOR, now)).cloned()
     }
 
-    /// Keeps a view whose reads began at that time.
+    /// Inserts a view whose reads began at `read_at`.
     pub(super) fn insert(&self, subject: &Subject, read_at: Micros, view: SubscriptionView) {
         if let Ok(mut views) = self.0.try_borrow_mut() {
             if views.len() >= VIEWS_MAX {
@@ -41,7 +42,7 @@ impl ViewCache {
         }
     }
 
-    /// Drops the subject's view, because an action has changed it.
+    /// Removes the subject's view, because an action has changed the subscription.
     pub(super) fn remove(&self, subject: &Subject) {
         if let Ok(mut views) = self.0.try_borrow_mut() {
             views.remove(subject);

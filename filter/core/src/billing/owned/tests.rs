@@ -1,4 +1,4 @@
-//! The rules about whose a customer is, which subscription is meant, and what forbids another one.
+//! Tests of who owns a customer, which subscription actions apply to, and which subscription excludes buying another.
 
 use super::*;
 use crate::clerk::metadata::Record;
@@ -31,7 +31,7 @@ fn account(subscriptions: Vec<OwnedSubscription>) -> SubjectAccount {
     }
 }
 
-/// Returns a subscription of `cus_1` that sells a plan (`add-on` for none, `?` for nothing known).
+/// Returns a subscription of `cus_1` that sells a plan (`add-on`: an add-on, `?`: an unmapped price).
 fn owned(id: &str, status: &str, plan: &str) -> OwnedSubscription {
     let body = json!({
         "id": id, "customer": "cus_1", "status": status, "created": 100, "metadata": {},
@@ -81,10 +81,10 @@ fn a_customer_is_the_subjects_own_by_metadata_record_or_payment() {
         ("recorded, but its metadata names another", recorded(), &other, false),
         ("recorded", recorded(), &none, true),
         ("recorded, but its metadata is no id", recorded(), &invalid, false),
-        ("a stranger", nothing(), &none, false),
+        ("not linked to the subject", nothing(), &none, false),
         ("it pays for the subject", pays(), &none, true),
         ("it pays for the subject, but its metadata names another", pays(), &other, false),
-        ("it pays by the payer's own choice", paid_by_reference(), &none, false),
+        ("only the payer's `client_reference_id` links it", paid_by_reference(), &none, false),
         ("it paid for the subject", ended(), &none, false),
         ("it pays for another subject as well", shared(), &none, false),
     ];
@@ -97,13 +97,14 @@ fn a_customer_is_the_subjects_own_by_metadata_record_or_payment() {
 }
 
 #[test]
-fn the_subscription_that_grants_is_meant() {
-    let meant = |account: &SubjectAccount| current(account).map(|owned| owned.subscription.id.to_string());
+fn actions_apply_to_the_subscription_that_grants_the_plan() {
+    let id_of_current =
+        |account: &SubjectAccount| current(account).map(|owned| owned.subscription.id.to_string());
     let two = || vec![owned("sub_1", "past_due", "enterprise"), owned("sub_2", "active", "pro")];
-    assert_eq!(meant(&account(two())).as_deref(), Some("sub_2"), "the better status");
+    assert_eq!(id_of_current(&account(two())).as_deref(), Some("sub_2"), "the better status");
     let mut granting = account(two());
     granting.target.granted_by = Some(granting.subscriptions[0].subscription.id.clone());
-    assert_eq!(meant(&granting).as_deref(), Some("sub_1"), "the one that grants");
+    assert_eq!(id_of_current(&granting).as_deref(), Some("sub_1"), "the one that grants");
     for none in [
         vec![],
         vec![owned("sub_1", "canceled", "pro")],
@@ -111,12 +112,12 @@ fn the_subscription_that_grants_is_meant() {
         vec![owned("sub_1", "active", "?")],
         vec![by_reference(owned("sub_1", "active", "pro"))],
     ] {
-        assert_eq!(meant(&account(none)), None);
+        assert_eq!(id_of_current(&account(none)), None);
     }
 }
 
 #[test]
-fn a_live_plan_subscription_forbids_another() {
+fn a_live_subscription_with_a_plan_excludes_another() {
     let live = ["active", "trialing", "past_due", "unpaid", "paused", "incomplete", "something_new"];
     for status in live {
         assert!(
@@ -135,7 +136,7 @@ fn a_live_plan_subscription_forbids_another() {
 }
 
 #[test]
-fn what_a_payer_chose_forbids_only_what_it_grants() {
+fn a_subscription_by_client_reference_id_excludes_only_lower_plans() {
     let account = account(vec![by_reference(owned("sub_1", "active", "pro"))]);
     assert!(blocking_subscription(&account, &plans(), rank("pro")).is_some());
     assert!(blocking_subscription(&account, &plans(), rank("enterprise")).is_none());
@@ -149,7 +150,7 @@ fn what_a_payer_chose_forbids_only_what_it_grants() {
 }
 
 #[test]
-fn add_ons_and_unmapped_subscriptions_forbid_nothing() {
+fn add_ons_and_unmapped_subscriptions_exclude_nothing() {
     let add_on = account(vec![owned("sub_1", "active", "add-on")]);
     assert!(blocking_subscription(&add_on, &plans(), rank("pro")).is_none());
     let mut unmapped = account(vec![owned("sub_1", "active", "?")]);

@@ -1,4 +1,4 @@
-//! When prices are read, and what is used if they cannot be.
+//! Tests of when prices are read, and which prices are used if Stripe does not respond.
 
 use super::*;
 use crate::http::HeaderMap;
@@ -37,7 +37,7 @@ fn at(ms: u64) -> Micros {
     Micros::from_secs(1_800_000_000).plus(Duration::from_millis(ms))
 }
 
-/// Starts every query that is due, and returns how many these are.
+/// Starts every query that is due, and returns their inquiries.
 fn start(book: &mut PriceBook, now: Micros, next: &mut u32) -> Vec<InquiryId> {
     let mut started = Vec::new();
     while let PriceStep::Start(index, _) = book.step(now) {
@@ -48,7 +48,7 @@ fn start(book: &mut PriceBook, now: Micros, next: &mut u32) -> Vec<InquiryId> {
     started
 }
 
-fn answer(book: &mut PriceBook, inquiry: InquiryId, now: Micros, body: &Value) -> usize {
+fn respond(book: &mut PriceBook, inquiry: InquiryId, now: Micros, body: &Value) -> usize {
     let (headers, body) = (HeaderMap::default(), body.to_string());
     let outcome = Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() };
     book.handle_outcome(inquiry, &outcome, now).len()
@@ -56,9 +56,9 @@ fn answer(book: &mut PriceBook, inquiry: InquiryId, now: Micros, body: &Value) -
 
 fn fill(book: &mut PriceBook, now: Micros, next: &mut u32) {
     let [pro, yearly, credits] = start(book, now, next)[..] else { panic!("three queries") };
-    assert_eq!(answer(book, pro, now, &price("price_pro", Some("month"))), 0);
-    assert_eq!(answer(book, yearly, now, &json!({"data": [price("price_year", Some("year"))]})), 0);
-    assert_eq!(answer(book, credits, now, &price("price_credits", None)), 0);
+    assert_eq!(respond(book, pro, now, &price("price_pro", Some("month"))), 0);
+    assert_eq!(respond(book, yearly, now, &json!({"data": [price("price_year", Some("year"))]})), 0);
+    assert_eq!(respond(book, credits, now, &price("price_credits", None)), 0);
 }
 
 fn ready(book: &mut PriceBook, now: Micros) -> Rc<PriceList> {
@@ -69,7 +69,7 @@ fn ready(book: &mut PriceBook, now: Micros) -> Rc<PriceList> {
 }
 
 #[test]
-fn each_query_is_asked_once_for_all_and_again_after_five_minutes() {
+fn each_price_is_read_once_for_all_requests_and_again_after_five_minutes() {
     let (mut book, mut next) = (book(), 0);
     let started = start(&mut book, at(0), &mut next);
     assert_eq!(started.len(), 3);
@@ -85,16 +85,16 @@ fn each_query_is_asked_once_for_all_and_again_after_five_minutes() {
 }
 
 #[test]
-fn a_price_that_cannot_be_sold_as_configured_is_none_with_an_alarm() {
+fn a_price_that_cannot_be_sold_as_configured_is_left_out_with_an_alarm() {
     let archived = json!({"id": "price_pro", "active": false, "product": "prod_1", "currency": "usd",
         "recurring": {"interval": "month", "interval_count": 1}});
     let one_time = price("price_pro", None);
     for wrong in [archived, one_time] {
         let (mut book, mut next) = (book(), 0);
         let started = start(&mut book, at(0), &mut next);
-        assert_eq!(answer(&mut book, started[0], at(0), &wrong), 1, "{wrong}");
-        assert_eq!(answer(&mut book, started[1], at(0), &json!({"data": []})), 1);
-        answer(&mut book, started[2], at(0), &price("price_credits", None));
+        assert_eq!(respond(&mut book, started[0], at(0), &wrong), 1, "{wrong}");
+        assert_eq!(respond(&mut book, started[1], at(0), &json!({"data": []})), 1);
+        respond(&mut book, started[2], at(0), &price("price_credits", None));
         let list = ready(&mut book, at(0));
         assert!(list.find("price_pro").is_none() && list.of_purchase("credits").is_some());
     }
@@ -118,7 +118,7 @@ fn the_last_good_response_is_used_for_a_day() {
 }
 
 #[test]
-fn a_failing_api_is_asked_five_times_a_second() {
+fn after_a_failure_at_most_five_queries_a_second_are_sent() {
     let (mut book, mut next) = (book(), 0);
     for inquiry in start(&mut book, at(0), &mut next) {
         book.handle_outcome(inquiry, &Outcome::TimedOut, at(0));
