@@ -1,7 +1,7 @@
 //! Envoy's callbacks with their arguments, for a [`Dispatch`].
 
 use crate::abi::BufferType;
-use crate::callout::{Token, read_grpc_close, read_grpc_message, read_http};
+use crate::callout::{CalloutToken, read_grpc_close, read_grpc_message, read_http};
 use crate::{ProxyWasm, body, property};
 use tollgate_core::machine::KEPT;
 use tollgate_driver::{CalloutResult, Dispatch, Filter, Flow};
@@ -52,17 +52,17 @@ impl<F: Filter> Callbacks<F> {
 
     /// Handles the end of an HTTP callout. Without header fields it has failed.
     pub fn http_call_response(&mut self, token: u32, field_count: usize, body_size: usize) {
-        self.ended(Token::Http(token), || read_http(field_count, body_size));
+        self.ended(CalloutToken::Http(token), || read_http(field_count, body_size));
     }
 
     /// Handles the message of a gRPC callout.
     pub fn grpc_receive(&mut self, token: u32, size: usize) {
-        self.ended(Token::Grpc(token), || read_grpc_message(size));
+        self.ended(CalloutToken::Grpc(token), || read_grpc_message(size));
     }
 
     /// Handles the end of a gRPC callout. Does nothing if its message was handled before.
     pub fn grpc_close(&mut self, token: u32, grpc_status: u32) {
-        self.ended(Token::Grpc(token), || read_grpc_close(grpc_status));
+        self.ended(CalloutToken::Grpc(token), || read_grpc_close(grpc_status));
     }
 
     /// Handles the end of a context.
@@ -70,7 +70,7 @@ impl<F: Filter> Callbacks<F> {
         self.0.end_context(&mut ProxyWasm, context_id);
     }
 
-    fn ended(&mut self, token: Token, read: impl FnOnce() -> CalloutResult) {
+    fn ended(&mut self, token: CalloutToken, read: impl FnOnce() -> CalloutResult) {
         self.0.callout_ended(&mut ProxyWasm, token, read);
     }
 }

@@ -1,4 +1,4 @@
-//! Starts callouts and reads their results. Retries nothing.
+//! Starts callouts and reads their results. A failed callout is not retried here.
 
 use crate::abi::{self, BufferType, GrpcCall, MapType, Status};
 use crate::{body, headers};
@@ -6,30 +6,31 @@ use tollgate_core::http::{Callout, Outcome, Request};
 use tollgate_core::protobuf;
 use tollgate_driver::{CalloutResult, RESPONSE_BYTES_MAX, http_fields, timeout_ms};
 
-/// Envoy's token of a callout in flight. HTTP and gRPC callouts have separate ranges.
+/// The number by which Envoy identifies a callout in progress. HTTP and gRPC callouts are numbered separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Token {
-    /// The token of an HTTP callout.
+pub enum CalloutToken {
+    /// The number of an HTTP callout.
     Http(u32),
-    /// The token of a gRPC callout.
+    /// The number of a gRPC callout.
     Grpc(u32),
 }
 
-/// Starts a callout. Returns its outcome if it could not be started.
-pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
+/// Starts a callout. Returns the outcome of the callout as an error if Envoy could not start it.
+pub(crate) fn start(callout: &Callout) -> Result<CalloutToken, Outcome<'static>> {
     let timeout_ms = timeout_ms(callout.timeout);
     let cluster = callout.cluster.as_bytes();
     let token = match &callout.request {
         Request::Http { method, authority, path, headers, body } => {
+            // A field with a line break is never sent.
             let Some(fields) = http_fields(method, authority, path, headers) else {
                 return Err(Outcome::ClusterUnknown);
             };
-            abi::http_call(cluster, &headers::serialize(&fields), body, timeout_ms).map(Token::Http)
+            abi::http_call(cluster, &headers::serialize(&fields), body, timeout_ms).map(CalloutToken::Http)
         }
         Request::Grpc { service, method, message } => {
             let (service, method) = (service.as_bytes(), method.as_bytes());
             let target = &grpc_service(cluster);
-            abi::grpc_call(&GrpcCall { target, service, method, message, timeout_ms }).map(Token::Grpc)
+            abi::grpc_call(&GrpcCall { target, service, method, message, timeout_ms }).map(CalloutToken::Grpc)
         }
     };
     token.map_err(|status| match status {
@@ -41,7 +42,7 @@ pub(crate) fn start(callout: &Callout) -> Result<Token, Outcome<'static>> {
     })
 }
 
-/// Returns Envoy's `GrpcService` message with an `EnvoyGrpc` of that cluster.
+/// Returns Envoy's `GrpcService` message with an `EnvoyGrpc` of `cluster`.
 ///
 /// Envoy also accepts a plain cluster name, but not one that happens to be a protobuf message: with `pa`, for
 /// example, it aborts (`panic: unset oneof`, observed with 1.40).
@@ -53,7 +54,8 @@ fn grpc_service(cluster: &[u8]) -> Vec<u8> {
     service
 }
 
-/// Reads the response to the HTTP callout whose callback is running. The callback passed both sizes.
+/// Reads the response to the HTTP callout whose callback is running. The sizes are those that Envoy passed to the
+/// callback.
 pub(crate) fn read_http(field_count: usize, body_size: usize) -> CalloutResult {
     if field_count == 0 {
         return CalloutResult::Reset;
@@ -109,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn a_callout_is_started_as_the_rules_describe_it() {
+    fn a_callout_is_passed_to_envoy_unchanged() {
         scripted::reset();
         scripted::with(|host| host.clusters = vec!["c"]);
-        assert!(matches!(start(&http("c")), Ok(Token::Http(1))));
-        assert!(matches!(start(&grpc("c")), Ok(Token::Grpc(2))));
+        assert!(matches!(start(&http("c")), Ok(CalloutToken::Http(1))));
+        assert!(matches!(start(&grpc("c")), Ok(CalloutToken::Grpc(2))));
         let fields =
             [(":method", "GET"), (":authority", "api.example.com"), (":path", "/v1"), ("accept", "*/*")];
         let headers = headers::serialize(&fields);
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callout_that_cannot_be_started_has_ended() {
+    fn a_callout_that_cannot_be_started_has_a_failed_outcome() {
         scripted::reset();
         assert!(matches!(start(&http("c")), Err(Outcome::ClusterUnknown)), "no such cluster");
         assert!(matches!(start(&grpc("c")), Err(Outcome::Reset)), "no such cluster, or no host in it");
@@ -152,14 +154,14 @@ mod tests {
         assert_eq!(scripted::events(), []);
     }
 
-    /// Returns the result that is read if the host has this response.
-    fn response(status: &str, answer_body: &[u8]) -> CalloutResult {
+    /// Returns the result that is read if the host has a response with `status` and `response_body`.
+    fn response(status: &str, response_body: &[u8]) -> CalloutResult {
         scripted::reset();
         scripted::with(|host| {
             host.maps.insert(MapType::CALL_RESPONSE_HEADERS, headers::serialize(&[(":status", status)]));
-            host.buffers.insert(BufferType::CALL_RESPONSE_BODY, answer_body.to_vec());
+            host.buffers.insert(BufferType::CALL_RESPONSE_BODY, response_body.to_vec());
         });
-        read_http(1, answer_body.len())
+        read_http(1, response_body.len())
     }
 
     #[test]
@@ -178,9 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_complete_or_counts_as_none() {
+    fn an_incomplete_response_counts_as_a_reset() {
         for status in ["", "2", "abc", "-1", "70000"] {
             let got = response(status, b"x");
+            // "2" is a number, so it is accepted.
             assert!(got == CalloutResult::Reset || status == "2", "{status}: {got:?}");
         }
         assert!(matches!(response("200", b"x"), CalloutResult::Http { status: 200, .. }));
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grpc_callout_ends_in_one_way() {
+    fn each_end_of_a_grpc_callout_has_its_result() {
         scripted::reset();
         let cases = [
             ("deadline exceeded", 4, "", CalloutResult::TimedOut),

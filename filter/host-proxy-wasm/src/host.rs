@@ -1,7 +1,7 @@
 //! The ABI as a [`Host`]: each method is one call to Envoy.
 
 use crate::abi::{self, BufferType, MapType, Status};
-use crate::callout::{self, Token};
+use crate::callout::{self, CalloutToken};
 use crate::{body, clock, environment, headers, log, property, random, reply, shared_data, signature};
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
 use tollgate_core::machine::{KEPT, Verification, Version};
@@ -20,7 +20,7 @@ impl From<Status> for HostError {
 }
 
 impl Host for ProxyWasm {
-    type CalloutId = Token;
+    type CalloutId = CalloutToken;
 
     fn now(&mut self) -> Result<Micros, HostError> {
         Ok(clock::now()?)
@@ -74,7 +74,7 @@ impl Host for ProxyWasm {
         Ok(property::set(KEPT, bytes)?)
     }
 
-    fn start_callout(&mut self, callout: &Callout) -> Result<Token, Outcome<'static>> {
+    fn start_callout(&mut self, callout: &Callout) -> Result<CalloutToken, Outcome<'static>> {
         callout::start(callout)
     }
 
@@ -84,7 +84,7 @@ impl Host for ProxyWasm {
         filter: u32,
         request: u32,
         callout: &Callout,
-    ) -> Result<Token, Outcome<'static>> {
+    ) -> Result<CalloutToken, Outcome<'static>> {
         let started = match abi::set_effective_context(filter).ok() {
             Ok(()) => callout::start(callout),
             Err(_) => Err(Outcome::Reset),

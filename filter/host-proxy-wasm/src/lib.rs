@@ -29,6 +29,6 @@ mod shared_data;
 mod signature;
 
 pub use callbacks::Callbacks;
-pub use callout::Token;
+pub use callout::CalloutToken;
 pub use host::ProxyWasm;
 pub use tollgate_driver::{Filter, Flow, Setup};
