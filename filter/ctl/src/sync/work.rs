@@ -1,14 +1,14 @@
-//! The work itself: first the census of subjects, then a bounded number of reconciliations in parallel.
+//! Runs the work of `tollgate sync`: first reads all subscriptions and subjects (the census), then performs a bounded
+//! number of reconciliations in parallel.
 
 use super::call_scheduler::{CallScheduler, JobCall, SchedulerEvent};
 use super::http_workers::CallOutcome;
 use super::rate_limits::backoff;
 use crate::clock::now;
 use std::collections::{BTreeMap, VecDeque};
-use tollgate_core::backfill::SyncState;
 use tollgate_core::backfill::{
     BackfillError, Census, CensusCounts, CensusResult, Conclusion, Intent, Reconciliation,
-    ReconciliationStep, Scope, Target,
+    ReconciliationStep, Scope, SyncState, Target,
 };
 use tollgate_core::machine::CallId;
 use tollgate_core::report::{Level, Report};
@@ -45,11 +45,11 @@ impl Job {
     }
 }
 
-/// The process got SIGINT or SIGTERM.
+/// The sign that the process got SIGINT or SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interrupted;
 
-/// Why there is no census result.
+/// The reason why there is no census result.
 #[derive(Debug)]
 pub(super) enum CensusError {
     Failed(BackfillError),
@@ -82,7 +82,7 @@ pub(super) fn census(
                     }
                 }
             }
-            // A census only reads, so that nothing has to be finished.
+            // A census only reads, so it can stop at once.
             SchedulerEvent::Interrupted => return Err(CensusError::Interrupted),
             SchedulerEvent::Idle => {}
         }
@@ -90,7 +90,7 @@ pub(super) fn census(
     }
 }
 
-/// Observes the progress of all jobs.
+/// An observer of the progress of jobs.
 pub(super) trait JobObserver {
     /// Handles the conclusion of a reconciliation, or of an attempt that has written something.
     fn conclude(&mut self, job: &Job, conclusion: Conclusion);
@@ -120,20 +120,20 @@ impl<'a> Work<'a> {
     pub(super) fn run(
         mut self,
         scheduler: &mut CallScheduler,
-        recorder: &mut impl JobObserver,
+        observer: &mut impl JobObserver,
     ) -> (Vec<Job>, Option<Interrupted>) {
         loop {
             if !self.interrupted {
-                self.start_jobs(scheduler, recorder);
+                self.start_jobs(scheduler, observer);
             }
             if self.in_progress.is_empty() && (self.waiting.is_empty() || self.interrupted) {
-                return self.leave();
+                return self.into_left_jobs();
             }
             match scheduler.next_event() {
                 SchedulerEvent::CallEnded(job_call, response) => {
-                    self.answered(scheduler, recorder, job_call, &response)
+                    self.answered(scheduler, observer, job_call, &response)
                 }
-                SchedulerEvent::Interrupted if self.interrupted => return self.leave(),
+                SchedulerEvent::Interrupted if self.interrupted => return self.into_left_jobs(),
                 SchedulerEvent::Interrupted => {
                     self.interrupted = true;
                     let count = self.in_progress.len();
@@ -143,17 +143,17 @@ impl<'a> Work<'a> {
             }
             let left_count = self.waiting.len().saturating_add(self.in_progress.len());
             let left = self.waiting.iter().chain(self.in_progress.values().map(|(job, _)| job));
-            recorder.progress(left, left_count);
+            observer.progress(left, left_count);
         }
     }
 
-    fn leave(self) -> (Vec<Job>, Option<Interrupted>) {
+    fn into_left_jobs(self) -> (Vec<Job>, Option<Interrupted>) {
         let in_progress = self.in_progress.into_values().map(|(job, _)| job);
         let left = self.waiting.into_iter().chain(in_progress).collect();
         (left, self.interrupted.then_some(Interrupted))
     }
 
-    fn start_jobs(&mut self, scheduler: &mut CallScheduler, recorder: &mut impl JobObserver) {
+    fn start_jobs(&mut self, scheduler: &mut CallScheduler, observer: &mut impl JobObserver) {
         let now = now();
         while self.in_progress.len() < JOBS_MAX
             && let Some(index) = self.waiting.iter().position(|job| job.not_before <= now)
@@ -164,7 +164,7 @@ impl<'a> Work<'a> {
             match Reconciliation::begin(self.state, now, job.target.clone(), self.intent) {
                 Ok((reconciliation, next)) => {
                     self.in_progress.insert(self.last_job_id, (job, reconciliation));
-                    self.continue_job(scheduler, recorder, self.last_job_id, next);
+                    self.continue_job(scheduler, observer, self.last_job_id, next);
                 }
                 Err(failure) => {
                     let failed = Conclusion {
@@ -173,7 +173,7 @@ impl<'a> Work<'a> {
                         failure: Some(failure),
                         reports: Vec::new(),
                     };
-                    recorder.conclude(&job, failed);
+                    observer.conclude(&job, failed);
                 }
             }
         }
@@ -182,13 +182,13 @@ impl<'a> Work<'a> {
     fn answered(
         &mut self,
         scheduler: &mut CallScheduler,
-        recorder: &mut impl JobObserver,
+        observer: &mut impl JobObserver,
         job_call: JobCall,
         response: &CallOutcome,
     ) {
         let JobCall { job_id, call } = job_call;
         let Some(next) = self.advance(job_id, call, response) else { return };
-        self.continue_job(scheduler, recorder, job_id, next);
+        self.continue_job(scheduler, observer, job_id, next);
     }
 
     fn advance(&mut self, job_id: usize, call: CallId, response: &CallOutcome) -> Option<ReconciliationStep> {
@@ -199,7 +199,7 @@ impl<'a> Work<'a> {
     fn continue_job(
         &mut self,
         scheduler: &mut CallScheduler,
-        recorder: &mut impl JobObserver,
+        observer: &mut impl JobObserver,
         job_id: usize,
         next: ReconciliationStep,
     ) {
@@ -209,14 +209,15 @@ impl<'a> Work<'a> {
         };
         scheduler.cancel(job_id);
         let Some((job, _)) = self.in_progress.remove(&job_id) else { return };
-        let may_pass = conclusion.failure.as_ref().is_some_and(|failure| failure.is_transient);
-        // The next attempt finds everything that this one wrote unchanged, so it is recorded now.
-        if may_pass && job.attempts < ATTEMPTS_MAX && !self.interrupted {
+        let is_transient = conclusion.failure.as_ref().is_some_and(|failure| failure.is_transient);
+        // The next attempt will find nothing to change where this one has written, so what this one wrote is recorded
+        // now.
+        if is_transient && job.attempts < ATTEMPTS_MAX && !self.interrupted {
             let not_before = now().plus(backoff(job.attempts, None));
-            recorder.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });
+            observer.conclude(&job, Conclusion { failure: None, ..written_before(conclusion) });
             self.waiting.push_back(Job { not_before, ..job });
         } else {
-            recorder.conclude(&job, conclusion);
+            observer.conclude(&job, conclusion);
         }
     }
 }
