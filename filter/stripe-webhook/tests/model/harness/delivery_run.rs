@@ -1,4 +1,4 @@
-//! A delivery in progress on one replica, step by step: its callouts end when and as a test decides.
+//! A delivery in progress on one replica, step by step: the test decides when and how each callout ends.
 
 use super::gateway::{Replica, SIGNING_SECRET};
 use super::world::{changes_something, parts};
@@ -10,7 +10,7 @@ use tollgate_core::time::Micros;
 use tollgate_driver::memory::MemoryRequest;
 use tollgate_driver::{CalloutResult, Flow};
 
-/// What Stripe sends.
+/// An HTTP request to the webhook.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookRequest<'a> {
     pub(crate) method: &'a str,
@@ -19,7 +19,7 @@ pub(crate) struct WebhookRequest<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Returns a delivery of this event, signed then.
+/// Returns a delivery of `body`, signed at `signed_s` (Unix seconds).
 pub(crate) fn signed(body: &str, signed_s: u64) -> WebhookRequest<'_> {
     let header = ("stripe-signature", format!("t={signed_s},v1={}", signature(body.as_bytes(), signed_s)));
     WebhookRequest { method: "POST", path: "/webhooks/stripe", headers: vec![header], body: body.as_bytes() }
@@ -51,8 +51,8 @@ pub(crate) struct DeliveryRun {
     pub(crate) end: Option<DeliveryEnd>,
     /// Log lines, each with its fields.
     pub(crate) lines: Vec<Value>,
-    /// All callouts, as `GET /v1/users/user_1`, each with its round trip: how many came one after the other
-    /// before it.
+    /// All callouts so far, for example `GET /v1/users/user_1`, each with its round trip. The first round trip is 1; a
+    /// callout that is sent when another one ends has the number after that one's.
     pub(crate) sent: Vec<(usize, String)>,
 }
 
@@ -61,19 +61,19 @@ pub(crate) struct CalloutInFlight {
     id: u32,
     pub(crate) round_trip: usize,
     pub(crate) callout: Callout,
-    /// How it will end, once it has taken effect or never will.
+    /// The result that the filter will get. `None` until the test has decided whether the callout takes effect.
     pub(crate) result: Option<CalloutResult>,
 }
 
 #[derive(Debug)]
 pub(crate) enum DeliveryEnd {
-    /// The gateway answered.
+    /// The filter responded.
     Replied(Reply),
-    /// The request went on to the upstream.
+    /// The filter forwarded the request to the upstream.
     Forwarded {
-        /// The header fields that were set.
+        /// The header fields that the filter set.
         set: Vec<(String, Vec<u8>)>,
-        /// The names of those that were removed.
+        /// The names of the header fields that the filter removed.
         removed: Vec<Vec<u8>>,
     },
 }
@@ -87,15 +87,15 @@ impl DeliveryRun {
         run
     }
 
-    /// Gives the filter the result of the callout at that index.
+    /// Passes the result of the callout at `index` to the filter.
     pub(crate) fn end_callout(&mut self, replica: &mut Replica, now: Micros, index: usize) {
         let CalloutInFlight { id, round_trip, result, .. } = self.in_flight.swap_remove(index);
-        replica.end_callout(now, id, result.expect("it has ended"));
+        replica.end_callout(now, id, result.expect("the callout has a result"));
         let resumed = replica.request(self.request_id).resumed;
         self.observe(replica, resumed, round_trip + 1);
     }
 
-    /// Takes what the filter did at its last input.
+    /// Collects the log lines, callouts, and response that the filter's last input led to.
     fn observe(&mut self, replica: &mut Replica, forwarded: bool, round_trip: usize) {
         self.lines.extend(replica.take_lines());
         for (id, callout) in replica.take_callouts() {
@@ -114,7 +114,7 @@ impl DeliveryRun {
         };
     }
 
-    /// Gives the filter the status of the upstream, to which the request was forwarded.
+    /// Passes the upstream's status to the filter, after the request was forwarded.
     pub(crate) fn respond(self, replica: &mut Replica, now: Micros, status: u16) {
         assert!(matches!(self.end, Some(DeliveryEnd::Forwarded { .. })), "{self:?}");
         replica.respond(now, self.request_id, status);
@@ -124,22 +124,22 @@ impl DeliveryRun {
         replica.end(self.request_id);
     }
 
-    /// Ends the request, whether it was answered or not. Returns the callouts that would still change
-    /// something if they went on without it.
+    /// Ends the request, with or without a response. Returns the callouts in progress that would change something if
+    /// they still reached the service.
     pub(crate) fn close(self, replica: &mut Replica) -> Vec<Callout> {
         replica.end(self.request_id);
-        let on_their_way = self.in_flight.into_iter().filter(|call| call.result.is_none());
-        on_their_way.map(|call| call.callout).filter(changes_something).collect()
+        let unfinished = self.in_flight.into_iter().filter(|call| call.result.is_none());
+        unfinished.map(|call| call.callout).filter(changes_something).collect()
     }
 
-    /// Takes the audit lines about changes that were written since this was last called.
+    /// Removes and returns the audit lines about changes that were written since the last call.
     pub(crate) fn take_audit(&mut self) -> Vec<Value> {
         let mut lines = std::mem::take(&mut self.lines);
         lines.retain(|line| line["audit"].is_string() && line["audit"] != "payment_failed");
         lines
     }
 
-    /// Returns whether Stripe needs no retry, or all that is known was written and only a mapping is missing.
+    /// Returns whether the delivery succeeded, or failed only because a price is not mapped to a plan.
     pub(crate) fn is_success(&self) -> bool {
         match &self.end {
             Some(DeliveryEnd::Replied(reply)) => reply.status == 200 || reply.details == "unmapped_price",
