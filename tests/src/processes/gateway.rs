@@ -9,7 +9,7 @@
 //!     shipped.document(|document| document["plan_gate"]["shadow"] = true.into())
 //! })
 //! .await;
-//! let answer = gateway.get("/ask").bearer_auth(gateway.token("user_1", "pro")).send().await;
+//! let response = gateway.get("/ask").bearer_auth(gateway.token("user_1", "pro")).send().await;
 //! # }
 //! ```
 
@@ -42,12 +42,11 @@ pub const APPLICATION: &str = "https://app.example.com";
 /// RuntimeError: …`.
 const VM_FAILURE: &str = " failed: Uncaught ";
 
-/// A running gateway with everything that it talks to.
+/// A running gateway with its upstream and the fakes that it calls.
 ///
-/// When dropped, it ends everything, and fails the test if a VM has crashed: every test checks this without
-/// asking.
+/// When dropped, it ends all processes, and fails the test if a VM has crashed, so every test checks this.
 pub struct Gateway {
-    /// Envoy with the modules, on two workers.
+    /// Envoy with two worker threads, with the modules of the filters whose sections the document has.
     pub envoy: Envoy,
     /// The upstream.
     pub backend: Backend,
@@ -57,7 +56,7 @@ pub struct Gateway {
     /// `CLERK_JWT_KEY`, and its issuer in the document.
     pub clerk: FakeClerk,
     client: Client,
-    may_crash: AtomicBool,
+    allows_crashes: AtomicBool,
 }
 
 impl Gateway {
@@ -66,7 +65,7 @@ impl Gateway {
     /// # Panics
     /// If a part of it does not start, with the reason.
     pub async fn start(edit: impl FnOnce(Standalone) -> Standalone) -> Gateway {
-        Self::between(FakeStripe::start().await, FakeClerk::start().await, edit).await
+        Self::start_with_fakes(FakeStripe::start().await, FakeClerk::start().await, edit).await
     }
 
     /// Starts a gateway with the billing endpoints, which most tests do not need.
@@ -77,35 +76,35 @@ impl Gateway {
         let (stripe, clerk) = (FakeStripe::start().await, FakeClerk::start().await);
         let backend = Backend::start().await;
         let standalone = edit(wired_with_billing(&backend, &stripe, &clerk));
-        Self::serving(stripe, clerk, backend, standalone).await
+        Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
     /// Starts a gateway with fakes that have their own settings.
     ///
     /// # Panics
     /// If a part of it does not start, with the reason.
-    pub async fn between(
+    pub async fn start_with_fakes(
         stripe: FakeStripe,
         clerk: FakeClerk,
         edit: impl FnOnce(Standalone) -> Standalone,
     ) -> Gateway {
         let backend = Backend::start().await;
         let standalone = edit(wired(&backend, &stripe, &clerk));
-        Self::serving(stripe, clerk, backend, standalone).await
+        Self::start_standalone(stripe, clerk, backend, standalone).await
     }
 
-    async fn serving(
+    async fn start_standalone(
         stripe: FakeStripe,
         clerk: FakeClerk,
         backend: Backend,
         standalone: Standalone,
     ) -> Gateway {
-        let envoy = standalone.without_sectionless().start().await;
-        // A connection per request: they spread over the workers, and none outlives the runtime that opened
-        // it.
+        let envoy = standalone.without_unconfigured_filters().start().await;
+        // Each request has its own connection, so that requests spread over the workers and no connection outlives the
+        // runtime that opened it.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
         let client = client.unwrap_or_else(|e| panic!("cannot make an HTTP client: {e}"));
-        Gateway { envoy, backend, stripe, clerk, client, may_crash: AtomicBool::new(false) }
+        Gateway { envoy, backend, stripe, clerk, client, allows_crashes: AtomicBool::new(false) }
     }
 
     /// Returns a request to the gateway, to be completed and sent.
@@ -118,7 +117,7 @@ impl Gateway {
         self.request(Method::GET, path)
     }
 
-    /// Returns a session token for a user, issued now, with that plan regardless of the metadata in the fake.
+    /// Returns a session token for a user, issued now, with `plan` regardless of the metadata in the fake.
     /// For a token with the fake's metadata use [`FakeClerk::token`]; for one to be changed,
     /// [`Gateway::session`].
     pub fn token(&self, user: &str, plan: &str) -> String {
@@ -138,17 +137,17 @@ impl Gateway {
         self.deliver_signed(event, unix_now()).await
     }
 
-    /// Delivers an event signed at that time (Unix seconds).
+    /// Delivers an event signed at `signed_at` (Unix seconds).
     ///
     /// # Panics
     /// If there is no response.
     pub async fn deliver_signed(&self, event: &Event, signed_at: i64) -> Response {
         self.deliver_to(&self.envoy, event, signed_at)
             .await
-            .unwrap_or_else(|e| panic!("the webhook has not responded: {e}"))
+            .unwrap_or_else(|e| panic!("the webhook did not respond: {e}"))
     }
 
-    /// Delivers an event to another Envoy: a [replica](Gateway::replica), or one that is killed meanwhile.
+    /// Delivers an event to another Envoy: a [replica](Gateway::replica), or one that is killed during the delivery.
     ///
     /// # Errors
     /// If there is no response.
@@ -169,19 +168,19 @@ impl Gateway {
     /// # Panics
     /// If it does not start.
     pub async fn replica(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
-        edit(wired(&self.backend, &self.stripe, &self.clerk)).without_sectionless().start().await
+        edit(wired(&self.backend, &self.stripe, &self.clerk)).without_unconfigured_filters().start().await
     }
 
-    /// Starts another such Envoy with the billing endpoints.
+    /// Starts another replica with the billing endpoints.
     ///
     /// # Panics
     /// If it does not start.
     pub async fn replica_with_billing(&self, edit: impl FnOnce(Standalone) -> Standalone) -> Envoy {
         let standalone = edit(wired_with_billing(&self.backend, &self.stripe, &self.clerk));
-        standalone.without_sectionless().start().await
+        standalone.without_unconfigured_filters().start().await
     }
 
-    /// Sends these bytes (see [`wire::request`](crate::client::wire::request)) until each worker has received
+    /// Sends `bytes` (see [`wire::request`](crate::client::wire::request)) until each worker has received
     /// them, and returns all responses. Nothing else may be sent meanwhile, since the workers' connections
     /// are counted.
     ///
@@ -207,9 +206,9 @@ impl Gateway {
         [0, 1].map(|worker| stats.value(&name(worker)))
     }
 
-    /// Allows VMs to crash from now on: the test is about a crash.
-    pub fn may_crash(&self) {
-        self.may_crash.store(true, Ordering::Relaxed);
+    /// Allows VMs to crash from now on, for tests of a crash.
+    pub fn allow_crashes(&self) {
+        self.allows_crashes.store(true, Ordering::Relaxed);
     }
 
     /// Fails the test if a VM has crashed since the start.
@@ -228,10 +227,10 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if std::thread::panicking() || self.may_crash.load(Ordering::Relaxed) {
+        if std::thread::panicking() || self.allows_crashes.load(Ordering::Relaxed) {
             return;
         }
-        // A thread of its own: this may run on a runtime, which must not be blocked.
+        // This may run on a runtime, which must not be blocked, so the check runs on another thread.
         let checked =
             std::thread::scope(|s| s.spawn(|| background().block_on(self.require_no_crash())).join());
         if let Err(failure) = checked {
@@ -243,21 +242,22 @@ impl Drop for Gateway {
 /// One gateway for those tests of a file that do not affect each other (each has its own users). The first
 /// test that needs it starts it; it is dropped with the last test that uses it, and started again after that.
 /// A plain `static` is never dropped, and its processes would keep running.
-pub struct Shared {
+pub struct SharedGateway {
     edit: fn(Standalone) -> Standalone,
     with_billing: bool,
     running: Mutex<Weak<Gateway>>,
 }
 
-impl Shared {
-    /// Returns one that is not started yet. `edit` is as in [`Gateway::start`].
+impl SharedGateway {
+    /// Returns a shared gateway that is not started yet. `edit` is as in [`Gateway::start`].
     pub const fn new(edit: fn(Standalone) -> Standalone) -> Self {
-        Shared { edit, with_billing: false, running: Mutex::const_new(Weak::new()) }
+        SharedGateway { edit, with_billing: false, running: Mutex::const_new(Weak::new()) }
     }
 
-    /// Returns one with the billing endpoints. `edit` is as in [`Gateway::start_with_billing`].
+    /// Returns a shared gateway with the billing endpoints that is not started yet. `edit` is as in
+    /// [`Gateway::start_with_billing`].
     pub const fn with_billing(edit: fn(Standalone) -> Standalone) -> Self {
-        Shared { edit, with_billing: true, running: Mutex::const_new(Weak::new()) }
+        SharedGateway { edit, with_billing: true, running: Mutex::const_new(Weak::new()) }
     }
 
     /// Returns the gateway, started if it does not run.
@@ -303,7 +303,7 @@ fn wired_with_billing(backend: &Backend, stripe: &FakeStripe, clerk: &FakeClerk)
     addresses.into_iter().fold(standalone, |standalone, (cluster, at)| standalone.upstream_at(cluster, at))
 }
 
-/// Returns the runtime of what outlives a single test.
+/// Returns the runtime for tasks that outlive a single test.
 fn background() -> &'static Runtime {
     static BACKGROUND: OnceLock<Runtime> = OnceLock::new();
     BACKGROUND.get_or_init(|| Runtime::new().unwrap_or_else(|e| panic!("cannot make a runtime: {e}")))

@@ -1,4 +1,5 @@
-//! What a subscriber changes: cancel, resume, upgrade, downgrade, with payments that fail and responses that are lost.
+//! Tests of changes that a subscriber makes: cancel, resume, upgrade, and downgrade, also with failed payments and lost
+//! responses.
 
 use crate::shared::{Client, Shop, refusal, synced_events};
 use serde_json::{Value, json};
@@ -52,15 +53,15 @@ impl<'a> Subscriber<'a> {
         })
     }
 
-    async fn act(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.client.post(path, body.clone()).await;
-        assert_eq!(status, 200, "{path} {body}: {answer}");
-        answer
+    async fn post_ok(&self, path: &str, body: Value) -> Value {
+        let (status, response) = self.client.post(path, body.clone()).await;
+        assert_eq!(status, 200, "{path} {body}: {response}");
+        response
     }
 
-    async fn refused(&self, path: &str, body: Value) -> (u16, String) {
-        let answer = self.client.post(path, body).await;
-        let (status, code) = refusal(&answer);
+    async fn post_refused(&self, path: &str, body: Value) -> (u16, String) {
+        let response = self.client.post(path, body).await;
+        let (status, code) = refusal(&response);
         (status, code.to_owned())
     }
 
@@ -69,7 +70,7 @@ impl<'a> Subscriber<'a> {
     }
 }
 
-fn refused(status: u16, code: &str) -> (u16, String) {
+fn refusal_of(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
@@ -77,7 +78,8 @@ fn refused(status: u16, code: &str) -> (u16, String) {
 async fn a_cancellation_ends_with_the_period_and_can_be_undone() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
-    let canceled = ada.act("cancel", json!({"feedback": "too_expensive", "comment": "later, maybe"})).await;
+    let canceled =
+        ada.post_ok("cancel", json!({"feedback": "too_expensive", "comment": "later, maybe"})).await;
     assert_eq!((&canceled["plan"], &canceled["cancel_at_period_end"]), (&json!("pro"), &json!(true)));
     assert_eq!((&canceled["pending"]["plan"], &canceled["synced"]), (&json!("free"), &json!(true)));
     assert_eq!(canceled["actions"], json!(["resume", "change", "portal"]));
@@ -87,34 +89,34 @@ async fn a_cancellation_ends_with_the_period_and_can_be_undone() {
         "already at Clerk"
     );
     assert_eq!(ada.client.get("subscription").await.1["pending"], canceled["pending"]);
-    let again = ada.act("cancel", json!({})).await;
-    assert_eq!(again, canceled, "a click twice");
-    let resumed = ada.act("resume", json!({})).await;
+    let again = ada.post_ok("cancel", json!({})).await;
+    assert_eq!(again, canceled, "the second click changes nothing");
+    let resumed = ada.post_ok("resume", json!({})).await;
     assert_eq!((&resumed["pending"], &resumed["cancel_at_period_end"]), (&Value::Null, &json!(false)));
-    assert_eq!(ada.refused("resume", json!({})).await, refused(409, "nothing_to_resume"));
-    let ended = ada.act("cancel", json!({"at": "now"})).await;
+    assert_eq!(ada.post_refused("resume", json!({})).await, refusal_of(409, "nothing_to_resume"));
+    let ended = ada.post_ok("cancel", json!({"at": "now"})).await;
     assert_eq!((&ended["plan"], &ended["status"]), (&json!("free"), &json!("canceled")));
-    assert_eq!(ada.plan_at_clerk().as_deref(), Some("free"), "on the next request");
+    assert_eq!(ada.plan_at_clerk().as_deref(), Some("free"), "Clerk already has the plan");
     assert_eq!(ended["actions"], json!(["checkout", "portal"]));
-    assert_eq!(ada.refused("cancel", json!({})).await, refused(404, "no_subscription"));
+    assert_eq!(ada.post_refused("cancel", json!({})).await, refusal_of(404, "no_subscription"));
 }
 
 #[tokio::test]
 async fn an_upgrade_acts_now_and_charges_what_its_preview_said() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
-    let preview = ada.act("change/preview", json!({"plan": "enterprise", "interval": "month"})).await;
+    let preview = ada.post_ok("change/preview", json!({"plan": "enterprise", "interval": "month"})).await;
     assert_eq!((&preview["effective"], &preview["currency"]), (&json!("now"), &json!("usd")));
     let due = preview["amount_due"].as_i64().expect("an amount");
     assert!(due > 0 && !preview["lines"].as_array().expect("lines").is_empty(), "{preview}");
     let body =
         json!({"plan": "enterprise", "interval": "month", "proration_date": preview["proration_date"]});
-    let changed = ada.act("change", body.clone()).await;
+    let changed = ada.post_ok("change", body.clone()).await;
     assert_eq!((&changed["plan"], &changed["synced"]), (&json!("enterprise"), &json!(true)));
-    assert_eq!(ada.plan_at_clerk().as_deref(), Some("enterprise"), "on the next request");
+    assert_eq!(ada.plan_at_clerk().as_deref(), Some("enterprise"), "Clerk already has the plan");
     let charged: Vec<i64> = ada.invoices("paid").iter().map(|invoice| invoice.total).collect();
     assert_eq!(charged.first(), Some(&due), "{charged:?}");
-    assert_eq!(ada.refused("change", body).await, refused(409, "no_change"));
+    assert_eq!(ada.post_refused("change", body).await, refusal_of(409, "no_change"));
     assert_eq!(ada.invoices("paid").len(), charged.len());
 }
 
@@ -122,29 +124,29 @@ async fn an_upgrade_acts_now_and_charges_what_its_preview_said() {
 async fn a_downgrade_acts_at_the_end_of_the_period() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "enterprise").await;
-    let preview = ada.act("change/preview", json!({"plan": "pro"})).await;
+    let preview = ada.post_ok("change/preview", json!({"plan": "pro"})).await;
     assert_eq!((&preview["effective"], &preview["proration_date"]), (&json!("period_end"), &Value::Null));
-    let scheduled = ada.act("change", json!({"plan": "pro"})).await;
+    let scheduled = ada.post_ok("change", json!({"plan": "pro"})).await;
     assert_eq!((&scheduled["plan"], &scheduled["pending"]["plan"]), (&json!("enterprise"), &json!("pro")));
     assert_eq!(scheduled["pending"]["at"], scheduled["current_period_end"]);
     assert_eq!(
-        ada.refused("change", json!({"plan": "pro"})).await,
-        refused(409, "no_change"),
+        ada.post_refused("change", json!({"plan": "pro"})).await,
+        refusal_of(409, "no_change"),
         "it is pending"
     );
     assert_eq!(ada.at_stripe().metadata.get("tollgate_change"), None, "the note was removed");
-    // The opposite direction replaces it, and so does resume.
-    let back = ada.act("change", json!({"plan": "enterprise", "interval": "month"})).await;
+    // The opposite change undoes the downgrade, and so does resume.
+    let back = ada.post_ok("change", json!({"plan": "enterprise", "interval": "month"})).await;
     assert_eq!((&back["plan"], &back["pending"]), (&json!("enterprise"), &Value::Null));
-    ada.act("change", json!({"plan": "pro"})).await;
-    let resumed = ada.act("resume", json!({})).await;
+    ada.post_ok("change", json!({"plan": "pro"})).await;
+    let resumed = ada.post_ok("resume", json!({})).await;
     assert_eq!(resumed["pending"], Value::Null);
     // A cancellation releases the schedule first.
-    ada.act("change", json!({"plan": "pro"})).await;
-    let canceled = ada.act("cancel", json!({})).await;
+    ada.post_ok("change", json!({"plan": "pro"})).await;
+    let canceled = ada.post_ok("cancel", json!({})).await;
     assert_eq!(canceled["pending"]["plan"], "free");
-    // A change lifts the cancellation.
-    let changed = ada.act("change", json!({"plan": "pro"})).await;
+    // A change undoes the cancellation.
+    let changed = ada.post_ok("change", json!({"plan": "pro"})).await;
     assert_eq!(
         (&changed["pending"]["plan"], &changed["cancel_at_period_end"]),
         (&json!("pro"), &json!(false))
@@ -171,13 +173,13 @@ async fn a_declined_upgrade_changes_nothing_and_can_be_repeated() {
     assert_eq!((status, &action["code"]), (402, &json!("payment_action_required")), "{action}");
     assert!(action["url"].is_string(), "{action}");
     gateway.stripe.set_card(&ada.customer, Card::Works);
-    let changed = ada.act("change", upgrade).await;
+    let changed = ada.post_ok("change", upgrade).await;
     assert_eq!(changed["plan"], "enterprise");
     assert_eq!(ada.invoices("open").len(), 0, "no invoice of a failed attempt is left");
 }
 
 #[tokio::test]
-async fn a_schedule_of_someone_else_is_left_alone() {
+async fn a_schedule_that_tollgate_did_not_create_is_left_alone() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
     let response = reqwest::Client::new()
@@ -193,65 +195,67 @@ async fn a_schedule_of_someone_else_is_left_alone() {
     for (path, body) in
         [("cancel", json!({})), ("change", json!({"plan": "enterprise", "interval": "month"}))]
     {
-        assert_eq!(ada.refused(path, body).await, refused(409, "change_pending"), "{path}");
+        assert_eq!(ada.post_refused(path, body).await, refusal_of(409, "change_pending"), "{path}");
     }
-    assert_eq!(ada.refused("resume", json!({})).await, refused(409, "nothing_to_resume"));
+    assert_eq!(ada.post_refused("resume", json!({})).await, refusal_of(409, "nothing_to_resume"));
     assert_eq!(ada.client.get("subscription").await.1["actions"], json!(["portal"]));
 }
 
 #[tokio::test]
-async fn a_schedule_whose_second_call_failed_blocks_nothing() {
+async fn a_half_created_schedule_does_not_block_a_change_or_a_cancellation() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "enterprise").await;
     let second_call = || on("POST", "/v1/subscription_schedules/").containing("phases");
-    for (what, fault) in [("lost", Fault::LoseResponse), ("refused", Fault::Reset)] {
+    for (what, fault) in
+        [("the response is lost", Fault::LoseResponse), ("the request is lost", Fault::Reset)]
+    {
         gateway.stripe.faults().next(1, second_call(), fault);
-        let failed = ada.refused("change", json!({"plan": "pro"})).await;
-        assert_eq!(failed, refused(503, "upstream_unavailable"), "{what}");
+        let failed = ada.post_refused("change", json!({"plan": "pro"})).await;
+        assert_eq!(failed, refusal_of(503, "upstream_unavailable"), "{what}");
         let (status, _) = ada.client.post("change", json!({"plan": "pro"})).await;
         assert!(status == 200 || status == 409, "{what}: {status}");
         let shown = ada.client.get("subscription").await.1;
         assert_eq!(shown["pending"]["plan"], "pro", "{what}: a repeat completes it");
-        ada.act("resume", json!({})).await;
+        ada.post_ok("resume", json!({})).await;
     }
     gateway.stripe.faults().next(1, second_call(), Fault::Reset);
-    ada.refused("change", json!({"plan": "pro"})).await;
-    let canceled = ada.act("cancel", json!({})).await;
-    assert_eq!(canceled["pending"]["plan"], "free", "an unfinished one blocks no cancellation");
+    ada.post_refused("change", json!({"plan": "pro"})).await;
+    let canceled = ada.post_ok("cancel", json!({})).await;
+    assert_eq!(canceled["pending"]["plan"], "free", "an unfinished schedule does not block a cancellation");
 }
 
 #[tokio::test]
-async fn a_lost_response_changes_nothing_twice() {
+async fn a_change_whose_response_was_lost_is_not_made_twice() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
     let before = ada.invoices("paid").len();
     let upgrade = json!({"plan": "enterprise", "interval": "month"});
     let change = on("POST", &format!("/v1/subscriptions/{}", ada.subscription));
     gateway.stripe.faults().next(1, change, Fault::LoseResponse);
-    let changed = ada.act("change", upgrade.clone()).await;
+    let changed = ada.post_ok("change", upgrade.clone()).await;
     assert_eq!(changed["plan"], "enterprise", "Stripe is read again, and shows that it was done");
-    assert_eq!(ada.refused("change", upgrade).await, refused(409, "no_change"));
+    assert_eq!(ada.post_refused("change", upgrade).await, refusal_of(409, "no_change"));
     assert_eq!(ada.invoices("paid").len(), before + 1, "charged once");
-    // There and back and there again: Stripe's stored responses are not taken for new ones.
+    // Changing back and forth works: Stripe's stored responses are not mistaken for new ones.
     for plan in ["pro", "enterprise", "pro", "enterprise"] {
-        let changed = ada.act("change", json!({"plan": plan, "interval": "month", "at": "now"})).await;
+        let changed = ada.post_ok("change", json!({"plan": plan, "interval": "month", "at": "now"})).await;
         assert_eq!(changed["plan"], plan);
     }
 }
 
 #[tokio::test]
-async fn an_old_preview_is_not_charged() {
+async fn a_change_with_a_proration_date_outside_the_allowed_time_is_refused() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
-    for (why, date) in [("of the future", unix_now() + 60), ("too old", unix_now() - 601)] {
+    for (why, date) in [("in the future", unix_now() + 60), ("too old", unix_now() - 601)] {
         let body = json!({"plan": "enterprise", "interval": "month", "proration_date": date});
-        assert_eq!(ada.refused("change", body).await, refused(409, "preview_expired"), "{why}");
+        assert_eq!(ada.post_refused("change", body).await, refusal_of(409, "preview_expired"), "{why}");
     }
     assert_eq!(ada.price(), "price_123");
 }
 
 #[tokio::test]
-async fn a_failed_renewal_leaves_the_portal() {
+async fn after_a_failed_renewal_only_the_portal_is_offered() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
     gateway.stripe.change::<Subscription>(&ada.subscription, |subscription| {
@@ -260,7 +264,7 @@ async fn a_failed_renewal_leaves_the_portal() {
     let shown = ada.client.get("subscription").await.1;
     assert_eq!((&shown["status"], &shown["actions"]), (&json!("past_due"), &json!(["portal"])), "{shown}");
     let upgrade = json!({"plan": "enterprise", "interval": "month"});
-    assert_eq!(ada.refused("change", upgrade.clone()).await, refused(409, "action_unavailable"));
+    assert_eq!(ada.post_refused("change", upgrade.clone()).await, refusal_of(409, "action_unavailable"));
     let second = ada.client.post("checkout", upgrade).await;
     assert_eq!(refusal(&second), (409, "already_subscribed"));
     assert_eq!(
@@ -270,13 +274,13 @@ async fn a_failed_renewal_leaves_the_portal() {
 }
 
 #[tokio::test]
-async fn the_portal_is_opened_for_the_own_customer_only() {
+async fn the_portal_opens_only_for_the_users_own_customer() {
     let Shop { gateway, .. } = Shop::start().await;
     let ada = Subscriber::of(&gateway, "pro").await;
     for body in
         [json!({}), json!({"flow": "payment_method"}), json!({"flow": "cancel"}), json!({"flow": "change"})]
     {
-        let opened = ada.act("portal", body.clone()).await;
+        let opened = ada.post_ok("portal", body.clone()).await;
         let url = opened["url"].as_str().unwrap_or_else(|| panic!("{body}: {opened}"));
         assert!(url.starts_with("http"), "{body}");
         assert!(!gateway.envoy.log().contains(url), "the URL is never logged");
@@ -287,7 +291,7 @@ async fn the_portal_is_opened_for_the_own_customer_only() {
 }
 
 #[tokio::test]
-async fn a_subscription_by_a_payers_choice_is_not_changed_here() {
+async fn a_subscription_that_only_a_client_reference_id_links_cannot_be_changed() {
     let Shop { gateway, .. } = Shop::start().await;
     gateway.stripe.put(Customer::new("cus_payer"));
     let noted = Subscription::new("sub_link", "cus_payer")

@@ -101,7 +101,7 @@ async fn twenty_clicks_on_two_gateways_make_one_customer_and_one_session() {
             0 => ada.request(Method::POST, "checkout"),
             _ => ada.request_to(&replica, Method::POST, "checkout"),
         };
-        clicks.spawn(crate::shared::answer(request.json(&json!({"plan": "pro"}))));
+        clicks.spawn(crate::shared::send(request.json(&json!({"plan": "pro"}))));
     }
     let answers = clicks.join_all().await;
     let ids: std::collections::BTreeSet<String> = answers

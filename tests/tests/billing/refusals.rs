@@ -1,6 +1,6 @@
 //! What a hostile or mistaken client is told, and that nothing at Stripe or Clerk is changed by it.
 
-use crate::shared::{Answer, Client, ORIGIN, SHIPPED, acts_for, answer, refusal};
+use crate::shared::{Client, ORIGIN, SHIPPED, StatusAndBody, acts_for, refusal, send};
 use reqwest::Method;
 use serde_json::json;
 use tollgate_tests::fakes::clerk::{Organization, User};
@@ -18,7 +18,7 @@ async fn paths_and_methods_are_exact() {
         (Method::DELETE, "subscription", (405, "method_not_allowed")),
         (Method::POST, "invoices", (405, "method_not_allowed")),
     ] {
-        let got = answer(ada.request(method.clone(), path)).await;
+        let got = send(ada.request(method.clone(), path)).await;
         assert_eq!(refusal(&got), want, "{method} {path}");
     }
     let response = ada.request(Method::GET, "cancel").send().await.expect("a response");
@@ -30,7 +30,7 @@ async fn paths_and_methods_are_exact() {
 async fn only_a_session_token_opens_an_endpoint() {
     let gateway = SHIPPED.gateway().await;
     let without = gateway.get("/billing/subscription");
-    assert_eq!(refusal(&answer(without).await), (401, "missing_token"));
+    assert_eq!(refusal(&send(without).await), (401, "missing_token"));
     for token in ["ak_live_1234567890", "oat_1234567890", "mt_1234567890"] {
         let machine = Client::with_token(&gateway, token.to_owned());
         assert_eq!(refusal(&machine.get("subscription").await), (401, "unsupported_token"), "{token}");
@@ -40,7 +40,7 @@ async fn only_a_session_token_opens_an_endpoint() {
     assert_eq!(refusal(&expired.post("cancel", json!({})).await), (401, "token_expired"));
     // What the gate would say of a caller is believed from nobody.
     let forged = gateway.get("/billing/subscription").header("x-tollgate-user", "user_paths");
-    assert_eq!(refusal(&answer(forged).await), (401, "missing_token"));
+    assert_eq!(refusal(&send(forged).await), (401, "missing_token"));
 }
 
 #[tokio::test]
@@ -50,10 +50,10 @@ async fn a_cookie_is_believed_only_from_the_applications_origin() {
     for origin in
         [None, Some("https://evil.example.com"), Some("null"), Some("https://app.example.com.evil.com")]
     {
-        let got = answer(ada.post_with_cookie("cancel", origin)).await;
+        let got = send(ada.post_with_cookie("cancel", origin)).await;
         assert_eq!(refusal(&got), (403, "origin_required"), "{origin:?}");
     }
-    let own = answer(ada.post_with_cookie("cancel", Some(ORIGIN))).await;
+    let own = send(ada.post_with_cookie("cancel", Some(ORIGIN))).await;
     assert_eq!(refusal(&own), (404, "no_subscription"));
 }
 
@@ -69,7 +69,7 @@ async fn without_cors_a_cookie_is_still_believed_from_the_application() {
     let own = ada.post_with_cookie("cancel", Some(ORIGIN)).send().await.expect("a response");
     assert_eq!(own.status(), 404);
     assert!(own.headers().get("access-control-allow-origin").is_none());
-    let foreign = answer(ada.post_with_cookie("cancel", Some("https://evil.example.com"))).await;
+    let foreign = send(ada.post_with_cookie("cancel", Some("https://evil.example.com"))).await;
     assert_eq!(refusal(&foreign), (403, "origin_required"));
 }
 
@@ -99,7 +99,7 @@ async fn a_body_is_json_short_and_without_unknown_members() {
     for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
         let request = ada.request(Method::POST, "cancel").body("{}");
         let request = content_type.into_iter().fold(request, |r, value| r.header("content-type", value));
-        assert_eq!(refusal(&answer(request).await), (415, "unsupported_media_type"), "{content_type:?}");
+        assert_eq!(refusal(&send(request).await), (415, "unsupported_media_type"), "{content_type:?}");
     }
     let long = json!({"comment": "x".repeat(17 * 1024)});
     assert_eq!(refusal(&ada.post("cancel", long).await), (413, "body_too_large"));
@@ -210,7 +210,7 @@ async fn only_some_roles_act_for_an_organization() {
     }
 }
 
-async fn click(client: &Client<'_>) -> Answer {
+async fn click(client: &Client<'_>) -> StatusAndBody {
     client.post("cancel", json!({})).await
 }
 

@@ -31,10 +31,10 @@ fn repeating(gateway: &Gateway, status: u16) -> Fault {
 async fn urls_of_pages(gateway: &Gateway, ada: &Client<'_>) -> Vec<String> {
     let mut urls = Vec::new();
     let mut act = async |path: &str, body: Value, want: u16| {
-        let (status, answer) = ada.post(path, body).await;
-        assert_eq!(status, want, "{path}: {answer}");
-        urls.extend(answer["url"].as_str().map(str::to_owned));
-        answer
+        let (status, response) = ada.post(path, body).await;
+        assert_eq!(status, want, "{path}: {response}");
+        urls.extend(response["url"].as_str().map(str::to_owned));
+        response
     };
     act("checkout", json!({"purchase": "credits_100"}), 200).await;
     let session = act("checkout", json!({"plan": "pro"}), 200).await;

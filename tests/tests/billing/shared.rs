@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use tollgate_tests::fakes::clerk::User;
 use tollgate_tests::fakes::stripe::model::Price;
 use tollgate_tests::processes::envoy::{Envoy, Standalone};
-use tollgate_tests::processes::gateway::{APPLICATION, Gateway, Shared};
+use tollgate_tests::processes::gateway::{APPLICATION, Gateway, SharedGateway};
 
 /// A gateway with the shipped document, for tests that do not affect each other.
-pub static SHIPPED: Shared = Shared::with_billing(|standalone| standalone);
+pub static SHIPPED: SharedGateway = SharedGateway::with_billing(|standalone| standalone);
 
 /// A gateway that sells three plans with a trial and a purchase, for tests that do not affect each other.
-pub static SHOP: Shared = Shared::with_billing(selling);
+pub static SHOP: SharedGateway = SharedGateway::with_billing(selling);
 
 /// A gateway of its own that sells the same.
 pub struct Shop {
@@ -59,7 +59,7 @@ pub fn shop(gateway: &Gateway) {
     gateway.stripe.put(Price::new("price_credits").amount(500).one_time());
 }
 
-/// Delivers what happened at Stripe to the webhook, until nothing is left.
+/// Delivers Stripe's new events to the webhook.
 pub async fn synced_events(gateway: &Gateway) {
     for event in gateway.stripe.take_events() {
         let response = gateway.deliver(&event).await;
@@ -67,8 +67,8 @@ pub async fn synced_events(gateway: &Gateway) {
     }
 }
 
-/// A status and a body.
-pub type Answer = (u16, Value);
+/// The status and the JSON body of a response.
+pub type StatusAndBody = (u16, Value);
 
 /// A user with a valid token.
 pub struct Client<'a> {
@@ -77,13 +77,13 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Returns a user that Clerk has.
+    /// Creates a user in Clerk, and returns a client with the user's token.
     pub fn user(gateway: &'a Gateway, id: &str) -> Self {
         gateway.clerk.put_user(User::new(id));
         Client { gateway, token: gateway.token(id, "free") }
     }
 
-    /// Returns a client with this token.
+    /// Returns a client with `token`.
     pub fn with_token(gateway: &'a Gateway, token: String) -> Self {
         Client { gateway, token }
     }
@@ -101,35 +101,35 @@ impl<'a> Client<'a> {
         origin.into_iter().fold(request, |request, origin| request.header("origin", origin))
     }
 
-    /// Returns the same request to a replica.
+    /// Returns a request below the billing path of a replica, with the token.
     pub fn request_to(&self, replica: &Envoy, method: Method, path: &str) -> RequestBuilder {
         reqwest::Client::new()
             .request(method, replica.url(&format!("/billing/{path}")))
             .bearer_auth(&self.token)
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
-        answer(self.request(Method::GET, path)).await
+    pub async fn get(&self, path: &str) -> StatusAndBody {
+        send(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
-        answer(self.request(Method::POST, path).json(&body)).await
+    pub async fn post(&self, path: &str, body: Value) -> StatusAndBody {
+        send(self.request(Method::POST, path).json(&body)).await
     }
 }
 
-/// Sends a request.
-pub async fn answer(request: RequestBuilder) -> Answer {
+/// Sends a request, and returns the status and the JSON body of the response.
+pub async fn send(request: RequestBuilder) -> StatusAndBody {
     let response = request.send().await.expect("a response");
     let status = response.status().as_u16();
     (status, response.json().await.unwrap_or_default())
 }
 
 /// Returns the status and the code of a refusal.
-pub fn refusal((status, body): &Answer) -> (u16, &str) {
+pub fn refusal((status, body): &StatusAndBody) -> (u16, &str) {
     (*status, body["code"].as_str().unwrap_or_default())
 }
 
-/// Sets who buys.
+/// Sets whether users or organizations buy plans.
 pub fn acts_for(standalone: Standalone, subject: &str) -> Standalone {
     standalone.document(|document| document["billing"]["acts_for"] = subject.into())
 }

@@ -1,5 +1,5 @@
-//! The whole loop of a team without billing code: the application's page calls the billing endpoints, Stripe delivers its
-//! events by itself, and the gate lets the user in.
+//! The whole loop of a team without billing code: the application's page calls the billing endpoints, Stripe delivers
+//! its events by itself, and the gate lets the user in.
 
 use crate::shared::{Client, Shop};
 use serde_json::{Value, json};
@@ -12,9 +12,9 @@ use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 const USER: &str = "user_ada";
 
 async fn act(client: &Client<'_>, path: &str, body: Value) -> Value {
-    let (status, answer) = client.post(path, body).await;
-    assert_eq!(status, 200, "{path}: {answer}");
-    answer
+    let (status, response) = client.post(path, body).await;
+    assert_eq!(status, 200, "{path}: {response}");
+    response
 }
 
 /// Returns the status of a request to the upstream with a session token as Clerk would issue it now.

@@ -14,7 +14,7 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, Invoice, Price, Product, Session, Subscription};
 use tollgate_tests::install::stripe_mock::StripeMock;
 use tollgate_tests::processes::envoy::Standalone;
-use tollgate_tests::processes::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::processes::gateway::{Gateway, SharedGateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The price that buys `pro`.
 const PRO: &str = "price_pro";
@@ -61,7 +61,7 @@ fn with_plans(standalone: Standalone) -> Standalone {
 }
 
 async fn gateway() -> Arc<Gateway> {
-    static GATEWAY: Shared = Shared::new(with_plans);
+    static GATEWAY: SharedGateway = SharedGateway::new(with_plans);
     GATEWAY.gateway().await
 }
 

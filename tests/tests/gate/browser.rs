@@ -1,5 +1,5 @@
-//! A real browser: a page of the application can read the gate's responses from another origin, and a page of
-//! another site cannot.
+//! Tests in a real browser that a page of the application can read the gate's responses from another origin, and that a
+//! page of another site cannot.
 
 use crate::shared::{connection_manager, with_rules, yaml};
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ use tollgate_tests::windows::within_one_window;
 
 const DAY_S: i64 = 86400;
 
-/// The id of the element into which a page writes what it read.
-const MARK: &str = "read-by-the-page";
+/// The id of the element into which a page writes its results.
+const RESULT_ELEMENT_ID: &str = "read-by-the-page";
 
 /// A site of static pages.
 struct Site;
@@ -26,32 +26,32 @@ impl Service for Site {
     }
 }
 
-/// Sends the requests in the part of its URL after the `#`: `[[url, fetch options], …]`, one after the other.
-/// Writes down what a script can read of each response; of a failed fetch it can only see the failure.
+/// Sends the requests in the part of its URL after the `#`: `[[url, fetch options], …]`, one after the other. Writes
+/// what a script can read of each response into the page. If a fetch fails, a script can see only that it failed.
 const PAGE: &str = r#"<!doctype html><title>application</title><pre id="read-by-the-page"></pre><script>
 const names = ["retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining",
                "x-ratelimit-reset", "www-authenticate"];
 async function read([url, options]) {
   try {
-    const answer = await fetch(url, options);
-    const fields = names.map(name => [name, answer.headers.get(name)]).filter(field => field[1] !== null);
-    return {status: answer.status, fields: Object.fromEntries(fields), body: await answer.json()};
+    const response = await fetch(url, options);
+    const fields = names.map(name => [name, response.headers.get(name)]).filter(field => field[1] !== null);
+    return {status: response.status, fields: Object.fromEntries(fields), body: await response.json()};
   } catch (error) {
     return {failed: error.name};
   }
 }
 (async () => {
-  const answers = [];
-  for (const question of JSON.parse(decodeURIComponent(location.hash.slice(1)))) answers.push(await read(question));
-  document.getElementById("read-by-the-page").textContent = btoa(JSON.stringify(answers));
+  const responses = [];
+  for (const request of JSON.parse(decodeURIComponent(location.hash.slice(1)))) responses.push(await read(request));
+  document.getElementById("read-by-the-page").textContent = btoa(JSON.stringify(responses));
 })();
 </script>"#;
 
-/// Returns what a page of that origin can read when it sends these requests to the gateway.
+/// Returns what a page of `site` can read when it sends `requests` to the gateway.
 async fn read_by_page(site: SocketAddr, requests: &Value) -> Vec<Value> {
     let hash: String = form_urlencoded::byte_serialize(requests.to_string().as_bytes()).collect();
     let document = browser::document(&format!("http://{site}/#{}", hash.replace('+', "%20"))).await;
-    let opening = format!(r#"<pre id="{MARK}">"#);
+    let opening = format!(r#"<pre id="{RESULT_ELEMENT_ID}">"#);
     let text = document.split_once(&opening).and_then(|(_, rest)| rest.split_once("</pre>"));
     let text = text.map(|(text, _)| base64_decoded(text)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_else(|e| panic!("the page has not finished: {e}\n{document}"))
@@ -62,7 +62,7 @@ fn base64_decoded(text: &str) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
 }
 
-/// Starts Envoy as shipped, for an application on that origin.
+/// Starts Envoy with the shipped configuration, for an application on `origin`.
 async fn gateway(origin: &str) -> Gateway {
     let origin = origin.to_owned();
     Gateway::start(|standalone| {
@@ -70,7 +70,7 @@ async fn gateway(origin: &str) -> Gateway {
             document["plan_gate"]["authorized_parties"] = yaml(json!([origin]));
             document["plan_gate"]["usage_path"] = "/usage".into();
         });
-        // In the shipped file both are one value, by an anchor.
+        // In the shipped file, a YAML anchor makes both one value; in the parsed file they are two.
         standalone.edit(|config| {
             let host = &mut connection_manager(config)["route_config"]["virtual_hosts"][0];
             let policy = &mut host["typed_per_filter_config"]["envoy.filters.http.cors"];
@@ -133,12 +133,12 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
     }
     assert_eq!(responses[6]["fields"]["www-authenticate"], "Bearer");
     assert_eq!(responses[8]["body"]["limits"]["asks"][0]["used"], 5, "{}", responses[8]);
-    let reached = gateway.backend.received().await;
+    let received = gateway.backend.received().await;
     assert!(
-        reached.iter().all(|request| request.method == "GET"),
+        received.iter().all(|request| request.method == "GET"),
         "Envoy responds to the application's preflights"
     );
-    assert_eq!(reached.len(), 5);
+    assert_eq!(received.len(), 5);
 
     // The same requests, with the same token.
     let responses = read_by_page(other_site.addr(), &json!(requests)).await;
@@ -147,7 +147,11 @@ async fn only_a_page_of_an_authorized_party_reads_the_gates_responses() {
         vec![json!({"failed": "TypeError"}); requests.len()],
         "a page of another site reads nothing"
     );
-    let mut reached = gateway.backend.received().await;
-    reached.retain(|request| request.method != "OPTIONS");
-    assert_eq!(reached.len(), 5, "nor does the browser send requests that need a preflight");
+    let mut received = gateway.backend.received().await;
+    received.retain(|request| request.method != "OPTIONS");
+    assert_eq!(
+        received.len(),
+        5,
+        "the browser does not send requests of the other site that need a preflight"
+    );
 }

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tollgate_tests::fakes::upstream::ReceivedRequest;
 use tollgate_tests::processes::envoy::Standalone;
-use tollgate_tests::processes::gateway::{Gateway, Shared};
+use tollgate_tests::processes::gateway::{Gateway, SharedGateway};
 
 /// Returns the shared gateway: Envoy as shipped, with rules and plans for all tests.
 pub async fn shipped() -> Arc<Gateway> {
-    static GATEWAY: Shared = Shared::new(with_rules);
+    static GATEWAY: SharedGateway = SharedGateway::new(with_rules);
     GATEWAY.gateway().await
 }
 
@@ -16,7 +16,7 @@ pub async fn shipped() -> Arc<Gateway> {
 /// Paths are not normalized, names with underscores and trailers pass, and a proxy in front reports the
 /// client's address.
 pub async fn bare() -> Arc<Gateway> {
-    static GATEWAY: Shared = Shared::new(|standalone| unprotected(with_rules(standalone)));
+    static GATEWAY: SharedGateway = SharedGateway::new(|standalone| unprotected(with_rules(standalone)));
     GATEWAY.gateway().await
 }
 

@@ -27,7 +27,7 @@ async fn a_crashed_vm_is_replaced_grants_nothing_and_loses_no_count() {
         let module = if filter == "plan_gate" { &mut modules.plan_gate } else { &mut modules.stripe_webhook };
         *module = installed(module, dir.path());
         let gateway = Gateway::start(|standalone| standalone.modules(&modules)).await;
-        gateway.may_crash();
+        gateway.allow_crashes();
         crash_repeatedly(&gateway, filter).await;
     }
 }

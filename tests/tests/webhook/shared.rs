@@ -10,7 +10,7 @@ use tollgate_tests::fakes::server::unix_now;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Customer, PERIOD_S, Price, Session, Subscription};
 use tollgate_tests::processes::envoy::Standalone;
-use tollgate_tests::processes::gateway::{Gateway, Shared, WEBHOOK_PATH, WEBHOOK_SECRET};
+use tollgate_tests::processes::gateway::{Gateway, SharedGateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
 /// The maximum time of a response: the 8 seconds of a whole sync, and a second for a busy machine.
 pub const RESPONSE_TIME_MAX: Duration = Duration::from_secs(9);
@@ -22,7 +22,7 @@ pub const ENTERPRISE: &str = "price_enterprise";
 
 /// Returns the shared gateway: Envoy as shipped, with plans for all tests.
 pub async fn shipped() -> Arc<Gateway> {
-    static GATEWAY: Shared = Shared::new(with_plans);
+    static GATEWAY: SharedGateway = SharedGateway::new(with_plans);
     GATEWAY.gateway().await
 }
 

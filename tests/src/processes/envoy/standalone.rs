@@ -123,7 +123,7 @@ impl Standalone {
     }
 
     /// Removes each of our filters whose section the document lacks: it would refuse to start.
-    pub(crate) fn without_sectionless(mut self) -> Self {
+    pub(crate) fn without_unconfigured_filters(mut self) -> Self {
         http_filters(&mut self.config).retain_mut(|filter| {
             match filter["name"].as_str().map(str::to_owned) {
                 Some(name) if FILTERS.contains(&name.as_str()) => {

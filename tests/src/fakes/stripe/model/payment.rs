@@ -71,9 +71,9 @@ pub struct PaymentIntent {
     pub amount: i64,
     /// The currency's code in lower case.
     pub currency: String,
-    /// Why the latest attempt failed; `None` if it succeeded.
+    /// The reason why the latest attempt failed; `None` if it succeeded.
     pub failure: Option<ChargeFailure>,
-    /// Whether it was given up.
+    /// Whether it was canceled.
     pub canceled: bool,
     /// Its metadata.
     pub metadata: StripeMetadata,

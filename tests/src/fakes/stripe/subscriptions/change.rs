@@ -1,4 +1,4 @@
-//! Performing a change of a subscription, and paying for it.
+//! Changes a subscription of the fake, and charges the customer for the change.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ impl Call<'_> {
         let subscription = self.find::<Subscription>(id, "id")?.clone();
         let request = self.change_request(&subscription)?;
         let account = &mut *self.account;
-        let planned = account.planned(&subscription, &request);
+        let planned = account.plan_change(&subscription, &request);
         if request.payment == PaymentBehavior::Refuse {
             account.check_payment(&subscription, &planned.lines)?;
         }
@@ -37,8 +37,8 @@ impl Call<'_> {
 }
 
 impl ChargeFailure {
-    /// Returns the error with which Stripe refuses a change of a subscription.
-    fn error(self) -> StripeError {
+    /// Returns Stripe's error for a change of a subscription whose charge fails this way.
+    fn to_update_error(self) -> StripeError {
         match self {
             ChargeFailure::Declined(decline_code, message) => {
                 StripeError::card("card_declined", Some(decline_code), message)
@@ -66,11 +66,11 @@ impl Account {
         self.find_mut(id).unwrap_or_else(|| panic!("Stripe has no {id}"))
     }
 
-    fn planned(&self, of: &Subscription, request: &ChangeRequest) -> PlannedChange {
-        let items = request.items.as_deref().unwrap_or(&of.items);
-        let mut planned = self.planned_change(of, items, request.proration, request.proration_date);
+    fn plan_change(&self, subscription: &Subscription, request: &ChangeRequest) -> PlannedChange {
+        let items = request.items.as_deref().unwrap_or(&subscription.items);
+        let mut planned = self.planned_change(subscription, items, request.proration, request.proration_date);
         match request.trial_end {
-            Some(TrialEnd::Now) if of.status == "trialing" => {
+            Some(TrialEnd::Now) if subscription.status == "trialing" => {
                 for item in &mut planned.items {
                     let Recurrence { interval, interval_count } = self.recurrence(item);
                     item.set_period((self.now, period_end(self.now, &interval, interval_count)));
@@ -85,12 +85,12 @@ impl Account {
         planned
     }
 
-    /// Refuses a change whose payment would fail.
-    fn check_payment(&self, of: &Subscription, lines: &[InvoiceLine]) -> Result<(), StripeError> {
-        let customer: &Customer = self.find(&of.customer).expect("the customer exists");
+    /// Returns an error if the payment of a change would fail.
+    fn check_payment(&self, subscription: &Subscription, lines: &[InvoiceLine]) -> Result<(), StripeError> {
+        let customer: &Customer = self.find(&subscription.customer).expect("the customer exists");
         let due = customer.balance + lines.iter().map(|line| line.amount).sum::<i64>();
-        match self.charge(&of.customer, Presence::Absent) {
-            Err(failure) if due > 0 => Err(failure.error()),
+        match self.charge(&subscription.customer, Presence::Absent) {
+            Err(failure) if due > 0 => Err(failure.to_update_error()),
             _ => Ok(()),
         }
     }
@@ -99,15 +99,16 @@ impl Account {
         let now = self.now;
         let subscription = self.subscription(id);
         let details = &request.cancellation_details;
-        let present = &mut subscription.cancellation_details;
-        present.comment = details.comment.clone().or_else(|| present.comment.take());
-        present.feedback = details.feedback.clone().or_else(|| present.feedback.take());
+        let current = &mut subscription.cancellation_details;
+        current.comment = details.comment.clone().or_else(|| current.comment.take());
+        current.feedback = details.feedback.clone().or_else(|| current.feedback.take());
         if let Some(cancellation) = request.cancellation {
             subscription.set_cancellation(cancellation, now);
         }
     }
 
-    /// Changes the price of a subscription's first item and has it paid at once, as the customer portal does.
+    /// Changes the price of a subscription's first item and charges for the change at once, as the customer portal
+    /// does.
     pub(in super::super) fn change_price(&mut self, id: &str, price: &str) -> Result<(), StripeError> {
         let subscription = self.subscription(id).clone();
         let mut items = subscription.items.clone();
@@ -115,7 +116,7 @@ impl Account {
             price.clone_into(&mut item.price);
         }
         let request = ChangeRequest::of_items(items, self.now);
-        let planned = self.planned(&subscription, &request);
+        let planned = self.plan_change(&subscription, &request);
         self.check_payment(&subscription, &planned.lines)?;
         let before = self.shown(id);
         self.drop_pending_update(id);
@@ -130,13 +131,13 @@ impl Account {
                 item.id = self.new_id("si");
             }
         }
-        let unnamed = planned.lines.iter_mut().chain(&mut planned.later_lines);
-        for line in unnamed.filter(|line| line.item.as_deref() == Some("")) {
+        let lines_without_item_id = planned.lines.iter_mut().chain(&mut planned.later_lines);
+        for line in lines_without_item_id.filter(|line| line.item.as_deref() == Some("")) {
             let of_price = planned.items.iter().find(|item| item.price == line.price);
             line.item = of_price.map(|item| item.id.clone());
         }
         let customer = self.subscription(id).customer.clone();
-        let can_pend = request.payment == PaymentBehavior::KeepPending;
+        let keeps_pending = request.payment == PaymentBehavior::KeepPending;
         if planned.lines.is_empty() {
             return self.apply_change(id, request, planned);
         }
@@ -149,12 +150,13 @@ impl Account {
         let invoice = self.bill(bill);
         self.subscription(id).latest_invoice = Some(invoice.clone());
         let outcome = if request.payment == PaymentBehavior::Postpone {
+            // The invoice stays open. Any failure has this effect.
             Err(ChargeFailure::NoCard)
         } else {
             self.collect(&invoice, Presence::Absent)
         };
         match outcome {
-            Err(_) if can_pend => self.set_pending_update(id, &invoice, request, planned.items),
+            Err(_) if keeps_pending => self.set_pending_update(id, &invoice, request, planned.items),
             Err(_) => {
                 self.apply_change(id, request, planned);
                 "past_due".clone_into(&mut self.subscription(id).status);
