@@ -104,7 +104,7 @@ async fn a_failed_upstream_is_reported_without_internal_details() {
     let names: Vec<_> = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
     assert!(!names.iter().any(|name| name.starts_with("x-envoy")), "{names:?}");
     let body: serde_json::Value = response.json().await.expect("JSON");
-    let detail = "the service behind this gateway gave no answer";
+    let detail = "the service behind this gateway did not respond";
     assert_eq!(body, serde_json::json!({"status": 503, "code": "upstream_unavailable", "detail": detail}));
 }
 

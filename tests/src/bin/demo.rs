@@ -116,7 +116,7 @@ async fn story(gateway: &Gateway) -> Result<(), Unseen> {
 async fn ask(gateway: &Gateway) -> DemoResponse {
     let token = gateway.clerk.token(ADA).sign();
     let sent = gateway.get("/ask").bearer_auth(token).send().await;
-    DemoResponse::of(sent.unwrap_or_else(|e| panic!("Envoy gave no answer: {e}"))).await
+    DemoResponse::of(sent.unwrap_or_else(|e| panic!("Envoy did not respond: {e}"))).await
 }
 
 /// Returns the identity header fields that the gateway set, as the service echoes them.
