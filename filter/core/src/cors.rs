@@ -26,7 +26,7 @@ pub(crate) fn allowed_origin(origins: &[String], headers: &HeaderMap) -> Option<
     origins.iter().position(|allowed| allowed.as_bytes() == origin)
 }
 
-/// Returns the header fields that let pages of the origin at that index of `origins` read a response.
+/// Returns the header fields that let pages of the origin at the index `origin` in `origins` read a response.
 pub(crate) fn response_fields(origins: &[String], origin: Option<usize>) -> Vec<(&'static str, String)> {
     let Some(origin) = origin.and_then(|index| origins.get(index)) else { return Vec::new() };
     vec![
@@ -37,8 +37,8 @@ pub(crate) fn response_fields(origins: &[String], origin: Option<usize>) -> Vec<
     ]
 }
 
-/// Returns the response to a preflight for a path to which the gateway itself responds. `readable` are the header fields
-/// of [`response_fields`]; `methods` and `fields` are those that a page may send.
+/// Returns the response to a preflight for a path to which the gateway itself responds. `readable` are the header
+/// fields of [`response_fields`]; `methods` and `fields` are those that a page may send.
 pub(crate) fn preflight(mut readable: Vec<(&'static str, String)>, methods: &str, fields: &str) -> Reply {
     readable.extend([
         ("access-control-allow-methods", methods.to_owned()),

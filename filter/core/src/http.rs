@@ -40,12 +40,12 @@ impl HeaderMap {
         map
     }
 
-    /// Returns the value of the first field of that name.
+    /// Returns the value of the first field named `name`.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// Returns the values of all fields of that name.
+    /// Returns the values of all fields named `name`.
     pub(crate) fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter().filter(move |(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
@@ -152,7 +152,7 @@ pub enum Outcome<'a> {
     Reset,
     /// The response is larger than the host's maximum.
     TooLarge,
-    /// Envoy has no cluster of that name, or refused to start the callout.
+    /// Envoy has no such cluster, or refused to start the callout.
     ClusterUnknown,
 }
 
@@ -248,7 +248,7 @@ pub struct Reply {
 pub struct Forward {
     /// The request header fields to remove, spelled as in the request.
     pub remove: Vec<Vec<u8>>,
-    /// The request header fields to set; each replaces the client's field of that name.
+    /// The request header fields to set; each replaces the client's field with the same name.
     pub set: Vec<(&'static str, Vec<u8>)>,
     /// The header fields to set on the response.
     pub respond_with: Vec<(&'static str, String)>,

@@ -131,7 +131,7 @@ impl Values {
     }
 }
 
-/// Returns what a field of that name overrides. `_` matches `-`, because some upstreams treat them alike.
+/// Returns what a field named `name` overrides. `_` matches `-`, because some upstreams treat them alike.
 fn kind(name: &[u8]) -> Option<OverrideKind> {
     let first = name.first().map(u8::to_ascii_lowercase);
     if !matches!(first, Some(b'x' | b'f' | b's')) {

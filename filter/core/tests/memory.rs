@@ -32,7 +32,7 @@ thread_local! {
 
 fn count(bytes: usize, sign: isize) {
     let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
-    // While a thread ends nothing is measured any more.
+    // Nothing is measured while a thread ends.
     let _ = LIVE.try_with(|live| live.set(live.get() + sign * bytes));
 }
 

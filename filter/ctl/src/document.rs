@@ -110,7 +110,7 @@ pub(crate) fn is_document(value: &Value) -> bool {
     SECTION_NAMES.iter().any(|name| value.get(name).is_some_and(is_section))
 }
 
-/// Returns the only document in a file that has a section of that name.
+/// Returns the only document in a file that has a section named `section`.
 ///
 /// # Errors
 /// With the file's name: it cannot be read, or contains no such document, or several that differ.
@@ -120,7 +120,7 @@ pub(crate) fn of_file(file: &Path, section: &str) -> Result<Value, String> {
     document.map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Returns the only document with a section of that name; identical ones count as one.
+/// Returns the only document with a section named `section`. Identical documents count as one.
 ///
 /// # Errors
 /// There is none, or there are several that differ.

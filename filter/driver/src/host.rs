@@ -133,25 +133,25 @@ pub trait Host {
     /// Returns the response's status code, if it can be read.
     fn response_status(&mut self) -> Option<u16>;
 
-    /// Removes all header fields of that name from the request.
+    /// Removes all header fields named `name` from the request.
     ///
     /// # Errors
     /// [`HostError`] if they are not removed.
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), HostError>;
 
-    /// Replaces all request header fields of that name by one.
+    /// Replaces all request header fields named `name` with one field.
     ///
     /// # Errors
     /// [`HostError`] if they are not replaced.
     fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
-    /// Removes all trailer fields of that name from the request.
+    /// Removes all trailer fields named `name` from the request.
     ///
     /// # Errors
     /// [`HostError`] if they are not removed.
     fn remove_request_trailer(&mut self, name: &[u8]) -> Result<(), HostError>;
 
-    /// Replaces all response header fields of that name by one.
+    /// Replaces all response header fields named `name` with one field.
     ///
     /// # Errors
     /// [`HostError`] if they are not replaced.

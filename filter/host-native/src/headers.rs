@@ -12,13 +12,13 @@ pub(crate) fn read(stream: Stream, map: MapType) -> Result<HeaderMap, HeadersErr
     abi::header_map(stream, map).ok_or(HeadersError::Refused(REFUSED))
 }
 
-/// Replaces all fields of that name by one. A value that would break the message framing is not set.
+/// Replaces all fields named `name` with one field. A value that would break the message framing is not set.
 pub(crate) fn set(stream: Stream, map: MapType, name: &str, value: &[u8]) -> Result<(), HostError> {
     let set = is_field_value_safe(value) && abi::set_header(stream, map, name.as_bytes(), value);
     set.then_some(()).ok_or(REFUSED)
 }
 
-/// Removes all fields of that name. It is not an error if there are none.
+/// Removes all fields named `name`. It is not an error if there are none.
 pub(crate) fn remove(stream: Stream, map: MapType, name: &[u8]) -> Result<(), HostError> {
     abi::remove_header(stream, map, name).then_some(()).ok_or(REFUSED)
 }

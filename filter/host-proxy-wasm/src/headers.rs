@@ -15,7 +15,7 @@ pub(crate) fn read(map: MapType) -> Result<HeaderMap, HeadersError> {
     deserialize(serialized).ok_or(HeadersError::Malformed)
 }
 
-/// Replaces all fields of that name by one. A value that would break the message framing is not set.
+/// Replaces all fields named `name` with one field. A value that would break the message framing is not set.
 pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> {
     if !is_field_value_safe(value) {
         return Err(Status::BAD_ARGUMENT);
@@ -23,7 +23,7 @@ pub(crate) fn set(map: MapType, name: &str, value: &[u8]) -> Result<(), Status> 
     abi::replace_header_map_value(map, name.as_bytes(), value).ok()
 }
 
-/// Removes all fields of that name. It is not an error if there are none.
+/// Removes all fields named `name`. It is not an error if there are none.
 pub(crate) fn remove(map: MapType, name: &[u8]) -> Result<(), Status> {
     abi::remove_header_map_value(map, name).ok()
 }

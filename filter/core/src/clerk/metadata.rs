@@ -59,7 +59,7 @@ pub struct SubscriptionNote {
     pub status: Option<String>,
     /// The end of the paid period.
     pub current_period_end: Option<Micros>,
-    /// Whether the subscription ends then.
+    /// Whether the subscription ends at the end of the period.
     pub cancel_at_period_end: Option<bool>,
     /// The time until which the plan is kept although a payment failed. An invalid value is read as the
     /// epoch, so that it grants nothing.
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_customer_is_read_as_it_was_recorded() {
+    fn a_recorded_customer_is_read_back() {
         let own = CustomerId::parse("cus_7").unwrap();
         let patch = customer_patch(&own);
         assert_eq!(patch, json!({"private_metadata": {"stripe_customer": "cus_7"}}));

@@ -23,7 +23,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Creates an error at that path.
+    /// Creates an error at `path`.
     pub(super) fn new(path: impl AsRef<str>, problem: impl AsRef<str>, cure: impl AsRef<str>) -> Box<Self> {
         Self::copied(path.as_ref(), problem.as_ref(), cure.as_ref())
     }

@@ -3,7 +3,7 @@
 /// An example of a field: the enclosing field (`*` for any), the field (`*` for any), and the example.
 pub(super) type Example = (&'static str, &'static str, &'static str);
 
-/// Returns the cure for an error at that path. `section` has the examples of the section that the path is in.
+/// Returns the cure for an error at `path`. `section` has the examples of the section that the path is in.
 pub(super) fn cure(path: &str, section: &[Example]) -> String {
     match example(path, section) {
         Some(example) => format!("write it like `{example}`"),
@@ -11,7 +11,7 @@ pub(super) fn cure(path: &str, section: &[Example]) -> String {
     }
 }
 
-/// Returns an example of the field at that path, or of the list if the path is that of an item. The section's
+/// Returns an example of the field at `path`, or of the list if `path` leads to an item. The section's
 /// examples come before the common ones, and examples with an enclosing field before those for any.
 fn example(path: &str, section: &[Example]) -> Option<&'static str> {
     let mut segments = path.rsplit('.').map(|segment| segment.split('[').next().unwrap_or_default());

@@ -114,7 +114,7 @@ pub fn read<S: Section>(
 /// Reads the configuration for a host that does not verify events: the signing secrets are not read.
 ///
 /// # Errors
-/// As [`read`].
+/// The same errors as [`read`].
 pub fn read_without_signing<S: Section>(
     document: &[u8],
     environment: Environment<'_>,

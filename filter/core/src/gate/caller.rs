@@ -29,7 +29,7 @@ pub(crate) struct Caller {
 /// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PlanFault {
-    /// No plan of that name is configured.
+    /// The configuration has no plan with this name.
     Unknown(String),
     /// No plan has these slugs of Clerk Billing.
     UnknownSlugs(Vec<String>),

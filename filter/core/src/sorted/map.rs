@@ -87,7 +87,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.get_mut(index).map(|(_, value)| value)
     }
 
-    /// Returns whether there is an entry with that key.
+    /// Returns whether there is an entry with the key `key`.
     pub(crate) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,

@@ -84,9 +84,9 @@ pub(crate) struct PreviewLine {
     pub(crate) description: Option<String>,
     /// The amount in the currency's smallest unit; negative for a credit.
     pub(crate) amount: i64,
-    /// The start of the time that it charges for, in seconds since the Unix epoch.
+    /// The start of the line's period, in seconds since the Unix epoch.
     pub(crate) start_s: u64,
-    /// The end of that time.
+    /// The end of the line's period, in seconds since the Unix epoch.
     pub(crate) end_s: u64,
 }
 

@@ -160,7 +160,7 @@ pub(crate) struct Shown {
     pub(crate) status: SubscriptionStatus,
     /// The end of the paid period.
     pub(crate) current_period_end_s: Option<u64>,
-    /// Whether the subscription ends then.
+    /// Whether the subscription ends at the end of the period.
     pub(crate) cancel_at_period_end: bool,
     /// The end of the grace period after a failed payment.
     pub(crate) grace_until_s: Option<u64>,

@@ -1,4 +1,4 @@
-//! Prices: what identifies the plan that one sells, and what it costs.
+//! Prices: the members that identify the plan that a price sells, and its terms.
 
 use super::object::{Expandable, Metadata, Unreadable};
 use super::product::Product;
@@ -7,7 +7,7 @@ use super::wire::{self, Object};
 /// A price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// The id. Usually `price_…`; of old, `plan_…` or whatever whoever sells chose.
+    /// The id. Usually `price_…`; old prices have ids such as `plan_…`, or ids that the merchant chose.
     pub(crate) id: String,
     /// The lookup key, a name that can be transferred to another price.
     pub(crate) lookup_key: Option<String>,
@@ -17,16 +17,17 @@ pub struct Price {
     pub product: Option<Expandable<Product>>,
     /// Whether the lookup key, the metadata, or the product cannot be parsed.
     pub(crate) unreadable: bool,
-    /// What it costs and how often.
+    /// The amount, and how often it is charged.
     pub(crate) terms: PriceTerms,
 }
 
-/// What a price costs and how often. No plan depends on it, so a member that cannot be parsed is read as absent.
+/// The amount of a price, and how often it is charged. No plan depends on it, so a member that cannot be parsed is
+/// read as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PriceTerms {
-    /// Whether it can be sold; false if it was archived.
+    /// Whether the price can be sold; false if it was archived.
     pub(crate) active: bool,
-    /// How often it renews; `None` for a one-time price.
+    /// How often the subscription renews; `None` for a one-time price.
     pub(crate) recurring: Option<Recurring>,
     /// The amount for one unit, in the currency's smallest unit; `None` for tiered and fractional prices.
     pub(crate) unit_amount: Option<u64>,

@@ -81,7 +81,7 @@ impl Schedule {
         self.phases.iter().find(|phase| phase.start_s > now.as_secs())
     }
 
-    /// Returns the phase at that time.
+    /// Returns the phase at `now`.
     pub(crate) fn present_phase(&self, now: Micros) -> Option<&SchedulePhase> {
         let now_s = now.as_secs();
         self.phases.iter().find(|phase| phase.start_s <= now_s && now_s < phase.end_s).or(self.phases.first())

@@ -40,7 +40,8 @@ impl ChangedSubject {
         ChangedSubject { key: TABLE.key(namespace, bucket), hash: hash.h2 }
     }
 
-    /// Returns whether the bucket says that the subject was changed at that time or later. An unreadable bucket says so.
+    /// Returns whether the bucket shows that the subject was changed at `since` or later. An unreadable bucket counts
+    /// as a change.
     pub(crate) fn has_changed_since(&self, bucket: Option<&[u8]>, since: Micros) -> bool {
         match TABLE.records(bucket) {
             Ok(records) => records.iter().map(read).any(|(hash, at)| hash == self.hash && at >= since),
@@ -48,7 +49,7 @@ impl ChangedSubject {
         }
     }
 
-    /// Returns the bucket with a change of the subject at that time. The oldest changes make room.
+    /// Returns the bucket with a change of the subject at `now`. If the bucket is full, the oldest changes are removed.
     pub(crate) fn bucket_with(&self, bucket: Option<&[u8]>, now: Micros) -> Vec<u8> {
         let known = TABLE.records(bucket).unwrap_or_default().iter().map(read);
         let mut kept: Vec<_> =

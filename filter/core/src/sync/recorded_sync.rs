@@ -79,7 +79,7 @@ impl RecordedSync {
     /// Creates a sync that must end by the deadline. Also returns the host's first action.
     ///
     /// # Errors
-    /// As [`PlanSync::begin`].
+    /// The same errors as [`PlanSync::begin`].
     pub(crate) fn begin(
         state: &SyncState,
         now: Micros,

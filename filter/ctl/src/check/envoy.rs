@@ -29,7 +29,7 @@ pub(super) fn warnings<'a>(
     warnings
 }
 
-/// Returns every value with that name, and its location.
+/// Returns every value named `name`, and its location.
 fn all<'a>(value: &'a Value, name: &str) -> Vec<(String, &'a Value)> {
     let mut found = Vec::new();
     document::walk(value, "", &mut |location, value| {

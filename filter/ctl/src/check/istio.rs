@@ -84,7 +84,8 @@ fn envoy_filter(patches: Resource<'_>, has_gate: bool, warnings: &mut Vec<Warnin
 }
 
 /// Warns if the billing endpoints are not inserted after the webhook's filter. Istio applies EnvoyFilters by their
-/// `priority`, those of the same by their age, and the patches of one in their order; what is inserted last comes first.
+/// `priority`, those of the same by their age, and the patches of one in their order; what is inserted last comes
+/// first.
 fn order(resources: &[Resource<'_>]) -> Option<Warning> {
     let (billing, before) = inserted(BILLING, resources)?;
     let (webhook, after) = inserted(WEBHOOK, resources)?;
@@ -111,7 +112,7 @@ fn unserved(resources: &[Resource<'_>]) -> Option<Warning> {
 /// Returns the EnvoyFilter that inserts a filter, and the index of the patch.
 fn inserted<'a>(filter: &str, resources: &[Resource<'a>]) -> Option<(Resource<'a>, usize)> {
     let patches = || of_kind(resources, "EnvoyFilter").flat_map(|each| each.list("/configPatches"));
-    // A filter that is discovered has only its name there; the extension of that name has the rest.
+    // A filter whose configuration is discovered has only a name there; the extension with this name has the rest.
     let is_it = |value: &Value| {
         let extension = || {
             patches().map(|patch| at(patch, "/patch/value")).filter(|other| other["name"] == value["name"])

@@ -74,12 +74,12 @@ impl MemoryHost {
         &self.lines
     }
 
-    /// Returns how often a counter was incremented; none if no metric of that name was defined.
+    /// Returns how often a counter was incremented; `None` if no metric named `name` was defined.
     pub fn count(&self, name: &str) -> Option<u64> {
         self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.count)
     }
 
-    /// Returns what was added to a histogram; none if no metric of that name was defined.
+    /// Returns the values that were added to a histogram; `None` if no metric named `name` was defined.
     pub fn samples(&self, name: &str) -> Option<&[u64]> {
         self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.samples.as_slice())
     }

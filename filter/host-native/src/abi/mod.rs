@@ -144,7 +144,7 @@ fn copied(borrowed: &[EnvoyHeader]) -> HeaderMap {
     HeaderMap::from_parts(buffer, fields)
 }
 
-/// Reads the first field of that name. Returns `None` if there is none.
+/// Reads the first field named `name`. Returns `None` if there is none.
 pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>> {
     let mut value = EnvoyBuffer::default();
     // SAFETY: `stream` is the one of the running hook, and `value` outlives the call.
@@ -161,7 +161,7 @@ pub(crate) fn header(stream: Stream, map: MapType, name: &str) -> Option<Vec<u8>
     found.then(|| value.to_vec())
 }
 
-/// Replaces all fields of that name by one. Returns false if Envoy rejects it.
+/// Replaces all fields named `name` with one field. Returns false if Envoy rejects it.
 pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]) -> bool {
     // SAFETY: `stream` is the one of the running hook; Envoy copies both.
     unsafe {
@@ -174,7 +174,7 @@ pub(crate) fn set_header(stream: Stream, map: MapType, name: &[u8], value: &[u8]
     }
 }
 
-/// Removes all fields of that name. Returns false if Envoy rejects it.
+/// Removes all fields named `name`. Returns false if Envoy rejects it.
 pub(crate) fn remove_header(stream: Stream, map: MapType, name: &[u8]) -> bool {
     // SAFETY: as above; a null value removes.
     unsafe {

@@ -120,7 +120,7 @@ fn an_anonymous_caller_has_the_plan_that_the_rule_gives() {
 }
 
 #[test]
-fn of_several_cookies_the_valid_one_counts() {
+fn the_valid_one_of_several_cookies_is_used() {
     let other = signed(|draft| {
         draft.key = other_key();
         draft.claim("sub", "user_9");

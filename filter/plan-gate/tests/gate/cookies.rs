@@ -62,7 +62,7 @@ fn the_newest_cookie_is_the_callers_for_any_name_and_order() {
 }
 
 #[test]
-fn of_equally_old_cookies_a_suffixed_one_counts() {
+fn a_suffixed_cookie_is_preferred_to_one_that_is_as_old() {
     let (one, other) = (issued("user_1", 5, |_| {}), issued("user_2", 5, |_| {}));
     for cookie in [
         format!("__session={one}; __session_AAAAAAAA={other}; __session_BBBBBBBB={one}"),

@@ -354,7 +354,7 @@ pub(super) fn request<'a>(
     [&[(":method", method), (":authority", "api.example.com"), (":path", path)], more].concat()
 }
 
-/// Returns an Authorization value with a token of a user with that plan.
+/// Returns an Authorization value with a token of a user with `plan`.
 pub(super) fn token(plan: impl Into<Value>) -> String {
     bearer(|draft| draft.claim("public_metadata", json!({"plan": plan.into()})))
 }

@@ -171,7 +171,7 @@ fn workers_of_a_process_share_their_counters() {
 }
 
 #[test]
-fn of_two_workers_that_write_a_seed_the_slower_reads_the_others() {
+fn if_two_workers_write_a_seed_the_slower_one_uses_the_others() {
     let mut slow = gate();
     let fast = Rc::new(RefCell::new(slow.beside(&configuration(|_| {}), [2; 16])));
     let faster = Rc::clone(&fast);

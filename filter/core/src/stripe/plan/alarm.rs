@@ -84,11 +84,11 @@ pub(crate) enum PlanAlarm {
 /// The object at Stripe that contains a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PlanNameSource {
-    /// The metadata of the price with that id.
+    /// The metadata of the price with this id.
     PriceMetadata(String),
-    /// The metadata of the product with that id.
+    /// The metadata of the product with this id.
     ProductMetadata(String),
-    /// The lookup key of the price with that id.
+    /// The lookup key of the price with this id.
     LookupKey(String),
 }
 

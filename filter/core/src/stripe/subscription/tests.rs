@@ -171,7 +171,7 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
 }
 
 #[test]
-fn of_a_price_its_id_is_enough() {
+fn a_price_is_read_if_only_its_id_is_valid() {
     let cases = [
         ("no product", json!({"id": "price_2"})),
         ("a product without an id", json!({"id": "price_2", "product": {"deleted": true}})),

@@ -61,7 +61,7 @@ impl SubjectRequest {
     /// Checks only whether the callout failed. Used after the subject's sync has failed.
     ///
     /// # Errors
-    /// As [`ApiRequest::read`].
+    /// The same errors as [`ApiRequest::read`].
     pub(crate) fn check(&self, settings: &SyncSettings, outcome: &Outcome<'_>) -> Result<(), SyncError> {
         match self {
             SubjectRequest::Record(request) => request.read(settings, outcome).map(drop),

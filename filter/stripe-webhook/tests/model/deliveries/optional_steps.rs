@@ -255,7 +255,7 @@ fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
 }
 
 #[test]
-fn of_a_customer_of_ones_own_nothing_is_concluded_before_all_is_read() {
+fn no_plan_changes_before_all_subscriptions_of_the_customer_are_read() {
     let mut model = model();
     strangers_many(&mut model, "user_1");
     model.world.stripe.customers.get_mut("cus_s").unwrap().metadata =

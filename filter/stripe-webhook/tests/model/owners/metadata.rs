@@ -232,7 +232,7 @@ fn a_subject_that_clerk_does_not_have_is_an_alarm_beside_others_too() {
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     let alarms: Vec<_> = delivered.lines.iter().filter(|line| line["alarm"] == "subject_gone").collect();
     assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
-    // Somebody who left, and whom nothing pays for any more, is none.
+    // A deleted user for whom no subscription pays counts as none.
     model.world.stripe.set_status("sub_9", "canceled");
     let change = |found: &mut FakeMetadata| drop(found.insert("a".into(), "c".into()));
     let event = model.world.stripe.change_customer("cus_1", change).unwrap();

@@ -88,7 +88,7 @@ impl TwoReplicas {
 }
 
 #[test]
-fn of_two_writers_with_different_snapshots_the_last_repairs_the_record() {
+fn the_last_of_two_writers_with_different_snapshots_repairs_the_record() {
     // Each writes only what differs from what it saw: the old one a status, the young one a plan or both.
     for (why, price, status) in
         [("another field", "price_ent", "past_due"), ("the same", "price_ent", "trialing")]

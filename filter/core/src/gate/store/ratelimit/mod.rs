@@ -96,7 +96,7 @@ impl WindowsInquiry {
 }
 
 impl RatelimitStore {
-    /// Creates the store at that cluster, without any observed counter.
+    /// Creates the store for a cluster, without any observed counter.
     pub(in crate::gate) fn new(cluster: &str, domain: &str, timeout: Duration, on_error: OnError) -> Self {
         RatelimitStore {
             cluster: cluster.to_owned(),

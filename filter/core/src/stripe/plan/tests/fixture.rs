@@ -179,7 +179,7 @@ impl World {
     }
 }
 
-/// An item of that price and a product `prod_other`, paid for another month.
+/// Returns an item with `price` and the product `prod_other`, paid for another month.
 pub(in crate::stripe::plan) fn item(price: &str) -> Item {
     let price = Price {
         id: price.to_owned(),

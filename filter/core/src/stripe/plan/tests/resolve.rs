@@ -256,7 +256,7 @@ fn the_period_of_a_kept_plan_is_the_one_on_record_while_an_item_has_it() {
 }
 
 #[test]
-fn of_equals_the_one_shown_is_fixed() {
+fn the_order_of_equal_subscriptions_is_fixed() {
     let ending = |id: &str, status: &str, end_s: u64| {
         let mut subscription = pro(id, status);
         subscription.items[0].current_period_end_s = Some(end_s);

@@ -247,7 +247,7 @@ fn notes_of_the_former_release_are_replaced_and_other_keys_stay() {
     assert_eq!(
         found(&own, &[], Some(&[]), &settings),
         (reference, false, both.clone()),
-        "no session any more"
+        "the session no longer exists"
     );
     let found_beside = found(&own, &customers, Some(&session("user_1")), &settings);
     assert_eq!(found_beside, (by("user_customer", Via::Metadata), false, both));

@@ -7,7 +7,7 @@ use crate::harness::world::{World, changes_something, parts};
 use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 
-/// How often Stripe tries a delivery, at most, once nothing fails any more.
+/// The maximum number of times that Stripe tries a delivery after the last fault.
 const ATTEMPTS_MAX: usize = 60;
 
 /// A callout of a delivery that has ended, which may still take effect.

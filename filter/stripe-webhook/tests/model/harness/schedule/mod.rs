@@ -142,7 +142,7 @@ impl Schedule {
 
     /// Runs without failures until Stripe needs no retry.
     fn finish_all(&mut self) -> Result<(), String> {
-        self.trace_line(|| "-- nothing fails any more".to_owned());
+        self.trace_line(|| "-- no more faults".to_owned());
         let full = self.settings.begins_with_a_full_list;
         for _ in 0..if full { STEPS_MAX_WITH_A_FULL_LIST } else { STEPS_MAX } {
             let waiting = self.chains.iter().any(|chain| chain.state == ChainState::Waiting);
