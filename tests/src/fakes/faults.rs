@@ -75,7 +75,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Returns a response of that status with that JSON body.
+    /// Returns a response with this status and JSON body.
     pub fn status(status: u16, body: &Value) -> Self {
         Fault::Response(FakeResponse::json(status, body))
     }

@@ -119,7 +119,7 @@ async fn twenty_clicks_on_two_gateways_make_one_customer_and_one_session() {
 }
 
 #[tokio::test]
-async fn of_several_checkouts_only_the_last_can_be_paid() {
+async fn only_the_last_of_several_checkouts_can_be_paid() {
     let gateway = SHOP.gateway().await;
     shop(&gateway);
     let ada = Client::user(&gateway, "user_sessions");

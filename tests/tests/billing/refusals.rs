@@ -215,7 +215,7 @@ async fn click(client: &Client<'_>) -> StatusAndBody {
 }
 
 #[tokio::test]
-async fn of_many_clicks_sixty_a_minute_are_taken() {
+async fn sixty_requests_a_minute_are_accepted() {
     let gateway = SHIPPED.gateway().await;
     let ada = Client::user(&gateway, "user_clicks");
     let mut taken = 0;

@@ -81,7 +81,7 @@ fn two_tabs_with_two_plans_sell_one() {
 }
 
 #[test]
-fn of_two_tabs_with_two_plans_only_one_session_can_be_paid() {
+fn only_one_session_of_two_tabs_with_two_plans_can_be_paid() {
     for waits_at in 0..CALLOUTS {
         let mut shop = Shop::open();
         let responses = two_tabs(&mut shop, waits_at);

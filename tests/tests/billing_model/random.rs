@@ -1,5 +1,5 @@
-//! Random schedules: clicks, payments, events, and time in any order, with a failure possible at each callout. In half of
-//! them each request ends before the next one begins.
+//! Random schedules: clicks, payments, events, and time in any order, with a failure possible at each callout. In
+//! half of them each request ends before the next one begins.
 
 use crate::harness::{Fate, RunningRequest, Shop, check_invariants};
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use tollgate_fixtures::Random;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Card, Customer, Invoice, Session, Subscription};
 
-/// How many schedules run, unless `TOLLGATE_BILLING_SCHEDULES` says otherwise. `TOLLGATE_BILLING_SEED` is the first seed.
+/// How many schedules run, unless `TOLLGATE_BILLING_SCHEDULES` says otherwise. `TOLLGATE_BILLING_SEED` is the first
+/// seed.
 const SCHEDULES: u64 = 100;
 /// How many steps a schedule has.
 const STEPS: usize = 150;
@@ -187,7 +188,7 @@ impl Schedule {
 
     /// Runs without failures until nothing is left; the user pays what is open.
     fn end(&mut self) {
-        self.shop.trace.push("-- nothing fails any more".to_owned());
+        self.shop.trace.push("-- no more faults".to_owned());
         while !self.requests.is_empty() || self.shop.in_flight() > 0 {
             self.advance(false);
         }

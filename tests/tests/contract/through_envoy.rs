@@ -65,7 +65,7 @@ async fn gateway() -> Arc<Gateway> {
     GATEWAY.gateway().await
 }
 
-/// Creates a customer with an active subscription of that price. Their ids end with `name`.
+/// Creates a customer with an active subscription to `price`. Their ids end with `name`.
 fn subscribed(gateway: &Gateway, name: &str, price: &str) -> Subscription {
     let customer = format!("cus_{name}");
     gateway.stripe.put(Customer::new(&customer));

@@ -89,7 +89,7 @@ async fn an_upgrade_counts_on_the_next_request_with_the_same_token() {
         assert_eq!(
             get(&gateway, "/reports", &newer).await.status(),
             403,
-            "the old response is not used any more"
+            "the old response is no longer used"
         );
     }
 }

@@ -33,7 +33,7 @@ async fn gateway() -> Gateway {
     .await
 }
 
-/// Returns a token that is in no cache, so that its signature is verified, signed with that key.
+/// Returns a token signed with `key` that is in no cache, so that its signature is verified.
 fn fresh(gateway: &Gateway, key: &'static KeyPair) -> String {
     gateway.session("user_keys").key(key).claim("jti", json!(unused_number())).sign()
 }
@@ -64,7 +64,7 @@ fn status_and_code(response: &WireResponse) -> (u16, String) {
     (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Sends requests until both workers respond with that status and code. `token` creates the token of each
+/// Sends requests until both workers respond with this status and code. `token` creates the token of each
 /// request.
 async fn until(gateway: &Gateway, what: &str, token: impl Fn() -> String, status: u16, code: &str) {
     let deadline = Instant::now() + DEADLINE;

@@ -80,7 +80,7 @@ async fn the_sixth_request_of_a_free_user_gets_a_retry_after() {
 }
 
 #[tokio::test]
-async fn of_several_windows_the_tightest_is_shown_and_all_must_have_room() {
+async fn the_tightest_window_is_shown_and_every_window_must_have_room() {
     let gateway = shipped().await;
     within_one_window(HOUR_S).await;
     let token = gateway.token("user_drafts", "free");

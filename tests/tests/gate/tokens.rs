@@ -105,7 +105,7 @@ async fn the_header_takes_precedence_over_a_cookie_and_two_are_refused() {
 }
 
 #[tokio::test]
-async fn of_several_cookies_the_newest_counts() {
+async fn the_newest_of_several_cookies_is_used() {
     let gateway = shipped().await;
     let now = unix_now();
     let session = |user, ago: i64| gateway.session(user).claim("iat", json!(now - ago)).sign();

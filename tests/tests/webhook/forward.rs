@@ -83,7 +83,7 @@ async fn nothing_else_is_forwarded(gateway: &Gateway, payer: &Payer) {
     assert_eq!(gateway.envoy.stats().await.value("cluster.upstream.upstream_cx_total"), 0);
 }
 
-/// An upstream that responds to every request with that status.
+/// An upstream that responds to every request with this status.
 struct FixedStatus(u16);
 
 impl Service for FixedStatus {

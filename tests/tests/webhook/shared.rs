@@ -113,7 +113,7 @@ impl Payer {
         gateway.stripe.event(kind, &self.subscription)
     }
 
-    /// Changes the subscription and returns the event that Stripe sends then.
+    /// Changes the subscription, and returns the event that Stripe sends about it.
     pub fn change(&self, gateway: &Gateway, change: impl FnOnce(&mut Subscription)) -> Event {
         gateway.stripe.update(&self.subscription, change)
     }
@@ -149,7 +149,7 @@ pub struct WebhookResponse {
     pub body: Value,
 }
 
-/// Delivers an event, signed at that time, and checks the time of the response.
+/// Delivers an event, signed at `signed_at`, and checks the time of the response.
 pub async fn deliver_signed(gateway: &Gateway, event: &Event, signed_at: i64) -> WebhookResponse {
     let began = Instant::now();
     let response = gateway.deliver_signed(event, signed_at).await;

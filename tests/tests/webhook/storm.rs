@@ -42,7 +42,7 @@ fn shuffle<T>(list: &mut [T], random: &mut Random) {
     }
 }
 
-/// Changes a subscription and returns the event that Stripe sends then.
+/// Changes a subscription, and returns the event that Stripe sends about it.
 fn step(gateway: &Gateway, payer: &Payer, random: &mut Random) -> Event {
     let choice = random.bits() % 4;
     payer.change(gateway, |subscription: &mut Subscription| {

@@ -137,7 +137,7 @@ impl FakeClerk {
         state.organizations.push(organization);
     }
 
-    /// Deletes the user or the organization with that id, if there is one.
+    /// Deletes the user or the organization `id`, if there is one.
     pub fn delete(&self, id: &str) {
         let mut state = self.state();
         state.users.retain(|user| user.id != id);
@@ -162,7 +162,7 @@ impl FakeClerk {
     /// Replaces the `public_metadata` of a user or an organization, as an operator can in the dashboard.
     ///
     /// # Panics
-    /// If there is none of that id.
+    /// If there is no object with this id.
     pub fn set_public_metadata(&self, id: &str, metadata: Value) {
         let mut state = self.state();
         state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).public = metadata;
@@ -171,7 +171,7 @@ impl FakeClerk {
     /// Replaces the `private_metadata` of a user or an organization.
     ///
     /// # Panics
-    /// If there is none of that id.
+    /// If there is no object with this id.
     pub fn set_private_metadata(&self, id: &str, metadata: Value) {
         let mut state = self.state();
         state.metadata_of_mut(id).unwrap_or_else(|| panic!("Clerk has no {id}")).private = metadata;

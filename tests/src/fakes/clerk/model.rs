@@ -193,7 +193,7 @@ impl Organization {
 }
 
 impl ClerkState {
-    /// Returns the metadata of the user or organization with that id.
+    /// Returns the metadata of the user or organization `id`.
     pub(super) fn metadata_of(&self, id: &str) -> Option<&ClerkMetadata> {
         let user = self.users.iter().find(|user| user.id == id).map(|user| &user.metadata);
         user.or_else(|| self.organizations.iter().find(|o| o.id == id).map(|o| &o.metadata))

@@ -73,7 +73,7 @@ impl Token {
         self
     }
 
-    /// Sets `public_metadata` to an object with that plan.
+    /// Sets `public_metadata` to an object with `plan`.
     #[must_use]
     pub fn plan(self, plan: &str) -> Self {
         self.claim("public_metadata", json!({"plan": plan}))

@@ -31,7 +31,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns the value of the first header field with that name (lower case).
+    /// Returns the value of the first header field named `name` (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }

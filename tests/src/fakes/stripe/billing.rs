@@ -1,4 +1,4 @@
-//! Invoices as Stripe makes, collects, and voids them, and the events that it emits then.
+//! Creates, collects, and voids invoices as Stripe does, and emits the events about them.
 
 use super::account::Account;
 use super::model::{

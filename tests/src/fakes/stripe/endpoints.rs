@@ -18,7 +18,7 @@ pub struct Call<'a> {
     pub account: &'a mut Account,
     /// The mode of the account.
     pub livemode: bool,
-    /// Whether the key is one of the other mode: nothing of this mode is visible then.
+    /// Whether the key belongs to the other mode (test or live). Objects of this mode are then not visible.
     pub other_mode: bool,
     /// Whether the list of a deleted customer's objects is empty or an error: Stripe does not document it.
     pub deleted_customers_list: bool,

@@ -202,7 +202,7 @@ impl FakeStripe {
     /// Changes an object.
     ///
     /// # Panics
-    /// If there is none of that id.
+    /// If there is no object with this id.
     pub fn change<T: StripeObject>(&self, id: &str, change: impl FnOnce(&mut T)) {
         let mut object = self.get::<T>(id);
         change(&mut object);
@@ -222,7 +222,7 @@ impl FakeStripe {
     /// Returns the metadata of a customer or a subscription.
     ///
     /// # Panics
-    /// If there is none of that id.
+    /// If there is no object with this id.
     pub fn metadata(&self, id: &str) -> model::StripeMetadata {
         if id.starts_with("sub_") {
             self.get::<Subscription>(id).metadata
@@ -244,7 +244,7 @@ impl FakeStripe {
     /// Returns an event of that type about an object in its current state.
     ///
     /// # Panics
-    /// If there is no object of that id.
+    /// If there is no object with this id.
     pub fn event(&self, kind: &str, id: &str) -> Event {
         self.event_about(kind, self.object(id))
     }
@@ -259,7 +259,7 @@ impl FakeStripe {
     /// `customer.subscription.updated` …, with the old values in `previous_attributes`.
     ///
     /// # Panics
-    /// If there is none of that id.
+    /// If there is no object with this id.
     pub fn update<T: StripeObject>(&self, id: &str, change: impl FnOnce(&mut T)) -> Event {
         let before = self.object(id);
         self.change(id, change);
@@ -273,7 +273,7 @@ impl FakeStripe {
         self.event_about(&kind, after).previous_attributes(previous)
     }
 
-    /// Returns a thin event of that type (`v1.customer.subscription.updated`) about the object with that id.
+    /// Returns a thin event of the type `kind` (for example `v1.customer.subscription.updated`) about the object `id`.
     pub fn thin_event(&self, kind: &str, id: &str) -> Event {
         let (event, now) = (emitted::next_event_id(), self.stripe.state().now());
         Event::thin(&event, kind, now, self.stripe.settings.livemode, id)

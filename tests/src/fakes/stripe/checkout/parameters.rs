@@ -1,5 +1,5 @@
-//! The parameters with which a Checkout Session can be created, as of API version 2026-10-28.endive:
-//! `payment_method_types` is none of them any more.
+//! The parameters with which a Checkout Session can be created in API version 2026-10-28.endive, which no longer has
+//! `payment_method_types`.
 
 /// Those that the fake acts upon.
 pub(super) const KNOWN: [&str; 32] = [

@@ -98,7 +98,7 @@ impl Subscription {
         }
     }
 
-    /// Adds an item with that price, for a period of 30 days from the subscription's creation.
+    /// Adds an item with `price`, for a period of 30 days from the subscription's creation.
     #[must_use]
     pub fn item(mut self, price: &str) -> Self {
         let id = format!("si_{}_{}", self.id.trim_start_matches("sub_"), self.items.len() + 1);

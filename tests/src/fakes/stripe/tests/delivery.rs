@@ -1,4 +1,4 @@
-//! The delivery of events to an endpoint that fails now and then.
+//! Tests of the delivery of events to an endpoint that sometimes fails.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
