@@ -41,6 +41,7 @@ codes! {
     SignatureMismatch => "signature_mismatch",
     DeliveriesOverloaded => "deliveries_overloaded",
     WrongMode => "wrong_mode",
+    WrongInstance => "wrong_instance",
     ConnectedAccount => "connected_account",
     // Findings of a sync.
     UnknownIds => "unknown_ids",

@@ -5,14 +5,17 @@ use crate::http::HeaderMap;
 /// The prefix of every header field that only Tollgate sets.
 const PREFIX: &[u8] = b"x-tollgate-";
 
-/// The prefix of the header fields that the webhook filter sets; the gate sets the others.
+/// The prefixes of the header fields that the webhook filters set; the gate sets the others.
 const STRIPE_PREFIX: &[u8] = b"x-tollgate-stripe-";
+const CLERK_PREFIX: &[u8] = b"x-tollgate-clerk-";
 
 /// The filter that sets a header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderOwner {
-    /// The webhook filter: `x-tollgate-stripe-*`.
-    Webhook,
+    /// The filter of Stripe's webhooks: `x-tollgate-stripe-*`.
+    StripeWebhook,
+    /// The filter of Clerk's webhooks: `x-tollgate-clerk-*`.
+    ClerkWebhook,
     /// The gate: every other `x-tollgate-*`.
     Gate,
 }
@@ -21,12 +24,14 @@ pub enum HeaderOwner {
 ///
 /// `_` matches `-`, because some upstreams (CGI and WSGI) treat them alike. Case is ignored.
 pub fn header_owner(name: &[u8]) -> Option<HeaderOwner> {
-    if begins_with(name, STRIPE_PREFIX) {
-        Some(HeaderOwner::Webhook)
-    } else if begins_with(name, PREFIX) {
-        Some(HeaderOwner::Gate)
-    } else {
+    if !begins_with(name, PREFIX) {
         None
+    } else if begins_with(name, STRIPE_PREFIX) {
+        Some(HeaderOwner::StripeWebhook)
+    } else if begins_with(name, CLERK_PREFIX) {
+        Some(HeaderOwner::ClerkWebhook)
+    } else {
+        Some(HeaderOwner::Gate)
     }
 }
 
@@ -54,8 +59,11 @@ mod tests {
             ("x_tollgate_user", Some(HeaderOwner::Gate)),
             ("x-tollgate_plan", Some(HeaderOwner::Gate)),
             ("x-tollgate-", Some(HeaderOwner::Gate)),
-            ("x-tollgate-stripe-event", Some(HeaderOwner::Webhook)),
-            ("X_TOLLGATE_STRIPE_RESULT", Some(HeaderOwner::Webhook)),
+            ("x-tollgate-stripe-event", Some(HeaderOwner::StripeWebhook)),
+            ("X_TOLLGATE_STRIPE_RESULT", Some(HeaderOwner::StripeWebhook)),
+            ("x-tollgate-clerk-event", Some(HeaderOwner::ClerkWebhook)),
+            ("X_Tollgate_Clerk_Result", Some(HeaderOwner::ClerkWebhook)),
+            ("x-tollgate-clerk", Some(HeaderOwner::Gate)),
             ("x-tollgate", None),
             ("x-tollgates", None),
             ("authorization", None),

@@ -30,6 +30,7 @@ pub mod quota;
 pub mod report;
 pub mod secret;
 mod shared;
+pub mod signing_time;
 pub mod sorted;
 pub mod stripe;
 mod sync;

@@ -24,7 +24,7 @@ impl Filter for StripeWebhook {
     }
 
     fn removes_trailer(name: &[u8]) -> bool {
-        identity::header_owner(name) == Some(HeaderOwner::Webhook)
+        identity::header_owner(name) == Some(HeaderOwner::StripeWebhook)
     }
 }
 

@@ -4,11 +4,13 @@
 //! [`TARGETS`] lists all of them: `cargo test` runs each on its seeds and on mutations of them, `fuzz/` on the inputs
 //! that libFuzzer generates.
 
+mod clerk;
 mod configuration;
 mod gate;
 mod session;
 mod stripe;
 
+pub use clerk::{clerk_event, clerk_signature};
 pub use configuration::{document, jwks, pem};
 pub use gate::{bucket, path, ratelimit_response};
 pub use session::{clerk_record, token, token_location};
@@ -18,9 +20,11 @@ pub use stripe::{event, page, signature};
 pub type Property = fn(&[u8]) -> bool;
 
 /// All properties, by the names of their fuzz targets and seed directories.
-pub const TARGETS: [(&str, Property); 12] = [
+pub const TARGETS: [(&str, Property); 14] = [
     ("bucket", bucket),
+    ("clerk_event", clerk_event),
     ("clerk_record", clerk_record),
+    ("clerk_signature", clerk_signature),
     ("document", document),
     ("event", event),
     ("jwks", jwks),

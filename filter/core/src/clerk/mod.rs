@@ -1,9 +1,11 @@
 //! Clerk's Backend API: requests, metadata, and lists of users and organizations; the plan in the claims of a
-//! session token; and the key that signs Clerk's events.
+//! session token; and events with their signatures.
 
 pub mod api;
+pub mod event;
 pub mod metadata;
 pub(crate) mod numeric_date;
 pub(crate) mod plan_claim;
+pub mod signature;
 pub mod signing_key;
 pub mod user_list;

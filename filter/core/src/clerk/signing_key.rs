@@ -15,7 +15,6 @@ const KEY_BYTES: RangeInclusive<usize> = 24..=64;
 
 /// A key that signs events. It prints as `***`.
 #[derive(Clone)]
-#[allow(dead_code, reason = "no source verifies with it yet")]
 pub struct SigningKey(Vec<u8>);
 
 /// The error of a text that is no signing secret. It never shows the text.
@@ -50,7 +49,6 @@ impl SigningKey {
     }
 
     /// Returns the bytes of the key, for a MAC, never for a log.
-    #[cfg(test)]
     pub(super) fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -22,7 +22,6 @@ use crate::upstream::Upstream;
 
 /// The settings of the filter for Clerk's webhooks.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "no filter reads them yet")]
 pub struct ClerkWebhookSettings {
     /// The endpoint to which Clerk delivers events.
     pub(crate) endpoint: EndpointSettings,
@@ -31,24 +30,19 @@ pub struct ClerkWebhookSettings {
     /// The only accepted instance, if set.
     pub(crate) instance: Option<InstanceId>,
     /// What happens to the Stripe subscriptions of a deleted user or organization.
+    #[allow(dead_code, reason = "no source reads it yet")]
     pub(crate) on_deleted: DeletedSubjects,
     /// The settings of the sync.
     pub sync: SyncSettings,
 }
 
 /// What happens to the Stripe subscriptions of a deleted user or organization.
-#[derive(Clone, Debug)]
-#[allow(dead_code, reason = "no filter reads it yet")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeletedSubjects {
     /// They stay.
     Keep,
-    /// They are canceled.
-    Cancel {
-        /// When they end.
-        at: CancellationTime,
-        /// Stripe's API.
-        stripe: Upstream,
-    },
+    /// They are canceled by the API of the sync's settings, which is then that of this section.
+    Cancel(CancellationTime),
 }
 
 /// When a canceled subscription ends.
@@ -92,13 +86,18 @@ impl Section for ClerkWebhookSettings {
         );
         let stripe_webhook = stripe_webhook.and_then(|written| problems.keep(written));
         let stripe = stripe(written, stripe_webhook.as_ref(), shared, secrets, problems);
-        let sync_stripe = stripe.clone().unwrap_or_default();
         Some(ClerkWebhookSettings {
             endpoint,
             signing_keys: problems.keep_or_default(signing_keys),
             instance: problems.keep_or_default(written.instance.map(instance).transpose()),
-            on_deleted: problems.keep(on_deleted(written, stripe)).unwrap_or(DeletedSubjects::Keep),
-            sync: webhook::sync_settings(stripe_webhook.as_ref(), shared, sync_stripe, clerk, problems),
+            on_deleted: problems.keep(on_deleted(written)).unwrap_or(DeletedSubjects::Keep),
+            sync: webhook::sync_settings(
+                stripe_webhook.as_ref(),
+                shared,
+                stripe.unwrap_or_default(),
+                clerk,
+                problems,
+            ),
         })
     }
 }
@@ -145,7 +144,7 @@ fn instance(text: &str) -> Checked<InstanceId> {
 
 /// Checks what happens to a deleted subject's subscriptions. Nothing is canceled by an event whose instance is not
 /// known: keys of another instance would not know the subject either.
-fn on_deleted(written: &WrittenClerkWebhook<'_>, stripe: Option<Upstream>) -> Checked<DeletedSubjects> {
+fn on_deleted(written: &WrittenClerkWebhook<'_>) -> Checked<DeletedSubjects> {
     let (at, name) = match written.on_deleted {
         WrittenOnDeleted::Keep => return Ok(DeletedSubjects::Keep),
         WrittenOnDeleted::Cancel => (CancellationTime::Now, "cancel"),
@@ -159,8 +158,8 @@ fn on_deleted(written: &WrittenClerkWebhook<'_>, stripe: Option<Upstream>) -> Ch
     if written.instance.is_none() {
         return Err(needs("instance", "must know whose users are deleted"));
     }
-    match stripe.filter(|_| written.stripe.is_some()) {
-        Some(stripe) => Ok(DeletedSubjects::Cancel { at, stripe }),
+    match &written.stripe {
+        Some(_) => Ok(DeletedSubjects::Cancel(at)),
         None => Err(needs("stripe", "cancels subscriptions there")),
     }
 }

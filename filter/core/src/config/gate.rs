@@ -1,5 +1,6 @@
 //! The checked settings of the section `plan_gate`.
 
+use super::clerk_webhook::ClerkWebhookSettings;
 use super::document::gate::{
     Cors, IdentityHeader, OnError, RateLimitHeaders, SubjectKind, Unmatched, WrittenPlanClaims,
     WrittenPlanGate, WrittenStore,
@@ -64,8 +65,10 @@ pub struct PlanGateSettings {
     pub(crate) store: StoreConfig,
     /// The paths to which other filters respond, where the gate requires no token.
     pub(crate) paths_of_others: Vec<PathOfOther>,
-    /// Whether the webhook filter has a path, where it sets its own header fields.
-    pub(crate) webhook_has_path: bool,
+    /// Whether the filter of Stripe's webhooks has a path, so that it sets its own header fields.
+    pub(crate) stripe_webhook_has_path: bool,
+    /// Whether the filter of Clerk's webhooks has a path, so that it sets its own header fields.
+    pub(crate) clerk_webhook_has_path: bool,
     /// The key of the plan in `public_metadata`.
     pub(crate) plan_key: String,
 }
@@ -146,7 +149,8 @@ impl Section for PlanGateSettings {
             }),
             store: store(written, problems),
             paths_of_others: shared.paths_of_others::<Self>(),
-            webhook_has_path: shared.has_own_path::<StripeWebhookSettings>(),
+            stripe_webhook_has_path: shared.has_own_path::<StripeWebhookSettings>(),
+            clerk_webhook_has_path: shared.has_own_path::<ClerkWebhookSettings>(),
             plan_key: shared.plan_key.to_owned(),
         })
     }

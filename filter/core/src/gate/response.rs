@@ -24,7 +24,11 @@ impl ResponseContext {
     /// Reads the header.
     pub(super) fn of(worker: &GateWorker, headers: &HeaderMap) -> Self {
         let gate = &worker.gate;
-        let is_removed = |owner| owner == HeaderOwner::Gate || !gate.webhook_has_path;
+        let is_removed = |owner| match owner {
+            HeaderOwner::StripeWebhook => !gate.stripe_webhook_has_path,
+            HeaderOwner::ClerkWebhook => !gate.clerk_webhook_has_path,
+            HeaderOwner::Gate => true,
+        };
         let origin = if gate.cors {
             cors::allowed_origin(&gate.tokens.rules.authorized_parties, headers)
         } else {

@@ -5,6 +5,7 @@
 
 use crate::alarm::AlarmCode;
 use crate::http::HeaderMap;
+use crate::signing_time::{OutsideTolerance, SigningTime, trim_blanks};
 use crate::time::Micros;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -30,18 +31,8 @@ pub enum SignatureError {
     #[error("stripe-signature cannot be read: {0}")]
     Malformed(Malformed),
     /// The timestamp is too far in the past or in the future.
-    #[error(
-        "signed {skew_s} s {} the gateway's time, {tolerance_s} s are tolerated: a replay, or a clock that is wrong",
-        direction(.in_future)
-    )]
-    OutsideTolerance {
-        /// The difference of the two times, in seconds.
-        skew_s: u64,
-        /// Whether the timestamp is later than this clock.
-        in_future: bool,
-        /// The maximum difference, in seconds.
-        tolerance_s: u64,
-    },
+    #[error("{0}")]
+    OutsideTolerance(#[from] OutsideTolerance),
     /// No signature matches any of the secrets.
     #[error(
         "none of {signatures} v1 signatures was made with one of {secrets} signing secrets: \
@@ -88,7 +79,7 @@ impl SignatureError {
         match self {
             SignatureError::Missing => AlarmCode::MissingSignature,
             SignatureError::Malformed(_) => AlarmCode::MalformedSignature,
-            SignatureError::OutsideTolerance { .. } => AlarmCode::TimestampOutsideTolerance,
+            SignatureError::OutsideTolerance(_) => AlarmCode::TimestampOutsideTolerance,
             SignatureError::NoMatch { .. } => AlarmCode::SignatureMismatch,
         }
     }
@@ -128,7 +119,7 @@ pub(crate) fn read(
 ) -> Result<Signed, SignatureError> {
     let header = header.map(trim_blanks).filter(|value| !value.is_empty());
     let signed = Signed::parse(header.ok_or(SignatureError::Missing)?)?;
-    signed.check_time(now, tolerance)?;
+    signed.at.check(now, tolerance)?;
     Ok(signed)
 }
 
@@ -153,7 +144,7 @@ pub fn verify<'a>(
 pub struct Signed {
     /// The digits of `t` as sent, because these were signed, not their value.
     digits: Box<[u8]>,
-    at_s: u64,
+    at: SigningTime,
     macs: Vec<[u8; MAC_BYTES]>,
 }
 
@@ -174,11 +165,11 @@ impl Signed {
         now: Micros,
         tolerance: Duration,
     ) -> Result<Micros, SignatureError> {
-        self.check_time(now, tolerance)?;
+        self.at.check(now, tolerance)?;
         let mut tried: usize = 0;
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             if self.matches(body, secret) {
-                return Ok(Micros::from_secs(self.at_s));
+                return Ok(self.at.micros());
             }
             tried = tried.saturating_add(1);
         }
@@ -205,23 +196,11 @@ impl Signed {
             }
         }
         let digits = digits.ok_or(Malformed::NoTimestamp)?;
-        let at_s = decode_seconds(digits).ok_or(Malformed::BadTimestamp)?;
+        let at = SigningTime::parse(digits).ok_or(Malformed::BadTimestamp)?;
         if macs.is_empty() {
             return Err(Malformed::NoSignature);
         }
-        Ok(Signed { digits: digits.into(), at_s, macs })
-    }
-
-    /// Checks the timestamp in whole seconds, in both directions: a time in the future would extend the
-    /// validity of a stolen delivery.
-    fn check_time(&self, now: Micros, tolerance: Duration) -> Result<(), SignatureError> {
-        let now_s = now.as_secs();
-        let skew_s = now_s.abs_diff(self.at_s);
-        if Duration::from_secs(skew_s) <= tolerance {
-            return Ok(());
-        }
-        let in_future = self.at_s > now_s;
-        Err(SignatureError::OutsideTolerance { skew_s, in_future, tolerance_s: tolerance.as_secs() })
+        Ok(Signed { digits: digits.into(), at, macs })
     }
 
     fn matches(&self, body: &[u8], secret: &[u8]) -> bool {
@@ -234,26 +213,6 @@ impl Signed {
         // constant-time.
         self.macs.iter().any(|expected| mac.clone().verify_slice(expected).is_ok())
     }
-}
-
-fn direction(in_future: &bool) -> &'static str {
-    if *in_future { "after" } else { "before" }
-}
-
-/// Without the optional white space of RFC 9110 §5.6.3, which is blanks and tabs, around it.
-fn trim_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
-}
-
-/// Decimal digits only: `u64::from_str` alone would take a `+`.
-fn decode_seconds(digits: &[u8]) -> Option<u64> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Decodes 64 hexadecimal digits. Stripe's are lower case, and no others are taken.

@@ -4,7 +4,7 @@
 //! ```text
 //! Header ─▶ Body ─▶ CheckingDuplicate ─▶ Syncing ─▶ Remembering ─▶ Done
 //!   │        │             │               │  └─▶ Forwarded ─▶ Remembering   (mode `forward`, after a 2xx)
-//!   │        │             │               └────▶ Done: the sync failed, found no subject, or raised an alarm
+//!   │        │             ├────▶ Remembering  └────▶ Done: the sync failed, found no subject, or raised an alarm
 //!   │        │             └────────────────────▶ Done: an earlier delivery was processed
 //!   └────────┴──────────────────────────────────▶ Done: another path, refused, or no work
 //! ```
@@ -73,13 +73,22 @@ enum DeliveryStage<G> {
     Done,
 }
 
-/// A verified event that needs a sync unless it is a duplicate.
+/// A verified event that needs work unless it is a duplicate.
 #[derive(Debug)]
 struct PendingEvent {
     event: EventId,
     signed_at: Micros,
-    trigger: Trigger,
+    work: PendingWork,
     remembered: RememberedEvent,
+}
+
+/// The work of an event that is no duplicate.
+#[derive(Debug)]
+enum PendingWork {
+    /// A sync.
+    Sync(Box<Trigger>),
+    /// These log lines.
+    Log(Vec<Report>),
 }
 
 /// An event whose sync is in progress.
@@ -127,7 +136,7 @@ impl<S: EventSource> Machine for Delivery<S> {
                     let receipt = Receipt::new(DeliveryResult::AlreadyReceived, &pending.event);
                     self.respond_or_forward(worker, &receipt)
                 } else {
-                    self.start_sync(worker, now, *pending)
+                    self.start_work(worker, now, *pending)
                 }
             }
             (DeliveryStage::Syncing(mut syncing), input) => {
@@ -238,15 +247,16 @@ impl<S: EventSource> Delivery<S> {
         let ignored = Receipt::new(DeliveryResult::Ignored, &event);
         match work {
             EventWork::Sync(trigger) => {
-                let remembered = RememberedEvent::new(&event, &worker.sync.namespace);
-                let key = remembered.key.clone();
-                let pending = PendingEvent { event, signed_at, trigger: *trigger, remembered };
-                self.stage = DeliveryStage::CheckingDuplicate(Box::new(pending));
-                Action::Load { key }
+                self.check_duplicate(worker, event, signed_at, PendingWork::Sync(trigger))
             }
+            EventWork::Log(lines) => self.check_duplicate(worker, event, signed_at, PendingWork::Log(lines)),
             EventWork::None(alarms) => {
                 self.reports.extend(alarms);
                 self.respond_or_forward(worker, &ignored)
+            }
+            EventWork::NoSubject(alarm) => {
+                self.reports.push(alarm);
+                self.respond_or_forward(worker, &Receipt::new(DeliveryResult::NoSubject, &event))
             }
             EventWork::NotOurs(alarm) => {
                 self.reports.push(alarm);
@@ -274,8 +284,32 @@ impl<S: EventSource> Delivery<S> {
         self.refuse_and_report(DeliveryResult::Overloaded, refusal::overloaded(worker, now))
     }
 
-    fn start_sync(&mut self, worker: &mut WebhookWorker<S>, now: Micros, pending: PendingEvent) -> Action {
-        let PendingEvent { event, trigger, remembered, .. } = pending;
+    /// Loads the bucket that shows whether an earlier delivery of the event was processed.
+    fn check_duplicate(
+        &mut self,
+        worker: &WebhookWorker<S>,
+        event: EventId,
+        signed_at: Micros,
+        work: PendingWork,
+    ) -> Action {
+        let remembered = RememberedEvent::new(&event, &worker.sync.namespace);
+        let key = remembered.key.clone();
+        let pending = PendingEvent { event, signed_at, work, remembered };
+        self.stage = DeliveryStage::CheckingDuplicate(Box::new(pending));
+        Action::Load { key }
+    }
+
+    fn start_work(&mut self, worker: &mut WebhookWorker<S>, now: Micros, pending: PendingEvent) -> Action {
+        let PendingEvent { event, work, remembered, .. } = pending;
+        let trigger = match work {
+            PendingWork::Sync(trigger) => *trigger,
+            PendingWork::Log(lines) => {
+                self.reports.extend(lines);
+                let receipt = Receipt::new(DeliveryResult::Ignored, &event);
+                let response = self.respond_or_forward(worker, &receipt);
+                return self.remember_and_respond(remembered, now, response);
+            }
+        };
         match RecordedSync::begin(&worker.sync, now, trigger, Deadline::new(now, SYNC_TIME_MAX)) {
             Ok((sync, action)) => {
                 self.stage = DeliveryStage::Syncing(Box::new(Syncing { event, remembered, sync }));
@@ -309,14 +343,26 @@ impl<S: EventSource> Delivery<S> {
             Err(error) => return self.fail(error, &event),
         };
         let response = self.respond_or_forward(worker, &Receipt::from_sync(result, &event, &end));
+        match result == DeliveryResult::Processed && !end.has_alarms {
+            true => self.remember_and_respond(remembered, now, response),
+            false => response,
+        }
+    }
+
+    /// Remembers that the work of the event ended at that time. A forwarded event is remembered after the upstream's
+    /// response: if the upstream fails, the sender retries, so the event counts as processed only then.
+    fn remember_and_respond(
+        &mut self,
+        remembered: RememberedEvent,
+        ended_at: Micros,
+        response: Action,
+    ) -> Action {
         match response {
-            _ if result != DeliveryResult::Processed || end.has_alarms => response,
-            // If the upstream fails, the sender retries, so the event counts as processed only after its response.
             Action::Forward(forward) => {
-                self.stage = DeliveryStage::Forwarded { remembered, sync_ended_at: now };
+                self.stage = DeliveryStage::Forwarded { remembered, sync_ended_at: ended_at };
                 Action::Forward(Forward { tell_status: true, ..forward })
             }
-            response => self.remember(remembered, now, response),
+            response => self.remember(remembered, ended_at, response),
         }
     }
 

@@ -2,6 +2,7 @@
 //! metric's id is its position in this order.
 
 use super::result::DeliveryResult;
+use super::source::SourceLabels;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 use crate::sync::SyncMetrics;
 
@@ -13,13 +14,13 @@ pub(super) fn result_count(result: DeliveryResult) -> Report {
     Report::Count(MetricId(result as usize))
 }
 
-/// Returns the definitions of all metrics in the order of their ids; each name begins with `prefix`.
-pub(super) fn definitions(prefix: &str) -> Vec<MetricDefinition> {
+/// Returns the definitions of all metrics of a source in the order of their ids.
+pub(super) fn definitions(labels: &SourceLabels) -> Vec<MetricDefinition> {
     let results = DeliveryResult::ALL.into_iter().map(|result| MetricDefinition {
         kind: MetricKind::Counter,
-        name: format!("{prefix}.result.{}", result.as_str()),
+        name: format!("{}.{}", labels.result_metrics, result.as_str()),
     });
-    results.chain(SyncMetrics::definitions(prefix)).collect()
+    results.chain(SyncMetrics::definitions(labels.metrics)).collect()
 }
 
 #[cfg(test)]
@@ -27,10 +28,12 @@ mod tests {
     use super::*;
     use crate::sync::{Service, SyncEnd, SyncError};
     use crate::time::Micros;
+    use crate::webhook::source::EventSource;
+    use crate::webhook::source::stripe::StripeSource;
 
     #[test]
     fn each_metric_id_has_the_matching_name() {
-        let definitions = definitions("tollgate.webhook");
+        let definitions = definitions(&StripeSource::LABELS);
         let name = |report: Report| match report {
             Report::Count(MetricId(index)) | Report::Record(MetricId(index), _) => {
                 definitions[index].name.as_str()

@@ -64,6 +64,6 @@ impl<S> WebhookWorker<S> {
 
 impl<S: EventSource> Metrics for WebhookWorker<S> {
     fn metrics(&self) -> Vec<MetricDefinition> {
-        metrics::definitions(S::LABELS.metrics)
+        metrics::definitions(&S::LABELS)
     }
 }

@@ -216,7 +216,8 @@ fn one_header_field_is_read_and_several_are_refused() {
 #[test]
 fn operators_read_how_far_and_how_often_and_never_the_secret() {
     let late = check(signed("1789999000").as_bytes(), BODY, &[SECRET]).unwrap_err();
-    assert_eq!(late, SignatureError::OutsideTolerance { skew_s: 1000, in_future: false, tolerance_s: 300 });
+    let outside = OutsideTolerance { skew_s: 1000, in_future: false, tolerance_s: 300 };
+    assert_eq!(late, SignatureError::OutsideTolerance(outside));
     assert!(
         late.to_string().starts_with("signed 1000 s before the gateway's time, 300 s are tolerated"),
         "{late}"

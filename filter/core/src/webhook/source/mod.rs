@@ -5,6 +5,7 @@
 //! nothing. It also defines the sender's response texts, header fields, and metric prefix. It starts no
 //! callout and sends no response itself.
 
+pub(super) mod clerk;
 pub(super) mod stripe;
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,8 @@ pub struct SourceLabels {
     pub(crate) header_owner: HeaderOwner,
     /// The prefix of the metrics' names.
     pub(crate) metrics: &'static str,
+    /// The prefix of the names of the metrics that count deliveries by result.
+    pub(crate) result_metrics: &'static str,
 }
 
 /// An event whose signature is valid.
@@ -79,9 +82,13 @@ pub struct VerifiedEvent {
 pub(crate) enum EventWork {
     /// A sync, started by this trigger.
     Sync(Box<Trigger>),
+    /// Log lines, once for the event; it changes nothing.
+    Log(Vec<Report>),
     /// No work; the reports are alarms for the operator.
     None(Vec<Report>),
-    /// The event is for another mode, and is not forwarded to the upstream. The report is an alarm.
+    /// No work can be done, because the event does not name a subject. The report is an alarm.
+    NoSubject(Report),
+    /// The event is of another mode or instance, and is not forwarded to the upstream. The report is an alarm.
     NotOurs(Report),
 }
 

@@ -28,8 +28,9 @@ impl EventSource for OtherSource {
         unsigned: "this is not signed as others sign",
         event_field: "x-tollgate-other-event",
         result_field: "x-tollgate-other-result",
-        header_owner: HeaderOwner::Webhook,
+        header_owner: HeaderOwner::StripeWebhook,
         metrics: "tollgate.other",
+        result_metrics: "tollgate.other.result",
     };
 
     fn read_signature(&self, headers: &HeaderMap, _: Micros) -> Result<(), EventRejection> {

@@ -64,8 +64,9 @@ impl EventSource for StripeSource {
         unsigned: "this request has no valid Stripe signature",
         event_field: "x-tollgate-stripe-event",
         result_field: "x-tollgate-stripe-result",
-        header_owner: HeaderOwner::Webhook,
+        header_owner: HeaderOwner::StripeWebhook,
         metrics: "tollgate.webhook",
+        result_metrics: "tollgate.webhook.result",
     };
 
     fn read_signature(&self, headers: &HeaderMap, now: Micros) -> Result<Signed, EventRejection> {

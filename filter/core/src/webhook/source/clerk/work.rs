@@ -1,0 +1,90 @@
+//! The work that an event of Clerk needs. The event only says whose state may have changed; it grants nothing.
+
+use super::ClerkSource;
+use crate::alarm::{Alarm, AlarmCode};
+use crate::clerk::event::{ClerkEvent, ClerkEventContent, FailedCharge, NamedPayer};
+use crate::config::SyncSettings;
+use crate::ids::{EventId, Subject};
+use crate::report::{Level, Report};
+use crate::sorted::SortedSet;
+use crate::sync::Trigger;
+use crate::webhook::source::EventWork;
+use serde::Serialize;
+
+impl ClerkSource {
+    /// Returns the work that an event needs.
+    pub(super) fn work(&self, id: &EventId, event: ClerkEvent, settings: &SyncSettings) -> EventWork {
+        if let Some(alarm) = self.wrong_instance(id, &event) {
+            return EventWork::NotOurs(alarm);
+        }
+        let ClerkEvent { event_type, content, .. } = event;
+        match content {
+            // The sync reads all sources of plans; without Clerk Billing among them, nothing has changed.
+            ClerkEventContent::Billing(payer) if settings.clerk_billing.is_some() => match payer {
+                NamedPayer::Subject(subject) => EventWork::Sync(Box::new(trigger(id, &event_type, subject))),
+                payer => EventWork::NoSubject(unnamed(id, &payer)),
+            },
+            ClerkEventContent::PaymentFailed(charge) => EventWork::Log(vec![payment_failed(id, &charge)]),
+            ClerkEventContent::Billing(_) | ClerkEventContent::Deleted(_) | ClerkEventContent::NoWork => {
+                EventWork::None(Vec::new())
+            }
+        }
+    }
+
+    /// Returns an alarm if the event is not of the configured instance.
+    fn wrong_instance(&self, id: &EventId, event: &ClerkEvent) -> Option<Report> {
+        let wanted = self.instance.as_ref()?;
+        let detail = match &event.instance {
+            Some(instance) if instance == wanted.as_str() => return None,
+            Some(_) => "the event is of another Clerk instance",
+            None => "the event does not name its Clerk instance",
+        };
+        Some(Alarm::warning(AlarmCode::WrongInstance, detail).event(Some(id.as_str())).into())
+    }
+}
+
+fn trigger(id: &EventId, event_type: &str, subject: Subject) -> Trigger {
+    let trigger = Trigger::for_subject(event_type, subject, SortedSet::default());
+    Trigger { event: Some(id.clone()), ..trigger }
+}
+
+fn unnamed(id: &EventId, payer: &NamedPayer) -> Report {
+    let alarm = match payer {
+        NamedPayer::InvalidId { bytes } => {
+            let detail = format!(
+                "the event names a payer by an id of {bytes} bytes with characters that could change the path of a \
+                 request"
+            );
+            Alarm::warning(AlarmCode::UnknownIds, detail)
+        }
+        NamedPayer::Nobody | NamedPayer::Subject(_) => {
+            let detail = "the event of Clerk Billing names no payer, so no plan was read";
+            Alarm::warning(AlarmCode::NoSubject, detail)
+        }
+    };
+    alarm.event(Some(id.as_str())).into()
+}
+
+/// Returns the audit line of a charge that failed.
+fn payment_failed(id: &EventId, charge: &FailedCharge) -> Report {
+    #[derive(Serialize)]
+    struct ChargeFailedLine<'a> {
+        audit: &'static str,
+        event: &'a EventId,
+        subject: Option<&'a str>,
+        source: &'static str,
+        payment_attempt: Option<&'a str>,
+        code: Option<&'a str>,
+        decline_code: Option<&'a str>,
+    }
+    let line = ChargeFailedLine {
+        audit: "payment_failed",
+        event: id,
+        subject: charge.payer.subject().map(Subject::as_str),
+        source: "clerk_billing",
+        payment_attempt: charge.attempt.as_deref(),
+        code: charge.code.as_deref(),
+        decline_code: charge.decline_code.as_deref(),
+    };
+    Report::json(Level::Info, &line)
+}
