@@ -21,7 +21,7 @@ use crate::stripe::search::SearchResult;
 use crate::stripe::subscription::{Subscription, SubscriptionPage};
 use crate::sync::{
     ApiRequest, Claims, ListSessions, NamedSubject, Service, SessionClaims, SessionsResponse, SyncError,
-    SyncState, Via, found,
+    SyncState, Via, object_in,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -185,7 +185,7 @@ impl Census {
         match request {
             CensusRequest::Subscriptions { .. } => {
                 let page =
-                    found("GET /v1/subscriptions", StripeResponse::of(outcome, SubscriptionPage::parse))?
+                    object_in("GET /v1/subscriptions", StripeResponse::of(outcome, SubscriptionPage::parse))?
                         .unwrap_or_default();
                 let left_out = page.skipped.len().saturating_add(page.unreadable.len());
                 let read = page.subscriptions.len().saturating_add(left_out);
@@ -221,7 +221,7 @@ impl Census {
                 Ok(None)
             }
             CensusRequest::Search { what, subject, pages, .. } => {
-                let page = found(what.endpoint(), StripeResponse::of(outcome, SearchResult::parse))?
+                let page = object_in(what.endpoint(), StripeResponse::of(outcome, SearchResult::parse))?
                     .unwrap_or_default();
                 self.skipped.extend(page.skipped);
                 let ties = self.candidates.entry(subject.clone()).or_default();

@@ -79,7 +79,7 @@ pub(super) async fn cancel(cx: BillingContext, request: &CancelRequest) -> Endpo
     match ManagedBy::read(&cx, subscription).await? {
         ManagedBy::Nothing => {}
         // Stripe refuses to cancel a subscription that a schedule manages.
-        ManagedBy::Us(schedule) => release(&cx, &schedule.id).await?,
+        ManagedBy::Tollgate(schedule) => release(&cx, &schedule.id).await?,
         ManagedBy::Other(_) => return Err(BillingError::ChangePending),
     }
     let form = Parameters::default()

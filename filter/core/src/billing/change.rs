@@ -9,7 +9,7 @@ use super::context::{BillingAction, BillingContext};
 use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::members::Members;
-use super::owned::{Possibilities, current, own_customers};
+use super::owned::{ActionConditions, current, own_customers};
 use super::payment;
 use super::pending::{ManagedBy, cancels_at_s, plan_item};
 use super::prices::PlanPrice;
@@ -175,14 +175,14 @@ impl<'a> PlannedChange<'a> {
 
 fn unavailable(cx: &BillingContext, account: &SubjectAccount, subscription: &Subscription) -> BillingError {
     let own = own_customers(account, &cx.settings().sync.subject_keys);
-    let possible = Possibilities {
+    let conditions = ActionConditions {
         status: Some(&subscription.status),
         is_pending: false,
         is_managed_elsewhere: false,
         has_customer: own.contains(&subscription.customer),
     };
     let status = subscription.status.as_str().to_owned();
-    BillingError::ActionUnavailable { status, actions: possible.actions() }
+    BillingError::ActionUnavailable { status, actions: conditions.actions() }
 }
 
 #[derive(Serialize)]
@@ -298,7 +298,7 @@ async fn keep_present(
 ) -> Result<(), BillingError> {
     let is_canceled = cancels_at_s(subscription).is_some();
     match managed_by {
-        ManagedBy::Us(schedule) if managed_by.is_pending(cx.now()) => release(cx, &schedule.id).await?,
+        ManagedBy::Tollgate(schedule) if managed_by.is_pending(cx.now()) => release(cx, &schedule.id).await?,
         _ if !is_canceled => return Err(BillingError::NoChange),
         _ => {}
     }
@@ -313,7 +313,7 @@ async fn change_now(
     proration_date: Option<u64>,
 ) -> Result<(), BillingError> {
     let subscription = &change.owned.subscription;
-    if let ManagedBy::Us(schedule) = managed_by {
+    if let ManagedBy::Tollgate(schedule) = managed_by {
         release(cx, &schedule.id).await?;
     }
     let form = change

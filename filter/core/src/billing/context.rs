@@ -25,18 +25,18 @@ use serde::Serialize;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The maximum number of idempotency keys that one write uses, one after the other.
+/// The maximum number of idempotency keys that one write tries.
 pub(super) const KEYS_MAX: u32 = 8;
 
-/// The maximum number of times that a write is sent while Stripe is still performing one with the same key.
+/// The maximum number of times that a write is sent if Stripe is still performing another one with the same key.
 const IN_USE_TRIES_MAX: u32 = 8;
 
-/// The minimum timeout of a write: Stripe charges a card before it responds.
-const WRITE_TIME: Duration = Duration::from_secs(8);
+/// The minimum timeout of a write, which is long because Stripe charges a card before it responds.
+const WRITE_TIMEOUT_MIN: Duration = Duration::from_secs(8);
 
-/// Returns the callout with a timeout of at least [`WRITE_TIME`].
-fn with_write_time(callout: Callout) -> Callout {
-    Callout { timeout: callout.timeout.max(WRITE_TIME), ..callout }
+/// Returns the callout with a timeout of at least [`WRITE_TIMEOUT_MIN`].
+fn with_write_timeout(callout: Callout) -> Callout {
+    Callout { timeout: callout.timeout.max(WRITE_TIMEOUT_MIN), ..callout }
 }
 
 /// The data that all endpoints of a worker share.
@@ -142,7 +142,7 @@ impl BillingContext {
         match self.effects.perform(Effect::ReadAccount(trigger)).await {
             EffectResult::Account(Ok(Some(account))) => Ok(account),
             EffectResult::Account(Ok(None)) => Err(BillingError::SubjectMissing),
-            EffectResult::Account(Err(error)) => Err(self.failed(error)),
+            EffectResult::Account(Err(error)) => Err(self.count_failure(error)),
             _ => Err(BillingError::Internal),
         }
     }
@@ -198,10 +198,10 @@ impl BillingContext {
         let outcome = self.call(callout).await;
         let plan_key = &self.shared.settings.sync.plan_key;
         let record = api::record(&outcome.as_outcome(), &self.subject, plan_key);
-        record.map_err(|error| self.failed(SyncError::from_clerk(&error)))
+        record.map_err(|error| self.count_failure(SyncError::from_clerk(&error)))
     }
 
-    /// Reads an object of Stripe's; `None` if Stripe does not have it.
+    /// Reads an object from Stripe; `None` if Stripe does not have it.
     ///
     /// # Errors
     /// [`BillingError::Service`] if Stripe did not return it.
@@ -212,8 +212,8 @@ impl BillingContext {
         parse: fn(&[u8]) -> Result<T, Unreadable>,
     ) -> Result<Option<T>, BillingError> {
         let outcome = self.call(callout).await;
-        let response = StripeResponse::of(&outcome.as_outcome(), parse).or_of_other_mode();
-        sync::found(endpoint, response).map_err(|error| self.failed(error))
+        let response = StripeResponse::of(&outcome.as_outcome(), parse).with_other_mode_missing();
+        sync::object_in(endpoint, response).map_err(|error| self.count_failure(error))
     }
 
     /// Reads a customer that Clerk's record names; `None` if Stripe does not have it. A customer of
@@ -224,21 +224,21 @@ impl BillingContext {
     pub(super) async fn read_customer(&self, id: &CustomerId) -> Result<Option<Customer>, BillingError> {
         let outcome = self.call(self.stripe().retrieve_customer(id)).await;
         let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
-        sync::found("GET /v1/customers/:id", response).map_err(|error| self.failed(error))
+        sync::object_in("GET /v1/customers/:id", response).map_err(|error| self.count_failure(error))
     }
 
     /// Sends a write that sets a state, so that repeating it changes nothing.
     ///
     /// # Errors
-    /// The errors of [`Self::confirmed`].
+    /// The errors of [`Self::written_object`].
     pub(super) async fn send<T>(
         &self,
         endpoint: &'static str,
         callout: Callout,
         parse: fn(&[u8]) -> Result<T, Unreadable>,
     ) -> Result<T, BillingError> {
-        let outcome = self.call(with_write_time(callout)).await;
-        self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
+        let outcome = self.call(with_write_timeout(callout)).await;
+        self.written_object(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))
     }
 
     /// Performs a write that must happen once. `parts` identify it: every parameter, and the state that was just
@@ -248,7 +248,7 @@ impl BillingContext {
     /// whether the object in such a response is still current; if not, the next idempotency key is used.
     ///
     /// # Errors
-    /// The errors of [`Self::confirmed`] and of `still_holds`.
+    /// The errors of [`Self::written_object`] and of `still_holds`.
     pub(super) async fn create<T>(
         &self,
         endpoint: &'static str,
@@ -263,7 +263,7 @@ impl BillingContext {
             if replays_failure(&outcome) && !is_last {
                 continue;
             }
-            let created = self.confirmed(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))?;
+            let created = self.written_object(endpoint, StripeResponse::of(&outcome.as_outcome(), parse))?;
             if !is_replayed(&outcome.as_outcome()) || still_holds(&created).await? {
                 return Ok(created);
             }
@@ -286,7 +286,7 @@ impl BillingContext {
         let key = IdempotencyKey::new(&all);
         let mut tries = 1_u32;
         loop {
-            let outcome = self.call(with_write_time(callout(&key))).await;
+            let outcome = self.call(with_write_timeout(callout(&key))).await;
             if !is_in_use(&outcome) || tries >= IN_USE_TRIES_MAX {
                 return outcome;
             }
@@ -300,7 +300,7 @@ impl BillingContext {
     /// [`BillingError::PaymentFailed`] and [`BillingError::PaymentActionRequired`] if a card could not be charged,
     /// [`BillingError::ObjectMissing`] if Stripe does not have the object, and [`BillingError::Service`] for other
     /// errors.
-    pub(super) fn confirmed<T>(
+    pub(super) fn written_object<T>(
         &self,
         endpoint: &'static str,
         response: StripeResponse<T>,
@@ -310,14 +310,14 @@ impl BillingContext {
         {
             return Err(error);
         }
-        match sync::found(endpoint, response) {
+        match sync::object_in(endpoint, response) {
             Ok(Some(object)) => Ok(object),
             // The object was just read, but no longer exists.
             Ok(None) => {
                 let why = format!("{endpoint}: Stripe does not have the object");
                 Err(BillingError::ObjectMissing(SyncError::Refused { service: Service::Stripe, why }))
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.count_failure(error)),
         }
     }
 
@@ -331,7 +331,7 @@ impl BillingContext {
     }
 
     /// Counts a failed callout, and returns its error.
-    fn failed(&self, error: SyncError) -> BillingError {
+    fn count_failure(&self, error: SyncError) -> BillingError {
         if let Some(count) = metrics::SYNC.callout_failed(&error) {
             self.effects.report(count);
         }

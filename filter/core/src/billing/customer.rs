@@ -137,7 +137,7 @@ impl Buyer {
                 }
             }
             let response = StripeResponse::of(&outcome.as_outcome(), Customer::parse);
-            let created = cx.confirmed(ENDPOINT, response)?.id;
+            let created = cx.written_object(ENDPOINT, response)?.id;
             if !is_replayed(&outcome.as_outcome()) || exists(cx, &created).await? {
                 return Ok(created);
             }

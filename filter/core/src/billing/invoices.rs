@@ -10,8 +10,10 @@ use crate::ids::InvoiceId;
 use crate::stripe::invoice_list::{InvoicePage, InvoicePayment, InvoiceSummary};
 use serde::Serialize;
 
-/// The maximum number of invoices in a response, and the number if none is given.
+/// The maximum number of invoices in a response.
 const LIMIT_MAX: u64 = 100;
+
+/// The number of invoices in a response if the request has no `limit`.
 const LIMIT_DEFAULT: u64 = 10;
 
 /// The query of the request.
@@ -41,6 +43,7 @@ impl InvoicesRequest {
     }
 }
 
+/// The error of a parameter `after` that is not the id of an invoice of the customer.
 const NOT_IN_LIST: &str = "it must be the id of one of these invoices";
 
 #[derive(Serialize)]

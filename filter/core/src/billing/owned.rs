@@ -1,5 +1,5 @@
-//! What of a subject's account is its own: the customers that may be charged and shown, the subscription that its
-//! actions mean, and what forbids another one.
+//! The rules of ownership in a subject's account: which customers may be charged and shown, which subscription the
+//! subject's actions apply to, and which subscription excludes buying another.
 
 use crate::alarm::{Alarm, AlarmCode};
 use crate::config::SubjectKeys;
@@ -128,7 +128,7 @@ pub(super) fn blocking_subscription<'a>(
     })?;
     let alarm = (owned.sold == SoldPlan::Unmapped && is_unknown_plan).then(|| {
         let detail = "a checkout was refused: Clerk's record shows a plan that is not in the configuration, and a live \
-                      subscription sells nothing known; add the plan to `plans`, or correct the record";
+                      subscription has no price of a known plan; add the plan to `plans`, or correct the record";
         let alarm = Alarm::warning(AlarmCode::UnknownPlan, detail).object(&owned.subscription.id);
         alarm.subject(Some(account.subject.as_str())).into()
     });
@@ -151,7 +151,7 @@ pub(super) fn had_trial(account: &SubjectAccount, own: &[CustomerId]) -> bool {
 
 /// The facts that determine which actions the frontend can offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Possibilities<'a> {
+pub(super) struct ActionConditions<'a> {
     /// The subscription's status; `None` if there is none.
     pub(super) status: Option<&'a SubscriptionStatus>,
     /// Whether a cancellation, or a change that Tollgate scheduled, is pending.
@@ -162,7 +162,7 @@ pub(super) struct Possibilities<'a> {
     pub(super) has_customer: bool,
 }
 
-impl Possibilities<'_> {
+impl ActionConditions<'_> {
     /// Returns the actions that would succeed.
     pub(super) fn actions(self) -> Vec<&'static str> {
         let portal = self.has_customer.then_some("portal");

@@ -16,16 +16,16 @@ use crate::time::Micros;
 /// How far Stripe's clock may be behind the gateway's, in seconds.
 const CLOCK_SKEW_S: u64 = 60;
 
-/// How long after the note a schedule counts as created by Tollgate, in seconds.
+/// How long after the note a schedule without metadata still counts as created by Tollgate, in seconds.
 const NOTE_VALID_S: u64 = 600;
 
-/// A subscription's schedule.
+/// The schedule that manages a subscription.
 #[derive(Clone, Debug)]
 pub(super) enum ManagedBy {
-    /// None.
+    /// No schedule.
     Nothing,
     /// A schedule that Tollgate created, with or without a next phase.
-    Us(Schedule),
+    Tollgate(Schedule),
     /// Another schedule.
     Other(Schedule),
 }
@@ -33,7 +33,7 @@ pub(super) enum ManagedBy {
 /// The change at the end of the period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PendingPlan {
-    /// The plan; `None` for one that the configuration does not know.
+    /// The plan; `None` if the configuration does not have it.
     pub(super) plan: Option<Rank>,
     /// The quantity, if a schedule makes the change.
     pub(super) quantity: Option<u64>,
@@ -55,7 +55,7 @@ impl ManagedBy {
         Ok(match schedule {
             None => ManagedBy::Nothing,
             Some(schedule) if is_created_by_tollgate(&schedule, &subscription.metadata) => {
-                ManagedBy::Us(schedule)
+                ManagedBy::Tollgate(schedule)
             }
             Some(schedule) => ManagedBy::Other(schedule),
         })
@@ -63,7 +63,7 @@ impl ManagedBy {
 
     /// Returns the change that the schedule's next phase makes, if it has one.
     pub(super) fn change(&self, prices: &PriceList, now: Micros) -> Option<PendingPlan> {
-        let (ManagedBy::Us(schedule) | ManagedBy::Other(schedule)) = self else { return None };
+        let (ManagedBy::Tollgate(schedule) | ManagedBy::Other(schedule)) = self else { return None };
         let next = schedule.next_phase(now)?;
         let sold = next.items.iter().filter_map(|item| Some((prices.find(&item.price)?.0, item)));
         let best = sold.max_by_key(|(rank, _)| *rank);
@@ -77,7 +77,7 @@ impl ManagedBy {
 
     /// Returns whether a schedule that Tollgate created has a next phase.
     pub(super) fn is_pending(&self, now: Micros) -> bool {
-        matches!(self, ManagedBy::Us(schedule) if schedule.next_phase(now).is_some())
+        matches!(self, ManagedBy::Tollgate(schedule) if schedule.next_phase(now).is_some())
     }
 
     /// Returns whether a schedule that Tollgate did not create manages the subscription.
@@ -149,9 +149,9 @@ mod tests {
             );
             Schedule::parse(body.as_bytes()).unwrap()
         };
-        let ours = r#""source": "tollgate""#;
+        let marked_source = r#""source": "tollgate""#;
         let cases = [
-            ("marked", schedule(1_000, ours, 2), "", true),
+            ("marked", schedule(1_000, marked_source, 2), "", true),
             ("another schedule", schedule(1_000, "", 2), "", false),
             ("another schedule, with an old note of Tollgate's", schedule(1_000, "", 2), "free:900", false),
             ("created after the note", schedule(1_000, "", 1), "free:999", true),

@@ -219,7 +219,7 @@ impl PriceBook {
             PriceQuery::LookupKey(_) => ("GET /v1/prices", StripeResponse::of(outcome, first_of_list)),
         };
         // A price of Stripe's other mode (test or live) cannot be sold, so it counts as missing.
-        match sync::found(endpoint, response.or_of_other_mode()) {
+        match sync::object_in(endpoint, response.with_other_mode_missing()) {
             Ok(found) => {
                 let found = found.flatten().filter(|price| price.terms.active);
                 let sellable = found.filter(|price| price.terms.recurring.is_some() == entry.sold.renews());

@@ -29,15 +29,17 @@ pub(super) async fn resume(cx: BillingContext) -> EndpointResult {
 
 async fn undo(cx: &BillingContext, subscription: &Subscription) -> Result<(), BillingError> {
     match ManagedBy::read(cx, subscription).await? {
-        ManagedBy::Us(schedule) if schedule.next_phase(cx.now()).is_some() => release(cx, &schedule.id).await,
+        ManagedBy::Tollgate(schedule) if schedule.next_phase(cx.now()).is_some() => {
+            release(cx, &schedule.id).await
+        }
         ManagedBy::Other(_) if cancels_at_s(subscription).is_some() => Err(BillingError::ChangePending),
         ManagedBy::Other(_) => Err(BillingError::NothingToResume),
-        ManagedBy::Us(schedule) if cancels_at_s(subscription).is_some() => {
+        ManagedBy::Tollgate(schedule) if cancels_at_s(subscription).is_some() => {
             release(cx, &schedule.id).await?;
             keep(cx, subscription).await
         }
         ManagedBy::Nothing if cancels_at_s(subscription).is_some() => keep(cx, subscription).await,
-        ManagedBy::Us(_) | ManagedBy::Nothing => Err(BillingError::NothingToResume),
+        ManagedBy::Tollgate(_) | ManagedBy::Nothing => Err(BillingError::NothingToResume),
     }
 }
 

@@ -38,12 +38,12 @@ pub(super) async fn schedule(
     let change = scheduled.change;
     let subscription = &change.owned.subscription;
     let schedule = match scheduled.managed_by {
-        ManagedBy::Us(schedule)
+        ManagedBy::Tollgate(schedule)
             if schedule.next_phase(cx.now()).is_some_and(|next| has_change(next, change)) =>
         {
             return Err(BillingError::NoChange);
         }
-        ManagedBy::Us(schedule) => {
+        ManagedBy::Tollgate(schedule) => {
             if cancels_at_s(subscription).is_some() {
                 keep(cx, subscription).await?;
             }

@@ -2,7 +2,7 @@
 
 use super::context::BillingContext;
 use super::error::BillingError;
-use super::owned::{Possibilities, current, last_ended, own_customers};
+use super::owned::{ActionConditions, current, last_ended, own_customers};
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
 use super::prices::PriceList;
 use super::response::{EndpointResponse, rfc3339};
@@ -53,7 +53,7 @@ impl SubscriptionView {
         // The prices are needed only to tell the plan of a schedule's phase.
         let prices = match managed_by {
             ManagedBy::Nothing => Rc::default(),
-            ManagedBy::Us(_) | ManagedBy::Other(_) => cx.prices().await?,
+            ManagedBy::Tollgate(_) | ManagedBy::Other(_) => cx.prices().await?,
         };
         Ok(Self::of(cx, account, &managed_by, &prices))
     }
@@ -69,17 +69,17 @@ impl SubscriptionView {
         let own = own_customers(account, &cx.settings().sync.subject_keys);
         let Some(owned) = current(account) else {
             let ended = last_ended(account).map(|owned| &owned.subscription.status);
-            let possible = Possibilities {
+            let conditions = ActionConditions {
                 status: ended,
                 is_pending: false,
                 is_managed_elsewhere: false,
                 has_customer: !own.is_empty() || account.record.customer.is_some(),
             };
             let status = ended.map_or("none", |status| status.as_str()).to_owned();
-            return SubscriptionView { plan, status, details: None, actions: possible.actions() };
+            return SubscriptionView { plan, status, details: None, actions: conditions.actions() };
         };
         let subscription = &owned.subscription;
-        let possible = Possibilities {
+        let conditions = ActionConditions {
             status: Some(&subscription.status),
             is_pending: cancels_at_s(subscription).is_some() || managed_by.is_pending(cx.now()),
             is_managed_elsewhere: managed_by.is_other(),
@@ -87,7 +87,7 @@ impl SubscriptionView {
         };
         let details = Details::new(cx, account, owned, managed_by, prices);
         let status = subscription.status.as_str().to_owned();
-        SubscriptionView { plan, status, details: Some(details), actions: possible.actions() }
+        SubscriptionView { plan, status, details: Some(details), actions: conditions.actions() }
     }
 
     /// Returns the response to `GET subscription`.

@@ -105,7 +105,7 @@ impl<T> StripeResponse<T> {
 
     /// Returns the response with an object of the other mode treated as missing.
     #[must_use]
-    pub(crate) fn or_of_other_mode(self) -> Self {
+    pub(crate) fn with_other_mode_missing(self) -> Self {
         match self {
             StripeResponse::Unauthorized(error) if error.code == "resource_missing" => {
                 StripeResponse::Missing

@@ -20,7 +20,7 @@ mod state;
 mod subject;
 mod trigger;
 
-pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, found};
+pub(crate) use api_request::{ApiRequest, ListSessions, NoteOwner, SessionsResponse, object_in};
 pub(crate) use changed_subjects::ChangedSubject;
 pub(crate) use deadline::Deadline;
 pub(crate) use engine::{PlanSync, SyncProgress, SyncResult};

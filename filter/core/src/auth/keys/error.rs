@@ -1,12 +1,12 @@
-//! Errors of texts that hold no usable public key, with the cure.
+//! The errors in a text that should contain a public key. Their messages say how to fix them.
 
-/// The most keys of a set. Clerk publishes one or two.
+/// The maximum number of keys in a set. Clerk publishes one or two.
 pub const KEYS_MAX: usize = 16;
 
 /// The smallest modulus that is safe (RFC 7518 §3.3).
 pub(super) const MODULUS_BITS_MIN: usize = 2048;
 
-/// An error of a text that holds no usable public key. It shows nothing of the text.
+/// An error in a text that contains no usable public key. It never shows any part of the text, which could be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text is empty.
@@ -20,19 +20,19 @@ pub enum KeyError {
     /// An X.509 certificate.
     #[error("this is a certificate: extract its public key with `openssl x509 -pubkey -noout`")]
     Certificate,
-    /// A secret or publishable key of Clerk's.
+    /// A Clerk API key, secret or publishable.
     #[error("this is a Clerk API key: copy the JWKS Public Key (PEM) from the API keys page instead")]
     ApiKey,
     /// A JSON Web Key Set.
-    #[error("this is JSON: give the public key as PEM, or configure `keys.jwks` to fetch the key set")]
+    #[error("this is JSON: use the public key as PEM, or configure `keys.jwks` to fetch the key set")]
     Json,
     /// Neither PEM nor base64.
     #[error("this is not PEM: expected `-----BEGIN PUBLIC KEY-----`, base64 and `-----END PUBLIC KEY-----`")]
     NotPem,
-    /// A key of another algorithm than RSA.
+    /// A key for an algorithm other than RSA.
     #[error("this is not an RSA key: Clerk signs session tokens with RS256")]
     OtherAlgorithm,
-    /// Too short to be safe.
+    /// A key that is too short to be safe.
     #[error("an RSA key of {bits} bits is too weak: at least {MODULUS_BITS_MIN} are needed")]
     Weak {
         /// The length of its modulus.

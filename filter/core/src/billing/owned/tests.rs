@@ -182,17 +182,17 @@ fn only_actions_that_would_succeed_are_listed() {
     ];
     for (text, is_pending, want) in cases {
         let status = text.map(status);
-        let possible = |has_customer, is_managed_elsewhere| Possibilities {
+        let conditions = |has_customer, is_managed_elsewhere| ActionConditions {
             status: status.as_ref(),
             is_pending,
             is_managed_elsewhere,
             has_customer,
         };
-        assert_eq!(possible(false, false).actions().join(" "), want, "{text:?}");
+        assert_eq!(conditions(false, false).actions().join(" "), want, "{text:?}");
         let with_portal = format!("{want} portal");
-        assert_eq!(possible(true, false).actions().join(" "), with_portal.trim(), "{text:?}");
+        assert_eq!(conditions(true, false).actions().join(" "), with_portal.trim(), "{text:?}");
         if text == Some("active") {
-            assert_eq!(possible(true, true).actions(), ["portal"], "another schedule manages it");
+            assert_eq!(conditions(true, true).actions(), ["portal"], "another schedule manages it");
         }
     }
 }

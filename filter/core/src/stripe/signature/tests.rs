@@ -1,4 +1,4 @@
-//! What is and what is not Stripe's signature: a table of cases with a reason each, and laws.
+//! Tests of which signatures are Stripe's: a table of cases, each with its reason, and properties.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;

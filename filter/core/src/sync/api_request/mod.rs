@@ -55,11 +55,14 @@ fn stripe_response<T>(
     outcome: &Outcome<'_>,
     parse: fn(&[u8]) -> Result<T, Unreadable>,
 ) -> Result<Option<T>, SyncError> {
-    found(endpoint, StripeResponse::of(outcome, parse))
+    object_in(endpoint, StripeResponse::of(outcome, parse))
 }
 
 /// Returns the object in a response of the endpoint; `None` if Stripe does not have it.
-pub(crate) fn found<T>(endpoint: &'static str, response: StripeResponse<T>) -> Result<Option<T>, SyncError> {
+pub(crate) fn object_in<T>(
+    endpoint: &'static str,
+    response: StripeResponse<T>,
+) -> Result<Option<T>, SyncError> {
     match response {
         StripeResponse::Done(found) => Ok(Some(found)),
         StripeResponse::Missing => Ok(None),

@@ -1,6 +1,6 @@
 //! Requests for subscriptions and their customers.
 
-use super::{ApiRequest, OTHER_ACCOUNT, found, stripe_response};
+use super::{ApiRequest, OTHER_ACCOUNT, object_in, stripe_response};
 use crate::config::SyncSettings;
 use crate::http::{Callout, Outcome};
 use crate::ids::{CustomerId, SubscriptionId};
@@ -84,7 +84,7 @@ impl ApiRequest for RetrieveRecorded {
                 (true, None) => RecordedResponse::Unknown,
             })
         });
-        Ok(found(RETRIEVE, answer.or_of_other_mode())?.unwrap_or(RecordedResponse::Unknown))
+        Ok(object_in(RETRIEVE, answer.with_other_mode_missing())?.unwrap_or(RecordedResponse::Unknown))
     }
 }
 
@@ -170,7 +170,7 @@ impl ApiRequest for ListSubscriptions {
 
     fn read(&self, _: &SyncSettings, outcome: &Outcome<'_>) -> Result<SubscriptionPage, SyncError> {
         let response = StripeResponse::of(outcome, SubscriptionPage::parse);
-        let response = if self.other_mode_is_empty { response.or_of_other_mode() } else { response };
-        Ok(found("GET /v1/subscriptions", response)?.unwrap_or_default())
+        let response = if self.other_mode_is_empty { response.with_other_mode_missing() } else { response };
+        Ok(object_in("GET /v1/subscriptions", response)?.unwrap_or_default())
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod factory;
 
 mod claims;
 mod form;
-mod laws;
+mod properties;
 
 use factory::{Draft, own_keys, verify_token};
 

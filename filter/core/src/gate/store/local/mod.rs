@@ -1,4 +1,5 @@
-//! The local store's tables of counters, and the shared seed with which all workers of the process find them.
+//! The local store's tables of counters, and the shared seed that all workers of the process use to locate the
+//! counters.
 
 mod counting;
 mod reading;
@@ -11,7 +12,7 @@ use crate::quota::{BucketTable, Callers, CounterKey, SWAP_TRIES_MAX, Seed};
 use crate::shared::{Change, SharedUpdate, UpdateProgress};
 use std::cell::OnceCell;
 
-/// The tables of counters, which need the shared seed.
+/// The tables of counters. Their keys depend on the shared seed.
 #[derive(Debug)]
 struct Tables {
     /// The counters of users and organizations.
@@ -21,7 +22,7 @@ struct Tables {
 }
 
 impl Tables {
-    /// Returns the key of a limit's counter of the owner with these bytes.
+    /// Returns the key of an owner's counter for a limit. `owner` is the owner's bytes.
     fn key(&self, callers: Callers, owner: &[u8], limit: &str) -> CounterKey {
         let table = match callers {
             Callers::SignedIn => &self.signed_in,
@@ -35,7 +36,7 @@ impl Tables {
 #[derive(Debug)]
 pub(in crate::gate) struct LocalStore {
     namespace: String,
-    drawn_seed: Seed,
+    own_seed: Seed,
     memory_mb: u64,
     tables: OnceCell<Tables>,
 }
@@ -55,13 +56,13 @@ enum SeedProgress {
 }
 
 impl LocalStore {
-    /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `drawn_seed` is
-    /// used if this is the first worker of the process.
-    pub(in crate::gate) fn new(namespace: &str, drawn_seed: Seed, memory_mb: u64) -> Self {
-        LocalStore { namespace: namespace.to_owned(), drawn_seed, memory_mb, tables: OnceCell::new() }
+    /// Creates a store in which the counters of signed-in callers take at most `memory_mb`. `own_seed` becomes
+    /// the shared seed if this is the first worker of the process.
+    pub(in crate::gate) fn new(namespace: &str, own_seed: Seed, memory_mb: u64) -> Self {
+        LocalStore { namespace: namespace.to_owned(), own_seed, memory_mb, tables: OnceCell::new() }
     }
 
-    /// Starts to read the seed; returns `None` if the tables are known.
+    /// Starts to read the seed. Returns `None` if the tables are already known.
     fn find_seed(&self) -> Option<(SeedUpdate, Action)> {
         match self.tables.get() {
             Some(_) => None,
@@ -73,19 +74,19 @@ impl LocalStore {
     fn seed(&self, update: &mut SeedUpdate, input: &Input<'_>) -> SeedProgress {
         let progress = update.handle(input, |value| match value {
             Some(value) => Change::Keep(Seed::from_shared(value)),
-            None => Change::Write(self.drawn_seed.as_bytes().to_vec(), Some(self.drawn_seed)),
+            None => Change::Write(self.own_seed.as_bytes().to_vec(), Some(self.own_seed)),
         });
         match progress {
             UpdateProgress::Continue(action) => SeedProgress::Perform(action),
             UpdateProgress::Done(Some(seed)) => {
-                self.tables.get_or_init(|| self.tables_of(&seed));
+                self.tables.get_or_init(|| self.create_tables(&seed));
                 SeedProgress::Known
             }
             UpdateProgress::Done(None) | UpdateProgress::GaveUp(_) => SeedProgress::Failed,
         }
     }
 
-    fn tables_of(&self, seed: &Seed) -> Tables {
+    fn create_tables(&self, seed: &Seed) -> Tables {
         let table = |callers| BucketTable::new(&self.namespace, callers, seed, self.memory_mb);
         Tables { signed_in: table(Callers::SignedIn), anonymous: table(Callers::Anonymous) }
     }

@@ -1,6 +1,6 @@
-//! What a subject's subscriptions come to: tables of cases, and laws.
+//! Tests of the plan that a subject's subscriptions grant: tables of cases, and properties.
 
 pub(super) mod fixture;
-mod laws;
 mod past_due;
+mod properties;
 mod resolve;

@@ -1,4 +1,4 @@
-//! What holds of plan resolution whatever the subscriptions are.
+//! Properties of plan resolution that hold for any subscriptions.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE, NOW_S, World, invoice, subscription};
