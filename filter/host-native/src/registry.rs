@@ -41,7 +41,7 @@ pub(crate) fn get(filter_id: u32) -> Option<Arc<RegisteredFilter>> {
     FILTERS.read().unwrap_or_else(PoisonError::into_inner).get(&filter_id).cloned()
 }
 
-/// Removes a filter. It has no requests any more.
+/// Removes a filter that has no requests.
 pub(crate) fn remove(filter_id: u32) {
     FILTERS.write().unwrap_or_else(PoisonError::into_inner).remove(&filter_id);
     REMOVALS.fetch_add(1, Ordering::Release);

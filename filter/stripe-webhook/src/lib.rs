@@ -1,4 +1,5 @@
-//! `stripe_webhook.wasm`: verifies Stripe's events and brings Clerk in line. The rules are in `tollgate_core::webhook`.
+//! `stripe_webhook.wasm`: verifies Stripe's events and updates the plans in Clerk. The rules are in
+//! `tollgate_core::webhook`.
 
 use tollgate_core::config;
 use tollgate_core::identity::{self, HeaderOwner};

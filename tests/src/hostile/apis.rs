@@ -10,7 +10,7 @@ use serde_json::json;
 /// More than the filter accepts as a response, in bytes.
 const HUGE: usize = 8_000_000;
 
-/// Delivers an authentic event. Whatever the outcome, the status is one that makes Stripe retry, or 200.
+/// Delivers an authentic event. The status is always 200, or one after which Stripe retries.
 pub(super) async fn attack(run: &AttackRun) -> Option<WireResponse> {
     let response = run.attack(&run.delivery()).await?;
     // The filter responds with 500 if an API seems to refuse the credentials.

@@ -1,4 +1,4 @@
-//! What a hostile or mistaken client is told, and that nothing at Stripe or Clerk is changed by it.
+//! Tests of the responses to hostile or mistaken clients, and that these change nothing at Stripe or Clerk.
 
 use crate::shared::{Client, ORIGIN, SHIPPED, StatusAndBody, acts_for, refusal, send};
 use reqwest::Method;
@@ -38,7 +38,7 @@ async fn only_a_session_token_opens_an_endpoint() {
     let expired = gateway.session("user_expired").claim("exp", json!(unix_now() - 60)).sign();
     let expired = Client::with_token(&gateway, expired);
     assert_eq!(refusal(&expired.post("cancel", json!({})).await), (401, "token_expired"));
-    // What the gate would say of a caller is believed from nobody.
+    // The gate's header fields are not accepted as a client's identity.
     let forged = gateway.get("/billing/subscription").header("x-tollgate-user", "user_paths");
     assert_eq!(refusal(&send(forged).await), (401, "missing_token"));
 }

@@ -1,4 +1,4 @@
-//! No session URL, key, or e-mail address is in what Envoy writes, counts, or shows, whatever has happened.
+//! Tests that nothing that Envoy writes, counts, or shows ever contains a session URL, a key, or an email address.
 
 use crate::shared::{Client, Shop, synced_events};
 use reqwest::Method;

@@ -1,5 +1,5 @@
-//! What must hold of the billing endpoints whatever fails: they run in this process, without Envoy, against the strict
-//! fakes of Stripe and Clerk, and every callout ends as a test decides.
+//! Tests of the invariants of the billing endpoints under any failure: they run in this process, without Envoy,
+//! against the strict fakes of Stripe and Clerk, and the test decides how every callout ends.
 
 mod harness;
 mod interleaved;

@@ -8,8 +8,8 @@ use tollgate_tests::fakes::stripe::model::{Customer, Subscription};
 /// More than the callouts of a checkout.
 const CALLOUTS: usize = 16;
 
-/// Runs requests side by side: each in turn gets the result of one callout. Returns their responses.
-fn side_by_side(shop: &mut Shop, mut running: Vec<RunningRequest>) -> Vec<Response> {
+/// Runs requests in parallel: each in turn gets the result of one callout. Returns their responses.
+fn in_parallel(shop: &mut Shop, mut running: Vec<RunningRequest>) -> Vec<Response> {
     let mut responses = Vec::new();
     while !running.is_empty() {
         if shop.in_flight() > 0 {
@@ -40,7 +40,7 @@ fn first_checkout() -> BillingAction {
 fn twenty_first_checkouts_on_two_gateways_make_one_customer() {
     let (action, mut shop) = (first_checkout(), Shop::open());
     let clicks = (0..20).map(|worker| shop.begin(worker, action.path, Some(&action.body))).collect();
-    let responses = side_by_side(&mut shop, clicks);
+    let responses = in_parallel(&mut shop, clicks);
     assert!(responses.iter().all(|(status, _)| *status == 200), "{}", shop.trace());
     let state = ShopState::of(&shop);
     assert_eq!((state.customers, state.sessions.len()), (1, 1), "{}", shop.trace());

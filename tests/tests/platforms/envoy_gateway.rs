@@ -14,7 +14,7 @@ async fn what_it_makes_of_the_resources_keeps_the_promises() {
     let site = Site::open().await;
     let gateway = EnvoyGateway::start(&site, |resources| from(resources, &registry)).await;
     promises::check(gateway.address(), &site).await;
-    the_ways_to_the_apis_are_closed(&gateway, &site).await;
+    check_that_clients_cannot_reach_the_apis(&gateway, &site).await;
     assert!(!gateway.log().contains(" failed: Uncaught "), "a VM has crashed");
     drop(gateway);
 
@@ -35,8 +35,8 @@ fn from(resources: &mut Resources, registry: &Registry) {
     }
 }
 
-/// The routes that exist for the filters' own calls lead nobody else there.
-async fn the_ways_to_the_apis_are_closed(gateway: &EnvoyGateway, site: &Site) {
+/// Checks that clients cannot use the routes that exist for the filters' callouts.
+async fn check_that_clients_cannot_reach_the_apis(gateway: &EnvoyGateway, site: &Site) {
     let before = (site.stripe.log().entries().len(), site.clerk.log().entries().len());
     for host in ["stripe-api.tollgate.invalid", "clerk-api.tollgate.invalid"] {
         let bytes = format!("GET /v1/customers HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");

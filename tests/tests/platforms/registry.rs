@@ -43,7 +43,7 @@ impl Registry {
         registry
     }
 
-    /// Its name in an image's. To whoever fetches images, `localhost` needs no TLS.
+    /// Returns the registry's part of an image name. Clients that fetch images need no TLS for `localhost`.
     pub fn host(&self) -> String {
         format!("localhost:{}", self.address.port())
     }

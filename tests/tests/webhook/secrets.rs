@@ -1,4 +1,4 @@
-//! Nothing that Envoy writes, counts or shows contains a secret, whatever has happened.
+//! Tests that nothing that Envoy writes, counts, or shows ever contains a secret.
 
 use crate::shared::{ENTERPRISE, PRO, Payer, with_plans};
 use serde_json::json;

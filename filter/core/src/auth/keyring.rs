@@ -17,11 +17,10 @@ use std::time::Duration;
 /// are accepted for at most this long.
 const REFRESH_AFTER: Duration = Duration::from_secs(300);
 
-/// The shortest time between two fetches, whatever `kid`s clients send. A new key may be unknown for this
-/// long.
+/// The minimum time between two fetches, for any `kid`s that clients send. A new key may be unknown for this long.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 
-/// The shortest time between two fetches while there is no key at all and every request is refused.
+/// The minimum time between two fetches while there is no key at all and every request is refused.
 const FIRST_FETCH_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a `kid` that a new set did not have counts as unknown without another fetch.

@@ -18,7 +18,7 @@ pub(super) enum Principal {
         /// The plan from Clerk's own record, if that is newer than the token.
         confirmed: Option<Confirmation>,
     },
-    /// An anonymous caller, whom the rule allows.
+    /// An anonymous caller, which the rule allows.
     Anonymous {
         /// The network of the client.
         network: ClientNetwork,

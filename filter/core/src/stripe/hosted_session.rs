@@ -1,11 +1,12 @@
-//! Sessions of pages that Stripe hosts: Checkout Sessions as their buyer sees them, and sessions of the customer portal.
+//! Sessions of pages that Stripe hosts: Checkout Sessions as their buyer sees them, and sessions of the customer
+//! portal.
 
 use super::object::{Metadata, Unreadable};
 use super::wire::{self, Object};
 use crate::ids::{CheckoutSessionId, SubscriptionId};
 use std::fmt;
 
-/// The URL of a page that Stripe hosts. Whoever has it acts as the customer, so it is never logged.
+/// The URL of a page that Stripe hosts. Anyone who has it can act as the customer, so it is never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct HostedUrl(String);
 

@@ -20,7 +20,7 @@ Exit codes:
   0 no differences, or all were applied   1 something failed   2 wrong arguments or configuration
   3 differences (dry run with --exit-code)   130 interrupted";
 
-/// Bring Clerk in line with Stripe: a dry run unless --apply is given.
+/// Update the plans in Clerk from Stripe: a dry run unless --apply is given.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, group = ArgGroup::new("scope").required(true))]
 pub(crate) struct SyncArguments {

@@ -1,4 +1,4 @@
-//! `tollgate sync`: brings Clerk in line with Stripe without an event, by the same rules as the filter
+//! `tollgate sync`: updates the plans in Clerk from Stripe without an event, by the same rules as the filter
 //! (`tollgate_core::backfill`). The files here send calls within rate limits, retry, save the progress, and
 //! print.
 

@@ -18,12 +18,12 @@ pub(super) struct Bill<'a> {
     pub(super) lines: Vec<InvoiceLine>,
 }
 
-/// Who charges the card.
+/// Whether the customer is present when the card is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// Nobody is there who could authenticate a payment.
+    /// The customer is not present, so the payment cannot be authenticated.
     Absent,
-    /// The customer sits at a page of Stripe's.
+    /// The customer pays on a page of Stripe.
     Present,
 }
 

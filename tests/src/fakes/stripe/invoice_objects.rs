@@ -133,7 +133,7 @@ impl Objects<'_> {
     }
 }
 
-/// Returns the fields that only sellers with taxes, shipping, credit notes, or texts of their own use.
+/// Returns the fields that only merchants with taxes, shipping, credit notes, or custom texts use.
 fn unused_fields(invoice: &Invoice) -> Value {
     json!({
         "account_tax_ids": null,

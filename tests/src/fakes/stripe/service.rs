@@ -58,7 +58,7 @@ impl Stripe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes up whoever delivers events.
+    /// Wakes up the tasks that deliver events.
     pub(super) fn announce(&self, state: &StripeState) {
         let count = state.account.events.len();
         self.events.send_if_modified(|known| std::mem::replace(known, count) != count);

@@ -113,7 +113,7 @@ fn buy(shop: &mut Shop, plan: &str) {
     shop.clerk.put_user(User::new(USER).private_metadata(json!({"trial_used": true})));
     let session = open_session(shop, plan);
     shop.stripe.pay_session(&session);
-    // Any one of the events brings everything in line.
+    // Any one of the events leads to a full sync, so one is enough.
     shop.keep_last_event();
     shop.deliver_all();
 }

@@ -1,4 +1,4 @@
-//! A shop: Stripe, Clerk, two gateways, and the time. Nothing happens by itself.
+//! A shop: Stripe, Clerk, two gateways, and the clock. Nothing happens until a test makes it happen.
 
 use super::convert;
 use super::worker::{SIGNING_SECRET, Worker, billing_worker, webhook_worker};

@@ -64,10 +64,10 @@ fn subscription(account: &Account, subscription: &Subscription) -> String {
     )
 }
 
-/// Checks what must hold whatever has happened, once nothing is in progress and all events were delivered.
+/// Checks the invariants that always hold once nothing is in progress and all events were delivered.
 ///
 /// # Errors
-/// What does not hold.
+/// The invariant that does not hold.
 pub(crate) fn check_invariants(shop: &Shop) -> Result<(), String> {
     let (customers, live, open_sessions) = shop.stripe.account(|account| {
         let is_live = |s: &Subscription| !matches!(s.status.as_str(), "canceled" | "incomplete_expired");

@@ -167,17 +167,17 @@ fn metadata_is_sent_as_a_form() {
 }
 
 #[test]
-fn an_idempotency_key_stands_for_one_intent() {
+fn each_write_has_its_own_idempotency_key() {
     let upstream = upstream(None);
     let stripe = StripeApi::new(&upstream);
     let key = |callout| sent(callout).header("idempotency-key").unwrap().to_owned();
-    let of = |value: &str, occasion: &str| {
-        key(stripe.update_subscription_metadata(&subscription(), &[("tollgate_owner", value)], occasion))
+    let of = |value: &str, event: &str| {
+        key(stripe.update_subscription_metadata(&subscription(), &[("tollgate_owner", value)], event))
     };
     let first = of("user_1", "evt_1");
     assert_eq!(first, of("user_1", "evt_1"), "a retry of the same");
     assert_ne!(first, of("user_2", "evt_1"), "other parameters: the same key would be an error");
-    assert_ne!(first, of("user_1", "evt_2"), "another occasion: the same key would do nothing");
+    assert_ne!(first, of("user_1", "evt_2"), "another event: Stripe would replay the response to the first");
     let another = SubscriptionId::parse("sub_2").unwrap();
     let other = stripe.update_subscription_metadata(&another, &[("tollgate_owner", "user_1")], "evt_1");
     assert_ne!(first, key(other), "another object");

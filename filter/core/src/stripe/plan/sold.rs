@@ -1,4 +1,4 @@
-//! The plan that a subscription sells, whatever its status, and the item that sells it.
+//! The plan that a subscription sells, regardless of its status, and the item that sells it.
 
 use super::catalog::{Catalog, Products, Sells};
 use crate::plan_table::Rank;

@@ -225,7 +225,7 @@ fn awaits_mapping(
     plans: &PlanTable,
 ) -> bool {
     let target_plan = plans.recorded(target.plan.as_deref());
-    // A plan that is not in the configuration is kept, whatever other subscriptions grant.
+    // A plan that is not in the configuration is kept even if other subscriptions grant a plan.
     let is_unknown = matches!(target_plan, RecordedPlan::Unknown(_));
     let is_highest = is_unknown || plans.iter().all(|(rank, _)| target_plan.may_be_worth(rank));
     resolution.unmapped().any(|id| {

@@ -121,7 +121,7 @@ fn a_change_is_audited_even_if_another_request_failed() {
     model.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &other);
     let event =
         model.world.stripe.change_customer("cus_1", |found| drop(found.insert("a".into(), "b".into())));
-    // What the other's plan depends on is read side by side with the write at Clerk.
+    // The product of the other subject's subscription is read in parallel with the write at Clerk.
     model.fails = |callout| match parts(callout) {
         ("GET", path, ..) if path.starts_with("/v1/products/") => Some(CalloutResult::Reset),
         _ => None,

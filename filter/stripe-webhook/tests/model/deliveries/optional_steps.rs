@@ -13,7 +13,7 @@ fn model() -> Model {
     model
 }
 
-/// Creates a purchase of Pro by `user_1`, whom only the session names. Returns the number of its event.
+/// Creates a purchase of Pro by `user_1`, which only the session names. Returns the number of its event.
 fn buy(model: &mut Model) -> usize {
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     model.world.stripe.add_session("sub_1", &[("clerk_user_id", "user_1")], None)
@@ -177,7 +177,7 @@ fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
 
 #[test]
 fn many_subscriptions_without_an_owner_remove_no_plan() {
-    // All of them are the customer's by its metadata, but one that the session gives to somebody else.
+    // The customer's metadata names the owner of all of them but one, for which the session names another user.
     let mut model = model();
     let event = buy(&mut model);
     model.world.stripe.set_price("sub_1", "price_ent");

@@ -86,7 +86,7 @@ fn the_same_state_twice_is_written_once() {
     model.world.stripe.fail_payment("sub_1", "subscription_cycle");
     model.deliver_from(0);
     assert_eq!(model.world.clerk.writes, 1);
-    // Whatever event comes, and however often, as long as nothing changes.
+    // As long as nothing changes, any number of any events writes nothing.
     for event in 0..model.world.stripe.events.len() {
         model.world.now = model.world.now.plus(Duration::from_secs(100));
         let delivered = model.deliver(event);

@@ -83,7 +83,7 @@ fn an_unreadable_product_is_unknown_and_no_more() {
         let event = model.world.stripe.add_subscription("sub_1", "cus_1", "price_by_product", &[USER]);
         model.deliver(event);
         assert_eq!(model.plan("user_1"), Some("pro"));
-        // Some newsletter whose product cannot be read, of somebody who pays by another.
+        // Another user pays for another plan. Then the product of the first subscription cannot be read.
         model.world.stripe.add_customer("cus_2", &[]);
         let user = [("clerk_user_id", "user_2")];
         model.world.stripe.add_subscription("sub_2", "cus_2", "price_ent", &user);

@@ -110,8 +110,7 @@ fn change_status(stripe: &mut Stripe, random: &mut Random) {
     let Some(id) = any_subscription(stripe, random) else { return };
     match random.below(10) {
         0..=4 => drop(stripe.set_status(&id, "canceled")),
-        // What a renewal was for that nobody has mapped follows from no state of Stripe's, only from an
-        // earlier one.
+        // If the price is not mapped to a plan, only an earlier state of Stripe shows what the renewal was for.
         5 if stripe.subscriptions[&id].prices.iter().any(|price| price == UNMAPPED) => {}
         5 => drop(stripe.fail_payment(&id, "subscription_cycle")),
         6 => drop(stripe.set_status(&id, "unpaid")),

@@ -105,8 +105,7 @@ impl Model {
         let mut run = DeliveryRun::begin(request, &mut self.replica, self.world.now);
         while run.end.is_none() {
             assert!(!run.in_flight.is_empty(), "it waits for nothing");
-            // Those that were sent first are answered first, so that what is side by side takes its time
-            // once.
+            // Callouts of the same round trip end together, so that parallel callouts take their time once.
             let wave = run.in_flight.iter().map(|call| call.round_trip).min().unwrap();
             self.world.now = self.world.now.plus(self.callout_takes);
             for call in run.in_flight.iter_mut().filter(|call| call.round_trip == wave) {

@@ -43,7 +43,7 @@ fn two_hundred_customers_of_an_attacker_cannot_block_the_victim() {
     attackers(&mut model, 200);
     model.world.stripe.add_customer("cus_z", &[("clerk_user_id", "user_1")]);
     let event = model.world.stripe.add_subscription("sub_z", "cus_z", "price_ent", &[]);
-    // All were added side by side, so the list is as long as it can get; the victim's own comes last.
+    // All were added concurrently, so the list has its maximum length; the victim's own customer comes last.
     let all: Map<String, Value> =
         model.world.stripe.customers.keys().map(|id| (id.clone(), json!(true))).collect();
     let private = json!({"stripe_customers": all, "stripe_subscription": "sub_z"});

@@ -165,11 +165,12 @@ fn what_the_former_release_noted_of_a_session_stays_the_merchants() {
     model.deliver_from(0);
     assert_eq!(plans(&model, &["org_1"]), ["pro"]);
     assert_eq!(model.world.stripe.subscriptions["sub_1"].metadata, metadata(&[("clerk_org_id", "org_1")]));
-    // The next purchase is another organization's: its session counts more than what stands on the customer.
+    // The next purchase is another organization's: its session has precedence over the customer's metadata.
     buy(&mut model, "sub_2", "price_ent", Some("org_2"), None);
     assert_eq!(plans(&model, &["org_1", "org_2"]), ["pro", "enterprise"]);
 
-    // A gateway that was not replaced yet gave it to whom the customer names; the next event puts that right.
+    // A gateway of the previous release gave it to the organization in the customer's metadata; the next event
+    // corrects that.
     let record = &mut model.world.clerk.subjects.get_mut("org_1").unwrap();
     record.public["plan"] = json!("enterprise");
     record.private["stripe_subscription"] = json!("sub_2");

@@ -93,7 +93,7 @@ fn several_changes_lead_back_to_the_plan_before() {
             ],
         ),
         (
-            "side by side",
+            "in parallel",
             &[
                 |b| buy(b, "sub_s", "price_ent"),
                 |b| buy(b, "sub_a", "price_ent"),
@@ -171,7 +171,7 @@ fn what_the_merchant_names_or_gives_by_hand_later_counts() {
     assert_eq!(shows(&model), ("pro", "sub_1", Value::Null));
     status(&mut model, "sub_1", "canceled");
     assert_eq!(shows(&model), ("free", "-", Value::Null), "a real end");
-    // Somebody gives another plan, and says that no subscription does.
+    // Another program writes another plan, and clears the recorded subscription.
     let mut model = victim(json!("pro"));
     buy(&mut model, "sub_s", "price_pro");
     price(&mut model, "sub_s", "price_ent");

@@ -190,7 +190,7 @@ fn the_granting_customer_stays_on_the_list_also_as_the_21st() {
         let why = format!("trusted: {trusted}, the others: {others_trusted}");
         assert_eq!(model.plan("user_1"), Some("enterprise"), "{why}");
         assert!(listed(&model).contains(&"cus_z") && listed(&model).len() <= LISTED_CUSTOMERS_MAX, "{why}");
-        // The plan is kept, whichever customer's event comes next and whatever other code did to the list.
+        // The plan is kept for any customer's next event, and for any change of the list by other code.
         for n in 0..=LISTED_CUSTOMERS_MAX {
             let id = format!("sub_0{:03}", n % LISTED_CUSTOMERS_MAX);
             if n == LISTED_CUSTOMERS_MAX {

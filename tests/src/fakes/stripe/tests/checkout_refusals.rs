@@ -121,7 +121,7 @@ async fn a_session_changes_a_customer_only_if_it_may() {
         ("no such customer", sub(&[("customer", "cus_0")]), "resource_missing", "customer"),
         ("customer and address", sub(&[("customer_email", "a@example.com")]), "", "customer_email"),
         (
-            "update of nobody",
+            "update of an empty customer",
             sub(&[("customer", ""), ("customer_update[name]", "auto")]),
             "",
             "customer_update",

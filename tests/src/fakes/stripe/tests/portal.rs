@@ -154,7 +154,12 @@ async fn portal_sessions_that_stripe_refuses_are_refused() {
         ("an unknown flow", vec![(kind, "refund")], "", kind),
         ("no type", vec![(cancel, "sub_1")], "parameter_missing", kind),
         ("no subscription", vec![(kind, "subscription_cancel")], "parameter_missing", cancel),
-        ("nobody's", vec![(kind, "subscription_cancel"), (cancel, "sub_0")], "resource_missing", cancel),
+        (
+            "no such subscription",
+            vec![(kind, "subscription_cancel"), (cancel, "sub_0")],
+            "resource_missing",
+            cancel,
+        ),
         ("another's", vec![(kind, "subscription_cancel"), (cancel, "sub_2")], "resource_missing", cancel),
         (
             "of another flow",
@@ -173,8 +178,8 @@ async fn portal_sessions_that_stripe_refuses_are_refused() {
         assert_refused(&stripe, PATH, why, &form, (code, param)).await;
     }
     assert_refused(&stripe, PATH, "no customer", &[], ("parameter_missing", "customer")).await;
-    let nobody = [("customer", "cus_0")];
-    assert_refused(&stripe, PATH, "no such customer", &nobody, ("resource_missing", "customer")).await;
+    let unknown = [("customer", "cus_0")];
+    assert_refused(&stripe, PATH, "no such customer", &unknown, ("resource_missing", "customer")).await;
     let unset = StripeSettings { portal_configurations: Vec::new(), ..StripeSettings::default() };
     let unset = FakeStripe::start_with(unset).await;
     unset.put(Customer::new("cus_1"));

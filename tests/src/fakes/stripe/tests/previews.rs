@@ -87,7 +87,7 @@ async fn previews_that_stripe_refuses_are_refused() {
     let anchor = "subscription_details[billing_cycle_anchor]";
     for (why, form, code, param) in [
         ("no subscription", vec![], "parameter_missing", "subscription"),
-        ("nobody's", vec![("subscription", "sub_0")], "resource_missing", "subscription"),
+        ("no such subscription", vec![("subscription", "sub_0")], "resource_missing", "subscription"),
         ("no such item", with(item, "si_0"), "resource_missing", item),
         ("after the period", with(date, "1900000000"), "", date),
         ("the text form", with(anchor, "now"), "parameter_unknown", anchor),

@@ -64,7 +64,8 @@ async fn a_schedule_is_made_from_a_subscription_alone() {
         assert_refused(&stripe, path, "beside from_subscription", &form, ("", param)).await;
     }
     let form = [("from_subscription", "sub_0")];
-    assert_refused(&stripe, path, "nobody's", &form, ("resource_missing", "from_subscription")).await;
+    assert_refused(&stripe, path, "no such subscription", &form, ("resource_missing", "from_subscription"))
+        .await;
     let (schedule, _) = scheduled(&stripe).await;
     assert_eq!((&schedule["subscription"], &schedule["status"]), (&json!("sub_1"), &json!("active")));
     assert_eq!(schedule["current_phase"], json!({"start_date": START, "end_date": END}));

@@ -231,6 +231,6 @@ fn what_an_open_invoice_charges_for_is_held_against_the_record() {
         ),
         ("nor when it was late", late("enterprise", &["price_storage"], false), "enterprise", "sub_1"),
         ("no plan was ever paid for", first_seen(&["price_storage"]), "free", "-"),
-        ("somebody did", first_seen(&["price_pro"]), "pro", "sub_1"),
+        ("a plan was paid for", first_seen(&["price_pro"]), "pro", "sub_1"),
     ]);
 }

@@ -124,7 +124,7 @@ fn what_maps_to_nothing_protects_only_the_plan_that_it_granted() {
             "-",
         ),
         ("a new price gives nothing", new_price.clone(), "free", "-"),
-        ("nor to whom no subscription is on record", new_price.recorded("pro", ""), "free", "-"),
+        ("nor without a recorded subscription", new_price.recorded("pro", ""), "free", "-"),
         ("a newsletter never keeps pro alive", newsletter.recorded("pro", "sub_1"), "free", "-"),
         ("a higher plan counts", both.recorded("pro", "sub_1"), "enterprise", "sub_2"),
         ("of equals the one that sells it", equal.recorded("pro", "sub_1"), "pro", "sub_2"),
@@ -167,7 +167,7 @@ fn an_add_on_alone_protects_nothing() {
         World::new(vec![subscription("sub_1", "active", &["price_storage"])]).recorded("pro", "sub_1");
     check(&[("it is knowingly no plan", world, "free", "-")]);
     let odd = World::new(vec![subscription("sub_1", "on_hold", &["price_storage"])]).recorded("pro", "sub_1");
-    check(&[("whatever its status", odd, "free", "-")]);
+    check(&[("with any status", odd, "free", "-")]);
 }
 
 #[test]
@@ -180,8 +180,18 @@ fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
             "pro",
             "sub_1",
         ),
-        ("whatever it sells now", world(ent("sub_1", "on_hold")).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("even nothing", world(unmapped("sub_1", "on_hold")).recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "even if it sells another plan now",
+            world(ent("sub_1", "on_hold")).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "even if it sells no plan now",
+            world(unmapped("sub_1", "on_hold")).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
         (
             "another one keeps what it sells",
             world(pro("sub_2", "on_hold")).recorded("enterprise", "sub_1"),
@@ -212,13 +222,13 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
     check(&[
         ("active", platinum(vec![unmapped("sub_1", "active")]), "platinum", "sub_1"),
         ("on trial", platinum(vec![unmapped("sub_1", "trialing")]), "platinum", "sub_1"),
-        ("whatever others grant", platinum(both("active")), "platinum", "sub_1"),
+        ("even if another subscription grants a plan", platinum(both("active")), "platinum", "sub_1"),
         ("within grace", late(DAY_S), "platinum", "sub_1"),
         ("after it", late(GRACE_S), "free", "-"),
         ("late, and kept alive", late(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
         ("late, and revoked", late(DAY_S).past_due(PastDue::Revoke), "free", "-"),
         ("an unknown status", platinum(both("on_hold")), "platinum", "sub_1"),
-        ("that, whatever is sold", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
+        ("an unknown status of a known plan", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
         ("one item of two is unknown", platinum(vec![partly]), "platinum", "sub_1"),
         ("items that were not shown", platinum(vec![cut]), "platinum", "sub_1"),
         ("it has ended", platinum(both("canceled")), "enterprise", "sub_2"),
@@ -274,7 +284,7 @@ fn the_order_of_equal_subscriptions_is_fixed() {
         ("a known end before none", vec![pro_without_end("sub_1"), ending("sub_2", "active", 1)], "sub_2"),
         ("the smallest id", vec![pro("sub_2", "active"), pro("sub_1", "active")], "sub_1"),
         (
-            "what gives a plan by itself before what keeps one",
+            "a subscription that grants a plan before one that keeps a recorded plan",
             vec![pro("sub_1", "past_due"), late_pro()],
             "sub_1",
         ),

@@ -9,7 +9,7 @@ use tollgate_driver::memory::SharedData;
 /// How many deliveries are in progress at once.
 const RUNNING_MAX: usize = 4;
 /// How much later than everything else a retry is signed. The clock hardly moves in a schedule, so that
-/// deliveries can run side by side; a retry's signature says that minutes have passed.
+/// deliveries can run in parallel; a retry's signature says that minutes have passed.
 const RETRY_AFTER_S: u64 = 62;
 
 /// An event's delivery with its retries. A duplicate has a chain of its own.
