@@ -14,7 +14,7 @@ use super::pending::{ManagedBy, cancels_at_s, change_note};
 use super::resume::keep;
 use crate::config::note_keys::CHANGE_KEY;
 use crate::ids::ScheduleId;
-use crate::stripe::schedule::{SOURCE, Schedule, SchedulePhase};
+use crate::stripe::schedule::{PhaseDiscount, PhaseItem, SOURCE, Schedule, SchedulePhase};
 use crate::stripe::subscription::Subscription;
 use crate::stripe::write::Parameters;
 
@@ -124,33 +124,53 @@ fn phases(
         .with("end_behavior", "release")
         .with(format!("metadata[{}]", SOURCE.0), SOURCE.1)
         .with("phases[0][start_date]", present.start_s.to_string())
-        .with("phases[0][end_date]", present.end_s.to_string());
-    for (index, item) in present.items.iter().enumerate() {
-        form = form.with(format!("phases[0][items][{index}][price]"), &item.price).with_optional(
-            &format!("phases[0][items][{index}][quantity]"),
-            item.quantity.map(|n| n.to_string()),
-        );
-    }
-    // Stripe removes parameters that are left out.
-    form = form.with_optional("phases[0][trial_end]", present.trial_end_s.map(|end_s| end_s.to_string()));
-    for phase in [0, 1] {
-        for (index, (kind, id)) in present.discounts.iter().enumerate() {
-            form = form.with(format!("phases[{phase}][discounts][{index}][{kind}]"), id);
-        }
-    }
+        .with("phases[0][end_date]", present.end_s.to_string())
+        .with_optional("phases[0][trial_end]", present.trial_end_s.map(|end_s| end_s.to_string()));
     let (interval, count) = &change.interval;
     form = form
         .with("phases[1][proration_behavior]", "none")
         .with("phases[1][duration][interval]", interval)
         .with("phases[1][duration][interval_count]", count.to_string());
+    // Stripe removes from a phase what its parameters leave out.
+    for phase in ["phases[0]", "phases[1]"] {
+        form = with_discounts(form, phase, &present.discounts);
+        form = with_ids(form, &format!("{phase}[default_tax_rates]"), &present.default_tax_rates);
+    }
     for (index, item) in present.items.iter().enumerate() {
-        let (price, quantity) = match item.price == changed {
-            true => (change.price.as_str(), change.quantity),
-            false => (item.price.as_str(), item.quantity),
+        form = with_item(form, &format!("phases[0][items][{index}]"), item, (&item.price, item.quantity));
+        let next = match item.price == changed {
+            true => (&change.price, change.quantity),
+            false => (&item.price, item.quantity),
         };
-        form = form
-            .with(format!("phases[1][items][{index}][price]"), price)
-            .with_optional(&format!("phases[1][items][{index}][quantity]"), quantity.map(|n| n.to_string()));
+        form = with_item(form, &format!("phases[1][items][{index}]"), item, next);
     }
     Ok(form)
+}
+
+/// Adds an item as it is, except for its price and its quantity.
+fn with_item(
+    form: Parameters,
+    prefix: &str,
+    item: &PhaseItem,
+    (price, quantity): (&String, Option<u64>),
+) -> Parameters {
+    let form = form
+        .with(format!("{prefix}[price]"), price)
+        .with_optional(&format!("{prefix}[quantity]"), quantity.map(|quantity| quantity.to_string()));
+    let form = with_discounts(form, prefix, &item.discounts);
+    with_ids(form, &format!("{prefix}[tax_rates]"), &item.tax_rates)
+}
+
+fn with_discounts(mut form: Parameters, prefix: &str, discounts: &[PhaseDiscount]) -> Parameters {
+    for (index, (kind, id)) in discounts.iter().enumerate() {
+        form = form.with(format!("{prefix}[discounts][{index}][{kind}]"), id);
+    }
+    form
+}
+
+fn with_ids(mut form: Parameters, list: &str, ids: &[String]) -> Parameters {
+    for (index, id) in ids.iter().enumerate() {
+        form = form.with(format!("{list}[{index}]"), id);
+    }
+    form
 }

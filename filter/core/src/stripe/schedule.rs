@@ -36,9 +36,14 @@ pub(crate) struct SchedulePhase {
     pub(crate) items: Vec<PhaseItem>,
     /// The end of the trial, in seconds since the Unix epoch.
     pub(crate) trial_end_s: Option<u64>,
-    /// What is deducted: the kind of id (`discount`, `promotion_code`, or `coupon`), and the id.
-    pub(crate) discounts: Vec<(&'static str, String)>,
+    /// The discounts of all items.
+    pub(crate) discounts: Vec<PhaseDiscount>,
+    /// The ids of the tax rates of items that have none of their own.
+    pub(crate) default_tax_rates: Vec<String>,
 }
+
+/// A discount: the kind of its id (`discount`, `promotion_code`, or `coupon`), and the id.
+pub(crate) type PhaseDiscount = (&'static str, String);
 
 /// An item of a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +52,10 @@ pub(crate) struct PhaseItem {
     pub(crate) price: String,
     /// The quantity; `None` for a metered price.
     pub(crate) quantity: Option<u64>,
+    /// The discounts of this item.
+    pub(crate) discounts: Vec<PhaseDiscount>,
+    /// The ids of the item's tax rates.
+    pub(crate) tax_rates: Vec<String>,
 }
 
 impl Schedule {
@@ -95,7 +104,12 @@ impl SchedulePhase {
         let item = |item| {
             let item = Object::of(item)?;
             let price = item.id_of("price")?.ok_or(Unreadable("price"))?.to_owned();
-            Ok(PhaseItem { price, quantity: item.number("quantity")? })
+            Ok(PhaseItem {
+                price,
+                quantity: item.number("quantity")?,
+                discounts: discounts(item),
+                tax_rates: ids(item, "tax_rates"),
+            })
         };
         Ok(SchedulePhase {
             start_s: object.needed_number("start_date")?,
@@ -103,13 +117,22 @@ impl SchedulePhase {
             items: items.iter().map(item).collect::<Result<_, _>>()?,
             trial_end_s: object.number("trial_end")?,
             discounts: discounts(object),
+            default_tax_rates: ids(object, "default_tax_rates"),
         })
     }
 }
 
-/// Returns the discounts of a phase, each by the most specific of its ids.
-fn discounts(phase: Object<'_>) -> Vec<(&'static str, String)> {
-    let discounts = phase.member("discounts").and_then(serde_json::Value::as_array).into_iter().flatten();
+/// Returns the ids in a list of objects, which may be expanded.
+fn ids(object: Object<'_>, member: &str) -> Vec<String> {
+    let listed = object.member(member).and_then(serde_json::Value::as_array).into_iter().flatten();
+    listed
+        .filter_map(|entry| Some(entry.as_str().or_else(|| entry.get("id")?.as_str())?.to_owned()))
+        .collect()
+}
+
+/// Returns the discounts of a phase or an item, each by the most specific of its ids.
+fn discounts(object: Object<'_>) -> Vec<PhaseDiscount> {
+    let discounts = object.member("discounts").and_then(serde_json::Value::as_array).into_iter().flatten();
     let id = |discount: &serde_json::Value| {
         ["discount", "promotion_code", "coupon"].into_iter().find_map(|kind| {
             let id = discount.get(kind)?;
@@ -129,7 +152,9 @@ mod tests {
         let body = br#"{"id": "sub_sched_1", "created": 5, "metadata": {"source": "tollgate"}, "phases": [
             {"start_date": 10, "end_date": 20, "items": [{"price": "price_a", "quantity": 2}], "trial_end": 15,
              "discounts": [{"coupon": "half", "discount": "di_1", "promotion_code": null}]},
-            {"start_date": 20, "end_date": 30, "items": [{"price": {"id": "price_b"}, "quantity": null}]}]}"#;
+            {"start_date": 20, "end_date": 30, "default_tax_rates": [{"id": "txr_1"}],
+             "items": [{"price": {"id": "price_b"}, "quantity": null, "tax_rates": [{"id": "txr_2"}, "txr_3"],
+                        "discounts": [{"coupon": "half", "discount": null}]}]}]}"#;
         let schedule = Schedule::parse(body).unwrap();
         assert!(schedule.is_marked && !schedule.has_other_source);
         let present = |at_s| schedule.present_phase(Micros::from_secs(at_s)).map(|phase| phase.start_s);
@@ -141,7 +166,14 @@ mod tests {
             (phase.trial_end_s, &phase.discounts[..]),
             (Some(15), &[("discount", "di_1".to_owned())][..])
         );
-        assert_eq!(schedule.phases[1].items, [PhaseItem { price: "price_b".to_owned(), quantity: None }]);
+        let item = PhaseItem {
+            price: "price_b".to_owned(),
+            quantity: None,
+            discounts: vec![("coupon", "half".to_owned())],
+            tax_rates: vec!["txr_2".to_owned(), "txr_3".to_owned()],
+        };
+        assert_eq!(schedule.phases[1].items, [item]);
+        assert_eq!(schedule.phases[1].default_tax_rates, ["txr_1"]);
     }
 
     #[test]
