@@ -16,12 +16,16 @@ pub(super) async fn check(
     before: &Subscription,
     changed: &Subscription,
 ) -> Result<(), BillingError> {
-    let latest = changed.changes.latest_invoice.as_deref().and_then(|id| InvoiceId::parse(id).ok());
-    if !changed.changes.has_pending_update {
-        void_earlier(cx, before, latest.as_ref()).await;
-        return Ok(());
+    if changed.changes.has_pending_update {
+        return Err(unpaid(cx, changed).await);
     }
-    let payment = match &latest {
+    void_earlier(cx, before, latest_invoice(changed).as_ref()).await;
+    Ok(())
+}
+
+/// Returns why the latest invoice of a subscription is not paid.
+pub(super) async fn unpaid(cx: &BillingContext, subscription: &Subscription) -> BillingError {
+    let payment = match &latest_invoice(subscription) {
         None => None,
         Some(invoice) => {
             let callout = cx.stripe().retrieve_invoice(invoice);
@@ -32,10 +36,14 @@ pub(super) async fn check(
         Some(payment) => (payment.hosted_url, payment.decline_message, payment.needs_authentication),
         None => (None, None, false),
     };
-    Err(match needs_authentication {
+    match needs_authentication {
         true => BillingError::PaymentActionRequired { url },
         false => BillingError::PaymentFailed { message, url },
-    })
+    }
+}
+
+fn latest_invoice(subscription: &Subscription) -> Option<InvoiceId> {
+    subscription.changes.latest_invoice.as_deref().and_then(|id| InvoiceId::parse(id).ok())
 }
 
 /// Voids the open invoice of an earlier change whose payment failed, so that it is not paid for nothing. If that fails,
@@ -44,8 +52,7 @@ async fn void_earlier(cx: &BillingContext, before: &Subscription, latest: Option
     if !before.changes.has_pending_update {
         return;
     }
-    let earlier = before.changes.latest_invoice.as_deref().and_then(|id| InvoiceId::parse(id).ok());
-    let Some(earlier) = earlier.filter(|earlier| Some(earlier) != latest) else { return };
+    let Some(earlier) = latest_invoice(before).filter(|earlier| Some(earlier) != latest) else { return };
     let callout = cx.stripe().retrieve_invoice(&earlier);
     let invoice = cx.read("GET /v1/invoices/:id", callout, InvoicePayment::parse).await;
     if invoice.is_ok_and(|invoice| invoice.is_some_and(|invoice| invoice.status.as_deref() == Some("open"))) {

@@ -5,6 +5,7 @@ use super::context::{BillingAction, BillingContext};
 use super::effects::EndpointResult;
 use super::error::BillingError;
 use super::owned::current;
+use super::payment;
 use super::pending::{ManagedBy, cancels_at_s};
 use super::subscription::response_after_action;
 use crate::sorted::SortedSet;
@@ -18,7 +19,11 @@ pub(super) async fn resume(cx: BillingContext) -> EndpointResult {
     let subscription = &owned.subscription;
     if subscription.status == SubscriptionStatus::Paused {
         let callout = cx.stripe().resume_subscription(&subscription.id);
-        cx.send("POST /v1/subscriptions/:id/resume", callout, |_| Ok(())).await?;
+        let resumed = cx.send("POST /v1/subscriptions/:id/resume", callout, Subscription::parse).await?;
+        // It stays paused until its invoice is paid.
+        if resumed.status == SubscriptionStatus::Paused {
+            return Err(payment::unpaid(&cx, &resumed).await);
+        }
     } else {
         undo(&cx, subscription).await?;
     }
