@@ -3,6 +3,7 @@
 //! A subject has at most one customer, one subscription, one trial, and one open session, so a second click does not
 //! buy a second time.
 
+use super::checkout_sessions::{Expiry, expire_concurrent, list_sessions, open_session};
 use super::context::{BillingAction, BillingContext};
 use super::customer::Buyer;
 use super::effects::EndpointResult;
@@ -13,13 +14,12 @@ use super::prices::{PlanPrice, PriceList};
 use super::response::{EndpointResponse, rfc3339};
 use super::urls;
 use super::view::SubscriptionView;
-use crate::config::note_keys::PARAMETERS_KEY;
 use crate::config::{BillingAddress, TrialPayment};
-use crate::ids::{CheckoutSessionId, CustomerId};
+use crate::ids::CustomerId;
 use crate::plan_table::Rank;
 use crate::stripe::hosted_session::BuyerSession;
-use crate::stripe::write::{IdempotencyKey, Parameters};
-use crate::sync::{SubjectAccount, SyncError, named_in};
+use crate::stripe::write::Parameters;
+use crate::sync::SubjectAccount;
 use serde::Serialize;
 
 /// The maximum number of times that the account is read. It is read again if a checkout session was completed in the
@@ -117,8 +117,10 @@ async fn buy_plan(
         let trial = trial(cx, plan).filter(|_| !had_trial(&buyer.account, &buyer.own));
         let form = common_form(cx, request, &customer, "subscription", (&price.id, quantity));
         let form = subscription_form(cx, form, trial);
-        let session = open_session(cx, sessions, form, true).await?;
-        expire_concurrent(cx, &customer, &session).await?;
+        let Some(session) = open_session(cx, sessions, form, true).await? else { continue };
+        if expire_concurrent(cx, &customer, &session).await? == Expiry::HasEnded {
+            continue;
+        }
         cx.audit(BillingAction::CheckoutStarted, Some(cx.plan_name(plan)), Some(session.id.as_str()));
         return response_with(&session);
     }
@@ -143,7 +145,8 @@ async fn buy_purchase(cx: &BillingContext, request: &CheckoutRequest, name: &str
         .with("invoice_creation[enabled]", "true")
         .with(format!("payment_intent_data[metadata][{key}]"), subject)
         .with("metadata[tollgate_purchase]", name);
-    let session = open_session(cx, list_sessions(cx, &customer).await?, form, false).await?;
+    let sessions = list_sessions(cx, &customer).await?;
+    let session = open_session(cx, sessions, form, false).await?.ok_or(BillingError::Internal)?;
     cx.audit(BillingAction::PurchaseStarted, Some(name), Some(session.id.as_str()));
     response_with(&session)
 }
@@ -260,99 +263,6 @@ fn subscription_form(
         TrialPayment::IfRequired => form
             .with("payment_method_collection", "if_required")
             .with("subscription_data[trial_settings][end_behavior][missing_payment_method]", "cancel"),
-    }
-}
-
-/// Returns the latest page of the customer's sessions, newest first.
-async fn list_sessions(
-    cx: &BillingContext,
-    customer: &CustomerId,
-) -> Result<Vec<BuyerSession>, BillingError> {
-    let callout = cx.stripe().list_customer_sessions(customer);
-    Ok(cx.read("GET /v1/checkout/sessions", callout, BuyerSession::parse_list).await?.unwrap_or_default())
-}
-
-/// Returns the open session with exactly these parameters, or creates one. Other open sessions that Tollgate created
-/// for subscriptions are expired first, so that the buyer can pay only one.
-async fn open_session(
-    cx: &BillingContext,
-    sessions: Vec<BuyerSession>,
-    form: Parameters,
-    sells_subscription: bool,
-) -> Result<BuyerSession, BillingError> {
-    let parameters_hash = IdempotencyKey::new(&[&form.encode()]).as_str().to_owned();
-    let newest = sessions.first().map(|session| session.id.as_str().to_owned()).unwrap_or_default();
-    let mut reusable = None;
-    for session in
-        sessions.into_iter().filter(|session| is_payable(session, cx) && is_of_subject(session, cx))
-    {
-        match session.metadata.get(PARAMETERS_KEY) {
-            Some(known) if known == parameters_hash && reusable.is_none() => reusable = Some(session),
-            Some(_) if sells_subscription && session.sells_subscription => expire(cx, &session.id).await?,
-            _ => {}
-        }
-    }
-    if let Some(session) = reusable {
-        return Ok(session);
-    }
-    let form = form.with(format!("metadata[{PARAMETERS_KEY}]"), &parameters_hash);
-    let request = |key: &IdempotencyKey| cx.stripe().create_checkout_session(&form, key);
-    let parts = [parameters_hash.as_str(), newest.as_str()];
-    let still_holds = async |session: &BuyerSession| Ok(is_payable(session, cx));
-    cx.create("POST /v1/checkout/sessions", &parts, request, BuyerSession::parse, still_holds).await
-}
-
-/// Expires Tollgate's other open sessions once more after a session was created, because another gateway may have
-/// created one with other parameters at the same time. The newest session stays open.
-///
-/// # Errors
-/// A transient error if the created session is not the newest. It is then expired, and the next request finds the newer
-/// session.
-async fn expire_concurrent(
-    cx: &BillingContext,
-    customer: &CustomerId,
-    created: &BuyerSession,
-) -> Result<(), BillingError> {
-    let sessions = list_sessions(cx, customer).await?;
-    let own_open = sessions.into_iter().filter(|session| {
-        let is_created_by_tollgate =
-            session.metadata.get(PARAMETERS_KEY).is_some() && is_of_subject(session, cx);
-        is_created_by_tollgate && session.sells_subscription && is_payable(session, cx)
-    });
-    let mut own_open = own_open.map(|session| session.id);
-    let is_newest = own_open.next().is_none_or(|newest| newest == created.id);
-    if !is_newest {
-        expire(cx, &created.id).await?;
-        return Err(BillingError::transient("another checkout was opened at the same time"));
-    }
-    for older in own_open {
-        expire(cx, &older).await?;
-    }
-    Ok(())
-}
-
-/// Returns whether a session names the subject. Two subjects may have the same customer recorded.
-fn is_of_subject(session: &BuyerSession, cx: &BillingContext) -> bool {
-    let keys = &cx.settings().sync.subject_keys;
-    named_in(&session.metadata, keys).subject.as_ref() == Some(&cx.subject)
-}
-
-/// Returns whether the buyer can still pay in the session.
-fn is_payable(session: &BuyerSession, cx: &BillingContext) -> bool {
-    session.is_open && session.url.is_some() && session.expires_at_s > cx.now().as_secs()
-}
-
-/// Expires a session.
-///
-/// # Errors
-/// A transient error if the session was completed or expired in the meantime. The next request will see that.
-async fn expire(cx: &BillingContext, session: &CheckoutSessionId) -> Result<(), BillingError> {
-    let callout = cx.stripe().expire_checkout_session(session);
-    match cx.send("POST /v1/checkout/sessions/:id/expire", callout, |_| Ok(())).await {
-        Err(BillingError::Service(SyncError::Refused { .. })) => {
-            Err(BillingError::transient("a checkout session was completed or expired in the meantime"))
-        }
-        result => result,
     }
 }
 

@@ -9,6 +9,7 @@ mod caller;
 mod cancel;
 mod change;
 mod checkout;
+mod checkout_sessions;
 mod code;
 mod context;
 mod customer;
