@@ -163,6 +163,11 @@ impl PlanTable {
         Rank(0)
     }
 
+    /// Returns the rank of the highest plan.
+    pub(crate) fn highest_rank(&self) -> Rank {
+        Rank(self.above.len())
+    }
+
     /// Returns the plan of that rank, or the default plan if the table has no such rank.
     pub(crate) fn get(&self, rank: Rank) -> &Plan {
         match rank.0.checked_sub(1) {

@@ -310,3 +310,41 @@ async fn a_subscription_that_only_a_client_reference_id_links_cannot_be_changed(
     let (status, session) = bob.post("checkout", json!({"plan": "enterprise", "interval": "month"})).await;
     assert_eq!(status, 200, "a higher plan can be bought: {session}");
 }
+
+#[tokio::test]
+async fn a_plan_that_another_payer_gave_is_not_offered_for_sale() {
+    let Shop { gateway, .. } = Shop::start().await;
+    gateway.stripe.put(Customer::new("cus_payer"));
+    let noted = Subscription::new("sub_link", "cus_payer")
+        .item("price_ent")
+        .metadata("tollgate_owner", "user_bob")
+        .metadata("tollgate_owner_from", "client_reference_id");
+    gateway.stripe.put(noted);
+    let private = json!({"stripe_customers": {"cus_payer": true}});
+    gateway.clerk.put_user(User::new("user_bob").private_metadata(private));
+    let bob = Client::with_token(&gateway, gateway.token("user_bob", "free"));
+    let shown = bob.get("subscription").await.1;
+    assert_eq!((&shown["plan"], &shown["actions"]), (&json!("enterprise"), &json!([])), "{shown}");
+}
+
+#[tokio::test]
+async fn a_paused_subscription_resumes_once_its_invoice_is_paid() {
+    let Shop { gateway, .. } = Shop::start().await;
+    let ada = Subscriber::of(&gateway, "pro").await;
+    gateway
+        .stripe
+        .change::<Subscription>(&ada.subscription, |subscription| subscription.status = "paused".to_owned());
+    let shown = ada.client.get("subscription").await.1;
+    assert_eq!(
+        (&shown["status"], &shown["actions"]),
+        (&json!("paused"), &json!(["resume", "portal"])),
+        "{shown}"
+    );
+    gateway.stripe.set_card(&ada.customer, Card::Declines);
+    let (status, declined) = ada.client.post("resume", json!({})).await;
+    assert_eq!((status, &declined["code"]), (402, &json!("payment_failed")), "{declined}");
+    assert!(declined["url"].is_string(), "{declined}");
+    gateway.stripe.set_card(&ada.customer, Card::Works);
+    let resumed = ada.post_ok("resume", json!({})).await;
+    assert_eq!(resumed["status"], "active");
+}

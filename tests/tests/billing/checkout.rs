@@ -204,6 +204,7 @@ async fn a_foreign_customer_in_the_record_is_neither_charged_nor_shown() {
     let private = json!({"stripe_customer": "cus_victim", "stripe_customers": {"cus_victim": true}});
     gateway.clerk.put_user(User::new("user_mallory").private_metadata(private));
     let mallory = Client::with_token(&gateway, gateway.token("user_mallory", "free"));
+    assert_eq!(mallory.get("subscription").await.1["actions"], json!(["checkout"]), "no portal");
     assert_eq!(refusal(&mallory.post("portal", json!({})).await), (404, "no_customer"));
     assert_eq!(mallory.get("invoices").await.1, json!({"invoices": [], "has_more": false}));
     let (status, session) = mallory.post("checkout", json!({"plan": "pro"})).await;

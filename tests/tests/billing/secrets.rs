@@ -126,7 +126,7 @@ async fn no_page_key_or_address_is_written_counted_or_shown() {
         ("the log", "checkout_started"),
         ("the log", "portal_opened"),
         ("the log", "upstream_refused"),
-        ("/stats", "tollgate.billing.portal.failed"),
+        ("/stats", "tollgate.billing.portal.upstream_refused"),
     ] {
         assert!(
             output.text(source).contains(expected),

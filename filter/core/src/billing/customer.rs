@@ -146,6 +146,26 @@ impl Buyer {
     }
 }
 
+/// Returns whether a subject has a customer of its own that is known without a search.
+///
+/// # Errors
+/// The error of a read that failed.
+pub(super) async fn has_customer(
+    cx: &BillingContext,
+    account: &SubjectAccount,
+) -> Result<bool, BillingError> {
+    let keys = &cx.settings().sync.subject_keys;
+    if !own_customers(account, keys).is_empty() {
+        return Ok(true);
+    }
+    let recorded = account.record.customer.as_ref();
+    let Some(recorded) = recorded.filter(|id| !account.customer_objects.contains_key(id)) else {
+        return Ok(false);
+    };
+    let customer = cx.read_customer(recorded).await?;
+    Ok(customer.is_some_and(|customer| customer_owner(account, &customer, keys) == CustomerOwner::Subject))
+}
+
 /// Records the customer in Clerk.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! A subject's subscription as its frontend sees it: the response to `GET subscription` and to every action.
 
 use super::context::BillingContext;
+use super::customer::has_customer;
 use super::error::BillingError;
-use super::owned::{ActionConditions, current, last_ended, own_customers};
+use super::owned::{ActionConditions, blocking_subscription, current, last_ended, own_customers};
 use super::pending::{ManagedBy, cancels_at_s, pending, plan_item};
 use super::prices::PriceList;
 use super::response::{EndpointResponse, rfc3339};
@@ -55,7 +56,11 @@ impl SubscriptionView {
             ManagedBy::Nothing => Rc::default(),
             ManagedBy::Tollgate(_) | ManagedBy::Other(_) => cx.prices().await?,
         };
-        Ok(Self::of(cx, account, &managed_by, &prices))
+        let mut view = Self::of(cx, account, &managed_by, &prices);
+        if current(account).is_none() && !has_customer(cx, account).await? {
+            view.actions.retain(|action| *action != "portal");
+        }
+        Ok(view)
     }
 
     /// Creates the view of an account without reading the subscription's schedule.
@@ -76,7 +81,13 @@ impl SubscriptionView {
                 has_customer: !own.is_empty() || account.record.customer.is_some(),
             };
             let status = ended.map_or("none", |status| status.as_str()).to_owned();
-            return SubscriptionView { plan, status, details: None, actions: conditions.actions() };
+            let mut actions = conditions.actions();
+            // A subscription that cannot be changed here may exclude buying a plan.
+            let plans = &cx.shared.plans;
+            if blocking_subscription(account, plans, plans.highest_rank()).is_some() {
+                actions.retain(|action| *action != "checkout");
+            }
+            return SubscriptionView { plan, status, details: None, actions };
         };
         let subscription = &owned.subscription;
         let conditions = ActionConditions {
