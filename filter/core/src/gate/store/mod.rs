@@ -1,5 +1,5 @@
 //! The stores that count requests: the shared data of this Envoy process, or envoyproxy/ratelimit. A
-//! [`Counting`] is the state machine that counts one request, a [`Reading`] that of the usage path; each
+//! [`Counting`] is the state machine that counts one request, [`CounterReading`] that of the usage path; each
 //! keeps the store that it started with.
 
 pub(super) mod local;
@@ -137,7 +137,7 @@ pub(super) enum CounterReading {
     Ratelimit(RatelimitReading),
 }
 
-/// The result of a step of a [`Reading`].
+/// The result of a step of a [`CounterReading`].
 #[derive(Debug)]
 pub(super) enum ReadProgress {
     /// The host must perform an action first.
