@@ -65,7 +65,7 @@ const NOW: Micros = Micros::from_secs(1_800_000_000);
 const SECRET: &str = "whsec_0123456789abcdef0123456789abcdef";
 const PATH: &str = "/webhooks/stripe";
 
-/// What a request may keep of a header of 60 KB while it is held.
+/// The maximum number of bytes that a request may keep of a 60 KB header while it is held.
 const HELD_MAX: isize = 1024;
 
 fn document(more: Value) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! What the tests of the billing endpoints share: a gateway, and requests as a frontend sends them.
+//! The fixtures of the tests of the billing endpoints: a gateway, and requests as a frontend sends them.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

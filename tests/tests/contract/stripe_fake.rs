@@ -106,7 +106,8 @@ const READS: [&str; 7] = [
 /// Fields that Stripe's description has, but not its examples, which leave out what is optional.
 const NOT_IN_EXAMPLES: [&str; 2] = ["customer_account", "tax_id_collection"];
 
-/// What the description of 2026-08-26.dahlia still has and the pinned version refuses: why, the path, the parameter.
+/// The parameters that the API description 2026-08-26.dahlia still has and the pinned version refuses: the reason,
+/// the path, and the parameter.
 const REMOVED: [(&str, &str, Form); 3] = [
     (
         "docs.stripe.com/changelog/endive/2026-09-30/remove-payment-method-types-checkout-sessions",

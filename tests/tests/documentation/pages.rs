@@ -15,7 +15,7 @@ pub struct Page {
     pub links: Vec<Link>,
     /// Code within sentences, in order.
     pub code: Vec<Code>,
-    /// What can follow `#` in a link to this page.
+    /// The fragments that can follow `#` in a link to this page.
     pub anchors: BTreeSet<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which rule guards a request: by path, by method, or by name in Envoy's route.
+//! Tests of which rule guards a request: by path, by method, or by name in Envoy's route.
 
 use crate::shared::{routes, shipped, with_rules, yaml};
 use serde_json::{Value, json};

@@ -17,7 +17,7 @@ const STREAMS: u32 = 2_000;
 const BODIES: usize = 800;
 /// The announced size of each body.
 const BODY_BYTES: usize = 512 << 10;
-/// What Envoy may use after an attack, in bytes. At rest it uses 20 MB.
+/// The maximum memory of Envoy after an attack, in bytes. When idle, it uses 20 MB.
 const USED_MAX: u64 = 40_000_000;
 /// How long Envoy gets to receive everything, and to release it.
 const SETTLED: Duration = Duration::from_secs(2);

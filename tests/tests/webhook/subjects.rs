@@ -11,7 +11,7 @@ use tollgate_tests::processes::gateway::Gateway;
 
 const KEY: &str = "clerk_user_id";
 
-/// Where Stripe names the user.
+/// The field at Stripe that names the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnerLocation {
     SessionMetadata,

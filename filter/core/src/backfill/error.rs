@@ -8,7 +8,7 @@ use crate::sync::SyncError;
 pub struct BackfillError {
     /// The kind of error.
     pub code: BackfillErrorCode,
-    /// What happened, in a sentence.
+    /// A sentence that describes the error.
     pub detail: String,
     /// Whether the same request may succeed later.
     pub is_transient: bool,

@@ -33,7 +33,7 @@ pub(super) enum BillingError {
     InvalidRequest {
         /// The member at fault; empty for the whole body.
         member: String,
-        /// What is wrong.
+        /// The reason why it is invalid.
         detail: &'static str,
     },
     /// A URL leads to an origin that is not allowed.

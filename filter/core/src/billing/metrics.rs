@@ -6,7 +6,7 @@ use super::route::EndpointKind;
 use crate::report::{MetricDefinition, MetricId, MetricKind, Report};
 use crate::sync::SyncMetrics;
 
-/// What the names of all metrics begin with.
+/// The prefix of the names of all metrics.
 const PREFIX: &str = "tollgate.billing";
 
 /// The number of results of an endpoint: success, and each code of a problem.

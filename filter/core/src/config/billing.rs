@@ -40,19 +40,19 @@ pub struct BillingSettings {
     pub(crate) organization_permission: Option<String>,
     /// The origins of URLs to which a customer may return. At least one.
     pub(crate) return_origins: Vec<String>,
-    /// Where a customer returns after a payment.
+    /// The URL to which a customer returns after a payment.
     pub(crate) success_url: String,
-    /// Where a customer returns who does not pay.
+    /// The URL to which a customer returns without a payment.
     pub(crate) cancel_url: String,
-    /// Where a customer returns from the portal.
+    /// The URL to which a customer returns from the portal.
     pub(crate) return_url: String,
-    /// What the checkout asks for.
+    /// The settings of the checkout.
     pub(crate) checkout: CheckoutSettings,
     /// The id of the portal's configuration at Stripe.
     pub(crate) portal_configuration: Option<String>,
-    /// What is sold once.
+    /// The purchases, which are sold at one-time prices.
     pub(crate) purchases: Vec<Purchase>,
-    /// Which session tokens are accepted.
+    /// The rules for session tokens.
     pub(crate) tokens: TokenSettings,
     /// Whether browsers may read the responses from authorized parties.
     pub(crate) cors: bool,
@@ -60,7 +60,7 @@ pub struct BillingSettings {
     pub(crate) sync: SyncSettings,
 }
 
-/// What the checkout asks for.
+/// The settings of the checkout.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckoutSettings {
     pub(crate) promotion_codes: bool,

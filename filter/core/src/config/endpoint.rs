@@ -16,7 +16,7 @@ const BODY_KB_MAX: u64 = 1_024;
 pub struct EndpointSettings {
     /// The exact path to which the sender delivers events.
     pub(crate) path: String,
-    /// Which side responds to the sender.
+    /// The side that responds to the sender: the gateway or the upstream.
     pub(crate) mode: Mode,
     /// The largest difference between the signature's time and now.
     pub(crate) tolerance: Duration,

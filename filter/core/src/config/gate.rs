@@ -34,7 +34,7 @@ const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
 /// The settings of the gate.
 #[derive(Clone, Debug)]
 pub struct PlanGateSettings {
-    /// Which session tokens are accepted.
+    /// The rules for session tokens.
     pub tokens: TokenSettings,
     /// The subject of the plan, of the counters, and of the confirmation.
     pub(crate) subject: SubjectKind,

@@ -1,4 +1,4 @@
-//! Which session tokens are accepted: the part of `plan_gate` that every filter with a caller reads.
+//! The rules for session tokens: the part of `plan_gate` that every filter with a caller reads.
 
 use super::document::gate::{Jwks, WrittenKeys, WrittenPlanGate};
 use super::error::{Checked, ConfigError, Problems, field};
@@ -22,7 +22,7 @@ const JWKS_PATH: &str = "/.well-known/jwks.json";
 /// The largest clock skew, in seconds.
 const CLOCK_SKEW_S_MAX: u64 = 60;
 
-/// Which session tokens are accepted.
+/// The rules for session tokens.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
     /// The keys that tokens are verified with.

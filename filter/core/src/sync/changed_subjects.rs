@@ -19,7 +19,7 @@ const BUCKETS: u64 = 256;
 /// How long a change is kept: no view is older.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// Where the change of a subject is noted.
+/// The location of a subject's last change in the shared data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangedSubject {
     /// The key of its bucket.

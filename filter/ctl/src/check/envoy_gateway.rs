@@ -1,4 +1,4 @@
-//! What Envoy Gateway's resources say around Tollgate's filters that is likely not meant.
+//! Finds likely mistakes around Tollgate's filters in Envoy Gateway's resources.
 
 use super::callouts::{self, Named};
 use super::resource::{Resource, of_kind, which};

@@ -18,7 +18,7 @@ const USAGE_PATH: &str = "/.tollgate/usage";
 const FILTER: u32 = 1;
 const REQUEST: u32 = 2;
 
-/// What the gate does with a request.
+/// The gate's decision about a request.
 #[derive(Debug)]
 pub(super) enum TokenVerdict {
     /// It is forwarded. `rule` guards it.

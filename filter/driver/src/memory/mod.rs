@@ -41,7 +41,7 @@ pub struct MemoryHost {
     pub shared: SharedData,
     /// How many of the next swaps fail, as if another worker had been faster.
     pub swaps_to_lose: u32,
-    /// What another worker does just before the next swap of a new value.
+    /// The actions of another worker just before the next swap of a new value.
     pub before_first_swap: Interruption,
     /// The requests, by context.
     pub requests: BTreeMap<u32, MemoryRequest>,

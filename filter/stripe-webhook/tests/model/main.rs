@@ -1,4 +1,4 @@
-//! What must hold of deliveries, held against Stripe and Clerk in memory.
+//! Tests of deliveries against Stripe and Clerk in memory.
 //!
 //! The fakes answer as the real ones do and keep the events that changes cause. [`harness::Model`] is the
 //! entry of the deterministic tests, [`harness::Schedule`] that of the random ones; the state at their end is

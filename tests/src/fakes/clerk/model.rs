@@ -96,7 +96,7 @@ macro_rules! subject {
 subject!(User);
 subject!(Organization);
 
-/// What users and organizations have in common.
+/// The metadata that users and organizations have.
 pub trait Member {
     /// Returns the id.
     fn id(&self) -> &str;

@@ -1,4 +1,4 @@
-//! What customers do at Stripe, for tests that have no browser, and the events that come of everything.
+//! The actions of customers at Stripe, for tests that have no browser, and access to the events.
 
 use super::FakeStripe;
 use super::billing::Presence;

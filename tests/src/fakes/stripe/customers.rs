@@ -9,7 +9,7 @@ use super::model::{Card, Customer};
 
 /// The parameters of both requests.
 const PARAMETERS: [&str; 5] = ["email", "name", "metadata", "metadata[*]", "expand[#]"];
-/// What Stripe accepts besides.
+/// The parameters that only Stripe supports, not this fake.
 const UNSUPPORTED: [&str; 11] = [
     "address",
     "balance",

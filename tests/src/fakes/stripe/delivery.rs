@@ -31,7 +31,7 @@ pub enum DeliveryOrder {
     Shuffled(u64),
 }
 
-/// Where and how events are delivered.
+/// The endpoint to which events are delivered, and how.
 #[derive(Clone, Debug)]
 pub struct DeliverySettings {
     /// The URLs of the endpoint's replicas, which take turns.

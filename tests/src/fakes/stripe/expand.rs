@@ -9,7 +9,7 @@ use super::objects::Objects;
 /// How many levels of a property can be expanded. The `data` of a list counts.
 const LEVELS_MAX: usize = 4;
 
-/// What a field of an object refers to.
+/// The object to which a field refers.
 #[derive(Clone, Copy)]
 enum Field {
     /// An id (or null) that can be expanded to an object of this kind.

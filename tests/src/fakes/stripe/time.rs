@@ -1,4 +1,4 @@
-//! What the passing of time does to sessions, subscriptions, and schedules.
+//! Applies the passing of time to sessions, subscriptions, and schedules.
 
 use super::account::Account;
 use super::model::{Card, Customer, Session, Subscription, SubscriptionSchedule};

@@ -1,4 +1,4 @@
-//! What a user does at the billing endpoints, and in which situation.
+//! The actions of a user at the billing endpoints, and the situations in which they happen.
 
 use super::shop::{Shop, USER};
 use super::state::ShopState;
@@ -90,7 +90,7 @@ pub(crate) fn downgrades() -> Vec<BillingAction> {
     ]
 }
 
-/// What only shows or opens something.
+/// Returns the actions that change nothing.
 pub(crate) fn reads() -> Vec<BillingAction> {
     vec![
         BillingAction::new(pro, "portal", json!({})),

@@ -1,10 +1,10 @@
-//! What Stripe and Clerk show of the user, without ids and times, and what must hold of it.
+//! The state of the user at Stripe and Clerk, without ids and times, and its invariants.
 
 use super::shop::{Shop, USER};
 use tollgate_tests::fakes::stripe::Account;
 use tollgate_tests::fakes::stripe::model::{Customer, Invoice, Session, Subscription, SubscriptionSchedule};
 
-/// What Stripe and Clerk show, in lines that can be compared.
+/// The state of the user at Stripe and Clerk, in a form that can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShopState {
     /// The plan in Clerk's metadata.

@@ -4,7 +4,7 @@ use super::catalog::{Catalog, Products, Sells};
 use crate::plan_table::Rank;
 use crate::stripe::subscription::{Item, Subscription};
 
-/// What a subscription sells.
+/// The plan that a subscription sells, if it sells one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SoldPlan {
     /// A plan, by the item with this index.
@@ -14,9 +14,9 @@ pub(crate) enum SoldPlan {
         /// The index among the subscription's items.
         item: usize,
     },
-    /// Only what is configured as not a plan.
+    /// Only prices that the configuration lists in `not_plans`.
     AddOns,
-    /// Nothing that the configuration knows.
+    /// Only prices that the configuration does not have.
     Unmapped,
 }
 

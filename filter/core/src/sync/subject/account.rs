@@ -1,4 +1,4 @@
-//! What one round of reads shows of a subject: its record, its customers, and its subscriptions.
+//! The account of a subject, as one round of reads shows it: its record, its customers, and its subscriptions.
 
 use super::stripe_state::{Account, StripeState};
 use crate::clerk::metadata::Record;
@@ -42,7 +42,7 @@ pub(crate) struct OwnedSubscription {
     pub(crate) subscription: Subscription,
     /// The kind of claim that makes the subject its owner.
     pub(crate) via: Via,
-    /// What it sells.
+    /// The plan that the subscription sells.
     pub(crate) sold: SoldPlan,
 }
 

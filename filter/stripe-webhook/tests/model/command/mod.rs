@@ -1,4 +1,4 @@
-//! What `tollgate sync` must do: the same as an event's delivery, without an event.
+//! Tests that `tollgate sync` has the same effect as an event's delivery, without an event.
 
 mod convergence;
 mod requests;

@@ -1,4 +1,4 @@
-//! What a run of the command reads, writes, and reports.
+//! Tests of the reads, the writes, and the report of a run of the command.
 
 use crate::harness::{FakeResponse, Model, Presence, START_S, is_to, parts};
 use serde_json::{Value, json};

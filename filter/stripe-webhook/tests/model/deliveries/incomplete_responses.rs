@@ -118,7 +118,7 @@ fn a_list_of_items_without_end_is_read_to_a_bound_and_takes_nothing_away() {
     assert!(read_count(&model, "/v1/subscription_items") <= 6, "{:#?}", delivered.sent);
 }
 
-/// What Stripe says with something in it replaced, if it is there.
+/// Returns Stripe's response with a part replaced, if it contains that part.
 fn replaced(model: &mut Model, path: &'static str, from: &str, to: &str) -> String {
     let mut world = model.world.clone();
     let callout = model.callouts.iter().rev().find(|callout| is_to(callout, "GET", path)).unwrap();

@@ -43,7 +43,7 @@ fn a_note_for_which_there_is_no_room_is_an_alarm() {
     let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
     assert_eq!(model.deliver(ended).response(), (200, "processed"));
     assert_eq!(model.plan("user_1"), Some("free"));
-    // 48 keys leave room for both of ours.
+    // 48 keys leave room for both of Tollgate's.
     let room = &mut model.world.stripe.subscriptions.get_mut("sub_1").unwrap();
     room.metadata.remove("key0");
     room.status = "active";

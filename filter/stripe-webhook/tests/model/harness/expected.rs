@@ -1,4 +1,4 @@
-//! What Clerk should show, computed from Stripe's state alone and in the simplest way: no record, no history,
+//! The expected state in Clerk, computed from Stripe's state alone and in the simplest way: no record, no history,
 //! no rounds.
 
 use super::stripe::{FORMER_MARK_KEY, FakeCustomer, FakeMetadata, FakeSubscription, Presence, Stripe};
@@ -68,10 +68,10 @@ pub(crate) fn is_live(subscription: &FakeSubscription) -> bool {
     !matches!(subscription.status, "canceled" | "incomplete_expired")
 }
 
-/// What Clerk should show for a subject.
+/// The expected state of a subject in Clerk.
 pub(crate) struct ExpectedRecord<'a> {
     pub(crate) plan: &'static str,
-    /// Those that grant that plan.
+    /// The subscriptions that grant the plan.
     pub(crate) granting: Vec<&'a FakeSubscription>,
     /// The customers with a live subscription.
     pub(crate) customers: Vec<&'a str>,

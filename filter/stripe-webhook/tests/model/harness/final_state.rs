@@ -1,4 +1,4 @@
-//! What Clerk must show once all deliveries have ended.
+//! Checks the state in Clerk once all deliveries have ended.
 
 use super::changes::SUBJECTS;
 use super::clerk::LISTED_CUSTOMERS_MAX;

@@ -11,14 +11,14 @@ use tollgate_core::http::Callout;
 use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::SharedData;
 
-/// Which callouts end in one way, and how.
+/// The callouts that a test lets end in one way, with their result.
 type Broken = (fn(&Callout) -> bool, CalloutResult);
 
 /// A world, and one replica of the gateway in it.
 pub(crate) struct Model {
     pub(crate) world: World,
     replica: Replica,
-    /// What the command keeps of one configuration.
+    /// The state that the command keeps for one configuration.
     pub(crate) command: SyncState,
     /// How long each callout takes.
     pub(crate) callout_takes: Duration,
@@ -32,7 +32,7 @@ pub(crate) struct Model {
     broken: Option<Broken>,
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Debug)]
 pub(crate) struct Delivered {
     /// 0 if it was forwarded.

@@ -1,4 +1,4 @@
-//! What the fakes respond.
+//! The responses of the fakes.
 
 use tollgate_core::http::HeaderMap;
 use tollgate_driver::CalloutResult;

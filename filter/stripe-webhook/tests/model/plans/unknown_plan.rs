@@ -46,7 +46,7 @@ fn alarms(conclusions: &[Conclusion], alarm: &str) -> Vec<Value> {
     lines.filter(|line| line["alarm"] == alarm).collect()
 }
 
-/// What happens at Stripe; the event of it.
+/// A change at Stripe that returns the number of its event.
 type Happening = fn(&mut Model) -> usize;
 
 #[test]

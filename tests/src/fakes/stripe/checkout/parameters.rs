@@ -1,7 +1,7 @@
 //! The parameters with which a Checkout Session can be created in API version 2026-10-28.endive, which no longer has
 //! `payment_method_types`.
 
-/// Those that the fake acts upon.
+/// The parameters that this fake supports.
 pub(super) const KNOWN: [&str; 32] = [
     "allow_promotion_codes",
     "automatic_tax[enabled]",
@@ -37,7 +37,7 @@ pub(super) const KNOWN: [&str; 32] = [
     "currency",
 ];
 
-/// Those that only Stripe has.
+/// The parameters that only Stripe supports, not this fake.
 pub(super) const UNSUPPORTED: [&str; 45] = [
     "adaptive_pricing",
     "after_expiration",

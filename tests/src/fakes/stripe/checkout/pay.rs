@@ -1,4 +1,4 @@
-//! What happens when a customer pays a Checkout Session, or when it expires.
+//! Completes a Checkout Session after its payment, and expires it.
 
 use super::super::account::Account;
 use super::super::billing::{Bill, Presence};

@@ -40,7 +40,7 @@ pub struct Invoice {
     pub attempt_count: u32,
     /// When it will be attempted again (Unix seconds); `None` if there are no more attempts.
     pub next_payment_attempt: Option<i64>,
-    /// What is to be paid, in the smallest unit of the currency.
+    /// The amount to pay, in the smallest unit of the currency.
     pub amount_due: i64,
     /// The sum of its lines, in the smallest unit of the currency. If it is 0, it becomes the amount due.
     pub total: i64,
@@ -50,7 +50,7 @@ pub struct Invoice {
     pub currency: String,
     /// The number that the customer sees.
     pub number: Option<String>,
-    /// What it bills.
+    /// The lines of the invoice.
     pub lines: Vec<InvoiceLine>,
     /// The payment intent's id.
     pub payment_intent: Option<String>,

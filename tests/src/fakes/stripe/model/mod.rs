@@ -57,9 +57,9 @@ pub struct Customer {
     pub email: Option<String>,
     /// The name.
     pub name: Option<String>,
-    /// What happens when it is charged.
+    /// The result of charging its card.
     pub card: Card,
-    /// What it owes (positive) or has as credit (negative), to be settled by its next invoice.
+    /// The amount that it owes (positive) or has as credit (negative), which its next invoice includes.
     pub balance: i64,
     /// Its metadata.
     pub metadata: StripeMetadata,

@@ -2,7 +2,7 @@
 
 use super::StripeMetadata;
 
-/// What happens when the card of a customer is charged: <https://docs.stripe.com/testing>.
+/// The result of charging a customer's card: <https://docs.stripe.com/testing>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Card {
     /// The charge succeeds.

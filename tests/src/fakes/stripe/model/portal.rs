@@ -9,7 +9,7 @@ pub struct PortalFlow {
     pub subscription: Option<String>,
     /// `hosted_confirmation`, `portal_homepage`, or `redirect`.
     pub after_completion: String,
-    /// Where it leads after its completion.
+    /// The URL to which it redirects after its completion.
     pub redirect: Option<String>,
 }
 
@@ -24,11 +24,11 @@ pub struct PortalSession {
     pub customer: String,
     /// The portal configuration's id.
     pub configuration: String,
-    /// Where the link back leads.
+    /// The URL of the link back.
     pub return_url: Option<String>,
     /// The language of the pages.
     pub locale: Option<String>,
-    /// What it leads to, if it is not the whole portal.
+    /// The page that it opens; `None` for the whole portal.
     pub flow: Option<PortalFlow>,
     /// The secret in its URL.
     pub secret: String,

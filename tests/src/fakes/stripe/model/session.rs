@@ -11,7 +11,7 @@ pub struct LineItem {
     pub quantity: i64,
 }
 
-/// What the creation of a Checkout Session asks for besides its price.
+/// The parameters of a Checkout Session other than its price.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionSettings {
     /// The language of the page.
@@ -36,7 +36,7 @@ pub struct SessionSettings {
     pub subscription_metadata: StripeMetadata,
     /// The days of the trial.
     pub trial_days: Option<i64>,
-    /// What a subscription without a card does at the end of its trial.
+    /// The behavior of a subscription without a card at the end of its trial.
     pub missing_payment_method: Option<String>,
 }
 
@@ -63,15 +63,15 @@ pub struct Session {
     pub metadata: StripeMetadata,
     /// The URL of its page while it is open.
     pub url: Option<String>,
-    /// Where its page leads after the payment.
+    /// The URL to which its page redirects after the payment.
     pub success_url: Option<String>,
-    /// Where its page leads without a payment.
+    /// The URL to which its page links for buyers who do not pay.
     pub cancel_url: Option<String>,
     /// Unix seconds. If it is 0, it becomes 24 hours after the creation.
     pub expires_at: i64,
-    /// What is bought.
+    /// The lines that are bought.
     pub line_items: Vec<LineItem>,
-    /// What is paid now, in the smallest unit of the currency.
+    /// The amount to pay now, in the smallest unit of the currency.
     pub amount_total: i64,
     /// The currency's code in lower case. If it is empty, it becomes `usd`.
     pub currency: String,
@@ -79,7 +79,7 @@ pub struct Session {
     pub invoice: Option<String>,
     /// The payment intent's id in mode `payment`.
     pub payment_intent: Option<String>,
-    /// What its creation asked for.
+    /// The parameters with which it was created.
     pub settings: SessionSettings,
 }
 

@@ -19,7 +19,7 @@ pub struct Item {
     pub metadata: StripeMetadata,
 }
 
-/// What the customer or the seller says about a cancellation.
+/// The feedback and the comment about a cancellation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CancellationDetails {
     /// A text.

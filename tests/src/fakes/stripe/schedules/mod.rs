@@ -12,7 +12,7 @@ use super::error::StripeError;
 use super::expand;
 use super::model::{Item, PhaseItem, SchedulePhase, StripeMetadata, Subscription, SubscriptionSchedule};
 
-/// What cannot stand beside `from_subscription`.
+/// The parameters that cannot be combined with `from_subscription`.
 const OTHERS: [&str; 8] = [
     "billing_mode",
     "customer",

@@ -8,7 +8,7 @@ use super::super::error::StripeError;
 use super::super::expand;
 use super::super::model::{PhaseItem, Price, SchedulePhase, SubscriptionSchedule};
 
-/// The parameters that the fake acts upon, as of API version 2026-10-28.endive: `iterations` was removed from phases
+/// The parameters that the fake supports, in API version 2026-10-28.endive: `iterations` was removed from phases
 /// in 2025-09-30.clover.
 const KNOWN: [&str; 14] = [
     "end_behavior",
@@ -26,7 +26,7 @@ const KNOWN: [&str; 14] = [
     "phases[#][start_date]",
     "proration_behavior",
 ];
-/// Those that only Stripe has.
+/// The parameters that only Stripe supports, not this fake.
 const UNSUPPORTED: [&str; 15] = [
     "default_settings",
     "phases[#][add_invoice_items]",

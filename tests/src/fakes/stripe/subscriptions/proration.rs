@@ -1,4 +1,4 @@
-//! What a change of items costs: <https://docs.stripe.com/billing/subscriptions/prorations>.
+//! Computes the cost of a change of items: <https://docs.stripe.com/billing/subscriptions/prorations>.
 
 use super::super::account::Account;
 use super::super::calendar::period_end;

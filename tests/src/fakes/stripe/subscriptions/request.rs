@@ -1,12 +1,12 @@
-//! What a request to change a subscription asks for, and what Stripe refuses about it.
+//! Reads a request to change a subscription, and refuses it as Stripe does.
 
 use super::super::endpoints::Call;
 use super::super::error::StripeError;
 use super::super::model::{CancellationDetails, Item, StripeMetadata, Subscription};
 use super::proration::ProrationBehavior;
 
-/// The parameters that the fake acts upon, as of API version 2026-10-28.endive: `billing_cycle_anchor` has a hash as
-/// value, and is no text any more.
+/// The parameters that the fake supports, in API version 2026-10-28.endive: `billing_cycle_anchor` is an object, no
+/// longer a string.
 const KNOWN: [&str; 17] = [
     "billing_cycle_anchor[type]",
     "cancel_at",
@@ -26,7 +26,7 @@ const KNOWN: [&str; 17] = [
     "trial_end",
     "trial_from_plan",
 ];
-/// Those that only Stripe has.
+/// The parameters that only Stripe supports, not this fake.
 const UNSUPPORTED: [&str; 19] = [
     "add_invoice_items",
     "application_fee_percent",
@@ -48,7 +48,7 @@ const UNSUPPORTED: [&str; 19] = [
     "pending_invoice_item_interval",
     "trial_settings",
 ];
-/// What can stand beside `payment_behavior=pending_if_incomplete`:
+/// The parameters that can be combined with `payment_behavior=pending_if_incomplete`:
 /// <https://docs.stripe.com/billing/subscriptions/pending-updates-reference>.
 const WITH_PENDING: [&str; 11] = [
     "add_invoice_items",
@@ -77,7 +77,7 @@ const FEEDBACK: [&str; 8] = [
 /// The latest end of a trial, in seconds from now: five years.
 const TRIAL_S_MAX: i64 = 5 * 366 * 24 * 3600;
 
-/// What happens if a payment fails.
+/// The behavior if a payment fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PaymentBehavior {
     /// `allow_incomplete`: the change is made all the same.

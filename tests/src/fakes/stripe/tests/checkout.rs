@@ -12,7 +12,7 @@ pub(super) const DAY_S: i64 = 24 * 3600;
 
 pub(super) type Form = Vec<(&'static str, &'static str)>;
 
-/// What a session for a subscription needs at least.
+/// The parameters that a session for a subscription requires.
 pub(super) const SUBSCRIPTION: [(&str, &str); 5] = [
     ("mode", "subscription"),
     ("customer", "cus_1"),

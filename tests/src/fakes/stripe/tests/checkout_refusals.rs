@@ -1,4 +1,4 @@
-//! What Stripe refuses about a Checkout Session.
+//! Tests of the requests about a Checkout Session that Stripe refuses.
 
 use super::checkout::{DAY_S, Form, NOW, PAYMENT, SUBSCRIPTION, created, store, with};
 use super::{assert_refused, get, ids, post};

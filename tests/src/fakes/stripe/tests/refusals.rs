@@ -1,4 +1,4 @@
-//! What the fake of Stripe refuses, and how it says so.
+//! Tests of the requests that the fake of Stripe refuses, and of the errors.
 
 use serde_json::json;
 

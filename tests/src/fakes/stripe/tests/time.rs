@@ -1,4 +1,4 @@
-//! What the passing of time does at Stripe.
+//! Tests of the effects of time at Stripe.
 
 use super::super::FakeStripe;
 use super::super::model::{Card, Customer, Invoice, Session, Subscription};

@@ -1,4 +1,4 @@
-//! What one worker thread has observed of counters in envoyproxy/ratelimit, and its calls in progress for
+//! The counters in envoyproxy/ratelimit that one worker thread has observed, and its calls in progress for
 //! each counter.
 
 use crate::machine::InquiryId;
@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
-/// What was observed of one owner's use of one limit. The requests that are being counted share it, so that
+/// The observed counters of one owner and one limit. The requests that are being counted share it, so that
 /// it survives for them if [`ObservedCounters`] removes it.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct ObservedCounter {

@@ -1,4 +1,4 @@
-//! Which price sells which plan, in which order the places are asked, and what is reported.
+//! Tests of which price sells which plan, in which order the sources are read, and what is reported.
 
 use super::*;
 use crate::stripe::plan::tests::fixture::World;
@@ -16,7 +16,7 @@ fn price(id: &str, lookup_key: &str, metadata: &[(&str, &str)], product: &str) -
     }
 }
 
-/// What it sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's text.
+/// Returns what an item sells, in short: a plan's name, `add-on`, `nothing`, `needs prod_…`, or the alarm's text.
 fn sells(world: &World, price: &Price) -> String {
     match world.catalog().sells(price, &world.products) {
         Sells::Plan(rank) => world.plans.get(rank).name.clone(),

@@ -108,7 +108,7 @@ impl World {
         self
     }
 
-    /// What the unpaid renewal charges for.
+    /// Sets the prices that the unpaid renewal of a subscription charges.
     pub(in crate::stripe::plan) fn renewing(mut self, subscription: &str, prices: &[&str]) -> Self {
         let id = SubscriptionId::parse(subscription).unwrap();
         let price = |id: &&str| RenewedPrice { price: (*id).to_owned(), product: "prod_other".to_owned() };

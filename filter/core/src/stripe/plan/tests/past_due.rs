@@ -1,4 +1,4 @@
-//! What a subscription grants while a payment for it has failed: grace, changes of plan, what was last paid.
+//! Tests of the plan that a subscription grants after a failed payment: grace, changes of plan, the last paid plan.
 
 #![allow(clippy::arithmetic_side_effects)]
 

@@ -1,4 +1,4 @@
-//! Which plan a set of subscriptions amounts to: statuses, settings, protection, ties, needs.
+//! Tests of the plan that a set of subscriptions grants: statuses, settings, protection, ties, missing data.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::fixture::{DAY_S, GRACE, GRACE_S, NOW_S, World, invoice, subscription};

@@ -107,7 +107,7 @@ impl Schedule {
     /// Runs the schedule and checks what must hold.
     ///
     /// # Errors
-    /// What does not hold.
+    /// The invariant that does not hold.
     pub(crate) fn run(&mut self) -> Result<(), String> {
         if self.settings.begins_with_a_full_list {
             self.begin_with_a_full_list();

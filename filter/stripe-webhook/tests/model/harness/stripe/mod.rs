@@ -80,7 +80,7 @@ pub(crate) struct FakeInvoice {
     pub(crate) status: &'static str,
     pub(crate) billing_reason: &'static str,
     pub(crate) created_s: u64,
-    /// What it charges for a whole period.
+    /// The amount for a whole period.
     pub(crate) prices: Vec<String>,
 }
 
