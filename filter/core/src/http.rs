@@ -131,7 +131,7 @@ impl std::fmt::Debug for Request {
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
     /// An HTTP response of any status.
-    Answered {
+    Response {
         /// The status code.
         status: u16,
         /// The header fields of the response.
@@ -197,7 +197,7 @@ impl<'a> Outcome<'a> {
     /// [`CalloutError`] if there is none.
     pub(crate) fn http_response(&self) -> Result<HttpResponse<'a>, CalloutError> {
         match *self {
-            Outcome::Answered { status, headers, body } => Ok(HttpResponse { status, headers, body }),
+            Outcome::Response { status, headers, body } => Ok(HttpResponse { status, headers, body }),
             Outcome::Message(_) => Err(CalloutError::WrongProtocol),
             _ => Err(self.error()),
         }
@@ -222,7 +222,7 @@ impl<'a> Outcome<'a> {
             Outcome::TooLarge => CalloutError::TooLarge,
             Outcome::ClusterUnknown => CalloutError::ClusterUnknown,
             Outcome::Failed { grpc_status } => CalloutError::GrpcStatus(grpc_status),
-            Outcome::Answered { .. } | Outcome::Message(_) => CalloutError::WrongProtocol,
+            Outcome::Response { .. } | Outcome::Message(_) => CalloutError::WrongProtocol,
         }
     }
 }
@@ -253,7 +253,7 @@ pub struct Forward {
     /// The header fields to set on the response.
     pub respond_with: Vec<(&'static str, String)>,
     /// Whether the machine needs [`Input::Responded`](crate::Input::Responded), the status of the response.
-    pub tell_status: bool,
+    pub needs_response_status: bool,
 }
 
 #[cfg(test)]
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn an_outcome_is_a_response_of_its_protocol_or_an_error() {
         let headers = HeaderMap::default();
-        let http = Outcome::Answered { status: 404, headers: &headers, body: b"x" };
+        let http = Outcome::Response { status: 404, headers: &headers, body: b"x" };
         assert_eq!(
             http.http_response().map(|response| (response.status, response.body)),
             Ok((404, &b"x"[..]))

@@ -31,14 +31,14 @@ pub trait Machine {
 
     /// Returns the data that the host keeps with a forwarded request that ends without a response, as happens
     /// when Envoy follows a redirect. The machine that handles the redirected request reads it from
-    /// [`KEPT`].
+    /// [`KEPT_PROPERTY`].
     fn keep(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
 /// The attribute with the data that a machine [kept](Machine::keep) before Envoy redirected the request.
-pub const KEPT: &[&str] = &["tollgate_kept"];
+pub const KEPT_PROPERTY: &[&str] = &["tollgate_kept"];
 
 /// An input of a [`Machine`].
 #[derive(Debug)]
@@ -58,16 +58,17 @@ pub enum Input<'a> {
     /// The whole body.
     Body(&'a [u8]),
     /// The outcome of a callout.
-    Answered {
+    CalloutEnded {
         /// The number that the machine gave it.
         call: CallId,
         /// The outcome.
         outcome: Outcome<'a>,
     },
-    /// The result of [`Action::Inquire`]: the inquiry is in progress, or has already ended.
-    Inquired,
-    /// The result of [`Action::Await`]: the inquiry has ended, and [`Machine::end_inquiry`] has handled its outcome.
-    Settled,
+    /// The result of [`Action::StartInquiry`]: the inquiry is in progress, or has already ended.
+    InquiryStarted,
+    /// The result of [`Action::AwaitInquiry`]: the inquiry has ended, and [`Machine::end_inquiry`] has handled its
+    /// outcome.
+    InquiryEnded,
     /// The result of [`Action::Load`].
     Loaded {
         /// The value, if there is one.
@@ -105,15 +106,15 @@ pub enum Action {
     /// Start these callouts concurrently and hold the request. Each outcome is a separate input.
     Call(Vec<(CallId, Callout)>),
     /// Start a callout for all requests of the worker thread. It continues if this request ends first, and
-    /// delays this request only if the next action is [`Action::Await`].
-    Inquire {
+    /// delays this request only if the next action is [`Action::AwaitInquiry`].
+    StartInquiry {
         /// The id to pass to [`Machine::end_inquiry`].
         inquiry: InquiryId,
         /// The callout.
         callout: Box<Callout>,
     },
     /// Hold the request until an inquiry of the worker thread has ended.
-    Await(InquiryId),
+    AwaitInquiry(InquiryId),
     /// Read a value that all workers of the process share.
     Load {
         /// The key of the value.

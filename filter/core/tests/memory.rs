@@ -288,14 +288,14 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
     if matches!(action, Action::ReadProperty { .. }) {
         action = passage.handle(&mut worker, NOW, Input::Property(None)).action;
     }
-    let Action::Inquire { inquiry, .. } = action else { panic!("{action:?}") };
-    let action = passage.handle(&mut worker, NOW, Input::Inquired).action;
-    assert_eq!(action, Action::Await(inquiry));
+    let Action::StartInquiry { inquiry, .. } = action else { panic!("{action:?}") };
+    let action = passage.handle(&mut worker, NOW, Input::InquiryStarted).action;
+    assert_eq!(action, Action::AwaitInquiry(inquiry));
 
     let mut waiting = std::mem::take(&mut passage);
     gate::GateRequest::end_inquiry(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
     let before = LIVE.get();
-    let action = waiting.handle(&mut worker, NOW, Input::Settled).action;
+    let action = waiting.handle(&mut worker, NOW, Input::InquiryEnded).action;
     let reply = replied(action);
     assert_eq!(reply.status, 503);
     let allowed = reply.headers.iter().any(|(name, _)| *name == "access-control-allow-origin");

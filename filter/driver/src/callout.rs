@@ -79,7 +79,7 @@ impl CalloutResult {
     pub fn outcome(&self) -> Outcome<'_> {
         match self {
             CalloutResult::Http { status, headers, body } => {
-                Outcome::Answered { status: *status, headers, body }
+                Outcome::Response { status: *status, headers, body }
             }
             CalloutResult::Message(message) => Outcome::Message(message),
             CalloutResult::Failed { grpc_status } => Outcome::Failed { grpc_status: *grpc_status },

@@ -142,7 +142,11 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
             // there is nothing to resume.
             Some(CalloutOwner::Request { request_id, call }) if self.enter_held(host, request_id) => {
                 let result = read();
-                self.pass_and_resume(host, request_id, Input::Answered { call, outcome: result.outcome() });
+                self.pass_and_resume(
+                    host,
+                    request_id,
+                    Input::CalloutEnded { call, outcome: result.outcome() },
+                );
             }
             Some(CalloutOwner::Filter { filter_id, inquiry }) => {
                 self.end_inquiry(host, filter_id, inquiry, &read());
@@ -235,7 +239,7 @@ impl<F: Filter, H: Host> Dispatch<F, H> {
         let waiting: Vec<u32> = waiting.map(|(request_id, _)| *request_id).collect();
         for request_id in waiting {
             if self.enter_held(host, request_id) {
-                self.pass_and_resume(host, request_id, Input::Settled);
+                self.pass_and_resume(host, request_id, Input::InquiryEnded);
             }
         }
     }

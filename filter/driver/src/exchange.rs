@@ -41,7 +41,7 @@ pub(crate) struct Exchange<M> {
     /// The inquiry that it waits for.
     pub(crate) awaited: Option<InquiryId>,
     respond_with: Vec<(&'static str, String)>,
-    tell_status: bool,
+    needs_response_status: bool,
     /// Whether there was a response.
     responded: bool,
 }
@@ -58,7 +58,7 @@ impl<M> Exchange<M> {
             has_called: false,
             awaited: None,
             respond_with: Vec::new(),
-            tell_status: false,
+            needs_response_status: false,
             responded: false,
         }
     }
@@ -69,7 +69,7 @@ impl<M> Exchange<M> {
         match change_request(host, &forward) {
             Ok(()) => {
                 self.respond_with = forward.respond_with;
-                self.tell_status = forward.tell_status;
+                self.needs_response_status = forward.needs_response_status;
                 self.stage = Stage::Forwarded;
             }
             Err(error) => self.refuse(host, UndecidedError::HeaderKept(error)),
@@ -120,7 +120,7 @@ impl<M> Exchange<M> {
 
     /// Returns the status of the response, once, if the machine requested it.
     pub(crate) fn requested_status<H: Host>(&mut self, host: &mut H) -> Option<u16> {
-        if std::mem::take(&mut self.tell_status) { host.response_status() } else { None }
+        if std::mem::take(&mut self.needs_response_status) { host.response_status() } else { None }
     }
 
     /// Resumes a request that was forwarded outside of its own callbacks.

@@ -83,7 +83,7 @@ pub trait Host {
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>>;
 
     /// Stores bytes with the current request, readable as the attribute
-    /// [`KEPT`](tollgate_core::machine::KEPT) if the host follows a redirect for it.
+    /// [`KEPT_PROPERTY`](tollgate_core::machine::KEPT_PROPERTY) if the host follows a redirect for it.
     ///
     /// # Errors
     /// [`HostError`] if they are not stored.

@@ -56,7 +56,7 @@ pub(crate) fn perform<M: Machine, H: Host>(
             }
             Action::ReadProperty { path } => handle(Input::Property(host.property(path).as_deref())),
             Action::Wait => match unstarted.pop_front() {
-                Some((call, outcome)) => handle(Input::Answered { call, outcome }),
+                Some((call, outcome)) => handle(Input::CalloutEnded { call, outcome }),
                 None => return,
             },
             Action::Call(callouts) => {
@@ -64,19 +64,19 @@ pub(crate) fn perform<M: Machine, H: Host>(
                 start_all(host, &callouts, request_id, pending, &mut unstarted);
                 Action::Wait.into()
             }
-            Action::Inquire { inquiry, callout } => {
+            Action::StartInquiry { inquiry, callout } => {
                 let filter_id = exchange.filter_id;
                 match host.start_inquiry(filter_id, request_id, &callout) {
                     Ok(started) => pending.insert(started, CalloutOwner::Filter { filter_id, inquiry }),
                     Err(outcome) => report_inquiry::<M, H>(host, filter, now, inquiry, outcome),
                 }
-                exchange.machine.handle(&mut filter.worker, now, Input::Inquired)
+                exchange.machine.handle(&mut filter.worker, now, Input::InquiryStarted)
             }
-            Action::Await(inquiry) if pending.is_in_flight(exchange.filter_id, inquiry) => {
+            Action::AwaitInquiry(inquiry) if pending.is_in_flight(exchange.filter_id, inquiry) => {
                 exchange.awaited = Some(inquiry);
                 Action::Wait.into()
             }
-            Action::Await(_) => handle(Input::Settled),
+            Action::AwaitInquiry(_) => handle(Input::InquiryEnded),
             Action::Forward(forward) if exchange.stage == Stage::Held => {
                 return exchange.forward(host, forward);
             }

@@ -8,7 +8,7 @@ use crate::{held, inquiry, kept, process, reply, shared_data, signature};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{KEPT, Verification, Version};
+use tollgate_core::machine::{KEPT_PROPERTY, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
@@ -212,7 +212,9 @@ impl Host for Native {
                 abi::route_metadata(stream, namespace, key)
             }
             ["source", "address"] => abi::source_address(stream),
-            path if path == KEPT => kept::take(&abi::header(stream, MapType::RequestHeaders, kept::FIELD)?),
+            path if path == KEPT_PROPERTY => {
+                kept::take(&abi::header(stream, MapType::RequestHeaders, kept::FIELD)?)
+            }
             _ => None,
         }
     }

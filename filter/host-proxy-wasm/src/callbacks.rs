@@ -3,7 +3,7 @@
 use crate::abi::BufferType;
 use crate::callout::{CalloutToken, read_grpc_close, read_grpc_message, read_http};
 use crate::{ProxyWasm, body, property};
-use tollgate_core::machine::KEPT;
+use tollgate_core::machine::KEPT_PROPERTY;
 use tollgate_driver::{CalloutResult, Dispatch, Filter, Flow};
 
 /// The filters and requests of one VM, with one method for each callback of the ABI.
@@ -24,7 +24,7 @@ impl<F: Filter> Callbacks<F> {
     /// Configures a filter. Returns false if Envoy must reject the configuration; the log contains the
     /// reason.
     pub fn configure(&mut self, context_id: u32, document_size: usize) -> bool {
-        property::declare(KEPT);
+        property::declare(KEPT_PROPERTY);
         let document = body::read(BufferType::PLUGIN_CONFIGURATION, document_size);
         self.0.configure(&mut ProxyWasm, context_id, document.as_deref())
     }

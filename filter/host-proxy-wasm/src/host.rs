@@ -4,7 +4,7 @@ use crate::abi::{self, BufferType, MapType, Status};
 use crate::callout::{self, CalloutToken};
 use crate::{body, clock, environment, headers, log, property, random, reply, shared_data, signature};
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{KEPT, Verification, Version};
+use tollgate_core::machine::{KEPT_PROPERTY, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 use tollgate_driver::{HeadersError, Host, HostError, SharedValue};
@@ -71,7 +71,7 @@ impl Host for ProxyWasm {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
-        Ok(property::set(KEPT, bytes)?)
+        Ok(property::set(KEPT_PROPERTY, bytes)?)
     }
 
     fn start_callout(&mut self, callout: &Callout) -> Result<CalloutToken, Outcome<'static>> {

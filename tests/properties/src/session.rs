@@ -80,13 +80,13 @@ pub fn clerk_record(bytes: &[u8]) -> bool {
     let headers = HeaderMap::default();
     let mut accepted = false;
     for status in [200, 404, 422, 429] {
-        let outcome = Outcome::Answered { status, headers: &headers, body: bytes };
+        let outcome = Outcome::Response { status, headers: &headers, body: bytes };
         if let Ok(record) = api::record(&outcome, &subject, "plan") {
             assert_eq!(status, 200);
             accepted = true;
             assert_eq!(record.patch(&record, "plan"), None, "nothing to write");
             if let Some(extended) = with_unrepresentable_member(bytes) {
-                let outcome = Outcome::Answered { status, headers: &headers, body: &extended };
+                let outcome = Outcome::Response { status, headers: &headers, body: &extended };
                 assert_eq!(api::record(&outcome, &subject, "plan").as_ref(), Ok(&record));
             }
             if let Some(patch) = Record::default().patch(&record, "plan") {

@@ -13,7 +13,7 @@ pub struct ApiResponse {
 impl ApiResponse {
     /// Returns the response as an input of core.
     pub fn outcome(&self) -> Outcome<'_> {
-        Outcome::Answered { status: self.status, headers: &self.headers, body: &self.body }
+        Outcome::Response { status: self.status, headers: &self.headers, body: &self.body }
     }
 
     /// Returns the body for a message.

@@ -158,7 +158,7 @@ impl Authentication {
                         return failed(AuthError::TooManyWaiting, false);
                     }
                     self.looking_up = Some((jws, true));
-                    return AuthProgress::Perform(self, Action::Await(inquiry));
+                    return AuthProgress::Perform(self, Action::AwaitInquiry(inquiry));
                 }
                 Lookup::Fetch(callout) => {
                     self.looking_up = Some((jws, waited));

@@ -247,7 +247,7 @@ mod tests {
         let body = json!({"keys": [own_key().jwk()]}).to_string();
         let headers = &crate::http::HeaderMap::default();
         ring.fetch_started(InquiryId(1), now);
-        let response = Outcome::Answered { status: 200, headers, body: body.as_bytes() };
+        let response = Outcome::Response { status: 200, headers, body: body.as_bytes() };
         assert_eq!(ring.handle_fetched_keys(&response, now), KeyFetch::Kept);
         ring
     }

@@ -78,7 +78,7 @@ pub(super) enum OwnedOutcome {
 impl From<&Outcome<'_>> for OwnedOutcome {
     fn from(outcome: &Outcome<'_>) -> Self {
         match *outcome {
-            Outcome::Answered { status, headers, body } => {
+            Outcome::Response { status, headers, body } => {
                 OwnedOutcome::Response { status, headers: headers.clone(), body: body.to_vec() }
             }
             // No endpoint makes a gRPC call.
@@ -97,7 +97,7 @@ impl OwnedOutcome {
     pub(super) fn as_outcome(&self) -> Outcome<'_> {
         match self {
             OwnedOutcome::Response { status, headers, body } => {
-                Outcome::Answered { status: *status, headers, body }
+                Outcome::Response { status: *status, headers, body }
             }
             OwnedOutcome::Failed(outcome) => *outcome,
         }

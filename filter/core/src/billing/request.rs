@@ -97,7 +97,7 @@ impl Machine for BillingRequest {
                 let progress = authentication.verified(&mut worker.auth, verification, now);
                 self.authenticated(worker, now, progress)
             }
-            (BillingStage::Token(authentication), Input::Inquired | Input::Settled) => {
+            (BillingStage::Token(authentication), Input::InquiryStarted | Input::InquiryEnded) => {
                 let progress = authentication.next(&mut worker.auth, now);
                 self.authenticated(worker, now, progress)
             }
@@ -217,7 +217,7 @@ impl BillingRequest {
                 self.stage = BillingStage::Token(authentication);
                 let inquiry = worker.inquiries.start(BillingInquiryPurpose::Keys);
                 worker.auth.fetch_started(inquiry, now);
-                Action::Inquire { inquiry, callout: Box::new(callout) }
+                Action::StartInquiry { inquiry, callout: Box::new(callout) }
             }
             AuthProgress::Known(caller) => self.handle_caller(worker, now, caller),
             AuthProgress::Verified(token) => {

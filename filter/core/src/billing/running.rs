@@ -98,10 +98,10 @@ impl Running {
     ) -> Progress {
         let Running { endpoint, wait, mut numbers } = self;
         let (wait, next) = match (wait, input) {
-            (Wait::Callouts(slots), Input::Answered { call, outcome }) => {
+            (Wait::Callouts(slots), Input::CalloutEnded { call, outcome }) => {
                 take_outcome(slots, numbers.take(*call), outcome.into())
             }
-            (Wait::Reading(sync), Input::Answered { call, outcome }) => match numbers.take(*call) {
+            (Wait::Reading(sync), Input::CalloutEnded { call, outcome }) => match numbers.take(*call) {
                 Some(call) => {
                     let mut sync = sync;
                     let progress = sync.answered(&mut worker.sync, now, call, outcome);
@@ -110,7 +110,9 @@ impl Running {
                 None => (Wait::Reading(sync), Next::Perform(Action::Wait)),
             },
             (Wait::Syncing(sync), input) => sync_further(sync, worker, now, input, &mut numbers, reports),
-            (Wait::Prices, Input::Inquired | Input::Settled) => (Wait::Prices, price_step(worker, now)),
+            (Wait::Prices, Input::InquiryStarted | Input::InquiryEnded) => {
+                (Wait::Prices, price_step(worker, now))
+            }
             (Wait::Shared, Input::Loaded { value, version }) => {
                 (Wait::Shared, Next::Resume(EffectResult::Loaded(value.map(<[u8]>::to_vec), *version)))
             }
@@ -196,11 +198,11 @@ fn price_step(worker: &mut BillingWorker, now: Micros) -> Next {
     match worker.prices.step(now) {
         PriceStep::Ready(prices) => Next::Resume(EffectResult::Prices(Some(prices))),
         PriceStep::Unavailable => Next::Resume(EffectResult::Prices(None)),
-        PriceStep::Await(inquiry) => Next::Perform(Action::Await(inquiry)),
+        PriceStep::Await(inquiry) => Next::Perform(Action::AwaitInquiry(inquiry)),
         PriceStep::Start(index, callout) => {
             let inquiry = worker.inquiries.start(BillingInquiryPurpose::Price);
             worker.prices.started(index, inquiry);
-            Next::Perform(Action::Inquire { inquiry, callout: Box::new(callout) })
+            Next::Perform(Action::StartInquiry { inquiry, callout: Box::new(callout) })
         }
     }
 }
@@ -244,8 +246,10 @@ fn sync_further(
     reports: &mut Vec<Report>,
 ) -> (Wait, Next) {
     let step = match input {
-        Input::Answered { call, outcome } => match numbers.take(*call) {
-            Some(call) => sync.handle(&mut worker.sync, now, &Input::Answered { call, outcome: *outcome }),
+        Input::CalloutEnded { call, outcome } => match numbers.take(*call) {
+            Some(call) => {
+                sync.handle(&mut worker.sync, now, &Input::CalloutEnded { call, outcome: *outcome })
+            }
             None => return (Wait::Syncing(sync), Next::Perform(Action::Wait)),
         },
         input => sync.handle(&mut worker.sync, now, input),

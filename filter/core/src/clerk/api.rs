@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn answer(status: u16, headers: &HeaderMap, body: &str) -> Result<Record, ClerkApiError> {
-        record(&Outcome::Answered { status, headers, body: body.as_bytes() }, &subject("user_1"), "plan")
+        record(&Outcome::Response { status, headers, body: body.as_bytes() }, &subject("user_1"), "plan")
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
     fn read(kind: SubjectListKind, body: &Value) -> Result<SubjectPage, ClerkApiError> {
         let (headers, body) = (HeaderMap::default(), body.to_string());
         SubjectPage::read(
-            &Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() },
+            &Outcome::Response { status: 200, headers: &headers, body: body.as_bytes() },
             kind,
             "plan",
         )

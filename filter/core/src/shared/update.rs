@@ -211,7 +211,7 @@ mod tests {
         let wait = || UpdateProgress::Continue(Action::Wait);
         let not_called = || -> Change<()> { panic!("nothing was loaded") };
         assert_eq!(update.handle(&Input::Swapped { stored: true }, |_| not_called()), wait());
-        assert_eq!(update.handle(&Input::Settled, |_| not_called()), wait());
+        assert_eq!(update.handle(&Input::InquiryEnded, |_| not_called()), wait());
         let _swap = update.handle(&loaded(None), |_| Change::Write(vec![7], ()));
         assert_eq!(update.handle(&loaded(None), |_| not_called()), wait());
         assert_eq!(

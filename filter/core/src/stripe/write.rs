@@ -64,7 +64,7 @@ impl IdempotencyKey {
 
 /// Returns whether Stripe replayed its response to an earlier request with the same idempotency key.
 pub(crate) fn is_replayed(outcome: &Outcome<'_>) -> bool {
-    matches!(outcome, Outcome::Answered { headers, .. } if headers.get("idempotent-replayed") == Some(b"true"))
+    matches!(outcome, Outcome::Response { headers, .. } if headers.get("idempotent-replayed") == Some(b"true"))
 }
 
 impl StripeApi<'_> {
@@ -111,7 +111,7 @@ mod tests {
     fn a_replayed_response_is_marked_by_stripe() {
         let marked = HeaderMap::from_fields([(&b"idempotent-replayed"[..], &b"true"[..])]);
         let none = HeaderMap::default();
-        let replayed = |headers| is_replayed(&Outcome::Answered { status: 500, headers, body: b"" });
+        let replayed = |headers| is_replayed(&Outcome::Response { status: 500, headers, body: b"" });
         assert!(replayed(&marked) && !replayed(&none) && !is_replayed(&Outcome::TimedOut));
     }
 }

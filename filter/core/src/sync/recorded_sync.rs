@@ -96,7 +96,7 @@ impl RecordedSync {
     pub(crate) fn handle(&mut self, state: &mut SyncState, now: Micros, input: &Input<'_>) -> SyncStep {
         let stage = std::mem::replace(&mut self.stage, RecordingStage::Calling);
         match (stage, input) {
-            (RecordingStage::Calling, Input::Answered { call, outcome }) => {
+            (RecordingStage::Calling, Input::CalloutEnded { call, outcome }) => {
                 let progress = self.sync.answered(state, now, *call, outcome);
                 let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
                 self.record(state, now, recorder, progress)

@@ -343,13 +343,14 @@ impl<S: EventSource> Delivery<S> {
             Err(error) => return self.fail(error, &event),
         };
         let response = self.respond_or_forward(worker, &Receipt::from_sync(result, &event, &end));
-        match result == DeliveryResult::Processed && !end.has_alarms {
-            true => self.remember_and_respond(remembered, now, response),
-            false => response,
+        if result == DeliveryResult::Processed && !end.has_alarms {
+            self.remember_and_respond(remembered, now, response)
+        } else {
+            response
         }
     }
 
-    /// Remembers that the work of the event ended at that time. A forwarded event is remembered after the upstream's
+    /// Remembers that the work of the event ended at `ended_at`. A forwarded event is remembered after the upstream's
     /// response: if the upstream fails, the sender retries, so the event counts as processed only then.
     fn remember_and_respond(
         &mut self,
@@ -360,7 +361,7 @@ impl<S: EventSource> Delivery<S> {
         match response {
             Action::Forward(forward) => {
                 self.stage = DeliveryStage::Forwarded { remembered, sync_ended_at: ended_at };
-                Action::Forward(Forward { tell_status: true, ..forward })
+                Action::Forward(Forward { needs_response_status: true, ..forward })
             }
             response => self.remember(remembered, ended_at, response),
         }

@@ -40,7 +40,7 @@ impl CallOutcome {
     pub(super) fn outcome(&self) -> Outcome<'_> {
         match self {
             CallOutcome::Http { status, headers, body } => {
-                Outcome::Answered { status: *status, headers, body }
+                Outcome::Response { status: *status, headers, body }
             }
             CallOutcome::TimedOut => Outcome::TimedOut,
             CallOutcome::TooLarge => Outcome::TooLarge,

@@ -13,7 +13,7 @@ use crate::host::{HeadersError, Host, HostError, SharedValue};
 use records::MemoryMetric;
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate_core::http::{Callout, HeaderMap, Outcome, Reply};
-use tollgate_core::machine::{KEPT, Verification, Version};
+use tollgate_core::machine::{KEPT_PROPERTY, Verification, Version};
 use tollgate_core::report::{Level, MetricKind};
 use tollgate_core::time::Micros;
 
@@ -165,7 +165,7 @@ impl Host for MemoryHost {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), HostError> {
-        self.properties.insert(KEPT.join("."), bytes.to_vec());
+        self.properties.insert(KEPT_PROPERTY.join("."), bytes.to_vec());
         Ok(())
     }
 

@@ -79,7 +79,7 @@ fn a_request_decided_at_once_continues_and_its_response_gets_fields() {
 #[test]
 fn a_machine_gets_the_status_of_the_response_once_if_requested() {
     let mut dispatch = dispatch();
-    let forward = Forward { tell_status: true, ..Forward::default() };
+    let forward = Forward { needs_response_status: true, ..Forward::default() };
     let load = Action::Load { key: "k".to_owned() };
     then([Action::Forward(forward), load, reply(500)]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
@@ -167,7 +167,7 @@ fn a_held_request_continues_when_its_callout_ends() {
     dispatch.http_call_response(99, 1, 2);
     assert_eq!(inputs().len(), 1, "no callout has that token");
     dispatch.http_call_response(1, 1, 2);
-    assert_eq!(inputs()[1..], ["answered 7 200 {}"]);
+    assert_eq!(inputs()[1..], ["callout_ended 7 200 {}"]);
     let mut want = vec![Event::ContextSet(REQUEST)];
     want.extend(forwarded());
     want.push(Event::Continued);
@@ -182,10 +182,10 @@ fn callouts_that_cannot_start_are_reported_one_by_one() {
     let load = || Action::Load { key: "k".to_owned() };
     then([call(&[(1, "unknown"), (2, "c"), (3, "unknown")]), load(), Action::Wait, Action::Wait, reply(200)]);
     dispatch.request_headers(REQUEST, true);
-    let want = ["answered 1 ClusterUnknown", "loaded None 0", "answered 3 ClusterUnknown"];
+    let want = ["callout_ended 1 ClusterUnknown", "loaded None 0", "callout_ended 3 ClusterUnknown"];
     assert_eq!(inputs()[1..], want, "a requested value comes before the next outcome");
     dispatch.http_call_response(1, 0, 0);
-    assert_eq!(inputs()[4..], ["answered 2 Reset"]);
+    assert_eq!(inputs()[4..], ["callout_ended 2 Reset"]);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_grpc_callout_has_one_outcome() {
         }
         dispatch.grpc_close(1, 0);
         dispatch.grpc_receive(1, 1);
-        let want = if first == "message" { "answered 4 message m" } else { "answered 4 Failed 8" };
+        let want = if first == "message" { "callout_ended 4 message m" } else { "callout_ended 4 Failed 8" };
         assert_eq!(inputs()[1..], [want]);
     }
 }
@@ -237,7 +237,7 @@ fn a_response_for_a_request_that_has_ended_is_dropped() {
 fn an_inquiry_belongs_to_the_filter_and_holds_requests_that_await_it() {
     let mut dispatch = dispatch();
     dispatch.context_create(3, ROOT);
-    let wait = || Action::Await(InquiryId(5));
+    let wait = || Action::AwaitInquiry(InquiryId(5));
     then([inquire(5, "c"), wait(), wait(), forward(), reply(403)]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Pause);
     assert_eq!(dispatch.request_headers(3, true), Flow::Pause);
@@ -247,24 +247,30 @@ fn an_inquiry_belongs_to_the_filter_and_holds_requests_that_await_it() {
     dispatch.http_call_response(1, 1, 0);
     assert_eq!(
         inputs()[1..],
-        ["inquired", r#"head [":path"] end=true"#, "settle 5 200 ", "settled", "settled"]
+        [
+            "inquiry_started",
+            r#"head [":path"] end=true"#,
+            "end_inquiry 5 200 ",
+            "inquiry_ended",
+            "inquiry_ended"
+        ]
     );
     let events = scripted::events();
     assert_eq!(events.first(), Some(&Event::ContextSet(REQUEST)));
     assert!(events.contains(&Event::Continued) && events.contains(&Event::ContextSet(3)));
     assert_eq!(status_replied(&events), Some(403));
     dispatch.http_call_response(1, 1, 0);
-    assert_eq!(inputs().len(), 6, "it settles once");
+    assert_eq!(inputs().len(), 6, "the inquiry ends once");
 }
 
 #[test]
-fn an_inquiry_is_settled_even_if_no_request_waits_for_it() {
+fn an_inquiry_ends_even_if_no_request_waits_for_it() {
     let mut dispatch = dispatch();
-    then([inquire(5, "c"), Action::Await(InquiryId(5))]);
+    then([inquire(5, "c"), Action::AwaitInquiry(InquiryId(5))]);
     dispatch.request_headers(REQUEST, true);
     dispatch.delete(REQUEST);
     dispatch.http_call_response(1, 0, 0);
-    assert_eq!(inputs()[2..], ["settle 5 Reset"]);
+    assert_eq!(inputs()[2..], ["end_inquiry 5 Reset"]);
 }
 
 #[test]
@@ -273,15 +279,23 @@ fn an_inquiry_without_a_waiting_request_holds_no_request() {
     then([inquire(5, "c"), forward()]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
     dispatch.http_call_response(1, 1, 0);
-    assert_eq!(inputs()[1..], ["inquired", "settle 5 200 "]);
+    assert_eq!(inputs()[1..], ["inquiry_started", "end_inquiry 5 200 "]);
 }
 
 #[test]
 fn an_inquiry_that_cannot_start_or_has_ended_is_not_awaited() {
     let mut dispatch = dispatch();
-    then([inquire(5, "unknown"), Action::Await(InquiryId(5)), Action::Await(InquiryId(9)), forward()]);
+    then([
+        inquire(5, "unknown"),
+        Action::AwaitInquiry(InquiryId(5)),
+        Action::AwaitInquiry(InquiryId(9)),
+        forward(),
+    ]);
     assert_eq!(dispatch.request_headers(REQUEST, true), Flow::Continue);
-    assert_eq!(inputs()[1..], ["settle 5 ClusterUnknown", "inquired", "settled", "settled"]);
+    assert_eq!(
+        inputs()[1..],
+        ["end_inquiry 5 ClusterUnknown", "inquiry_started", "inquiry_ended", "inquiry_ended"]
+    );
 }
 
 #[test]

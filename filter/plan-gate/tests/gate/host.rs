@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use tollgate_core::http::{Callout, HeaderMap, Reply, Request};
-use tollgate_core::machine::{KEPT, Machine, Verification};
+use tollgate_core::machine::{KEPT_PROPERTY, Machine, Verification};
 use tollgate_core::time::Micros;
 use tollgate_driver::memory::{MemoryHost, MemoryRequest, StartedCallout};
 use tollgate_driver::{CalloutResult, Dispatch, Flow};
@@ -100,14 +100,14 @@ impl Host {
 
     /// Returns the data that was kept for the next requests.
     pub(super) fn kept(&self) -> Option<&[u8]> {
-        self.memory.properties.get(&KEPT.join(".")).map(Vec::as_slice)
+        self.memory.properties.get(&KEPT_PROPERTY.join(".")).map(Vec::as_slice)
     }
 
     /// Keeps data for the next requests, or removes it.
     pub(super) fn keep(&mut self, bytes: Option<Vec<u8>>) {
         match bytes {
-            Some(bytes) => self.memory.properties.insert(KEPT.join("."), bytes),
-            None => self.memory.properties.remove(&KEPT.join(".")),
+            Some(bytes) => self.memory.properties.insert(KEPT_PROPERTY.join("."), bytes),
+            None => self.memory.properties.remove(&KEPT_PROPERTY.join(".")),
         };
     }
 

@@ -50,7 +50,7 @@ fn start(book: &mut PriceBook, now: Micros, next: &mut u32) -> Vec<InquiryId> {
 
 fn respond(book: &mut PriceBook, inquiry: InquiryId, now: Micros, body: &Value) -> usize {
     let (headers, body) = (HeaderMap::default(), body.to_string());
-    let outcome = Outcome::Answered { status: 200, headers: &headers, body: body.as_bytes() };
+    let outcome = Outcome::Response { status: 200, headers: &headers, body: body.as_bytes() };
     book.handle_outcome(inquiry, &outcome, now).len()
 }
 

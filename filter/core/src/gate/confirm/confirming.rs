@@ -83,7 +83,7 @@ impl Confirming {
         now: Micros,
     ) -> (Box<Self>, Action) {
         let (step, action) = match worker.confirmed.in_progress(subject) {
-            Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::Await(inquiry)),
+            Some(inquiry) => (ConfirmStep::Confirmation { own: false }, Action::AwaitInquiry(inquiry)),
             None => {
                 let (key, _) = shared_records::location(&worker.namespace, subject);
                 let (update, action) = SharedUpdate::begin(key, SWAP_TRIES_MAX);
@@ -132,8 +132,10 @@ impl Confirming {
                 }
             }
             ConfirmStep::Confirmation { .. } => match (input, worker.confirmed.in_progress(subject)) {
-                (Input::Inquired, Some(inquiry)) => ConfirmProgress::Perform(self, Action::Await(inquiry)),
-                (Input::Inquired | Input::Settled, _) => self.handle_ended_inquiry(worker, now),
+                (Input::InquiryStarted, Some(inquiry)) => {
+                    ConfirmProgress::Perform(self, Action::AwaitInquiry(inquiry))
+                }
+                (Input::InquiryStarted | Input::InquiryEnded, _) => self.handle_ended_inquiry(worker, now),
                 // An unexpected input changes nothing.
                 _ => ConfirmProgress::Perform(self, Action::Wait),
             },
@@ -203,7 +205,7 @@ impl Confirming {
             worker.inquiries.start(Purpose::Record { subject: self.subject.clone(), requested_at: now });
         worker.confirmed.started(self.subject.clone(), inquiry);
         reports.push(worker.metrics.happened(GateEvent::ConfirmRequested));
-        self.perform(ConfirmStep::Confirmation { own: true }, Action::Inquire { inquiry, callout })
+        self.perform(ConfirmStep::Confirmation { own: true }, Action::StartInquiry { inquiry, callout })
     }
 
     /// Continues when the inquiry has ended. If it failed, there is no newer confirmation.

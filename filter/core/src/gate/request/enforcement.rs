@@ -85,13 +85,13 @@ impl GateRequest {
                 self.stage = GateStage::Store(principal, Box::new(counting));
                 action
             }
-            Counted::Inquire(counting, windows, callout) => {
+            Counted::StartInquiry(counting, windows, callout) => {
                 self.stage = GateStage::Store(principal, Box::new(counting));
                 let inquiry = worker.inquiries.start_with(|inquiry| {
                     windows.started(inquiry);
                     Purpose::Windows(windows)
                 });
-                Action::Inquire { inquiry, callout: Box::new(callout) }
+                Action::StartInquiry { inquiry, callout: Box::new(callout) }
             }
             Counted::Admitted(state) => {
                 self.counted = self.counting;

@@ -40,7 +40,7 @@ use crate::auth::{AuthFailure, AuthProgress, Authentication, VerifiedToken};
 use crate::config::{Rule, Unmatched};
 use crate::cors;
 use crate::http::{HeaderMap, Outcome};
-use crate::machine::{Action, Input, InquiryId, KEPT, Machine, Step};
+use crate::machine::{Action, Input, InquiryId, KEPT_PROPERTY, Machine, Step};
 use crate::override_fields::OverrideFields;
 use crate::path;
 use crate::plan_table::Rank;
@@ -119,7 +119,7 @@ impl Machine for GateRequest {
                 let progress = authentication.verified(&mut worker.auth, verification, now);
                 self.authenticated(worker, now, progress)
             }
-            (GateStage::Token(authentication), Input::Inquired | Input::Settled) => {
+            (GateStage::Token(authentication), Input::InquiryStarted | Input::InquiryEnded) => {
                 let progress = authentication.next(&mut worker.auth, now);
                 self.authenticated(worker, now, progress)
             }
@@ -180,7 +180,7 @@ impl GateRequest {
         }
         if redirect::is_possible(&headers) {
             self.stage = GateStage::Redirect(headers);
-            return Action::ReadProperty { path: KEPT };
+            return Action::ReadProperty { path: KEPT_PROPERTY };
         }
         self.stage = GateStage::Route(headers);
         Action::ReadProperty { path: ROUTE_RULE }
@@ -249,7 +249,7 @@ impl GateRequest {
                 self.stage = GateStage::Token(authentication);
                 let inquiry = worker.inquiries.start(Purpose::Keys);
                 worker.auth.fetch_started(inquiry, now);
-                Action::Inquire { inquiry, callout: Box::new(callout) }
+                Action::StartInquiry { inquiry, callout: Box::new(callout) }
             }
             AuthProgress::Known(caller) => {
                 self.reports.push(worker.metrics.happened(GateEvent::CacheHit));

@@ -70,7 +70,7 @@ pub(super) enum Counted {
     Perform(Counting, Action),
     /// The windows must be read for all requests of the worker thread: the gate starts the inquiry and calls
     /// [`WindowsInquiry::started`].
-    Inquire(Counting, WindowsInquiry, Callout),
+    StartInquiry(Counting, WindowsInquiry, Callout),
     /// The request is counted, and passes.
     Admitted(LimitState),
     /// There is no room for the request until `reset`; it is not counted.

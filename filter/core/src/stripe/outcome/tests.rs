@@ -18,7 +18,7 @@ fn answer(status: u16, should_retry: Option<&str>, body: &str) -> StripeResponse
     let retry = should_retry.map(|value| (&b"stripe-should-retry"[..], value.as_bytes()));
     let fields = [(&b"request-id"[..], &b"req_1"[..])].into_iter().chain(retry);
     let headers = HeaderMap::from_fields(fields);
-    let outcome = Outcome::Answered { status, headers: &headers, body: body.as_bytes() };
+    let outcome = Outcome::Response { status, headers: &headers, body: body.as_bytes() };
     StripeResponse::of(&outcome, |body| Ok(body.len()))
 }
 
@@ -147,7 +147,7 @@ fn a_call_without_a_response_is_transient() {
 #[test]
 fn a_success_that_cannot_be_read_may_work_later() {
     let headers = HeaderMap::default();
-    let outcome = Outcome::Answered { status: 200, headers: &headers, body: b"<html>" };
+    let outcome = Outcome::Response { status: 200, headers: &headers, body: b"<html>" };
     let answer = StripeResponse::of(&outcome, super::super::customer::Customer::parse);
     assert!(matches!(answer, StripeResponse::Transient(TransientError::Unreadable(_))), "{answer:?}");
 }

@@ -61,7 +61,7 @@ fn action(number: u8) -> Action {
         6 => Action::Verify { public_key: vec![], signature: vec![], text: vec![] },
         7 => Action::ReadProperty { path: &["source", "address"] },
         8 => inquire(1, "c"),
-        9 => Action::Await(InquiryId(1)),
+        9 => Action::AwaitInquiry(InquiryId(1)),
         _ => Action::Wait,
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn call(callouts: &[(u32, &str)]) -> Action {
 
 /// Returns an inquiry with this ID to this cluster.
 pub(super) fn inquire(inquiry: u32, cluster: &str) -> Action {
-    Action::Inquire { inquiry: InquiryId(inquiry), callout: Box::new(callout(cluster)) }
+    Action::StartInquiry { inquiry: InquiryId(inquiry), callout: Box::new(callout(cluster)) }
 }
 
 fn callout(cluster: &str) -> Callout {
@@ -118,7 +118,8 @@ impl Machine for ScriptedMachine {
         inquiry: InquiryId,
         outcome: Outcome<'_>,
     ) -> Vec<Report> {
-        INPUTS.with_borrow_mut(|inputs| inputs.push(format!("settle {} {}", inquiry.0, ended(&outcome))));
+        INPUTS
+            .with_borrow_mut(|inputs| inputs.push(format!("end_inquiry {} {}", inquiry.0, ended(&outcome))));
         WORKERS.with_borrow_mut(|workers| workers.push(worker.0.clone()));
         Vec::new()
     }
@@ -129,9 +130,9 @@ fn describe(input: &Input<'_>) -> String {
         Input::Head { headers, end_of_stream } => format!("head {headers:?} end={end_of_stream}"),
         Input::BodyGrew { bytes } => format!("grew {bytes}"),
         Input::Body(body) => format!("body {}", body.escape_ascii()),
-        Input::Answered { call, outcome } => format!("answered {} {}", call.0, ended(outcome)),
-        Input::Inquired => "inquired".to_owned(),
-        Input::Settled => "settled".to_owned(),
+        Input::CalloutEnded { call, outcome } => format!("callout_ended {} {}", call.0, ended(outcome)),
+        Input::InquiryStarted => "inquiry_started".to_owned(),
+        Input::InquiryEnded => "inquiry_ended".to_owned(),
         Input::Loaded { value: Some(value), version } => {
             format!("loaded {} {}", value.escape_ascii(), version.0)
         }
@@ -145,7 +146,7 @@ fn describe(input: &Input<'_>) -> String {
 
 fn ended(outcome: &Outcome<'_>) -> String {
     match outcome {
-        Outcome::Answered { status, body, .. } => format!("{status} {}", body.escape_ascii()),
+        Outcome::Response { status, body, .. } => format!("{status} {}", body.escape_ascii()),
         Outcome::Message(message) => format!("message {}", message.escape_ascii()),
         Outcome::Failed { grpc_status } => format!("Failed {grpc_status}"),
         ended => format!("{ended:?}"),

@@ -76,12 +76,13 @@ impl RatelimitCounting {
         reports: &mut Vec<Report>,
     ) -> Counted {
         match (&self.step, input) {
-            (RatelimitStep::Querying { .. }, Input::Inquired) => match self.counter.query_in_progress() {
-                Some(inquiry) => self.perform(Action::Await(inquiry)),
+            (RatelimitStep::Querying { .. }, Input::InquiryStarted) => match self.counter.query_in_progress()
+            {
+                Some(inquiry) => self.perform(Action::AwaitInquiry(inquiry)),
                 None => self.query_ended(now),
             },
-            (RatelimitStep::Querying { .. }, Input::Settled) => self.query_ended(now),
-            (RatelimitStep::Adding { .. }, Input::Answered { outcome, .. }) => {
+            (RatelimitStep::Querying { .. }, Input::InquiryEnded) => self.query_ended(now),
+            (RatelimitStep::Adding { .. }, Input::CalloutEnded { outcome, .. }) => {
                 self.added(now, outcome, reports)
             }
             // An unexpected input changes nothing.
@@ -113,12 +114,12 @@ impl RatelimitCounting {
         self.queries = self.queries.saturating_add(1);
         self.step = RatelimitStep::Querying { responses: self.counter.responses() };
         if let Some(inquiry) = self.counter.query_in_progress() {
-            return self.perform(Action::Await(inquiry));
+            return self.perform(Action::AwaitInquiry(inquiry));
         }
         let query = WindowsQuery::new(&self.charge.windows, now);
         let callout = self.callout(&query, 0, now);
         let (store, counter) = (Rc::clone(&self.store), Rc::clone(&self.counter));
-        Counted::Inquire(Counting::Ratelimit(self), WindowsInquiry { store, counter, query }, callout)
+        Counted::StartInquiry(Counting::Ratelimit(self), WindowsInquiry { store, counter, query }, callout)
     }
 
     /// Continues when the query has ended.

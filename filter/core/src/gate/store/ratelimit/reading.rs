@@ -52,7 +52,7 @@ impl RatelimitReading {
         input: &Input<'_>,
         reports: &mut Vec<Report>,
     ) -> ReadProgress {
-        let Input::Answered { outcome, .. } = input else { return self.perform(Action::Wait) };
+        let Input::CalloutEnded { outcome, .. } = input else { return self.perform(Action::Wait) };
         let Some(mut states) = self.query.read(&self.store, now, outcome, reports) else {
             return ReadProgress::Unavailable;
         };
