@@ -5,7 +5,7 @@
 use crate::http::HeaderMap;
 use crate::path;
 
-/// The most values of one kind. No honest client sends more.
+/// The maximum number of values of one kind. No honest client sends more.
 const VALUES_MAX: usize = 4;
 
 /// The part of a request that a header field overrides.

@@ -42,7 +42,7 @@ pub(crate) enum Limit {
     Windows(Vec<Window>),
 }
 
-/// The most requests in each calendar period.
+/// The maximum number of requests in each calendar period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The maximum; 0 allows none.

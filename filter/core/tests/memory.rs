@@ -1,7 +1,7 @@
-//! The memory a request takes while it is held, and that it is all freed once the request is decided. The
-//! allocator of this test counts.
+//! Tests of the memory that a request uses while it is held, and that all of it is freed once the request is decided.
+//! The allocator of this test counts bytes.
 
-#![allow(unsafe_code, reason = "an allocator can only be written with it")]
+#![allow(unsafe_code, reason = "an allocator requires it")]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -26,7 +26,7 @@ use tollgate_core::{Action, Input, Machine, config, gate};
 struct Counting;
 
 thread_local! {
-    /// How many bytes this thread has allocated and not freed.
+    /// The number of bytes that this thread has allocated and not freed.
     static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
@@ -36,7 +36,7 @@ fn count(bytes: usize, sign: isize) {
     let _ = LIVE.try_with(|live| live.set(live.get() + sign * bytes));
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 1);
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes a machine holds on the heap.
+/// Drops a machine. Returns the number of bytes that it held on the heap.
 fn held_by<M>(machine: M) -> isize {
     let before = LIVE.get();
     drop(machine);
@@ -91,17 +91,17 @@ fn webhook_worker(more: Value) -> webhook::StripeWorker {
     let environment = |name: &str| (name == "STRIPE_WEBHOOK_SECRET").then(|| SECRET.to_owned());
     webhook::StripeWorker::new(
         config::read::<config::StripeWebhookSettings>(&document(more), &environment)
-            .expect("a right document"),
+            .expect("a valid document"),
     )
 }
 
 fn gate_worker() -> gate::GateWorker {
     let configuration =
-        config::read::<config::PlanGateSettings>(&document(json!({})), &|_| None).expect("a right document");
+        config::read::<config::PlanGateSettings>(&document(json!({})), &|_| None).expect("a valid document");
     gate::GateWorker::new(configuration, [7; 16]).expect("a gate")
 }
 
-/// A header of 60 KB, with these fields among the others.
+/// Returns a header of 60 KB with these fields and padding.
 fn large_header(fields: &[(&str, &str)]) -> HeaderMap {
     let padding = "x".repeat(4 << 10);
     let padding = std::iter::repeat_n(("x-padding", padding.as_str()), 15);
@@ -120,14 +120,14 @@ fn signature(body: &[u8]) -> String {
     format!("t={},v1={}", NOW.as_secs(), hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A delivery whose header has come, and what is to be done with it.
+/// Returns a delivery whose header has arrived, and its first action.
 fn arrived(worker: &mut webhook::StripeWorker, headers: HeaderMap) -> (StripeDelivery, Action) {
     let mut delivery = StripeDelivery::default();
     let action = delivery.handle(worker, NOW, Input::Head { headers, end_of_stream: false }).action;
     (delivery, action)
 }
 
-fn replied(action: Action) -> Reply {
+fn reply_of(action: Action) -> Reply {
     match action {
         Action::Reply(reply) => reply,
         action => panic!("{action:?}"),
@@ -142,15 +142,15 @@ fn a_delivery_with_a_wrong_header_is_refused_before_its_body() {
     let cases = [
         ("no signature", String::new(), "missing_signature"),
         ("no timestamp", format!("v1={mac}"), "malformed_signature"),
-        ("no signature that proves anything", format!("t={now},v0={mac}"), "malformed_signature"),
+        ("no signature of a supported scheme", format!("t={now},v0={mac}"), "malformed_signature"),
         ("two timestamps", format!("t={now},t={now},v1={mac}"), "malformed_signature"),
         ("too long", format!("t={now},v1={mac},{}", "x".repeat(5_000)), "malformed_signature"),
-        ("too late", format!("t={},v1={mac}", now - 301), "timestamp_outside_tolerance"),
-        ("too early", format!("t={},v1={mac}", now + 301), "timestamp_outside_tolerance"),
+        ("too old", format!("t={},v1={mac}", now - 301), "timestamp_outside_tolerance"),
+        ("too far in the future", format!("t={},v1={mac}", now + 301), "timestamp_outside_tolerance"),
     ];
     for (why, signature, code) in cases {
         let (delivery, action) = arrived(&mut worker, post(&signature));
-        let reply = replied(action);
+        let reply = reply_of(action);
         assert_eq!((reply.status, reply.details), (400, code), "{why}");
         drop(reply);
         assert_eq!(held_by(delivery), 0, "{why}");
@@ -162,19 +162,19 @@ fn a_delivery_with_a_wrong_header_is_refused_before_its_body() {
         ("stripe-signature", &signature(b"{}")),
     ]);
     let (delivery, action) = arrived(&mut worker, twice);
-    assert_eq!(replied(action).details, "malformed_signature");
+    assert_eq!(reply_of(action).details, "malformed_signature");
     assert_eq!(held_by(delivery), 0);
 }
 
 #[test]
-fn a_held_delivery_keeps_of_its_header_what_its_end_needs() {
+fn a_held_delivery_keeps_less_than_1_kb_of_a_60_kb_header() {
     for mode in ["respond", "forward"] {
         let mut worker = webhook_worker(json!({ "mode": mode }));
-        for at_the_edge in [NOW, NOW.plus(Duration::from_secs(300))] {
+        for now in [NOW, NOW.plus(Duration::from_secs(300))] {
             let mut delivery = StripeDelivery::default();
             let headers = post(&signature(b"{}"));
             let input = Input::Head { headers, end_of_stream: false };
-            let action = delivery.handle(&mut worker, at_the_edge, input).action;
+            let action = delivery.handle(&mut worker, now, input).action;
             assert_eq!(action, Action::Wait);
             let held = held_by(delivery);
             assert!(held < HELD_MAX, "{mode}: {held} bytes");
@@ -183,7 +183,7 @@ fn a_held_delivery_keeps_of_its_header_what_its_end_needs() {
 }
 
 #[test]
-fn a_decided_delivery_keeps_nothing() {
+fn a_decided_delivery_keeps_no_memory() {
     let mut worker = webhook_worker(json!({}));
     let ignored = json!({"id": "evt_1", "object": "event", "type": "product.created", "livemode": true,
         "data": {"object": {"id": "prod_1"}}});
@@ -191,18 +191,18 @@ fn a_decided_delivery_keeps_nothing() {
         let (mut delivery, action) = arrived(&mut worker, post(&signature(body.as_bytes())));
         assert_eq!(action, Action::Wait);
         let action = delivery.handle(&mut worker, NOW, Input::Body(body.as_bytes())).action;
-        assert_eq!(replied(action).status, want, "{body}");
+        assert_eq!(reply_of(action).status, want, "{body}");
         assert_eq!(held_by(delivery), 0, "{body}");
     }
-    let elsewhere =
+    let other_path =
         large_header(&[(":method", "POST"), (":path", "/ask"), ("x-tollgate-stripe-event", "evt_1")]);
-    let (delivery, action) = arrived(&mut worker, elsewhere);
+    let (delivery, action) = arrived(&mut worker, other_path);
     assert!(matches!(&action, Action::Forward(forward) if forward.remove.len() == 1), "{action:?}");
     drop(action);
     assert_eq!(held_by(delivery), 0, "forwarded");
 }
 
-/// A delivery with a header of 200 bytes, of which so much of the body has come.
+/// Returns a delivery with a header of 200 bytes, after `bytes` of its body have arrived, and its last action.
 fn growing(worker: &mut webhook::StripeWorker, bytes: usize) -> (StripeDelivery, Action) {
     let signature = signature(b"{}");
     let fields = [(":method", "POST"), (":path", PATH), ("stripe-signature", &signature)];
@@ -216,7 +216,7 @@ fn growing(worker: &mut webhook::StripeWorker, bytes: usize) -> (StripeDelivery,
 }
 
 #[test]
-fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
+fn the_memory_of_held_bodies_is_bounded_per_thread_and_freed() {
     let mut worker = webhook_worker(json!({"max_body_kb": 512}));
     for round in 0..3 {
         let all: Vec<(StripeDelivery, Action)> = (0..800).map(|_| growing(&mut worker, 512 << 10)).collect();
@@ -224,7 +224,7 @@ fn what_a_worker_thread_holds_of_bodies_is_bounded_and_given_back() {
             all.into_iter().partition(|(_, action)| *action == Action::Wait);
         assert_eq!(held.len(), 31, "round {round}: just below 16 MB");
         for (_, action) in refused {
-            let reply = replied(action);
+            let reply = reply_of(action);
             assert_eq!((reply.status, reply.details), (503, "deliveries_overloaded"));
             assert!(reply.headers.iter().any(|(name, _)| *name == "retry-after"), "Stripe retries");
         }
@@ -244,28 +244,28 @@ fn held_deliveries_are_bounded_per_thread_and_freed() {
         assert_eq!(action == Action::Wait, n < 512, "{n}");
         held.push(delivery);
     }
-    // One is decided, and another may be held though its stream is not over.
+    // One delivery is decided, so another one can be held, although the stream of the first one has not ended.
     let action = held[0].handle(&mut worker, NOW, Input::Body(b"{}")).action;
-    assert_eq!(replied(action).status, 400);
+    assert_eq!(reply_of(action).status, 400);
     let (_next, action) = growing(&mut worker, 1024);
     assert_eq!(action, Action::Wait);
-    assert_eq!(replied(growing(&mut worker, 1024).1).status, 503);
+    assert_eq!(reply_of(growing(&mut worker, 1024).1).status, 503);
 }
 
 #[test]
-fn a_delivery_may_come_in_any_number_of_pieces() {
+fn a_delivery_can_arrive_in_any_number_of_parts() {
     let mut worker = webhook_worker(json!({}));
     for _ in 0..100 {
         let (mut delivery, action) = growing(&mut worker, 1);
         assert_eq!(action, Action::Wait);
         for bytes in (0..500 << 10).step_by(16 << 10) {
             let action = delivery.handle(&mut worker, NOW, Input::BodyGrew { bytes }).action;
-            assert_eq!(action, Action::Wait, "what is held of one delivery counts once");
+            assert_eq!(action, Action::Wait, "the bytes of one delivery count once");
         }
     }
 }
 
-/// A token with an unknown key, for which a request waits until keys are fetched.
+/// Returns a token with an unknown key id. A request with it waits until the keys are fetched.
 fn token() -> String {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": "ins_unknown"}).to_string();
     let claims = json!({"sub": "user_1"}).to_string();
@@ -273,33 +273,33 @@ fn token() -> String {
 }
 
 #[test]
-fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
+fn a_request_that_waits_for_keys_keeps_only_its_token() {
     let mut worker = gate_worker();
     let token = token();
     let authorization = format!("Bearer {token}");
-    let mut passage = gate::GateRequest::default();
+    let mut request = gate::GateRequest::default();
     let headers = large_header(&[
         (":method", "GET"),
         (":path", "/ask"),
         ("origin", "https://app.example.com"),
         ("authorization", &authorization),
     ]);
-    let mut action = passage.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
+    let mut action = request.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
     if matches!(action, Action::ReadProperty { .. }) {
-        action = passage.handle(&mut worker, NOW, Input::Property(None)).action;
+        action = request.handle(&mut worker, NOW, Input::Property(None)).action;
     }
     let Action::StartInquiry { inquiry, .. } = action else { panic!("{action:?}") };
-    let action = passage.handle(&mut worker, NOW, Input::InquiryStarted).action;
+    let action = request.handle(&mut worker, NOW, Input::InquiryStarted).action;
     assert_eq!(action, Action::AwaitInquiry(inquiry));
 
-    let mut waiting = std::mem::take(&mut passage);
+    let mut waiting = std::mem::take(&mut request);
     gate::GateRequest::end_inquiry(&mut worker, NOW, inquiry, tollgate_core::http::Outcome::TimedOut);
     let before = LIVE.get();
     let action = waiting.handle(&mut worker, NOW, Input::InquiryEnded).action;
-    let reply = replied(action);
+    let reply = reply_of(action);
     assert_eq!(reply.status, 503);
     let allowed = reply.headers.iter().any(|(name, _)| *name == "access-control-allow-origin");
-    assert!(allowed, "the page may read the answer");
+    assert!(allowed, "the page can read the response");
     drop(reply);
     let freed = before - LIVE.get();
     let few = isize::try_from(4 * token.len()).expect("few") + HELD_MAX;
@@ -308,21 +308,21 @@ fn a_request_that_waits_for_keys_keeps_its_token_and_after_that_nothing() {
 }
 
 #[test]
-fn a_decided_request_keeps_nothing() {
+fn a_decided_request_keeps_no_memory() {
     for (path, want) in [("/ask", Some(401)), ("/elsewhere", None)] {
         let mut worker = gate_worker();
-        let mut passage = gate::GateRequest::default();
+        let mut request = gate::GateRequest::default();
         let headers = large_header(&[(":method", "GET"), (":path", path), ("x-tollgate-user", "user_1")]);
         let mut action =
-            passage.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
+            request.handle(&mut worker, NOW, Input::Head { headers, end_of_stream: false }).action;
         if matches!(action, Action::ReadProperty { .. }) {
-            action = passage.handle(&mut worker, NOW, Input::Property(None)).action;
+            action = request.handle(&mut worker, NOW, Input::Property(None)).action;
         }
         match (action, want) {
             (Action::Reply(reply), Some(status)) => assert_eq!(reply.status, status),
             (Action::Forward(forward), None) => assert_eq!(forward.remove, [b"x-tollgate-user".to_vec()]),
             (action, _) => panic!("{action:?}"),
         }
-        assert_eq!(held_by(passage), 0, "{path}");
+        assert_eq!(held_by(request), 0, "{path}");
     }
 }

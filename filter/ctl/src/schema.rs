@@ -29,19 +29,19 @@ pub(crate) fn run(_: &SchemaArguments) -> ExitCode {
 fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Document<'static>>().to_value();
-    without_null(&mut schema);
+    remove_null(&mut schema);
     if let Some(members) = schema.as_object_mut() {
         members.insert("title".to_owned(), json!("Tollgate"));
     }
     schema
 }
 
-/// Removes null from optional members: Tollgate treats null as a value that was forgotten.
-fn without_null(schema: &mut Value) {
+/// Removes null from the types of optional members, because Tollgate refuses null as a forgotten value.
+fn remove_null(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             if let Some(Value::Array(types)) = members.get_mut("type") {
-                types.retain(|of| of != "null");
+                types.retain(|name| name != "null");
                 if let [only] = &types[..] {
                     let only = only.clone();
                     members.insert("type".to_owned(), only);
@@ -53,9 +53,9 @@ fn without_null(schema: &mut Value) {
             if members.get("default").is_some_and(Value::is_null) {
                 members.remove("default");
             }
-            members.values_mut().for_each(without_null);
+            members.values_mut().for_each(remove_null);
         }
-        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Array(items) => items.iter_mut().for_each(remove_null),
         _ => {}
     }
 }

@@ -23,7 +23,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// The most tokens of one request whose signatures are verified.
+/// The maximum number of tokens of one request whose signatures are verified.
 const SIGNATURES_MAX: usize = 8;
 
 /// The state of a request's authentication: the tokens that are left, and the error of those before.

@@ -26,7 +26,7 @@ const FIRST_FETCH_EVERY: Duration = Duration::from_secs(1);
 /// How long a `kid` that a new set did not have counts as unknown without another fetch.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// The most unknown `kid`s to remember; beyond that, the oldest is forgotten.
+/// The maximum number of unknown `kid`s to remember; beyond that, the oldest is forgotten.
 const UNKNOWN_MAX: usize = 64;
 
 /// The longest unknown `kid` to remember, in bytes. Clerk's have about 30.

@@ -14,10 +14,10 @@ use crate::time::Micros;
 use crate::upstream::Upstream;
 use std::rc::Rc;
 
-/// The most requests of a worker thread that wait for keys at once. One fetch serves all of them.
+/// The maximum number of requests of a worker thread that wait for keys at once. One fetch serves all of them.
 const WAITING_MAX: usize = 2_048;
 
-/// The most bytes of tokens and header fields that the waiting requests may hold.
+/// The maximum number of bytes of tokens and header fields that the waiting requests may hold.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// The source of the keys that sign tokens.

@@ -7,10 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
-/// The most tokens that a worker caches.
+/// The maximum number of tokens that a worker caches.
 const TOKENS_MAX: usize = 10_000;
 
-/// The most bytes of tokens that a worker caches.
+/// The maximum number of bytes of tokens that a worker caches.
 const TOKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The key of a token in the cache: the end of its signature, which only the owner of the signing key can

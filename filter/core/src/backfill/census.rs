@@ -112,7 +112,7 @@ impl Census {
     ///
     /// # Errors
     /// [`BackfillError`] if the census has failed.
-    pub fn answered(
+    pub fn handle_outcome(
         &mut self,
         state: &SyncState,
         call: CallId,

@@ -42,13 +42,12 @@ pub struct CensusResult {
 }
 
 impl CensusResult {
-    /// Returns the result changed so that the sync also removes plans of unknown origin, like plans whose
+    /// Trusts all candidates, so that the sync also removes plans of unknown origin, in the same way as plans whose
     /// subscription has ended.
     ///
     /// # Errors
-    /// [`BackfillError`] after a census of all subjects if Stripe's
-    /// metadata names none that Clerk has: the API key may belong to another account, and every plan without
-    /// a recorded subscription would be removed.
+    /// [`BackfillError`] after a census of all subjects if Stripe's metadata names none that Clerk has: the API key may
+    /// belong to another account, and every plan without a recorded subscription would be removed.
     pub fn ending_unrecorded(mut self, scope: &Scope) -> Result<Self, BackfillError> {
         if *scope == Scope::All && self.in_both == 0 && !self.candidates.is_empty() {
             let detail = "Stripe's metadata names no subject that Clerk has: the API key may belong to another account or mode, and \

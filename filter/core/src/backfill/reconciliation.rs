@@ -41,7 +41,7 @@ pub enum Target {
     },
 }
 
-/// Whether a reconciliation may write.
+/// The mode of a reconciliation: whether it may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Read, and return the writes without performing them.
@@ -103,8 +103,9 @@ pub struct Reconciliation {
     sync: PlanSync,
     intent: Intent,
     /// The callouts that the host has started.
-    in_progress: SortedSet<CallId>,
-    answered: usize,
+    started: SortedSet<CallId>,
+    /// The number of those that have ended.
+    ended: usize,
     names: Vec<NotedOwner>,
     changes: SortedMap<Subject, RecordChange>,
     reports: Vec<Report>,
@@ -127,8 +128,8 @@ impl Reconciliation {
         let mut reconciliation = Reconciliation {
             sync,
             intent,
-            in_progress: SortedSet::default(),
-            answered: 0,
+            started: SortedSet::default(),
+            ended: 0,
             names: Vec::new(),
             changes: SortedMap::default(),
             reports: Vec::new(),
@@ -138,18 +139,18 @@ impl Reconciliation {
     }
 
     /// Handles the outcome of a callout.
-    pub fn answered(
+    pub fn handle_outcome(
         &mut self,
         state: &mut SyncState,
         now: Micros,
         call: CallId,
         outcome: &Outcome<'_>,
     ) -> ReconciliationStep {
-        if !self.in_progress.contains(&call) {
+        if !self.started.contains(&call) {
             return ReconciliationStep::Call(Vec::new());
         }
-        self.answered = self.answered.saturating_add(1);
-        let progress = self.sync.answered(state, now, call, outcome);
+        self.ended = self.ended.saturating_add(1);
+        let progress = self.sync.handle_outcome(state, now, call, outcome);
         for (subject, change) in self.sync.take_changes() {
             let before = audit::audit_entry(&change, &state.plans);
             self.reports
@@ -166,20 +167,20 @@ impl Reconciliation {
             Ok(SyncProgress::Done) => return self.conclude(now, None),
             Err(error) => return self.conclude(now, Some(&error)),
         };
-        let mut calls_out = Vec::with_capacity(calls.len());
+        let mut started_calls = Vec::with_capacity(calls.len());
         for (id, callout) in calls {
             self.names.extend(self.sync.note(id).and_then(noted_owner));
             if self.intent == Intent::Apply || !self.sync.changes_something(id) {
-                self.in_progress.insert(id);
-                calls_out.push((id, callout));
+                self.started.insert(id);
+                started_calls.push((id, callout));
             }
         }
-        // A rehearsal suppresses writes, so the sync waits only for these, and nothing is left to read.
-        if self.answered >= self.in_progress.len() {
+        // A rehearsal does not start writes. If all started callouts have ended, the sync waits only for writes.
+        if self.ended >= self.started.len() {
             let error = self.sync.error();
             return self.conclude(now, error.as_ref());
         }
-        ReconciliationStep::Call(calls_out)
+        ReconciliationStep::Call(started_calls)
     }
 
     fn conclude(&mut self, now: Micros, error: Option<&SyncError>) -> ReconciliationStep {
@@ -223,7 +224,8 @@ fn trigger(target: Target) -> Trigger {
     let (about, customer, named) = match target {
         Target::Customer(customer) => (About::Customer(customer.clone()), Some(customer), Vec::new()),
         Target::Subject { subject, customers, trusted } => {
-            // A subject that only a payer's choice names may gain a plan, but not lose one of another origin.
+            // If only a `client_reference_id` names the subject, which a payer can choose, the sync can grant a plan,
+            // but does not remove a plan of another origin.
             let via = if trusted { Via::Metadata } else { Via::Reference };
             (About::Subjects(customers), None, vec![NamedSubject { subject, via }])
         }

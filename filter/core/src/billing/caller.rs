@@ -133,7 +133,7 @@ fn permissions(features: &str, permissions: &str, maps: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// `@clerk/shared` reads the permissions in the same way (`jwtPayloadParser.ts`).
+    /// Checks that permissions are read in the same way as by `@clerk/shared` (`jwtPayloadParser.ts`).
     #[test]
     fn permissions_are_the_product_of_features_and_bits() {
         let cases = [

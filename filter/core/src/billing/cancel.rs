@@ -11,7 +11,7 @@ use crate::ids::ScheduleId;
 use crate::sorted::SortedSet;
 use crate::stripe::write::Parameters;
 
-/// When a cancellation or a change takes effect.
+/// The time at which a cancellation or a change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EffectiveAt {
     /// Immediately.

@@ -70,7 +70,7 @@ impl Buyer {
     /// Sets `own` to the customers with subscriptions and the recorded one, and `deleted` if one of them was deleted.
     async fn read_known(&mut self, cx: &BillingContext) -> Result<(), BillingError> {
         self.own = own_customers(&self.account, &cx.settings().sync.subject_keys);
-        // A deleted customer no longer has metadata; Clerk's record tells which subject owned it.
+        // A deleted customer no longer has metadata; Clerk's record shows which subject owned it.
         let record = &self.account.record;
         let was_own = |customer: &&Customer| {
             customer.deleted

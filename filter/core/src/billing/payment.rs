@@ -47,7 +47,7 @@ fn latest_invoice(subscription: &Subscription) -> Option<InvoiceId> {
 }
 
 /// Voids the open invoice of an earlier change whose payment failed, so that it is not paid for nothing. If that fails,
-/// the change stands nevertheless: Stripe voids the invoice itself when the pending change expires, within a day.
+/// the change is nevertheless done: Stripe voids the invoice itself when the pending change expires, within a day.
 async fn void_earlier(cx: &BillingContext, before: &Subscription, latest: Option<&InvoiceId>) {
     if !before.changes.has_pending_update {
         return;

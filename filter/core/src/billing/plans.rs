@@ -1,4 +1,4 @@
-//! `GET plans`: what is for sale, for a pricing page. The same for everyone.
+//! `GET plans`: the plans and purchases for sale, for a pricing page. The response is the same for all callers.
 
 use super::prices::{PlanPrice, PriceList};
 use super::response::EndpointResponse;

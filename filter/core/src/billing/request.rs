@@ -141,7 +141,7 @@ impl BillingRequest {
         let settings = &worker.shared.settings;
         self.header.origin = cors::allowed_origin(&settings.tokens.rules.authorized_parties, headers);
         let endpoint = match Route::of(&settings.path, headers) {
-            Route::Elsewhere => return Action::Forward(Forward::default()),
+            Route::OtherPath => return Action::Forward(Forward::default()),
             Route::Refused(error) => return self.reply(worker, Err(error)),
             Route::Preflight(endpoint) => return self.preflight(worker, endpoint),
             Route::Endpoint(endpoint) => endpoint,
@@ -175,7 +175,7 @@ impl BillingRequest {
     }
 
     fn preflight(&mut self, worker: &BillingWorker, endpoint: EndpointKind) -> Action {
-        match self.readable(worker) {
+        match self.cors_fields(worker) {
             readable if readable.is_empty() => {
                 self.reply(worker, Err(BillingError::MethodNotAllowed { allow: endpoint.methods() }))
             }
@@ -301,7 +301,7 @@ impl BillingRequest {
     }
 
     /// Returns the header fields by which a page of an authorized party may read the response.
-    fn readable(&self, worker: &BillingWorker) -> Vec<(&'static str, String)> {
+    fn cors_fields(&self, worker: &BillingWorker) -> Vec<(&'static str, String)> {
         let settings = &worker.shared.settings;
         let origin = self.header.origin.filter(|_| settings.cors);
         cors::response_fields(&settings.tokens.rules.authorized_parties, origin)
@@ -313,7 +313,7 @@ impl BillingRequest {
         }
         let details = self.header.endpoint.map_or("billing", EndpointKind::name);
         let mut reply = match result {
-            Ok(answer) => answer.into_reply(details),
+            Ok(response) => response.into_reply(details),
             Err(error) => {
                 self.reports.extend(error.alarm(self.subject.as_ref()));
                 let mut reply = Reply::from(error.problem());
@@ -321,7 +321,7 @@ impl BillingRequest {
                 reply
             }
         };
-        match self.readable(worker) {
+        match self.cors_fields(worker) {
             // A cache must not return the response to a page of another origin.
             fields if fields.is_empty() && worker.shared.settings.cors => {
                 reply.headers.push(("vary", "origin".to_owned()));

@@ -5,7 +5,7 @@ use crate::quota::calendar;
 use crate::time::Micros;
 use serde::Serialize;
 
-/// How long a browser or a proxy may use a response.
+/// The time for which a browser or a proxy may use a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caching {
     /// Not at all, because the response is about one subject.

@@ -91,7 +91,7 @@ impl EndpointKind {
 #[derive(Debug)]
 pub(super) enum Route {
     /// The upstream.
-    Elsewhere,
+    OtherPath,
     /// An endpoint.
     Endpoint(EndpointKind),
     /// An endpoint; the request is a browser's preflight.
@@ -104,9 +104,9 @@ impl Route {
     /// Finds the endpoint of a request. `base` is the configured path; only the exact spelling of a path counts.
     pub(super) fn of(base: &str, headers: &HeaderMap) -> Self {
         let path = path::without_query(headers.get(":path").unwrap_or_default());
-        let Some(rest) = path.strip_prefix(base.as_bytes()) else { return Route::Elsewhere };
+        let Some(rest) = path.strip_prefix(base.as_bytes()) else { return Route::OtherPath };
         if !rest.is_empty() && !rest.starts_with(b"/") {
-            return Route::Elsewhere;
+            return Route::OtherPath;
         }
         let is_at = |endpoint: &EndpointKind| endpoint.path().as_bytes() == rest;
         let Some(endpoint) = EndpointKind::ALL.into_iter().find(is_at) else {
@@ -128,7 +128,7 @@ mod tests {
     fn route(method: &str, path: &str) -> Result<Option<EndpointKind>, &'static str> {
         let fields = [(&b":method"[..], method.as_bytes()), (b":path", path.as_bytes())];
         match Route::of("/billing", &HeaderMap::from_fields(fields)) {
-            Route::Elsewhere => Ok(None),
+            Route::OtherPath => Ok(None),
             Route::Endpoint(endpoint) => Ok(Some(endpoint)),
             Route::Preflight(_) => Err("preflight"),
             Route::Refused(error) => Err(crate::http::Reply::from(error.problem()).details),

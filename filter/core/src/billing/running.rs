@@ -104,7 +104,7 @@ impl Running {
             (Wait::Reading(sync), Input::CalloutEnded { call, outcome }) => match numbers.take(*call) {
                 Some(call) => {
                     let mut sync = sync;
-                    let progress = sync.answered(&mut worker.sync, now, call, outcome);
+                    let progress = sync.handle_outcome(&mut worker.sync, now, call, outcome);
                     read_further(sync, progress, &mut numbers)
                 }
                 None => (Wait::Reading(sync), Next::Perform(Action::Wait)),

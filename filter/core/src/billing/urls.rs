@@ -72,7 +72,7 @@ mod tests {
     }
 
     proptest! {
-        /// No text after the origin can change the authority.
+        /// Checks that no text after the origin can change the authority.
         #[test]
         fn an_allowed_url_begins_with_an_allowed_origin(url in "(https?|myapp)://[a-z.@:\\\\/?#%0-9-]{0,40}") {
             if is_allowed(&url) {

@@ -51,7 +51,7 @@ impl SubscriptionView {
             Some(owned) => ManagedBy::read(cx, &owned.subscription).await?,
             None => ManagedBy::Nothing,
         };
-        // The prices are needed only to tell the plan of a schedule's phase.
+        // The prices are needed only to find the plan of a schedule's phase.
         let prices = match managed_by {
             ManagedBy::Nothing => Rc::default(),
             ManagedBy::Tollgate(_) | ManagedBy::Other(_) => cx.prices().await?,

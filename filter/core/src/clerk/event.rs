@@ -18,11 +18,11 @@ pub struct ClerkEvent {
     pub event_type: String,
     /// The instance that sends it, such as `ins_…`; `None` if it does not say.
     pub instance: Option<String>,
-    /// What the event is about.
+    /// The object or the change that the event reports.
     pub content: ClerkEventContent,
 }
 
-/// What an event is about.
+/// The object or the change that an event reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClerkEventContent {
     /// An event that cannot affect a plan.

@@ -17,11 +17,11 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::web_origin::origin_of;
 use std::collections::BTreeSet;
 
-/// The most roles that may act for an organization, and the most origins.
+/// The maximum number of roles that may act for an organization, and of origins.
 const ROLES_MAX: usize = 16;
 const ORIGINS_MAX: usize = 100;
 
-/// The most purchases.
+/// The maximum number of purchases.
 const PURCHASES_MAX: usize = 100;
 
 /// The longest trial, in days (<https://docs.stripe.com/billing/subscriptions/trials>).

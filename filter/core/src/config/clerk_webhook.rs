@@ -29,14 +29,14 @@ pub struct ClerkWebhookSettings {
     pub(crate) signing_keys: Vec<SigningKey>,
     /// The only accepted instance, if set.
     pub(crate) instance: Option<InstanceId>,
-    /// What happens to the Stripe subscriptions of a deleted user or organization.
+    /// The handling of the Stripe subscriptions of a deleted user or organization.
     #[allow(dead_code, reason = "no source reads it yet")]
     pub(crate) on_deleted: DeletedSubjects,
     /// The settings of the sync.
     pub sync: SyncSettings,
 }
 
-/// What happens to the Stripe subscriptions of a deleted user or organization.
+/// The handling of the Stripe subscriptions of a deleted user or organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeletedSubjects {
     /// They stay.
@@ -45,12 +45,12 @@ pub(crate) enum DeletedSubjects {
     Cancel(CancellationTime),
 }
 
-/// When a canceled subscription ends.
+/// The time at which a canceled subscription ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CancellationTime {
-    /// At once.
+    /// Immediately.
     Now,
-    /// With the period that is paid.
+    /// At the end of the paid period.
     PeriodEnd,
 }
 

@@ -3,7 +3,7 @@
 pub(super) use crate::secret::quote;
 use std::fmt;
 
-/// The most errors that one check of a document collects.
+/// The maximum number of errors that one check of a document collects.
 pub const ERRORS_MAX: usize = 50;
 
 /// The result of reading a part of the configuration. The error is boxed because every caller passes it on:

@@ -19,16 +19,16 @@ use crate::ids::Subject;
 use crate::upstream::Upstream;
 use std::time::Duration;
 
-/// The most claims that may hold a plan.
+/// The maximum number of claims that may hold a plan.
 const CLAIMS_MAX: usize = 16;
 
-/// The most names in one claim's path.
+/// The maximum number of names in one claim's path.
 const CLAIM_PARTS_MAX: usize = 8;
 
 /// The longest path of a claim, in bytes.
 const CLAIM_BYTES_MAX: usize = 200;
 
-/// The most memory for the counters of signed-in callers, in megabytes: ten million subjects.
+/// The maximum memory for the counters of signed-in callers, in megabytes: ten million subjects.
 const LOCAL_MEMORY_MB_MAX: u64 = 1_000;
 
 /// The settings of the gate.
@@ -97,7 +97,7 @@ impl PlanClaims {
 pub enum StoreConfig {
     /// The shared data of this Envoy process.
     Local {
-        /// The most memory for the counters of signed-in callers, in megabytes.
+        /// The maximum memory for the counters of signed-in callers, in megabytes.
         memory_mb: u64,
     },
     /// envoyproxy/ratelimit.

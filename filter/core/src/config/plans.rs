@@ -7,19 +7,19 @@ use crate::plan_table::{Limit, Plan, PlanTable, Window};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
 
-/// The most plans.
+/// The maximum number of plans.
 const PLANS_MAX: usize = 64;
 
-/// The most prices, lookup keys, or products of one plan, and of `not_plans`.
+/// The maximum number of prices, lookup keys, or products of one plan, and of `not_plans`.
 const SALES_MAX: usize = 500;
 
-/// The most slugs by which Clerk Billing knows one plan.
+/// The maximum number of slugs by which Clerk Billing knows one plan.
 const CLERK_SLUGS_MAX: usize = 16;
 
-/// The most features that one plan adds.
+/// The maximum number of features that one plan adds.
 const FEATURES_MAX: usize = 100;
 
-/// The most limits of one plan.
+/// The maximum number of limits of one plan.
 const LIMITS_MAX: usize = 50;
 
 /// The highest maximum of a window. Counters are 32 bits wide, with room for a request's cost above the

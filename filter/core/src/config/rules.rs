@@ -9,10 +9,10 @@ use crate::plan_table::{PlanTable, Rank};
 use crate::sorted::SortedMap;
 use std::collections::BTreeSet;
 
-/// The most rules. Each has its own metrics.
+/// The maximum number of rules. Each has its own metrics.
 pub(crate) const RULES_MAX: usize = 200;
 
-/// The most methods of one rule.
+/// The maximum number of methods of one rule.
 const METHODS_MAX: usize = 16;
 
 /// The highest cost of one request.

@@ -6,7 +6,7 @@ use super::error::{Checked, ConfigError, field, quote};
 use crate::clerk::signing_key::SigningKey;
 use crate::secret::Secret;
 
-/// The most values that one variable may hold.
+/// The maximum number of values that one variable may hold.
 const VALUES_MAX: usize = 8;
 
 /// The longest value of a variable, in bytes.

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 /// root.
 const DEPTH_MAX: usize = 32;
 
-/// The most values, at all levels together.
+/// The maximum number of values, at all levels together.
 const VALUES_MAX: usize = 100_000;
 
 /// Why bytes are not a valid `Struct`.

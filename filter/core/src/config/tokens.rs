@@ -10,10 +10,10 @@ use crate::auth::KeySource;
 use crate::auth::token::TokenRules;
 use std::time::Duration;
 
-/// The most authorized parties.
+/// The maximum number of authorized parties.
 const PARTIES_MAX: usize = 100;
 
-/// The most audiences.
+/// The maximum number of audiences.
 const AUDIENCES_MAX: usize = 16;
 
 /// The path of a Frontend API's key set, below the path of the API.

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::stripe::plan::PastDue;
 use crate::upstream::Upstream;
 
-/// The most metadata keys of one kind.
+/// The maximum number of metadata keys of one kind.
 const SUBJECT_KEYS_MAX: usize = 8;
 
 /// The settings of the webhook filter.

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode;
 
-/// The most decodings to find the readings of routers. No honest client sends a path with more layers of
+/// The maximum number of decodings to find the readings of routers. No honest client sends a path with more layers of
 /// escapes.
 pub(super) const DECODINGS_MAX: usize = 3;
 

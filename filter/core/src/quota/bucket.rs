@@ -14,9 +14,9 @@ use crate::plan_table::Period;
 use crate::shared::{BucketError, SharedTable};
 use crate::time::Micros;
 
-/// The most counters of one bucket.
+/// The maximum number of counters of one bucket.
 pub(crate) const RECORDS_MAX: usize = 176;
-/// The most bytes of one bucket.
+/// The maximum number of bytes of one bucket.
 pub const BUCKET_BYTES_MAX: usize = SIGNED_IN.bucket_bytes_max();
 /// The longest step back of a clock that loses no count, in seconds: an hour, as on a machine whose clock is
 /// in local time. For seconds and minutes, it is the length of the period.

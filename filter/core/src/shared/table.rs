@@ -9,7 +9,7 @@ pub(crate) struct SharedTable<const RECORD_BYTES: usize> {
     pub(crate) name: &'static str,
     /// The format of its records. It must be increased when the meaning of their bytes changes.
     pub(crate) format: u8,
-    /// The most records of one bucket.
+    /// The maximum number of records of one bucket.
     pub(crate) records_max: usize,
 }
 
@@ -32,7 +32,7 @@ impl<const RECORD_BYTES: usize> SharedTable<RECORD_BYTES> {
         key
     }
 
-    /// Returns the most bytes of one bucket.
+    /// Returns the maximum number of bytes of one bucket.
     pub(crate) const fn bucket_bytes_max(&self) -> usize {
         self.records_max.saturating_mul(RECORD_BYTES).saturating_add(1)
     }

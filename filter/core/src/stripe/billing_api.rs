@@ -71,7 +71,7 @@ impl StripeApi<'_> {
     }
 
     /// Returns the request that puts a subscription under a schedule with its present phase. Stripe accepts no other
-    /// parameter beside `from_subscription`.
+    /// parameter in addition to `from_subscription`.
     pub(crate) fn create_schedule(self, subscription: &SubscriptionId, key: &IdempotencyKey) -> Callout {
         let form = Parameters::default().with("from_subscription", subscription.as_str());
         self.post("/v1/subscription_schedules", &form, Some(key))

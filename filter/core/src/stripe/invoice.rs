@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_says_what_was_sold_before_the_payment_failed() {
+    fn the_oldest_open_renewal_shows_the_prices_before_the_payment_failed() {
         let invoice = |created: u64, reason: &str, lines: &str| {
             format!(
                 r#"{{"id":"in_{created}","status":"open","billing_reason":"{reason}","created":{created},
@@ -246,24 +246,28 @@ mod tests {
             ("one price", invoice(1, cycle, &line("a", false)), vec!["a"]),
             ("two", invoice(1, cycle, &both(line("a", false), line("b", false))), vec!["a", "b"]),
             (
-                "not what a change costs",
+                "a proration of a change is left out",
                 invoice(1, cycle, &both(line("a", false), line("b", true))),
                 vec!["a"],
             ),
-            ("as of old", invoice(1, cycle, &both(old("a", false), old("b", true))), vec!["a"]),
             (
-                "not what is charged beside it",
+                "in the layout of older API versions",
+                invoice(1, cycle, &both(old("a", false), old("b", true))),
+                vec!["a"],
+            ),
+            (
+                "an invoice item is left out",
                 invoice(1, cycle, &both(line("a", false), item.into())),
                 vec!["a"],
             ),
             (
-                "of the oldest",
+                "only the oldest of two",
                 both(invoice(2, cycle, &line("b", false)), invoice(1, cycle, &line("a", false))),
                 vec!["a"],
             ),
-            ("what a change charges says nothing", invoice(1, PLAN_CHANGE, &line("b", false)), vec![]),
+            ("the charge of a plan change is left out", invoice(1, PLAN_CHANGE, &line("b", false)), vec![]),
             (
-                "what it gives back was paid",
+                "the credit of a plan change shows the price before",
                 invoice(
                     1,
                     PLAN_CHANGE,
@@ -272,7 +276,11 @@ mod tests {
                 vec!["a"],
             ),
             ("a line that cannot be read", invoice(1, cycle, &both(line("a", false), "{}".into())), vec![]),
-            ("cut", invoice(1, cycle, &line("a", false)).replace("false,\"data\"", "true,\"data\""), vec![]),
+            (
+                "an incomplete list of lines",
+                invoice(1, cycle, &line("a", false)).replace("false,\"data\"", "true,\"data\""),
+                vec![],
+            ),
             ("no lines", invoice(1, cycle, ""), vec![]),
         ];
         for (why, invoices, want) in cases {

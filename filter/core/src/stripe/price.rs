@@ -35,7 +35,7 @@ pub(crate) struct PriceTerms {
     pub(crate) currency: String,
 }
 
-/// How often a price renews.
+/// The interval at which a price renews.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recurring {
     /// `day`, `week`, `month` or `year`.

@@ -182,8 +182,8 @@ impl Signed {
         }
         let mut digits = None;
         let mut macs = Vec::new();
-        for (place, item) in header.split(|byte| *byte == b',').enumerate() {
-            if place >= ITEMS_MAX {
+        for (index, item) in header.split(|byte| *byte == b',').enumerate() {
+            if index >= ITEMS_MAX {
                 return Err(Malformed::TooManyItems);
             }
             let item = trim_blanks(item);

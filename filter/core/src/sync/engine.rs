@@ -130,7 +130,7 @@ impl PlanSync {
     ///
     /// # Errors
     /// [`SyncError`] if the sync has failed.
-    pub(crate) fn answered(
+    pub(crate) fn handle_outcome(
         &mut self,
         state: &mut SyncState,
         now: Micros,

@@ -5,7 +5,7 @@
 //!    ▲                                  │
 //!    └────────── more callouts ─────────┴──▶ Marking ⇄ load and swap ──▶ Ended
 //! ```
-//! Marking happens only with billing endpoints, whose caches forget the subjects that were changed.
+//! Marking happens only if billing endpoints are configured: their caches drop the subjects that are marked as changed.
 
 use super::audit::{self, AuditRecorder, RecorderProgress};
 use super::changed_subjects::ChangedSubject;
@@ -97,7 +97,7 @@ impl RecordedSync {
         let stage = std::mem::replace(&mut self.stage, RecordingStage::Calling);
         match (stage, input) {
             (RecordingStage::Calling, Input::CalloutEnded { call, outcome }) => {
-                let progress = self.sync.answered(state, now, *call, outcome);
+                let progress = self.sync.handle_outcome(state, now, *call, outcome);
                 let recorder = AuditRecorder::new(&mut self.sync, &progress, &state.plans);
                 self.record(state, now, recorder, progress)
             }
@@ -119,7 +119,7 @@ impl RecordedSync {
                         self.stage = RecordingStage::Marking { changed, update, others, end };
                         SyncStep::Continue(action, Vec::new())
                     }
-                    // A view that is not forgotten is used for half a minute.
+                    // If the mark could not be written, workers use their cached view of the subject for up to 30 s.
                     UpdateProgress::Done(()) | UpdateProgress::GaveUp(()) => self.mark(others, end),
                 }
             }
@@ -172,12 +172,12 @@ impl RecordedSync {
 
     fn ended(&mut self, result: Result<SyncResult, SyncError>, has_alarms: bool) -> Box<SyncEnd> {
         let subjects = &self.sync.subjects;
-        let shown = subjects.iter().find(|subject| subject.plan().is_some()).or(subjects.first());
+        let subject = subjects.iter().find(|subject| subject.plan().is_some()).or(subjects.first());
         Box::new(SyncEnd {
             started_at: self.started_at,
             result,
-            subject: shown.map(|subject| subject.subject.clone()),
-            plan: shown.and_then(|subject| subject.plan()).map(str::to_owned),
+            subject: subject.map(|subject| subject.subject.clone()),
+            plan: subject.and_then(|subject| subject.plan()).map(str::to_owned),
             changed: subjects.iter().any(|subject| subject.changed),
             has_alarms,
             found_double_subscription: !self.sync.findings.double_subscriptions.is_empty(),
@@ -195,10 +195,10 @@ impl RecordedSync {
         }
     }
 
-    fn mark(&mut self, mut left: Vec<ChangedSubject>, end: Box<SyncEnd>) -> SyncStep {
-        let Some(changed) = left.pop() else { return SyncStep::Ended(end) };
+    fn mark(&mut self, mut unmarked: Vec<ChangedSubject>, end: Box<SyncEnd>) -> SyncStep {
+        let Some(changed) = unmarked.pop() else { return SyncStep::Ended(end) };
         let (update, action) = SharedUpdate::begin(changed.key.clone(), ChangedSubject::SWAP_TRIES_MAX);
-        self.stage = RecordingStage::Marking { changed, update, others: left, end };
+        self.stage = RecordingStage::Marking { changed, update, others: unmarked, end };
         SyncStep::Continue(action, Vec::new())
     }
 }

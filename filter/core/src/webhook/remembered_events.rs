@@ -148,7 +148,7 @@ mod tests {
         assert!(key("evt_1").processed_before(Some(&bucket), NOW, later));
     }
 
-    /// Format 1 had no leading format byte.
+    /// Checks a bucket of format 1, which had no leading format byte.
     #[test]
     fn a_bucket_of_the_first_format_has_another_key_and_is_not_read() {
         let event = key("evt_1");

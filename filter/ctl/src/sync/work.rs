@@ -74,7 +74,7 @@ pub(super) fn census(
         }
         match scheduler.next_event() {
             SchedulerEvent::CallEnded(JobCall { call, .. }, response) => {
-                match census.answered(state, call, &response.outcome()) {
+                match census.handle_outcome(state, call, &response.outcome()) {
                     Ok(calls) => scheduler.enqueue(CENSUS, calls),
                     Err(failure) => {
                         scheduler.cancel(CENSUS);
@@ -193,7 +193,7 @@ impl<'a> Work<'a> {
 
     fn advance(&mut self, job_id: usize, call: CallId, response: &CallOutcome) -> Option<ReconciliationStep> {
         let (_, reconciliation) = self.in_progress.get_mut(&job_id)?;
-        Some(reconciliation.answered(self.state, now(), call, &response.outcome()))
+        Some(reconciliation.handle_outcome(self.state, now(), call, &response.outcome()))
     }
 
     fn continue_job(

@@ -108,8 +108,8 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// Is called once, before anything else. Without it the linker would run the constructors at every call from
-/// outside.
+/// Runs the constructors. Envoy calls this once, before anything else. Without it, the linker would run them at each
+/// call of an exported function.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
     __wasm_call_ctors();

@@ -104,8 +104,8 @@ mod tests {
             edit(&mut key);
             let want = if taken { Ok(1) } else { Err(JwksError::NoUsableKey) };
             assert_eq!(ids(&json!({"keys": [key]})).map(|ids| ids.len()), want, "{why}");
-            let beside = ids(&json!({"keys": [7, key, other_key().jwk()]})).unwrap();
-            assert!(beside.contains(&Some("ins_second".to_owned())), "{why}: the next entry is read");
+            let with_others = ids(&json!({"keys": [7, key, other_key().jwk()]})).unwrap();
+            assert!(with_others.contains(&Some("ins_second".to_owned())), "{why}: the next entry is read");
         }
     }
 

@@ -54,7 +54,7 @@ impl KeySet {
         KeySet { keys: keys.into_iter().take(KEYS_MAX).collect() }
     }
 
-    /// Returns the keys to try for a token with that `kid`: first those with the same id, then those without
+    /// Returns the keys to try for a token with the key id `kid`: first those with the same id, then those without
     /// an id, as from a PEM. For a token without a `kid`, returns all keys.
     pub fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a PublicKey> {
         let named =
@@ -79,7 +79,7 @@ mod tests {
     use crate::auth::token::tests::factory::{other_key, own_key, public};
 
     #[test]
-    fn a_token_is_tried_with_the_keys_of_its_id_and_then_those_without_one() {
+    fn candidates_are_the_keys_with_the_id_then_the_keys_without_one() {
         let named = |id: &str| PublicKey { id: Some(id.to_owned()), ..public(own_key()) };
         let unnamed = public(other_key());
         let set = KeySet::new([unnamed.clone(), named("a"), named("b")]);

@@ -103,6 +103,8 @@ fn bare(text: &str) -> Result<Bare, KeyError> {
     Ok(Bare::Keys(keys))
 }
 
+/// Decodes base64, with or without padding and whitespace.
+///
 /// # Errors
 /// [`KeyError::NotPem`] for other characters than base64's, [`KeyError::NotAKey`] if some are missing.
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {

@@ -8,13 +8,13 @@
 use super::jws::TOKEN_BYTES_MAX;
 use crate::http::HeaderMap;
 
-/// The most cookies of one request. Browsers keep about 180 for a site.
+/// The maximum number of cookies of one request. Browsers keep about 180 for a site.
 pub(crate) const COOKIES_MAX: usize = 1024;
 
-/// The most bytes of `cookie` fields. The shipped configurations accept 96 KB of header fields.
+/// The maximum number of bytes of `cookie` fields. The shipped configurations accept 96 KB of header fields.
 pub(crate) const COOKIE_BYTES_MAX: usize = 128 * 1024;
 
-/// The most different session cookies of one request. Each Clerk instance of a domain has one.
+/// The maximum number of different session cookies of one request. Each Clerk instance of a domain has one.
 pub const SESSION_COOKIES_MAX: usize = 32;
 
 /// The name of Clerk's session cookie, which `_` and a suffix may follow.

@@ -1,4 +1,4 @@
-//! What is and what is not a signature of Clerk: a table of cases with a reason each, and laws.
+//! Tests of which signatures are Clerk's: a table of cases, each with its reason, and properties.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
@@ -148,7 +148,8 @@ fn which_lists_of_signatures_are_accepted() {
     assert!(cases.len() >= 45);
 }
 
-/// A signature without `+` and `/` is the same in both alphabets.
+/// Returns the expected result of a signature in the URL-safe alphabet. Without `+` and `/`, it is the same in both
+/// alphabets.
 fn url_safe_verdict(good: &str) -> &'static str {
     if good.contains(['+', '/']) { MALFORMED } else { OK }
 }

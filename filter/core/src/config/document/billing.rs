@@ -20,19 +20,19 @@ pub struct WrittenBilling<'a> {
     pub(crate) organization_permission: Option<&'a str>,
     /// The origins of URLs to which a customer may return. If left out, those of `plan_gate.authorized_parties`.
     pub(crate) return_origins: Option<Vec<&'a str>>,
-    /// Where a customer returns after a payment.
+    /// The URL to which a customer returns after a payment.
     pub(crate) success_url: &'a str,
-    /// Where a customer returns who does not pay.
+    /// The URL to which a customer returns without a payment.
     pub(crate) cancel_url: &'a str,
-    /// Where a customer returns from the portal.
+    /// The URL to which a customer returns from the portal.
     pub(crate) return_url: &'a str,
-    /// What the checkout asks for.
+    /// The settings of the checkout.
     #[serde(default)]
     pub(crate) checkout: WrittenCheckout<'a>,
     /// The customer portal.
     #[serde(default)]
     pub(crate) portal: WrittenPortal<'a>,
-    /// What is sold once, beside the plans.
+    /// The purchases, which are sold once, in addition to the plans.
     #[serde(default)]
     pub(crate) purchases: Vec<WrittenPurchase<'a>>,
     /// Stripe's API.
@@ -45,14 +45,14 @@ fn organization_roles() -> Vec<&'static str> {
     vec!["admin"]
 }
 
-/// What the checkout asks for.
+/// The settings of the checkout.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Checkout"))]
 #[serde(deny_unknown_fields, default, bound = "'de: 'a")]
 pub(crate) struct WrittenCheckout<'a> {
     /// Whether promotion codes can be entered.
     pub(crate) promotion_codes: bool,
-    /// Whether the billing address is always asked for.
+    /// Whether the billing address is always required.
     pub(crate) billing_address: BillingAddress,
     /// Whether Stripe computes taxes.
     pub(crate) automatic_tax: bool,
@@ -62,7 +62,7 @@ pub(crate) struct WrittenCheckout<'a> {
     pub(crate) trial: Option<WrittenTrial<'a>>,
 }
 
-/// Whether the billing address is asked for.
+/// The collection of the billing address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -88,7 +88,7 @@ pub(crate) struct WrittenTrial<'a> {
     pub(crate) payment_method: TrialPayment,
 }
 
-/// Whether a card is needed for a trial.
+/// The requirement of a card for a trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct WrittenClerkWebhook<'a> {
     /// The exact path to which Clerk delivers its events.
     pub(crate) path: &'a str,
-    /// Which side responds to Clerk: the gateway or the upstream.
+    /// The side that responds to Clerk: the gateway or the upstream.
     #[serde(default)]
     pub(crate) mode: Mode,
     /// The largest difference between the signature's time and now, in seconds.
@@ -27,10 +27,10 @@ pub struct WrittenClerkWebhook<'a> {
     /// Whether a plan of Clerk Billing becomes the plan in the metadata.
     #[serde(default)]
     pub(crate) billing: WrittenClerkBilling,
-    /// What an item of Clerk Billing with a failed payment grants.
+    /// The plan that an item of Clerk Billing with a failed payment grants.
     #[serde(default)]
     pub(crate) past_due: WrittenPastDue,
-    /// What happens to the Stripe subscriptions of a deleted user or organization.
+    /// The handling of the Stripe subscriptions of a deleted user or organization.
     #[serde(default)]
     pub(crate) on_deleted: WrittenOnDeleted,
     /// Stripe's API. Required unless `on_deleted` is `keep`.
@@ -51,7 +51,7 @@ pub(crate) enum WrittenClerkBilling {
     Mirror,
 }
 
-/// What happens to the Stripe subscriptions of a deleted user or organization.
+/// The handling of the Stripe subscriptions of a deleted user or organization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "OnDeleted"))]
 #[serde(rename_all = "snake_case")]

@@ -37,7 +37,7 @@ pub struct WrittenPlanGate<'a> {
     /// The rules that guard requests. The first rule that matches a request applies.
     #[serde(default)]
     pub(crate) rules: Vec<WrittenRule<'a>>,
-    /// How requests that match no rule are handled.
+    /// The handling of requests that match no rule.
     #[serde(default)]
     pub(crate) unmatched: Unmatched,
     /// The exact path where clients read their plan and what is left of it.
@@ -65,7 +65,7 @@ pub struct WrittenPlanGate<'a> {
     /// The store of the counters.
     #[serde(default)]
     pub(crate) store: WrittenStore<'a>,
-    /// The most memory for the counters of signed-in callers in the `local` store, in megabytes. The counters
+    /// The maximum memory for the counters of signed-in callers in the `local` store, in megabytes. The counters
     /// of anonymous callers take a quarter of that in addition.
     #[serde(default = "local_memory_mb")]
     pub(crate) local_memory_mb: u64,
@@ -144,7 +144,7 @@ pub(crate) struct WrittenPlanClaims<'a> {
     pub(crate) organization: Option<Vec<&'a str>>,
 }
 
-/// What a request needs. A rule without `require` and `limit` needs only a valid token.
+/// The requirements for a request. A rule without `require` and `limit` needs only a valid token.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Rule"))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
@@ -180,7 +180,7 @@ pub(crate) enum Require<'a> {
     Feature(&'a str),
 }
 
-/// How requests that match no rule are handled.
+/// The handling of requests that match no rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -250,7 +250,7 @@ pub(crate) enum WrittenStore<'a> {
     Ratelimit(Ratelimit<'a>),
 }
 
-/// How envoyproxy/ratelimit is called.
+/// The settings of calls to envoyproxy/ratelimit.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, bound = "'de: 'a")]
@@ -276,7 +276,7 @@ fn ratelimit_timeout_ms() -> u64 {
     100
 }
 
-/// How requests are handled when a call to the rate limit service fails.
+/// The handling of requests if a call to the rate limit service fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

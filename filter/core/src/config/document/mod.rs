@@ -60,7 +60,7 @@ pub(crate) enum WrittenLimit {
     Windows(Vec<WrittenWindow>),
 }
 
-/// The most requests in each calendar period, in UTC.
+/// The maximum number of requests in each calendar period, in UTC.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Window"))]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct WrittenStripeWebhook<'a> {
     /// The exact path to which Stripe delivers its events.
     pub(crate) path: &'a str,
-    /// Which side responds to Stripe: the gateway or the upstream.
+    /// The side that responds to Stripe: the gateway or the upstream.
     #[serde(default)]
     pub(crate) mode: Mode,
     /// The largest difference between the signature's time and now, in seconds.
@@ -23,10 +23,10 @@ pub struct WrittenStripeWebhook<'a> {
     pub(crate) livemode: Option<bool>,
     /// The endpoint's signing secrets (`whsec_…`), separated by commas if there are several.
     pub(crate) signing_secrets: FromEnvironment<'a>,
-    /// What a subscription with a failed payment grants.
+    /// The plan that a subscription with a failed payment grants.
     #[serde(default)]
     pub(crate) past_due: WrittenPastDue,
-    /// How an active subscription with no known plan is handled.
+    /// The handling of an active subscription without a known plan.
     #[serde(default)]
     pub(crate) unmapped_price: UnmappedPrice,
     /// The metadata keys in Stripe that name the subject of a subscription. The first of each list is also
@@ -64,7 +64,7 @@ fn plan_key() -> &'static str {
     PLAN_KEY
 }
 
-/// Which side responds to the sender of an event.
+/// The side that responds to the sender of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -76,7 +76,7 @@ pub(crate) enum Mode {
     Forward,
 }
 
-/// What a subscription, or an item of Clerk Billing, with a failed payment grants.
+/// The plan that a subscription, or an item of Clerk Billing, with a failed payment grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PastDue"))]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +85,8 @@ pub(crate) enum WrittenPastDue {
     Keep,
     /// Nothing.
     Revoke,
-    /// Its plan for this number of days: from the oldest open invoice in Stripe, or from `past_due_at` in Clerk Billing.
+    /// Its plan for this number of days: from the oldest open invoice in Stripe, or from `past_due_at` in Clerk
+    /// Billing.
     GraceDays(u64),
 }
 
@@ -95,7 +96,7 @@ impl Default for WrittenPastDue {
     }
 }
 
-/// How an active subscription with no known plan is handled.
+/// The handling of an active subscription without a known plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@
 //!
 //! `Subject` and `Process` count the request to Clerk against the limit of the subject and against that of the
 //! process; `Confirmation` waits for Clerk's response; `Sharing` writes the response to the shared records. If a
-//! limit is reached or Clerk does not respond, the refusal stands. If `Subject` finds a newer confirmation from
+//! limit is reached or Clerk does not respond, the request stays refused. If `Subject` finds a newer confirmation from
 //! another worker, the client's request is decided again with it.
 
 use super::confirmations::Confirmation;
@@ -69,7 +69,7 @@ pub(in crate::gate) enum ConfirmProgress {
     Perform(Box<Confirming>, Action),
     /// There is a newer confirmation: decide again. That decision is final if Clerk has just responded.
     DecideAgain { caller: Rc<Caller>, is_final: bool },
-    /// There is no newer confirmation: the refusal stands.
+    /// There is no newer confirmation, so the request is refused.
     Refuse(Rc<Caller>, Refusal),
 }
 

@@ -64,7 +64,7 @@ fn the_first_rule_that_matches_guards() {
         ("not part of a segment", "GET", "/asking", "-"),
         ("a method", "GET", "/files/1", "read"),
         ("HEAD is GET without the body", "HEAD", "/files/1", "read"),
-        ("another method goes on to the next rule", "POST", "/files/1", "write"),
+        ("the rule is skipped for another method", "POST", "/files/1", "write"),
         ("some servers take it for GET", "get", "/files/1", "read"),
         ("and this too", "Head", "/files/1", "read"),
         ("exactly", "GET", "/report", "report"),

@@ -27,7 +27,7 @@ impl CountingWorker {
         }
     }
 
-    /// Loads, or decides and swaps. Returns false once all requests are done.
+    /// Loads the bucket; in the next call, decides and swaps. Returns false once all requests are done.
     fn step(&mut self, shared: &mut SharedBuckets, limit: u64) -> bool {
         if self.requests_left == 0 {
             return false;

@@ -1,4 +1,4 @@
-//! Every request of Stripe's API, as it stands on the wire.
+//! Tests of each request to Stripe's API, as it is sent.
 
 use super::*;
 use crate::secret::Secret;

@@ -1,4 +1,4 @@
-//! Events of every kind that is worked on, in the layouts of old and new API versions, and what is refused.
+//! Tests of parsing events: each supported kind, in the layouts of old and new API versions, and refused ones.
 
 use super::*;
 use proptest::prelude::*;
@@ -169,7 +169,7 @@ fn a_failed_payment_is_final_without_a_next_attempt_or_at_the_third() {
     }
 }
 
-/// As in Stripe's documentation of thin events.
+/// Returns a thin event like the one in Stripe's documentation.
 fn thin(event_type: &str, related: &Value) -> Value {
     json!({"id": "evt_test_65", "object": "v2.core.event", "type": event_type, "livemode": false,
         "created": "2026-09-17T06:20:52.246Z", "context": null, "reason": null, "related_object": related})

@@ -1,10 +1,10 @@
-//! Every way a call can end, and what follows from it.
+//! Tests of each outcome of a call to Stripe, and of its interpretation.
 
 use super::*;
 
-/// The answer in short: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or `refused`.
-fn sort(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
-    match answer(status, should_retry, body) {
+/// Returns the kind of the response: `done`, `missing`, `unauthorized`, `forbidden`, `transient` or `refused`.
+fn kind_of(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
+    match response(status, should_retry, body) {
         StripeResponse::Done(_) => "done",
         StripeResponse::Missing => "missing",
         StripeResponse::Unauthorized(_) => "unauthorized",
@@ -14,7 +14,7 @@ fn sort(status: u16, should_retry: Option<&str>, body: &str) -> &'static str {
     }
 }
 
-fn answer(status: u16, should_retry: Option<&str>, body: &str) -> StripeResponse<usize> {
+fn response(status: u16, should_retry: Option<&str>, body: &str) -> StripeResponse<usize> {
     let retry = should_retry.map(|value| (&b"stripe-should-retry"[..], value.as_bytes()));
     let fields = [(&b"request-id"[..], &b"req_1"[..])].into_iter().chain(retry);
     let headers = HeaderMap::from_fields(fields);
@@ -28,7 +28,7 @@ fn error(kind: &str, code: &str, param: &str, message: &str) -> String {
     .to_string()
 }
 
-/// As Stripe words it.
+/// Stripe's message if a restricted key lacks a permission.
 const RESTRICTED: &str = "The provided key 'rk_test_*****abcd' does not have the required permissions for this endpoint \
     on account 'acct_1'. Having the 'rak_subscription_read' permission would allow this request to continue.";
 
@@ -41,7 +41,7 @@ fn a_missing_permission_is_named_and_the_key_is_not() {
     ];
     for (message, want) in cases {
         let body = error("invalid_request_error", "more_permissions_required", "", message);
-        let StripeResponse::Forbidden(missing) = answer(403, None, &body) else {
+        let StripeResponse::Forbidden(missing) = response(403, None, &body) else {
             panic!("forbidden: {message}")
         };
         assert_eq!(missing.permissions, want, "{message}");
@@ -125,7 +125,7 @@ fn answers_are_sorted_by_what_follows_from_them() {
         ("a status that does not exist", 0, None, "", "transient"),
     ];
     for (why, status, should_retry, body, want) in cases {
-        assert_eq!(sort(status, should_retry, body), want, "{why}");
+        assert_eq!(kind_of(status, should_retry, body), want, "{why}");
     }
 }
 
@@ -161,7 +161,7 @@ fn an_error_keeps_what_helps_and_no_secret() {
         "Key 'rk_live_****abcd' and sk_test_1234, pk_1. Not https://x.y or ada@example.com. See https://docs.stripe.com/api",
     );
     let secrets = error("sk_test_1234", "rk_test_1234", "ada@example.com", "");
-    let StripeResponse::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    let StripeResponse::Refused(error) = response(400, None, &body) else { panic!("refused") };
     assert_eq!(
         (error.status, error.kind.as_str(), error.code.as_str()),
         (400, "invalid_request_error", "parameter_unknown")
@@ -171,15 +171,15 @@ fn an_error_keeps_what_helps_and_no_secret() {
     let text = error.to_string();
     assert!(text.starts_with("400 invalid_request_error parameter_unknown of foo: Key"), "{text}");
     assert!(text.ends_with(", request req_1"), "{text}");
-    let StripeResponse::Refused(hidden) = answer(400, None, &secrets) else { panic!("refused") };
+    let StripeResponse::Refused(hidden) = response(400, None, &secrets) else { panic!("refused") };
     assert_eq!(hidden.to_string(), "400 *** *** of ***, request req_1");
-    let StripeResponse::Unauthorized(bare) = answer(401, None, "") else { panic!("unauthorized") };
+    let StripeResponse::Unauthorized(bare) = response(401, None, "") else { panic!("unauthorized") };
     assert_eq!(bare.to_string(), "401");
 }
 
 #[test]
 fn an_error_is_bounded() {
     let body = error("t", "c", "p", &"ü".repeat(MESSAGE_CHARS_MAX + 1));
-    let StripeResponse::Refused(error) = answer(400, None, &body) else { panic!("refused") };
+    let StripeResponse::Refused(error) = response(400, None, &body) else { panic!("refused") };
     assert_eq!(error.message, "ü".repeat(MESSAGE_CHARS_MAX));
 }

@@ -152,8 +152,8 @@ impl<'a> RelevantSubscription<'a> {
 
     fn period_end_as_recorded(&self, recorded: &Recorded<'_>) -> Option<u64> {
         let mut ends = self.subscription.items.iter().map(|item| item.current_period_end_s);
-        let stands = ends.any(|end_s| end_s.is_some() && end_s == recorded.period_end_s);
-        if stands { recorded.period_end_s } else { self.subscription.current_period_end_s() }
+        let is_unchanged = ends.any(|end_s| end_s.is_some() && end_s == recorded.period_end_s);
+        if is_unchanged { recorded.period_end_s } else { self.subscription.current_period_end_s() }
     }
 
     /// Returns the plan for an unsupported status, which neither removes nor grants a plan.
@@ -219,7 +219,7 @@ impl<'a> RelevantSubscription<'a> {
     }
 }
 
-/// The plan on record, granted once more.
+/// Returns the grant that keeps the recorded plan.
 fn kept(recorded: &Recorded<'_>) -> Option<GrantedPlan> {
     match recorded.plan {
         RecordedPlan::None => None,

@@ -25,7 +25,7 @@ fn check(header: &[u8], body: &[u8], secrets: &[&[u8]]) -> Result<u64, Signature
     verify(Some(header), body, secrets.iter().copied(), now, TOLERANCE).map(Micros::as_secs)
 }
 
-/// The code that a header over [`BODY`] ends with under [`SECRET`] and [`OLD_SECRET`]; `ok` if it holds.
+/// Verifies a header for [`BODY`] with [`SECRET`] and [`OLD_SECRET`]. Returns `ok`, or the code of the error.
 fn code(header: &[u8]) -> &'static str {
     check(header, BODY, &[SECRET, OLD_SECRET]).map_or_else(|error| error.code().as_str(), |_| "ok")
 }
@@ -37,14 +37,14 @@ const OUTSIDE: &str = "timestamp_outside_tolerance";
 const MISMATCH: &str = "signature_mismatch";
 
 #[test]
-fn the_signature_that_stripes_own_libraries_would_make_is_taken() {
+fn a_signature_made_by_another_implementation_is_accepted() {
     // Made with Python's hmac module, not with this code.
     let header = b"t=1790000000,v1=c011e6a80151a406948676411376a3e86cd1af8a2b47d624ca6efbad4ffbfae4";
     assert_eq!(check(header, b"{\"id\":\"evt_1\"}", &[b"whsec_known_answer"]), Ok(NOW_S));
 }
 
 #[test]
-fn which_signatures_are_taken() {
+fn which_signatures_are_accepted() {
     let t = NOW_S.to_string();
     let (good, old) = (mac(SECRET, &t, BODY), mac(OLD_SECRET, &t, BODY));
     let bad = "0".repeat(64);
@@ -234,7 +234,7 @@ fn operators_read_how_far_and_how_often_and_never_the_secret() {
     assert!(!shown.contains("whsec"), "{shown}");
 }
 
-/// A MAC over the body alone.
+/// Returns a MAC over the body alone, without the timestamp.
 fn mac_of(body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
     mac.update(body);
@@ -265,21 +265,21 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_bit_of_the_body_fails(body in a_body(), place in any::<prop::sample::Index>(), bit in 0..8u8) {
+    fn a_changed_bit_of_the_body_fails(body in a_body(), index in any::<prop::sample::Index>(), bit in 0..8u8) {
         let digits = NOW_S.to_string();
         let header = format!("t={digits},v1={}", mac(SECRET, &digits, &body));
         prop_assert_eq!(check(header.as_bytes(), &body, &[SECRET]), Ok(NOW_S));
         let mut changed = body.clone();
-        changed[place.index(body.len())] ^= 1 << bit;
+        changed[index.index(body.len())] ^= 1 << bit;
         prop_assert!(check(header.as_bytes(), &changed, &[SECRET]).is_err());
         prop_assert!(check(header.as_bytes(), &body[1..], &[SECRET]).is_err());
     }
 
     #[test]
-    fn a_changed_bit_of_time_or_signature_fails(place in any::<prop::sample::Index>(), bit in 0..8u8) {
+    fn a_changed_bit_of_time_or_signature_fails(index in any::<prop::sample::Index>(), bit in 0..8u8) {
         let mut header = signed(&NOW_S.to_string()).into_bytes();
-        let place = place.index(header.len());
-        header[place] ^= 1 << bit;
+        let index = index.index(header.len());
+        header[index] ^= 1 << bit;
         prop_assert!(check(&header, BODY, &[SECRET]).is_err(), "{}", header.escape_ascii());
     }
 
@@ -297,7 +297,7 @@ proptest! {
             format!("v0={zeros}"),
             "v2=next".to_owned(),
         ];
-        let header: Vec<_> = order.iter().map(|place| format!("{blanks}{}{blanks}", items[*place])).collect();
+        let header: Vec<_> = order.iter().map(|index| format!("{blanks}{}{blanks}", items[*index])).collect();
         prop_assert_eq!(check(header.join(",").as_bytes(), BODY, &[OLD_SECRET, SECRET]), Ok(NOW_S));
     }
 }

@@ -1,4 +1,4 @@
-//! Subscriptions of both layouts, expanded and not, and what is refused.
+//! Tests of parsing subscriptions: both layouts, expanded or not, and the ones that are refused.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
@@ -11,7 +11,7 @@ fn item(price: &str) -> Value {
         "price": {"id": price, "object": "price", "lookup_key": null, "metadata": {}, "product": "prod_1"}})
 }
 
-/// As Stripe answers it, with the given fields changed.
+/// Returns a subscription as Stripe sends it, with the given fields changed.
 fn subscription(changes: &Value) -> Value {
     let mut subscription = json!({
         "id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "active", "created": 100,
@@ -164,7 +164,7 @@ fn a_part_that_cannot_be_read_is_named_and_the_rest_is_taken() {
     }
     for (why, changes) in [
         ("discounts of any form", json!({"discounts": [null, {"id": 7}], "discount": "x"})),
-        ("what is not asked for", json!({"schedule": 7, "default_payment_method": {"id": null}})),
+        ("members that are not read", json!({"schedule": 7, "default_payment_method": {"id": null}})),
     ] {
         assert!(parse(&changes).unwrap().unreadable.is_empty(), "{why}");
     }
@@ -202,7 +202,7 @@ fn a_subscription_without_a_customer_is_skipped_and_the_rest_read() {
         changes["id"] = json!("sub_2");
         let read = page(&[subscription(&json!({})), subscription(&changes)], true).unwrap();
         assert_eq!((read.subscriptions.len(), read.unreadable.len()), (1, 1), "{why}");
-        assert_eq!(read.next.unwrap().as_str(), "sub_2", "{why}: the page goes on after it");
+        assert_eq!(read.next.unwrap().as_str(), "sub_2", "{why}: the next page starts after it");
     }
 }
 

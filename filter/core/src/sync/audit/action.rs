@@ -111,7 +111,7 @@ fn action(change: &RecordChange, plans: &PlanTable) -> Option<PlanAction> {
     (action != PlanAction::StatusUpdated || !is_unchanged).then_some(action)
 }
 
-/// How the subscription that grants the new plan relates to the one that granted the old plan.
+/// The relation of the subscription that grants the new plan to the one that granted the old plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     /// No subscription granted the old plan.

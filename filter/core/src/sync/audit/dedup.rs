@@ -333,7 +333,7 @@ mod tests {
         assert!(key("user_1", "plan1").see(Some(&bucket), later(99)).to_log.is_some());
     }
 
-    /// Format 1 had no leading format byte.
+    /// Checks a bucket of format 1, which had no leading format byte.
     #[test]
     fn a_bucket_of_the_first_format_has_another_key_and_is_not_read() {
         let pro = key("user_1", "pro");

@@ -22,7 +22,7 @@ impl Model {
                 return Ok(found);
             }
             let (call, result) = self.next(&mut waiting);
-            waiting.extend(census.answered(&self.command, call, &result.outcome())?);
+            waiting.extend(census.handle_outcome(&self.command, call, &result.outcome())?);
         }
     }
 
@@ -38,7 +38,7 @@ impl Model {
             }
             let (call, result) = self.next(&mut waiting);
             let now = self.world.now;
-            next = reconciliation.answered(&mut self.command, now, call, &result.outcome());
+            next = reconciliation.handle_outcome(&mut self.command, now, call, &result.outcome());
         }
     }
 

@@ -21,7 +21,7 @@ use crate::time::Micros;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The most queries of one request, while other requests of its subject are being counted.
+/// The maximum number of queries of one request, while other requests of its subject are being counted.
 const QUERIES_MAX: u32 = 64;
 
 /// The shortest timeout of a call. To Envoy, 0 means no timeout.

@@ -24,9 +24,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The most counters of signed-in callers that a worker remembers.
+/// The maximum number of counters of signed-in callers that a worker remembers.
 const SIGNED_IN_MAX: usize = 10_000;
-/// The most counters of anonymous callers. A client can have many addresses, so these have their own limit
+/// The maximum number of counters of anonymous callers. A client can have many addresses, so these have their own limit
 /// and never displace the counters of signed-in callers.
 const ANONYMOUS_MAX: usize = 2_500;
 

@@ -1,4 +1,4 @@
-//! Plans and subscriptions for the tests of plan resolution: small, and changed by what a test is about.
+//! Plans and subscriptions for the tests of plan resolution. Each is small, and a test changes the part that it checks.
 
 use crate::ids::{CustomerId, ProductId, SubscriptionId};
 use crate::plan_table::{Plan, PlanTable, Rank};
@@ -23,7 +23,7 @@ pub(in crate::stripe::plan) fn set(texts: &[&str]) -> BTreeSet<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// free < pro < enterprise; pro by price, lookup key and product, enterprise by price.
+/// Returns the plans free < pro < enterprise. A price, a lookup key, or a product sells pro; a price sells enterprise.
 pub(in crate::stripe::plan) fn plans() -> PlanTable {
     let plan = |name: &str, prices, lookup_keys, products| Plan {
         name: name.to_owned(),
@@ -77,7 +77,8 @@ impl World {
     pub(in crate::stripe::plan) fn recorded(mut self, plan: &'static str, granting: &str) -> Self {
         self.recorded = plan;
         self.granting = SubscriptionId::parse(granting).ok();
-        // As where nothing else was noted: what is on record is what it granted when it was paid.
+        // Records of earlier releases note nothing else: the recorded plan is the one that the subscription granted
+        // when it was last paid.
         match self.plans.rank_of(plan) {
             Some(_) => self.paid(granting, plan),
             None => self,
@@ -130,9 +131,9 @@ impl World {
         }
     }
 
-    pub(in crate::stripe::plan) fn ask<T>(
+    pub(in crate::stripe::plan) fn evaluate<T>(
         &self,
-        question: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
+        function: impl FnOnce(PlanRules<'_>, &Evidence<'_>, &Recorded<'_>) -> T,
     ) -> T {
         let rules = PlanRules { catalog: self.catalog(), past_due: self.past_due };
         let subscriptions: Vec<_> = self.subscriptions.iter().collect();
@@ -148,14 +149,14 @@ impl World {
             paid: self.paid.clone(),
             granting_is_paid: self.granting_is_paid,
         };
-        question(rules, &evidence, &recorded)
+        function(rules, &evidence, &recorded)
     }
 
     pub(in crate::stripe::plan) fn resolve(&self) -> Resolution {
-        self.ask(|rules, evidence, recorded| rules.resolve(Micros::from_secs(NOW_S), evidence, recorded))
+        self.evaluate(|rules, evidence, recorded| rules.resolve(Micros::from_secs(NOW_S), evidence, recorded))
     }
 
-    /// The plan and the granting subscription, `-` for none.
+    /// Returns the plan and the granting subscription, `-` for none.
     pub(in crate::stripe::plan) fn outcome(&self) -> (String, String) {
         let resolution = self.resolve();
         let granting = resolution.granting.map_or_else(|| "-".to_owned(), |id| id.to_string());
@@ -173,7 +174,7 @@ impl World {
         self.plans.rank_of(plan).unwrap()
     }
 
-    /// The codes of the alarms.
+    /// Returns the codes of the alarms.
     pub(in crate::stripe::plan) fn alarms(&self) -> Vec<&'static str> {
         self.resolve().alarms.iter().map(|alarm| alarm.code().as_str()).collect()
     }

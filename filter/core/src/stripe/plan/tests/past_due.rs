@@ -15,17 +15,22 @@ fn grace_runs_from_the_oldest_open_invoice_and_ends() {
     let newer_latest = World::new(vec![latest.clone()]).owing("sub_1", NOW_S - 20 * DAY_S, false);
     let long = GRACE_S - 1;
     check(&[
-        ("just now", owing(0), "pro", "sub_1"),
-        ("a second left", owing(long), "pro", "sub_1"),
-        ("exactly over", owing(GRACE_S), "free", "-"),
-        ("long over", owing(100 * DAY_S), "free", "-"),
-        ("no invoice is open, the last one tells", World::new(vec![latest]), "pro", "sub_1"),
-        ("the last invoice is young, an older one is open", newer_latest, "free", "-"),
-        ("nothing tells: no grace without an end", World::new(vec![pro("sub_1", "past_due")]), "free", "-"),
-        ("no grace at all", owing(0).past_due(PastDue::Grace(Duration::ZERO)), "free", "-"),
-        ("an endless one", owing(GRACE_S).past_due(PastDue::Grace(Duration::MAX)), "pro", "sub_1"),
+        ("failed just now", owing(0), "pro", "sub_1"),
+        ("one second of grace left", owing(long), "pro", "sub_1"),
+        ("grace ends exactly now", owing(GRACE_S), "free", "-"),
+        ("grace ended long ago", owing(100 * DAY_S), "free", "-"),
+        ("no open invoice: grace starts with the latest one", World::new(vec![latest]), "pro", "sub_1"),
+        ("the latest invoice is recent, but an older one is open", newer_latest, "free", "-"),
         (
-            "an active one needs none",
+            "no invoice: there is no grace without a start",
+            World::new(vec![pro("sub_1", "past_due")]),
+            "free",
+            "-",
+        ),
+        ("a grace of zero", owing(0).past_due(PastDue::Grace(Duration::ZERO)), "free", "-"),
+        ("an endless grace", owing(GRACE_S).past_due(PastDue::Grace(Duration::MAX)), "pro", "sub_1"),
+        (
+            "an active subscription needs no grace",
             World::new(vec![pro("sub_1", "active")]).owing("sub_1", 1, false),
             "pro",
             "sub_1",
@@ -38,7 +43,7 @@ fn grace_runs_from_the_oldest_open_invoice_and_ends() {
 }
 
 #[test]
-fn a_change_of_plan_that_was_not_paid_raises_nothing() {
+fn a_change_of_plan_that_was_not_paid_raises_no_plan() {
     let change = |status: &str| {
         let mut raised = ent("sub_1", "past_due");
         raised.latest_invoice = Some(invoice(status, PLAN_CHANGE, NOW_S - DAY_S));
@@ -47,38 +52,43 @@ fn a_change_of_plan_that_was_not_paid_raises_nothing() {
     let older_change = World::new(vec![ent("sub_1", "past_due")]).owing("sub_1", NOW_S - DAY_S, true);
     let lowered = World::new(vec![pro("sub_1", "past_due")]).owing("sub_1", NOW_S - DAY_S, true);
     check(&[
-        ("no Enterprise by a dead card", change("open").recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "nor with payments kept alive",
+            "an upgrade without payment grants no Enterprise",
+            change("open").recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "nor with `past_due: keep`",
             change("open").past_due(PastDue::Keep).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
         ("nor after the next renewal", older_change.clone().recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "nor then, kept alive",
+            "nor after the next renewal with `past_due: keep`",
             older_change.past_due(PastDue::Keep).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
-        ("nor by having it voided", change("void").recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("nor from nothing", change("open"), "free", "-"),
-        ("what is on record is kept", change("open").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
+        ("nor if the invoice is voided", change("void").recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("nor without a recorded plan", change("open"), "free", "-"),
+        ("a recorded plan is kept", change("open").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
         (
-            "nor by a change that was paid, as long as the rest is not",
+            "nor if the change was paid, but the renewal was not",
             change("paid").recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
-        ("a change downwards lowers", lowered.recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        ("a downgrade lowers the plan", lowered.recorded("enterprise", "sub_1"), "pro", "sub_1"),
         (
-            "a renewal raises",
+            "a renewal with a higher price raises the plan",
             World::new(vec![ent("sub_1", "past_due")]).owing("sub_1", NOW_S, false),
             "enterprise",
             "sub_1",
         ),
         (
-            "revoked altogether",
+            "`past_due: revoke`",
             change("open").past_due(PastDue::Revoke).recorded("pro", "sub_1"),
             "free",
             "-",
@@ -91,54 +101,64 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
     // The renewal was not paid, and then the price was changed without an invoice.
     let late =
         |subscription: Subscription| World::new(vec![subscription]).owing("sub_1", NOW_S - DAY_S, false);
-    let beside = |status: &str| {
+    let with_other = |status: &str| {
         let world = World::new(vec![ent("sub_1", "past_due"), ent("sub_2", status)]);
         world.owing("sub_1", NOW_S - DAY_S, false).recorded("enterprise", "sub_2").paid("sub_1", "pro")
     };
     check(&[
-        ("changed to more", late(ent("sub_1", "past_due")).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("to less", late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        ("changed to a higher plan", late(ent("sub_1", "past_due")).recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "to less, and to more again",
+            "changed to a lower plan",
+            late(pro("sub_1", "past_due")).recorded("enterprise", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "lowered, and raised again to the plan that was paid",
             late(ent("sub_1", "past_due")).recorded("pro", "sub_1").paid("sub_1", "enterprise"),
             "enterprise",
             "sub_1",
         ),
         (
-            "by an old release that let it",
+            "recorded by a release without this rule",
             late(ent("sub_1", "past_due")).recorded("enterprise", "sub_1").paid("sub_1", "pro"),
             "pro",
             "sub_1",
         ),
         (
-            "kept alive",
+            "`past_due: keep`",
             late(ent("sub_1", "past_due")).recorded("pro", "sub_1").past_due(PastDue::Keep),
             "pro",
             "sub_1",
         ),
-        ("another one pays for more", beside("active"), "enterprise", "sub_2"),
-        ("and has ended: not less than was paid, nor more", beside("canceled"), "pro", "sub_1"),
+        ("another subscription pays for a higher plan", with_other("active"), "enterprise", "sub_2"),
+        ("after the other one ended: exactly the paid plan", with_other("canceled"), "pro", "sub_1"),
         (
             "paid again",
             World::new(vec![ent("sub_1", "active")]).recorded("pro", "sub_1"),
             "enterprise",
             "sub_1",
         ),
-        ("what was paid was free", late(ent("sub_1", "past_due")).recorded("free", "sub_1"), "free", "-"),
         (
-            "never seen before it was late, but the unpaid renewal tells",
+            "the paid plan was the default plan",
+            late(ent("sub_1", "past_due")).recorded("free", "sub_1"),
+            "free",
+            "-",
+        ),
+        (
+            "first seen when it was past due: the unpaid renewal shows its plan",
             late(ent("sub_1", "past_due")).renewing("sub_1", &["price_pro"]),
             "pro",
             "sub_1",
         ),
         (
-            "paid for a higher plan before a renewal that is not known",
+            "the unpaid renewal shows a higher plan than the record",
             late(ent("sub_1", "past_due")).recorded("pro", "sub_1").renewing("sub_1", &["price_ent"]),
             "enterprise",
             "sub_1",
         ),
         (
-            "an add-on was renewed",
+            "the unpaid renewal is only of an add-on",
             late(ent("sub_1", "past_due")).renewing("sub_1", &["price_storage"]),
             "free",
             "-",
@@ -149,7 +169,7 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
             "pro",
             "sub_1",
         ),
-        ("never seen before it was late", late(ent("sub_1", "past_due")), "enterprise", "sub_1"),
+        ("first seen when it was past due", late(ent("sub_1", "past_due")), "enterprise", "sub_1"),
     ]);
     let paid = |world: &World| {
         let paid = world.resolve().paid;
@@ -166,7 +186,7 @@ fn while_past_due_a_subscription_grants_at_most_what_was_paid() {
 }
 
 #[test]
-fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
+fn an_unreadable_invoice_neither_ends_nor_starts_grace() {
     let late = |prices: &[&str]| subscription("sub_1", "past_due", prices);
     let unreadable =
         |prices: &[&str]| World::new(vec![with_unreadable(late(prices), UnreadablePart::LatestInvoice)]);
@@ -177,20 +197,35 @@ fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
         world
     };
     check(&[
-        ("kept", unreadable(&["price_pro"]).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("never raised", unreadable(&["price_ent"]).recorded("pro", "sub_1"), "pro", "sub_1"),
-        ("it sells less now", unreadable(&["price_pro"]).recorded("enterprise", "sub_1"), "pro", "sub_1"),
-        ("it granted nothing", unreadable(&["price_pro"]).recorded("pro", "sub_2"), "free", "-"),
-        ("an open invoice", open(None).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("the plan is kept", unreadable(&["price_pro"]).recorded("pro", "sub_1"), "pro", "sub_1"),
+        ("the plan is not raised", unreadable(&["price_ent"]).recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "another says that it is over",
+            "it now sells a lower plan",
+            unreadable(&["price_pro"]).recorded("enterprise", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "it did not grant the recorded plan",
+            unreadable(&["price_pro"]).recorded("pro", "sub_2"),
+            "free",
+            "-",
+        ),
+        ("an unreadable open invoice", open(None).recorded("pro", "sub_1"), "pro", "sub_1"),
+        (
+            "another invoice shows that grace is over",
             open(Some(NOW_S - 20 * DAY_S)).recorded("pro", "sub_1"),
             "free",
             "-",
         ),
-        ("another says that it is not", open(Some(NOW_S - DAY_S)).recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "it does not matter",
+            "another invoice shows that grace is not over",
+            open(Some(NOW_S - DAY_S)).recorded("pro", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "an active subscription does not need it",
             World::new(vec![with_unreadable(pro("sub_1", "active"), UnreadablePart::LatestInvoice)]),
             "pro",
             "sub_1",
@@ -201,7 +236,7 @@ fn an_invoice_that_cannot_be_read_ends_no_grace_and_begins_none() {
 }
 
 #[test]
-fn what_an_open_invoice_charges_for_is_held_against_the_record() {
+fn the_plan_of_an_open_invoice_is_compared_with_the_record() {
     let late = |paid: &str, invoiced: &[&str], is_paid: bool| {
         let mut world = World::new(vec![ent("sub_1", "past_due")]);
         world = world.recorded(if paid == "enterprise" { "enterprise" } else { "pro" }, "sub_1");
@@ -214,23 +249,43 @@ fn what_an_open_invoice_charges_for_is_held_against_the_record() {
             .renewing("sub_1", invoiced)
     };
     check(&[
-        ("a lower renewal counts", late("enterprise", &["price_pro"], true), "pro", "sub_1"),
         (
-            "a higher one is newer than a record that shows it paid",
+            "an unpaid renewal of a lower plan counts",
+            late("enterprise", &["price_pro"], true),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "one of a higher plan counts if the record is of a paid period",
             late("pro", &["price_ent"], true),
             "enterprise",
             "sub_1",
         ),
-        ("and raises nothing once it was late", late("pro", &["price_ent"], false), "pro", "sub_1"),
-        ("a lower one still counts then", late("enterprise", &["price_pro"], false), "pro", "sub_1"),
         (
-            "what is no plan takes none away",
+            "one of a higher plan raises nothing if the record was past due",
+            late("pro", &["price_ent"], false),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "one of a lower plan still counts if the record was past due",
+            late("enterprise", &["price_pro"], false),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "one of an add-on takes no plan away",
             late("enterprise", &["price_storage"], true),
             "enterprise",
             "sub_1",
         ),
-        ("nor when it was late", late("enterprise", &["price_storage"], false), "enterprise", "sub_1"),
-        ("no plan was ever paid for", first_seen(&["price_storage"]), "free", "-"),
-        ("a plan was paid for", first_seen(&["price_pro"]), "pro", "sub_1"),
+        (
+            "nor if the record was past due",
+            late("enterprise", &["price_storage"], false),
+            "enterprise",
+            "sub_1",
+        ),
+        ("first seen: only an add-on was paid", first_seen(&["price_storage"]), "free", "-"),
+        ("first seen: a plan was paid", first_seen(&["price_pro"]), "pro", "sub_1"),
     ]);
 }

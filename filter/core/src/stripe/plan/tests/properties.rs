@@ -61,7 +61,7 @@ fn a_world() -> impl Strategy<Value = World> {
     )
 }
 
-/// The plan on record and what granted it, as the next delivery finds them.
+/// Returns the state that the next delivery finds: the recorded plan and the subscription that granted it.
 fn recorded_after(world: &World) -> World {
     let resolution = world.resolve();
     let mut next = world.clone();
@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn time_alone_never_raises_a_plan(world in a_world(), days in 0..40u64) {
-        let at = |now_s| world.ask(|rules, evidence, recorded| {
+        let at = |now_s| world.evaluate(|rules, evidence, recorded| {
             rules.resolve(Micros::from_secs(now_s), evidence, recorded).plan
         });
         prop_assert!(at(NOW_S + days * DAY_S) <= at(NOW_S));
@@ -210,11 +210,11 @@ proptest! {
     #[test]
     fn nothing_is_needed_once_all_of_it_was_read(world in a_world()) {
         let mut read = world.clone();
-        let needs = world.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        let needs = world.evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
         for id in needs.open_invoices {
             read.open_invoices.insert(id, Default::default());
         }
-        let left = read.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        let left = read.evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
         prop_assert!(left.is_empty(), "{left:?}");
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn check(cases: &[(&str, World, &str, &str)]) {
 }
 
 #[test]
-fn a_status_grants_or_not_as_the_setting_says() {
+fn whether_a_status_grants_depends_on_the_setting() {
     let statuses = [
         // status, keep, revoke, grace
         ("active", "pro", "pro", "pro"),
@@ -61,7 +61,7 @@ fn the_highest_plan_of_all_subscriptions_and_items_wins() {
     let two_items = subscription("sub_1", "active", &["price_pro", "price_ent"]);
     let with_add_on = subscription("sub_1", "active", &["price_storage", "price_pro", "price_new"]);
     check(&[
-        ("nothing at all", World::new(vec![]), "free", "-"),
+        ("no subscription", World::new(vec![]), "free", "-"),
         (
             "two subscriptions",
             World::new(vec![pro("sub_1", "active"), ent("sub_2", "active")]),
@@ -69,9 +69,14 @@ fn the_highest_plan_of_all_subscriptions_and_items_wins() {
             "sub_2",
         ),
         ("two items", World::new(vec![two_items]), "enterprise", "sub_1"),
-        ("what maps to nothing is an add-on of what maps", World::new(vec![with_add_on]), "pro", "sub_1"),
         (
-            "the higher has ended",
+            "an unmapped item of a mapped subscription is an add-on",
+            World::new(vec![with_add_on]),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "the subscription with the higher plan has ended",
             World::new(vec![pro("sub_1", "active"), ent("sub_2", "canceled")]),
             "pro",
             "sub_1",
@@ -96,16 +101,16 @@ fn the_highest_plan_of_all_subscriptions_and_items_wins() {
 }
 
 #[test]
-fn what_maps_to_nothing_protects_only_the_plan_that_it_granted() {
+fn an_unmapped_subscription_keeps_only_the_plan_that_it_granted() {
     let new_price = World::new(vec![unmapped("sub_1", "active")]);
-    let newsletter = World::new(vec![unmapped("sub_news", "active"), pro("sub_1", "canceled")]);
+    let other_unmapped = World::new(vec![unmapped("sub_other", "active"), pro("sub_1", "canceled")]);
     let late = World::new(vec![unmapped("sub_1", "past_due")]);
     let both = World::new(vec![unmapped("sub_1", "active"), ent("sub_2", "active")]);
     let equal = World::new(vec![unmapped("sub_1", "active"), pro("sub_2", "trialing")]);
     check(&[
         ("a new price never downgrades", new_price.clone().recorded("pro", "sub_1"), "pro", "sub_1"),
         (
-            "nor while a trial runs",
+            "nor during a trial",
             World::new(vec![unmapped("sub_1", "trialing")]).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
@@ -116,33 +121,52 @@ fn what_maps_to_nothing_protects_only_the_plan_that_it_granted() {
             "pro",
             "sub_1",
         ),
-        ("after grace it does", late.owing("sub_1", 1, false).recorded("pro", "sub_1"), "free", "-"),
+        ("after grace it downgrades", late.owing("sub_1", 1, false).recorded("pro", "sub_1"), "free", "-"),
         (
-            "canceled, it does",
+            "if canceled, it downgrades",
             World::new(vec![unmapped("sub_1", "canceled")]).recorded("pro", "sub_1"),
             "free",
             "-",
         ),
-        ("a new price gives nothing", new_price.clone(), "free", "-"),
+        ("a new price grants nothing", new_price.clone(), "free", "-"),
         ("nor without a recorded subscription", new_price.recorded("pro", ""), "free", "-"),
-        ("a newsletter never keeps pro alive", newsletter.recorded("pro", "sub_1"), "free", "-"),
-        ("a higher plan counts", both.recorded("pro", "sub_1"), "enterprise", "sub_2"),
-        ("of equals the one that sells it", equal.recorded("pro", "sub_1"), "pro", "sub_2"),
+        (
+            "another unmapped subscription does not keep pro",
+            other_unmapped.recorded("pro", "sub_1"),
+            "free",
+            "-",
+        ),
+        (
+            "a higher plan of another subscription counts",
+            both.recorded("pro", "sub_1"),
+            "enterprise",
+            "sub_2",
+        ),
+        (
+            "of two with the same plan, the one that sells it grants it",
+            equal.recorded("pro", "sub_1"),
+            "pro",
+            "sub_2",
+        ),
     ]);
 }
 
 #[test]
-fn what_maps_to_nothing_is_an_alarm_unless_that_is_known() {
+fn an_unmapped_price_is_an_alarm_unless_it_is_configured_as_no_plan() {
     let of = |status: &str, prices: &[&str]| World::new(vec![subscription("sub_1", status, prices)]);
     let cases: [(&str, World, &[&str]); 8] = [
         ("active", of("active", &["price_new"]), &["unmapped_price"]),
         ("trialing", of("trialing", &["price_new"]), &["unmapped_price"]),
         ("canceled", of("canceled", &["price_new"]), &[]),
         ("unpaid", of("unpaid", &["price_new"]), &[]),
-        ("knowingly none", of("active", &["price_storage"]), &[]),
-        ("one of two is not known", of("active", &["price_storage", "price_new"]), &["unmapped_price"]),
+        ("configured as no plan", of("active", &["price_storage"]), &[]),
+        ("one of two prices is unknown", of("active", &["price_storage", "price_new"]), &["unmapped_price"]),
         ("no items", of("active", &[]), &["unmapped_price"]),
-        ("past due, kept", of("past_due", &["price_new"]).past_due(PastDue::Keep), &["unmapped_price"]),
+        (
+            "past due, with `past_due: keep`",
+            of("past_due", &["price_new"]).past_due(PastDue::Keep),
+            &["unmapped_price"],
+        ),
     ];
     for (why, world, want) in cases {
         assert_eq!(alarms(&world), want, "{why}");
@@ -162,16 +186,16 @@ fn what_maps_to_nothing_is_an_alarm_unless_that_is_known() {
 }
 
 #[test]
-fn an_add_on_alone_protects_nothing() {
+fn an_add_on_alone_keeps_no_plan() {
     let world =
         World::new(vec![subscription("sub_1", "active", &["price_storage"])]).recorded("pro", "sub_1");
-    check(&[("it is knowingly no plan", world, "free", "-")]);
+    check(&[("configured as no plan", world, "free", "-")]);
     let odd = World::new(vec![subscription("sub_1", "on_hold", &["price_storage"])]).recorded("pro", "sub_1");
     check(&[("with any status", odd, "free", "-")]);
 }
 
 #[test]
-fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
+fn an_unknown_status_neither_removes_nor_grants_a_plan() {
     let world = |subscription| World::new(vec![subscription]);
     check(&[
         (
@@ -193,14 +217,19 @@ fn an_unknown_status_takes_nothing_away_and_gives_nothing() {
             "sub_1",
         ),
         (
-            "another one keeps what it sells",
+            "another one keeps at most the plan that it sells",
             world(pro("sub_2", "on_hold")).recorded("enterprise", "sub_1"),
             "pro",
             "sub_2",
         ),
-        ("another one gives no more", world(ent("sub_2", "on_hold")).recorded("pro", ""), "pro", "sub_2"),
         (
-            "a newsletter keeps nothing",
+            "another one grants no higher plan",
+            world(ent("sub_2", "on_hold")).recorded("pro", ""),
+            "pro",
+            "sub_2",
+        ),
+        (
+            "an unmapped one keeps nothing",
             world(unmapped("sub_2", "on_hold")).recorded("pro", "sub_1"),
             "free",
             "-",
@@ -224,26 +253,31 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
         ("on trial", platinum(vec![unmapped("sub_1", "trialing")]), "platinum", "sub_1"),
         ("even if another subscription grants a plan", platinum(both("active")), "platinum", "sub_1"),
         ("within grace", late(DAY_S), "platinum", "sub_1"),
-        ("after it", late(GRACE_S), "free", "-"),
-        ("late, and kept alive", late(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
-        ("late, and revoked", late(DAY_S).past_due(PastDue::Revoke), "free", "-"),
+        ("after grace", late(GRACE_S), "free", "-"),
+        ("past due, with `past_due: keep`", late(GRACE_S).past_due(PastDue::Keep), "platinum", "sub_1"),
+        ("past due, with `past_due: revoke`", late(DAY_S).past_due(PastDue::Revoke), "free", "-"),
         ("an unknown status", platinum(both("on_hold")), "platinum", "sub_1"),
         ("an unknown status of a known plan", platinum(vec![pro("sub_1", "on_hold")]), "platinum", "sub_1"),
         ("one item of two is unknown", platinum(vec![partly]), "platinum", "sub_1"),
         ("items that were not shown", platinum(vec![cut]), "platinum", "sub_1"),
         ("it has ended", platinum(both("canceled")), "enterprise", "sub_2"),
         ("it is unpaid", platinum(vec![unmapped("sub_1", "unpaid")]), "free", "-"),
-        ("it is another's now", platinum(vec![]), "free", "-"),
+        ("the subscription is another subject's now", platinum(vec![]), "free", "-"),
         ("a real downgrade, or the plan's new name", platinum(vec![renamed]), "pro", "sub_1"),
         (
-            "an add-on is left of it",
+            "only an add-on is left of it",
             platinum(vec![subscription("sub_1", "active", &["price_storage"])]),
             "free",
             "-",
         ),
-        ("given by hand", World::new(vec![pro("sub_1", "active")]).recorded("platinum", ""), "pro", "sub_1"),
         (
-            "another subscription sells something unknown",
+            "granted manually",
+            World::new(vec![pro("sub_1", "active")]).recorded("platinum", ""),
+            "pro",
+            "sub_1",
+        ),
+        (
+            "another subscription has an unmapped price",
             World::new(vec![unmapped("sub_2", "active")]).recorded("platinum", "sub_1"),
             "free",
             "-",
@@ -253,7 +287,7 @@ fn an_unknown_plan_is_kept_while_its_subscription_grants() {
 }
 
 #[test]
-fn the_period_of_a_kept_plan_is_the_one_on_record_while_an_item_has_it() {
+fn a_kept_plan_keeps_the_recorded_period_while_an_item_has_it() {
     let mut two = subscription("sub_1", "active", &["price_new", "price_storage"]);
     two.items[0].current_period_end_s = Some(NOW_S + 1);
     two.items[1].current_period_end_s = Some(NOW_S + 2);
@@ -296,7 +330,7 @@ fn the_order_of_equal_subscriptions_is_fixed() {
     }
 }
 
-/// Paid longer than others, but changed to what it is without being paid for that.
+/// Returns a subscription with the latest period end of all, whose change to pro has not been paid.
 fn late_pro() -> Subscription {
     let mut subscription = pro("sub_2", "past_due");
     subscription.items[0].current_period_end_s = Some(NOW_S + 60 * DAY_S);
@@ -320,9 +354,9 @@ fn the_period_shown_is_that_of_the_item_that_grants() {
     assert_eq!((shown.status, shown.current_period_end_s), (SubscriptionStatus::Active, Some(NOW_S + 2)));
 
     let cases = [
-        ("it goes on", false, None, false),
+        ("it continues", false, None, false),
         ("it ends with the period", true, None, true),
-        ("an end is set to that of the period, as the portal does", false, Some(NOW_S + 2), true),
+        ("`cancel_at` is the end of the period, as the portal sets it", false, Some(NOW_S + 2), true),
         ("it ends earlier", false, Some(NOW_S + 1), true),
         ("it ends some periods later", false, Some(NOW_S + 3), false),
     ];
@@ -331,21 +365,21 @@ fn the_period_shown_is_that_of_the_item_that_grants() {
         subscription.cancel_at_s = at_s;
         let world = World::new(vec![subscription.clone()]);
         assert_eq!(world.resolve().shown.unwrap().cancel_at_period_end, want, "{why}");
-        assert_eq!(world.outcome().0, "enterprise", "{why}: it grants until it has in fact ended");
+        assert_eq!(world.outcome().0, "enterprise", "{why}: it grants the plan until it has ended");
     }
 }
 
 #[test]
-fn where_nothing_grants_the_nearest_subscription_is_shown() {
+fn without_a_granting_subscription_the_nearest_one_is_shown() {
     let owing = |world: World| world.owing("sub_1", 1, false).product("prod_other", &[]);
     let cases = [
         ("none", vec![], None),
         ("canceled", vec![pro("sub_1", "canceled")], Some("canceled")),
         ("unpaid before canceled", vec![pro("sub_2", "canceled"), pro("sub_1", "unpaid")], Some("unpaid")),
-        ("past its grace", vec![pro("sub_1", "past_due"), pro("sub_2", "canceled")], Some("past_due")),
+        ("after its grace", vec![pro("sub_1", "past_due"), pro("sub_2", "canceled")], Some("past_due")),
         ("an add-on is not shown", vec![subscription("sub_1", "canceled", &["price_storage"])], None),
-        ("an active newsletter is not shown", vec![unmapped("sub_1", "active")], None),
-        ("a late newsletter is not shown", vec![unmapped("sub_1", "past_due")], None),
+        ("an active unmapped subscription is not shown", vec![unmapped("sub_1", "active")], None),
+        ("a past-due unmapped subscription is not shown", vec![unmapped("sub_1", "past_due")], None),
     ];
     for (why, subscriptions, want) in cases {
         let shown = owing(World::new(subscriptions)).resolve().shown;
@@ -354,32 +388,47 @@ fn where_nothing_grants_the_nearest_subscription_is_shown() {
 }
 
 #[test]
-fn only_what_decides_is_asked_for() {
+fn only_data_that_can_change_the_plan_is_requested() {
     let late = |s: Subscription| World::new(vec![s]);
     let revoke = |w: World| w.past_due(PastDue::Revoke);
     let keep = |w: World| w.past_due(PastDue::Keep);
     let cases: [(&str, World, &[&str], &[&str]); 13] = [
         ("nothing for a mapped price", late(pro("sub_1", "active")), &[], &[]),
         ("the product of an unknown price", late(unmapped("sub_1", "active")), &["prod_other"], &[]),
-        ("also of a status that is unknown", late(unmapped("sub_1", "on_hold")), &["prod_other"], &[]),
-        ("not of what has ended", late(unmapped("sub_1", "canceled")), &[], &[]),
-        ("not of an add-on", late(subscription("sub_1", "active", &["price_storage"])), &[], &[]),
+        ("also with an unknown status", late(unmapped("sub_1", "on_hold")), &["prod_other"], &[]),
+        ("nothing for an ended subscription", late(unmapped("sub_1", "canceled")), &[], &[]),
+        ("nothing for an add-on", late(subscription("sub_1", "active", &["price_storage"])), &[], &[]),
         ("not twice", late(unmapped("sub_1", "active")).product("prod_other", &[]), &[], &[]),
-        ("invoices of a late one", late(pro("sub_1", "past_due")), &[], &["sub_1"]),
+        ("the invoices of a past-due subscription", late(pro("sub_1", "past_due")), &[], &["sub_1"]),
         ("not twice", late(pro("sub_1", "past_due")).owing("sub_1", 1, false), &[], &[]),
-        ("not before it is known to sell a plan", late(unmapped("sub_1", "past_due")), &["prod_other"], &[]),
         (
-            "of one that may protect",
+            "no invoices before it is known to sell a plan",
+            late(unmapped("sub_1", "past_due")),
+            &["prod_other"],
+            &[],
+        ),
+        (
+            "the invoices of one that may keep a recorded plan",
             late(unmapped("sub_1", "past_due")).recorded("pro", "sub_1"),
             &["prod_other"],
             &["sub_1"],
         ),
-        ("nothing where late is over", revoke(late(unmapped("sub_1", "past_due"))), &[], &[]),
-        ("kept: only if it would raise", keep(late(pro("sub_1", "past_due"))), &[], &["sub_1"]),
-        ("kept: not if it does not", keep(late(pro("sub_1", "past_due")).recorded("pro", "sub_2")), &[], &[]),
+        ("no invoices with `past_due: revoke`", revoke(late(unmapped("sub_1", "past_due"))), &[], &[]),
+        (
+            "`past_due: keep`: only if it could raise the plan",
+            keep(late(pro("sub_1", "past_due"))),
+            &[],
+            &["sub_1"],
+        ),
+        (
+            "`past_due: keep`: not if it could not",
+            keep(late(pro("sub_1", "past_due")).recorded("pro", "sub_2")),
+            &[],
+            &[],
+        ),
     ];
     for (why, world, products, invoices) in cases {
-        let needs = world.ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        let needs = world.evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
         assert_eq!(needs.products.iter().map(ProductId::as_str).collect::<Vec<_>>(), products, "{why}");
         assert_eq!(
             needs.open_invoices.iter().map(SubscriptionId::as_str).collect::<Vec<_>>(),
@@ -400,7 +449,7 @@ fn cut(id: &str, prices: &[&str]) -> Subscription {
 }
 
 #[test]
-fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
+fn unreadable_items_neither_remove_nor_grant_a_plan() {
     let unreadable =
         |prices: &[&str]| with_unreadable(subscription("sub_1", "active", prices), UnreadablePart::Item);
     let gone = |price: &str| {
@@ -415,44 +464,49 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
     let one = |subscription| World::new(vec![subscription]);
     check(&[
         (
-            "the plan may be among those not shown",
+            "the plan may be sold by an item that is not shown",
             one(cut("sub_1", &["price_storage"])).recorded("pro", "sub_1"),
             "pro",
             "sub_1",
         ),
         (
-            "also a higher one",
+            "also a higher plan",
             one(cut("sub_1", &["price_pro"])).recorded("enterprise", "sub_1"),
             "enterprise",
             "sub_1",
         ),
         (
-            "what is shown counts",
+            "the shown items count",
             one(cut("sub_1", &["price_ent"])).recorded("pro", "sub_1"),
             "enterprise",
             "sub_1",
         ),
         (
-            "another one granted it",
+            "another subscription granted the recorded plan",
             one(cut("sub_1", &["price_pro"])).recorded("enterprise", "sub_2"),
             "pro",
             "sub_1",
         ),
         (
-            "nothing is granted by it",
+            "it did not grant the recorded plan",
             one(cut("sub_1", &["price_storage"])).recorded("pro", "sub_2"),
             "free",
             "-",
         ),
         (
-            "an item that cannot be read",
+            "an unreadable item",
             one(unreadable(&["price_pro"])).recorded("enterprise", "sub_1"),
             "enterprise",
             "sub_1",
         ),
-        ("it grants nothing", one(unreadable(&[])).recorded("free", "sub_1"), "free", "-"),
-        ("a product that is gone", gone("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
-        ("one that is not needed", gone("price_storage").recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        ("an unreadable item grants nothing", one(unreadable(&[])).recorded("free", "sub_1"), "free", "-"),
+        ("a deleted product", gone("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
+        (
+            "a deleted product that is not needed",
+            gone("price_storage").recorded("enterprise", "sub_1"),
+            "pro",
+            "sub_1",
+        ),
         (
             "it has ended",
             one(Subscription { status: SubscriptionStatus::Canceled, ..cut("sub_1", &["price_pro"]) })
@@ -471,7 +525,7 @@ fn items_that_could_not_be_read_take_nothing_away_and_give_nothing() {
 }
 
 #[test]
-fn an_odd_price_counts_by_its_id_and_is_unknown_otherwise() {
+fn an_unreadable_price_can_be_mapped_only_by_its_id() {
     let odd = |price: &str| {
         let mut subscription = subscription("sub_1", "active", &[price]);
         for item in &mut subscription.items {
@@ -480,18 +534,24 @@ fn an_odd_price_counts_by_its_id_and_is_unknown_otherwise() {
         World::new(vec![subscription])
     };
     check(&[
-        ("by its id", odd("price_pro").recorded("enterprise", "sub_1"), "pro", "sub_1"),
-        ("no plan by its id", odd("price_storage").recorded("enterprise", "sub_1"), "free", "-"),
-        ("otherwise", odd("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
+        ("mapped by its id", odd("price_pro").recorded("enterprise", "sub_1"), "pro", "sub_1"),
+        (
+            "configured as no plan by its id",
+            odd("price_storage").recorded("enterprise", "sub_1"),
+            "free",
+            "-",
+        ),
+        ("not mapped by its id", odd("price_x").recorded("enterprise", "sub_1"), "enterprise", "sub_1"),
     ]);
     assert_eq!(alarms(&odd("price_pro")), [""; 0]);
 }
 
 #[test]
-fn the_items_of_a_cut_list_are_needed_where_they_may_count() {
+fn the_items_of_an_incomplete_list_are_needed_if_they_may_count() {
     for (status, needed) in [("active", 1), ("past_due", 1), ("canceled", 0), ("unpaid", 0)] {
         let cut = Subscription { status: SubscriptionStatus::from(status), ..cut("sub_1", &["price_ent"]) };
-        let needs = World::new(vec![cut]).ask(|rules, evidence, recorded| rules.needs(evidence, recorded));
+        let needs =
+            World::new(vec![cut]).evaluate(|rules, evidence, recorded| rules.needs(evidence, recorded));
         assert_eq!(
             (needs.items.len(), needs.is_empty()),
             (needed, needed == 0 && needs.open_invoices.is_empty()),

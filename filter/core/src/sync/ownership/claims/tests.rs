@@ -86,7 +86,7 @@ fn note(id: &'static str, from: &'static str) -> [(&'static str, &'static str); 
     [(note_keys::OWNER_KEY, id), (note_keys::OWNER_FROM_KEY, from)]
 }
 
-/// The owner, how it is known, whether the session is to be read, and what is to be set in the metadata.
+/// The owner, the kind of its claim, whether the session must be read, and the metadata to write.
 type Found = (Option<(String, Via)>, bool, Vec<(String, String)>);
 
 fn claims(
@@ -122,7 +122,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn the_owner_follows_the_order_of_precedence() {
-    let (settings, unread) = (settings(true), None);
+    let (settings, not_read) = (settings(true), None);
     let own = [USER("user_own")];
     let customers = [USER("user_customer")];
     let by_metadata = [session(&[USER("user_session")], Some("user_reference"))];
@@ -135,7 +135,7 @@ fn the_owner_follows_the_order_of_precedence() {
     type Sessions<'a> = Option<&'a [CheckoutSession]>;
     let cases: [(&str, &[_], &[_], Sessions<'_>, Found); 9] = [
         ("its own", &own, &customers, Some(&by_metadata), (metadata("user_own"), false, none())),
-        ("its own is enough", &own, &[], unread, (metadata("user_own"), false, none())),
+        ("its own is enough", &own, &[], not_read, (metadata("user_own"), false, none())),
         (
             "the session's",
             &[],
@@ -159,7 +159,7 @@ fn the_owner_follows_the_order_of_precedence() {
         ),
         ("no id in the reference", &[], &[], Some(&without_subject), (None, false, none())),
         ("no session", &[], &customers, Some(&[]), (metadata("user_customer"), false, none())),
-        ("the session may say more", &[], &customers, unread, (metadata("user_customer"), true, none())),
+        ("the session may say more", &[], &customers, not_read, (metadata("user_customer"), true, none())),
         ("its own is no id", &[USER("x")], &customers, Some(&[]), (metadata("user_customer"), false, none())),
     ];
     for (why, own, customers, sessions, want) in cases {
