@@ -7,7 +7,7 @@ use tollgate_tests::hostile::{AttackRun, MEMORY_MAX, Phase};
 
 /// The time between two readings of the memory.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(10);
-/// How many different tokens the attackers have.
+/// The number of different tokens of the attackers.
 const TOKENS: usize = 10_000;
 /// The memory that one `#` in the output stands for, in MB.
 const SIGN_MB: u64 = 10;

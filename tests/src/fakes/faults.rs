@@ -193,7 +193,7 @@ impl fmt::Debug for HoldPoint {
     }
 }
 
-/// How often a rule applies.
+/// The number of requests to which a rule applies.
 #[derive(Debug)]
 enum Frequency {
     Times(usize),

@@ -17,11 +17,11 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tollgate_fixtures::Random;
 
-/// How many attackers send requests at once.
+/// The number of attackers that send requests concurrently.
 const ATTACKERS: u64 = 12;
-/// How many clients send permitted requests meanwhile.
+/// The number of clients that send permitted requests meanwhile.
 const CLIENTS: u64 = 3;
-/// How long a permitted request may take while the machine is that busy.
+/// The maximum duration of a permitted request during an attack.
 const GOOD_MAX: Duration = Duration::from_secs(20);
 /// The lifetime of the tokens, in seconds.
 const LIFE_S: i64 = 7_200;

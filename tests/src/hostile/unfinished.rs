@@ -11,12 +11,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tollgate_fixtures::Random;
 
-/// How many streams a client opens on a connection: the maximum of the shipped configurations.
+/// The number of streams that a client opens on a connection: the maximum of the shipped configurations.
 pub const STREAMS_MAX: u32 = 32;
 /// The size of the repeated field. With its name and the overhead of HPACK, it fits the peer's table of 4 KB
 /// beside the others.
 const FIELD_BYTES: usize = 3_400;
-/// How often a stream repeats it: 58 KB of header fields, which the shipped configurations allow.
+/// The number of times that a stream repeats the field: 58 KB of header fields, which the shipped configurations allow.
 const REPEATED: usize = 17;
 /// How long an attack keeps its connections open.
 const HELD: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use crate::install::debian;
 use std::time::Duration;
 
-/// How long a page may take. Generous, since a browser starts slowly on a busy machine.
+/// The maximum duration of a page load. It is long because a browser starts slowly on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Chromium's virtual time for a page, in milliseconds. It stops while a response is awaited, so it does not

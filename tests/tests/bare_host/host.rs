@@ -102,7 +102,7 @@ impl BareHost {
         }
     }
 
-    /// The foreign functions that the module has called.
+    /// Returns the foreign functions that the module has called.
     pub fn foreign_functions_called(&self) -> &BTreeSet<String> {
         &self.store.data().foreign_calls
     }

@@ -1,4 +1,4 @@
-//! Buying: what is for sale, one customer, one session, one subscription, one trial.
+//! Tests of buying: the plans for sale, one customer, one session, one subscription, and one trial.
 
 use crate::shared::{Client, SHOP, Shop, refusal, shop, synced_events};
 use reqwest::Method;
@@ -135,7 +135,7 @@ async fn only_the_last_of_several_checkouts_can_be_paid() {
     };
     assert_eq!((status(&first).as_deref(), status(&second).as_deref()), (Some("expired"), Some("open")));
     let purchase = text(&ada.post("checkout", json!({"purchase": "credits_100"})).await.1, "id");
-    assert_eq!(status(&second).as_deref(), Some("open"), "a purchase is beside it");
+    assert_eq!(status(&second).as_deref(), Some("open"), "a session for a purchase stays open");
     let third = text(&ada.post("checkout", json!({"plan": "pro"})).await.1, "id");
     assert!(third != first && third != second, "the first was expired");
     assert_eq!(status(&purchase).as_deref(), Some("open"));

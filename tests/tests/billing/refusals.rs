@@ -246,5 +246,5 @@ async fn a_subject_that_bought_nothing_costs_no_request_to_stripe() {
     gateway.clerk.put_user(User::new("user_gift").public_metadata(json!({"plan": "pro"})));
     let gift = Client::with_token(&gateway, gateway.token("user_gift", "pro"));
     let want = json!({"plan": "pro", "status": "none", "actions": ["checkout"]});
-    assert_eq!(gift.get("subscription").await, (200, want), "a plan given by hand");
+    assert_eq!(gift.get("subscription").await, (200, want), "a manually granted plan");
 }

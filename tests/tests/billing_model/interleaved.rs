@@ -18,15 +18,15 @@ fn interleaved(
             shop.response(running)?;
             return None;
         }
-        shop.finish_callout(0, Fate::Answered);
+        shop.finish_callout(0, Fate::Responded);
     }
     if shop.in_flight() == 0 {
         return None;
     }
-    shop.perform(0, Fate::Answered);
+    shop.perform(0, Fate::Responded);
     let between = shop.begin(2, second.path, Some(&second.body));
-    let response = shop.run(between, |_| Fate::Answered);
-    let late = shop.run(running, |_| Fate::Answered);
+    let response = shop.run(between, |_| Fate::Responded);
+    let late = shop.run(running, |_| Fate::Responded);
     Some((shop, [late, response]))
 }
 

@@ -14,7 +14,7 @@ fn without_failure(action: &BillingAction) -> (usize, ShopState) {
     let running = shop.begin(0, action.path, Some(&action.body));
     let (status, answer) = shop.run(running, |index| {
         callouts = index + 1;
-        Fate::Answered
+        Fate::Responded
     });
     assert_eq!(status, 200, "{action:?}: {answer}\n{}", shop.trace());
     (callouts, end(&mut shop, &answer))
@@ -24,10 +24,10 @@ fn without_failure(action: &BillingAction) -> (usize, ShopState) {
 fn with_failure(action: &BillingAction, fails_at: usize, fate: Fate) -> (Shop, [Response; 2], ShopState) {
     let mut shop = action.shop();
     let running = shop.begin(0, action.path, Some(&action.body));
-    let first = shop.run(running, |index| if index == fails_at { fate } else { Fate::Answered });
+    let first = shop.run(running, |index| if index == fails_at { fate } else { Fate::Responded });
     shop.pass(repeated_after(fate));
     let running = shop.begin(2, action.path, Some(&action.body));
-    let second = shop.run(running, |_| Fate::Answered);
+    let second = shop.run(running, |_| Fate::Responded);
     let answer = if second.0 == 200 { &second.1 } else { &first.1 };
     let state = end(&mut shop, answer);
     (shop, [first, second], state)

@@ -1,11 +1,11 @@
-//! Clicks in several tabs, and clicks beside events.
+//! Tests of requests from several tabs, and of requests concurrent with events.
 
 use crate::harness::actions::{BillingAction, checkouts};
 use crate::harness::{Fate, Response, RunningRequest, Shop, ShopState, USER, check_invariants};
 use serde_json::{Value, json};
 use tollgate_tests::fakes::stripe::model::{Customer, Subscription};
 
-/// More than the callouts of a checkout.
+/// A number that is larger than that of the callouts of a checkout.
 const CALLOUTS: usize = 16;
 
 /// Runs requests in parallel: each in turn gets the result of one callout. Returns their responses.
@@ -13,7 +13,7 @@ fn in_parallel(shop: &mut Shop, mut running: Vec<RunningRequest>) -> Vec<Respons
     let mut responses = Vec::new();
     while !running.is_empty() {
         if shop.in_flight() > 0 {
-            shop.finish_callout(0, Fate::Answered);
+            shop.finish_callout(0, Fate::Responded);
         }
         running.retain(|request| match shop.response(*request) {
             Some(response) => {
@@ -26,9 +26,9 @@ fn in_parallel(shop: &mut Shop, mut running: Vec<RunningRequest>) -> Vec<Respons
     responses
 }
 
-/// Pays a session that may be open, and returns whether it was.
-fn pay(shop: &Shop, answer: &Value) -> bool {
-    let id = answer["id"].as_str().expect("an id");
+/// Pays the session of a response if it is open. Returns whether it was.
+fn pay(shop: &Shop, response: &Value) -> bool {
+    let id = response["id"].as_str().expect("an id");
     shop.stripe.pay_session_with(id, Default::default()).is_ok()
 }
 
@@ -52,15 +52,15 @@ fn two_tabs(shop: &mut Shop, waits_at: usize) -> [Response; 2] {
     let first = shop.begin(0, "checkout", Some(&json!({"plan": "pro"})));
     for _ in 0..waits_at {
         if shop.in_flight() > 0 {
-            shop.finish_callout(0, Fate::Answered);
+            shop.finish_callout(0, Fate::Responded);
         }
     }
     if shop.in_flight() > 0 {
-        shop.perform(0, Fate::Answered);
+        shop.perform(0, Fate::Responded);
     }
     let second = shop.begin(2, "checkout", Some(&json!({"plan": "enterprise", "interval": "month"})));
-    let second = shop.run(second, |_| Fate::Answered);
-    [shop.run(first, |_| Fate::Answered), second]
+    let second = shop.run(second, |_| Fate::Responded);
+    [shop.run(first, |_| Fate::Responded), second]
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn only_one_session_of_two_tabs_with_two_plans_can_be_paid() {
     for waits_at in 0..CALLOUTS {
         let mut shop = Shop::open();
         let responses = two_tabs(&mut shop, waits_at);
-        let paid = responses.iter().filter(|(status, answer)| *status == 200 && pay(&shop, answer)).count();
+        let paid = responses.iter().filter(|(status, body)| *status == 200 && pay(&shop, body)).count();
         shop.deliver_all();
         let trace = shop.trace();
         assert_eq!(paid, 1, "{trace}\n{waits_at}: {responses:?}");
@@ -94,23 +94,23 @@ fn only_one_session_of_two_tabs_with_two_plans_can_be_paid() {
     }
 }
 
-/// A payment, and the events of it, at each callout of a checkout in another tab.
+/// Pays, and delivers the events of the payment, at each callout of a checkout in another tab.
 #[test]
-fn a_checkout_beside_a_payment_sells_no_second_plan_unnoticed() {
+fn a_second_plan_sold_during_a_payment_raises_an_alarm() {
     let enterprise = json!({"plan": "enterprise", "interval": "month"});
     for paid_at in 0..CALLOUTS {
         let mut shop = Shop::open();
-        let (status, answer) = shop.post("checkout", &json!({"plan": "pro"}));
-        assert_eq!(status, 200, "{answer}");
+        let (status, body) = shop.post("checkout", &json!({"plan": "pro"}));
+        assert_eq!(status, 200, "{body}");
         let running = shop.begin(2, "checkout", Some(&enterprise));
         for _ in 0..paid_at {
             if shop.in_flight() > 0 {
-                shop.finish_callout(0, Fate::Answered);
+                shop.finish_callout(0, Fate::Responded);
             }
         }
-        let is_paid = shop.stripe.pay_session_with(answer["id"].as_str().expect("an id"), Default::default());
+        let is_paid = shop.stripe.pay_session_with(body["id"].as_str().expect("an id"), Default::default());
         shop.deliver_all();
-        let (status, second) = shop.run(running, |_| Fate::Answered);
+        let (status, second) = shop.run(running, |_| Fate::Responded);
         let is_second_paid = status == 200 && pay(&shop, &second);
         shop.deliver_all();
         let why = format!("{paid_at}: {is_paid:?}, {status} {second}");
@@ -120,27 +120,27 @@ fn a_checkout_beside_a_payment_sells_no_second_plan_unnoticed() {
     }
 }
 
-/// A subscription that the seller creates at each callout of a checkout, without Tollgate.
+/// Creates a subscription directly at Stripe at each callout of a checkout.
 #[test]
-fn a_second_subscription_created_beside_a_checkout_raises_an_alarm() {
+fn a_second_subscription_created_during_a_checkout_raises_an_alarm() {
     let mut alarmed = 0;
     for created_at in 0..CALLOUTS {
         let mut shop = Shop::open();
-        let (status, answer) = shop.post("checkout", &json!({"plan": "pro"}));
-        assert_eq!(status, 200, "{answer}");
+        let (status, body) = shop.post("checkout", &json!({"plan": "pro"}));
+        assert_eq!(status, 200, "{body}");
         let customer = shop.stripe.account(|account| {
             account.newest_first::<Customer>(|_| true).first().expect("a customer").id.clone()
         });
         let running = shop.begin(2, "checkout", Some(&json!({"plan": "enterprise", "interval": "month"})));
         for _ in 0..created_at {
             if shop.in_flight() > 0 {
-                shop.finish_callout(0, Fate::Answered);
+                shop.finish_callout(0, Fate::Responded);
             }
         }
-        let by_seller =
+        let created =
             Subscription::new("sub_seller", &customer).item("price_pro").metadata("clerk_user_id", USER);
-        shop.stripe.put(by_seller);
-        let (status, second) = shop.run(running, |_| Fate::Answered);
+        shop.stripe.put(created);
+        let (status, second) = shop.run(running, |_| Fate::Responded);
         let is_second_paid = status == 200 && pay(&shop, &second);
         shop.deliver_all();
         let is_alarmed = shop.alarms.contains("double_subscription");

@@ -1,5 +1,5 @@
-//! Random schedules: clicks, payments, events, and time in any order, with a failure possible at each callout. In
-//! half of them each request ends before the next one begins.
+//! Tests of random schedules: requests, payments, events, and the passing of time in any order, with possible
+//! failures at each callout. In half of them each request ends before the next one starts.
 
 use crate::harness::{Fate, RunningRequest, Shop, check_invariants};
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use tollgate_fixtures::Random;
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::{Card, Customer, Invoice, Session, Subscription};
 
-/// How many schedules run, unless `TOLLGATE_BILLING_SCHEDULES` says otherwise. `TOLLGATE_BILLING_SEED` is the first
-/// seed.
+/// The default number of schedules. `TOLLGATE_BILLING_SCHEDULES` sets another one; `TOLLGATE_BILLING_SEED` sets the
+/// first seed.
 const SCHEDULES: u64 = 100;
-/// How many steps a schedule has.
+/// The number of steps of a schedule.
 const STEPS: usize = 150;
-/// How many requests are in progress at most.
+/// The maximum number of requests in progress.
 const RUNNING_MAX: usize = 4;
 
 /// The clicks of a user.
@@ -170,7 +170,7 @@ impl Schedule {
                 0..=2 if may_fail => Fate::ResponseLost,
                 3..=4 if may_fail => Fate::RequestLost,
                 5..=6 if may_fail => Fate::Unavailable,
-                _ => Fate::Answered,
+                _ => Fate::Responded,
             };
             match self.random.percent(40) {
                 true => self.shop.perform(index, fate),
@@ -186,7 +186,7 @@ impl Schedule {
         }
     }
 
-    /// Runs without failures until nothing is left; the user pays what is open.
+    /// Runs without failures until no work is left; the user pays all open invoices.
     fn end(&mut self) {
         self.shop.trace.push("-- no more faults".to_owned());
         while !self.requests.is_empty() || self.shop.in_flight() > 0 {
@@ -233,7 +233,7 @@ impl Schedule {
             return Err(format!("{paid} changes were paid, {} were wanted", self.changes));
         }
         if forgotten > 0 {
-            return Err(format!("{forgotten} open invoices of changes that nobody waits for"));
+            return Err(format!("{forgotten} open invoices of abandoned changes"));
         }
         if self.is_sequential && (trials > 1 || self.shop.alarms.contains("double_subscription")) {
             return Err(format!("{trials} trials, alarms {:?}", self.shop.alarms));
@@ -246,10 +246,10 @@ impl Schedule {
         self.shop.pass(Duration::from_secs(31));
         for worker in 0..4 {
             let running = self.shop.begin(worker, "subscription", None);
-            let (status, view) = self.shop.run(running, |_| Fate::Answered);
+            let (status, view) = self.shop.run(running, |_| Fate::Responded);
             let plan = self.shop.plan().unwrap_or_else(|| "free".to_owned());
             if status != 200 || view["plan"] != json!(plan) {
-                return Err(format!("worker {worker} shows {status} {view} beside the plan {plan}"));
+                return Err(format!("worker {worker} shows {status} {view}, but the plan is {plan}"));
             }
         }
         Ok(())

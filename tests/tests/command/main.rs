@@ -1,4 +1,4 @@
-//! The built `tollgate` command, beside a real Envoy. Its subcommand `sync` has tests of its own.
+//! Tests of the built `tollgate` command with a real Envoy. The subcommand `sync` has its own tests.
 
 mod check;
 mod token;

@@ -4,7 +4,7 @@ use std::process::Output;
 use tollgate_tests::install::command;
 use tollgate_tests::processes::gateway::{Gateway, WEBHOOK_PATH, WEBHOOK_SECRET};
 
-/// Runs the command beside the gateway, whose fakes are served meanwhile.
+/// Runs the command while the gateway and its fakes run.
 async fn send(gateway: &Gateway, secret: &str, more: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(command::built());
     command.args(["webhook", "send", &gateway.envoy.url(WEBHOOK_PATH)]).args(more);

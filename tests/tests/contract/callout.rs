@@ -33,11 +33,11 @@ pub async fn send(callout: &Callout, url: impl Fn(&str) -> String) -> ApiRespons
     let method = method.parse().expect("a method");
     let request = client().request(method, url(path)).body(body.clone());
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-    answered(request).await
+    send_request(request).await
 }
 
 /// Sends a request and reads the response.
-pub async fn answered(request: reqwest::RequestBuilder) -> ApiResponse {
+pub async fn send_request(request: reqwest::RequestBuilder) -> ApiResponse {
     let response = request.send().await.expect("a response");
     let fields = response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let (status, headers) = (response.status().as_u16(), HeaderMap::from_fields(fields));

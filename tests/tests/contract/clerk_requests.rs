@@ -2,7 +2,7 @@
 //! fake's responses conform to Clerk's OpenAPI description: the library is generated from it, and parses
 //! responses by it.
 
-use crate::callout::{answered, client, send};
+use crate::callout::{client, send, send_request};
 use crate::script;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct RequestSummary {
 }
 
 impl RequestSummary {
-    fn of(request: &Request) -> RequestSummary {
+    fn new(request: &Request) -> RequestSummary {
         let header = |name| request.header(name).map(str::to_owned);
         RequestSummary {
             method: request.method.clone(),
@@ -54,7 +54,7 @@ async fn call(clerk: &FakeClerk, key: &str, requests: Vec<Value>) -> Vec<Value> 
 
 /// Makes the recorded requests again with Clerk's library. They must be the same on the wire, and the
 /// responses must have the described form.
-pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Request]) {
+pub async fn assert_clerks_library_sends_the_same(clerk: &FakeClerk, requests: &[Request]) {
     let before = clerk.log().entries().len();
     let inputs =
         requests.iter().map(|r| json!({"method": r.method, "path": r.path_and_query(), "body": r.json()}));
@@ -62,10 +62,10 @@ pub async fn are_what_clerks_library_sends(clerk: &FakeClerk, requests: &[Reques
     for (request, outcome) in requests.iter().zip(&outcomes) {
         assert!(outcome["found"].is_string(), "{} {}: {outcome}", request.method, request.path);
     }
-    let theirs: Vec<_> =
-        clerk.log().entries()[before..].iter().map(|e| RequestSummary::of(&e.request)).collect();
-    let ours: Vec<_> = requests.iter().map(RequestSummary::of).collect();
-    assert_eq!(ours, theirs);
+    let from_library: Vec<_> =
+        clerk.log().entries()[before..].iter().map(|e| RequestSummary::new(&e.request)).collect();
+    let from_core: Vec<_> = requests.iter().map(RequestSummary::new).collect();
+    assert_eq!(from_core, from_library);
 }
 
 fn upstream(key: &str) -> Upstream {
@@ -83,7 +83,7 @@ fn subject(id: &str) -> Subject {
 }
 
 /// Returns a record with a value in every field that Tollgate writes.
-fn full() -> Record {
+fn full_record() -> Record {
     let customer = |id| CustomerId::parse(id).expect("an id");
     let subscription = |id| SubscriptionId::parse(id).expect("an id");
     Record {
@@ -115,7 +115,12 @@ async fn clerk() -> FakeClerk {
     clerk
 }
 
-async fn sent(clerk: &FakeClerk, callout: Callout, subject: &Subject) -> Result<Record, ClerkApiError> {
+/// Sends a callout to the fake, and reads the record in the response.
+async fn read_response(
+    clerk: &FakeClerk,
+    callout: Callout,
+    subject: &Subject,
+) -> Result<Record, ClerkApiError> {
     let response = send(&callout, |path| format!("http://{}{path}", clerk.addr())).await;
     record(&response.outcome(), subject, "plan")
 }
@@ -127,23 +132,23 @@ async fn core_sends_what_clerks_library_sends() {
     for subject in ["user_1", "org_1"].map(subject) {
         let upstream = upstream(clerk.secret_key());
         let api = BackendApi::new(&upstream);
-        let mut present = sent(&clerk, api.read(&subject), &subject).await.expect("a record");
+        let mut present = read_response(&clerk, api.read(&subject), &subject).await.expect("a record");
         // Everything is added, then changed or removed, and finally removed.
-        for target in [full(), free.clone(), full(), Record::default()] {
+        for target in [full_record(), free.clone(), full_record(), Record::default()] {
             let patch = present.patch(&target, "plan").expect("a difference");
             // A used trial is never removed from a record.
             let expected = Record { trial_used: present.trial_used || target.trial_used, ..target };
-            present = sent(&clerk, api.write(&subject, &patch), &subject).await.expect("a record");
+            present = read_response(&clerk, api.write(&subject, &patch), &subject).await.expect("a record");
             assert_eq!(present, expected);
         }
     }
-    let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
-    assert_eq!(ours.len(), 10);
-    are_what_clerks_library_sends(&clerk, &ours).await;
+    let requests: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
+    assert_eq!(requests.len(), 10);
+    assert_clerks_library_sends_the_same(&clerk, &requests).await;
 }
 
 #[tokio::test]
-async fn core_lists_as_clerks_library_lists() {
+async fn core_lists_users_and_organizations_as_clerks_library_does() {
     let clerk = clerk().await;
     let upstream = upstream(clerk.secret_key());
     for (kind, id) in [(SubjectListKind::Users, "user_1"), (SubjectListKind::Organizations, "org_1")] {
@@ -152,12 +157,12 @@ async fn core_lists_as_clerks_library_lists() {
         let page = user_list::SubjectPage::read(&response.outcome(), kind, "plan").expect("a page");
         assert_eq!(page.records, [(subject(id), Record::default())]);
     }
-    let ours: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
-    are_what_clerks_library_sends(&clerk, &ours).await;
+    let requests: Vec<_> = clerk.log().entries().into_iter().map(|entry| entry.request).collect();
+    assert_clerks_library_sends_the_same(&clerk, &requests).await;
 }
 
 #[tokio::test]
-async fn both_read_the_same_errors() {
+async fn core_and_clerks_library_read_the_same_errors() {
     let clerk = clerk().await;
     let cases = [
         ("a deleted user", clerk.secret_key(), "user_2", "resource_not_found", ClerkApiError::Gone),
@@ -173,7 +178,7 @@ async fn both_read_the_same_errors() {
     for (why, key, id, code, want) in cases {
         let subject = subject(id);
         assert_eq!(
-            sent(&clerk, BackendApi::new(&upstream(key)).read(&subject), &subject).await,
+            read_response(&clerk, BackendApi::new(&upstream(key)).read(&subject), &subject).await,
             Err(want),
             "{why}"
         );
@@ -209,5 +214,5 @@ async fn requests_that_clerks_description_does_not_have_are_refused() {
     // Here the library is more lenient than Clerk: it leaves the check to the API, where the fake does it.
     let url = format!("http://{}/v1/users/user_1", clerk.addr());
     let whole = client().patch(url).bearer_auth(clerk.secret_key()).header("clerk-api-version", API_VERSION);
-    assert_eq!(answered(whole.json(&json!({"public_metadata": plan}))).await.status, 422);
+    assert_eq!(send_request(whole.json(&json!({"public_metadata": plan}))).await.status, 422);
 }

@@ -2,7 +2,7 @@
 //! publishes can be read. `stripe-mock` is of an older version of the API than the pinned one, and does not
 //! check the version; that the pinned version exists is checked with the official library.
 
-use crate::callout::{ApiResponse, answered, client, send};
+use crate::callout::{ApiResponse, client, send, send_request};
 use std::time::Duration;
 use tollgate_core::http::Callout;
 use tollgate_core::ids::{CustomerId, ProductId, SubscriptionId, SubscriptionItemId};
@@ -125,7 +125,7 @@ async fn requests_that_stripes_description_does_not_have_are_refused() {
     for (why, method, path, body, want) in cases {
         let request = client().request(method.parse().expect("a method"), mock.url(&path)).bearer_auth(KEY);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        let ApiResponse { status, .. } = answered(request).await;
+        let ApiResponse { status, .. } = send_request(request).await;
         assert_eq!(status, want, "{why}");
     }
 }

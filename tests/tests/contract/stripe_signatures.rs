@@ -83,7 +83,7 @@ async fn signatures_of_the_tests_are_accepted_by_stripes_library() {
             ("one secret", &own, SECRET, true),
             ("while a secret is rotated: the new one", &rolled, SECRET, true),
             ("while a secret is rotated: the old one", &rolled, OTHER, true),
-            ("a signature of test tooling beside it", &with_v0, SECRET, true),
+            ("with an additional signature of test tools", &with_v0, SECRET, true),
             ("only one of test tooling", &only_v0, SECRET, false),
             ("another secret", &own, OTHER, false),
             ("an hour old", &old, SECRET, false),

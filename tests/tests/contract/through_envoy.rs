@@ -1,8 +1,8 @@
 //! The requests of a real Envoy during syncs of every kind, recorded by the fakes and compared with what
 //! Stripe and Clerk publish; and an event that Stripe's own library has signed.
 
-use crate::callout::{ApiResponse, answered, client};
-use crate::clerk_requests::are_what_clerks_library_sends;
+use crate::callout::{ApiResponse, client, send_request};
+use crate::clerk_requests::assert_clerks_library_sends_the_same;
 use crate::stripe_signatures::{call, to_sign};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -159,7 +159,7 @@ async fn replay(mock: &StripeMock, request: &Request) -> ApiResponse {
     // Header fields of the connection belong to the new one.
     let own = |name: &str| matches!(name, "host" | "content-length" | "transfer-encoding" | "connection");
     let fields = request.headers.iter().filter(|(name, _)| !own(name));
-    answered(fields.fold(to_mock, |to_mock, (name, value)| to_mock.header(name, value))).await
+    send_request(fields.fold(to_mock, |to_mock, (name, value)| to_mock.header(name, value))).await
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn envoys_requests_conform_to_stripes_and_clerks_descriptions() {
         let of_kind = |request: &&Request| format!("{} {}", request.method, request.path).starts_with(kind);
         assert!(to_clerk.iter().filter(of_kind).count() > 0, "no {kind}");
     }
-    are_what_clerks_library_sends(&gateway.clerk, &to_clerk).await;
+    assert_clerks_library_sends_the_same(&gateway.clerk, &to_clerk).await;
 }
 
 #[tokio::test]
@@ -200,6 +200,6 @@ async fn an_event_signed_by_stripes_library_is_accepted_by_envoy() {
     let calls = [WEBHOOK_SECRET, "whsec_another"].map(|secret| to_sign(&body, secret, unix_now()));
     for (header, want) in call(&calls).await.iter().zip([200, 400]) {
         let request = gateway.request(Method::POST, WEBHOOK_PATH).header("stripe-signature", header);
-        assert_eq!(answered(request.body(body.clone())).await.status, want, "{header}");
+        assert_eq!(send_request(request.body(body.clone())).await.status, want, "{header}");
     }
 }

@@ -1,4 +1,4 @@
-//! Parts of Envoy's configuration on the pages are accepted by Envoy, in place of the shipped file's parts.
+//! Tests that Envoy accepts the parts of its configuration on the pages, instead of the parts in the shipped file.
 
 use crate::pages::all_blocks;
 use crate::yaml::{documents, is_bootstrap, merge};
@@ -16,7 +16,7 @@ async fn envoy_accepts_each_part_of_its_configuration_on_a_page() {
     }
 }
 
-/// The README's document differs from the shipped one, and most users will start with it.
+/// Checks the README's document, which differs from the shipped one, and with which most users start.
 #[tokio::test]
 async fn envoy_accepts_the_readmes_document() {
     let shown = crate::yaml::readme_document();

@@ -1,4 +1,5 @@
-//! The table of refusals on the page about the billing endpoints: it has each code with the status that the filter sends.
+//! The table of refusals on the page about the billing endpoints: it has each code with the status that the filter
+//! sends.
 
 use crate::billing::{USER, pay, shop};
 use reqwest::{Method, RequestBuilder};
@@ -70,7 +71,7 @@ impl Buyer<'_> {
     }
 }
 
-/// Sends requests that are refused for what they say.
+/// Sends requests that are refused because of their content.
 async fn malformed(buyer: &mut Buyer<'_>) {
     for body in [
         json!({"plan": "pro", "price": "price_pro"}),

@@ -1,4 +1,4 @@
-//! The gate's page: each client that it shows gets the response written beside it.
+//! Checks the page about the gate: each command that it shows gets the response written beside it.
 
 use crate::pages::{Block, read};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tollgate_tests::processes::gateway::Gateway;
 /// The service in the page's examples.
 const SERVICE: &str = "https://api.example.com";
 
-/// A gateway with the README's document.
+/// Starts a gateway with the README's document.
 async fn gateway_of_the_readme() -> Gateway {
     Gateway::start(|shipped| {
         shipped.document(|document| {
@@ -21,13 +21,13 @@ async fn gateway_of_the_readme() -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_client_of_the_gates_page_gets_the_response_beside_it() {
+async fn each_command_on_the_gates_page_gets_the_response_beside_it() {
     let blocks: Vec<_> =
         read("docs/gate.md").blocks.into_iter().filter(|block| block.language == "sh").collect();
     let gateway = gateway_of_the_readme().await;
     let token = gateway.token("user_1", "free");
     let count: usize = blocks.iter().map(|block| run(block, SERVICE, &gateway.envoy.url(""), &token)).sum();
-    assert!(count >= 5, "the page shows only {count} clients");
+    assert!(count >= 5, "the page shows only {count} commands");
 }
 
 /// Runs each line that has a response beside it, as in `curl … # 401 missing_token`: the status, and text
@@ -51,7 +51,7 @@ pub fn run(block: &Block, service: &str, url: &str, token: &str) -> usize {
     count
 }
 
-/// The bodies that the page shows have the members that the gate sends.
+/// Checks that the bodies on the page have the members that the gate sends.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bodies_of_the_gates_page_are_those_of_the_gate() {
     let gateway = gateway_of_the_readme().await;

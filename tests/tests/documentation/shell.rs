@@ -90,7 +90,7 @@ fn is_cargo_alias(name: &str) -> bool {
     config.lines().any(|line| line.starts_with(&format!("{name} = ")))
 }
 
-/// Whether `tollgate` has the subcommand. Each subcommand is a module.
+/// Returns whether `tollgate` has the subcommand. Each subcommand is a module.
 fn is_tollgate_subcommand(subcommand: &str) -> bool {
     let source = workspace::file("filter/ctl/src");
     source.join(format!("{subcommand}.rs")).is_file() || source.join(subcommand).is_dir()

@@ -36,7 +36,7 @@ pub fn documents(block: &Block) -> Result<Vec<Value>, String> {
     Ok(documents.into_iter().map(nested).collect())
 }
 
-/// Whether the value is a part of Envoy's bootstrap.
+/// Returns whether the value is a part of Envoy's bootstrap.
 pub fn is_bootstrap(value: &Value) -> bool {
     let fields = value.as_mapping().into_iter().flat_map(Mapping::keys);
     fields.filter_map(Value::as_str).any(|field| BOOTSTRAP.contains(&field))
@@ -69,7 +69,7 @@ pub fn merge(document: &mut Value, fragment: Value) {
     }
 }
 
-/// The part of Prometheus' own configuration that pages show.
+/// Checks the part of Prometheus' configuration that pages show.
 fn check_prometheus(value: Value) -> Result<(), String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use tollgate_tests::processes::gateway::Gateway;
 /// Each worker thread fetches at most once in this time.
 const FETCH_EVERY: Duration = Duration::from_secs(5);
 const WORKERS: u32 = 2;
-/// How long a test waits for the effect of a fetch. Generous, since machines that run tests are busy.
+/// The maximum time to wait for the effect of a fetch. It is long because machines that run tests are busy.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn jwks() -> Matcher {

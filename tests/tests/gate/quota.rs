@@ -17,7 +17,7 @@ fn field<'a>(response: &'a Response, name: &str) -> &'a str {
     value.to_str().expect("text")
 }
 
-/// The `t` of a RateLimit field.
+/// Returns the parameter `t` of a RateLimit field.
 fn seconds_to_reset(ratelimit: &str) -> i64 {
     ratelimit.rsplit_once("t=").and_then(|(_, t)| t.parse().ok()).unwrap_or_else(|| panic!("{ratelimit}"))
 }

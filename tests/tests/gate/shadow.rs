@@ -1,4 +1,4 @@
-//! With `shadow: true` everything is decided and counted, and nothing is refused.
+//! Tests that with `shadow: true` all requests are decided and counted, but none is refused.
 
 use crate::shared::with_rules;
 use tollgate_tests::processes::gateway::Gateway;

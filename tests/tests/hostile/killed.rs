@@ -7,7 +7,7 @@ use tollgate_tests::install::modules::Modules;
 use tollgate_tests::processes::crash_switch::{FIELDS_MAX, installed};
 use tollgate_tests::processes::gateway::Gateway;
 
-/// How often each filter's VMs are killed.
+/// The number of times that each filter's VMs are killed.
 const TIMES: usize = 3;
 /// Envoy waits a second before it creates a new VM, and this machine may be busy.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);

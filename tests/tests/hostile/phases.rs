@@ -4,7 +4,7 @@ use std::time::Duration;
 use tollgate_tests::hostile::{AttackRun, MEMORY_MAX, Phase};
 use tollgate_tests::install::workspace::progress;
 
-/// How long each phase lasts.
+/// The duration of each phase.
 const PHASE: Duration = Duration::from_secs(11);
 /// More than the caches of both workers hold together.
 const TOKENS: usize = 10_000;

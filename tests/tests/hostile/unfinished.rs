@@ -19,7 +19,7 @@ const BODIES: usize = 800;
 const BODY_BYTES: usize = 512 << 10;
 /// The maximum memory of Envoy after an attack, in bytes. When idle, it uses 20 MB.
 const USED_MAX: u64 = 40_000_000;
-/// How long Envoy gets to receive everything, and to release it.
+/// The time that Envoy gets to receive everything, and to release it.
 const SETTLED: Duration = Duration::from_secs(2);
 
 #[tokio::test]

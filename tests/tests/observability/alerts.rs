@@ -101,7 +101,7 @@ const IN_USE: &[(&str, f64)] = &[
     (r#"envoy_cluster_upstream_rq{envoy_cluster_name="stripe_api",envoy_response_code="200"}"#, 1.0),
 ];
 
-/// How series of a gateway increase.
+/// The series of a gateway that increase, each with its course.
 type Scenario<'a> = Vec<(&'a str, Course)>;
 
 const fn once(times: f64) -> Course {

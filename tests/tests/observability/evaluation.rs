@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub type LabelSet = BTreeMap<String, String>;
 type Vector = Vec<(LabelSet, f64)>;
 
-/// How a counter increases: `before` and `after` are per minute before and after minute 0, and `at_once` is
+/// The increase of a counter: `before` and `after` are per minute before and after minute 0, and `at_once` is
 /// added at minute 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Course {
@@ -94,7 +94,7 @@ fn selects(selector: &VectorSelector, series: &Series) -> bool {
             .all(|matcher| matcher.is_match(series.labels.get(&matcher.name).unwrap_or(&empty)))
 }
 
-/// The quantile of each histogram, by linear interpolation within its bucket.
+/// Returns the quantile of each histogram, by linear interpolation within its bucket.
 fn quantiles(quantile: f64, buckets: Vector) -> Vector {
     let mut histograms: BTreeMap<LabelSet, Vec<(f64, f64)>> = BTreeMap::new();
     for (mut labels, count) in buckets {
@@ -171,7 +171,7 @@ fn evaluate_binary(binary: &BinaryExpr, series: &[Series], minute: f64) -> Vecto
     left.into_iter().filter_map(combine).collect()
 }
 
-/// A comparison returns its left side if it is true.
+/// Applies an operator. Returns the left side of a comparison that is true.
 fn calculate(operator: TokenType, left: f64, right: f64) -> Option<f64> {
     match operator.id() {
         T_ADD => Some(left + right),

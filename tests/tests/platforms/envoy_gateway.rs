@@ -1,5 +1,5 @@
-//! The resources for Envoy Gateway, in the hands of Envoy Gateway: it checks them, fetches the modules, and
-//! runs Envoy.
+//! Tests of the resources for Envoy Gateway with a real Envoy Gateway, which checks them, fetches the modules, and runs
+//! Envoy.
 
 use crate::image::Images;
 use crate::promises;
@@ -7,9 +7,10 @@ use crate::registry::Registry;
 use tollgate_tests::client::transport::Transport;
 use tollgate_tests::processes::platform::{EnvoyGateway, Resources, Site};
 
-/// Both in one test, as only one Envoy Gateway can run on a machine.
+/// Checks the promises with the real APIs and with impostors, in one test because a machine can run only one Envoy
+/// Gateway.
 #[tokio::test]
-async fn what_it_makes_of_the_resources_keeps_the_promises() {
+async fn envoy_gateway_with_the_resources_keeps_the_promises() {
     let registry = Registry::with(&Images::build()).await;
     let site = Site::open().await;
     let gateway = EnvoyGateway::start(&site, |resources| from(resources, &registry)).await;
@@ -24,7 +25,7 @@ async fn what_it_makes_of_the_resources_keeps_the_promises() {
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
 }
 
-/// Takes the modules from that registry.
+/// Sets the URLs of the modules to those in the registry.
 fn from(resources: &mut Resources, registry: &Registry) {
     let plugins = resources.get("EnvoyExtensionPolicy", "tollgate")["spec"]["wasm"].as_sequence_mut();
     for plugin in plugins.expect("plugins") {

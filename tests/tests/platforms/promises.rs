@@ -82,7 +82,7 @@ async fn clients_cannot_set_tollgates_headers(gateway: SocketAddr, site: &Site) 
     }
 }
 
-/// With every transport, and with a body larger than Envoy's default buffer limit.
+/// Checks a refused delivery with every transport, and with a body larger than Envoy's default buffer limit.
 async fn a_refused_delivery_causes_no_request(gateway: SocketAddr, site: &Site) {
     site.backend.clear_received().await;
     let body = json!({"id": "evt_1", "object": "event", "padding": "x".repeat(200_000)}).to_string();
@@ -101,7 +101,7 @@ async fn a_refused_delivery_causes_no_request(gateway: SocketAddr, site: &Site) 
     assert_eq!((site.stripe.log().entries().len(), site.clerk.log().entries().len()), (0, 0));
 }
 
-/// The callouts use TLS, and the fakes check the API keys.
+/// Checks a valid delivery. The callouts use TLS, and the fakes check the API keys.
 async fn a_valid_delivery_changes_the_plan(gateway: SocketAddr, site: &Site) {
     let response = deliver(gateway, site).await;
     let status = &response.json()["status"];

@@ -36,7 +36,7 @@ impl Registry {
         Registry { address, _process: process, _dir: dir }
     }
 
-    /// One that holds all modules, pushed as the page says.
+    /// Starts a registry, and pushes all modules as the page describes.
     pub async fn with(images: &Images) -> Registry {
         let registry = Registry::start().await;
         images.push(&registry.host());

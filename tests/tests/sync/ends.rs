@@ -61,7 +61,8 @@ async fn a_key_of_another_account_takes_no_plan_away() {
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
 }
 
-/// Before the first roll-out, Clerk records no subscription that would reveal such a key.
+/// Checks a key of another account before the first rollout, when no record in Clerk has a subscription that would
+/// reveal it.
 #[tokio::test]
 async fn nothing_ends_when_nothing_is_recorded_yet() {
     let shop = Shop::open().await;
@@ -76,7 +77,7 @@ async fn nothing_ends_when_nothing_is_recorded_yet() {
         assert!(output.out.contains("Stripe's metadata names no subject that Clerk has"), "{output:?}");
     }
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("pro"));
-    // By name it can be ended.
+    // The plan of a named subject can be removed.
     shop.sync(&["--subject", "user_a", "--apply", "--end-unrecorded"]).await;
     assert_eq!(shop.clerk.plan("user_a").as_deref(), Some("free"));
 }

@@ -16,7 +16,7 @@ use tollgate_tests::fakes::server::{FakeResponse, unix_now};
 use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::processes::gateway::Gateway;
 
-/// How many connections were closed by the client while a request was in progress.
+/// The metric of the number of connections that were closed by the client while a request was in progress.
 const CLIENTS_GONE: &str = "http.public.downstream_cx_destroy_remote_active_rq";
 
 /// Returns the faults, each with the status and the code of the response.

@@ -19,9 +19,9 @@ use tollgate_tests::processes::gateway::Gateway;
 const CUSTOMERS: usize = 20;
 const EVENTS_EACH: usize = 10;
 const DELIVERIES: usize = 3;
-/// How many deliveries are in progress at once.
+/// The number of concurrent deliveries.
 const AT_ONCE: usize = 200;
-/// How often a delivery is retried before the test fails.
+/// The maximum number of retries of a delivery before the test fails.
 const TRIES_MAX: u32 = 100;
 const SEED: u64 = 20_261_121;
 

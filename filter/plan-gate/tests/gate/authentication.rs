@@ -63,7 +63,7 @@ fn an_anonymous_rule_ignores_bad_cookies_but_refuses_bad_bearers() {
         ("a bad token", vec![("authorization", format!("Bearer {expired}"))], "token_expired", None),
         ("no token in it", vec![("authorization", "Bearer".to_owned())], "malformed_token", None),
         (
-            "a bad token beside a good cookie",
+            "a bad token and a good cookie",
             vec![("authorization", format!("Bearer {expired}")), ("cookie", format!("__session={good}"))],
             "token_expired",
             None,
@@ -135,7 +135,7 @@ fn the_valid_one_of_several_cookies_is_used() {
             format!("__session_zzzzzzzz={other}; __session_abcd1234={own}"),
             "on",
         ),
-        ("the plain one beside suffixed ones", format!("__session={own}; __session_zzzzzzzz={other}"), "on"),
+        ("the plain cookie and suffixed ones", format!("__session={own}; __session_zzzzzzzz={other}"), "on"),
         ("only one of another instance", format!("__session={other}"), "signature_mismatch"),
         (
             "the own one has expired",

@@ -19,7 +19,7 @@ fn confirming() -> Host {
 
 /// Creates a second worker thread of the same process.
 fn second(host: &Host) -> Host {
-    host.beside(&super::configuration(edit), [2; 16])
+    host.another_worker(&super::configuration(edit), [2; 16])
 }
 
 /// Returns Clerk's record of that user with that plan.

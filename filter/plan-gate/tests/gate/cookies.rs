@@ -7,7 +7,7 @@ use serde_json::json;
 use tollgate_core::auth::token::cookies::SESSION_COOKIES_MAX;
 use tollgate_fixtures::{Draft, NOW_S, other_key};
 
-/// The most cookies of a request that are read.
+/// The maximum number of cookies of a request that are read.
 const COOKIES_MAX: usize = 1024;
 use std::sync::OnceLock;
 

@@ -80,7 +80,7 @@ impl Host {
     }
 
     /// Creates another worker thread of the same process.
-    pub(super) fn beside(&self, document: &Value, seed: [u8; 16]) -> Self {
+    pub(super) fn another_worker(&self, document: &Value, seed: [u8; 16]) -> Self {
         let mut other = Host::new(document, seed);
         other.memory.shared = self.memory.shared.clone();
         other.memory.now = self.memory.now;

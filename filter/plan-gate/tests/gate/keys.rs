@@ -8,7 +8,8 @@ use tollgate_core::http::{Callout, Request};
 use tollgate_driver::CalloutResult;
 use tollgate_fixtures::{NOW_S, SigningKey, other_key, own_key};
 
-/// The most requests of a worker thread that wait for keys, and the most bytes that are kept of them.
+/// The maximum number of requests of a worker thread that wait for keys, and the maximum number of bytes that they
+/// keep.
 const WAITING_MAX: usize = 2_048;
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
@@ -20,7 +21,7 @@ fn key_set(keys: &[&SigningKey]) -> String {
     json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string()
 }
 
-/// A token signed by that key.
+/// Returns a token that is signed with `key`.
 fn signed_by(key: &'static SigningKey) -> String {
     bearer(|draft| {
         draft.key = key;
@@ -28,7 +29,7 @@ fn signed_by(key: &'static SigningKey) -> String {
     })
 }
 
-/// A token with another `kid`.
+/// Returns a token with another `kid`.
 fn with_kid(kid: &str) -> String {
     bearer(|draft| draft.head("kid", kid))
 }
@@ -37,7 +38,7 @@ fn start(host: &mut Host, authorization: &str) -> Progress {
     host.start(&get("/account", &[("authorization", authorization)]))
 }
 
-/// Sends a request; a fetch returns this key set.
+/// Sends a request. If the gate fetches the keys, the response is `body`.
 fn send(host: &mut Host, authorization: &str, body: &str) -> GateAnswer {
     let started = start(host, authorization);
     host.answer_inquiries(200, body);
@@ -101,7 +102,7 @@ fn requests_that_wait_for_keys_are_bounded_in_number_and_size() {
     };
     assert_eq!(refused.code(), "keys_unavailable", "a caller with a cookie is not treated as anonymous");
     let kept = WAITING_BYTES_MAX / held.len();
-    assert!(kept < 80_000, "only what is checked is kept of a request: {kept}");
+    assert!(kept < 80_000, "only the tokens to check are kept of a request: {kept}");
     let first = held.remove(0);
     let left = held.len();
     drop(held);

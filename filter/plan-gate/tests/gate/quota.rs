@@ -164,7 +164,7 @@ fn a_change_from_unlimited_starts_at_zero() {
 #[test]
 fn workers_of_a_process_share_their_counters() {
     let mut first = gate();
-    let mut second = first.beside(&configuration(|_| {}), [2; 16]);
+    let mut second = first.another_worker(&configuration(|_| {}), [2; 16]);
     assert_eq!(asks(&mut first, "free", 3), 3);
     assert_eq!(asks(&mut second, "free", 9), 2, "though it drew another seed");
     assert_eq!(first.shared.load(&seed_key()).value, Some(vec![1; 16]));
@@ -173,7 +173,7 @@ fn workers_of_a_process_share_their_counters() {
 #[test]
 fn if_two_workers_write_a_seed_the_slower_one_uses_the_others() {
     let mut slow = gate();
-    let fast = Rc::new(RefCell::new(slow.beside(&configuration(|_| {}), [2; 16])));
+    let fast = Rc::new(RefCell::new(slow.another_worker(&configuration(|_| {}), [2; 16])));
     let faster = Rc::clone(&fast);
     let overtake = move || assert_eq!(asks(&mut faster.borrow_mut(), "free", 4), 4);
     slow.before_first_swap = Interruption(Some(Box::new(overtake)));

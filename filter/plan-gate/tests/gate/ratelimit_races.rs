@@ -8,8 +8,8 @@ use serde_json::json;
 use tollgate_driver::CalloutResult;
 use tollgate_driver::memory::StartedCallout;
 
-/// The most messages that may overtake one. It must be lower than the number of queries of a request, which
-/// is 64.
+/// The maximum number of messages that may overtake another one. It must be lower than the number of queries of a
+/// request, which is 64.
 const OVERTAKEN_MAX: usize = 40;
 
 /// A message to the service or, with a result, its response.
@@ -17,9 +17,10 @@ struct Message {
     overtaken: usize,
     host: usize,
     callout: StartedCallout,
-    answer: Option<CalloutResult>,
+    response: Option<CalloutResult>,
 }
 
+/// Several gateways that share one rate limit service.
 struct Fleet {
     hosts: Vec<Host>,
     service: FakeRatelimit,
@@ -50,17 +51,17 @@ impl Fleet {
 
     fn send(&mut self, host: usize, path: &str, authorization: &str) {
         let progress = self.hosts[host].start(&get(path, &[("authorization", authorization)]));
-        self.note(host, progress);
+        self.record(host, progress);
         self.collect(host);
     }
 
     /// Records the progress of a request.
-    fn note(&mut self, host: usize, progress: Progress) {
+    fn record(&mut self, host: usize, progress: Progress) {
         match progress {
             Progress::Held(request) => self.waiting.push((host, request)),
-            Progress::Done(answer) if answer.code() == "on" => self.admitted += 1,
-            Progress::Done(answer) => {
-                assert_eq!(answer.code(), "quota_exceeded");
+            Progress::Done(response) if response.code() == "on" => self.admitted += 1,
+            Progress::Done(response) => {
+                assert_eq!(response.code(), "quota_exceeded");
                 self.refused += 1;
             }
         }
@@ -69,7 +70,7 @@ impl Fleet {
     /// Collects the messages that a gateway has sent.
     fn collect(&mut self, host: usize) {
         for callout in self.hosts[host].new_callouts() {
-            self.messages.push(Message { overtaken: 0, host, callout, answer: None });
+            self.messages.push(Message { overtaken: 0, host, callout, response: None });
         }
     }
 
@@ -81,18 +82,18 @@ impl Fleet {
         self.messages.iter_mut().for_each(|message| message.overtaken += 1);
         let message = &mut self.messages[index];
         message.overtaken = 0;
-        if message.answer.is_none() {
-            message.answer = Some(self.service.answer(&message.callout.callout, now));
+        if message.response.is_none() {
+            message.response = Some(self.service.answer(&message.callout.callout, now));
             return;
         }
-        let Message { host, callout, answer, .. } = self.messages.swap_remove(index);
-        self.hosts[host].end_callout(callout.id, answer.unwrap());
+        let Message { host, callout, response, .. } = self.messages.swap_remove(index);
+        self.hosts[host].end_callout(callout.id, response.unwrap());
         for (gateway, request) in std::mem::take(&mut self.waiting) {
             let progress = match gateway == host {
                 true => self.hosts[host].progress(request),
                 false => Progress::Held(request),
             };
-            self.note(gateway, progress);
+            self.record(gateway, progress);
         }
         self.collect(host);
     }

@@ -29,7 +29,7 @@ use crate::fakes::server::{FakeResponse, FakeServer, Request, RequestLog, Servic
 /// The version of the Backend API that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-05-12";
 
-/// How the fake behaves.
+/// The settings of the fake.
 #[derive(Clone, Debug)]
 pub struct ClerkSettings {
     /// The secret key that it accepts.

@@ -91,7 +91,7 @@ impl FakeResponse {
     }
 }
 
-/// How a fake handles requests. It does not wait, so each request is one atomic step.
+/// The handler of the requests to a fake. It does not wait, so each request is one atomic step.
 pub trait Service: Send + Sync + 'static {
     /// Carries out a request.
     fn carry_out(&self, request: &Request) -> FakeResponse;

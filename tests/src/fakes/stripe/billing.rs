@@ -5,7 +5,7 @@ use super::model::{
     Card, ChargeFailure, Customer, Invoice, InvoiceLine, PaymentIntent, Price, Product, StripeMetadata,
 };
 
-/// How long Stripe waits after a failed payment until it tries again, in seconds.
+/// The time between a failed payment and the next attempt, in seconds.
 const RETRY_S: i64 = 3 * 24 * 3600;
 
 /// An invoice that is to be made.

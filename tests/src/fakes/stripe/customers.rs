@@ -40,7 +40,7 @@ impl Call<'_> {
         id.clone_into(&mut customer.id);
         self.account.put(customer);
         self.account.emit("customer.created", &id);
-        self.answer::<Customer>(&id)
+        self.changed_object::<Customer>(&id)
     }
 
     /// Changes a customer.
@@ -51,7 +51,7 @@ impl Call<'_> {
         }
         let changed = self.with_parameters(customer.clone())?;
         self.account.emit_change("customer.updated", id, |customer| *customer = changed);
-        self.answer::<Customer>(id)
+        self.changed_object::<Customer>(id)
     }
 
     fn with_parameters(&self, mut customer: Customer) -> Result<Customer, StripeError> {

@@ -17,7 +17,7 @@ use crate::fakes::server::unix_now;
 
 /// How long the fake waits after an attempt that failed, instead of Stripe's hours.
 const RETRY: Duration = Duration::from_millis(20);
-/// How long an attempt may take.
+/// The maximum duration of an attempt.
 const ATTEMPT_MAX: Duration = Duration::from_secs(20);
 /// How long [`EventDelivery::finish`] waits before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -70,12 +70,12 @@ pub struct DeliveryAttempt {
     pub status: Option<u16>,
 }
 
-/// How far the delivery is.
+/// The progress of the delivery of events.
 #[derive(Clone, Copy, Debug, Default)]
 struct DeliveryProgress {
     /// The number of events of the account that were taken for delivery.
     taken: usize,
-    /// How many deliveries wait or are under way.
+    /// The number of deliveries that wait or are in progress.
     open: usize,
 }
 

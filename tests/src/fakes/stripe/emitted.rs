@@ -8,7 +8,7 @@ use super::account::{Account, StripeObject};
 use super::events::{Event, previous_attributes};
 use super::objects::Objects;
 
-/// How many events all fakes of this process have created.
+/// The number of events that all fakes of this process have created.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the id of the next event.

@@ -91,8 +91,8 @@ impl Call<'_> {
         Ok(shown)
     }
 
-    /// Returns an object that was just changed, as the answer to the request.
-    pub(super) fn answer<T: ApiObject>(&self, id: &str) -> Result<Value, StripeError> {
+    /// Returns an object after a change, as the response to the request.
+    pub(super) fn changed_object<T: ApiObject>(&self, id: &str) -> Result<Value, StripeError> {
         let mut shown = self.find::<T>(id, "id")?.show(self.objects());
         expand::apply(&self.parameters.expand(), &mut shown, self.objects());
         Ok(shown)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::error::StripeError;
 use super::objects::Objects;
 
-/// How many levels of a property can be expanded. The `data` of a list counts.
+/// The maximum number of levels of a property to expand. The `data` of a list counts.
 const LEVELS_MAX: usize = 4;
 
 /// The object to which a field refers.

@@ -7,7 +7,7 @@ use super::error::StripeError;
 use super::model::StripeMetadata;
 use super::parameters::Parameters;
 
-/// The parts of a name: `a[b][0]` has `a`, `b`, and `0`.
+/// Returns the parts of a name: `a[b][0]` has `a`, `b`, and `0`.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split('[').map(|part| part.strip_suffix(']').unwrap_or(part))
 }

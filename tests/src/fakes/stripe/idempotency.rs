@@ -9,7 +9,7 @@ use crate::fakes::server::{FakeResponse, Request};
 
 /// The maximum length of a key.
 const KEY_CHARS_MAX: usize = 255;
-/// How long Stripe keeps a key at least, in seconds.
+/// The minimum time for which Stripe keeps a key, in seconds.
 const STORED_S: i64 = 24 * 3600;
 
 /// At which moment the execution of a request fails with an internal error.

@@ -6,7 +6,7 @@ use super::model::{Invoice, InvoiceLine, Subscription};
 use super::objects::Objects;
 use super::subscription_objects::joined;
 
-/// How many lines an invoice shows.
+/// The maximum number of lines that an invoice shows.
 const LINES_SHOWN_MAX: usize = 10;
 
 impl Objects<'_> {

@@ -39,7 +39,7 @@ impl Call<'_> {
                 },
             );
         }
-        self.answer::<Invoice>(id)
+        self.changed_object::<Invoice>(id)
     }
 }
 

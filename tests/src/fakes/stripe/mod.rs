@@ -59,7 +59,7 @@ use crate::fakes::server::{FakeResponse, FakeServer, Request, RequestLog, Servic
 /// The API version that the fake serves unless a test sets another one.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// How the fake behaves.
+/// The settings of the fake.
 #[derive(Clone, Debug)]
 pub struct StripeSettings {
     /// The mode of its keys and objects.

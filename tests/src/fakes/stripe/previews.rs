@@ -9,7 +9,7 @@ use super::error::StripeError;
 use super::expand;
 use super::model::{Customer, Invoice, InvoiceLine, Subscription};
 
-const KNOWN: [&str; 10] = [
+const SUPPORTED: [&str; 10] = [
     "customer",
     "expand[#]",
     "preview_mode",
@@ -45,7 +45,7 @@ const UNSUPPORTED: [&str; 18] = [
 impl Call<'_> {
     /// Previews the invoice that a change of items makes at once, or else the next one.
     pub(super) fn preview_invoice(&self) -> Result<Value, StripeError> {
-        self.parameters.accept(&KNOWN, &UNSUPPORTED)?;
+        self.parameters.accept(&SUPPORTED, &UNSUPPORTED)?;
         expand::check(&self.parameters.expand(), "invoice", false)?;
         if self.parameters.one_of("preview_mode", &["next", "recurring"])? == Some("recurring") {
             return Err(StripeError::not_faked("preview_mode=recurring"));

@@ -6,7 +6,7 @@ use super::endpoints::Call;
 use super::error::StripeError;
 use super::model::{Price, Product};
 
-/// How many lookup keys a request can name.
+/// The maximum number of lookup keys in a request.
 const LOOKUP_KEYS_MAX: usize = 10;
 
 impl Call<'_> {

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::model::{Item, PendingUpdate, Price, Subscription};
 use super::objects::Objects;
 
-/// How many items a subscription shows. The others are only in the list of its items.
+/// The maximum number of items that a subscription shows. The others are only in the list of its items.
 const ITEMS_SHOWN_MAX: usize = 10;
 
 impl Objects<'_> {
-    /// Returns the plan that Stripe still shows beside an item's price.
+    /// Returns the plan that Stripe still shows in addition to an item's price.
     fn plan(&self, price: &Price) -> Value {
         let recurrence = price.recurring.as_ref();
         json!({

@@ -3,10 +3,10 @@
 use super::account::Account;
 use super::model::{Card, Customer, Session, Subscription, SubscriptionSchedule};
 
-/// How many things can happen in one step of a test.
+/// The maximum number of changes in one step of a test.
 const STEPS_MAX: usize = 10_000;
 
-/// Something that happens at a time. What stands first happens first at the same time.
+/// A change at a time. Of several changes at the same time, the one that is first in this list happens first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     ExpireSession(String),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// How much of the log a failure shows.
+/// The number of lines of the log that a failure shows.
 const LOG_TAIL_LINES: usize = 60;
 /// The text in the shipped examples of secret files that stands for a key.
 const PLACEHOLDER: &str = "sk_test_REPLACE_ME";

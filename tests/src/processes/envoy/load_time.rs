@@ -3,7 +3,7 @@
 use super::{Standalone, Validation};
 use std::time::Duration;
 
-/// How often each variant is measured. The result is the median: other work on the machine only ever adds
+/// The number of measurements of each variant. The result is the median: other work on the machine only ever adds
 /// time.
 const RUNS: usize = 5;
 /// The lines that Envoy logs before and after it creates the listener with its filters.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The time between two checks of an awaited condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How long the admin interface may take to respond.
+/// The timeout of a request to the admin interface.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running Envoy. Dropping it kills it; if the test is failing, the end of its log is shown.

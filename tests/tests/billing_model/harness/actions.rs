@@ -26,12 +26,12 @@ impl BillingAction {
         (self.situation)(&mut shop);
         shop.deliver_all();
         shop.pass(Duration::from_secs(60));
-        shop.trace.push("-- the situation is reached".to_owned());
+        shop.trace.push("-- the situation is set up".to_owned());
         shop
     }
 }
 
-/// Buying a plan.
+/// Returns the actions that buy a plan.
 pub(crate) fn checkouts() -> Vec<BillingAction> {
     vec![
         BillingAction::new(nothing, "checkout", json!({"plan": "pro"})),
@@ -41,7 +41,7 @@ pub(crate) fn checkouts() -> Vec<BillingAction> {
     ]
 }
 
-/// Buying something once.
+/// Returns the actions that buy an item once.
 pub(crate) fn purchases() -> Vec<BillingAction> {
     vec![
         BillingAction::new(nothing, "checkout", json!({"purchase": "credits_100"})),
@@ -49,7 +49,7 @@ pub(crate) fn purchases() -> Vec<BillingAction> {
     ]
 }
 
-/// Canceling.
+/// Returns the actions that cancel.
 pub(crate) fn cancellations() -> Vec<BillingAction> {
     vec![
         BillingAction::new(pro, "cancel", json!({})),
@@ -60,7 +60,7 @@ pub(crate) fn cancellations() -> Vec<BillingAction> {
     ]
 }
 
-/// Undoing what is pending.
+/// Returns the actions that undo a pending change.
 pub(crate) fn resumes() -> Vec<BillingAction> {
     vec![
         BillingAction::new(canceling, "resume", json!({})),
@@ -69,7 +69,7 @@ pub(crate) fn resumes() -> Vec<BillingAction> {
     ]
 }
 
-/// Changes that act and are charged now.
+/// Returns the changes that take effect, and are charged, immediately.
 pub(crate) fn upgrades() -> Vec<BillingAction> {
     let enterprise_month = json!({"plan": "enterprise", "interval": "month"});
     vec![
@@ -167,7 +167,7 @@ fn paused(shop: &mut Shop) {
     change_subscription(shop, |subscription| "paused".clone_into(&mut subscription.status));
 }
 
-/// An upgrade was declined; the card works again.
+/// Declines an upgrade; afterwards the card works again.
 fn declined(shop: &mut Shop) {
     buy(shop, "pro");
     set_card(shop, Card::Declines);

@@ -1,4 +1,4 @@
-//! A shop with gateways, Stripe, and Clerk in one process, and what is compared at its end.
+//! A shop with gateways, Stripe, and Clerk in one process, and the checks of its final state.
 
 pub(crate) mod actions;
 mod convert;

@@ -18,33 +18,33 @@ use tollgate_tests::fakes::stripe::events::Event;
 use tollgate_tests::fakes::stripe::model::Price;
 use tollgate_tests::fakes::stripe::{ExecutionFailure, FakeStripe, StripeSettings};
 
-/// The user who buys.
+/// The id of the user who buys.
 pub(crate) const USER: &str = "user_ada";
-/// When a shop opens, in Unix seconds.
+/// The time at which a shop opens, in Unix seconds.
 const OPENS_S: u64 = 1_800_000_000;
-/// How many gateways there are, and how many workers of each have the billing endpoints.
+/// The number of gateways, and the number of workers of each that have the billing endpoints.
 const GATEWAYS: usize = 2;
 const BILLING_WORKERS: usize = 2;
 /// The maximum number of callouts of a request, and of rounds in which events are delivered.
 const CALLOUTS_MAX: usize = 1_000;
 const ROUNDS_MAX: usize = 20;
 
-/// How long a callout takes.
+/// The duration of a callout.
 const CALLOUT_TIME: Duration = Duration::from_millis(20);
 
-/// How a callout ends.
+/// The end of a callout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// With the service's response.
-    Answered,
-    /// It was performed, and its response is lost.
+    /// The service's response arrived.
+    Responded,
+    /// The request was performed, but its response was lost.
     ResponseLost,
-    /// It was not performed.
+    /// The request was lost, so it was not performed.
     RequestLost,
-    /// With 503 of a load balancer; it was not performed.
+    /// A load balancer responded with 503; the request was not performed.
     Unavailable,
-    /// Stripe performed it and responds with 500, as to each repetition with its idempotency key. Clerk's response is
-    /// lost.
+    /// Stripe performed the request, but responded with 500, and so it does for each repetition with the same
+    /// idempotency key. Clerk's response is lost.
     FailedAfterWork,
 }
 
@@ -54,7 +54,7 @@ struct CalloutInFlight {
     request: Option<u32>,
     id: u32,
     callout: Callout,
-    /// How it ends, once it was performed or never will be.
+    /// The result, once the fate of the request is decided.
     result: Option<CalloutResult>,
 }
 
@@ -230,7 +230,7 @@ impl Shop {
     /// Sends a request to the first worker; nothing fails.
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Response {
         let running = self.begin(0, path, Some(body));
-        self.run(running, |_| Fate::Answered)
+        self.run(running, |_| Fate::Responded)
     }
 
     /// Delivers all events, until the webhook has taken them and they cause no others.
@@ -242,7 +242,7 @@ impl Shop {
             }
             for event in std::mem::take(&mut self.events) {
                 let running = self.begin_delivery(round, &event);
-                let (status, body) = self.run(running, |_| Fate::Answered);
+                let (status, body) = self.run(running, |_| Fate::Responded);
                 assert_eq!(status, 200, "{body}\n{}", self.trace());
             }
         }
@@ -290,7 +290,7 @@ impl Shop {
                 Fault::Response(response) => return convert::result(&response),
                 fault => panic!("no response: {fault:?}"),
             },
-            Fate::Answered | Fate::ResponseLost | Fate::FailedAfterWork => {}
+            Fate::Responded | Fate::ResponseLost | Fate::FailedAfterWork => {}
         }
         let response = match is_stripe {
             true => self.stripe.carry_out(&convert::received(callout, self.stripe.key())),

@@ -84,7 +84,10 @@ pub(crate) fn check_invariants(shop: &Shop) -> Result<(), String> {
     }
     let sessions_max = if live.is_empty() { 1 } else { 0 };
     if open_sessions > sessions_max {
-        return Err(format!("{open_sessions} open sessions beside {} live subscriptions", live.len()));
+        return Err(format!(
+            "{open_sessions} open sessions in addition to {} live subscriptions",
+            live.len()
+        ));
     }
     let paid = live.iter().filter(|s| matches!(s.status.as_str(), "active" | "trialing" | "past_due"));
     let plans = paid.flat_map(|s| &s.items).map(|item| match item.price.as_str() {

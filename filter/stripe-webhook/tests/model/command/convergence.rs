@@ -1,5 +1,5 @@
-//! Convergence of the command: whichever events were lost, once it has reconciled everyone, Clerk shows what
-//! Stripe says, and a second run writes nothing.
+//! Tests of the convergence of the command: whichever events were lost, after a run for all subjects Clerk agrees with
+//! Stripe, and a second run writes nothing.
 
 use crate::harness::{Model, SUBJECTS, Stripe, changes, final_state, signed};
 use tollgate_core::backfill::Intent;
@@ -8,7 +8,7 @@ use tollgate_fixtures::Random;
 const HISTORIES: u64 = 1_500;
 const THREADS: u64 = 4;
 
-/// A history in which most events get lost, and what must hold at its end.
+/// Runs a history in which most events are lost, and checks the state at its end.
 fn run(seed: u64) -> Result<(), String> {
     let mut random = Random::from_seed(seed);
     let mut model = Model::new();
@@ -25,24 +25,24 @@ fn run(seed: u64) -> Result<(), String> {
             }
         }
     }
-    rehearses(&mut model)?;
-    bring_in_line(&mut model)?;
+    check_rehearsal(&mut model)?;
+    sync_all(&mut model)?;
     final_state::check(&model.world)?;
     let before = model.written();
-    bring_in_line(&mut model)?;
+    sync_all(&mut model)?;
     match model.written().get(before.len()..) {
         None | Some([]) => Ok(()),
-        Some(more) => Err(format!("after {before:#?} came {more:#?} though nothing differed")),
+        Some(more) => Err(format!("after {before:#?} came {more:#?} although nothing differed")),
     }
 }
 
-fn rehearses(model: &mut Model) -> Result<(), String> {
+fn check_rehearsal(model: &mut Model) -> Result<(), String> {
     let before = model.written().len();
     model.sync_all(Intent::Rehearse).map_err(|failure| failure.detail)?;
     if model.written().len() == before { Ok(()) } else { Err("a rehearsal wrote something".to_owned()) }
 }
 
-fn bring_in_line(model: &mut Model) -> Result<(), String> {
+fn sync_all(model: &mut Model) -> Result<(), String> {
     for conclusion in model.sync_all(Intent::Apply).map_err(|failure| failure.detail)? {
         if let Some(failure) = conclusion.failure {
             return Err(failure.detail);
@@ -52,7 +52,7 @@ fn bring_in_line(model: &mut Model) -> Result<(), String> {
 }
 
 #[test]
-fn once_everyone_is_reconciled_clerk_agrees_with_stripe() {
+fn after_all_subjects_are_reconciled_clerk_agrees_with_stripe() {
     let failed = std::thread::scope(|scope| {
         let first = |thread| {
             (thread..HISTORIES).step_by(THREADS as usize).find_map(|seed| Some((seed, run(seed).err()?)))
@@ -60,11 +60,11 @@ fn once_everyone_is_reconciled_clerk_agrees_with_stripe() {
         let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || first(thread))).collect();
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).min()
     });
-    assert_eq!(failed, None, "seed and why");
+    assert_eq!(failed, None, "the seed and the reason");
 }
 
 #[test]
-fn histories_differ_and_leave_something_to_do() {
+fn random_histories_differ_and_contain_subscriptions() {
     let left = |seed| {
         let mut random = Random::from_seed(seed);
         let mut stripe = Stripe::new(0);

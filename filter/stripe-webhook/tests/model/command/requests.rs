@@ -12,8 +12,8 @@ use tollgate_driver::CalloutResult;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// A subscriber from before: Stripe knows everything, Clerk nothing.
-fn from_before(metadata: &[(&str, &str)]) -> Model {
+/// Returns a model with a subscriber who is in Stripe, but without a plan in Clerk, as before the first sync.
+fn unsynced(metadata: &[(&str, &str)]) -> Model {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -39,8 +39,8 @@ fn lines(conclusion: &Conclusion, member: &str) -> Vec<String> {
 
 type Run = fn(&mut Model, Intent) -> Conclusion;
 
-/// Each way to ask for the one subscriber of a model.
-const WAYS: [(&str, Run); 3] = [
+/// The options of the command that sync the one subscriber of a model.
+const OPTIONS: [(&str, Run); 3] = [
     ("--customer", |model, intent| model.sync_customer("cus_1", intent)),
     ("--subject", |model, intent| model.sync_subject("user_1", intent)),
     ("--all", |model, intent| model.sync_all(intent).unwrap().remove(0)),
@@ -48,43 +48,43 @@ const WAYS: [(&str, Run); 3] = [
 
 #[test]
 fn a_dry_run_writes_nothing_and_shows_what_would_be_written() {
-    for (way, run) in WAYS {
-        let mut model = from_before(&USER);
+    for (option, run) in OPTIONS {
+        let mut model = unsynced(&USER);
         let rehearsed = run(&mut model, Intent::Rehearse);
-        assert_eq!((model.written(), model.world.clerk.writes), (vec![], 0), "{way}");
+        assert_eq!((model.written(), model.world.clerk.writes), (vec![], 0), "{option}");
         let want = patch(&rehearsed).unwrap();
-        assert_eq!(want["public_metadata"]["plan"], "pro", "{way}");
-        assert_eq!(rehearsed.outcomes[0].end, None, "{way}");
-        assert!(lines(&rehearsed, "audit").is_empty(), "{way}");
+        assert_eq!(want["public_metadata"]["plan"], "pro", "{option}");
+        assert_eq!(rehearsed.outcomes[0].end, None, "{option}");
+        assert!(lines(&rehearsed, "audit").is_empty(), "{option}");
         let applied = run(&mut model, Intent::Apply);
-        assert_eq!(model.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{way}");
-        assert_eq!(patch(&applied), Some(want), "{way}");
+        assert_eq!(model.written(), [format!("PATCH /v1/users/user_1/metadata {want}")], "{option}");
+        assert_eq!(patch(&applied), Some(want), "{option}");
         assert_eq!(
             (applied.failure.clone(), applied.outcomes[0].end),
             (None, Some(SubjectStatus::InSync)),
-            "{way}"
+            "{option}"
         );
-        assert_eq!(lines(&applied, "audit"), ["created"], "{way}");
-        assert_eq!(lines(&applied, "reason"), ["sync"], "{way}");
+        assert_eq!(lines(&applied, "audit"), ["created"], "{option}");
+        assert_eq!(lines(&applied, "reason"), ["sync"], "{option}");
         let again = run(&mut model, Intent::Rehearse);
-        assert_eq!((patch(&again), again.outcomes[0].end), (None, Some(SubjectStatus::InSync)), "{way}");
-        assert_eq!(again.outcomes[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{way}");
+        assert_eq!((patch(&again), again.outcomes[0].end), (None, Some(SubjectStatus::InSync)), "{option}");
+        assert_eq!(again.outcomes[0].customer.as_ref().map(|id| id.as_str()), Some("cus_1"), "{option}");
     }
 }
 
 #[test]
 fn what_a_session_names_is_recorded_at_stripe() {
-    for (way, run) in [WAYS[0], WAYS[2]] {
-        let mut model = from_before(&[]);
+    for (option, run) in [OPTIONS[0], OPTIONS[2]] {
+        let mut model = unsynced(&[]);
         model.world.stripe.add_session("sub_1", &USER, None);
         let name =
             |object: &str| NotedOwner { object: object.into(), subject: Subject::parse("user_1").unwrap() };
         let names = [name("sub_1")];
         let rehearsed = run(&mut model, Intent::Rehearse);
-        assert_eq!((rehearsed.names.as_slice(), model.written()), (&names[..], vec![]), "{way}");
+        assert_eq!((rehearsed.names.as_slice(), model.written()), (&names[..], vec![]), "{option}");
         let applied = run(&mut model, Intent::Apply);
-        assert_eq!((applied.names.as_slice(), model.written().len()), (&names[..], 2), "{way}");
-        assert_eq!(run(&mut model, Intent::Rehearse).names, [], "{way}");
+        assert_eq!((applied.names.as_slice(), model.written().len()), (&names[..], 2), "{option}");
+        assert_eq!(run(&mut model, Intent::Rehearse).names, [], "{option}");
     }
 }
 
@@ -153,7 +153,7 @@ fn a_plan_that_came_from_elsewhere_is_kept_unless_it_is_to_end() {
 
 #[test]
 fn who_ended_long_ago_at_stripe_loses_a_plan_that_was_never_recorded() {
-    let mut model = from_before(&USER);
+    let mut model = unsynced(&USER);
     model.world.clerk.add_with("user_1", json!({"plan": "pro"}), json!({}));
     model.world.stripe.set_status("sub_1", "canceled");
     model.sync_all(Intent::Apply).unwrap();
@@ -163,7 +163,7 @@ fn who_ended_long_ago_at_stripe_loses_a_plan_that_was_never_recorded() {
 #[test]
 fn a_key_of_another_account_takes_nothing_away() {
     let recorded = json!({"stripe_customers": {"cus_8": true}, "stripe_subscription": "sub_8"});
-    let mut model = from_before(&USER);
+    let mut model = unsynced(&USER);
     model.world.clerk.add_with("user_8", json!({"plan": "pro"}), recorded);
     let failure = model.sync_all(Intent::Apply).unwrap_err();
     assert_eq!(failure.code.as_str(), "bad_credentials");
@@ -176,7 +176,7 @@ fn a_key_of_another_account_takes_nothing_away() {
 
 #[test]
 fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
-    let mut model = from_before(&USER);
+    let mut model = unsynced(&USER);
     model.deliver_from(0);
     model.world.clerk.add_with("user_8", json!({"plan": "pro"}), json!({"stripe_subscription": "sub_8"}));
     model.world.stripe.set_price("sub_1", "price_ent");
@@ -189,17 +189,17 @@ fn a_recorded_subscription_unknown_to_stripe_stops_only_its_subject() {
 #[test]
 fn a_failure_ends_a_reconciliation_and_a_dry_run_alike() {
     for intent in [Intent::Rehearse, Intent::Apply] {
-        for (way, run) in [WAYS[0], WAYS[1]] {
-            let mut model = from_before(&USER);
+        for (option, run) in [OPTIONS[0], OPTIONS[1]] {
+            let mut model = unsynced(&USER);
             model.fails = |callout| is_to(callout, "GET", "/v1/users").then_some(CalloutResult::Reset);
             let conclusion = run(&mut model, intent);
             let failure = conclusion.failure.unwrap();
             assert_eq!(
                 (failure.code.as_str(), failure.is_transient),
                 ("upstream_unavailable", true),
-                "{way}"
+                "{option}"
             );
-            assert_eq!((change_of(&conclusion.outcomes), model.written()), (None, vec![]), "{way}");
+            assert_eq!((change_of(&conclusion.outcomes), model.written()), (None, vec![]), "{option}");
         }
     }
 }
@@ -210,7 +210,7 @@ fn change_of(outcomes: &[SubjectOutcome]) -> Option<&RecordChange> {
 
 #[test]
 fn a_failure_of_one_subject_ends_the_dry_run_of_its_customer() {
-    let mut model = from_before(&USER);
+    let mut model = unsynced(&USER);
     model.world.clerk.add("user_2");
     model.world.stripe.add_subscription("sub_2", "cus_1", "price_by_product", &[("clerk_user_id", "user_2")]);
     model.fails = |callout| {

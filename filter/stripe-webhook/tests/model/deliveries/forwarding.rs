@@ -47,7 +47,7 @@ fn an_event_is_remembered_after_the_upstream_accepted_it() {
         ("the first delivery, which the upstream fails to take", 500, "processed"),
         ("so it is synced again, and sent elsewhere", 302, "processed"),
         ("and again, until it is taken", 204, "processed"),
-        ("a duplicate goes on and costs no callout", 500, "already_received"),
+        ("a duplicate is forwarded without a callout", 500, "already_received"),
         ("any response of the upstream", 200, "already_received"),
     ] {
         let delivered = model.deliver(event);

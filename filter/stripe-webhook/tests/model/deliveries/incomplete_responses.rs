@@ -47,7 +47,7 @@ fn a_plan_on_the_eleventh_item_and_on_the_twentieth_is_granted() {
 }
 
 #[test]
-fn the_items_of_what_cannot_matter_are_not_read() {
+fn the_items_of_subscriptions_that_cannot_matter_are_not_read() {
     let mut model = model();
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);
     set_prices(&mut model, 15, "price_ent");
@@ -58,7 +58,7 @@ fn the_items_of_what_cannot_matter_are_not_read() {
     assert_eq!(read_count(&model, "/v1/subscription_items"), 0);
 }
 
-/// A subscription with its plan on the eleventh item grants it, and then something happens.
+/// Returns a model in which a subscription grants the plan of its eleventh item.
 fn granted_by_the_eleventh() -> Model {
     let mut model = model();
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_addon", &[]);

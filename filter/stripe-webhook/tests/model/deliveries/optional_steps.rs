@@ -1,5 +1,5 @@
-//! Steps that the plan does not depend on cannot fail the sync: notes, reads whose result is known otherwise,
-//! and other customers' data.
+//! Tests that steps which the plan does not depend on cannot fail the sync: notes, reads whose result is known from
+//! another source, and data of other customers.
 
 use crate::harness::{Delivered, FakeResponse, Model, OWNER_FROM_KEY, OWNER_KEY, is_to, metadata};
 use serde_json::json;
@@ -29,7 +29,7 @@ fn later(model: &mut Model) {
 }
 
 #[test]
-fn a_note_for_which_there_is_no_room_is_an_alarm() {
+fn a_note_that_does_not_fit_the_metadata_is_an_alarm() {
     let mut model = model();
     let full: Vec<(String, String)> = (0..49).map(|n| (format!("key{n}"), "x".to_owned())).collect();
     let event = buy(&mut model);
@@ -85,7 +85,7 @@ fn the_response_does_not_depend_on_the_note() {
         );
         assert_eq!(delivered.alarms().contains(&"note_refused"), alarm, "{ending:?}");
         assert_eq!(count(&delivered, "POST"), 1, "{ending:?}: it is tried once in a delivery");
-        // It is tried again by the next sync, and alone: nothing else differs.
+        // The next sync writes only the note, because nothing else differs.
         let again = model.deliver(0);
         assert_eq!((again.response(), count(&again, "POST")), ((200, "processed"), 1), "{ending:?}");
         model.works();
@@ -101,24 +101,24 @@ fn a_late_note_does_not_fail_the_sync() {
     let mut model = model();
     let event = buy(&mut model);
     model.deliver(event);
-    // Nothing but the note is left to do.
+    // Only the note is missing.
     model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     later(&mut model);
     model.callout_takes = std::time::Duration::from_millis(1_950);
     assert_eq!(model.deliver(event).response(), (200, "processed"));
 }
 
-/// Makes Stripe refuse reads of sessions.
 const NO_PERMISSION: &str = r#"{"error":{"type":"invalid_request_error","code":"more_permissions_required",
     "message":"The provided key does not have the required permissions for this endpoint."}}"#;
 
+/// Makes Stripe refuse reads of sessions.
 fn without_permission(model: &mut Model) {
     let forbidden = FakeResponse::new(403, NO_PERMISSION.to_owned()).into();
     model.fails_with(|callout| is_to(callout, "GET", "/v1/checkout/sessions"), forbidden);
 }
 
 #[test]
-fn a_key_without_sessions_is_enough_where_the_owner_is_known() {
+fn a_key_that_cannot_read_sessions_suffices_if_the_owner_is_known() {
     let mut model = model();
     without_permission(&mut model);
     let user = [("clerk_user_id", "user_1")];
@@ -130,8 +130,8 @@ fn a_key_without_sessions_is_enough_where_the_owner_is_known() {
     assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
     let ended = model.world.stripe.set_status("sub_1", "canceled").unwrap();
     model.deliver(ended);
-    assert_eq!(model.plan("user_1"), Some("free"), "a real end ends it");
-    // Where a session may be the only one to say so, nothing is concluded.
+    assert_eq!(model.plan("user_1"), Some("free"), "a canceled subscription grants nothing");
+    // If only a session could name the owner, the sync fails.
     let event = model.world.stripe.add_subscription("sub_2", "cus_1", "price_pro", &[]);
     let checkout = model.world.stripe.add_session("sub_2", &[("clerk_user_id", "user_2")], None);
     assert_eq!(model.deliver(checkout).response(), (500, "bad_credentials"));
@@ -151,7 +151,7 @@ fn unreadable_sessions_do_not_fail_the_customers_other_subscriptions() {
     let delivered = model.deliver(event.unwrap());
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     assert!(delivered.alarms().contains(&"sessions_refused"), "{:?}", delivered.alarms());
-    // Where no owner at all is named, nothing is concluded.
+    // If no owner is named, the sync fails.
     model.world.stripe.set_status("sub_1", "canceled");
     model.world.stripe.subscriptions.get_mut("sub_1").unwrap().metadata.clear();
     let event =
@@ -160,7 +160,7 @@ fn unreadable_sessions_do_not_fail_the_customers_other_subscriptions() {
 }
 
 #[test]
-fn what_only_a_session_gives_is_kept_while_sessions_cannot_be_read() {
+fn a_plan_granted_only_by_a_session_is_kept_while_sessions_are_unreadable() {
     let mut model = model();
     let event = buy(&mut model);
     model.deliver(event);
@@ -195,7 +195,7 @@ fn many_subscriptions_without_an_owner_remove_no_plan() {
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("enterprise")));
     let looked_up = delivered.sent.iter().map(|(_, line)| line).filter(|line| line.contains("/checkout/"));
     assert!(looked_up.collect::<std::collections::BTreeSet<_>>().len() <= 20);
-    // Those that could give no more than what is known keep nothing alive.
+    // Subscriptions that could not grant a higher plan do not keep the recorded plan.
     model.world.stripe.set_status("sub_1", "canceled");
     let event = model.world.stripe.set_price("sub_z", "price_pro").unwrap();
     model.deliver(event);
@@ -203,7 +203,7 @@ fn many_subscriptions_without_an_owner_remove_no_plan() {
 }
 
 /// Adds an attacker's customer with more subscriptions than Tollgate reads; two of them name the victim.
-fn strangers_many(model: &mut Model, victim: &str) {
+fn add_attackers_subscriptions(model: &mut Model, victim: &str) {
     model.world.stripe.add_customer("cus_s", &[]);
     for n in 0..1_002 {
         let id = format!("sub_s{n}");
@@ -219,7 +219,7 @@ fn strangers_many(model: &mut Model, victim: &str) {
 #[test]
 fn an_attackers_thousand_subscriptions_do_not_fail_the_victims_sync() {
     let mut model = model();
-    strangers_many(&mut model, "user_1");
+    add_attackers_subscriptions(&mut model, "user_1");
     let attackers = model.world.stripe.events.len() - 1;
     let delivered = model.deliver(attackers);
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
@@ -241,14 +241,14 @@ fn an_attackers_thousand_subscriptions_do_not_fail_the_victims_sync() {
 }
 
 #[test]
-fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
+fn a_granting_subscription_that_was_not_read_does_not_count_as_gone() {
     let mut model = model();
     model.world.stripe.add_customer("cus_s", &[]);
     model.world.stripe.add_subscription("sub_e", "cus_s", "price_ent", &[]);
     let event = model.world.stripe.add_session("sub_e", &[], Some("user_1"));
     model.deliver(event);
     assert_eq!(model.plan("user_1"), Some("enterprise"));
-    strangers_many(&mut model, "user_1");
+    add_attackers_subscriptions(&mut model, "user_1");
     let attackers = model.world.stripe.events.len() - 1;
     assert_eq!(model.deliver(attackers).response(), (200, "processed"));
     assert_eq!(model.plan("user_1"), Some("enterprise"));
@@ -257,7 +257,7 @@ fn a_granting_subscription_beyond_what_is_read_does_not_count_as_gone() {
 #[test]
 fn no_plan_changes_before_all_subscriptions_of_the_customer_are_read() {
     let mut model = model();
-    strangers_many(&mut model, "user_1");
+    add_attackers_subscriptions(&mut model, "user_1");
     model.world.stripe.customers.get_mut("cus_s").unwrap().metadata =
         metadata(&[("clerk_user_id", "user_1")]);
     model.world.clerk.add_with(

@@ -1,4 +1,4 @@
-//! One unreadable part of a response beside readable ones: a Checkout Session, a product, the recorded
+//! Tests of one unreadable part of a response among readable ones: a Checkout Session, a product, the recorded
 //! subscription.
 
 use crate::harness::{FakeResponse, Model, is_to, metadata};
@@ -20,7 +20,7 @@ fn responds(callout: &Callout, path: &str, body: &str) -> Option<CalloutResult> 
     is_to(callout, "GET", path).then(|| FakeResponse::new(200, body.to_owned()).into())
 }
 
-/// A session that cannot be read, alone and beside one that can.
+/// The cases of an unreadable session: alone, and together with a readable one.
 const ODD_SESSION: fn(&Callout) -> Option<CalloutResult> = |callout| {
     let body = r#"{"object":"list","has_more":false,"data":[{"id":"cs_9","created":1,"metadata":7,"client_reference_id":null}]}"#;
     responds(callout, "/v1/checkout/sessions", body)

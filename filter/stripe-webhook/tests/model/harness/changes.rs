@@ -5,13 +5,14 @@ use super::stripe::{FORMER_MARK_KEY, Presence, Stripe};
 use std::collections::BTreeSet;
 use tollgate_fixtures::Random;
 
-/// Everyone at Clerk.
+/// All users and organizations at Clerk.
 pub(crate) const SUBJECTS: [&str; 3] = ["user_0", "user_1", "org_0"];
 const PRICES: [&str; 6] =
     ["price_pro", "price_ent", "price_pro", "price_free", "price_addon", "price_by_product"];
-/// What is bought and maps to nothing: it never takes the place of what grants a plan, which it would keep.
+/// A price that is not mapped to a plan. Only new subscriptions have it: if a granting subscription got it, the
+/// recorded plan would be kept.
 const UNMAPPED: &str = "price_new";
-/// How the ids of those begin that only fill a list.
+/// The prefixes of the ids of customers and subscriptions that only fill a list.
 pub(crate) const FILLER_CUSTOMER: &str = "cus_f";
 pub(crate) const FILLER_SUBSCRIPTION: &str = "sub_f";
 const CUSTOMER_COUNT_MAX: usize = 4;
@@ -21,8 +22,8 @@ fn key(subject: &str) -> &'static str {
     if subject.starts_with("org_") { "clerk_org_id" } else { "clerk_user_id" }
 }
 
-/// One change. `unusual` says whether there may be many items, and such as map to nothing; `may_move` says
-/// whether ownership may move away from those: see the laws in `convergence`.
+/// Makes one random change. `unusual` permits many items and items that are not mapped to a plan; `may_move` returns
+/// whether ownership may move away from the given subjects (see the properties in `convergence`).
 pub(crate) fn change(
     stripe: &mut Stripe,
     random: &mut Random,
@@ -51,7 +52,7 @@ pub(crate) fn change(
         }
         88..=90 => move_subscription(stripe, random, subjects, may_move),
         91..=94 => move_customer(stripe, random, subjects, may_move),
-        95..=96 => note_as_before(stripe, random, may_move),
+        95..=96 => write_notes_of_previous_release(stripe, random, may_move),
         _ => delete_customer(stripe, random, may_move),
     }
 }
@@ -77,7 +78,7 @@ fn buy(stripe: &mut Stripe, random: &mut Random, subjects: &[&'static str], unus
     }
 }
 
-/// A new subscription, whose it is being said in one of the ways in which that can be said.
+/// Creates a subscription. Its owner is named in one of the supported locations, or not at all.
 fn buy_for(
     stripe: &mut Stripe,
     random: &mut Random,
@@ -160,15 +161,19 @@ fn move_customer(
     });
 }
 
-/// A gateway of the release before notes what a session says, as it did: metadata of the session under the
-/// merchant's keys on the subscription and on a customer without any, a reference on the subscription beside
-/// its mark.
-fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&BTreeSet<String>) -> bool) {
+/// Writes the notes of the previous release about a session's owner. An owner in the session's metadata is copied under
+/// the merchant's keys to the subscription, and to the customer if it has none; an owner in `client_reference_id` is
+/// copied to the subscription, with a mark.
+fn write_notes_of_previous_release(
+    stripe: &mut Stripe,
+    random: &mut Random,
+    may_move: impl Fn(&BTreeSet<String>) -> bool,
+) {
     let Some(id) = any_subscription(stripe, random) else { return };
     let found = &stripe.subscriptions[&id];
     let customer = found.customer.clone();
-    let its = stripe.customers[&customer].clone();
-    if expected::named(&found.metadata).or(expected::named(&its.metadata)).is_some()
+    let customer_state = stripe.customers[&customer].clone();
+    if expected::named(&found.metadata).or(expected::named(&customer_state.metadata)).is_some()
         || !may_move(&owners(stripe, &customer))
     {
         return;
@@ -184,7 +189,7 @@ fn note_as_before(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&B
     stripe.change_subscription(&id, |subscription| {
         subscription.metadata.extend([noted].into_iter().chain(marked))
     });
-    if by_metadata.is_some() && its.presence == Presence::Present {
+    if by_metadata.is_some() && customer_state.presence == Presence::Present {
         stripe.change_customer(&customer, |metadata| metadata.extend([name]));
     }
 }
@@ -198,8 +203,9 @@ fn delete_customer(stripe: &mut Stripe, random: &mut Random, may_move: impl Fn(&
 }
 
 fn owners(stripe: &Stripe, customer: &str) -> BTreeSet<String> {
-    let its = stripe.subscriptions.values().filter(|subscription| subscription.customer == customer);
-    its.filter_map(|subscription| expected::owner(stripe, subscription)).collect()
+    let subscriptions =
+        stripe.subscriptions.values().filter(|subscription| subscription.customer == customer);
+    subscriptions.filter_map(|subscription| expected::owner(stripe, subscription)).collect()
 }
 
 fn any_customer(stripe: &Stripe, random: &mut Random) -> Option<String> {
@@ -208,7 +214,7 @@ fn any_customer(stripe: &Stripe, random: &mut Random) -> Option<String> {
     (!present.is_empty()).then(|| present[random.below(present.len())].clone())
 }
 
-/// One that has not ended: what has ended does not come back.
+/// Returns a random subscription that has not ended. An ended one never becomes active again.
 fn any_subscription(stripe: &Stripe, random: &mut Random) -> Option<String> {
     let live: Vec<&String> = stripe
         .subscriptions

@@ -5,7 +5,7 @@ use super::response::FakeResponse;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// How many customers a record lists at most.
+/// The maximum number of customers that a record lists.
 pub(crate) const LISTED_CUSTOMERS_MAX: usize = 20;
 
 /// Clerk's state.

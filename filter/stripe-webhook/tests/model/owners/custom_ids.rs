@@ -31,7 +31,8 @@ fn a_customer_of_any_id_is_synced_and_kept_on_the_list() {
             subject.customers("stripe_customers").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(listed(&model), [customer]);
-        // Another customer of the user ends: the plan stands, for the first one is read from the list.
+        // The subscription of another customer of the user ends. The plan stays, because the first customer is in the
+        // record.
         model.world.stripe.add_customer("cus_2", &USER);
         let second = model.world.stripe.add_subscription("sub_2", "cus_2", "price_pro", &[]);
         model.deliver(second);
@@ -73,7 +74,7 @@ fn an_id_that_cannot_be_asked_for_is_an_alarm_and_no_failure() {
     let event = model.world.stripe.emit("customer.updated", &object, "{}", BTreeSet::new());
     let delivered = model.deliver(event);
     assert_eq!((delivered.response(), delivered.alarms()), ((200, "ignored"), vec!["unknown_ids"]));
-    // The event names a subscription that can be asked for; its customer cannot.
+    // The event names a subscription that can be read, but its customer cannot.
     let event = buy(&mut model, "a%2fb");
     let delivered = model.deliver(event);
     assert_eq!(delivered.status, 200, "{delivered:?}");

@@ -4,7 +4,7 @@
 use crate::harness::{LISTED_CUSTOMERS_MAX, Model};
 use serde_json::{Map, Value, json};
 
-/// Adds customers of attackers, each of whom paid and named the victim.
+/// Adds customers of attackers; each has paid, and named the victim.
 fn attackers(model: &mut Model, count: usize) {
     for n in 0..count {
         let (customer, subscription) = (format!("cus_a{n:03}"), format!("sub_a{n:03}"));
@@ -55,7 +55,7 @@ fn two_hundred_customers_of_an_attacker_cannot_block_the_victim() {
             assert_eq!(model.plan("user_1"), Some("enterprise"));
             delivered.status == 200
         });
-        assert!(tries.is_some(), "event {event} is never answered well");
+        assert!(tries.is_some(), "event {event} never gets a 2xx");
     }
     assert_eq!(listed(&model).len(), LISTED_CUSTOMERS_MAX);
     assert!(listed(&model).contains(&"cus_z"));

@@ -1,4 +1,4 @@
-//! The owner of a subscription, from the event to Clerk's record.
+//! Tests of the owner of a subscription, from the event to Clerk's record.
 
 use crate::harness::{
     FORMER_MARK_KEY, FakeMetadata, Model, OWNER_FROM_KEY, OWNER_KEY, Presence, START_S, signed,
@@ -54,14 +54,14 @@ fn one_customer_pays_for_a_users_plan_and_an_organizations() {
 
 #[test]
 fn the_former_owner_loses_a_subscription_that_moved() {
-    // Where the name stood, and where it stands after the move.
+    // The owner is named on the subscription, then on the customer.
     let mut moved = model();
     moved.world.stripe.add_customer("cus_1", &[]);
     moved.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[USER_1]);
     moved.deliver_from(0);
     let event = moved.world.stripe.change_subscription("sub_1", |s| s.metadata = [USER_2].map(owned).into());
     moved.deliver_from(event.unwrap());
-    assert_eq!(plans(&moved), ["free", "pro", "none"], "on the subscription");
+    assert_eq!(plans(&moved), ["free", "pro", "none"], "named on the subscription");
 
     let mut moved = model();
     moved.world.stripe.add_customer("cus_1", &[USER_1]);
@@ -70,7 +70,7 @@ fn the_former_owner_loses_a_subscription_that_moved() {
     let event =
         moved.world.stripe.change_customer("cus_1", |metadata| *metadata = [USER_2].map(owned).into());
     moved.deliver_from(event.unwrap());
-    assert_eq!(plans(&moved), ["free", "pro", "none"], "on the customer");
+    assert_eq!(plans(&moved), ["free", "pro", "none"], "named on the customer");
 }
 
 fn owned((key, value): (&str, &str)) -> (String, String) {
@@ -78,12 +78,12 @@ fn owned((key, value): (&str, &str)) -> (String, String) {
 }
 
 #[test]
-fn the_customers_owner_loses_what_the_subscription_gives_another() {
+fn the_customers_owner_loses_a_subscription_that_names_another() {
     let mut model = model();
     model.world.stripe.add_customer("cus_1", &[USER_1]);
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_pro", &[]);
     model.deliver_from(0);
-    // The event shows no former value: the subscription had none of its own.
+    // The event shows no previous owner, because the subscription did not name one.
     let event = model.world.stripe.change_subscription("sub_1", |s| s.metadata = [ORG_1].map(owned).into());
     model.deliver_from(event.unwrap());
     assert_eq!(plans(&model), ["free", "none", "pro"]);
@@ -93,8 +93,8 @@ fn the_customers_owner_loses_what_the_subscription_gives_another() {
 fn the_owner_of_a_session_is_noted_on_the_subscription_only() {
     type Case = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 2]);
     let cases: [Case; 2] = [
-        ("metadata go before the reference", &[USER_1], ["user_1", "session_metadata"]),
-        ("the reference", &[], ["user_2", "client_reference_id"]),
+        ("metadata takes precedence over the reference", &[USER_1], ["user_1", "session_metadata"]),
+        ("only the reference", &[], ["user_2", "client_reference_id"]),
     ];
     for (why, metadata, [owner, from]) in cases {
         let mut model = model();
@@ -111,7 +111,7 @@ fn the_owner_of_a_session_is_noted_on_the_subscription_only() {
 }
 
 #[test]
-fn a_reference_counts_only_where_the_configuration_says_so() {
+fn a_reference_counts_only_if_the_configuration_permits_it() {
     let mut model = Model::configured(json!({"client_reference_id": false}));
     model.world.clerk.add("user_1");
     model.world.stripe.add_customer("cus_1", &[]);
@@ -152,14 +152,14 @@ fn an_event_of_the_other_modes_customer_means_that_the_key_is_wrong() {
 #[test]
 fn a_subject_that_an_attacker_names_loses_nothing() {
     // A manually granted plan, and one that the victim pays for.
-    let by_hand = json!({"plan": "enterprise"});
+    let manual_plan = json!({"plan": "enterprise"});
     let mut model = model();
-    model.world.clerk.add_with("user_1", by_hand, json!({}));
+    model.world.clerk.add_with("user_1", manual_plan, json!({}));
     model.world.stripe.add_customer("cus_s", &[]);
     model.world.stripe.add_subscription("sub_s", "cus_s", "price_pro", &[]);
     model.world.stripe.add_session("sub_s", &[], Some("user_1"));
     model.deliver_from(0);
-    assert_eq!(plans(&model)[0], "enterprise", "nothing is taken away, not even after it was recorded");
+    assert_eq!(plans(&model)[0], "enterprise", "the manually granted plan is kept");
     let event = model.world.stripe.set_price("sub_s", "price_new").unwrap();
     model.deliver_from(event);
     let event = model.world.stripe.set_status("sub_s", "canceled").unwrap();
@@ -168,8 +168,8 @@ fn a_subject_that_an_attacker_names_loses_nothing() {
 }
 
 #[test]
-fn a_subject_named_by_an_attacker_loses_nothing_when_that_is_moved() {
-    // Noted by this release, and by the one before, whose mark may stay.
+fn a_subject_that_an_attacker_named_loses_nothing_by_a_move() {
+    // The owner was noted by this release, or by the previous one, whose mark may stay.
     for (former, clear_the_mark) in [(false, false), (true, false), (true, true)] {
         let mut model = model();
         model.world.clerk.add_with("user_1", json!({"plan": "enterprise"}), json!({}));
@@ -218,7 +218,7 @@ fn a_subject_named_only_in_the_event_gets_no_plan() {
 }
 
 #[test]
-fn a_subject_that_clerk_does_not_have_is_an_alarm_beside_others_too() {
+fn a_missing_subject_is_an_alarm_also_if_others_exist() {
     let mut model = Model::new();
     model.world.clerk.add("user_1");
     model.world.stripe.clock_s = START_S - 3 * 86_400;
@@ -232,7 +232,7 @@ fn a_subject_that_clerk_does_not_have_is_an_alarm_beside_others_too() {
     assert_eq!((delivered.response(), model.plan("user_1")), ((200, "processed"), Some("pro")));
     let alarms: Vec<_> = delivered.lines.iter().filter(|line| line["alarm"] == "subject_gone").collect();
     assert_eq!((alarms.len(), &alarms[0]["subject"]), (1, &serde_json::json!("user_9")));
-    // A deleted user for whom no subscription pays counts as none.
+    // A deleted user without a live subscription is ignored.
     model.world.stripe.set_status("sub_9", "canceled");
     let change = |found: &mut FakeMetadata| drop(found.insert("a".into(), "c".into()));
     let event = model.world.stripe.change_customer("cus_1", change).unwrap();

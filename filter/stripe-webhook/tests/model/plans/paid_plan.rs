@@ -1,4 +1,4 @@
-//! While a subscription is past due it grants at most what it granted when it was last paid.
+//! Tests that a past-due subscription grants at most the plan that it granted when it was last paid.
 
 use crate::harness::{Model, START_S, Stripe, document_with_plans};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn after<T>(model: &mut Model, change: impl FnOnce(&mut Stripe) -> T) {
     model.deliver_from(first);
 }
 
-/// Stripe shows no lines, as where they are more than it shows at once.
+/// Removes the lines of all invoices, as if an invoice had more lines than Stripe shows.
 fn without_lines(model: &mut Model) {
     model.world.stripe.invoices.iter_mut().for_each(|invoice| invoice.prices.clear());
 }
@@ -38,7 +38,7 @@ fn private<'a>(model: &'a Model, name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_card_that_failed_buys_no_higher_plan() {
+fn an_upgrade_during_a_failed_payment_grants_no_higher_plan() {
     for lines in [true, false] {
         let mut model = model("price_pro");
         assert_eq!(private(&model, "paid_plan"), &json!({"subscription": "sub_1", "plan": "pro"}));
@@ -46,7 +46,7 @@ fn a_card_that_failed_buys_no_higher_plan() {
         if !lines {
             without_lines(&mut model);
         }
-        // Without an invoice: the difference is put on the next one.
+        // This creates no invoice: Stripe adds the difference to the next one.
         after(&mut model, |stripe| stripe.set_price("sub_1", "price_ent"));
         assert_eq!(shows(&model), ("pro", "sub_1"), "lines: {lines}");
         model.sync_all(Intent::Apply).unwrap();
@@ -103,14 +103,14 @@ fn a_record_of_the_release_before_keeps_working() {
     };
     let mut model = old("pro", "past_due");
     after(&mut model, |stripe| stripe.set_price("sub_1", "price_ent"));
-    assert_eq!(shows(&model), ("pro", "sub_1"), "the plan on record is what it granted");
-    // It was paid for more while that release ran, which left the note as it was.
+    assert_eq!(shows(&model), ("pro", "sub_1"), "the recorded plan is the plan that it granted");
+    // An upgrade was paid while that release ran. It did not update the note.
     let mut model = old("enterprise", "active");
     model.world.clerk.subjects.get_mut("user_1").unwrap().private["paid_plan"] =
         json!({"subscription": "sub_1", "plan": "pro"});
     after(&mut model, |stripe| stripe.set_price("sub_1", "price_ent"));
-    assert_eq!(shows(&model), ("enterprise", "sub_1"), "nothing that is left over lowers it");
-    // A note beside another subscription says nothing.
+    assert_eq!(shows(&model), ("enterprise", "sub_1"), "an outdated note does not lower the plan");
+    // A note about another subscription is ignored.
     let mut model = old("pro", "past_due");
     model.world.clerk.subjects.get_mut("user_1").unwrap().private["paid_plan"] =
         json!({"subscription": "sub_9", "plan": "enterprise"});

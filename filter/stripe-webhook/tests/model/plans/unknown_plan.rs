@@ -1,5 +1,5 @@
-//! A recorded plan that the document does not have: during a rollout, after a rollback, or since it is no
-//! longer sold.
+//! Tests of a recorded plan that the configuration does not have: during a rollout, after a rollback, or after the plan
+//! was removed.
 
 use crate::harness::{Delivered, FakeMetadata, Model, START_S, document, document_with_plans};
 use serde_json::{Value, json};
@@ -9,8 +9,8 @@ use tollgate_core::report::Report;
 
 const USER: [(&str, &str); 1] = [("clerk_user_id", "user_1")];
 
-/// The configuration before Enterprise was sold.
-fn earlier() -> String {
+/// Returns the configuration without the plan `enterprise`.
+fn without_enterprise() -> String {
     document_with_plans(|plan| plan != "enterprise", Value::Null)
 }
 
@@ -23,7 +23,7 @@ fn rolled_back() -> Model {
     model.world.stripe.add_subscription("sub_1", "cus_1", "price_ent", &USER);
     model.deliver_from(0);
     assert_eq!(shows(&model), ("enterprise", "sub_1"));
-    model.roll_out(&earlier());
+    model.roll_out(&without_enterprise());
     model
 }
 
@@ -147,7 +147,7 @@ fn it_ends_with_its_subscription_and_the_audit_says_so() {
 
 #[test]
 fn an_unknown_status_keeps_it_too() {
-    for (gateway, plan) in [(earlier(), "enterprise"), (document(Value::Null), "enterprise")] {
+    for (gateway, plan) in [(without_enterprise(), "enterprise"), (document(Value::Null), "enterprise")] {
         let mut model = rolled_back();
         model.roll_out(&gateway);
         let event = model.world.stripe.set_status("sub_1", "on_hold").unwrap();
@@ -183,8 +183,8 @@ fn lines_of_audit(conclusions: &[Conclusion]) -> usize {
 }
 
 #[test]
-fn a_plan_of_another_naming_scheme_gives_way_to_what_is_sold() {
-    // Written by code of before: no subscription stands beside it.
+fn an_unknown_plan_without_a_subscription_is_replaced_by_a_sold_one() {
+    // The plan was written by other code, without a subscription.
     let mut model = Model::new();
     model.world.clerk.add_with("user_1", json!({"plan": "Pro_v1"}), json!({}));
     model.world.stripe.add_customer("cus_1", &[]);

@@ -41,7 +41,11 @@ fn a_newsletter_keeps_no_plan_alive_that_ended() {
     let delivered = model.deliver(event);
     assert_eq!((delivered.response(), model.plan("user_1")), (WAITS, Some("free")));
     assert_eq!(delivered.audit()[0]["audit"], "deactivated");
-    assert_eq!(model.deliver(event).response(), WAITS, "the same once more, and nothing is written");
+    assert_eq!(
+        model.deliver(event).response(),
+        WAITS,
+        "a retry gets the same response, and nothing is written"
+    );
     assert_eq!(model.world.clerk.writes, 2);
 }
 

@@ -89,7 +89,8 @@ impl TwoReplicas {
 
 #[test]
 fn the_last_of_two_writers_with_different_snapshots_repairs_the_record() {
-    // Each writes only what differs from what it saw: the old one a status, the young one a plan or both.
+    // Each delivery writes only the differences to the record that it read: the older one a status, the newer one a
+    // plan, or both.
     for (why, price, status) in
         [("another field", "price_ent", "past_due"), ("the same", "price_ent", "trialing")]
     {
@@ -162,8 +163,8 @@ fn two_customers_of_one_user_at_the_same_time_on_two_replicas() {
     }
 }
 
-/// Customer 1 is listed and has nothing; a delivery about customer 2 is about to take it off the list, when
-/// it buys.
+/// Returns a delivery about customer 2 that is about to remove customer 1, which had no subscription, from the record.
+/// Meanwhile customer 1 has bought another subscription.
 fn about_to_remove(replicas: &mut TwoReplicas) -> (usize, ReplicaDelivery) {
     replicas.stripe().add_customer("cus_1", &[]);
     replicas.stripe().add_customer("cus_2", &[]);
@@ -176,7 +177,7 @@ fn about_to_remove(replicas: &mut TwoReplicas) -> (usize, ReplicaDelivery) {
     replicas.until_write(&mut remover);
     let again = replicas.stripe().add_subscription("sub_3", "cus_1", "price_ent", &USER);
     replicas.deliver(1, again, 0);
-    assert_eq!(replicas.world.clerk.subjects["user_1"].plan(), Some("enterprise"), "before it is taken off");
+    assert_eq!(replicas.world.clerk.subjects["user_1"].plan(), Some("enterprise"), "before it is removed");
     (second, remover)
 }
 
@@ -195,7 +196,7 @@ fn a_customer_removed_while_it_buys_is_found_if_the_remover_is_aborted() {
         let (second, remover) = about_to_remove(&mut replicas);
         replicas.write_and_abort(remover);
         let listed = replicas.world.clerk.subjects["user_1"].customers("stripe_customers");
-        assert!(!listed.contains(&"cus_1"), "it is off the list");
+        assert!(!listed.contains(&"cus_1"), "it is removed");
         if another_event_first {
             let event = replicas.stripe().set_status("sub_2", "trialing").unwrap();
             replicas.deliver(1, event, 0);
@@ -205,6 +206,6 @@ fn a_customer_removed_while_it_buys_is_found_if_the_remover_is_aborted() {
         replicas.check("after the retry");
         let event = replicas.stripe().set_status("sub_2", "canceled").unwrap();
         replicas.deliver(1, event, 0);
-        replicas.check("and it is not forgotten later");
+        replicas.check("after a later event of the other customer");
     }
 }

@@ -1,5 +1,5 @@
-//! Convergence: after any order, duplicates, delays, failures, and aborted deliveries, Clerk shows what
-//! Stripe says, and no plan that was paid for throughout is ever taken away.
+//! Tests of convergence: after deliveries in any order, with duplicates, delays, failures, and aborts, Clerk agrees
+//! with Stripe, and a plan that was paid all the time is never removed.
 
 use crate::harness::{Schedule, document};
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 4;
 
-/// Reads another number of schedules, or where their seeds begin: `TOLLGATE_SCHEDULES=1000000`,
-/// `TOLLGATE_SEED=77`.
+/// Reads a setting from the environment: the number of schedules (`TOLLGATE_SCHEDULES=1000000`) or the first seed
+/// (`TOLLGATE_SEED=77`).
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap())
 }
@@ -36,7 +36,7 @@ fn document_of(seed: u64) -> String {
     document(if seed.is_multiple_of(4) { json!({"unmapped_price": "retry"}) } else { Value::Null })
 }
 
-/// In one process each change is logged once, whichever delivery wrote it, failed, or was aborted.
+/// Checks that in one process each change is logged once, even if deliveries fail or are aborted.
 #[test]
 fn each_change_is_logged_once_and_none_is_lost() {
     let document = document(Value::Null);
@@ -45,7 +45,7 @@ fn each_change_is_logged_once_and_none_is_lost() {
         schedule.run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         for (subject, audited) in &schedule.audited {
             let trace = || schedule.trace.join("\n");
-            // What else is shown may flip between two subscriptions of one plan: each time it is a change.
+            // The other members may change back and forth between two subscriptions of one plan; each time is a change.
             let plans: Vec<_> = audited.iter().filter(|[old, new, _]| old != new).collect();
             let twice = plans.windows(2).find(|pair| pair[0] == pair[1]);
             assert_eq!(twice, None, "seed {seed}: {subject} {audited:#?}\n{}", trace());
@@ -60,7 +60,7 @@ fn each_change_is_logged_once_and_none_is_lost() {
     }
 }
 
-/// Returns the first seed that fails, how many of the thread's do, and why.
+/// Returns the first seed of the thread that fails, the number of seeds that fail, and the first reason.
 fn first_failure(first: u64, end: u64) -> Option<(u64, usize, String)> {
     let step = usize::try_from(THREADS).unwrap();
     let mut failures = (first..end).step_by(step).filter_map(|seed| {

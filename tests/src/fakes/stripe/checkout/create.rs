@@ -8,17 +8,17 @@ use super::super::endpoints::Call;
 use super::super::error::StripeError;
 use super::super::expand;
 use super::super::model::{Customer, LineItem, Price, Session, SessionSettings};
-use super::parameters::{KNOWN, LOCALES, UNSUPPORTED};
+use super::parameters::{LOCALES, SUPPORTED, UNSUPPORTED};
 
-/// How soon a session can expire, in seconds.
+/// The minimum time until a session expires, in seconds.
 const SESSION_S_MIN: i64 = 30 * 60;
-/// How many recurring prices a session can have, and how many one-time prices.
+/// The maximum number of recurring prices of a session, and of one-time prices.
 const LINE_ITEMS_MAX: usize = 20;
 /// The maximum length of a reference in characters.
 const REFERENCE_CHARS_MAX: usize = 200;
 /// The longest trial in days.
 const TRIAL_DAYS_MAX: i64 = 730;
-/// How soon a trial with a fixed end can end, in seconds.
+/// The minimum time until a trial with a fixed end ends, in seconds.
 const TRIAL_S_MIN: i64 = 48 * 3600;
 /// The largest quantity.
 const QUANTITY_MAX: i64 = 999_999;
@@ -26,7 +26,7 @@ const QUANTITY_MAX: i64 = 999_999;
 impl Call<'_> {
     /// Creates a session.
     pub(in super::super) fn create_session(&mut self) -> Result<Value, StripeError> {
-        self.parameters.accept(&KNOWN, &UNSUPPORTED)?;
+        self.parameters.accept(&SUPPORTED, &UNSUPPORTED)?;
         expand::check(&self.parameters.expand(), "checkout.session", false)?;
         let mode = self.parameters.one_of("mode", &["payment", "setup", "subscription"])?;
         let mode = match mode {
@@ -63,7 +63,7 @@ impl Call<'_> {
             ..Session::default()
         };
         self.account.put(session);
-        self.answer::<Session>(&id)
+        self.changed_object::<Session>(&id)
     }
 
     /// Refuses what only another mode has.
@@ -154,7 +154,7 @@ impl Call<'_> {
         Ok(Some(id.to_owned()))
     }
 
-    /// Returns what is bought and in which currency.
+    /// Returns the lines that are bought, and their currency.
     fn line_items(&self, mode: &str) -> Result<(Vec<LineItem>, String), StripeError> {
         let refuse = |param: &str, message: &str| Err(StripeError::invalid_value(param, message.to_owned()));
         let (mut items, mut currency, mut recurring) = (Vec::new(), None, 0);
@@ -196,7 +196,7 @@ impl Call<'_> {
         }
     }
 
-    /// Returns what is paid at once.
+    /// Returns the amount that is charged immediately.
     fn amount_now(&self, items: &[LineItem], is_trial: bool) -> i64 {
         let price = |item: &LineItem| self.account.find::<Price>(&item.price).expect("it was found");
         let now = items.iter().filter(|item| !is_trial || price(item).recurring.is_none());

@@ -27,6 +27,6 @@ impl Call<'_> {
             )));
         }
         self.account.expire(id);
-        self.answer::<Session>(id)
+        self.changed_object::<Session>(id)
     }
 }

@@ -2,7 +2,7 @@
 //! `payment_method_types`.
 
 /// The parameters that this fake supports.
-pub(super) const KNOWN: [&str; 32] = [
+pub(super) const SUPPORTED: [&str; 32] = [
     "allow_promotion_codes",
     "automatic_tax[enabled]",
     "billing_address_collection",

@@ -2,7 +2,7 @@
 
 use super::StripeMetadata;
 
-/// How often a recurring price is paid.
+/// The interval at which a recurring price is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recurrence {
     /// `day`, `week`, `month`, or `year`.

@@ -24,7 +24,7 @@ pub struct SessionSettings {
     pub payment_method_collection: Option<String>,
     /// Whether taxes are calculated.
     pub automatic_tax: bool,
-    /// Whether tax ids are collected; `None` if it was not said.
+    /// Whether tax ids are collected; `None` if the request did not say.
     pub tax_id_collection: Option<bool>,
     /// Whether a one-time payment gets an invoice.
     pub invoice_creation: bool,
@@ -57,7 +57,7 @@ pub struct Session {
     pub status: String,
     /// `paid`, `unpaid` or `no_payment_required`.
     pub payment_status: String,
-    /// The reference that the seller set, or on a payment link the payer.
+    /// The reference that the merchant set, or the payer on a payment link.
     pub client_reference_id: Option<String>,
     /// Its metadata, which is not copied to the subscription.
     pub metadata: StripeMetadata,

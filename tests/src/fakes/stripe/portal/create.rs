@@ -1,4 +1,4 @@
-//! Creating a session of the customer portal.
+//! Creates sessions of the customer portal.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,8 @@ use super::super::expand;
 use super::super::model::{Customer, PortalFlow, PortalSession, Subscription};
 use super::super::objects::Objects;
 
-const KNOWN: [&str; 11] = [
+/// The parameters that this fake supports.
+const SUPPORTED: [&str; 11] = [
     "configuration",
     "customer",
     "expand[#]",
@@ -22,6 +23,7 @@ const KNOWN: [&str; 11] = [
     "locale",
     "return_url",
 ];
+/// The parameters that only Stripe supports, not this fake.
 const UNSUPPORTED: [&str; 5] = [
     "customer_account",
     "flow_data[customer_update]",
@@ -34,7 +36,7 @@ impl Call<'_> {
     /// Creates a session.
     pub(in super::super) fn create_portal_session(&mut self) -> Result<Value, StripeError> {
         let parameters = &self.parameters;
-        parameters.accept(&KNOWN, &UNSUPPORTED)?;
+        parameters.accept(&SUPPORTED, &UNSUPPORTED)?;
         expand::check(&parameters.expand(), "billing_portal.session", false)?;
         let customer = parameters.required("customer")?;
         if self.find::<Customer>(customer, "customer")?.deleted {
@@ -52,7 +54,7 @@ impl Call<'_> {
         id.clone_into(&mut session.id);
         session.secret = self.account.new_id(if self.livemode { "live" } else { "test" });
         self.account.put(session);
-        self.answer::<PortalSession>(&id)
+        self.changed_object::<PortalSession>(&id)
     }
 
     fn portal_configuration(&self) -> Result<String, StripeError> {
@@ -159,15 +161,16 @@ impl Objects<'_> {
 }
 
 fn flow(flow: &PortalFlow) -> Value {
-    let of = |kind: &str| (flow.kind == kind).then(|| json!({"subscription": flow.subscription}));
+    let subscription_of =
+        |kind: &str| (flow.kind == kind).then(|| json!({"subscription": flow.subscription}));
     json!({
         "after_completion": {
             "hosted_confirmation": null,
             "redirect": flow.redirect.as_ref().map(|url| json!({"return_url": url})),
             "type": flow.after_completion,
         },
-        "subscription_cancel": of("subscription_cancel"),
-        "subscription_update": of("subscription_update"),
+        "subscription_cancel": subscription_of("subscription_cancel"),
+        "subscription_update": subscription_of("subscription_update"),
         "subscription_update_confirm": null,
         "type": flow.kind,
     })

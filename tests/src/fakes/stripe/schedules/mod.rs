@@ -67,7 +67,7 @@ impl Call<'_> {
         self.account.emit("subscription_schedule.created", &id);
         let set = |s: &mut Subscription| s.schedule = Some(id.clone());
         self.account.emit_change("customer.subscription.updated", &subscription.id, set);
-        self.answer::<SubscriptionSchedule>(&id)
+        self.changed_object::<SubscriptionSchedule>(&id)
     }
 
     /// Releases a schedule: its subscription stays as it is.
@@ -77,7 +77,7 @@ impl Call<'_> {
         self.parameters.flag("preserve_cancel_date")?;
         self.active_schedule(id, "release")?;
         self.account.release(id);
-        self.answer::<SubscriptionSchedule>(id)
+        self.changed_object::<SubscriptionSchedule>(id)
     }
 
     fn active_schedule(&self, id: &str, verb: &str) -> Result<&SubscriptionSchedule, StripeError> {

@@ -10,7 +10,7 @@ use super::super::model::{PhaseItem, Price, SchedulePhase, SubscriptionSchedule}
 
 /// The parameters that the fake supports, in API version 2026-10-28.endive: `iterations` was removed from phases
 /// in 2025-09-30.clover.
-const KNOWN: [&str; 14] = [
+const SUPPORTED: [&str; 14] = [
     "end_behavior",
     "expand[#]",
     "metadata",
@@ -47,13 +47,13 @@ const UNSUPPORTED: [&str; 15] = [
 const PRORATIONS: [&str; 3] = ["always_invoice", "create_prorations", "none"];
 /// The largest quantity.
 const QUANTITY_MAX: i64 = 999_999;
-/// The most intervals of a duration.
+/// The maximum number of intervals of a duration.
 const INTERVALS_MAX: i64 = 1200;
 
 impl Call<'_> {
     /// Changes a schedule.
     pub(in super::super) fn update_schedule(&mut self, id: &str) -> Result<Value, StripeError> {
-        self.parameters.accept(&KNOWN, &UNSUPPORTED)?;
+        self.parameters.accept(&SUPPORTED, &UNSUPPORTED)?;
         expand::check(&self.parameters.expand(), "subscription_schedule", false)?;
         self.parameters.one_of("proration_behavior", &PRORATIONS)?;
         let end_behavior = self.parameters.one_of("end_behavior", &["cancel", "release"])?;
@@ -67,7 +67,7 @@ impl Call<'_> {
         }
         let change = |schedule: &mut SubscriptionSchedule| *schedule = changed;
         self.account.emit_change("subscription_schedule.updated", id, change);
-        self.answer::<SubscriptionSchedule>(id)
+        self.changed_object::<SubscriptionSchedule>(id)
     }
 
     fn phases(&self, of: &SubscriptionSchedule) -> Result<Vec<SchedulePhase>, StripeError> {

@@ -35,7 +35,7 @@ impl Call<'_> {
         if prorates == Some(true) {
             self.account.settle(&subscription, invoices == Some(true));
         }
-        self.answer::<Subscription>(id)
+        self.changed_object::<Subscription>(id)
     }
 
     /// Resumes a paused subscription: <https://docs.stripe.com/api/subscriptions/resume>.
@@ -61,7 +61,7 @@ impl Call<'_> {
         if self.find::<Subscription>(id, "id")?.status == "active" {
             self.account.emit("customer.subscription.resumed", id);
         }
-        self.answer::<Subscription>(id)
+        self.changed_object::<Subscription>(id)
     }
 }
 

@@ -32,7 +32,7 @@ impl Call<'_> {
             account.subscription(id).metadata = metadata;
         }
         account.emit_since("customer.subscription.updated", id, &before);
-        self.answer::<Subscription>(id)
+        self.changed_object::<Subscription>(id)
     }
 }
 

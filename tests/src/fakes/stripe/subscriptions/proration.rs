@@ -6,7 +6,7 @@ use super::super::endpoints::Call;
 use super::super::error::StripeError;
 use super::super::model::{InvoiceLine, Item, Price, Recurrence, Subscription};
 
-/// What becomes of the parts of prices.
+/// The handling of prorations: <https://docs.stripe.com/billing/subscriptions/prorations>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ProrationBehavior {
     AlwaysInvoice,

@@ -7,7 +7,7 @@ use super::proration::ProrationBehavior;
 
 /// The parameters that the fake supports, in API version 2026-10-28.endive: `billing_cycle_anchor` is an object, no
 /// longer a string.
-const KNOWN: [&str; 17] = [
+const SUPPORTED: [&str; 17] = [
     "billing_cycle_anchor[type]",
     "cancel_at",
     "cancel_at_period_end",
@@ -90,7 +90,7 @@ pub(super) enum PaymentBehavior {
     KeepPending,
 }
 
-/// When a subscription is to end.
+/// The requested end of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Cancellation {
     Never,
@@ -142,7 +142,7 @@ impl Call<'_> {
         if let Some((name, _)) = self.parameters.0.iter().find(is_text) {
             return Err(StripeError::unknown_parameters(std::slice::from_ref(name)));
         }
-        self.parameters.accept(&KNOWN, &UNSUPPORTED)?;
+        self.parameters.accept(&SUPPORTED, &UNSUPPORTED)?;
         if !matches!(self.parameters.get("billing_cycle_anchor[type]")?, None | Some("unchanged")) {
             return Err(StripeError::not_faked("billing_cycle_anchor"));
         }

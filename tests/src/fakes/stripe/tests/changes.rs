@@ -1,4 +1,4 @@
-//! Changes of subscriptions: items, prorations, and payments that fail.
+//! Tests of changes of subscriptions: items, prorations, and failed payments.
 
 use serde_json::{Value, json};
 
@@ -10,11 +10,11 @@ const NOW: i64 = 1_800_000_000;
 const DAY_S: i64 = 24 * 3600;
 const PATH: &str = "/v1/subscriptions/sub_1";
 
-/// A change to the price of 50 dollars, paid at once.
+/// A change to the price of 50 dollars, which is charged immediately.
 const UPGRADE: [(&str, &str); 3] =
     [("items[0][id]", "si_1_1"), ("items[0][price]", "price_team"), ("proration_behavior", "always_invoice")];
 
-/// A subscription of 20 dollars for 30 days, of which 10 have passed.
+/// Returns a fake with a subscription of 20 dollars for 30 days, of which 10 have passed.
 async fn subscribed() -> FakeStripe {
     let stripe = shop().await;
     stripe.set_now(NOW);

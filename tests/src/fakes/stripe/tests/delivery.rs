@@ -13,7 +13,7 @@ use crate::fakes::server::{FakeResponse, FakeServer, Request, Service};
 
 const SECRET: &str = "whsec_fake0001";
 
-/// An endpoint that checks signatures and keeps what it took.
+/// An endpoint that checks signatures and keeps the events that it accepted.
 #[derive(Default)]
 struct Endpoint {
     taken: Mutex<Vec<String>>,

@@ -1,4 +1,4 @@
-//! Invoices of the fake of Stripe: collecting them, and what they show.
+//! Tests of the invoices of the fake of Stripe: collecting and showing them.
 
 use serde_json::json;
 

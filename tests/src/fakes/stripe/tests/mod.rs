@@ -59,7 +59,7 @@ async fn post(stripe: &FakeStripe, path: &str, form: &'static str) -> (StatusCod
     response(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
 }
 
-/// Posts a form that is put together.
+/// Posts form fields.
 async fn post_form(stripe: &FakeStripe, path: &str, form: &[(&str, &str)]) -> (StatusCode, Value) {
     response(with_form(request(stripe, Method::POST, path), form)).await
 }
@@ -74,7 +74,7 @@ fn with_form(request: RequestBuilder, form: &[(&str, &str)]) -> RequestBuilder {
     request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
-/// The types of the events since the last call, and the ids of their objects.
+/// Returns the types of the events since the last call, and the ids of their objects.
 fn taken(stripe: &FakeStripe) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let named = |event: &Event| (text(&event.json["type"]), text(&event.json["data"]["object"]["id"]));

@@ -103,5 +103,9 @@ async fn previews_that_stripe_refuses_are_refused() {
     stripe.change::<Subscription>("sub_1", |s| s.cancel_at = Some(NOW + 20 * DAY_S));
     let (status, body) = post_form(&stripe, PATH, &UPGRADE[..1]).await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!("invoice_upcoming_none")));
-    assert_eq!(previewed(&stripe, &UPGRADE).await["amount_due"], 2000, "what is paid at once");
+    assert_eq!(
+        previewed(&stripe, &UPGRADE).await["amount_due"],
+        2000,
+        "the amount that is charged immediately"
+    );
 }

@@ -61,7 +61,7 @@ async fn a_schedule_is_made_from_a_subscription_alone() {
     for other in ["end_behavior", "metadata[source]", "phases[0][start_date]"] {
         let form = [("from_subscription", "sub_1"), (other, "release")];
         let param = other.split('[').next().unwrap();
-        assert_refused(&stripe, path, "beside from_subscription", &form, ("", param)).await;
+        assert_refused(&stripe, path, "in addition to from_subscription", &form, ("", param)).await;
     }
     let form = [("from_subscription", "sub_0")];
     assert_refused(&stripe, path, "no such subscription", &form, ("resource_missing", "from_subscription"))
@@ -115,7 +115,7 @@ async fn a_downgrade_counts_from_the_end_of_the_period() {
     assert_eq!(schedule["released_subscription"], "sub_1");
     let subscription = stripe.get::<Subscription>("sub_1");
     assert_eq!((subscription.status.as_str(), subscription.schedule), ("active", None));
-    assert_eq!(subscription.items[0].current_period_start, END + 28 * DAY_S, "it goes on");
+    assert_eq!(subscription.items[0].current_period_start, END + 28 * DAY_S, "it continues");
 }
 
 #[tokio::test]

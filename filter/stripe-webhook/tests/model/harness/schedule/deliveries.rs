@@ -6,10 +6,10 @@ use crate::harness::delivery_run::{DeliveryRun, signed};
 use std::collections::BTreeMap;
 use tollgate_driver::memory::SharedData;
 
-/// How many deliveries are in progress at once.
+/// The maximum number of deliveries in progress.
 const RUNNING_MAX: usize = 4;
-/// How much later than everything else a retry is signed. The clock hardly moves in a schedule, so that
-/// deliveries can run in parallel; a retry's signature says that minutes have passed.
+/// The time by which the signature of a retry is later than all others. The clock of a schedule advances little, so
+/// that deliveries can run in parallel.
 const RETRY_AFTER_S: u64 = 62;
 
 /// An event's delivery with its retries. A duplicate has a chain of its own.

@@ -19,12 +19,13 @@ use std::time::Duration;
 use tollgate_driver::memory::SharedData;
 use tollgate_fixtures::Random;
 
-/// How many processes there are at most.
+/// The maximum number of processes.
 const PROCESSES: usize = 3;
-/// How many steps with failures a schedule has, and how many without to finish all deliveries.
+/// The number of steps in which failures are possible, and the maximum number of further steps, without
+/// failures, that finish all deliveries.
 const FAULTY_STEPS: usize = 90;
 const STEPS_MAX: usize = 6_000;
-/// The same where there are many customers to read.
+/// The maximum number of further steps if there are many customers to read.
 const STEPS_MAX_WITH_A_FULL_LIST: usize = 100_000;
 
 /// A random schedule of changes, deliveries, and failures. The same seed gives the same schedule.
@@ -37,14 +38,14 @@ pub(crate) struct Schedule {
     running: Vec<RunningDelivery>,
     orphans: Vec<OrphanedCallout>,
     history: History,
-    /// How many events have a retry chain.
+    /// The number of events that have a retry chain.
     events_known: usize,
     pub(crate) trace: Vec<String>,
     traced: bool,
     settings: ScheduleSettings,
     /// The audit lines about each subject: the plan before, the plan after, the status after.
     pub(crate) audited: BTreeMap<String, Vec<[Value; 3]>>,
-    /// All replicas are worker threads of one process, which is never killed.
+    /// Whether all replicas are worker threads of one process, which is then never killed.
     in_one_process: bool,
 }
 

@@ -5,7 +5,7 @@ use super::{FakeSubscription, Presence, Stripe};
 use crate::harness::response::FakeResponse;
 use percent_encoding::percent_decode_str;
 
-/// How many keys an object's metadata may have.
+/// The maximum number of keys of an object's metadata.
 const METADATA_KEYS_MAX: usize = 50;
 
 /// A request to Stripe, parsed.
@@ -52,7 +52,7 @@ const OTHER_MODE: &str = "No such customer; a similar object exists in test mode
 
 impl Stripe {
     pub(crate) fn respond(&mut self, request: &StripeRequest<'_>) -> FakeResponse {
-        if let Some((status, body)) = request.idempotency_key.and_then(|key| self.answered.get(key)) {
+        if let Some((status, body)) = request.idempotency_key.and_then(|key| self.stored_responses.get(key)) {
             return FakeResponse::new(*status, body.clone());
         }
         let segments = request.path.trim_start_matches("/v1/").split('/');
@@ -76,7 +76,7 @@ impl Stripe {
         };
         let response = response.map_or_else(|refusal| refusal, |body| FakeResponse::new(200, body));
         if let Some(key) = request.idempotency_key {
-            self.answered.insert(key.to_owned(), (response.status, response.body.clone()));
+            self.stored_responses.insert(key.to_owned(), (response.status, response.body.clone()));
         }
         response
     }

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The key of a subscription's metadata under which Tollgate notes its owner.
 pub(crate) const OWNER_KEY: &str = "tollgate_owner";
-/// The key beside it that says where in the session the owner was named.
+/// The metadata key of the location in the session at which the owner was named.
 pub(crate) const OWNER_FROM_KEY: &str = "tollgate_owner_from";
-/// The key by which the release before marked an id that came from a `client_reference_id`.
+/// The metadata key by which the previous release marked an id that came from a `client_reference_id`.
 pub(crate) const FORMER_MARK_KEY: &str = "tollgate_named_by";
 
 pub(crate) type FakeMetadata = BTreeMap<String, String>;
@@ -23,8 +23,8 @@ pub(crate) struct Stripe {
     pub(crate) invoices: Vec<FakeInvoice>,
     pub(crate) prices: BTreeMap<String, FakePrice>,
     pub(crate) products: BTreeMap<String, FakeMetadata>,
-    /// The answers to requests that came with an idempotency key.
-    pub(crate) answered: BTreeMap<String, (u16, String)>,
+    /// The responses to requests with an idempotency key.
+    pub(crate) stored_responses: BTreeMap<String, (u16, String)>,
     /// All events, oldest first.
     pub(crate) events: Vec<FakeEvent>,
     /// The time of the latest change, in seconds.
@@ -37,16 +37,16 @@ pub(crate) struct FakeCustomer {
     pub(crate) presence: Presence,
 }
 
-/// How Stripe shows a customer.
+/// The state in which Stripe shows a customer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Presence {
     #[default]
     Present,
-    /// Deleted, and its subscriptions are listed still.
+    /// Deleted, but its subscriptions are still listed.
     DeletedAndListed,
-    /// Deleted, and a list of its subscriptions is an error: 400 `resource_missing`.
+    /// Deleted; listing its subscriptions is an error: 400 `resource_missing`.
     DeletedAndMissing,
-    /// Only keys of the other mode know it.
+    /// Of the other mode: only API keys of that mode can read it.
     OtherMode,
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn subscription(stripe: &Stripe, subscription: &FakeSubscription, exp
     )
 }
 
-/// How many items a subscription shows.
+/// The maximum number of items that a subscription shows.
 const ITEMS_SHOWN_MAX: usize = 10;
 
 /// Writes all items of a subscription.
