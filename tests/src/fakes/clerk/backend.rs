@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::ClerkError;
 use super::metadata::merge;
-use super::{ClerkSettings, ClerkState, Member, keys, list};
+use super::{ClerkSettings, ClerkState, Member, billing, keys, list};
 use crate::fakes::server::{FakeResponse, Request, Service};
 
 /// The largest size of each kind of metadata, as JSON.
@@ -69,12 +69,19 @@ impl ClerkBackendApi {
             ["v1", "jwks"] if request.method == "GET" => return Ok(keys::jwks(&state.keys)),
             ["v1", "users"] if request.method == "GET" => return list::users(request, state),
             ["v1", "organizations"] if request.method == "GET" => return list::organizations(request, state),
+            ["v1", "billing", "subscription_items"] if request.method == "GET" => {
+                return billing::list_items(request, &state.billing);
+            }
             ["v1", "users", id, rest @ ..] => (Kind::User, *id, rest),
             ["v1", "organizations", id, rest @ ..] => (Kind::Organization, *id, rest),
             _ => return Err(ClerkError::url_not_found()),
         };
         match (request.method.as_str(), rest) {
             ("GET", []) => kind.find(state, id).map(|member| member.show()),
+            ("GET", ["billing", "subscription"]) => {
+                kind.find(state, id)?;
+                billing::subscription_of(&state.billing, id)
+            }
             ("PATCH", ["metadata"]) => self.merge_metadata(kind, id, request, state),
             ("PATCH", []) => self.update(kind, id, request, state),
             _ => Err(ClerkError::url_not_found()),

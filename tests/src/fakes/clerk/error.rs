@@ -66,6 +66,18 @@ impl ClerkError {
         Self::new(404, "resource_not_found", "Resource not found", "Resource not found".to_owned())
     }
 
+    /// Returns the error for a user or an organization without a billing subscription.
+    pub fn subscription_not_found() -> Self {
+        let text = "Subscription not found";
+        Self::new(404, "resource_not_found", text, text.to_owned())
+    }
+
+    /// Returns the error for an instance without Billing.
+    pub fn billing_off(status: u16) -> Self {
+        let text = "Billing is not enabled for this instance";
+        Self::new(status, "billing_not_enabled", text, text.to_owned())
+    }
+
     /// Returns the error for a body that is not JSON by its `Content-Type`.
     pub fn content_type(actual: &str) -> Self {
         let long = format!("Content-Type {actual} is unsupported. You should use application/json instead.");

@@ -2,6 +2,7 @@
 //! tokens.
 
 mod backend;
+pub mod billing;
 mod error;
 pub mod keys;
 mod list;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::Value;
 
 use backend::ClerkBackendApi;
+use billing::BillingState;
 use keys::KeyPair;
 pub use model::{Member, Organization, User};
 use rate_limit::RateLimit;
@@ -67,6 +69,7 @@ struct ClerkState {
     /// The keys that the JWKS shows.
     keys: Vec<&'static KeyPair>,
     writes: RateLimit,
+    billing: BillingState,
     requests: u64,
 }
 
@@ -142,6 +145,7 @@ impl FakeClerk {
         let mut state = self.state();
         state.users.retain(|user| user.id != id);
         state.organizations.retain(|organization| organization.id != id);
+        state.billing.forget(id);
     }
 
     /// Returns the `public_metadata` of a user or an organization, or null if the id is unknown.
