@@ -67,6 +67,9 @@ codes! {
     NoGraceStart => "no_grace_start",
     ItemsCut => "items_cut",
     UnreadablePart => "unreadable_part",
+    // Clerk Billing.
+    ClerkBillingOff => "clerk_billing_off",
+    UnmappedClerkPlan => "unmapped_clerk_plan",
     // Billing.
     CustomerSearchFailed => "customer_search_failed",
     DoubleSubscription => "double_subscription",

@@ -139,6 +139,9 @@ id!(
     /// An instance of a Clerk application, such as production or development.
     InstanceId, Form::Generated("ins_"));
 id!(
+    /// An item of a Clerk Billing subscription, such as `csub_item_…`.
+    BillingItemId, Form::Event);
+id!(
     /// A session of a Clerk user.
     SessionId, Form::Generated("sess_"));
 id!(

@@ -31,7 +31,13 @@ impl<'a> BackendApi<'a> {
 
     /// Returns the request for a user or an organization.
     pub fn read(&self, subject: &Subject) -> Callout {
-        self.callout("GET", format!("{}/{}", self.upstream.base_path, resource(subject)), Vec::new())
+        self.read_of(subject, "")
+    }
+
+    /// Returns the request for something of a user or an organization; `below` is its path below theirs.
+    pub(super) fn read_of(&self, subject: &Subject, below: &str) -> Callout {
+        let path = format!("{}/{}{below}", self.upstream.base_path, resource(subject));
+        self.callout("GET", path, Vec::new())
     }
 
     /// Returns the request that merges `patch` into the metadata (see [`Record::patch`]). The response is the

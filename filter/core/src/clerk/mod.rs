@@ -1,7 +1,9 @@
-//! Clerk's Backend API: requests, metadata, and lists of users and organizations; the plan in the claims of a
-//! session token; and events with their signatures.
+//! Clerk's Backend API: requests, metadata, and lists of users and organizations; Clerk Billing; the plan in the
+//! claims of a session token; and events with their signatures.
 
 pub mod api;
+#[allow(dead_code, unused_imports, reason = "a sync reads only Stripe so far")]
+pub mod billing;
 pub mod event;
 pub mod metadata;
 pub(crate) mod numeric_date;

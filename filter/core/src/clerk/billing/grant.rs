@@ -1,0 +1,216 @@
+//! Determines the plan that a billing subscription grants.
+//!
+//! | status | grants |
+//! |---|---|
+//! | active | its plan; also in a trial, and if it is free |
+//! | canceled | its plan until `period_end`; without one nothing |
+//! | `past_due` | its plan for the grace period from `past_due_at`, the item's or else the subscription's |
+//! | others | nothing |
+//!
+//! The highest plan counts. An item whose slug maps to no plan, or whose status is unknown, grants nothing new,
+//! and nothing that was recorded ends because of it. The price never counts: a complimentary plan has none.
+
+use super::alarm::{ClerkPlanAlarm, shown};
+use super::subscription::{ClerkItem, ClerkItemStatus, ClerkSubscription};
+use crate::config::PastDue;
+use crate::ids::BillingItemId;
+use crate::plan_table::{PlanTable, Rank, RecordedPlan};
+use crate::time::Micros;
+use std::cmp::Reverse;
+
+/// The configured rules that map billing subscriptions to a plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClerkPlanRules<'a> {
+    /// The plans with their slugs.
+    pub(crate) plans: &'a PlanTable,
+    /// What an item with a failed payment grants.
+    pub(crate) past_due: PastDue,
+}
+
+/// What a billing subscription grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClerkResolution {
+    /// The highest plan that an item grants, else the default plan.
+    pub(crate) plan: Rank,
+    /// The item that grants it, if it is not the default plan.
+    pub(crate) granting: Option<ShownItem>,
+    /// That item; if there is none, the one that is closest to granting a plan.
+    pub(crate) shown: Option<ShownItem>,
+    /// The items that may grant more than is known.
+    unclear: Unclear,
+    /// Alarms for the operator.
+    pub(crate) alarms: Vec<ClerkPlanAlarm>,
+}
+
+/// What may be granted in addition to what is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Unclear {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// At most this plan.
+    UpTo(Rank),
+    /// Any plan.
+    Anything,
+}
+
+/// An item in the subject's public metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownItem {
+    /// The id.
+    pub(crate) id: BillingItemId,
+    /// The status.
+    pub(crate) status: ClerkItemStatus,
+    /// The end of the paid period.
+    pub(crate) period_end: Option<Micros>,
+    /// The end of the grace period after a failed payment.
+    pub(crate) grace_until: Option<Micros>,
+}
+
+impl ShownItem {
+    fn new(item: &ClerkItem, grace_until: Option<Micros>) -> Self {
+        let ClerkItem { id, status, period_end, .. } = item;
+        ShownItem { id: id.clone(), status: status.clone(), period_end: *period_end, grace_until }
+    }
+
+    /// Returns the sort key by which one of several is chosen; the least comes first. The order is total, so
+    /// that every replica chooses the same item, whatever Clerk's order.
+    fn preference(&self) -> impl Ord {
+        (self.status.clone(), Reverse(self.period_end), self.id.clone())
+    }
+}
+
+/// Whether an item grants its plan.
+enum ItemGrant {
+    /// It does, perhaps until the end of a grace period.
+    Grants(Option<Micros>),
+    /// It does not.
+    Nothing,
+    /// Its status is unknown.
+    Unclear,
+}
+
+impl ClerkPlanRules<'_> {
+    /// Determines the plan at the time `now`.
+    pub(crate) fn resolve(&self, now: Micros, subscription: &ClerkSubscription) -> ClerkResolution {
+        let mut resolution = ClerkResolution {
+            plan: self.plans.default_rank(),
+            granting: None,
+            shown: None,
+            unclear: Unclear::Nothing,
+            alarms: Vec::new(),
+        };
+        for item in &subscription.items {
+            match self.grant(now, item, subscription, &mut resolution.alarms) {
+                ItemGrant::Grants(grace_until) => match self.plan_of(item) {
+                    Some(rank) => resolution.add(rank, ShownItem::new(item, grace_until), self.plans),
+                    None => {
+                        resolution.unclear = Unclear::Anything;
+                        resolution.alarms.push(unmapped(item));
+                    }
+                },
+                ItemGrant::Unclear => {
+                    let may_grant = self.plan_of(item).map_or(Unclear::Anything, Unclear::UpTo);
+                    resolution.unclear = resolution.unclear.max(may_grant);
+                }
+                ItemGrant::Nothing => {}
+            }
+        }
+        resolution.shown = resolution.granting.clone().or_else(|| nearest(subscription));
+        resolution
+    }
+
+    /// Returns the plan of an item; `None` if it maps to none.
+    fn plan_of(&self, item: &ClerkItem) -> Option<Rank> {
+        match &item.slug {
+            _ if item.is_default => Some(self.plans.default_rank()),
+            Some(slug) => self.plans.rank_of_clerk_slug(slug),
+            None => None,
+        }
+    }
+
+    fn grant(
+        &self,
+        now: Micros,
+        item: &ClerkItem,
+        subscription: &ClerkSubscription,
+        alarms: &mut Vec<ClerkPlanAlarm>,
+    ) -> ItemGrant {
+        match (&item.status, self.past_due) {
+            (ClerkItemStatus::Active, _) | (ClerkItemStatus::PastDue, PastDue::Keep) => {
+                ItemGrant::Grants(None)
+            }
+            (ClerkItemStatus::Canceled, _) if item.period_end.is_some_and(|end| now < end) => {
+                ItemGrant::Grants(None)
+            }
+            (ClerkItemStatus::PastDue, PastDue::Grace(grace)) => {
+                let Some(since) = item.past_due_at.or(subscription.past_due_at) else {
+                    alarms.push(ClerkPlanAlarm::NoGraceStart { item: item.id.clone() });
+                    return ItemGrant::Nothing;
+                };
+                let end = since.plus(grace);
+                if now < end { ItemGrant::Grants(Some(end)) } else { ItemGrant::Nothing }
+            }
+            (ClerkItemStatus::Unknown(status), _) => {
+                let (item, status) = (item.id.clone(), shown(status));
+                alarms.push(ClerkPlanAlarm::UnknownStatus { item, status });
+                ItemGrant::Unclear
+            }
+            (
+                ClerkItemStatus::PastDue
+                | ClerkItemStatus::Canceled
+                | ClerkItemStatus::Incomplete
+                | ClerkItemStatus::Ended
+                | ClerkItemStatus::Expired
+                | ClerkItemStatus::Upcoming
+                | ClerkItemStatus::Abandoned,
+                _,
+            ) => ItemGrant::Nothing,
+        }
+    }
+}
+
+impl ClerkResolution {
+    fn add(&mut self, rank: Rank, item: ShownItem, plans: &PlanTable) {
+        let replaces = match &self.granting {
+            _ if rank == plans.default_rank() => false,
+            Some(granting) => {
+                (Reverse(rank), item.preference()) < (Reverse(self.plan), granting.preference())
+            }
+            None => true,
+        };
+        if replaces {
+            (self.plan, self.granting) = (rank, Some(item));
+        }
+    }
+
+    /// Returns whether the recorded plan of Clerk Billing must be kept, because an item may still grant it.
+    pub(crate) fn may_still_grant(&self, recorded: RecordedPlan<'_>) -> bool {
+        let is_higher = recorded.is_above_default() && recorded.may_be_lowered_by(self.plan);
+        match self.unclear {
+            Unclear::Nothing => false,
+            // A plan that is not in the configuration is not the one that the item's slug maps to.
+            Unclear::UpTo(rank) => {
+                is_higher && matches!(recorded, RecordedPlan::Known(recorded) if recorded <= rank)
+            }
+            Unclear::Anything => is_higher,
+        }
+    }
+}
+
+fn unmapped(item: &ClerkItem) -> ClerkPlanAlarm {
+    let id = item.id.clone();
+    match &item.slug {
+        Some(slug) => ClerkPlanAlarm::UnmappedSlug { item: id, slug: shown(slug) },
+        None => ClerkPlanAlarm::NoPlan { item: id },
+    }
+}
+
+/// Returns the item that is closest to granting a plan, so that users see why they lost one.
+fn nearest(subscription: &ClerkSubscription) -> Option<ShownItem> {
+    let may_have_granted = |item: &&ClerkItem| {
+        !item.is_default && !matches!(item.status, ClerkItemStatus::Upcoming | ClerkItemStatus::Abandoned)
+    };
+    let items = subscription.items.iter().filter(may_have_granted).map(|item| ShownItem::new(item, None));
+    items.min_by(|a, b| a.preference().cmp(&b.preference()))
+}
